@@ -1,0 +1,1 @@
+"""Core leases: how the runs of one machine share its cores."""

@@ -1,0 +1,51 @@
+"""Failures of the application that are told in one line, with the exit codes of the command line.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 bad data; 4 damaged checkpoint or run folder;
+5 training failed; 6 no such run; 7 the run's state forbids it; 8 a background process died or does not answer;
+9 no display; 130 interrupted.
+"""
+
+from trainers.errors import CheckpointError, ConfigError, DataError, TrainingError, UserError
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DamagedRunError",
+    "DataError",
+    "DisplayError",
+    "NoSuchRunError",
+    "RunStateError",
+    "TrainingError",
+    "UserError",
+    "WorkerError",
+]
+
+
+class DamagedRunError(UserError):
+    """A run folder that cannot be read."""
+
+    exit_code = 4
+
+
+class NoSuchRunError(UserError):
+    """No run, or more than one, answers to what was typed."""
+
+    exit_code = 6
+
+
+class RunStateError(UserError):
+    """The run is in a state that forbids what was asked, such as deleting a live run."""
+
+    exit_code = 7
+
+
+class WorkerError(UserError):
+    """A background process died or does not answer."""
+
+    exit_code = 8
+
+
+class DisplayError(UserError):
+    """A window was asked for and there is no display."""
+
+    exit_code = 9

@@ -1,0 +1,1 @@
+"""Long work beside a training, such as exports: background processes with progress."""

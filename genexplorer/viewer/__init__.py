@@ -1,0 +1,1 @@
+"""The desktop viewer (PyQt6 and pyqtgraph). The file tree mirrors the window; widgets only bind state."""

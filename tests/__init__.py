@@ -1,0 +1,1 @@
+"""Tests; one pytest process a suite, see the Makefile."""

@@ -1,0 +1,21 @@
+"""Settings that must stand before torch, Qt or NumPy are imported, here and in every child process."""
+
+import os
+from pathlib import Path
+
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_variable] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ.pop("GENEXPLORER_RUNS", None)
+os.environ.pop("NO_COLOR", None)
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a test away from the user's own state and runs."""
+    monkeypatch.setenv("GENEXPLORER_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("GENEXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")

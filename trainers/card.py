@@ -1,0 +1,53 @@
+"""The card beside a snapshot: what a model can do and what its arrays mean, readable without torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Ability(BaseModel):
+    """One thing that a model can or cannot do, with the words a face shows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    available: bool
+    how: str = ""  # "exact", "mean and variance", "importance-weighted estimate"
+    reason: str = ""  # why not: "a GAN has no encoder; inversion searches for z"
+
+
+class DataCard(BaseModel):
+    """The data set a model was trained on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str  # "mnist", or a folder's own name
+    num_train: int
+    num_test: int
+    num_classes: int = 0  # 0 where there are no labels
+    setup: str = ""  # "dynamic binarisation"
+
+
+class Card(BaseModel):
+    """What the faces ask instead of testing for a family.
+
+    Abilities by name: `sample`, `decode`, `encode`, `log_prob`, `trace`, `manifold`. A name that is missing counts as
+    not available.
+    """
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    schema_version: int = 1
+    family: str  # "vae"
+    title: str  # "variational autoencoder"
+    step: int
+    images_seen: int
+    weights: str = "ema"
+    latent_shape: tuple[int, ...]  # (2,)
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    abilities: dict[str, Ability] = Field(default_factory=dict)
+    data: DataCard
+    num_parameters: int
+    figures: dict[str, float] = Field(default_factory=dict)  # the latest test metrics at this step
+
+    def ability(self, name: str) -> Ability:
+        """Return an ability, or why it is absent."""
+        missing = Ability(available=False, reason=f"this {self.family} declares no ability '{name}'")
+        return self.abilities.get(name, missing)

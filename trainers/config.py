@@ -1,0 +1,198 @@
+"""A run's configuration: what was asked for, validated before anything is allocated, frozen; TOML or JSON."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
+
+from trainers import registry
+from trainers.errors import ConfigError
+from trainers.registry import ImageShape
+
+SCHEMA_VERSION = 1
+MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Section(BaseModel):
+    """A part of a configuration: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Ref(Section):
+    """A family or a data set by name, with its options; written flat: `{name = "vae", latent_dim = 2}`."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and "options" not in value:
+            return {"name": value.get("name", ""), "options": {k: v for k, v in value.items() if k != "name"}}
+        return value
+
+    @model_serializer
+    def _to_flat(self) -> dict[str, Any]:
+        return {"name": self.name, **self.options}
+
+
+class OptimConfig(Section):
+    """The optimizer of every network of the model."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(1e-3, gt=0, le=10)
+    batch_size: int = Field(128, ge=1, le=65_536)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0, le=1)
+    grad_clip: float | None = Field(None, gt=0)  # maximal norm of the gradient
+    ema_decay: float = Field(0.999, ge=0, lt=1)  # 0: the EMA weights are the raw weights
+
+
+class ScheduleConfig(Section):
+    """How long to train and how the learning rate moves. Exactly one of `epochs`, `steps`, `minutes` is set."""
+
+    epochs: float | None = Field(None, gt=0, le=1_000_000)
+    steps: int | None = Field(None, ge=1, le=1_000_000_000)
+    minutes: float | None = Field(None, gt=0, le=100_000)
+    lr: Literal["constant", "cosine", "linear", "step"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    step_every: int = Field(0, ge=0)  # steps between decays of "step"; 0: an epoch
+    step_gamma: float = Field(0.99, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "ScheduleConfig":
+        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of epochs, steps, minutes (got {', '.join(given) or 'none'})")
+        return self
+
+
+class ExecutionConfig(Section):
+    """Where and how a run computes and records; none of it changes what is learned, but for rounding."""
+
+    device: Device = "auto"
+    threads: int = Field(0, ge=0, le=1024)  # 0: this run's share of the machine
+    deterministic: bool = False
+    eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: an epoch, or often enough for 20 in all
+    checkpoint_every_s: float = Field(60.0, gt=0)
+    snapshot_every_s: float = Field(30.0, gt=0)
+    watched_every_s: float = Field(2.0, gt=0)  # between snapshots while somebody watches
+    snapshot_budget_mb: int = Field(256, ge=1, le=1_000_000)
+
+
+class RunConfig(Section):
+    """Everything that decides a run. Built by `trainers.presets.assemble`, stored as `config.json`."""
+
+    schema_version: int = Field(SCHEMA_VERSION, ge=1)
+    preset: str = ""
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: Ref = Ref(name="mnist")
+    model: Ref
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig
+    execution: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="after")
+    def _deterministic_length(self) -> "RunConfig":
+        if self.execution.deterministic and self.schedule.minutes is not None:
+            raise ValueError("execution.deterministic needs schedule.epochs or schedule.steps, not minutes")
+        return self
+
+    def model_options(self) -> Any:
+        """Return the model's options as the family's own type, defaults filled in.
+
+        Raises:
+            ConfigError: naming the key that is unknown or out of range.
+        """
+        return parse_section(registry.family(self.model.name).options, self.model.options, "model")
+
+    def data_options(self) -> Any:
+        """Return the data set's options as its own type, defaults filled in.
+
+        Raises:
+            ConfigError: naming the key that is unknown or out of range.
+        """
+        return parse_section(registry.dataset(self.data.name).options, self.data.options, "data")
+
+
+def parse(values: Mapping[str, Any]) -> RunConfig:
+    """Validate a nested mapping, options of model and data included, and fill in every default.
+
+    Raises:
+        ConfigError: in one line, with the dotted key and what is allowed.
+    """
+    version = values.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest known here", "update genexplorer"
+        )
+    config: RunConfig = parse_section(RunConfig, values, "")
+    model = config.model_options().model_dump(mode="json")
+    data = config.data_options().model_dump(mode="json")
+    return config.model_copy(
+        update={
+            "model": Ref(name=config.model.name, options=model),
+            "data": Ref(name=config.data.name, options=data),
+        }
+    )
+
+
+def check(config: RunConfig) -> ImageShape:
+    """Check a configuration against its data and against arithmetic bounds; return the shape of an image.
+
+    Reads only the headers of the data files.
+
+    Raises:
+        ConfigError: if options contradict each other or the data, or the model is too large.
+        DataError: if the data cannot be read.
+    """
+    family = registry.family(config.model.name)
+    shape: ImageShape = registry.resolve(registry.dataset(config.data.name).peek)(config.data_options())
+    options = config.model_options()
+    family.check(options, config.data_options(), shape)
+    count = family.parameter_count(options, shape)
+    if count > MAX_PARAMETERS:
+        raise ConfigError(f"model: {count:,} parameters, more than the {MAX_PARAMETERS:,} allowed", "make it smaller")
+    return shape
+
+
+def parse_section(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
+    """Validate one section; a failure names its dotted key.
+
+    Raises:
+        ConfigError: for the first thing that is wrong.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(*_first_problem(error, kind, where)) from None
+
+
+def _first_problem(error: ValidationError, kind: type[BaseModel], where: str) -> tuple[str, str]:
+    problem = error.errors()[0]
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join([where, *path] if where else path) or "config"
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(path[-1], _fields_at(kind, path[:-1]), n=1)
+        return f"{key}: unknown key", f"did you mean '{close[0]}'?" if close else "see 'genexplorer train --help'"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = problem.get("input")
+    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{key}: {message}{shown}", ""
+
+
+def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        inner = kind.model_fields[part].annotation if part in kind.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        kind = inner
+    return list(kind.model_fields)

@@ -1,0 +1,1 @@
+"""Data sets: image files, their binarisation, the bundled MNIST."""

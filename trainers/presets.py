@@ -1,0 +1,112 @@
+"""From a preset's name and layers of changes to a validated configuration."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from trainers import registry
+from trainers.config import RunConfig, parse
+from trainers.errors import ConfigError
+
+_LENGTHS = ("epochs", "steps", "minutes")
+Layer = Mapping[str, Any]
+
+
+def assemble(preset_name: str, *layers: Layer) -> RunConfig:
+    """Return the configuration of a preset with layers laid over it, the last one strongest.
+
+    A layer that gives one length of training takes the place of another length below it; a layer that names another
+    model or data set drops the options of the one below.
+
+    Raises:
+        ConfigError: for an unknown preset, a key that is wrong, or a change to what the preset holds fixed.
+    """
+    preset = registry.preset(preset_name)
+    base = merge({"model": {"name": preset.family}}, preset.layers)
+    values = base
+    for layer in layers:
+        values = merge(values, layer)
+    values["preset"] = preset_name
+    config = parse(values)
+    _refuse_changes(preset, parse({**base, "preset": preset_name}), config)
+    return config
+
+
+def merge(below: Layer, above: Layer) -> dict[str, Any]:
+    """Lay one nested mapping over another; neither is changed."""
+    merged = dict(below)
+    for key, value in above.items():
+        current = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(current, Mapping):
+            merged[key] = merge(_make_room(key, current, value), value)
+        elif isinstance(value, str) and key in ("data", "model"):
+            merged[key] = merge(_make_room(key, current or {}, {"name": value}), {"name": value})
+        else:
+            merged[key] = value
+    return merged
+
+
+def from_dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn {"model.beta": 4} into {"model": {"beta": 4}}.
+
+    Raises:
+        ConfigError: if one key is also the section of another.
+    """
+    nested: dict[str, Any] = {}
+    for path, value in assignments.items():
+        *sections, key = path.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{path}: '{section}' has a value already", "give a section or a value, not both")
+        place[key] = value
+    return nested
+
+
+def known_keys(config: RunConfig) -> list[str]:
+    """Return every dotted key of a configuration, for help and completion."""
+    return _flatten(config.model_dump(mode="json"), "")
+
+
+def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(below, Mapping):
+        return {}
+    if key == "schedule" and any(above.get(length) is not None for length in _LENGTHS):
+        return {name: value for name, value in below.items() if name not in _LENGTHS}
+    if key in ("data", "model") and above.get("name", below.get("name")) != below.get("name"):
+        return {}
+    return below
+
+
+def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig) -> None:
+    before, after = base.model_dump(mode="json"), config.model_dump(mode="json")
+    flat_before, flat_after = _values(before, ""), _values(after, "")
+    for key in flat_after:
+        held = any(key == prefix or key.startswith(prefix + ".") for prefix in preset.frozen)
+        if held and flat_after[key] != flat_before.get(key):
+            raise ConfigError(
+                f"{key}: preset '{preset.name}' holds it at {flat_before.get(key)!r} to reproduce {preset.source}",
+                f"start from '{_free_preset(preset)}' to change it",
+            )
+
+
+def _free_preset(preset: registry.Preset) -> str:
+    free = [p.name for p in registry.presets().values() if p.family == preset.family and not p.frozen]
+    close = difflib.get_close_matches(preset.family, free, n=1, cutoff=0.0)
+    return close[0] if close else "another preset"
+
+
+def _values(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(_values(value, path + "."))
+        else:
+            flat[path] = value
+    return flat
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str) -> list[str]:
+    return list(_values(tree, prefix))

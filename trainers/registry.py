@@ -1,0 +1,147 @@
+"""What can be trained on what: descriptors of families and data sets, torch-free, from here and from other packages.
+
+Another package adds its own through the entry point groups `genexplorer.families` and `genexplorer.datasets`; each
+entry names a `Family` or `DataSet` object in a module that does not import torch.
+"""
+
+import difflib
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from trainers.card import Ability
+from trainers.errors import ConfigError
+from trainers.theory import Theory
+
+ImageShape = tuple[int, int, int]  # (C, H, W)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named starting point with the result that it is expected to reach.
+
+    Args:
+        layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
+        frozen: Settings that reproduce a publication and may not be changed: dotted prefixes such as "model", "optim".
+        expected: "test ELBO −136.5 nats (EMA weights, dynamic binarisation) after 40 epochs".
+        minutes: Time on two cores of 2020s server hardware.
+    """
+
+    name: str
+    family: str
+    summary: str
+    layers: Mapping[str, Any]
+    expected: str
+    minutes: float
+    source: str = ""
+    frozen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models, described without torch."""
+
+    name: str
+    title: str
+    options: type[BaseModel]
+    build: str  # "trainers.vae:build", imported only where a model is made
+    presets: tuple[Preset, ...]
+    theory: Theory
+    latent_shape: Callable[[Any], tuple[int, ...]]  # of the options
+    parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
+    abilities: Callable[[Any], dict[str, Ability]]
+    check: Callable[[Any, Any, ImageShape], None]  # options against data options; raises ConfigError
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, described without torch. `load` and `peek` are "module:function" of the options."""
+
+    name: str
+    title: str
+    options: type[BaseModel]
+    load: str  # options -> trainers.data.images.ImageData
+    peek: str  # options -> ImageShape, from the headers alone
+    aliases: tuple[str, ...] = field(default=())
+
+
+_FAMILIES = ("trainers.vae_descriptor:VAE",)
+_DATASETS = ("trainers.data.catalog:MNIST", "trainers.data.catalog:IDX_FOLDER")
+
+
+def resolve(target: str) -> Any:
+    """Import "package.module:name" and return the object."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def families() -> dict[str, Family]:
+    """Return every family by name: ours first, then those of other packages."""
+    return _collect(_FAMILIES, "genexplorer.families", Family)
+
+
+@cache
+def datasets() -> dict[str, DataSet]:
+    """Return every data set by name: ours first, then those of other packages."""
+    return _collect(_DATASETS, "genexplorer.datasets", DataSet)
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """Return every preset of every family by name."""
+    return {preset.name: preset for family in families().values() for preset in family.presets}
+
+
+def family(name: str) -> Family:
+    """Return a family.
+
+    Raises:
+        ConfigError: if no family has that name.
+    """
+    return _find(families(), name, "model.name", "family")
+
+
+def dataset(name: str) -> DataSet:
+    """Return a data set.
+
+    Raises:
+        ConfigError: if no data set has that name.
+    """
+    return _find(datasets(), name, "data.name", "data set")
+
+
+def preset(name: str) -> Preset:
+    """Return a preset.
+
+    Raises:
+        ConfigError: if no preset has that name.
+    """
+    return _find(presets(), name, "preset", "preset")
+
+
+def _collect(ours: tuple[str, ...], group: str, kind: type[T]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for target in ours:
+        descriptor = resolve(target)
+        found[descriptor.name] = descriptor
+    for entry in entry_points(group=group):
+        descriptor = entry.load()
+        if not isinstance(descriptor, kind):
+            raise ConfigError(f"entry point '{entry.name}' of {group} is not a {kind.__name__}", f"see {entry.value}")
+        found.setdefault(descriptor.name, descriptor)  # type: ignore[attr-defined]
+    return found
+
+
+def _find(known: Mapping[str, T], name: str, where: str, kind: str) -> T:
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+    raise ConfigError(f"{where}: there is no {kind} '{name}'", hint)
