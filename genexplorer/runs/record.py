@@ -1,0 +1,188 @@
+"""What readers of a run folder get: plain frozen values, the same for command line, dashboard and viewer."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.events import MetricSpec
+
+XAxis = Literal["step", "images", "time"]
+
+
+class State(StrEnum):
+    """Where a run is. Queued and Lost are derived by readers and never stored."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    LOST = "lost"
+    DAMAGED = "damaged"
+
+    @property
+    def live(self) -> bool:
+        """Whether a worker is, or should be, at work on it."""
+        return self in (State.QUEUED, State.RUNNING, State.PAUSED, State.STOPPING)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `resume` can start a new attempt."""
+        return self in (State.STOPPED, State.FAILED, State.LOST)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run at a glance; made from config.json, notes.json and live.bin alone, without opening the database.
+
+    Texts are sanitised: one line, no control characters.
+    """
+
+    id: str
+    folder: Path
+    name: str
+    state: State
+    preset: str
+    family: str
+    data: str
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    reason: str = ""  # why it is Lost, Failed or Damaged: the last words, one line
+    phase: str = ""  # "training", "evaluating", "compiling"
+    phase_detail: str = ""
+    attempt: int = 0
+    pid: int | None = None
+    host: str = ""
+    answering: bool = True  # False: the worker lives but its heartbeat has stopped (suspended, or a slow disk)
+    step: int = 0
+    total_steps: int | None = None
+    images_seen: int = 0
+    progress: float = 0.0  # in [0, 1]
+    images_per_s: float | None = None
+    seconds_left: float | None = None
+    elapsed_s: float = 0.0
+    created: float = 0.0  # Unix time
+    ended: float | None = None
+    threads: int = 0
+    device: str = ""
+    num_alerts: int = 0
+    snapshot_step: int | None = None
+    headline: float | None = None  # the latest value of the family's objective, such as the ELBO
+    headline_name: str = ""  # the metric it comes from
+
+
+@dataclass(frozen=True)
+class Point:
+    """One recorded value. A value that is NaN or infinite is kept as such."""
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line for people, from the worker."""
+
+    id: int
+    time: float  # Unix time
+    step: int
+    severity: str  # "info", "warning", "error"
+    message: str
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """An alert with its place in time."""
+
+    id: int
+    time: float
+    step: int
+    severity: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A command that took effect, to be marked on the curves: '▲ lr'."""
+
+    step: int
+    elapsed_s: float
+    command: str
+    path: str
+    value: object
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class PictureRef:
+    """One recorded PNG."""
+
+    kind: str
+    step: int
+    path: Path
+    columns: int
+    rows: int
+    tile_px: tuple[int, int]  # height, width of one image
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One life of a worker on this run."""
+
+    number: int
+    started: float
+    first_step: int
+    ended: float | None = None
+    outcome: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a reader has read; opaque to faces. `Cursor()` reads from the beginning."""
+
+    attempt: int = 0
+    tick: int = 0
+    log: int = 0
+    alert: int = 0
+    change: int = 0
+    picture: int = 0
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What is new since a cursor. Costs what is new, not what is there."""
+
+    cursor: Cursor
+    status: RunStatus
+    new_points: bool = False  # series should be read again
+    latest: dict[str, Point] = field(default_factory=dict)  # the latest point of each metric that changed
+    specs: dict[str, MetricSpec] = field(default_factory=dict)  # of metrics that are new to the reader
+    log: tuple[LogLine, ...] = ()
+    alerts: tuple[AlertRow, ...] = ()
+    changes: tuple[Change, ...] = ()
+    pictures: tuple[PictureRef, ...] = ()
+    snapshots: tuple[int, ...] = ()  # all steps with a snapshot now, ascending (thinning removes some)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A curve reduced to at most `max_points` buckets, each with its mean, minimum and maximum.
+
+    Gaps (NaN, infinities) are NaN in `mean`; `special` lists their steps.
+    """
+
+    metric: str
+    x_axis: XAxis
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    special: tuple[int, ...] = ()
