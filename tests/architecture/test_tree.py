@@ -1,0 +1,54 @@
+"""The file tree: names that say what lives in a file, sizes a person can read, no load that could run code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(p for package in ("genexplorer", "trainers") for p in (ROOT / package).rglob("*.py"))
+EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "stuff", "base", "tools"}
+LOADS_THAT_RUN_CODE = ("torch.load", "pickle.load", "pickle.loads", "joblib.load", "yaml.load", "eval", "exec")
+
+
+def calls(tree: ast.AST) -> set[str]:
+    """Return the dotted names that are called in a module."""
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(SOURCES) > 30
+
+
+def test_file_names_say_what_lives_in_them() -> None:
+    assert not [p for p in SOURCES if p.stem in EMPTY_NAMES]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 450
+
+
+def test_nothing_loads_what_could_run_code() -> None:
+    guilty = {p.name: found for p in SOURCES if (found := calls(ast.parse(p.read_text())) & set(LOADS_THAT_RUN_CODE))}
+    assert not guilty
+
+
+def test_the_search_for_loads_can_find_one() -> None:
+    assert calls(ast.parse("import torch\ntorch.load('x')")) & set(LOADS_THAT_RUN_CODE)
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert not [p for p in SOURCES if not ast.get_docstring(ast.parse(p.read_text()))]
+
+
+def test_only_mains_act_on_import() -> None:
+    """A module may define and assign; a bare call at its top level is an act (guards and logging set-up excepted)."""
+    acting = []
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            bare_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+            if bare_call and not re.match(r"(app|cli|\w+_app)\.(add_typer|command)", ast.unparse(node)):
+                acting.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not acting
