@@ -1,0 +1,102 @@
+"""What the window's parts share: the run, the time cursor, the palette and the explorer; no widgets here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from genexplorer.viewer.explorer import Explorer
+
+if TYPE_CHECKING:
+    from genexplorer.session.followed_run import FollowedRun
+    from genexplorer.session.palette import Palette
+    from genexplorer.session.time_cursor import TimeCursor
+
+
+class ViewerContext(QObject):
+    """The state of the window and the signals that tell of its changes, all in the Qt thread.
+
+    Signals:
+        run_changed: Another run is open, or none; `run` is set already.
+        changes(frozenset): What a poll of the run found.
+        time_changed(int): The step that is looked at, -1 for none. See `step`.
+        palette_changed: Light became dark or the other way round.
+        status_message(str): A passing word for the status line: "saved manifold.png".
+        alert(str): Something went wrong; it stays until it is dismissed.
+    """
+
+    run_changed = pyqtSignal()
+    changes = pyqtSignal(frozenset)
+    time_changed = pyqtSignal(int)
+    palette_changed = pyqtSignal()
+    status_message = pyqtSignal(str)
+    alert = pyqtSignal(str)
+
+    def __init__(
+        self,
+        cursor: "TimeCursor",
+        palette: "Palette",
+        explorer: Explorer,
+        runs_dir: Path,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.run: FollowedRun | None = None
+        self.cursor = cursor
+        self.palette = palette
+        self.explorer = explorer
+        self.runs_dir = runs_dir
+        self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
+        self._last_step: int | None = None
+        self._unsubscribe = cursor.subscribe(self._on_cursor)
+        explorer.died.connect(self.alert)
+
+    @property
+    def step(self) -> int | None:
+        """The snapshot's step that everything shows; None while there is no snapshot."""
+        return self.cursor.position if self.run is not None and self.cursor.steps else None
+
+    def open(self, followed: "FollowedRun | None") -> None:
+        """Make a run, or none, the one that everything shows; the former one is closed."""
+        former, self.run = self.run, followed
+        self.explorer.set_run(None if followed is None else followed.folder)
+        self.dragging = False
+        self._last_step = None
+        self.cursor.set_steps([] if followed is None else list(followed.snapshots))
+        self.run_changed.emit()
+        if former is not None:
+            former.close()
+        self._on_cursor(force=True)
+
+    def poll(self) -> None:
+        """Ask the run what is new and tell it; moves the cursor where it follows."""
+        if self.run is None:
+            return
+        what = self.run.poll()
+        if what:
+            self.changes.emit(what)
+        if not self.dragging and list(self.run.snapshots) != list(self.cursor.steps):
+            self.cursor.set_steps(list(self.run.snapshots))
+
+    def hold_still(self, dragging: bool) -> None:
+        """Say that a drag begins or ends: no new snapshot is taken up in its middle."""
+        self.dragging = dragging
+
+    def set_palette(self, palette: "Palette") -> None:
+        """Take other colours."""
+        self.palette = palette
+        self.palette_changed.emit()
+
+    def close(self) -> None:
+        """Let go of the run and end the explorer's child."""
+        self._unsubscribe()
+        if self.run is not None:
+            self.run.close()
+            self.run = None
+        self.explorer.close()
+
+    def _on_cursor(self, *, force: bool = False) -> None:
+        step = self.step
+        if force or step != self._last_step:
+            self._last_step = step
+            self.time_changed.emit(-1 if step is None else step)
