@@ -1,0 +1,107 @@
+"""The colours of both faces: two greys, one accent, one warning, and ten that stand for classes.
+
+Pictures carry the colour; everything else keeps quiet. The class colours were searched for the largest smallest
+distance between any two under normal, protanopic, deuteranopic and tritanopic vision, at bounded chroma.
+"""
+
+from dataclasses import dataclass
+
+from trainers.events import Severity
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours as "#RRGGBB". Text in `text`, `muted`, `accent` and `warning` is readable on both grounds (WCAG AA)."""
+
+    name: str
+    background: str  # of the window and of plots
+    surface: str  # of fields and of what is selected
+    text: str
+    muted: str  # second things: labels, units, hints
+    faint: str  # lines, grids, raw curves; never text
+    accent: str
+    warning: str
+    class_colours: tuple[str, ...]  # ten; a class beyond takes them again
+
+    def class_colour(self, label: int) -> str:
+        """Return a class's colour; `muted` for -1, a label that is not known."""
+        return self.muted if label < 0 else self.class_colours[label % len(self.class_colours)]
+
+    def severity_colour(self, severity: Severity | str) -> str:
+        """Return the colour of a line of the log or of an alert."""
+        return self.warning if severity in ("warning", "error") else self.text
+
+
+LIGHT = Palette(
+    name="light",
+    background="#FAFAF8",
+    surface="#EFEFEC",
+    text="#1F2328",
+    muted="#5B6168",
+    faint="#CFD2D6",
+    accent="#1763A6",
+    warning="#A8480A",
+    class_colours=(
+        "#1966A1",
+        "#FB942E",
+        "#788008",
+        "#700347",
+        "#7778EC",
+        "#784926",
+        "#1FB9FF",
+        "#AF7A8B",
+        "#38248E",
+        "#9FBA9E",
+    ),
+)
+
+DARK = Palette(
+    name="dark",
+    background="#16181C",
+    surface="#23262C",
+    text="#E4E6E9",
+    muted="#9BA1A9",
+    faint="#3D424A",
+    accent="#6FB1F0",
+    warning="#F0A35E",
+    class_colours=(
+        "#2278DA",
+        "#E1B40B",
+        "#2ACE9F",
+        "#B83636",
+        "#B7A2F2",
+        "#CA7600",
+        "#1DFCFF",
+        "#7E578E",
+        "#B7F28A",
+        "#839192",
+    ),
+)
+
+
+def palette(*, dark: bool) -> Palette:
+    """Return the palette of a theme."""
+    return DARK if dark else LIGHT
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255, of "#RRGGBB"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21.
+
+    Reference: WCAG 2.2, "contrast ratio".
+    """
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (_linear(channel / 255) for channel in rgb(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

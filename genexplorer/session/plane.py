@@ -1,0 +1,185 @@
+"""The latent plane: one transform serves tiles, points, cursor and ticks.
+
+A plane is looked at in coordinates "z" (linear) or "u" = Φ(z), in which a standard normal latent spreads evenly over
+[0, 1]². On a screen x grows to the right and y grows upwards, while rows and fractions count from the top.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Coords = Literal["z", "u"]
+Axis = Literal["x", "y"]
+Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
+Floats = NDArray[np.float64]
+
+HOME: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
+MAX_Z = 8.0  # beyond it Φ is 1 to fifteen digits
+MIN_SPAN = 1e-4  # float32 still tells the tiles of so small a window apart
+MAX_SPAN = 200.0
+
+_normal = NormalDist()
+_erf = np.frompyfunc(math.erf, 1, 1)
+_inverse = np.frompyfunc(_normal.inv_cdf, 1, 1)
+_SMALLEST = _normal.cdf(-MAX_Z)
+_LARGEST = 1 - 1e-15
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis: where, in the plane's coordinates, and the value of z there."""
+
+    position: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A window on two latent dimensions.
+
+    Points, "plane coordinates" and z are arrays (…, 2), x first.
+    """
+
+    coords: Coords = "z"
+    bounds: Bounds = HOME["z"]
+
+    @staticmethod
+    def home(coords: Coords = "z") -> "Plane":
+        """Return the window that shows nearly all of a standard normal latent."""
+        return Plane(coords, HOME[coords])
+
+    def from_z(self, z: ArrayLike) -> Floats:
+        """Return the plane coordinates of latent points."""
+        return phi(z) if self.coords == "u" else np.asarray(z, dtype=np.float64)
+
+    def to_z(self, points: ArrayLike) -> Floats:
+        """Return the latent points at plane coordinates."""
+        return phi_inverse(points) if self.coords == "u" else np.asarray(points, dtype=np.float64)
+
+    def to_fraction(self, points: ArrayLike) -> Floats:
+        """Return where plane coordinates lie on the screen: (0, 0) is top left, (1, 1) bottom right."""
+        x0, x1, y0, y1 = self.bounds
+        place = np.asarray(points, dtype=np.float64)
+        return np.stack([(place[..., 0] - x0) / (x1 - x0), (y1 - place[..., 1]) / (y1 - y0)], axis=-1)
+
+    def from_fraction(self, fractions: ArrayLike) -> Floats:
+        """Return the plane coordinates of places on the screen."""
+        x0, x1, y0, y1 = self.bounds
+        place = np.asarray(fractions, dtype=np.float64)
+        return np.stack([x0 + place[..., 0] * (x1 - x0), y1 - place[..., 1] * (y1 - y0)], axis=-1)
+
+    def cell(self, point: ArrayLike, rows: int, columns: int) -> tuple[int, int] | None:
+        """Return (row, column) of the tile under plane coordinates (2,), row 0 on top; None outside the window."""
+        across, down = self.to_fraction(point)
+        if not (0 <= across <= 1 and 0 <= down <= 1):
+            return None
+        return min(int(down * rows), rows - 1), min(int(across * columns), columns - 1)
+
+    def centres(self, rows: int, columns: int) -> Floats:
+        """Return the plane coordinates of the centres of all tiles, (rows, columns, 2), row 0 on top."""
+        down, across = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
+        return self.from_fraction(np.stack([across, down], axis=-1))
+
+    def grid(self, rows: int, columns: int) -> Floats:
+        """Return the latent points at the centres of all tiles, (rows, columns, 2), row 0 on top."""
+        return self.to_z(self.centres(rows, columns))
+
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Return which plane coordinates lie in the window."""
+        fractions = self.to_fraction(points)
+        inside: NDArray[np.bool_] = np.all((fractions >= 0) & (fractions <= 1), axis=-1)
+        return inside
+
+    def zoomed(self, factor: float, at: ArrayLike) -> "Plane":
+        """Return the window enlarged `factor` times around plane coordinates (2,), which stay where they are."""
+        x, y = (float(value) for value in np.asarray(at, dtype=np.float64))
+        x0, x1, y0, y1 = self.bounds
+        return self.with_bounds(
+            (x - (x - x0) / factor, x + (x1 - x) / factor, y - (y - y0) / factor, y + (y1 - y) / factor)
+        )
+
+    def panned(self, across: float, up: float) -> "Plane":
+        """Return the window moved by shares of its own width and height."""
+        x0, x1, y0, y1 = self.bounds
+        dx, dy = across * (x1 - x0), up * (y1 - y0)
+        return self.with_bounds((x0 + dx, x1 + dx, y0 + dy, y1 + dy))
+
+    def with_bounds(self, bounds: Bounds) -> "Plane":
+        """Return the window with other bounds, kept within what can be drawn."""
+        x0, x1, y0, y1 = bounds
+        return replace(self, bounds=(*_kept(x0, x1, self.coords), *_kept(y0, y1, self.coords)))
+
+    def with_coords(self, coords: Coords) -> "Plane":
+        """Return a window in other coordinates that shows the same part of the latent space."""
+        if coords == self.coords:
+            return self
+        corners = self.to_z([[self.bounds[0], self.bounds[2]], [self.bounds[1], self.bounds[3]]])
+        target = Plane(coords, HOME[coords])
+        (x0, y0), (x1, y1) = target.from_z(np.clip(corners, -4.0, 4.0) if coords == "z" else corners)
+        return target.with_bounds((float(x0), float(x1), float(y0), float(y1)))
+
+    def ticks(self, axis: Axis, count: int = 7) -> list[Tick]:
+        """Return about `count` marks at round values of z inside the window, labelled with z in both coordinates."""
+        low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
+        ends = self.to_z([low, high])
+        first, last = (float(value) for value in np.clip(ends, -4.0, 4.0)) if self.coords == "u" else map(float, ends)
+        values = round_values(first, last, count)
+        positions = self.from_z(values)
+        digits = _digits(values)
+        return [
+            Tick(float(place), f"{value:.{digits}f}".replace("-", "−"))
+            for place, value in zip(positions, values, strict=True)
+            if low <= place <= high
+        ]
+
+
+def phi(z: ArrayLike) -> Floats:
+    """Return Φ(z), the standard normal distribution function, of any shape."""
+    scaled = np.asarray(z, dtype=np.float64) / math.sqrt(2)
+    return np.asarray(0.5 * (1 + _erf(scaled)), dtype=np.float64)
+
+
+def phi_inverse(u: ArrayLike) -> Floats:
+    """Return Φ⁻¹(u), of any shape; 0 and 1, and what lies beyond, give ∓8 instead of infinities.
+
+    Reference: Wichura 1988, algorithm AS 241 (as Python's `statistics` has it).
+    """
+    inside = np.clip(np.asarray(u, dtype=np.float64), _SMALLEST, _LARGEST)
+    return np.clip(np.asarray(_inverse(inside), dtype=np.float64), -MAX_Z, MAX_Z)
+
+
+@cache
+def _steps() -> tuple[float, ...]:
+    return (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+def round_values(low: float, high: float, count: int) -> list[float]:
+    """Return about `count` round values in [low, high], a step of 1, 2, 2.5 or 5 times a power of ten apart."""
+    span = high - low
+    if not (math.isfinite(span) and span > 0) or count < 1:
+        return []
+    rough = span / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor for factor in _steps() if factor * power >= rough * 0.999) * power
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [place * step + 0.0 for place in range(first, last + 1)]
+
+
+def _digits(values: list[float]) -> int:
+    if len(values) < 2:
+        return 1
+    step = values[1] - values[0]
+    return next((digits for digits in range(9) if abs(step - round(step, digits)) < step * 1e-6), 9)
+
+
+def _kept(low: float, high: float, coords: Coords) -> tuple[float, float]:
+    span = min(max(high - low, MIN_SPAN), 1.0 if coords == "u" else MAX_SPAN)
+    middle = (low + high) / 2
+    edge = (0.0, 1.0) if coords == "u" else (-MAX_SPAN, MAX_SPAN)
+    start = min(max(middle - span / 2, edge[0]), edge[1] - span)
+    return start, start + span

@@ -1,0 +1,118 @@
+"""Where in a run's time a face looks: at the newest snapshot as it comes, or at one that is held."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from genexplorer.session.observable import Observable
+
+
+class TimeCursor(Observable):
+    """A position among the steps that have a snapshot. Following means that it stays at the newest.
+
+    Every change of `steps`, `position`, `following` or `playing` tells the listeners once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: tuple[int, ...] = ()
+        self._position: int | None = None
+        self._following = True
+        self._playing = False
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps with a snapshot, ascending."""
+        return self._steps
+
+    @property
+    def position(self) -> int | None:
+        """The step that is looked at; None while there is no snapshot."""
+        return self._position
+
+    @property
+    def following(self) -> bool:
+        """Whether a new snapshot moves the position to itself."""
+        return self._following
+
+    @property
+    def playing(self) -> bool:
+        """Whether `tick` moves the position on."""
+        return self._playing
+
+    @property
+    def index(self) -> int | None:
+        """The place of the position among the steps, from 0."""
+        return None if self._position is None else self._steps.index(self._position)
+
+    def set_steps(self, steps: Sequence[int]) -> None:
+        """Take the steps that have a snapshot now. A held step that was thinned away gives way to the nearest."""
+        ordered = tuple(sorted(set(steps)))
+        position = self._position
+        if not ordered:
+            position = None
+        elif self._following or position is None:
+            position = ordered[-1]
+        else:
+            position = _nearest(ordered, position)
+        self._become(steps=ordered, position=position)
+
+    def go(self, step: int) -> None:
+        """Hold the snapshot nearest to a step, as a click on a curve asks for."""
+        if self._steps:
+            self._become(position=_nearest(self._steps, step), following=False, playing=False)
+
+    def move(self, count: int) -> None:
+        """Move by a number of snapshots, held; stops at both ends."""
+        if self.index is not None:
+            place = min(max(self.index + count, 0), len(self._steps) - 1)
+            self._become(position=self._steps[place], following=False, playing=False)
+
+    def follow(self) -> None:
+        """Go to the newest snapshot and stay at the newest."""
+        self._become(position=self._steps[-1] if self._steps else None, following=True, playing=False)
+
+    def hold(self) -> None:
+        """Stay at this snapshot whatever comes."""
+        self._become(following=False, playing=False)
+
+    def play(self) -> None:
+        """Walk from here to the newest, one snapshot a `tick`; from the newest, from the beginning."""
+        if self._steps:
+            start = self._steps[0] if self._position in (None, self._steps[-1]) else self._position
+            self._become(position=start, following=False, playing=True)
+
+    def pause(self) -> None:
+        """Stop walking and hold."""
+        self._become(playing=False)
+
+    def tick(self) -> None:
+        """Move one snapshot on while playing; at the newest, playing ends."""
+        if not self._playing or self.index is None:
+            return
+        place = self.index + 1
+        if place < len(self._steps):
+            self._become(position=self._steps[place])
+        else:
+            self._become(playing=False)
+
+    def _become(
+        self,
+        *,
+        steps: tuple[int, ...] | None = None,
+        position: int | None = -1,
+        following: bool | None = None,
+        playing: bool | None = None,
+    ) -> None:
+        before = (self._steps, self._position, self._following, self._playing)
+        self._steps = self._steps if steps is None else steps
+        self._position = self._position if position == -1 else position
+        self._following = self._following if following is None else following
+        self._playing = (self._playing if playing is None else playing) and bool(self._steps)
+        if before != (self._steps, self._position, self._following, self._playing):
+            self.notify()
+
+
+def _nearest(ordered: tuple[int, ...], step: int) -> int:
+    right = bisect_right(ordered, step)
+    around = ordered[max(right - 1, 0) : right + 1]
+    return min(around, key=lambda known: abs(known - step))
