@@ -33,12 +33,20 @@ class Breakdown:
 
     def one_line(self, *, full: bool = False) -> str:
         """Return 'ELBO −148.2 = −142.0 − 6.2 KL'; `full` names the first term as well."""
-        parts = [f"{self.name} {number(self.total)} ="]
+        parts = [f"{self.name} {self._figure(self.total)} ="]
         for place, (term, value) in enumerate(self.terms):
             signed = term.sign * value
-            shown = number(signed) if place == 0 else f"{'−' if _below(signed) else '+'} {number(abs(signed))}"
+            shown = self._figure(signed)
+            if place:
+                shown = f"{'−' if _below(signed) else '+'} {self._figure(abs(signed))}"
             parts.append(f"{shown} {term.name}" if place or full else shown)
         return " ".join(parts)
+
+    def _figure(self, value: float) -> str:
+        """Write every figure of the line with the same digits, so that a reader can add them up."""
+        if not math.isfinite(value) or abs(value) >= 1e6:
+            return number(value)
+        return f"{value:.{1 if abs(self.total) >= 10 else 3}f}".replace("-", "−")
 
 
 def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:

@@ -1,0 +1,87 @@
+"""Curves that belong together, and the objective in one line."""
+
+import math
+
+from genexplorer.session.charts import charts, style
+from genexplorer.session.objective import breakdown
+from trainers.events import Better, MetricSpec
+from trainers.theory import Term, Theory
+
+
+def spec(name: str, quantity: str, title: str, unit: str = "nats", panel: str = "objective") -> MetricSpec:
+    better: Better = "neither"
+    return MetricSpec(name, quantity, title, unit, better, panel)
+
+
+SPECS = [
+    spec("speed/images_per_s", "images_per_s", "images per second", "1/s", "speed"),
+    spec("test/elbo_raw", "elbo", "test ELBO (raw weights)"),
+    spec("train/elbo", "elbo", "train ELBO"),
+    spec("test/elbo_ema", "elbo", "test ELBO (EMA weights)"),
+    spec("test/kl_dim_10_ema", "kl_dim", "KL of dim 11 (EMA weights)", panel="latent"),
+    spec("test/kl_dim_2_ema", "kl_dim", "KL of dim 3 (EMA weights)", panel="latent"),
+    spec("other/thing", "thing", "A thing of another package", "", "its own panel"),
+]
+THEORY = Theory(
+    "elbo",
+    "ELBO",
+    "nats",
+    "ELBO = −recon − KL",
+    (Term("E[log p]", "recon", -1, "reconstruction", ""), Term("KL", "kl", -1, "KL", "")),
+    (),
+    "",
+)
+
+
+def test_train_and_test_of_a_quantity_share_a_chart_in_the_panels_order() -> None:
+    made = charts({s.name: s for s in SPECS})
+    assert [chart.quantity for chart in made] == ["elbo", "kl_dim", "images_per_s", "thing"]
+    elbo = made[0]
+    assert elbo.metrics == ("train/elbo", "test/elbo_ema", "test/elbo_raw")
+    assert elbo.label == "ELBO (nats)"
+    assert made[1].metrics == ("test/kl_dim_2_ema", "test/kl_dim_10_ema")
+    assert made[1].title == "KL by dimension"
+    assert made[2].title == "images per second"
+    assert made[3].label == "A thing of another package"
+
+
+def test_lines_differ_without_colour() -> None:
+    styles = [style(name) for name in ("train/elbo", "test/elbo_ema", "test/elbo_raw")]
+    assert len({s.dash for s in styles}) == 3
+    assert [s.label for s in styles] == ["train", "test", "test, raw"]
+    assert (style("test/kl_dim_10_ema").label, style("test/kl_dim_10_ema").index) == ("dim 11", 10)
+    assert style("speed/images_per_s").label == "images per s"
+
+
+def test_the_objective_in_one_line() -> None:
+    values = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
+    told = breakdown(THEORY, values)
+    assert told is not None
+    assert told.one_line() == "ELBO −148.2 = −142.0 − 6.2 KL"
+    assert told.one_line(full=True) == "ELBO −148.2 = −142.0 reconstruction − 6.2 KL"
+    assert told.source == "training batch"
+    assert told.metric(told.terms[1][0]) == "train/kl"
+
+
+def test_the_best_split_that_is_complete_is_taken() -> None:
+    train = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
+    half = {"test/elbo_ema": -150.0, "test/recon_ema": 141.0}
+    told = breakdown(THEORY, train | half)
+    assert told is not None
+    assert told.pattern == "train/{}"
+    told = breakdown(THEORY, train | half | {"test/kl_ema": 9.0})
+    assert told is not None
+    assert (told.pattern, told.total, told.source) == ("test/{}_ema", -150.0, "test set, EMA weights")
+    assert breakdown(THEORY, {}) is None
+
+
+def test_small_totals_keep_their_digits() -> None:
+    told = breakdown(THEORY, {"train/elbo": -1.0784, "train/recon": 1.0301, "train/kl": 0.0483})
+    assert told is not None
+    assert told.one_line() == "ELBO −1.078 = −1.030 − 0.048 KL"
+
+
+def test_values_that_are_not_finite_are_told_as_such() -> None:
+    told = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
+    assert told is not None
+    assert told.one_line() == "ELBO NaN = −∞ + 0.500 KL"

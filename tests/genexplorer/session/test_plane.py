@@ -1,0 +1,115 @@
+"""The one transform of the latent plane."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from genexplorer.session.plane import HOME, MAX_Z, Coords, Plane, phi, phi_inverse, round_values
+
+RNG = np.random.default_rng(0)
+BOTH = pytest.mark.parametrize("coords", ["z", "u"])
+
+
+def test_phi_is_the_normal_distribution_function() -> None:
+    z = np.linspace(-7, 7, 301)
+    expected = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z]
+    np.testing.assert_allclose(phi(z), expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(phi(z) + phi(-z), 1, atol=1e-15)
+
+
+def test_phi_inverse_undoes_phi() -> None:
+    z = RNG.normal(size=(50, 2)) * 1.5
+    np.testing.assert_allclose(phi_inverse(phi(z)), z, atol=1e-9)
+    u = RNG.random((40, 3))
+    np.testing.assert_allclose(phi(phi_inverse(u)), u, atol=1e-14)
+
+
+def test_the_edges_of_u_are_finite() -> None:
+    np.testing.assert_array_equal(phi_inverse([0.0, 1.0, -1.0, 2.0]).round(1), [-MAX_Z, 7.9, -MAX_Z, 7.9])
+
+
+@BOTH
+def test_every_way_through_the_plane_and_back_ends_where_it_began(coords: Coords) -> None:
+    plane = Plane.home(coords).zoomed(1.7, Plane.home(coords).from_z([0.3, -0.6]))
+    z = RNG.normal(size=(200, 2))
+    points = plane.from_z(z)
+    np.testing.assert_allclose(plane.to_z(plane.from_fraction(plane.to_fraction(points))), z, atol=1e-9)
+
+
+@BOTH
+def test_tiles_points_and_cursor_agree(coords: Coords) -> None:
+    plane = Plane.home(coords)
+    grid = plane.grid(20, 20)
+    assert grid.shape == (20, 20, 2)
+    assert grid[0, 0, 1] > grid[-1, 0, 1]  # row 0 on top: the largest y
+    for row, column in [(0, 0), (0, 19), (7, 3), (19, 19)]:
+        assert plane.cell(plane.from_z(grid[row, column]), 20, 20) == (row, column)
+    assert plane.cell([plane.bounds[0] - 1, 0.5], 20, 20) is None
+    x0, x1, y0, y1 = plane.bounds
+    assert plane.cell([x1, y0], 20, 20) == (19, 19)
+    assert plane.contains([[x0, y1], [x1 + 1, y0]]).tolist() == [True, False]
+
+
+def test_the_manifold_is_the_inverse_distribution_function_at_the_centres() -> None:
+    grid = Plane.home("u").grid(20, 20)
+    expected = [NormalDist().inv_cdf((k + 0.5) / 20) for k in range(20)]
+    np.testing.assert_allclose(grid[0, :, 0], expected, atol=1e-12)
+    np.testing.assert_allclose(grid[::-1, 0, 1], expected, atol=1e-12)
+
+
+@BOTH
+def test_zoom_keeps_the_point_under_the_mouse(coords: Coords) -> None:
+    plane = Plane.home(coords)
+    at = plane.from_fraction([0.3, 0.8])
+    zoomed = plane.zoomed(4, at)
+    np.testing.assert_allclose(zoomed.to_fraction(at), [0.3, 0.8], atol=1e-9)
+    np.testing.assert_allclose(zoomed.zoomed(0.25, at).bounds, plane.bounds, atol=1e-9)
+
+
+def test_no_window_leaves_what_can_be_drawn() -> None:
+    wide = Plane.home("u").zoomed(0.01, [0.5, 0.5])
+    assert wide.bounds == HOME["u"]
+    edge = Plane("u", (0.2, 0.4, 0.2, 0.4)).panned(9, -9)
+    np.testing.assert_allclose(edge.bounds, (0.8, 1.0, 0.0, 0.2))
+    deep = Plane.home("z")
+    for _ in range(100):
+        deep = deep.zoomed(2, [0.1, 0.1])
+    assert deep.bounds[1] - deep.bounds[0] == pytest.approx(1e-4)
+    np.testing.assert_allclose(deep.to_fraction([0.1, 0.1]), [0.5, 0.5], atol=0.05)
+
+
+def test_other_coordinates_show_the_same_place() -> None:
+    window = Plane("z", (-1.0, 0.5, 0.0, 2.0))
+    there = window.with_coords("u")
+    np.testing.assert_allclose(there.to_z([there.bounds[0], there.bounds[2]]), [-1.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(there.with_coords("z").bounds, window.bounds, atol=1e-9)
+    assert Plane.home("u").with_coords("z").bounds == (-4.0, 4.0, -4.0, 4.0)
+
+
+@BOTH
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_ticks_are_where_z_is_round(coords: Coords, axis: str) -> None:
+    plane = Plane.home(coords)
+    ticks = plane.ticks("x" if axis == "x" else "y")
+    assert 4 <= len(ticks) <= 10
+    for tick in ticks:
+        value = float(tick.label.replace("−", "-"))
+        assert tick.position == pytest.approx(float(plane.from_z([value, value])[0]))
+    assert [t.label for t in plane.ticks("x", 5)][:2] == (["−2", "0"] if coords == "z" else ["−4", "−2"])
+
+
+def test_ticks_of_a_deep_zoom_have_the_digits_they_need() -> None:
+    labels = [tick.label for tick in Plane("z", (0.1, 0.1004, 0.0, 1.0)).ticks("x", 4)]
+    assert labels == ["0.1000", "0.1001", "0.1002", "0.1003", "0.1004"]
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(0, 0, 5), (1, 0, 5), (math.nan, 1, 5), (0, math.inf, 5), (0, 1, 0)])  # fmt: skip
+def test_no_window_no_round_values(low: float, high: float, count: int) -> None:
+    assert round_values(low, high, count) == []
+
+
+def test_round_values_are_evenly_spaced() -> None:
+    assert round_values(-3, 3, 7) == [-3, -2, -1, 0, 1, 2, 3]
+    np.testing.assert_allclose(np.diff(round_values(-0.37, 12.2, 6)), 2.5)

@@ -1,0 +1,140 @@
+"""Observable, time cursor, smoothing."""
+
+import numpy as np
+import pytest
+
+from genexplorer.session.observable import Observable
+from genexplorer.session.smoothing import smooth
+from genexplorer.session.time_cursor import TimeCursor
+
+
+def test_listeners_are_told_until_they_unsubscribe() -> None:
+    told: list[str] = []
+    state = Observable()
+    end_first = state.subscribe(lambda: told.append("first"))
+    state.subscribe(lambda: told.append("second"))
+    state.notify()
+    end_first()
+    end_first()
+    state.notify()
+    assert told == ["first", "second", "second"]
+
+
+def test_a_listener_that_unsubscribes_another_meanwhile_is_obeyed() -> None:
+    told: list[str] = []
+    state = Observable()
+    ends = []
+    state.subscribe(lambda: ends[0]())
+    ends.append(state.subscribe(lambda: told.append("never")))
+    state.notify()
+    assert told == []
+
+
+def counted(cursor: TimeCursor) -> list[int | None]:
+    seen: list[int | None] = []
+    cursor.subscribe(lambda: seen.append(cursor.position))
+    return seen
+
+
+def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
+    cursor = TimeCursor()
+    seen = counted(cursor)
+    cursor.set_steps([0, 1, 2])
+    cursor.set_steps([0, 1, 2, 5])
+    assert seen == [2, 5]
+    assert cursor.following
+    cursor.hold()
+    cursor.set_steps([0, 1, 2, 5, 10])
+    assert cursor.position == 5
+    cursor.follow()
+    assert (cursor.position, cursor.following) == (10, True)
+
+
+def test_nothing_changed_is_not_told() -> None:
+    cursor = TimeCursor()
+    cursor.set_steps([0, 5])
+    seen = counted(cursor)
+    cursor.set_steps([5, 0, 5])
+    cursor.follow()
+    cursor.pause()
+    cursor.tick()
+    assert seen == []
+
+
+@pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])
+def test_go_holds_the_nearest_snapshot(asked: int, got: int) -> None:
+    cursor = TimeCursor()
+    cursor.set_steps([0, 1, 2, 5, 10])
+    cursor.go(asked)
+    assert (cursor.position, cursor.following) == (got, False)
+
+
+def test_move_stops_at_both_ends() -> None:
+    cursor = TimeCursor()
+    cursor.set_steps([0, 5, 9])
+    cursor.move(-1)
+    assert cursor.position == 5
+    cursor.move(-10)
+    assert cursor.position == 0
+    cursor.move(10)
+    assert (cursor.position, cursor.following) == (9, False)
+
+
+def test_play_walks_from_the_beginning_to_the_newest_and_ends() -> None:
+    cursor = TimeCursor()
+    cursor.set_steps([0, 5, 9])
+    cursor.play()
+    walked = [cursor.position]
+    while cursor.playing:
+        cursor.tick()
+        walked.append(cursor.position)
+    assert walked == [0, 5, 9, 9]
+    cursor.go(5)
+    cursor.play()
+    assert cursor.position == 5
+    cursor.pause()
+    assert not cursor.playing
+
+
+def test_a_held_snapshot_that_was_thinned_away_gives_way_to_the_nearest() -> None:
+    cursor = TimeCursor()
+    cursor.set_steps([0, 4, 9, 20])
+    cursor.go(9)
+    cursor.set_steps([0, 8, 20])
+    assert (cursor.position, cursor.following) == (8, False)
+
+
+def test_without_snapshots_nothing_moves() -> None:
+    cursor = TimeCursor()
+    cursor.go(3)
+    cursor.move(1)
+    cursor.play()
+    cursor.tick()
+    assert (cursor.position, cursor.playing, cursor.index) == (None, False, None)
+    cursor.set_steps([1, 2])
+    cursor.set_steps([])
+    assert cursor.position is None
+
+
+def test_smoothing_of_a_constant_is_the_constant_from_the_first_value_on() -> None:
+    np.testing.assert_allclose(smooth(np.full(50, -148.2), 0.95), -148.2)
+
+
+def test_smoothing_is_the_weighted_mean_of_the_past() -> None:
+    values, weight = np.array([3.0, -1.0, 4.0, 1.5]), 0.7
+    for end in range(1, 5):
+        weights = weight ** np.arange(end)[::-1]
+        assert smooth(values, weight)[end - 1] == pytest.approx(np.average(values[:end], weights=weights))
+
+
+def test_gaps_stay_gaps_and_do_not_spread() -> None:
+    calm = smooth([1.0, np.nan, 3.0, np.inf, 5.0], 0.5)
+    np.testing.assert_array_equal(np.isnan(calm), [False, True, False, True, False])
+    np.testing.assert_allclose(calm[[0, 2, 4]], smooth([1.0, 3.0, 5.0], 0.5))
+
+
+def test_weight_zero_changes_nothing_and_one_is_refused() -> None:
+    np.testing.assert_array_equal(smooth([1.0, 2.0, 9.0], 0.0), [1.0, 2.0, 9.0])
+    assert smooth([], 0.5).shape == (0,)
+    with pytest.raises(ValueError, match="weight"):
+        smooth([1.0], 1.0)
