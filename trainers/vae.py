@@ -1,0 +1,111 @@
+"""The variational autoencoder: encoder q(z|x), decoder p(x|z), the evidence lower bound.
+
+Reference: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trainers import vae_metrics
+from trainers.errors import ConfigError
+from trainers.evaluation.elbo import ElboEvaluator
+from trainers.events import MetricSpec
+from trainers.gaussian import kl_per_dim, reparameterise
+from trainers.likelihoods import LIKELIHOODS
+from trainers.model import Evaluator, Model, Objective, StepContext
+from trainers.nn import ConvDecoder, ConvEncoder, FlatDecoder, FlatEncoder
+from trainers.registry import ImageShape
+from trainers.vae_descriptor import VaeOptions
+
+
+class Vae(Model):
+    """A VAE with a Gaussian posterior of diagonal covariance and a standard normal prior.
+
+    Args:
+        options: The family's options.
+        image_shape: (C, H, W).
+    """
+
+    settable = frozenset({"beta"})
+
+    def __init__(self, options: VaeOptions, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.latent_shape = (options.latent_dim,)
+        self.encoder, self.decoder = _networks(options, image_shape)
+        self.likelihood = LIKELIHOODS[options.likelihood]()
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of q(z|x), (B, d) each, of images (B, C, H, W)."""
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        return mu, logvar
+
+    encode = posterior
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the expected images under p(x|z), (N, C, H, W) in [0, 1], of latents (N, d)."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def recon(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return the reconstruction cost −log p(x|z), (B,), in nats."""
+        return -self.likelihood.log_prob(self.decoder(z), x)
+
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return one group: encoder, decoder and the likelihood's scale learn together."""
+        return {"vae": list(self.parameters())}
+
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
+        mu, logvar = self.posterior(batch)
+        z = reparameterise(mu, logvar, _noise_like(mu, context.generator))
+        recon = self.recon(batch, z).mean()
+        kl = kl_per_dim(mu, logvar).sum(1).mean()
+        weight = kl_weight(context.options, context.step)
+        values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
+        yield Objective("vae", recon + weight * kl, values)
+
+    def metrics(self) -> Sequence[MetricSpec]:
+        """Return the declared metrics: ELBO, its terms, the latent dimensions."""
+        return vae_metrics.specs(self.latent_shape[0])
+
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        """Return an accumulator of the test ELBO with one fixed-seed sample of z an image."""
+        return ElboEvaluator(self, num_images, seed)
+
+
+def build(options: VaeOptions, image_shape: ImageShape) -> Vae:
+    """Return a VAE with weights drawn from torch's global generator, which the caller seeds.
+
+    Raises:
+        ConfigError: if the memory does not suffice.
+    """
+    try:
+        return Vae(options, image_shape)
+    except RuntimeError as error:
+        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
+
+
+def kl_weight(options: VaeOptions, step: int) -> float:
+    """Return beta, reached in a line over the first `kl_warmup` steps.
+
+    Reference: Sønderby et al. 2016, section 2.2, arXiv:1602.02282.
+    """
+    if step >= options.kl_warmup:
+        return options.beta
+    return options.beta * (step + 1) / (options.kl_warmup + 1)
+
+
+def _networks(options: VaeOptions, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
+    d, hidden, activation = options.latent_dim, options.hidden, options.activation
+    if options.architecture == "conv":
+        return (
+            ConvEncoder(shape, options.channels, hidden, 2 * d, activation),
+            ConvDecoder(shape, options.channels, hidden, d, activation),
+        )
+    return FlatEncoder(shape, hidden, 2 * d, activation), FlatDecoder(shape, hidden, d, activation)
+
+
+def _noise_like(mu: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)

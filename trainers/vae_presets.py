@@ -1,0 +1,69 @@
+"""The presets of the family `vae`. `expected` is written from a run that was seen."""
+
+from trainers.registry import Preset
+
+VAE_2D = Preset(
+    name="vae-2d",
+    family="vae",
+    summary="a VAE with a latent plane, to be walked through",
+    layers={
+        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "relu"},
+        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
+        "schedule": {"epochs": 40, "lr": "cosine"},
+    },
+    expected="",
+    minutes=2.5,
+)
+
+VAE = Preset(
+    name="vae",
+    family="vae",
+    summary="a VAE with 20 latent dimensions, for sharper samples",
+    layers={
+        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "relu"},
+        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
+        "schedule": {"epochs": 40, "lr": "cosine"},
+    },
+    expected="",
+    minutes=3,
+)
+
+VAE_CONV = Preset(
+    name="vae-conv",
+    family="vae",
+    summary="a small convolutional VAE",
+    layers={
+        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "model": {
+            "latent_dim": 20,
+            "architecture": "conv",
+            "channels": [32, 64],
+            "hidden": [256],
+            "activation": "relu",
+        },
+        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
+        "schedule": {"epochs": 20, "lr": "cosine"},
+    },
+    expected="",
+    minutes=6,
+)
+
+UVA2019_VAE = Preset(
+    name="uva2019-vae",
+    family="vae",
+    summary="the VAE of the UvA deep learning course of 2019, as published",
+    layers={
+        "data": {"name": "mnist", "binarisation": "static"},
+        "model": {"latent_dim": 20, "hidden": [500], "activation": "relu"},
+        "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
+        "schedule": {"epochs": 40, "lr": "constant"},
+    },
+    expected="",
+    minutes=3,
+    source="UvA Deep Learning 2019, assignment 3, part 1",
+    frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
+)
+
+PRESETS = (VAE_2D, VAE, VAE_CONV, UVA2019_VAE)
