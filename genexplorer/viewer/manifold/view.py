@@ -1,0 +1,106 @@
+"""Which part of the latent plane is seen, and the one transform between the plane and device pixels. No Qt."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.session.plane import Coords, Plane
+
+Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
+
+HOME_Z = 3.2  # at home |z| up to this is seen along the shorter side: 99.9 % of the prior
+_SMALLEST_SPAN = {"z": 1e-4, "u": 1e-5}
+_LARGEST_SPAN = {"z": 40.0, "u": 1.6}
+_CENTRE_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class PlaneView:
+    """The visible rectangle of the plane on a panel of width_px × height_px device pixels; y grows upwards.
+
+    Args:
+        coords: "z", or "u" = Φ(z) with the whole plane in [0, 1]².
+        centre: The plane's coordinates in the middle of the panel.
+        per_px: Units of the plane per device pixel, across and down.
+        width_px: Device pixels across.
+        height_px: Device pixels down.
+    """
+
+    coords: Coords
+    centre: tuple[float, float]
+    per_px: tuple[float, float]
+    width_px: int
+    height_px: int
+
+    @property
+    def bounds(self) -> Bounds:
+        """Return x0, x1, y0, y1 of what is seen."""
+        half_x, half_y = self.per_px[0] * self.width_px / 2, self.per_px[1] * self.height_px / 2
+        return (self.centre[0] - half_x, self.centre[0] + half_x, self.centre[1] - half_y, self.centre[1] + half_y)
+
+    @property
+    def plane(self) -> Plane:
+        """Return the window as the plane that both faces share: z there and back, and the ticks."""
+        return Plane(self.coords, self.bounds)
+
+    def z_to_px(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return device pixels, (N, 2), of latent points, (N, 2)."""
+        return self.to_px(self.plane.from_z(z))
+
+    def px_to_z(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return latent points, (N, 2), of device pixels, (N, 2)."""
+        return self.plane.to_z(self.to_plane(pixels))
+
+    def to_px(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return device pixels, (N, 2), from the panel's top left, of points of the plane, (N, 2)."""
+        x0, _, _, y1 = self.bounds
+        points = np.asarray(points, np.float64).reshape(-1, 2)
+        return np.column_stack([(points[:, 0] - x0) / self.per_px[0], (y1 - points[:, 1]) / self.per_px[1]])
+
+    def to_plane(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return points of the plane, (N, 2), of device pixels, (N, 2)."""
+        x0, _, _, y1 = self.bounds
+        pixels = np.asarray(pixels, np.float64).reshape(-1, 2)
+        return np.column_stack([x0 + pixels[:, 0] * self.per_px[0], y1 - pixels[:, 1] * self.per_px[1]])
+
+    def panned(self, dx_px: float, dy_px: float) -> "PlaneView":
+        """Return the view after the plane was dragged by so many device pixels, to the right and down."""
+        x, y = self.centre
+        return self.centred((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
+
+    def centred(self, centre: tuple[float, float]) -> "PlaneView":
+        """Return the view with another middle, kept within reach of the prior."""
+        low, high = _CENTRE_LIMITS[self.coords]
+        return replace(self, centre=(min(high, max(low, centre[0])), min(high, max(low, centre[1]))))
+
+    def zoomed(self, factor: float, at_px: tuple[float, float] | None = None) -> "PlaneView":
+        """Return the view enlarged by a factor (below 1: made smaller) around a device pixel, which stays in place."""
+        at = at_px or (self.width_px / 2, self.height_px / 2)
+        spans = self.per_px[0] * self.width_px, self.per_px[1] * self.height_px
+        factor = min(factor, min(spans) / _SMALLEST_SPAN[self.coords])
+        factor = max(factor, max(spans) / _LARGEST_SPAN[self.coords], 1e-6) if factor < 1 else factor
+        fixed = self.to_plane(np.array([at]))[0]
+        per_px = self.per_px[0] / factor, self.per_px[1] / factor
+        x = fixed[0] - (at[0] - self.width_px / 2) * per_px[0]
+        y = fixed[1] + (at[1] - self.height_px / 2) * per_px[1]
+        return replace(self, per_px=per_px).centred((x, y))
+
+    def resized(self, width_px: int, height_px: int) -> "PlaneView":
+        """Return the view on a panel of another size, with the same scale and middle."""
+        return replace(self, width_px=max(1, width_px), height_px=max(1, height_px))
+
+
+def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int] | None = None) -> PlaneView:
+    """Return the view that opens: the prior's bulk in "z", all of [0, 1]² in "u".
+
+    In "u" each axis is a probability and is stretched to fill the panel; with `tile_px`, the height and width of a
+    tile, it is filled by whole tiles from edge to edge. In "z" both axes keep one scale, so that circles stay round.
+    """
+    width_px, height_px = max(1, width_px), max(1, height_px)
+    if coords == "u":
+        down, across = tile_px or (1, 1)
+        columns, rows = max(1, width_px // across), max(1, height_px // down)
+        return PlaneView("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
+    per_px = 2 * HOME_Z / min(width_px, height_px)
+    return PlaneView("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
