@@ -19,15 +19,18 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `pipeline`    index, seed -> x, mu, sigma, z, recon, each with a first axis of 1; meta `figures`: each term of the
               objective by quantity, in nats.
 
-`snapshot_step` None means the newest. The newest request of a lane replaces an older one that has not begun and
-abandons, between chunks, one that has; the lane "drag" goes before "preview", "preview" before "job".
+`snapshot_step` None means the newest. The newest request of a lane takes the place of an older one that has not begun,
+and abandons, between chunks, one that has (but for the lane "drag": its work is short and is finished, so that a steady
+drag never starves). The lane "drag" goes before "preview", "preview" before "job". Requests of one lane with different
+topics do not replace each other; within a lane the oldest goes first.
 """
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +38,13 @@ from numpy.typing import NDArray
 Lane = Literal["drag", "preview", "job"]
 LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # the first goes first
 Array = NDArray[np.generic]
+T = TypeVar("T")
 
 MAX_HEADER_BYTES = 1 << 20
-MAX_FRAME_BYTES = 1 << 30
+MAX_FRAME_BYTES = 1 << 28  # of all arrays together
+MAX_ARRAYS = 64
+_MAX_DIMENSIONS = 8
+_CHUNK_BYTES = 1 << 24  # what is read at once: memory grows with what came, not with what was announced
 _DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "uint8": np.dtype("u1"), "int64": np.dtype("<i8")}
 
 
@@ -52,6 +59,7 @@ class Request:
     op: str
     params: Mapping[str, object] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,27 +93,52 @@ class Answer:
     lane: Lane
     generation: int
     op: str
-    snapshot_step: int
+    snapshot_step: int  # -1 where the work ended, or has not come so far, before a snapshot was chosen
     body: Progress | Result | Failure
     seconds: float = 0.0
+    topic: str = ""
 
 
 class ProtocolError(Exception):
     """The other end sent what is not a frame of this protocol."""
 
 
-def write_frame(stream: BinaryIO, header: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
-    """Write one frame and flush it.
+def portable(array: Any) -> Array:
+    """Return a copy in one of the types that travel: float32, int64 or uint8.
 
     Raises:
-        ProtocolError: if an array has another type than float32, uint8 or int64.
+        ProtocolError: if it is not an array of numbers.
+    """
+    given = np.asarray(array)
+    if given.dtype == np.uint8:
+        return given.copy()
+    if given.dtype.kind == "f":
+        return given.astype(np.float32)
+    if given.dtype.kind in "iub":
+        return given.astype(np.int64)
+    raise ProtocolError(f"an array of {given.dtype.name} does not travel")
+
+
+def write_frame(stream: BinaryIO, header: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
+    """Write one frame and flush it; nothing is written when the frame is refused.
+
+    Raises:
+        ProtocolError: if an array has another type than float32, uint8 or int64, if the header is not JSON, or if
+            the frame is larger than a reader accepts.
     """
     listed = []
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES:
             raise ProtocolError(f"array '{name}' is {array.dtype.name}")
         listed.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape)})
-    encoded = json.dumps({**header, "arrays": listed}).encode()
+    try:
+        encoded = json.dumps({**header, "arrays": listed}).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"the header is not JSON: {error}") from None
+    if len(encoded) > MAX_HEADER_BYTES or len(arrays) > MAX_ARRAYS:
+        raise ProtocolError("the header is too long")
+    if sum(array.nbytes for array in arrays.values()) > MAX_FRAME_BYTES:
+        raise ProtocolError("the arrays are too large for one answer")
     stream.write(struct.pack("<I", len(encoded)))
     stream.write(encoded)
     for array in arrays.values():
@@ -128,25 +161,42 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, object], dict[str, Array]] |
     try:
         header = json.loads(_exactly(stream, size))
         listed = header.pop("arrays")
-        shapes = [(str(a["name"]), _DTYPES[a["dtype"]], tuple(int(n) for n in a["shape"])) for a in listed]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        shapes = [(_text(a["name"]), _DTYPES[a["dtype"]], _shape(a["shape"])) for a in listed]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProtocolError(f"the header is not understood: {error}") from None
-    arrays: dict[str, Array] = {}
-    for name, dtype, shape in shapes:
-        count = 1
-        for length in shape:
-            count *= length
-        if count < 0 or count * dtype.itemsize > MAX_FRAME_BYTES:
-            raise ProtocolError(f"array '{name}' is too large")
-        arrays[name] = np.frombuffer(_exactly(stream, count * dtype.itemsize), dtype=dtype).reshape(shape)
-    return header, arrays
+    if len(shapes) > MAX_ARRAYS or len({name for name, _, _ in shapes}) < len(shapes):
+        raise ProtocolError("the header lists too many arrays, or one twice")
+    if sum(math.prod(shape) * dtype.itemsize for _, dtype, shape in shapes) > MAX_FRAME_BYTES:
+        raise ProtocolError("the arrays are too large")
+    return header, {
+        name: np.frombuffer(_exactly(stream, math.prod(shape) * dtype.itemsize), dtype=dtype).reshape(shape)
+        for name, dtype, shape in shapes
+    }
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    if not isinstance(given, list) or len(given) > _MAX_DIMENSIONS:
+        raise ValueError("a shape is a short list")
+    if any(type(length) is not int or not 0 <= length <= MAX_FRAME_BYTES for length in given):
+        raise ValueError("a shape has lengths that are not sizes")
+    return tuple(given)
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError("a name is not text")
+    return given
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) != size:
-        raise ProtocolError("the stream ended inside a frame")
-    return data
+    parts = []
+    while size > 0:
+        part = stream.read(min(size, _CHUNK_BYTES))
+        if not part:
+            raise ProtocolError("the stream ended inside a frame")
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def write_request(stream: BinaryIO, request: Request) -> None:
@@ -158,6 +208,7 @@ def write_request(stream: BinaryIO, request: Request) -> None:
         "snapshot_step": request.snapshot_step,
         "op": request.op,
         "params": dict(request.params),
+        "topic": request.topic,
     }
     write_frame(stream, header, request.arrays)
 
@@ -170,6 +221,7 @@ def write_answer(stream: BinaryIO, answer: Answer) -> None:
         "op": answer.op,
         "snapshot_step": answer.snapshot_step,
         "seconds": answer.seconds,
+        "topic": answer.topic,
         "body": type(answer.body).__name__.lower(),
     }
     arrays: Mapping[str, Array] = {}
@@ -181,3 +233,79 @@ def write_answer(stream: BinaryIO, answer: Answer) -> None:
         case Failure(message, hint):
             header |= {"message": message, "hint": hint}
     write_frame(stream, header, arrays)
+
+
+def read_request(stream: BinaryIO) -> Request | None:
+    """Read a request; None at the end of the stream.
+
+    Raises:
+        ProtocolError: if it is not a request.
+    """
+    frame = read_frame(stream)
+    if frame is None:
+        return None
+    header, arrays = frame
+    step = header.get("snapshot_step")
+    return Request(
+        lane=_lane(header),
+        generation=_take(header, "generation", int),
+        run=_take(header, "run", str),
+        snapshot_step=None if step is None else _take(header, "snapshot_step", int),
+        op=_take(header, "op", str),
+        params=_take(header, "params", dict),
+        arrays=arrays,
+        topic=_take(header, "topic", str),
+    )
+
+
+def read_answer(stream: BinaryIO) -> Answer | None:
+    """Read an answer; None at the end of the stream.
+
+    Raises:
+        ProtocolError: if it is not an answer.
+    """
+    frame = read_frame(stream)
+    if frame is None:
+        return None
+    header, arrays = frame
+    return Answer(
+        lane=_lane(header),
+        generation=_take(header, "generation", int),
+        op=_take(header, "op", str),
+        snapshot_step=_take(header, "snapshot_step", int),
+        body=_body(header, arrays),
+        seconds=_number(header, "seconds"),
+        topic=_take(header, "topic", str),
+    )
+
+
+def _body(header: Mapping[str, object], arrays: Mapping[str, Array]) -> Progress | Result | Failure:
+    match header.get("body"):
+        case "progress":
+            return Progress(_number(header, "fraction"), _take(header, "message", str))
+        case "result":
+            return Result(arrays, _take(header, "meta", dict))
+        case "failure":
+            return Failure(_take(header, "message", str), _take(header, "hint", str))
+        case other:
+            raise ProtocolError(f"an answer's body is {str(other)[:40]!r}")
+
+
+def _lane(header: Mapping[str, object]) -> Lane:
+    lane = header.get("lane")
+    for known in LANES:
+        if lane == known:
+            return known
+    raise ProtocolError(f"there is no lane {str(lane)[:40]!r}")
+
+
+def _take(header: Mapping[str, object], key: str, kind: type[T]) -> T:
+    value = header.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ProtocolError(f"'{key}' is missing or of the wrong kind")
+    return value
+
+
+def _number(header: Mapping[str, object], key: str) -> float:
+    value = header.get(key)
+    return float(value) if type(value) is int and abs(value) < 1 << 53 else _take(header, key, float)

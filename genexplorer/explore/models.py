@@ -1,0 +1,130 @@
+"""The snapshots that an explorer has open: the last few, found by run and step."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from genexplorer.explore.protocol import Request
+from genexplorer.explore.scheduler import Chunk
+from genexplorer.runs import layout
+from trainers import config as run_config
+from trainers.card import Card
+from trainers.config import RunConfig
+from trainers.errors import CheckpointError
+
+KEPT = 6  # snapshots: enough to step to and fro; tens of megabytes for the models of this size
+_MAX_CONFIG_BYTES = 1 << 20
+
+
+class Explorable(Protocol):
+    """A model that can be asked."""
+
+    @property
+    def card(self) -> Card:
+        """What it can do."""
+        ...
+
+    def answer(self, op: str, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        """Answer one operation of the protocol in chunks."""
+        ...
+
+
+Load = Callable[[Path, RunConfig], Explorable]
+_Identity = tuple[str, int, int, int]  # run, step, and what changes when a resumed run writes the step anew
+
+
+class Models:
+    """Opens snapshots and keeps the last few open.
+
+    Args:
+        load: `trainers.latent.load`, or a stand-in.
+        kept: How many stay open.
+    """
+
+    def __init__(self, load: Load, kept: int = KEPT) -> None:
+        self._load = load
+        self._kept = kept
+        self._open: OrderedDict[_Identity, Explorable] = OrderedDict()
+
+    def work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
+        """Open the snapshot that a request asks for and begin to answer.
+
+        Returns:
+            Its step, and the chunks of the answer.
+        Raises:
+            UserError: if there is no such snapshot or it cannot be read.
+        """
+        step, model = self.open(Path(request.run), request.snapshot_step)
+        if request.op == "describe":
+            return step, iter([("result", {}, {"card": model.card.model_dump(mode="json")})])
+        return step, model.answer(request.op, request.params, request.arrays)
+
+    def open(self, run: Path, step: int | None) -> tuple[int, Explorable]:
+        """Return a snapshot's step and model; None is the newest.
+
+        Raises:
+            UserError: if there is no such snapshot or it cannot be read.
+        """
+        if step is not None:
+            return step, self._at(run, step)
+        newest = _newest(run)
+        try:
+            return newest, self._at(run, newest)
+        except CheckpointError:
+            again = _newest(run)  # thinned away meanwhile: a training goes on underneath
+            if again == newest:
+                raise
+            return again, self._at(run, again)
+
+    def _at(self, run: Path, step: int) -> Explorable:
+        folder = layout.step_folder(run / layout.SNAPSHOTS, step)
+        try:
+            facts = folder.stat()
+        except OSError:
+            raise _gone(run, step) from None
+        identity = (str(run), step, facts.st_ino, facts.st_mtime_ns)
+        model = self._open.get(identity)
+        if model is None:
+            model = self._load(folder, _config_of(run))
+            self._open[identity] = model
+        self._open.move_to_end(identity)
+        while len(self._open) > self._kept:
+            self._open.popitem(last=False)
+        return model
+
+
+def _newest(run: Path) -> int:
+    steps = _steps(run)
+    if not steps:
+        raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first comes as soon as training begins")
+    return steps[-1]
+
+
+def _steps(run: Path) -> list[int]:
+    try:
+        folders = list((run / layout.SNAPSHOTS).iterdir())
+    except OSError:
+        return []
+    return sorted(step for step in map(layout.step_of, folders) if step is not None)
+
+
+def _gone(run: Path, step: int) -> CheckpointError:
+    steps = _steps(run)
+    nearest = min(steps, key=lambda known: abs(known - step), default=None)
+    hint = "the first comes as soon as training begins" if nearest is None else f"the nearest is step {nearest}"
+    return CheckpointError(f"run '{run.name}' has no snapshot of step {step}", hint)
+
+
+def _config_of(run: Path) -> RunConfig:
+    try:
+        with (run / layout.CONFIG).open("rb") as file:
+            values = json.loads(file.read(_MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError):
+        raise CheckpointError(
+            f"run '{run.name}' has no readable {layout.CONFIG}", "the run folder is damaged"
+        ) from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"run '{run.name}': {layout.CONFIG} is not an object", "the run folder is damaged")
+    return run_config.parse(values)

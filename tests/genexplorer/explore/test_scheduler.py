@@ -1,0 +1,192 @@
+"""The child's order of work, without a process."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genexplorer.explore.models import Models
+from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
+from genexplorer.explore.scheduler import Chunk, Scheduler
+from tests.genexplorer.explore import stand_in
+from trainers.errors import CheckpointError, UserError
+
+
+class Bench:
+    """A scheduler whose work is a list of chunks by name, and what it answered."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.trace: list[str] = []
+        self.scheduler = Scheduler(self._work, self.answers.append)
+        self._generation = 0
+
+    def _work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
+        return 5, self._chunks(request)
+
+    def _chunks(self, request: Request) -> Iterator[Chunk]:
+        try:
+            for part in range(int(str(request.params.get("parts", 0)))):
+                self.trace.append(f"{request.op}.{part}")
+                yield "progress", 0.0, ""
+        except GeneratorExit:
+            self.trace.append(f"{request.op} abandoned")
+            raise
+        self.trace.append(request.op)
+        yield "result", {}, {}
+
+    def put(self, lane: Lane, op: str, parts: int = 0, topic: str = "") -> None:
+        self._generation += 1
+        self.scheduler.put(Request(lane, self._generation, "run", None, op, {"parts": parts}, {}, topic))
+
+    def turns(self, count: int) -> list[str]:
+        self.trace.clear()
+        for _ in range(count):
+            self.scheduler.turn()
+        return list(self.trace)
+
+    def results(self) -> list[str]:
+        return [answer.op for answer in self.answers if isinstance(answer.body, Result)]
+
+
+def test_a_drag_overtakes_a_preview_overtakes_a_job() -> None:
+    bench = Bench()
+    bench.put("job", "job", parts=3)
+    assert bench.turns(1) == ["job.0"]
+    bench.put("preview", "preview", parts=1)
+    assert bench.turns(1) == ["preview.0"]
+    bench.put("drag", "drag")
+    assert bench.turns(5) == ["drag", "preview", "job.1", "job.2", "job"]
+    assert bench.results() == ["drag", "preview", "job"]
+
+
+def test_the_newest_of_a_lane_wins_and_the_older_is_never_answered() -> None:
+    bench = Bench()
+    for name in ("first", "second", "third"):
+        bench.put("preview", name)
+    assert bench.turns(1) == ["third"]
+    bench.put("preview", "fourth", parts=9)
+    assert bench.turns(2) == ["fourth.0", "fourth.1"]
+    bench.put("preview", "fifth")
+    assert bench.turns(1) == ["fourth abandoned", "fifth"]
+    assert bench.results() == ["third", "fifth"]
+
+
+def test_a_drag_that_has_begun_is_finished_so_that_a_steady_drag_never_starves() -> None:
+    bench = Bench()
+    bench.put("drag", "first", parts=2)
+    bench.turns(1)
+    bench.put("drag", "second", parts=2)
+    bench.put("drag", "third", parts=2)
+    assert bench.turns(5) == ["first.1", "first", "third.0", "third.1", "third"]
+
+
+def test_topics_of_a_lane_do_not_replace_each_other() -> None:
+    bench = Bench()
+    bench.put("preview", "samples", parts=1, topic="samples")
+    bench.put("preview", "tiles", topic="tiles")
+    bench.put("preview", "cursor", topic="cursor")
+    bench.put("preview", "tiles again", topic="tiles")
+    assert bench.turns(4) == ["samples.0", "samples", "cursor", "tiles again"]
+
+
+class Real:
+    """A scheduler over stand-in snapshots."""
+
+    def __init__(self, run: Path, kept: int = 6) -> None:
+        self.run = run
+        self.answers: list[Answer] = []
+        self.loaded: list[str] = []
+        self.models = Models(self._load, kept)
+        self.scheduler = Scheduler(self.models.work, self.answers.append)
+
+    def _load(self, folder: Path, config: Any) -> stand_in.StandIn:
+        self.loaded.append(folder.name)
+        return stand_in.load(folder, config)
+
+    def ask(self, op: str, step: int | None = None, **params: object) -> Answer:
+        z = {"z": np.zeros((3, 2), np.float32)}
+        self.scheduler.put(Request("job", 1, str(self.run), step, op, params, z))
+        self.answers.clear()
+        while not self.answers or isinstance(self.answers[-1].body, Progress):
+            self.scheduler.turn()
+        return self.answers[-1]
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Real:
+    return Real(stand_in.make_run(tmp_path / "run", [0, 5, 20]))
+
+
+def test_every_answer_names_its_snapshot_and_none_means_the_newest(real: Real) -> None:
+    assert real.ask("decode").snapshot_step == 20
+    assert real.ask("decode", 5).snapshot_step == 5
+    described = real.ask("describe", 0)
+    assert isinstance(described.body, Result)
+    assert described.body.meta["card"]["step"] == 0  # type: ignore[index]
+
+
+def test_the_last_few_snapshots_stay_open(real: Real) -> None:
+    small = Real(real.run, kept=2)
+    for step in (0, 5, 0, 5, 20, 5, 0):
+        small.ask("decode", step)
+    assert [int(name.removeprefix("step-")) for name in small.loaded] == [0, 5, 20, 0]
+
+
+def test_a_snapshot_that_was_written_anew_is_loaded_anew(real: Real) -> None:
+    real.ask("decode", 5)
+    folder = real.run / "snapshots" / "step-00000005"
+    folder.rename(real.run / "snapshots" / ".old")
+    folder.mkdir()
+    os.utime(folder, ns=(1, 1))
+    real.ask("decode", 5)
+    assert len(real.loaded) == 2
+
+
+@pytest.mark.parametrize(
+    ("op", "message", "hint"),
+    [
+        ("refused", "this model cannot do that", "ask something else"),
+        ("broken", "the explorer failed: ZeroDivisionError: a bug in two lines", ""),
+        ("unfinished", "the explorer failed: RuntimeError: the model's answer ended without a result", ""),
+    ],
+)
+def test_errors_become_one_line(
+    real: Real, capfd: pytest.CaptureFixture[str], op: str, message: str, hint: str
+) -> None:
+    assert real.ask(op).body == Failure(message, hint)
+    assert ("Traceback" in capfd.readouterr().err) == (op != "refused")
+    assert isinstance(real.ask("decode").body, Result)
+
+
+def test_a_missing_snapshot_is_told_with_the_nearest(real: Real) -> None:
+    assert real.ask("decode", 7).body == Failure("run 'run' has no snapshot of step 7", "the nearest is step 5")
+    shutil.rmtree(real.run / "snapshots")
+    body = real.ask("decode").body
+    assert isinstance(body, Failure)
+    assert body.message == "run 'run' has no snapshot yet"
+
+
+def test_a_snapshot_thinned_away_while_it_was_chosen_gives_way_to_the_newest(real: Real) -> None:
+    original = real.models._load
+
+    def thinned(folder: Path, config: Any) -> Any:
+        if folder.name == "step-00000020":
+            folder.rename(folder.with_name("step-00000021"))
+            raise CheckpointError("it has gone")
+        return original(folder, config)
+
+    real.models._load = thinned
+    assert real.ask("decode").snapshot_step == 21
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 50_000, '{"schedule": {}}'])
+def test_a_damaged_configuration_is_one_line(real: Real, content: str) -> None:
+    (real.run / "config.json").write_text(content)
+    with pytest.raises(UserError) as told:
+        real.models.open(real.run, 5)
+    assert "\n" not in str(told.value)
