@@ -23,6 +23,7 @@ class ViewerContext(QObject):
         palette_changed: Light became dark or the other way round.
         status_message(str): A passing word for the status line: "saved manifold.png".
         alert(str): Something went wrong; it stays until it is dismissed.
+        curve_wanted(str): Somebody asks to see the curve of a quantity, such as "kl".
     """
 
     run_changed = pyqtSignal()
@@ -31,6 +32,7 @@ class ViewerContext(QObject):
     palette_changed = pyqtSignal()
     status_message = pyqtSignal(str)
     alert = pyqtSignal(str)
+    curve_wanted = pyqtSignal(str)
 
     def __init__(
         self,

@@ -134,6 +134,10 @@ class Explorer(QObject):
         """Whether any question is open."""
         return bool(self._waiting)
 
+    def is_waiting(self, lane: Lane) -> bool:
+        """Whether the question of a lane is open."""
+        return lane in self._waiting
+
     def close(self) -> None:
         """End the child; nothing is delivered any more."""
         self._closed = True

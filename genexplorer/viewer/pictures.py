@@ -49,8 +49,7 @@ def to_array(image: QImage) -> Pixels:
     bits = image.constBits()
     if bits is None:
         return np.zeros((0, 0), np.uint8)
-    bits.setsize(image.sizeInBytes())
-    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), image.bytesPerLine())
     used = rows[:, : image.width() * (1 if grey else 3)].copy()
     return used if grey else used.reshape(image.height(), image.width(), 3)
 

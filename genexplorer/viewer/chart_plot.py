@@ -1,0 +1,345 @@
+"""One chart: the curves of a quantity with their names on the lines, the mark of time, a crosshair with values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from genexplorer.runs.record import XAxis
+from genexplorer.session import wording
+from genexplorer.session.charts import Chart, LineStyle
+from genexplorer.session.palette import Palette
+from genexplorer.session.smoothing import smooth
+from genexplorer.viewer.chart_axis import ChartAxis
+from genexplorer.viewer.labels import heading, muted
+from genexplorer.viewer.style import GAP, mix, text_font
+
+Floats = NDArray[np.float64]
+X_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
+_X_KINDS: dict[XAxis, str] = {"step": "count", "images": "count", "time": "time"}
+_DASHES = {
+    "solid": Qt.PenStyle.SolidLine,
+    "dashed": Qt.PenStyle.DashLine,
+    "dotted": Qt.PenStyle.DotLine,
+}
+_LABEL_SHARE = 0.10  # of the width, kept free at the right for the names of the curves
+_MIN_APART_PX = 13.0
+_TRIM = 0.02  # share of the values at either end that may lie outside, so that a first second does not flatten all
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric, ready to be drawn."""
+
+    metric: str
+    style: LineStyle
+    x: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class View:
+    """How curves are drawn."""
+
+    x_axis: XAxis = "step"
+    logarithmic: bool = False
+    smoothing: float = 0.0
+
+
+class ChartPlot(QWidget):
+    """A chart with its heading.
+
+    Signals:
+        pointed(float): The x under the mouse; NaN when it leaves.
+        clicked(float): The x that was clicked.
+        zoomed(tuple): The x range that the user chose.
+    """
+
+    pointed = pyqtSignal(float)
+    clicked = pyqtSignal(float)
+    zoomed = pyqtSignal(tuple)
+
+    def __init__(self, chart: Chart, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.chart = chart
+        self._palette = palette
+        self._view = View()
+        self._curves: tuple[Curve, ...] = ()
+        self._drawn: list[tuple[Floats, Floats]] = []  # x and y as drawn, in the axis' coordinates
+        self._ends: list[tuple[pg.TextItem, float, float]] = []
+        self._marks: list[tuple[float, str]] = []
+        self._bounds = (0.0, 1.0)
+        self._negated = False
+        self.title, self.values = heading(chart.label), muted("")
+        self.values.setTextFormat(Qt.TextFormat.PlainText)
+        self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
+        self.plot = pg.PlotWidget(axisItems={"left": self.left, "bottom": self.bottom})
+        self._prepare_plot()
+        self._lay_out()
+        self.recolour(palette)
+
+    # Content ----------------------------------------------------------------------------------------------------
+
+    def set_curves(self, curves: Sequence[Curve], view: View, marks: Sequence[tuple[float, str]]) -> None:
+        """Draw the curves; `marks` are the x of changes and their words."""
+        self._curves, self._view, self._marks = tuple(curves), view, list(marks)
+        self._redraw()
+
+    def set_range(self, low: float, high: float) -> None:
+        """Show a range of x; room for the names of the curves is added by the caller."""
+        self.plot.setXRange(low, high, padding=0)
+
+    def set_mark(self, x: float | None) -> None:
+        """Draw the time that is looked at."""
+        self._mark.setVisible(x is not None)
+        if x is not None:
+            self._mark.setPos(x)
+
+    def set_crosshair(self, x: float | None) -> None:
+        """Draw the crosshair, the same in every chart."""
+        self._cross.setVisible(x is not None)
+        if x is not None:
+            self._cross.setPos(x)
+
+    def show_values(self, x: float | None) -> None:
+        """Write the curves' values at an x into the heading."""
+        self.values.setText("" if x is None else "   ".join(self._value_words(curve, x) for curve in self._shown(x)))
+
+    def recolour(self, palette: Palette) -> None:
+        """Take other colours."""
+        self._palette = palette
+        self.plot.setBackground(palette.background)
+        for axis in (self.left, self.bottom):
+            axis.setPen(pg.mkPen(palette.faint))
+            axis.setTextPen(pg.mkPen(palette.muted))
+            axis.setTickFont(text_font(8))
+        self._mark.setPen(pg.mkPen(palette.text))
+        self._cross.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
+        self._redraw()
+
+    def image(self) -> QImage:
+        """Return a picture of the whole chart at the screen's resolution."""
+        return self.grab().toImage()
+
+    @property
+    def data_bounds(self) -> tuple[float, float]:
+        """The first and last x of any curve."""
+        return self._bounds
+
+    # Setting up -------------------------------------------------------------------------------------------------
+
+    def _prepare_plot(self) -> None:
+        plot = self.plot
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        plot.setMinimumHeight(18 * GAP)
+        plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        item = plot.getPlotItem()
+        item.hideButtons()
+        item.setMenuEnabled(False)
+        item.setDownsampling(auto=True, mode="peak")
+        item.setClipToView(True)
+        item.showGrid(x=False, y=True, alpha=0.12)
+        self.left.setWidth(6 * GAP)
+        box = item.getViewBox()
+        box.setMouseEnabled(x=True, y=False)
+        box.disableAutoRange()
+        box.sigXRangeChanged.connect(self._on_range)
+        box.sigRangeChangedManually.connect(lambda _which: self.zoomed.emit(tuple(box.viewRange()[0])))
+        self._mark = pg.InfiniteLine(angle=90, movable=False)
+        self._cross = pg.InfiniteLine(angle=90, movable=False)
+        for line in (self._mark, self._cross):
+            line.setVisible(False)
+            line.setZValue(5)
+            item.addItem(line, ignoreBounds=True)
+        plot.scene().sigMouseMoved.connect(self._on_moved)
+        plot.scene().sigMouseClicked.connect(self._on_clicked)
+
+    def _lay_out(self) -> None:
+        line = QHBoxLayout()
+        line.setSpacing(2 * GAP)
+        line.addWidget(self.title)
+        line.addStretch(1)
+        line.addWidget(self.values)
+        self.values.setAlignment(Qt.AlignmentFlag.AlignRight)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(line)
+        layout.addWidget(self.plot, 1)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def _redraw(self) -> None:
+        item = self.plot.getPlotItem()
+        for old in [i for i in item.items if i not in (self._mark, self._cross)]:
+            item.removeItem(old)
+        self._drawn, self._ends = [], []
+        self._choose_scale()
+        for curve in self._curves:
+            self._draw(curve)
+        self._draw_changes()
+        finite = [x[np.isfinite(x)] for x, _ in self._drawn]
+        together = np.concatenate(finite) if finite else np.zeros(0)
+        self._bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
+        self.bottom.kind = _X_KINDS[self._view.x_axis]
+        self.bottom.setLabel(X_NAMES[self._view.x_axis], color=self._palette.muted)
+        self._on_range()
+
+    def _choose_scale(self) -> None:
+        """Take logarithms where all values have one sign; those that are all negative are drawn by their size."""
+        every = np.concatenate([curve.mean for curve in self._curves]) if self._curves else np.zeros(0)
+        every = every[np.isfinite(every)]
+        self._negated = bool(every.size) and bool((every < 0).all())
+        possible = bool(every.size) and (self._negated or bool((every >= 0).all() and (every > 0).any()))
+        self.left.logarithmic = self._view.logarithmic and possible
+        self.left.negated = self._negated
+        self.plot.getViewBox().invertY(self.left.logarithmic and self._negated)
+        words = self.chart.label
+        if self.left.logarithmic:
+            words += ", logarithmic"
+        elif self._view.logarithmic and every.size:
+            words += ", both signs: linear"
+        self.title.setText(words)
+
+    def _on_axis(self, values: Floats) -> Floats:
+        if not self.left.logarithmic:
+            return values
+        size = -values if self._negated else values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn: Floats = np.log10(np.where(size > 0, size, np.nan))
+        return drawn
+
+    def _colour(self, style: LineStyle) -> str:
+        if style.index is not None:
+            return self._palette.class_colour(style.index)
+        return self._palette.muted if style.role == "test_raw" else self._palette.accent
+
+    def _draw(self, curve: Curve) -> None:
+        colour = self._colour(curve.style)
+        calm = curve.mean
+        if self._view.smoothing and curve.style.role == "train":
+            calm = smooth(curve.mean, self._view.smoothing)
+            self._draw_raw(curve, colour)
+        y = self._on_axis(calm)
+        few = np.isfinite(y).sum() <= 40
+        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": colour, "symbolPen": None} if few else {}
+        pen = pg.mkPen(colour, width=1.4, style=_DASHES[curve.style.dash])
+        line = pg.PlotDataItem(curve.x, y, pen=pen, connect="finite", antialias=True, **dots)
+        self.plot.addItem(line)
+        self._drawn.append((curve.x, y))
+        good = np.flatnonzero(np.isfinite(y))
+        if good.size:
+            self._name_line(curve.style.label, colour, float(curve.x[good[-1]]), float(y[good[-1]]))
+
+    def _draw_raw(self, curve: Curve, colour: str) -> None:
+        """Draw what smoothing hides, faint: from the lowest to the highest value of each bucket."""
+        x = np.repeat(curve.x, 2)
+        y = np.stack([self._on_axis(curve.low), self._on_axis(curve.high)], axis=1).reshape(-1)
+        pen = pg.mkPen(mix(colour, self._palette.background, 0.72))
+        self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, connect="finite"))
+
+    def _name_line(self, words: str, colour: str, x: float, y: float) -> None:
+        label = pg.TextItem(words, color=QColor(colour), anchor=(0, 0.5))
+        label.setFont(text_font(8))
+        label.setZValue(10)
+        self.plot.addItem(label, ignoreBounds=True)
+        self._ends.append((label, x, y))
+
+    def _draw_changes(self) -> None:
+        for x, words in self._marks:
+            line = pg.InfiniteLine(
+                x,
+                angle=90,
+                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
+                label=f"▲ {words}",
+                labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
+            )
+            self.plot.addItem(line, ignoreBounds=True)
+
+    # Ranges -----------------------------------------------------------------------------------------------------
+
+    def _on_range(self, *_ignored: object) -> None:
+        low, high = self.plot.getViewBox().viewRange()[0]
+        inside = [y[(x >= low) & (x <= high) & np.isfinite(y)] for x, y in self._drawn]
+        together = np.concatenate(inside) if inside else np.zeros(0)
+        if together.size:
+            bottom, top = _calm_bounds(together)
+            self.plot.setYRange(bottom, top, padding=0.06)
+        self._place_names()
+
+    def _place_names(self) -> None:
+        """Put each curve's name at its end, or at the right edge, and keep names from lying on each other."""
+        box = self.plot.getViewBox()
+        (left, right), (bottom, top) = box.viewRange()
+        height = max(1.0, box.height())
+        per_px = (top - bottom) / height
+        taken: list[float] = []
+        for label, x, y in sorted(self._ends, key=lambda end: -end[2]):
+            place = min(max(y, bottom), top)
+            for other in taken:
+                if abs(other - place) < _MIN_APART_PX * per_px:
+                    place = other - _MIN_APART_PX * per_px
+            taken.append(place)
+            label.setVisible(left <= x)
+            label.setAnchor((0, 0.5) if x <= right - 0.05 * (right - left) else (1, 1))
+            label.setPos(min(x, right), place)
+
+    # Mouse ------------------------------------------------------------------------------------------------------
+
+    def _on_moved(self, place: QPointF) -> None:
+        item = self.plot.getPlotItem()
+        inside = item.vb.sceneBoundingRect().contains(place)
+        self.pointed.emit(item.vb.mapSceneToView(place).x() if inside else float("nan"))
+
+    def _on_clicked(self, event: pg.GraphicsScene.mouseEvents.MouseClickEvent) -> None:
+        box = self.plot.getViewBox()
+        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
+            self.clicked.emit(box.mapSceneToView(event.scenePos()).x())
+
+    def leaveEvent(self, event: object) -> None:
+        """Take the crosshair away."""
+        self.pointed.emit(float("nan"))
+
+    # Values -----------------------------------------------------------------------------------------------------
+
+    def _shown(self, x: float) -> list[Curve]:
+        within = [curve for curve in self._curves if curve.x.size and x >= curve.x[0] - 1e-9]
+        return within[:6]
+
+    def _value_words(self, curve: Curve, x: float) -> str:
+        values = smooth(curve.mean, self._view.smoothing) if curve.style.role == "train" else curve.mean
+        return f"{curve.style.label} {wording.number(value_at(curve.x, values, x))}"
+
+    def value_text(self) -> QLabel:
+        """Return the label with the values, for tests and for reading aloud."""
+        return self.values
+
+
+def value_at(x: Floats, values: Floats, place: float) -> float | None:
+    """Return the last finite value at or before a place."""
+    before = np.flatnonzero(np.isfinite(values) & (x <= place + 1e-9))
+    return float(values[before[-1]]) if before.size else None
+
+
+def with_room_for_names(low: float, high: float) -> tuple[float, float]:
+    """Widen a range of x so that the names of the curves stand right of their ends."""
+    span = high - low if high > low else 1.0
+    return low - 0.01 * span, high + _LABEL_SHARE * span
+
+
+def _calm_bounds(values: Floats) -> tuple[float, float]:
+    if values.size > 60:
+        low, high = (float(v) for v in np.quantile(values, (_TRIM, 1 - _TRIM)))
+    else:
+        low, high = float(values.min()), float(values.max())
+    if high <= low:
+        room = abs(low) * 0.05 or 1.0
+        return low - room, high + room
+    return low, high

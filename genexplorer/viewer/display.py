@@ -1,0 +1,76 @@
+"""Whether a window can be shown here, found out before Qt would abort the process."""
+
+import ctypes
+import os
+import socket
+import sys
+from pathlib import Path
+
+from genexplorer.errors import DisplayError
+
+_PATIENCE_S = 3.0
+_LIBRARIES_HINT = (
+    "on Debian: sudo apt-get install libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libegl1 libxkbcommon-x11-0"
+)
+
+
+def require_display(command: str) -> None:
+    """Return if Qt can open a window.
+
+    Args:
+        command: What to do without a window; it becomes the hint.
+    Raises:
+        DisplayError: if there is no display, it does not answer, or Qt's libraries for it are missing.
+    """
+    platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
+    if sys.platform != "linux" or platform not in ("", "xcb", "wayland"):
+        return  # another platform was named, such as "offscreen"
+    if platform != "xcb" and _wayland_answers():
+        return
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        raise DisplayError("there is no display to open a window on", command)
+    if not _x_answers(display):
+        raise DisplayError(f"the display {display[:40]} does not answer", command)
+    _require_plugin()
+
+
+def _wayland_answers() -> bool:
+    name = os.environ.get("WAYLAND_DISPLAY", "")
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    return bool(name) and _connects(socket.AF_UNIX, str(Path(folder) / name))
+
+
+def _x_answers(display: str) -> bool:
+    host, _, number = display.rpartition(":")
+    number = number.partition(".")[0]
+    if not number.isdigit():
+        return False
+    if host not in ("", "unix"):
+        return _connects(socket.AF_INET, (host, 6000 + int(number)))
+    path = f"/tmp/.X11-unix/X{number}"
+    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+
+
+def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as line:
+            line.settimeout(_PATIENCE_S)
+            line.connect(address)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _require_plugin() -> None:
+    """Load Qt's X11 plug-in as Qt would: its absence of a library is an abort there and a line here."""
+    from PyQt6.QtCore import QLibraryInfo
+
+    folder = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath))
+    plugin = folder / "platforms" / "libqxcb.so"
+    if not plugin.exists():
+        return
+    try:
+        ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise DisplayError(f"Qt cannot open windows: {error}", _LIBRARIES_HINT) from None

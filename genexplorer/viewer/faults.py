@@ -1,0 +1,71 @@
+"""Errors that nobody caught: written to a log and shown in the window; PyQt would abort the process instead."""
+
+import logging
+import sys
+import threading
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from genexplorer import paths
+from genexplorer.errors import UserError
+
+_LOG = "viewer.log"
+_MAX_BYTES = 1 << 20
+_log = logging.getLogger("genexplorer.viewer")
+
+
+class FaultReporter(QObject):
+    """Takes `sys.excepthook` and `threading.excepthook`.
+
+    Signals:
+        happened(str): One line for the window; from a thread it arrives queued.
+    """
+
+    happened = pyqtSignal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._former = (sys.excepthook, threading.excepthook)
+
+    def install(self) -> None:
+        """Begin to take what nobody caught."""
+        sys.excepthook = self.report
+        threading.excepthook = self._report_thread
+
+    def uninstall(self) -> None:
+        """Give the hooks back."""
+        sys.excepthook, threading.excepthook = self._former
+
+    def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Log an error and tell the window."""
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        if isinstance(error, UserError):
+            self.happened.emit(str(error))
+            return
+        _log.error("an error that nobody caught", exc_info=(kind, error, trace))
+        self.happened.emit(f"{kind.__name__}: {error}  —  written to {log_path()}")
+
+    def _report_thread(self, fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_value is not None:
+            self.report(fault.exc_type, fault.exc_value, fault.exc_traceback)
+
+
+def log_path() -> Path:
+    """Return where the viewer's log is."""
+    return paths.state_dir() / _LOG
+
+
+def log_to_file() -> None:
+    """Write warnings and errors to the viewer's log, at most two megabytes of it; without a disk, to nowhere."""
+    try:
+        handler: logging.Handler = RotatingFileHandler(log_path(), maxBytes=_MAX_BYTES, backupCount=1, encoding="utf-8")
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.addHandler(handler)

@@ -1,0 +1,88 @@
+"""What each key does."""
+
+from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from genexplorer.viewer.labels import heading, muted, text
+from genexplorer.viewer.style import GAP
+
+KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Time": (
+        ("Space", "play or stop"),
+        ("[  ]", "snapshot before, after"),
+        ("{  }", "first, newest snapshot"),
+        ("L", "follow or hold"),
+        ("W", "why: all alerts"),
+    ),
+    "Run": (
+        ("O", "choose a run"),
+        ("Ctrl+O", "open a run folder"),
+        ("N", "train a new run"),
+        ("Ctrl+P", "pause or go on"),
+        ("Ctrl+.", "stop"),
+    ),
+    "Window": (
+        ("1 – 7", "tabs"),
+        ("T", "theory"),
+        ("Ctrl+S", "save a picture"),
+        ("Ctrl+C", "copy the picture"),
+        ("Ctrl+Shift+C", "copy as command"),
+        ("F11", "present"),
+        ("Ctrl+D", "light or dark"),
+        ("Esc", "dismiss, leave presenting"),
+        ("Ctrl+Q", "close; training goes on"),
+    ),
+    "Manifold": (
+        ("arrows", "move the cursor"),
+        ("Shift+arrows", "move it finely"),
+        ("wheel, + −", "zoom"),
+        ("0", "home"),
+        ("A  B", "pin a point"),
+        ("P", "pen a path"),
+        ("E", "ellipse of q(z|x)"),
+    ),
+    "Encode": (("arrows", "next test image"), ("R", "one by chance")),
+    "Samples": (("R", "draw anew"), ("F", "back to the fixed seed"), ("+  −", "columns")),
+    "Curves": (
+        ("Y", "logarithmic"),
+        ("X", "by step, images, time"),
+        ("+  −", "smoother, rawer"),
+        ("click", "go to that time"),
+        ("wheel", "zoom time"),
+        ("0", "home"),
+    ),
+}
+_COLUMNS = (("Time", "Run"), ("Window",), ("Manifold", "Encode"), ("Samples", "Curves"))
+
+
+class HelpDialog(QDialog):
+    """All keys at a glance."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys")
+        columns = QHBoxLayout()
+        columns.setSpacing(4 * GAP)
+        for groups in _COLUMNS:
+            column = QVBoxLayout()
+            for name in groups:
+                column.addLayout(_group(name))
+                column.addSpacing(2 * GAP)
+            column.addStretch(1)
+            columns.addLayout(column)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
+        layout.addLayout(columns)
+        layout.addWidget(buttons)
+
+
+def _group(name: str) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(2 * GAP)
+    grid.setVerticalSpacing(GAP // 2)
+    grid.addWidget(heading(name), 0, 0, 1, 2)
+    for row, (key, does) in enumerate(KEYS[name], start=1):
+        grid.addWidget(text(key), row, 0)
+        grid.addWidget(muted(does), row, 1)
+    return grid

@@ -1,0 +1,74 @@
+"""The viewer's few icons, drawn in the text's colour so that they suit light and dark."""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+
+_SIZE = 64  # drawn large and scaled down by Qt, so that they are sharp on HiDPI
+Draw = Callable[[QPainterPath], None]
+
+
+def _play(path: QPainterPath) -> None:
+    path.addPolygon(QPolygonF([QPointF(18, 10), QPointF(18, 54), QPointF(54, 32)]))
+    path.closeSubpath()
+
+
+def _pause(path: QPainterPath) -> None:
+    path.addRect(QRectF(16, 12, 11, 40))
+    path.addRect(QRectF(37, 12, 11, 40))
+
+
+def _stop(path: QPainterPath) -> None:
+    path.addRect(QRectF(14, 14, 36, 36))
+
+
+def _plus(path: QPainterPath) -> None:
+    path.addRect(QRectF(29, 12, 6, 40))
+    path.addRect(QRectF(12, 29, 40, 6))
+    path.setFillRule(Qt.FillRule.WindingFill)
+
+
+def _menu(path: QPainterPath) -> None:
+    for top in (15, 29, 43):
+        path.addRect(QRectF(10, top, 44, 6))
+
+
+_DRAWINGS: dict[str, Draw] = {"play": _play, "pause": _pause, "stop": _stop, "plus": _plus, "menu": _menu}
+
+
+def icon(name: str, colour: str, disabled: str) -> QIcon:
+    """Return an icon by name: play, pause, stop, plus, menu."""
+    made = QIcon()
+    made.addPixmap(_pixmap(name, colour), QIcon.Mode.Normal)
+    made.addPixmap(_pixmap(name, disabled), QIcon.Mode.Disabled)
+    return made
+
+
+def _pixmap(name: str, colour: str) -> QPixmap:
+    pixmap = QPixmap(_SIZE, _SIZE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    path = QPainterPath()
+    _DRAWINGS[name](path)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillPath(path, QColor(colour))
+    painter.end()
+    return pixmap
+
+
+def application_icon(accent: str, background: str) -> QIcon:
+    """Return the window's icon: a patch of latent plane with a point on it."""
+    pixmap = QPixmap(_SIZE, _SIZE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(background))
+    painter.drawRoundedRect(QRectF(2, 2, 60, 60), 12, 12)
+    painter.setPen(QPen(QColor(accent), 4))
+    painter.drawPolyline(QPolygonF([QPointF(12, 14), QPointF(20, 40), QPointF(34, 48), QPointF(52, 50)]))
+    painter.setBrush(QColor(accent))
+    painter.drawEllipse(QPointF(34, 48), 6, 6)
+    painter.end()
+    return QIcon(pixmap)

@@ -1,0 +1,72 @@
+"""Small pieces of text and rules in the viewer's few styles; every text is shown literally."""
+
+import html
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFrame, QLabel, QWidget
+
+
+def text(words: str = "") -> QLabel:
+    """Return a label that shows its words as they are, never as markup."""
+    made = QLabel(words)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    return made
+
+
+def heading(words: str = "") -> QLabel:
+    """Return the title of a group."""
+    return _with_role(text(words), "heading")
+
+
+def muted(words: str = "") -> QLabel:
+    """Return a label for second things: units, captions, hints."""
+    return _with_role(text(words), "muted")
+
+
+def wrapped(words: str = "", role: str = "muted") -> QLabel:
+    """Return a paragraph."""
+    made = _with_role(text(words), role)
+    made.setWordWrap(True)
+    return made
+
+
+def rule() -> QFrame:
+    """Return a horizontal hairline."""
+    made = QFrame()
+    made.setProperty("role", "rule")
+    made.setFixedHeight(1)
+    return made
+
+
+def upright_rule() -> QFrame:
+    """Return a vertical hairline."""
+    made = QFrame()
+    made.setProperty("role", "rule")
+    made.setFixedWidth(1)
+    return made
+
+
+def literal_tooltip(words: str) -> str:
+    """Return words for a tooltip, which Qt would otherwise search for markup."""
+    return f"<qt>{html.escape(words)}</qt>" if words else ""
+
+
+def menu_text(words: str) -> str:
+    """Return words for a menu or a button, where Qt would take a lone ampersand for a mnemonic."""
+    return words.replace("&", "&&")
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Give a widget another style of the stylesheet."""
+    if widget.property("role") == role:
+        return
+    widget.setProperty("role", role)
+    style = widget.style()
+    if style is not None:
+        style.unpolish(widget)
+        style.polish(widget)
+
+
+def _with_role(label: QLabel, role: str) -> QLabel:
+    label.setProperty("role", role)
+    return label

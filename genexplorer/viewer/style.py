@@ -1,0 +1,139 @@
+"""How the viewer looks: Fusion with the palette that all faces share, an 8-pixel rhythm, tabular numerals."""
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PyQt6.QtWidgets import QApplication
+
+from genexplorer.session.palette import DARK, LIGHT, Palette
+
+GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
+THEMES = ("system", "light", "dark")
+_FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
+_MONO = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
+
+
+def palette_for(theme: str) -> Palette:
+    """Return the palette of a theme: "light", "dark", or "system" for what the desktop asks for."""
+    if theme in ("light", "dark"):
+        return DARK if theme == "dark" else LIGHT
+    hints = QGuiApplication.styleHints()
+    wants_dark = hints is not None and hints.colorScheme() == Qt.ColorScheme.Dark
+    return DARK if wants_dark else LIGHT
+
+
+def apply(app: QApplication, palette: Palette) -> None:
+    """Give the application its style, colours and font."""
+    if app.style() is None or app.style().name() != "fusion":
+        app.setStyle("Fusion")
+    app.setFont(text_font())
+    app.setPalette(_qt_palette(palette))
+    app.setStyleSheet(_stylesheet(palette))
+
+
+def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
+    """Return the text's font; its figures are all of one width, so that live numbers do not dance."""
+    font = QFont(_FAMILIES)
+    font.setPointSizeF(points)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    return font
+
+
+def mono_font(points: float = 10.0) -> QFont:
+    """Return the font of commands."""
+    font = QFont(_MONO)
+    font.setPointSizeF(points)
+    font.setStyleHint(QFont.StyleHint.Monospace)
+    return font
+
+
+def mix(one: str, other: str, share: float) -> str:
+    """Return a colour between two, `share` of the way from one to the other."""
+    a, b = QColor(one), QColor(other)
+    parts = [round(x + (y - x) * share) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]  # type: ignore[operator]
+    return QColor(*parts).name()
+
+
+def _qt_palette(palette: Palette) -> QPalette:
+    roles = {
+        QPalette.ColorRole.Window: palette.background,
+        QPalette.ColorRole.Base: palette.surface,
+        QPalette.ColorRole.AlternateBase: palette.background,
+        QPalette.ColorRole.Button: palette.surface,
+        QPalette.ColorRole.WindowText: palette.text,
+        QPalette.ColorRole.Text: palette.text,
+        QPalette.ColorRole.ButtonText: palette.text,
+        QPalette.ColorRole.BrightText: palette.warning,
+        QPalette.ColorRole.ToolTipBase: palette.surface,
+        QPalette.ColorRole.ToolTipText: palette.text,
+        QPalette.ColorRole.PlaceholderText: palette.muted,
+        QPalette.ColorRole.Highlight: palette.accent,
+        QPalette.ColorRole.HighlightedText: palette.background,
+        QPalette.ColorRole.Link: palette.accent,
+        QPalette.ColorRole.Mid: palette.faint,
+        QPalette.ColorRole.Midlight: palette.faint,
+        QPalette.ColorRole.Dark: palette.faint,
+        QPalette.ColorRole.Light: palette.surface,
+        QPalette.ColorRole.Shadow: palette.faint,
+    }
+    made = QPalette()
+    for role, colour in roles.items():
+        made.setColor(role, QColor(colour))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(mix(palette.muted, palette.background, 0.4)))
+    return made
+
+
+def _stylesheet(p: Palette) -> str:
+    line = mix(p.faint, p.background, 0.35)
+    return f"""
+    QWidget {{ color: {p.text}; }}
+    QMainWindow, QDialog {{ background: {p.background}; }}
+    QToolTip {{ background: {p.surface}; color: {p.text}; border: 1px solid {line}; padding: 4px; }}
+    QLabel[role="muted"], QLabel[role="caption"] {{ color: {p.muted}; }}
+    QLabel[role="heading"] {{ color: {p.text}; font-weight: 600; }}
+    QLabel[role="warning"] {{ color: {p.warning}; }}
+    QFrame[role="rule"] {{ background: {line}; border: none; }}
+    QPushButton, QToolButton {{
+        background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 4px 12px; min-height: 18px; }}
+    QToolButton {{ padding: 4px 8px; }}
+    QPushButton:hover, QToolButton:hover {{ border-color: {p.muted}; }}
+    QPushButton:pressed, QToolButton:pressed, QToolButton:checked, QPushButton:checked {{
+        background: {mix(p.accent, p.background, 0.82)}; border-color: {p.accent}; }}
+    QPushButton:disabled, QToolButton:disabled {{ color: {mix(p.muted, p.background, 0.4)}; border-color: {line}; }}
+    QPushButton:focus, QToolButton:focus {{ border-color: {p.accent}; }}
+    QPushButton:default {{ background: {p.accent}; color: {p.background}; border-color: {p.accent}; }}
+    QToolButton[flat="true"] {{ background: transparent; border-color: transparent; }}
+    QToolButton[flat="true"]:hover {{ background: {p.surface}; border-color: {line}; }}
+    QToolButton[flat="true"]:focus {{ border-color: {p.accent}; }}
+    QToolButton::menu-indicator {{ image: none; }}
+    QToolButton#run {{ font-weight: 600; text-align: left; }}
+    QTabBar {{ background: transparent; border: none; }}
+    QTabBar::tab {{
+        background: transparent; color: {p.muted}; padding: 8px 16px 6px 16px; border: none;
+        border-bottom: 2px solid transparent; }}
+    QTabBar::tab:hover {{ color: {p.text}; }}
+    QTabBar::tab:selected {{ color: {p.text}; border-bottom: 2px solid {p.accent}; }}
+    QMenu {{ background: {p.surface}; border: 1px solid {line}; padding: 4px; }}
+    QMenu::item {{ padding: 5px 24px 5px 12px; border-radius: 3px; }}
+    QMenu::item:selected {{ background: {mix(p.accent, p.background, 0.8)}; color: {p.text}; }}
+    QMenu::item:disabled {{ color: {p.muted}; }}
+    QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
+    QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{
+        background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 3px 6px; min-height: 20px;
+        selection-background-color: {p.accent}; selection-color: {p.background}; }}
+    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {p.accent}; }}
+    QListWidget, QTreeWidget, QPlainTextEdit {{
+        background: {p.surface}; border: 1px solid {line}; border-radius: 4px; outline: none; }}
+    QScrollArea {{ background: transparent; border: none; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+    QScrollBar::handle {{ background: {mix(p.faint, p.background, 0.1)}; border-radius: 4px; margin: 1px;
+        min-height: 24px; min-width: 24px; }}
+    QScrollBar::handle:hover {{ background: {p.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
+        background: none; border: none; width: 0; height: 0; }}
+    QSplitter::handle {{ background: {line}; }}
+    QProgressBar {{ background: {line}; border: none; border-radius: 2px; max-height: 4px; min-height: 4px; }}
+    QProgressBar::chunk {{ background: {p.accent}; border-radius: 2px; }}
+    """
