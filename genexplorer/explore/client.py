@@ -9,7 +9,17 @@ from typing import Any, Self
 
 from genexplorer.errors import UserError, WorkerError
 from genexplorer.explore.process import ChildProcess, OnAnswer
-from genexplorer.explore.protocol import LANES, Answer, Failure, Lane, Progress, ProtocolError, Request, portable
+from genexplorer.explore.protocol import (
+    ABANDON,
+    LANES,
+    Answer,
+    Failure,
+    Lane,
+    Progress,
+    ProtocolError,
+    Request,
+    portable,
+)
 
 LOADER = "trainers.latent:load"
 Key = tuple[str, str]  # lane, topic
@@ -136,12 +146,18 @@ class ExplorerClient:
         if not waiting.done.wait(timeout_s):
             with self._changed:
                 self._calls.pop(generation, None)
+                self._drop(lane, f"{_CALL}{generation}")
             raise WorkerError(f"the explorer did not answer '{op}' within {timeout_s:.0f} s", "try again")
         if waiting.answer is None:
             raise WorkerError(f"the explorer ended: {waiting.failure}", "try again")
         if isinstance(waiting.answer.body, Failure):
             raise UserError(waiting.answer.body.message, waiting.answer.body.hint)
         return waiting.answer
+
+    def abandon(self, lane: Lane, topic: str = "") -> None:
+        """Let go of what was asked in a lane and topic, begun or not; an answer already under way may still come."""
+        with self._changed:
+            self._drop(lane, topic)
 
     def close(self) -> None:
         """End the child at once, and everything with it. May be called again, and from a callback."""
@@ -189,6 +205,13 @@ class ExplorerClient:
         self._pending[(lane, name)] = request
         self._wake()
         return self._generation
+
+    def _drop(self, lane: Lane, topic: str) -> None:
+        self._pending.pop((lane, topic), None)
+        if self._child is not None and not self._closed:
+            self._generation += 1
+            self._pending[(lane, topic)] = Request(lane, self._generation, "", None, ABANDON, topic=topic)
+            self._wake()
 
     def _wake(self) -> None:
         if self._writer is None:

@@ -18,6 +18,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `nearest`     z (1, d), count -> indices, labels, distances (count,), images: the test images whose mu is nearest.
 `pipeline`    index, seed -> x, mu, sigma, z, recon, each with a first axis of 1; meta `figures`: each term of the
               objective by quantity, in nats.
+`abandon`     nothing is answered; takes the place of what was asked in its lane and topic.
 
 `snapshot_step` None means the newest. The newest request of a lane takes the place of an older one that has not begun,
 and abandons, between chunks, one that has (but for the lane "drag": its work is short and is finished, so that a steady
@@ -35,6 +36,7 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+ABANDON = "abandon"
 Lane = Literal["drag", "preview", "job"]
 LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # the first goes first
 Array = NDArray[np.generic]

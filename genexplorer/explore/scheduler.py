@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from genexplorer.explore.protocol import LANES, Answer, Failure, Progress, Request, Result
+from genexplorer.explore.protocol import ABANDON, LANES, Answer, Failure, Progress, Request, Result
 from trainers.errors import UserError
 
 Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
@@ -55,7 +55,8 @@ class Scheduler:
         key, request = self._next()
         if request is not None:
             self._drop(key)
-            self._begin(key, request)
+            if request.op != ABANDON:
+                self._begin(key, request)
         else:
             self._advance(key)
 

@@ -115,6 +115,14 @@ def test_a_drag_overtakes_long_work_and_a_newer_question_abandons_it(face: Face,
     assert not any(a.generation == long and isinstance(a.body, Result) for a in face.answers)
 
 
+def test_what_is_abandoned_gives_way_and_is_not_answered(face: Face, run: Path) -> None:
+    generation = face.client.ask("preview", run, "long", params={"parts": 10**9}, topic="tab")
+    face.wait(lambda: any(a.generation == generation for a in face.answers))
+    face.client.abandon("preview", "tab")
+    assert isinstance(face.client.call(run, "print").body, Result)  # a job, behind every preview
+    assert not any(a.generation == generation and isinstance(a.body, Result) for a in face.answers)
+
+
 def test_calls_from_many_threads_do_not_replace_each_other(face: Face, run: Path) -> None:
     got: list[object] = []
 
@@ -161,7 +169,8 @@ def test_a_callback_that_fails_does_not_stop_the_answers(
 
 @pytest.mark.process
 def test_a_child_that_dies_is_told_with_its_last_words_and_the_next_question_starts_anew(face: Face, run: Path) -> None:
-    first = face.result_of(face.client.ask("drag", run, "print")) and face.pid
+    face.result_of(face.client.ask("drag", run, "print"))
+    first = face.pid
     face.client.ask("job", run, "die")
     face.wait(lambda: len(face.exits) == 1)
     assert face.exits[-1] == "the last words (ended with status 3)"
@@ -184,11 +193,20 @@ def test_close_ends_the_child_at_once_and_says_so_to_nobody(run: Path, monkeypat
     generation = face.client.ask("job", run, "long", params={"parts": 10_000_000})
     face.wait(lambda: any(a.generation == generation for a in face.answers))
     pid = face.pid
-    waiting = threading.Thread(target=lambda: pytest.raises(WorkerError, face.client.call, run, "long"))
+    failed: list[WorkerError] = []
+
+    def call() -> None:
+        try:
+            face.client.call(run, "long")
+        except WorkerError as error:
+            failed.append(error)
+
+    waiting = threading.Thread(target=call)
     waiting.start()
     face.client.close()
     face.client.close()
     waiting.join(DEADLINE_S)
+    assert len(failed) == 1
     assert not psutil.pid_exists(pid)
     assert (face.exits, face.client.alive) == ([], False)
     with pytest.raises(WorkerError, match="closed"):
