@@ -1,0 +1,103 @@
+"""`genexplorer demo`: what `make demo` runs. Train a 2-D VAE, watch it, walk through its latent plane."""
+
+import subprocess
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genexplorer.cli import look, output
+from genexplorer.cli.options import RunsDir
+
+PRESET = "vae-2d"
+SOMETHING_TO_SEE = 100  # steps: before them the plane is grey
+POLL_S = 0.5
+
+
+def demo(
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.01, help="Train this long instead of the preset's length.")
+    ] = None,
+    out_dir: Annotated[
+        Path, typer.Option("--out-dir", metavar="DIR", help="Where pictures go on a machine without a display.")
+    ] = Path("demo-pictures"),
+    runs_dir: RunsDir = None,
+) -> None:
+    """Train a 2-D VAE on MNIST with the live dashboard, and open the viewer on it.
+
+    Without a terminal it prints progress lines; without a display it writes pictures.
+    """
+    from genexplorer.cli import settings, starting
+
+    config = settings.resolve(PRESET, flags={"--minutes": minutes})
+    status = starting.launch(config, runs_dir, tags=("demo",))
+    length = f"{minutes:g} minutes" if minutes else "about 3 minutes"
+    output.say(f"{status.name}: a VAE with a latent plane learns MNIST for {length}; it is kept in {status.folder}")
+    opener = _ViewerOpener(status.folder, runs_dir) if look.has_display() else None
+    try:
+        _watch(status.folder, runs_dir)
+    finally:
+        failure = opener.close() if opener else "there is no display"
+    if failure:
+        output.say(f"{failure}, so the viewer's pictures are written as files")
+        write_pictures(status.folder, out_dir, runs_dir)
+
+
+def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
+    """Write the manifold, samples, reconstructions and the film of a run, and say where."""
+    from genexplorer.cli.explore_pictures import manifold, reconstruct, sample
+    from genexplorer.cli.progress import progress
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    run = str(folder)
+    manifold(run, out_dir / "manifold.png", runs_dir=runs_dir)
+    sample(run, out_dir / "samples.png", scale=2, runs_dir=runs_dir)
+    reconstruct(run, out_dir / "reconstructions.png", scale=2, runs_dir=runs_dir)
+    progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
+    output.say(f"the pictures are in {out_dir.resolve()}")
+
+
+def _watch(folder: Path, runs_dir: Path | None) -> None:
+    from genexplorer.cli import following, starting
+
+    if output.full_screen():
+        look.open_dashboard(runs_dir, folder)
+        starting.tell_goes_on(folder)
+    else:
+        following.follow_detachable(folder)
+
+
+class _ViewerOpener:
+    """Opens the viewer, from a thread, as soon as there is something to see."""
+
+    def __init__(self, folder: Path, runs_dir: Path | None) -> None:
+        self._folder = folder
+        self._runs_dir = runs_dir
+        self._process: subprocess.Popen[bytes] | None = None
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._wait, name="viewer-opener", daemon=True)
+        self._thread.start()
+
+    def close(self) -> str:
+        """Stop waiting; return why there is no viewer, or nothing if there is one."""
+        self._left.set()
+        self._thread.join()
+        if self._process is None:
+            return ""  # the run was left before there was anything to see
+        code = self._process.poll()
+        return f"the viewer ended with code {code}" if code else ""
+
+    def _wait(self) -> None:
+        from genexplorer.errors import UserError
+        from genexplorer.runs.reader import RunReader
+
+        while not self._left.wait(POLL_S):
+            try:
+                with RunReader(self._folder) as reader:
+                    status = reader.status()
+            except UserError:
+                continue
+            if (status.snapshot_step or 0) >= SOMETHING_TO_SEE or not status.state.live:
+                self._process = look.spawn_viewer(self._folder, self._runs_dir, detach=True)
+                return

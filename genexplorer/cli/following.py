@@ -1,0 +1,172 @@
+"""Following a run line by line until it ends: what `--plain`, `--foreground` and `runs logs --follow` print."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from genexplorer.cli import output
+from genexplorer.errors import RunStateError, UserError
+from genexplorer.runs import control
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
+from genexplorer.session import wording
+from trainers.events import MetricSpec, Stop
+
+POLL_S = 0.25
+LINE_EVERY_S = 5.0
+INTERRUPTED = 130
+END_CODES = {State.FAILED: 5, State.LOST: 8, State.DAMAGED: 4}
+
+
+def follow(folder: Path, *, lines: bool = True) -> RunStatus:
+    """Print progress lines until a run has ended, and return how it ended.
+
+    Args:
+        folder: The run's folder.
+        lines: False prints the log alone.
+    """
+    with RunReader(folder) as reader:
+        printer = _Printer(lines=lines)
+        cursor = Cursor()
+        while True:
+            delta = reader.changes(cursor)
+            cursor = delta.cursor
+            printer.tell(delta)
+            if not delta.status.state.live:
+                return delta.status
+            time.sleep(POLL_S)
+
+
+def follow_detachable(folder: Path) -> None:
+    """Follow a run; Ctrl+C leaves it training and says so. Exits with the run's code."""
+    try:
+        status = follow(folder)
+    except KeyboardInterrupt:
+        name = _name(folder)
+        output.say(f"\n{name} goes on training. 'genexplorer runs stop {name}' stops it, 'genexplorer' shows it.")
+        raise typer.Exit(INTERRUPTED) from None
+    finish(status)
+
+
+def follow_in_foreground(folder: Path) -> None:
+    """Follow a run; Ctrl+C, SIGTERM and a closed terminal stop it cleanly. Exits with the run's code."""
+    with _signals_interrupt():
+        try:
+            status = follow(folder)
+        except KeyboardInterrupt:
+            _stop_and_wait(folder)
+            raise typer.Exit(INTERRUPTED) from None
+    finish(status)
+
+
+def finish(status: RunStatus) -> None:
+    """Tell how a run ended and exit with the code for it."""
+    line = f"{wording.state_symbol(status.state)} {status.name} {status.state.value}"
+    line += f" at step {status.step:,} after {wording.duration(status.elapsed_s)}"
+    if status.reason:
+        line += f": {status.reason}"
+    output.say(line)
+    code = END_CODES.get(status.state, 0)
+    if code:
+        output.say(
+            f"'genexplorer runs logs {status.name}' shows more; 'genexplorer runs resume {status.name}' tries again"
+        )
+        raise typer.Exit(code)
+
+
+def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
+    """Return one line: step, share, the objective in training and test, speed, time left."""
+    parts = [f"step {status.step:>7,}", f"{wording.percent(status.progress):>4}"]
+    parts += _figures(status, latest, specs)
+    if status.images_per_s:
+        parts.append(f"{wording.count(status.images_per_s)} img/s")
+    parts.append(wording.time_left(status) if status.state.live else status.state.value)
+    return "  ".join(parts)
+
+
+def _figures(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
+    """Return the objective of training and of test, the latter of the EMA weights, with their steps' own values."""
+    headline = specs.get(status.headline_name)
+    if headline is None:
+        return []
+    same = [spec for spec in specs.values() if spec.quantity == headline.quantity and spec.name in latest]
+    train = next((spec for spec in same if spec.name.startswith("train/")), None)
+    test = next((spec for spec in same if spec.name.endswith("_ema")), None)
+    return [f"{spec.title} {wording.number(latest[spec.name].value, spec.unit)}" for spec in (train, test) if spec]
+
+
+class _Printer:
+    """Collects what is new and prints it: log lines and alerts at once, progress every few seconds."""
+
+    def __init__(self, *, lines: bool) -> None:
+        self._lines = lines
+        self._latest: dict[str, Point] = {}
+        self._specs: dict[str, MetricSpec] = {}
+        self._due = 0.0
+        self._printed_step = -1
+
+    def tell(self, delta: Delta) -> None:
+        """Print what came since the last delta."""
+        self._latest.update(delta.latest)
+        self._specs.update(delta.specs)
+        for line in delta.log:
+            output.data(f"{wording.clock(line.time)}  {_marked(line.message, line.severity)}")
+        if not self._lines:
+            return
+        now = time.monotonic()
+        ended = not delta.status.state.live
+        if self._latest and delta.status.step != self._printed_step and (now >= self._due or ended):
+            output.data(f"{wording.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}")
+            self._due = now + LINE_EVERY_S
+            self._printed_step = delta.status.step
+
+
+def _marked(message: str, severity: str) -> str:
+    if severity == "info":
+        return message
+    return output.style(f"{severity}: {message}", "error" if severity == "error" else "warning")
+
+
+def _stop_and_wait(folder: Path) -> None:
+    """Ask the worker to stop and wait until it has; a second Ctrl+C leaves it to stop alone."""
+    name = _name(folder)
+    output.say(f"\nstopping {name}; it saves its state first (Ctrl+C again leaves it to do so alone)")
+    try:
+        control.send(folder, Stop())
+        finish(follow(folder))
+    except KeyboardInterrupt:
+        output.say(f"{name} is still stopping; 'genexplorer runs show {name}' tells")
+    except RunStateError as error:
+        output.complain(error)
+
+
+def _name(folder: Path) -> str:
+    try:
+        with RunReader(folder) as reader:
+            return reader.status().name
+    except UserError:
+        return folder.name
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP do what Ctrl+C does; one that is ignored, as under nohup, stays so."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        sys.stdout.flush()

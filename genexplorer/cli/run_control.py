@@ -1,0 +1,127 @@
+"""`genexplorer runs pause | resume | stop`: steering workers, each answer awaited."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genexplorer import paths
+from genexplorer.cli import completion, output
+from genexplorer.cli.commands import Command
+from genexplorer.cli.options import RunsDir
+from genexplorer.errors import UserError
+
+if TYPE_CHECKING:
+    from genexplorer.runs.record import RunStatus, State
+    from trainers import events
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN...", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="Every live run.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("pause", cls=Command)(pause)
+    app.command("resume", cls=Command)(resume)
+    app.command("stop", cls=Command)(stop)
+
+
+def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
+    """Pause runs: they keep their memory and give their cores back."""
+    from genexplorer.runs.record import State
+    from trainers.events import Pause
+
+    def one(folder: Path) -> str:
+        status = _ask(folder, Pause(), (State.PAUSED,), timeout)
+        return f"{status.name} pauses at step {status.step:,}; 'genexplorer runs resume {status.name}' goes on"
+
+    _each(names, every, runs_dir, one)
+
+
+def resume(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+    """Go on with paused runs; start stopped, failed and lost ones again from their newest checkpoint."""
+    from genexplorer.workers import launcher
+
+    def one(folder: Path) -> str:
+        status = launcher.resume(folder, timeout_s=timeout)
+        return f"{status.name} trains from step {status.step:,}, attempt {status.attempt}, process {status.pid}"
+
+    _each(names, every, runs_dir, one)
+
+
+def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+    """Stop runs; they save their state first and can be resumed."""
+    from genexplorer.runs.record import State
+    from trainers.events import Stop
+
+    def one(folder: Path) -> str:
+        status = _ask(folder, Stop(), tuple(state for state in State if not state.live), timeout)
+        if status.state is not State.STOPPED:
+            return f"{status.name} {status.state.value} at step {status.step:,}"
+        return (
+            f"{status.name} stopped at step {status.step:,}; 'genexplorer runs resume {status.name}' goes on from there"
+        )
+
+    _each(names, every, runs_dir, one)
+
+
+def _ask(folder: Path, command: "events.Command", states: "Sequence[State]", timeout_s: float) -> "RunStatus":
+    """Send a command and wait until the run is in one of the states, or has ended.
+
+    Raises:
+        RunStateError: if nobody is alive to obey, or the run ended first.
+        WorkerError: if the worker does not obey in time.
+    """
+    from genexplorer.errors import RunStateError
+    from genexplorer.runs import control
+    from genexplorer.runs.record import State
+    from genexplorer.workers import launcher
+
+    control.send(folder, command)
+    ends = [state for state in State if not state.live]
+    status = launcher.wait(folder, {*states, *ends}, timeout_s)
+    if status.state not in states:
+        raise RunStateError(f"{status.name} {status.state.value} before it could be asked to", status.reason)
+    return status
+
+
+def _each(names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: Callable[[Path], str]) -> None:
+    """Do one thing to each run; one that fails does not keep the others from it."""
+    failures: list[UserError] = []
+    for folder in _folders(names or (), every, runs_dir, failures):
+        try:
+            output.say(action(folder))
+        except UserError as error:
+            output.complain(error)
+            failures.append(error)
+    if failures:
+        raise typer.Exit(failures[0].exit_code)
+
+
+def _folders(names: Sequence[str], every: bool, runs_dir: Path | None, failures: list[UserError]) -> list[Path]:
+    from genexplorer.errors import ConfigError
+    from genexplorer.runs.store import RunStore
+
+    store = RunStore(paths.runs_dir(runs_dir))
+    if every:
+        live = [status.folder for status in store.list() if status.state.live]
+        if not live:
+            output.say("no run is live")
+        return live
+    if not names:
+        raise ConfigError("which run?", "give an id, a name, 'latest', or --all")
+    folders = []
+    for name in dict.fromkeys(names):
+        try:
+            folders.append(store.find(name))
+        except UserError as error:
+            output.complain(error)
+            failures.append(error)
+    return folders

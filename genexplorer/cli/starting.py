@@ -1,0 +1,123 @@
+"""What `train` does once the settings stand: show the plan, or start the worker and watch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genexplorer import paths
+from genexplorer.cli import output
+from genexplorer.cli.train import Watch
+from trainers import registry
+
+if TYPE_CHECKING:
+    from genexplorer.runs.record import RunStatus
+    from trainers.config import RunConfig
+
+
+def show_plan(config: "RunConfig", runs_dir: Path | None, *, as_json: bool) -> None:
+    """Print a configuration, its number of parameters and the expected time."""
+    from genexplorer.cli.estimate import expected_time
+    from trainers.config import check
+
+    family = registry.family(config.model.name)
+    shape = check(config)
+    parameters = family.parameter_count(config.model_options(), shape)
+    estimate = expected_time(config, paths.runs_dir(runs_dir))
+    expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
+    if as_json:
+        output.as_json(
+            {
+                "config": config.model_dump(mode="json"),
+                "parameters": parameters,
+                "image_shape": list(shape),
+                "expected_time": estimate.as_json(),
+                "preset_expects": expected,
+            }
+        )
+        return
+    _print_settings(config)
+    output.data("")
+    rows = [("parameters", f"{parameters:,}"), ("images", "×".join(str(size) for size in shape) + " (C×H×W)")]
+    rows.append(("expected time", _told(estimate.seconds, estimate.source)))
+    output.pairs([*rows, ("the preset reaches", expected)])
+
+
+def start(
+    config: "RunConfig",
+    runs_dir: Path | None,
+    *,
+    name: str,
+    tags: Sequence[str],
+    watch: Watch,
+    as_json: bool = False,
+) -> None:
+    """Create a run, start its worker, and watch it as asked."""
+    from genexplorer.cli import following
+
+    status = launch(config, runs_dir, name=name, tags=tags)
+    if as_json:
+        from genexplorer.cli.run_json import status_json
+
+        output.as_json(status_json(status))
+    else:
+        output.say(f"{status.name} trains: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
+    match watch:
+        case Watch.NOT:
+            output.say(f"'genexplorer' shows it, 'genexplorer runs stop {status.name}' stops it")
+        case Watch.DASHBOARD:
+            from genexplorer.cli.look import open_dashboard
+
+            open_dashboard(runs_dir, status.folder)
+            tell_goes_on(status.folder)
+        case Watch.LINES:
+            following.follow_detachable(status.folder)
+        case Watch.FOREGROUND:
+            following.follow_in_foreground(status.folder)
+
+
+def launch(config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: Sequence[str] = ()) -> "RunStatus":
+    """Create a run's folder and start its worker.
+
+    Raises:
+        WorkerError: with the worker's last words, if it died before its first heartbeat.
+    """
+    from genexplorer.runs.store import RunStore
+    from genexplorer.workers import launcher
+
+    folder = RunStore(paths.runs_dir(runs_dir)).create(config, name=name, tags=tuple(tags))
+    return launcher.start(folder)
+
+
+def tell_goes_on(folder: Path) -> None:
+    """After the dashboard was closed, say whether its run still trains."""
+    from genexplorer.runs.reader import RunReader
+
+    if not folder.exists():
+        return
+    with RunReader(folder) as reader:
+        status = reader.status()
+    if status.state.live:
+        output.say(
+            f"{status.name} goes on training. 'genexplorer' shows it, 'genexplorer runs stop {status.name}' stops it."
+        )
+
+
+def _told(seconds: float | None, source: str) -> str:
+    from genexplorer.session import wording
+
+    return f"{wording.duration(seconds)} ({source})" if seconds is not None else f"unknown ({source})"
+
+
+def _print_settings(config: "RunConfig") -> None:
+    from genexplorer.cli.settings import flatten
+
+    values = flatten(config.model_dump(mode="json"))
+    output.pairs([(key, _shown(value)) for key, value in values.items() if value is not None and value != ""])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

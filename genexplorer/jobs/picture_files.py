@@ -1,0 +1,119 @@
+"""Pictures as files: images in a grid, enlarged by whole factors, written so that no torn file is ever seen."""
+
+import os
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from genexplorer.errors import ConfigError, UserError
+
+STILL_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+MAX_PIXELS = 200_000_000
+
+
+def format_of(path: Path, formats: Mapping[str, str]) -> str:
+    """Return the picture format that a file's name asks for, before any work is done for it.
+
+    Raises:
+        ConfigError: if the ending is not one that can be written, or the folder is not there.
+    """
+    if path.suffix.lower() not in formats:
+        raise ConfigError(f"{path}: cannot write '{path.suffix or 'no ending'}'", f"choose from {', '.join(formats)}")
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder", "name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}", "make it first")
+    return formats[path.suffix.lower()]
+
+
+def grid(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Lay images out row by row, edge to edge.
+
+    Args:
+        images: (N, H, W, C).
+        columns: Images in a row; the last row is filled up with black.
+
+    Returns:
+        (rows · H, columns · W, C).
+    """
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, height, width, channels), np.uint8)
+    padded[:count] = images
+    by_row = padded.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return by_row.reshape(rows * height, columns * width, channels)
+
+
+def to_picture(pixels: NDArray[np.uint8], scale: int = 1) -> Image.Image:
+    """Make a picture of (H, W, C) pixels, each enlarged to a square of `scale` without smoothing.
+
+    Raises:
+        ConfigError: if it would be larger than 200 million pixels.
+    """
+    height, width, channels = pixels.shape
+    if height * width * scale**2 > MAX_PIXELS:
+        raise ConfigError(
+            f"{width * scale}×{height * scale} pixels are too many", "take a smaller --scale or fewer images"
+        )
+    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    return enlarge(picture, scale)
+
+
+def enlarge(picture: Image.Image, scale: int) -> Image.Image:
+    """Enlarge by a whole factor without smoothing."""
+    if scale == 1:
+        return picture
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def write_picture(path: Path, picture: Image.Image, about: Mapping[str, str]) -> None:
+    """Write one picture; a PNG also says in its metadata what it shows.
+
+    Raises:
+        ConfigError: if the file's ending is not known.
+        UserError: if it cannot be written.
+    """
+    kind = format_of(path, STILL_FORMATS)
+    buffer = BytesIO()
+    options: dict[str, Any] = {"pnginfo": png_text(about)} if kind == "PNG" else {"quality": 95}
+    if kind == "WEBP":
+        options = {"lossless": True}
+    picture.save(buffer, kind, **options)
+    replace_file(path, buffer.getvalue())
+
+
+def png_text(about: Mapping[str, str]) -> PngInfo:
+    """Return texts for a PNG's metadata."""
+    info = PngInfo()
+    for key, value in about.items():
+        info.add_itxt(key, value)
+    return info
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file under another name beside its own and move it there, with the permissions a new file gets.
+
+    Raises:
+        UserError: if it cannot be written; what was there is then still there.
+    """
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name[:64]}.{os.getpid()}.tmp")
+    try:
+        if target.exists() and not target.is_file():  # a device such as /dev/null
+            target.write_bytes(content)
+            return
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
