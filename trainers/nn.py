@@ -95,7 +95,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the outputs, (B, C, H, W)."""
-        x: Tensor = self.head(z).unflatten(1, (self._channels, *self._sizes[0]))
+        x: Tensor = self.head(z).view(-1, self._channels, *self._sizes[0])
         for index, (convolution, (height, width)) in enumerate(zip(self.convolutions, self._sizes[1:], strict=True)):
             if index:
                 x = self.activation(x)
@@ -117,7 +117,7 @@ class FlatDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Return the outputs, (B, C, H, W)."""
         outputs: Tensor = self.layers(z)
-        return outputs.unflatten(1, self._shape)
+        return outputs.view(-1, *self._shape)
 
 
 class FlatEncoder(nn.Module):

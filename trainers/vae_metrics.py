@@ -1,12 +1,12 @@
 """What a VAE's training records, declared for the faces."""
 
-from trainers.events import MetricSpec
+from trainers.events import Better, MetricSpec
 
 MAX_DIMS = 64  # of the KL curves: one for each of the first latent dimensions
 ACTIVE_VARIANCE = 0.01
 COLLAPSED_NATS = 0.01
 _WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
-_OBJECTIVE = (
+_OBJECTIVE: tuple[tuple[str, str, Better], ...] = (
     ("elbo", "ELBO", "higher"),
     ("recon", "reconstruction cost", "lower"),
     ("kl", "KL(q(z|x) ‖ p(z))", "neither"),
@@ -27,12 +27,12 @@ def specs(latent_dim: int) -> tuple[MetricSpec, ...]:
             "nats",
             better,
             "objective",
-            "1 sample of z, full test set",
+            "1 sample of z, whole test set",
         )
         for weights, words in _WEIGHTS.items()
         for quantity, title, better in _OBJECTIVE
     ]
-    return (*train, *test, *_latent(latent_dim))  # type: ignore[arg-type]
+    return (*train, *test, *_latent(latent_dim))
 
 
 def _latent(latent_dim: int) -> list[MetricSpec]:
@@ -44,6 +44,6 @@ def _latent(latent_dim: int) -> list[MetricSpec]:
     for dim in range(min(latent_dim, MAX_DIMS)):
         title = f"KL of latent dimension {dim + 1} (EMA weights)"
         specs.append(
-            MetricSpec(f"test/kl_dim_{dim}_ema", "kl_dim", title, "nats", "neither", "latent", "full test set")
+            MetricSpec(f"test/kl_dim_{dim}_ema", "kl_dim", title, "nats", "neither", "latent", "whole test set")
         )
     return specs

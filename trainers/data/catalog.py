@@ -20,6 +20,7 @@ class MnistOptions(Section):
 
     binarisation: Binarisation = "dynamic"
     limit: int | None = Field(None, ge=1)  # at most this many training images, the first ones
+    limit_test: int | None = Field(None, ge=1)  # likewise of the test images; every figure then says so
 
 
 class IdxFolderOptions(Section):
@@ -28,6 +29,7 @@ class IdxFolderOptions(Section):
     path: str
     binarisation: Binarisation = "dynamic"
     limit: int | None = Field(None, ge=1)
+    limit_test: int | None = Field(None, ge=1)
     prefix: str = ""  # which data set, where the folder holds several: "emnist-letters"
     transpose: bool | None = None  # exchange rows and columns; unset: for EMNIST, which is stored so
 
@@ -45,7 +47,7 @@ def load_mnist(options: MnistOptions) -> ImageData:
     Raises:
         DataError: if its files are missing or damaged.
     """
-    return idx_folder.load(_bundled(), "mnist", limit=options.limit)
+    return idx_folder.load(_bundled(), "mnist", limits=(options.limit, options.limit_test))
 
 
 def peek_mnist(options: MnistOptions) -> ImageShape:
@@ -65,7 +67,8 @@ def load_idx_folder(options: IdxFolderOptions) -> ImageData:
     """
     files = idx_folder.find(Path(options.path), options.prefix)
     name = files.prefix or Path(options.path).name or "images"
-    return idx_folder.load(files, name, limit=options.limit, transpose=_transposed(options, files))
+    limits = options.limit, options.limit_test
+    return idx_folder.load(files, name, limits=limits, transpose=_transposed(options, files))
 
 
 def peek_idx_folder(options: IdxFolderOptions) -> ImageShape:

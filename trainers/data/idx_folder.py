@@ -74,21 +74,23 @@ def peek(files: IdxFiles, *, transpose: bool = False) -> tuple[int, int, int]:
     return (channels, width, height) if transpose else (channels, height, width)
 
 
-def load(files: IdxFiles, name: str, *, limit: int | None = None, transpose: bool = False) -> ImageData:
+def load(
+    files: IdxFiles, name: str, *, limits: tuple[int | None, int | None] = (None, None), transpose: bool = False
+) -> ImageData:
     """Read the images and labels of a data set.
 
     Args:
         files: What `find` found.
         name: What to call it.
-        limit: At most this many training images, the first ones.
+        limits: At most this many training and test images, the first ones.
         transpose: Exchange rows and columns, as EMNIST needs.
 
     Raises:
         DataError: in one line, with the file and what to do.
     """
     peek(files)
-    train, train_labels = _split(files.train_images, files.train_labels, limit)
-    test, test_labels = _split(files.test_images, files.test_labels, None)
+    train, train_labels = _split(files.train_images, files.train_labels, limits[0])
+    test, test_labels = _split(files.test_images, files.test_labels, limits[1])
     if transpose:
         train, test = train.swapaxes(1, 2).copy(), test.swapaxes(1, 2).copy()
     return ImageData(name, train, test, train_labels, test_labels)

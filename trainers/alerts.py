@@ -1,0 +1,55 @@
+"""What a person should look at: told once, when it begins."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from trainers.events import Alert
+from trainers.vae_metrics import COLLAPSED_NATS
+
+_SPIKE_DEVIATIONS = 10.0
+_WARM = 200  # steps before a spike can be told from the fall at the beginning
+_FORGET = 0.01
+_GRACE = 0.1  # share of the training in which a dimension may still wake up
+
+
+@dataclass
+class Watcher:
+    """Remembers what it has told. All of it is in the resumable state."""
+
+    collapsed: set[int] = field(default_factory=set)
+    alive: set[int] = field(default_factory=set)
+    count: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+    spiking: bool = False
+
+    def after_step(self, step: int, loss: float) -> Iterator[Alert]:
+        """Yield an alert when the loss leaps away from its running mean."""
+        away = abs(loss - self.mean)
+        limit = max(_SPIKE_DEVIATIONS * math.sqrt(self.variance), 0.5 * abs(self.mean))
+        spike = self.count >= _WARM and away > limit
+        if spike and not self.spiking:
+            message = f"the loss leapt to {loss:,.1f} from about {self.mean:,.1f}: the learning rate may be too high"
+            yield Alert(step, "warning", "loss_spike", message)
+        self.spiking = spike
+        if not spike:
+            rate = max(_FORGET, 1 / (self.count + 1))
+            self.variance += rate * ((loss - self.mean) ** 2 - self.variance)
+            self.mean += rate * (loss - self.mean)
+        self.count += 1
+
+    def after_evaluation(self, step: int, progress: float, figures: Mapping[str, float]) -> Iterator[Alert]:
+        """Yield an alert when the KL of latent dimensions has fallen to nothing, or has never risen from it."""
+        prefix = "kl_dim_"
+        nats = {int(name.removeprefix(prefix)): value for name, value in figures.items() if name.startswith(prefix)}
+        low = {dim for dim, value in nats.items() if value < COLLAPSED_NATS}
+        now = low if progress >= _GRACE else low & self.alive
+        self.alive |= set(nats) - low
+        fresh = sorted(now - self.collapsed)
+        self.collapsed = now
+        if fresh:
+            which = ", ".join(str(dim + 1) for dim in fresh)
+            word = "dimension" if len(fresh) == 1 else "dimensions"
+            message = f"KL of latent {word} {which} is below {COLLAPSED_NATS} nats: the decoder ignores it"
+            yield Alert(step, "warning", "kl_dim_collapsed", message)

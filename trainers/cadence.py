@@ -1,0 +1,118 @@
+"""When something is due: by steps, by seconds, and the sign of life in between. Clocks are given, never read here."""
+
+from collections.abc import Callable
+
+from trainers.config import RunConfig
+from trainers.schedule import Length
+
+Clock = Callable[[], float]
+SIGN_OF_LIFE_S = 0.2  # below the 0.25 s that is promised, for the work between two looks at the clock
+MIN_EVALUATIONS = 20
+
+
+class Stopwatch:
+    """Seconds of training over all attempts, pauses left out.
+
+    Args:
+        clock: Monotonic seconds.
+        before_s: What earlier attempts took.
+    """
+
+    def __init__(self, clock: Clock, before_s: float = 0.0) -> None:
+        self._clock = clock
+        self._banked = before_s
+        self._since: float | None = clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds so far."""
+        return self._banked + (self._clock() - self._since if self._since is not None else 0.0)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is not counting."""
+        return self._since is None
+
+    def pause(self) -> None:
+        """Stop counting."""
+        self._banked, self._since = self.elapsed_s, None
+
+    def go_on(self) -> None:
+        """Count again."""
+        if self._since is None:
+            self._since = self._clock()
+
+
+class Every:
+    """Due when `seconds` have passed since it was last done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock()
+
+    def due(self, seconds: float) -> bool:
+        """Return whether so much time has passed."""
+        return self._clock() - self._last >= seconds
+
+    def done(self) -> None:
+        """Begin to count anew."""
+        self._last = self._clock()
+
+
+def is_early_step(step: int) -> bool:
+    """Return whether a step is one of 0, 1, 2, 5, 10, 20, 50, 100 …: much changes early, little late."""
+    while step >= 10 and step % 10 == 0:
+        step //= 10
+    return step in (0, 1, 2, 5)
+
+
+def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test: int) -> int:
+    """Return the steps between evaluations.
+
+    As configured; else an epoch, or often enough for 20 in all, but never so often that judging takes longer than
+    training: two passes over the test set cost what training on a third of as many images costs.
+    """
+    if config.execution.eval_every:
+        return config.execution.eval_every
+    costs_steps = -(-2 * num_test // (3 * config.optim.batch_size))
+    wanted = steps_per_epoch if length.steps is None else min(steps_per_epoch, length.steps // MIN_EVALUATIONS)
+    return max(1, wanted, costs_steps)
+
+
+class Speed:
+    """Images per second of the steps themselves, over about the last second of them."""
+
+    def __init__(self, clock: Clock, window_s: float = 1.0) -> None:
+        self._clock = clock
+        self._window_s = window_s
+        self._seconds = 0.0
+        self._images = 0.0
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """A step begins."""
+        self._began = self._clock()
+
+    def end(self, images: int) -> float:
+        """A step is done; return the speed, images per second."""
+        self._seconds += max(self._clock() - self._began, 1e-9)
+        self._images += images
+        speed = self._images / self._seconds
+        if self._seconds > self._window_s:  # forget half, so that the window slides without a history
+            self._seconds, self._images = self._seconds / 2, self._images / 2
+        return speed
+
+
+class TimeLeft:
+    """How long the rest will take, from this attempt's own pace, evaluations included."""
+
+    def __init__(self, progress: float, elapsed_s: float) -> None:
+        self._progress = progress
+        self._elapsed_s = elapsed_s
+
+    def seconds(self, progress: float, elapsed_s: float) -> float | None:
+        """Return the seconds that are left, or None until a second of this attempt has been seen."""
+        done, took = progress - self._progress, elapsed_s - self._elapsed_s
+        if took < 1.0 or done <= 0:
+            return None
+        return (1 - progress) * took / done

@@ -1,0 +1,132 @@
+"""What a running training can be told: each command checked, applied and answered with a `Changed`."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from trainers import presets, registry, training
+from trainers.cadence import SIGN_OF_LIFE_S
+from trainers.config import RunConfig, parse
+from trainers.errors import ConfigError, UserError
+from trainers.events import (
+    Changed,
+    Command,
+    Control,
+    Event,
+    Pause,
+    Phase,
+    Resume,
+    SaveNow,
+    Set,
+    Stop,
+    Threads,
+)
+from trainers.model import Model
+
+SETTABLE = ("optim.lr", "optim.grad_clip", "execution.snapshot_every_s", "execution.watched_every_s")
+MAX_THREADS = 1024
+_NAMES = {Pause: "pause", Resume: "resume", Stop: "stop", SaveNow: "save_now", Set: "set", Threads: "threads"}
+_POLL_S = 0.05
+
+
+class Unattended:
+    """A control that says nothing: nobody commands, nobody looks."""
+
+    def poll(self, step: int) -> list[Command]:
+        """Return no commands."""
+        return []
+
+    def watched(self) -> bool:
+        """Return False."""
+        return False
+
+
+def settable(model: Model) -> tuple[str, ...]:
+    """Return the settings that a `Set` may change while this model trains."""
+    return (*SETTABLE, *(f"model.{name}" for name in sorted(model.settable)))
+
+
+def changed(config: RunConfig, model: Model, path: str, value: object) -> RunConfig:
+    """Return a configuration with one setting changed, validated as at the start.
+
+    Raises:
+        ConfigError: if the setting cannot change during a training, or the value is not allowed.
+    """
+    allowed = settable(model)
+    if path not in allowed:
+        raise ConfigError(f"{path}: cannot be changed while it trains", f"these can: {', '.join(allowed)}")
+    _refuse_frozen(config, path)
+    return parse(presets.merge(config.model_dump(mode="json"), presets.from_dotted({path: value})))
+
+
+def _refuse_frozen(config: RunConfig, path: str) -> None:
+    known = registry.presets().get(config.preset)
+    if known and any(path == prefix or path.startswith(prefix + ".") for prefix in known.frozen):
+        raise ConfigError(f"{path}: preset '{known.name}' holds it to reproduce {known.source}", "start another preset")
+
+
+def obey(attempt: "training.Training", control: Control) -> Iterator[Event]:
+    """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
+    paused = False
+    while True:
+        for command in control.poll(attempt.step):
+            yield from _apply(attempt, command)
+            paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
+        if not paused or attempt.stopping:
+            break
+        yield from _wait(attempt)
+    if attempt.stopwatch.paused:
+        attempt.stopwatch.go_on()
+        yield Phase(attempt.step, "stopping" if attempt.stopping else "training")
+
+
+def _apply(attempt: "training.Training", command: Command) -> Iterator[Event]:
+    from trainers.state import state
+
+    error = ""
+    try:
+        _do(attempt, command)
+    except UserError as problem:
+        error = str(problem)
+    path = command.path if isinstance(command, Set) else ""
+    value = command.value if isinstance(command, Set) else command.count if isinstance(command, Threads) else None
+    yield Changed(attempt.step, command.id, _NAMES[type(command)], path, value, error)
+    if isinstance(command, SaveNow):
+        yield Phase(attempt.step, "saving")
+        yield state(attempt, "asked")
+
+
+def _do(attempt: "training.Training", command: Command) -> None:
+    match command:
+        case Set(path, value):
+            _set(attempt, path, value)
+        case Threads(count):
+            _set_threads(attempt, count)
+        case Stop():
+            attempt.stopping = True
+
+
+def _set(attempt: "training.Training", path: str, value: object) -> None:
+    attempt.config = changed(attempt.config, attempt.model, path, value)
+    attempt.options = attempt.config.model_options()
+    attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
+
+
+def _set_threads(attempt: "training.Training", count: int) -> None:
+    if attempt.config.execution.deterministic:
+        raise ConfigError("threads: pinned by execution.deterministic", "leave them, or start without --deterministic")
+    if not 1 <= count <= MAX_THREADS:
+        raise ConfigError(f"threads: {count} is not between 1 and {MAX_THREADS}", "give a number of cores")
+    torch.set_num_threads(count)
+
+
+def _wait(attempt: "training.Training") -> Iterator[Event]:
+    if not attempt.stopwatch.paused:
+        attempt.stopwatch.pause()
+        attempt.signs.done()
+        yield Phase(attempt.step, "paused")
+    time.sleep(_POLL_S)
+    if attempt.signs.due(SIGN_OF_LIFE_S - _POLL_S):
+        attempt.signs.done()
+        yield Phase(attempt.step, "paused")

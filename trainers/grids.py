@@ -1,0 +1,29 @@
+"""Points of the latent plane: the cells of a manifold, by z or by u = Φ(z)."""
+
+import torch
+from torch import Tensor
+
+MANIFOLD_SIDE = 20
+UNIT = (0.0, 1.0, 0.0, 1.0)
+
+
+def cells(rows: int, columns: int, bounds: tuple[float, float, float, float] = UNIT, coords: str = "u") -> Tensor:
+    """Return the latents at the centres of a grid's cells, row 0 on top, which is the largest y.
+
+    Args:
+        rows: Number of rows.
+        columns: Number of columns.
+        bounds: (x0, x1, y0, y1) of the whole grid.
+        coords: "z", or "u" where z = Φ⁻¹(u) spreads the cells evenly over the prior's mass.
+
+    Returns:
+        (rows · columns, 2), float32.
+    """
+    x0, x1, y0, y1 = bounds
+    x = x0 + (x1 - x0) * (torch.arange(columns, dtype=torch.float64) + 0.5) / columns
+    y = y1 - (y1 - y0) * (torch.arange(rows, dtype=torch.float64) + 0.5) / rows
+    points = torch.stack((x.expand(rows, columns), y[:, None].expand(rows, columns)), dim=-1).reshape(-1, 2)
+    if coords == "u":
+        edge = 1e-6  # Φ⁻¹ of 0 and 1 is infinite
+        points = torch.special.ndtri(points.clamp(edge, 1 - edge))
+    return points.float()

@@ -1,0 +1,45 @@
+"""The evaluation of a training: the EMA weights and the raw ones, on the whole test set, without holding anybody up."""
+
+from collections.abc import Generator, Iterator
+
+from trainers import events
+from trainers.cadence import SIGN_OF_LIFE_S
+from trainers.data.preprocess import FIXED_SEED
+from trainers.model import Model
+from trainers.training import Training, metrics
+
+
+def evaluate(training: Training) -> Iterator[events.Event]:
+    """Judge the EMA weights and the raw ones on the whole test set, with a sign of life in between."""
+    yield events.Phase(training.step, "evaluating")
+    figures: dict[str, float] = {}
+    judged = {"ema": training.ema.model, "raw": training.model}
+    for weights, model in judged.items() if training.ema.separate else [("ema", training.model)]:
+        result = yield from _judge(training, model)
+        for which in (weights,) if training.ema.separate else judged:
+            figures |= {f"test/{quantity}_{which}": value for quantity, value in result.items()}
+        if weights == "ema":
+            yield from training.memory.watcher.after_evaluation(training.step, training.progress, result)
+    declared = {spec.name for spec in training.model.metrics()}
+    training.memory.figures = {name: value for name, value in figures.items() if name in declared}
+    training.memory.evaluated_at = training.step
+    yield metrics(training, training.memory.figures)
+
+
+def _judge(training: Training, model: Model) -> Generator[events.Event, None, dict[str, float]]:
+    """Yield signs of life; return the figures by quantity."""
+    num_images = len(training.test_images)
+    evaluator = model.evaluator(num_images, FIXED_SEED)
+    chunk = chunk_size(model)
+    for start in range(0, num_images, chunk):
+        evaluator.add(training.test_images.take(slice(start, start + chunk)), start)
+        if training.signs.due(SIGN_OF_LIFE_S):
+            training.signs.done()
+            yield events.Phase(training.step, "evaluating", f"{start / num_images:.0%}")
+    return evaluator.result()
+
+
+def chunk_size(model: Model) -> int:
+    """Return how many images to judge at once: few enough that a chunk stays far below a quarter of a second."""
+    channels, height, width = model.image_shape
+    return max(8, min(500, 500 * 784 // (channels * height * width)))

@@ -1,0 +1,129 @@
+"""The one loop that trains every family. It reads as a table of contents; each line's work has a file of its own.
+
+A training is a generator of events. It draws its chance from streams of its own (`seeding`), hears commands at each
+step boundary (`commands`), and judges, shows and saves itself when that is due (`cadence`).
+"""
+
+import time
+from collections.abc import Iterator
+
+from trainers import cadence, commands, judging, seeding, state, training
+from trainers.config import RunConfig
+from trainers.errors import CheckpointError
+from trainers.events import Alert, Control, Event, Finished, Phase, ResumeState
+from trainers.training import Training
+
+
+def train(
+    config: RunConfig,
+    *,
+    resume: ResumeState | None = None,
+    control: Control | None = None,
+    clock: cadence.Clock = time.monotonic,
+) -> Iterator[Event]:
+    """Train a model and yield what happens, at least every 0.25 s; a test is `list(train(tiny))`.
+
+    Closing the generator abandons the training; a `Stop` from `control` ends it with its state saved.
+
+    Args:
+        config: What to train; validated by `trainers.presets.assemble`.
+        resume: The state to go on from; under `execution.deterministic` the rest is then equal, bit for bit, to what an
+            uninterrupted training would have done.
+        control: Where commands come from; None trains unattended.
+        clock: Monotonic seconds.
+
+    Yields:
+        Events, `Started` first after the loading, `Finished` last.
+
+    Raises:
+        ConfigError: if the configuration contradicts itself, the data or the machine.
+        DataError: if the data cannot be read.
+        CheckpointError: if `resume` does not fit the configuration.
+    """
+    yield Phase(resume.step if resume else 0, "loading", config.data.name)
+    with seeding.pinned(config.execution, _threads(config, resume)):
+        attempt = training.set_up(config, clock)
+        doubts = state.restore(attempt, resume) if resume else []
+        yield training.started(attempt)
+        yield from doubts
+        yield Phase(attempt.step, "training")
+        try:
+            yield from _run(attempt, control or commands.Unattended())
+        except training.NotFiniteError as problem:
+            yield Alert(attempt.step, "error", "loss_not_finite", str(problem))
+            yield Finished(attempt.step, "failed", f"at step {attempt.step + 1} {problem}")
+
+
+def _run(attempt: Training, control: Control) -> Iterator[Event]:
+    evaluate_every = cadence.eval_every(
+        attempt.config, attempt.length, attempt.order.steps_per_epoch, len(attempt.test_images)
+    )
+    while not attempt.over:
+        yield from commands.obey(attempt, control)
+        if attempt.stopping:
+            break
+        if attempt.step and attempt.step % evaluate_every == 0:
+            yield from _evaluate(attempt)
+        if _snapshot_due(attempt, control):
+            yield from _show(attempt)
+        if attempt.checkpoints.due(attempt.config.execution.checkpoint_every_s):
+            yield from _save(attempt)
+        yield from _step(attempt)
+    yield from _finish(attempt)
+
+
+def _step(attempt: Training) -> Iterator[Event]:
+    figures = training.take_step(attempt)
+    attempt.signs.done()
+    yield figures
+    if "train/loss" in figures.values:
+        yield from attempt.memory.watcher.after_step(attempt.step, figures.values["train/loss"])
+
+
+def _evaluate(attempt: Training) -> Iterator[Event]:
+    if attempt.memory.evaluated_at != attempt.step:
+        yield from judging.evaluate(attempt)
+        yield Phase(attempt.step, "training")
+
+
+def _snapshot_due(attempt: Training, control: Control) -> bool:
+    if attempt.memory.shown_at == attempt.step:
+        return False
+    execution = attempt.config.execution
+    every_s = execution.watched_every_s if control.watched() else execution.snapshot_every_s
+    return cadence.is_early_step(attempt.step) or attempt.snapshots.due(every_s)
+
+
+def _show(attempt: Training) -> Iterator[Event]:
+    if attempt.memory.shown_at == attempt.step:
+        return
+    attempt.memory.shown_at = attempt.step
+    yield state.snapshot(attempt)
+    yield from attempt.album.draw(attempt.ema.model, attempt.step)
+    attempt.snapshots.done()
+
+
+def _save(attempt: Training) -> Iterator[Event]:
+    yield state.state(attempt, "schedule")
+    attempt.checkpoints.done()
+
+
+def _finish(attempt: Training) -> Iterator[Event]:
+    """Show and save the last step; a training that was not stopped is judged once more."""
+    if not attempt.stopping:
+        yield from _evaluate(attempt)
+    yield from _show(attempt)
+    yield Phase(attempt.step, "stopping" if attempt.stopping else "saving")
+    yield state.state(attempt, "stop" if attempt.stopping else "end")
+    yield Finished(attempt.step, "stopped" if attempt.stopping else "succeeded")
+
+
+def _threads(config: RunConfig, resume: ResumeState | None) -> int:
+    """Return how many threads to compute with: as configured, else, where every bit counts, as at the start."""
+    if config.execution.threads or resume is None or not config.execution.deterministic:
+        return config.execution.threads
+    machine = resume.meta.get("machine")
+    count = machine.get("threads") if isinstance(machine, dict) else None
+    if not isinstance(count, int) or not 1 <= count <= commands.MAX_THREADS:
+        raise CheckpointError("the checkpoint does not say how many threads it was made with", "start the run anew")
+    return count

@@ -1,0 +1,79 @@
+"""The pictures of a training: samples, reconstructions and the manifold, always of the same latents and images."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainers.card import Ability
+from trainers.data.images import ImageData
+from trainers.data.preprocess import FIXED_SEED, TestImages
+from trainers.events import Pictures
+from trainers.grids import MANIFOLD_SIDE, cells
+from trainers.model import Model
+
+NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
+NUM_RECONSTRUCTIONS = 10
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]."""
+    scaled = images.clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
+
+
+class Album:
+    """What is drawn at each snapshot: fixed latents and fixed test images.
+
+    Args:
+        abilities: Of the model; they decide which pictures there are.
+        latent_shape: Of the model.
+        data: Where the reconstructed images are chosen, one a class.
+        test: The same images as the model sees them.
+        device: Of the model.
+    """
+
+    def __init__(
+        self,
+        abilities: dict[str, Ability],
+        latent_shape: tuple[int, ...],
+        data: ImageData,
+        test: TestImages,
+        device: torch.device,
+    ) -> None:
+        generator = torch.Generator().manual_seed(FIXED_SEED)
+        has = {name for name, ability in abilities.items() if ability.available}
+        self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
+        self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
+
+    def draw(self, model: Model, step: int) -> Iterator[Pictures]:
+        """Yield each kind of picture with a model's weights as they are."""
+        yield Pictures(step, "samples", _decoded(model, self._samples), SAMPLE_COLUMNS)
+        if self._originals is not None:
+            yield Pictures(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
+        if self._manifold is not None:
+            yield Pictures(step, "manifold", _decoded(model, self._manifold), MANIFOLD_SIDE)
+
+
+def chosen(data: ImageData) -> Tensor:
+    """Return the indices of the test images to reconstruct: the first of each class, else the first ones."""
+    count = min(NUM_RECONSTRUCTIONS, len(data.test))
+    if data.test_labels is None:
+        return torch.arange(count)
+    _, first = np.unique(data.test_labels, return_index=True)
+    rest = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
+    return torch.from_numpy(np.concatenate((first, rest))[:count].astype(np.int64))
+
+
+@torch.inference_mode()
+def _decoded(model: Model, z: Tensor) -> NDArray[np.uint8]:
+    return to_uint8(model.decode(z))
+
+
+@torch.inference_mode()
+def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
+    mu, _ = model.encode(x)
+    return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))

@@ -1,0 +1,109 @@
+"""Random streams of a run's own, and the settings of torch that change bits.
+
+Each use of chance has its own stream, derived from the run's seed and a name, so that adding a use moves no other one,
+and looking (evaluation, pictures) never moves the training.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainers.config import ExecutionConfig
+from trainers.errors import ConfigError
+
+
+def derive(seed: int, name: str, index: int = 0) -> int:
+    """Return a seed of 63 bits for a named stream."""
+    digest = hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def stream(seed: int, name: str, device: torch.device) -> torch.Generator:
+    """Return the generator of a named stream on a device."""
+    return torch.Generator(device).manual_seed(derive(seed, name))
+
+
+@contextmanager
+def global_stream(seed: int, name: str) -> Iterator[None]:
+    """Seed torch's global generator inside the block, and give it back as it was: layers draw their weights from it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, name))
+        yield
+
+
+class Order:
+    """The order of the training images: a permutation an epoch, a function of seed and step alone.
+
+    The last images of an epoch that do not fill a batch are left out; the next permutation brings others there.
+
+    Args:
+        num_images: Size of the training set.
+        batch_size: Images a step; at most the whole set.
+        seed: The run's.
+    """
+
+    def __init__(self, num_images: int, batch_size: int, seed: int) -> None:
+        self.batch_size = min(batch_size, num_images)
+        self.steps_per_epoch = num_images // self.batch_size
+        self._num_images = num_images
+        self._seed = seed
+        self._epoch = -1
+        self._permutation = torch.empty(0, dtype=torch.int64)
+
+    def indices(self, step: int) -> Tensor:
+        """Return the batch of a step, (B,), int64."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(derive(self._seed, "order", epoch))
+            self._permutation = torch.randperm(self._num_images, generator=generator)
+            self._epoch = epoch
+        return self._permutation[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+def device(name: str) -> torch.device:
+    """Return the device of a name; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: if this machine or this build of torch lacks it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    missing = (name == "cuda" and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise ConfigError(f"execution.device: '{name}' is not available here", "use 'cpu' or 'auto'")
+    return torch.device(name)
+
+
+@contextmanager
+def pinned(execution: ExecutionConfig, threads: int) -> Iterator[None]:
+    """Set threads and determinism for the block, and give them back as they were.
+
+    Args:
+        execution: Whether to insist on deterministic algorithms.
+        threads: How many to compute with; 0 leaves the number as it is.
+    """
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    try:
+        if threads:
+            torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(execution.deterministic)
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def fingerprint(target: torch.device) -> dict[str, Any]:
+    """Return what must be equal for two attempts to agree bit for bit."""
+    return {
+        "torch": str(torch.__version__),
+        "device": str(target),
+        "threads": torch.get_num_threads(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }

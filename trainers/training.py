@@ -1,0 +1,253 @@
+"""A training in memory: everything that one attempt holds, and its smallest acts."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from trainers import cadence, card, events, optimisers, registry, schedule, seeding
+from trainers.alerts import Watcher
+from trainers.config import RunConfig, check
+from trainers.data import preprocess
+from trainers.data.images import ImageData
+from trainers.ema import Ema
+from trainers.errors import TrainingError
+from trainers.model import Model, Objective, StepContext
+from trainers.nn import count
+from trainers.pictures import Album
+
+
+@dataclass
+class Memory:
+    """What the resumable state keeps besides arrays."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)  # applied Set commands with their step
+    watcher: Watcher = field(default_factory=Watcher)
+    figures: dict[str, float] = field(default_factory=dict)  # the latest test metrics
+    evaluated_at: int = -1
+    shown_at: int = -1
+
+
+@dataclass
+class Training:
+    """One attempt. `config` is the configuration as it is now; a `Set` command replaces it."""
+
+    config: RunConfig
+    options: Any
+    family: registry.Family
+    data: ImageData
+    model: Model
+    ema: Ema
+    optimizers: dict[str, Optimizer]
+    train_images: preprocess.TrainImages
+    test_images: preprocess.TestImages
+    order: seeding.Order
+    generator: torch.Generator
+    device: torch.device
+    length: schedule.Length
+    album: Album
+    clock: cadence.Clock
+    stopwatch: cadence.Stopwatch
+    time_left: cadence.TimeLeft
+    speed: cadence.Speed
+    snapshots: cadence.Every
+    checkpoints: cadence.Every
+    signs: cadence.Every
+    memory: Memory = field(default_factory=Memory)
+    step: int = 0
+    stopping: bool = False
+
+    @property
+    def images_seen(self) -> int:
+        """Images that the optimizer has stepped on."""
+        return self.step * self.order.batch_size
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        return self.length.progress(self.step, self.stopwatch.elapsed_s)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last step is done."""
+        return self.length.over(self.step, self.stopwatch.elapsed_s)
+
+
+class NotFiniteError(TrainingError):
+    """A loss or gradient that is NaN or infinite; the weights have not taken it."""
+
+
+def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
+    """Return a training at step 0.
+
+    Raises:
+        ConfigError: if the configuration contradicts itself, the data or the machine.
+        DataError: if the data cannot be read.
+    """
+    shape = check(config)
+    device = seeding.device(config.execution.device)
+    family, options = registry.family(config.model.name), config.model_options()
+    source, data_options = registry.dataset(config.data.name), config.data_options()
+    data: ImageData = registry.resolve(source.load)(data_options)
+    binarisation = getattr(data_options, "binarisation", "none")
+    with seeding.global_stream(config.seed, "weights"):
+        model: Model = registry.resolve(family.build)(options, shape)
+    model.to(device)
+    test_images = preprocess.TestImages(data.test, binarisation, device)
+    order = seeding.Order(len(data.train), config.optim.batch_size, config.seed)
+    groups = model.optimizer_groups().items()
+    return Training(
+        config=config,
+        options=options,
+        family=family,
+        data=data,
+        model=model,
+        ema=Ema(model, config.optim.ema_decay),
+        optimizers={name: optimisers.build(config.optim, parameters) for name, parameters in groups},
+        train_images=preprocess.TrainImages(data.train, binarisation, device),
+        test_images=test_images,
+        order=order,
+        generator=seeding.stream(config.seed, "training", device),
+        device=device,
+        length=schedule.Length.of(config.schedule, order.steps_per_epoch),
+        album=Album(family.abilities(options), model.latent_shape, data, test_images, device),
+        clock=clock,
+        stopwatch=cadence.Stopwatch(clock),
+        time_left=cadence.TimeLeft(0.0, 0.0),
+        speed=cadence.Speed(clock),
+        snapshots=cadence.Every(clock),
+        checkpoints=cadence.Every(clock),
+        signs=cadence.Every(clock),
+    )
+
+
+def started(training: Training) -> events.Started:
+    """Return the event that declares the metrics."""
+    return events.Started(
+        step=training.step,
+        metrics=metric_specs(training),
+        num_parameters=count(training.model),
+        total_steps=training.length.steps,
+        device=str(training.device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
+    """Return every metric, those of the data with the words a figure must be quoted with."""
+    words = setup_words(training)
+    own = [replace(spec, setup=", ".join(filter(None, (words, spec.setup)))) for spec in training.model.metrics()]
+    lone = len(training.optimizers) == 1
+    for name in training.optimizers:
+        tail = "" if lone else f"_{name}"
+        own += [
+            events.MetricSpec(f"train/loss{tail}", f"loss{tail}", "training loss", "nats", "lower", "optimisation"),
+            events.MetricSpec(
+                f"train/grad_norm{tail}", f"grad_norm{tail}", "gradient norm", "", "neither", "optimisation"
+            ),
+        ]
+    own.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimisation"))
+    own.append(events.MetricSpec("speed/images_per_s", "images_per_s", "training speed", "1/s", "higher", "speed"))
+    return tuple(own)
+
+
+def setup_words(training: Training) -> str:
+    """Return what the data's preparation is called: "dynamic binarisation", and which part of the data it is."""
+    options = training.config.data_options()
+    words = [preprocess.setup(getattr(options, "binarisation", "none"))]
+    for name, split, images in (("limit", "training", training.data.train), ("limit_test", "test", training.data.test)):
+        if getattr(options, name, None) is not None:
+            words.append(f"first {len(images):,} {split} images")
+    return ", ".join(words)
+
+
+def take_step(training: Training) -> events.Metrics:
+    """Do one optimizer update, or one of each network, and return its figures.
+
+    Raises:
+        NotFiniteError: before an optimizer steps on a loss or gradient that is not finite.
+    """
+    training.speed.begin()
+    lr = current_lr(training)
+    batch = training.train_images.take(
+        training.order.indices(training.step).to(training.device, non_blocking=True), training.generator
+    )
+    context = StepContext(training.step, training.generator, training.options)
+    values: dict[str, float] = {}
+    for objective in training.model.training_step(batch, context):
+        values |= _descend(training, objective, lr)
+    training.step += 1
+    training.ema.update(training.step)
+    values["train/lr"] = lr
+    values["speed/images_per_s"] = training.speed.end(len(batch))
+    return metrics(training, values)
+
+
+def current_lr(training: Training) -> float:
+    """Return the learning rate of the next update."""
+    factor = schedule.lr_factor(
+        training.config.schedule, training.step, training.progress, training.order.steps_per_epoch
+    )
+    return training.config.optim.lr * factor
+
+
+def metrics(training: Training, values: Mapping[str, float]) -> events.Metrics:
+    """Return figures of the present step as an event."""
+    elapsed_s, progress = training.stopwatch.elapsed_s, training.progress
+    left = training.time_left.seconds(progress, elapsed_s)
+    if training.length.seconds is not None:
+        left = max(0.0, training.length.seconds - elapsed_s)
+    return events.Metrics(training.step, training.images_seen, values, elapsed_s, progress, left)
+
+
+def snapshot_card(training: Training) -> card.Card:
+    """Return the card of the EMA weights as they are now."""
+    data = training.data
+    return card.Card(
+        family=training.family.name,
+        title=training.family.title,
+        step=training.step,
+        images_seen=training.images_seen,
+        weights="ema" if training.ema.separate else "raw",
+        latent_shape=training.model.latent_shape,
+        image_shape=training.model.image_shape,
+        abilities=training.family.abilities(training.options) | training.model.abilities(),
+        data=card.DataCard(
+            name=data.name,
+            num_train=len(data.train),
+            num_test=len(data.test),
+            num_classes=data.num_classes,
+            setup=setup_words(training),
+        ),
+        num_parameters=count(training.model),
+        figures={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},
+    )
+
+
+def _descend(training: Training, objective: Objective, lr: float) -> dict[str, float]:
+    """Step one optimizer down one loss, unless loss or gradient is not finite; return the figures."""
+    optimizer = training.optimizers[objective.optimizer]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    objective.loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    names, tensors = list(objective.values), [objective.loss.detach(), norm, *objective.values.values()]
+    loss, grad_norm, *numbers = torch.stack(tensors).tolist()  # the one wait for the device in a step
+    _insist_on_finite(loss, grad_norm)
+    if training.config.optim.grad_clip is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
+    optimisers.set_lr(optimizer, lr)
+    optimizer.step()
+    tail = "" if len(training.optimizers) == 1 else f"_{objective.optimizer}"
+    recorded = {f"train/{name}": value for name, value in zip(names, numbers, strict=True)}
+    return {**recorded, f"train/loss{tail}": loss, f"train/grad_norm{tail}": grad_norm}
+
+
+def _insist_on_finite(loss: float, grad_norm: float) -> None:
+    for name, value in (("loss", loss), ("gradient norm", grad_norm)):
+        if not math.isfinite(value):
+            raise NotFiniteError(f"the {name} is {value}", "lower optim.lr, or set optim.grad_clip=1")
