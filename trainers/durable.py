@@ -123,3 +123,8 @@ def _call(name: str, function: Callable[[], T]) -> T:
     if _plan is not None:
         _plan.before(name)
     return function()
+
+
+def call(name: str, function: Callable[[], T]) -> T:
+    """Do something that may fail for the disk's sake, such as a database's commit, where a `FaultPlan` reaches it."""
+    return _call(name, function)

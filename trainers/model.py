@@ -90,6 +90,10 @@ class Model(nn.Module):
         """Return mean and log-variance of q(z|x), (N, d) each; only where the ability `encode` is declared."""
         raise NotImplementedError
 
+    def recon(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return the reconstruction cost −log p(x|z), (B,), in nats; only where `encode` is declared."""
+        raise NotImplementedError
+
     def abilities(self) -> dict[str, Ability]:
         """Return what the built model adds to its family's abilities."""
         return {}

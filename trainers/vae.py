@@ -37,12 +37,10 @@ class Vae(Model):
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each, of images (B, C, H, W)."""
         mu, logvar = self.encoder(x).chunk(2, dim=1)
         return mu, logvar
-
-    encode = posterior
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the expected images under p(x|z), (N, C, H, W) in [0, 1], of latents (N, d)."""
@@ -58,7 +56,7 @@ class Vae(Model):
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
-        mu, logvar = self.posterior(batch)
+        mu, logvar = self.encode(batch)
         z = reparameterise(mu, logvar, _noise_like(mu, context.generator))
         recon = self.recon(batch, z).mean()
         kl = kl_per_dim(mu, logvar).sum(1).mean()

@@ -1,6 +1,6 @@
 """The test ELBO, its terms, KL by latent dimension, and active units, a chunk of images at a time."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -9,8 +9,19 @@ from trainers.gaussian import kl_per_dim, reparameterise
 from trainers.model import Evaluator
 from trainers.vae_metrics import ACTIVE_VARIANCE, MAX_DIMS
 
-if TYPE_CHECKING:
-    from trainers.vae import Vae
+
+class Bounded(Protocol):
+    """A model with an encoder and a decoder: what an ELBO is made of."""
+
+    latent_shape: tuple[int, ...]
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of q(z|x)."""
+        ...
+
+    def recon(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return −log p(x|z)."""
+        ...
 
 
 class ElboEvaluator(Evaluator):
@@ -25,7 +36,7 @@ class ElboEvaluator(Evaluator):
         seed: Of that noise.
     """
 
-    def __init__(self, model: "Vae", num_images: int, seed: int) -> None:
+    def __init__(self, model: Bounded, num_images: int, seed: int) -> None:
         self._model = model
         generator = torch.Generator().manual_seed(seed)
         self._noise = torch.randn((num_images, *model.latent_shape), generator=generator)
@@ -36,11 +47,11 @@ class ElboEvaluator(Evaluator):
     @torch.inference_mode()
     def add(self, x: Tensor, start: int) -> None:
         """Take in test images `start` to `start + len(x)`, (B, C, H, W) in [0, 1]."""
-        mu, logvar = self._model.posterior(x)
+        mu, logvar = self._model.encode(x)
         noise = self._noise[start : start + len(x)].to(x.device)
-        recon = self._model.recon(x, reparameterise(mu, logvar, noise))
+        recon, kl_dims = terms(self._model, x, mu, logvar, reparameterise(mu, logvar, noise))
         self._recon += float(recon.double().sum())
-        self._kl_dims += kl_per_dim(mu, logvar).double().sum(0).cpu()
+        self._kl_dims += kl_dims.double().sum(0).cpu()
         self._mus.append(mu.cpu())
 
     @torch.inference_mode()
@@ -53,3 +64,20 @@ class ElboEvaluator(Evaluator):
         active = int((mus.double().var(0, correction=0) > ACTIVE_VARIANCE).sum())
         figures = {"elbo": -recon - kl, "recon": recon, "kl": kl, "active_units": float(active)}
         return figures | {f"kl_dim_{dim}": nats for dim, nats in enumerate(kl_dims[:MAX_DIMS])}
+
+
+@torch.inference_mode()
+def terms(model: Bounded, x: Tensor, mu: Tensor, logvar: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the two terms of the ELBO of each image, in nats.
+
+    Args:
+        model: With its weights.
+        x: Images, (B, C, H, W), in [0, 1].
+        mu: Mean of q(z|x), (B, d).
+        logvar: Log-variance of q(z|x), (B, d).
+        z: A sample of q(z|x), or its mean, (B, d).
+
+    Returns:
+        −log p(x|z), (B,), and KL(q(z|x) ‖ p(z)) by dimension, (B, d).
+    """
+    return model.recon(x, z), kl_per_dim(mu, logvar)

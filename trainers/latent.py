@@ -1,0 +1,283 @@
+"""What an explorer asks of a model: decode, encode, sample, the manifold, the posterior, the pipeline.
+
+The operations and their arrays are those of the explorers' protocol. Long answers come in chunks with progress between
+them, so that a drag can overtake.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainers import checkpoint, grids, questions, registry, seeding, state
+from trainers.card import Card
+from trainers.config import RunConfig
+from trainers.data import preprocess
+from trainers.data.images import ImageData
+from trainers.errors import CheckpointError, ConfigError, UserError
+from trainers.evaluation.elbo import terms
+from trainers.model import Model
+from trainers.pictures import to_uint8
+
+Array = NDArray[np.generic]
+Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
+CHUNK = 500  # images of 28×28; fewer of larger ones
+_NEEDS = {
+    "decode": "decode",
+    "manifold": "manifold",
+    "sample": "sample",
+    "encode": "encode",
+    "encodings": "encode",
+    "posterior": "encode",
+    "nearest": "encode",
+    "pipeline": "encode",
+}
+
+
+def load(folder: Path, config: RunConfig) -> "Explorer":
+    """Open a snapshot.
+
+    Args:
+        folder: Of the snapshot.
+        config: Of its run.
+
+    Raises:
+        CheckpointError: if the snapshot is damaged or of another model.
+    """
+    arrays, card = checkpoint.load_snapshot(folder)
+    if card.family != config.model.name:
+        raise CheckpointError(f"{folder}: is of the family '{card.family}', its run of '{config.model.name}'")
+    family, options = registry.family(config.model.name), config.model_options()
+    if family.parameter_count(options, card.image_shape) != card.num_parameters:
+        raise CheckpointError(f"{folder}: its card and its run's config.json disagree about the model")
+    model: Model = registry.resolve(family.build)(options, card.image_shape)
+    state.load_weights(model, arrays)
+    return Explorer(model.eval().requires_grad_(False), card, config)
+
+
+class Explorer:
+    """A model with its weights, ready to be asked.
+
+    Args:
+        model: On the CPU.
+        card: Of the snapshot.
+        config: Of its run; names the data, which is read when it is first needed.
+    """
+
+    def __init__(self, model: Model, card: Card, config: RunConfig) -> None:
+        self.card = card
+        self.config = config
+        self._model = model
+        self._codes: tuple[Tensor, Tensor] | None = None  # mu, logvar of the test set
+        self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[Chunk]]] = {
+            "describe": self._describe,
+            "decode": self._decode,
+            "manifold": self._manifold,
+            "sample": self._sample,
+            "encode": self._encode,
+            "encodings": self._encodings,
+            "posterior": self._posterior,
+            "nearest": self._nearest,
+            "pipeline": self._pipeline,
+        }
+
+    def answer(
+        self, op: str, params: Mapping[str, Any] | None = None, arrays: Mapping[str, Any] | None = None
+    ) -> Iterator[Chunk]:
+        """Yield ("progress", fraction, message) between chunks of work, then ("result", arrays, meta).
+
+        Raises:
+            UserError: for an operation that is unknown, that this model has not, or that is asked wrongly.
+        """
+        if op not in self._operations:
+            raise ConfigError(f"'{op[:40]}' is no operation", f"choose one of {', '.join(self._operations)}")
+        ability = self.card.ability(_NEEDS.get(op, "decode"))
+        if not ability.available:
+            raise UserError(f"this model cannot {op}", ability.reason)
+        yield from self._operations[op](params or {}, arrays or {})
+
+    def ask(
+        self, op: str, params: Mapping[str, Any] | None = None, arrays: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the result of an operation, arrays and meta, without the progress on the way.
+
+        Raises:
+            UserError: as `answer`.
+        """
+        *_, (_, result, meta) = self.answer(op, params, arrays)
+        return result, meta  # type: ignore[return-value]
+
+    def _describe(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        yield "result", {}, {"card": self.card.model_dump(mode="json")}
+
+    def _decode(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        z = torch.from_numpy(questions.latents(arrays, self._size))
+        images = yield from self._decoded(z)
+        yield "result", {"images": images}, {}
+
+    def _manifold(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        rows = questions.whole(params, "rows", grids.MANIFOLD_SIDE, 1, questions.MAX_CELLS)
+        columns = questions.whole(params, "columns", grids.MANIFOLD_SIDE, 1, questions.MAX_CELLS // rows)
+        coords = questions.word(params, "coords", ("u", "z"))
+        edges = questions.bounds(params, coords)
+        images = yield from self._decoded(grids.cells(rows, columns, edges, coords))
+        shaped = images.reshape(rows, columns, *images.shape[1:])
+        yield "result", {"images": shaped}, {"bounds": list(edges), "coords": coords}
+
+    def _sample(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        count = questions.whole(params, "count", 64, 1, questions.MAX_COUNT)
+        temperature = questions.number(params, "temperature", 1.0, 0.0, questions.MAX_TEMPERATURE)
+        z = torch.randn((count, *self._model.latent_shape), generator=_chance(params, "sample")) * temperature
+        images = yield from self._decoded(z)
+        yield "result", {"images": images, "z": z.numpy()}, {}
+
+    def _encode(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        """Reconstruct at z = μ; `recon_nats` is −log p(x | z = μ)."""
+        x, labels = self._images(params, arrays)
+        pieces: list[dict[str, Array]] = []
+        for part in torch.split(x, self._chunk):
+            pieces.append(self._judged(part))
+            yield "progress", sum(len(p["mu"]) for p in pieces) / len(x), "encoding"
+        result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+        yield "result", {"x": to_uint8(x), **result, "labels": labels}, {"z": "mu"}
+
+    def _encodings(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        split = questions.word(params, "split", ("test", "train"))
+        data, test = _data_of(self.config)
+        labels = data.test_labels if split == "test" else data.train_labels
+        length = len(data.test) if split == "test" else len(data.train)
+        count = min(length, questions.whole(params, "count", length, 1, 1 << 31))
+        if split == "test" and count == length:
+            mu, logvar = yield from self._test_codes()
+        else:
+            images = test.take(slice(count)) if split == "test" else _seen(data.train[:count], self.config, "train")
+            mu, logvar = yield from self._coded(images)
+        result = {"mu": mu.numpy(), "logvar": logvar.numpy(), "indices": np.arange(count)}
+        yield "result", {**result, "labels": _labels(labels, np.arange(count))}, {"split": split}
+
+    def _posterior(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        count = questions.whole(params, "count", 16, 1, questions.MAX_COUNT)
+        x, _ = self._images(params, arrays)
+        mu, logvar = self._codes_of(x[:1])
+        noise = torch.randn((count, self._size), generator=_chance(params, "posterior"))
+        z = mu + torch.exp(0.5 * logvar) * noise
+        images = yield from self._decoded(z)
+        yield "result", {"z": z.numpy(), "images": images}, {}
+
+    def _nearest(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        z = torch.from_numpy(questions.latents(arrays, self._size))[:1]
+        data, test = _data_of(self.config)
+        count = questions.whole(params, "count", 1, 1, len(test))
+        mu, _ = yield from self._test_codes()
+        distances, indices = torch.cdist(z, mu)[0].topk(count, largest=False)
+        result = {
+            "indices": indices.numpy(),
+            "labels": _labels(data.test_labels, indices.numpy()),
+            "distances": distances.numpy(),
+            "images": to_uint8(test.take(indices)),
+        }
+        yield "result", result, {}
+
+    def _pipeline(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        x, labels = self._images(params, arrays)
+        mu, logvar = self._codes_of(x[:1])
+        z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=_chance(params, "pipeline"))
+        recon_nats, kl_dims = terms(self._model, x[:1], mu, logvar, z)
+        recon, kl = float(recon_nats), float(kl_dims.sum())
+        images = yield from self._decoded(z)
+        result = {"x": to_uint8(x[:1]), "mu": mu.numpy(), "sigma": torch.exp(0.5 * logvar).numpy(), "z": z.numpy()}
+        figures = {"recon": recon, "kl": kl, "elbo": -recon - kl}
+        yield "result", {**result, "recon": images}, {"figures": figures, "label": int(labels[0])}
+
+    @property
+    def _size(self) -> int:
+        return int(np.prod(self._model.latent_shape))
+
+    @property
+    def _chunk(self) -> int:
+        return max(1, CHUNK * 784 // max(784, int(np.prod(self.card.image_shape))))
+
+    def _decoded(self, z: Tensor) -> Generator[Chunk, None, NDArray[np.uint8]]:
+        """Yield progress; return uint8 images, (N, H, W, C)."""
+        pieces: list[NDArray[np.uint8]] = []
+        for part in torch.split(z, self._chunk):
+            if pieces:
+                yield "progress", len(pieces) * self._chunk / len(z), "decoding"
+            with torch.inference_mode():
+                pieces.append(to_uint8(self._model.decode(part)))
+        return np.concatenate(pieces)
+
+    def _coded(self, x: Tensor) -> Generator[Chunk, None, tuple[Tensor, Tensor]]:
+        """Yield progress; return mu and logvar of images."""
+        pieces: list[tuple[Tensor, Tensor]] = []
+        for part in torch.split(x, self._chunk):
+            if pieces:
+                yield "progress", len(pieces) * self._chunk / len(x), "encoding"
+            pieces.append(self._codes_of(part))
+        return torch.cat([mu for mu, _ in pieces]), torch.cat([logvar for _, logvar in pieces])
+
+    def _test_codes(self) -> Generator[Chunk, None, tuple[Tensor, Tensor]]:
+        """Yield progress; return mu and logvar of the whole test set, kept for the next time."""
+        if self._codes is None:
+            _, test = _data_of(self.config)
+            codes = yield from self._coded(test.take(slice(None)))
+            self._codes = codes
+        return self._codes
+
+    def _codes_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode():
+            return self._model.encode(x)
+
+    def _judged(self, x: Tensor) -> dict[str, Array]:
+        with torch.inference_mode():
+            mu, logvar = self._model.encode(x)
+            recon_nats, kl_dims = terms(self._model, x, mu, logvar, mu)
+            return {
+                "mu": mu.numpy(),
+                "logvar": logvar.numpy(),
+                "recon": to_uint8(self._model.decode(mu)),
+                "recon_nats": recon_nats.numpy(),
+                "kl_nats": kl_dims.sum(1).numpy(),
+                "kl_dims": kl_dims.numpy(),
+            }
+
+    def _images(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Tensor, NDArray[np.int64]]:
+        """Return the images that are meant, as the model sees them, and their labels."""
+        given = questions.images(arrays, self.card.image_shape)
+        if given is not None:
+            return _seen(given, self.config, "test"), np.full(len(given), -1)
+        data, test = _data_of(self.config)
+        indices = questions.indices(params, arrays, len(test))
+        return test.take(torch.from_numpy(indices)), _labels(data.test_labels, indices)
+
+
+def _chance(params: Mapping[str, Any], name: str) -> torch.Generator:
+    seed = questions.whole(params, "seed", 0, 0, 2**63 - 1)
+    return seeding.stream(seed, name, torch.device("cpu"))
+
+
+def _labels(labels: Array | None, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.full(len(indices), -1) if labels is None else labels[indices].astype(np.int64)
+
+
+def _seen(images: NDArray[np.uint8], config: RunConfig, split: str) -> Tensor:
+    """Return images as the model sees them."""
+    binarisation = getattr(config.data_options(), "binarisation", "none")
+    pixels = preprocess.fixed(preprocess.to_tensor(images), binarisation, split)
+    return preprocess.to_unit(pixels) if binarisation == "none" else pixels.float()
+
+
+def _data_of(config: RunConfig) -> tuple[ImageData, preprocess.TestImages]:
+    return _load_data(config.data.name, config.data_options())
+
+
+@lru_cache(maxsize=2)
+def _load_data(name: str, options: Any) -> tuple[ImageData, preprocess.TestImages]:
+    """Read a run's data once for all its snapshots."""
+    data: ImageData = registry.resolve(registry.dataset(name).load)(options)
+    return data, preprocess.TestImages(data.test, getattr(options, "binarisation", "none"))

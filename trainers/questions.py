@@ -1,0 +1,124 @@
+"""The parameters of what an explorer is asked: checked, with one clear line for what is wrong."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.errors import ConfigError
+
+MAX_COUNT = 100_000  # images or latents at once
+MAX_CELLS = 16_384  # of a manifold
+MAX_TEMPERATURE = 100.0
+
+
+def whole(params: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number between two bounds.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    value = params.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"{name}: {value!r} is not a whole number from {low:,} to {high:,}", "change it")
+    return value
+
+
+def number(params: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
+    """Return a finite number between two bounds.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    value = params.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ConfigError(f"{name}: {value!r} is not a number from {low:g} to {high:g}", "change it")
+    return float(value)
+
+
+def word(params: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    """Return one of some words, the first by default.
+
+    Raises:
+        ConfigError: if it is another.
+    """
+    value = params.get(name, choices[0])
+    if value not in choices:
+        raise ConfigError(f"{name}: {value!r} is none of {', '.join(choices)}", "change it")
+    return str(value)
+
+
+def bounds(params: Mapping[str, Any], coords: str) -> tuple[float, float, float, float]:
+    """Return (x0, x1, y0, y1): in coords "u" within [0, 1] and by default all of it, in "z" by default ±3.
+
+    Raises:
+        ConfigError: if they are not four finite numbers, or lie outside.
+    """
+    value = params.get("bounds")
+    if value is None:
+        return (0.0, 1.0, 0.0, 1.0) if coords == "u" else (-3.0, 3.0, -3.0, 3.0)
+    low, high = (0.0, 1.0) if coords == "u" else (-1e6, 1e6)
+    fits = (
+        isinstance(value, list | tuple)
+        and len(value) == 4
+        and all(isinstance(edge, int | float) and math.isfinite(edge) and low <= edge <= high for edge in value)
+    )
+    if not fits:
+        raise ConfigError(
+            f"bounds: {value!r} are not four numbers x0, x1, y0, y1 in [{low:g}, {high:g}]", "change them"
+        )
+    x0, x1, y0, y1 = (float(edge) for edge in value)
+    return x0, x1, y0, y1
+
+
+def latents(arrays: Mapping[str, Any], size: int) -> NDArray[np.float32]:
+    """Return the array `z`, (N, d), finite.
+
+    Raises:
+        ConfigError: if it is missing or has another shape.
+    """
+    z = arrays.get("z")
+    if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != size or not 1 <= len(z) <= MAX_COUNT:
+        shape = z.shape if isinstance(z, np.ndarray) else "nothing"
+        raise ConfigError(f"z: {shape} is not (N, {size})", f"give latents of {size} numbers")
+    if not np.isfinite(z).all():
+        raise ConfigError("z: holds a number that is not finite", "give finite latents")
+    return np.array(z, dtype=np.float32)
+
+
+def images(arrays: Mapping[str, Any], shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
+    """Return the array `images`, (N, H, W, C) uint8, or None where there is none.
+
+    Raises:
+        ConfigError: if it has another shape or type.
+    """
+    given = arrays.get("images")
+    if given is None:
+        return None
+    channels, height, width = shape
+    wanted = (height, width, channels)
+    fits = isinstance(given, np.ndarray) and given.dtype == np.uint8 and given.shape[1:] == wanted
+    if not fits or not 1 <= len(given) <= MAX_COUNT:
+        found = f"{given.dtype} {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+        raise ConfigError(f"images: {found} is not uint8 (N, {height}, {width}, {channels})", "resize them first")
+    return np.array(given)
+
+
+def indices(params: Mapping[str, Any], arrays: Mapping[str, Any], length: int) -> NDArray[np.int64]:
+    """Return which test images are meant: the array or parameter `indices`, or the parameter `index`.
+
+    Raises:
+        ConfigError: if there are none, or one is beyond the test set.
+    """
+    given = arrays.get("indices", params.get("indices"))
+    if given is None:
+        given = [params.get("index", 0)]
+    try:
+        found = np.asarray(given, dtype=np.int64).reshape(-1)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError("indices: not whole numbers", f"give numbers from 0 to {length - 1:,}") from None
+    if not 1 <= len(found) <= MAX_COUNT or found.min() < 0 or found.max() >= length:
+        raise ConfigError("indices: beyond the test set", f"give numbers from 0 to {length - 1:,}")
+    return found
