@@ -1,0 +1,237 @@
+"""The form of a new run: made from the presets, checked as it is filled in, without torch."""
+
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genexplorer.errors import ConfigError, UserError
+from genexplorer.session.observable import Observable
+from trainers import presets, registry
+from trainers.config import RunConfig, check
+from trainers.registry import Preset
+
+Kind = Literal["choice", "number", "text"]
+LENGTH_UNITS = ("epochs", "steps", "minutes")
+FOLDER = "idx"  # the data set that a folder of files is
+_MAX_TEXT = 4096
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the values of a field."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One line of the form. Every value is text, as a person types it."""
+
+    key: str
+    label: str
+    kind: Kind
+    help: str
+    choices: tuple[Choice, ...] = ()
+    placeholder: str = ""
+
+
+class NewRunForm(Observable):
+    """What a person has filled in so far. Listeners are told of every change.
+
+    Args:
+        preset: The preset to begin with; the first one if it is not known.
+    """
+
+    def __init__(self, preset: str = "") -> None:
+        super().__init__()
+        known = registry.presets()
+        self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
+        self._choose(known.get(preset) or next(iter(known.values())))
+
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        """The lines that make sense now, in the order of the screen."""
+        shown = [_family(), _preset(self["family"]), _data()]
+        if self["data"] == FOLDER:
+            shown.append(_FOLDER)
+        return (*shown, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that is chosen."""
+        return registry.preset(self["preset"])
+
+    @property
+    def name(self) -> str:
+        """The name that is asked for; empty for one that is made up."""
+        return self["name"].strip()
+
+    @property
+    def expectation(self) -> str:
+        """What the preset reaches, in what time: 'test ELBO −136.5 nats after 40 epochs · about 3 min on two cores'."""
+        about = f"about {self.preset.minutes:g} min on two cores"
+        return " · ".join(part for part in (self.preset.expected, about) if part)
+
+    def __getitem__(self, key: str) -> str:
+        return self._values[key]
+
+    def set(self, key: str, value: str) -> None:
+        """Fill in one field. Another family takes its first preset; another preset brings its length and data.
+
+        Raises:
+            KeyError: if there is no such field.
+        """
+        if key not in self._values:
+            raise KeyError(key)
+        value = value[:_MAX_TEXT]
+        if value == self._values[key]:
+            return
+        self._values[key] = value
+        if key == "family" and value in registry.families():
+            self._choose(registry.family(value).presets[0])
+        elif key == "preset" and value in registry.presets():
+            self._choose(registry.preset(value))
+        self.notify()
+
+    def errors(self) -> dict[str, str]:
+        """Return one clear line for each field that is wrong; empty when the run can start."""
+        found: dict[str, str] = {}
+        layers = []
+        for key in ("data", "length", "seed", "settings"):
+            try:
+                layers.append(self._layer(key))
+            except ConfigError as error:
+                found[_field_of(error.message, key)] = str(error)
+        if not found:
+            try:
+                check(presets.assemble(self["preset"], *layers))
+            except UserError as error:
+                found[_field_of(error.message, "folder" if self["data"] == FOLDER else "settings")] = str(error)
+        return found
+
+    def validate(self) -> RunConfig:
+        """Return the configuration that the form describes.
+
+        Raises:
+            ConfigError: for the first field that is wrong.
+            DataError: if the data cannot be read.
+        """
+        layers = [self._layer(key) for key in ("data", "length", "seed", "settings")]
+        config = presets.assemble(self["preset"], *layers)
+        check(config)
+        return config
+
+    def _choose(self, preset: Preset) -> None:
+        schedule = preset.layers.get("schedule", {})
+        unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
+        data = preset.layers.get("data", {"name": "mnist"})
+        if self._values["data"] != FOLDER:  # a folder that was chosen stays chosen
+            self._values["data"] = data if isinstance(data, str) else str(data.get("name", "mnist"))
+        self._values |= {
+            "family": preset.family,
+            "preset": preset.name,
+            "length": f"{schedule.get(unit, 10):g}",
+            "unit": unit,
+        }
+
+    def _layer(self, key: str) -> dict[str, Any]:
+        match key:
+            case "data":
+                return self._data_layer()
+            case "length":
+                return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
+            case "seed":
+                return {"seed": _parse_whole("seed", self["seed"])}
+        return presets.from_dotted(parse_settings(self["settings"]))
+
+    def _data_layer(self) -> dict[str, Any]:
+        if self["data"] != FOLDER:
+            return {"data": {"name": self["data"]}}
+        folder = self["folder"].strip()
+        if not folder:
+            raise ConfigError("data.path: name the folder", "one that holds IDX files, gzipped or not")
+        return {"data": {"name": FOLDER, "path": str(Path(folder).expanduser())}}
+
+
+def parse_settings(text: str) -> dict[str, Any]:
+    """Read 'model.beta=4 optim.lr=3e-4', values as in TOML, quotes only where a value has spaces.
+
+    Raises:
+        ConfigError: if a part is not of the form key=value, or a key comes twice.
+    """
+    try:
+        parts = shlex.split(text)
+    except ValueError:
+        raise ConfigError("settings: a quotation mark is not closed", "for instance model.beta=4") from None
+    settings: dict[str, Any] = {}
+    for part in parts:
+        key, equals, value = part.rstrip(",;").partition("=")
+        if not equals or not all(key.split(".")):
+            raise ConfigError(f"settings: '{part}' is not of the form key=value", "for instance model.beta=4")
+        if key in settings:
+            raise ConfigError(f"settings: {key} is given twice", "give it once")
+        settings[key] = _parse_value(value)
+    return settings
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        parsed: Mapping[str, Any] = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if list(parsed) == ["value"] else text
+
+
+def _parse_length(text: str, unit: str) -> float | int:
+    if unit == "steps":
+        return _parse_whole("schedule.steps", text)
+    try:
+        return float(text.strip().replace(",", ""))
+    except ValueError:
+        raise ConfigError(f"schedule.{unit}: '{text}' is not a number", "for instance 40") from None
+
+
+def _parse_whole(key: str, text: str) -> int:
+    try:
+        return int(text.strip().replace(",", "").replace("_", ""))
+    except ValueError:
+        raise ConfigError(f"{key}: '{text}' is not a whole number", "for instance 0") from None
+
+
+def _field_of(message: str, otherwise: str) -> str:
+    key = message.partition(":")[0]
+    if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
+        return "length"
+    return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, otherwise)
+
+
+def _family() -> FormField:
+    choices = tuple(Choice(family.name, family.title) for family in registry.families().values() if family.presets)
+    return FormField("family", "Family", "choice", "What kind of model learns the data.", choices)
+
+
+def _preset(family: str) -> FormField:
+    known = registry.families().get(family)
+    choices = (
+        tuple(Choice(preset.name, f"{preset.name}: {preset.summary}") for preset in known.presets) if known else ()
+    )
+    return FormField("preset", "Preset", "choice", "A starting point with the result it is expected to reach.", choices)
+
+
+def _data() -> FormField:
+    choices = tuple(Choice(data.name, data.title) for data in registry.datasets().values())
+    return FormField("data", "Data", "choice", "What it learns from.", choices)
+
+
+_FOLDER = FormField("folder", "Folder", "text", "Holds IDX files with the standard names, gzipped or not.")
+_LENGTH = FormField("length", "Length", "number", "How long it trains; it can be stopped and resumed at any time.")
+_UNIT = FormField("unit", "in", "choice", "What the length counts.", tuple(Choice(unit, unit) for unit in LENGTH_UNITS))
+_SEED = FormField("seed", "Seed", "number", "The same seed gives the same run, up to rounding.")
+_NAME = FormField("name", "Name", "text", "For you; the run has an id of its own.", placeholder="made up")
+_SETTINGS = FormField(
+    "settings", "Settings", "text", "Any other setting, spaces between.", placeholder="model.beta=4 optim.lr=3e-4"
+)
