@@ -1,5 +1,6 @@
 """The entry point: the tree of commands, and how failures are told."""
 
+import difflib
 import sys
 import traceback
 from collections.abc import Callable
@@ -164,12 +165,16 @@ def _tell(error: Exception) -> int:
 
 
 def _tell_usage(error: typer.TyperException) -> int:
-    """Tell wrong usage in one line that names the command and its help."""
+    """Tell wrong usage in one line: what is wrong, then the closest match or where the help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "genexplorer"
-    message = error.format_message().strip()
-    if not message:  # no arguments at all: what was printed is the help
-        return error.exit_code
-    message = message[:1].lower() + message[1:].rstrip(".")
-    output.complain(UserError(message, f"see '{command} --help'"))
+    message, _, close = error.format_message().strip().partition(". Did you mean ")
+    hint = f"did you mean {close.rstrip('?')}?" if close else f"see '{command} --help'"
+    option = getattr(error, "option_name", "")
+    if option and hasattr(error, "possibilities"):
+        message = f"no such option {option}"
+        matches = difflib.get_close_matches(option, error.possibilities or (), n=1)
+        hint = f"did you mean {matches[0]}?" if matches else hint
+    message = message[:1].lower() + message[1:].rstrip(".").replace("Input should be", "it should be")
+    output.complain(UserError(message, hint))
     return error.exit_code

@@ -116,7 +116,7 @@ def _folders(names: Sequence[str], every: bool, runs_dir: Path | None, failures:
             output.say("no run is live")
         return live
     if not names:
-        raise ConfigError("which run?", "give an id, a name, 'latest', or --all")
+        raise ConfigError("which run is not said", "give an id, a name, 'latest', or --all")
     folders = []
     for name in dict.fromkeys(names):
         try:

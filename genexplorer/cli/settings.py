@@ -161,7 +161,7 @@ def _preset_of(layer: Mapping[str, Any], path: Path | None) -> str:
         return name
     known = ", ".join(registry.presets())
     if path is None:
-        raise ConfigError("which preset?", f"choose one of {known}; 'genexplorer presets' tells about them")
+        raise ConfigError("no preset is named", f"choose one of {known} ('genexplorer presets' tells about them)")
     raise ConfigError(f"{path}: names no preset", f'add preset = "vae-2d", or give one of {known}')
 
 

@@ -1,0 +1,5 @@
+"""`python -m genexplorer.cli` is `genexplorer`."""
+
+from genexplorer.cli.main import main
+
+main()

@@ -1,0 +1,34 @@
+"""Running the command line inside the test's own process, with what it says on each stream."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from genexplorer.cli import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run a command as its words and return its exit code and what it printed."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: object) -> Said:
+        capsys.readouterr()
+        code = main.run([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,149 @@
+"""Flags over environment over file over preset; a wrong setting is told in one line that says where it came from."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genexplorer.cli import settings
+from genexplorer.cli.toml_text import to_toml
+from genexplorer.errors import ConfigError
+from trainers.presets import assemble
+
+
+def resolve(preset: str | None = "vae-2d", **given: Any) -> Any:
+    return settings.resolve(preset, **{"flags": {}, "environment": {"PATH": "/bin"}, **given})
+
+
+def toml_file(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(text)
+    return path
+
+
+def test_each_layer_goes_over_the_one_below(tmp_path: Path) -> None:
+    file = toml_file(tmp_path, "seed = 1\n[model]\nbeta = 2.0\nlatent_dim = 3\nactivation = 'tanh'\n")
+    environment = {"GENEXPLORER__MODEL__BETA": "3.0", "GENEXPLORER__MODEL__LATENT_DIM": "4"}
+    config = resolve(config_file=file, environment=environment, flags={"--latent-dim": 5})
+    assert config.seed == 1
+    options = config.model_options()
+    assert (options.activation, options.beta, options.latent_dim) == ("tanh", 3.0, 5)
+    assert list(options.hidden) == [512, 512, 256], "what no layer names is the preset's"
+
+
+def test_a_length_takes_the_place_of_the_preset_s_length() -> None:
+    assert resolve(environment={"GENEXPLORER__SCHEDULE__MINUTES": "2"}).schedule.epochs is None
+    schedule = resolve(flags={"--steps": 7}, environment={"GENEXPLORER__SCHEDULE__MINUTES": "2"}).schedule
+    assert (schedule.steps, schedule.minutes, schedule.epochs) == (7, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("4", 4),
+        ("4.5", 4.5),
+        ("true", True),
+        ("[1, 2]", [1, 2]),
+        ('"static"', "static"),
+        ("static", "static"),
+        ("none", "none"),
+        ("", ""),
+        ("1\nother = 2", "1\nother = 2"),
+        ("/data/my set", "/data/my set"),
+    ],
+)
+def test_a_value_is_toml_and_otherwise_the_text_itself(text: str, value: object) -> None:
+    assert settings.parse_value(text) == value
+
+
+def test_set_reaches_every_setting() -> None:
+    config = resolve(assignments=["model.beta=4", "execution.eval_every=10", "data.limit=64", "optim.name=adamw"])
+    assert config.model_options().beta == 4
+    assert config.data_options().limit == 64
+    assert (config.execution.eval_every, config.optim.name) == (10, "adamw")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"assignments": ["model.bta=4"]}, ["model.bta", "unknown key", "--set model.bta", "did you mean 'beta'?"]),
+        ({"assignments": ["model.beta"]}, ["--set model.beta", "key=value"]),
+        ({"assignments": ["=4"]}, ["key=value"]),
+        ({"assignments": ["model..beta=4"]}, ["key=value"]),
+        ({"assignments": ["model.beta=-1"]}, ["model.beta", "greater than or equal to 0", "--set model.beta"]),
+        ({"assignments": ["model.beta=nan"]}, ["model.beta"]),
+        ({"assignments": ["model.beta=4", "model.beta.x=4"]}, ["section or a value"]),
+        ({"flags": {"--beta": 4.0}, "assignments": ["model.beta=5"]}, ["given twice", "--beta", "--set model.beta"]),
+        ({"flags": {"--steps": 4, "--epochs": 1}}, ["exactly one of epochs, steps, minutes"]),
+        ({"flags": {"--batch-size": 0}}, ["optim.batch_size", "--batch-size"]),
+        ({"flags": {"--likelihood": "gausian"}}, ["model.likelihood", "gausian", "--likelihood"]),
+        ({"flags": {"--likelihood": "gaussian"}}, ["model.likelihood", "data.binarisation"]),
+        ({"flags": {"--deterministic": True, "--minutes": 1.0}}, ["deterministic"]),
+        ({"environment": {"GENEXPLORER__MODEL__BTA": "4"}}, ["model.bta", "GENEXPLORER__MODEL__BTA"]),
+        ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "names no setting"]),
+        ({"data": "no-such-data"}, ["--data no-such-data", "mnist"]),
+        ({"data": __file__}, ["is a file"]),
+        ({"preset": "vae2d"}, ["vae2d", "did you mean 'vae-2d'?"]),
+        ({"preset": None}, ["no preset is named", "vae-2d"]),
+        ({"preset": "uva2019-vae", "flags": {"--beta": 2.0}}, ["uva2019-vae", "--beta", "'vae'"]),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], words: list[str]) -> None:
+    preset = given.get("preset", "vae-2d")
+    with pytest.raises(ConfigError) as caught:
+        resolve(preset, **{key: value for key, value in given.items() if key != "preset"})
+    told = str(caught.value)
+    assert "\n" not in told
+    for word in words:
+        assert word in told
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("beta = = 4", "not TOML"),
+        ("[model]\nbta = 4", "model.bta"),
+        ("[modle]\nbeta = 4", "modle"),
+        ("seed = 1", "names no preset"),
+        ("preset = 'vae2d'", "did you mean 'vae-2d'?"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    preset = None if "seed" in text or "preset" in text else "vae-2d"
+    with pytest.raises(ConfigError) as caught:
+        resolve(preset, config_file=toml_file(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_a_file_that_is_missing_or_far_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        resolve(config_file=tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="longer than"):
+        resolve(config_file=toml_file(tmp_path, "#" * (settings.MAX_FILE_BYTES + 1)))
+
+
+def test_a_written_config_reads_back_as_the_same_run(tmp_path: Path) -> None:
+    config = resolve("vae-conv", flags={"--steps": 9, "--beta": 2.5}, assignments=["data.limit=64"])
+    file = toml_file(tmp_path, to_toml(config))
+    assert tomllib.loads(file.read_text())["schedule"]["steps"] == 9
+    assert resolve(None, config_file=file) == config
+
+
+def test_every_preset_is_a_valid_configuration_and_survives_toml(tmp_path: Path) -> None:
+    from trainers import registry
+
+    for name in registry.presets():
+        assert resolve(None, config_file=toml_file(tmp_path, to_toml(assemble(name)))) == assemble(name)
+
+
+def test_a_folder_of_idx_files_is_data(tmp_path: Path) -> None:
+    from trainers import assets
+
+    folder = tmp_path / "my digits"
+    folder.mkdir()
+    for source in assets.folder("mnist").glob("*.gz"):
+        (folder / source.name).symlink_to(source)
+    config = resolve(data=str(folder))
+    assert (config.data.name, config.data_options().path) == ("idx", str(folder))
