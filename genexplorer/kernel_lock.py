@@ -1,0 +1,97 @@
+"""Locks that the kernel holds for a process and drops when it dies, however it dies.
+
+On Linux these are open file description locks, which another process can ask about without taking them. Elsewhere
+(macOS) `flock` serves, where asking takes a shared lock for a moment.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+import time
+from pathlib import Path
+
+_FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, length, pid
+_OFD = hasattr(fcntl, "F_OFD_SETLK") and struct.calcsize("P") == 8
+
+
+class KernelLock:
+    """An exclusive lock on a file, held until `release` or the end of the process.
+
+    Args:
+        path: The file, created if it is missing. It is never removed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._handle is not None
+
+    def acquire(self, *, patience_s: float = 0.3) -> bool:
+        """Take the lock; False if somebody else has it for longer than the patience.
+
+        Raises:
+            OSError: if the file cannot be opened or the file system has no locks.
+        """
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                os.close(handle)
+                return False
+            time.sleep(0.02)  # a reader without OFD locks holds a shared lock for microseconds
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> "KernelLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def is_held(path: Path) -> bool:
+    """Return whether anybody holds the lock, without taking it. A missing file is not held."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return _ask(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    with contextlib.suppress(BlockingIOError, PermissionError):
+        if _OFD:
+            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _ask(handle: int) -> bool:
+    if _OFD:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked)
+        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False

@@ -1,0 +1,137 @@
+"""One thread that writes a run's large files, one after the other, so that the training does not wait for the disk."""
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+RETRY_S = 1.0
+MAX_WAITING_BYTES = 256 << 20
+
+
+@dataclass
+class Job:
+    """One file or folder to write.
+
+    Args:
+        what: For people: "checkpoint 8,000".
+        lane: A waiting job is replaced by a newer one of the same lane, if both are droppable and room is short.
+        run: Does the work; raises OSError.
+        failed: Told when it will not be done.
+        size: Bytes it keeps in memory until it is done.
+        droppable: Whether a newer one may take its place.
+        replaces: Whether it takes the place of a waiting one even when there is room.
+    """
+
+    what: str
+    lane: str
+    run: Callable[[], None]
+    failed: Callable[[OSError], None]
+    size: int = 0
+    droppable: bool = True
+    replaces: bool = False
+
+
+class FileThread:
+    """Does jobs in order, one at a time. A full disk is waited for; other failures are told and passed over.
+
+    Args:
+        on_problem: Told what the disk refuses, and "" when it goes on.
+        threaded: False does each job at once, in the caller's thread, and waits for nothing. For tests.
+    """
+
+    def __init__(self, on_problem: Callable[[str], None], *, threaded: bool = True) -> None:
+        self._on_problem = on_problem
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._closing = False
+        self._give_up_at = float("inf")
+        self._thread = threading.Thread(target=self._work, name="run-files", daemon=True) if threaded else None
+        if self._thread:
+            self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Add a job; waits only when more than 256 MB are waiting and none of it can be dropped."""
+        if self._thread is None:
+            self._do(job)
+            return
+        with self._changed:
+            if job.replaces or self._waiting_bytes() + job.size > MAX_WAITING_BYTES:
+                self._make_room(job)
+            self._changed.wait_for(lambda: not self._jobs or self._waiting_bytes() + job.size <= MAX_WAITING_BYTES)
+            self._jobs.append(job)
+            self._changed.notify_all()
+
+    def drain(self, patience_s: float = float("inf")) -> bool:
+        """Wait until all is written; give up on a full disk after the patience. True if all went well enough."""
+        with self._changed:
+            self._give_up_at = time.monotonic() + patience_s
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._jobs and not self._busy, None)
+
+    def give_up(self) -> None:
+        """Stop waiting for a full disk."""
+        with self._changed:
+            self._give_up_at = 0.0
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End the thread after `drain`."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._jobs) or self._closing)
+                if not self._jobs:
+                    return
+                job = self._jobs.popleft()
+                self._busy = True
+                self._changed.notify_all()
+            try:
+                self._do(job)
+            finally:
+                with self._changed:
+                    self._busy = False
+                    self._changed.notify_all()
+
+    def _do(self, job: Job) -> None:
+        while True:
+            try:
+                job.run()
+                self._on_problem("")
+                return
+            except OSError as error:
+                if error.errno not in FULL or not self._may_wait():
+                    self._on_problem("")
+                    job.failed(error)
+                    return
+                self._on_problem(f"disk full: cannot write {job.what}")
+            except Exception as error:
+                job.failed(OSError(errno.EIO, f"{type(error).__name__}: {error}"))
+                return
+
+    def _may_wait(self) -> bool:
+        if self._thread is None:
+            return False
+        with self._changed:
+            rest = self._give_up_at - time.monotonic()
+            if rest > 0:
+                self._changed.wait(min(RETRY_S, rest))
+            return time.monotonic() < self._give_up_at
+
+    def _waiting_bytes(self) -> int:
+        return sum(job.size for job in self._jobs)
+
+    def _make_room(self, newer: Job) -> None:
+        for job in [job for job in self._jobs if job.lane == newer.lane and job.droppable]:
+            if newer.replaces or self._waiting_bytes() + newer.size > MAX_WAITING_BYTES:
+                self._jobs.remove(job)

@@ -1,0 +1,163 @@
+"""The pyramid over each curve: minimum, maximum and mean of 8, 64, 512 … steps, kept up to date as rows are written.
+
+A curve of 10 million points is then drawn from a few thousand rows. Level k has buckets of 8^k steps; bucket b of
+level k covers the steps from b·8^k on.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FACTOR = 8
+LEVELS = 10  # 8^10 steps, the longest run there can be
+
+_MERGE = """
+INSERT INTO buckets (metric, level, bucket, count, finite, total, low, high, steps, images, elapsed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (metric, level, bucket) DO UPDATE SET
+    count = count + excluded.count, finite = finite + excluded.finite, total = total + excluded.total,
+    low = coalesce(min(low, excluded.low), low, excluded.low),
+    high = coalesce(max(high, excluded.high), high, excluded.high),
+    steps = steps + excluded.steps, images = images + excluded.images, elapsed = elapsed + excluded.elapsed
+"""
+_FROM_SCALARS = """
+SELECT count(*), count(s.value), coalesce(sum(s.value), 0.0), min(s.value), max(s.value), sum(0.0 + s.step),
+    sum(0.0 + t.images_seen), sum(t.elapsed_s)
+FROM scalars s JOIN ticks t ON t.step = s.step WHERE s.metric = ? AND s.step >= ? AND s.step < ?
+"""
+_FROM_BUCKETS = """
+SELECT sum(count), sum(finite), sum(total), min(low), max(high), sum(steps), sum(images), sum(elapsed)
+FROM buckets WHERE metric = ? AND level = ? AND bucket >= ? AND bucket < ?
+"""
+
+
+@dataclass
+class _Bucket:
+    """What is known of the points of one bucket."""
+
+    count: int = 0
+    finite: int = 0
+    total: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    steps: float = 0.0
+    images: float = 0.0
+    elapsed: float = 0.0
+
+    def merge(self, other: "_Bucket") -> None:
+        self.count += other.count
+        self.finite += other.finite
+        self.total += other.total
+        if other.low is not None:
+            self.low = other.low if self.low is None else min(self.low, other.low)
+        if other.high is not None:
+            self.high = other.high if self.high is None else max(self.high, other.high)
+        self.steps += other.steps
+        self.images += other.images
+        self.elapsed += other.elapsed
+
+    def row(self) -> tuple[object, ...]:
+        return (self.count, self.finite, self.total, self.low, self.high, self.steps, self.images, self.elapsed)
+
+
+Where = tuple[int, int]  # metric, bucket
+
+
+class Pyramid:
+    """Collects the points of one commit and merges them into the stored buckets."""
+
+    def __init__(self) -> None:
+        self._first: dict[Where, _Bucket] = {}
+
+    def add(self, metric: int, step: int, value: float | None, images_seen: int, elapsed_s: float) -> None:
+        """Add a point; `value` is None for what is not finite."""
+        bucket = self._first.setdefault((metric, step // FACTOR), _Bucket())
+        bucket.count += 1
+        bucket.steps += step
+        bucket.images += images_seen
+        bucket.elapsed += elapsed_s
+        if value is None:
+            return
+        bucket.finite += 1
+        bucket.total += value
+        bucket.low = value if bucket.low is None else min(bucket.low, value)
+        bucket.high = value if bucket.high is None else max(bucket.high, value)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Merge what was added into every level of the stored pyramid, inside the caller's transaction."""
+        current: Mapping[Where, _Bucket] = self._first
+        rows: list[tuple[object, ...]] = []
+        for level in range(1, LEVELS + 1):
+            rows.extend((metric, level, index, *bucket.row()) for (metric, index), bucket in current.items())
+            current = _coarser(current)
+        connection.executemany(_MERGE, rows)
+
+
+def _coarser(finer: Mapping[Where, _Bucket]) -> dict[Where, _Bucket]:
+    coarse: dict[Where, _Bucket] = {}
+    for (metric, index), bucket in finer.items():
+        coarse.setdefault((metric, index // FACTOR), _Bucket()).merge(bucket)
+    return coarse
+
+
+def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
+    """Compute the buckets over one step again from what is below them, after a point there was replaced or removed."""
+    for level in range(1, LEVELS + 1):
+        index = step // FACTOR**level
+        first = index * FACTOR
+        if level == 1:
+            row = connection.execute(_FROM_SCALARS, (metric, first, first + FACTOR)).fetchone()
+        else:
+            row = connection.execute(_FROM_BUCKETS, (metric, level - 1, first, first + FACTOR)).fetchone()
+        connection.execute("DELETE FROM buckets WHERE metric = ? AND level = ? AND bucket = ?", (metric, level, index))
+        if row[0]:
+            connection.execute(_MERGE, (metric, level, index, *row))
+
+
+def cut(connection: sqlite3.Connection, metrics: Iterable[int], step: int) -> None:
+    """Bring the pyramid in line after all points after `step` were removed."""
+    for metric in metrics:
+        for level in range(1, LEVELS + 1):
+            connection.execute(
+                "DELETE FROM buckets WHERE metric = ? AND level = ? AND bucket > ?",
+                (metric, level, step // FACTOR**level),
+            )
+        rebuild(connection, metric, step)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Buckets as columns, ascending in step; `low`, `high` and `total / finite` are NaN where nothing is finite."""
+
+    first: NDArray[np.float64]  # the first step that a bucket covers
+    count: NDArray[np.float64]
+    finite: NDArray[np.float64]
+    total: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    x: NDArray[np.float64]  # the sum of the axis over the points
+
+
+def fold(columns: Columns, max_points: int, level: int) -> Columns:
+    """Merge neighbours until at most `max_points` buckets of equal width in steps are left."""
+    if len(columns.first) <= max_points:
+        return columns
+    unit = float(FACTOR**level)
+    origin = columns.first[0]
+    span = columns.first[-1] - origin + unit
+    width = max(np.ceil(span / unit / max_points), 1.0) * unit
+    group = ((columns.first - origin) // width).astype(np.int64)
+    starts = np.flatnonzero(np.r_[True, np.diff(group) > 0])
+    with np.errstate(invalid="ignore"):
+        return Columns(
+            first=columns.first[starts],
+            count=np.add.reduceat(columns.count, starts),
+            finite=np.add.reduceat(columns.finite, starts),
+            total=np.add.reduceat(columns.total, starts),
+            low=np.fmin.reduceat(columns.low, starts),
+            high=np.fmax.reduceat(columns.high, starts),
+            x=np.add.reduceat(columns.x, starts),
+        )

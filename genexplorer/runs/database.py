@@ -1,0 +1,192 @@
+"""metrics.sqlite: schema 1, how its one writer opens it and how readers do, who trust nothing in it."""
+
+import contextlib
+import math
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from genexplorer.errors import DamagedRunError
+from genexplorer.runs import layout
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x47584C31  # "GXL1"
+READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
+_WAL = ("-wal", "-shm")
+
+SCHEMA = """
+CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
+    host TEXT NOT NULL, pid INTEGER NOT NULL, device TEXT NOT NULL, threads INTEGER NOT NULL, num_parameters INTEGER NOT NULL,
+    total_steps INTEGER, ended REAL, outcome TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE transitions (id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, time REAL NOT NULL, step INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quantity TEXT NOT NULL, title TEXT NOT NULL,
+    unit TEXT NOT NULL, better TEXT NOT NULL, panel TEXT NOT NULL, setup TEXT NOT NULL, revision INTEGER NOT NULL,
+    last_step INTEGER, last_value REAL, last_special INTEGER) STRICT;
+CREATE TABLE ticks (step INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, images_seen INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, time REAL NOT NULL) STRICT;
+CREATE TABLE scalars (metric INTEGER NOT NULL, step INTEGER NOT NULL, value REAL, special INTEGER,
+    PRIMARY KEY (metric, step)) STRICT, WITHOUT ROWID;
+CREATE INDEX specials ON scalars (metric, step) WHERE special IS NOT NULL;
+CREATE TABLE buckets (metric INTEGER NOT NULL, level INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL,
+    finite INTEGER NOT NULL, total REAL NOT NULL, low REAL, high REAL, steps REAL NOT NULL, images REAL NOT NULL,
+    elapsed REAL NOT NULL, PRIMARY KEY (metric, level, bucket)) STRICT, WITHOUT ROWID;
+CREATE TABLE superseded_ticks (attempt INTEGER NOT NULL, step INTEGER NOT NULL, images_seen INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, time REAL NOT NULL) STRICT;
+CREATE TABLE superseded_scalars (attempt INTEGER NOT NULL, metric INTEGER NOT NULL, step INTEGER NOT NULL, value REAL,
+    special INTEGER) STRICT;
+CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, time REAL NOT NULL,
+    step INTEGER NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+CREATE TABLE alerts (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, time REAL NOT NULL,
+    step INTEGER NOT NULL, severity TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
+    superseded INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, step INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, command_id TEXT NOT NULL, command TEXT NOT NULL, path TEXT NOT NULL, value TEXT NOT NULL,
+    error TEXT NOT NULL, superseded INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, kind TEXT NOT NULL,
+    step INTEGER NOT NULL, columns INTEGER NOT NULL, rows INTEGER NOT NULL, tile_height INTEGER NOT NULL,
+    tile_width INTEGER NOT NULL, UNIQUE (kind, step)) STRICT;
+"""
+TABLES = frozenset(line.split()[2] for line in SCHEMA.splitlines() if line.startswith("CREATE TABLE"))
+
+_NAN, _PLUS, _MINUS = 1, 2, 3
+
+
+def split_value(value: float) -> tuple[float | None, int | None]:
+    """Return (value, special) as stored: SQLite would turn NaN into NULL, so what is not finite has its own column."""
+    if math.isfinite(value):
+        return value, None
+    return None, _NAN if math.isnan(value) else _PLUS if value > 0 else _MINUS
+
+
+def join_value(value: float | None, special: int | None) -> float:
+    """Undo `split_value`."""
+    if value is not None:
+        return value
+    return {_PLUS: math.inf, _MINUS: -math.inf}.get(special or _NAN, math.nan)
+
+
+def open_for_writing(folder: Path) -> sqlite3.Connection:
+    """Open a run's database as its one writer, made if it is missing, in WAL mode.
+
+    Raises:
+        DamagedRunError: if the file is not a database of this schema.
+        OSError: if the disk refuses.
+    """
+    path = folder / layout.DATABASE
+    connection = sqlite3.connect(_uri(path, "rwc"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power cut may cost the last seconds
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.executescript(
+                f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+            )
+        _check(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise as_user_or_os_error(error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> bool:
+    """Make the database one file again, so that it can be mailed; False if a reader kept it busy for too long."""
+    connection.execute("PRAGMA busy_timeout=100")
+    deadline = time.monotonic() + patience_s
+    while True:
+        with contextlib.suppress(sqlite3.OperationalError):
+            if connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0] == "delete":
+                return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open a run's database for one short question; it is closed at the end of the block.
+
+    Nothing but tables is read, no question takes longer than 2 s. A killed run on read-only media is read from a
+    temporary copy, as the last rows are in its write-ahead log.
+
+    Raises:
+        DamagedRunError: if it is missing or not what it should be.
+    """
+    path = folder / layout.DATABASE
+    if path.is_symlink() or not path.is_file():
+        raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker makes it when it starts")
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(contextlib.closing(_open_read_only(path, stack)))
+            deadline = time.monotonic() + READ_LIMIT_S
+            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+            connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
+            yield connection
+        except (sqlite3.Error, OverflowError) as error:
+            raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {error}") from error
+
+
+def _open_read_only(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
+    try:
+        return _checked(_uri(path, "ro"))
+    except sqlite3.OperationalError as error:
+        if "unable to open" not in str(error) and "readonly" not in str(error):
+            raise
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genexplorer-"))) / layout.DATABASE
+    for suffix in ("", _WAL[0]):
+        source = path.with_name(path.name + suffix)
+        if source.is_file() and not source.is_symlink():
+            shutil.copyfile(source, copy.with_name(copy.name + suffix))
+    return _checked(_uri(copy, "rw"))
+
+
+def _checked(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
+    try:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Refuse what is not schema 1, and views or virtual tables under the names of its tables."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise DamagedRunError(
+            f"the database has schema {version}, newer than {SCHEMA_VERSION}, the newest known here",
+            "update genexplorer",
+        )
+    rows = connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'").fetchmany(1000)
+    missing = TABLES - {name for name, page in rows if page}
+    if missing:
+        raise DamagedRunError(f"the database lacks its table '{min(missing)}'")
+
+
+def as_user_or_os_error(error: sqlite3.Error) -> Exception:
+    """Return what a failure of SQLite means: a disk that refuses (OSError) or a damaged file (DamagedRunError)."""
+    import errno
+
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
+        return OSError(errno.EIO, str(error), layout.DATABASE)
+    return DamagedRunError(f"{layout.DATABASE} is damaged: {error}")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode={mode}"

@@ -1,0 +1,218 @@
+"""The write side of metrics.sqlite: every statement that changes it, each batch in one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from genexplorer.runs import buckets
+from genexplorer.runs.database import split_value
+from genexplorer.runs.text import one_line
+from trainers.events import Metrics, MetricSpec
+
+Row = tuple[str, tuple[object, ...]]  # a statement and its values
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Figures of one step with the time they came."""
+
+    metrics: Metrics
+    time: float
+
+
+def attempt_row(number: int, started: float, host: str, pid: int, threads: int) -> Row:
+    """Begin an attempt; its first step, device and size are told by `Started`."""
+    return (
+        "INSERT OR REPLACE INTO attempts VALUES (?, ?, -1, ?, ?, '', ?, 0, NULL, NULL, '', '')",
+        (number, started, host, pid, threads),
+    )
+
+
+def started_row(number: int, step: int, device: str, threads: int, num_parameters: int, total: int | None) -> Row:
+    """Complete an attempt with what `Started` says."""
+    return (
+        "UPDATE attempts SET first_step=?, device=?, threads=?, num_parameters=?, total_steps=? WHERE number=?",
+        (step, one_line(device, 32), threads, num_parameters, total, number),
+    )
+
+
+def ended_row(number: int, ended: float, outcome: str, reason: str) -> Row:
+    """End an attempt."""
+    statement = "UPDATE attempts SET ended=?, outcome=?, reason=? WHERE number=?"
+    return statement, (ended, outcome, one_line(reason, 400), number)
+
+
+def transition_row(attempt: int, time: float, step: int, state: str, reason: str) -> Row:
+    """Note a change of state."""
+    statement = "INSERT INTO transitions (attempt, time, step, state, reason) VALUES (?, ?, ?, ?, ?)"
+    return statement, (attempt, time, step, state, one_line(reason, 400))
+
+
+def log_row(attempt: int, time: float, step: int, severity: str, message: str) -> Row:
+    """Add a line to the log."""
+    statement = "INSERT INTO log (attempt, time, step, severity, message) VALUES (?, ?, ?, ?, ?)"
+    return statement, (attempt, time, step, severity, one_line(message, 400))
+
+
+def alert_row(attempt: int, time: float, step: int, severity: str, code: str, message: str) -> Row:
+    """Add an alert."""
+    statement = "INSERT INTO alerts (attempt, time, step, severity, code, message) VALUES (?, ?, ?, ?, ?, ?)"
+    return statement, (attempt, time, step, severity, one_line(code, 64), one_line(message, 400))
+
+
+def change_row(
+    attempt: int, step: int, elapsed_s: float, command: tuple[str, str, str, object], error: str = ""
+) -> Row:
+    """Add a change: `command` is its id, its name, its path and its value."""
+    identity, name, path, value = command
+    encoded = json.dumps(value if isinstance(value, str | int | float | bool | None) else str(value))
+    return (
+        "INSERT INTO changes (attempt, step, elapsed_s, command_id, command, path, value, error)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (attempt, step, elapsed_s, identity, name, one_line(path, 100), encoded[:1000], one_line(error, 400)),
+    )
+
+
+def picture_row(attempt: int, kind: str, step: int, grid: tuple[int, int], tile_px: tuple[int, int]) -> Row:
+    """Note a PNG that is there: `grid` is its columns and rows."""
+    return (
+        "INSERT OR REPLACE INTO pictures (attempt, kind, step, columns, rows, tile_height, tile_width)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (attempt, kind, step, *grid, *tile_px),
+    )
+
+
+def picture_gone_row(kind: str, step: int) -> Row:
+    """Forget a PNG that was thinned out."""
+    return "DELETE FROM pictures WHERE kind = ? AND step = ?", (kind, step)
+
+
+class Ledger:
+    """Writes batches; the writer's thread alone uses it."""
+
+    def __init__(self, connection: sqlite3.Connection, attempt: int) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self._ids: dict[str, int] = {}
+        self._last_step: dict[int, int] = {}
+        self._revision = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Take up what is stored: at the start, and after a batch that failed half-way."""
+        rows = self._connection.execute("SELECT id, name, last_step, revision FROM metrics").fetchall()
+        self._ids = {name: identity for identity, name, _, _ in rows}
+        self._last_step = {identity: step for identity, _, step, _ in rows if step is not None}
+        self._revision = max((revision for *_, revision in rows), default=0)
+
+    def write(self, specs: Iterable[MetricSpec], ticks: list[Tick], rows: Iterable[Row]) -> None:
+        """Write one batch: all of it, or nothing.
+
+        Raises:
+            sqlite3.Error: if it could not be written; it may be tried again.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._revision += 1
+            for spec in specs:
+                self._declare(spec)
+            self._write_ticks(ticks)
+            for statement, values in rows:
+                self._connection.execute(statement, values)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self.reload()
+            raise
+
+    def _declare(self, spec: MetricSpec) -> int:
+        texts = (spec.quantity, one_line(spec.title, 100), one_line(spec.unit, 32), spec.better, spec.panel)
+        row = self._connection.execute(
+            "INSERT INTO metrics (name, quantity, title, unit, better, panel, setup, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET quantity=excluded.quantity,"
+            " title=excluded.title, unit=excluded.unit, better=excluded.better, panel=excluded.panel,"
+            " setup=excluded.setup, revision=excluded.revision RETURNING id",
+            (one_line(spec.name, 100), *texts, one_line(spec.setup, 200), self._revision),
+        ).fetchone()
+        self._ids[spec.name] = row[0]
+        return int(row[0])
+
+    def _write_ticks(self, ticks: list[Tick]) -> None:
+        if not ticks:
+            return
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO ticks VALUES (?, ?, ?, ?, ?)",
+            [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks],
+        )
+        pyramid, again = buckets.Pyramid(), set()
+        rows, latest = [], {}
+        for tick in ticks:
+            step = tick.metrics.step
+            for metric, value in self._numbered(tick.metrics.values):
+                stored, special = split_value(value)
+                rows.append((metric, step, stored, special))
+                if step > self._last_step.get(metric, -1):
+                    pyramid.add(metric, step, stored, tick.metrics.images_seen, tick.metrics.elapsed_s)
+                    self._last_step[metric] = step
+                else:
+                    again.add((metric, step))
+                latest[metric] = (self._revision, step, stored, special, metric)
+        self._connection.executemany("INSERT OR REPLACE INTO scalars VALUES (?, ?, ?, ?)", rows)
+        pyramid.write(self._connection)
+        for metric, step in again:
+            buckets.rebuild(self._connection, metric, step)
+        self._connection.executemany(
+            "UPDATE metrics SET revision=?, last_step=?, last_value=?, last_special=? WHERE id=?", latest.values()
+        )
+
+    def _numbered(self, values: Mapping[str, float]) -> Iterable[tuple[int, float]]:
+        for name, value in values.items():
+            metric = self._ids.get(name)
+            if metric is None:  # not declared: drawn under its own name
+                metric = self._declare(MetricSpec(name, name.partition("/")[2] or name, name, "", "neither", "other"))
+            yield metric, float(value)
+
+    def supersede(self, step: int) -> None:
+        """Set aside what an earlier attempt recorded after `step`: a new attempt goes on from there.
+
+        The rows are kept, in tables of their own.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._set_aside(step)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self.reload()
+
+    def _set_aside(self, step: int) -> None:
+        run = self._connection.execute
+        affected = [row[0] for row in run("SELECT id FROM metrics WHERE last_step > ?", (step,))]
+        run(
+            "INSERT INTO superseded_scalars SELECT t.attempt, s.metric, s.step, s.value, s.special"
+            " FROM scalars s JOIN ticks t ON t.step = s.step WHERE s.step > ?",
+            (step,),
+        )
+        run(
+            "INSERT INTO superseded_ticks SELECT attempt, step, images_seen, elapsed_s, time FROM ticks WHERE step > ?",
+            (step,),
+        )
+        for metric in affected:
+            run("DELETE FROM scalars WHERE metric = ? AND step > ?", (metric, step))
+        run("DELETE FROM ticks WHERE step > ?", (step,))
+        for table in ("alerts", "changes"):
+            run(f"UPDATE {table} SET superseded = 1 WHERE step > ?", (step,))
+        run("DELETE FROM pictures WHERE step > ?", (step,))
+        buckets.cut(self._connection, affected, step)
+        self._revision += 1
+        for metric in affected:
+            run(
+                "UPDATE metrics SET revision=?, (last_step, last_value, last_special) ="
+                " (SELECT step, value, special FROM scalars WHERE metric = ? ORDER BY step DESC LIMIT 1) WHERE id=?",
+                (self._revision, metric, metric),
+            )

@@ -1,0 +1,238 @@
+"""What people say about a run: its name, tags and a note, in a file of their own, replaced atomically."""
+
+import json
+import secrets
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from genexplorer.errors import ConfigError
+from genexplorer.runs import layout
+from genexplorer.runs.text import one_line, plain
+from trainers import durable
+
+MAX_BYTES = 256 * 1024
+_ADJECTIVES = [
+    "amber",
+    "azure",
+    "bold",
+    "brave",
+    "bright",
+    "brisk",
+    "calm",
+    "clear",
+    "clever",
+    "cosy",
+    "crisp",
+    "daring",
+    "deep",
+    "eager",
+    "early",
+    "fair",
+    "fleet",
+    "fond",
+    "frank",
+    "fresh",
+    "gentle",
+    "glad",
+    "golden",
+    "grand",
+    "green",
+    "happy",
+    "honest",
+    "humble",
+    "jolly",
+    "keen",
+    "kind",
+    "lively",
+    "lucky",
+    "lunar",
+    "mellow",
+    "merry",
+    "mild",
+    "neat",
+    "nimble",
+    "noble",
+    "patient",
+    "plain",
+    "polite",
+    "proud",
+    "quick",
+    "quiet",
+    "rapid",
+    "ready",
+    "royal",
+    "sage",
+    "serene",
+    "sharp",
+    "shy",
+    "silent",
+    "silver",
+    "sleek",
+    "smart",
+    "snug",
+    "solar",
+    "steady",
+    "still",
+    "sunny",
+    "swift",
+    "tidy",
+    "vivid",
+    "warm",
+    "wild",
+    "wise",
+    "witty",
+    "young",
+    "zesty",
+]
+_NOUNS = [
+    "alder",
+    "ant",
+    "ash",
+    "badger",
+    "bat",
+    "bear",
+    "beaver",
+    "bee",
+    "birch",
+    "bison",
+    "briar",
+    "cedar",
+    "clover",
+    "cod",
+    "crane",
+    "crow",
+    "deer",
+    "dove",
+    "eagle",
+    "elk",
+    "elm",
+    "fawn",
+    "fern",
+    "finch",
+    "fir",
+    "fox",
+    "frog",
+    "gecko",
+    "goose",
+    "hare",
+    "hawk",
+    "hazel",
+    "heron",
+    "ibex",
+    "ivy",
+    "jay",
+    "kite",
+    "koala",
+    "lark",
+    "lily",
+    "lion",
+    "llama",
+    "lynx",
+    "maple",
+    "marten",
+    "mole",
+    "moss",
+    "moth",
+    "newt",
+    "oak",
+    "orca",
+    "otter",
+    "owl",
+    "panda",
+    "pike",
+    "pine",
+    "plum",
+    "puma",
+    "quail",
+    "raven",
+    "reed",
+    "robin",
+    "rook",
+    "rose",
+    "rowan",
+    "seal",
+    "shrew",
+    "sloth",
+    "snail",
+    "stoat",
+    "stork",
+    "swan",
+    "tern",
+    "thyme",
+    "tiger",
+    "toad",
+    "trout",
+    "vole",
+    "walrus",
+    "wasp",
+    "whale",
+    "willow",
+    "wolf",
+    "wren",
+]
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What people say about a run. All of it is safe to show."""
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    created: float = 0.0  # Unix time
+
+
+def make_up_name(taken: Collection[str] = ()) -> str:
+    """Return a name such as "brave-fox" that is not taken."""
+    for _ in range(200):
+        name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
+        if name not in taken:
+            return name
+    return f"{name}-{secrets.randbelow(10_000)}"
+
+
+def clean_name(name: str) -> str:
+    """Return a name as it is shown.
+
+    Raises:
+        ConfigError: if nothing is left of it.
+    """
+    cleaned = one_line(name, 64)
+    if not cleaned:
+        raise ConfigError("a run's name cannot be empty", "give a word or two, such as 'brave-fox'")
+    return cleaned
+
+
+def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags as they are shown: one line each, none twice, in the order given."""
+    return tuple(dict.fromkeys(tag for tag in (one_line(t, 32) for t in tags) if tag))[:32]
+
+
+def write(folder: Path, notes: Notes) -> None:
+    """Replace a run's notes, cleaned."""
+    cleaned = replace(notes, tags=clean_tags(notes.tags), note=plain(notes.note, 20_000))
+    durable.write_json(folder / layout.NOTES, {"schema_version": 1, **asdict(cleaned)})
+
+
+def read(folder: Path) -> Notes:
+    """Return a run's notes; what is missing or not understood is empty, for a run is more than its notes."""
+    path = folder / layout.NOTES
+    try:
+        with path.open("rb") as file:
+            values = json.loads(file.read(MAX_BYTES))
+        tags = values.get("tags", ())
+        return Notes(
+            name=one_line(values.get("name", ""), 64),
+            tags=clean_tags(str(tag) for tag in tags) if isinstance(tags, list) else (),
+            note=plain(str(values.get("note", "")), 20_000),
+            created=float(values.get("created", 0.0)),
+        )
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return Notes()
+
+
+def new(name: str, tags: Iterable[str], taken: Collection[str]) -> Notes:
+    """Return the notes of a new run; an empty name is made up."""
+    return Notes(clean_name(name) if name else make_up_name(taken), clean_tags(tags), "", time.time())

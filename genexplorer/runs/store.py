@@ -1,0 +1,218 @@
+"""The runs folder: make, list, find, name, delete with undo."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from genexplorer import kernel_lock
+from genexplorer.errors import NoSuchRunError, RunStateError
+from genexplorer.runs import layout, live, notes
+from genexplorer.runs.liveness import HeartbeatMemory
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.status import Summaries, is_claimed, is_run_folder, read_status
+from genexplorer.runs.text import one_line, plain, slug
+from trainers import durable
+from trainers.config import RunConfig
+
+LATEST = "latest"
+Runs = list[RunStatus]
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+class RunStore:
+    """All runs under one folder. Remembers what it read, so keep one for as long as you list.
+
+    Args:
+        runs_dir: The folder; made with the first run.
+    """
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+        self._summaries = Summaries()
+        self._memory = HeartbeatMemory()
+
+    def create(self, config: RunConfig, *, name: str = "", tags: Iterable[str] = ()) -> Path:
+        """Make the folder of a new run, whole from its first moment.
+
+        Args:
+            config: What is asked for.
+            name: For people; made up when empty.
+            tags: For people.
+        Raises:
+            ConfigError: if the name has nothing to show.
+            OSError: if the disk refuses.
+        """
+        said = notes.new(name, tags, () if name else {run.name for run in self.list()})
+        self.runs_dir.mkdir(parents=True, exist_ok=True)
+        folder = self.runs_dir / _new_id(config.preset or config.model.name, said.name)
+        temporary = self.runs_dir / f".new-{folder.name}"
+        temporary.mkdir()
+        try:
+            durable.write_json(temporary / layout.CONFIG, config.model_dump(mode="json"))
+            notes.write(temporary, said)
+            live.create(temporary / layout.LIVE, live.LiveRecord(created=said.created))
+            (temporary / layout.CONTROL).mkdir()
+            durable.rename_folder(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return folder
+
+    def list(self) -> Runs:
+        """Return every run, newest first. Damaged ones are among them and say why."""
+        try:
+            with os.scandir(self.runs_dir) as entries:
+                names = [entry.name for entry in entries if _may_be_run(entry)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        folders = [self.runs_dir / name for name in names]
+        runs = [self.status(folder) for folder in folders if is_run_folder(folder)]
+        return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+    def status(self, folder: Path) -> RunStatus:
+        """Return one run at a glance."""
+        return read_status(folder, self._memory, self._summaries)
+
+    def find(self, selector: str) -> Path:
+        """Return the run that is meant by an id, a name, a unique prefix of either, "latest", or a path.
+
+        Raises:
+            NoSuchRunError: if there is none, or more than one.
+        """
+        if os.sep in selector or selector in (".", ".."):
+            return self._by_path(selector)
+        runs = self.list()
+        if selector == LATEST and runs:
+            return runs[0].folder
+        for match in (
+            [run for run in runs if run.id == selector],
+            [run for run in runs if run.name == selector],
+            [run for run in runs if selector and (run.id.startswith(selector) or run.name.startswith(selector))],
+        ):
+            if len(match) == 1:
+                return match[0].folder
+            if match:
+                raise NoSuchRunError(f"'{one_line(selector, 64)}' could mean {_some(match)}", "type more of it")
+        if is_run_folder(Path(selector)):
+            return Path(selector).resolve()
+        hint = f"there are {_some(runs)}" if runs else "start one with 'genexplorer train'"
+        raise NoSuchRunError(f"no run '{one_line(selector, 64)}' in {self.runs_dir}", hint)
+
+    def rename(self, folder: Path, name: str) -> None:
+        """Give a run another name; its id and folder stay.
+
+        Raises:
+            ConfigError: if the name has nothing to show.
+        """
+        notes.write(folder, replace(self._notes(folder), name=notes.clean_name(name)))
+
+    def set_tags(self, folder: Path, tags: Iterable[str]) -> None:
+        """Replace a run's tags."""
+        notes.write(folder, replace(self._notes(folder), tags=notes.clean_tags(tags)))
+
+    def set_note(self, folder: Path, text: str) -> None:
+        """Replace a run's note."""
+        notes.write(folder, replace(self._notes(folder), note=plain(text, 20_000)))
+
+    def delete(self, folder: Path) -> Path:
+        """Move a run to the trash and return its place there; `restore` brings it back.
+
+        Raises:
+            RunStateError: if a worker is at work on it.
+            NoSuchRunError: if it is not a run of this store.
+        """
+        self._require_ours(folder)
+        trash = self.runs_dir / f"{layout.TRASH_PREFIX}{folder.name}"
+        if folder.is_symlink():
+            return self._move(folder, trash)
+        status = self.status(folder)
+        busy = status.state in (State.RUNNING, State.PAUSED, State.STOPPING) or is_claimed(folder)
+        with kernel_lock.KernelLock(folder / layout.LOCK) as lock:
+            if busy or not _claim(lock):
+                raise RunStateError(
+                    f"{status.name} is {status.state}, a worker is at work on it",
+                    f"stop it first: genexplorer runs stop {status.id}",
+                )
+            return self._move(folder, trash)
+
+    def trash(self) -> tuple[Path, ...]:
+        """Return what lies in the trash, the last deleted first."""
+        if not self.runs_dir.is_dir():
+            return ()
+        found = [path for path in self.runs_dir.iterdir() if path.name.startswith(layout.TRASH_PREFIX)]
+        return tuple(sorted(found, key=lambda path: path.lstat().st_ctime_ns, reverse=True))
+
+    def restore(self, trash: Path) -> Path:
+        """Bring a deleted run back and return its folder.
+
+        Raises:
+            NoSuchRunError: if it is not in the trash any more.
+        """
+        if trash.parent != self.runs_dir or not trash.name.startswith(layout.TRASH_PREFIX) or not trash.is_dir():
+            raise NoSuchRunError(f"'{one_line(trash.name, 80)}' is not in the trash", "it may have been emptied")
+        return self._move(trash, self.runs_dir / trash.name.removeprefix(layout.TRASH_PREFIX))
+
+    def empty_trash(self) -> int:
+        """Delete for good what lies in the trash; return how many runs. Links are removed, never followed."""
+        found = self.trash()
+        for path in found:
+            if path.is_symlink() or not path.is_dir():
+                path.unlink()
+            else:
+                shutil.rmtree(path)
+        return len(found)
+
+    def _by_path(self, selector: str) -> Path:
+        folder = Path(selector).expanduser().resolve()
+        if not is_run_folder(folder):
+            raise NoSuchRunError(f"{one_line(selector)} is not a run folder", f"it has no {layout.CONFIG}")
+        return folder
+
+    def _notes(self, folder: Path) -> notes.Notes:
+        said = notes.read(folder)
+        return replace(said, name=said.name or one_line(folder.name, 64))
+
+    def _require_ours(self, folder: Path) -> None:
+        if folder.parent != self.runs_dir or folder.name.startswith("."):
+            raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete a folder elsewhere by hand")
+        if not folder.is_symlink() and not is_run_folder(folder):
+            raise NoSuchRunError(f"{one_line(folder.name, 80)} is not a run", "it has no configuration")
+
+    def _move(self, source: Path, target: Path) -> Path:
+        while target.exists() or target.is_symlink():
+            target = target.with_name(f"{target.name}-{_random(3)}")
+        source.rename(target)
+        durable.sync_folder(self.runs_dir)
+        return target
+
+
+def _may_be_run(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _claim(lock: kernel_lock.KernelLock) -> bool:
+    """Keep workers away while the folder moves. On a folder that cannot be written no worker can start anyway."""
+    try:
+        return lock.acquire()
+    except OSError:
+        return True
+
+
+def _new_id(preset: str, name: str) -> str:
+    parts = [slug(preset, 24) or "run", slug(name, 32), _random(5)]
+    return "-".join(part for part in parts if part)
+
+
+def _random(count: int) -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(count))
+
+
+def _some(runs: Iterable[RunStatus]) -> str:
+    ids = [run.id for run in runs]
+    return ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")

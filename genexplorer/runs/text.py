@@ -1,0 +1,43 @@
+"""The sanitiser: what came from data, names, files or logs is made safe to show, once, at the door."""
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC and its kin: titles, links, clipboards
+    r"|\x1b[ -/]*[0-~]?"  # all other escapes
+    r"|\x9b[0-?]*[ -/]*[@-~]?",  # CSI as one 8-bit character
+    re.DOTALL,
+)
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # bidi marks, zero widths
+    "\U000e0000-\U000e007f]"  # tags
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def plain(text: str, limit: int = 100_000) -> str:
+    """Return text without escape sequences, control characters and bidi marks; newlines stay.
+
+    Args:
+        text: Anything.
+        limit: The most characters to keep; the last one is then an ellipsis.
+    """
+    text = text[: 8 * limit + 64]  # bounds the work on hostile text
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    text = _ESCAPES.sub("", text).replace("\t", " ")
+    text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+
+
+def one_line(text: object, limit: int = 200) -> str:
+    """Return text as one line that is safe to show: `plain`, with each run of white space as one space."""
+    return plain(_SPACES.sub(" ", plain(str(text), 8 * limit)).strip(), limit)
+
+
+def slug(text: str, limit: int = 32) -> str:
+    """Return text as a part of a file name: lower case ASCII letters, digits and single dashes; may be empty."""
+    ascii_only = re.sub(r"[^a-z0-9]+", "-", text.lower().encode("ascii", "ignore").decode())
+    return ascii_only.strip("-")[:limit].strip("-")
