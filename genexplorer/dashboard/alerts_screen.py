@@ -1,0 +1,47 @@
+"""The alerts of a run, each with what it means and what helps."""
+
+from textual.content import Content
+
+from genexplorer.dashboard.text_screen import TextScreen
+from genexplorer.dashboard.view import RunView
+from genexplorer.runs.record import AlertRow
+from genexplorer.session import wording
+
+_ADVICE = {
+    "kl_dim_collapsed": "The decoder has learned to ignore this dimension. A smaller model.beta, KL warm-up "
+    "(model.kl_warmup) or a smaller latent_dim helps; in a 20-dimensional model a few unused ones are usual.",
+    "loss_not_finite": "A step gave NaN or infinity. Lower optim.lr, set optim.grad_clip (1 to 10), or use float32.",
+    "grad_norm_spike": "One batch pulled much harder than the others. "
+    "If it recurs, set optim.grad_clip or lower optim.lr.",
+    "overfitting": "The test figure gets worse while the training figure gets better. "
+    "Stop earlier, or train a smaller model.",
+    "disk_full": "Free some space: pictures and snapshots are skipped until then, the training goes on.",
+    "slow": "Other work shares the cores. execution.threads sets this run's share.",
+}
+
+
+def alerts_screen(run: RunView) -> TextScreen:
+    """Return what is known about a run's troubles."""
+    parts: list[Content] = []
+    if run.problem:
+        parts += [Content.assemble(("✗ ", "$warning"), run.problem), Content("")]
+    if run.status.reason:
+        word = wording.state_word(run.status.state)
+        parts += [Content.assemble((f"{word}: ", "bold $warning"), run.status.reason), Content("")]
+    for alert in reversed(run.alerts):
+        parts += [_alert(alert), Content("")]
+    if run.last_words:
+        parts += [Content.assemble(("Last words of the worker", "bold")), Content(run.last_words), Content("")]
+    if not parts:
+        parts.append(Content.assemble(("No alerts. ", "bold"), "This training looks sound so far."))
+    return TextScreen(f"{run.status.name}: what to know", Content("\n").join(parts))
+
+
+def _alert(alert: AlertRow) -> Content:
+    sign = {"info": "·", "warning": "⚠", "error": "✗"}.get(alert.severity, "·")
+    head = f"{sign} step {alert.step:,}, {wording.clock(alert.time)}  "
+    advice = _ADVICE.get(alert.code, "")
+    lines = [Content.assemble((head, "$warning"), (alert.message, "bold"))]
+    if advice:
+        lines.append(Content(advice))
+    return Content("\n").join(lines)

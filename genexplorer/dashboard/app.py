@@ -1,0 +1,82 @@
+"""The terminal dashboard: `run_dashboard(runs_dir)`, or `python -m genexplorer.dashboard.app RUNS_DIR`."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.screen import Screen
+
+from genexplorer import paths
+from genexplorer.dashboard.commands import DashboardCommands
+from genexplorer.dashboard.deeds import Deeds, SessionDeeds
+from genexplorer.dashboard.main_screen import MainScreen
+from genexplorer.dashboard.theme import NAMES, prefers_dark, themes, variables
+from genexplorer.dashboard.walk import MakeClient, start_client
+from genexplorer.session.palette import palette
+
+
+class DashboardApp(App[None]):
+    """Runs and what became of them.
+
+    Args:
+        runs_dir: The folder of runs; it need not exist yet.
+        select: The run to begin with; the newest without it.
+        deeds: What the keys do; tests put others in their place.
+        make_client: Starts explorers for the walk.
+        clock: Unix time; tests freeze it.
+        dark: The look to begin with; None asks the terminal.
+    """
+
+    TITLE = "genexplorer"
+    CSS_PATH = "dashboard.tcss"
+    COMMANDS: ClassVar[set[type[DashboardCommands] | Callable[[], type[DashboardCommands]]]] = {DashboardCommands}  # type: ignore[assignment]
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        select: Path | None = None,
+        *,
+        deeds: Deeds | None = None,
+        make_client: MakeClient = start_client,
+        clock: Callable[[], float] = time.time,
+        dark: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self._main = MainScreen(
+            runs_dir, select, deeds=deeds or SessionDeeds(runs_dir), make_client=make_client, clock=clock
+        )
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = NAMES[prefers_dark() if dark is None else dark]
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the one screen."""
+        return self._main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return colours of our own for Textual's other themes too."""
+        return variables(palette(dark=True))
+
+
+def run_dashboard(runs_dir: Path, select: Path | None = None) -> None:
+    """Show the runs of a folder until the person leaves. Trainings are never touched by that.
+
+    Args:
+        runs_dir: The folder of runs; it need not exist yet.
+        select: The run folder to begin with; the newest without it.
+    """
+    DashboardApp(runs_dir, select).run()
+
+
+def main() -> None:
+    """Run the dashboard on the folder that is named first, else on the usual one."""
+    option = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    run_dashboard(paths.runs_dir(option))
+
+
+if __name__ == "__main__":
+    main()

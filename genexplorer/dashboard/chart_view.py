@@ -1,0 +1,74 @@
+"""A chart on the screen: drawn only when what it shows or its size has changed; a click is told as an x."""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from genexplorer.dashboard.chart import Drawing, Plot, draw
+from genexplorer.dashboard.paint import Painter
+
+_PLAIN = ("title", "note", "axis", "tick", "name", "cursor", "mark", "alert", "train", "test", "other")
+RUN_ROLES = tuple(f"run{index}" for index in range(10))  # lines of compared runs, latent dimensions
+ROLES = (*_PLAIN, *RUN_ROLES, *(f"{role}-raw" for role in ("train", "test", "other", *RUN_ROLES)))
+
+
+class ChartView(Widget):
+    """Shows one `Drawing`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{role}" for role in ROLES}
+
+    class Clicked(Message):
+        """Somebody clicked on the chart: at an x within the plot, or elsewhere (None)."""
+
+        def __init__(self, chart: "ChartView", x: float | None) -> None:
+            super().__init__()
+            self.chart = chart
+            self.x = x
+
+        @property
+        def control(self) -> "ChartView":
+            """The chart that was clicked."""
+            return self.chart
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._drawing = Drawing("", ())
+        self._plot: Plot | None = None
+        self._plot_size = (0, 0)
+        self.quantity = ""  # what it shows, for whoever is told of a click
+
+    @property
+    def drawing(self) -> Drawing:
+        """What is shown."""
+        return self._drawing
+
+    def show(self, drawing: Drawing) -> None:
+        """Show another drawing."""
+        self._drawing, self._plot = drawing, None
+        self.refresh()
+
+    def set_cursor(self, x: float | None) -> None:
+        """Move the time cursor alone."""
+        if x != self._drawing.cursor:
+            self.show(replace(self._drawing, cursor=x))
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one row of the plot."""
+        plot = self._drawn()
+        cells = plot.rows[y] if y < len(plot.rows) else ()
+        return Painter(self, "chart").strip(cells, self.size.width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell where the click was."""
+        inside = 0 < event.y < self.size.height - 1
+        self.post_message(self.Clicked(self, self._drawn().x_at(event.x) if inside else None))
+
+    def _drawn(self) -> Plot:
+        size = (self.size.width, self.size.height)
+        if self._plot is None or size != self._plot_size:
+            self._plot, self._plot_size = draw(self._drawing, *size), size
+        return self._plot

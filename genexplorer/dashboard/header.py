@@ -1,0 +1,155 @@
+"""The selected run at a glance: its state, the objective written out, speed and age, what to do next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+from genexplorer.dashboard.chart import clip
+from genexplorer.dashboard.view import RunView
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.session import wording
+from genexplorer.session.objective import breakdown
+from trainers.theory import Theory
+
+Line = list[tuple[str, str]]  # texts with the names of their styles
+
+_MOOD = {State.RUNNING: "$accent", State.FAILED: "$warning", State.LOST: "$warning", State.DAMAGED: "$warning"}
+
+
+class Header(Static):
+    """Five lines about the selected run."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("", markup=False, **options)
+        self._shown: tuple[Line, ...] = ()
+
+    def show(self, run: RunView | None, empty: str) -> None:
+        """Show a run, or what to do where there is none."""
+        width = max(self.content_size.width, 20)
+        lines = header_lines(run, width, max(self.content_size.height, 4)) if run else [[(empty, "$muted")]]
+        if tuple(lines) != self._shown:
+            self._shown = tuple(lines)
+            self.update(Content("\n").join(Content.assemble(*line) for line in lines))
+
+
+def header_lines(run: RunView, width: int, height: int) -> list[Line]:
+    """Return the lines of the header, cut to a width."""
+    status = run.status
+    lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width), _speed(run, width)]
+    advice = next_step(run)
+    if run.alerts and status.state not in (State.LOST, State.FAILED, State.DAMAGED):
+        lines.append([(clip(_alerts(run), width), "$warning")])
+    if advice:
+        lines += [[(line, _MOOD.get(status.state, "$muted"))] for line in wrap(advice, width)]
+    elif not run.alerts:
+        lines.append(_bar(status, width))
+    return lines[:height]
+
+
+def _title(status: RunStatus, width: int) -> Line:
+    state = f"{wording.state_symbol(status.state)} {wording.state_word(status.state)}"
+    share = f" {wording.percent(status.progress)}"
+    left = f" · {wording.time_left(status)}" if status.state in (State.RUNNING, State.SUCCEEDED) else ""
+    name = clip(f"{status.preset or status.family}·{status.name or status.id}", max(width - cell_len(state) - 2, 8))
+    room = width - cell_len(name) - 2 - cell_len(state)
+    return [
+        (name, "bold"),
+        ("  ", ""),
+        (state, _MOOD.get(status.state, "$muted")),
+        (clip(share + left, room), "$muted"),
+    ]
+
+
+def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> Line:
+    written = breakdown(theory, values) if theory else None
+    if written is None:
+        return [("No figures yet" if not at_step else f"No figures at step {at_step:,}", "$muted")]
+    source = f"  {written.unit}, {written.source}"
+    text = written.one_line()
+    line: Line = [(clip(text, width), "bold" if at_step is None else "bold $accent")]
+    if at_step is not None:
+        source = f"  at step {at_step:,}, {written.source}"
+    return [*line, (clip(source, width - cell_len(text)), "$muted")] if cell_len(text) < width else line
+
+
+def _speed(run: RunView, width: int) -> Line:
+    status = run.status
+    parts = []
+    if status.images_per_s is not None and status.state.live:
+        parts.append(f"{wording.count(status.images_per_s)} img/s")
+    if status.threads:
+        parts.append(f"{status.threads} thr" if status.state.live else "")
+    steps = f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else "")
+    parts.append(steps)
+    if run.snapshot_age_s is not None:
+        parts.append(f"snapshot {wording.ago(run.snapshot_age_s)}")
+    if status.phase and status.phase not in ("training", "paused") and status.state.live:
+        parts.insert(0, f"{status.phase} {status.phase_detail}".strip())
+    return [(clip(" · ".join(part for part in parts if part), width), "$muted")]
+
+
+def _alerts(run: RunView) -> str:
+    last = run.alerts[-1]
+    number = len(run.alerts)
+    return f"⚠ {number} alert{'s' if number > 1 else ''}, d reads: {last.message}"
+
+
+def _bar(status: RunStatus, width: int) -> Line:
+    length = min(width, 48)
+    done = min(max(round(status.progress * length), 0), length)
+    return [("━" * done, "$accent"), ("─" * (length - done), "$faint")]
+
+
+def next_step(run: RunView) -> str:
+    """Return what a run in an unusual state needs, in the words of somebody beside you; empty where all is well."""
+    status = run.status
+    if run.problem:
+        return f"Cannot be read: {run.problem}. Del moves it to the trash."
+    match status.state:
+        case State.QUEUED:
+            return "Waiting for its worker to start. If nothing happens, 4 shows the log."
+        case State.PAUSED:
+            return "Paused: its memory is kept, its cores are free. p goes on, s stops."
+        case State.STOPPING:
+            return "Stopping: the state is being saved, so that r can go on from here."
+        case State.STOPPED:
+            return f"Stopped at step {status.step:,}. r goes on from there, v opens the viewer."
+        case State.FAILED:
+            return (
+                f"Failed: {status.reason or 'no reason was given'}. 4 shows the log, r tries again from the last save."
+            )
+        case State.LOST:
+            words = status.reason or (run.last_words.splitlines() or ["the worker left no word"])[-1]
+            return f"Lost: {words}. r resumes from the last save, 4 shows the log."
+        case State.DAMAGED:
+            return f"Damaged: {status.reason}. Del moves it to the trash."
+        case _:
+            return _when_running(status)
+
+
+def _when_running(status: RunStatus) -> str:
+    if status.state is State.RUNNING and not status.answering:
+        return "The worker lives but does not answer: suspended, or a slow disk. Wait, or s stops it."
+    if status.state is State.RUNNING and status.phase == "compiling":
+        return "Compiling takes about 20 s the first time; then it trains faster."
+    if status.state is State.RUNNING and status.phase == "loading":
+        return "Loading the data and building the model…"
+    return ""
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` cells, at spaces; a longer word is cut."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if cell_len(longer) <= width:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        line = clip(word, width)
+    return [*lines, line] if line else lines

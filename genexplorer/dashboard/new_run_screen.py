@@ -1,0 +1,190 @@
+"""n: what to train, from the presets, checked as it is filled in, with the result and the time to expect."""
+
+import threading
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Button, Input, Label, Select, Static
+
+from genexplorer.dashboard.deeds import Deeds
+from genexplorer.errors import UserError
+from genexplorer.session.actions import Outcome
+from genexplorer.session.new_run import FormField, NewRunForm
+
+_SETTLES_S = 0.15  # after the last key, before the form is checked
+_KEYS = ("family", "preset", "data", "folder", "length", "unit", "seed", "name", "settings")
+
+
+class NewRunScreen(ModalScreen[Path | None]):
+    """Asks what to train and starts it; returns the folder of the new run, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("ctrl+s,f5", "start", "Start", show=False),
+    ]
+
+    class Checked(Message):
+        """The form was checked: a line for each field that is wrong."""
+
+        def __init__(self, errors: dict[str, str]) -> None:
+            super().__init__()
+            self.errors = errors
+
+    class Came(Message):
+        """Starting came to an end."""
+
+        def __init__(self, outcome: Outcome) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    def __init__(self, deeds: Deeds) -> None:
+        super().__init__()
+        self._deeds = deeds
+        self.form = NewRunForm()
+        self.errors: dict[str, str] = {}
+        self.starting = False
+        self._settling: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out a row for each field, what to expect, what is wrong, and the buttons."""
+        with Vertical(classes="dialog wide"):
+            yield Static("Train a new model", markup=False, classes="dialog-title")
+            with VerticalScroll(id="fields", can_focus=False):
+                for field in self._all_fields():
+                    with Horizontal(classes="field", id=f"row-{field.key}"):
+                        yield Label(field.label, markup=False)
+                        yield self._control(field)
+            yield Static("", markup=False, id="expect")
+            yield Static("", markup=False, id="wrong")
+            with Horizontal(classes="buttons"):
+                yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        """Show what the form says."""
+        self._bind()
+        self._check_soon()
+
+    def _all_fields(self) -> list[FormField]:
+        """Return every field that may come to be shown, in the form's order."""
+        former = self.form["data"]
+        self.form.set("data", "idx")
+        fields = list(self.form.fields)
+        self.form.set("data", former)
+        return fields
+
+    def _control(self, field: FormField) -> Select[str] | Input:
+        value = self.form[field.key]
+        if field.kind == "choice":
+            options = [(Content(choice.label), choice.value) for choice in field.choices]
+            return Select(options, value=value, allow_blank=False, compact=True, id=f"field-{field.key}")
+        return Input(value, placeholder=field.placeholder or field.help, compact=True, id=f"field-{field.key}")
+
+    def _bind(self) -> None:
+        """Bring the controls up to what the form says; a preset may have changed several."""
+        shown = {field.key: field for field in self.form.fields}
+        for key in _KEYS:
+            row = self.query_one(f"#row-{key}")
+            row.display = key in shown
+            if key not in shown:
+                continue
+            control = self.query_one(f"#field-{key}")
+            value = self.form[key]
+            with self.prevent(Input.Changed, Select.Changed):
+                if isinstance(control, Input) and control.value != value:
+                    control.value = value
+                elif isinstance(control, Select):
+                    self._bind_choice(control, shown[key], value)
+        preset = self.form.preset
+        source = f"\n{preset.source}" if preset.source else ""
+        self.query_one("#expect", Static).update(Content.assemble(("Expect ", "$muted"), self.form.expectation, source))
+
+    def _bind_choice(self, control: "Select[str]", field: FormField, value: str) -> None:
+        if field.key == "preset":  # another family has other presets
+            control.set_options([(Content(choice.label), choice.value) for choice in field.choices])
+        if control.value != value:
+            control.value = value
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._filled_in(event.input.id, event.value)
+
+    @on(Select.Changed)
+    def _selected(self, event: Select.Changed) -> None:
+        self._filled_in(event.select.id, str(event.value))
+
+    def _filled_in(self, control: str | None, value: str) -> None:
+        key = (control or "").removeprefix("field-")
+        if key in _KEYS and self.form[key] != value:
+            self.form.set(key, value)
+            self._bind()
+            self._check_soon()
+
+    def _check_soon(self) -> None:
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(_SETTLES_S, self._check)
+
+    def _check(self) -> None:
+        """Check in a thread: the headers of the data are read, and a folder may lie on a slow disk."""
+        threading.Thread(target=lambda: self._post(self.Checked(self.form.errors())), daemon=True).start()
+
+    @on(Checked)
+    def _checked(self, event: Checked) -> None:
+        self.errors = event.errors
+        for key in _KEYS:
+            self.query_one(f"#row-{key}").set_class(key in self.errors, "-wrong")
+        self._tell("\n".join(f"✗ {line}" for line in self.errors.values()))
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_start()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "start":
+            self.action_start()
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Leave without a run."""
+        self.dismiss(None)
+
+    def action_start(self) -> None:
+        """Start, or say why not."""
+        if self.starting:
+            return
+        try:
+            config = self.form.validate()
+        except UserError as error:
+            self._tell(f"✗ {error}")
+            return
+        self.starting = True
+        self._tell("Starting its worker… (a few seconds)")
+        name = self.form.name
+        threading.Thread(target=lambda: self._post(self.Came(self._deeds.start(config, name))), daemon=True).start()
+
+    @on(Came)
+    def _came(self, event: Came) -> None:
+        self.starting = False
+        if event.outcome.ok:
+            self.dismiss(event.outcome.folder)
+        else:
+            self._tell(f"✗ {event.outcome}")
+
+    def _post(self, message: Message) -> None:
+        if self.is_attached:
+            self.post_message(message)
+
+    def _tell(self, text: str) -> None:
+        style = "$warning" if text.startswith("✗") else "$accent"
+        self.query_one("#wrong", Static).update(Content.assemble((text, style)))

@@ -1,0 +1,163 @@
+"""The list of runs: one row each, drawn as it scrolls into sight, so that ten thousand are no different from ten."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from genexplorer.dashboard.chart import Cell, clip
+from genexplorer.dashboard.paint import Painter
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.session import wording
+
+EMPTY = "No runs yet.\nn trains a 2-D VAE\n(3 min)"
+LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
+_WIDE = 46  # columns from which the speed has room
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row shows."""
+
+    status: RunStatus
+    letter: str = ""  # "A" where the run takes part in a comparison
+
+
+class RunList(ScrollView, can_focus=True):
+    """Runs, one of them chosen. Arrow keys and the mouse choose."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"runs--{role}" for role in ("row", "name", "second", "live", "wrong", "chosen", "letter", "hint")
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "choose(-1)", "Run above", show=False),
+        Binding("down,j", "choose(1)", "Run below", show=False),
+        Binding("pageup", "choose_page(-1)", "Page up", show=False),
+        Binding("pagedown", "choose_page(1)", "Page down", show=False),
+        Binding("home", "choose_end(0)", "First run", show=False),
+        Binding("end", "choose_end(1)", "Last run", show=False),
+    ]
+
+    class Chosen(Message):
+        """Another run was chosen."""
+
+        def __init__(self, folder: Path) -> None:
+            super().__init__()
+            self.folder = folder
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._rows: tuple[Row, ...] = ()
+        self._hint = "Reading the runs…"
+        self.chosen: Path | None = None
+
+    def show(self, rows: Sequence[Row], hint: str) -> None:
+        """Show rows; the hint stands in their place where there are none."""
+        fresh = tuple(rows)
+        if fresh == self._rows and hint == self._hint:
+            return
+        self._rows, self._hint = fresh, hint
+        self.virtual_size = Size(self.size.width, len(fresh))
+        self.refresh()
+
+    def choose(self, folder: Path | None, *, tell: bool = True) -> None:
+        """Choose a run and bring it into sight."""
+        changed, self.chosen = folder != self.chosen, folder
+        place = self._place()
+        if place is not None:
+            self.scroll_to_region(Region(0, place, 1, 1), animate=False, force=True)
+        if changed:
+            self.refresh()
+            if tell and folder is not None:
+                self.post_message(self.Chosen(folder))
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of the rows, from the top."""
+        return [row.status.folder for row in self._rows]
+
+    def action_choose(self, by: int) -> None:
+        """Choose the run so many rows further down."""
+        if self._rows:
+            place = self._place()
+            wanted = 0 if place is None else min(max(place + by, 0), len(self._rows) - 1)
+            self.choose(self._rows[wanted].status.folder)
+
+    def action_choose_page(self, by: int) -> None:
+        """Choose the run a page further down."""
+        self.action_choose(by * max(self.size.height - 1, 1))
+
+    def action_choose_end(self, end: int) -> None:
+        """Choose the first run or the last."""
+        self.action_choose(len(self._rows) if end else -len(self._rows))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the run under the mouse."""
+        place = event.y + round(self.scroll_y)
+        if 0 <= place < len(self._rows):
+            self.choose(self._rows[place].status.folder)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one row."""
+        width = self.size.width
+        paint = Painter(self, "runs")
+        if not self._rows:
+            lines = self._hint.splitlines()
+            text = lines[y] if y < len(lines) else ""
+            return paint.strip([(clip(" " + text, width), "hint")], width)
+        place = y + round(self.scroll_y)
+        if place >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        row = self._rows[place]
+        chosen = row.status.folder == self.chosen
+        strip = paint.strip(row_cells(row, width, chosen=chosen), width)
+        return strip.apply_style(paint.style("chosen")) if chosen else strip
+
+    def _place(self) -> int | None:
+        return next((i for i, row in enumerate(self._rows) if row.status.folder == self.chosen), None)
+
+
+def row_cells(row: Row, width: int, *, chosen: bool) -> list[Cell]:
+    """Return a row: arrow, letter, symbol, name, family, progress, time left and, where there is room, the speed."""
+    status = row.status
+    end = _end(status)
+    speed = f"{wording.count(status.images_per_s)} img/s" if status.images_per_s and status.state.live else ""
+    tail = f" {status.family:<4.4} {wording.percent(status.progress):>4}"
+    tail += f" {end:>8}" if width < _WIDE else f"  {end:<11}{speed:>12}"
+    name_width = max(width - 5 - cell_len(tail), 6)
+    wrong = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
+    role = "wrong" if wrong else "live" if status.state in (State.RUNNING, State.QUEUED) else "second"
+    return [
+        ("▸" if chosen else " ", "name"),
+        (row.letter or " ", "letter"),
+        (set_cell_size(wording.state_symbol(status.state), 2) + " ", role),
+        (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
+        (clip(tail, max(width - 5 - name_width, 0)), "wrong" if wrong else "second"),
+    ]
+
+
+def _end(status: RunStatus) -> str:
+    """Return what the list says about the end of a run, in at most eleven cells."""
+    if status.state is State.RUNNING and status.answering and status.seconds_left is not None:
+        return wording.duration(status.seconds_left)
+    if status.state is State.RUNNING:
+        return (status.phase or "running") if status.answering else "silent"
+    if status.state is State.SUCCEEDED:
+        return wording.duration(status.elapsed_s)
+    return {State.STOPPING: "stopping", State.DAMAGED: "damaged"}.get(status.state, str(status.state.value))
+
+
+def matches(status: RunStatus, words: str) -> bool:
+    """Return whether every word of a filter is found in the run's name, id, family, data, state or tags."""
+    text = " ".join(
+        (status.name, status.id, status.preset, status.family, status.data, status.state.value, *status.tags)
+    ).lower()
+    return all(word in text for word in words.lower().split())

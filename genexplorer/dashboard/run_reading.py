@@ -1,0 +1,168 @@
+"""One run, read for the screen: what changed is read again, what did not stays the same object."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from genexplorer.dashboard.picture_files import load_picture
+from genexplorer.dashboard.view import Compared, Curves, Picture, RunView, Wanted
+from genexplorer.errors import UserError
+from genexplorer.runs import layout
+from genexplorer.runs.record import PictureRef, RunStatus, Series, State
+from genexplorer.session.charts import Chart, charts
+from genexplorer.session.followed_run import FollowedRun
+from trainers import registry
+from trainers.theory import Theory
+
+_SMALL_POINTS = 80  # of each curve in the small charts
+_LOG_LINES = 500
+
+
+class RunReading:
+    """Follows one run in the reading thread and keeps what was read until it changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._run = FollowedRun(folder)
+        self._folder = folder
+        self._curves = Curves()
+        self._curves_for: Wanted | None = None
+        self._theory: Theory | None = None
+        self._picture: Picture | None = None
+        self._values: dict[str, float] = {}
+        self._values_at: int | None = None
+        self._latent_shape: tuple[int, ...] | None = None
+        self._last_words = ""
+        self._last_words_state: State | None = None
+
+    @property
+    def watching(self) -> bool:
+        """Whether the worker is told that somebody looks, so that it takes snapshots more often."""
+        return self._run.watching
+
+    @watching.setter
+    def watching(self, value: bool) -> None:
+        self._run.watching = value
+
+    def close(self) -> None:
+        """Let go of the run's files."""
+        self._run.close()
+
+    def look(self, wanted: Wanted, now: float) -> RunView:
+        """Return what is to be shown of this run."""
+        changed = self._run.poll()
+        status = self._run.status
+        if "metrics" in changed or self._curves_for != _curve_key(wanted):
+            self._read_curves(wanted)
+        if "snapshots" in changed:
+            self._read_card()
+        self._read_values(wanted.at_step, fresh="metrics" in changed)
+        kinds = tuple(self._run.pictures)
+        steps = _steps(self._run.pictures, wanted.kind)
+        return RunView(
+            folder=self._folder,
+            status=status,
+            config=self._run.config,
+            theory=self._theory_of(status),
+            curves=self._curves,
+            values=self._values,
+            log=tuple(self._run.log)[-_LOG_LINES:],
+            alerts=tuple(self._run.alerts),
+            changes=tuple(self._run.changes),
+            picture_kinds=kinds,
+            picture_steps=steps or tuple(self._run.snapshots),
+            picture=self._read_picture(wanted),
+            snapshots=tuple(self._run.snapshots),
+            snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
+            at_step=wanted.at_step,
+            cursor_x=None if wanted.at_step is None else self._run.x_at(wanted.at_step, wanted.x),
+            latent_shape=self._latent_shape,
+            last_words=self._words(status),
+            problem=self._run.problem,
+        )
+
+    def compare(self, wanted: Wanted) -> Compared:
+        """Return this run's curves of the wanted quantity."""
+        self._run.poll()
+        chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_of(self._run.status))
+        metrics = chart.metrics if chart is not None else ()
+        series = {name: self._run.series(name, wanted.x, wanted.max_points) for name in metrics}
+        return Compared(self._run.status, series)
+
+    def _read_curves(self, wanted: Wanted) -> None:
+        made = tuple(charts(self._run.specs))
+        theory = self._theory_of(self._run.status)
+        large = _chosen(made, wanted.quantity, theory)
+        series: dict[str, Series] = {}
+        for chart in made:
+            if chart is large or wanted.small:
+                points = wanted.max_points if chart is large else min(_SMALL_POINTS, wanted.max_points)
+                series |= {name: self._run.series(name, wanted.x, points) for name in chart.metrics}
+        steps = self._run.series(large.metrics[0], "step", wanted.max_points).x if large is not None else None
+        self._curves = Curves(made, series, wanted.x, steps)
+        self._curves_for = _curve_key(wanted)
+
+    def _read_card(self) -> None:
+        if self._latent_shape is None and self._run.snapshots:
+            try:
+                self._latent_shape = self._run.card().latent_shape
+            except (UserError, OSError):
+                self._latent_shape = None  # thinned away between two looks: the next snapshot tells
+
+    def _read_values(self, at_step: int | None, *, fresh: bool) -> None:
+        if at_step is None:
+            self._values = self._run.values_at(None)
+        elif fresh or self._values_at != at_step:
+            self._values = dict(self._run.values_at(at_step))
+        self._values_at = at_step
+
+    def _theory_of(self, status: RunStatus) -> Theory | None:
+        if self._theory is None and status.family in registry.families():
+            self._theory = registry.family(status.family).theory
+        return self._theory
+
+    def _read_picture(self, wanted: Wanted) -> Picture | None:
+        refs = _refs(self._run.pictures, wanted.kind)
+        at = wanted.at_step
+        past = [ref for ref in refs if at is None or ref.step <= at]
+        ref = past[-1] if past else (refs[0] if refs else None)
+        if ref is None:
+            self._picture = None
+        elif self._picture is None or self._picture.ref != ref:
+            self._picture = load_picture(ref) or self._picture
+        return self._picture
+
+    def _snapshot_age(self, now: float) -> float | None:
+        if not self._run.snapshots:
+            return None
+        folder = layout.step_folder(self._folder / layout.SNAPSHOTS, self._run.snapshots[-1])
+        try:
+            return max(now - folder.stat().st_mtime, 0.0)
+        except OSError:
+            return None
+
+    def _words(self, status: RunStatus) -> str:
+        if status.state not in (State.LOST, State.FAILED):
+            return ""
+        if status.state is not self._last_words_state:
+            self._last_words_state = status.state
+            self._last_words = self._run.last_words()
+        return self._last_words
+
+
+def _curve_key(wanted: Wanted) -> Wanted:
+    """Return what the curves depend on."""
+    return replace(wanted, selected=None, compared=(), kind="", at_step=None)
+
+
+def _chosen(made: list[Chart] | tuple[Chart, ...], quantity: str, theory: Theory | None) -> Chart | None:
+    wanted = quantity or (theory.total if theory else "")
+    return next((chart for chart in made if chart.quantity == wanted), made[0] if made else None)
+
+
+def _refs(pictures: dict[str, list[PictureRef]], kind: str) -> list[PictureRef]:
+    if kind in pictures:
+        return list(pictures[kind])
+    return list(next(iter(pictures.values()), []))
+
+
+def _steps(pictures: dict[str, list[PictureRef]], kind: str) -> tuple[int, ...]:
+    return tuple(sorted({ref.step for ref in _refs(pictures, kind)}))

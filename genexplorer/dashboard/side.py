@@ -1,0 +1,52 @@
+"""Config and alerts beside the curves, from 120 columns on."""
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from genexplorer.dashboard.config_tab import config_lines
+from genexplorer.dashboard.links import link
+from genexplorer.dashboard.view import RunView
+from genexplorer.runs.record import AlertRow
+from trainers.config import RunConfig
+
+_SHOWN = ("model", "data", "optim", "schedule")
+_ALERTS = 4
+
+
+class Side(Vertical):
+    """What was asked for, and what went wrong."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._config: RunConfig | None = None
+        self._alerts: tuple[AlertRow, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out alerts above config."""
+        yield Static("", markup=False, id="side-alerts")
+        with VerticalScroll(can_focus=False):
+            yield Static("", markup=False, id="side-config")
+
+    def show(self, run: RunView | None) -> None:
+        """Show a run's alerts and config."""
+        alerts, config = (run.alerts, run.config) if run else ((), None)
+        if alerts != self._alerts:
+            self._alerts = alerts
+            self.query_one("#side-alerts", Static).update(alert_lines(alerts))
+        if config is not self._config:
+            self._config = config
+            lines = config_lines(config, _SHOWN) if config else Content("")
+            self.query_one("#side-config", Static).update(lines)
+
+
+def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:
+    """Return the newest alerts, the newest first."""
+    if not alerts:
+        return Content.assemble(("Alerts\n", "bold"), ("none", "$muted"))
+    title = link(f"Alerts ({len(alerts)}), d explains\n", "screen.alerts", "bold")
+    rows = [Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_ALERTS:])]
+    return title + Content("\n").join(rows)

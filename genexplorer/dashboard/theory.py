@@ -1,0 +1,109 @@
+"""Tab 6: the objective written out, each term with its live number, and the way from an image through the model."""
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from genexplorer.dashboard.links import link
+from genexplorer.dashboard.view import RunView
+from genexplorer.session import wording
+from genexplorer.session.objective import Breakdown, breakdown
+from trainers.theory import Theory
+
+_BAR = 24  # cells of the largest term
+
+
+class TheoryTab(VerticalScroll):
+    """The theory of the selected run's family, with the run's own numbers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._shown: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Lay out one text."""
+        yield Static("", markup=False, id="theory-text")
+
+    def show(self, run: RunView | None) -> None:
+        """Show the theory with the figures at the time cursor."""
+        theory = run.theory if run else None
+        written = breakdown(theory, run.values) if theory and run else None
+        wanted = (theory, written, run.at_step if run else None)
+        if wanted == self._shown:
+            return
+        self._shown = wanted
+        self.query_one("#theory-text", Static).update(theory_text(theory, written, wanted[2], _family(run)))
+
+
+def _family(run: RunView | None) -> str:
+    return run.status.family if run else ""
+
+
+def theory_text(theory: Theory | None, written: Breakdown | None, at_step: int | None, family: str) -> Content:
+    """Return the whole text."""
+    if theory is None:
+        words = f"The family '{family}' is not installed here, so its theory is not known." if family else "No run."
+        return Content.assemble((words, "$muted"))
+    return Content("\n").join(
+        [
+            Content.assemble((theory.equation, "bold")),
+            Content(""),
+            *_figures(theory, written, at_step),
+            Content(""),
+            _pipeline(theory),
+            *_stages(theory),
+            Content(""),
+            *(Content.assemble(("· ", "$muted"), note) for note in theory.notes),
+            Content.assemble((theory.reference, "$muted")),
+        ]
+    )
+
+
+def _figures(theory: Theory, written: Breakdown | None, at_step: int | None) -> list[Content]:
+    if written is None:
+        return [Content.assemble(("Its numbers come with the first evaluation.", "$muted"))]
+    when = "now" if at_step is None else f"at step {at_step:,}"
+    lines = [
+        Content.assemble(
+            (f"{wording.number(written.total):>9}", "bold $accent"),
+            " ",
+            link(f"{written.name:<16}", f"screen.curve('{theory.total}')", "bold"),
+            (f"{written.unit}, {written.source}, {when}", "$muted"),
+        )
+    ]
+    largest = max((abs(value) for _, value in written.terms), default=0.0) or 1.0
+    for term, value in written.terms:
+        sign = "−" if term.sign * value < 0 else "+"
+        filled = round(abs(value) / largest * _BAR) if value == value else 0
+        lines.append(
+            Content.assemble(
+                (f"{sign} {wording.number(abs(value)):>7}", "bold"),
+                " ",
+                link(f"{term.name:<16}", f"screen.curve('{term.quantity}')", "$accent"),
+                ("━" * max(filled, 1), "$accent"),
+                f" {term.symbol}",
+            )
+        )
+        lines.append(Content.assemble(" " * 10, (term.explanation, "$muted")))
+    return lines
+
+
+def _pipeline(theory: Theory) -> Content:
+    arrow = (" ─▶ ", "$muted")
+    parts: list[str | tuple[str, str]] = []
+    for stage in theory.stages:
+        parts += [arrow, (stage.symbol, "bold")] if parts else [(stage.symbol, "bold")]
+    return Content.assemble(*parts)
+
+
+def _stages(theory: Theory) -> list[Content]:
+    width = max((len(stage.name) for stage in theory.stages), default=0)
+    return [
+        Content.assemble(
+            (f"  {stage.symbol:<4}", "bold"), (f"{stage.name:<{width}}  ", "$accent"), (stage.explanation, "$muted")
+        )
+        for stage in theory.stages
+    ]
