@@ -1,12 +1,12 @@
 """`genexplorer demo`: what `make demo` runs. Train a 2-D VAE, watch it, walk through its latent plane."""
 
-import subprocess
 import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from genexplorer import paths
 from genexplorer.cli import look, output
 from genexplorer.cli.options import RunsDir
 
@@ -29,12 +29,13 @@ def demo(
     Without a terminal it prints progress lines; without a display it writes pictures.
     """
     from genexplorer.cli import settings, starting
+    from genexplorer.session import actions
 
     config = settings.resolve(PRESET, flags={"--minutes": minutes})
     status = starting.launch(config, runs_dir, tags=("demo",))
     length = f"{minutes:g} minutes" if minutes else "about 3 minutes"
     output.say(f"{status.name}: a VAE with a latent plane learns MNIST for {length}; it is kept in {status.folder}")
-    opener = _ViewerOpener(status.folder, runs_dir) if look.has_display() else None
+    opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
         _watch(status.folder, runs_dir)
     finally:
@@ -71,33 +72,28 @@ def _watch(folder: Path, runs_dir: Path | None) -> None:
 class _ViewerOpener:
     """Opens the viewer, from a thread, as soon as there is something to see."""
 
-    def __init__(self, folder: Path, runs_dir: Path | None) -> None:
+    def __init__(self, folder: Path, runs_dir: Path) -> None:
         self._folder = folder
         self._runs_dir = runs_dir
-        self._process: subprocess.Popen[bytes] | None = None
+        self._failure = ""
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="viewer-opener", daemon=True)
         self._thread.start()
 
     def close(self) -> str:
-        """Stop waiting; return why there is no viewer, or nothing if there is one."""
+        """Stop waiting; return why there is no viewer, or nothing if there is one or it was not time for it yet."""
         self._left.set()
         self._thread.join()
-        if self._process is None:
-            return ""  # the run was left before there was anything to see
-        code = self._process.poll()
-        return f"the viewer ended with code {code}" if code else ""
+        return self._failure
 
     def _wait(self) -> None:
-        from genexplorer.errors import UserError
         from genexplorer.runs.reader import RunReader
+        from genexplorer.session import actions
 
-        while not self._left.wait(POLL_S):
-            try:
-                with RunReader(self._folder) as reader:
-                    status = reader.status()
-            except UserError:
-                continue
-            if (status.snapshot_step or 0) >= SOMETHING_TO_SEE or not status.state.live:
-                self._process = look.spawn_viewer(self._folder, self._runs_dir, detach=True)
-                return
+        with RunReader(self._folder) as reader:
+            while not self._left.wait(POLL_S):
+                status = reader.status()
+                if (status.snapshot_step or 0) >= SOMETHING_TO_SEE or not status.state.live:
+                    outcome = actions.open_viewer(self._folder, self._runs_dir)
+                    self._failure = "" if outcome.ok else outcome.line
+                    return

@@ -11,6 +11,7 @@ from types import FrameType
 import typer
 
 from genexplorer.cli import output
+from genexplorer.cli.runs_shown import print_log_line
 from genexplorer.errors import RunStateError, UserError
 from genexplorer.runs import control
 from genexplorer.runs.reader import RunReader
@@ -116,7 +117,7 @@ class _Printer:
         self._latest.update(delta.latest)
         self._specs.update(delta.specs)
         for line in delta.log:
-            output.data(f"{wording.clock(line.time)}  {_marked(line.message, line.severity)}")
+            print_log_line(line)
         if not self._lines:
             return
         now = time.monotonic()
@@ -125,12 +126,6 @@ class _Printer:
             output.data(f"{wording.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}")
             self._due = now + LINE_EVERY_S
             self._printed_step = delta.status.step
-
-
-def _marked(message: str, severity: str) -> str:
-    if severity == "info":
-        return message
-    return output.style(f"{severity}: {message}", "error" if severity == "error" else "warning")
 
 
 def _stop_and_wait(folder: Path) -> None:

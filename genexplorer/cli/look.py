@@ -35,12 +35,17 @@ def view(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Open the window and return.")] = False,
 ) -> None:
     """Open the viewer on the desktop; without a RUN, on the newest one."""
+    from genexplorer.session import actions
+
     folder = _folder_to_view(run, runs_dir)
-    if not has_display():
+    if not actions.has_display():
         raise DisplayError("no display to open a window on", f"write a picture instead: {picture_command(folder)}")
-    process = spawn_viewer(folder, runs_dir, detach=detach)
     if not detach:
-        raise typer.Exit(_wait(process))
+        raise typer.Exit(_show_window(folder, paths.runs_dir(runs_dir)))
+    outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
+    if not outcome.ok:
+        raise DisplayError(outcome.line, outcome.hint or "'genexplorer doctor' checks the display")
+    output.say(outcome.line)
 
 
 def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
@@ -48,26 +53,6 @@ def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
     from genexplorer.dashboard.app import run_dashboard
 
     run_dashboard(paths.runs_dir(runs_dir), select)
-
-
-def has_display() -> bool:
-    """Whether a window can be asked for: a display is named, or Qt was told of a platform of its own."""
-    if sys.platform == "darwin":
-        return True
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return any(os.environ.get(name) for name in names)
-
-
-def spawn_viewer(folder: Path | None, runs_dir: Path | None, *, detach: bool) -> "subprocess.Popen[bytes]":
-    """Start the viewer as a process of its own; detached, it outlives this terminal."""
-    command = [sys.executable, "-m", VIEWER, *([str(folder)] if folder else [])]
-    environment = {**os.environ, paths.RUNS_VARIABLE: str(paths.runs_dir(runs_dir))}
-    if not detach:
-        return subprocess.Popen(command, env=environment)
-    nowhere = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-    )
 
 
 def picture_command(folder: Path | None) -> str:
@@ -78,9 +63,8 @@ def picture_command(folder: Path | None) -> str:
 
     with RunReader(folder) as reader:
         status = reader.status()
-        what = "manifold"
-        if status.snapshot_step is not None and not reader.card().ability("manifold").available:
-            what = "sample"
+        plane = not reader.snapshots() or reader.card().ability("manifold").available
+    what = "manifold" if plane else "sample"
     return f"genexplorer {what} {shlex.quote(status.name)} --out {what}.png"
 
 
@@ -96,11 +80,16 @@ def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
         return None  # the window opens empty and says how to begin
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
+def _show_window(folder: Path | None, runs_dir: Path) -> int:
+    """Run the viewer until its window is closed and return its exit code; Ctrl+C closes it."""
+    command = [sys.executable, "-P", "-m", VIEWER, *([str(folder)] if folder else [])]
+    process = subprocess.Popen(command, env={**os.environ, paths.RUNS_VARIABLE: str(runs_dir)})
     try:
         code = process.wait()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
-    return code if code >= 0 else 128 - code
+    if code < 0:  # Qt aborts where it cannot reach the display
+        raise DisplayError(f"the viewer was ended by signal {-code}", "'genexplorer doctor' checks the display")
+    return code

@@ -7,6 +7,7 @@ from genexplorer.runs.record import RunStatus
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
+    from trainers.events import MetricSpec
 
 
 def status_json(status: RunStatus) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
     """Return all about one run: its status, the latest value of each metric, its settings and where its files are."""
     specs = reader.specs()
     metrics = {
-        name: {"value": point.value, "step": point.step, "unit": specs[name].unit if name in specs else ""}
+        name: {"value": point.value, "step": point.step, **_meaning(specs.get(name))}
         for name, point in sorted(reader.latest().items())
     }
     kinds: dict[str, int] = {}
@@ -78,6 +79,11 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
         "config": reader.config().model_dump(mode="json"),
         "paths": paths_json(status),
     }
+
+
+def _meaning(spec: "MetricSpec | None") -> dict[str, str]:
+    """Return what a figure must be quoted with."""
+    return {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
 
 
 def paths_json(status: RunStatus) -> dict[str, str]:

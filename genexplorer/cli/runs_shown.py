@@ -13,8 +13,9 @@ from genexplorer.cli.options import AsJson, Run, RunsDir
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.record import RunStatus, State
+    from genexplorer.runs.record import LogLine, RunStatus, State
 
+SPARED = ("img/s", "preset", "begun")  # columns that a narrow terminal goes without, the first one first
 STATE_STYLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
 
 
@@ -95,7 +96,7 @@ def logs(
             return
         found = reader.log(limit=lines)
         for line in found:
-            _print_log_line(line.time, line.severity, line.message)
+            print_log_line(line)
         last = found[-1].id if found else 0
         if follow:
             _follow_log(reader, last)
@@ -107,22 +108,20 @@ def _follow_log(reader: "RunReader", after: int) -> None:
     while True:
         live = reader.status().state.live
         for line in reader.log(limit=1000, after=after):
-            _print_log_line(line.time, line.severity, line.message)
+            print_log_line(line)
             after = line.id
         if not live:
             return
         time.sleep(0.25)
 
 
-def _print_log_line(when: float, severity: str, message: str) -> None:
+def print_log_line(line: "LogLine") -> None:
+    """Print one line of a run's log: time of day, step, message."""
     from genexplorer.session import wording
 
-    marked = message if severity == "info" else output.style(f"{severity}: {message}", _severity_style(severity))
-    output.data(f"{wording.clock(when)}  {marked}")
-
-
-def _severity_style(severity: str) -> str:
-    return "error" if severity == "error" else "warning"
+    role = {"error": "error", "warning": "warning"}.get(line.severity)
+    message = output.style(f"{line.severity}: {line.message}", role) if role else line.message
+    output.data(f"{wording.clock(line.time)}  step {line.step:>7,}  {message}")
 
 
 def _states(asked: str | None) -> "set[State]":
@@ -140,25 +139,37 @@ def _states(asked: str | None) -> "set[State]":
 
 
 def _print_list(found: "list[RunStatus]") -> None:
+    columns = _columns(found)
+    for name in SPARED:
+        if _total_width(columns) > output.width():
+            columns.pop(name)
+    names = list(columns)
+    right = [names.index(name) for name in names if name in ("done", "img/s") or "/" in name]
+    output.table(names, list(zip(*columns.values(), strict=True)), right=right)
+
+
+def _columns(found: "list[RunStatus]") -> dict[str, list[str]]:
+    """Return the list by column; the objective's column is headed by its metric."""
     from genexplorer.session import wording
 
     now = time.time()
-    headings = ("", "state", "name", "preset", "done", "objective", "img/s", "time", "begun")
-    rows = [
-        (
-            wording.state_symbol(status.state),
-            status.state.value,
-            output.cut(status.name or status.id, 24),
-            output.cut(status.preset or status.family, 16),
-            wording.percent(status.progress),
-            _objective(status),
-            wording.count(status.images_per_s) if status.images_per_s else "",
-            _time(status),
-            wording.ago(now - status.created) if status.created else "",
-        )
-        for status in found
-    ]
-    output.table(headings, rows, right=(4, 5, 6))
+    objectives = {status.headline_name for status in found if status.headline_name}
+    objective = objectives.pop() if len(objectives) == 1 else "objective"
+    return {
+        "": [wording.state_symbol(status.state) for status in found],
+        "state": [status.state.value for status in found],
+        "name": [output.cut(status.name or status.id, 24) for status in found],
+        "preset": [output.cut(status.preset or status.family, 16) for status in found],
+        "done": [wording.percent(status.progress) for status in found],
+        objective: [_objective(status) for status in found],
+        "img/s": [wording.count(status.images_per_s) if status.images_per_s else "" for status in found],
+        "time": [_time(status) for status in found],
+        "begun": [wording.ago(now - status.created) if status.created else "" for status in found],
+    }
+
+
+def _total_width(columns: dict[str, list[str]]) -> int:
+    return sum(max(len(text) for text in [name, *cells]) + 2 for name, cells in columns.items()) - 2
 
 
 def _time(status: "RunStatus") -> str:
@@ -212,12 +223,13 @@ def _print_metrics(reader: "RunReader") -> None:
     if not latest:
         return
     output.data("")
+    names = [name for name in specs if name in latest] + sorted(set(latest) - set(specs))
     rows = []
-    for name in sorted(latest):
+    for name in names:
         spec, point = specs.get(name), latest[name]
-        value = wording.number(point.value, spec.unit if spec else "")
-        rows.append((name, value, f"step {point.step:,}", spec.title if spec else ""))
-    output.table(("metric", "latest", "at", "what it is"), rows, right=(2,))
+        meaning = f"{spec.title}; {spec.setup}" if spec and spec.setup else spec.title if spec else ""
+        rows.append((name, wording.number(point.value, spec.unit if spec else ""), f"step {point.step:,}", meaning))
+    output.table(("metric", "latest", "at", "what it is"), rows, right=(1, 2))
 
 
 def _progress(status: "RunStatus") -> str:

@@ -1,0 +1,92 @@
+"""A finished run gives pictures and a film; without a display the viewer says which command writes them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from tests.journeys.conftest import TINY, Shell
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def trained(shell: Shell) -> Shell:
+    """A shell with one run that was trained in the foreground to its end."""
+    said = shell("train", "vae-2d", *TINY, "--steps", "60", "--name", "short", "--foreground")
+    assert "succeeded" in said.err
+    assert "step" in said.out
+    assert "ELBO" in said.out
+    return shell
+
+
+def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    with Image.open(path) as picture:
+        picture.load()
+        return np.asarray(picture.convert("L"))
+
+
+def test_pictures_have_the_size_and_content_that_were_asked_for(trained: Shell) -> None:
+    out = trained.folder
+    said = trained("manifold", "short", "--out", "m.png")
+    assert said.out == ""
+    assert "560×560" in said.err
+    assert pixels(out / "m.png").shape == (560, 560)
+    assert pixels(out / "m.png").std() > 5
+    with Image.open(out / "m.png") as picture:
+        assert picture.info["step"] == "60"
+    trained("manifold", "short", "-o", "z.png", "--coords", "z", "--bounds", "-1,1,-1,1", "--rows", "3", "--columns", "4")
+    assert pixels(out / "z.png").shape == (84, 112)
+    trained("manifold", "short", "-o", "first.png", "--step", "0")
+    assert not np.array_equal(pixels(out / "first.png"), pixels(out / "m.png"))
+
+    trained("sample", "short", "--out", "s.png", "--count", "6", "--columns", "3", "--scale", "2", "--seed", "1")
+    assert pixels(out / "s.png").shape == (112, 168)
+    trained("sample", "short", "--out", "again.png", "--count", "6", "--columns", "3", "--scale", "2", "--seed", "1")
+    assert np.array_equal(pixels(out / "s.png"), pixels(out / "again.png"))
+    trained("reconstruct", "short", "--out", "r.png", "--count", "5")
+    assert pixels(out / "r.png").shape == (56, 140)
+    assert pixels(out / "r.png")[:28].max() == 255, "the upper row is the test images themselves"
+    trained("sample", "short", "--out", "s.png", "--step", "5")
+    assert pixels(out / "s.png").shape == (224, 224), "a file that is there is replaced"
+    assert not list(out.glob(".*.tmp"))
+    assert trained("reconstruct", "short", "--out", "r.png", "--first", "9999", code=2).err.count("\n") == 1
+
+    trained("progress", "short", "--out", "p.gif")
+    with Image.open(out / "p.gif") as film:
+        frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(film)]
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert len(frames) == len(trained.show("short")["snapshots"]) or len(frames) > 4
+    assert frames[0].shape[1] == 560
+    assert frames[0].shape[0] > 560, "a caption stands below"
+    assert not np.array_equal(frames[0][:560], frames[-1][:560])
+    assert durations[-1] > durations[0]
+    trained("progress", "short", "--out", "p.png", "--kind", "samples")
+    assert pixels(out / "p.png").std() > 5
+    assert "reconstructions" in trained("progress", "short", "--out", "p.gif", "--kind", "faces", code=1).err
+
+
+def test_without_a_display_the_viewer_names_the_command_that_writes_the_picture(trained: Shell) -> None:
+    said = trained("view", "short", code=9)
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "genexplorer manifold short --out manifold.png" in said.err
+
+
+def test_the_dry_run_expects_the_time_of_the_last_such_run(trained: Shell) -> None:
+    plan = trained.json("train", "vae-2d", *TINY, "--steps", "600", "--dry-run")
+    assert plan["config"]["schedule"]["steps"] == 600
+    assert plan["parameters"] > 784 * 32
+    assert plan["expected_time"]["seconds"] > 0
+
+
+def test_the_demo_without_terminal_and_display_leaves_pictures(shell: Shell) -> None:
+    said = shell("demo", "--minutes", "0.05", "--out-dir", "shown")
+    assert "step" in said.out
+    assert str(shell.folder / "shown") in said.err
+    for name, shape in {"manifold.png": (560, 560), "samples.png": (448, 448), "reconstructions.png": (112, 560)}.items():
+        assert pixels(shell.folder / "shown" / name).shape == shape
+        assert pixels(shell.folder / "shown" / name).std() > 5
+    with Image.open(shell.folder / "shown" / "manifold.gif") as film:
+        assert film.n_frames > 3  # type: ignore[attr-defined]
