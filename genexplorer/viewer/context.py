@@ -52,6 +52,7 @@ class ViewerContext(QObject):
         self._last_step: int | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
         explorer.died.connect(self.alert)
+        explorer.failed.connect(self.alert)
 
     @property
     def step(self) -> int | None:

@@ -23,7 +23,8 @@ def palette_for(theme: str) -> Palette:
 
 def apply(app: QApplication, palette: Palette) -> None:
     """Give the application its style, colours and font."""
-    if app.style() is None or app.style().name() != "fusion":
+    style = app.style()
+    if style is None or style.name() != "fusion":
         app.setStyle("Fusion")
     app.setFont(text_font())
     app.setPalette(_qt_palette(palette))
@@ -50,8 +51,8 @@ def mono_font(points: float = 10.0) -> QFont:
 def mix(one: str, other: str, share: float) -> str:
     """Return a colour between two, `share` of the way from one to the other."""
     a, b = QColor(one), QColor(other)
-    parts = [round(x + (y - x) * share) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]  # type: ignore[operator]
-    return QColor(*parts).name()
+    pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    return QColor(*(round(x + (y - x) * share) for x, y in pairs)).name()
 
 
 def _qt_palette(palette: Palette) -> QPalette:
@@ -94,6 +95,8 @@ def _stylesheet(p: Palette) -> str:
     QLabel[role="heading"] {{ color: {p.text}; font-weight: 600; }}
     QLabel[role="warning"] {{ color: {p.warning}; }}
     QFrame[role="rule"] {{ background: {line}; border: none; }}
+    QFrame[role="card"] {{ background: {p.surface}; border: 1px solid transparent; border-radius: 6px; }}
+    QFrame[role="card"]:hover, QFrame[role="card"]:focus {{ border-color: {p.accent}; }}
     QPushButton, QToolButton {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 4px 12px; min-height: 18px; }}
     QToolButton {{ padding: 4px 8px; }}

@@ -33,9 +33,9 @@ class Tab(QWidget):
     """One tab: the window calls its methods, in the Qt thread; it asks the model through `context.explorer`.
 
     The window calls `set_run` for every tab when the run changes, and `on_changes` and `on_time` for every tab too. A
-    tab that is hidden should only note that it is out of date and ask the explorer in `activated`: the lanes of the
-    explorer are shared, and a request there takes the place of an older one. The inspector at the right belongs to
-    the tab, as part of its own layout.
+    tab that is hidden should only note that it is out of date and ask the explorer in `activated`. Give each kind of
+    question its own topic, such as "manifold/tiles": within a lane and topic a question takes the place of an older
+    one. The inspector at the right belongs to the tab, as part of its own layout.
 
     Plots must not take the keyboard: give pyqtgraph widgets `Qt.FocusPolicy.NoFocus`, or keys never reach `on_key`.
     """

@@ -1,5 +1,6 @@
 """The bar of time below every tab: play, the track of snapshots, follow or hold, and the run's alerts."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -166,10 +167,10 @@ class TimeBar(QWidget):
 
 def objective_metric(run: "FollowedRun") -> str | None:
     """Return the densest curve of the run's objective, or None while there is none."""
-    try:
-        total = registry.family(run.config.model.name).theory.total
-    except UserError:  # a family of a package that is not installed here
-        total = "elbo"
+    total = "elbo"
+    if run.config is not None:
+        with suppress(UserError):  # a family of a package that is not installed here
+            total = registry.family(run.config.model.name).theory.total
     wanted = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
     return next((name for name in wanted if name in run.specs), None)
 

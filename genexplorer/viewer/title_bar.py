@@ -38,7 +38,7 @@ class TitleBar(QWidget):
     def __init__(self, context: ViewerContext, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self.run_button = _button("", "Choose a run (O)", "run")
+        self.run_button = _button("", "Choose a run (Ctrl+R)", "run")
         self.run_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.run_menu = QMenu(self.run_button)
         self.run_menu.aboutToShow.connect(self.fill_menu)
@@ -84,7 +84,7 @@ class TitleBar(QWidget):
             return
         status = run.status
         self.run_button.setText(menu_text(f"{status.preset or status.family} · {status.name}  ▾"))
-        self.run_button.setToolTip(literal_tooltip(f"{status.folder}  (O for other runs)"))
+        self.run_button.setToolTip(literal_tooltip(f"{status.folder}  (Ctrl+R for other runs)"))
         self.state.setText(f"{wording.state_symbol(status.state)} {wording.state_word(status.state)}")
         set_role(self.state, "warning" if _is_worrying(status) else "plain")
         self.state.setToolTip(literal_tooltip(status.reason))
@@ -128,7 +128,7 @@ class TitleBar(QWidget):
 
     def _show_none(self) -> None:
         self.run_button.setText("Choose a run  ▾")
-        self.run_button.setToolTip("Choose a run (O)")
+        self.run_button.setToolTip("Choose a run (Ctrl+R)")
         for label in (self.state, self.share, self.left, self.speed):
             label.setText("")
         self.bar.setVisible(False)

@@ -1,0 +1,127 @@
+"""`python -m genexplorer.viewer.main [RUN] [--runs-dir DIR]`: the desktop viewer's process. Never imports torch."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genexplorer import paths
+from genexplorer.errors import NoSuchRunError, UserError
+
+if TYPE_CHECKING:
+    from PyQt6.QtWidgets import QApplication
+
+    from genexplorer.viewer.settings import Settings
+    from genexplorer.viewer.window import MainWindow
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Show the window until it is closed; return the exit code."""
+    asked = _parsed(arguments)
+    try:
+        return _run(asked)
+    except UserError as error:
+        print(f"genexplorer: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="genexplorer view", description="Explore a run in a window.")
+    parser.add_argument("run", nargs="?", default="", help="a run's id, name, folder, or 'latest'")
+    parser.add_argument("--runs-dir", type=Path, default=None, help="the runs folder")
+    return parser.parse_args(arguments)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from genexplorer.viewer.display import require_display
+
+    runs_dir = paths.runs_dir(asked.runs_dir)
+    require_display(f"to write the picture instead: {_picture_command(asked)}")
+    folder = _chosen(asked.run, runs_dir) if asked.run else None
+    app = make_application()
+    window = make_window(app, runs_dir)
+    window.show()
+    _open_first(window, folder)
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    return int(app.exec())
+
+
+def _picture_command(asked: argparse.Namespace) -> str:
+    words = ["genexplorer", "manifold", asked.run or "RUN", "--out", "manifold.png"]
+    if asked.runs_dir is not None:
+        words += ["--runs-dir", str(asked.runs_dir)]
+    return shlex.join(words)
+
+
+def _chosen(selector: str, runs_dir: Path) -> Path:
+    from genexplorer.runs.store import RunStore
+
+    as_path = Path(selector).expanduser()
+    if (as_path / "config.json").is_file():
+        return as_path.resolve()
+    if not runs_dir.is_dir():
+        raise NoSuchRunError(f"there is no runs folder {runs_dir}", "name a run's folder, or --runs-dir")
+    return RunStore(runs_dir).find(selector)
+
+
+def make_application() -> "QApplication":
+    """Return the application with its name and style; errors are shown and logged instead of aborting it."""
+    from PyQt6.QtWidgets import QApplication
+
+    QApplication.setApplicationName("genexplorer")
+    QApplication.setDesktopFileName("genexplorer")
+    existing = QApplication.instance()
+    return existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+
+
+def make_window(app: "QApplication", runs_dir: Path) -> "MainWindow":
+    """Return the window, not yet shown and without a run."""
+    from genexplorer.explore.client import ExplorerClient
+    from genexplorer.session.time_cursor import TimeCursor
+    from genexplorer.viewer import style
+    from genexplorer.viewer.context import ViewerContext
+    from genexplorer.viewer.explorer import Explorer
+    from genexplorer.viewer.faults import FaultReporter, log_to_file
+    from genexplorer.viewer.settings import Settings
+    from genexplorer.viewer.window import MainWindow
+
+    log_to_file()
+    settings = Settings()
+    palette = style.palette_for(_theme(settings))
+    style.apply(app, palette)
+    explorer = Explorer(lambda on_answer, on_exit: ExplorerClient(on_answer, on_exit, threads=_threads()))
+    context = ViewerContext(TimeCursor(), palette, explorer, runs_dir)
+    window = MainWindow(context, settings)
+    reporter = FaultReporter(window)
+    reporter.happened.connect(context.alert)
+    reporter.install()
+    return window
+
+
+def _open_first(window: "MainWindow", folder: Path | None) -> None:
+    """Open the run that was asked for, or the one of the last time, once the window stands."""
+    from PyQt6.QtCore import QTimer
+
+    remembered = window.settings.text("run")
+    if folder is None and remembered and (Path(remembered) / "config.json").is_file():
+        folder = Path(remembered)
+    if folder is not None:
+        first = folder
+        QTimer.singleShot(0, lambda: window.open_run(first))
+
+
+def _theme(settings: "Settings") -> str:
+    return settings.text("theme") or "system"
+
+
+def _threads() -> int:
+    """Leave cores to the trainings: a quarter of them, at least one, at most four."""
+    return max(1, min(4, (os.cpu_count() or 1) // 4))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

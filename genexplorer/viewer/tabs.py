@@ -1,0 +1,118 @@
+"""The tabs in their order, each on a page that can say why the tab cannot be shown."""
+
+from PyQt6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.curves import CurvesTab
+from genexplorer.viewer.empty import Hint
+from genexplorer.viewer.manifold.tab import ManifoldTab
+from genexplorer.viewer.samples import SamplesTab
+from genexplorer.viewer.tab import Tab
+from genexplorer.viewer.theory import TheoryTab
+from genexplorer.viewer.waiting_tab import FlowTab, InterpolateTab
+
+try:
+    from genexplorer.viewer.encode.tab import EncodeTab
+except ImportError:
+    from genexplorer.viewer.waiting_tab import InterpolateTab as EncodeTab
+
+TAB_TYPES: tuple[type[Tab], ...] = (
+    ManifoldTab,
+    SamplesTab,
+    EncodeTab,
+    InterpolateTab,
+    FlowTab,
+    CurvesTab,
+    TheoryTab,
+)
+
+
+class TabPages(QWidget):
+    """The pages; which is in front is the tab bar's business."""
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.bar = QTabBar()
+        self.bar.setDrawBase(False)
+        self.bar.setExpanding(False)
+        self.bar.setUsesScrollButtons(True)
+        self.bar.setFocusPolicy(self.bar.focusPolicy().TabFocus)
+        self.tabs: list[Tab] = []
+        self._hints: list[Hint] = []
+        self._pages = QStackedWidget()
+        for number, kind in enumerate(TAB_TYPES, start=1):
+            self._add(kind(context), number)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._pages)
+        self.bar.currentChanged.connect(self._on_current)
+        context.run_changed.connect(self._on_run)
+        context.changes.connect(self._on_changes)
+        context.time_changed.connect(self._on_time)
+
+    @property
+    def current(self) -> Tab:
+        """The tab in front."""
+        return self.tabs[max(0, self.bar.currentIndex())]
+
+    def index_of(self, title: str) -> int:
+        """Return a tab's place by its title; the first one if there is none of that title."""
+        titles = [tab.title for tab in self.tabs]
+        return titles.index(title) if title in titles else 0
+
+    def show_tab(self, index: int) -> None:
+        """Bring a tab to the front."""
+        if 0 <= index < len(self.tabs):
+            self.bar.setCurrentIndex(index)
+
+    def start(self) -> None:
+        """Tell the first tab that it is in front."""
+        self._on_current(self.bar.currentIndex())
+
+    def _add(self, tab: Tab, number: int) -> None:
+        hint, page = Hint(), QStackedWidget()
+        page.addWidget(tab)
+        page.addWidget(hint)
+        self._pages.addWidget(page)
+        self.bar.addTab(tab.title)
+        self.bar.setTabToolTip(number - 1, f"{tab.title} ({number})")
+        self.tabs.append(tab)
+        self._hints.append(hint)
+
+    def _on_current(self, index: int) -> None:
+        for place, tab in enumerate(self.tabs):
+            if tab.is_active and place != index:
+                tab.is_active = False
+                tab.deactivated()
+        self._pages.setCurrentIndex(index)
+        tab = self.tabs[index]
+        if not tab.is_active:
+            tab.is_active = True
+            tab.activated()
+        self._show_reasons()
+
+    def _on_run(self) -> None:
+        for tab in self.tabs:
+            tab.set_run(self._context.run)
+        self._show_reasons()
+
+    def _on_changes(self, what: frozenset[str]) -> None:
+        for tab in self.tabs:
+            tab.on_changes(what)
+        self._show_reasons()
+
+    def _on_time(self, step: int) -> None:
+        for tab in self.tabs:
+            tab.on_time(None if step < 0 else step)
+        self._show_reasons()
+
+    def _show_reasons(self) -> None:
+        for place, (tab, hint) in enumerate(zip(self.tabs, self._hints, strict=True)):
+            page = self._pages.widget(place)
+            assert isinstance(page, QStackedWidget)
+            reason = tab.waiting_reason()
+            page.setCurrentIndex(1 if reason else 0)
+            if reason:
+                first, _, rest = reason.partition("\n")
+                hint.say(first, rest)

@@ -1,0 +1,276 @@
+"""The Theory tab: the objective written out with live numbers, and the way of one image with its real tensors."""
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtWidgets import QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+
+from genexplorer.session import wording
+from genexplorer.session.objective import Breakdown, breakdown
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.controls import scroll_area, tool_button
+from genexplorer.viewer.explorer import Reply
+from genexplorer.viewer.labels import heading, muted, rule, text, wrapped
+from genexplorer.viewer.pictures import save_image
+from genexplorer.viewer.pipeline import PipelineView
+from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.tab import SaveTarget, Tab
+from genexplorer.viewer.term_card import ShareBar, TermCard
+from trainers import registry
+from trainers.errors import UserError
+from trainers.theory import Theory
+
+if TYPE_CHECKING:
+    from genexplorer.session.followed_run import FollowedRun
+
+_WIDTH = 124 * GAP
+
+
+class TheoryTab(Tab):
+    """One page that scrolls: equation, figures, terms, pipeline, notes."""
+
+    title = "Theory"
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._theory: Theory | None = None
+        self._reason = ""
+        self._pipeline_stale = True
+        self._seed = 0
+        self.cards: dict[str, TermCard] = {}
+        self.equation, self.total, self.source = text(), text(), muted()
+        self.equation.setFont(text_font(15))
+        self.total.setFont(text_font(20))
+        for label in (self.equation, self.total):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.share = ShareBar(context.palette)
+        self.pipeline = PipelineView(context)
+        self.index, self.figures = QSpinBox(), muted()
+        self.again = tool_button("Draw z again", "Another ε (R)")
+        self.notes, self.reference = wrapped(), wrapped()
+        self._lay_out()
+        self._connect()
+
+    # The seam ---------------------------------------------------------------------------------------------------
+
+    def waiting_reason(self) -> str | None:
+        """Say why there is no theory for this run."""
+        return self._reason or None
+
+    def set_run(self, followed: "FollowedRun | None") -> None:
+        """Show the theory of another run's family."""
+        self._theory, self._reason = _theory_of(followed)
+        self.pipeline.clear()
+        self._pipeline_stale = True
+        self._show_words()
+        self._show_figures()
+
+    def on_changes(self, what: frozenset[str]) -> None:
+        """Show new figures."""
+        if "metrics" in what:
+            self._show_figures()
+
+    def on_time(self, step: int | None) -> None:
+        """Show the figures and the tensors of that time."""
+        self._pipeline_stale = True
+        self._show_figures()
+        self._ask()
+
+    def activated(self) -> None:
+        """Show what was put off while hidden."""
+        self._show_figures()
+        self._ask()
+
+    def deactivated(self) -> None:
+        """Ask for nothing any more."""
+        self.context.explorer.forget("preview", "pipeline")
+
+    def on_key(self, event: QKeyEvent) -> bool:
+        """R draws z again, left and right another image."""
+        match event.key():
+            case Qt.Key.Key_R:
+                self.draw_again()
+            case Qt.Key.Key_Left | Qt.Key.Key_Right:
+                self.index.stepBy(1 if event.key() == Qt.Key.Key_Right else -1)
+            case _:
+                return False
+        return True
+
+    def save_targets(self) -> list[SaveTarget]:
+        """Offer the whole page."""
+        if self._theory is None:
+            return []
+        return [SaveTarget("Theory page", (".png",), lambda path: save_image(self._picture(), path))]
+
+    def copy_image(self) -> QImage | None:
+        """Return the whole page."""
+        return None if self._theory is None else self._picture()
+
+    def state(self) -> dict[str, Any]:
+        """Remember the image."""
+        return {"index": self.index.value()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back."""
+        index = state.get("index")
+        if isinstance(index, int):
+            self.index.setValue(index)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self._page = QWidget()
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(4 * GAP, 3 * GAP, 4 * GAP, 2 * GAP)
+        column.setSpacing(GAP)
+        for widget in (self.equation, self.total, self.share, self.source):
+            column.addWidget(widget)
+        self._terms = QHBoxLayout()
+        self._terms.setSpacing(2 * GAP)
+        column.addSpacing(GAP)
+        column.addLayout(self._terms)
+        column.addSpacing(2 * GAP)
+        column.addLayout(self._pipeline_head())
+        column.addWidget(self.pipeline)
+        column.addSpacing(GAP)
+        column.addWidget(rule())
+        column.addWidget(self.notes)
+        column.addWidget(self.reference)
+        column.addStretch(1)
+        self._page.setMaximumWidth(_WIDTH)
+        host = QWidget()
+        around = QHBoxLayout(host)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addStretch(1)
+        around.addWidget(self._page, 100)
+        around.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll_area(host))
+
+    def _pipeline_head(self) -> QHBoxLayout:
+        self.index.setRange(0, 9_999_999)
+        self.index.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.index.setKeyboardTracking(False)
+        self.index.setAccessibleName("test image")
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(heading("One image through the model"))
+        row.addSpacing(GAP)
+        row.addWidget(self.figures)
+        row.addStretch(1)
+        row.addWidget(muted("test image"))
+        row.addWidget(self.index)
+        row.addWidget(self.again)
+        return row
+
+    def _connect(self) -> None:
+        self.index.valueChanged.connect(self._on_index)
+        self.again.clicked.connect(self.draw_again)
+        self.context.palette_changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self.share.recolour(self.context.palette)
+        self.pipeline.recolour()
+
+    def _show_words(self) -> None:
+        theory = self._theory
+        for card in self.cards.values():
+            self._terms.removeWidget(card)
+            card.deleteLater()
+        self.cards = {}
+        if theory is None:
+            return
+        self.equation.setText(theory.equation)
+        self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
+        self.reference.setText(theory.reference)
+        for term in theory.terms:
+            card = TermCard(term, theory.unit)
+            card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
+            self._terms.addWidget(card, 1)
+            self.cards[term.quantity] = card
+        self.pipeline.set_stages(theory.stages)
+
+    def _show_figures(self) -> None:
+        run, theory = self.context.run, self._theory
+        if run is None or theory is None or not self.is_active:
+            return
+        found = breakdown(theory, run.values_at(self.context.step))
+        if found is None:
+            self.total.setText(f"{theory.total_name} = …")
+            self.source.setText("The first figures come with the first step of the training.")
+        else:
+            self._show_breakdown(found)
+
+    def _show_breakdown(self, found: Breakdown) -> None:
+        step = self.context.step
+        self.total.setText(f"{found.one_line(full=True)}  {found.unit}")
+        when = "" if step is None else f" at or before step {step:,}"
+        self.source.setText(f"{found.source}{when}")
+        self.share.show_shares([(term.name, value) for term, value in found.terms])
+        for term, value in found.terms:
+            self.cards[term.quantity].show_value(value)
+
+    # Pipeline ---------------------------------------------------------------------------------------------------
+
+    def draw_again(self) -> None:
+        """Draw another z from q(z|x)."""
+        self._seed = secrets.randbelow(1_000_000)
+        self._on_index()
+
+    def _on_index(self) -> None:
+        self._pipeline_stale = True
+        self._ask()
+
+    def _ask(self) -> None:
+        step = self.context.step
+        if not (self.is_active and self._pipeline_stale and self._theory is not None):
+            return
+        if step is None:
+            self.pipeline.say("The tensors come with the first snapshot.")
+            return
+        self._pipeline_stale = False
+        self.context.explorer.ask(
+            "preview",
+            "pipeline",
+            {"index": self.index.value(), "seed": self._seed},
+            topic="pipeline",
+            step=step,
+            on_result=self._on_tensors,
+            on_failure=lambda message, hint: self.pipeline.say(f"{message}. {hint}"),
+        )
+
+    def _on_tensors(self, reply: Reply) -> None:
+        self.pipeline.show_tensors(reply.arrays)
+        figures = reply.meta.get("figures")
+        if isinstance(figures, dict) and self._theory is not None:
+            self.figures.setText(_figures_words(self._theory, figures))
+
+    def _picture(self) -> QImage:
+        return self._page.grab().toImage()
+
+
+def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
+    """Return this image's own figures: 'ELBO −96.2 = …'."""
+    values = {f"train/{name}": float(v) for name, v in figures.items() if isinstance(v, int | float)}
+    if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
+        values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
+    found = breakdown(theory, values)
+    if found is not None:
+        return f"this image: {found.one_line()} {found.unit}"
+    return "  ".join(f"{name} {wording.number(value)}" for name, value in values.items())
+
+
+def _theory_of(followed: "FollowedRun | None") -> tuple[Theory | None, str]:
+    if followed is None:
+        return None, ""
+    if followed.config is None:
+        return None, "The run's configuration cannot be read"
+    try:
+        return registry.family(followed.config.model.name).theory, ""
+    except UserError as error:
+        return None, f"The theory of this family is not installed here: {error.message}"

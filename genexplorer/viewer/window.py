@@ -1,0 +1,318 @@
+"""The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
+
+from pathlib import Path
+
+from PyQt6.QtCore import QByteArray
+from PyQt6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+)
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from genexplorer.viewer import saving, style
+from genexplorer.viewer.alert_banner import AlertBanner
+from genexplorer.viewer.alerts_dialog import AlertsDialog
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.controls import timer
+from genexplorer.viewer.curves import CurvesTab
+from genexplorer.viewer.empty import Hint
+from genexplorer.viewer.help_dialog import HelpDialog
+from genexplorer.viewer.icons import application_icon
+from genexplorer.viewer.labels import rule
+from genexplorer.viewer.run_control import RunControl
+from genexplorer.viewer.settings import Settings
+from genexplorer.viewer.status_line import StatusLine
+from genexplorer.viewer.tabs import TabPages
+from genexplorer.viewer.time_bar import TimeBar
+from genexplorer.viewer.title_bar import TitleBar
+from genexplorer.viewer.window_keys import action_of
+
+POLL_MS = 250
+_SIZE = (1280, 860)
+_SMALLEST = (800, 560)
+
+
+class MainWindow(QMainWindow):
+    """Everything on the screen. Closing it lets go of the run and never touches its training."""
+
+    def __init__(self, context: ViewerContext, settings: Settings) -> None:
+        super().__init__()
+        self.context, self.settings = context, settings
+        self.more = QMenu(self)
+        self.control = RunControl(context, self)
+        self.title = TitleBar(context, self.more)
+        self.banner = AlertBanner()
+        self.pages = TabPages(context)
+        self.time = TimeBar(context)
+        self.status = StatusLine(context)
+        self.no_run = Hint()
+        self._lay_out()
+        self._fill_menu()
+        self._connect()
+        self._restore()
+        self._poll = timer(self, POLL_MS, context.poll)
+        self._poll.start()
+        self._show_run()
+        self.pages.start()
+
+    # Setting up -------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.setWindowTitle("genexplorer")
+        self.setWindowIcon(application_icon(self.context.palette.accent, self.context.palette.surface))
+        self.setMinimumSize(*_SMALLEST)
+        self.setAcceptDrops(True)
+        self.no_run.say("No run open.", "Choose one above, drop a run's folder here, or press N to train.")
+        self.no_run.offer("New run…", self.control.new_run, default=True)
+        self.no_run.offer("Open folder…", self.ask_folder)
+        self._middle = QStackedWidget()
+        self._middle.addWidget(self.pages)
+        self._middle.addWidget(self.no_run)
+        self._below = rule()
+        host = QWidget()
+        column = QVBoxLayout(host)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        bars: tuple[tuple[QWidget, int], ...] = (
+            (self.title, 0),
+            (self.banner, 0),
+            (self.pages.bar, 0),
+            (rule(), 0),
+            (self._middle, 1),
+            (self._below, 0),
+            (self.time, 0),
+            (self.status, 0),
+        )
+        for widget, stretch in bars:
+            column.addWidget(widget, stretch)
+        self.setCentralWidget(host)
+
+    def _fill_menu(self) -> None:
+        for words, does in (
+            ("Save…\tCtrl+S", self.save),
+            ("Copy picture\tCtrl+C", self.copy_picture),
+            ("Copy as command\tCtrl+Shift+C", self.copy_command),
+        ):
+            self.more.addAction(words, does)
+        self.more.addSeparator()
+        colours = QMenu("Colours", self.more)
+        self._themes: dict[str, QAction] = {}
+        for theme in style.THEMES:
+            action = QAction({"system": "As the desktop", "light": "Light", "dark": "Dark"}[theme], colours)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
+            colours.addAction(action)
+            self._themes[theme] = action
+        self.more.addMenu(colours)
+        self.more.addAction("Present\tF11", self.toggle_present)
+        self.more.addAction("Keys\t?", self.show_keys)
+        self.more.addSeparator()
+        self.more.addAction("Close (training goes on)\tCtrl+Q", self.close)
+
+    def _connect(self) -> None:
+        context, title = self.context, self.title
+        title.run_chosen.connect(self.control.open)
+        title.folder_wanted.connect(self.ask_folder)
+        title.new_run_wanted.connect(self.control.new_run)
+        title.pause_wanted.connect(self.control.pause_or_resume)
+        title.stop_wanted.connect(self.control.stop)
+        self.time.why.clicked.connect(self.show_alerts)
+        context.alert.connect(self.banner.show_alert)
+        context.run_changed.connect(self._show_run)
+        context.curve_wanted.connect(self._show_curve)
+        context.changes.connect(lambda what: self._show_title() if "status" in what else None)
+        hints = QGuiApplication.styleHints()
+        if hints is not None:
+            hints.colorSchemeChanged.connect(lambda _scheme: self._apply_theme())
+
+    # Runs -------------------------------------------------------------------------------------------------------
+
+    def open_run(self, folder: Path) -> bool:
+        """Open a run; return whether it worked."""
+        return self.control.open(folder)
+
+    def ask_folder(self) -> None:
+        """Open a run by its folder."""
+        name = QFileDialog.getExistingDirectory(self, "Open a run's folder", str(self.context.runs_dir))
+        if name:
+            self.open_run(Path(name))
+
+    def _show_run(self) -> None:
+        there = self.context.run is not None
+        self._middle.setCurrentWidget(self.pages if there else self.no_run)
+        self.time.setVisible(there)
+        self._below.setVisible(there)
+        self.pages.bar.setEnabled(there)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        run = self.context.run
+        self.setWindowTitle("genexplorer" if run is None else f"{run.status.name} — genexplorer")
+
+    def show_alerts(self) -> None:
+        """Show why the run asks for attention."""
+        if self.context.run is not None:
+            dialog = AlertsDialog(self.context.run, self)
+            dialog.step_chosen.connect(self.context.cursor.go)
+            dialog.exec()
+
+    def _show_curve(self, quantity: str) -> None:
+        index = self.pages.index_of(CurvesTab.title)
+        tab = self.pages.tabs[index]
+        self.pages.show_tab(index)
+        if isinstance(tab, CurvesTab):
+            tab.show_only(quantity)
+
+    # Saving and copying -----------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Save something of the current tab."""
+        run, targets = self.context.run, self.pages.current.save_targets()
+        if run is None or not targets:
+            self.context.status_message.emit("there is nothing to save here yet")
+            return
+        chosen = saving.ask_path(self, targets, run.status.name, self.context.step)
+        if chosen is not None:
+            worked, line = saving.save(*chosen)
+            (self.context.status_message if worked else self.context.alert).emit(line)
+
+    def copy_picture(self) -> None:
+        """Copy the current tab's picture."""
+        picture = self.pages.current.copy_image() if self.context.run is not None else None
+        clipboard = QGuiApplication.clipboard()
+        if picture is None or picture.isNull() or clipboard is None:
+            self.context.status_message.emit("there is no picture to copy here yet")
+            return
+        clipboard.setImage(picture)
+        self.context.status_message.emit(f"copied a picture of {picture.width()} × {picture.height()} pixels")
+
+    def copy_command(self) -> None:
+        """Copy the command line that makes the same picture."""
+        line = self.pages.current.command_line() if self.context.run is not None else None
+        clipboard = QGuiApplication.clipboard()
+        if not line or clipboard is None:
+            self.context.status_message.emit("no command makes this picture")
+            return
+        clipboard.setText(line)
+        self.context.status_message.emit(f"copied: {line}")
+
+    # Look -------------------------------------------------------------------------------------------------------
+
+    def set_theme(self, theme: str) -> None:
+        """Take "light", "dark" or "system", and remember it."""
+        self.settings.put("theme", theme)
+        self._apply_theme()
+
+    def toggle_dark(self) -> None:
+        """Swap light and dark."""
+        self.set_theme("light" if self.context.palette.name == "dark" else "dark")
+
+    def _apply_theme(self) -> None:
+        theme = self.settings.text("theme")
+        theme = theme if theme in style.THEMES else "system"
+        for name, action in self._themes.items():
+            action.setChecked(name == theme)
+        app = QApplication.instance()
+        palette = style.palette_for(theme)
+        if isinstance(app, QApplication) and palette != self.context.palette:
+            style.apply(app, palette)
+            self.context.set_palette(palette)
+            self.time.recolour()
+            self.title.refresh()
+
+    def toggle_present(self) -> None:
+        """Fill the screen with the tab and the time; larger letters for those at the back."""
+        presenting = not self.isFullScreen()
+        for widget in (self.title, self.pages.bar, self.status):
+            widget.setVisible(not presenting)
+        if presenting:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def show_keys(self) -> None:
+        """Show what each key does."""
+        HelpDialog(self).exec()
+
+    # Events -----------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Offer a key to the tab first, then to the window."""
+        if event is None:
+            return
+        if self.context.run is not None and self.pages.current.on_key(event):
+            event.accept()
+            return
+        action = action_of(event, self)
+        if action is None:
+            super().keyPressEvent(event)
+            return
+        action()
+        event.accept()
+
+    def leave(self) -> None:
+        """Escape: dismiss what is in the way, then leave presenting."""
+        if self.banner.isVisible():
+            self.banner.clear()
+        elif self.isFullScreen():
+            self.toggle_present()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take folders."""
+        if event is not None and _dropped(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Open what was dropped."""
+        folder = _dropped(event) if event is not None else None
+        if event is not None and folder is not None:
+            event.acceptProposedAction()
+            self.open_run(folder)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Remember everything and let go; the training goes on."""
+        self._poll.stop()
+        self._remember()
+        for tab in self.pages.tabs:
+            tab.closing()
+        self.time.closing()
+        self.control.close()
+        self.context.close()
+        if event is not None:
+            event.accept()
+
+    # Memory -----------------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        self.resize(*_SIZE)
+        geometry = self.settings.data("geometry")
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        if self.isFullScreen():
+            self.showNormal()
+        states = self.settings.mapping("tabs")
+        for tab in self.pages.tabs:
+            state = states.get(tab.title)
+            if isinstance(state, dict):
+                tab.restore(state)
+        self.pages.show_tab(self.pages.index_of(self.settings.text("tab")))
+        self._apply_theme()
+
+    def _remember(self) -> None:
+        if not self.isFullScreen():
+            self.settings.put("geometry", self.saveGeometry().data())
+        self.settings.put("tab", self.pages.current.title)
+        self.settings.put("tabs", {tab.title: tab.state() for tab in self.pages.tabs})
+        if self.context.run is not None:
+            self.settings.put("run", str(self.context.run.folder))
+        self.settings.save()
+
+
+def _dropped(event: QDropEvent) -> Path | None:
+    mime = event.mimeData()
+    urls = mime.urls() if mime is not None else []
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
