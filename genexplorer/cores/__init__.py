@@ -1,1 +1,1 @@
-"""Core leases: how the runs of one machine share its cores."""
+"""The machine's cores, shared fairly by the trainings of one user: see `leases`."""

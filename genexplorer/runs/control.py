@@ -144,14 +144,17 @@ class Inbox:
         return commands
 
     def acknowledge(self, ack: Ack) -> None:
-        """Answer a command and remove it.
+        """Answer a command that was taken, and remove it; one that did not come from here needs no answer.
 
         Raises:
             OSError: if the answer could not be written.
         """
+        names = [name for name in self._taken if name.endswith(f"-{ack.id}.json")]
+        if not names:
+            return
         values = {"command": ack.command, "step": ack.step, "error": one_line(ack.error, 400), "time": ack.time}
         durable.write_json(self._control / f"ack-{ack.id}.json", values)
-        for name in [name for name in self._taken if name.endswith(f"-{ack.id}.json")]:
+        for name in names:
             with contextlib.suppress(OSError):
                 (self._control / name).unlink()
             self._taken.discard(name)

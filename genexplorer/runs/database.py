@@ -20,8 +20,9 @@ _WAL = ("-wal", "-shm")
 
 SCHEMA = """
 CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
-    host TEXT NOT NULL, pid INTEGER NOT NULL, device TEXT NOT NULL, threads INTEGER NOT NULL, num_parameters INTEGER NOT NULL,
-    total_steps INTEGER, ended REAL, outcome TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+    host TEXT NOT NULL, pid INTEGER NOT NULL, device TEXT NOT NULL, threads INTEGER NOT NULL,
+    num_parameters INTEGER NOT NULL, total_steps INTEGER, ended REAL, outcome TEXT NOT NULL,
+    reason TEXT NOT NULL) STRICT;
 CREATE TABLE transitions (id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, time REAL NOT NULL, step INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
 CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quantity TEXT NOT NULL, title TEXT NOT NULL,

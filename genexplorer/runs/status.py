@@ -18,6 +18,7 @@ from trainers.config import SCHEMA_VERSION, RunConfig, parse_section
 from trainers.errors import ConfigError
 
 MAX_CONFIG_BYTES = 1 << 20
+FIRST_WORDS = "worker of attempt "  # how each attempt begins its part of worker.log
 _LAST_WORDS_BYTES = 32 * 1024
 _AT_WORK = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
 _DONE = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
@@ -174,7 +175,9 @@ def last_words(folder: Path, lines: int = 20) -> str:
 
 def _why_lost(folder: Path) -> str:
     words = last_words(folder, 1)
-    return words or "its worker died without a word: killed, or the machine went down"
+    if words and not words.startswith(FIRST_WORDS):
+        return words
+    return "its worker died without a word: killed, or the machine went down"
 
 
 def _summarise(folder: Path) -> _Summary:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from genexplorer.runs import database, identity, layout, ledger, live
+from genexplorer.runs.background import FULL
 from genexplorer.runs.control import Ack, Inbox
 from genexplorer.runs.headline import Headline
 from genexplorer.runs.run_files import RunFiles
@@ -28,6 +29,7 @@ from trainers.events import (
     StateReady,
 )
 
+NEWS_S = 5.0  # of training between lines on test figures
 COMMIT_S = 0.35  # between commits, and between heartbeats
 _STATE_OF_PHASE = {"paused": "paused", "stopping": "stopping"}
 _LOGGED_PHASES = ("compiling", "paused", "stopping")
@@ -70,7 +72,9 @@ class RunWriter:
         self._specs: list[MetricSpec] = []
         self._ticks: list[ledger.Tick] = []
         self._rows: list[ledger.Row] = []
+        self._last_news_s = -NEWS_S
         self._problems: dict[str, str] = {}
+        self.fatal: Exception | None = None  # why recording cannot go on; the training should end
         self._finished: Finished | None = None
         self._closed = threading.Event()
         self._wake = threading.Event()
@@ -283,7 +287,8 @@ class RunWriter:
         with self._buffer_lock:
             self._ticks.append(ledger.Tick(event, self.now()))
         news = self._headline.news(event.values)
-        if news:
+        if news and event.elapsed_s - self._last_news_s >= NEWS_S:
+            self._last_news_s = event.elapsed_s
             self.log(news, step=event.step)
 
     def _take_phase(self, event: Phase) -> None:
@@ -304,10 +309,13 @@ class RunWriter:
         self._wake.set()
 
     def _take_change(self, event: Changed) -> None:
-        command = (event.command_id, event.command, event.path, event.value)
-        self._add(ledger.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
+        if event.command_id:  # what the worker does of itself is told in the log alone
+            command = (event.command_id, event.command, event.path, event.value)
+            self._add(ledger.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
+        if event.command == "threads" and isinstance(event.value, int) and not event.error:
+            self._live.record.threads = event.value
         said = f"{event.command.replace('_', ' ')} {event.path}".strip()
-        said += f" = {event.value}" if event.path else ""
+        said += f" = {event.value}" if event.value is not None else ""
         refused = f": {event.error}" if event.error else ""
         self.log(f"{said}{refused}", severity="warning" if event.error else "info", step=event.step)
         self.acknowledge(event.command_id, event.command, event.error)
@@ -351,7 +359,9 @@ class RunWriter:
 
     def _database_problem(self, error: Exception) -> None:
         known = database.as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
-        full = isinstance(known, OSError) and known.errno == 28
+        if not isinstance(known, OSError):
+            self.fatal = known
+        full = isinstance(known, OSError) and known.errno in FULL
         said = "disk full: cannot write figures" if full else f"cannot write figures: {one_line(known, 120)}"
         if self._problems.get("database", "") != said:
             self._problems["database"] = said
@@ -361,14 +371,17 @@ class RunWriter:
         while not self._closed.is_set():
             self._wake.wait(COMMIT_S)
             self._wake.clear()
-            self.flush()
+            try:
+                self.flush()
+            except Exception as error:
+                self.fatal = error
             self.beat()
 
     def _flush_patiently(self, patience_s: float) -> bool:
         deadline = time.monotonic() + patience_s
         while not self.flush():
             self.beat()
-            if self._clerk is None or time.monotonic() >= deadline or self.files.gave_up:
+            if self.fatal or self._clerk is None or time.monotonic() >= deadline or self.files.gave_up:
                 return False
             time.sleep(0.5)
         return True

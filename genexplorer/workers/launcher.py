@@ -1,0 +1,177 @@
+"""Starting, resuming and stopping workers: processes that outlive the terminal, the connection and this program.
+
+A launch goes through a shell that puts the worker in the background of a new session and ends at once, so that the
+worker belongs to nobody here and leaves no zombie. What stays with the worker is a shell of a megabyte that waits for
+it and, should a signal kill it, writes so as its last words.
+"""
+
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
+from genexplorer.runs import control, identity, layout, live
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.status import is_claimed, last_words, read_status
+from trainers.events import Resume, Stop
+
+POLL_S = 0.05
+_SCRIPT = """
+( "$@"
+  code=$?
+  case $code in
+    137) echo "worker killed by signal 9 (SIGKILL): out of memory, or killed by somebody" ;;
+    139) echo "worker killed by signal 11 (SIGSEGV): a crash in native code" ;;
+    129|13[0-9]|14[0-9]|15[0-9]) echo "worker killed by signal $((code - 128))" ;;
+  esac
+) &
+"""
+
+
+def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
+    """Start a worker on a run and wait for its first heartbeat.
+
+    Args:
+        folder: A run that is queued, or that can be resumed.
+        timeout_s: How long to wait.
+    Raises:
+        RunStateError: if a worker is at work on it, or it is complete.
+        DamagedRunError: if it cannot be read.
+        WorkerError: if the worker died or did not answer, with its last words.
+    """
+    _require_startable(read_status(folder))
+    token = secrets.randbits(62)
+    end, death = os.pipe()  # the worker and its shell hold `death`: it ends when they do
+    try:
+        _launch(folder, token, death)
+        os.close(death)
+        death = -1
+        return _first_heartbeat(folder, token, end, timeout_s)
+    finally:
+        os.close(end)
+        if death >= 0:
+            os.close(death)
+
+
+def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
+    """Go on: end a pause, or start a new attempt from the newest whole checkpoint.
+
+    Raises:
+        RunStateError: if it is running, stopping or complete.
+        DamagedRunError: if it cannot be read.
+        WorkerError: if the worker died or does not answer.
+    """
+    if read_status(folder).state is State.PAUSED:
+        identity_of_command = control.send(folder, Resume())
+        _until_answered(folder, identity_of_command, timeout_s)
+        return read_status(folder)
+    return start(folder, timeout_s=timeout_s)
+
+
+def stop(folder: Path) -> str:
+    """Tell a run to save its state and end; return the command's id, empty where a signal had to do.
+
+    On a full disk no command can be written: then the worker's process is told, if it is surely the worker.
+
+    Raises:
+        RunStateError: if no worker is alive to obey.
+    """
+    try:
+        return control.send(folder, Stop())
+    except OSError:
+        terminate(folder)
+        return ""
+
+
+def terminate(folder: Path) -> None:
+    """Send SIGTERM to a run's worker; never to a stranger that has its pid by now.
+
+    Raises:
+        RunStateError: if no worker of this machine is alive.
+    """
+    record = live.read(folder / layout.LIVE)
+    if record is None or not is_claimed(folder) or not identity.is_alive(record.identity):
+        raise RunStateError(f"{folder.name} has no worker on this machine", "look with 'genexplorer runs show'")
+    os.kill(record.pid, signal.SIGTERM)
+
+
+def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> RunStatus:
+    """Wait until a run is in one of some states.
+
+    Raises:
+        WorkerError: if that takes longer; the message says how the run stands.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        status = read_status(folder)
+        if status.state in states:
+            return status
+        if time.monotonic() >= deadline:
+            wanted = " or ".join(sorted(states))
+            raise WorkerError(f"{status.name} is {status.state} after {timeout_s:.0f} s, not {wanted}", status.reason)
+        time.sleep(POLL_S)
+
+
+def _require_startable(status: RunStatus) -> None:
+    if status.state is State.DAMAGED:
+        raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
+    if status.state is State.SUCCEEDED:
+        raise RunStateError(f"{status.name} is complete", "start a longer run to train on")
+    if is_claimed(status.folder) or status.state not in (State.QUEUED, State.STOPPED, State.FAILED, State.LOST):
+        raise RunStateError(f"{status.name} is {status.state}, a worker is at work on it")
+
+
+def _launch(folder: Path, token: int, death: int) -> None:
+    command = [sys.executable, "-P", "-X", "faulthandler", "-m", "genexplorer.workers.main", str(folder.resolve())]
+    log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", _SCRIPT, "genexplorer-worker", *command, "--token", str(token)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=_environment(),
+            pass_fds=(death,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    shell.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return the worker's environment: threads that wait must sleep, as another run may start at any time."""
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+
+
+def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        record = live.read(folder / layout.LIVE)
+        if record is not None and record.token == token:
+            return read_status(folder)
+        if select.select([end], [], [], POLL_S)[0]:
+            if is_claimed(folder):
+                raise RunStateError(f"{folder.name} has been started by somebody else")
+            raise WorkerError(f"the worker of {folder.name} died", last_words(folder, 5) or "it left no word")
+    raise WorkerError(f"the worker of {folder.name} gave no sign of life in {timeout_s:.0f} s", last_words(folder, 5))
+
+
+def _until_answered(folder: Path, command_id: str, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while (answer := control.outcome(folder, command_id)) is None:
+        status = read_status(folder)
+        if not status.state.live:
+            raise WorkerError(f"{status.name} is {status.state}", status.reason)
+        if time.monotonic() >= deadline:
+            raise WorkerError(f"{status.name} does not answer", "is its process suspended?")
+        time.sleep(POLL_S)
+    if answer.error:
+        raise RunStateError(f"{folder.name}: {answer.error}")
