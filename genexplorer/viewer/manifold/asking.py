@@ -1,4 +1,4 @@
-"""Questions of a tab to the explorer, so that each gets its answer although a lane keeps only the newest."""
+"""Questions of a tab to the explorer: one of each kind under way, the newest behind it. No Qt."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,22 +18,23 @@ class Asked(Protocol):
         params: Mapping[str, object] | None = None,
         arrays: Mapping[str, Array] | None = None,
         *,
+        topic: str = "",
         step: int | None = None,
         on_result: OnResult,
         on_progress: OnProgress | None = None,
         on_failure: OnFailure | None = None,
     ) -> None:
-        """Ask a question; the newest of a lane replaces the older ones."""
+        """Ask a question; the newest of a lane and topic replaces the older ones."""
         ...
 
-    def forget(self, lane: Lane) -> None:
-        """Drop the open question of a lane."""
+    def forget(self, lane: Lane, topic: str = "") -> None:
+        """Let go of the open questions of a lane and topic."""
         ...
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question and what to do with its answer. Answers are dropped once a newer one with the same key is asked."""
+    """One question and what to do with its answer."""
 
     op: str
     on_result: OnResult
@@ -45,78 +46,75 @@ class Question:
 
 
 class Questions:
-    """Keeps one question of each lane open and sends the next when its answer is there.
+    """Keeps one question of each lane and key open, and the newest behind it, until its answer is there.
 
-    A question that follows the mouse is asked faster than it can be answered. Were each sent at once, each would
-    replace the one under way and none would ever be answered; so one is left to finish and only the newest waits.
-    Questions with different keys on one lane wait for each other; of one key only the newest is kept.
+    A question that follows the mouse is asked faster than it can be answered: what waits is replaced by what is newer,
+    and each answer sends the newest. So every answer is wanted, and a steady drag sees as many as there can be.
+
+    Args:
+        explorer: Is asked.
+        name: Of the tab, so that its questions do not replace those of other tabs.
+        on_failure: Is told of failures that a question itself does not care for.
     """
 
-    def __init__(self, explorer: Asked, on_failure: OnFailure | None = None) -> None:
+    def __init__(self, explorer: Asked, name: str, on_failure: OnFailure | None = None) -> None:
         self._explorer = explorer
+        self._name = name
         self._on_failure = on_failure
-        self._open: dict[Lane, str] = {}
-        self._waiting: dict[Lane, dict[str, Question]] = {}
+        self._open: set[tuple[Lane, str]] = set()
+        self._waiting: dict[tuple[Lane, str], Question] = {}
         self._round = 0  # grows when everything is forgotten: what comes later from before is not wanted
 
     def ask(self, lane: Lane, key: str, question: Question) -> None:
-        """Ask, now or as soon as the lane is free; an older question with this key is not sent any more."""
-        self._waiting.setdefault(lane, {})[key] = question
-        if lane not in self._open:
-            self._send_next(lane)
+        """Ask, now or as soon as the one with this key is answered; an older one that waits is not sent any more."""
+        self._waiting[lane, key] = question
+        if (lane, key) not in self._open:
+            self._send(lane, key)
 
     def withdraw(self, lane: Lane, key: str) -> None:
         """Do not send a waiting question; one under way is still answered."""
-        self._waiting.get(lane, {}).pop(key, None)
+        self._waiting.pop((lane, key), None)
 
-    def is_open(self, lane: Lane, key: str | None = None) -> bool:
-        """Whether a question of the lane, with this key if one is given, waits for its turn or its answer."""
-        if key is None:
-            return lane in self._open
-        return self._open.get(lane) == key or key in self._waiting.get(lane, {})
+    def is_open(self, lane: Lane, key: str) -> bool:
+        """Whether a question waits for its turn or its answer."""
+        return (lane, key) in self._open or (lane, key) in self._waiting
 
     def forget(self) -> None:
         """Drop every question; no answer to them will be delivered."""
-        for lane in self._open:
-            self._explorer.forget(lane)
+        for lane, key in self._open:
+            self._explorer.forget(lane, f"{self._name}/{key}")
         self._open.clear()
         self._waiting.clear()
         self._round += 1
 
-    def _send_next(self, lane: Lane) -> None:
-        waiting = self._waiting.get(lane, {})
-        if not waiting:
+    def _send(self, lane: Lane, key: str) -> None:
+        question = self._waiting.pop((lane, key), None)
+        if question is None:
             return
-        key = next(iter(waiting))
-        question = waiting.pop(key)
-        self._open[lane] = key
+        self._open.add((lane, key))
         asked_in = self._round
 
-        def still_wanted() -> bool:
-            return asked_in == self._round
+        def answered(deliver: Callable[[], None]) -> None:
+            if asked_in != self._round:
+                return
+            self._open.discard((lane, key))
+            try:
+                deliver()
+            finally:
+                if asked_in == self._round and (lane, key) not in self._open:
+                    self._send(lane, key)
 
         self._explorer.ask(
             lane,
             question.op,
             question.params,
             question.arrays,
+            topic=f"{self._name}/{key}",
             step=question.step,
-            on_result=lambda reply: self._answered(lane, lambda: question.on_result(reply), still_wanted),
+            on_result=lambda reply: answered(lambda: question.on_result(reply)),
             on_progress=question.on_progress,
-            on_failure=lambda message, hint: self._answered(
-                lane, lambda: self._failed(question, message, hint), still_wanted
-            ),
+            on_failure=lambda message, hint: answered(lambda: self._failed(question, message, hint)),
         )
-
-    def _answered(self, lane: Lane, deliver: Callable[[], None], still_wanted: Callable[[], bool]) -> None:
-        if not still_wanted():
-            return
-        self._open.pop(lane, None)
-        try:
-            deliver()
-        finally:
-            if still_wanted() and lane not in self._open:
-                self._send_next(lane)
 
     def _failed(self, question: Question, message: str, hint: str) -> None:
         on_failure = question.on_failure or self._on_failure

@@ -114,10 +114,31 @@ def glyphs_and_dots(coordinates: Floats, shown: NDArray[np.bool_], spacing: tupl
     return chosen
 
 
-def ellipse(mu: Floats, sigma: Floats, plane: Plane, scale: float, points: int = 64) -> Floats:
-    """Return the closed outline of `scale` standard deviations of q(z|x) in the plane's coordinates, (points, 2).
+def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int = 64) -> Floats:
+    """Return the closed outline of `scale` standard deviations of a Gaussian in the plane's coordinates, (points, 2).
 
     In "u" the ellipse is bent as the plane is.
+
+    Args:
+        mean: (2,).
+        root: A square root of the covariance, (2, 2), or the standard deviations, (2,).
+        plane: The coordinates.
+        scale: Number of standard deviations.
+        points: Corners of the outline.
     """
     turn = np.linspace(0, 2 * np.pi, points)
-    return plane.from_z(mu + scale * sigma * np.column_stack([np.cos(turn), np.sin(turn)]))
+    circle = np.column_stack([np.cos(turn), np.sin(turn)])
+    return plane.from_z(mean + scale * (circle * root if root.ndim == 1 else circle @ root.T))
+
+
+def aggregate(cloud: Cloud) -> tuple[Floats, Floats]:
+    """Return mean, (2,), and a square root of the covariance, (2, 2), of q(z) = E_x[q(z|x)] over the shown points.
+
+    The covariance of a mixture is the covariance of the means plus the mean of the variances.
+    """
+    mu, sigma = cloud.mu[cloud.shown], cloud.sigma[cloud.shown]
+    if len(mu) < 2:
+        return np.zeros(2), np.zeros((2, 2))
+    covariance = np.cov(mu.T, bias=True) + np.diag(np.mean(sigma**2, axis=0))
+    values, vectors = np.linalg.eigh(covariance)
+    return mu.mean(axis=0), vectors @ np.diag(np.sqrt(np.clip(values, 0, None)))

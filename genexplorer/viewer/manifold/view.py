@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.session.plane import Coords, Plane
+from genexplorer.session.plane import Axis, Coords, Plane
 
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 
@@ -104,3 +104,34 @@ def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int]
         return PlaneView("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
     per_px = 2 * HOME_Z / min(width_px, height_px)
     return PlaneView("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
+
+
+def tick_labels(view: PlaneView, axis: Axis, room: float) -> dict[float, str]:
+    """Return the marks of an axis: position in the plane and the value of z there, in order.
+
+    In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones are kept.
+
+    Args:
+        view: What is seen.
+        axis: "x" or "y".
+        room: How many marks there is room for.
+    """
+    if view.coords == "z":
+        return {tick.position: tick.label for tick in view.plane.ticks(axis, max(2, int(room)))}
+    x0, x1, y0, y1 = view.bounds
+    apart = (x1 - x0 if axis == "x" else y1 - y0) / max(room, 1.0)
+    kept: dict[float, str] = {}
+    for tick in sorted(view.plane.ticks(axis, 17), key=lambda tick: _roundness(tick.label)):
+        if all(abs(tick.position - other) >= apart for other in kept):
+            kept[tick.position] = _short(tick.label)
+    return dict(sorted(kept.items()))
+
+
+def _roundness(label: str) -> tuple[int, float]:
+    short = _short(label)
+    return len(short.partition(".")[2]), abs(float(short.replace("−", "-")))
+
+
+def _short(label: str) -> str:
+    """Return a number without zeros at its end: "−1.50" is "−1.5"."""
+    return label.rstrip("0").rstrip(".") if "." in label else label

@@ -1,0 +1,103 @@
+"""Asks for the test set's encodings at the snapshot that is looked at. No Qt."""
+
+import numpy as np
+
+from genexplorer.session.observable import Observable
+from genexplorer.viewer.explorer import Reply
+from genexplorer.viewer.manifold.asking import Question, Questions
+from genexplorer.viewer.manifold.cloud import Cloud
+
+_KEY = "encodings"
+
+
+class Encodings(Observable):
+    """Keeps the points up to date: `show` says which, `cloud` is the newest that arrived.
+
+    Attributes:
+        cloud: The points, or None while there are none.
+        former: The points before these, for gliding.
+        progress: Share of the work that is done while an answer is awaited, else None.
+        failure: Why the newest question failed; empty if it did not.
+    """
+
+    def __init__(self, questions: Questions) -> None:
+        super().__init__()
+        self._questions = questions
+        self._wanted: tuple[int, int] | None = None  # step, count
+        self._count = 0
+        self.cloud: Cloud | None = None
+        self.former: Cloud | None = None
+        self.progress: float | None = None
+        self.failure = ""
+
+    def show(self, step: int, count: int) -> None:
+        """Want the encodings of the first `count` test images at a snapshot."""
+        asked = self._wanted == (step, count) and self._questions.is_open("job", _KEY)
+        if asked or self._has(step, count):
+            return
+        self._wanted = (step, count)
+        question = Question(
+            "encodings",
+            lambda reply: self._on_result(reply, count),
+            params={"count": count, "split": "test"},
+            step=step,
+            on_failure=self._on_failure,
+            on_progress=self._on_progress,
+        )
+        self._questions.ask("job", _KEY, question)
+
+    def toggle(self, label: int) -> None:
+        """Hide a class or show it again."""
+        if self.cloud is not None:
+            self.cloud, self.former = self.cloud.toggled(label), None
+            self.notify()
+
+    def only(self, label: int) -> None:
+        """Show a class alone, or all again."""
+        if self.cloud is not None:
+            self.cloud, self.former = self.cloud.only(label), None
+            self.notify()
+
+    def not_wanted(self) -> None:
+        """Ask for nothing until `show`; the points that are there stay."""
+        self._questions.withdraw("job", _KEY)
+        self._wanted, self.progress = None, None
+
+    def clear(self) -> None:
+        """Forget the points, as when another run is opened."""
+        self.cloud = self.former = self.progress = self._wanted = None
+        self.failure = ""
+        self.notify()
+
+    def _has(self, step: int, count: int) -> bool:
+        cloud = self.cloud
+        return cloud is not None and cloud.step == step and self._count == count
+
+    def _on_result(self, reply: Reply, count: int) -> None:
+        arrays = reply.arrays
+        hidden = self.cloud.hidden if self.cloud is not None else frozenset[int]()
+        self.former = self.cloud
+        self.cloud = Cloud(
+            mu=np.asarray(arrays["mu"], np.float64),
+            sigma=np.exp(0.5 * np.asarray(arrays["logvar"], np.float64)),
+            labels=np.asarray(arrays["labels"], np.int64),
+            indices=np.asarray(arrays["indices"], np.int64),
+            step=reply.step,
+            hidden=hidden,
+        )
+        self._count = count
+        self._done("")
+
+    def _on_progress(self, fraction: float, message: str) -> None:
+        self.progress = fraction
+        self.notify()
+
+    def _on_failure(self, message: str, hint: str) -> None:
+        self._done(f"{message}: {hint}" if hint else message)
+
+    def _done(self, failure: str) -> None:
+        self.failure = failure
+        self.progress = None
+        if not self._questions.is_open("job", _KEY):
+            self._wanted = None
+        self.notify()

@@ -1,0 +1,93 @@
+"""Digits and dots in the classes' colours, drawn by the thousand from one small picture."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6 import sip
+from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap
+
+from genexplorer.session.palette import Palette
+
+GLYPH_PX = 12.0  # height of a digit's font
+DOT_PX = 2.5  # radius
+_FIELDS = 10  # of QPainter.PixmapFragment: x, y, source left, top, width, height, scale x, y, rotation, opacity
+
+
+def glyph(label: int) -> str:
+    """Return what stands for a class: its number, or a ring where it is unknown."""
+    return "○" if label < 0 else str(label)
+
+
+class GlyphAtlas:
+    """A picture with the digit and the dot of each class, with a halo that sets them off from any ground."""
+
+    def __init__(self, classes: tuple[int, ...], palette: Palette, font: QFont, ratio: float) -> None:
+        self._rows = {label: row for row, label in enumerate(classes)}
+        self._ratio = ratio
+        bold = QFont(font)
+        bold.setPixelSize(round(GLYPH_PX))
+        bold.setWeight(QFont.Weight.Bold)
+        widest = max((QFontMetricsF(bold).horizontalAdvance(glyph(label)) for label in classes), default=8.0)
+        self._cell = (np.ceil(widest) + 6.0, GLYPH_PX + 6.0)
+        self._pixmap = self._drawn(classes, palette, bold)
+
+    def draw(self, painter: QPainter, pixels: NDArray[np.float64], labels: NDArray[np.int64], *, dots: bool) -> None:
+        """Draw a digit or a dot at each place.
+
+        Args:
+            painter: In logical pixels.
+            pixels: (N, 2).
+            labels: (N,), each one of the atlas's classes.
+            dots: Whether dots are drawn instead of digits.
+        """
+        if not len(pixels) or not self._rows:
+            return
+        lookup = np.zeros(max(self._rows) + 2, np.float64)  # -1 is the last
+        for label, row in self._rows.items():
+            lookup[label] = row
+        width, height = self._cell[0] * self._ratio, self._cell[1] * self._ratio
+        array, fields = _fragments(len(pixels))
+        fields[:, 0:2] = np.round(pixels * self._ratio) / self._ratio  # digits are sharp at whole pixels
+        fields[:, 2] = width if dots else 0.0
+        fields[:, 3] = lookup[labels] * height
+        fields[:, 4], fields[:, 5] = width, height
+        fields[:, 6:8] = 1 / self._ratio
+        fields[:, 8], fields[:, 9] = 0.0, 1.0
+        painter.drawPixmapFragments(array, self._pixmap)
+
+    def _drawn(self, classes: tuple[int, ...], palette: Palette, font: QFont) -> QPixmap:
+        width, height = self._cell
+        pixmap = QPixmap(max(1, round(2 * width * self._ratio)), max(1, round(len(classes) * height * self._ratio)))
+        pixmap.setDevicePixelRatio(self._ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        halo = QPen(QColor(palette.background), 3.0)
+        halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        for row, label in enumerate(classes):
+            colour = QColor(palette.class_colour(label))
+            digit = _centred(glyph(label), font, QRectF(0, row * height, width, height))
+            dot = QPainterPath()
+            dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_PX, DOT_PX)
+            for shape in (digit, dot):
+                painter.strokePath(shape, halo)
+                painter.fillPath(shape, colour)
+        painter.end()
+        return pixmap
+
+
+def _fragments(count: int) -> tuple[Any, NDArray[np.float64]]:
+    """Return a C array of fragments for `drawPixmapFragments`, and its memory as numbers, (count, 10)."""
+    untyped: Any = sip  # the stubs of `sip.array` know one argument only
+    array = untyped.array(QPainter.PixmapFragment, count)
+    memory: Any = untyped.voidptr(array, count * _FIELDS * 8, True)
+    return array, np.frombuffer(memory, np.float64).reshape(-1, _FIELDS)
+
+
+def _centred(text: str, font: QFont, cell: QRectF) -> QPainterPath:
+    shape = QPainterPath()
+    shape.addText(QPointF(0, 0), font, text)
+    around = shape.boundingRect()
+    return shape.translated(cell.center() - around.center())

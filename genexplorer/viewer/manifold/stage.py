@@ -1,0 +1,298 @@
+"""The plane with its toolbar: draws what decoder, encodings and details bring, and asks them for what is seen."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
+
+from genexplorer.session.palette import Palette
+from genexplorer.session.plane import Coords
+from genexplorer.session.wording import count as short_count
+from genexplorer.viewer.manifold import outlines
+from genexplorer.viewer.manifold.asking import Questions
+from genexplorer.viewer.manifold.decoding import TileDecoder
+from genexplorer.viewer.manifold.details import Details
+from genexplorer.viewer.manifold.encodings import Encodings
+from genexplorer.viewer.manifold.gliding import Glider
+from genexplorer.viewer.manifold.hover_card import HoverCard
+from genexplorer.viewer.manifold.layers import Outline
+from genexplorer.viewer.manifold.panel import Drag, PlanePanel
+from genexplorer.viewer.manifold.path import EMPTY
+from genexplorer.viewer.manifold.remembered import Remembered
+from genexplorer.viewer.manifold.selection import Selection
+from genexplorer.viewer.manifold.tiles import TileGrid, layout
+from genexplorer.viewer.manifold.toolbar import Toolbar
+from genexplorer.viewer.style import GAP
+
+PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
+_VEIL = 0.45  # share of black over the tiles while points are shown
+
+
+class PlaneStage(QWidget):
+    """Everything left of the inspector and above the path strip.
+
+    Signals:
+        dragging(bool): A drag begins or ends.
+    """
+
+    dragging = pyqtSignal(bool)
+
+    def __init__(
+        self,
+        questions: Questions,
+        selection: Selection,
+        details: Details,
+        palette: Palette,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.selection, self.details, self.palette_now = selection, details, palette
+        self.decoder, self.encodings = TileDecoder(questions), Encodings(questions)
+        self.toolbar, self.panel = Toolbar(), PlanePanel(palette)
+        self.card = HoverCard(self.panel)
+        self.glider = Glider(self.panel.place_points, self)
+        self.step: int | None = None
+        self.image_shape = (1, 28, 28)
+        self._hovered = -1
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP // 2)
+        column.addWidget(self.toolbar)
+        column.addWidget(self.panel, 1)
+        self._bind()
+        self.restore(Remembered())
+
+    @property
+    def coords(self) -> Coords:
+        """Return the plane's coordinates."""
+        return self.panel.view.coords
+
+    def clear(self) -> None:
+        """Forget what belongs to a run."""
+        self.step = None
+        self.glider.stop()
+        self.decoder.clear()
+        self.encodings.clear()
+        self._hovered = -1
+        self.card.hide()
+
+    def show_step(self, step: int, image_shape: tuple[int, int, int]) -> None:
+        """Show another snapshot."""
+        self.step, self.image_shape = step, image_shape
+        self.panel.set_tiling((image_shape[1], image_shape[2]), self.target)
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask for what is seen and not known."""
+        if self.step is None or not self.isVisible():
+            return
+        self.decoder.show(self.panel.view, self.image_shape, self.step, self.target)
+        if self.toolbar.points.isChecked() or self.toolbar.ellipses.isChecked():
+            self.encodings.show(self.step, self.toolbar.count.currentData())
+        else:
+            self.encodings.not_wanted()
+
+    @property
+    def target(self) -> int:
+        """Return the wanted number of tiles along the shorter side."""
+        return int(self.toolbar.target.currentData())
+
+    def seen_grid(self) -> TileGrid | None:
+        """Return the cells that are seen, without those at the rim that are only kept ready."""
+        return layout(self.panel.view, (self.image_shape[1], self.image_shape[2]), self.target)
+
+    def seen_tiles(self) -> QImage:
+        """Return the tiles that are seen as one picture, one pixel of an image as one pixel; null if there are none."""
+        grid, mosaic = self.seen_grid(), self.decoder.mosaic
+        if grid is None or mosaic is None or not mosaic.grid.same_lattice(grid):
+            return self.panel.tiles.image().copy()
+        _, height, width = mosaic.image_shape
+        left, top = grid.first_column - mosaic.grid.first_column, mosaic.grid.last_row - grid.last_row
+        return self.panel.tiles.image().copy(left * width, top * height, grid.columns * width, grid.rows * height)
+
+    def set_palette_now(self, palette: Palette) -> None:
+        """Take other colours."""
+        self.palette_now = palette
+        self.panel.set_style(palette)
+        self._show_veil()
+        self._show_legend()
+
+    def remembered(self) -> Remembered:
+        """Return the switches and the part of the plane."""
+        return Remembered(
+            coords=self.coords,
+            bounds=None if self.panel.at_home else self.panel.view.bounds,
+            target=self.target,
+            points=self.toolbar.points.isChecked(),
+            count=self.toolbar.count.currentData(),
+            ellipses=self.toolbar.ellipses.isChecked(),
+        )
+
+    def restore(self, state: Remembered) -> None:
+        """Take back switches and the part of the plane."""
+        bar = self.toolbar
+        bar.target.setCurrentIndex(max(0, bar.target.findData(state.target)))
+        bar.count.setCurrentIndex(max(0, bar.count.findData(state.count)))
+        bar.points.setChecked(state.points)
+        bar.ellipses.setChecked(state.ellipses)
+        self.set_coords(state.coords)
+        if state.bounds is not None:
+            self.panel.show_bounds(state.bounds)
+        self._points_switched()
+
+    def set_coords(self, coords: Coords) -> None:
+        """Look at the plane in other coordinates."""
+        self.toolbar.set_coords(coords)
+        self.panel.set_coords(coords)
+        self._show_selection()
+
+    def _bind(self) -> None:
+        bar, panel = self.toolbar, self.panel
+        bar.coords_changed.connect(lambda name: self.set_coords("u" if name == "u" else "z"))
+        bar.target_changed.connect(self._target_changed)
+        bar.points_changed.connect(lambda _: self._points_switched())
+        bar.ellipses_changed.connect(lambda _: self._points_switched())
+        bar.count_changed.connect(lambda _: self.ask())
+        bar.pen_changed.connect(self._pen_switched)
+        bar.home_wanted.connect(panel.go_home)
+        bar.class_toggled.connect(self.encodings.toggle)
+        bar.class_alone.connect(self.encodings.only)
+        panel.view_changed.connect(self._view_changed)
+        panel.cursor_dragged.connect(lambda x, y: self.selection.move_to((x, y)))
+        panel.point_clicked.connect(self._point_clicked)
+        panel.point_hovered.connect(self._point_hovered)
+        panel.path_begun.connect(lambda: self.selection.set_path(EMPTY))
+        panel.path_drawn.connect(self._path_drawn)
+        panel.dragging.connect(self.dragging)
+        self.decoder.subscribe(self._show_tiles)
+        self.encodings.subscribe(self._show_cloud)
+        self.details.subscribe(self._show_hover)
+        self.selection.subscribe(self._show_selection)
+
+    def _target_changed(self, target: int) -> None:
+        self.panel.set_tiling((self.image_shape[1], self.image_shape[2]), target)
+        self.ask()
+
+    def _view_changed(self) -> None:
+        if self.encodings.cloud is not None:
+            self.glider.show_again(self.encodings.cloud)
+        self._show_outlines()
+        self.ask()
+
+    def _show_tiles(self) -> None:
+        self.panel.tiles.set_mosaic(self.decoder.mosaic)
+        words = self.decoder.failure if self.decoder.mosaic is None else ""
+        if self.decoder.mosaic is None and not words:
+            words = "decoding…"
+        self.panel.over.marks.message = words
+        self.panel.over.update()
+
+    def _points_switched(self) -> None:
+        self.panel.points.setVisible(self.toolbar.points.isChecked() and self.encodings.cloud is not None)
+        self._show_veil()
+        self._show_legend()
+        self._show_outlines()
+        self.ask()
+
+    def _show_veil(self) -> None:
+        veil = QColor(0, 0, 0)
+        points = self.toolbar.points.isChecked() and self.encodings.cloud is not None
+        veil.setAlphaF(_VEIL if points else 0.0)
+        self.panel.tiles.veil = veil
+        self.panel.tiles.update()
+
+    def _show_cloud(self) -> None:
+        cloud = self.encodings.cloud
+        self.panel.set_cloud(cloud)
+        shown = self.toolbar.points.isChecked() and cloud is not None
+        self.panel.points.setVisible(shown)
+        if cloud is not None:
+            self.glider.go(self.encodings.former, cloud, visible=shown and self.isVisible())
+        self._show_veil()
+        self._show_legend()
+        self._show_outlines()
+
+    def _show_legend(self) -> None:
+        encodings, legend = self.encodings, self.toolbar.legend
+        legend.setVisible(self.toolbar.points.isChecked())
+        cloud = encodings.cloud
+        classes = () if cloud is None else cloud.classes
+        hidden = frozenset[int]() if cloud is None else cloud.hidden
+        legend.show_classes(classes, hidden, self.palette_now, self._said())
+
+    def _said(self) -> str:
+        encodings = self.encodings
+        if encodings.failure:
+            return f"no points: {encodings.failure}"
+        if encodings.cloud is None:
+            return "encoding the test set…"
+        shown, all_points = int(encodings.cloud.shown.sum()), len(encodings.cloud.labels)
+        of = "" if shown == all_points else f" of {short_count(all_points)}"
+        return f"{shown:,}{of} test images"
+
+    def _show_outlines(self) -> None:
+        cloud, plane = self.encodings.cloud, self.panel.view.plane
+        under: list[Outline] = []
+        over: list[Outline] = []
+        if cloud is not None and self.toolbar.ellipses.isChecked():
+            under = outlines.of_cloud(cloud, self._rows_of_ellipses(), plane)
+        if cloud is not None and 0 <= self._hovered < len(cloud.mu):
+            over = outlines.of_point(cloud, self._hovered, plane)
+        self.panel.under.marks.outlines, self.panel.over.marks.outlines = under, over
+        self.panel.under.update()
+        self.panel.over.update()
+
+    def _rows_of_ellipses(self) -> NDArray[np.int64]:
+        rows = self.panel.points.glyph_rows
+        return rows if self.toolbar.points.isChecked() else rows[:0]
+
+    def _pen_switched(self, on: bool) -> None:
+        self.panel.pen_mode = on
+        self.panel.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
+
+    def _path_drawn(self, z: NDArray[np.float64]) -> None:
+        path, plane = self.selection.path, self.panel.view.plane
+        last = path.z[-1] if len(path.z) else None
+        if last is not None:
+            moved = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.panel.view.per_px)
+            if np.hypot(*moved) < PEN_STEP_PX * self.panel.ratio:
+                return
+        self.selection.path = path.extended(z)
+        self.selection.notify()
+
+    def _point_clicked(self, row: int) -> None:
+        cloud = self.encodings.cloud
+        if cloud is not None and row < len(cloud.indices):
+            self.selection.move_to(cloud.mu[row], picked=int(cloud.indices[row]))
+
+    def _point_hovered(self, row: int, x: float, y: float) -> None:
+        cloud = self.encodings.cloud
+        known = cloud is not None and 0 <= row < len(cloud.indices)
+        self._hovered = row if known else -1
+        self.details.hover(int(cloud.indices[row]) if cloud is not None and known else None)
+        if known:
+            self.card.place_beside(QPoint(int(x), int(y)), self.panel.plot_rect())
+        self._show_outlines()
+
+    def _show_hover(self) -> None:
+        cloud, marks = self.encodings.cloud, self.panel.over.marks
+        if cloud is None or self._hovered < 0 or self.panel.drag is not Drag.NOTHING:
+            self.card.hide()
+            marks.hovered = marks.samples = None
+            return
+        label, index = int(cloud.labels[self._hovered]), int(cloud.indices[self._hovered])
+        name = f"{label}   #{index}" if label >= 0 else f"#{index}"
+        self.card.show_point(name, self.details.hovered, self.details.drawn)
+        plane, drawn = self.panel.view.plane, self.details.drawn
+        marks.hovered = plane.from_z(cloud.mu[self._hovered])
+        marks.samples = None if drawn is None else plane.from_z(drawn.z)
+        self.panel.over.update()
+
+    def _show_selection(self) -> None:
+        selection, marks, plane = self.selection, self.panel.over.marks, self.panel.view.plane
+        marks.pins = {name: plane.from_z(z) for name, z in selection.pins.items()}
+        empty = selection.path.is_empty
+        marks.path = None if empty else plane.from_z(selection.path.z)
+        marks.walker = None if empty else plane.from_z(selection.path.at(selection.position))
+        self.panel.set_cursor(selection.cursor)
