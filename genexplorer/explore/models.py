@@ -10,7 +10,6 @@ from genexplorer.explore.protocol import Request
 from genexplorer.explore.scheduler import Chunk
 from genexplorer.runs import layout
 from trainers import config as run_config
-from trainers.card import Card
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 
@@ -20,11 +19,6 @@ _MAX_CONFIG_BYTES = 1 << 20
 
 class Explorable(Protocol):
     """A model that can be asked."""
-
-    @property
-    def card(self) -> Card:
-        """What it can do."""
-        ...
 
     def answer(self, op: str, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         """Answer one operation of the protocol in chunks."""
@@ -57,8 +51,6 @@ class Models:
             UserError: if there is no such snapshot or it cannot be read.
         """
         step, model = self.open(Path(request.run), request.snapshot_step)
-        if request.op == "describe":
-            return step, iter([("result", {}, {"card": model.card.model_dump(mode="json")})])
         return step, model.answer(request.op, request.params, request.arrays)
 
     def open(self, run: Path, step: int | None) -> tuple[int, Explorable]:

@@ -22,7 +22,7 @@ from genexplorer.runs.text import one_line
 from genexplorer.session import command_lines
 from genexplorer.workers import launcher
 from trainers.config import RunConfig
-from trainers.events import Command, Pause, SaveNow, Set, Stop
+from trainers.events import Command, Pause, SaveNow, Set
 
 OBEY_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STANDS_S = 1.5
@@ -79,7 +79,14 @@ def pause_or_resume(folder: Path) -> Outcome:
 
 def stop(folder: Path) -> Outcome:
     """Stop a run at its next step; it saves its state first and can be resumed."""
-    return _told(lambda: _obeyed(folder, Stop(), "stops at step {step:,} and saves its state"))
+
+    def end() -> Outcome:
+        command_id = launcher.stop(folder)
+        if not command_id:  # a full disk took no command: the process itself was told
+            return Outcome(True, f"{read_status(folder).name} was told to stop", "", folder)
+        return _outcome(folder, command_id, "stops at step {step:,} and saves its state")
+
+    return _told(end)
 
 
 def save_now(folder: Path) -> Outcome:
@@ -193,7 +200,11 @@ def _told(action: Callable[[], Outcome]) -> Outcome:
 
 
 def _obeyed(folder: Path, command: Command, done: str) -> Outcome:
-    ack = _answer(folder, control.send(folder, command))
+    return _outcome(folder, control.send(folder, command), done)
+
+
+def _outcome(folder: Path, command_id: str, done: str) -> Outcome:
+    ack = _answer(folder, command_id)
     name = read_status(folder).name
     if not ack.obeyed:
         return Outcome(False, f"{name} cannot: {ack.error}", "", folder)

@@ -95,7 +95,7 @@ class FollowedRun:
         delta = self._tried(lambda: self._reader.changes(self._cursor))
         if delta is None:
             return frozenset({"status"}) if self.problem != before else frozenset()
-        again = delta.status.attempt != self.status.attempt and self.status.attempt > 0
+        again = delta.status.attempt > self.status.attempt > 0
         if again:
             self._begin()
             delta = self._tried(lambda: self._reader.changes(self._cursor)) or delta

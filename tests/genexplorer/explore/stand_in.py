@@ -33,6 +33,8 @@ class StandIn:
 
     def answer(self, op: str, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         match op:
+            case "describe":
+                yield "result", {}, {"card": self.card.model_dump(mode="json")}
             case "decode":
                 yield "result", {"images": np.full((len(arrays["z"]), 28, 28, 1), 7, np.uint8)}, dict(params)
             case "long":

@@ -168,7 +168,11 @@ def test_a_callback_that_fails_does_not_stop_the_answers(
 
 
 @pytest.mark.process
-def test_a_child_that_dies_is_told_with_its_last_words_and_the_next_question_starts_anew(face: Face, run: Path) -> None:
+def test_a_child_that_dies_is_told_and_the_next_question_starts_anew_until_the_client_is_closed(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    face = Face()
     face.result_of(face.client.ask("drag", run, "print"))
     first = face.pid
     face.client.ask("job", run, "die")
@@ -184,12 +188,11 @@ def test_a_child_that_dies_is_told_with_its_last_words_and_the_next_question_sta
     psutil.Process(face.pid).kill()
     face.wait(lambda: len(face.exits) == 3)
     assert "SIGKILL" in face.exits[-1]
+    close_in_the_middle_of_work(face, run)
 
 
-@pytest.mark.process
-def test_close_ends_the_child_at_once_and_says_so_to_nobody(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    face = Face()
+def close_in_the_middle_of_work(face: Face, run: Path) -> None:
+    exits = len(face.exits)
     generation = face.client.ask("job", run, "long", params={"parts": 10_000_000})
     face.wait(lambda: any(a.generation == generation for a in face.answers))
     pid = face.pid
@@ -208,24 +211,25 @@ def test_close_ends_the_child_at_once_and_says_so_to_nobody(run: Path, monkeypat
     waiting.join(DEADLINE_S)
     assert len(failed) == 1
     assert not psutil.pid_exists(pid)
-    assert (face.exits, face.client.alive) == ([], False)
+    assert (len(face.exits), face.client.alive) == (exits, False)
     with pytest.raises(WorkerError, match="closed"):
         face.client.ask("drag", run, "print")
-    names = {thread.name for thread in threading.enumerate() if thread.is_alive()}
     assert face.client._writer is not None
-    assert not face.client._writer.is_alive(), names
+    assert not face.client._writer.is_alive()
 
 
 @pytest.mark.process
-def test_the_end_of_its_standard_input_ends_the_child_even_in_long_work(run: Path) -> None:
+def test_a_face_that_falls_takes_its_child_along_and_never_imported_torch(run: Path) -> None:
     code = (
-        "import os, sys, threading; from pathlib import Path;"
+        "import importlib, os, pkgutil, sys, threading; from pathlib import Path; import genexplorer.session as s;"
+        "[importlib.import_module(m.name) for m in pkgutil.iter_modules(s.__path__, 'genexplorer.session.')];"
+        "from genexplorer.session.new_run import NewRunForm; NewRunForm().validate();"
         "from genexplorer.explore.client import ExplorerClient;"
         "began = threading.Event();"
         f"client = ExplorerClient(lambda a: began.set(), print, loader={LOADER!r});"
         f"client.ask('job', Path({str(run)!r}), 'long', params={{'parts': 10**9}});"
         "assert began.wait(50); print(client._child.pid, flush=True);"
-        "assert 'torch' not in sys.modules; os._exit(0)"
+        "assert not {'torch', 'PyQt6', 'pyqtgraph', 'textual'} & set(sys.modules); os._exit(0)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)

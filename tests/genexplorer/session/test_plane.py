@@ -105,7 +105,9 @@ def test_ticks_of_a_deep_zoom_have_the_digits_they_need() -> None:
     assert labels == ["0.1000", "0.1001", "0.1002", "0.1003", "0.1004"]
 
 
-@pytest.mark.parametrize(("low", "high", "count"), [(0, 0, 5), (1, 0, 5), (math.nan, 1, 5), (0, math.inf, 5), (0, 1, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "count"), [(0, 0, 5), (1, 0, 5), (math.nan, 1, 5), (0, math.inf, 5), (0, 1, 0)]
+)
 def test_no_window_no_round_values(low: float, high: float, count: int) -> None:
     assert round_values(low, high, count) == []
 

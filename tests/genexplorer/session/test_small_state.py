@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genexplorer.session.observable import Observable
+from genexplorer.session.observable import Observable, Unsubscribe
 from genexplorer.session.smoothing import smooth
 from genexplorer.session.time_cursor import TimeCursor
 
@@ -23,7 +23,7 @@ def test_listeners_are_told_until_they_unsubscribe() -> None:
 def test_a_listener_that_unsubscribes_another_meanwhile_is_obeyed() -> None:
     told: list[str] = []
     state = Observable()
-    ends = []
+    ends: list[Unsubscribe] = []
     state.subscribe(lambda: ends[0]())
     ends.append(state.subscribe(lambda: told.append("never")))
     state.notify()

@@ -98,6 +98,8 @@ def test_time_left_says_what_a_list_needs() -> None:
     assert wording.time_left(replace(STATUS, state=State.SUCCEEDED, elapsed_s=123)) == "took 2:03"
 
 
-@pytest.mark.parametrize(("share", "shown"), [(0.0, "0%"), (0.62, "62%"), (0.9999, "99%"), (1.0, "100%"), (math.nan, "0%")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.0, "0%"), (0.62, "62%"), (0.9999, "99%"), (1.0, "100%"), (math.nan, "0%")]
+)
 def test_only_what_is_done_is_a_hundred_percent(share: float, shown: str) -> None:
     assert wording.percent(share) == shown

@@ -1,0 +1,123 @@
+"""The form of a new run."""
+
+from pathlib import Path
+
+import pytest
+
+from genexplorer.errors import UserError
+from genexplorer.session.new_run import NewRunForm, parse_settings
+from trainers import registry
+
+
+def test_the_form_begins_with_a_preset_that_can_start() -> None:
+    form = NewRunForm()
+    assert form.errors() == {}
+    config = form.validate()
+    assert config.preset == form["preset"] == next(iter(registry.presets()))
+    assert (config.schedule.epochs, config.seed) == (float(form["length"]), 0)
+    assert "min on two cores" in form.expectation
+    assert [field.key for field in form.fields] == [
+        "family", "preset", "data", "length", "unit", "seed", "name", "settings",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", registry.presets())
+def test_every_preset_can_start_as_it_is(preset: str) -> None:
+    assert NewRunForm(preset).validate().preset == preset
+
+
+def test_every_field_is_taken_into_the_configuration() -> None:
+    form = NewRunForm("vae-2d")
+    told: list[str] = []
+    form.subscribe(lambda: told.append("changed"))
+    for key, value in {
+        "unit": "steps",
+        "length": "2,000",
+        "seed": " 7 ",
+        "name": " brave fox ",
+        "settings": "model.beta=4 model.hidden=[64,32] optim.name=sgd execution.deterministic=true",
+    }.items():
+        form.set(key, value)
+    config = form.validate()
+    assert (config.schedule.steps, config.schedule.epochs, config.seed) == (2000, None, 7)
+    assert (config.model_options().beta, config.model_options().hidden) == (4, (64, 32))
+    assert (config.optim.name, config.execution.deterministic) == ("sgd", True)
+    assert form.name == "brave fox"
+    assert len(told) == 5
+    form.set("seed", " 7 ")
+    assert len(told) == 5
+
+
+def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
+    form = NewRunForm("vae-2d")
+    form.set("seed", "3")
+    form.set("length", "1")
+    form.set("preset", "vae-conv")
+    assert (form["length"], form["unit"], form["seed"]) == ("20", "epochs", "3")
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message"),
+    [
+        ({"length": "long"}, "length", "'long' is not a number"),
+        ({"length": "0"}, "length", "greater than 0"),
+        ({"length": "2.5", "unit": "steps"}, "length", "not a whole number"),
+        ({"seed": ""}, "seed", "not a whole number"),
+        ({"seed": "-1"}, "seed", "greater than or equal to 0"),
+        ({"settings": "model.beta"}, "settings", "not of the form key=value"),
+        ({"settings": "model.beta=4 model.beta=5"}, "settings", "twice"),
+        ({"settings": "model.bta=4"}, "settings", "did you mean 'beta'?"),
+        ({"settings": "model='4"}, "settings", "quotation mark"),
+        ({"settings": "model.latent_dim=9999"}, "settings", "less than or equal to 4096"),
+        ({"data": "idx", "folder": " "}, "folder", "name the folder"),
+        ({"data": "idx", "folder": "/nowhere"}, "folder", "/nowhere"),
+    ],
+)
+def test_each_bad_field_gets_one_clear_line(values: dict[str, str], field: str, message: str) -> None:
+    form = NewRunForm("vae-2d")
+    for key, value in values.items():
+        form.set(key, value)
+    assert list(form.errors()) == [field]
+    line = form.errors()[field]
+    assert message in line
+    assert "\n" not in line
+    with pytest.raises(UserError):
+        form.validate()
+
+
+def test_all_bad_fields_are_told_at_once() -> None:
+    form = NewRunForm()
+    form.set("length", "x")
+    form.set("seed", "y")
+    assert set(form.errors()) == {"length", "seed"}
+
+
+def test_what_a_preset_holds_fixed_is_told_at_its_field() -> None:
+    form = NewRunForm("uva2019-vae")
+    form.set("length", "3")
+    assert list(form.errors()) == ["length"]
+    assert "uva2019-vae" in form.errors()["length"]
+
+
+def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
+    form = NewRunForm()
+    form.set("data", "idx")
+    assert "folder" in [field.key for field in form.fields]
+    form.set("preset", "vae")
+    assert form["data"] == "idx"
+    form.set("data", "mnist")
+    assert form.errors() == {}
+
+
+def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:
+    form = NewRunForm("no such preset")
+    with pytest.raises(KeyError):
+        form.set("colour", "red")
+    form.set("name", "x" * 10_000)
+    assert len(form.name) == 4096
+
+
+def test_settings_are_values_as_in_toml() -> None:
+    assert parse_settings('a.b=1 c=2.5 d=true e=[1,2] f=text g="with space" h=1e-3, i=') == {
+        "a.b": 1, "c": 2.5, "d": True, "e": [1, 2], "f": "text", "g": "with space", "h": 0.001, "i": "",
+    }  # fmt: skip
