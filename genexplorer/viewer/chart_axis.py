@@ -85,7 +85,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         if self.kind == "time":
             return wording.duration(value) if value >= 0 else ""
         if self.kind == "count":
-            return wording.count(value) if value >= 0 else ""
+            return wording.count(value).replace(".0", "") if value >= 0 else ""
         return _plain(value, spacing)
 
     def generateDrawSpecs(self, p: Any) -> Any:

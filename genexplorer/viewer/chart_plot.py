@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -27,7 +28,7 @@ _DASHES = {
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
-_LABEL_SHARE = 0.10  # of the width, kept free at the right for the names of the curves
+_LABEL_SHARE = 0.13  # of the width, kept free at the right for the names of the curves
 _MIN_APART_PX = 13.0
 _TRIM = 0.02  # share of the values at either end that may lie outside, so that a first second does not flatten all
 
@@ -151,6 +152,7 @@ class ChartPlot(QWidget):
         box.setMouseEnabled(x=True, y=False)
         box.disableAutoRange()
         box.sigXRangeChanged.connect(self._on_range)
+        box.sigResized.connect(lambda _which: self._place_names())
         box.sigRangeChangedManually.connect(lambda _which: self.zoomed.emit(tuple(box.viewRange()[0])))
         self._mark = pg.InfiniteLine(angle=90, movable=False)
         self._cross = pg.InfiniteLine(angle=90, movable=False)
@@ -287,9 +289,10 @@ class ChartPlot(QWidget):
                 if abs(other - place) < _MIN_APART_PX * per_px:
                     place = other - _MIN_APART_PX * per_px
             taken.append(place)
+            margin = self._bounds[1] <= right - 0.05 * (right - left)  # the names stand free, right of all curves
             label.setVisible(left <= x)
-            label.setAnchor((0, 0.5) if x <= right - 0.05 * (right - left) else (1, 1))
-            label.setPos(min(x, right), place)
+            label.setAnchor((0, 0.5) if margin else (1, 1))
+            label.setPos(self._bounds[1] if margin else min(x, right), place)
 
     # Mouse ------------------------------------------------------------------------------------------------------
 
@@ -298,7 +301,7 @@ class ChartPlot(QWidget):
         inside = item.vb.sceneBoundingRect().contains(place)
         self.pointed.emit(item.vb.mapSceneToView(place).x() if inside else float("nan"))
 
-    def _on_clicked(self, event: pg.GraphicsScene.mouseEvents.MouseClickEvent) -> None:
+    def _on_clicked(self, event: Any) -> None:
         box = self.plot.getViewBox()
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
             self.clicked.emit(box.mapSceneToView(event.scenePos()).x())

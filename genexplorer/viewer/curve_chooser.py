@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.session import wording
-from genexplorer.session.charts import Chart
+from genexplorer.session.charts import Chart, style
 from genexplorer.viewer.chart_plot import View
 from genexplorer.viewer.controls import scroll_area, slider, tool_button
 from genexplorer.viewer.labels import heading, menu_text, muted, text, upright_rule
@@ -50,7 +50,7 @@ class CurveChooser(QWidget):
         self._charts: list[Chart] = []
         self.logarithmic = QCheckBox("logarithmic (Y)")
         self.smoothing = slider(0, 99, 0, "Smoothing (+ and −)")
-        self.smoothing_label, self.step_label = muted("smoothing 0"), muted("")
+        self.smoothing_label, self.step_label = muted("no smoothing"), muted("")
         self.logarithmic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._lay_out()
         self.logarithmic.toggled.connect(self.logarithmic_chosen)
@@ -167,6 +167,8 @@ class CurveChooser(QWidget):
 
 
 def _value(chart: Chart, values: Mapping[str, float]) -> str:
+    if style(chart.metrics[0]).index is not None:
+        return ""  # one value for each dimension: they stand in the chart's heading
     names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
     found = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
-    return "" if found is None or len(chart.metrics) > 4 else wording.number(found)
+    return "" if found is None else wording.number(found)

@@ -17,6 +17,7 @@ from PyQt6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
+    QPen,
 )
 from PyQt6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
 
@@ -278,8 +279,10 @@ class PictureView(QWidget):
             self._marked.width() * scale,
             self._marked.height() * scale,
         )
-        painter.setPen(self.palette().color(QPalette.ColorRole.Highlight))
-        painter.drawRect(frame.adjusted(0, 0, -1, -1))
+        pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawRect(frame)
 
     def _paint_words(self, painter: QPainter, rect: QRectF) -> None:
         faint: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)

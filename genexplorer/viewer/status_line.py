@@ -1,4 +1,4 @@
-"""The window's last line: how fast the model answers, how old what it shows is, and passing messages."""
+"""The window's last line: how fast the model answers, how old what it shows is, passing messages, alerts."""
 
 import time
 from pathlib import Path
@@ -8,8 +8,8 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 from genexplorer.runs import layout
 from genexplorer.session import wording
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.controls import timer
-from genexplorer.viewer.labels import muted
+from genexplorer.viewer.controls import timer, tool_button
+from genexplorer.viewer.labels import muted, set_role, text
 from genexplorer.viewer.style import GAP
 
 _MESSAGE_MS = 6000
@@ -22,18 +22,23 @@ class StatusLine(QWidget):
         super().__init__(parent)
         self._context = context
         self._answer = ""
-        self.facts, self.message = muted(""), muted("")
+        self.facts, self.message, self.alert = muted(""), muted(""), text("")
+        self.why = tool_button("why", "All alerts of this run (W)", name="small")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
         layout.addWidget(self.facts)
         layout.addStretch(1)
         layout.addWidget(self.message)
+        layout.addSpacing(2 * GAP)
+        layout.addWidget(self.alert)
+        layout.addWidget(self.why)
         self._fade = timer(self, _MESSAGE_MS, self.message.clear, once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.say)
         context.explorer.answered.connect(self._on_answer)
         context.explorer.busy.connect(lambda _busy: self.refresh())
         context.run_changed.connect(self._on_run)
+        context.changes.connect(lambda what: self._show_alert() if "alerts" in what else None)
         context.time_changed.connect(lambda _step: self.refresh())
 
     def say(self, line: str) -> None:
@@ -62,7 +67,19 @@ class StatusLine(QWidget):
 
     def _on_run(self) -> None:
         self._answer = ""
+        self._show_alert()
         self.refresh()
+
+    def _show_alert(self) -> None:
+        run = self._context.run
+        alerts = list(run.alerts) if run is not None else []
+        self.alert.setVisible(bool(alerts))
+        self.why.setVisible(bool(alerts))
+        if alerts:
+            newest = alerts[-1]
+            others = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+            set_role(self.alert, "muted" if newest.severity == "info" else "warning")
+            self.alert.setText(f"⚠ {newest.message}{others}")
 
 
 def _written(folder: Path, step: int) -> float | None:

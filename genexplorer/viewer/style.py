@@ -100,6 +100,7 @@ def _stylesheet(p: Palette) -> str:
     QPushButton, QToolButton {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 4px 12px; min-height: 18px; }}
     QToolButton {{ padding: 4px 8px; }}
+    QToolButton#small {{ padding: 0 6px; min-height: 16px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {p.muted}; }}
     QPushButton:pressed, QToolButton:pressed, QToolButton:checked, QPushButton:checked {{
         background: {mix(p.accent, p.background, 0.82)}; border-color: {p.accent}; }}
@@ -122,10 +123,10 @@ def _stylesheet(p: Palette) -> str:
     QMenu::item:selected {{ background: {mix(p.accent, p.background, 0.8)}; color: {p.text}; }}
     QMenu::item:disabled {{ color: {p.muted}; }}
     QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
-    QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{
+    QLineEdit {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 3px 6px; min-height: 20px;
         selection-background-color: {p.accent}; selection-color: {p.background}; }}
-    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {p.accent}; }}
+    QLineEdit:focus {{ border-color: {p.accent}; }}
     QListWidget, QTreeWidget, QPlainTextEdit {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; outline: none; }}
     QScrollArea {{ background: transparent; border: none; }}

@@ -209,7 +209,7 @@ class TheoryTab(Tab):
     def _show_breakdown(self, found: Breakdown) -> None:
         step = self.context.step
         self.total.setText(f"{found.one_line(full=True)}  {found.unit}")
-        when = "" if step is None else f" at or before step {step:,}"
+        when = "" if step is None else f"  ·  at or before step {step:,}"
         self.source.setText(f"{found.source}{when}")
         self.share.show_shares([(term.name, value) for term, value in found.terms])
         for term, value in found.terms:

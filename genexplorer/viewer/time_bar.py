@@ -1,4 +1,4 @@
-"""The bar of time below every tab: play, the track of snapshots, follow or hold, and the run's alerts."""
+"""The bar of time below every tab: play, the track of snapshots, follow or hold."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import timer, tool_button
 from genexplorer.viewer.icons import icon
-from genexplorer.viewer.labels import heading, muted, set_role, text
+from genexplorer.viewer.labels import heading, muted
 from genexplorer.viewer.style import GAP, mix
 from genexplorer.viewer.time_track import TimeTrack
 from trainers import registry
@@ -37,7 +37,6 @@ class TimeBar(QWidget):
         self.step_label, self.place_label = heading("no snapshot"), muted("")
         self.follow = tool_button("Follow", "Go to each new snapshot as it comes (L)", checkable=True)
         self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
-        self.alert_label, self.why = text(""), tool_button("why", "All alerts of this run (W)")
         self._timer = timer(self, _TICK_MS, self._tick)
         self._lay_out()
         self._connect()
@@ -72,11 +71,6 @@ class TimeBar(QWidget):
         side.addWidget(self.place_label)
         side.addStretch(1)
         side.addLayout(choice)
-        alerts = QHBoxLayout()
-        alerts.setSpacing(GAP)
-        alerts.addWidget(self.alert_label)
-        alerts.addWidget(self.why)
-        alerts.addStretch(1)
         grid = QGridLayout(self)
         grid.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
         grid.setHorizontalSpacing(GAP)
@@ -84,7 +78,6 @@ class TimeBar(QWidget):
         grid.addWidget(self.play, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.track, 0, 1)
         grid.addLayout(side, 0, 2)
-        grid.addLayout(alerts, 1, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(2, 17 * GAP)
 
@@ -116,13 +109,10 @@ class TimeBar(QWidget):
     def _on_changes(self, what: frozenset[str]) -> None:
         if what & {"metrics", "changes"}:
             self._show_curve()
-        if "alerts" in what:
-            self._show_alert()
 
     def _show_all(self) -> None:
         self._show_curve()
         self._show_cursor()
-        self._show_alert()
 
     def _show_cursor(self) -> None:
         cursor, palette = self._context.cursor, self._context.palette
@@ -152,17 +142,6 @@ class TimeBar(QWidget):
         title = next(chart.title for chart in charts.charts(run.specs) if chart.quantity == spec.quantity)
         self.track.set_curve(title, spec.unit, series.x, series.mean, change_marks(run))
         self._show_cursor()
-
-    def _show_alert(self) -> None:
-        run = self._context.run
-        alerts = list(run.alerts) if run is not None else []
-        self.alert_label.setVisible(bool(alerts))
-        self.why.setVisible(bool(alerts))
-        if alerts:
-            newest = alerts[-1]
-            others = f"  (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
-            set_role(self.alert_label, "muted" if newest.severity == "info" else "warning")
-            self.alert_label.setText(f"⚠ {newest.message}{others}")
 
 
 def objective_metric(run: "FollowedRun") -> str | None:

@@ -186,7 +186,7 @@ class TimeTrack(QWidget):
         painter.setPen(self._pen(self._palette.muted))
         taken: list[QRectF] = []
         for step in nice_steps(self._last):
-            words = wording.count(step)
+            words = wording.count(step).replace(".0", "")
             width = painter.fontMetrics().horizontalAdvance(words) + 2.0
             left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
             box = QRectF(left, _LABEL_Y, width, 14)

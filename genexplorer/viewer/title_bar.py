@@ -49,7 +49,7 @@ class TitleBar(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setFixedWidth(15 * GAP)
         self.pause, self.stop = _button("", "Pause (Ctrl+P)"), _button("", "Stop (Ctrl+.)")
-        self.new = _button("New run", "Train a new run (N)")
+        self.new = _button(" New run", "Train a new run (N)")
         self.more = _button("", "Menu (F10)")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setMenu(menu)

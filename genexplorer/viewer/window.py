@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PyQt6.QtCore import QByteArray
+from PyQt6.QtCore import QByteArray, Qt
 from PyQt6.QtGui import (
     QAction,
     QCloseEvent,
@@ -89,7 +89,9 @@ class MainWindow(QMainWindow):
         )
         for widget, stretch in bars:
             column.addWidget(widget, stretch)
+        host.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(host)
+        host.setFocus()
 
     def _fill_menu(self) -> None:
         for words, does in (
@@ -120,7 +122,7 @@ class MainWindow(QMainWindow):
         title.new_run_wanted.connect(self.control.new_run)
         title.pause_wanted.connect(self.control.pause_or_resume)
         title.stop_wanted.connect(self.control.stop)
-        self.time.why.clicked.connect(self.show_alerts)
+        self.status.why.clicked.connect(self.show_alerts)
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
         context.curve_wanted.connect(self._show_curve)
