@@ -67,6 +67,7 @@ class Drawing:
     log: bool = False
     whole: bool = False  # show the first steep stretch too
     notes: str = ""  # at the right of the title: "smooth 0.8 · log"
+    plain: bool = False  # a small chart: no notes
     empty: str = "No points yet."
 
 
@@ -114,7 +115,7 @@ def draw(drawing: Drawing, width: int, height: int) -> Plot:
     """Draw a chart in a rectangle of cells."""
     grid = _Grid(max(width, 1), max(height, 1))
     x_scale, y_scale, off_scale = _scales(drawing)
-    notes = " · ".join(part for part in (off_scale, drawing.notes) if part)
+    notes = "" if drawing.plain else " · ".join(part for part in (off_scale, drawing.notes) if part)
     title = clip(drawing.title, grid.width)
     grid.right(grid.width, 0, clip(notes, grid.width - cell_len(title) - 2), "note")
     grid.write(0, 0, title, "title")
@@ -237,7 +238,8 @@ def _last(values: Floats) -> float | None:
 
 def _label_lines(grid: _Grid, labels: list[Label], raster: Raster, column: int, rows: int) -> None:
     """Write labels beside the ends of their lines, moved apart where they would cover each other."""
-    wanted = sorted((raster.cell_of(1.0, place)[1], text, role) for place, text, role in labels)
+    highest = sorted(labels, reverse=True)[:rows]  # more lines than rows: the lowest ones go without
+    wanted = sorted((raster.cell_of(1.0, place)[1], text, role) for place, text, role in highest)
     taken = [row for row, _, _ in wanted]
     for index in range(1, len(taken)):
         taken[index] = max(taken[index], taken[index - 1] + 1)
@@ -285,7 +287,7 @@ def _curves(
     roles = [f"{line.role}-raw" for line in drawing.lines] + [line.role for line in drawing.lines]
     for index, line in enumerate(drawing.lines):
         if line.raw is not None:
-            raster.polyline(x_scale.fraction(line.x), y_scale.fraction(line.raw), index)
+            raster.polyline(x_scale.fraction(line.x), y_scale.fraction(line.raw), index, faint=True)
     for index, line in enumerate(drawing.lines):
         place = len(drawing.lines) + index
         raster.polyline(x_scale.fraction(line.x), y_scale.fraction(line.y), place, line.dash)

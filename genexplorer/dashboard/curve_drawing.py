@@ -55,7 +55,7 @@ def run_drawing(run: RunView, chart: Chart, looks: Looks, *, small: bool = False
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_line(name, series, looks) for name, series in metrics if len(series.x))
     if small:  # without room for more than the essence
-        return Drawing(chart.label, lines, axis=_AXES[run.curves.x], log=looks.log, number=wording.number)
+        return Drawing(chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=wording.number)
     marks = tuple(_marks(run, looks.x)) + tuple(_gaps(metrics, looks.x))
     return Drawing(
         title=chart.label,
@@ -155,7 +155,7 @@ def _marks(run: RunView, x: XAxis) -> list[Mark]:
 def _change_text(change: Change) -> str:
     if change.command == "threads":
         return f"▲{change.value} thr"
-    value = wording.number(change.value) if isinstance(change.value, int | float) else str(change.value)
+    value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
     return f"▲{change.path.rpartition('.')[2]} {value}"
 
 

@@ -51,8 +51,8 @@ class CurvesTab(Horizontal):
         with Vertical(id="charts"):
             yield ChartView(id="large")
             with Horizontal(id="small"):
-                for _ in range(NUM_SMALL):
-                    yield ChartView(classes="small")
+                for place in range(NUM_SMALL):
+                    yield ChartView(classes="small" if place < 2 else "small rare")
         yield PicturePane(id="beside")
         yield Side(id="side")
 

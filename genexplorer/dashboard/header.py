@@ -41,7 +41,7 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width), _speed(run, width)]
     advice = next_step(run)
     if run.alerts and status.state not in (State.LOST, State.FAILED, State.DAMAGED):
-        lines.append([(clip(_alerts(run), width), "$warning")])
+        lines += [[(line, "$warning")] for line in wrap(_alerts(run), width)]
     if advice:
         lines += [[(line, _MOOD.get(status.state, "$muted"))] for line in wrap(advice, width)]
     elif not run.alerts:
@@ -51,16 +51,17 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
 
 def _title(status: RunStatus, width: int) -> Line:
     state = f"{wording.state_symbol(status.state)} {wording.state_word(status.state)}"
-    share = f" {wording.percent(status.progress)}"
-    left = f" · {wording.time_left(status)}" if status.state in (State.RUNNING, State.SUCCEEDED) else ""
-    name = clip(f"{status.preset or status.family}·{status.name or status.id}", max(width - cell_len(state) - 2, 8))
-    room = width - cell_len(name) - 2 - cell_len(state)
-    return [
-        (name, "bold"),
-        ("  ", ""),
-        (state, _MOOD.get(status.state, "$muted")),
-        (clip(share + left, room), "$muted"),
-    ]
+    end = wording.time_left(status) if status.state in (State.RUNNING, State.SUCCEEDED) else ""
+    share = "" if status.state is State.SUCCEEDED else wording.percent(status.progress)
+    rest = "".join(f" · {part}" for part in (share, end) if part)
+    room = width - cell_len(state) - 2
+    name = status.name or status.id
+    longer = f"{status.preset}·{name}"
+    if status.preset and cell_len(longer) + cell_len(rest) <= room:
+        name = longer
+    name = clip(name, max(room - cell_len(rest), 8))
+    rest = clip(rest, max(room - cell_len(name), 0))
+    return [(name, "bold"), ("  ", ""), (state, _MOOD.get(status.state, "$muted")), (rest, "$muted")]
 
 
 def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> Line:

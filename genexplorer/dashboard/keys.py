@@ -16,6 +16,7 @@ SHOWN = {
     "minus": "−",
     "full_stop": ".",
     "escape": "esc",
+    "ctrl+p": "^p",
 }
 
 
@@ -51,7 +52,7 @@ KEYS = (
     Key("n", "new_run", "new", "train a new model", "Runs", footer=True),
     Key("p", "pause_or_go_on", "pause", "pause, or go on after a pause", "Runs", footer=True),
     Key("s", "stop", "stop", "stop; the state is saved, r goes on later", "Runs", footer=True),
-    Key("r", "resume", "resume", "resume a run that was stopped, failed or was lost", "Runs", footer=True),
+    Key("r", "resume", "resume", "resume a run that was stopped, failed or was lost", "Runs"),
     Key("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
     Key("u", "undo", "undo", "bring back what was moved to the trash last", "Runs"),
     Key("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
@@ -60,7 +61,7 @@ KEYS = (
     Key("slash", "filter", "filter", "show only runs that match; esc shows all", "Runs"),
     Key("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
     Key("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
-    Key("l", "log_scale", "log", "logarithmic scale", "Curves", footer=True),
+    Key("l", "log_scale", "log", "logarithmic scale", "Curves"),
     Key("x", "next_x", "x axis", "by step, time or images", "Curves"),
     Key("plus,equals_sign", "smooth(1)", "smooth", "smooth more; the raw curve stays, faint", "Curves"),
     Key("minus", "smooth(-1)", "smooth less", "smooth less", "Curves"),
@@ -80,5 +81,6 @@ KEYS = (
     Key("D,shift+d", "dark", "light/dark", "light or dark", "Screen"),
     Key("escape", "escape", "back", "leave the filter, the comparison, the walk", "Screen"),
     Key("question_mark", "help", "keys", "this list", "Screen", footer=True),
+    Key("ctrl+p", "app.command_palette", "palette", "find any of this by its name", "Screen"),
     Key("q", "leave", "quit", "leave the dashboard; trainings go on without it", "Screen", footer=True),
 )

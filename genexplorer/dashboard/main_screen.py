@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
@@ -22,6 +23,7 @@ from genexplorer.dashboard.header import Header
 from genexplorer.dashboard.help_screen import help_screen
 from genexplorer.dashboard.keys import KEYS
 from genexplorer.dashboard.last_line import LastLine
+from genexplorer.dashboard.links import link
 from genexplorer.dashboard.log_tab import LogTab
 from genexplorer.dashboard.plane_view import PlaneView
 from genexplorer.dashboard.run_actions import RunActions
@@ -49,8 +51,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-widest")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-wider"), (170, "-widest")]  # noqa: RUF012 - Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
     class Fresh(Message):
         """There is a new view; `Follower` keeps the newest, so a slow terminal skips those in between."""
@@ -73,6 +75,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self.compared: list[Path] = []
         self._make_client = make_client
         self._select = select
+        self._runs_title = ""
+        self._top_height = 0
         self._trash = []
         self._newest = View()
         self._fresh_pending = False
@@ -95,7 +99,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             yield WalkTab(self._make_client, id="walk")
             yield TheoryTab(id="theory")
         yield LastLine(id="last-line")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -198,12 +202,23 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         else:
             hint = EMPTY
         self.query_one(RunList).show(rows, hint)
+        self._fit_top(len(rows))
         total = len(self.view.runs)
         shown = f"{len(rows)} of {total}" if words else str(total)
         live = sum(status.state.live for status in self.view.runs)
-        self.query_one("#runs-title", Static).update(
-            f"Runs ({shown})" + (f" · {live} live" if live else "") + "  / filter"
-        )
+        self._set_title(f"Runs ({shown})" + (f" · {live} live" if live else "") + "  ")
+
+    def _fit_top(self, rows: int) -> None:
+        """In a tall terminal, give the runs as many rows as they fill, up to a quarter of it."""
+        height = min(max(rows + 1, 6), max(self.size.height // 4, 6))
+        if height != self._top_height:
+            self._top_height = height
+            self.query_one("#top").styles.height = height if self.size.height >= 24 else None
+
+    def _set_title(self, title: str) -> None:
+        if title != self._runs_title:
+            self._runs_title = title
+            self.query_one("#runs-title", Static).update(Content(title) + link("/ filter", "screen.filter", "$muted"))
 
     def _letter(self, folder: Path) -> str:
         return LETTERS[self.compared.index(folder) % len(LETTERS)] if folder in self.compared else ""

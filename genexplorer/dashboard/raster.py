@@ -25,21 +25,26 @@ SOLID = Dash()
 
 
 class Raster:
-    """A grid of cells on which polylines are drawn in layers; the last one drawn in a cell owns it."""
+    """A grid of cells on which polylines are drawn one after the other.
+
+    A cell has one colour, that of the last line in it. It keeps the dots of the other lines, which would else have
+    holes where lines run side by side; but dots of faint lines, such as raw curves, give way.
+    """
 
     def __init__(self, columns: int, rows: int) -> None:
         self.columns, self.rows = max(columns, 1), max(rows, 1)
         self._bits: NDArray[np.int64] = np.zeros((self.rows, self.columns), dtype=np.int64)
+        self._faint: NDArray[np.bool_] = np.zeros((self.rows, self.columns), dtype=np.bool_)
         self._roles: NDArray[np.int64] = np.full((self.rows, self.columns), -1, dtype=np.int64)
 
-    def polyline(self, x: Floats, y: Floats, role: int, dash: Dash = SOLID) -> None:
+    def polyline(self, x: Floats, y: Floats, role: int, dash: Dash = SOLID, *, faint: bool = False) -> None:
         """Draw a line through points given as fractions of the width and height, y upwards.
 
         Points that are NaN make gaps; what lies outside is cut off.
         """
         across, down = self._dots(x, y)
         dots = np.concatenate([_segments(across, down, dash), _lone_points(across, down)])
-        self._put(dots, role)
+        self._put(dots, role, faint=faint)
 
     def cell_of(self, x: float, y: float) -> tuple[int, int]:
         """Return (column, row) of a point given in fractions, clamped to the grid."""
@@ -60,15 +65,16 @@ class Raster:
         limit = 4.0 * self.rows * DOTS_DOWN  # far outside is as good as a little outside, and bounds the work
         return across, np.clip(down, -limit, limit)
 
-    def _put(self, dots: Floats, role: int) -> None:
+    def _put(self, dots: Floats, role: int, *, faint: bool) -> None:
         if not len(dots):
             return
         across, down = np.rint(dots).astype(np.int64).T
         inside = (across >= 0) & (across < self.columns * DOTS_ACROSS) & (down >= 0) & (down < self.rows * DOTS_DOWN)
         across, down = across[inside], down[inside]
         column, row = across // DOTS_ACROSS, down // DOTS_DOWN
-        fresh = self._roles[row, column] != role
-        self._bits[row[fresh], column[fresh]] = 0  # the newer line owns the cell
+        gives_way = self._faint[row, column] & (not faint)
+        self._bits[row[gives_way], column[gives_way]] = 0
+        self._faint[row, column] = faint
         self._roles[row, column] = role
         np.bitwise_or.at(self._bits, (row, column), _BITS[down % DOTS_DOWN, across % DOTS_ACROSS])
 

@@ -20,7 +20,7 @@ from genexplorer.session import wording
 
 EMPTY = "No runs yet.\nn trains a 2-D VAE\n(3 min)"
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
-_WIDE = 46  # columns from which the speed has room
+_WIDE = 50  # columns from which the speed has room
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def row_cells(row: Row, width: int, *, chosen: bool) -> list[Cell]:
     status = row.status
     end = _end(status)
     speed = f"{wording.count(status.images_per_s)} img/s" if status.images_per_s and status.state.live else ""
-    tail = f" {status.family:<4.4} {wording.percent(status.progress):>4}"
-    tail += f" {end:>8}" if width < _WIDE else f"  {end:<11}{speed:>12}"
-    name_width = max(width - 5 - cell_len(tail), 6)
+    middle = f" {status.family:<4.4} {wording.percent(status.progress):>4}"
+    last = f" {end:>8}" if width < _WIDE else f"  {end:<11}{speed:>12}"
+    name_width = max(width - 5 - cell_len(middle) - cell_len(last), 6)
     wrong = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
     role = "wrong" if wrong else "live" if status.state in (State.RUNNING, State.QUEUED) else "second"
     return [
@@ -140,7 +140,8 @@ def row_cells(row: Row, width: int, *, chosen: bool) -> list[Cell]:
         (row.letter or " ", "letter"),
         (set_cell_size(wording.state_symbol(status.state), 2) + " ", role),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
-        (clip(tail, max(width - 5 - name_width, 0)), "wrong" if wrong else "second"),
+        (middle, "second"),
+        (last, "wrong" if wrong else "second"),
     ]
 
 

@@ -15,6 +15,7 @@ from trainers.theory import Theory
 
 _SMALL_POINTS = 80  # of each curve in the small charts
 _LOG_LINES = 500
+_KINDS = ("samples", "manifold", "reconstructions")
 
 
 class RunReading:
@@ -55,8 +56,8 @@ class RunReading:
         if "snapshots" in changed:
             self._read_card()
         self._read_values(wanted.at_step, fresh="metrics" in changed)
-        kinds = tuple(self._run.pictures)
-        steps = _steps(self._run.pictures, wanted.kind)
+        kinds = _kinds(self._run.pictures)
+        steps = tuple(sorted({ref.step for ref in self._refs(wanted.kind)}))
         return RunView(
             folder=self._folder,
             status=status,
@@ -120,7 +121,7 @@ class RunReading:
         return self._theory
 
     def _read_picture(self, wanted: Wanted) -> Picture | None:
-        refs = _refs(self._run.pictures, wanted.kind)
+        refs = self._refs(wanted.kind)
         at = wanted.at_step
         past = [ref for ref in refs if at is None or ref.step <= at]
         ref = past[-1] if past else (refs[0] if refs else None)
@@ -138,6 +139,12 @@ class RunReading:
             return max(now - folder.stat().st_mtime, 0.0)
         except OSError:
             return None
+
+    def _refs(self, kind: str) -> list[PictureRef]:
+        """Return the pictures of a kind, or of the first kind there is."""
+        pictures = self._run.pictures
+        chosen = kind if kind in pictures else next(iter(_kinds(pictures)), "")
+        return pictures.get(chosen, [])
 
     def _words(self, status: RunStatus) -> str:
         if status.state not in (State.LOST, State.FAILED):
@@ -158,11 +165,7 @@ def _chosen(made: list[Chart] | tuple[Chart, ...], quantity: str, theory: Theory
     return next((chart for chart in made if chart.quantity == wanted), made[0] if made else None)
 
 
-def _refs(pictures: dict[str, list[PictureRef]], kind: str) -> list[PictureRef]:
-    if kind in pictures:
-        return list(pictures[kind])
-    return list(next(iter(pictures.values()), []))
-
-
-def _steps(pictures: dict[str, list[PictureRef]], kind: str) -> tuple[int, ...]:
-    return tuple(sorted({ref.step for ref in _refs(pictures, kind)}))
+def _kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:
+    """Return the kinds of pictures there are, in a fixed order."""
+    known = [kind for kind in _KINDS if kind in pictures]
+    return (*known, *sorted(set(pictures) - set(known)))

@@ -76,7 +76,8 @@ def resize(images: Pixels, high: int, wide: int) -> Pixels:
     down, across = _weights(images.shape[1], high), _weights(images.shape[2], wide)
     shrunk = np.einsum("ih,nhwc->niwc", down, images.astype(np.float32), optimize=True)
     result = np.einsum("jw,niwc->nijc", across, shrunk, optimize=True)
-    return np.rint(result).clip(0, 255).astype(np.uint8)
+    rounded: Pixels = np.rint(result).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
 def _weights(old: int, new: int) -> NDArray[np.float32]:
