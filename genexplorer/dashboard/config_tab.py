@@ -53,7 +53,7 @@ def _about_facts(run: RunView) -> tuple[tuple[str, str], ...]:
 
 
 def _about_lines(facts: tuple[tuple[str, str], ...]) -> Content:
-    return Content.assemble(("run\n", "bold"), *_aligned([(key, value, False) for key, value in facts]), "\n")
+    return Content.assemble(("run\n", "bold"), *_aligned([(key, value, False) for key, value in facts]))
 
 
 def config_lines(config: RunConfig, sections: tuple[str, ...]) -> Content:
@@ -67,7 +67,7 @@ def config_lines(config: RunConfig, sections: tuple[str, ...]) -> Content:
         if _is_section(values, key):
             inner = base.get(key, {}) if base is not None else None
             rows = [(name, value, _differs(inner, name, value)) for name, value in values[key].items()]
-            parts += [(f"{key}\n", "bold"), *_aligned([row for row in rows if row[1] is not None])]
+            parts += ["\n", (f"{key}\n", "bold"), *_aligned([row for row in rows if row[1] is not None])]
     return Content.assemble(*parts)
 
 

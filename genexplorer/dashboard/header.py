@@ -70,14 +70,15 @@ def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int 
         return [("No figures yet" if not at_step else f"No figures at step {at_step:,}", "$muted")]
     source = f"  {written.unit}, {written.source}"
     text = written.one_line()
-    line: Line = [(clip(text, width), "bold" if at_step is None else "bold $accent")]
-    if at_step is not None:
-        source = f"  at step {at_step:,}, {written.source}"
+    look = "bold" if at_step is None else "bold $accent"
+    line: Line = [(clip(text, width), look)]
     return [*line, (clip(source, width - cell_len(text)), "$muted")] if cell_len(text) < width else line
 
 
 def _speed(run: RunView, width: int) -> Line:
     status = run.status
+    if run.at_step is not None:
+        return [(clip(f"looking at step {run.at_step:,} of {status.step:,} · L follows again", width), "$accent")]
     parts = []
     if status.images_per_s is not None and status.state.live:
         parts.append(f"{wording.count(status.images_per_s)} img/s")

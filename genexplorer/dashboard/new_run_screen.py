@@ -45,10 +45,10 @@ class NewRunScreen(ModalScreen[Path | None]):
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, deeds: Deeds) -> None:
+    def __init__(self, deeds: Deeds, form: NewRunForm) -> None:
         super().__init__()
         self._deeds = deeds
-        self.form = NewRunForm()
+        self.form = form
         self.errors: dict[str, str] = {}
         self.starting = False
         self._settling: Timer | None = None
@@ -103,8 +103,10 @@ class NewRunScreen(ModalScreen[Path | None]):
                     control.value = value
                 elif isinstance(control, Select):
                     self._bind_choice(control, shown[key], value)
-        preset = self.form.preset
-        source = f"\n{preset.source}" if preset.source else ""
+        self._show_expectation()
+
+    def _show_expectation(self) -> None:
+        source = f"\n{self.form.preset.source}" if self.form.preset.source else ""
         self.query_one("#expect", Static).update(Content.assemble(("Expect ", "$muted"), self.form.expectation, source))
 
     def _bind_choice(self, control: "Select[str]", field: FormField, value: str) -> None:
@@ -143,6 +145,7 @@ class NewRunScreen(ModalScreen[Path | None]):
         for key in _KEYS:
             self.query_one(f"#row-{key}").set_class(key in self.errors, "-wrong")
         self._tell("\n".join(f"✗ {line}" for line in self.errors.values()))
+        self._show_expectation()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

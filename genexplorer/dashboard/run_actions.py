@@ -19,6 +19,7 @@ from genexplorer.dashboard.text_screen import TextScreen
 from genexplorer.dashboard.view import View
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session.actions import Outcome
+from genexplorer.session.new_run import NewRunForm
 
 
 class RunActions(Screen[None]):
@@ -26,6 +27,7 @@ class RunActions(Screen[None]):
 
     view: View
     deeds: Deeds
+    runs_dir: Path
     _trash: list[Path]
 
     class Done(Message):
@@ -64,7 +66,7 @@ class RunActions(Screen[None]):
 
     def action_new_run(self) -> None:
         """Ask what to train."""
-        self.app.push_screen(NewRunScreen(self.deeds), self._new_run_asked)
+        self.app.push_screen(NewRunScreen(self.deeds, NewRunForm(runs_dir=self.runs_dir)), self._new_run_asked)
 
     def _new_run_asked(self, started: Path | None) -> None:
         if started is not None:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from genexplorer.dashboard.header import wrap
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.session import wording
@@ -31,19 +33,23 @@ class TheoryTab(VerticalScroll):
         """Show the theory with the figures at the time cursor."""
         theory = run.theory if run else None
         written = breakdown(theory, run.values) if theory and run else None
-        wanted = (theory, written, run.at_step if run else None)
+        at_step = run.at_step if run else None
+        width = max(self.content_size.width - 1, 40)
+        wanted = (theory, written, at_step, width)
         if wanted == self._shown:
             return
         self._shown = wanted
-        self.query_one("#theory-text", Static).update(theory_text(theory, written, wanted[2], _family(run)))
+        self.query_one("#theory-text", Static).update(theory_text(theory, written, at_step, width, _family(run)))
 
 
 def _family(run: RunView | None) -> str:
     return run.status.family if run else ""
 
 
-def theory_text(theory: Theory | None, written: Breakdown | None, at_step: int | None, family: str) -> Content:
-    """Return the whole text."""
+def theory_text(
+    theory: Theory | None, written: Breakdown | None, at_step: int | None, width: int, family: str
+) -> Content:
+    """Return the whole text, its paragraphs broken at a width so that their indents are kept."""
     if theory is None:
         words = f"The family '{family}' is not installed here, so its theory is not known." if family else "No run."
         return Content.assemble((words, "$muted"))
@@ -51,18 +57,18 @@ def theory_text(theory: Theory | None, written: Breakdown | None, at_step: int |
         [
             Content.assemble((theory.equation, "bold")),
             Content(""),
-            *_figures(theory, written, at_step),
+            *_figures(theory, written, at_step, width),
             Content(""),
             _pipeline(theory),
-            *_stages(theory),
+            *_stages(theory, width),
             Content(""),
-            *(Content.assemble(("· ", "$muted"), note) for note in theory.notes),
+            *(_hanging([("· ", "$muted")], 2, note, width, "") for note in theory.notes),
             Content.assemble((theory.reference, "$muted")),
         ]
     )
 
 
-def _figures(theory: Theory, written: Breakdown | None, at_step: int | None) -> list[Content]:
+def _figures(theory: Theory, written: Breakdown | None, at_step: int | None, width: int) -> list[Content]:
     if written is None:
         return [Content.assemble(("Its numbers come with the first evaluation.", "$muted"))]
     when = "now" if at_step is None else f"at step {at_step:,}"
@@ -87,7 +93,7 @@ def _figures(theory: Theory, written: Breakdown | None, at_step: int | None) -> 
                 f" {term.symbol}",
             )
         )
-        lines.append(Content.assemble(" " * 10, (term.explanation, "$muted")))
+        lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     return lines
 
 
@@ -99,11 +105,22 @@ def _pipeline(theory: Theory) -> Content:
     return Content.assemble(*parts)
 
 
-def _stages(theory: Theory) -> list[Content]:
-    width = max((len(stage.name) for stage in theory.stages), default=0)
+def _stages(theory: Theory, width: int) -> list[Content]:
+    names = max((len(stage.name) for stage in theory.stages), default=0)
     return [
-        Content.assemble(
-            (f"  {stage.symbol:<4}", "bold"), (f"{stage.name:<{width}}  ", "$accent"), (stage.explanation, "$muted")
+        _hanging(
+            [("  " + set_cell_size(stage.symbol, 4), "bold"), (f"{stage.name:<{names}}  ", "$accent")],
+            names + 8,
+            stage.explanation,
+            width,
+            "$muted",
         )
         for stage in theory.stages
     ]
+
+
+def _hanging(head: list[tuple[str, str]], indent: int, text: str, width: int, style: str) -> Content:
+    """Return a paragraph whose further lines are indented as far as its first."""
+    lines = wrap(text, max(width - indent, 20))
+    body = ("\n" + " " * indent).join(lines)
+    return Content.assemble(*head, (body, style))

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-_SMALLEST_PX = 14  # below this a digit is no longer read
+_SMALLEST_PX = 12  # below this a digit is no longer read
+_MANY = 12  # tiles that make a picture worth its place
 
 
 def montage(tiles: Pixels, kind: str, columns: int, rows: int, *, gap: int = 0, large: bool = False) -> Pixels:
@@ -23,7 +24,7 @@ def montage(tiles: Pixels, kind: str, columns: int, rows: int, *, gap: int = 0, 
     down, across, height, width = tiles.shape[:4]
     if columns < 2 or rows < 1 or not down * across:
         return np.zeros((0, 0, 3), np.uint8)
-    size = _size(min(height, width), columns, rows, down, across, large=large)
+    size = _size(min(height, width), columns, rows, down, across, gap=gap, large=large)
     high, wide = size * height // min(height, width), size * width // min(height, width)
     fit_across = max((columns + gap) // (wide + gap), 1)
     fit_down = max((2 * rows + gap) // (high + gap), 1)
@@ -31,16 +32,22 @@ def montage(tiles: Pixels, kind: str, columns: int, rows: int, *, gap: int = 0, 
     return _join(chosen, min(high, 2 * rows), min(wide, columns), gap)[: 2 * rows, :columns]
 
 
-def _size(native: int, columns: int, rows: int, down: int, across: int, *, large: bool) -> int:
+def _size(native: int, columns: int, rows: int, down: int, across: int, *, gap: int, large: bool) -> int:
     """Return the edge of a tile: native, or smaller where many are wanted, or larger where few fill the pane."""
     room = min(columns, 2 * rows)
     if large or down * across == 1:
         return max(min(room, native * max(room // native, 1)), 1)
-    smallest = min(max(_SMALLEST_PX, native // 2), native)
-    for size in (native * 2, native, smallest):
-        if (columns // size) * (2 * rows // size) >= min(down * across, 12) or size == smallest:
-            return max(min(size, room), 1)
-    return smallest
+    wanted = min(down * across, _MANY)
+
+    def count(size: int) -> int:
+        return min(((columns + gap) // (size + gap)) * ((2 * rows + gap) // (size + gap)), down * across)
+
+    for size in (native * 2, native):
+        if count(size) >= wanted:
+            return size
+    smallest = min(_SMALLEST_PX, native, room)
+    sizes = range(smallest, max(min(native, room) * 5 // 8, smallest) + 1)
+    return max(sizes, key=lambda size: (count(size) * size * size, size))
 
 
 def _choose(tiles: Pixels, kind: str, fit_down: int, fit_across: int) -> Pixels:

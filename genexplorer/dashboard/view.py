@@ -1,4 +1,7 @@
-"""What passes between the thread that reads runs and the screen: plain frozen values both ways."""
+"""What passes between the thread that reads runs and the screen: plain frozen values both ways.
+
+Values that hold arrays are compared by identity: the reading thread keeps an object until what it holds has changed.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +30,7 @@ class Wanted:
     at_step: int | None = None  # the time cursor; None: the newest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """One recorded picture, cut into its tiles."""
 
@@ -35,7 +38,7 @@ class Picture:
     tiles: NDArray[np.uint8]  # (rows, columns, H, W, 3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curves:
     """The curves of a run. Another object each time that something in them changed, so `is` tells."""
 
@@ -45,7 +48,7 @@ class Curves:
     steps: NDArray[np.float64] | None = None  # of the points of the large chart's first metric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Compared:
     """One run of a comparison: its curves of the wanted quantity."""
 
@@ -53,7 +56,7 @@ class Compared:
     series: Mapping[str, Series]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunView:
     """Everything that is shown of the selected run."""
 
@@ -78,7 +81,7 @@ class RunView:
     problem: str = ""  # why the folder cannot be read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What the screen shows."""
 
