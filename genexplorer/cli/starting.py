@@ -1,5 +1,6 @@
 """What `train` does once the settings stand: show the plan, or start the worker and watch."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from genexplorer.cli import output
 from genexplorer.cli.train import Watch
 from trainers import registry
 
+LOADING_S = 120.0
+
 if TYPE_CHECKING:
     from genexplorer.runs.record import RunStatus
     from trainers.config import RunConfig
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 def show_plan(config: "RunConfig", runs_dir: Path | None, *, as_json: bool) -> None:
     """Print a configuration, its number of parameters and the expected time."""
-    from genexplorer.cli.estimate import expected_time
+    from genexplorer.session.expected_time import expected_time
     from trainers.config import check
 
     family = registry.family(config.model.name)
@@ -55,12 +58,14 @@ def start(
     from genexplorer.cli import following
 
     status = launch(config, runs_dir, name=name, tags=tags)
+    if watch is Watch.NOT:
+        status = _until_it_trains(status)
     if as_json:
         from genexplorer.cli.run_json import status_json
 
         output.as_json(status_json(status))
     else:
-        output.say(f"{status.name} trains: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
+        output.say(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
     match watch:
         case Watch.NOT:
             output.say(f"'genexplorer' shows it, 'genexplorer runs stop {status.name}' stops it")
@@ -86,6 +91,21 @@ def launch(config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: 
 
     folder = RunStore(paths.runs_dir(runs_dir)).create(config, name=name, tags=tuple(tags))
     return launcher.start(folder)
+
+
+def _until_it_trains(status: "RunStatus") -> "RunStatus":
+    """Wait until the model and the data are loaded, so that what cannot train is told to who will not watch it."""
+    from genexplorer.cli import following
+    from genexplorer.runs.reader import RunReader
+
+    deadline = time.monotonic() + LOADING_S
+    with RunReader(status.folder) as reader:
+        while status.state.live and status.phase in ("", "loading") and time.monotonic() < deadline:
+            time.sleep(following.POLL_S)
+            status = reader.status()
+    if not status.state.live and status.state in following.END_CODES:
+        following.finish(status)
+    return status
 
 
 def tell_goes_on(folder: Path) -> None:

@@ -45,10 +45,10 @@ class NewRunScreen(ModalScreen[Path | None]):
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, deeds: Deeds, form: NewRunForm) -> None:
+    def __init__(self, deeds: Deeds, form: NewRunForm | None = None) -> None:
         super().__init__()
         self._deeds = deeds
-        self.form = form
+        self.form = form or NewRunForm()
         self.errors: dict[str, str] = {}
         self.starting = False
         self._settling: Timer | None = None

@@ -65,7 +65,6 @@ class ExplorerClient:
         self._generation = 0
         self._child: ChildProcess | None = None
         self._writer: threading.Thread | None = None
-        self._wanted = False  # a child, though nothing is asked yet
         self._closed = False
 
     @property
@@ -73,12 +72,6 @@ class ExplorerClient:
         """Whether a child is running."""
         child = self._child
         return child is not None and child.alive
-
-    def start(self) -> None:
-        """Start the child before the first question: importing what it needs takes seconds."""
-        with self._changed:
-            self._wanted = True
-            self._wake()
 
     def ask(
         self,
@@ -222,30 +215,26 @@ class ExplorerClient:
     def _write(self) -> None:
         while True:
             with self._changed:
-                while not (self._pending or self._closed or self._wanted):
+                while not (self._pending or self._closed):
                     self._changed.wait()
                 if self._closed:
                     return
-                self._wanted = False
                 request = self._first()
-                child = self._child
+                child = self._child if self.alive else None  # it may have died before it was known here
             self._deliver(child, request)
 
-    def _first(self) -> Request | None:
-        if not self._pending:
-            return None
+    def _first(self) -> Request:
         key = min(self._pending, key=lambda k: (LANES.index(self._pending[k].lane), self._pending[k].generation))
         return self._pending.pop(key)
 
-    def _deliver(self, child: ChildProcess | None, request: Request | None) -> None:
+    def _deliver(self, child: ChildProcess | None, request: Request) -> None:
         try:
             child = child or self._started()
-            if request is not None and child is not None:
+            if child is not None:
                 child.write(request)
         except ProtocolError as error:
-            if request is not None:
-                body = Failure(f"this question cannot be sent: {error}", "")
-                self._take(Answer(request.lane, request.generation, request.op, -1, body, 0.0, request.topic))
+            body = Failure(f"this question cannot be sent: {error}", "")
+            self._take(Answer(request.lane, request.generation, request.op, -1, body, 0.0, request.topic))
         except (OSError, ValueError) as error:
             if child is None:  # it could not be started; one that died is told by its reading thread
                 self._ended(None, f"it cannot be started: {error}")

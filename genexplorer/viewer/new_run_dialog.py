@@ -82,8 +82,8 @@ class NewRunDialog(QDialog):
             self._list_fields()
         for field in fields:
             self._show_value(field)
-        self.expectation.setText(self.form.expectation)
         errors = self.form.errors()
+        self.expectation.setText(self.form.expectation)
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 

@@ -12,6 +12,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
 from genexplorer.session.followed_run import FollowedRun
+from genexplorer.session.new_run import NewRunForm
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.new_run_dialog import NewRunDialog
@@ -71,7 +72,7 @@ class RunControl(QObject):
 
     def new_run(self) -> None:
         """Show the form; a run that starts is opened."""
-        dialog = NewRunDialog(parent=self._window)
+        dialog = NewRunDialog(NewRunForm(runs_dir=self._context.runs_dir), self._window)
         if dialog.exec() and dialog.config is not None:
             config, name, runs_dir = dialog.config, dialog.form.name, self._context.runs_dir
             self._do("starting the worker …", lambda: actions.start_run(runs_dir, config, name=name), opens=True)

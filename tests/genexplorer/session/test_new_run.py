@@ -1,10 +1,14 @@
 """The form of a new run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from genexplorer.errors import UserError
+from genexplorer.runs.record import State
+from genexplorer.runs.store import RunStore
+from genexplorer.session import expected_time
 from genexplorer.session.new_run import NewRunForm, parse_settings
 from trainers import registry
 
@@ -15,7 +19,7 @@ def test_the_form_begins_with_a_preset_that_can_start() -> None:
     config = form.validate()
     assert config.preset == form["preset"] == next(iter(registry.presets()))
     assert (config.schedule.epochs, config.seed) == (float(form["length"]), 0)
-    assert "min on two cores" in form.expectation
+    assert "two cores" in form.expectation
     assert [field.key for field in form.fields] == [
         "family", "preset", "data", "length", "unit", "seed", "name", "settings",
     ]  # fmt: skip
@@ -107,6 +111,46 @@ def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
     assert form["data"] == "idx"
     form.set("data", "mnist")
     assert form.errors() == {}
+
+
+def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_path: Path) -> None:
+    form = NewRunForm("vae-2d", runs_dir=tmp_path)
+    assert "about 2.5 min on two cores" in form.expectation
+    form.set("length", "20")
+    form.errors()
+    assert form.expectation.endswith("about 1:15, by what preset 'vae-2d' states for two cores, scaled to this length")
+    form.set("length", "x")
+    form.errors()
+    assert form.expectation.endswith("on two cores")
+    form.set("unit", "minutes")
+    assert "about" not in form.expectation
+
+
+def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = NewRunForm("vae-2d").validate()
+    folder = RunStore(tmp_path).create(config, name="red-elm")
+    done = replace(RunStore(tmp_path).status(folder), state=State.SUCCEEDED, images_seen=600_000, elapsed_s=60.0)
+    other = replace(done, name="of another model", folder=RunStore(tmp_path).create(NewRunForm("vae").validate()))
+    monkeypatch.setattr(RunStore, "list", lambda store: [other, done])
+    told = expected_time.expected_time(config, tmp_path)
+    assert (told.images_per_s, told.seconds) == (10_000, 240)
+    assert "red-elm" in told.source
+    damaged = replace(other, folder=tmp_path / "gone")
+    monkeypatch.setattr(RunStore, "list", lambda store: [damaged, replace(done, elapsed_s=0.1)])
+    assert expected_time.expected_time(config, tmp_path).images_per_s is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [({"unit": "minutes", "length": "3"}, 180.0), ({"unit": "steps", "length": "9375"}, 75.0), ({}, 150.0)],
+)
+def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: dict[str, str], seconds: float) -> None:
+    form = NewRunForm("vae-2d")
+    for key, value in settings.items():
+        form.set(key, value)
+    told = expected_time.expected_time(form.validate(), tmp_path)
+    assert told.seconds == pytest.approx(seconds, rel=0.01)
+    assert set(told.as_json()) == {"seconds", "images_per_s", "source"}
 
 
 def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
-from trainers import registry
+from genexplorer.runs.status import read_config
+from genexplorer.runs.store import RunStore
+from trainers import assets, registry
 from trainers.config import RunConfig
+from trainers.presets import assemble
 
 MEASURED_STATES = (State.SUCCEEDED, State.STOPPED)
 LEAST_SECONDS = 2.0  # of training, below which a speed says little
+MOST_LOOKED_AT = 200  # runs, the newest ones: a form asks at every change
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,6 @@ def images_to_train(config: RunConfig) -> float | None:
 
 def num_train(config: RunConfig) -> int | None:
     """Return the number of training images, from a file's header; None for data sets of other packages."""
-    from trainers import assets
     from trainers.data import idx, idx_folder
 
     options = config.data_options()
@@ -61,30 +64,25 @@ def _from_measured(config: RunConfig, runs_dir: Path) -> Estimate | None:
     images = images_to_train(config)
     if images is None:
         return None
-    for status in _comparable(config, runs_dir):
-        speed = status.images_seen / status.elapsed_s
-        return Estimate(images / speed, speed, f"the speed of run {status.name} in this folder of runs")
-    return None
+    status = _comparable(config, runs_dir)
+    if status is None:
+        return None
+    speed = status.images_seen / status.elapsed_s
+    return Estimate(images / speed, speed, f"the speed of run {status.name} in this folder of runs")
 
 
-def _comparable(config: RunConfig, runs_dir: Path) -> list[RunStatus]:
-    """Return finished runs of the same model on the same data with the same batch size, newest first."""
-    from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.store import RunStore
-
-    found = []
-    for status in RunStore(runs_dir).list():
-        if status.state not in MEASURED_STATES or status.elapsed_s < LEAST_SECONDS or not status.images_seen:
+def _comparable(config: RunConfig, runs_dir: Path) -> RunStatus | None:
+    """Return the newest finished run of the same model on the same data with the same batch size."""
+    finished = [run for run in RunStore(runs_dir).list() if run.state in MEASURED_STATES]
+    for status in finished[:MOST_LOOKED_AT]:
+        if status.elapsed_s < LEAST_SECONDS or not status.images_seen:
             continue
         try:
-            with RunReader(status.folder) as reader:
-                if _same_work(config, reader.config()):
-                    found.append(status)
+            if _same_work(config, read_config(status.folder)):
+                return status
         except UserError:
             continue
-        if found:
-            break
-    return found
+    return None
 
 
 def _same_work(one: RunConfig, other: RunConfig) -> bool:
@@ -99,8 +97,6 @@ def _same_work(one: RunConfig, other: RunConfig) -> bool:
 
 
 def _from_preset(config: RunConfig) -> Estimate:
-    from trainers.presets import assemble
-
     if config.preset not in registry.presets():
         return Estimate(None, None, "no comparable run, and no preset to go by")
     preset = registry.preset(config.preset)
