@@ -117,20 +117,23 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
     """Rename; what has the name steps aside first, and comes back if the rename fails."""
-    if not folder.exists():
-        durable.rename_folder(temporary, folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent)) / folder.name
-    folder.rename(aside)
+    aside = _step_aside(folder) if folder.exists() else None
     try:
         durable.rename_folder(temporary, folder)
     except BaseException:
         if folder.exists():  # renamed, but the parent's fsync failed: not known to last, so not kept
             folder.rename(temporary)
-        aside.rename(folder)
+        if aside:
+            aside.rename(folder)
         raise
     finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+        if aside:
+            shutil.rmtree(aside.parent, ignore_errors=True)
+
+
+def _step_aside(folder: Path) -> Path:
+    hidden = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+    return folder.rename(hidden / folder.name)
 
 
 def _read_folder(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:

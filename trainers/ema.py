@@ -41,7 +41,7 @@ class Ema:
         """Follow the weights after update number `step` (from 1)."""
         if not self.separate or (step % EVERY and step > EVERY):
             return
-        decay = min(self._decay ** (EVERY if step > EVERY else 1), (1 + step) / (10 + step))
+        decay = min(self._decay, (1 + step) / (10 + step)) ** (EVERY if step > EVERY else 1)
         torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)
         for mine, theirs in self._buffers:
             mine.copy_(theirs)

@@ -24,7 +24,7 @@ from trainers.evaluation.elbo import terms
 from trainers.model import Model
 from trainers.pictures import to_uint8
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
 CHUNK = 500  # images of 28×28; fewer of larger ones
 _NEEDS = {

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers.card import Ability
 from trainers.events import MetricSpec
 
 
@@ -93,7 +92,3 @@ class Model(nn.Module):
     def recon(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the reconstruction cost −log p(x|z), (B,), in nats; only where `encode` is declared."""
         raise NotImplementedError
-
-    def abilities(self) -> dict[str, Ability]:
-        """Return what the built model adds to its family's abilities."""
-        return {}

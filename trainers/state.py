@@ -1,5 +1,6 @@
 """The resumable state of a training as plain arrays and JSON, and back, with every shape checked."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
@@ -92,7 +93,7 @@ def _meta(training: Training) -> dict[str, object]:
         "watcher": watcher,
         "evaluated_at": memory.evaluated_at,
         "shown_at": memory.shown_at,
-        "figures": dict(memory.figures),
+        "figures": {name: value for name, value in memory.figures.items() if math.isfinite(value)},  # JSON has no NaN
         "machine": seeding.fingerprint(training.device),
     }
 

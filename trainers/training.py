@@ -214,7 +214,7 @@ def snapshot_card(training: Training) -> card.Card:
         weights="ema" if training.ema.separate else "raw",
         latent_shape=training.model.latent_shape,
         image_shape=training.model.image_shape,
-        abilities=training.family.abilities(training.options) | training.model.abilities(),
+        abilities=training.family.abilities(training.options),
         data=card.DataCard(
             name=data.name,
             num_train=len(data.train),

@@ -50,8 +50,8 @@ class ElboEvaluator(Evaluator):
         mu, logvar = self._model.encode(x)
         noise = self._noise[start : start + len(x)].to(x.device)
         recon, kl_dims = terms(self._model, x, mu, logvar, reparameterise(mu, logvar, noise))
-        self._recon += float(recon.double().sum())
-        self._kl_dims += kl_dims.double().sum(0).cpu()
+        self._recon += float(recon.cpu().double().sum())
+        self._kl_dims += kl_dims.cpu().double().sum(0)
         self._mus.append(mu.cpu())
 
     @torch.inference_mode()

@@ -1,0 +1,126 @@
+"""When something is due, with a clock that the test turns."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.trainers import tiny
+from trainers import cadence, schedule
+from trainers.config import ScheduleConfig
+
+
+class HandClock:
+    """A clock that a test turns by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
+    clock = HandClock()
+    watch = cadence.Stopwatch(clock, before_s=10.0)
+    clock.now += 5
+    watch.pause()
+    clock.now += 1000
+    assert watch.elapsed_s == 15 and watch.paused
+    watch.pause()
+    watch.go_on()
+    watch.go_on()
+    clock.now += 2
+    assert watch.elapsed_s == 17 and not watch.paused
+
+
+def test_every_counts_from_when_it_was_done() -> None:
+    clock = HandClock()
+    every = cadence.Every(clock)
+    clock.now += 1.9
+    assert not every.due(2)
+    clock.now += 0.1
+    assert every.due(2) and not every.due(30)
+    every.done()
+    assert not every.due(2)
+
+
+def test_early_steps() -> None:
+    due = [step for step in range(2001) if cadence.is_early_step(step)]
+    assert due == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
+
+
+def test_speed_is_of_the_steps_alone() -> None:
+    clock = HandClock()
+    speed = cadence.Speed(clock)
+    for _ in range(50):
+        speed.begin()
+        clock.now += 0.01
+        measured = speed.end(128)
+        clock.now += 5  # an evaluation
+    assert measured == pytest.approx(12_800)
+
+
+def test_speed_forgets() -> None:
+    clock = HandClock()
+    speed = cadence.Speed(clock)
+    for seconds in [1.0] * 3 + [0.1] * 60:
+        speed.begin()
+        clock.now += seconds
+        measured = speed.end(100)
+    assert measured == pytest.approx(1000, rel=0.05)
+
+
+def test_time_left_is_from_this_attempts_pace() -> None:
+    left = cadence.TimeLeft(progress=0.5, elapsed_s=1000)
+    assert left.seconds(0.55, 1000.5) is None
+    assert left.seconds(0.5, 1010) is None
+    assert left.seconds(0.6, 1010) == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [({"epochs": 1.5}, 12), ({"steps": 7}, 7), ({"epochs": 0.001}, 1)],
+)
+def test_lengths_in_steps(given: dict[str, float], steps: int) -> None:
+    length = schedule.Length.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
+    assert length.steps == steps
+    assert not length.over(steps - 1, 1e9) and length.over(steps, 0)
+    assert length.progress(0, 0) == 0 and length.progress(steps, 0) == 1
+
+
+def test_lengths_in_minutes() -> None:
+    length = schedule.Length.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
+    assert length.progress(10**6, 30) == 0.25
+    assert not length.over(10**6, 119) and length.over(1, 120)
+    assert not length.over(0, 120)  # at least one step
+
+
+def factors(lr: str, count: int = 5, **given: float) -> list[float]:
+    config = ScheduleConfig.model_validate({"steps": count - 1, "lr": lr, **given})
+    return [schedule.lr_factor(config, step, step / (count - 1), steps_per_epoch=2) for step in range(count)]
+
+
+def test_learning_rates() -> None:
+    assert factors("constant") == [1, 1, 1, 1, 1]
+    assert factors("linear") == [1, 0.75, 0.5, 0.25, 0]
+    assert factors("cosine") == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2, 0])
+    assert factors("step", step_gamma=0.5) == [1, 1, 0.5, 0.5, 0.25]
+    assert factors("step", step_gamma=0.5, step_every=1) == [1, 0.5, 0.25, 0.125, 0.0625]
+    assert factors("constant", warmup_steps=4) == [0.25, 0.5, 0.75, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "configured", "expected"),
+    [
+        (18_720, 0, 468),  # an epoch
+        (4_000, 0, 200),  # often enough for 20
+        (100, 0, 53),  # but judging never takes longer than training
+        (100, 7, 7),
+    ],
+)
+def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -> None:
+    given = {"execution": {"eval_every": configured}, "optim": {"batch_size": 128}}
+    config = tiny.config(folder, given, steps=steps)
+    length = schedule.Length.of(config.schedule, 468)
+    assert cadence.eval_every(config, length, 468, num_test=10_000) == expected

@@ -1,0 +1,194 @@
+"""What an explorer asks of a snapshot."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainers import tiny
+from trainers import checkpoint, grids, latent, loop
+from trainers.errors import CheckpointError, ConfigError, UserError
+from trainers.events import Pictures, SnapshotReady
+
+Z = np.array([[0.0, 0.0], [1.0, -1.0]], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def events(folder: Path) -> list[Any]:
+    return list(loop.train(tiny.config(folder, steps=20)))
+
+
+@pytest.fixture(scope="module")
+def snapshot(events: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    last, place = tiny.of(events, SnapshotReady)[-1], tmp_path_factory.mktemp("snapshots") / "step-00000020"
+    checkpoint.save_snapshot(place, last.arrays, last.card)
+    return place
+
+
+@pytest.fixture(scope="module")
+def explorer(snapshot: Path, folder: Path) -> latent.Explorer:
+    return latent.load(snapshot, tiny.config(folder, steps=20))
+
+
+def last_pictures(events: list[Any], kind: str) -> Any:
+    return [event.images for event in tiny.of(events, Pictures) if event.kind == kind][-1]
+
+
+def test_describe_gives_the_card(explorer: latent.Explorer) -> None:
+    _, meta = explorer.ask("describe")
+    assert meta["card"] == explorer.card.model_dump(mode="json")
+
+
+def test_the_manifold_is_the_trainings_own_picture(explorer: latent.Explorer, events: list[Any]) -> None:
+    result, meta = explorer.ask("manifold")
+    assert result["images"].shape == (20, 20, 9, 7, 1) and meta["coords"] == "u"
+    assert np.array_equal(result["images"].reshape(400, 9, 7, 1), last_pictures(events, "manifold"))
+
+
+def test_the_grid_has_its_largest_y_on_top_and_spreads_by_the_prior() -> None:
+    grid = grids.cells(4, 3, (-3, 3, -2, 2), "z").reshape(4, 3, 2)
+    assert grid[0, 0].tolist() == [-2, 1.5] and grid[-1, -1].tolist() == [2, -1.5]
+    spread = grids.cells(20, 20).reshape(20, 20, 2)
+    assert torch.allclose(torch.special.ndtr(spread[0, :, 0]), (torch.arange(20) + 0.5) / 20, atol=1e-6)
+    assert (spread[0, :, 1] > 0).all() and torch.equal(spread[:, :, 0], spread[:1, :, 0].expand(20, 20))
+    assert grids.cells(1, 1, (0, 0, 0, 0), "u").isfinite().all()
+
+
+def test_decode_is_what_the_manifold_shows(explorer: latent.Explorer) -> None:
+    grid = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    decoded, _ = explorer.ask("decode", arrays={"z": grid})
+    shown, _ = explorer.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
+    assert np.array_equal(decoded["images"], shown["images"].reshape(4, 9, 7, 1))
+
+
+def test_samples_are_by_seed(explorer: latent.Explorer) -> None:
+    one, same, other = (explorer.ask("sample", {"count": 5, "seed": seed})[0] for seed in (1, 1, 2))
+    assert np.array_equal(one["images"], same["images"]) and not np.array_equal(one["z"], other["z"])
+    cold, _ = explorer.ask("sample", {"count": 5, "seed": 1, "temperature": 0.5})
+    assert np.allclose(cold["z"], 0.5 * one["z"])
+    assert np.array_equal(explorer.ask("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
+
+
+def test_encode_judges_test_images(explorer: latent.Explorer) -> None:
+    result, _ = explorer.ask("encode", arrays={"indices": np.array([3, 5])})
+    assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
+    assert set(np.unique(result["x"])) <= {0, 255}
+    assert result["kl_dims"].shape == (2, 2) and np.allclose(result["kl_dims"].sum(1), result["kl_nats"], rtol=1e-5)
+    assert (result["recon_nats"] > 0).all() and result["labels"].dtype == np.int64
+    assert np.array_equal(explorer.ask("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
+
+
+def test_encode_takes_images_of_ones_own(explorer: latent.Explorer) -> None:
+    seen, _ = explorer.ask("encode", {"index": 4})
+    given, _ = explorer.ask("encode", arrays={"images": seen["x"]})
+    assert np.allclose(given["mu"], seen["mu"]) and given["labels"].tolist() == [-1]
+
+
+@pytest.mark.parametrize(("split", "length"), [("test", 60), ("train", 256)])
+def test_encodings_of_a_split(explorer: latent.Explorer, split: str, length: int) -> None:
+    whole, _ = explorer.ask("encodings", {"split": split})
+    part, _ = explorer.ask("encodings", {"split": split, "count": 10})
+    assert whole["mu"].shape == whole["logvar"].shape == (length, 2)
+    assert whole["labels"].shape == whole["indices"].shape == (length,)
+    assert np.allclose(part["mu"], whole["mu"][:10], atol=1e-6)
+
+
+def test_long_work_says_how_far_it_is(explorer: latent.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "CHUNK", 16)
+    monkeypatch.setattr(explorer, "_codes", None)
+    *progress, last = explorer.answer("encodings", {"split": "test"})
+    fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
+    assert len(fractions) == 3 and fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] < 1
+    assert last[0] == "result"
+
+
+def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: latent.Explorer) -> None:
+    answer = explorer.answer("encodings", {"split": "train"})
+    next(answer)
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_the_posterior_is_centred_on_mu(explorer: latent.Explorer) -> None:
+    code, _ = explorer.ask("encode", {"index": 2})
+    drawn, _ = explorer.ask("posterior", {"index": 2, "count": 4000})
+    sigma = np.exp(0.5 * code["logvar"][0])
+    assert np.allclose(drawn["z"].mean(0), code["mu"][0], atol=float(5 * sigma.max() / np.sqrt(4000)))
+    assert np.allclose(drawn["z"].std(0), sigma, rtol=0.1)
+    assert drawn["images"].shape == (4000, 9, 7, 1)
+
+
+def test_nearest_finds_the_image_itself(explorer: latent.Explorer) -> None:
+    code, _ = explorer.ask("encode", {"index": 7})
+    found, _ = explorer.ask("nearest", {"count": 3}, {"z": code["mu"]})
+    assert found["indices"][0] == 7 and found["distances"][0] == pytest.approx(0, abs=1e-3)
+    assert np.all(np.diff(found["distances"]) >= 0) and np.array_equal(found["images"][:1], code["x"])
+
+
+def test_the_pipeline_adds_up(explorer: latent.Explorer) -> None:
+    result, meta = explorer.ask("pipeline", {"index": 1, "seed": 3})
+    assert all(array.shape[0] == 1 for array in result.values())
+    assert {"x", "mu", "sigma", "z", "recon"} == set(result)
+    figures = meta["figures"]
+    assert figures["elbo"] == pytest.approx(-figures["recon"] - figures["kl"])
+
+
+WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "no such operation": ("paint", {}, {}),
+    "no latents": ("decode", {}, {}),
+    "latents of another size": ("decode", {}, {"z": np.zeros((1, 3), np.float32)}),
+    "latents that are not finite": ("decode", {}, {"z": np.full((1, 2), np.nan, np.float32)}),
+    "too many cells": ("manifold", {"rows": 1000, "columns": 1000}, {}),
+    "bounds": ("manifold", {"bounds": [0, 1, 0]}, {}),
+    "bounds beyond u": ("manifold", {"bounds": [0, 2, 0, 1]}, {}),
+    "coordinates": ("manifold", {"coords": "w"}, {}),
+    "count": ("sample", {"count": 0}, {}),
+    "count that is no number": ("sample", {"count": "many"}, {}),
+    "temperature": ("sample", {"temperature": float("nan")}, {}),
+    "seed": ("sample", {"seed": -1}, {}),
+    "index": ("encode", {"index": 60}, {}),
+    "negative index": ("encode", {"indices": [-1]}, {}),
+    "index that is no number": ("encode", {"index": "x"}, {}),
+    "images of another size": ("encode", {}, {"images": np.zeros((1, 28, 28, 1), np.uint8)}),
+    "images of floats": ("encode", {}, {"images": np.zeros((1, 9, 7, 1), np.float32)}),
+    "split": ("encodings", {"split": "valid"}, {}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_questions_are_answered_in_one_line(explorer: latent.Explorer, case: str) -> None:
+    op, params, arrays = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        explorer.ask(op, params, arrays)
+    assert caught.value.hint and "\n" not in str(caught.value)
+
+
+def test_what_a_model_cannot_do_is_said_with_its_reason(folder: Path, tmp_path: Path) -> None:
+    config = tiny.config(folder, {"model": {"latent_dim": 3}}, steps=1)
+    last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
+    checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
+    with pytest.raises(UserError, match="cannot manifold") as caught:
+        latent.load(tmp_path / "s", config).ask("manifold")
+    assert "2 latent dimensions" in caught.value.hint
+
+
+def test_a_snapshot_of_another_model_is_refused(snapshot: Path, folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="disagree"):
+        latent.load(snapshot, tiny.config(folder, {"model": {"hidden": [4]}}))
+
+
+@pytest.mark.parametrize("kind", ["linear", "conv"])
+@pytest.mark.parametrize("likelihood", tiny.DATA_OF)
+def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str, likelihood: str) -> None:
+    layer = {
+        "model": {"likelihood": likelihood, **tiny.ARCHITECTURES[kind]},
+        "data": {"binarisation": tiny.DATA_OF[likelihood]},
+    }
+    config = tiny.config(folder, layer, steps=1)
+    last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
+    checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
+    explorer = latent.load(tmp_path / "s", config)
+    for op in ("manifold", "sample", "encode", "encodings", "posterior", "pipeline"):
+        arrays, _ = explorer.ask(op)
+        assert arrays and all(array.dtype.name in ("uint8", "float32", "int64") for array in arrays.values()), op
