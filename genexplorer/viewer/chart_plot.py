@@ -30,6 +30,7 @@ _DASHES = {
 }
 _LABEL_SHARE = 0.13  # of the width, kept free at the right for the names of the curves
 _MIN_APART_PX = 13.0
+_NARROW_PX = 440  # below it the heading has room for two values
 _TRIM = 0.02  # share of the values at either end that may lie outside, so that a first second does not flatten all
 
 
@@ -76,6 +77,8 @@ class ChartPlot(QWidget):
         self._drawn: list[tuple[Floats, Floats]] = []  # x and y as drawn, in the axis' coordinates
         self._ends: list[tuple[pg.TextItem, float, float]] = []
         self._marks: list[tuple[float, str]] = []
+        self._names_at: float | None = None
+        self._change_lines: list[pg.InfiniteLine] = []
         self._bounds = (0.0, 1.0)
         self._negated = False
         self.title, self.values = heading(chart.label), muted("")
@@ -93,9 +96,17 @@ class ChartPlot(QWidget):
         self._curves, self._view, self._marks = tuple(curves), view, list(marks)
         self._redraw()
 
-    def set_range(self, low: float, high: float) -> None:
-        """Show a range of x; room for the names of the curves is added by the caller."""
+    def set_range(self, low: float, high: float, names_at: float | None) -> None:
+        """Show a range of x.
+
+        Args:
+            low: The first x.
+            high: The last x.
+            names_at: Where the names of the curves begin, right of all of them; None puts them at the right edge.
+        """
+        self._names_at = names_at
         self.plot.setXRange(low, high, padding=0)
+        self._place_names()
 
     def set_mark(self, x: float | None) -> None:
         """Draw the time that is looked at."""
@@ -139,7 +150,7 @@ class ChartPlot(QWidget):
     def _prepare_plot(self) -> None:
         plot = self.plot
         plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        plot.setMinimumHeight(18 * GAP)
+        plot.setMinimumHeight(20 * GAP)
         plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         item = plot.getPlotItem()
         item.hideButtons()
@@ -221,7 +232,8 @@ class ChartPlot(QWidget):
     def _colour(self, style: LineStyle) -> str:
         if style.index is not None:
             return self._palette.class_colour(style.index)
-        return self._palette.muted if style.role == "test_raw" else self._palette.accent
+        alone = all(curve.style.role == "train" for curve in self._curves)
+        return self._palette.accent if style.role == "test_ema" or alone else self._palette.muted
 
     def _draw(self, curve: Curve) -> None:
         colour = self._colour(curve.style)
@@ -232,7 +244,9 @@ class ChartPlot(QWidget):
         y = self._on_axis(calm)
         few = np.isfinite(y).sum() <= 40
         dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": colour, "symbolPen": None} if few else {}
-        pen = pg.mkPen(colour, width=1.4, style=_DASHES[curve.style.dash])
+        # What counts is thick and plain: the test set. A wide pen is slow, and only those curves have few points.
+        judged = curve.style.role == "test_ema"
+        pen = pg.mkPen(colour, width=2 if judged else 1.2, style=_DASHES["solid" if judged else curve.style.dash])
         line = pg.PlotDataItem(curve.x, y, pen=pen, connect="finite", antialias=True, **dots)
         self.plot.addItem(line)
         self._drawn.append((curve.x, y))
@@ -255,6 +269,7 @@ class ChartPlot(QWidget):
         self._ends.append((label, x, y))
 
     def _draw_changes(self) -> None:
+        self._change_lines = []
         for x, words in self._marks:
             line = pg.InfiniteLine(
                 x,
@@ -264,6 +279,7 @@ class ChartPlot(QWidget):
                 labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
             )
             self.plot.addItem(line, ignoreBounds=True)
+            self._change_lines.append(line)
 
     # Ranges -----------------------------------------------------------------------------------------------------
 
@@ -277,22 +293,27 @@ class ChartPlot(QWidget):
         self._place_names()
 
     def _place_names(self) -> None:
-        """Put each curve's name at its end, or at the right edge, and keep names from lying on each other."""
+        """Put the curves' names right of all curves, or at the right edge, none on another."""
         box = self.plot.getViewBox()
         (left, right), (bottom, top) = box.viewRange()
-        height = max(1.0, box.height())
-        per_px = (top - bottom) / height
-        taken: list[float] = []
-        for label, x, y in sorted(self._ends, key=lambda end: -end[2]):
-            place = min(max(y, bottom), top)
-            for other in taken:
-                if abs(other - place) < _MIN_APART_PX * per_px:
-                    place = other - _MIN_APART_PX * per_px
-            taken.append(place)
-            margin = self._bounds[1] <= right - 0.05 * (right - left)  # the names stand free, right of all curves
+        apart = _MIN_APART_PX * (top - bottom) / max(1.0, box.height())
+        upper, lower = top - apart / 2, bottom + apart / 2
+        ends = sorted(self._ends, key=lambda end: -end[2])
+        places = spread([min(max(y, lower), upper) for _, _, y in ends], apart, lower)
+        for (label, x, _), place in zip(ends, places, strict=True):
+            free = self._names_at is not None
             label.setVisible(left <= x)
-            label.setAnchor((0, 0.5) if margin else (1, 1))
-            label.setPos(self._bounds[1] if margin else min(x, right), place)
+            label.setAnchor((0, 0.5) if free else (1, 1))
+            label.setPos(self._names_at if free else min(x, right), place)
+        for line in self._change_lines:
+            line.label.setPosition(self._free_height(line.value(), bottom, top))
+
+    def _free_height(self, x: float, bottom: float, top: float) -> float:
+        """Return the share of the height at which the words of a change lie away from the curves."""
+        near = [float(np.interp(x, xs, ys)) for xs, ys in self._drawn if xs.size and np.isfinite(ys).all()]
+        if not near or top <= bottom:
+            return 0.06
+        return 0.06 if sum(near) / len(near) > (bottom + top) / 2 else 0.94
 
     # Mouse ------------------------------------------------------------------------------------------------------
 
@@ -314,7 +335,9 @@ class ChartPlot(QWidget):
 
     def _shown(self, x: float) -> list[Curve]:
         within = [curve for curve in self._curves if curve.x.size and x >= curve.x[0] - 1e-9]
-        return within[:6]
+        if self.width() < _NARROW_PX:
+            within = [curve for curve in within if curve.style.role != "test_raw"]
+        return within[: 6 if self.width() >= _NARROW_PX else 2]
 
     def _value_words(self, curve: Curve, x: float) -> str:
         values = smooth(curve.mean, self._view.smoothing) if curve.style.role == "train" else curve.mean
@@ -329,6 +352,18 @@ def value_at(x: Floats, values: Floats, place: float) -> float | None:
     """Return the last finite value at or before a place."""
     before = np.flatnonzero(np.isfinite(values) & (x <= place + 1e-9))
     return float(values[before[-1]]) if before.size else None
+
+
+def spread(places: list[float], apart: float, lowest: float) -> list[float]:
+    """Return places, given from the highest to the lowest, moved so that all are `apart` and none below `lowest`."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(min(place, moved[-1] - apart) if moved else place)
+    floor = lowest
+    for index in reversed(range(len(moved))):
+        moved[index] = max(moved[index], floor)
+        floor = moved[index] + apart
+    return moved
 
 
 def with_room_for_names(low: float, high: float) -> tuple[float, float]:

@@ -86,11 +86,11 @@ class CurveChooser(QWidget):
     def _lay_out(self) -> None:
         self._list_host = QWidget()
         self._list = QGridLayout(self._list_host)
-        self._list.setContentsMargins(0, 0, GAP, 0)
+        self._list.setContentsMargins(0, 0, 2, 0)
         self._list.setVerticalSpacing(2)
         scroll = scroll_area(self._list_host)
         column = QVBoxLayout()
-        column.setContentsMargins(2 * GAP, 2 * GAP, GAP, GAP)
+        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
         column.setSpacing(GAP)
         column.addLayout(self._axis_row())
         column.addWidget(self.logarithmic)
@@ -129,7 +129,7 @@ class CurveChooser(QWidget):
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for words, tooltip, signal in (
-            ("First four", "Show the first four quantities again", self.reset_wanted),
+            ("First look", "Show what a first look shows", self.reset_wanted),
             ("Whole run", "Show the whole training (0)", self.home_wanted),
         ):
             button = tool_button(words, tooltip)

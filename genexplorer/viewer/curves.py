@@ -23,8 +23,8 @@ from genexplorer.viewer.time_bar import change_marks
 
 MAX_POINTS = 1000
 _X_AXES: tuple[XAxis, ...] = ("step", "images", "time")
-_FIRST_SHOWN = 4
-_WIDE_PX = 760  # from here on charts stand in two columns
+_CALM = 0.8  # the smoothing of a first look; the raw curve stays visible
+_WIDE_PX = 640  # from here on charts stand in two columns
 
 
 class CurvesTab(Tab):
@@ -34,13 +34,14 @@ class CurvesTab(Tab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.view = View()
+        self.view = View(smoothing=_CALM)
         self.plots: dict[str, ChartPlot] = {}
         self._chosen: list[str] = []  # quantities; empty for the first few
         self._stale = True
         self._zoom: tuple[float, float] | None = None
         self._arranged: tuple[tuple[str, ...], int] = ((), 0)
         self.chooser = CurveChooser()
+        self.chooser.show_view(self.view)
         self.hint = Hint()
         self._lay_out()
         self._connect()
@@ -116,7 +117,7 @@ class CurvesTab(Tab):
         self.set_view(
             x_axis=x_axis if x_axis in _X_AXES else "step",
             logarithmic=state.get("logarithmic") is True,
-            smoothing=smoothing if isinstance(smoothing, float | int) else 0.0,
+            smoothing=smoothing if isinstance(smoothing, float | int) else _CALM,
         )
 
     # What is shown ----------------------------------------------------------------------------------------------
@@ -164,7 +165,7 @@ class CurvesTab(Tab):
 
     def _shown(self, known: list[charts.Chart]) -> list[charts.Chart]:
         chosen = [chart for chart in known if chart.quantity in self._chosen]
-        return chosen or known[:_FIRST_SHOWN]
+        return chosen or first_choice(known)
 
     def _choose(self, quantities: list[str]) -> None:
         self._chosen = quantities
@@ -259,9 +260,11 @@ class CurvesTab(Tab):
         if not self.plots:
             return
         bounds = [plot.data_bounds for plot in self.plots.values()]
-        whole = with_room_for_names(min(low for low, _ in bounds), max(high for _, high in bounds))
+        first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
+        low, high = self._zoom or with_room_for_names(first, last)
+        names_at = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
-            plot.set_range(*(self._zoom or whole))
+            plot.set_range(low, high, names_at)
 
     def _recolour(self) -> None:
         for plot in self.plots.values():
@@ -339,3 +342,10 @@ class CurvesTab(Tab):
         run = self.context.run
         if run is not None:
             write_csv(path, run, [metric for plot in self.plots.values() for metric in plot.chart.metrics])
+
+
+def first_choice(known: list[charts.Chart]) -> list[charts.Chart]:
+    """Return the charts of a first look: three of the first panel, and of the others the one with the most curves."""
+    first = [chart for chart in known if chart.panel == known[0].panel][:3]
+    others = sorted((chart for chart in known if chart not in first), key=lambda chart: -len(chart.metrics))
+    return first + others[:1]

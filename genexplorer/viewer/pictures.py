@@ -55,21 +55,26 @@ def to_array(image: QImage) -> Pixels:
     return used if grey else used.reshape(image.height(), image.width(), 3)
 
 
-def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background: int = 0) -> Pixels:
+def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background: str = "#000000") -> Pixels:
     """Lay images out row by row.
 
     Args:
         images: (N, H, W, C), C is 1 or 3.
         columns: Images in a row.
         gap_px: Pixels between two images.
-        background: Grey value of the gaps and of missing images.
+        background: Colour of the gaps and of missing images; one that is not grey makes the sheet coloured.
     Returns:
         (rows·(H+gap)−gap, columns·(W+gap)−gap, C).
     """
+    colour = QColor(background)
+    paper = np.array([colour.red(), colour.green(), colour.blue()], np.uint8)
+    if images.shape[3] == 1 and len(set(paper.tolist())) > 1:
+        images = np.repeat(images, 3, axis=3)
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     shape = (rows * (height + gap_px), columns * (width + gap_px), channels)
-    sheet = np.full(shape, background, np.uint8)
+    sheet = np.empty(shape, np.uint8)
+    sheet[:] = paper[:channels]
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + gap_px), (index % columns) * (width + gap_px)
         sheet[top : top + height, left : left + width] = image

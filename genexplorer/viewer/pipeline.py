@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QRectF, QSize, Qt
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
@@ -14,7 +14,7 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.labels import heading, literal_tooltip, muted, text, wrapped
 from genexplorer.viewer.pictures import PictureView
-from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.style import GAP, math_font, text_font
 from trainers.theory import Stage
 
 _SIDE = 15 * GAP  # of a picture: a 28-pixel digit four times as large
@@ -57,8 +57,6 @@ class VectorView(QWidget):
         room = self.height() / count
         largest = max(3.0, float(np.nanmax(np.abs(self._values))))
         middle, half = self.width() / 2, self.width() / 2 - 4
-        painter.setPen(QPen(QColor(self._palette.faint)))
-        painter.drawLine(int(middle), 0, int(middle), self.height())
         for place, value in enumerate(self._values):
             length = (float(value) if np.isfinite(value) else 0.0) / largest * half
             thick = min(room * 0.6, 12.0)
@@ -67,6 +65,8 @@ class VectorView(QWidget):
                 min(middle, middle + length), top, max(1.0, abs(length)), min(thick, room * 0.3 if words else thick)
             )
             painter.fillRect(bar, QColor(self._palette.accent))
+            painter.setPen(QPen(QColor(self._palette.muted)))
+            painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
             if words:
                 painter.setPen(QColor(self._palette.text))
                 line = QRectF(0, place * room, self.width(), room * 0.6)
@@ -87,7 +87,7 @@ class StageView(QWidget):
         self._tensor.addWidget(self.vector)
         self._tensor.setFixedSize(_SIDE, _SIDE)
         symbol = text(stage.symbol)
-        symbol.setFont(text_font(15))
+        symbol.setFont(math_font(16))
         self.setToolTip(literal_tooltip(stage.explanation))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         layout = QVBoxLayout(self)

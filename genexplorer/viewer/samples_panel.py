@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import wording
@@ -16,6 +17,8 @@ from genexplorer.viewer.style import GAP
 
 WIDTH = 34 * GAP
 _HISTORY_COLUMNS = 4
+_LARGE_PX, _SMALL_PX = 26 * GAP, 15 * GAP
+_LARGE_NEEDS_PX, _HISTORY_NEEDS_PX = 89 * GAP, 78 * GAP  # heights of the panel
 
 
 class SamplesPanel(QWidget):
@@ -37,9 +40,9 @@ class SamplesPanel(QWidget):
         self._context = context
         self._steps: list[int] = []
         self._history_of = -1
+        self._low = False
         self.setFixedWidth(WIDTH)
         self.one = PictureView("sample")
-        self.one.setFixedHeight(26 * GAP)
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
         self.history_title = muted("the same draw through training")
@@ -94,14 +97,25 @@ class SamplesPanel(QWidget):
     def show_history(self, index: int, pictures: list[tuple[int, Any]]) -> None:
         """Show one draw at several steps; a click goes there."""
         steps = [step for step, _ in pictures]
-        self.history.setVisible(len(pictures) > 1)
-        self.history_title.setVisible(len(pictures) > 1)
         if (index, steps) == (self._history_of, self._steps):
             return
         self._history_of, self._steps = index, steps
+        self._show_history_if_room()
         images = np.stack([picture for _, picture in pictures]) if pictures else None
         self.history.set_sheet(None if images is None else Sheet(images, _HISTORY_COLUMNS, 0, ""))
         self.history.mark(None)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give up the past of the draw, then the size of the picture, where the window is low."""
+        super().resizeEvent(event)
+        self._low = self.height() < _HISTORY_NEEDS_PX
+        self.one.setFixedHeight(_LARGE_PX if self.height() >= _LARGE_NEEDS_PX or self._low else _SMALL_PX)
+        self._show_history_if_room()
+
+    def _show_history_if_room(self) -> None:
+        there = len(self._steps) > 1 and not self._low
+        self.history.setVisible(there)
+        self.history_title.setVisible(there)
 
     def recolour(self) -> None:
         """Take the context's palette."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, QRectF, pyqtSignal
-from PyQt6.QtGui import QColor, QImageReader, QResizeEvent
+from PyQt6.QtGui import QImageReader, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
@@ -78,13 +78,13 @@ class SheetView(PictureView):
         self.columns = 1
         self.index = 0  # the picture that is chosen
         self._sheet: Sheet | None = None
-        self._paper = 255
+        self._paper = "#ffffff"
         self.hovered.connect(self._on_hovered)
         self.pressed.connect(self._on_pressed)
 
     def set_paper(self, colour: str) -> None:
-        """Take the grey of the gaps from the window's background."""
-        self._paper = QColor(colour).value()
+        """Take the colour of the gaps: the window's background."""
+        self._paper = colour
         self._lay_out_sheet()
 
     def set_sheet(self, sheet: Sheet | None, hint: str = "") -> None:

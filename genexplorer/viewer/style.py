@@ -9,6 +9,7 @@ from genexplorer.session.palette import DARK, LIGHT, Palette
 GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
 THEMES = ("system", "light", "dark")
 _FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
+_MATH = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
 _MONO = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
 
 
@@ -37,6 +38,14 @@ def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
     font.setPointSizeF(points)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    return font
+
+
+def math_font(points: float = 10.0) -> QFont:
+    """Return the font of formulas; DejaVu Sans, the usual one on Debian, loses the hat of x̂."""
+    font = QFont(_MATH)
+    font.setPointSizeF(points)
+    font.setStyleHint(QFont.StyleHint.Serif)
     return font
 
 

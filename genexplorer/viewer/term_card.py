@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidg
 from genexplorer.session import wording
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.labels import heading, muted, text, wrapped
-from genexplorer.viewer.style import GAP, mix, text_font
+from genexplorer.viewer.style import GAP, math_font, mix, text_font
 from trainers.theory import Term
 
 
@@ -40,7 +40,9 @@ class TermCard(QFrame):
         layout.setSpacing(GAP // 2)
         layout.addLayout(head)
         layout.addWidget(self.value)
-        layout.addWidget(muted(term.symbol))
+        symbol = muted(term.symbol)
+        symbol.setFont(math_font(10))
+        layout.addWidget(symbol)
         layout.addSpacing(GAP // 2)
         layout.addWidget(wrapped(term.explanation, "plain"))
         layout.addStretch(1)
@@ -84,7 +86,7 @@ class ShareBar(QWidget):
 
     def sizeHint(self) -> QSize:
         """A thin bar and a line of words."""
-        return QSize(400, 4 * GAP)
+        return QSize(400, 3 * GAP)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the bar and the terms' names below their parts."""

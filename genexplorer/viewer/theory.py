@@ -16,7 +16,7 @@ from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.labels import heading, muted, rule, text, wrapped
 from genexplorer.viewer.pictures import save_image
 from genexplorer.viewer.pipeline import PipelineView
-from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tab import SaveTarget, Tab
 from genexplorer.viewer.term_card import ShareBar, TermCard
 from trainers import registry
@@ -42,7 +42,7 @@ class TheoryTab(Tab):
         self._seed = 0
         self.cards: dict[str, TermCard] = {}
         self.equation, self.total, self.source = text(), text(), muted()
-        self.equation.setFont(text_font(15))
+        self.equation.setFont(math_font(15))
         self.total.setFont(text_font(20))
         for label in (self.equation, self.total):
             label.setWordWrap(True)
@@ -125,7 +125,7 @@ class TheoryTab(Tab):
     def _lay_out(self) -> None:
         self._page = QWidget()
         column = QVBoxLayout(self._page)
-        column.setContentsMargins(4 * GAP, 3 * GAP, 4 * GAP, 2 * GAP)
+        column.setContentsMargins(4 * GAP, 2 * GAP, 4 * GAP, GAP)
         column.setSpacing(GAP)
         for widget in (self.equation, self.total, self.share, self.source):
             column.addWidget(widget)
