@@ -47,14 +47,19 @@ def demo(
 
 def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the film of a run, and say where."""
-    from genexplorer.cli.explore_pictures import manifold, reconstruct, sample
+    from genexplorer.cli import explore_pictures as pictures
     from genexplorer.cli.progress import progress
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
-    manifold(run, out_dir / "manifold.png", runs_dir=runs_dir)
-    sample(run, out_dir / "samples.png", scale=2, runs_dir=runs_dir)
-    reconstruct(run, out_dir / "reconstructions.png", scale=2, runs_dir=runs_dir)
+    with pictures.new_client() as client:
+
+        def asked(name: str, needs: str) -> pictures.Asked:
+            return pictures.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
+
+        pictures.draw_manifold(asked("manifold.png", "manifold"))
+        pictures.draw_samples(asked("samples.png", "sample"), scale=2)
+        pictures.draw_reconstructions(asked("reconstructions.png", "encode"), range(10), scale=2)
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
     output.say(f"the pictures are in {out_dir.resolve()}")
 

@@ -1,6 +1,7 @@
 """`genexplorer manifold | sample | reconstruct`: ask a run's model and write the answer as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from genexplorer.explore.client import ExplorerClient
     from genexplorer.runs.reader import RunReader
 
 MAX_COUNT = 10_000
@@ -55,11 +57,7 @@ def manifold(
     """Draw the latent plane of a 2-D model: the image decoded at each of its cells."""
     area = _parse_bounds(bounds, coords)
     asked = Asked(run, out, step, runs_dir, needs="manifold")
-    arrays, about = asked.answer(
-        "manifold", {"rows": rows, "columns": columns, "bounds": list(area), "coords": coords.value}
-    )
-    images = arrays["images"]
-    asked.write(images.reshape(-1, *images.shape[2:]), columns, scale, about)
+    draw_manifold(asked, area, coords, rows=rows, columns=columns, scale=scale)
 
 
 def sample(
@@ -77,8 +75,7 @@ def sample(
 ) -> None:
     """Draw samples of the model: z from the prior, decoded."""
     asked = Asked(run, out, step, runs_dir, needs="sample")
-    arrays, about = asked.answer("sample", {"count": count, "seed": seed, "temperature": temperature})
-    asked.write(arrays["images"], min(columns, count), scale, about)
+    draw_samples(asked, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
 
 
 def reconstruct(
@@ -96,9 +93,44 @@ def reconstruct(
 ) -> None:
     """Draw test images and, below each, what the model makes of its code."""
     asked = Asked(run, out, step, runs_dir, needs="encode")
-    indices = _indices(count, first, seed, asked.num_test)
-    arrays, about = asked.answer("encode", {"indices": indices})
-    asked.write(interleave(arrays["x"], arrays["recon"], columns), min(columns, count), scale, about)
+    draw_reconstructions(asked, _indices(count, first, seed, asked.num_test), columns=columns, scale=scale)
+
+
+def draw_manifold(
+    asked: "Asked",
+    area: Sequence[float] = FULL_PLANE["u"],
+    coords: Coords = Coords.U,
+    *,
+    rows: int = 20,
+    columns: int = 20,
+    scale: int = 1,
+) -> None:
+    """Write the images at the cells of a part of the latent plane."""
+    params = {"rows": rows, "columns": columns, "bounds": list(area), "coords": coords.value}
+    arrays, about = asked.answer("manifold", params)
+    images = arrays["images"]
+    asked.write(images.reshape(-1, *images.shape[2:]), columns, scale, about)
+
+
+def draw_samples(
+    asked: "Asked", *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
+) -> None:
+    """Write samples of the model."""
+    arrays, about = asked.answer("sample", {"count": count, "seed": seed, "temperature": temperature})
+    asked.write(arrays["images"], min(columns, count), scale, about)
+
+
+def draw_reconstructions(asked: "Asked", indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
+    """Write test images, each above its reconstruction."""
+    arrays, about = asked.answer("encode", {"indices": list(indices)})
+    asked.write(interleave(arrays["x"], arrays["recon"], columns), min(columns, len(indices)), scale, about)
+
+
+def new_client() -> "ExplorerClient":
+    """Return a client whose child leaves most of the machine to trainings."""
+    from genexplorer.explore.client import ExplorerClient
+
+    return ExplorerClient(lambda answer: None, lambda words: None, threads=_threads())
 
 
 def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":
@@ -114,6 +146,14 @@ def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: 
 class Asked:
     """One question to the model of a run, checked before the model is loaded.
 
+    Args:
+        run: As it was named.
+        out: The file to write.
+        step: The newest snapshot at or before it is asked; None is the newest.
+        runs_dir: As it was given.
+        needs: The ability that the model must have.
+        client: Serves several questions; None starts one for this question.
+
     Raises:
         ConfigError: if the file cannot be written as named.
         NoSuchRunError: if there is no such run.
@@ -121,13 +161,22 @@ class Asked:
         UserError: if the model lacks the ability.
     """
 
-    def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, *, needs: str) -> None:
+    def __init__(
+        self,
+        run: str,
+        out: Path,
+        step: int | None,
+        runs_dir: Path | None,
+        *,
+        needs: str,
+        client: "ExplorerClient | None" = None,
+    ) -> None:
         from genexplorer.cli.runs_shown import find
         from genexplorer.jobs import picture_files
         from genexplorer.runs.reader import RunReader
 
         picture_files.format_of(out, picture_files.STILL_FORMATS)
-        self._out = out
+        self._out, self._client = out, client
         self._folder = find(run, runs_dir)
         with RunReader(self._folder) as reader:
             self._name = reader.status().name
@@ -142,19 +191,17 @@ class Asked:
 
     def answer(self, op: str, params: Mapping[str, object]) -> "tuple[Mapping[str, Any], dict[str, str]]":
         """Ask and wait; return the arrays and what the picture's metadata says."""
-        from genexplorer.explore.client import ExplorerClient
         from genexplorer.explore.protocol import Result
 
-        with output.progress_bar(op) as bar:
+        with output.progress_bar(op) as bar, nullcontext(self._client) if self._client else new_client() as client:
             bar.show(0.0, "loading the model")
-            with ExplorerClient(lambda answer: None, lambda words: None, threads=_threads()) as client:
-                answer = client.call(
-                    self._folder,
-                    op,
-                    params=params,
-                    snapshot_step=self._step,
-                    on_progress=lambda progress: bar.show(progress.fraction, progress.message),
-                )
+            answer = client.call(
+                self._folder,
+                op,
+                params=params,
+                snapshot_step=self._step,
+                on_progress=lambda progress: bar.show(progress.fraction, progress.message),
+            )
         assert isinstance(answer.body, Result)
         about = {"Software": "genexplorer", "run": self._folder.name, "step": str(answer.snapshot_step), "picture": op}
         return answer.body.arrays, about | {key: str(value) for key, value in params.items() if key != "indices"}

@@ -13,11 +13,11 @@ import typer
 from genexplorer.cli import output
 from genexplorer.cli.runs_shown import print_log_line
 from genexplorer.errors import RunStateError, UserError
-from genexplorer.runs import control
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
 from genexplorer.session import wording
-from trainers.events import MetricSpec, Stop
+from genexplorer.workers import launcher
+from trainers.events import MetricSpec
 
 POLL_S = 0.25
 LINE_EVERY_S = 5.0
@@ -133,7 +133,7 @@ def _stop_and_wait(folder: Path) -> None:
     name = _name(folder)
     output.say(f"\nstopping {name}; it saves its state first (Ctrl+C again leaves it to do so alone)")
     try:
-        control.send(folder, Stop())
+        launcher.stop(folder)
         finish(follow(folder))
     except KeyboardInterrupt:
         output.say(f"{name} is still stopping; 'genexplorer runs show {name}' tells")

@@ -14,7 +14,6 @@ from genexplorer.errors import UserError
 
 if TYPE_CHECKING:
     from genexplorer.runs.record import RunStatus, State
-    from trainers import events
 
 Names = Annotated[
     list[str] | None,
@@ -35,11 +34,13 @@ def register(app: typer.Typer) -> None:
 
 def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
     """Pause runs: they keep their memory and give their cores back."""
+    from genexplorer.runs import control
     from genexplorer.runs.record import State
     from trainers.events import Pause
 
     def one(folder: Path) -> str:
-        status = _ask(folder, Pause(), (State.PAUSED,), timeout)
+        control.send(folder, Pause())
+        status = _until(folder, [State.PAUSED], timeout)
         return f"{status.name} pauses at step {status.step:,}; 'genexplorer runs resume {status.name}' goes on"
 
     _each(names, every, runs_dir, one)
@@ -59,10 +60,11 @@ def resume(names: Names = None, every: All = False, timeout: Timeout = 60.0, run
 def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Stop runs; they save their state first and can be resumed."""
     from genexplorer.runs.record import State
-    from trainers.events import Stop
+    from genexplorer.workers import launcher
 
     def one(folder: Path) -> str:
-        status = _ask(folder, Stop(), tuple(state for state in State if not state.live), timeout)
+        launcher.stop(folder)
+        status = _until(folder, [state for state in State if not state.live], timeout)
         if status.state is not State.STOPPED:
             return f"{status.name} {status.state.value} at step {status.step:,}"
         return (
@@ -72,23 +74,21 @@ def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_
     _each(names, every, runs_dir, one)
 
 
-def _ask(folder: Path, command: "events.Command", states: "Sequence[State]", timeout_s: float) -> "RunStatus":
-    """Send a command and wait until the run is in one of the states, or has ended.
+def _until(folder: Path, states: "Sequence[State]", timeout_s: float) -> "RunStatus":
+    """Wait until the run is in one of the states.
 
     Raises:
-        RunStateError: if nobody is alive to obey, or the run ended first.
+        RunStateError: if the run ended in another one.
         WorkerError: if the worker does not obey in time.
     """
     from genexplorer.errors import RunStateError
-    from genexplorer.runs import control
     from genexplorer.runs.record import State
     from genexplorer.workers import launcher
 
-    control.send(folder, command)
     ends = [state for state in State if not state.live]
     status = launcher.wait(folder, {*states, *ends}, timeout_s)
     if status.state not in states:
-        raise RunStateError(f"{status.name} {status.state.value} before it could be asked to", status.reason)
+        raise RunStateError(f"{status.name} {status.state.value} before it obeyed", status.reason)
     return status
 
 

@@ -25,7 +25,7 @@ STRIP_COLUMNS = 4
 TOTAL_MS = 9_000
 FRAME_MS = (80, 400)  # the shortest and the longest
 LAST_MS = 3_000
-MIN_WIDTH_PX = 224  # below it a caption is not readable
+MIN_WIDTH_PX = 400  # narrower pictures are enlarged, for the eye and for the caption
 MAX_FRAME_PIXELS = 16_000_000
 
 Tell = Callable[[float, str], None]
