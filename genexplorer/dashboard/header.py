@@ -39,12 +39,16 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     """Return the lines of the header, cut to a width."""
     status = run.status
     lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width), _speed(run, width)]
-    advice = next_step(run)
-    if run.alerts and status.state not in (State.LOST, State.FAILED, State.DAMAGED):
-        lines += [[(line, "$warning")] for line in wrap(_alerts(run), width)]
+    trouble, advice = next_step(run)
+    look = _MOOD.get(status.state, "$muted")
+    ended_badly = status.state in (State.LOST, State.FAILED, State.DAMAGED)
+    if run.alerts and not ended_badly:
+        trouble, look = _alerts(run), "$warning"
+    room = height - len(lines) - bool(advice)
+    lines += [[(line, look)] for line in wrap(trouble, width, room)]
     if advice:
-        lines += [[(line, _MOOD.get(status.state, "$muted"))] for line in wrap(advice, width)]
-    elif not run.alerts:
+        lines.append([(clip(advice, width), "$accent")])
+    elif not trouble:
         lines.append(_bar(status, width))
     return lines[:height]
 
@@ -105,45 +109,43 @@ def _bar(status: RunStatus, width: int) -> Line:
     return [("━" * done, "$accent"), ("─" * (length - done), "$faint")]
 
 
-def next_step(run: RunView) -> str:
-    """Return what a run in an unusual state needs, in the words of somebody beside you; empty where all is well."""
+def next_step(run: RunView) -> tuple[str, str]:
+    """Return what is the matter with a run in an unusual state, and what helps; both empty where all is well."""
     status = run.status
     if run.problem:
-        return f"Cannot be read: {run.problem}. Del moves it to the trash."
+        return f"Cannot be read: {run.problem}", "Del moves it to the trash"
     match status.state:
         case State.QUEUED:
-            return "Waiting for its worker to start. If nothing happens, 4 shows the log."
+            return "Waiting for its worker to start.", "If nothing happens, 4 shows the log"
         case State.PAUSED:
-            return "Paused: its memory is kept, its cores are free. p goes on, s stops."
+            return "Its memory is kept, its cores are free.", "p goes on · s stops"
         case State.STOPPING:
-            return "Stopping: the state is being saved, so that r can go on from here."
+            return "The state is being saved.", "r goes on from here later"
         case State.STOPPED:
-            return f"Stopped at step {status.step:,}. r goes on from there, v opens the viewer."
+            return "Its state is saved.", "r resumes · v opens the viewer"
         case State.FAILED:
-            return (
-                f"Failed: {status.reason or 'no reason was given'}. 4 shows the log, r tries again from the last save."
-            )
+            return f"Failed: {status.reason or 'no reason was given'}", "r tries again · 4 log · d advice"
         case State.LOST:
-            words = status.reason or (run.last_words.splitlines() or ["the worker left no word"])[-1]
-            return f"Lost: {words}. r resumes from the last save, 4 shows the log."
+            words = (run.last_words.splitlines() or ["the worker left no word"])[-1]
+            return f"Lost: {status.reason or words}", "r resumes from the last save · 4 log"
         case State.DAMAGED:
-            return f"Damaged: {status.reason}. Del moves it to the trash."
+            return f"Damaged: {status.reason}", "Del moves it to the trash"
         case _:
             return _when_running(status)
 
 
-def _when_running(status: RunStatus) -> str:
+def _when_running(status: RunStatus) -> tuple[str, str]:
     if status.state is State.RUNNING and not status.answering:
-        return "The worker lives but does not answer: suspended, or a slow disk. Wait, or s stops it."
+        return "Its worker lives but does not answer: suspended, or a slow disk.", "wait, or s stops it"
     if status.state is State.RUNNING and status.phase == "compiling":
-        return "Compiling takes about 20 s the first time; then it trains faster."
+        return "Compiling takes about 20 s the first time; then it trains faster.", ""
     if status.state is State.RUNNING and status.phase == "loading":
-        return "Loading the data and building the model…"
-    return ""
+        return "Loading the data and building the model…", ""
+    return "", ""
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most `width` cells, at spaces; a longer word is cut."""
+def wrap(text: str, width: int, most: int = 10_000) -> list[str]:
+    """Break a text at spaces into at most `most` lines of at most `width` cells; an ellipsis says that more follows."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -154,4 +156,8 @@ def wrap(text: str, width: int) -> list[str]:
         if line:
             lines.append(line)
         line = clip(word, width)
-    return [*lines, line] if line else lines
+    lines += [line] if line else []
+    if len(lines) > max(most, 1):
+        lines = lines[: max(most, 1)]
+        lines[-1] = clip(lines[-1], width - 2) + " …"
+    return lines

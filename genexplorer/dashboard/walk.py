@@ -133,7 +133,8 @@ class WalkTab(Horizontal):
         event.stop()
         answer = event.answer
         if isinstance(answer.body, Failure):
-            self._tell(f"{answer.body.message}. {answer.body.hint}".strip())
+            self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
+            self._tell(f"Cannot: {answer.body.message}. {answer.body.hint}".strip())
         elif isinstance(answer.body, Result) and answer.op == "decode":
             self._show_decoded(answer, np.asarray(answer.body.arrays["images"], dtype=np.uint8))
         elif isinstance(answer.body, Result) and answer.op == "encodings":
@@ -158,6 +159,7 @@ class WalkTab(Horizontal):
     def _died(self, event: Died) -> None:
         event.stop()
         self._problem = event.words or "no last words"
+        self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
         self._tell(f"The explorer ended: {self._problem}")
 
     def _tell(self, words: str) -> None:
