@@ -1,0 +1,109 @@
+"""q(z|x) dimension by dimension: μ ± σ on the prior's scale, with each dimension's KL beside it."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from genexplorer.session.palette import Palette
+
+ROW_PX = 22
+_NAME_PX, _KL_PX, _TOP_PX, _BOTTOM_PX = 36, 104, 20, 22
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+Floats = NDArray[np.float64]
+
+
+def dimension_name(number: int) -> str:
+    """Return a dimension's name, counted from one: "z₁"."""
+    return "z" + str(number + 1).translate(_SUBSCRIPTS)
+
+
+def half_width(mu: Floats, sigma: Floats) -> float:
+    """Return how far the axis reaches to both sides: at least 3, the prior's bulk, and all of μ ± σ."""
+    furthest = float(np.max(np.abs(mu) + sigma, initial=0.0))
+    return float(np.ceil(max(3.0, furthest * 1.05)))
+
+
+class LatentBars(QWidget):
+    """A row for each latent dimension; as high as it needs to be, so put it in a scroll area."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._mu = self._sigma = self._kl = np.zeros(0)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(260)
+        self.setAccessibleName("q(z|x) by dimension")
+
+    def set_style(self, palette: Palette) -> None:
+        """Take other colours."""
+        self._palette = palette
+        self.update()
+
+    def set_posterior(self, mu: Floats, sigma: Floats, kl_dims: Floats) -> None:
+        """Show a posterior; each array is (d,)."""
+        self._mu, self._sigma, self._kl = mu, sigma, kl_dims
+        self.setFixedHeight(self.sizeHint().height())
+        words = (f"{dimension_name(n)} {m:.2f} ± {s:.2f}" for n, (m, s) in enumerate(zip(mu, sigma, strict=True)))
+        self.setAccessibleDescription(", ".join(words))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return room for every dimension."""
+        return QSize(320, _TOP_PX + ROW_PX * max(1, len(self._mu)) + _BOTTOM_PX)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw axis, prior, bars and figures; only rows that are seen."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not len(self._mu):
+            return
+        self._axis(painter)
+        seen = event.rect() if event is not None else self.rect()
+        first = max(0, (seen.top() - _TOP_PX) // ROW_PX)
+        last = min(len(self._mu), (seen.bottom() - _TOP_PX) // ROW_PX + 1)
+        for number in range(first, last):
+            self._row(painter, number)
+
+    @property
+    def _reach(self) -> float:
+        return half_width(self._mu, self._sigma)
+
+    def _x(self, value: float) -> float:
+        left, right = _NAME_PX, self.width() - _KL_PX
+        return left + (value + self._reach) / (2 * self._reach) * (right - left)
+
+    def _axis(self, painter: QPainter) -> None:
+        bottom = self.height() - _BOTTOM_PX
+        prior = QColor(self._palette.faint)
+        prior.setAlphaF(0.35)
+        painter.fillRect(QRectF(self._x(-1), _TOP_PX, self._x(1) - self._x(-1), bottom - _TOP_PX), prior)
+        painter.setPen(QPen(QColor(self._palette.faint), 1))
+        painter.drawLine(QPointF(self._x(0), _TOP_PX), QPointF(self._x(0), bottom))
+        painter.setPen(QColor(self._palette.muted))
+        middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+        for value in range(-int(self._reach), int(self._reach) + 1, max(1, int(self._reach) // 3)):
+            text = f"{value}".replace("-", "−")
+            painter.drawText(QRectF(self._x(value) - 20, bottom + 3, 40, 18), middle, text)
+        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "μ ± σ   (band: prior ± 1)")
+        painter.drawText(QRectF(self.width() - _KL_PX + 8, 0, _KL_PX - 8, 18), Qt.AlignmentFlag.AlignLeft, "KL, nats")
+
+    def _row(self, painter: QPainter, number: int) -> None:
+        top = _TOP_PX + number * ROW_PX
+        mu, sigma, kl = float(self._mu[number]), float(self._sigma[number]), float(self._kl[number])
+        accent, text = QColor(self._palette.accent), QColor(self._palette.text)
+        painter.setPen(QColor(self._palette.muted))
+        painter.drawText(QRectF(0, top, _NAME_PX - 6, ROW_PX), _RIGHT, dimension_name(number))
+        soft = QColor(accent)
+        soft.setAlphaF(0.45)
+        painter.fillRect(QRectF(self._x(mu - sigma), top + 6, self._x(mu + sigma) - self._x(mu - sigma), 10), soft)
+        painter.fillRect(QRectF(self._x(mu) - 1.5, top + 3, 3, 16), accent)
+        left, room = self.width() - _KL_PX + 8, _KL_PX - 60
+        share = kl / max(float(self._kl.max()), 1e-9)
+        painter.fillRect(QRectF(left, top + 8, max(1.0, share * room), 6), QColor(self._palette.muted))
+        painter.setPen(text)
+        painter.drawText(QRectF(left + room, top, 48, ROW_PX), _RIGHT, f"{kl:.2f}")
+
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
