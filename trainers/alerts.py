@@ -23,6 +23,7 @@ class Watcher:
     mean: float = 0.0
     variance: float = 0.0
     spiking: bool = False
+    unmeasurable: bool = False
 
     def after_step(self, step: int, loss: float) -> Iterator[Alert]:
         """Yield an alert when the loss leaps away from its running mean."""
@@ -40,7 +41,8 @@ class Watcher:
         self.count += 1
 
     def after_evaluation(self, step: int, progress: float, figures: Mapping[str, float]) -> Iterator[Alert]:
-        """Yield an alert when the KL of latent dimensions has fallen to nothing, or has never risen from it."""
+        """Yield alerts: a figure that is not finite, latent dimensions whose KL has fallen to nothing or never rose."""
+        yield from self._not_finite(step, figures)
         prefix = "kl_dim_"
         nats = {int(name.removeprefix(prefix)): value for name, value in figures.items() if name.startswith(prefix)}
         low = {dim for dim, value in nats.items() if value < COLLAPSED_NATS}
@@ -53,3 +55,10 @@ class Watcher:
             word = "dimension" if len(fresh) == 1 else "dimensions"
             message = f"KL of latent {word} {which} is below {COLLAPSED_NATS} nats: the decoder ignores it"
             yield Alert(step, "warning", "kl_dim_collapsed", message)
+
+    def _not_finite(self, step: int, figures: Mapping[str, float]) -> Iterator[Alert]:
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        if bad and not self.unmeasurable:
+            message = f"on the test set {bad[0]} is {figures[bad[0]]}: the learning rate may be too high"
+            yield Alert(step, "warning", "evaluation_not_finite", message)
+        self.unmeasurable = bool(bad)

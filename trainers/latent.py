@@ -26,6 +26,7 @@ from trainers.pictures import to_uint8
 
 Array = NDArray[Any]
 Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
+_OTHER = "it belongs to another run"
 CHUNK = 500  # images of 28×28; fewer of larger ones
 _NEEDS = {
     "decode": "decode",
@@ -51,10 +52,11 @@ def load(folder: Path, config: RunConfig) -> "Explorer":
     """
     arrays, card = checkpoint.load_snapshot(folder)
     if card.family != config.model.name:
-        raise CheckpointError(f"{folder}: is of the family '{card.family}', its run of '{config.model.name}'")
+        raise CheckpointError(f"{folder}: is of the family '{card.family}', its run of '{config.model.name}'", _OTHER)
     family, options = registry.family(config.model.name), config.model_options()
-    if family.parameter_count(options, card.image_shape) != card.num_parameters:
-        raise CheckpointError(f"{folder}: its card and its run's config.json disagree about the model")
+    count = family.parameter_count(options, card.image_shape)
+    if count != card.num_parameters or count > sum(array.size for array in arrays.values()):  # before it is built
+        raise CheckpointError(f"{folder}: its weights and its run's config.json disagree about the model", _OTHER)
     model: Model = registry.resolve(family.build)(options, card.image_shape)
     state.load_weights(model, arrays)
     return Explorer(model.eval().requires_grad_(False), card, config)

@@ -37,3 +37,9 @@ def test_a_dimension_that_never_woke_has_its_time() -> None:
     assert list(watcher.after_evaluation(10, 0.05, asleep)) == []
     assert [alert.code for alert in watcher.after_evaluation(20, 0.5, asleep)] == ["kl_dim_collapsed"]
     assert list(watcher.after_evaluation(30, 0.9, asleep)) == []
+
+
+def test_a_test_figure_that_is_not_finite_is_told_once() -> None:
+    watcher = Watcher()
+    told = [a.code for step in range(3) for a in watcher.after_evaluation(step, 0.5, {"elbo": float("-inf")})]
+    assert told == ["evaluation_not_finite"]

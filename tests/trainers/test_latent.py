@@ -100,7 +100,7 @@ def test_long_work_says_how_far_it_is(explorer: latent.Explorer, monkeypatch: py
     monkeypatch.setattr(explorer, "_codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
     fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
-    assert len(fractions) == 3 and fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] < 1
+    assert len(fractions) == 3 and fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] < 1
     assert last[0] == "result"
 
 

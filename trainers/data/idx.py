@@ -77,7 +77,7 @@ def _read(path: Path, ranks: tuple[int, ...], what: str) -> NDArray[np.uint8]:
         header = _header(stream, path, ranks, what)
         _refuse_impossible(header, path)
         data = _payload(stream, header, path)
-    return np.frombuffer(data, dtype=np.uint8).reshape(header.dims)
+    return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(header.dims)  # writable, so that torch may share it
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -163,3 +163,5 @@ def _take(stream: BinaryIO, count: int, path: Path) -> bytes:
         raise DataError(f"{path}: damaged gzip ({error})", _AGAIN) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})", "check the disk") from None
+    except MemoryError:
+        raise DataError(f"{path}: {count:,} bytes do not fit in memory", "take a smaller data set") from None

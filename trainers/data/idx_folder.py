@@ -109,12 +109,12 @@ def _split(images_path: Path, labels_path: Path | None, limit: int | None) -> tu
 
 def _groups(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
     """Return the files by prefix, then by (split, what). An unpacked file goes before its gzip."""
-    if not folder.exists():
-        raise DataError(f"{folder}: no such folder", "check the path")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder", "name the folder that holds the IDX files")
     try:
         paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        raise DataError(f"{folder}: no such folder", "check the path") from None
+    except NotADirectoryError:
+        raise DataError(f"{folder}: not a folder", "name the folder that holds the IDX files") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})", "check the permissions") from None
     groups: dict[str, dict[tuple[str, str], Path]] = {}

@@ -36,8 +36,9 @@ def setup(binarisation: str) -> str:
 
 
 def to_tensor(images: Images, device: torch.device | str = "cpu") -> Tensor:
-    """Return (N, C, H, W) uint8 from (N, H, W, C) uint8."""
-    return torch.from_numpy(images.copy()).permute(0, 3, 1, 2).contiguous().to(device)
+    """Return (N, C, H, W) uint8 from (N, H, W, C) uint8; grey images share their memory."""
+    owned = images if images.flags.writeable and images.flags.c_contiguous else images.copy()
+    return torch.from_numpy(owned).permute(0, 3, 1, 2).contiguous().to(device)
 
 
 def to_unit(pixels: Tensor) -> Tensor:
