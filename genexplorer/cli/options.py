@@ -8,16 +8,19 @@ import typer
 from genexplorer.cli import completion
 
 
-def _or_of_root(context: typer.Context, value: Path | None) -> Path | None:
+def _or_of_parents(context: typer.Context, value: Path | None) -> Path | None:
     """Let `genexplorer --runs-dir X runs list` mean the same as `genexplorer runs list --runs-dir X`."""
-    given: Path | None = value or context.find_root().params.get("runs_dir")
-    return given
+    parent = context.parent
+    while value is None and parent is not None:
+        value = parent.params.get("runs_dir")
+        parent = parent.parent
+    return value
 
 
 RunsDir = Annotated[
     Path | None,
     typer.Option(
-        "--runs-dir", metavar="DIR", callback=_or_of_root, help="Folder of the runs [GENEXPLORER_RUNS, else ./runs]."
+        "--runs-dir", metavar="DIR", callback=_or_of_parents, help="Folder of the runs [GENEXPLORER_RUNS, else ./runs]."
     ),
 ]
 Run = Annotated[

@@ -75,13 +75,6 @@ def test_without_a_display_the_viewer_names_the_command_that_writes_the_picture(
     assert "genexplorer manifold short --out manifold.png" in said.err
 
 
-def test_the_dry_run_expects_the_time_of_the_last_such_run(trained: Shell) -> None:
-    plan = trained.json("train", "vae-2d", *TINY, "--steps", "600", "--dry-run")
-    assert plan["config"]["schedule"]["steps"] == 600
-    assert plan["parameters"] > 784 * 32
-    assert plan["expected_time"]["seconds"] > 0
-
-
 def test_the_demo_without_terminal_and_display_leaves_pictures(shell: Shell) -> None:
     said = shell("demo", "--minutes", "0.05", "--out-dir", "shown")
     assert "step" in said.out
