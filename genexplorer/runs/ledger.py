@@ -43,6 +43,12 @@ def ended_row(number: int, ended: float, outcome: str, reason: str) -> Row:
     return statement, (ended, outcome, one_line(reason, 400), number)
 
 
+def forgotten_row(number: int, ended: float, outcome: str, reason: str) -> Row:
+    """End an earlier attempt that nobody ended."""
+    statement = "UPDATE attempts SET ended=?, outcome=?, reason=? WHERE number=? AND ended IS NULL"
+    return statement, (ended, outcome, one_line(reason, 400), number)
+
+
 def transition_row(attempt: int, time: float, step: int, state: str, reason: str) -> Row:
     """Note a change of state."""
     statement = "INSERT INTO transitions (attempt, time, step, state, reason) VALUES (?, ?, ?, ?, ?)"

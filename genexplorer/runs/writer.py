@@ -161,7 +161,8 @@ class RunWriter:
         """Say what keeps a part of the run from being recorded; "" when it goes on."""
         if self._problems.get(source, "") != problem:
             self._problems[source] = problem
-            self.log(problem or "the disk takes data again", severity="error" if problem else "info")
+            if problem or not self.problem:
+                self.log(problem or "the disk takes data again", severity="error" if problem else "info")
             self.beat()
 
     def set_state(self, state: str, reason: str = "") -> None:
@@ -219,16 +220,18 @@ class RunWriter:
             return
         finished = self._finished or Finished(self._live.record.step, "failed", "the training ended without a word")
         outcome, reason = outcome or finished.outcome, one_line(reason or finished.reason, 400)
+        deadline = time.monotonic() + patience_s
         self.files.finish(patience_s)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
         self._add(ledger.ended_row(self.attempt, self.now(), outcome, reason))
         self._add(ledger.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
-        if not self._flush_patiently(patience_s):
+        saved = self._flush_patiently(deadline)
+        if not saved:
             reason = "; ".join(filter(None, (reason, f"the last figures are not saved: {self.problem}")))
         self._stop_clerk()
         with contextlib.suppress(sqlite3.Error):
-            database.leave_wal(self._connection)
+            database.leave_wal(self._connection, patience_s=5.0 if saved else 0.0)
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._say_the_end(outcome, reason)
@@ -270,6 +273,9 @@ class RunWriter:
             started=self.now(),
             phase="loading",
         )
+        if before.attempt:  # what its worker could not write: it was killed, or the disk was full
+            outcome = before.state if math.isfinite(before.ended) else "lost"
+            self._add(ledger.forgotten_row(before.attempt, before.updated, outcome, before.reason))
         self._add(ledger.attempt_row(self.attempt, self.now(), me.host, me.pid, threads))
         self.set_state("running")
         self.flush()
@@ -377,8 +383,7 @@ class RunWriter:
                 self.fatal = error
             self.beat()
 
-    def _flush_patiently(self, patience_s: float) -> bool:
-        deadline = time.monotonic() + patience_s
+    def _flush_patiently(self, deadline: float) -> bool:
         while not self.flush():
             self.beat()
             if self.fatal or self._clerk is None or time.monotonic() >= deadline or self.files.gave_up:

@@ -1,0 +1,174 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from genexplorer.errors import ConfigError, NoSuchRunError, RunStateError
+from genexplorer.runs import layout, live
+from genexplorer.runs.record import State
+from genexplorer.runs.store import RunStore
+from tests.fixtures.made_up_run import config, running_run, write_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def test_a_new_run_is_queued_and_listed_newest_first(store: RunStore) -> None:
+    assert store.list() == []
+    first = store.create(config(), name="first", tags=["a", "b", "a"])
+    second = store.create(config(), name="second")
+    runs = store.list()
+    assert [run.folder for run in runs] == [second, first]
+    assert runs[1].state is State.QUEUED and runs[1].tags == ("a", "b") and runs[1].family == "vae"
+    assert (first / layout.LIVE).stat().st_size == live.SIZE
+
+
+def test_a_name_is_made_up_and_not_twice(store: RunStore) -> None:
+    store.create(config())
+    store.create(config())
+    names = [run.name for run in store.list()]
+    assert len(set(names)) == 2 and all("-" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "..", ".trash-x", "a\0b", "\x1b[31mred", "[bold]", "\u202eevil", "x" * 5000, "-rf"]
+)
+def test_hostile_names_stay_inside_and_are_shown_safely(store: RunStore, name: str) -> None:
+    folder = store.create(config(), name=name)
+    assert folder.parent == store.runs_dir and not folder.name.startswith(".")
+    run = store.list()[0]
+    assert run.folder == folder
+    assert not set(run.name) & set("\x1b\0\u202e") and 0 < len(run.name) <= 64
+    assert sorted(path.name for path in store.runs_dir.iterdir()) == [folder.name]
+    assert store.find(run.id) == folder
+
+
+def test_a_name_without_anything_to_show_is_refused(store: RunStore) -> None:
+    with pytest.raises(ConfigError, match="empty"):
+        store.create(config(), name="\x1b[0m \u202e")
+    assert store.list() == []
+
+
+def test_a_failure_half_way_leaves_nothing(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(live, "create", refuse)
+    with pytest.raises(OSError, match="No space"):
+        store.create(config())
+    assert list(store.runs_dir.iterdir()) == []
+
+
+def test_selectors(store: RunStore) -> None:
+    fox = store.create(config(), name="brave-fox")
+    owl = store.create(config(), name="brave-owl")
+    assert store.find(fox.name) == fox
+    assert store.find("brave-fox") == fox
+    assert store.find("brave-o") == owl
+    assert store.find("latest") == owl
+    assert store.find(str(fox)) == fox
+    with pytest.raises(NoSuchRunError, match="could mean"):
+        store.find("brave")
+    for missing in ("nothing", "", "../..", "/", "\x1b[31m"):
+        with pytest.raises(NoSuchRunError) as failure:
+            store.find(missing)
+        assert "\x1b" not in str(failure.value)
+
+
+def test_latest_of_nothing_says_what_to_do(store: RunStore) -> None:
+    with pytest.raises(NoSuchRunError, match="genexplorer train"):
+        store.find("latest")
+
+
+def test_notes_change_and_survive(store: RunStore) -> None:
+    folder = store.create(config(), name="old")
+    store.rename(folder, "new \x1b[31mname")
+    store.set_tags(folder, ["x", "", "x", "\x07y"])
+    store.set_note(folder, "two\nlines\x1b]0;x\x07")
+    run = RunStore(store.runs_dir).list()[0]
+    assert (run.name, run.tags, run.note) == ("new name", ("x", "y"), "two\nlines")
+    assert run.created > 0
+
+
+def test_delete_and_undo(store: RunStore) -> None:
+    folder = write_run(store, steps=10, pictures=False)
+    trash = store.delete(folder)
+    assert store.list() == [] and trash.name.startswith(layout.TRASH_PREFIX) and store.trash() == (trash,)
+    assert store.restore(trash) == folder
+    assert [run.folder for run in store.list()] == [folder]
+    store.delete(folder)
+    assert store.empty_trash() == 1
+    assert list(store.runs_dir.iterdir()) == []
+    with pytest.raises(NoSuchRunError, match="trash"):
+        store.restore(trash)
+
+
+def test_a_live_run_is_not_deleted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    with running_run(store, steps=5) as run:
+        with pytest.raises(RunStateError, match="stop it first"):
+            store.delete(run.folder)
+        run.pause()
+        with pytest.raises(RunStateError, match="stop it first"):
+            store.delete(run.folder)
+        assert run.folder.is_dir()
+    assert store.delete(run.folder).is_dir()
+
+
+def test_only_runs_of_this_store_are_deleted(store: RunStore, tmp_path: Path) -> None:
+    store.create(config())
+    (store.runs_dir / "precious").mkdir()
+    elsewhere = write_run(tmp_path / "other", steps=2, pictures=False)
+    for folder in (store.runs_dir / "precious", elsewhere, store.runs_dir, tmp_path):
+        with pytest.raises(NoSuchRunError):
+            store.delete(folder)
+        assert folder.is_dir()
+
+
+def test_links_are_unlinked_never_followed(store: RunStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("kept")
+    folder = write_run(store, steps=2, pictures=False)
+    (folder / "link").symlink_to(outside)
+    linked = store.runs_dir / "linked"
+    linked.symlink_to(outside)
+    assert [run.folder for run in store.list()] == [folder]
+    store.delete(folder)
+    store.delete(linked)
+    assert store.empty_trash() == 2
+    assert sorted(path.name for path in outside.iterdir()) == ["file"]
+
+
+def test_damaged_runs_are_listed_with_the_reason_and_others_still_show(store: RunStore) -> None:
+    good = store.create(config(), name="good")
+    torn, newer, no_model, missing, dead = (store.create(config(), name=name) for name in "abcde")
+    (torn / layout.CONFIG).write_text('{"schema_version": 1, "mod')
+    newer_values = json.loads((newer / layout.CONFIG).read_text()) | {"schema_version": 99}
+    (newer / layout.CONFIG).write_text(json.dumps(newer_values))
+    (no_model / layout.CONFIG).write_text("[]")
+    (missing / layout.CONFIG).unlink()
+    (dead / layout.LIVE).write_bytes(b"\xff" * live.SIZE)
+    runs = {run.folder: run for run in store.list()}
+    assert runs[good].state is State.QUEUED
+    damaged = [runs[folder] for folder in (torn, newer, no_model, missing, dead)]
+    assert {run.state for run in damaged} == {State.DAMAGED}
+    assert all(run.reason for run in damaged) and "newer" in runs[newer].reason and "missing" in runs[missing].reason
+
+
+def test_a_config_that_is_a_pipe_or_a_bomb_does_not_hang(store: RunStore) -> None:
+    pipe, deep = store.create(config()), store.create(config())
+    (pipe / layout.CONFIG).unlink()
+    os.mkfifo(pipe / layout.CONFIG)
+    (deep / layout.CONFIG).write_text("[" * 200_000)
+    assert {run.state for run in store.list()} == {State.DAMAGED}
+
+
+def test_other_folders_are_not_runs(store: RunStore) -> None:
+    store.create(config())
+    (store.runs_dir / "pictures").mkdir()
+    (store.runs_dir / "file").write_text("x")
+    assert len(store.list()) == 1
