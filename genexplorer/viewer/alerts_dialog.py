@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEd
 from genexplorer.runs.record import AlertRow, State
 from genexplorer.session import wording
 from genexplorer.session.followed_run import FollowedRun
-from genexplorer.viewer.controls import scroll_area, tool_button
+from genexplorer.viewer.controls import quiet, scroll_area, tool_button
 from genexplorer.viewer.labels import heading, muted, wrapped
 from genexplorer.viewer.style import GAP, mono_font
 
@@ -37,6 +37,7 @@ class AlertsDialog(QDialog):
         column.addStretch(1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        quiet(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         layout.addWidget(scroll_area(page))
@@ -49,8 +50,9 @@ class AlertsDialog(QDialog):
         )
         if status.reason:
             column.addWidget(wrapped(status.reason, "warning"))
-        if status.state in (State.LOST, State.FAILED):
-            words = QPlainTextEdit(run.last_words())
+        said = run.last_words() if status.state in (State.LOST, State.FAILED) else ""
+        if said:
+            words = QPlainTextEdit(said)
             words.setReadOnly(True)
             words.setFont(mono_font(9))
             words.setMinimumHeight(16 * GAP)

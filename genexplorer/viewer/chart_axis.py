@@ -59,7 +59,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         self.logarithmic = False
         self.negated = False  # a logarithmic axis of values that are all negative shows their size
         self.enableAutoSIPrefix(False)
-        self.setStyle(tickLength=-4, tickTextOffset=5, hideOverlappingLabels=True)
+        self.setStyle(tickLength=-4, tickTextOffset=5, hideOverlappingLabels=12)
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return one level of ticks, in the axis' own coordinates."""

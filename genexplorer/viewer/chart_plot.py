@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import wording
@@ -28,7 +28,7 @@ _DASHES = {
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
-_LABEL_SHARE = 0.13  # of the width, kept free at the right for the names of the curves
+_NAMES_PX = 60.0  # kept free at the right for the names of the curves
 _MIN_APART_PX = 13.0
 _NARROW_PX = 440  # below it the heading has room for two values
 _TRIM = 0.02  # share of the values at either end that may lie outside, so that a first second does not flatten all
@@ -136,6 +136,10 @@ class ChartPlot(QWidget):
         self._cross.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
         self._redraw()
 
+    def plot_width(self) -> float:
+        """Return the width of the part that the curves have, in logical pixels."""
+        return float(self.plot.getViewBox().width())
+
     def image(self) -> QImage:
         """Return a picture of the whole chart at the screen's resolution."""
         return self.grab().toImage()
@@ -178,8 +182,8 @@ class ChartPlot(QWidget):
         line = QHBoxLayout()
         line.setSpacing(2 * GAP)
         line.addWidget(self.title)
-        line.addStretch(1)
-        line.addWidget(self.values)
+        line.addWidget(self.values, 1)
+        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.values.setAlignment(Qt.AlignmentFlag.AlignRight)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -366,10 +370,11 @@ def spread(places: list[float], apart: float, lowest: float) -> list[float]:
     return moved
 
 
-def with_room_for_names(low: float, high: float) -> tuple[float, float]:
-    """Widen a range of x so that the names of the curves stand right of their ends."""
+def with_room_for_names(low: float, high: float, width_px: float) -> tuple[float, float]:
+    """Widen a range of x so that the names of the curves stand right of their ends, in a plot of some width."""
     span = high - low if high > low else 1.0
-    return low - 0.01 * span, high + _LABEL_SHARE * span
+    share = min(0.5, _NAMES_PX / max(1.0, width_px))
+    return low - 0.01 * span, high + span * share / (1 - share)
 
 
 def _calm_bounds(values: Floats) -> tuple[float, float]:

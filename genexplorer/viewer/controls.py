@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PyQt6.QtCore import QObject, Qt, QTimer
-from PyQt6.QtWidgets import QFrame, QScrollArea, QSlider, QToolButton, QWidget
+from PyQt6.QtWidgets import QDialogButtonBox, QFrame, QPushButton, QScrollArea, QSlider, QToolButton, QWidget
 
 from genexplorer.viewer.labels import literal_tooltip
 
@@ -38,6 +38,20 @@ def timer(parent: QObject, milliseconds: int, does: Callable[[], object], *, onc
     made.setSingleShot(once)
     made.timeout.connect(lambda: does())
     return made
+
+
+def discard(widget: QWidget) -> None:
+    """Take a widget off the screen at once; Qt deletes it when nobody uses it any more."""
+    widget.hide()
+    widget.deleteLater()
+
+
+def quiet(buttons: QDialogButtonBox) -> None:
+    """Keep a dialog's buttons from claiming to be what one wants."""
+    for button in buttons.buttons():
+        if isinstance(button, QPushButton):
+            button.setAutoDefault(False)
+            button.setDefault(False)
 
 
 def scroll_area(content: QWidget, *, sideways: bool = False) -> QScrollArea:

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.session import wording
 from genexplorer.session.charts import Chart, style
 from genexplorer.viewer.chart_plot import View
-from genexplorer.viewer.controls import scroll_area, slider, tool_button
+from genexplorer.viewer.controls import discard, scroll_area, slider, tool_button
 from genexplorer.viewer.labels import heading, menu_text, muted, text, upright_rule
 from genexplorer.viewer.style import GAP
 
@@ -142,7 +142,7 @@ class CurveChooser(QWidget):
         while (item := self._list.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
-                widget.deleteLater()
+                discard(widget)
         self.boxes, self._values = {}, {}
         panel, row = "", 0
         for chart in self._charts:

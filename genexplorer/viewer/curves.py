@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QImage, QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -13,7 +13,7 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
 from genexplorer.viewer.chart_plot import ChartPlot, Curve, View, with_room_for_names
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.controls import scroll_area
+from genexplorer.viewer.controls import discard, scroll_area
 from genexplorer.viewer.curve_chooser import CurveChooser
 from genexplorer.viewer.empty import Hint
 from genexplorer.viewer.pictures import save_image
@@ -207,7 +207,7 @@ class CurvesTab(Tab):
     def _clear_plots(self) -> None:
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
-            plot.deleteLater()
+            discard(plot)
         self.plots = {}
         self._arranged = ((), 0)
 
@@ -215,7 +215,7 @@ class CurvesTab(Tab):
         for quantity in set(self.plots) - {chart.quantity for chart in shown}:
             plot = self.plots.pop(quantity)
             self._grid.removeWidget(plot)
-            plot.deleteLater()
+            discard(plot)
         for chart in shown:
             if chart.quantity in self.plots and self.plots[chart.quantity].chart != chart:
                 self.plots[chart.quantity].chart = chart
@@ -261,7 +261,8 @@ class CurvesTab(Tab):
             return
         bounds = [plot.data_bounds for plot in self.plots.values()]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
-        low, high = self._zoom or with_room_for_names(first, last)
+        width = min(plot.plot_width() for plot in self.plots.values())
+        low, high = self._zoom or with_room_for_names(first, last, width)
         names_at = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
             plot.set_range(low, high, names_at)
@@ -274,6 +275,7 @@ class CurvesTab(Tab):
         """Take one column or two."""
         super().resizeEvent(event)
         self._place()
+        QTimer.singleShot(0, self._apply_range)  # the plots have their new width by then
 
     # Time -------------------------------------------------------------------------------------------------------
 
@@ -345,7 +347,11 @@ class CurvesTab(Tab):
 
 
 def first_choice(known: list[charts.Chart]) -> list[charts.Chart]:
-    """Return the charts of a first look: three of the first panel, and of the others the one with the most curves."""
+    """Return the charts of a first look: three of the first panel, and of the others the one that tells most."""
     first = [chart for chart in known if chart.panel == known[0].panel][:3]
-    others = sorted((chart for chart in known if chart not in first), key=lambda chart: -len(chart.metrics))
+    others = sorted((chart for chart in known if chart not in first), key=_dullness)
     return first + others[:1]
+
+
+def _dullness(chart: charts.Chart) -> tuple[bool, int]:
+    return charts.style(chart.metrics[0]).index is None, -len(chart.metrics)

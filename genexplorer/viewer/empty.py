@@ -38,6 +38,8 @@ class Hint(QWidget):
         """Show why and what to do."""
         self.words.setText(words)
         self.help.setText(help_words)
+        for label in (self.words, self.help):
+            label.setMinimumHeight(label.heightForWidth(_WIDTH))
 
     def offer(self, words: str, does: Callable[[], object], *, default: bool = False) -> None:
         """Add a button."""

@@ -2,6 +2,7 @@
 
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from genexplorer.viewer.controls import quiet
 from genexplorer.viewer.labels import heading, muted, text
 from genexplorer.viewer.style import GAP
 
@@ -73,6 +74,7 @@ class HelpDialog(QDialog):
             columns.addLayout(column)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        quiet(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
         layout.addLayout(columns)

@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.errors import UserError
 from genexplorer.session.new_run import FormField, NewRunForm
+from genexplorer.viewer.controls import discard, quiet
 from genexplorer.viewer.labels import heading, literal_tooltip, muted, wrapped
 from genexplorer.viewer.style import GAP
 from trainers.config import RunConfig
@@ -61,6 +62,7 @@ class NewRunDialog(QDialog):
     def _lay_out(self) -> None:
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start = QPushButton("Start training")
+        quiet(buttons)
         self.start.setDefault(True)
         buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.accepted.connect(self.accept)
@@ -70,7 +72,6 @@ class NewRunDialog(QDialog):
         layout.setSpacing(2 * GAP)
         layout.addWidget(heading("Train a new run"))
         layout.addLayout(self._grid)
-        layout.addWidget(muted("expected"))
         layout.addWidget(self.expectation)
         layout.addWidget(self.problem)
         layout.addWidget(buttons)
@@ -83,7 +84,7 @@ class NewRunDialog(QDialog):
         for field in fields:
             self._show_value(field)
         errors = self.form.errors()
-        self.expectation.setText(self.form.expectation)
+        self.expectation.setText(f"Expected: {self.form.expectation}")
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 
@@ -92,7 +93,7 @@ class NewRunDialog(QDialog):
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
-                widget.deleteLater()
+                discard(widget)
         self.editors = {}
         for row, field in enumerate(self._shown):
             editor = self._editor(field)

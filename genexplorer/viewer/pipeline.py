@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayou
 from genexplorer.session import wording
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.controls import discard
 from genexplorer.viewer.labels import heading, literal_tooltip, muted, text, wrapped
 from genexplorer.viewer.pictures import PictureView
 from genexplorer.viewer.style import GAP, math_font, text_font
@@ -143,7 +144,7 @@ class PipelineView(QWidget):
         while (item := self._row.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
-                widget.deleteLater()
+                discard(widget)
         self.stages = [StageView(stage, self._context.palette) for stage in stages]
         for place, view in enumerate(self.stages):
             if place:

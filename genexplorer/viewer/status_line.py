@@ -32,6 +32,7 @@ class StatusLine(QWidget):
         layout.addSpacing(2 * GAP)
         layout.addWidget(self.alert)
         layout.addWidget(self.why)
+        self._show_alert()
         self._fade = timer(self, _MESSAGE_MS, self.message.clear, once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.say)

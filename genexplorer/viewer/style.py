@@ -1,5 +1,7 @@
 """How the viewer looks: Fusion with the palette that all faces share, an 8-pixel rhythm, tabular numerals."""
 
+from pathlib import Path
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QApplication
@@ -94,6 +96,10 @@ def _qt_palette(palette: Palette) -> QPalette:
     return made
 
 
+def _shape(name: str) -> str:
+    return (Path(__file__).parent / "shapes" / f"{name}.svg").as_posix()
+
+
 def _stylesheet(p: Palette) -> str:
     line = mix(p.faint, p.background, 0.35)
     return f"""
@@ -132,10 +138,21 @@ def _stylesheet(p: Palette) -> str:
     QMenu::item:selected {{ background: {mix(p.accent, p.background, 0.8)}; color: {p.text}; }}
     QMenu::item:disabled {{ color: {p.muted}; }}
     QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
-    QLineEdit {{
+    QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; padding: 3px 6px; min-height: 20px;
         selection-background-color: {p.accent}; selection-color: {p.background}; }}
-    QLineEdit:focus {{ border-color: {p.accent}; }}
+    QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {p.accent}; }}
+    QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled {{ color: {mix(p.muted, p.background, 0.4)}; }}
+    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox::down-arrow {{ image: url("{_shape("arrow-down")}"); width: 10px; height: 10px; }}
+    QComboBox QAbstractItemView {{ background: {p.surface}; border: 1px solid {line}; outline: none;
+        selection-background-color: {mix(p.accent, p.background, 0.8)}; selection-color: {p.text}; }}
+    QSpinBox::up-button, QDoubleSpinBox::up-button {{ border: none; width: 18px; subcontrol-position: top right; }}
+    QSpinBox::down-button, QDoubleSpinBox::down-button {{
+        border: none; width: 18px; subcontrol-position: bottom right; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{_shape("arrow-up")}"); width: 8px; height: 8px; }}
+    QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
+        image: url("{_shape("arrow-down")}"); width: 8px; height: 8px; }}
     QListWidget, QTreeWidget, QPlainTextEdit {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; outline: none; }}
     QScrollArea {{ background: transparent; border: none; }}

@@ -5,16 +5,12 @@ from PyQt6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.empty import Hint
+from genexplorer.viewer.encode.tab import EncodeTab
 from genexplorer.viewer.manifold.tab import ManifoldTab
 from genexplorer.viewer.samples import SamplesTab
 from genexplorer.viewer.tab import Tab
 from genexplorer.viewer.theory import TheoryTab
 from genexplorer.viewer.waiting_tab import FlowTab, InterpolateTab
-
-try:
-    from genexplorer.viewer.encode.tab import EncodeTab
-except ImportError:
-    from genexplorer.viewer.waiting_tab import InterpolateTab as EncodeTab
 
 TAB_TYPES: tuple[type[Tab], ...] = (
     ManifoldTab,

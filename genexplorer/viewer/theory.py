@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 from genexplorer.session import wording
 from genexplorer.session.objective import Breakdown, breakdown
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.controls import scroll_area, tool_button
+from genexplorer.viewer.controls import discard, scroll_area, tool_button
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.labels import heading, muted, rule, text, wrapped
 from genexplorer.viewer.pictures import save_image
@@ -181,7 +181,7 @@ class TheoryTab(Tab):
         theory = self._theory
         for card in self.cards.values():
             self._terms.removeWidget(card)
-            card.deleteLater()
+            discard(card)
         self.cards = {}
         if theory is None:
             return

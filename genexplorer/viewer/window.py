@@ -227,7 +227,7 @@ class MainWindow(QMainWindow):
             self.title.refresh()
 
     def toggle_present(self) -> None:
-        """Fill the screen with the tab and the time; larger letters for those at the back."""
+        """Fill the screen with the tab and the time."""
         presenting = not self.isFullScreen()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not presenting)
