@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 import torch
 
-from trainers import presets, registry, training
+from trainers import changes, state
 from trainers.cadence import SIGN_OF_LIFE_S
-from trainers.config import RunConfig, parse
 from trainers.errors import ConfigError, UserError
 from trainers.events import (
     Changed,
@@ -22,9 +21,8 @@ from trainers.events import (
     Stop,
     Threads,
 )
-from trainers.model import Model
+from trainers.training import Training
 
-SETTABLE = ("optim.lr", "optim.grad_clip", "execution.snapshot_every_s", "execution.watched_every_s")
 MAX_THREADS = 1024
 _NAMES = {Pause: "pause", Resume: "resume", Stop: "stop", SaveNow: "save_now", Set: "set", Threads: "threads"}
 _POLL_S = 0.05
@@ -42,31 +40,7 @@ class Unattended:
         return False
 
 
-def settable(model: Model) -> tuple[str, ...]:
-    """Return the settings that a `Set` may change while this model trains."""
-    return (*SETTABLE, *(f"model.{name}" for name in sorted(model.settable)))
-
-
-def changed(config: RunConfig, model: Model, path: str, value: object) -> RunConfig:
-    """Return a configuration with one setting changed, validated as at the start.
-
-    Raises:
-        ConfigError: if the setting cannot change during a training, or the value is not allowed.
-    """
-    allowed = settable(model)
-    if path not in allowed:
-        raise ConfigError(f"{path}: cannot be changed while it trains", f"these can: {', '.join(allowed)}")
-    _refuse_frozen(config, path)
-    return parse(presets.merge(config.model_dump(mode="json"), presets.from_dotted({path: value})))
-
-
-def _refuse_frozen(config: RunConfig, path: str) -> None:
-    known = registry.presets().get(config.preset)
-    if known and any(path == prefix or path.startswith(prefix + ".") for prefix in known.frozen):
-        raise ConfigError(f"{path}: preset '{known.name}' holds it to reproduce {known.source}", "start another preset")
-
-
-def obey(attempt: "training.Training", control: Control) -> Iterator[Event]:
+def obey(attempt: Training, control: Control) -> Iterator[Event]:
     """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
     paused = False
     while True:
@@ -81,9 +55,7 @@ def obey(attempt: "training.Training", control: Control) -> Iterator[Event]:
         yield Phase(attempt.step, "stopping" if attempt.stopping else "training")
 
 
-def _apply(attempt: "training.Training", command: Command) -> Iterator[Event]:
-    from trainers.state import state
-
+def _apply(attempt: Training, command: Command) -> Iterator[Event]:
     error = ""
     try:
         _do(attempt, command)
@@ -94,10 +66,10 @@ def _apply(attempt: "training.Training", command: Command) -> Iterator[Event]:
     yield Changed(attempt.step, command.id, _NAMES[type(command)], path, value, error)
     if isinstance(command, SaveNow):
         yield Phase(attempt.step, "saving")
-        yield state(attempt, "asked")
+        yield state.state(attempt, "asked")
 
 
-def _do(attempt: "training.Training", command: Command) -> None:
+def _do(attempt: Training, command: Command) -> None:
     match command:
         case Set(path, value):
             _set(attempt, path, value)
@@ -107,13 +79,13 @@ def _do(attempt: "training.Training", command: Command) -> None:
             attempt.stopping = True
 
 
-def _set(attempt: "training.Training", path: str, value: object) -> None:
-    attempt.config = changed(attempt.config, attempt.model, path, value)
+def _set(attempt: Training, path: str, value: object) -> None:
+    attempt.config = changes.changed(attempt.config, attempt.model, path, value)
     attempt.options = attempt.config.model_options()
     attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
 
 
-def _set_threads(attempt: "training.Training", count: int) -> None:
+def _set_threads(attempt: Training, count: int) -> None:
     if attempt.config.execution.deterministic:
         raise ConfigError("threads: pinned by execution.deterministic", "leave them, or start without --deterministic")
     if not 1 <= count <= MAX_THREADS:
@@ -121,7 +93,7 @@ def _set_threads(attempt: "training.Training", count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _wait(attempt: "training.Training") -> Iterator[Event]:
+def _wait(attempt: Training) -> Iterator[Event]:
     if not attempt.stopwatch.paused:
         attempt.stopwatch.pause()
         attempt.signs.done()

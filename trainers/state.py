@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers import cadence, commands, optimisers, seeding
+from trainers import cadence, changes, optimisers, seeding
 from trainers.alerts import Watcher
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Arrays, ResumeState, SnapshotReady, StateReady
@@ -109,7 +109,7 @@ def _restore_memory(training: Training, meta: Mapping[str, Any]) -> None:
     )
     training.stopwatch = cadence.Stopwatch(training.clock, float(meta["elapsed_s"]))
     for change in training.memory.changes:
-        training.config = commands.changed(training.config, training.model, change["path"], change["value"])
+        training.config = changes.changed(training.config, training.model, change["path"], change["value"])
     training.options = training.config.model_options()
 
 
