@@ -22,7 +22,7 @@ from genexplorer.runs.text import one_line
 from genexplorer.session import command_lines
 from genexplorer.workers import launcher
 from trainers.config import RunConfig
-from trainers.events import Command, Pause, SaveNow, Set
+from trainers.events import Command, Pause
 
 OBEY_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STANDS_S = 1.5
@@ -89,17 +89,6 @@ def stop(folder: Path) -> Outcome:
     return _told(end)
 
 
-def save_now(folder: Path) -> Outcome:
-    """Let a run save its resumable state."""
-    return _told(lambda: _obeyed(folder, SaveNow(), "saved its state at step {step:,}"))
-
-
-def change(folder: Path, path: str, value: float | int | str | bool) -> Outcome:
-    """Change one setting of a live run, such as `optim.lr`."""
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
-    return _told(lambda: _obeyed(folder, Set(path, value), f"has {one_line(path)} = {one_line(shown)}"))
-
-
 def delete(folder: Path) -> Outcome:
     """Move a run to the trash; `restore` of the outcome's folder brings it back. Live runs are refused."""
 
@@ -118,16 +107,6 @@ def restore(trash: Path) -> Outcome:
         return Outcome(True, f"{read_status(folder).name} is back", "", folder)
 
     return _told(move)
-
-
-def rename(folder: Path, name: str) -> Outcome:
-    """Give a run another name; its id stays."""
-
-    def change_name() -> Outcome:
-        RunStore(folder.parent).rename(folder, name)
-        return Outcome(True, f"renamed to {read_status(folder).name}", "", folder)
-
-    return _told(change_name)
 
 
 def open_viewer(folder: Path | None, runs_dir: Path) -> Outcome:

@@ -173,18 +173,6 @@ class FollowedRun:
             return None
         return float(np.interp(step, steps, places))
 
-    def step_at(self, place: float, x: XAxis = "step") -> int | None:
-        """Return the step at a place on an axis of the curves, as a click on a curve asks for."""
-        if x == "step":
-            return max(round(place), 0)
-        metric = next(iter(self.latest), None)
-        if metric is None:
-            return None
-        steps, places = self.series(metric, "step").x, self.series(metric, x).x
-        if len(steps) != len(places) or not len(steps):
-            return None
-        return round(float(np.interp(place, places, steps)))
-
     def last_words(self, lines: int = 20) -> str:
         """Return the last lines of the worker's own log, to be shown when it is lost; empty where there are none."""
         return self._tried(lambda: self._reader.last_words(lines)) or ""

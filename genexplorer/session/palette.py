@@ -6,8 +6,6 @@ distance between any two under normal, protanopic, deuteranopic and tritanopic v
 
 from dataclasses import dataclass
 
-from trainers.events import Severity
-
 
 @dataclass(frozen=True)
 class Palette:
@@ -26,10 +24,6 @@ class Palette:
     def class_colour(self, label: int) -> str:
         """Return a class's colour; `muted` for -1, a label that is not known."""
         return self.muted if label < 0 else self.class_colours[label % len(self.class_colours)]
-
-    def severity_colour(self, severity: Severity | str) -> str:
-        """Return the colour of a line of the log or of an alert."""
-        return self.warning if severity in ("warning", "error") else self.text
 
 
 LIGHT = Palette(

@@ -5,8 +5,7 @@ A plane is looked at in coordinates "z" (linear) or "u" = Φ(z), in which a stan
 """
 
 import math
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
@@ -20,9 +19,8 @@ Floats = NDArray[np.float64]
 
 HOME: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
 MAX_Z = 8.0  # beyond it Φ is 1 to fifteen digits
-MIN_SPAN = 1e-4  # float32 still tells the tiles of so small a window apart
-MAX_SPAN = 200.0
 
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of round values, times a power of ten
 _normal = NormalDist()
 _erf = np.frompyfunc(math.erf, 1, 1)
 _inverse = np.frompyfunc(_normal.inv_cdf, 1, 1)
@@ -89,40 +87,6 @@ class Plane:
         """Return the latent points at the centres of all tiles, (rows, columns, 2), row 0 on top."""
         return self.to_z(self.centres(rows, columns))
 
-    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Return which plane coordinates lie in the window."""
-        fractions = self.to_fraction(points)
-        inside: NDArray[np.bool_] = np.all((fractions >= 0) & (fractions <= 1), axis=-1)
-        return inside
-
-    def zoomed(self, factor: float, at: ArrayLike) -> "Plane":
-        """Return the window enlarged `factor` times around plane coordinates (2,), which stay where they are."""
-        x, y = (float(value) for value in np.asarray(at, dtype=np.float64))
-        x0, x1, y0, y1 = self.bounds
-        return self.with_bounds(
-            (x - (x - x0) / factor, x + (x1 - x) / factor, y - (y - y0) / factor, y + (y1 - y) / factor)
-        )
-
-    def panned(self, across: float, up: float) -> "Plane":
-        """Return the window moved by shares of its own width and height."""
-        x0, x1, y0, y1 = self.bounds
-        dx, dy = across * (x1 - x0), up * (y1 - y0)
-        return self.with_bounds((x0 + dx, x1 + dx, y0 + dy, y1 + dy))
-
-    def with_bounds(self, bounds: Bounds) -> "Plane":
-        """Return the window with other bounds, kept within what can be drawn."""
-        x0, x1, y0, y1 = bounds
-        return replace(self, bounds=(*_kept(x0, x1, self.coords), *_kept(y0, y1, self.coords)))
-
-    def with_coords(self, coords: Coords) -> "Plane":
-        """Return a window in other coordinates that shows the same part of the latent space."""
-        if coords == self.coords:
-            return self
-        corners = self.to_z([[self.bounds[0], self.bounds[2]], [self.bounds[1], self.bounds[3]]])
-        target = Plane(coords, HOME[coords])
-        (x0, y0), (x1, y1) = target.from_z(np.clip(corners, -4.0, 4.0) if coords == "z" else corners)
-        return target.with_bounds((float(x0), float(x1), float(y0), float(y1)))
-
     def ticks(self, axis: Axis, count: int = 7) -> list[Tick]:
         """Return about `count` marks at round values of z inside the window, labelled with z in both coordinates."""
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
@@ -153,11 +117,6 @@ def phi_inverse(u: ArrayLike) -> Floats:
     return np.clip(np.asarray(_inverse(inside), dtype=np.float64), -MAX_Z, MAX_Z)
 
 
-@cache
-def _steps() -> tuple[float, ...]:
-    return (1.0, 2.0, 2.5, 5.0, 10.0)
-
-
 def round_values(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round values in [low, high], a step of 1, 2, 2.5 or 5 times a power of ten apart."""
     span = high - low
@@ -165,7 +124,7 @@ def round_values(low: float, high: float, count: int) -> list[float]:
         return []
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor for factor in _steps() if factor * power >= rough * 0.999) * power
+    step = next(factor for factor in _STEPS if factor * power >= rough * 0.999) * power
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [place * step + 0.0 for place in range(first, last + 1)]
 
@@ -175,11 +134,3 @@ def _digits(values: list[float]) -> int:
         return 1
     step = values[1] - values[0]
     return next((digits for digits in range(9) if abs(step - round(step, digits)) < step * 1e-6), 9)
-
-
-def _kept(low: float, high: float, coords: Coords) -> tuple[float, float]:
-    span = min(max(high - low, MIN_SPAN), 1.0 if coords == "u" else MAX_SPAN)
-    middle = (low + high) / 2
-    edge = (0.0, 1.0) if coords == "u" else (-MAX_SPAN, MAX_SPAN)
-    start = min(max(middle - span / 2, edge[0]), edge[1] - span)
-    return start, start + span

@@ -71,9 +71,7 @@ def test_contrast_follows_the_standard() -> None:
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
-def test_class_and_severity_colours() -> None:
+def test_classes_take_their_colours_in_turn() -> None:
     assert palette(dark=True) is DARK
     assert LIGHT.class_colour(-1) == LIGHT.muted
     assert LIGHT.class_colour(13) == LIGHT.class_colours[3]
-    assert LIGHT.severity_colour("error") == LIGHT.warning
-    assert LIGHT.severity_colour("info") == LIGHT.text
