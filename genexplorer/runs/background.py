@@ -110,18 +110,18 @@ class FileThread:
                 self._on_problem("")
                 return
             except OSError as error:
-                if error.errno not in FULL or not self._may_wait():
+                full = error.errno in FULL and self._thread is not None
+                if full:
+                    self._on_problem(f"disk full: cannot write {job.what}")
+                if not full or not self._may_wait():
                     self._on_problem("")
                     job.failed(error)
                     return
-                self._on_problem(f"disk full: cannot write {job.what}")
             except Exception as error:
                 job.failed(OSError(errno.EIO, f"{type(error).__name__}: {error}"))
                 return
 
     def _may_wait(self) -> bool:
-        if self._thread is None:
-            return False
         with self._changed:
             rest = self._give_up_at - time.monotonic()
             if rest > 0:

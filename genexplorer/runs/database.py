@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs import layout
+from genexplorer.runs.text import one_line
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
@@ -131,8 +132,8 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
             connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
             yield connection
-        except (sqlite3.Error, OverflowError) as error:
-            raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {error}") from error
+        except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
+            raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
 
 
 def _open_read_only(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
@@ -149,9 +150,14 @@ def _open_read_only(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connecti
     return _checked(_uri(copy, "rw"))
 
 
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
 def _checked(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
     try:
+        connection.text_factory = _decoded
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):

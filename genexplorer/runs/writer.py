@@ -240,7 +240,8 @@ class RunWriter:
         """Let go without a last word, as a killed process would. For tests and made-up runs."""
         self._stop_clerk()
         self.files.close()
-        self._connection.close()
+        with database.reading(self.folder):  # not the last to leave, so that the write-ahead log stays as it is
+            self._connection.close()
         self._live.close()
 
     def _next_attempt(self) -> int:

@@ -109,10 +109,14 @@ def test_a_reduced_curve_keeps_extremes_mean_and_count(recording: Recording, max
         for bucket in range(len(series.x)):
             inside = values[edges[bucket] : edges[bucket + 1]]
             if np.isfinite(inside).any():
-                assert series.low[bucket] == np.nanmin(inside) and series.mean[bucket] == pytest.approx(np.nanmean(inside))
+                assert series.low[bucket] == np.nanmin(inside) and series.mean[bucket] == pytest.approx(
+                    np.nanmean(inside)
+                )
 
 
-def _edges(x: np.ndarray[tuple[int], np.dtype[np.float64]], steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[float]:
+def _edges(
+    x: np.ndarray[tuple[int], np.dtype[np.float64]], steps: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> list[float]:
     """Recover the buckets' edges: equal widths that are a multiple of 8 · 8, from the first bucket on."""
     unit = 64
     origin = steps[0] // unit * unit

@@ -34,7 +34,8 @@ def test_a_name_is_made_up_and_not_twice(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "/etc/passwd", "..", ".trash-x", "a\0b", "\x1b[31mred", "[bold]", "\u202eevil", "x" * 5000, "-rf"]
+    "name",
+    ["../../x", "/etc/passwd", "..", ".trash-x", "a\0b", "\x1b[31mred", "[bold]", "\u202eevil", "x" * 5000, "-rf"],
 )
 def test_hostile_names_stay_inside_and_are_shown_safely(store: RunStore, name: str) -> None:
     folder = store.create(config(), name=name)

@@ -53,7 +53,13 @@ def test_a_queued_run_reads_as_empty(folder: Path) -> None:
         delta = reader.changes()
         assert delta.status.state is State.QUEUED and delta.latest == {} and delta.snapshots == ()
         assert len(reader.series("train/elbo").x) == 0
-        assert (reader.specs(), reader.latest(), reader.log(), reader.pictures(), reader.alerts()) == ({}, {}, [], [], [])
+        assert (reader.specs(), reader.latest(), reader.log(), reader.pictures(), reader.alerts()) == (
+            {},
+            {},
+            [],
+            [],
+            [],
+        )
         assert reader.config() == config(steps=100)
 
 
@@ -122,7 +128,9 @@ def test_a_cursor_brings_only_what_is_new(writer: RunWriter, folder: Path) -> No
         writer.record(metrics(3, other_new=7.0))
         second = reader.changes(nothing.cursor)
         assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
-        assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == ["look"]
+        assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == [
+            "look"
+        ]
         assert second.changes == ()
         assert reader.changes(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
 
@@ -154,7 +162,7 @@ def test_after_the_end_the_database_is_one_file(tmp_path: Path) -> None:
 
 
 def test_a_reader_never_blocks_the_writer_nor_the_end(tmp_path: Path) -> None:
-    with running_run(tmp_path, steps=50) as run, RunReader(run.folder) as reader:
+    with running_run(tmp_path, steps=50, pictures=False) as run, RunReader(run.folder) as reader:
         cursor = Cursor()
         for _ in range(20):
             run.advance(5)
