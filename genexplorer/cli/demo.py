@@ -40,6 +40,8 @@ def demo(
         _watch(status.folder, runs_dir)
     finally:
         failure = opener.close() if opener else "there is no display"
+    if opener and opener.opened:
+        output.say("the viewer shows it")
     if failure:
         output.say(f"{failure}, so the viewer's pictures are written as files")
         write_pictures(status.folder, out_dir, runs_dir)
@@ -65,11 +67,10 @@ def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
 
 
 def _watch(folder: Path, runs_dir: Path | None) -> None:
-    from genexplorer.cli import following, starting
+    from genexplorer.cli import following
 
     if output.full_screen():
         look.open_dashboard(runs_dir, folder)
-        starting.tell_goes_on(folder)
     else:
         following.follow_detachable(folder)
 
@@ -81,6 +82,7 @@ class _ViewerOpener:
         self._folder = folder
         self._runs_dir = runs_dir
         self._failure = ""
+        self.opened = False
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="viewer-opener", daemon=True)
         self._thread.start()
@@ -100,5 +102,5 @@ class _ViewerOpener:
                 status = reader.status()
                 if (status.snapshot_step or 0) >= SOMETHING_TO_SEE or not status.state.live:
                     outcome = actions.open_viewer(self._folder, self._runs_dir)
-                    self._failure = "" if outcome.ok else outcome.line
+                    self.opened, self._failure = outcome.ok, "" if outcome.ok else outcome.line
                     return

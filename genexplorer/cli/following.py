@@ -12,7 +12,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.runs_shown import print_log_line
-from genexplorer.errors import RunStateError, UserError
+from genexplorer.errors import UserError
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
 from genexplorer.session import wording
@@ -21,6 +21,7 @@ from trainers.events import MetricSpec
 
 POLL_S = 0.25
 LINE_EVERY_S = 5.0
+STARTING_S = 20.0  # a worker that was only just started cannot be told to stop yet
 INTERRUPTED = 130
 END_CODES = {State.FAILED: 5, State.LOST: 8, State.DAMAGED: 4}
 
@@ -49,8 +50,7 @@ def follow_detachable(folder: Path) -> None:
     try:
         status = follow(folder)
     except KeyboardInterrupt:
-        name = _name(folder)
-        output.say(f"\n{name} goes on training. 'genexplorer runs stop {name}' stops it, 'genexplorer' shows it.")
+        tell_goes_on(folder)
         raise typer.Exit(INTERRUPTED) from None
     finish(status)
 
@@ -61,7 +61,7 @@ def follow_in_foreground(folder: Path) -> None:
         try:
             status = follow(folder)
         except KeyboardInterrupt:
-            _stop_and_wait(folder)
+            stop_and_wait(folder)
             raise typer.Exit(INTERRUPTED) from None
     finish(status)
 
@@ -73,12 +73,12 @@ def finish(status: RunStatus) -> None:
     if status.reason:
         line += f": {status.reason}"
     output.say(line)
-    code = END_CODES.get(status.state, 0)
+    name, code = output.handle(status.name, status.id), END_CODES.get(status.state, 0)
     if code:
-        output.say(
-            f"'genexplorer runs logs {status.name}' shows more; 'genexplorer runs resume {status.name}' tries again"
-        )
+        output.say(f"'genexplorer runs logs {name}' shows more; 'genexplorer runs resume {name}' tries again")
         raise typer.Exit(code)
+    if status.state is State.STOPPED:
+        output.say(f"'genexplorer runs resume {name}' goes on from there")
 
 
 def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
@@ -128,23 +128,31 @@ class _Printer:
             self._printed_step = delta.status.step
 
 
-def _stop_and_wait(folder: Path) -> None:
+def tell_goes_on(folder: Path) -> None:
+    """Say that a run trains on in the background, and how to stop it."""
+    name = _name(folder)
+    output.say(f"\n{name} goes on training. 'genexplorer runs stop {name}' stops it, 'genexplorer' shows it.")
+
+
+def stop_and_wait(folder: Path) -> None:
     """Ask the worker to stop and wait until it has; a second Ctrl+C leaves it to stop alone."""
     name = _name(folder)
     output.say(f"\nstopping {name}; it saves its state first (Ctrl+C again leaves it to do so alone)")
     try:
+        launcher.wait(folder, set(State) - {State.QUEUED}, STARTING_S)
         launcher.stop(folder)
         finish(follow(folder))
     except KeyboardInterrupt:
         output.say(f"{name} is still stopping; 'genexplorer runs show {name}' tells")
-    except RunStateError as error:
+    except UserError as error:
         output.complain(error)
 
 
 def _name(folder: Path) -> str:
     try:
         with RunReader(folder) as reader:
-            return reader.status().name
+            status = reader.status()
+            return output.handle(status.name, status.id)
     except UserError:
         return folder.name
 

@@ -112,9 +112,7 @@ _assemble()
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows '?', not a traceback
+    output.prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
 

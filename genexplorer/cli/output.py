@@ -3,10 +3,12 @@
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -14,6 +16,16 @@ import typer
 from genexplorer.errors import UserError
 
 STYLES = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright_black", "accent": "cyan"}
+
+
+def prepare_streams() -> None:
+    """Let output that is closed swallow what is written, and a terminal that lacks a sign show '?'."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this process
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for life
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def data(text: str) -> None:
@@ -92,6 +104,11 @@ def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
     name_width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         data(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
+
+
+def handle(name: str, identity: str) -> str:
+    """Return what a hint calls a run by: its name, or its id where the name would need quotes in a shell."""
+    return name if shlex.quote(name) == name else identity
 
 
 def cut(text: str, limit: int) -> str:

@@ -41,7 +41,7 @@ def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs
     def one(folder: Path) -> str:
         control.send(folder, Pause())
         status = _until(folder, [State.PAUSED], timeout)
-        return f"{status.name} pauses at step {status.step:,}; 'genexplorer runs resume {status.name}' goes on"
+        return f"{status.name} pauses at step {status.step:,}; {_resume_hint(status)} goes on"
 
     _each(names, every, runs_dir, one)
 
@@ -67,11 +67,13 @@ def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_
         status = _until(folder, [state for state in State if not state.live], timeout)
         if status.state is not State.STOPPED:
             return f"{status.name} {status.state.value} at step {status.step:,}"
-        return (
-            f"{status.name} stopped at step {status.step:,}; 'genexplorer runs resume {status.name}' goes on from there"
-        )
+        return f"{status.name} stopped at step {status.step:,}; {_resume_hint(status)} goes on from there"
 
     _each(names, every, runs_dir, one)
+
+
+def _resume_hint(status: "RunStatus") -> str:
+    return f"'genexplorer runs resume {output.handle(status.name, status.id)}'"
 
 
 def _until(folder: Path, states: "Sequence[State]", timeout_s: float) -> "RunStatus":

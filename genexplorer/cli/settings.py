@@ -144,8 +144,11 @@ def data_values(data: str) -> dict[str, Any]:
         ConfigError: if it is neither a known name nor a folder.
     """
     for dataset in registry.datasets().values():
-        if data == dataset.name or data in dataset.aliases:
-            return {"data.name": dataset.name}
+        if data != dataset.name and data not in dataset.aliases:
+            continue
+        if dataset.name == FOLDER_DATASET:
+            raise ConfigError(f"--data {data}: which folder is not said", "give the folder itself: --data DIR")
+        return {"data.name": dataset.name}
     path = Path(data).expanduser()
     if path.is_dir():
         return {"data.name": FOLDER_DATASET, "data.path": str(path.resolve())}

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.train import Watch
@@ -57,7 +59,7 @@ def start(
     """Create a run, start its worker, and watch it as asked."""
     from genexplorer.cli import following
 
-    status = launch(config, runs_dir, name=name, tags=tags)
+    status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
     if watch is Watch.NOT:
         status = _until_it_trains(status)
     if as_json:
@@ -68,29 +70,40 @@ def start(
         output.say(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
     match watch:
         case Watch.NOT:
-            output.say(f"'genexplorer' shows it, 'genexplorer runs stop {status.name}' stops it")
+            output.say(
+                f"'genexplorer' shows it, 'genexplorer runs stop {output.handle(status.name, status.id)}' stops it"
+            )
         case Watch.DASHBOARD:
             from genexplorer.cli.look import open_dashboard
 
             open_dashboard(runs_dir, status.folder)
-            tell_goes_on(status.folder)
         case Watch.LINES:
             following.follow_detachable(status.folder)
         case Watch.FOREGROUND:
             following.follow_in_foreground(status.folder)
 
 
-def launch(config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: Sequence[str] = ()) -> "RunStatus":
-    """Create a run's folder and start its worker.
+def launch(
+    config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: Sequence[str] = (), watch: Watch = Watch.LINES
+) -> "RunStatus":
+    """Create a run's folder and start its worker. Ctrl+C meanwhile stops a foreground run and leaves any other.
 
     Raises:
         WorkerError: with the worker's last words, if it died before its first heartbeat.
     """
+    from genexplorer.cli import following
     from genexplorer.runs.store import RunStore
     from genexplorer.workers import launcher
 
     folder = RunStore(paths.runs_dir(runs_dir)).create(config, name=name, tags=tuple(tags))
-    return launcher.start(folder)
+    try:
+        return launcher.start(folder)
+    except KeyboardInterrupt:
+        if watch is Watch.FOREGROUND:
+            following.stop_and_wait(folder)
+        else:
+            following.tell_goes_on(folder)
+        raise typer.Exit(following.INTERRUPTED) from None
 
 
 def _until_it_trains(status: "RunStatus") -> "RunStatus":
@@ -106,20 +119,6 @@ def _until_it_trains(status: "RunStatus") -> "RunStatus":
     if not status.state.live and status.state in following.END_CODES:
         following.finish(status)
     return status
-
-
-def tell_goes_on(folder: Path) -> None:
-    """After the dashboard was closed, say whether its run still trains."""
-    from genexplorer.runs.reader import RunReader
-
-    if not folder.exists():
-        return
-    with RunReader(folder) as reader:
-        status = reader.status()
-    if status.state.live:
-        output.say(
-            f"{status.name} goes on training. 'genexplorer' shows it, 'genexplorer runs stop {status.name}' stops it."
-        )
 
 
 def _told(seconds: float | None, source: str) -> str:

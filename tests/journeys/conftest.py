@@ -37,7 +37,7 @@ class Shell:
         self.runs = folder / "runs"
         dropped = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "GENEXPLORER_RUNS")
         kept = {key: value for key, value in os.environ.items() if key not in dropped}
-        self._environment = {**kept, "GENEXPLORER_STATE": str(folder / "state"), "COLUMNS": "80"}
+        self.environment = {**kept, "GENEXPLORER_STATE": str(folder / "state"), "COLUMNS": "80"}
 
     def __call__(self, *words: object, code: int | None = 0, **environment: str) -> Said:
         """Run a command to its end and check its exit code."""
@@ -82,7 +82,7 @@ class Shell:
                 os.kill(run["pid"], signal.SIGKILL)
 
     def _place(self, environment: dict[str, str]) -> Any:
-        return {"cwd": self.folder, "env": {**self._environment, **environment}, "stdin": subprocess.DEVNULL}
+        return {"cwd": self.folder, "env": {**self.environment, **environment}, "stdin": subprocess.DEVNULL}
 
 
 def _command(words: tuple[object, ...]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from genexplorer import paths
 from genexplorer.cli import doctor_checks, explore_pictures, qt_libraries, settings
+from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines, expected_time
 from tests.fixtures.made_up_run import write_run
 from tests.genexplorer.cli.conftest import Cli
@@ -74,7 +75,7 @@ def test_every_command_that_can_be_copied_is_understood(cli: Cli, monkeypatch: p
 
         def answer(self, op: str, params: Any) -> Any:
             asked.append((op, params))
-            raise settings.ConfigError("enough")
+            raise ConfigError("enough")
 
     monkeypatch.setattr(explore_pictures, "Asked", Stand)
     lines: list[tuple[str, str, dict[str, object]]] = [

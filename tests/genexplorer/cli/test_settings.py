@@ -84,6 +84,7 @@ def test_set_reaches_every_setting() -> None:
         ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "names no setting"]),
         ({"data": "no-such-data"}, ["--data no-such-data", "mnist"]),
         ({"data": __file__}, ["is a file"]),
+        ({"data": "idx"}, ["--data idx", "--data DIR"]),
         ({"preset": "vae2d"}, ["vae2d", "did you mean 'vae-2d'?"]),
         ({"preset": None}, ["no preset is named", "vae-2d"]),
         ({"preset": "uva2019-vae", "flags": {"--beta": 2.0}}, ["uva2019-vae", "--beta", "'vae'"]),

@@ -98,6 +98,8 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == ""
     assert done.stdout == "0\n"
+    closed = f"{sys.executable} -m genexplorer.cli presets --json >&- 2>&-"
+    assert subprocess.run(["bash", "-c", closed], check=False, timeout=60).returncode == 0
 
 
 def test_json_has_null_where_a_figure_is_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
