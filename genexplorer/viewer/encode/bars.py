@@ -10,6 +10,7 @@ from genexplorer.session.palette import Palette
 
 ROW_PX = 22
 _NAME_PX, _KL_PX, _TOP_PX, _BOTTOM_PX = 36, 104, 20, 22
+_TICK_PX = 32  # room for a number on the axis
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Floats = NDArray[np.float64]
 
@@ -35,6 +36,7 @@ class LatentBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(260)
         self.setAccessibleName("q(z|x) by dimension")
+        self.setToolTip("Each dimension's μ ± σ; the prior's −1 to 1 is shaded. At the right, its KL to the prior.")
 
     def set_style(self, palette: Palette) -> None:
         """Take other colours."""
@@ -83,10 +85,12 @@ class LatentBars(QWidget):
         painter.drawLine(QPointF(self._x(0), _TOP_PX), QPointF(self._x(0), bottom))
         painter.setPen(QColor(self._palette.muted))
         middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        for value in range(-int(self._reach), int(self._reach) + 1, max(1, int(self._reach) // 3)):
+        reach, room = int(self._reach), self.width() - _KL_PX - _NAME_PX
+        step = max(1, -(-2 * reach * _TICK_PX // max(1, room)))
+        for value in range(-(reach // step) * step, reach + 1, step):
             text = f"{value}".replace("-", "−")
             painter.drawText(QRectF(self._x(value) - 20, bottom + 3, 40, 18), middle, text)
-        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "μ ± σ   (band: prior ± 1)")
+        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "μ ± σ")
         painter.drawText(QRectF(self.width() - _KL_PX + 8, 0, _KL_PX - 8, 18), Qt.AlignmentFlag.AlignLeft, "KL, nats")
 
     def _row(self, painter: QPainter, number: int) -> None:

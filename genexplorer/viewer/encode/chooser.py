@@ -56,7 +56,8 @@ class Chooser(QWidget):
         self.thumbs = ThumbGrid()
         self.canvas = InkCanvas()
         self.file_note = labels.muted()
-        self.inverted = QCheckBox("ink on paper (invert)")
+        self.inverted = QCheckBox("invert")
+        self.inverted.setToolTip("Let dark and light change places, as for ink on paper")
         self._buttons = {
             "previous": _tool("‹", "Previous test image (←)"),
             "next": _tool("›", "Next test image (→)"),

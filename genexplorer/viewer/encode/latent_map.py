@@ -22,7 +22,9 @@ class LatentMap(QWidget):
         self._mu: Floats | None = None
         self._sigma = np.ones(2)
         self._samples: Floats | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setMinimumSize(160, 160)
         self.setAccessibleName("q(z|x) in the latent plane")
 
@@ -34,6 +36,10 @@ class LatentMap(QWidget):
     def sizeHint(self) -> QSize:
         """Prefer a square."""
         return QSize(260, 260)
+
+    def heightForWidth(self, width: int) -> int:
+        """Return a square's height."""
+        return width
 
     def set_posterior(self, mu: Floats | None, sigma: Floats, samples: Floats | None) -> None:
         """Show a posterior, mean and standard deviation (2,), and samples from it, (N, 2)."""
@@ -78,7 +84,8 @@ class LatentMap(QWidget):
                 _place(np.array([value, value]), frame, reach).y(),
             )
             painter.drawText(QRectF(x - 16, frame.bottom() + 2, 32, 16), centre, text)
-            painter.drawText(QRectF(frame.left() - 26, y - 8, 22, 16), centre, text)
+            if value > -reach:  # the corner is named once
+                painter.drawText(QRectF(frame.left() - 26, y - 8, 22, 16), centre, text)
         painter.drawText(QRectF(frame.right() - 24, frame.center().y() - 20, 24, 16), centre, "z₁")
         painter.drawText(QRectF(frame.center().x() + 4, frame.top() - 4, 24, 16), centre, "z₂")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.runs.text import one_line
@@ -20,6 +20,7 @@ from genexplorer.viewer.encode.chooser import Chooser
 from genexplorer.viewer.encode.encoding import SAMPLES, Encoding, Encodings
 from genexplorer.viewer.encode.latent_map import LatentMap
 from genexplorer.viewer.encode.source import Source
+from genexplorer.viewer.encode.square_row import SquareRow
 from genexplorer.viewer.manifold.asking import Questions
 from genexplorer.viewer.pictures import PictureView, montage, save_image, to_qimage
 from genexplorer.viewer.style import GAP
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from genexplorer.session.followed_run import FollowedRun
     from trainers.card import Card
 
+_KEY = "In the difference orange is ink that is lacking, blue is too much."
 _NO_RUN = "No run is open. Open one with the run menu, or press N to train one."
 _NO_SNAPSHOT = "Waiting for the first snapshot. It comes with the first step of the training."
 
@@ -186,25 +188,18 @@ class EncodeTab(Tab):
         middle = QVBoxLayout()
         middle.setSpacing(GAP)
         middle.addWidget(self.note)
-        middle.addLayout(self._pictures_row(), 3)
+        middle.addWidget(SquareRow(list(self.pictures.values())))
         middle.addWidget(self.figures)
         middle.addWidget(self.setup)
         middle.addWidget(labels.rule())
         middle.addWidget(labels.heading("Samples of q(z|x), decoded"))
-        middle.addWidget(self.samples, 1)
-        row.addLayout(middle, 3)
+        self.samples.setMaximumHeight(320)
+        middle.addWidget(self.samples, 4)
+        middle.addStretch(1)
+        row.addLayout(middle, 5)
         row.addWidget(labels.upright_rule())
-        row.addLayout(self._posterior_column(), 2)
+        row.addLayout(self._posterior_column(), 3)
         self.note.hide()
-
-    def _pictures_row(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(GAP)
-        for column, picture in enumerate(self.pictures.values()):
-            picture.setMinimumSize(96, 120)
-            grid.addWidget(picture, 0, column)
-            grid.setColumnStretch(column, 1)
-        return grid
 
     def _posterior_column(self) -> QVBoxLayout:
         column = QVBoxLayout()
@@ -219,7 +214,9 @@ class EncodeTab(Tab):
         scroll.setMinimumWidth(280)
         self._scroll = scroll
         column.addWidget(scroll, 1)
-        column.addWidget(self.map, 2)
+        column.addWidget(self.map)
+        self._below = QWidget()  # takes the room that two dimensions leave
+        column.addWidget(self._below, 1)
         return column
 
     def _bind(self) -> None:
@@ -250,6 +247,7 @@ class EncodeTab(Tab):
         self.chooser.canvas.set_shape(self._card.image_shape)
         self._scroll.setMaximumHeight(88 if self._is_plane else 16_777_215)
         self.map.setVisible(self._is_plane)
+        self._below.setVisible(self._is_plane)
         if self.source.num_test != self._card.data.num_test:
             index = self.source.index
             self.source.reset(self._card.data.num_test)
@@ -262,6 +260,7 @@ class EncodeTab(Tab):
         return self._card is not None and int(np.prod(self._card.latent_shape)) == 2
 
     def _source_changed(self) -> None:
+        self.note.hide()
         if self.is_active and self._step is not None and self.source.num_test and self.waiting_reason() is None:
             self.encodings.encode(self.source)
             self.encodings.show_page(self.source.page())
@@ -275,7 +274,6 @@ class EncodeTab(Tab):
             self._show_file(255 - self.source.own)
 
     def _show_file(self, image: "np.ndarray[Any, np.dtype[np.uint8]]") -> None:
-        self.note.hide()
         name = one_line(self._file.name, 40) if self._file is not None else ""
         self.source.show_own(image, "file", name)
 
@@ -293,7 +291,8 @@ class EncodeTab(Tab):
         self._show_encoding(encodings.current)
         samples = encodings.samples
         self.samples.set_picture(
-            None if samples is None else to_qimage(montage(samples, SAMPLES, 2)), hint=encodings.failure or "sampling…"
+            None if samples is None else to_qimage(montage(samples, SAMPLES // 2, 2)),
+            hint=encodings.failure or "sampling…",
         )
 
     def _show_encoding(self, current: Encoding | None) -> None:
@@ -308,8 +307,8 @@ class EncodeTab(Tab):
         label = f"  label {current.label}" if current.label >= 0 else ""
         what = f"x   #{self.source.index}{label}" if self.source.kind == "test" else f"x   {self.source.name}"
         self.pictures["x"].set_picture(current.x, what)
-        self.pictures["reconstruction"].set_picture(current.recon, "x̂   decoded at z = μ")
-        self.pictures["difference"].set_picture(current.difference(), "x − x̂   orange: lacking, blue: too much")
+        self.pictures["reconstruction"].set_picture(current.recon, "decoded at z = μ")
+        self.pictures["difference"].set_picture(current.difference(), "x − reconstruction")
         self.figures.setText(_figures(current))
         self.setup.setText(self._setup_words())
         self.bars.set_posterior(current.mu, current.sigma, current.kl_dims)
@@ -319,7 +318,7 @@ class EncodeTab(Tab):
     def _setup_words(self) -> str:
         setup = self._card.data.setup if self._card is not None else ""
         own = "" if self.source.kind == "test" else " The image is seen as the model sees its data."
-        return f"One image, E_q[log p(x|z)] taken at z = μ; {setup or 'data as they are'}.{own}"
+        return f"One image, E_q[log p(x|z)] taken at z = μ; {setup or 'data as they are'}.{own} {_KEY}"
 
     def _row_image(self) -> QImage:
         current = self.encodings.current

@@ -55,7 +55,9 @@ class TileDecoder(Observable):
         if self._is_enough(self.mosaic, seen):
             self._wanted = None
             return
-        self._wanted = layout(view, size, target, margin=self._rim)
+        # A rim is kept ready for panning; a zoom or another snapshot leaves it out, to be there sooner.
+        keeps = self.mosaic is not None and self.mosaic.step == step and self.mosaic.grid.same_lattice(seen)
+        self._wanted = layout(view, size, target, margin=self._rim) if keeps else seen
         self._ask()
 
     def clear(self) -> None:

@@ -59,7 +59,7 @@ class Inspector(QWidget):
         """Show the picked test image beside its reconstruction, with their figures."""
         self.picked.setText(title)
         self.original.set_picture(x, "x" if x is not None else "")
-        self.recon.set_picture(recon, "x̂" if recon is not None else "")
+        self.recon.set_picture(recon, "reconstruction" if recon is not None else "")
         self.figures.setText(figures)
         for widget in (self.original, self.recon, self.figures):
             widget.setVisible(x is not None)

@@ -186,7 +186,7 @@ def _inside(pixels: Floats, rect: QRectF) -> NDArray[np.bool_]:
 
 @dataclass
 class Outline:
-    """Closed lines in the plane's coordinates, with a name drawn at their right end."""
+    """Closed lines in the plane's coordinates, with a name drawn below them, or left of them if they are dashed."""
 
     shape: QPainterPath
     dashed: bool = False
@@ -258,7 +258,10 @@ class MarkLayer(Layer):
         self._stroke(painter, shape, 1.5, dashed=outline.dashed)
         if outline.name:
             around = shape.boundingRect()
-            self._text(painter, QPointF(around.right() + 5, around.center().y() + 4), outline.name)
+            width = painter.fontMetrics().horizontalAdvance(outline.name)
+            left = QPointF(around.left() - width - 8, around.center().y() + 4)
+            below = QPointF(around.center().x() - width / 2, around.bottom() + 15)
+            self._text(painter, left if outline.dashed else below, outline.name)
 
     def _text(self, painter: QPainter, at: QPointF, text: str) -> None:
         shape = QPainterPath()

@@ -27,5 +27,5 @@ def of_cloud(cloud: Cloud, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", p
         prior = ellipse(np.zeros(2), np.ones(2), plane, scale)
         outlines.append(Outline(outline_shape([prior]), dashed=True, name=f"prior {suffix}" if scale == 2 else ""))
         q = ellipse(mean, root, plane, scale)
-        outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if scale == 1 else ""))
+        outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if scale == 2 else ""))
     return outlines

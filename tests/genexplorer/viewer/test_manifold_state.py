@@ -171,7 +171,7 @@ def test_a_bad_path_file_is_one_clear_line(tmp_path: Path, text: str) -> None:
     assert "bad.json" in caught.value.message and caught.value.hint
 
 
-def test_a_gif_has_every_frame_even_equal_ones() -> None:
+def test_a_gif_lasts_as_long_as_its_frames_even_equal_ones() -> None:
     frames = np.zeros((12, 28, 28, 1), np.uint8)
     frames[5:, 3] = 255
     with Image.open(io.BytesIO(gif_bytes(frames))) as gif:
