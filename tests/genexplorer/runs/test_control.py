@@ -8,7 +8,7 @@ from genexplorer.errors import RunStateError
 from genexplorer.runs import control, layout
 from genexplorer.runs.control import Inbox, Watch
 from genexplorer.runs.store import RunStore
-from tests.fixtures.made_up_run import MadeUpRun, config, running_run, write_run
+from tests.fixtures.made_up_run import MadeUpRun, MadeUpState, config, running_run, write_run
 from trainers.events import Changed, Command, Pause, Resume, SaveNow, Set, Stop, Threads
 
 
@@ -37,8 +37,9 @@ def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None
 
 
 def test_only_a_living_worker_is_sent_to(store: RunStore) -> None:
-    for state in ("queued", "lost", "succeeded", "failed", "stopped"):
-        folder = write_run(store, steps=2, state=state, pictures=False)  # type: ignore[arg-type]
+    states: tuple[MadeUpState, ...] = ("queued", "lost", "succeeded", "failed", "stopped")
+    for state in states:
+        folder = write_run(store, steps=2, state=state, pictures=False)
         with pytest.raises(RunStateError):
             control.send(folder, Stop())
         assert [path.name for path in (folder / layout.CONTROL).iterdir()] == []
@@ -89,7 +90,7 @@ def test_links_pipes_and_other_names_are_never_opened(store: RunStore, tmp_path:
 def test_order_holds_when_the_clock_jumps_back(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_run(store, steps=2, pictures=False) as run:
         for now in (2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0):
-            monkeypatch.setattr(control.time, "time", lambda now=now: now)
+            monkeypatch.setattr("genexplorer.runs.control.time.time", lambda now=now: now)
             control.send(run.folder, Set("order", now))
         monkeypatch.undo()
         values = [command.value for command in run.writer.inbox.take() if isinstance(command, Set)]

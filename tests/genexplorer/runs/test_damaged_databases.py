@@ -1,4 +1,3 @@
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +101,8 @@ def test_hostile_values_do_not_leave_the_folder_nor_reach_the_terminal(folder: P
         folder,
         "INSERT INTO pictures (attempt, kind, step, columns, rows, tile_height, tile_width) VALUES"
         " (1, '../../../etc', 1, 1, 1, 1, 1), (1, 'samples', -5, 1, 1, 1, 1), (1, 'samples', 7, 1, 1, 1, 1);"
-        "UPDATE log SET message = 'a' || char(27) || '[31mb'; UPDATE metrics SET title = char(8238) || 'x', better = '!';"
+        "UPDATE log SET message = 'a' || char(27) || '[31mb';"
+        "UPDATE metrics SET title = char(8238) || 'x', better = '!';"
         "UPDATE changes SET value = '[[[[', path = char(10);",
     )
     with RunReader(folder) as reader:
@@ -116,7 +116,7 @@ def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, mon
     folder = write_run(tmp_path, steps=300, state="lost", pictures=False)
     (folder / "metrics.sqlite-shm").unlink(missing_ok=True)
     assert (folder / "metrics.sqlite-wal").stat().st_size > 0
-    before = sorted(os.listdir(folder))
+    before = sorted(path.name for path in folder.iterdir())
     checked = database._checked
 
     def refused(uri: str) -> sqlite3.Connection:
@@ -127,7 +127,7 @@ def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, mon
     monkeypatch.setattr(database, "_checked", refused)
     with RunReader(folder) as reader:
         assert reader.latest()["train/elbo"].step == 300  # these rows are in the write-ahead log alone
-    assert sorted(os.listdir(folder)) == before
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_a_folder_with_a_hostile_path_opens(tmp_path: Path) -> None:

@@ -1,0 +1,231 @@
+"""The worker's program in this process, with a stand-in for the training."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from genexplorer.kernel_lock import KernelLock
+from genexplorer.runs import layout
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import State
+from genexplorer.runs.store import RunStore
+from genexplorer.workers import main as worker
+from genexplorer.workers import supervision
+from tests.fixtures.made_up_run import config, specs
+from trainers import durable
+from trainers.errors import DataError
+from trainers.events import (
+    Changed,
+    Command,
+    Control,
+    Event,
+    Finished,
+    Metrics,
+    Pause,
+    Phase,
+    Resume,
+    Started,
+    StateReady,
+    Stop,
+    Threads,
+)
+
+Script = Callable[[Control], Iterator[Event]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return RunStore(tmp_path).create(config(steps=100), name="test")
+
+
+@pytest.fixture
+def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Script], int]]:
+    """Run the worker with a script in place of the training."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+
+    def run(script: Script) -> int:
+        stand_in: Any = ModuleType("trainers.loop")
+        stand_in.train = lambda _, *, resume, control: script(control)
+        monkeypatch.setitem(sys.modules, "trainers.loop", stand_in)
+        return worker.main([str(folder)])
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def metrics(step: int) -> Metrics:
+    return Metrics(step, step, {"train/elbo": -float(step)}, float(step), step / 100, None)
+
+
+def beginning() -> Iterator[Event]:
+    yield Phase(0, "loading")
+    yield Started(0, specs(), 1, 100, "cpu", 1)
+    yield metrics(1)
+
+
+def commands(control: Control, wanted: type[Command]) -> list[Command]:
+    """Poll until a command of a kind comes."""
+    deadline = time.monotonic() + 20
+    found: list[Command] = []
+    while time.monotonic() < deadline:
+        found += control.poll(1)
+        if any(isinstance(command, wanted) for command in found):
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"no {wanted.__name__} came, only {found}")
+
+
+def test_a_training_that_ends_well(play: Callable[[Script], int], folder: Path) -> None:
+    def script(_: Control) -> Iterator[Event]:
+        yield from beginning()
+        yield StateReady(1, {}, {"step": 1}, "end")
+        yield Finished(1, "succeeded")
+
+    assert play(script) == 0
+    with RunReader(folder) as reader:
+        assert reader.status().state is State.SUCCEEDED and reader.latest()["train/elbo"].step == 1
+        assert reader.checkpoints() == [1]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "out of memory"),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+            "out of memory",
+        ),
+        (RuntimeError("surprise\nwith \x1b[31mlines"), "RuntimeError: surprise"),
+        (DataError("labels do not match", "use others"), "labels do not match: use others"),
+    ],
+)
+def test_a_failure_is_told_in_one_line(
+    play: Callable[[Script], int], folder: Path, error: Exception, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def script(_: Control) -> Iterator[Event]:
+        yield from beginning()
+        raise error
+
+    assert play(script) == 5
+    with RunReader(folder) as reader:
+        status = reader.status()
+        assert status.state is State.FAILED and status.reason.startswith(said)
+        assert reader.latest()["train/elbo"].step == 1 and reader.attempts()[0].reason == status.reason
+    traced = "Traceback" in capfd.readouterr().err
+    assert traced is not isinstance(error, DataError)
+
+
+def test_a_training_that_just_stops_talking_has_failed(play: Callable[[Script], int], folder: Path) -> None:
+    assert play(lambda _: beginning()) == 5
+    assert RunReader(folder).status().reason == "the training ended without a word"
+
+
+def test_a_second_worker_is_turned_away(play: Callable[[Script], int], folder: Path) -> None:
+    with KernelLock(folder / layout.LOCK) as lock:
+        assert lock.acquire()
+        assert play(lambda _: beginning()) == 7
+    assert RunReader(folder).status().state is State.QUEUED
+
+
+def test_sigterm_stops_and_the_end_of_a_terminal_does_nothing(play: Callable[[Script], int], folder: Path) -> None:
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGINT)
+        assert control.poll(1) == []
+        signal.raise_signal(signal.SIGTERM)
+        assert Stop() in commands(control, Stop)
+        yield Finished(1, "stopped")
+
+    assert play(script) == 0
+    assert RunReader(folder).status().state is State.STOPPED
+
+
+def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Script], int], folder: Path) -> None:
+    seen: list[str] = []
+
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        with durable.injected(durable.FaultPlan(1, 28, for_good=True)):
+            yield metrics(2)
+            commands(control, Pause)
+            yield Phase(2, "paused")
+            seen.append(RunReader(folder).status().reason)
+        commands(control, Resume)
+        yield Phase(2, "training")
+        yield metrics(3)
+        yield Finished(3, "stopped")
+
+    assert play(script) == 0
+    assert seen == ["disk full: cannot write figures"]
+    with RunReader(folder) as reader:
+        assert reader.series("train/elbo").x.tolist() == [1, 2, 3]
+
+
+def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], folder: Path) -> None:
+    from genexplorer.runs import control as sending
+
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        identity = sending.send(folder, Pause())
+        assert commands(control, Pause) == [Pause(identity)]
+        yield Changed(1, identity, "pause")
+        with durable.injected(durable.FaultPlan(1, 28, for_good=True)):
+            yield metrics(2)
+            deadline = time.monotonic() + 20
+            while not RunReader(folder).status().reason and time.monotonic() < deadline:
+                assert control.poll(1) in ([], ())
+        deadline = time.monotonic() + 20
+        while RunReader(folder).status().reason and time.monotonic() < deadline:
+            assert control.poll(1) in ([], ())
+        sending.send(folder, Resume())
+        assert len(commands(control, Resume)) == 1
+        yield Finished(2, "stopped")
+
+    assert play(script) == 0
+
+
+def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
+    play: Callable[[Script], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genexplorer.cores import leases
+
+    monkeypatch.setattr(leases, "num_cores", lambda: 4)
+    monkeypatch.setattr(supervision, "SHARE_S", 0.02)
+    monkeypatch.setattr(supervision, "LOOK_S", 0.01)
+
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        other = leases.CoreLease()
+        assert other.take() == 2
+        assert commands(control, Threads)[-1] == Threads(2)
+        yield Phase(1, "paused")
+        assert other.share() == 4
+        yield Phase(1, "training")
+        assert other.share() == 2
+        other.give_back()
+        assert commands(control, Threads)[-1] == Threads(4)
+        yield Finished(1, "succeeded")
+
+    assert play(script) == 0
+
+
+def test_a_database_that_breaks_ends_the_run_visibly(play: Callable[[Script], int], folder: Path) -> None:
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        yield Metrics(2, 2**70, {"train/elbo": 0.0}, 1.0, 0.0, None)  # more than SQLite can hold
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            control.poll(2)
+            time.sleep(0.01)
+
+    assert play(script) == 5
+    status = RunReader(folder).status()
+    assert status.state is State.FAILED and "OverflowError" in status.reason
