@@ -39,7 +39,7 @@ class Hint(QWidget):
         self.words.setText(words)
         self.help.setText(help_words)
         for label in (self.words, self.help):
-            label.setMinimumHeight(label.heightForWidth(_WIDTH))
+            label.setMinimumHeight(max(0, label.heightForWidth(_WIDTH)))
 
     def offer(self, words: str, does: Callable[[], object], *, default: bool = False) -> None:
         """Add a button."""

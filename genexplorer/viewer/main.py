@@ -12,8 +12,14 @@ from genexplorer import paths
 from genexplorer.errors import NoSuchRunError, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PyQt6.QtWidgets import QApplication
 
+    from genexplorer.explore.client import ExplorerClient
+    from genexplorer.explore.protocol import Answer
+    from genexplorer.viewer.explorer import MakeClient
+    from genexplorer.viewer.faults import FaultReporter
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
 
@@ -43,6 +49,7 @@ def _run(asked: argparse.Namespace) -> int:
     folder = _chosen(asked.run, runs_dir) if asked.run else None
     app = make_application()
     window = make_window(app, runs_dir)
+    report_faults(window)
     window.show()
     _open_first(window, folder)
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -78,28 +85,43 @@ def make_application() -> "QApplication":
     return existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
 
 
-def make_window(app: "QApplication", runs_dir: Path) -> "MainWindow":
-    """Return the window, not yet shown and without a run."""
-    from genexplorer.explore.client import ExplorerClient
+def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | None" = None) -> "MainWindow":
+    """Return the window, not yet shown and without a run.
+
+    Args:
+        app: The application; it gets its style and colours.
+        runs_dir: The folder whose runs the menu lists.
+        make_client: Makes the end of the explorer that questions go to; the real one by default.
+    """
     from genexplorer.session.time_cursor import TimeCursor
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
     from genexplorer.viewer.explorer import Explorer
-    from genexplorer.viewer.faults import FaultReporter, log_to_file
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
 
-    log_to_file()
     settings = Settings()
     palette = style.palette_for(_theme(settings))
     style.apply(app, palette)
-    explorer = Explorer(lambda on_answer, on_exit: ExplorerClient(on_answer, on_exit, threads=_threads()))
-    context = ViewerContext(TimeCursor(), palette, explorer, runs_dir)
-    window = MainWindow(context, settings)
+    explorer = Explorer(make_client or _explorer_client)
+    return MainWindow(ViewerContext(TimeCursor(), palette, explorer, runs_dir), settings)
+
+
+def report_faults(window: "MainWindow") -> "FaultReporter":
+    """Show in the window, and log, what nobody caught from now on."""
+    from genexplorer.viewer.faults import FaultReporter, log_to_file
+
+    log_to_file()
     reporter = FaultReporter(window)
-    reporter.happened.connect(context.alert)
+    reporter.happened.connect(window.context.alert)
     reporter.install()
-    return window
+    return reporter
+
+
+def _explorer_client(on_answer: "Callable[[Answer], None]", on_exit: "Callable[[str], None]") -> "ExplorerClient":
+    from genexplorer.explore.client import ExplorerClient
+
+    return ExplorerClient(on_answer, on_exit, threads=_threads())
 
 
 def _open_first(window: "MainWindow", folder: Path | None) -> None:

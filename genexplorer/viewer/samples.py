@@ -67,6 +67,12 @@ class SamplesTab(Tab):
 
     # The seam ---------------------------------------------------------------------------------------------------
 
+    def waiting_reason(self) -> str | None:
+        """Say that there is no snapshot yet."""
+        if self.context.step is None and not self._refs():
+            return "No samples yet.\nThe first ones come with the first snapshot."
+        return None
+
     def set_run(self, followed: object) -> None:
         """Show another run's samples."""
         self._cache.clear()
@@ -219,7 +225,7 @@ class SamplesTab(Tab):
             self.panel.show_source(self.seed)
             self._ask()
         else:
-            self.view.set_sheet(None, "No samples yet. The first ones come with the first snapshot.")
+            self.view.set_sheet(None)
 
     def _read(self, ref: PictureRef) -> Sheet | None:
         if ref.path in self._cache:

@@ -18,7 +18,7 @@ class InterpolateTab(Tab):
     def waiting_reason(self) -> str | None:
         """Say what exists of it."""
         return (
-            "Walks between two images, straight and on the sphere, wait for a version to come.\n"
+            "Walks between two images wait for a version to come.\n"
             "Until then: pin two points of the Manifold with A and B, or pen a path with P and export it."
         )
 
@@ -43,8 +43,9 @@ class FlowTab(Tab):
 
     def waiting_reason(self) -> str | None:
         """Say that it needs a flow."""
-        own = f"This run: {self._reason}." if self._reason else ""
-        return f"Shows an image after each transform of a normalizing flow, with its log-determinant.\n{own}"
+        own = f" This run: {self._reason}." if self._reason else ""
+        shows = "It shows an image after each transform, with its log-determinant."
+        return f"Waits for the run of a normalizing flow.\n{shows}{own}"
 
 
 def _why_no_trace(followed: "FollowedRun | None") -> str:

@@ -246,6 +246,9 @@ class MainWindow(QMainWindow):
         """Offer a key to the tab first, then to the window."""
         if event is None:
             return
+        if event.key() == Qt.Key.Key_Escape and self.leave():
+            event.accept()
+            return
         if self.context.run is not None and self.pages.current.on_key(event):
             event.accept()
             return
@@ -256,12 +259,15 @@ class MainWindow(QMainWindow):
         action()
         event.accept()
 
-    def leave(self) -> None:
-        """Escape: dismiss what is in the way, then leave presenting."""
+    def leave(self) -> bool:
+        """Dismiss what is in the way, else leave presenting; return whether there was anything to leave."""
         if self.banner.isVisible():
             self.banner.clear()
-        elif self.isFullScreen():
+            return True
+        if self.isFullScreen():
             self.toggle_present()
+            return True
+        return False
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Take folders."""

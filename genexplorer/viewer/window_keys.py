@@ -50,7 +50,6 @@ def _plain(window: "MainWindow") -> dict[int, Does]:
         keys.Key_F1: window.show_keys,
         keys.Key_F10: window.title.more.showMenu,
         keys.Key_F11: window.toggle_present,
-        keys.Key_Escape: window.leave,
     }
 
 

@@ -1,0 +1,358 @@
+"""The window: opening runs, keys, time, memory, colours, failures."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QPalette
+from PyQt6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from genexplorer.explore.protocol import Failure
+from genexplorer.runs.record import State
+from genexplorer.session.actions import Outcome
+from genexplorer.session.palette import DARK, LIGHT
+from genexplorer.viewer import saving
+from genexplorer.viewer.main import main, report_faults
+from genexplorer.viewer.window import MainWindow
+from tests.fixtures.made_up_run import running_run, write_run
+from tests.genexplorer.viewer.conftest import Stage, tab_of
+
+TITLES = ["Manifold", "Samples", "Encode", "Interpolate", "Flow", "Curves", "Theory"]
+
+
+def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
+    window = stage.window()
+    assert window.no_run.isVisible()
+    assert "No run open" in window.no_run.words.text()
+    assert "drop" in window.no_run.help.text() and "N to train" in window.no_run.help.text()
+    assert not window.time.isVisible()
+
+
+def test_a_run_shows_its_name_state_and_snapshots(window: MainWindow) -> None:
+    assert "brave-fox" in window.windowTitle()
+    assert "Succeeded" in window.title.state.text()
+    assert window.time.step_label.text() == "step 1,300"
+    assert window.context.run is not None and window.context.run.watching
+
+
+def test_number_keys_choose_tabs(window: MainWindow, qtbot: QtBot) -> None:
+    for number, title in enumerate(TITLES, start=1):
+        qtbot.keyClick(window, Qt.Key(Qt.Key.Key_0 + number))
+        assert window.pages.current.title == title
+        assert [tab.title for tab in window.pages.tabs if tab.is_active] == [title]
+    qtbot.keyClick(window, Qt.Key.Key_T)
+    assert window.pages.current.title == "Theory"
+
+
+def test_tabs_without_content_say_what_they_wait_for(window: MainWindow) -> None:
+    for title, words in (("Interpolate", "wait for a version"), ("Flow", "flow")):
+        tab = tab_of(window, title)
+        reason = tab.waiting_reason()
+        assert words in reason and not tab.isVisible()
+
+
+def test_brackets_step_and_follow_returns_to_the_newest(window: MainWindow, qtbot: QtBot) -> None:
+    cursor = window.context.cursor
+    qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
+    assert cursor.position == cursor.steps[-2] and not cursor.following and window.time.hold.isChecked()
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    assert cursor.position == cursor.steps[-1]
+    qtbot.keyClick(window, Qt.Key.Key_BraceLeft)
+    assert cursor.position == 0 and window.time.step_label.text() == "step 0"
+    qtbot.keyClick(window, Qt.Key.Key_L)
+    assert cursor.following and cursor.position == cursor.steps[-1]
+
+
+def test_space_plays_to_the_newest_snapshot(window: MainWindow, qtbot: QtBot) -> None:
+    tab_of(window, "Curves")
+    cursor = window.context.cursor
+    cursor.go(cursor.steps[-3])
+    seen: list[int] = []
+    window.context.time_changed.connect(seen.append)
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    assert cursor.playing
+    qtbot.waitUntil(lambda: not cursor.playing, timeout=5000)
+    assert seen == list(cursor.steps[-2:])
+
+
+def test_playing_waits_for_a_picture_on_its_way(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+    tab = tab_of(window, "Samples")
+    stage.explorer.silent = True
+    cursor = window.context.cursor
+    cursor.go(0)
+    tab.draw(3)
+    assert window.context.explorer.is_waiting("preview", "samples")
+    cursor.play()
+    window.time._tick()
+    assert cursor.position == 0
+    window.context.explorer.forget("preview", "samples")
+    window.context.explorer.set_run(window.context.run.folder if window.context.run else None)
+    window.time._tick()
+    assert cursor.position == cursor.steps[1]
+
+
+def test_a_click_on_the_track_jumps_and_a_drag_holds_still(window: MainWindow, qtbot: QtBot) -> None:
+    track, cursor = window.time.track, window.context.cursor
+    x = round(track.x_of(100))
+    qtbot.mousePress(track, Qt.MouseButton.LeftButton, pos=QPoint(x, 12))
+    assert cursor.position == 100 and window.context.dragging
+    qtbot.mouseMove(track, QPoint(round(track.x_of(5)), 12))
+    qtbot.mouseRelease(track, Qt.MouseButton.LeftButton, pos=QPoint(round(track.x_of(5)), 12))
+    assert cursor.position == 5 and not window.context.dragging
+
+
+def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    with running_run(tmp_path / "live", steps=900) as run:
+        window = stage.window(run.folder)
+        cursor = window.context.cursor
+        assert window.context.run is not None and window.context.run.status.state is State.RUNNING
+        assert cursor.following
+        qtbot.waitUntil(lambda: cursor.position == 900, timeout=5000)
+        run.advance(120)
+        run.writer.flush()
+        qtbot.waitUntil(lambda: cursor.position == 1020, timeout=5000)
+        cursor.go(500)
+        run.advance(120)
+        run.writer.flush()
+        qtbot.waitUntil(lambda: 1140 in cursor.steps, timeout=5000)
+        assert cursor.position == 500
+        cursor.follow()
+        window.context.hold_still(True)
+        run.advance(60)
+        run.writer.flush()
+        qtbot.waitUntil(lambda: 1200 in (window.context.run.snapshots if window.context.run else []), timeout=5000)
+        assert cursor.position == 1140
+        window.context.hold_still(False)
+        qtbot.waitUntil(lambda: cursor.position == 1200, timeout=5000)
+
+
+def test_a_training_that_dies_is_told_in_the_window(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    with running_run(tmp_path / "live", steps=300) as run:
+        window = stage.window(run.folder)
+        run.end("failed")
+        qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
+        assert "failed" in window.banner.lines()[0] and "not finite" in window.banner.lines()[0]
+        assert window.title.state.property("role") == "warning"
+    window.leave()
+    assert not window.banner.isVisible()
+
+
+def test_a_dead_explorer_is_told_in_the_window(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+    stage.explorer.die("killed by signal 9")
+    qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
+    assert "killed by signal 9" in window.banner.lines()[0]
+    assert window.banner.isVisible()
+
+
+def test_a_failure_that_nobody_expects_is_an_alert(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
+    window.context.explorer.ask("job", "describe", on_result=lambda reply: None)
+    stage.explorer.answer(stage.explorer.last("describe"), Failure("the weights are damaged", "train it again"))
+    qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
+    assert window.banner.lines() == ["the weights are damaged: train it again"]
+
+
+def test_a_folder_that_is_no_run_is_refused_in_one_line(window: MainWindow, tmp_path: Path) -> None:
+    assert not window.open_run(tmp_path)
+    assert "not a run folder" in window.banner.lines()[0]
+    assert window.context.run is not None  # the one that was open stays
+
+
+def test_drop_opens_a_run(stage: Stage, run_folder: Path) -> None:
+    window = stage.window()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(run_folder))])
+    left, copy = Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(QPoint(9, 9), copy, mime, left, Qt.KeyboardModifier.NoModifier)
+    window.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    window.dropEvent(QDropEvent(QPointF(9, 9), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+    assert window.context.run is not None and window.context.run.folder == run_folder
+
+
+def test_the_menu_lists_runs_and_opens_one(stage: Stage, tmp_path: Path) -> None:
+    first = write_run(tmp_path / "runs", steps=60, name="one & only")
+    write_run(tmp_path / "runs", steps=60, state="failed", name="red-elm")
+    window = stage.window(first)
+    window.title.fill_menu()
+    texts = [action.text() for action in window.title.run_menu.actions()]
+    assert any("one && only" in words for words in texts)
+    red = next(action for action in window.title.run_menu.actions() if "red-elm" in action.text())
+    assert "✗" in red.text()
+    red.trigger()
+    assert window.context.run is not None and window.context.run.status.name == "red-elm"
+    assert window.time.track.isVisible()
+
+
+def test_pause_asks_the_worker_off_the_qt_thread(
+    stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def pause(folder: Path) -> Outcome:
+        threads.append(threading.current_thread().name)
+        return Outcome(False, "calm-owl cannot: it is compiling")
+
+    monkeypatch.setattr("genexplorer.session.actions.pause_or_resume", pause)
+    with running_run(tmp_path / "live", steps=60) as run:
+        window = stage.window(run.folder)
+        qtbot.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
+    assert window.banner.lines() == ["calm-owl cannot: it is compiling"]
+    assert threads and threads[0] != threading.main_thread().name
+
+
+def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
+    first = stage.window(run_folder)
+    curves = tab_of(first, "Curves")
+    curves.set_view(x_axis="time", logarithmic=True, smoothing=0.5)
+    curves.show_only("kl")
+    first.set_theme("dark")
+    first.resize(1010, 707)
+    first.close()
+    saved = json.loads((tmp_path / "state" / "viewer.json").read_text())
+    assert saved["run"] == str(run_folder) and saved["tab"] == "Curves"
+    second = stage.window(run_folder)
+    assert second.pages.current.title == "Curves"
+    again = tab_of(second, "Curves")
+    assert (again.view.x_axis, again.view.logarithmic, again.view.smoothing) == ("time", True, 0.5)
+    assert list(again.plots) == ["kl"]
+    assert second.context.palette == DARK
+    second.set_theme("system")
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
+def test_a_damaged_memory_is_as_good_as_none(stage: Stage, tmp_path: Path, damage: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "viewer.json").write_text(damage)
+    window = stage.window()
+    assert window.pages.current.title == "Manifold"
+
+
+def test_light_and_dark_change_every_colour(window: MainWindow, qtbot: QtBot) -> None:
+    curves = tab_of(window, "Curves")
+    for theme, palette in (("dark", DARK), ("light", LIGHT)):
+        window.set_theme(theme)
+        role = window.palette().color(QPalette.ColorRole.Window)
+        assert role == QColor(palette.background)
+        plot = next(iter(curves.plots.values()))
+        assert plot.plot.backgroundBrush().color() == QColor(palette.background)
+    qtbot.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert window.context.palette == DARK
+    window.set_theme("system")
+
+
+def test_an_error_in_a_slot_or_a_thread_is_shown_and_logged(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    reporter = report_faults(window)
+    try:
+        sys.excepthook(ValueError, ValueError("a slot broke"), None)
+        thread = threading.Thread(target=lambda: {}["a thread broke"])
+        thread.start()
+        thread.join()
+        qtbot.waitUntil(lambda: len(window.banner.lines()) == 2, timeout=5000)
+    finally:
+        reporter.uninstall()
+    assert "a slot broke" in window.banner.lines()[0] and "a thread broke" in window.banner.lines()[1]
+    assert "a thread broke" in (tmp_path / "state" / "viewer.log").read_text()
+
+
+def test_ctrl_s_saves_a_picture_that_opens(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    tab_of(window, "Samples")
+    chosen = tmp_path / "mine"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(chosen), "Samples (*.png)"))
+        qtbot.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    image = QImage(str(tmp_path / "mine.png"))
+    assert not image.isNull() and image.width() >= 8 * 28
+    assert "saved" in window.status.message.text()
+
+
+def test_a_save_that_fails_is_told(window: MainWindow, tmp_path: Path) -> None:
+    target = tab_of(window, "Samples").save_targets()[0]
+    worked, line = saving.save(target, tmp_path / "missing" / "x.png")
+    assert not worked and "not saved" in line
+    worked, line = saving.save(target, tmp_path / "x.xyz")
+    assert not worked and "XYZ" in line
+
+
+def test_copy_picture_and_copy_as_command(window: MainWindow, qtbot: QtBot, run_folder: Path) -> None:
+    tab_of(window, "Samples")
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_C, control)
+    assert clipboard.image().width() >= 8 * 28
+    qtbot.keyClick(window, Qt.Key.Key_C, control | shift)
+    words = clipboard.text().split()
+    assert words[:2] == ["genexplorer", "sample"] and run_folder.name in words and "--runs-dir" in words
+
+
+def test_closing_lets_go_of_the_run_and_the_explorer(stage: Stage, run_folder: Path) -> None:
+    window = stage.window(run_folder)
+    before = {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
+    window.close()
+    assert window.context.run is None and stage.explorer.closed
+    assert before == {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
+
+
+def test_present_shows_the_tab_alone(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    assert window.isFullScreen() and not window.title.isVisible() and window.time.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not window.isFullScreen() and window.title.isVisible()
+
+
+def test_without_a_display_one_line_and_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["brave-fox"]) == 9
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 1
+    assert "no display" in said.err and "genexplorer manifold brave-fox --out manifold.png" in said.err
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert main([]) == 9
+    assert "does not answer" in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    assert main(["nobody", "--runs-dir", str(tmp_path / "runs")]) == 6
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.process
+def test_torch_is_never_imported(run_folder: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from genexplorer.viewer.main import make_application, make_window, _open_first\n"
+        "app = make_application()\n"
+        "window = make_window(app, Path(sys.argv[2]))\n"
+        "window.show()\n"
+        "for tab in (1, 5, 6): window.pages.show_tab(tab); window.context.run or window.open_run(Path(sys.argv[1]))\n"
+        "for _ in range(20): app.processEvents()\n"
+        "loaded = [name for name in sys.modules if name.partition('.')[0] in ('torch', 'textual', 'typer')]\n"
+        "print('loaded', loaded)\n"
+        "window.close()\n"
+    )
+    environment = {**os.environ, "GENEXPLORER_STATE": str(tmp_path / "state")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(run_folder), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "loaded []" in done.stdout
