@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QSize
-from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.viewer.style import GAP
 
@@ -12,20 +13,20 @@ MAX_HEIGHT = 420
 
 
 class SquareRow(QWidget):
-    """Keeps its height to what its pictures need, so that no gaps open above and below them."""
+    """Keeps its height to what its pictures need, so that no gaps open above and below them.
+
+    It places its pictures itself: with a Qt layout inside, the height that goes with a width would not be asked for.
+    """
 
     def __init__(self, pictures: Sequence[QWidget], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._count = len(pictures)
+        self._pictures = list(pictures)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        for picture in pictures:
-            picture.setMinimumSize(72, 72)
-            row.addWidget(picture, 1)
+        self.setMinimumSize(3 * 96, 96 + CAPTION_PX)
+        for picture in self._pictures:
+            picture.setParent(self)
 
     def hasHeightForWidth(self) -> bool:
         """Say that the height follows the width."""
@@ -33,9 +34,17 @@ class SquareRow(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         """Return a square picture's height, and its caption's."""
-        cell = (width - GAP * (self._count - 1)) // self._count
-        return min(MAX_HEIGHT, cell + CAPTION_PX)
+        return min(MAX_HEIGHT, self._cell(width) + CAPTION_PX)
 
     def sizeHint(self) -> QSize:
         """Return room for pictures of a common size."""
         return QSize(480, self.heightForWidth(480))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Place the pictures side by side."""
+        cell = self._cell(self.width())
+        for number, picture in enumerate(self._pictures):
+            picture.setGeometry(number * (cell + GAP), 0, cell, self.height())
+
+    def _cell(self, width: int) -> int:
+        return max(1, (width - GAP * (len(self._pictures) - 1)) // len(self._pictures))

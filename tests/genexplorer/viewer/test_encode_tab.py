@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,8 @@ def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> Non
     assert tab.figures.text() == "ELBO −86.8 nats = −80.5 reconstruction − 6.2 KL"
     assert "dynamic binarisation" in tab.setup.text()
     assert tab.samples.image().width() > 4 * 28
+    sizes = {(view.width() // 8, view.height() // 8) for view in tab.pictures.values()}
+    assert len(sizes) == 1 and min(sizes.pop()) > 10  # side by side, equally large
     assert tab.map.isVisible() == (bench.client.size == 2)
 
 
@@ -123,9 +126,10 @@ def test_a_bad_file_is_told_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_
 def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     canvas = tab.chooser.canvas
-    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
-    qtbot.mouseMove(canvas, QPoint(100, 100))
-    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    mouse: Any = qtbot  # pytest-qt leaves these untyped
+    mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
+    mouse.mouseMove(canvas, QPoint(100, 100))
+    mouse.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
     _settled(qtbot, tab)
     asked = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
     assert asked and asked[-1].lane == "drag" and asked[-1].arrays["images"].any()
