@@ -281,11 +281,15 @@ class CurvesTab(Tab):
 
     def x_of_step(self, step: float) -> float | None:
         """Return where a step lies on the axis that is shown."""
+        if self.view.x_axis == "step":
+            return float(step)
         steps, places = self._ruler()
         return float(np.interp(step, steps, places)) if steps.size else None
 
     def step_of_x(self, x: float) -> int | None:
         """Return the step at a place of the axis that is shown."""
+        if self.view.x_axis == "step":
+            return max(0, round(x))
         steps, places = self._ruler()
         return round(float(np.interp(x, places, steps))) if steps.size else None
 
