@@ -34,7 +34,7 @@ class Coords(StrEnum):
 Bounds = Annotated[
     str | None,
     typer.Option(
-        "--bounds", metavar="X0,X1,Y0,Y1", help="Part of the plane [u: 0,1,0,1; z: -3,3,-3,3].", show_default=False
+        "--bounds", metavar="X0,X1,Y0,Y1", help="Part of the plane (u: 0,1,0,1; z: -3,3,-3,3).", show_default=False
     ),
 ]
 Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_SIDE, help="Images from top to bottom.")]

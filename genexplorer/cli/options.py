@@ -20,7 +20,7 @@ def _or_of_parents(context: typer.Context, value: Path | None) -> Path | None:
 RunsDir = Annotated[
     Path | None,
     typer.Option(
-        "--runs-dir", metavar="DIR", callback=_or_of_parents, help="Folder of the runs [GENEXPLORER_RUNS, else ./runs]."
+        "--runs-dir", metavar="DIR", callback=_or_of_parents, help="Folder of the runs (GENEXPLORER_RUNS, else ./runs)."
     ),
 ]
 Run = Annotated[
@@ -29,13 +29,11 @@ Run = Annotated[
 ]
 MaybeRun = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="Id, name, unique beginning, or 'latest'.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="Id, name, unique beginning, or 'latest'.", autocompletion=completion.runs),
 ]
 Runs = Annotated[
     list[str],
-    typer.Argument(
-        metavar="RUN...", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs
-    ),
+    typer.Argument(metavar="RUN", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -43,7 +41,8 @@ OutFile = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE", help="File to write; one that is there is replaced.")
 ]
 Step = Annotated[
-    int | None, typer.Option("--step", min=0, metavar="N", help="The newest snapshot at or before this step [newest].")
+    int | None,
+    typer.Option("--step", min=0, metavar="N", help="The newest snapshot at or before this step (the newest of all)."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
 Scale = Annotated[

@@ -10,7 +10,7 @@ from genexplorer.cli.options import AsJson
 
 def presets(
     preset: Annotated[
-        str | None, typer.Argument(metavar="[PRESET]", help="Only this one.", autocompletion=completion.presets)
+        str | None, typer.Argument(metavar="PRESET", help="Only this one.", autocompletion=completion.presets)
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -12,10 +12,10 @@ def progress(
     run: Run,
     out: OutFile,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="manifold, samples or reconstructions [the first there is].")
+        str, typer.Option("--kind", metavar="KIND", help="manifold, samples or reconstructions (the first there is).")
     ] = "",
     scale: Annotated[
-        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K [0: readable].")
+        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: readable).")
     ] = 0,
     runs_dir: RunsDir = None,
 ) -> None:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="RUN...", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs
-    ),
+    typer.Argument(metavar="RUN", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every live run.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]

@@ -37,9 +37,9 @@ def rename(
 
 def tag(
     run: Run,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", metavar="TAG", help="Take a tag away. Repeat.")
+        list[str] | None, typer.Option("--remove", metavar="TAG", help="Take a tag away. Repeat for more.")
     ] = None,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -61,7 +61,7 @@ def tag(
 def note(
     run: Run,
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="The note; '-' reads standard input, '' removes it.")
+        str | None, typer.Argument(metavar="TEXT", help="The note; '-' reads standard input, '' removes it.")
     ] = None,
     runs_dir: RunsDir = None,
 ) -> None:

@@ -44,7 +44,7 @@ def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
 
 
 def restore(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id, name, or 'latest' (deleted last).")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, name, or 'latest' (deleted last).")] = None,
     runs_dir: RunsDir = None,
 ) -> None:
     """Bring a deleted run back; without a RUN, list what is in the trash."""

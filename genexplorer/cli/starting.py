@@ -131,10 +131,12 @@ def _print_settings(config: "RunConfig") -> None:
     from genexplorer.cli.settings import flatten
 
     values = flatten(config.model_dump(mode="json"))
-    output.pairs([(key, _shown(value)) for key, value in values.items() if value is not None and value != ""])
+    output.pairs([(key, _shown(value)) for key, value in values.items()])
 
 
 def _shown(value: object) -> str:
+    if value is None or value == "":
+        return output.style("(not set)", "faint")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

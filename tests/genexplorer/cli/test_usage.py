@@ -75,6 +75,9 @@ def test_version_and_help_are_data(cli: Cli) -> None:
         assert said.code == 0
         assert "Usage" in said.out
     assert "130" in cli("-h").out, "the exit codes are documented"
+    assert "(the newest of all)" in " ".join(cli("sample", "-h").out.replace("│", " ").split()), (
+        "no text is eaten as markup"
+    )
 
 
 def test_without_a_terminal_the_bare_command_prints_its_help(cli: Cli) -> None:
