@@ -175,7 +175,7 @@ def _scales(drawing: Drawing) -> tuple[Scale | None, Scale | None, str]:
         if high - low > _STARTS_OFF * max(high_later - low_later, 1e-9):
             first = next(float(y) for line in drawing.lines for y in line.y if np.isfinite(y))
             if not low_later <= first <= high_later:
-                note = f"starts at {drawing.number(first)}, a shows all"
+                note = note or f"starts at {drawing.number(first)}, a shows all"
             low, high = low_later, high_later
     return x_scale, _widened(low, high, "linear"), note
 

@@ -36,7 +36,7 @@ class ChartView(Widget):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._drawing = Drawing("", ())
+        self._drawing = Drawing("", (), empty="")
         self._plot: Plot | None = None
         self._plot_size = (0, 0)
         self.quantity = ""  # what it shows, for whoever is told of a click

@@ -19,6 +19,7 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import Chart
 
 NUM_SMALL = 4
+_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (3 min)\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
 
 
@@ -75,6 +76,7 @@ class CurvesTab(Horizontal):
             run.curves if run else None,
             tuple(id(compared.series) for compared in view.compared) if view.compared else (),
             self.looks,
+            view.listed and not view.runs,
             (run.changes, run.status.state, run.status.phase, run.problem, run.folder) if run else None,
         )
         if cause != self._drawn_for:
@@ -86,7 +88,7 @@ class CurvesTab(Horizontal):
     def _large_drawing(self, view: View) -> Drawing:
         run = view.run
         if run is None:
-            return Drawing("", (), empty="")
+            return Drawing("", (), empty=_WELCOME if view.listed and not view.runs else "")
         chart = chosen_chart(run, self.looks.quantity)
         if chart is None:
             return Drawing("", (), empty=empty_words(run))

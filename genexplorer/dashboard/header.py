@@ -38,8 +38,10 @@ class Header(Static):
 def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     """Return the lines of the header, cut to a width."""
     status = run.status
-    lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width), _speed(run, width)]
+    lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width)]
     trouble, advice = next_step(run)
+    if height > 4 or not trouble:
+        lines.append(_speed(run, width))
     look = _MOOD.get(status.state, "$muted")
     ended_badly = status.state in (State.LOST, State.FAILED, State.DAMAGED)
     if run.alerts and not ended_badly:
@@ -83,18 +85,26 @@ def _speed(run: RunView, width: int) -> Line:
     status = run.status
     if run.at_step is not None:
         return [(clip(f"looking at step {run.at_step:,} of {status.step:,} · L follows again", width), "$accent")]
-    parts = []
-    if status.images_per_s is not None and status.state.live:
-        parts.append(f"{wording.count(status.images_per_s)} img/s")
-    if status.threads:
-        parts.append(f"{status.threads} thr" if status.state.live else "")
-    steps = f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else "")
-    parts.append(steps)
-    if run.snapshot_age_s is not None:
-        parts.append(f"snapshot {wording.ago(run.snapshot_age_s)}")
-    if status.phase and status.phase not in ("training", "paused") and status.state.live:
-        parts.insert(0, f"{status.phase} {status.phase_detail}".strip())
-    return [(clip(" · ".join(part for part in parts if part), width), "$muted")]
+    parts = [f"{status.phase} {status.phase_detail}".strip()] if _is_busy_otherwise(status) else []
+    if status.state.live:
+        parts += [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s is not None else []
+        parts += [f"{status.threads} thr"] if status.threads else []
+        parts += [f"snapshot {wording.ago(run.snapshot_age_s)}"] if run.snapshot_age_s is not None else []
+    parts.append(f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else ""))
+    return [(_as_many_as_fit(parts, width), "$muted")]
+
+
+def _is_busy_otherwise(status: RunStatus) -> bool:
+    return status.state.live and status.phase not in ("", "training", "paused")
+
+
+def _as_many_as_fit(parts: list[str], width: int) -> str:
+    """Join parts; the last ones go where there is no room for them."""
+    text = clip(parts[0], width)
+    for part in parts[1:]:
+        longer = f"{text} · {part}"
+        text = longer if cell_len(longer) <= width else text
+    return text
 
 
 def _alerts(run: RunView) -> str:

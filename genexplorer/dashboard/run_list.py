@@ -20,6 +20,7 @@ from genexplorer.session import wording
 
 EMPTY = "No runs yet.\nn trains a 2-D VAE\n(3 min)"
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
+_NARROW = 31  # columns below which only the name has room
 _WIDE = 50  # columns from which the speed has room
 
 
@@ -38,8 +39,8 @@ class RunList(ScrollView, can_focus=True):
         f"runs--{role}" for role in ("row", "name", "second", "live", "wrong", "chosen", "letter", "hint")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "choose(-1)", "Run above", show=False),
-        Binding("down,j", "choose(1)", "Run below", show=False),
+        Binding("up", "choose(-1)", "Run above", show=False),
+        Binding("down", "choose(1)", "Run below", show=False),
         Binding("pageup", "choose_page(-1)", "Page up", show=False),
         Binding("pagedown", "choose_page(1)", "Page down", show=False),
         Binding("home", "choose_end(0)", "First run", show=False),
@@ -132,6 +133,8 @@ def row_cells(row: Row, width: int, *, chosen: bool) -> list[Cell]:
     speed = f"{wording.count(status.images_per_s)} img/s" if status.images_per_s and status.state.live else ""
     middle = f" {status.family:<4.4} {wording.percent(status.progress):>4}"
     last = f" {end:>8}" if width < _WIDE else f"  {end:<11}{speed:>12}"
+    if width < _NARROW:
+        middle = last = ""
     name_width = max(width - 5 - cell_len(middle) - cell_len(last), 6)
     wrong = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
     role = "wrong" if wrong else "live" if status.state in (State.RUNNING, State.QUEUED) else "second"
