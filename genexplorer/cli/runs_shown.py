@@ -196,7 +196,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
         [
             ("id", status.id),
             ("reason", status.reason),
-            ("preset", f"{status.preset} on {status.data}"),
+            ("preset", f"{status.preset or status.family} on {status.data}" if status.data else ""),
             ("tags", ", ".join(status.tags)),
             ("progress", _progress(status)),
             ("speed", f"{wording.count(status.images_per_s)} images/s" if status.images_per_s else ""),
