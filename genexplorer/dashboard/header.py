@@ -41,7 +41,7 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width)]
     trouble, advice = next_step(run)
     if height > 4 or not trouble:
-        lines.append(_speed(run, width))
+        lines.append(_speed(run, width, told_below=not trouble and not advice and not run.alerts))
     look = _MOOD.get(status.state, "$muted")
     ended_badly = status.state in (State.LOST, State.FAILED, State.DAMAGED)
     if run.alerts and not ended_badly:
@@ -81,7 +81,7 @@ def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int 
     return [*line, (clip(source, width - cell_len(text)), "$muted")] if cell_len(text) < width else line
 
 
-def _speed(run: RunView, width: int) -> Line:
+def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
     status = run.status
     if run.at_step is not None:
         return [(clip(f"looking at step {run.at_step:,} of {status.step:,} · L follows again", width), "$accent")]
@@ -90,7 +90,8 @@ def _speed(run: RunView, width: int) -> Line:
         parts += [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s is not None else []
         parts += [f"{status.threads} thr"] if status.threads else []
         parts += [f"snapshot {wording.ago(run.snapshot_age_s)}"] if run.snapshot_age_s is not None else []
-    parts.append(f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else ""))
+    if not told_below or not parts:
+        parts.append(_steps(status))
     return [(_as_many_as_fit(parts, width), "$muted")]
 
 
@@ -114,9 +115,14 @@ def _alerts(run: RunView) -> str:
 
 
 def _bar(status: RunStatus, width: int) -> Line:
-    length = min(width, 48)
+    text = f" {_steps(status)}"
+    length = max(min(width - cell_len(text), 48), 0)
     done = min(max(round(status.progress * length), 0), length)
-    return [("━" * done, "$accent"), ("─" * (length - done), "$faint")]
+    return [("━" * done, "$accent"), ("─" * (length - done), "$faint"), (clip(text, width), "$muted")]
+
+
+def _steps(status: RunStatus) -> str:
+    return f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else "")
 
 
 def next_step(run: RunView) -> tuple[str, str]:

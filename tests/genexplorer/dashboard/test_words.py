@@ -43,9 +43,17 @@ def header(status: RunStatus, width: int = 43, height: int = 6, **options: objec
 
 def test_a_running_run_shows_progress_and_speed() -> None:
     shown = header(STATUS, snapshot_age_s=1.0)
-    for text in ("brave-fox", "● Running", "62%", "1:10 left", "18.1k img/s", "2 thr", "snapshot 1 s ago"):
+    for text in (
+        "brave-fox",
+        "● Running",
+        "62%",
+        "1:10 left",
+        "18.1k img/s",
+        "2 thr",
+        "snapshot 1 s ago",
+        "step 8,400",
+    ):
         assert text in shown
-    assert "step 8,400" in header(STATUS, width=90)
 
 
 @pytest.mark.parametrize(
