@@ -12,12 +12,13 @@ from genexplorer.errors import NoSuchRunError, RunStateError
 from genexplorer.runs import layout, live, notes
 from genexplorer.runs.liveness import HeartbeatMemory
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import Summaries, is_claimed, is_run_folder, read_status
+from genexplorer.runs.status import Summaries, is_run_folder, read_status
 from genexplorer.runs.text import one_line, plain, slug
 from trainers import durable
 from trainers.config import RunConfig
 
 LATEST = "latest"
+LEAVING_S = 2.0  # a worker that has said how it ended may take so long to leave
 Runs = list[RunStatus]
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -129,7 +130,7 @@ class RunStore:
         if folder.is_symlink():
             return self._move(folder, trash)
         status = self.status(folder)
-        busy = status.state in (State.RUNNING, State.PAUSED, State.STOPPING) or is_claimed(folder)
+        busy = status.state in (State.RUNNING, State.PAUSED, State.STOPPING)
         with kernel_lock.KernelLock(folder / layout.LOCK) as lock:
             if busy or not _claim(lock):
                 raise RunStateError(
@@ -199,7 +200,7 @@ def _may_be_run(entry: os.DirEntry[str]) -> bool:
 def _claim(lock: kernel_lock.KernelLock) -> bool:
     """Keep workers away while the folder moves. On a folder that cannot be written no worker can start anyway."""
     try:
-        return lock.acquire()
+        return lock.acquire(patience_s=LEAVING_S)
     except OSError:
         return True
 

@@ -305,7 +305,7 @@ class RunWriter:
         self._advance(event.step)
         if changed and event.name in _LOGGED_PHASES:
             self.log(f"{event.name} {event.detail}".strip(), step=event.step)
-        if record.state in ("running", "paused"):
+        if record.state in ("running", "paused") and event.name != "saving":  # a paused training saves when asked
             self.set_state(_STATE_OF_PHASE.get(event.name, "running"))
 
     def _take_alert(self, event: Alert) -> None:

@@ -22,6 +22,8 @@ from genexplorer.runs.status import is_claimed, last_words, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
+LEAVING_S = 5.0
+_ENDED = (State.STOPPED, State.FAILED)
 _SCRIPT = """
 ( "$@"
   code=$?
@@ -45,7 +47,7 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
         DamagedRunError: if it cannot be read.
         WorkerError: if the worker died or did not answer, with its last words.
     """
-    _require_startable(read_status(folder))
+    _require_startable(folder)
     token = secrets.randbits(62)
     end, death = os.pipe()  # the worker and its shell hold `death`: it ends when they do
     try:
@@ -118,12 +120,17 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
         time.sleep(POLL_S)
 
 
-def _require_startable(status: RunStatus) -> None:
+def _require_startable(folder: Path) -> None:
+    status = read_status(folder)
+    deadline = time.monotonic() + LEAVING_S
+    while status.state in _ENDED and is_claimed(folder) and time.monotonic() < deadline:
+        time.sleep(POLL_S)  # its last worker has said how it ended and is leaving
+        status = read_status(folder)
     if status.state is State.DAMAGED:
         raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
     if status.state is State.SUCCEEDED:
         raise RunStateError(f"{status.name} is complete", "start a longer run to train on")
-    if is_claimed(status.folder) or status.state not in (State.QUEUED, State.STOPPED, State.FAILED, State.LOST):
+    if is_claimed(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED):
         raise RunStateError(f"{status.name} is {status.state}, a worker is at work on it")
 
 

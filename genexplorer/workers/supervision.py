@@ -68,7 +68,7 @@ class Supervision:
 
     def see(self, event: Event) -> None:
         """Notice pauses in the training's events: the cores go back meanwhile."""
-        if not isinstance(event, Phase) or (event.name == "paused") == self._waiting:
+        if not isinstance(event, Phase) or event.name == "saving" or (event.name == "paused") == self._waiting:
             return
         self._waiting = event.name == "paused"
         if self._waiting:

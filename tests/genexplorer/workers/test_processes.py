@@ -1,0 +1,196 @@
+"""Real workers on tiny data: few, as each imports torch."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from genexplorer.errors import RunStateError, WorkerError
+from genexplorer.runs import control, identity, layout, live
+from genexplorer.runs.control import Ack
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.store import RunStore
+from genexplorer.workers import launcher
+from trainers import checkpoint, presets
+from trainers.events import Command, Pause, SaveNow, Set
+
+pytestmark = pytest.mark.process
+DONE = {State.SUCCEEDED, State.STOPPED, State.FAILED, State.LOST}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path / "runs with 'spaces' & $(hostile) names")
+    yield store
+    for run in store.list():
+        if run.pid and run.state.live and identity.start_of(run.pid) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run.pid, signal.SIGKILL)
+
+
+def make(store: RunStore, *, steps: int = 100_000) -> Path:
+    layers = {
+        "schedule": {"steps": steps, "lr": "constant", "warmup_steps": 0},
+        "data": {"limit": 256, "limit_test": 32},
+        "model": {"hidden": [8]},
+        "optim": {"batch_size": 16},
+        "execution": {"threads": 1, "eval_every": 100_000, "deterministic": True},
+    }
+    return store.create(presets.assemble("vae-2d", layers), name="tiny")
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def obeyed(folder: Path, command: Command) -> Ack:
+    identifier = control.send(folder, command)
+    until(lambda: control.outcome(folder, identifier) is not None)
+    answer = control.outcome(folder, identifier)
+    assert answer is not None
+    return answer
+
+
+def training(folder: Path, step: int = 5) -> RunStatus:
+    with RunReader(folder) as reader:
+        until(lambda: reader.status().step >= step or reader.status().state in DONE)
+        status = reader.status()
+    assert status.state is State.RUNNING, status
+    return status
+
+
+def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
+    folder = make(store)
+    assert launcher.start(folder).state is State.RUNNING
+    training(folder)
+    with pytest.raises(RunStateError, match="at work"):
+        launcher.start(folder)
+    assert obeyed(folder, Pause()).obeyed
+    paused = launcher.wait(folder, {State.PAUSED})
+    assert obeyed(folder, Set("optim.lr", 0.0005)).obeyed
+    assert "cannot be changed" in obeyed(folder, Set("model.latent_dim", 3)).error
+    assert obeyed(folder, SaveNow()).obeyed
+    launcher.resume(folder)
+    training(folder, paused.step + 5)
+    launcher.stop(folder)
+    stopped = launcher.wait(folder, DONE)
+    assert stopped.state is State.STOPPED
+
+    again = launcher.resume(folder)
+    assert again.attempt == 2
+    training(folder, stopped.step + 5)
+    launcher.terminate(folder)
+    ended = launcher.wait(folder, DONE)
+    with RunReader(folder) as reader:
+        assert ended.state is State.STOPPED and reader.checkpoints()[-1] == ended.step
+        curve = reader.series("train/elbo", max_points=1_000_000)
+        assert curve.x.tolist() == list(range(1, ended.step + 1))  # no step is missing, none is there twice
+        rates = reader.series("train/lr", max_points=1_000_000).mean
+        assert (rates[paused.step - 1], rates[-1]) == pytest.approx((0.001, 0.0005))
+        assert [change.command for change in reader.changes_made() if not change.error][:3] == [
+            "pause",
+            "set",
+            "save_now",
+        ]
+        assert [attempt.outcome for attempt in reader.attempts()] == ["stopped", "stopped"]
+
+
+def test_suspended_is_not_lost_killed_is_with_its_last_words(store: RunStore) -> None:
+    folder = make(store)
+    launcher.start(folder)
+    status = training(folder)
+    assert status.pid is not None
+    with RunReader(folder) as reader:
+        os.kill(status.pid, signal.SIGSTOP)
+        until(lambda: not reader.status().answering)
+        assert reader.status().state is State.RUNNING
+        os.kill(status.pid, signal.SIGCONT)
+        until(lambda: reader.status().answering)
+        os.kill(status.pid, signal.SIGHUP)  # a closed terminal
+        training(folder, reader.status().step + 5)
+        until(lambda: reader.latest().get("train/elbo") is not None)
+        written = reader.latest()["train/elbo"].step
+        os.kill(status.pid, signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda: reader.status().state is State.LOST, 5.0)
+        until(lambda: "signal 9" in reader.status().reason, 5.0)
+        assert time.monotonic() - began < 5.0  # what is promised, not how fast it is
+        assert reader.latest()["train/elbo"].step >= written
+    until(lambda: not psutil.pid_exists(status.pid or 0))
+    assert not [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
+    with pytest.raises(RunStateError):
+        control.send(folder, Pause())
+    with pytest.raises(RunStateError):
+        launcher.terminate(folder)
+
+
+def test_a_strangers_pid_is_never_signalled(store: RunStore) -> None:
+    folder = make(store)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        file = live.LiveFile(folder / layout.LIVE)
+        me = identity.current()
+        file.record = live.LiveRecord(
+            attempt=1, state="running", host=me.host, boot_id=me.boot_id, pid=stranger.pid, start=1
+        )
+        file.write()
+        assert RunReader(folder).status().state is State.LOST
+        with pytest.raises(RunStateError):
+            launcher.terminate(folder)
+        assert stranger.poll() is None
+        stranger.communicate(b"\n")
+        assert stranger.returncode == 0
+
+
+def test_of_several_starters_exactly_one_runs(store: RunStore) -> None:
+    folder = make(store)
+    command = [sys.executable, "-m", "genexplorer.workers.main", str(folder)]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    try:
+        until(lambda: sum(worker.poll() is None for worker in workers) == 1)
+        training(folder)
+        alive = [worker for worker in workers if worker.poll() is None]
+        assert len(alive) == 1 and alive[0].pid == RunReader(folder).status().pid
+        assert [worker.returncode for worker in workers if worker not in alive] == [7, 7, 7]
+        assert RunReader(folder).status().attempt == 1
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def test_a_worker_that_dies_at_once_is_shown_with_its_last_words(store: RunStore) -> None:
+    folder = make(store)
+    (folder / layout.DATABASE).write_bytes(b"not a database" * 1000)
+    with pytest.raises(WorkerError, match="damaged"):
+        launcher.start(folder)
+
+
+def test_a_run_resumed_under_deterministic_equals_the_uninterrupted_one(store: RunStore) -> None:
+    whole, broken = make(store, steps=700), make(store, steps=700)
+    launcher.start(whole)
+    launcher.start(broken)
+    training(broken, 3)
+    launcher.stop(broken)
+    assert launcher.wait(broken, DONE).state is State.STOPPED
+    launcher.resume(broken)
+    states = []
+    for folder in (whole, broken):
+        assert launcher.wait(folder, DONE).state is State.SUCCEEDED
+        states.append(checkpoint.load(layout.step_folder(folder / layout.CHECKPOINTS, 700)))
+    assert states[0].arrays.keys() == states[1].arrays.keys()
+    for name, array in states[0].arrays.items():
+        np.testing.assert_array_equal(array, states[1].arrays[name], err_msg=name)
+    curves = [RunReader(folder).series("train/elbo", max_points=700).mean for folder in (whole, broken)]
+    np.testing.assert_array_equal(curves[0], curves[1])
