@@ -62,7 +62,7 @@ class ScheduleConfig(Section):
     steps: int | None = Field(None, ge=1, le=1_000_000_000)
     minutes: float | None = Field(None, gt=0, le=100_000)
     lr: Literal["constant", "cosine", "linear", "step"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(0, ge=0)  # over which the learning rate grows; at most a tenth of the training
     step_every: int = Field(0, ge=0)  # steps between decays of "step"; 0: an epoch
     step_gamma: float = Field(0.99, gt=0, le=1)
 
@@ -80,7 +80,7 @@ class ExecutionConfig(Section):
     device: Device = "auto"
     threads: int = Field(0, ge=0, le=1024)  # 0: this run's share of the machine
     deterministic: bool = False
-    eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: an epoch, or often enough for 20 in all
+    eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: often enough for 20 in all
     checkpoint_every_s: float = Field(60.0, gt=0)
     snapshot_every_s: float = Field(30.0, gt=0)
     watched_every_s: float = Field(2.0, gt=0)  # between snapshots while somebody watches

@@ -48,7 +48,7 @@ def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_ep
         progress: Share of the training that is done, by steps or by time.
         steps_per_epoch: For "step" without `step_every`.
     """
-    warmup = min(1.0, (step + 1) / schedule.warmup_steps) if schedule.warmup_steps else 1.0
+    warmup = _warmup(schedule, step, progress)
     if schedule.lr == "cosine":
         return warmup * 0.5 * (1 + math.cos(math.pi * progress))
     if schedule.lr == "linear":
@@ -56,3 +56,10 @@ def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_ep
     if schedule.lr == "step":
         return float(warmup * schedule.step_gamma ** (step // (schedule.step_every or steps_per_epoch)))
     return warmup
+
+
+def _warmup(schedule: ScheduleConfig, step: int, progress: float) -> float:
+    """Return the factor of the first steps: it grows to 1 over `warmup_steps`, or a tenth of a shorter training."""
+    if not schedule.warmup_steps:
+        return 1.0
+    return min(1.0, max((step + 1) / schedule.warmup_steps, progress / 0.1))

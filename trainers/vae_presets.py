@@ -2,15 +2,17 @@
 
 from trainers.registry import Preset
 
+_OURS = {"lr": 2e-3, "batch_size": 128, "ema_decay": 0.998}
+
 VAE_2D = Preset(
     name="vae-2d",
     family="vae",
     summary="a VAE with a latent plane, to be walked through",
     layers={
         "data": {"name": "mnist", "binarisation": "dynamic"},
-        "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "relu"},
-        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
-        "schedule": {"epochs": 40, "lr": "cosine"},
+        "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "gelu"},
+        "optim": _OURS,
+        "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="",
     minutes=2.5,
@@ -22,12 +24,12 @@ VAE = Preset(
     summary="a VAE with 20 latent dimensions, for sharper samples",
     layers={
         "data": {"name": "mnist", "binarisation": "dynamic"},
-        "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "relu"},
-        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
-        "schedule": {"epochs": 40, "lr": "cosine"},
+        "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "gelu"},
+        "optim": _OURS,
+        "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="",
-    minutes=3,
+    minutes=2,
 )
 
 VAE_CONV = Preset(
@@ -43,11 +45,12 @@ VAE_CONV = Preset(
             "hidden": [256],
             "activation": "relu",
         },
-        "optim": {"lr": 1e-3, "batch_size": 128, "ema_decay": 0.999},
-        "schedule": {"epochs": 20, "lr": "cosine"},
+        "optim": _OURS,
+        "schedule": {"epochs": 10, "lr": "cosine", "warmup_steps": 500},
+        "execution": {"eval_every": 468},
     },
     expected="",
-    minutes=6,
+    minutes=2,
 )
 
 UVA2019_VAE = Preset(
@@ -60,8 +63,8 @@ UVA2019_VAE = Preset(
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
         "schedule": {"epochs": 40, "lr": "constant"},
     },
-    expected="",
-    minutes=3,
+    expected="test ELBO −99.3 nats (raw weights, static binarisation) after 40 epochs",
+    minutes=2,
     source="UvA Deep Learning 2019, assignment 3, part 1",
     frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
 )

@@ -107,15 +107,16 @@ def test_learning_rates() -> None:
     assert factors("cosine") == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2, 0])
     assert factors("step", step_gamma=0.5) == [1, 1, 0.5, 0.5, 0.25]
     assert factors("step", step_gamma=0.5, step_every=1) == [1, 0.5, 0.25, 0.125, 0.0625]
-    assert factors("constant", warmup_steps=4) == [0.25, 0.5, 0.75, 1, 1]
+    assert factors("constant", count=101, warmup_steps=4)[:6] == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert factors("constant", count=41, warmup_steps=1000)[:5] == pytest.approx([0.001, 0.25, 0.5, 0.75, 1])
 
 
 @pytest.mark.parametrize(
     ("steps", "configured", "expected"),
     [
-        (18_720, 0, 468),  # an epoch
-        (4_000, 0, 200),  # often enough for 20
-        (100, 0, 53),  # but judging never takes longer than training
+        (6_000, 0, 300),  # often enough for 20
+        (187_200, 0, 936),  # and at least every two epochs
+        (100, 0, 212),  # but judging never takes more than a fifth of the time
         (100, 7, 7),
     ],
 )

@@ -26,9 +26,9 @@ def config(folder: Path, *layers: Mapping[str, Any], steps: int = 12, preset: st
     """A tiny run of a preset on a folder of IDX files, on one thread."""
     base = {
         "data": {"name": "idx", "path": str(folder)},
-        "model": {"hidden": [16, 8]},
-        "optim": {"batch_size": 32},
-        "schedule": {"steps": steps},
+        "model": {"hidden": [16, 8], "activation": "relu"},
+        "optim": {"batch_size": 32, "lr": 1e-3},
+        "schedule": {"steps": steps, "warmup_steps": 0},
         "execution": {"threads": 1},
     }
     return presets.assemble(preset, base, *layers)

@@ -1,0 +1,94 @@
+"""Configurations: layers, defaults, and one line for what is wrong."""
+
+from typing import Any
+
+import pytest
+
+from trainers import config, presets, registry
+from trainers.errors import ConfigError
+
+
+@pytest.mark.parametrize("preset", registry.presets())
+def test_every_preset_is_a_valid_run(preset: str) -> None:
+    assembled = presets.assemble(preset)
+    assert config.check(assembled) == (1, 28, 28)
+    assert config.parse(assembled.model_dump(mode="json")) == assembled
+
+
+def test_later_layers_are_stronger() -> None:
+    assembled = presets.assemble("vae", {"optim": {"lr": 0.1}, "seed": 1}, {"optim": {"lr": 0.2}})
+    assert assembled.optim.lr == 0.2 and assembled.seed == 1
+
+
+def test_a_length_takes_the_place_of_another() -> None:
+    assembled = presets.assemble("vae", {"schedule": {"steps": 5}}, {"schedule": {"minutes": 2}})
+    schedule = assembled.schedule
+    assert (schedule.epochs, schedule.steps, schedule.minutes) == (None, None, 2)
+
+
+def test_another_data_set_drops_the_options_of_the_first() -> None:
+    assembled = presets.assemble("vae", {"data": {"limit": 7}}, {"data": {"name": "idx", "path": "/x"}})
+    assert assembled.data_options().limit is None
+    assert presets.assemble("vae", {"data": "mnist"}).data_options().binarisation == "dynamic"
+
+
+def test_dotted_keys() -> None:
+    assert presets.from_dotted({"model.beta": 4, "seed": 1}) == {"model": {"beta": 4}, "seed": 1}
+    with pytest.raises(ConfigError, match="has a value already"):
+        presets.from_dotted({"model": "vae", "model.beta": 4})
+    assert {"model.beta", "optim.lr", "data.binarisation"} <= set(presets.known_keys(presets.assemble("vae")))
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": ({"optim": {"lrr": 1}}, "optim.lrr: unknown key: did you mean 'lr'?"),
+    "unknown option": ({"model": {"latent_dims": 1}}, "did you mean 'latent_dim'?"),
+    "out of range": (
+        {"model": {"latent_dim": 0}},
+        "model.latent_dim: input should be greater than or equal to 1 (got 0)",
+    ),
+    "no number": ({"optim": {"lr": "fast"}}, "optim.lr"),
+    "two lengths": ({"schedule": {"epochs": 1, "steps": 1}}, "exactly one of epochs, steps, minutes"),
+    "width": ({"model": {"hidden": [0]}}, "model.hidden.0"),
+    "no channels": ({"model": {"channels": []}}, "model.channels"),
+    "unknown family": ({"model": {"name": "vea"}}, "did you mean 'vae'?"),
+    "unknown data": ({"data": "mnits"}, "did you mean 'mnist'?"),
+    "limit": ({"data": {"limit": 0}}, "data.limit"),
+    "newer schema": ({"schema_version": 99}, "newer than 1"),
+    "minutes are not deterministic": (
+        {"schedule": {"minutes": 1}, "execution": {"deterministic": True}},
+        "needs schedule.epochs or schedule.steps",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told_in_one_line(case: str) -> None:
+    layer, expected = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        presets.assemble("vae", layer)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_unknown_presets() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'vae-2d'"):
+        presets.assemble("vae2d")
+
+
+@pytest.mark.parametrize(
+    "layer", [{"optim": {"lr": 0.1}}, {"model": {"beta": 2}}, {"data": {"binarisation": "dynamic"}}]
+)
+def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="holds it at"):
+        presets.assemble("uva2019-vae", layer)
+    assert presets.assemble("uva2019-vae", {"seed": 3, "data": {"limit": 100}}).seed == 3
+
+
+def test_a_model_too_large_is_refused_by_arithmetic() -> None:
+    huge = presets.assemble("vae", {"model": {"hidden": [60_000, 60_000]}})
+    with pytest.raises(ConfigError, match="more than the 500,000,000 allowed"):
+        config.check(huge)
+
+
+def test_more_latents_than_pixels_are_refused() -> None:
+    with pytest.raises(ConfigError, match="more than the 784 values"):
+        config.check(presets.assemble("vae", {"model": {"latent_dim": 785}}))
