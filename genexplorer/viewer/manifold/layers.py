@@ -129,14 +129,14 @@ class PointLayer(Layer):
         super().__init__(10)
         self._cloud: Cloud | None = None
         self._atlas: GlyphAtlas | None = None
+        self._ratio = 1.0
         self._coordinates = np.zeros((0, 2))
         self._glyphs = np.zeros(0, bool)
-        self._order = np.zeros(0, np.int64)
 
     def set_style(self, font: QFont, ratio: float) -> None:
         """Draw the glyphs anew, as for other classes or another screen."""
         classes = self._cloud.classes if self._cloud is not None else ()
-        self._atlas = GlyphAtlas(classes, ON_TILES, font, ratio)
+        self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
         self.update()
 
     def set_cloud(self, cloud: Cloud | None) -> None:
@@ -155,7 +155,8 @@ class PointLayer(Layer):
         if self._cloud is None or self.view is None or len(self._coordinates) != len(self._cloud.labels):
             self._glyphs = np.zeros(len(self._coordinates), bool)
             return
-        spacing = GLYPH_SPACING_PX * self.view.per_px[0], GLYPH_SPACING_PX * self.view.per_px[1]
+        spacing_px = GLYPH_SPACING_PX * self._ratio
+        spacing = spacing_px * self.view.per_px[0], spacing_px * self.view.per_px[1]
         self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.shown, spacing)
 
     @property
@@ -192,6 +193,7 @@ class Outline:
     dashed: bool = False
     name: str = ""
     faint: bool = False
+    name_only: bool = False  # the line itself is drawn by a layer below
 
 
 @dataclass
@@ -255,8 +257,9 @@ class MarkLayer(Layer):
             thin.setAlpha(150)
             painter.strokePath(shape, _pen(thin, 1.0))
             return
-        self._stroke(painter, shape, 1.5, dashed=outline.dashed)
-        if outline.name:
+        if not outline.name_only:
+            self._stroke(painter, shape, 1.5, dashed=outline.dashed)
+        elif outline.name:
             around = shape.boundingRect()
             width = painter.fontMetrics().horizontalAdvance(outline.name)
             left = QPointF(around.left() - width - 8, around.center().y() + 4)

@@ -1,5 +1,7 @@
 """The plane with its toolbar: draws what decoder, encodings and details bring, and asks them for what is seen."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
@@ -237,8 +239,9 @@ class PlaneStage(QWidget):
         over: list[Outline] = []
         if cloud is not None and self.toolbar.ellipses.isChecked():
             under = outlines.of_cloud(cloud, self._rows_of_ellipses(), plane)
+            over = [replace(outline, name_only=True) for outline in under if outline.name]
         if cloud is not None and 0 <= self._hovered < len(cloud.mu):
-            over = outlines.of_point(cloud, self._hovered, plane)
+            over += outlines.of_point(cloud, self._hovered, plane)
         self.panel.under.marks.outlines, self.panel.over.marks.outlines = under, over
         self.panel.under.update()
         self.panel.over.update()
