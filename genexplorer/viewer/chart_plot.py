@@ -30,8 +30,9 @@ _DASHES = {
 }
 _NAMES_PX = 60.0  # kept free at the right for the names of the curves
 _MIN_APART_PX = 13.0
+_HEIGHTS = {"test_raw": 1, "train": 2, "test_ema": 3}  # what counts lies on top
 _NARROW_PX = 440  # below it the heading has room for two values
-_TRIM = 0.02  # share of the values at either end that may lie outside, so that a first second does not flatten all
+_TRIM = 0.03  # share of the values at either end that may lie outside, so that a first second does not flatten all
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,7 @@ class ChartPlot(QWidget):
         judged = curve.style.role == "test_ema"
         pen = pg.mkPen(colour, width=2 if judged else 1.2, style=_DASHES["solid" if judged else curve.style.dash])
         line = pg.PlotDataItem(curve.x, y, pen=pen, connect="finite", antialias=True, **dots)
+        line.setZValue(_HEIGHTS[curve.style.role])
         self.plot.addItem(line)
         self._drawn.append((curve.x, y))
         good = np.flatnonzero(np.isfinite(y))

@@ -263,7 +263,7 @@ class SamplesTab(Tab):
             return
         images = np.asarray(reply.arrays["images"], np.uint8)
         z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
-        self.view.set_sheet(Sheet(images, 8, reply.step, f"drawn from the snapshot of step {reply.step:,}", z))
+        self.view.set_sheet(Sheet(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
 
     def _on_failure(self, message: str, hint: str) -> None:
         if self.view.sheet is None:

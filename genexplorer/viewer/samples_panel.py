@@ -40,7 +40,6 @@ class SamplesPanel(QWidget):
         self._context = context
         self._steps: list[int] = []
         self._history_of = -1
-        self._low = False
         self.setFixedWidth(WIDTH)
         self.one = PictureView("sample")
         self.one.on_saved = context.status_message.emit
@@ -108,12 +107,11 @@ class SamplesPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give up the past of the draw, then the size of the picture, where the window is low."""
         super().resizeEvent(event)
-        self._low = self.height() < _HISTORY_NEEDS_PX
-        self.one.setFixedHeight(_LARGE_PX if self.height() >= _LARGE_NEEDS_PX or self._low else _SMALL_PX)
         self._show_history_if_room()
 
     def _show_history_if_room(self) -> None:
-        there = len(self._steps) > 1 and not self._low
+        there = len(self._steps) > 1 and self.height() >= _HISTORY_NEEDS_PX
+        self.one.setFixedHeight(_SMALL_PX if there and self.height() < _LARGE_NEEDS_PX else _LARGE_PX)
         self.history.setVisible(there)
         self.history_title.setVisible(there)
 

@@ -285,6 +285,7 @@ class MainWindow(QMainWindow):
         """Remember everything and let go; the training goes on."""
         self._poll.stop()
         self._remember()
+        self.hide()  # the child may take a moment to end
         for tab in self.pages.tabs:
             tab.closing()
         self.time.closing()

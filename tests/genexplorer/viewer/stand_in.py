@@ -79,6 +79,6 @@ def _plausible(request: Request) -> Body | None:
     if request.op == "pipeline":
         one, vector = digits(1), np.array([[0.5, -1.2]], np.float32)
         figures = {"recon": 85.7, "kl": 6.5}
-        arrays = {"x": one, "mu": vector, "sigma": np.abs(vector), "z": vector, "recon": one}
+        arrays: dict[str, Any] = {"x": one, "mu": vector, "sigma": np.abs(vector), "z": vector, "recon": one}
         return Result(arrays, {"figures": figures})
     return None

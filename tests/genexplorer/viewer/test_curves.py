@@ -16,6 +16,7 @@ from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
+from tests.genexplorer.viewer.hand import QTest
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: Mai
     box = plot.plot.getViewBox()
     (low, high), (bottom, top) = box.viewRange()
     place = plot.plot.mapFromScene(box.mapViewToScene(_point(low + 0.45 * (high - low), (bottom + top) / 2)))
-    qtbot.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    QTest.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not window.context.cursor.following, timeout=5000)
     assert window.context.cursor.position == 500  # the snapshot nearest to some 650 steps
     assert window.time.step_label.text() == "step 500"
@@ -66,15 +67,15 @@ def test_the_crosshair_shows_values_in_every_chart(curves: CurvesTab) -> None:
 
 
 def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.keyClick(window, Qt.Key.Key_Y)
+    QTest.keyClick(window, Qt.Key.Key_Y)
     elbo = curves.plots["elbo"]
     assert elbo.left.logarithmic and elbo.left.negated and "logarithmic" in elbo.title.text()
     assert elbo.left.word(2.0, 1.0) == "−100"
-    qtbot.keyClick(window, Qt.Key.Key_X)
-    qtbot.keyClick(window, Qt.Key.Key_X)
+    QTest.keyClick(window, Qt.Key.Key_X)
+    QTest.keyClick(window, Qt.Key.Key_X)
     assert curves.view.x_axis == "time" and elbo.bottom.word(75.0, 15.0) == "1:15"
     before = curves.view.smoothing
-    qtbot.keyClick(window, Qt.Key.Key_Minus)
+    QTest.keyClick(window, Qt.Key.Key_Minus)
     assert curves.view.smoothing == pytest.approx(before - 0.1)
     assert curves.x_of_step(1300) == pytest.approx(1300 * 128 / 18100, rel=0.01)
     assert curves.step_of_x(curves.x_of_step(650) or 0) == pytest.approx(650, abs=2)
@@ -122,7 +123,7 @@ def test_a_zoom_is_shared_and_zero_goes_home(curves: CurvesTab, window: MainWind
     curves.plots["elbo"].zoomed.emit((200.0, 400.0))
     for plot in curves.plots.values():
         assert plot.plot.getViewBox().viewRange()[0] == pytest.approx([200, 400])
-    qtbot.keyClick(window, Qt.Key.Key_0)
+    QTest.keyClick(window, Qt.Key.Key_0)
     low, high = curves.plots["kl"].plot.getViewBox().viewRange()[0]
     assert low < 10 and high > 1300
 

@@ -15,6 +15,7 @@ from genexplorer.viewer.sheet import best_columns, read_sheet
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import digits, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
+from tests.genexplorer.viewer.hand import QTest
 
 
 @pytest.fixture
@@ -41,13 +42,13 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
     samples: SamplesTab, window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:
     window.context.cursor.go(500)
-    qtbot.keyClick(window, Qt.Key.Key_R)
+    QTest.keyClick(window, Qt.Key.Key_R)
     asked = stage.explorer.last("sample")
     assert asked.snapshot_step == 500 and asked.params["seed"] == samples.seed == samples.panel.seed.value()
-    qtbot.waitUntil(lambda: "drawn from" in samples.panel.detail.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "drawn at" in samples.panel.detail.text(), timeout=5000)
     assert "z = (" in samples.panel.detail.text()
     assert "sample 8 ms" in window.status.facts.text()
-    qtbot.keyClick(window, Qt.Key.Key_F)
+    QTest.keyClick(window, Qt.Key.Key_F)
     assert samples.seed is None and "recorded" in samples.panel.detail.text()
 
 
@@ -98,11 +99,11 @@ def test_a_click_in_the_past_goes_there(samples: SamplesTab, window: MainWindow)
 
 
 def test_arrows_choose_and_plus_changes_columns(samples: SamplesTab, window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.keyClick(window, Qt.Key.Key_Right)
-    qtbot.keyClick(window, Qt.Key.Key_Down)
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    QTest.keyClick(window, Qt.Key.Key_Down)
     assert samples.view.index == 1 + samples.view.columns
     samples.panel.set_columns(8)
-    qtbot.keyClick(window, Qt.Key.Key_Plus)
+    QTest.keyClick(window, Qt.Key.Key_Plus)
     assert samples.view.columns == 9
     image = samples.view.image()
     assert (image.width(), image.height()) == (9 * 29 - 1, 8 * 29 - 1)

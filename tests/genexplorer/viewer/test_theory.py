@@ -12,6 +12,7 @@ from genexplorer.viewer.theory import TheoryTab
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
+from tests.genexplorer.viewer.hand import QTest
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_the_objective_is_written_out_with_live_numbers(theory: TheoryTab, windo
 
 
 def test_a_click_on_a_term_opens_its_curve(theory: TheoryTab, window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.mouseClick(theory.cards["kl"], Qt.MouseButton.LeftButton)
+    QTest.mouseClick(theory.cards["kl"], Qt.MouseButton.LeftButton)
     current = window.pages.current
     assert current.title == "Curves" and list(getattr(current, "plots", {})) == ["kl"]
 
@@ -51,10 +52,10 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
 
 def test_z_is_drawn_again_with_another_seed(theory: TheoryTab, window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
     before = stage.explorer.last("pipeline").params
-    qtbot.keyClick(window, Qt.Key.Key_R)
+    QTest.keyClick(window, Qt.Key.Key_R)
     after = stage.explorer.last("pipeline").params
     assert before["seed"] != after["seed"] and before["index"] == after["index"] == 0
-    qtbot.keyClick(window, Qt.Key.Key_Right)
+    QTest.keyClick(window, Qt.Key.Key_Right)
     assert stage.explorer.last("pipeline").params["index"] == 1
 
 
