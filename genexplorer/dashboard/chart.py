@@ -161,7 +161,7 @@ def _scales(drawing: Drawing) -> tuple[Scale | None, Scale | None, str]:
     ys = _finite(both)
     if not xs.size or not ys.size:
         return None, None, ""
-    x_scale = Scale(float(xs.min()), float(max(xs.max(), xs.min() + 1e-9)))
+    x_scale = _x_scale(float(xs.min()), float(xs.max()))
     kind = log_kind(ys) if drawing.log else None
     if kind is not None:
         ys = ys[ys > 0] if kind == "log" else ys[ys < 0]
@@ -178,6 +178,12 @@ def _scales(drawing: Drawing) -> tuple[Scale | None, Scale | None, str]:
                 note = note or f"starts at {drawing.number(first)}, a shows all"
             low, high = low_later, high_later
     return x_scale, _widened(low, high, "linear"), note
+
+
+def _x_scale(low: float, high: float) -> Scale:
+    """Return the x axis: from 0 where the curves begin near it."""
+    low = 0.0 if 0 < low < 0.1 * high else low
+    return Scale(low, high if high > low else low + 1.0)
 
 
 def _finite(arrays: list[Floats]) -> Floats:
@@ -266,7 +272,7 @@ def _axes(grid: _Grid, left: int, rows: int, columns: int, y_scale: Scale, texts
 def _x_ticks(grid: _Grid, drawing: Drawing, scale: Scale, left: int, columns: int) -> None:
     """Write ticks below the axis, as many as fit, and the axis' name behind the last of them."""
     row = grid.height - 1
-    most = max(2, columns // 12)
+    most = max(3, columns // 12)
     values = time_ticks(scale.low, scale.high, most) if drawing.axis.is_time else ticks(scale, most)
     name_at = min(left + columns + 1, grid.width - cell_len(drawing.axis.name))
     grid.write(name_at, row, drawing.axis.name, "name")

@@ -84,15 +84,23 @@ class Follower:
         self._let_go(wanted)
         run = self._run_view(wanted)
         compared = tuple(c for c in (self._compared(folder, wanted) for folder in wanted.compared) if c is not None)
-        runs = tuple(run.status if run is not None and r.folder == run.folder else r for r in self._runs)
-        return View(runs, run, compared, self._listed, self._problem, self._clock())
+        if run is not None:
+            self._take_status(run.status)
+        return View(self._runs, run, compared, self._listed, self._problem, self._clock())
+
+    def _take_status(self, status: RunStatus) -> None:
+        """Put the selected run's fresher status into the list; the list stays the same object where nothing changed."""
+        place = next((i for i, known in enumerate(self._runs) if known.folder == status.folder), None)
+        if place is not None and self._runs[place] != status:
+            self._runs = (*self._runs[:place], status, *self._runs[place + 1 :])
 
     def _read_list(self) -> None:
         started = time.monotonic()
         if started < self._list_again:
             return
         try:
-            self._runs, self._problem = tuple(self._store.list()), ""
+            runs, self._problem = tuple(self._store.list()), ""
+            self._runs = self._runs if runs == self._runs else runs
         except (UserError, OSError) as error:
             self._runs, self._problem = (), str(error)
         self._listed = True

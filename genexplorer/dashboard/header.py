@@ -90,6 +90,9 @@ def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
         parts += [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s is not None else []
         parts += [f"{status.threads} thr"] if status.threads else []
         parts += [f"snapshot {wording.ago(run.snapshot_age_s)}"] if run.snapshot_age_s is not None else []
+    else:
+        parts += [status.data] if status.data else []
+        parts += [f"{wording.count(status.images_seen)} images seen"] if status.images_seen else []
     if not told_below or not parts:
         parts.append(_steps(status))
     return [(_as_many_as_fit(parts, width), "$muted")]

@@ -20,7 +20,7 @@ from genexplorer.dashboard.curves import CurvesTab
 from genexplorer.dashboard.deeds import Deeds
 from genexplorer.dashboard.follower import Follower
 from genexplorer.dashboard.header import Header
-from genexplorer.dashboard.help_screen import help_screen
+from genexplorer.dashboard.help_screen import HelpScreen
 from genexplorer.dashboard.keys import KEYS
 from genexplorer.dashboard.last_line import LastLine
 from genexplorer.dashboard.links import link
@@ -76,6 +76,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self._make_client = make_client
         self._select = select
         self._runs_title = ""
+        self._runs_shown: tuple[object, ...] = ()
+        self._runs_kept: tuple[RunStatus, ...] = ()
         self._top_height = 0
         self._trash = []
         self._newest = View()
@@ -188,11 +190,15 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     @property
     def _matching(self) -> list[RunStatus]:
         words = self.query_one("#filter", Input).value
-        return [status for status in self.view.runs if matches(status, words)]
+        return [status for status in self.view.runs if matches(status, words)] if words else list(self.view.runs)
 
     def _show_runs(self) -> None:
-        rows = [Row(status, self._letter(status.folder)) for status in self._matching]
         words = self.query_one("#filter", Input).value
+        cause = (id(self.view.runs), words, tuple(self.compared), self.view.listed, self.view.problem, self.size)
+        if cause == self._runs_shown:
+            return
+        self._runs_shown, self._runs_kept = cause, self.view.runs  # kept, so that its id stays its own
+        rows = [Row(status, self._letter(status.folder)) for status in self._matching]
         if not self.view.listed:
             hint = "Reading the runs…"
         elif self.view.problem:
@@ -342,7 +348,11 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.app.push_screen(help_screen())
+        self.app.push_screen(HelpScreen(), self._run_chosen_key)
+
+    async def _run_chosen_key(self, action: str | None) -> None:
+        if action is not None:
+            await self.run_action(action)
 
     def action_dark(self) -> None:
         """Change between light and dark."""

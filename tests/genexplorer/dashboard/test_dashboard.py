@@ -339,6 +339,17 @@ async def test_help_and_palette(make_app: MakeApp, finished: Path) -> None:
         await until(pilot, lambda: noted(pilot).asked and noted(pilot).asked[0][0] == "view")
 
 
+async def test_a_line_of_the_help_can_be_clicked(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=LARGE) as pilot:
+        await shows(pilot, "✓ Succeeded")
+        await pilot.press("question_mark")
+        await shows(pilot, "Keys")
+        row = next(y for y, line in enumerate(text_of(pilot).splitlines()) if "open the desktop viewer" in line)
+        column = text_of(pilot).splitlines()[row].index("open the desktop viewer")
+        await pilot.click(offset=(column + 2, row))
+        await until(pilot, lambda: [what for what, _ in noted(pilot).asked] == ["view"])
+
+
 async def test_light_and_dark(make_app: MakeApp, finished: Path) -> None:
     async with make_app(finished).run_test(size=SMALL) as pilot:
         await pilot.press("D")
