@@ -202,6 +202,10 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self._coordinates = self.view.plane.from_z(mu)
         self.points.place(self._coordinates)
 
+    def end_hover(self) -> None:
+        """Hover over nothing until the mouse moves, as when what lay under it has gone."""
+        self._tell_hover(-1, QPointF())
+
     def plot_rect(self) -> QRectF:
         """Return where the plane lies in the widget, in logical pixels."""
         rect: QRectF = self.viewportTransform().mapRect(self._box.sceneBoundingRect())
@@ -277,7 +281,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def leaveEvent(self, event: object) -> None:
         """Hover over nothing."""
-        self._tell_hover(-1, QPointF())
+        self.end_hover()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the plane's scale."""
@@ -287,7 +291,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def _begin(self, drag: Drag) -> None:
         self._drag = drag
-        self._tell_hover(-1, QPointF())
+        self.end_hover()
         self.dragging.emit(True)
 
     def _click(self, place: QPointF) -> None:
@@ -346,6 +350,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.view = view
         self._show_view()
         if zoomed:
+            self.end_hover()
             self.points.choose_glyphs()
         self.view_changed.emit()
 

@@ -191,6 +191,7 @@ class PlaneStage(QWidget):
         self.panel.over.update()
 
     def _points_switched(self) -> None:
+        self.panel.end_hover()
         self.panel.points.setVisible(self.toolbar.points.isChecked() and self.encodings.cloud is not None)
         self._show_veil()
         self._show_legend()

@@ -225,6 +225,10 @@ def test_hovering_a_point_shows_its_card_and_a_click_picks_it(bench: Bench, qtbo
     assert "80.5" in tab.inspector.figures.text() and f"#{row}" in tab.inspector.picked.text()
     _mouse(tab, QEvent.Type.MouseMove, _empty_place(tab))
     assert not tab.stage.card.isVisible()
+    _mouse(tab, QEvent.Type.MouseMove, place)
+    assert tab.stage.card.isVisible()
+    _key(tab, Qt.Key.Key_O)  # the point is gone from under the mouse
+    assert not tab.stage.card.isVisible() and not tab.stage.panel.over.marks.outlines
 
 
 def _lonely_row(tab: ManifoldTab) -> int:
