@@ -8,16 +8,28 @@ from PyQt6 import sip
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap
 
-from genexplorer.session.palette import Palette
+from genexplorer.session.palette import Palette, contrast
+from genexplorer.viewer.style import mix
 
 GLYPH_PX = 12.0  # height of a digit's font
 DOT_PX = 2.5  # radius
+READABLE = 5.0  # contrast to black; WCAG asks for 4.5
 _FIELDS = 10  # of QPainter.PixmapFragment: x, y, source left, top, width, height, scale x, y, rotation, opacity
 
 
 def glyph(label: int) -> str:
     """Return what stands for a class: its number, or a ring where it is unknown."""
     return "○" if label < 0 else str(label)
+
+
+def class_colour(label: int, palette: Palette) -> str:
+    """Return a class's colour, lightened until it can be read on the pictures' black."""
+    colour = palette.class_colour(label)
+    for _ in range(12):
+        if contrast(colour, "#000000") >= READABLE:
+            break
+        colour = mix(colour, "#FFFFFF", 0.08)
+    return colour
 
 
 class GlyphAtlas:
@@ -67,7 +79,7 @@ class GlyphAtlas:
         halo = QPen(QColor(palette.background), 3.0)
         halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         for row, label in enumerate(classes):
-            colour = QColor(palette.class_colour(label))
+            colour = QColor(class_colour(label, palette))
             digit = _centred(glyph(label), font, QRectF(0, row * height, width, height))
             dot = QPainterPath()
             dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_PX, DOT_PX)

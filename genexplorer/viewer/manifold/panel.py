@@ -202,6 +202,12 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self._coordinates = self.view.plane.from_z(mu)
         self.points.place(self._coordinates)
 
+    def cancel_drag(self) -> None:
+        """Let go of what is dragged, as when the tab is left in the middle of it."""
+        former, self._drag = self._drag, Drag.NOTHING
+        if former not in (Drag.NOTHING, Drag.UNDECIDED):
+            self.dragging.emit(False)
+
     def end_hover(self) -> None:
         """Hover over nothing until the mouse moves, as when what lay under it has gone."""
         self._tell_hover(-1, QPointF())

@@ -36,9 +36,11 @@ class PlaneStage(QWidget):
 
     Signals:
         dragging(bool): A drag begins or ends.
+        failed(str): The tiles could not be decoded, while older ones are still shown.
     """
 
     dragging = pyqtSignal(bool)
+    failed = pyqtSignal(str)
 
     def __init__(
         self,
@@ -185,6 +187,8 @@ class PlaneStage(QWidget):
     def _show_tiles(self) -> None:
         self.panel.tiles.set_mosaic(self.decoder.mosaic)
         words = self.decoder.failure if self.decoder.mosaic is None else ""
+        if self.decoder.failure and not words:
+            self.failed.emit(self.decoder.failure)
         if self.decoder.mosaic is None and not words:
             words = "decoding…"
         self.panel.over.marks.message = words

@@ -67,8 +67,10 @@ class ManifoldTab(Tab):
 
     def set_run(self, followed: "FollowedRun | None") -> None:
         """Show another run, or none."""
+        self._late_step = None
+        self.stage.panel.cancel_drag()
         self.questions.forget()
-        self._followed, self._card, self._step, self._late_step = followed, None, None, None
+        self._followed, self._card, self._step = followed, None, None
         self._asked_cursor, self._asked_pick, self._asked_pins = np.full(2, np.nan), None, ()
         self.stage.clear()
         self.details.clear()
@@ -94,6 +96,8 @@ class ManifoldTab(Tab):
 
     def deactivated(self) -> None:
         """Stop asking."""
+        self.stage.panel.cancel_drag()
+        self.stage.panel.end_hover()
         self.questions.forget()
         self._rest.stop()
         self.walk.pause()
@@ -186,6 +190,7 @@ class ManifoldTab(Tab):
         self.selection.subscribe(self._selection_changed)
         self.details.subscribe(self._show_details)
         self.stage.dragging.connect(self._drag)
+        self.stage.failed.connect(self.context.status_message)
         self.walk.dragging.connect(self._drag)
         self.walk.told.connect(self.context.status_message)
         self.walk.closed.connect(lambda: self.stage.toolbar.pen.setChecked(False))

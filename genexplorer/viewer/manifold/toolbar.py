@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.manifold.cloud import COUNTS
-from genexplorer.viewer.manifold.glyphs import glyph
+from genexplorer.viewer.manifold.glyphs import class_colour, glyph
 from genexplorer.viewer.manifold.layers import ON_TILES
 from genexplorer.viewer.style import GAP
 
@@ -160,7 +160,7 @@ class Legend(QWidget):
         font.setBold(True)
         font.setStrikeOut(hidden)
         button.setFont(font)
-        colour = ON_TILES.muted if hidden else ON_TILES.class_colour(label)
+        colour = ON_TILES.muted if hidden else class_colour(label, ON_TILES)
         ground = palette.surface if hidden else ON_TILES.background
         button.setStyleSheet(f"QToolButton {{ color: {colour}; background: {ground}; padding: 2px 7px; }}")
         name = "no label" if label < 0 else f"class {label}"

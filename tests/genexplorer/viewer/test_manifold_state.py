@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from genexplorer.errors import DataError, UserError
+from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.manifold import view as views
 from genexplorer.viewer.manifold.animation import gif_bytes
 from genexplorer.viewer.manifold.asking import Question, Questions
 from genexplorer.viewer.manifold.cloud import Cloud, Glide, ellipse, glyphs_and_dots
+from genexplorer.viewer.manifold.glyphs import class_colour
 from genexplorer.viewer.manifold.path import LatentPath, read_json, write_json
 from genexplorer.viewer.manifold.selection import Selection
 from genexplorer.viewer.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
@@ -318,3 +320,9 @@ def test_a_failure_is_told_and_the_next_question_goes_out() -> None:
     questions.ask("drag", "b", _question(1, got))
     lane.asked[0][2]["on_failure"]("no such snapshot", "")
     assert failures == ["no such snapshot"] and len(lane.asked) == 2
+
+
+def test_every_class_can_be_read_on_black() -> None:
+    for label in range(-1, 10):
+        assert contrast(class_colour(label, DARK), "#000000") >= 5
+    assert len({class_colour(label, DARK) for label in range(10)}) == 10

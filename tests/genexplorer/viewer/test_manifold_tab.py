@@ -195,6 +195,15 @@ def test_following_waits_for_the_end_of_a_drag(bench: Bench, qtbot: QtBot) -> No
     assert mosaic is not None and mosaic.step == earlier and cloud is not None and cloud.step == earlier
 
 
+def test_leaving_the_tab_ends_a_drag(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    _settled(qtbot, tab)
+    _drag(tab, _empty_place(tab), _empty_place(tab) + QPointF(30, 0), release=False)
+    assert bench.context.dragging
+    tab.deactivated()
+    assert not bench.context.dragging and tab.stage.panel.drag is Drag.NOTHING
+
+
 def test_points_end_where_the_new_snapshot_has_them(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     _settled(qtbot, tab)
