@@ -66,7 +66,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         low, high = min(minVal, maxVal), max(minVal, maxVal)
         if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
             return []
-        count = max(3, int(size / (90 if self.orientation == "bottom" else 32)))
+        count = max(4, int(size / 90)) if self.orientation == "bottom" else max(3, int(size / 32))
         if self.logarithmic:
             ticks = log_ticks(10.0 ** max(low, -300), 10.0 ** min(high, 300), count)
             return [(1.0, [math.log10(tick) for tick in ticks])]

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import wording
@@ -31,11 +31,10 @@ _DASHES = {
 _NAMES_PX = 60.0  # kept free at the right for the names of the curves
 _MIN_APART_PX = 13.0
 _HEIGHTS = {"test_raw": 1, "train": 2, "test_ema": 3}  # what counts lies on top
-_NARROW_PX = 440  # below it the heading has room for two values
 _TRIM = 0.03  # share of the values at either end that may lie outside, so that a first second does not flatten all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One metric, ready to be drawn."""
 
@@ -63,11 +62,13 @@ class ChartPlot(QWidget):
         pointed(float): The x under the mouse; NaN when it leaves.
         clicked(float): The x that was clicked.
         zoomed(tuple): The x range that the user chose.
+        resized: The room for the curves is another.
     """
 
     pointed = pyqtSignal(float)
     clicked = pyqtSignal(float)
     zoomed = pyqtSignal(tuple)
+    resized = pyqtSignal()
 
     def __init__(self, chart: Chart, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -168,7 +169,7 @@ class ChartPlot(QWidget):
         box.setMouseEnabled(x=True, y=False)
         box.disableAutoRange()
         box.sigXRangeChanged.connect(self._on_range)
-        box.sigResized.connect(lambda _which: self._place_names())
+        box.sigResized.connect(lambda _which: self.resized.emit())
         box.sigRangeChangedManually.connect(lambda _which: self.zoomed.emit(tuple(box.viewRange()[0])))
         self._mark = pg.InfiniteLine(angle=90, movable=False)
         self._cross = pg.InfiniteLine(angle=90, movable=False)
@@ -340,18 +341,20 @@ class ChartPlot(QWidget):
     # Values -----------------------------------------------------------------------------------------------------
 
     def _shown(self, x: float) -> list[Curve]:
+        """Return the curves whose values the heading has room for: first the test set's, then in their order."""
         within = [curve for curve in self._curves if curve.x.size and x >= curve.x[0] - 1e-9]
-        if self.width() < _NARROW_PX:
-            within = [curve for curve in within if curve.style.role != "test_raw"]
-        return within[: 6 if self.width() >= _NARROW_PX else 2]
+        metrics, room = self.values.fontMetrics(), self.width() - self.title.sizeHint().width() - 2 * GAP
+        fitting: list[Curve] = []
+        for curve in sorted(within, key=lambda c: -_HEIGHTS[c.style.role]):
+            room -= metrics.horizontalAdvance(f"   {self._value_words(curve, x)}")
+            if room < 0:
+                break
+            fitting.append(curve)
+        return [curve for curve in within if curve in fitting]
 
     def _value_words(self, curve: Curve, x: float) -> str:
         values = smooth(curve.mean, self._view.smoothing) if curve.style.role == "train" else curve.mean
         return f"{curve.style.label} {wording.number(value_at(curve.x, values, x))}"
-
-    def value_text(self) -> QLabel:
-        """Return the label with the values, for tests and for reading aloud."""
-        return self.values
 
 
 def value_at(x: Floats, values: Floats, place: float) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -13,7 +13,7 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
 from genexplorer.viewer.chart_plot import ChartPlot, Curve, View, with_room_for_names
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.controls import discard, scroll_area
+from genexplorer.viewer.controls import discard, scroll_area, timer
 from genexplorer.viewer.curve_chooser import CurveChooser
 from genexplorer.viewer.empty import Hint
 from genexplorer.viewer.pictures import save_image
@@ -40,6 +40,7 @@ class CurvesTab(Tab):
         self._stale = True
         self._zoom: tuple[float, float] | None = None
         self._arranged: tuple[tuple[str, ...], int] = ((), 0)
+        self._settle = timer(self, 0, self._fit_words, once=True)
         self.chooser = CurveChooser()
         self.chooser.show_view(self.view)
         self.hint = Hint()
@@ -239,6 +240,7 @@ class CurvesTab(Tab):
         plot.pointed.connect(self._on_pointed)
         plot.clicked.connect(self._on_clicked)
         plot.zoomed.connect(self._on_zoomed)
+        plot.resized.connect(self._settle.start)
         return plot
 
     def _fill(self) -> None:
@@ -267,6 +269,11 @@ class CurvesTab(Tab):
         for plot in self.plots.values():
             plot.set_range(low, high, names_at)
 
+    def _fit_words(self) -> None:
+        """Give names and values the room they have now."""
+        self._apply_range()
+        self._show_time()
+
     def _recolour(self) -> None:
         for plot in self.plots.values():
             plot.recolour(self.context.palette)
@@ -275,7 +282,6 @@ class CurvesTab(Tab):
         """Take one column or two."""
         super().resizeEvent(event)
         self._place()
-        QTimer.singleShot(0, self._apply_range)  # the plots have their new width by then
 
     # Time -------------------------------------------------------------------------------------------------------
 

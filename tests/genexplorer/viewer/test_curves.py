@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
@@ -51,7 +51,7 @@ def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: Mai
     plot = curves.plots["elbo"]
     box = plot.plot.getViewBox()
     (low, high), (bottom, top) = box.viewRange()
-    place = plot.plot.mapFromScene(box.mapViewToScene(_point(low + 0.45 * (high - low), (bottom + top) / 2)))
+    place = plot.plot.mapFromScene(box.mapViewToScene(QPointF(low + 0.45 * (high - low), (bottom + top) / 2)))
     QTest.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not window.context.cursor.following, timeout=5000)
     assert window.context.cursor.position == 500  # the snapshot nearest to some 650 steps
@@ -162,7 +162,15 @@ def test_names_have_room_in_narrow_and_wide_charts() -> None:
         assert (high - 1000) / (high - low) * width == pytest.approx(60, rel=0.05)
 
 
-def _point(x: float, y: float) -> "object":
-    from PyQt6.QtCore import QPointF
+def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    plot = curves.plots["elbo"]
+    for size in ((1400, 900), (1000, 700)):
+        window.resize(*size)
 
-    return QPointF(x, y)
+        def names_fit() -> bool:
+            low, high = plot.plot.getViewBox().viewRange()[0]
+            return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - 60) < 6)
+
+        qtbot.waitUntil(names_fit, timeout=5000)
+        needed = plot.values.fontMetrics().horizontalAdvance(plot.values.text())
+        assert needed <= plot.width() - plot.title.sizeHint().width()

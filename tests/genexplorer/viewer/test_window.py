@@ -248,6 +248,18 @@ def test_light_and_dark_change_every_colour(window: MainWindow, qtbot: QtBot) ->
     window.set_theme("system")
 
 
+def test_the_desktop_may_change_its_mind_about_dark(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    window.set_theme("system")
+    monkeypatch.setattr("genexplorer.viewer.style.palette_for", lambda theme: DARK if theme == "system" else LIGHT)
+    hints = QGuiApplication.styleHints()
+    assert hints is not None
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert window.context.palette == DARK
+    window.set_theme("light")
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert window.context.palette == LIGHT  # who chose a theme keeps it
+
+
 def test_an_error_in_a_slot_or_a_thread_is_shown_and_logged(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
