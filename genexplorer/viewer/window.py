@@ -129,7 +129,7 @@ class MainWindow(QMainWindow):
         context.changes.connect(lambda what: self._show_title() if "status" in what else None)
         hints = QGuiApplication.styleHints()
         if hints is not None:
-            hints.colorSchemeChanged.connect(lambda _scheme: self._apply_theme())
+            hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt lets go of it with the window
 
     # Runs -------------------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class MainWindow(QMainWindow):
         """Swap light and dark."""
         self.set_theme("light" if self.context.palette.name == "dark" else "dark")
 
-    def _apply_theme(self) -> None:
+    def _apply_theme(self, *_scheme: object) -> None:
         theme = self.settings.text("theme")
         theme = theme if theme in style.THEMES else "system"
         for name, action in self._themes.items():
