@@ -1,6 +1,7 @@
 """metrics.sqlite: schema 1, how its one writer opens it and how readers do, who trust nothing in it."""
 
 import contextlib
+import errno
 import math
 import shutil
 import sqlite3
@@ -13,11 +14,11 @@ from urllib.parse import quote
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs import layout
 from genexplorer.runs.text import one_line
+from trainers import durable
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
 READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
-_WAL = ("-wal", "-shm")
 
 SCHEMA = """
 CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
@@ -80,15 +81,13 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         OSError: if the disk refuses.
     """
     path = folder / layout.DATABASE
-    connection = sqlite3.connect(_uri(path, "rwc"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    if not path.exists():
+        _make(path)
+    connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     try:
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power cut may cost the last seconds
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            connection.executescript(
-                f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-            )
         _check(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -97,6 +96,21 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make(path: Path) -> None:
+    """Make an empty database under another name, then rename it: readers see none, or one with all its tables."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    script = f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+    try:
+        with contextlib.closing(sqlite3.connect(_uri(temporary, "rwc"), uri=True, isolation_level=None)) as connection:
+            connection.executescript(script)
+        durable.sync_file(temporary)
+        durable.call("rename", lambda: temporary.replace(path))
+        durable.sync_folder(path.parent)
+    except sqlite3.DatabaseError as error:
+        raise as_user_or_os_error(error) from error
 
 
 def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> bool:
@@ -143,7 +157,7 @@ def _open_read_only(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connecti
         if "unable to open" not in str(error) and "readonly" not in str(error):
             raise
     copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genexplorer-"))) / layout.DATABASE
-    for suffix in ("", _WAL[0]):
+    for suffix in ("", "-wal", "-journal"):
         source = path.with_name(path.name + suffix)
         if source.is_file() and not source.is_symlink():
             shutil.copyfile(source, copy.with_name(copy.name + suffix))
@@ -185,8 +199,6 @@ def _check(connection: sqlite3.Connection) -> None:
 
 def as_user_or_os_error(error: sqlite3.Error) -> Exception:
     """Return what a failure of SQLite means: a disk that refuses (OSError) or a damaged file (DamagedRunError)."""
-    import errno
-
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)

@@ -86,7 +86,7 @@ def series(
     low, high = _step_bounds(connection, row[0], x, bounds)
     columns = _read(connection, row[0], x, (low, high), max_points)
     special = connection.execute(
-        "SELECT step FROM scalars WHERE metric = ? AND step BETWEEN ? AND ? AND special IS NOT NULL"
+        "SELECT step FROM scalars INDEXED BY specials WHERE metric = ? AND step BETWEEN ? AND ? AND special IS NOT NULL"
         " ORDER BY step LIMIT ?",
         (row[0], low, high, MAX_SPECIAL),
     ).fetchall()

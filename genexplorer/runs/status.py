@@ -216,6 +216,11 @@ def _name_of(section: object) -> str:
     return one_line(section.get("name", "") if isinstance(section, dict) else section or "", 64)
 
 
+def marks(folder: Path) -> object:
+    """Return what changes when any of the small files of a run does."""
+    return tuple(_mark(folder / name) for name in (layout.CONFIG, layout.NOTES, layout.LIVE))
+
+
 def _mark(path: Path) -> object:
     try:
         found = path.lstat()

@@ -12,7 +12,7 @@ from genexplorer.errors import NoSuchRunError, RunStateError
 from genexplorer.runs import layout, live, notes
 from genexplorer.runs.liveness import HeartbeatMemory
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import Summaries, is_run_folder, read_status
+from genexplorer.runs.status import Summaries, is_run_folder, marks, read_status
 from genexplorer.runs.text import one_line, plain, slug
 from trainers import durable
 from trainers.config import RunConfig
@@ -34,6 +34,7 @@ class RunStore:
         self.runs_dir = runs_dir
         self._summaries = Summaries()
         self._memory = HeartbeatMemory()
+        self._ended: dict[Path, tuple[object, RunStatus]] = {}
 
     def create(self, config: RunConfig, *, name: str = "", tags: Iterable[str] = ()) -> Path:
         """Make the folder of a new run, whole from its first moment.
@@ -70,8 +71,21 @@ class RunStore:
         except (FileNotFoundError, NotADirectoryError):
             return []
         folders = [self.runs_dir / name for name in names]
-        runs = [self.status(folder) for folder in folders if is_run_folder(folder)]
+        runs = [run for run in map(self._known_or_read, folders) if run is not None]
         return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+    def _known_or_read(self, folder: Path) -> RunStatus | None:
+        """Return a run at a glance, None for another folder; one that has ended is read again only if it changed."""
+        found = marks(folder)
+        known = self._ended.get(folder)
+        if known is not None and known[0] == found:
+            return known[1]
+        if not is_run_folder(folder):
+            return None
+        run = self.status(folder)
+        if run.state in (State.SUCCEEDED, State.STOPPED, State.FAILED):
+            self._ended[folder] = (found, run)
+        return run
 
     def status(self, folder: Path) -> RunStatus:
         """Return one run at a glance."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from genexplorer import paths
 from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
 from genexplorer.runs import control, identity, layout, live
 from genexplorer.runs.record import RunStatus, State
@@ -155,7 +156,14 @@ def _launch(folder: Path, token: int, death: int) -> None:
 
 def _environment() -> dict[str, str]:
     """Return the worker's environment: threads that wait must sleep, as another run may start at any time."""
-    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    absolute = {paths.STATE_VARIABLE: str(paths.state_dir().resolve())}  # the worker works elsewhere, in "/"
+    return {
+        **os.environ,
+        **absolute,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8:replace",
+    }
 
 
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:

@@ -152,4 +152,12 @@ def test_the_rows_that_a_curve_costs_do_not_grow_with_the_run(recording: Recordi
         series = queries.series(connection, NAME, "step", 100, None)
         read = [statement for statement in statements if "FROM buckets" in statement]
         rows = connection.execute(read[0]).fetchall()
+        plans = [
+            row[-1]
+            for statement in statements
+            if statement.startswith("SELECT")
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        ]
+    assert any("USING COVERING INDEX specials" in plan or "USING INDEX specials" in plan for plan in plans)
+    assert not any(plan.startswith(("SCAN scalars", "SCAN ticks")) for plan in plans)
     assert len(series.x) <= 100 and len(rows) <= 8 * 100 and not any("JOIN" in statement for statement in statements)

@@ -168,6 +168,20 @@ def test_a_config_that_is_a_pipe_or_a_bomb_does_not_hang(store: RunStore) -> Non
     assert {run.state for run in store.list()} == {State.DAMAGED}
 
 
+def test_a_list_is_never_stale(store: RunStore) -> None:
+    folder = write_run(store, steps=5, pictures=False)
+    assert store.list()[0].name == "brave-fox"
+    store.rename(folder, "other")
+    assert store.list()[0].name == "other"
+    file = live.LiveFile(folder / layout.LIVE)
+    file.record.state = "failed"
+    file.write()
+    file.close()
+    assert store.list()[0].state is State.FAILED
+    (folder / layout.CONFIG).write_text("{")
+    assert store.list()[0].state is State.DAMAGED
+
+
 def test_other_folders_are_not_runs(store: RunStore) -> None:
     store.create(config())
     (store.runs_dir / "pictures").mkdir()
