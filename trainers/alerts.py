@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from trainers.events import Alert
+from trainers.events import Alert, Severity
 from trainers.vae_metrics import COLLAPSED_NATS
 
 _SPIKE_DEVIATIONS = 10.0
@@ -52,9 +52,10 @@ class Watcher:
         self.collapsed = now
         if fresh:
             which = ", ".join(str(dim + 1) for dim in fresh)
-            word = "dimension" if len(fresh) == 1 else "dimensions"
-            message = f"KL of latent {word} {which} is below {COLLAPSED_NATS} nats: the decoder ignores it"
-            yield Alert(step, "warning", "kl_dim_collapsed", message)
+            word, them, be = ("dimension", "it", "is") if len(fresh) == 1 else ("dimensions", "them", "are")
+            message = f"KL of latent {word} {which} {be} below {COLLAPSED_NATS} nats: the decoder ignores {them}"
+            severity: Severity = "warning" if 2 * len(now) >= len(nats) else "info"  # a few of many are only pruned
+            yield Alert(step, severity, "kl_dim_collapsed", message)
 
     def _not_finite(self, step: int, figures: Mapping[str, float]) -> Iterator[Alert]:
         bad = [name for name, value in figures.items() if not math.isfinite(value)]

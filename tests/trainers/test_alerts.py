@@ -43,3 +43,11 @@ def test_a_test_figure_that_is_not_finite_is_told_once() -> None:
     watcher = Watcher()
     told = [a.code for step in range(3) for a in watcher.after_evaluation(step, 0.5, {"elbo": float("-inf")})]
     assert told == ["evaluation_not_finite"]
+
+
+def test_a_few_collapsed_dimensions_of_many_are_no_warning() -> None:
+    many = {f"kl_dim_{dim}": 0.0 if dim < 3 else 2.0 for dim in range(20)}
+    assert [alert.severity for alert in Watcher().after_evaluation(1, 0.5, many)] == ["info"]
+    assert [alert.severity for alert in Watcher().after_evaluation(1, 0.5, {"kl_dim_0": 0.0, "kl_dim_1": 2.0})] == [
+        "warning"
+    ]
