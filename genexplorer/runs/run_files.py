@@ -163,8 +163,9 @@ class RunFiles:
         checkpoint.save(folder, event.arrays, event.meta)
         self._verified.add(event.step)
         self._books.record_of_now.checkpoint_step = event.step
-        megabytes = retention.size_of(folder) / 1e6
-        self._books.log(f"checkpoint {event.step:,} saved ({megabytes:,.1f} MB)", step=event.step)
+        size = retention.size_of(folder) / 1000
+        said = f"{size / 1000:,.1f} MB" if size >= 1000 else f"{size:,.0f} kB"
+        self._books.log(f"checkpoint {event.step:,} saved ({said})", step=event.step)
         retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
 
     def _state_failed(self, event: StateReady, lasting: bool, error: OSError) -> None:

@@ -42,7 +42,7 @@ def make(store: RunStore, *, steps: int = 100_000) -> Path:
         "schedule": {"steps": steps, "lr": "constant", "warmup_steps": 0},
         "data": {"limit": 256, "limit_test": 32},
         "model": {"hidden": [8]},
-        "optim": {"batch_size": 16},
+        "optim": {"batch_size": 16, "lr": 0.001},
         "execution": {"threads": 1, "eval_every": 100_000, "deterministic": True},
     }
     return store.create(presets.assemble("vae-2d", layers), name="tiny")
