@@ -18,6 +18,7 @@ from trainers import durable
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
+_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
 
 SCHEMA = """
@@ -139,29 +140,37 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / layout.DATABASE
     if path.is_symlink() or not path.is_file():
         raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker makes it when it starts")
-    with contextlib.ExitStack() as stack:
-        try:
-            connection = stack.enter_context(contextlib.closing(_open_read_only(path, stack)))
+    try:
+        with contextlib.closing(_open_read_only(path)) as connection:
             deadline = time.monotonic() + READ_LIMIT_S
             connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
             connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
             yield connection
-        except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
-            raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
+        raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
 
 
-def _open_read_only(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
+def _open_read_only(path: Path) -> sqlite3.Connection:
     try:
         return _checked(_uri(path, "ro"))
     except sqlite3.OperationalError as error:
         if "unable to open" not in str(error) and "readonly" not in str(error):
             raise
-    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="genexplorer-"))) / layout.DATABASE
-    for suffix in ("", "-wal", "-journal"):
-        source = path.with_name(path.name + suffix)
-        if source.is_file() and not source.is_symlink():
-            shutil.copyfile(source, copy.with_name(copy.name + suffix))
-    return _checked(_uri(copy, "rw"))
+    return _checked(_uri(_copy_of(path), "rw"))
+
+
+def _copy_of(path: Path) -> Path:
+    """Return a copy of a database on read-only media with its logs; made once a process, removed at its end."""
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
+    files = [file for file in files if file.is_file() and not file.is_symlink()]
+    marks = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    known = _COPIES.get(path)
+    if known is None or known[0] != marks:
+        known = (marks, tempfile.TemporaryDirectory(prefix="genexplorer-"))
+        for file in files:
+            shutil.copyfile(file, Path(known[1].name) / file.name)
+        _COPIES[path] = known
+    return Path(known[1].name) / path.name
 
 
 def _decoded(text: bytes) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from math import log
 
+RECENT = 4  # the newest steps stay as long as they can: somebody may be looking at them
+
 
 def to_remove(sizes: Mapping[int, int], budget_bytes: int, max_count: int) -> list[int]:
     """Return the steps to drop until the rest fits.
 
-    The newest step and step 0 always stay. Each time the step goes whose neighbours are nearest to each other on a
+    The newest step and step 0 always stay, and the last few while others can go. Each time the step goes whose neighbours are nearest to each other on a
     logarithmic axis, so that what is left stays evenly spaced.
 
     Args:
@@ -18,7 +20,8 @@ def to_remove(sizes: Mapping[int, int], budget_bytes: int, max_count: int) -> li
     kept = sorted(sizes)
     total, removed = sum(sizes.values()), []
     while total > budget_bytes or len(kept) > max_count:
-        inner = range(1 if kept and kept[0] == 0 else 0, len(kept) - 1)
+        first = 1 if kept and kept[0] == 0 else 0
+        inner = range(first, len(kept) - RECENT) or range(first, len(kept) - 1)
         if not inner:
             break
         index = min(inner, key=lambda i: _gap(kept, i))
