@@ -54,19 +54,20 @@ class Models:
         return step, model.answer(request.op, request.params, request.arrays)
 
     def open(self, run: Path, step: int | None) -> tuple[int, Explorable]:
-        """Return a snapshot's step and model; None is the newest.
+        """Return a snapshot's step and model.
+
+        None is the newest. A step that is not there, as a training thins out its snapshots underneath, is answered by
+        the nearest one; the answer says which.
 
         Raises:
-            UserError: if there is no such snapshot or it cannot be read.
+            UserError: if there is no snapshot or it cannot be read.
         """
-        if step is not None:
-            return step, self._at(run, step)
-        newest = _newest(run)
+        nearest = _nearest(run, step)
         try:
-            return newest, self._at(run, newest)
+            return nearest, self._at(run, nearest)
         except CheckpointError:
-            again = _newest(run)  # thinned away meanwhile: a training goes on underneath
-            if again == newest:
+            again = _nearest(run, step)  # thinned away meanwhile
+            if again == nearest:
                 raise
             return again, self._at(run, again)
 
@@ -75,7 +76,7 @@ class Models:
         try:
             facts = folder.stat()
         except OSError:
-            raise _gone(run, step) from None
+            raise CheckpointError(f"run '{run.name}' has lost its snapshot of step {step}", "ask again") from None
         identity = (str(run), step, facts.st_ino, facts.st_mtime_ns)
         model = self._open.get(identity)
         if model is None:
@@ -87,11 +88,11 @@ class Models:
         return model
 
 
-def _newest(run: Path) -> int:
+def _nearest(run: Path, step: int | None) -> int:
     steps = _steps(run)
     if not steps:
         raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first comes as soon as training begins")
-    return steps[-1]
+    return steps[-1] if step is None else min(steps, key=lambda known: abs(known - step))
 
 
 def _steps(run: Path) -> list[int]:
@@ -100,13 +101,6 @@ def _steps(run: Path) -> list[int]:
     except OSError:
         return []
     return sorted(step for step in map(layout.step_of, folders) if step is not None)
-
-
-def _gone(run: Path, step: int) -> CheckpointError:
-    steps = _steps(run)
-    nearest = min(steps, key=lambda known: abs(known - step), default=None)
-    hint = "the first comes as soon as training begins" if nearest is None else f"the nearest is step {nearest}"
-    return CheckpointError(f"run '{run.name}' has no snapshot of step {step}", hint)
 
 
 def _config_of(run: Path) -> RunConfig:

@@ -20,7 +20,8 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               objective by quantity, in nats.
 `abandon`     nothing is answered; takes the place of what was asked in its lane and topic.
 
-`snapshot_step` None means the newest. The newest request of a lane takes the place of an older one that has not begun,
+`snapshot_step` None means the newest; a step that has been thinned out meanwhile is answered by the nearest one. The
+newest request of a lane takes the place of an older one that has not begun,
 and abandons, between chunks, one that has (but for the lane "drag": its work is short and is finished, so that a steady
 drag never starves). The lane "drag" goes before "preview", "preview" before "job". Requests of one lane with different
 topics do not replace each other; within a lane the oldest goes first.

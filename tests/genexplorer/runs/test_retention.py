@@ -45,6 +45,11 @@ def test_thinning_never_touches_the_newest_and_step_0_however_small_the_budget()
     assert to_remove({3: 100, 9: 100}, 1, 10) == [3]
 
 
+def test_thinning_leaves_the_last_few_while_others_can_go() -> None:
+    sizes = {step: 100 for step in (0, 1, 2, 5, 10, 1000, 1010, 1020, 1030)}
+    assert not {1000, 1010, 1020, 1030} & set(to_remove(sizes, 500, 1000))
+
+
 def test_pruning_keeps_the_newest_two_whole_ones_and_the_pinned(tmp_path: Path) -> None:
     run, parent = tmp_path, tmp_path / layout.CHECKPOINTS
     for step in (10, 20, 30, 40, 50):
