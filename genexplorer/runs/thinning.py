@@ -9,8 +9,8 @@ RECENT = 4  # the newest steps stay as long as they can: somebody may be looking
 def to_remove(sizes: Mapping[int, int], budget_bytes: int, max_count: int) -> list[int]:
     """Return the steps to drop until the rest fits.
 
-    The newest step and step 0 always stay, and the last few while others can go. Each time the step goes whose neighbours are nearest to each other on a
-    logarithmic axis, so that what is left stays evenly spaced.
+    The newest step and step 0 always stay, and the last few while others can go. Each time the step goes whose
+    neighbours are nearest to each other on a logarithmic axis, so that what is left stays evenly spaced.
 
     Args:
         sizes: Bytes by step.

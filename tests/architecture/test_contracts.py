@@ -25,9 +25,14 @@ def check(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter on the packages of a folder."""
     tool = Path(sys.executable).with_name("lint-imports")
     return subprocess.run(
-        [str(tool), "--no-cache"], cwd=folder, env={"PYTHONPATH": str(folder), "PATH": ""}, capture_output=True, text=True,
-        timeout=100, check=False,
-    )  # fmt: skip
+        [str(tool), "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")

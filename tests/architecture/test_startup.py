@@ -10,8 +10,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FACES = {
-    "the command line's help": "from genexplorer.cli.main import main\nimport sys\nsys.argv = ['genexplorer', '--help']\n"
-    "try:\n    main()\nexcept SystemExit:\n    pass",
+    "the command line's help": """
+import sys
+from genexplorer.cli.main import main
+sys.argv = ["genexplorer", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+""",
     "the dashboard": "import genexplorer.dashboard.app",
     "the viewer": "import genexplorer.viewer.main, genexplorer.viewer.window",
     "the session": "import genexplorer.session.followed_run, genexplorer.session.actions, genexplorer.session.new_run",

@@ -44,11 +44,11 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_only_mains_act_on_import() -> None:
-    """A module may define and assign; a bare call at its top level is an act (guards and logging set-up excepted)."""
+    """A module may define and assign; a bare call at its top level is an act (putting the command line together excepted)."""
     acting = []
-    for path in SOURCES:
+    for path in (p for p in SOURCES if p.name != "__main__.py"):
         for node in ast.parse(path.read_text()).body:
             bare_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-            if bare_call and not re.match(r"(app|cli|\w+_app)\.(add_typer|command)", ast.unparse(node)):
+            if bare_call and not re.match(r"(\w+\.)*(app|\w+_app)\.(add_typer|command|callback)|_assemble", ast.unparse(node)):
                 acting.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not acting

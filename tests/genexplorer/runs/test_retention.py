@@ -46,7 +46,7 @@ def test_thinning_never_touches_the_newest_and_step_0_however_small_the_budget()
 
 
 def test_thinning_leaves_the_last_few_while_others_can_go() -> None:
-    sizes = {step: 100 for step in (0, 1, 2, 5, 10, 1000, 1010, 1020, 1030)}
+    sizes = dict.fromkeys((0, 1, 2, 5, 10, 1000, 1010, 1020, 1030), 100)
     assert not {1000, 1010, 1020, 1030} & set(to_remove(sizes, 500, 1000))
 
 
