@@ -138,11 +138,12 @@ class RunWriter:
     def log(self, message: str, *, severity: str = "info", step: int | None = None) -> None:
         """Add a line for people."""
         at = self._live.record.step if step is None else step
-        self._add(ledger.log_row(self.attempt, self.now(), at, severity, message))
+        self.add_row(ledger.log_row(self.attempt, self.now(), at, severity, message))
 
     def add_row(self, row: ledger.Row) -> None:
         """Add a row to the next commit. For the threads of this package."""
-        self._add(row)
+        with self._buffer_lock:
+            self._rows.append(row)
 
     def acknowledge(self, command_id: str, command: str, error: str = "") -> None:
         """Answer a command that the training never saw, or saw and told of by `Changed`."""
@@ -152,10 +153,6 @@ class RunWriter:
             self._inbox.acknowledge(Ack(command_id, command, self._live.record.step, error, self.now()))
         except OSError as failure:
             self.log(f"could not answer the command '{command}': {failure.strerror}", severity="warning")
-
-    def set_threads(self, threads: int) -> None:
-        """Say how many threads compute."""
-        self._live.record.threads = threads
 
     def set_problem(self, source: str, problem: str) -> None:
         """Say what keeps a part of the run from being recorded; "" when it goes on."""
@@ -169,7 +166,7 @@ class RunWriter:
         """Change the run's state, with a row that says when."""
         if self._live.record.state != state:
             self._live.record.state = state
-            self._add(ledger.transition_row(self.attempt, self.now(), self._live.record.step, state, reason))
+            self.add_row(ledger.transition_row(self.attempt, self.now(), self._live.record.step, state, reason))
             self._wake.set()
 
     def flush(self) -> bool:
@@ -223,8 +220,8 @@ class RunWriter:
         deadline = time.monotonic() + patience_s
         self.files.finish(patience_s)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
-        self._add(ledger.ended_row(self.attempt, self.now(), outcome, reason))
-        self._add(ledger.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
+        self.add_row(ledger.ended_row(self.attempt, self.now(), outcome, reason))
+        self.add_row(ledger.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
         saved = self._flush_patiently(deadline)
         if not saved:
@@ -276,8 +273,8 @@ class RunWriter:
         )
         if before.attempt:  # what its worker could not write: it was killed, or the disk was full
             outcome = before.state if math.isfinite(before.ended) else "lost"
-            self._add(ledger.forgotten_row(before.attempt, before.updated, outcome, before.reason))
-        self._add(ledger.attempt_row(self.attempt, self.now(), me.host, me.pid, threads))
+            self.add_row(ledger.forgotten_row(before.attempt, before.updated, outcome, before.reason))
+        self.add_row(ledger.attempt_row(self.attempt, self.now(), me.host, me.pid, threads))
         self.set_state("running")
         self.flush()
         self.beat()
@@ -311,14 +308,14 @@ class RunWriter:
     def _take_alert(self, event: Alert) -> None:
         self._live.record.num_alerts += 1
         row = (self.attempt, self.now(), event.step, event.severity)
-        self._add(ledger.alert_row(*row, event.code, event.message))
-        self._add(ledger.log_row(*row, event.message))
+        self.add_row(ledger.alert_row(*row, event.code, event.message))
+        self.add_row(ledger.log_row(*row, event.message))
         self._wake.set()
 
     def _take_change(self, event: Changed) -> None:
         if event.command_id:  # what the worker does of itself is told in the log alone
             command = (event.command_id, event.command, event.path, event.value)
-            self._add(ledger.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
+            self.add_row(ledger.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
         if event.command == "threads" and isinstance(event.value, int) and not event.error:
             self._live.record.threads = event.value
         said = f"{event.command.replace('_', ' ')} {event.path}".strip()
@@ -337,7 +334,7 @@ class RunWriter:
         with self._buffer_lock:
             self._specs.extend(event.metrics)
         self._headline.declare(event.metrics)
-        self._add(
+        self.add_row(
             ledger.started_row(
                 self.attempt, event.step, event.device, event.threads, event.num_parameters, event.total_steps
             )
@@ -359,10 +356,6 @@ class RunWriter:
 
     def _advance(self, step: int) -> None:
         self._live.record.step = max(self._live.record.step, step)
-
-    def _add(self, row: ledger.Row) -> None:
-        with self._buffer_lock:
-            self._rows.append(row)
 
     def _database_problem(self, error: Exception) -> None:
         known = database.as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
