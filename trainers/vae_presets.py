@@ -15,7 +15,7 @@ VAE_2D = Preset(
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="test ELBO −132.5 nats (EMA weights, dynamic binarisation, 1 sample of z) after 40 epochs",
-    minutes=2.5,
+    minutes=3,
 )
 
 VAE = Preset(
