@@ -5,6 +5,7 @@ lines as it works: {"fraction": 0.4, "message": "frame 12 of 30"}, at last {"don
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from genexplorer.errors import UserError
 from genexplorer.jobs import picture_files
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
+from genexplorer.runs.thinning import to_remove
 
 DEFAULT_KINDS = ("manifold", "samples", "reconstructions")  # the first that was recorded is taken
-MAX_FRAMES = 90
+MAX_FRAMES = 60
+GIF_GREYS = 32  # levels: a film of noise-free pictures is then a quarter of the size and looks the same
+FIRST_NEWS = 50  # steps before which little is to be seen
 STRIP_FRAMES = 12
 STRIP_COLUMNS = 4
 TOTAL_MS = 9_000
@@ -74,11 +78,10 @@ def export(
 
 
 def spread(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
-    """Pick at most `count` pictures, evenly by their place, the first and the last among them."""
-    if len(refs) <= count:
-        return list(refs)
-    places = {round(i * (len(refs) - 1) / (count - 1)) for i in range(count)}
-    return [refs[place] for place in sorted(places)]
+    """Pick at most `count` pictures, evenly on a logarithmic axis of steps, the first and the last among them."""
+    sizes = {ref.step: 1 for ref in refs}
+    dropped = set(to_remove(sizes, math.inf, count, recent=1, origin=FIRST_NEWS))
+    return [ref for ref in refs if ref.step not in dropped]
 
 
 def caption(picture: Image.Image, left: str, right: str) -> Image.Image:
@@ -144,11 +147,17 @@ def _moving(frames: Sequence[Image.Image], file_format: str) -> bytes:
     each = min(max(TOTAL_MS // len(frames), FRAME_MS[0]), FRAME_MS[1])
     durations = [each] * (len(frames) - 1) + [LAST_MS]
     buffer = BytesIO()
-    options = {"lossless": True} if file_format == "WEBP" else {"optimize": False}
+    options = {"lossless": True} if file_format == "WEBP" else {"optimize": True}
+    if file_format == "GIF":
+        frames = [frame.point(_coarser) if frame.mode == "L" else frame for frame in frames]
     frames[0].save(
         buffer, file_format, save_all=True, append_images=list(frames[1:]), duration=durations, loop=0, **options
     )
     return buffer.getvalue()
+
+
+def _coarser(grey: int) -> int:
+    return round(round(grey * (GIF_GREYS - 1) / 255) * 255 / (GIF_GREYS - 1))
 
 
 def _sheet(frames: Sequence[Image.Image]) -> bytes:
