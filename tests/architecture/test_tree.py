@@ -45,7 +45,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_only_mains_act_on_import() -> None:
-    """A module may define and assign; a bare call at its top level is an act (the command line's own set-up excepted)."""
+    """A module may define and assign; a bare call at its top level is an act (the command line's set-up excepted)."""
     acting = []
     for path in (p for p in SOURCES if p.name != "__main__.py"):
         for node in ast.parse(path.read_text()).body:
