@@ -161,8 +161,9 @@ def _environment() -> dict[str, str]:
     Another run may start at any time, and threads that spin for long while another process holds their core cost a
     factor of ten; threads that never spin cost a lone run a third (measured in docs/log.md).
     """
+    absolute = {paths.STATE_VARIABLE: str(paths.state_dir().resolve())}  # the worker works elsewhere, in "/"
     waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", SPINS)}
-    return {**os.environ, **waiting, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    return {**os.environ, **absolute, **waiting, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
 
 
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:
