@@ -8,7 +8,7 @@ import pytest
 from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
-from genexplorer.session import expected_time
+from genexplorer.session import expected_time, wording
 from genexplorer.session.new_run import NewRunForm, parse_settings
 from trainers import registry
 
@@ -57,7 +57,8 @@ def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
     form.set("seed", "3")
     form.set("length", "1")
     form.set("preset", "vae-conv")
-    assert (form["length"], form["unit"], form["seed"]) == ("20", "epochs", "3")
+    epochs = registry.preset("vae-conv").layers["schedule"]["epochs"]
+    assert (form["length"], form["unit"], form["seed"]) == (str(epochs), "epochs", "3")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,13 @@ def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
 
 def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d", runs_dir=tmp_path)
-    assert "about 2.5 min on two cores" in form.expectation
-    form.set("length", "20")
+    preset = registry.preset("vae-2d")
+    assert f"about {preset.minutes:g} min on two cores" in form.expectation
+    form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
     form.errors()
-    assert form.expectation.endswith("about 1:15, by what preset 'vae-2d' states for two cores, scaled to this length")
+    half = wording.duration(preset.minutes * 30)
+    stated = "by what preset 'vae-2d' states for two cores, scaled to this length"
+    assert form.expectation.endswith(f"about {half}, {stated}")
     form.set("length", "x")
     form.errors()
     assert form.expectation.endswith("on two cores")
@@ -141,16 +145,24 @@ def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("settings", "seconds"),
-    [({"unit": "minutes", "length": "3"}, 180.0), ({"unit": "steps", "length": "9375"}, 75.0), ({}, 150.0)],
+    ("settings", "share"),
+    [({"unit": "epochs", "length": "10"}, 0.25), ({"unit": "steps", "length": "9375"}, 0.5), ({}, 1.0)],
 )
-def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: dict[str, str], seconds: float) -> None:
+def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: dict[str, str], share: float) -> None:
     form = NewRunForm("vae-2d")
+    seconds = share * registry.preset("vae-2d").minutes * 60
     for key, value in settings.items():
         form.set(key, value)
     told = expected_time.expected_time(form.validate(), tmp_path)
     assert told.seconds == pytest.approx(seconds, rel=0.01)
     assert set(told.as_json()) == {"seconds", "images_per_s", "source"}
+
+
+def test_a_length_in_minutes_is_its_own_time(tmp_path: Path) -> None:
+    form = NewRunForm("vae-2d")
+    form.set("unit", "minutes")
+    form.set("length", "3")
+    assert expected_time.expected_time(form.validate(), tmp_path).seconds == pytest.approx(180)
 
 
 def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:
