@@ -15,7 +15,7 @@ VAE_2D = Preset(
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="test ELBO −132.5 nats (EMA weights, dynamic binarisation, 1 sample of z) after 40 epochs",
-    minutes=3,
+    minutes=4,
 )
 
 VAE = Preset(
@@ -29,7 +29,7 @@ VAE = Preset(
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="test ELBO −91.8 nats (EMA weights, dynamic binarisation, 1 sample of z) after 40 epochs",
-    minutes=2,
+    minutes=2.5,
 )
 
 VAE_CONV = Preset(
@@ -64,7 +64,7 @@ UVA2019_VAE = Preset(
         "schedule": {"epochs": 40, "lr": "constant"},
     },
     expected="test ELBO −99.3 nats (raw weights, static binarisation, 1 sample of z) after 40 epochs",
-    minutes=2,
+    minutes=1.5,
     source="UvA Deep Learning 2019, assignment 3, part 1",
     frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
 )

@@ -9,6 +9,7 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import look, output
 from genexplorer.cli.options import RunsDir
+from trainers import registry
 
 PRESET = "vae-2d"
 SOMETHING_TO_SEE = 100  # steps: before them the plane is grey
@@ -33,7 +34,7 @@ def demo(
 
     config = settings.resolve(PRESET, flags={"--minutes": minutes})
     status = starting.launch(config, runs_dir, tags=("demo",))
-    length = f"{minutes:g} minutes" if minutes else "about 3 minutes"
+    length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(PRESET).minutes:g} minutes"
     output.say(f"{status.name}: a VAE with a latent plane learns MNIST for {length}; it is kept in {status.folder}")
     opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
