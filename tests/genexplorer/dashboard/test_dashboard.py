@@ -25,7 +25,7 @@ MakeApp = Callable[..., DashboardApp]
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_an_empty_folder_says_what_to_do(make_app: MakeApp, tmp_path: Path, size: tuple[int, int]) -> None:
     async with make_app(tmp_path / "none").run_test(size=size) as pilot:
-        await shows(pilot, "No runs yet.", "n trains a 2-D VAE", "(3 min)", "Runs (0)")
+        await shows(pilot, "No runs yet.", "n trains a 2-D VAE", "(4 min)", "Runs (0)")
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
