@@ -64,19 +64,41 @@ class Screen:
         for action in (["windowmove", found, "0", "0"], ["windowsize", found, str(width_px), str(height_px)]):
             subprocess.run(["xdotool", *action], env=self.environment, check=True)
 
-    def photograph(self, path: Path, size_px: tuple[int, int], deadline_s: float = 30.0) -> None:
-        """Save the top left of the screen once two photographs in a row are nearly equal."""
-        end = time.monotonic() + deadline_s
-        before = self._grab(size_px)
+    def size(self, window: str) -> tuple[int, int]:
+        """Return the width and height of a window in pixels."""
+        done = subprocess.run(
+            ["xdotool", "getwindowgeometry", "--shell", self.window(window)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        facts = dict(line.split("=") for line in done.stdout.split())
+        return int(facts["WIDTH"]), int(facts["HEIGHT"])
+
+    def photograph(self, path: Path, window: str, *, first_s: float = 0.7, deadline_s: float = 8.0) -> None:
+        """Save a window at the top left of the screen, once two photographs in a row are nearly equal.
+
+        Args:
+            path: The PNG.
+            window: A part of the window's name.
+            first_s: How long to leave it alone first: a model may have to be loaded.
+            deadline_s: When to take what there is; a live run never stands still.
+        """
+        size = self.size(window)
+        time.sleep(first_s)
+        now, end = self._grab(size), time.monotonic() + deadline_s
         while time.monotonic() < end:
-            time.sleep(0.7)
-            now = self._grab(size_px)
+            before, now = now, self._wait_and_grab(size)
             box = ImageChops.difference(before, now).getbbox()
-            if box is None or (box[2] - box[0]) * (box[3] - box[1]) < 0.02 * size_px[0] * size_px[1]:
+            if box is None or (box[2] - box[0]) * (box[3] - box[1]) < 0.02 * size[0] * size[1]:
                 break
-            before = now
         path.parent.mkdir(parents=True, exist_ok=True)
         now.save(path, optimize=True)
+
+    def _wait_and_grab(self, size_px: tuple[int, int]) -> Image.Image:
+        time.sleep(0.7)
+        return self._grab(size_px)
 
     def _grab(self, size_px: tuple[int, int]) -> Image.Image:
         return ImageGrab.grab(bbox=(0, 0, *size_px), xdisplay=self.display).convert("RGB")
