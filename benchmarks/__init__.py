@@ -1,0 +1,1 @@
+"""Measurements side by side, as ratios; never part of the tests."""
