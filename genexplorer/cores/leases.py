@@ -33,10 +33,10 @@ class CoreLease:
 
     def __init__(self, wanted: int = 0, folder: Path | None = None, cores: int | None = None) -> None:
         self._wanted = wanted
-        self._folder = folder or paths.state_dir() / "cores"
+        self._folder = folder
         self._cores = cores or num_cores()
         self._lock: KernelLock | None = None
-        self._name = ""
+        self._file = Path()  # while it is held
 
     @property
     def held(self) -> bool:
@@ -47,14 +47,14 @@ class CoreLease:
         """Begin to count among the trainings, and return the share."""
         if self._lock is None:
             with contextlib.suppress(OSError):
-                self._take()
+                self._take(self._folder or paths.state_dir() / "cores")
         return self.share()
 
     def give_back(self) -> None:
         """Count no longer."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
-                (self._folder / self._name).unlink()
+                self._file.unlink()
             self._lock.release()
             self._lock = None
 
@@ -62,19 +62,19 @@ class CoreLease:
         """Return how many cores this training should use now; all of them while it holds no lease."""
         if self._lock is None:
             return self._wanted or self._cores
-        wishes = _wishes(self._folder, self._name, self._wanted)
-        return divide(wishes, self._cores).get(self._name, self._wanted or self._cores)
+        wishes = _wishes(self._file, self._wanted)
+        return divide(wishes, self._cores)[self._file.name]
 
-    def _take(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def _take(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{_SUFFIX}"
-        temporary = self._folder / f".{name}"  # locked before it has a name that counts
+        temporary = folder / f".{name}"  # locked before it has a name that counts
         lock = KernelLock(temporary)
         if not lock.acquire():
             return
         temporary.write_text(json.dumps({"wanted": self._wanted, "pid": os.getpid()}))
-        temporary.rename(self._folder / name)
-        self._lock, self._name = lock, name
+        self._file = temporary.rename(folder / name)
+        self._lock = lock
 
 
 def divide(wishes: dict[str, int], cores: int) -> dict[str, int]:
@@ -101,11 +101,11 @@ def num_cores() -> int:
     return count
 
 
-def _wishes(folder: Path, own: str, own_wanted: int) -> dict[str, int]:
+def _wishes(own: Path, own_wanted: int) -> dict[str, int]:
     """Return what every living holder wants; files of dead ones are removed."""
-    found = {own: own_wanted}
+    found = {own.name: own_wanted}
     with contextlib.suppress(OSError):
-        for path in folder.glob(f"*{_SUFFIX}"):
+        for path in own.parent.glob(f"*{_SUFFIX}"):
             if path.name in found or path.name.startswith("."):
                 continue
             if kernel_lock.is_held(path):

@@ -5,6 +5,7 @@ worker belongs to nobody here and leaves no zombie. What stays with the worker i
 it and, should a signal kill it, writes so as its last words.
 """
 
+import contextlib
 import os
 import secrets
 import select
@@ -161,7 +162,9 @@ def _environment() -> dict[str, str]:
     Another run may start at any time, and threads that spin for long while another process holds their core cost a
     factor of ten; threads that never spin cost a lone run a third (measured in docs/log.md).
     """
-    absolute = {paths.STATE_VARIABLE: str(paths.state_dir().resolve())}  # the worker works elsewhere, in "/"
+    absolute = {}
+    with contextlib.suppress(OSError):  # a home that cannot be written costs the leases, not the training
+        absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker works elsewhere, in "/"
     waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", SPINS)}
     return {**os.environ, **absolute, **waiting, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
 

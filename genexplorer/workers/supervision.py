@@ -12,7 +12,7 @@ from trainers.config import ExecutionConfig
 from trainers.events import Command, Event, Pause, Phase, Resume, Stop, Threads
 
 LOOK_S = 0.1  # between looks at the control folder
-SHARE_S = 1.0  # between looks at the leases
+SHARE_S = 0.35  # between looks at the leases: a change that lasts for two of them is followed within a second
 
 
 class Supervision:

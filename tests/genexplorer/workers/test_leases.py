@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from genexplorer.cores.leases import CoreLease, divide
+from genexplorer.workers import launcher
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,11 @@ def test_without_a_folder_that_can_be_written_a_training_takes_all(tmp_path: Pat
     lease = CoreLease(0, tmp_path / "file" / "cores", 4)
     assert lease.take() == 4 and not lease.held
     lease.give_back()
+
+
+def test_without_a_state_folder_a_training_takes_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GENEXPLORER_STATE", str(tmp_path / "file" / "state"))
+    lease = CoreLease(0, cores=4)
+    assert lease.take() == 4 and not lease.held
+    assert "GENEXPLORER_STATE" in launcher._environment()
