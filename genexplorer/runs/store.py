@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from genexplorer import kernel_lock
@@ -13,7 +12,7 @@ from genexplorer.runs import layout, live, notes
 from genexplorer.runs.liveness import HeartbeatMemory
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import Summaries, is_run_folder, marks, read_status
-from genexplorer.runs.text import one_line, plain, slug
+from genexplorer.runs.text import one_line, slug
 from trainers import durable
 from trainers.config import RunConfig
 
@@ -49,7 +48,8 @@ class RunStore:
         """
         said = notes.new(name, tags, () if name else {run.name for run in self.list()})
         self.runs_dir.mkdir(parents=True, exist_ok=True)
-        folder = self.runs_dir / _new_id(config.preset or config.model.name, said.name)
+        made_up = "" if name else said.name  # what somebody typed never becomes a part of a path
+        folder = self.runs_dir / _new_id(config.preset or config.model.name, made_up)
         temporary = self.runs_dir / f".new-{folder.name}"
         temporary.mkdir()
         try:
@@ -122,15 +122,15 @@ class RunStore:
         Raises:
             ConfigError: if the name has nothing to show.
         """
-        notes.write(folder, replace(self._notes(folder), name=notes.clean_name(name)))
+        notes.change(folder, name=notes.clean_name(name))
 
     def set_tags(self, folder: Path, tags: Iterable[str]) -> None:
         """Replace a run's tags."""
-        notes.write(folder, replace(self._notes(folder), tags=notes.clean_tags(tags)))
+        notes.change(folder, tags=notes.clean_tags(tags))
 
     def set_note(self, folder: Path, text: str) -> None:
         """Replace a run's note."""
-        notes.write(folder, replace(self._notes(folder), note=plain(text, 20_000)))
+        notes.change(folder, note=text)
 
     def delete(self, folder: Path) -> Path:
         """Move a run to the trash and return its place there; `restore` brings it back.
@@ -186,10 +186,6 @@ class RunStore:
             raise NoSuchRunError(f"{one_line(selector)} is not a run folder", f"it has no {layout.CONFIG}")
         return folder
 
-    def _notes(self, folder: Path) -> notes.Notes:
-        said = notes.read(folder)
-        return replace(said, name=said.name or one_line(folder.name, 64))
-
     def _require_ours(self, folder: Path) -> None:
         if folder.parent != self.runs_dir or folder.name.startswith("."):
             raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete a folder elsewhere by hand")
@@ -219,8 +215,8 @@ def _claim(lock: kernel_lock.KernelLock) -> bool:
         return True
 
 
-def _new_id(preset: str, name: str) -> str:
-    parts = [slug(preset, 24) or "run", slug(name, 32), _random(5)]
+def _new_id(preset: str, made_up_name: str) -> str:
+    parts = [slug(preset, 24) or "run", made_up_name, _random(5)]
     return "-".join(part for part in parts if part)
 
 

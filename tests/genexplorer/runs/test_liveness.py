@@ -145,7 +145,9 @@ def test_a_run_copied_while_it_ran_is_lost_here_and_alive_there(tmp_path: Path) 
     import shutil
 
     with running_run(tmp_path / "a", steps=5) as run:
-        shutil.copytree(run.folder, tmp_path / "copy")
+        shutil.copytree(
+            run.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".*", "snapshots", "checkpoints", "pictures")
+        )
         assert read_status(tmp_path / "copy").state is State.LOST
         assert read_status(run.folder).state is State.RUNNING
     assert live.read(tmp_path / "copy" / layout.LIVE) is not None
