@@ -67,6 +67,9 @@ def _apply(attempt: Training, command: Command) -> Iterator[Event]:
     if isinstance(command, SaveNow):
         yield Phase(attempt.step, "saving")
         yield state.state(attempt, "asked")
+    elif isinstance(command, Set) and not error:  # what was obeyed outlives a kill
+        yield state.state(attempt, "schedule")
+        attempt.checkpoints.done()
 
 
 def _do(attempt: Training, command: Command) -> None:

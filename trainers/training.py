@@ -38,7 +38,7 @@ class Training:
     config: RunConfig
     options: Any
     family: registry.Family
-    data: ImageData
+    data: card.DataCard
     model: Model
     ema: Ema
     optimizers: dict[str, Optimizer]
@@ -64,6 +64,11 @@ class Training:
     def images_seen(self) -> int:
         """Images that the optimizer has stepped on."""
         return self.step * self.order.batch_size
+
+    @property
+    def binarisation(self) -> str:
+        """How the images are binarised; "none" where they are not."""
+        return str(getattr(self.config.data_options(), "binarisation", "none"))
 
     @property
     def progress(self) -> float:
@@ -103,7 +108,7 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         config=config,
         options=options,
         family=family,
-        data=data,
+        data=data_card(config, data),
         model=model,
         ema=Ema(model, config.optim.ema_decay),
         optimizers={name: optimisers.build(config.optim, parameters) for name, parameters in groups},
@@ -138,8 +143,10 @@ def started(training: Training) -> events.Started:
 
 def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
     """Return every metric, those of the data with the words a figure must be quoted with."""
-    words = setup_words(training)
-    own = [replace(spec, setup=", ".join(filter(None, (words, spec.setup)))) for spec in training.model.metrics()]
+    own = [
+        replace(spec, setup=", ".join(filter(None, (_words_of(spec.name, training), spec.setup))))
+        for spec in training.model.metrics()
+    ]
     lone = len(training.optimizers) == 1
     for name in training.optimizers:
         tail = "" if lone else f"_{name}"
@@ -154,14 +161,29 @@ def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
     return tuple(own)
 
 
-def setup_words(training: Training) -> str:
-    """Return what the data's preparation is called: "dynamic binarisation", and which part of the data it is."""
-    options = training.config.data_options()
+def _words_of(metric: str, training: Training) -> str:
+    general = preprocess.setup(training.binarisation)
+    own = preprocess.setup(training.binarisation, metric.partition("/")[0])
+    return training.data.setup.replace(general, own, 1)
+
+
+def data_card(config: RunConfig, data: ImageData) -> card.DataCard:
+    """Return what is to be known of a data set once its images are on their way: the images themselves may go.
+
+    Its `setup` says what the preparation is called, "dynamic binarisation", and which part of the data it is.
+    """
+    options = config.data_options()
     words = [preprocess.setup(getattr(options, "binarisation", "none"))]
-    for name, split, images in (("limit", "training", training.data.train), ("limit_test", "test", training.data.test)):
+    for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:
             words.append(f"first {len(images):,} {split} images")
-    return ", ".join(words)
+    return card.DataCard(
+        name=data.name,
+        num_train=len(data.train),
+        num_test=len(data.test),
+        num_classes=data.num_classes,
+        setup=", ".join(words),
+    )
 
 
 def take_step(training: Training) -> events.Metrics:
@@ -205,7 +227,6 @@ def metrics(training: Training, values: Mapping[str, float]) -> events.Metrics:
 
 def snapshot_card(training: Training) -> card.Card:
     """Return the card of the EMA weights as they are now."""
-    data = training.data
     return card.Card(
         family=training.family.name,
         title=training.family.title,
@@ -215,13 +236,7 @@ def snapshot_card(training: Training) -> card.Card:
         latent_shape=training.model.latent_shape,
         image_shape=training.model.image_shape,
         abilities=training.family.abilities(training.options),
-        data=card.DataCard(
-            name=data.name,
-            num_train=len(data.train),
-            num_test=len(data.test),
-            num_classes=data.num_classes,
-            setup=setup_words(training),
-        ),
+        data=training.data,
         num_parameters=count(training.model),
         figures={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},
     )

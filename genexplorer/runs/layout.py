@@ -17,6 +17,7 @@ LOCK = "worker.lock"
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 TRASH_PREFIX = ".trash-"
+_MOST_DIGITS = 15  # what floats, databases and faces can count
 
 
 def step_folder(parent: Path, step: int) -> Path:
@@ -26,5 +27,6 @@ def step_folder(parent: Path, step: int) -> Path:
 
 def step_of(folder: Path) -> int | None:
     """Return the step that a folder's name says, or None if it says none."""
-    prefix, _, digits = folder.name.partition("-")
-    return int(digits) if prefix == "step" and digits.isascii() and digits.isdigit() else None
+    digits = folder.name.removeprefix("step-")
+    step = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else -1
+    return step if step >= 0 and folder.name == step_folder(folder.parent, step).name else None

@@ -1,11 +1,15 @@
 """What people say about a run: its name, tags and a note, in a file of their own, replaced atomically."""
 
+import contextlib
+import fcntl
 import json
+import os
 import secrets
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from genexplorer.errors import ConfigError
 from genexplorer.runs import layout
@@ -61,6 +65,26 @@ def clean_name(name: str) -> str:
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags as they are shown: one line each, none twice, in the order given."""
     return tuple(dict.fromkeys(tag for tag in (one_line(t, 32) for t in tags) if tag))[:32]
+
+
+def change(folder: Path, **said: Any) -> None:
+    """Replace some of a run's notes and keep the others, whoever else changes them at the same time.
+
+    Args:
+        folder: The run folder.
+        said: Fields of `Notes` by name.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: the last writer wins
+            fcntl.flock(handle, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
+        before = read(folder)
+        write(folder, replace(replace(before, name=before.name or one_line(folder.name, 64)), **said))
+    finally:
+        os.close(handle)
 
 
 def write(folder: Path, notes: Notes) -> None:

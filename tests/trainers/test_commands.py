@@ -51,6 +51,14 @@ def test_save_now(folder: Path) -> None:
     assert [(state.step, state.reason) for state in tiny.of(events, StateReady)] == [(3, "asked"), (4, "end")]
 
 
+def test_a_change_that_was_obeyed_is_saved_at_once(folder: Path) -> None:
+    events = run(folder, {3: [Set("optim.lr", 0.5, "s"), Set("no.such", 1, "t")]}, steps=4)
+    saved = tiny.of(events, StateReady)
+    assert [(state.step, state.reason) for state in saved] == [(3, "schedule"), (4, "end")]
+    assert saved[0].meta["changes"] == [{"step": 3, "path": "optim.lr", "value": 0.5}]
+    assert saved[0].meta["evaluated_at"] == -1, "the state is of the step's beginning: it is judged after the resume"
+
+
 class Pausing(tiny.Script):
     """Pauses at step 3 and says what follows at the third poll of the pause."""
 

@@ -63,7 +63,8 @@ def test_every_recorded_metric_is_declared_with_its_setup(events: list[Any]) -> 
     declared = {spec.name: spec for spec in tiny.of(events, Started)[0].metrics}
     recorded = {name for event in tiny.of(events, Metrics) for name in event.values}
     assert recorded == set(declared)
-    assert "dynamic binarisation" in declared["test/elbo_ema"].setup
+    assert "dynamic binarisation (test images drawn once" in declared["test/elbo_ema"].setup
+    assert "dynamic binarisation," in declared["train/elbo"].setup
     assert {spec.panel for spec in declared.values()} == {"objective", "latent", "optimisation", "speed"}
 
 

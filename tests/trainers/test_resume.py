@@ -51,7 +51,7 @@ def interrupted(config: RunConfig, folder: Path, stop: int) -> tuple[list[Any], 
     """Train to a stop, through the disk, and on to the end."""
     before = {step: said for step, said in CHANGES.items() if step <= stop}
     first = trained(config, {**before, stop: [*before.get(stop, []), Stop()]})
-    (state,) = tiny.of(first, StateReady)
+    *_, state = tiny.of(first, StateReady)
     checkpoint.save(folder / "c", state.arrays, state.meta)
     after = {step: said for step, said in CHANGES.items() if step > stop}
     return first, trained(config, after, checkpoint.load(folder / "c"))

@@ -30,9 +30,10 @@ class Batches(Protocol):
         ...
 
 
-def setup(binarisation: str) -> str:
-    """Return the words a figure must be quoted with."""
-    return MEANINGS[binarisation]
+def setup(binarisation: str, split: str = "train") -> str:
+    """Return the words a figure of a split, "train" or "test", must be quoted with."""
+    once = " (test images drawn once, fixed seed)" if binarisation == "dynamic" and split == "test" else ""
+    return MEANINGS[binarisation] + once
 
 
 def to_tensor(images: Images, device: torch.device | str = "cpu") -> Tensor:

@@ -88,6 +88,8 @@ def test_a_folder_that_is_a_link_is_no_snapshot(tmp_path: Path) -> None:
     target = save(tmp_path / "elsewhere", 1)
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "step-00000001").symlink_to(target)
+    for name in ("step-1", "step-000000001", "step-" + "9" * 40, "step--0000001", "step-٠٠٠٠٠٠٠١"):
+        (tmp_path / "here" / name).mkdir()  # names that no worker gives
     assert retention.steps(tmp_path / "here") == []
     with pytest.raises(CheckpointError):
         checkpoint.verify(tmp_path / "here" / "step-00000002")

@@ -1,11 +1,13 @@
+import contextlib
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from genexplorer.errors import ConfigError, NoSuchRunError, RunStateError
-from genexplorer.runs import layout, live
+from genexplorer.runs import layout, live, notes
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from tests.fixtures.made_up_run import config, running_run, write_run
@@ -92,6 +94,28 @@ def test_notes_change_and_survive(store: RunStore) -> None:
     run = RunStore(store.runs_dir).list()[0]
     assert (run.name, run.tags, run.note) == ("new name", ("x", "y"), "two\nlines")
     assert run.created > 0
+
+
+def test_no_note_is_lost_when_two_write_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = store.create(config(), name="old")
+    read, both = notes.read, threading.Barrier(2)
+
+    def slowly(path: Path) -> notes.Notes:
+        said = read(path)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # the other has read as well, unless it is kept waiting
+        return said
+
+    monkeypatch.setattr(notes, "read", slowly)
+    writers = [
+        threading.Thread(target=store.rename, args=(folder, "new")),
+        threading.Thread(target=store.set_tags, args=(folder, ["x"])),
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert (read(folder).name, read(folder).tags) == ("new", ("x",))
 
 
 def test_delete_and_undo(store: RunStore) -> None:
