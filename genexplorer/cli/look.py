@@ -52,7 +52,9 @@ def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
     """Run the dashboard in this terminal until it is closed."""
     from genexplorer.dashboard.app import run_dashboard
 
-    run_dashboard(paths.runs_dir(runs_dir), select)
+    code = run_dashboard(paths.runs_dir(runs_dir), select)
+    if code:
+        raise typer.Exit(code)
 
 
 def picture_command(folder: Path | None) -> str:

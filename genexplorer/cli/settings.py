@@ -111,7 +111,9 @@ def read_file(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", "see --config") from None
+        raise ConfigError(
+            f"{path}: {error.strerror}", "'genexplorer train PRESET --write-config FILE' writes one"
+        ) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: longer than {MAX_FILE_BYTES // 1024} KiB", "is it a TOML file of settings?")
     try:

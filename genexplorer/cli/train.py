@@ -8,6 +8,7 @@ import typer
 
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir
+from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -167,9 +168,9 @@ def train(
 
 def _watch(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> Watch:
     if detach + plain + foreground > 1:
-        raise typer.BadParameter("give one of --detach, --plain, --foreground")
+        raise ConfigError("give one of --detach, --plain, --foreground")
     if as_json and (plain or foreground):
-        raise typer.BadParameter("--json prints one value and returns; leave --plain and --foreground out")
+        raise ConfigError("--json prints one value and returns", "leave --plain and --foreground out")
     if detach or as_json:
         return Watch.NOT
     if foreground:

@@ -7,16 +7,17 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow
 from genexplorer.session import wording
 
-_ADVICE = {
+ADVICE = {  # by the code of the alert
     "kl_dim_collapsed": "The decoder has learned to ignore this dimension. A smaller model.beta, KL warm-up "
     "(model.kl_warmup) or a smaller latent_dim helps; in a 20-dimensional model a few unused ones are usual.",
-    "loss_not_finite": "A step gave NaN or infinity. Lower optim.lr, set optim.grad_clip (1 to 10), or use float32.",
-    "grad_norm_spike": "One batch pulled much harder than the others. "
-    "If it recurs, set optim.grad_clip or lower optim.lr.",
-    "overfitting": "The test figure gets worse while the training figure gets better. "
-    "Stop earlier, or train a smaller model.",
-    "disk_full": "Free some space: pictures and snapshots are skipped until then, the training goes on.",
-    "slow": "Other work shares the cores. execution.threads sets this run's share.",
+    "loss_not_finite": "A step gave NaN or infinity; the weights before it are kept. Lower optim.lr, set "
+    "optim.grad_clip (1 to 10), or use float32.",
+    "loss_spike": "One step was much worse than those before it. If the curve comes back by itself, nothing is lost; "
+    "if it recurs, lower optim.lr or set optim.grad_clip (1 to 10).",
+    "evaluation_not_finite": "The training figure is still finite, so some test images lie far outside of what was "
+    "learned, or the weights are about to diverge. Lower optim.lr; resume from a save before this step.",
+    "resume_not_exact": "The run goes on soundly, but not bit for bit as it would have without the break. "
+    "Resume with the same versions and the same threads where that matters (execution.deterministic).",
 }
 
 
@@ -40,7 +41,7 @@ def alerts_screen(run: RunView) -> TextScreen:
 def _alert(alert: AlertRow) -> Content:
     sign = {"info": "·", "warning": "⚠", "error": "✗"}.get(alert.severity, "·")
     head = f"{sign} step {alert.step:,}, {wording.clock(alert.time)}  "
-    advice = _ADVICE.get(alert.code, "")
+    advice = ADVICE.get(alert.code, "")
     lines = [Content.assemble((head, "$warning"), (alert.message, "bold"))]
     if advice:
         lines.append(Content(advice))

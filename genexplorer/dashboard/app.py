@@ -62,20 +62,24 @@ class DashboardApp(App[None]):
         return variables(palette(dark=True))
 
 
-def run_dashboard(runs_dir: Path, select: Path | None = None) -> None:
+def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
     """Show the runs of a folder until the person leaves. Trainings are never touched by that.
 
     Args:
         runs_dir: The folder of runs; it need not exist yet.
         select: The run folder to begin with; the newest without it.
+    Returns:
+        The exit code: 0, or 1 where a fault of the dashboard ended it.
     """
-    DashboardApp(runs_dir, select).run()
+    app = DashboardApp(runs_dir, select)
+    app.run()
+    return app.return_code or 0
 
 
 def main() -> None:
     """Run the dashboard on the folder that is named first, else on the usual one."""
     option = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    run_dashboard(paths.runs_dir(option))
+    sys.exit(run_dashboard(paths.runs_dir(option)))
 
 
 if __name__ == "__main__":

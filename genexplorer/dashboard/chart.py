@@ -19,6 +19,7 @@ from genexplorer.dashboard.ticks import Floats, Scale, log_kind, tick_texts, tic
 
 Cell = tuple[str, str]  # a character and its role, such as "axis" or "train": the widget knows the colours
 _MIN_PLOT = 12  # columns of plot below which labels at the ends of lines are left out
+_LEAST_ROWS, _LEAST_COLUMNS = 4, 4  # of a chart and of its plot
 _STARTS_OFF = 2.5  # the first stretch is left off the axis if it would squeeze the rest by this much
 _EARLY = 0.06  # of the x axis
 
@@ -119,14 +120,16 @@ def draw(drawing: Drawing, width: int, height: int) -> Plot:
     title = clip(drawing.title, grid.width)
     grid.right(grid.width, 0, clip(notes, grid.width - cell_len(title) - 2), "note")
     grid.write(0, 0, title, "title")
-    if x_scale is None or y_scale is None or height < 4:
+    if x_scale is None or y_scale is None:
         _centre(grid, drawing.empty)
         return _plot(grid)
     y_values = ticks(y_scale, max(2, (height - 3) // 3))
     texts = tick_texts(y_values)
     left = max((cell_len(text) for text in texts), default=0) + 1
+    if height < _LEAST_ROWS or width < left + _LEAST_COLUMNS:
+        return _plot(grid)  # a title is all that there is room for
     labels = _labels(drawing, y_scale, width - left)
-    columns = max(width - left - (max((cell_len(text) for _, text, _ in labels), default=-1) + 1), 2)
+    columns = width - left - (max((cell_len(text) for _, text, _ in labels), default=-1) + 1)
     rows = height - 3
     _axes(grid, left, rows, columns, y_scale, list(zip(y_values, texts, strict=True)))
     _x_ticks(grid, drawing, x_scale, left, columns)

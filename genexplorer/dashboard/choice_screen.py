@@ -22,10 +22,13 @@ class ChoiceScreen(ModalScreen[str | None]):
         Binding("k", "up", "Up", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[tuple[str, str, str]], current: str) -> None:
+    def __init__(
+        self, title: str, choices: Sequence[tuple[str, str, str]], current: str = "", *, wide: bool = False
+    ) -> None:
         """Make a list of (id, name, remark)."""
         super().__init__()
         self._title, self._choices, self._current = title, choices, current
+        self._classes_of_box = "dialog widest" if wide else "dialog"
 
     def compose(self) -> ComposeResult:
         """Lay out a title above the list."""
@@ -34,7 +37,7 @@ class ChoiceScreen(ModalScreen[str | None]):
             Option(Content.assemble((f"{name:<{width}}  ", "bold"), (remark, "$muted")), id=key)
             for key, name, remark in self._choices
         ]
-        with Vertical(classes="dialog"):
+        with Vertical(classes=self._classes_of_box):
             yield Static(self._title, markup=False, classes="dialog-title")
             yield OptionList(*options, compact=True, markup=False)
 

@@ -41,8 +41,8 @@ class Deeds(Protocol):
         """Open the desktop viewer on a run."""
         ...
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None) -> list[tuple[str, str]]:
-        """Return commands for a run, as (what it does, command line)."""
+    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
+        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest."""
         ...
 
 
@@ -80,18 +80,18 @@ class SessionDeeds:
         """Open the desktop viewer on a run."""
         return actions.open_viewer(folder, self._runs_dir)
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None) -> list[tuple[str, str]]:
-        """Return commands for a run, as (what it does, command line)."""
+    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
+        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest."""
         run = status.id
         lines = [
             ("show", command_lines.show(run)),
             ("view", command_lines.view(run)),
-            ("samples", command_lines.sample(run)),
-            ("reconstructions", command_lines.reconstruct(run)),
+            ("samples", command_lines.sample(run, step=step)),
+            ("reconstructions", command_lines.reconstruct(run, step=step)),
             ("film", command_lines.progress(run)),
         ]
         if config is not None and config.model.options.get("latent_dim") == 2:
-            lines.insert(2, ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1))))
+            lines.insert(2, ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)))
         placed = [(name, command_lines.with_runs_dir(line, self._runs_dir)) for name, line in lines]
         return [*_train(config), *placed]
 

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from genexplorer.dashboard.chart import clip
 from genexplorer.dashboard.view import RunView
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import AlertRow, RunStatus, State
 from genexplorer.session import wording
 from genexplorer.session.objective import breakdown
 from trainers.theory import Theory
@@ -41,10 +41,10 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width)]
     trouble, advice = next_step(run)
     if height > 4 or not trouble:
-        lines.append(_speed(run, width, told_below=not trouble and not advice and not run.alerts))
+        lines.append(_speed(run, width, told_below=not trouble and not advice and not _warnings(run)))
     look = _MOOD.get(status.state, "$muted")
     ended_badly = status.state in (State.LOST, State.FAILED, State.DAMAGED)
-    if run.alerts and not ended_badly:
+    if _warnings(run) and not ended_badly:
         trouble, look = _alerts(run), "$warning"
     room = height - len(lines) - bool(advice)
     lines += [[(line, look)] for line in wrap(trouble, width, room)]
@@ -74,20 +74,20 @@ def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int 
     written = breakdown(theory, values) if theory else None
     if written is None:
         return [("No figures yet" if not at_step else f"No figures at step {at_step:,}", "$muted")]
-    source = f"  {written.unit}, {written.source}"
     text = written.one_line()
     look = "bold" if at_step is None else "bold $accent"
-    line: Line = [(clip(text, width), look)]
-    return [*line, (clip(source, width - cell_len(text)), "$muted")] if cell_len(text) < width else line
+    source = _longest_that_fits([f"  {words}" for words in written.sources], width - cell_len(text))
+    return [(clip(text, width), look), (source, "$muted")]
 
 
 def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
     status = run.status
     if run.at_step is not None:
-        return [(clip(f"looking at step {run.at_step:,} of {status.step:,} · L follows again", width), "$accent")]
+        return [(_looking_back(run.at_step, status, width), "$accent")]
     parts = [f"{status.phase} {status.phase_detail}".strip()] if _is_busy_otherwise(status) else []
     if status.state.live:
-        parts += [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s is not None else []
+        trains = status.images_per_s is not None and status.state is not State.PAUSED
+        parts += [f"{wording.count(status.images_per_s or 0)} img/s"] if trains else []
         parts += [f"{status.threads} thr"] if status.threads else []
         parts += [f"snapshot {wording.ago(run.snapshot_age_s)}"] if run.snapshot_age_s is not None else []
     else:
@@ -96,6 +96,17 @@ def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
     if not told_below or not parts:
         parts.append(_steps(status))
     return [(_as_many_as_fit(parts, width), "$muted")]
+
+
+def _looking_back(step: int, status: RunStatus, width: int) -> str:
+    whole = f"looking at step {step:,} of {status.step:,}"
+    texts = [f"{whole} · L follows again", f"{whole} · L follows", f"at step {step:,} of {status.step:,} · L follows"]
+    return _longest_that_fits([*texts, f"at step {step:,} · L follows"], width) or clip(f"step {step:,}", width)
+
+
+def _longest_that_fits(texts: list[str], width: int) -> str:
+    """Return the first of ever shorter texts that fits whole; empty where none does."""
+    return next((text for text in texts if cell_len(text) <= width), "")
 
 
 def _is_busy_otherwise(status: RunStatus) -> bool:
@@ -111,10 +122,14 @@ def _as_many_as_fit(parts: list[str], width: int) -> str:
     return text
 
 
+def _warnings(run: RunView) -> list[AlertRow]:
+    """Return the alerts that call for a look; what is only worth knowing waits until d is pressed."""
+    return [alert for alert in run.alerts if alert.severity != "info"]
+
+
 def _alerts(run: RunView) -> str:
-    last = run.alerts[-1]
-    number = len(run.alerts)
-    return f"⚠ {number} alert{'s' if number > 1 else ''}, d reads: {last.message}"
+    found = _warnings(run)
+    return f"⚠ {len(found)} alert{'s' if len(found) > 1 else ''}, d reads: {found[-1].message}"
 
 
 def _bar(status: RunStatus, width: int) -> Line:

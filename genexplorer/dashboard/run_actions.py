@@ -159,9 +159,12 @@ class RunActions(Screen[None]):
         status = self._chosen()
         if status is None:
             return
-        lines = self.deeds.command_lines(status, self.view.run.config if self.view.run else None)
+        run = self.view.run if self.view.run is not None and self.view.run.folder == status.folder else None
+        step = run.at_step if run is not None else None
+        lines = self.deeds.command_lines(status, run.config if run is not None else None, step)
         choices = [(line, name, line) for name, line in lines]
-        self.app.push_screen(ChoiceScreen("Copy which command?", choices, ""), self._copy)
+        title = "Copy which command?" if step is None else f"Copy which command? Pictures are of step {step:,}."
+        self.app.push_screen(ChoiceScreen(title, choices, wide=True), self._copy)
 
     def _copy(self, line: str | None) -> None:
         if line is not None:

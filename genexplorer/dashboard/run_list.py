@@ -22,6 +22,8 @@ EMPTY = "No runs yet.\nn trains a 2-D VAE\n(4 min)"
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
 _NARROW = 31  # columns below which only the name has room
 _WIDE = 50  # columns from which the speed has room
+_FAMILY = 4  # letters of a family's name
+_JUDGED = 500  # rows by which the columns are set
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,27 @@ class Row:
 
     status: RunStatus
     letter: str = ""  # "A" where the run takes part in a comparison
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How many cells the columns beside the name take: no more than their texts need, so that names get the rest."""
+
+    letter: int = 0
+    family: int = 0
+    share: int = 3
+    end: int = 4
+
+    @classmethod
+    def fitting(cls, rows: Sequence[Row]) -> "Columns":
+        """Return the columns of a list; a list of thousands is judged by the rows at its top."""
+        judged = rows[:_JUDGED]
+        return cls(
+            letter=any(row.letter for row in rows),
+            family=max((min(cell_len(row.status.family), _FAMILY) for row in judged), default=0),
+            share=max([3, *(len(wording.percent(row.status.progress)) for row in judged)]),
+            end=max([4, *(cell_len(_end(row.status)) for row in judged)]),
+        )
 
 
 class RunList(ScrollView, can_focus=True):
@@ -57,6 +80,7 @@ class RunList(ScrollView, can_focus=True):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._rows: tuple[Row, ...] = ()
+        self._columns = Columns()
         self._hint = "Reading the runs…"
         self.chosen: Path | None = None
 
@@ -65,7 +89,7 @@ class RunList(ScrollView, can_focus=True):
         fresh = tuple(rows)
         if fresh == self._rows and hint == self._hint:
             return
-        self._rows, self._hint = fresh, hint
+        self._rows, self._hint, self._columns = fresh, hint, Columns.fitting(fresh)
         self.virtual_size = Size(self.size.width, len(fresh))
         self.refresh()
 
@@ -119,28 +143,29 @@ class RunList(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         row = self._rows[place]
         chosen = row.status.folder == self.chosen
-        strip = paint.strip(row_cells(row, width, chosen=chosen), width)
+        strip = paint.strip(row_cells(row, width, self._columns, chosen=chosen), width)
         return strip.apply_style(paint.style("chosen")) if chosen else strip
 
     def _place(self) -> int | None:
         return next((i for i, row in enumerate(self._rows) if row.status.folder == self.chosen), None)
 
 
-def row_cells(row: Row, width: int, *, chosen: bool) -> list[Cell]:
+def row_cells(row: Row, width: int, columns: Columns, *, chosen: bool) -> list[Cell]:
     """Return a row: arrow, letter, symbol, name, family, progress, time left and, where there is room, the speed."""
     status = row.status
-    end = _end(status)
     speed = f"{wording.count(status.images_per_s)} img/s" if status.images_per_s and status.state.live else ""
-    middle = f" {status.family:<4.4} {wording.percent(status.progress):>4}"
-    last = f" {end:>8}" if width < _WIDE else f"  {end:<11}{speed:>12}"
+    middle = (
+        f" {clip(status.family, columns.family):<{columns.family}} {wording.percent(status.progress):>{columns.share}}"
+    )
+    last = f" {_end(status):>{columns.end}}" if width < _WIDE else f"  {_end(status):<{columns.end}}{speed:>12}"
     if width < _NARROW:
         middle = last = ""
-    name_width = max(width - 5 - cell_len(middle) - cell_len(last), 6)
+    name_width = max(width - 4 - columns.letter - cell_len(middle) - cell_len(last), 6)
     wrong = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
     role = "wrong" if wrong else "live" if status.state in (State.RUNNING, State.QUEUED) else "second"
     return [
         ("▸" if chosen else " ", "name"),
-        (row.letter or " ", "letter"),
+        (set_cell_size(row.letter, columns.letter), "letter"),
         (set_cell_size(wording.state_symbol(status.state), 2) + " ", role),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
         (middle, "second"),

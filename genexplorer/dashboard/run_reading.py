@@ -148,6 +148,7 @@ class RunReading:
 
     def _words(self, status: RunStatus) -> str:
         if status.state not in (State.LOST, State.FAILED):
+            self._last_words_state = None  # another attempt may end with other words
             return ""
         if status.state is not self._last_words_state:
             self._last_words_state = status.state

@@ -27,6 +27,12 @@ class Breakdown:
             self.pattern, "training batch"
         )
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The unit and the source in ever fewer words, for where there is little room."""
+        short = "train" if self.pattern == _PATTERNS[2] else "test"
+        return f"{self.unit}, {self.source}", f"{self.unit}, {short}", self.unit
+
     def metric(self, term: Term) -> str:
         """Return the name of the metric behind a term, whose curve a click opens."""
         return self.pattern.format(term.quantity)

@@ -52,8 +52,11 @@ class NotedDeeds:
     def open_viewer(self, folder: Path) -> Outcome:
         return self._note("view", folder)
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None) -> list[tuple[str, str]]:
-        return [("show", f"genexplorer runs show {status.id}")]
+    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
+        return [
+            ("show", f"genexplorer runs show {status.id}"),
+            ("samples", f"genexplorer sample {status.id} --step {step}"),
+        ]
 
     def _note(self, what: str, about: object) -> Outcome:
         self.asked.append((what, about))

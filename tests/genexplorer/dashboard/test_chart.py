@@ -117,6 +117,14 @@ def test_any_size_is_filled_exactly(width: int, height: int) -> None:
     assert len(rows) == height and all(len(row) == width for row in rows)
 
 
+def test_no_size_is_too_small_for_the_time_cursor() -> None:
+    whole = one_line(cursor=3900.0, marks=(Mark(100, "▲lr"), Mark(4000, "▲paused")))
+    for width in range(1, 50):
+        for height in range(1, 9):
+            plot = draw(whole, width, height)
+            assert len(plot.rows) == height and {len(row) for row in plot.rows} == {width}
+
+
 def test_values_that_never_change_are_drawn() -> None:
     assert "train 3" in text(one_line(np.full_like(STEPS, 3.0)))
 

@@ -15,6 +15,7 @@ from genexplorer.dashboard.pictures import HalfBlockPicture
 from genexplorer.dashboard.plane_view import PlaneView
 from genexplorer.dashboard.run_list import RunList
 from genexplorer.dashboard.tab_bar import TabBar
+from genexplorer.runs.store import RunStore
 from genexplorer.session.actions import Outcome
 from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.dashboard.conftest import LARGE, SMALL, choose, main_of, noted, shows, text_of, until
@@ -38,7 +39,7 @@ async def test_runs_and_the_newest_of_them(make_app: MakeApp, many: Path, size: 
 
 
 async def test_a_run_can_be_named_at_the_start(make_app: MakeApp, many: Path) -> None:
-    folder = next(many.glob("*slow-yew*"))
+    folder = next(status.folder for status in RunStore(many).list() if status.name == "slow-yew")
     async with make_app(many, select=folder).run_test(size=SMALL) as pilot:
         await shows(pilot, "■ Stopped", "r resumes")
 
@@ -56,11 +57,22 @@ async def test_failed_and_lost_say_why(make_app: MakeApp, many: Path) -> None:
         await choose(pilot, "red-elm")
         await shows(pilot, "Failed: at step 700 the loss is not", "r tries again")
         await pilot.press("d")
-        await shows(pilot, "what to know", "Lower optim.lr")
+        await shows(pilot, "what to know", "optim.grad_clip")
         await pilot.press("escape")
         await choose(pilot, "[b]bold[/b] [red]fox")
         await pilot.press("4")
         await shows(pilot, "Last words of the worker", "SIGKILL")
+
+
+async def test_a_terminal_of_any_size_is_survived(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "✓ Succeeded")
+        await pilot.press("left_square_bracket")
+        for tab in "123456":
+            await pilot.press(tab)
+            for size in ((40, 10), (12, 4), (1, 1), (30, 60), (200, 5), SMALL):
+                await pilot.resize_terminal(*size)
+        await shows(pilot, "ELBO(x)")
 
 
 async def test_arrows_choose_runs(make_app: MakeApp, many: Path) -> None:
@@ -257,8 +269,19 @@ async def test_copy_command(make_app: MakeApp, finished: Path) -> None:
         await pilot.press("y")
         await shows(pilot, "Copy which command?")
         await pilot.press("enter")
-        await shows(pilot, "Copied", "genexplorer runs show vae-2d-brave-fox")
-        assert pilot.app.clipboard.startswith("genexplorer runs show vae-2d-brave-fox")
+        await shows(pilot, "Copied", "genexplorer runs show vae-2d-")
+        chosen = main_of(pilot).query_one(RunList).chosen
+        assert chosen is not None and pilot.app.clipboard == f"genexplorer runs show {chosen.name}"
+
+
+async def test_a_command_is_copied_for_the_step_that_is_shown(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "✓ Succeeded")
+        await pilot.press("left_square_bracket")
+        await shows(pilot, "looking at step")
+        step = main_of(pilot).cursor.position
+        await pilot.press("y")
+        await shows(pilot, f"Pictures are of step {step:,}", f"--step {step}")
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

@@ -1,5 +1,6 @@
 """What is written about runs, without a screen."""
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import pytest
 from rich.cells import cell_len
 from textual.binding import Binding
 
-from genexplorer.dashboard.alerts_screen import alerts_screen
+import trainers
+from genexplorer.dashboard.alerts_screen import ADVICE, alerts_screen
 from genexplorer.dashboard.header import header_lines, wrap
 from genexplorer.dashboard.keys import KEYS
 from genexplorer.dashboard.main_screen import MainScreen, farewell
 from genexplorer.dashboard.plane_view import PlaneView
-from genexplorer.dashboard.run_list import Row, RunList, matches, row_cells
+from genexplorer.dashboard.run_list import Columns, Row, RunList, matches, row_cells
 from genexplorer.dashboard.theme import prefers_dark
 from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow, RunStatus, State
+from trainers import registry
 
 STATUS = RunStatus(
     id="vae-2d-brave-fox-ab12",
@@ -90,13 +93,52 @@ def test_held_time_is_told() -> None:
 @pytest.mark.parametrize("width", [10, 25, 34, 46, 62])
 def test_rows_fill_their_width(width: int) -> None:
     for state in State:
-        cells = row_cells(Row(replace(STATUS, state=state, name="日本語" * 20)), width, chosen=True)
+        row = Row(replace(STATUS, state=state, name="日本語" * 20))
+        cells = row_cells(row, width, Columns.fitting([row]), chosen=True)
         assert sum(cell_len(text) for text, _ in cells) <= max(width, 11)
 
 
 def test_states_differ_without_colour() -> None:
-    symbols = {"".join(text for text, _ in row_cells(Row(replace(STATUS, state=s)), 34, chosen=False)) for s in State}
-    assert len(symbols) == len(State)
+    rows = [Row(replace(STATUS, state=state)) for state in State]
+    shown = {"".join(text for text, _ in row_cells(row, 34, Columns.fitting(rows), chosen=False)) for row in rows}
+    assert len(shown) == len(State)
+
+
+def test_a_name_gets_the_room_that_the_other_columns_leave() -> None:
+    long = Row(replace(STATUS, name="a-name-of-19-letters", state=State.RUNNING))
+    marked = replace(long, letter="A")
+    for rows, name in (([long], "a-name-of-19-lette…"), ([marked, long], "a-name-of-19-lett…")):
+        shown = "".join(text for text, _ in row_cells(rows[0], 36, Columns.fitting(rows), chosen=False))
+        assert f" {name} vae 62% 1:10" in shown and cell_len(shown) == 36
+
+
+def test_columns_stand_below_each_other() -> None:
+    rows = [Row(STATUS), Row(replace(STATUS, name="x", state=State.STOPPING, progress=1.0, family="flow"))]
+    shown = ["".join(text for text, _ in row_cells(row, 36, Columns.fitting(rows), chosen=False)) for row in rows]
+    assert shown[0].index(" vae") == shown[1].index(" flow")
+    assert [line.rstrip()[-4:] for line in shown] == ["1:10", "ping"]
+
+
+@pytest.mark.parametrize(
+    ("width", "source"), [(70, "nats, test set, EMA weights"), (44, "nats, test"), (38, "nats"), (33, "KL")]
+)
+def test_the_objective_leaves_words_out_and_cuts_none(width: int, source: str) -> None:
+    theory = registry.family("vae").theory
+    values = {"test/elbo_ema": -148.9, "test/recon_ema": 143.1, "test/kl_ema": 5.8}
+    line = header(STATUS, width=width, theory=theory, values=values).splitlines()[1]
+    assert line.startswith("ELBO −148.9 = −143.1 − 5.8 KL") and line.endswith(source) and "…" not in line
+
+
+@pytest.mark.parametrize("width", [26, 34, 44, 60])
+def test_the_way_back_to_the_newest_is_always_told(width: int) -> None:
+    line = header(STATUS, width=width, at_step=500).splitlines()[2]
+    assert "step 500" in line and "L follows" in line and cell_len(line) <= width
+
+
+def test_what_is_only_worth_knowing_is_no_warning() -> None:
+    alert = AlertRow(1, 0.0, 600, "info", "kl_dim_collapsed", "KL of latent dimension 3 is below 0.01 nats")
+    assert "alert" not in header(STATUS, alerts=(alert,))
+    assert "1 alert, d reads" in header(STATUS, width=80, alerts=(alert, replace(alert, severity="warning")))
 
 
 def test_a_filter_needs_every_word() -> None:
@@ -132,6 +174,14 @@ def test_alerts_come_with_advice() -> None:
     alert = AlertRow(1, 0.0, 600, "warning", "kl_dim_collapsed", "KL of dimension 1 fell to 0.02 nats")
     screen = alerts_screen(RunView(STATUS.folder, STATUS, alerts=(alert,)))
     assert "KL warm-up" in screen._text.plain
+
+
+def test_every_alert_that_trainers_raise_has_advice() -> None:
+    sources = [path.read_text() for path in Path(trainers.__file__).parent.rglob("*.py")]
+    calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    alerts = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Alert"]
+    codes = {call.args[2].value for call in alerts if isinstance(call.args[2], ast.Constant)}
+    assert len(codes) >= 5 and codes == set(ADVICE)
 
 
 def test_the_terminal_tells_its_background() -> None:
