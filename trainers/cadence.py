@@ -6,7 +6,7 @@ from trainers.config import RunConfig
 from trainers.schedule import Length
 
 Clock = Callable[[], float]
-SIGN_OF_LIFE_S = 0.2  # below the 0.25 s that is promised, for the work between two looks at the clock
+SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
 MIN_EVALUATIONS = 20
 
 

@@ -1,6 +1,10 @@
 """The card beside a snapshot: what a model can do and what its arrays mean, readable without torch."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Length = Annotated[int, Field(ge=1, le=65_536)]  # of an axis, whatever a card from elsewhere says
 
 
 class Ability(BaseModel):
@@ -37,11 +41,11 @@ class Card(BaseModel):
     schema_version: int = 1
     family: str  # "vae"
     title: str  # "variational autoencoder"
-    step: int
-    images_seen: int
+    step: int = Field(ge=0)
+    images_seen: int = Field(ge=0)
     weights: str = "ema"
-    latent_shape: tuple[int, ...]  # (2,)
-    image_shape: tuple[int, int, int]  # (C, H, W)
+    latent_shape: tuple[Length, ...]  # (2,)
+    image_shape: tuple[Length, Length, Length]  # (C, H, W)
     abilities: dict[str, Ability] = Field(default_factory=dict)
     data: DataCard
     num_parameters: int

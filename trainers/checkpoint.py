@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,10 @@ WEIGHTS = "weights.safetensors"
 CARD = "card.json"
 MANIFEST = "manifest.json"
 SCHEMA = 1
-MAX_JSON_BYTES = 64 << 20
+MAX_JSON_BYTES = 1 << 20  # of a card or a manifest
+MAX_META_BYTES = 64 << 20
 MAX_ARRAY_BYTES = 16 << 30
+_LIMITS = {ARRAYS: MAX_ARRAY_BYTES, WEIGHTS: MAX_ARRAY_BYTES, META: MAX_META_BYTES, CARD: MAX_JSON_BYTES}
 _HINT = "use an older one"
 
 
@@ -82,13 +85,19 @@ def save_snapshot(folder: Path, arrays: Arrays, card: Card) -> None:
     _write_folder(folder, {WEIGHTS: _formatted(arrays), CARD: _encoded(card.model_dump(mode="json"))})
 
 
-def load_snapshot(folder: Path) -> tuple[dict[str, NDArray[np.generic]], Card]:
+def load_snapshot(
+    folder: Path, *, max_weights_bytes: int = MAX_ARRAY_BYTES
+) -> tuple[dict[str, NDArray[np.generic]], Card]:
     """Read a snapshot, every byte verified.
 
+    Args:
+        folder: Of the snapshot.
+        max_weights_bytes: More are refused before they are read.
+
     Raises:
-        CheckpointError: naming the file that is missing or damaged.
+        CheckpointError: naming the file that is missing, damaged or too large.
     """
-    files = _read_folder(folder, (WEIGHTS, CARD))
+    files = _read_folder(folder, (WEIGHTS, CARD), {**_LIMITS, WEIGHTS: max_weights_bytes})
     return _parsed(files[WEIGHTS], folder / WEIGHTS), _card(files[CARD], folder / CARD)
 
 
@@ -136,7 +145,9 @@ def _step_aside(folder: Path) -> Path:
     return folder.rename(hidden / folder.name)
 
 
-def _read_folder(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+def _read_folder(
+    folder: Path, wanted: tuple[str, ...], limits: Mapping[str, int] = MappingProxyType(_LIMITS)
+) -> dict[str, bytes]:
     """Return the verified content of the files that a manifest lists, which `wanted` must be among."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder", _HINT)
@@ -148,16 +159,16 @@ def _read_folder(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
     listed = manifest.get("files")
     if not isinstance(listed, dict) or any(name not in listed for name in wanted):
         raise CheckpointError(f"{folder / MANIFEST}: does not list {' and '.join(wanted) or 'files'}", _HINT)
-    return {name: _verified(folder, name, entry) for name, entry in listed.items()}
+    return {name: _verified(folder, name, entry, limits) for name, entry in listed.items()}
 
 
-def _verified(folder: Path, name: str, entry: Any) -> bytes:
-    if name not in (ARRAYS, META, WEIGHTS, CARD) or not isinstance(entry, dict):
+def _verified(folder: Path, name: str, entry: Any, limits: Mapping[str, int]) -> bytes:
+    if name not in limits or not isinstance(entry, dict):
         raise CheckpointError(f"{folder / MANIFEST}: lists the unknown file '{name[:80]}'", _HINT)
     size, digest = entry.get("bytes"), entry.get("sha256")
     if not isinstance(size, int) or not isinstance(digest, str):
         raise CheckpointError(f"{folder / MANIFEST}: says no size and sum of '{name}'", _HINT)
-    data = _read_file(folder / name, size, MAX_ARRAY_BYTES)
+    data = _read_file(folder / name, size, limits[name])
     if _digest(data) != digest:
         raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not the one in the manifest", _HINT)
     return data

@@ -22,12 +22,14 @@ from trainers.data.images import ImageData
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.evaluation.elbo import terms
 from trainers.model import Model
-from trainers.pictures import to_uint8
+from trainers.nn import images_at_once
+from trainers.pictures import IMAGES_AT_ONCE, to_uint8
 
 Array = NDArray[Any]
 Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
 _OTHER = "it belongs to another run"
-CHUNK = 500  # images of 28×28; fewer of larger ones
+_BESIDE_WEIGHTS = 16 << 20  # bytes: the header of the weights, and buffers that are not counted as parameters
+Take = Callable[[slice], Tensor]  # images as the model sees them, a part at a time: (B, C, H, W), float32
 _NEEDS = {
     "decode": "decode",
     "manifold": "manifold",
@@ -50,13 +52,17 @@ def load(folder: Path, config: RunConfig) -> "Explorer":
     Raises:
         CheckpointError: if the snapshot is damaged or of another model.
     """
-    arrays, card = checkpoint.load_snapshot(folder)
-    if card.family != config.model.name:
-        raise CheckpointError(f"{folder}: is of the family '{card.family}', its run of '{config.model.name}'", _OTHER)
+    told = checkpoint.load_card(folder)
+    if told.family != config.model.name:
+        raise CheckpointError(f"{folder}: is of the family '{told.family}', its run of '{config.model.name}'", _OTHER)
     family, options = registry.family(config.model.name), config.model_options()
-    count = family.parameter_count(options, card.image_shape)
-    if count != card.num_parameters or count > sum(array.size for array in arrays.values()):  # before it is built
-        raise CheckpointError(f"{folder}: its weights and its run's config.json disagree about the model", _OTHER)
+    count = family.parameter_count(options, told.image_shape)
+    disagree = CheckpointError(f"{folder}: its weights and its run's config.json disagree about the model", _OTHER)
+    if count != told.num_parameters:
+        raise disagree
+    arrays, card = checkpoint.load_snapshot(folder, max_weights_bytes=8 * count + _BESIDE_WEIGHTS)
+    if card != told or count > sum(array.size for array in arrays.values()):  # before it is built
+        raise disagree
     model: Model = registry.resolve(family.build)(options, card.image_shape)
     state.load_weights(model, arrays)
     return Explorer(model.eval().requires_grad_(False), card, config)
@@ -134,19 +140,21 @@ class Explorer:
     def _sample(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         count = questions.whole(params, "count", 64, 1, questions.MAX_COUNT)
         temperature = questions.number(params, "temperature", 1.0, 0.0, questions.MAX_TEMPERATURE)
+        questions.affordable(count, self._image_bytes + 4 * self._size, "samples")
         z = torch.randn((count, *self._model.latent_shape), generator=_chance(params, "sample")) * temperature
         images = yield from self._decoded(z)
         yield "result", {"images": images, "z": z.numpy()}, {}
 
     def _encode(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         """Reconstruct at z = μ; `recon_nats` is −log p(x | z = μ)."""
-        x, labels = self._images(params, arrays)
+        take, labels = self._images(params, arrays)
+        questions.affordable(len(labels), 2 * self._image_bytes + 12 * self._size, "images")
         pieces: list[dict[str, Array]] = []
-        for part in torch.split(x, self._chunk):
-            pieces.append(self._judged(part))
-            yield "progress", sum(len(p["mu"]) for p in pieces) / len(x), "encoding"
+        for start in range(0, len(labels), self._chunk):
+            pieces.append(self._judged(take(slice(start, start + self._chunk))))
+            yield "progress", min((start + self._chunk) / len(labels), 1.0), "encoding"
         result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-        yield "result", {"x": to_uint8(x), **result, "labels": labels}, {"z": "mu"}
+        yield "result", {**result, "labels": labels}, {"z": "mu"}
 
     def _encodings(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         split = questions.word(params, "split", ("test", "train"))
@@ -154,18 +162,20 @@ class Explorer:
         labels = data.test_labels if split == "test" else data.train_labels
         length = len(data.test) if split == "test" else len(data.train)
         count = min(length, questions.whole(params, "count", length, 1, 1 << 31))
+        questions.affordable(count, 8 * self._size + 16, "encodings")
         if split == "test" and count == length:
             mu, logvar = yield from self._test_codes()
         else:
-            images = test.take(slice(count)) if split == "test" else _seen(data.train[:count], self.config, "train")
-            mu, logvar = yield from self._coded(images)
+            take = test.take if split == "test" else _seen(data.train[:count], self.config, "train")
+            mu, logvar = yield from self._coded(take, count)
         result = {"mu": mu.numpy(), "logvar": logvar.numpy(), "indices": np.arange(count)}
         yield "result", {**result, "labels": _labels(labels, np.arange(count))}, {"split": split}
 
     def _posterior(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         count = questions.whole(params, "count", 16, 1, questions.MAX_COUNT)
-        x, _ = self._images(params, arrays)
-        mu, logvar = self._codes_of(x[:1])
+        questions.affordable(count, self._image_bytes + 4 * self._size, "samples")
+        take, _ = self._images(params, arrays)
+        mu, logvar = self._codes_of(take(slice(1)))
         noise = torch.randn((count, self._size), generator=_chance(params, "posterior"))
         z = mu + torch.exp(0.5 * logvar) * noise
         images = yield from self._decoded(z)
@@ -175,6 +185,7 @@ class Explorer:
         z = torch.from_numpy(questions.latents(arrays, self._size))[:1]
         data, test = _data_of(self.config)
         count = questions.whole(params, "count", 1, 1, len(test))
+        questions.affordable(count, self._image_bytes, "images")
         mu, _ = yield from self._test_codes()
         distances, indices = torch.cdist(z, mu)[0].topk(count, largest=False)
         result = {
@@ -186,13 +197,14 @@ class Explorer:
         yield "result", result, {}
 
     def _pipeline(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
-        x, labels = self._images(params, arrays)
-        mu, logvar = self._codes_of(x[:1])
+        take, labels = self._images(params, arrays)
+        x = take(slice(1))
+        mu, logvar = self._codes_of(x)
         z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=_chance(params, "pipeline"))
-        recon_nats, kl_dims = terms(self._model, x[:1], mu, logvar, z)
+        recon_nats, kl_dims = terms(self._model, x, mu, logvar, z)
         recon, kl = float(recon_nats), float(kl_dims.sum())
         images = yield from self._decoded(z)
-        result = {"x": to_uint8(x[:1]), "mu": mu.numpy(), "sigma": torch.exp(0.5 * logvar).numpy(), "z": z.numpy()}
+        result = {"x": to_uint8(x), "mu": mu.numpy(), "sigma": torch.exp(0.5 * logvar).numpy(), "z": z.numpy()}
         figures = {"recon": recon, "kl": kl, "elbo": -recon - kl}
         yield "result", {**result, "recon": images}, {"figures": figures, "label": int(labels[0])}
 
@@ -201,11 +213,20 @@ class Explorer:
         return int(np.prod(self._model.latent_shape))
 
     @property
+    def _image_bytes(self) -> int:
+        return int(np.prod(self.card.image_shape))
+
+    @property
     def _chunk(self) -> int:
-        return max(1, CHUNK * 784 // max(784, int(np.prod(self.card.image_shape))))
+        return images_at_once(self.card.image_shape, IMAGES_AT_ONCE)
 
     def _decoded(self, z: Tensor) -> Generator[Chunk, None, NDArray[np.uint8]]:
-        """Yield progress; return uint8 images, (N, H, W, C)."""
+        """Yield progress; return uint8 images, (N, H, W, C).
+
+        Raises:
+            ConfigError: if they are more than an answer holds.
+        """
+        questions.affordable(len(z), self._image_bytes, "images")
         pieces: list[NDArray[np.uint8]] = []
         for part in torch.split(z, self._chunk):
             if pieces:
@@ -214,20 +235,20 @@ class Explorer:
                 pieces.append(to_uint8(self._model.decode(part)))
         return np.concatenate(pieces)
 
-    def _coded(self, x: Tensor) -> Generator[Chunk, None, tuple[Tensor, Tensor]]:
-        """Yield progress; return mu and logvar of images."""
+    def _coded(self, take: Take, count: int) -> Generator[Chunk, None, tuple[Tensor, Tensor]]:
+        """Yield progress; return mu and logvar of the first `count` images."""
         pieces: list[tuple[Tensor, Tensor]] = []
-        for part in torch.split(x, self._chunk):
+        for start in range(0, count, self._chunk):
             if pieces:
-                yield "progress", len(pieces) * self._chunk / len(x), "encoding"
-            pieces.append(self._codes_of(part))
+                yield "progress", start / count, "encoding"
+            pieces.append(self._codes_of(take(slice(start, min(start + self._chunk, count)))))
         return torch.cat([mu for mu, _ in pieces]), torch.cat([logvar for _, logvar in pieces])
 
     def _test_codes(self) -> Generator[Chunk, None, tuple[Tensor, Tensor]]:
         """Yield progress; return mu and logvar of the whole test set, kept for the next time."""
         if self._codes is None:
             _, test = _data_of(self.config)
-            codes = yield from self._coded(test.take(slice(None)))
+            codes = yield from self._coded(test.take, len(test))
             self._codes = codes
         return self._codes
 
@@ -240,6 +261,7 @@ class Explorer:
             mu, logvar = self._model.encode(x)
             recon_nats, kl_dims = terms(self._model, x, mu, logvar, mu)
             return {
+                "x": to_uint8(x),
                 "mu": mu.numpy(),
                 "logvar": logvar.numpy(),
                 "recon": to_uint8(self._model.decode(mu)),
@@ -248,14 +270,15 @@ class Explorer:
                 "kl_dims": kl_dims.numpy(),
             }
 
-    def _images(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Tensor, NDArray[np.int64]]:
-        """Return the images that are meant, as the model sees them, and their labels."""
+    def _images(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Take, NDArray[np.int64]]:
+        """Return what takes the images that are meant, and their labels, one an image."""
         given = questions.images(arrays, self.card.image_shape)
         if given is not None:
             return _seen(given, self.config, "test"), np.full(len(given), -1)
         data, test = _data_of(self.config)
         indices = questions.indices(params, arrays, len(test))
-        return test.take(torch.from_numpy(indices)), _labels(data.test_labels, indices)
+        chosen = torch.from_numpy(indices)
+        return lambda part: test.take(chosen[part]), _labels(data.test_labels, indices)
 
 
 def _chance(params: Mapping[str, Any], name: str) -> torch.Generator:
@@ -267,11 +290,10 @@ def _labels(labels: Array | None, indices: NDArray[np.int64]) -> NDArray[np.int6
     return np.full(len(indices), -1) if labels is None else labels[indices].astype(np.int64)
 
 
-def _seen(images: NDArray[np.uint8], config: RunConfig, split: str) -> Tensor:
-    """Return images as the model sees them."""
+def _seen(images: NDArray[np.uint8], config: RunConfig, split: str) -> Take:
+    """Return what takes images as the model sees them."""
     binarisation = getattr(config.data_options(), "binarisation", "none")
-    pixels = preprocess.fixed(preprocess.to_tensor(images), binarisation, split)
-    return preprocess.to_unit(pixels) if binarisation == "none" else pixels.float()
+    return preprocess.TestImages(images, binarisation, split=split).take
 
 
 def _data_of(config: RunConfig) -> tuple[ImageData, preprocess.TestImages]:

@@ -99,7 +99,16 @@ def _show(attempt: Training) -> Iterator[Event]:
         return
     attempt.memory.shown_at = attempt.step
     yield state.snapshot(attempt)
-    yield from attempt.album.draw(attempt.ema.model, attempt.step)
+    drawing = Phase(attempt.step, "training")
+    for event in attempt.album.draw(attempt.ema.model, attempt.step):
+        if not isinstance(event, Phase):
+            yield event
+        elif attempt.signs.due(cadence.SIGN_OF_LIFE_S):
+            attempt.signs.done()
+            drawing = event
+            yield event
+    if drawing.name != "training":
+        yield Phase(attempt.step, "training")
     attempt.snapshots.done()
 
 

@@ -1,7 +1,9 @@
 """Blocks that families share: multilayer perceptrons and small convolutional networks for any size of image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +136,22 @@ class FlatEncoder(nn.Module):
         """Return the outputs, (B, num_outputs)."""
         outputs: Tensor = self.layers(x.flatten(1))
         return outputs
+
+
+def images_at_once(image_shape: tuple[int, int, int], of_mnist: int) -> int:
+    """Return how many images to take at once: `of_mnist` of 28×28, fewer of larger ones, at least one."""
+    return max(1, of_mnist * 784 // max(784, prod(image_shape)))
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Judge and draw inside the block: batch norms and dropouts as at the end, and as they were afterwards."""
+    was = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was)
 
 
 def count(module: nn.Module) -> int:

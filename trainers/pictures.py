@@ -1,6 +1,6 @@
 """The pictures of a training: samples, reconstructions and the manifold, always of the same latents and images."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import torch
@@ -10,12 +10,14 @@ from torch import Tensor
 from trainers.card import Ability
 from trainers.data.images import ImageData
 from trainers.data.preprocess import FIXED_SEED, TestImages
-from trainers.events import Pictures
+from trainers.events import Phase, Pictures
 from trainers.grids import MANIFOLD_SIDE, cells
 from trainers.model import Model
+from trainers.nn import eval_mode, images_at_once
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
+IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go; explorers take as many, so that both round alike
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -49,13 +51,15 @@ class Album:
         self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
         self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
 
-    def draw(self, model: Model, step: int) -> Iterator[Pictures]:
-        """Yield each kind of picture with a model's weights as they are."""
-        yield Pictures(step, "samples", _decoded(model, self._samples), SAMPLE_COLUMNS)
+    def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
+        """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
+        samples = yield from _decoded(model, self._samples, step)
+        yield Pictures(step, "samples", samples, SAMPLE_COLUMNS)
         if self._originals is not None:
             yield Pictures(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
         if self._manifold is not None:
-            yield Pictures(step, "manifold", _decoded(model, self._manifold), MANIFOLD_SIDE)
+            manifold = yield from _decoded(model, self._manifold, step)
+            yield Pictures(step, "manifold", manifold, MANIFOLD_SIDE)
 
 
 def chosen(data: ImageData) -> Tensor:
@@ -68,12 +72,16 @@ def chosen(data: ImageData) -> Tensor:
     return torch.from_numpy(np.concatenate((first, rest))[:count].astype(np.int64))
 
 
-@torch.inference_mode()
-def _decoded(model: Model, z: Tensor) -> NDArray[np.uint8]:
-    return to_uint8(model.decode(z))
+def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArray[np.uint8]]:
+    pieces = []
+    for part in torch.split(z, images_at_once(model.image_shape, IMAGES_AT_ONCE)):
+        with torch.inference_mode(), eval_mode(model):
+            pieces.append(to_uint8(model.decode(part)))
+        yield Phase(step, "evaluating", "pictures")
+    return np.concatenate(pieces)
 
 
-@torch.inference_mode()
 def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
-    mu, _ = model.encode(x)
-    return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
+    with torch.inference_mode(), eval_mode(model):
+        mu, _ = model.encode(x)
+        return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))

@@ -12,6 +12,7 @@ from trainers.errors import ConfigError
 MAX_COUNT = 100_000  # images or latents at once
 MAX_CELLS = 16_384  # of a manifold
 MAX_TEMPERATURE = 100.0
+MAX_ANSWER_BYTES = 1 << 28
 
 
 def whole(params: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
@@ -73,6 +74,17 @@ def bounds(params: Mapping[str, Any], coords: str) -> tuple[float, float, float,
     return x0, x1, y0, y1
 
 
+def affordable(count: int, bytes_each: int, what: str) -> None:
+    """Refuse an answer of too many bytes, before any of it is computed.
+
+    Raises:
+        ConfigError: saying how many it would be.
+    """
+    if count * bytes_each > MAX_ANSWER_BYTES:
+        size = f"{count * bytes_each / 1e6:,.0f} MB, more than the {MAX_ANSWER_BYTES / 1e6:,.0f} MB of an answer"
+        raise ConfigError(f"{count:,} {what} are {size}", f"ask for at most {MAX_ANSWER_BYTES // bytes_each:,}")
+
+
 def latents(arrays: Mapping[str, Any], size: int) -> NDArray[np.float32]:
     """Return the array `z`, (N, d), finite.
 
@@ -115,10 +127,13 @@ def indices(params: Mapping[str, Any], arrays: Mapping[str, Any], length: int) -
     given = arrays.get("indices", params.get("indices"))
     if given is None:
         given = [params.get("index", 0)]
+    hint = f"give numbers from 0 to {length - 1:,}"
     try:
-        found = np.asarray(given, dtype=np.int64).reshape(-1)
+        found = np.asarray(given).reshape(-1)
     except (TypeError, ValueError, OverflowError):
-        raise ConfigError("indices: not whole numbers", f"give numbers from 0 to {length - 1:,}") from None
+        raise ConfigError("indices: not whole numbers", hint) from None
+    if found.dtype.kind not in "iu":
+        raise ConfigError("indices: not whole numbers", hint)
     if not 1 <= len(found) <= MAX_COUNT or found.min() < 0 or found.max() >= length:
-        raise ConfigError("indices: beyond the test set", f"give numbers from 0 to {length - 1:,}")
-    return found
+        raise ConfigError("indices: beyond the test set", hint)
+    return found.astype(np.int64)

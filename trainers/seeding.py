@@ -5,6 +5,7 @@ and looking (evaluation, pictures) never moves the training.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -92,6 +93,8 @@ def pinned(execution: ExecutionConfig, threads: int) -> Iterator[None]:
     try:
         if threads:
             torch.set_num_threads(threads)
+        if execution.deterministic:  # cuBLAS asks for it, and reads it when a process first uses CUDA
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(execution.deterministic)
         yield
     finally:

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from genexplorer.explore.protocol import Request
 from genexplorer.explore.scheduler import Chunk
 from genexplorer.runs import layout
+from genexplorer.runs.retention import size_of
 from trainers import config as run_config
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 
-KEPT = 6  # snapshots: enough to step to and fro; tens of megabytes for the models of this size
+KEPT = 6  # snapshots: enough to step to and fro
+KEPT_BYTES = 1 << 30  # of their weights, fewer snapshots of large models; the one that is asked stays in any case
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -35,12 +37,15 @@ class Models:
     Args:
         load: `trainers.latent.load`, or a stand-in.
         kept: How many stay open.
+        kept_bytes: How large their files may be together.
     """
 
-    def __init__(self, load: Load, kept: int = KEPT) -> None:
+    def __init__(self, load: Load, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
         self._load = load
         self._kept = kept
+        self._kept_bytes = kept_bytes
         self._open: OrderedDict[_Identity, Explorable] = OrderedDict()
+        self._sizes: dict[_Identity, int] = {}
 
     def work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
         """Open the snapshot that a request asks for and begin to answer.
@@ -80,12 +85,17 @@ class Models:
         identity = (str(run), step, facts.st_ino, facts.st_mtime_ns)
         model = self._open.get(identity)
         if model is None:
+            size = size_of(folder)
+            self._make_room(self._kept - 1, self._kept_bytes - size)
             model = self._load(folder, _config_of(run))
-            self._open[identity] = model
+            self._open[identity], self._sizes[identity] = model, size
         self._open.move_to_end(identity)
-        while len(self._open) > self._kept:
-            self._open.popitem(last=False)
         return model
+
+    def _make_room(self, count: int, total_bytes: int) -> None:
+        while self._open and (len(self._open) > count or sum(self._sizes.values()) > total_bytes):
+            oldest, _ = self._open.popitem(last=False)
+            del self._sizes[oldest]
 
 
 def _nearest(run: Path, step: int | None) -> int:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from genexplorer.runs.identity import Identity
 from genexplorer.runs.text import one_line
@@ -56,6 +57,10 @@ _LAYOUT: dict[str, str] = {
     "reason": "400s",
     "problem": "240s",
 }
+_REACHED = (
+    *("heartbeat", "step", "total_steps", "images_seen", "recorded_step", "snapshot_step", "checkpoint_step"),
+    *("num_alerts", "headline", "headline_name", "elapsed_s", "progress", "created"),
+)  # what a new attempt takes over
 _STRUCT = struct.Struct("<" + "".join(_LAYOUT.values()))
 _TEXT_BYTES = {name: int(code[:-1]) for name, code in _LAYOUT.items() if code.endswith("s")}
 
@@ -100,6 +105,24 @@ class LiveRecord:
     def identity(self) -> Identity:
         """The process that wrote this."""
         return Identity(self.host, self.boot_id, self.pid, self.start)
+
+
+def next_life(
+    before: LiveRecord, me: Identity, attempt: int, *, token: int, threads: int, started: float
+) -> LiveRecord:
+    """Return the first record of a new attempt: who and when is new, what the run has reached stays.
+
+    Args:
+        before: The last word of the attempt before.
+        me: The process that begins.
+        attempt: Its number.
+        token: The launch that it came from.
+        threads: Threads that it starts with.
+        started: Unix time.
+    """
+    who: dict[str, Any] = {"pid": me.pid, "start": me.start, "host": me.host, "boot_id": me.boot_id}
+    kept: dict[str, Any] = {name: getattr(before, name) for name in _REACHED}
+    return LiveRecord(attempt=attempt, token=token, threads=threads, started=started, phase="loading", **who, **kept)
 
 
 class LiveFile:

@@ -153,9 +153,8 @@ class RunReader:
         steps = self.snapshots()
         if not steps:
             raise CheckpointError(f"{self.folder.name} has no snapshot yet", "the first one comes with step 0")
-        return checkpoint.load_card(
-            layout.step_folder(self.folder / layout.SNAPSHOTS, steps[-1] if step is None else step)
-        )
+        place = layout.step_folder(self.folder / layout.SNAPSHOTS, steps[-1] if step is None else step)
+        return Card.model_validate(_shown(checkpoint.load_card(place).model_dump()))
 
     def snapshots(self) -> list[int]:
         """Return the steps that have a snapshot now, ascending."""
@@ -226,3 +225,12 @@ class RunReader:
 
     def _has_database(self) -> bool:
         return (self.folder / layout.DATABASE).is_file()
+
+
+def _shown(value: object) -> object:
+    """Return a card's values with every text in them made safe to show."""
+    if isinstance(value, str):
+        return one_line(value, 400)
+    if isinstance(value, dict):
+        return {one_line(key, 100): _shown(item) for key, item in value.items()}
+    return value

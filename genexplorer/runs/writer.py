@@ -247,30 +247,7 @@ class RunWriter:
 
     def _begin(self, token: int, threads: int) -> None:
         before, me = self._live.record, identity.current()
-        self._live.record = live.LiveRecord(
-            heartbeat=before.heartbeat,
-            token=token,
-            attempt=self.attempt,
-            pid=me.pid,
-            start=me.start,
-            host=me.host,
-            boot_id=me.boot_id,
-            step=before.step,
-            total_steps=before.total_steps,
-            images_seen=before.images_seen,
-            recorded_step=before.recorded_step,
-            snapshot_step=before.snapshot_step,
-            checkpoint_step=before.checkpoint_step,
-            num_alerts=before.num_alerts,
-            headline=before.headline,
-            headline_name=before.headline_name,
-            elapsed_s=before.elapsed_s,
-            progress=before.progress,
-            threads=threads,
-            created=before.created,
-            started=self.now(),
-            phase="loading",
-        )
+        self._live.record = live.next_life(before, me, self.attempt, token=token, threads=threads, started=self.now())
         if before.attempt:  # what its worker could not write: it was killed, or the disk was full
             outcome = before.state if math.isfinite(before.ended) else "lost"
             self.add_row(ledger.forgotten_row(before.attempt, before.updated, outcome, before.reason))

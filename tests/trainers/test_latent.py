@@ -1,5 +1,7 @@
 """What an explorer asks of a snapshot."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import checkpoint, grids, latent, loop
+from trainers import checkpoint, grids, latent, loop, questions
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import Pictures, SnapshotReady
 
@@ -96,7 +98,7 @@ def test_encodings_of_a_split(explorer: latent.Explorer, split: str, length: int
 
 
 def test_long_work_says_how_far_it_is(explorer: latent.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent, "CHUNK", 16)
+    monkeypatch.setattr(latent, "IMAGES_AT_ONCE", 16)
     monkeypatch.setattr(explorer, "_codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
     fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
@@ -150,6 +152,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "index": ("encode", {"index": 60}, {}),
     "negative index": ("encode", {"indices": [-1]}, {}),
     "index that is no number": ("encode", {"index": "x"}, {}),
+    "index that is not whole": ("encode", {"index": 1.5}, {}),
+    "index that is a word": ("encode", {"indices": ["1"]}, {}),
+    "indices of floats": ("encode", {}, {"indices": np.ones(2, np.float32)}),
+    "indices in a ragged list": ("encode", {"indices": [[1], [1, 2]]}, {}),
+    "count of a billion": ("sample", {"count": 10**9}, {}),
+    "negative rows": ("manifold", {"rows": -1}, {}),
+    "bounds that are not finite": ("manifold", {"coords": "z", "bounds": [0, float("nan"), 0, 1]}, {}),
     "images of another size": ("encode", {}, {"images": np.zeros((1, 28, 28, 1), np.uint8)}),
     "images of floats": ("encode", {}, {"images": np.zeros((1, 9, 7, 1), np.float32)}),
     "split": ("encodings", {"split": "valid"}, {}),
@@ -162,6 +171,49 @@ def test_wrong_questions_are_answered_in_one_line(explorer: latent.Explorer, cas
     with pytest.raises(ConfigError) as caught:
         explorer.ask(op, params, arrays)
     assert caught.value.hint and "\n" not in str(caught.value)
+
+
+TOO_MUCH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "decode": ({}, {"z": np.zeros((100, 2), np.float32)}),
+    "manifold": ({"rows": 10, "columns": 10}, {}),
+    "sample": ({"count": 100}, {}),
+    "posterior": ({"count": 100}, {}),
+    "encode": ({"indices": [0] * 100}, {}),
+    "encodings": ({"split": "train"}, {}),
+    "nearest": ({"count": 60}, {"z": np.zeros((1, 2), np.float32)}),
+}
+
+
+@pytest.mark.parametrize("op", TOO_MUCH)
+def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
+    explorer: latent.Explorer, monkeypatch: pytest.MonkeyPatch, op: str
+) -> None:
+    monkeypatch.setattr(questions, "MAX_ANSWER_BYTES", 3000)
+    for work in ("decode", "encode"):
+        monkeypatch.delattr(type(explorer._model), work)
+    with pytest.raises(ConfigError, match="more than the 0 MB of an answer: ask for at most"):
+        explorer.ask(op, *TOO_MUCH[op])
+
+
+def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: Path, folder: Path) -> None:
+    place = snapshot.with_name("step-00000021")
+    shutil.copytree(snapshot, place)
+    size = 15 << 30
+    with (place / checkpoint.WEIGHTS).open("r+b") as file:
+        file.truncate(size)  # sparse: nothing on the disk
+    manifest = json.loads((place / checkpoint.MANIFEST).read_bytes())
+    manifest["files"][checkpoint.WEIGHTS]["bytes"] = size
+    (place / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="more than the"):
+        latent.load(place, tiny.config(folder, steps=20))
+
+
+@pytest.mark.parametrize("shape", [[1, 0, 7], [1, -9, -7], [1, 9, 10**12]])
+def test_a_card_with_an_impossible_shape_is_refused(snapshot: Path, tmp_path: Path, shape: list[int]) -> None:
+    told = json.loads((snapshot / checkpoint.CARD).read_bytes())
+    (tmp_path / checkpoint.CARD).write_text(json.dumps({**told, "image_shape": shape}))
+    with pytest.raises(CheckpointError, match="image_shape"):
+        checkpoint.load_card(tmp_path)
 
 
 def test_what_a_model_cannot_do_is_said_with_its_reason(folder: Path, tmp_path: Path) -> None:

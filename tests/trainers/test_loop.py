@@ -156,6 +156,15 @@ def test_looking_does_not_move_the_training(folder: Path) -> None:
     assert all(np.array_equal(seldom[name], often[name]) for name in seldom)
 
 
+def test_slow_drawing_shows_signs_of_life(folder: Path) -> None:
+    now = iter(range(10**6))  # each look at the clock takes a second
+    events = list(loop.train(tiny.config(folder, steps=2), clock=lambda: float(next(now))))
+    for place, event in enumerate(events):
+        if isinstance(event, Pictures) and event.kind in ("samples", "manifold"):
+            assert events[place - 1] == Phase(event.step, "evaluating", "pictures")
+            assert next(e.name for e in events[place:] if isinstance(e, Phase) and e.detail == "") != "evaluating"
+
+
 def test_being_watched_brings_more_snapshots(folder: Path) -> None:
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))

@@ -88,18 +88,21 @@ class TrainImages:
 
 
 class TestImages:
-    """Test images as a model sees them: the same for every evaluation, run and explorer.
+    """Images as a model is judged on: the same for every evaluation, run and explorer.
 
     Args:
         images: (N, H, W, C), uint8.
         binarisation: "threshold", "static", "dynamic" or "none".
         device: Where the images live.
+        split: "test", or "train" to judge training images.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
-    def __init__(self, images: Images, binarisation: str, device: torch.device | str = "cpu") -> None:
-        self._pixels = fixed(to_tensor(images), binarisation, "test").to(device)
+    def __init__(
+        self, images: Images, binarisation: str, device: torch.device | str = "cpu", *, split: str = "test"
+    ) -> None:
+        self._pixels = fixed(to_tensor(images), binarisation, split).to(device)
         self._scale = binarisation == "none"
 
     def __len__(self) -> int:

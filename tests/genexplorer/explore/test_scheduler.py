@@ -97,11 +97,11 @@ def test_topics_of_a_lane_do_not_replace_each_other() -> None:
 class Real:
     """A scheduler over stand-in snapshots."""
 
-    def __init__(self, run: Path, kept: int = 6) -> None:
+    def __init__(self, run: Path, kept: int = 6, kept_bytes: int = 1 << 30) -> None:
         self.run = run
         self.answers: list[Answer] = []
         self.loaded: list[str] = []
-        self.models = Models(self._load, kept)
+        self.models = Models(self._load, kept, kept_bytes)
         self.scheduler = Scheduler(self.models.work, self.answers.append)
 
     def _load(self, folder: Path, config: Any) -> stand_in.StandIn:
@@ -135,6 +135,16 @@ def test_the_last_few_snapshots_stay_open(real: Real) -> None:
     for step in (0, 5, 0, 5, 20, 5, 0):
         small.ask("decode", step)
     assert [int(name.removeprefix("step-")) for name in small.loaded] == [0, 5, 20, 0]
+
+
+def test_few_large_snapshots_stay_open(real: Real) -> None:
+    for step in (0, 5, 20):
+        (real.run / "snapshots" / f"step-{step:08d}" / "weights.safetensors").write_bytes(bytes(100))
+    large = Real(real.run, kept_bytes=250)
+    for step in (0, 5, 0, 20, 0, 5):
+        large.ask("decode", step)
+    assert [int(name.removeprefix("step-")) for name in large.loaded] == [0, 5, 20, 5]
+    assert [Real(real.run, kept_bytes=1).ask("decode", step).snapshot_step for step in (0, 5)] == [0, 5]
 
 
 def test_a_snapshot_that_was_written_anew_is_loaded_anew(real: Real) -> None:

@@ -1,3 +1,4 @@
+import json
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -183,6 +184,18 @@ def test_undeclared_and_hostile_metrics_are_shown_literally(writer: RunWriter, f
         assert (spec.name, spec.quantity, spec.title, spec.unit) == ("x/red", "[bold]", "title", "")
         assert reader.latest() == {"plain": Point(1, 1.0)}
         assert reader.status().device == "cpu"
+
+
+def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=10, pictures=False)
+    with RunReader(folder) as reader:
+        place = layout.step_folder(folder / layout.SNAPSHOTS, reader.snapshots()[-1]) / layout.CARD
+        told = json.loads(place.read_bytes())
+        told["title"] = told["data"]["name"] = "a\x1b]0;title\x07b\u202e"
+        told["abilities"]["sample"]["how"] = "two\nlines\x9b31m"
+        place.write_text(json.dumps(told))
+        card = reader.card()
+    assert (card.title, card.data.name, card.ability("sample").how) == ("ab", "ab", "two lines")
 
 
 def test_the_made_up_run_has_all_that_faces_need(tmp_path: Path) -> None:
