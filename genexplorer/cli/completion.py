@@ -1,10 +1,13 @@
 """What the shell offers on Tab: runs, presets, data sets, keys. A failure offers nothing rather than an error."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import typer
+
+from genexplorer.cli import output
 
 Offer = list[tuple[str, str]]
 
@@ -20,17 +23,34 @@ def _quietly(function: Callable[[typer.Context, str], Offer]) -> Callable[[typer
     return offer
 
 
+def one_of(*values: str) -> Callable[[typer.Context, str], Offer]:
+    """Return what offers a few fixed words."""
+    return _quietly(lambda ctx, incomplete: [(value, "") for value in values])
+
+
+@_quietly
+def states(ctx: typer.Context, incomplete: str) -> Offer:
+    """Offer the states of runs, and 'live'."""
+    from genexplorer.runs.record import State
+
+    return [("live", "any that has a worker"), *((state.value, "") for state in State)]
+
+
 @_quietly
 def runs(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer the ids of runs, and 'latest'."""
+    """Offer the names of runs, their ids where these are begun or needed, and 'latest'."""
     from genexplorer import paths
     from genexplorer.runs.store import RunStore
 
     given = ctx.params.get("runs_dir") or ctx.find_root().params.get("runs_dir")
     found = RunStore(paths.runs_dir(given)).list()
-    offer = [(status.id, f"{status.state} {status.name}") for status in found]
-    offer += [(status.name, f"{status.state} {status.id}") for status in found if incomplete and status.name]
-    return [*offer, ("latest", "the newest run")] if found else []
+    times = Counter(status.name for status in found)
+    offer = [
+        (output.handle(status.name, status.id) if times[status.name] == 1 else status.id, str(status.state))
+        for status in found
+    ]
+    offer += [(status.id, f"{status.state} {status.name}") for status in found if incomplete]
+    return [*dict(offer).items(), ("latest", "the newest run")] if found else []
 
 
 @_quietly

@@ -20,6 +20,7 @@ from genexplorer.workers import launcher
 from trainers.events import MetricSpec
 
 POLL_S = 0.25
+_CLOCK = 10  # columns of the time of day before a line
 LINE_EVERY_S = 5.0
 STARTING_S = 20.0  # a worker that was only just started cannot be told to stop yet
 INTERRUPTED = 130
@@ -33,13 +34,30 @@ def follow(folder: Path, *, lines: bool = True) -> RunStatus:
         folder: The run's folder.
         lines: False prints the log alone.
     """
-    with RunReader(folder) as reader:
-        printer = _Printer(lines=lines)
-        cursor = Cursor()
+    with Following(folder, lines=lines) as following:
+        return following.to_the_end()
+
+
+class Following:
+    """A run that is being told line by line; after an interruption it goes on where it was."""
+
+    def __init__(self, folder: Path, *, lines: bool = True) -> None:
+        self._reader = RunReader(folder)
+        self._printer = _Printer(lines=lines)
+        self._cursor = Cursor()
+
+    def __enter__(self) -> "Following":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def to_the_end(self) -> RunStatus:
+        """Print what is new until the run has ended, and return how it ended."""
         while True:
-            delta = reader.changes(cursor)
-            cursor = delta.cursor
-            printer.tell(delta)
+            delta = self._reader.changes(self._cursor)
+            self._cursor = delta.cursor
+            self._printer.tell(delta)
             if not delta.status.state.live:
                 return delta.status
             time.sleep(POLL_S)
@@ -57,11 +75,11 @@ def follow_detachable(folder: Path) -> None:
 
 def follow_in_foreground(folder: Path) -> None:
     """Follow a run; Ctrl+C, SIGTERM and a closed terminal stop it cleanly. Exits with the run's code."""
-    with _signals_interrupt():
+    with _signals_interrupt(), Following(folder) as following:
         try:
-            status = follow(folder)
+            status = following.to_the_end()
         except KeyboardInterrupt:
-            stop_and_wait(folder)
+            stop_and_wait(folder, following)
             raise typer.Exit(INTERRUPTED) from None
     finish(status)
 
@@ -82,13 +100,17 @@ def finish(status: RunStatus) -> None:
 
 
 def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
-    """Return one line: step, share, the objective in training and test, speed, time left."""
-    parts = [f"step {status.step:>7,}", f"{wording.percent(status.progress):>4}"]
-    parts += _figures(status, latest, specs)
-    if status.images_per_s:
-        parts.append(f"{wording.count(status.images_per_s)} img/s")
-    parts.append(wording.time_left(status) if status.state.live else status.state.value)
-    return "  ".join(parts)
+    """Return one line: step, share, the objective in training and test, speed, time left.
+
+    Where that is wider than the terminal, the speed goes first, then the figure of the training batch.
+    """
+    begin = [f"step {status.step:>7,}", f"{wording.percent(status.progress):>4}"]
+    figures = _figures(status, latest, specs)
+    speed = [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s else []
+    end = [wording.time_left(status) if status.state.live else status.state.value]
+    room = output.width() - _CLOCK
+    lines = ["  ".join(begin + middle + end) for middle in (figures + speed, figures, figures[-1:])]
+    return next((line for line in lines if len(line) <= room), lines[-1])
 
 
 def _figures(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
@@ -99,7 +121,12 @@ def _figures(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str,
     same = [spec for spec in specs.values() if spec.quantity == headline.quantity and spec.name in latest]
     train = next((spec for spec in same if spec.name.startswith("train/")), None)
     test = next((spec for spec in same if spec.name.endswith("_ema")), None)
-    return [f"{spec.title} {wording.number(latest[spec.name].value, spec.unit)}" for spec in (train, test) if spec]
+    shown = [f"{_short(spec.title)} {wording.number(latest[spec.name].value)}" for spec in (train, test) if spec]
+    return [*shown[:-1], f"{shown[-1]} {headline.unit}".rstrip()] if shown else []
+
+
+def _short(title: str) -> str:
+    return title.replace("(EMA weights)", "(EMA)")
 
 
 class _Printer:
@@ -134,14 +161,14 @@ def tell_goes_on(folder: Path) -> None:
     output.say(f"\n{name} goes on training. 'genexplorer runs stop {name}' stops it, 'genexplorer' shows it.")
 
 
-def stop_and_wait(folder: Path) -> None:
+def stop_and_wait(folder: Path, following: Following) -> None:
     """Ask the worker to stop and wait until it has; a second Ctrl+C leaves it to stop alone."""
     name = _name(folder)
     output.say(f"\nstopping {name}; it saves its state first (Ctrl+C again leaves it to do so alone)")
     try:
         launcher.wait(folder, set(State) - {State.QUEUED}, STARTING_S)
         launcher.stop(folder)
-        finish(follow(folder))
+        finish(following.to_the_end())
     except KeyboardInterrupt:
         output.say(f"{name} is still stopping; 'genexplorer runs show {name}' tells")
     except UserError as error:

@@ -1,9 +1,6 @@
 """`genexplorer dashboard | view`: the two faces that are not this one."""
 
-import os
-import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +10,6 @@ from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import MaybeRun, RunsDir
 from genexplorer.errors import DisplayError, UserError
-
-VIEWER = "genexplorer.viewer.main"
 
 
 def dashboard(run: MaybeRun = None, runs_dir: RunsDir = None) -> None:
@@ -38,8 +33,7 @@ def view(
     from genexplorer.session import actions
 
     folder = _folder_to_view(run, runs_dir)
-    if not actions.has_display():
-        raise DisplayError("no display to open a window on", f"write a picture instead: {picture_command(folder)}")
+    actions.require_display(folder)
     if not detach:
         raise typer.Exit(_show_window(folder, paths.runs_dir(runs_dir)))
     outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
@@ -57,19 +51,6 @@ def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
         raise typer.Exit(code)
 
 
-def picture_command(folder: Path | None) -> str:
-    """Return the command that writes what the viewer would show first."""
-    if folder is None:
-        return "genexplorer manifold RUN --out manifold.png"
-    from genexplorer.runs.reader import RunReader
-
-    with RunReader(folder) as reader:
-        status = reader.status()
-        plane = not reader.snapshots() or reader.card().ability("manifold").available
-    what = "manifold" if plane else "sample"
-    return f"genexplorer {what} {shlex.quote(status.name)} --out {what}.png"
-
-
 def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
     from genexplorer.cli.runs_shown import find
     from genexplorer.errors import NoSuchRunError
@@ -84,8 +65,9 @@ def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
 
 def _show_window(folder: Path | None, runs_dir: Path) -> int:
     """Run the viewer until its window is closed and return its exit code; Ctrl+C closes it."""
-    command = [sys.executable, "-P", "-m", VIEWER, *([str(folder)] if folder else [])]
-    process = subprocess.Popen(command, env={**os.environ, paths.RUNS_VARIABLE: str(runs_dir)})
+    from genexplorer.session import actions
+
+    process = subprocess.Popen(actions.viewer_command(folder), env=actions.viewer_environment(runs_dir))
     try:
         code = process.wait()
     except KeyboardInterrupt:

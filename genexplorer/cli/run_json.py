@@ -1,13 +1,18 @@
 """Runs as JSON: the shapes that `--json` prints and that scripts rely on."""
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import RunStatus
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
     from trainers.events import MetricSpec
+
+T = TypeVar("T")
 
 
 def status_json(status: RunStatus) -> dict[str, Any]:
@@ -47,20 +52,21 @@ def status_json(status: RunStatus) -> dict[str, Any]:
 
 
 def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
-    """Return all about one run: its status, the latest value of each metric, its settings and where its files are."""
-    specs = reader.specs()
+    """Return all about one run: its status, the latest value of each metric, its settings and where its files are.
+
+    What a damaged run has lost is empty; its "status" and "reason" say so.
+    """
+    specs = if_readable(reader.specs) or {}
     metrics = {
         name: {"value": point.value, "step": point.step, **_meaning(specs.get(name))}
-        for name, point in sorted(reader.latest().items())
+        for name, point in sorted((if_readable(reader.latest) or {}).items())
     }
-    kinds: dict[str, int] = {}
-    for picture in reader.pictures():
-        kinds[picture.kind] = kinds.get(picture.kind, 0) + 1
+    kinds = Counter(picture.kind for picture in (if_readable(reader.pictures) or []))
     return {
         **status_json(status),
         "metrics": metrics,
         "snapshots": list(reader.snapshots()),
-        "pictures": kinds,
+        "pictures": dict(kinds),
         "attempts": [
             {
                 "number": attempt.number,
@@ -70,15 +76,23 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
                 "outcome": attempt.outcome,
                 "reason": attempt.reason,
             }
-            for attempt in reader.attempts()
+            for attempt in (if_readable(reader.attempts) or [])
         ],
         "alert_messages": [
             {"step": alert.step, "severity": alert.severity, "code": alert.code, "message": alert.message}
-            for alert in reader.alerts()
+            for alert in (if_readable(reader.alerts) or [])
         ],
-        "config": reader.config().model_dump(mode="json"),
+        "config": if_readable(lambda: reader.config().model_dump(mode="json")),
         "paths": paths_json(status),
     }
+
+
+def if_readable(read: Callable[[], T]) -> T | None:
+    """Return what is read, or None where a damaged run has lost it."""
+    try:
+        return read()
+    except UserError:
+        return None
 
 
 def _meaning(spec: "MetricSpec | None") -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genexplorer import paths
-from genexplorer.cli import output
+from genexplorer.cli import completion, output
 from genexplorer.cli.commands import Command
 from genexplorer.cli.options import AsJson, Run, RunsDir
 
@@ -28,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def list_runs(
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
-    state: Annotated[str | None, typer.Option("--state", help="Only runs in this state, or 'live'.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="Only runs in this state, or 'live'.", autocompletion=completion.states),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, the newest.")] = 1000,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -62,11 +65,13 @@ def show(
 ) -> None:
     """Show one run: state, figures, settings, files."""
     from genexplorer.cli.run_json import run_json
+    from genexplorer.errors import DamagedRunError
     from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.record import State
     from genexplorer.runs.store import RunStore
 
     with RunReader(RunStore(paths.runs_dir(runs_dir)).find(run)) as reader:
-        status = reader.status()
+        status = reader.changes().status  # unlike `status()`, it looks into the database
         if as_json:
             output.as_json(run_json(reader, status))
         elif toml:
@@ -75,6 +80,8 @@ def show(
             output.data(to_toml(reader.config()).rstrip())
         else:
             _print_run(reader, status)
+    if status.state is State.DAMAGED:
+        raise typer.Exit(DamagedRunError.exit_code)
 
 
 def logs(
@@ -187,6 +194,7 @@ def _objective(status: "RunStatus") -> str:
 
 
 def _print_run(reader: "RunReader", status: "RunStatus") -> None:
+    from genexplorer.cli.run_json import if_readable
     from genexplorer.session import wording
 
     symbol = output.style(wording.state_symbol(status.state), STATE_STYLES.get(status.state.value, "faint"))
@@ -209,7 +217,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
         indent=2,
     )
     _print_metrics(reader)
-    for alert in reader.alerts():
+    for alert in if_readable(reader.alerts) or []:
         output.data("  " + output.style(f"{alert.severity} at step {alert.step:,}: {alert.message}", "warning"))
     if status.note:
         output.data("")
@@ -217,9 +225,10 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
 
 
 def _print_metrics(reader: "RunReader") -> None:
+    from genexplorer.cli.run_json import if_readable
     from genexplorer.session import wording
 
-    specs, latest = reader.specs(), reader.latest()
+    specs, latest = if_readable(reader.specs) or {}, if_readable(reader.latest) or {}
     if not latest:
         return
     output.data("")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genexplorer.errors import ConfigError
+from genexplorer.session.values import parse_assignment, parse_value
 from trainers import presets, registry
 from trainers.config import RunConfig, check
 
@@ -122,15 +123,6 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {_one_line(error)}") from None
 
 
-def parse_value(text: str) -> Any:
-    """Read a value as TOML; what is not TOML is taken as the text itself, so that quotes can be left out."""
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
-    return parsed["value"] if list(parsed) == ["value"] else text
-
-
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turn {"model": {"beta": 4}} into {"model.beta": 4}."""
     flat: dict[str, Any] = {}
@@ -178,11 +170,8 @@ def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str 
     for key, value in (data_values(data) if data is not None else {}).items():
         source.give(key, value, "--data")
     for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        key = key.strip()
-        if not equals or not all(key.split(".")):
-            raise ConfigError(f"--set {assignment}: not of the form key=value", "for instance --set model.beta=4")
-        source.give(key, parse_value(text.strip()), f"--set {key}")
+        key, value = parse_assignment(assignment, "--set")
+        source.give(key, value, f"--set {key}")
     return source
 
 

@@ -100,7 +100,8 @@ def launch(
         return launcher.start(folder)
     except KeyboardInterrupt:
         if watch is Watch.FOREGROUND:
-            following.stop_and_wait(folder)
+            with following.Following(folder) as followed:
+                following.stop_and_wait(folder, followed)
         else:
             following.tell_goes_on(folder)
         raise typer.Exit(following.INTERRUPTED) from None

@@ -60,13 +60,21 @@ def train(
     likelihood: Annotated[
         str | None,
         typer.Option(
-            "--likelihood", help="bernoulli, gaussian or discretised-logistic.", metavar="KIND", rich_help_panel=MODEL
+            "--likelihood",
+            help="bernoulli, gaussian or discretised-logistic.",
+            metavar="KIND",
+            autocompletion=completion.one_of("bernoulli", "gaussian", "discretised-logistic"),
+            rich_help_panel=MODEL,
         ),
     ] = None,
     binarisation: Annotated[
         str | None,
         typer.Option(
-            "--binarisation", help="threshold, static, dynamic or none.", metavar="KIND", rich_help_panel=MODEL
+            "--binarisation",
+            help="threshold, static, dynamic or none.",
+            metavar="KIND",
+            autocompletion=completion.one_of("threshold", "static", "dynamic", "none"),
+            rich_help_panel=MODEL,
         ),
     ] = None,
     epochs: Annotated[
@@ -84,7 +92,14 @@ def train(
         int | None, typer.Option("--seed", help="Seed of all random numbers.", rich_help_panel=SETTINGS)
     ] = None,
     device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.", rich_help_panel=SETTINGS)
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help="auto, cpu, cuda or mps.",
+            autocompletion=completion.one_of("auto", "cpu", "cuda", "mps"),
+            rich_help_panel=SETTINGS,
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", help="Threads; 0 is a fair share.", rich_help_panel=SETTINGS)

@@ -3,7 +3,8 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from genexplorer import kernel_lock
@@ -224,6 +225,8 @@ def _random(count: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(count))
 
 
-def _some(runs: Iterable[RunStatus]) -> str:
-    ids = [run.id for run in runs]
-    return ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
+def _some(runs: Sequence[RunStatus]) -> str:
+    """Return what a few runs are called: their names, with the ids of those that share one."""
+    times = Counter(run.name for run in runs)
+    called = [run.name if times[run.name] == 1 else f"{run.name} ({run.id})" for run in runs]
+    return ", ".join(called[:4]) + (f" and {len(called) - 4} more" if len(called) > 4 else "")

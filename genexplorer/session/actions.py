@@ -15,6 +15,7 @@ from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
 from genexplorer.runs import control
 from genexplorer.runs.control import Ack
+from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import read_status
 from genexplorer.runs.store import RunStore
@@ -113,9 +114,16 @@ def open_viewer(folder: Path | None, runs_dir: Path) -> Outcome:
     """Open the desktop viewer as a process of its own, which outlives this one; says why it cannot."""
 
     def open_it() -> Outcome:
-        _require_display(folder)
+        require_display(folder)
         with tempfile.TemporaryFile() as said:
-            process = _spawn_viewer(folder, runs_dir, said)
+            process = subprocess.Popen(
+                viewer_command(folder),
+                env=viewer_environment(runs_dir),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
             code = _stands(process)
             if code is None:
                 threading.Thread(target=process.wait, name="viewer-reaper", daemon=True).start()
@@ -131,24 +139,35 @@ def has_display() -> bool:
     return sys.platform != "linux" or any(os.environ.get(name) for name in names)
 
 
-def _require_display(folder: Path | None) -> None:
-    if has_display():
-        return
-    run = "RUN" if folder is None else read_status(folder).name
-    command = command_lines.manifold(run, bounds=(0, 1, 0, 1))
-    raise DisplayError("there is no display to open a window on", f"write a picture instead: {command}")
+def require_display(folder: Path | None) -> None:
+    """Raise where no window can be asked for, with the command that writes a picture instead.
+
+    Raises:
+        DisplayError: if there is no display.
+    """
+    if not has_display():
+        raise DisplayError(
+            "there is no display to open a window on", f"write a picture instead: {picture_command(folder)}"
+        )
 
 
-def _spawn_viewer(folder: Path | None, runs_dir: Path, said: IO[bytes]) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-P", "-m", "genexplorer.viewer.main", *([str(folder)] if folder else [])]
-    return subprocess.Popen(
-        command,
-        env={**os.environ, paths.RUNS_VARIABLE: str(runs_dir)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=said,
-        start_new_session=True,
-    )
+def picture_command(folder: Path | None) -> str:
+    """Return the command that writes what the viewer would show first: the plane of a 2-D model, else samples."""
+    if folder is None:
+        return command_lines.picture("manifold", "RUN")
+    with RunReader(folder) as reader:
+        plane = not reader.snapshots() or reader.card().ability("manifold").available
+    return command_lines.picture("manifold" if plane else "sample", read_status(folder).name)
+
+
+def viewer_command(folder: Path | None) -> list[str]:
+    """Return the command of a viewer process; `viewer_environment` goes with it."""
+    return [sys.executable, "-P", "-m", "genexplorer.viewer.main", *([str(folder)] if folder else [])]
+
+
+def viewer_environment(runs_dir: Path) -> dict[str, str]:
+    """Return the environment of a viewer process."""
+    return {**os.environ, paths.RUNS_VARIABLE: str(runs_dir)}
 
 
 def _stands(process: "subprocess.Popen[bytes]") -> int | None:

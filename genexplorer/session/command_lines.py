@@ -71,6 +71,11 @@ def progress(run: str, *, kind: str = "", out: str = "progress.gif") -> str:
     return _line("progress", run, *(["--kind", kind] if kind else []), "--out", out)
 
 
+def picture(what: str, run: str) -> str:
+    """Return the shortest command that draws a picture of a run: `what` is "manifold", "sample" or "reconstruct"."""
+    return _line(what, run, "--out", f"{what}.png")
+
+
 def view(run: str) -> str:
     """Return the command that opens the viewer on a run."""
     return _line("view", run)

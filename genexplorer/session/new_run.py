@@ -1,8 +1,6 @@
 """The form of a new run: made from the presets, checked as it is filled in, without torch."""
 
 import shlex
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +9,7 @@ from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.session.expected_time import Estimate, expected_time
 from genexplorer.session.observable import Observable
+from genexplorer.session.values import parse_assignment
 from genexplorer.session.wording import duration
 from trainers import presets, registry
 from trainers.config import RunConfig, check
@@ -194,21 +193,11 @@ def parse_settings(text: str) -> dict[str, Any]:
         raise ConfigError("settings: a quotation mark is not closed", "for instance model.beta=4") from None
     settings: dict[str, Any] = {}
     for part in parts:
-        key, equals, value = part.rstrip(",;").partition("=")
-        if not equals or not all(key.split(".")):
-            raise ConfigError(f"settings: '{part}' is not of the form key=value", "for instance model.beta=4")
+        key, value = parse_assignment(part.rstrip(",;"), "settings:")
         if key in settings:
             raise ConfigError(f"settings: {key} is given twice", "give it once")
-        settings[key] = _parse_value(value)
+        settings[key] = value
     return settings
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        parsed: Mapping[str, Any] = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
-    return parsed["value"] if list(parsed) == ["value"] else text
 
 
 def _parse_length(text: str, unit: str) -> float | int:

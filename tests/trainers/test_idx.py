@@ -1,6 +1,7 @@
 """IDX files: what is right is read, what is wrong is told in one line."""
 
 import gzip
+import re
 import struct
 from pathlib import Path
 
@@ -66,6 +67,29 @@ def test_each_fault_is_one_line_with_file_and_advice(tmp_path: Path, fault: str)
     assert expected in caught.value.message
     assert caught.value.hint
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("gzip damaged", "gzip not deflate")])
+def test_a_look_at_header_and_size_tells_the_same(tmp_path: Path, fault: str) -> None:
+    data, expected = FAULTS[fault]
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=re.escape(expected)):
+        idx.peek_images(path)
+
+
+def test_a_gzip_file_of_several_members_is_right(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(gzip.compress(GOOD[:20]) + gzip.compress(GOOD[20:]))
+    assert idx.peek_images(path) == (2, 3, 4, 1)
+
+
+def test_labels_that_do_not_match_are_seen_before_a_run_starts(tmp_path: Path) -> None:
+    files = idx_folder.find(write_folder(tmp_path / "d"))
+    assert files.train_labels is not None
+    files.train_labels.write_bytes(idx_bytes(np.zeros(7, np.uint8)))
+    with pytest.raises(DataError, match="7 labels do not match the 256 images"):
+        idx_folder.peek(files)
 
 
 def test_never_more_is_read_than_announced_plus_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

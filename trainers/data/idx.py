@@ -4,6 +4,7 @@ Reference: "The IDX file format", Y. LeCun, C. Cortes, C. Burges, http://yann.le
 """
 
 import gzip
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -61,15 +62,38 @@ def read_labels(path: Path) -> Labels:
 
 
 def peek_images(path: Path) -> tuple[int, int, int, int]:
-    """Return (N, H, W, C) from an image file's header alone.
+    """Return (N, H, W, C) from an image file's header and size alone.
 
     Raises:
-        DataError: if the header is not that of an image file.
+        DataError: if the header is not that of an image file, or the file is torn or too long.
     """
-    with _opened(path) as stream:
-        header = _header(stream, path, (3, 4), "images")
-    n, height, width, *channels = header.dims
+    n, height, width, *channels = _peek(path, (3, 4), "images").dims
     return n, height, width, channels[0] if channels else 1
+
+
+def peek_labels(path: Path) -> int:
+    """Return the number of labels from a label file's header and size alone.
+
+    Raises:
+        DataError: if the header is not that of a label file, or the file is torn or too long.
+    """
+    return _peek(path, (1,), "labels").dims[0]
+
+
+def _peek(path: Path, ranks: tuple[int, ...], what: str) -> Header:
+    with _opened(path) as stream:
+        header = _header(stream, path, ranks, what)
+    _refuse_impossible(header, path)
+    if _is_gzip(path) and _gzip_size(path) != (header.num_header_bytes + header.num_bytes) % (1 << 32):
+        _read(path, ranks, what)  # says what is wrong; a gzip file of several members is right
+    return header
+
+
+def _gzip_size(path: Path) -> int:
+    """Return the unpacked size, modulo 2³², that a gzip file tells in its last four bytes (RFC 1952, 2.3.1)."""
+    with path.open("rb") as stream:
+        stream.seek(-4, os.SEEK_END)
+        return int.from_bytes(stream.read(4), "little")
 
 
 def _read(path: Path, ranks: tuple[int, ...], what: str) -> NDArray[np.uint8]:

@@ -60,16 +60,22 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
 
 
 def peek(files: IdxFiles, *, transpose: bool = False) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of an image from the headers alone.
+    """Return the shape (C, H, W) of an image from headers and sizes alone.
 
     Raises:
-        DataError: if training and test images differ in shape.
+        DataError: if training and test images differ in shape, a file is torn, or labels do not match their images.
     """
-    _, *train = idx.peek_images(files.train_images)
-    _, *test = idx.peek_images(files.test_images)
+    num_train, *train = idx.peek_images(files.train_images)
+    num_test, *test = idx.peek_images(files.test_images)
     if train != test:
         shown = "×".join(map(str, test)), "×".join(map(str, train))
         raise DataError(f"{files.test_images}: images of {shown[0]}, the training images are {shown[1]}", "use one set")
+    for labels, count, images in (
+        (files.train_labels, num_train, files.train_images),
+        (files.test_labels, num_test, files.test_images),
+    ):
+        if labels is not None:
+            _refuse_other_count(labels, idx.peek_labels(labels), images, count)
     height, width, channels = train
     return (channels, width, height) if transpose else (channels, height, width)
 
@@ -99,12 +105,17 @@ def load(
 def _split(images_path: Path, labels_path: Path | None, limit: int | None) -> tuple[Images, Labels | None]:
     images = idx.read_images(images_path)
     labels = idx.read_labels(labels_path) if labels_path else None
-    if labels is not None and len(labels) != len(images):
+    if labels is not None and labels_path is not None:
+        _refuse_other_count(labels_path, len(labels), images_path, len(images))
+    return images[:limit], None if labels is None else labels[:limit]
+
+
+def _refuse_other_count(labels: Path, num_labels: int, images: Path, num_images: int) -> None:
+    if num_labels != num_images:
         raise DataError(
-            f"{labels_path}: {len(labels):,} labels do not match the {len(images):,} images of {images_path.name}",
+            f"{labels}: {num_labels:,} labels do not match the {num_images:,} images of {images.name}",
             "take both files from one source, or remove the labels",
         )
-    return images[:limit], None if labels is None else labels[:limit]
 
 
 def _groups(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:

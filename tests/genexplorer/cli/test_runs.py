@@ -9,6 +9,7 @@ import pytest
 from genexplorer import paths
 from genexplorer.cli import following, output, runs_shown, settings
 from genexplorer.errors import NoSuchRunError
+from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.store import RunStore
 from tests.fixtures.made_up_run import running_run, write_run
@@ -77,6 +78,18 @@ def test_show_for_people_names_every_figure(cli: Cli, store: RunStore) -> None:
     assert re.search(r"^✗ red-elm +failed$", said.out, re.MULTILINE)
     assert "the loss is not finite" in said.out
     assert re.search(r"test/elbo_ema +−[\d.]+ nats", said.out)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage " * 1000])
+def test_a_run_whose_database_is_damaged_shows_the_rest(cli: Cli, store: RunStore, content: bytes) -> None:
+    (store.find("brave-fox") / layout.DATABASE).write_bytes(content)
+    said = cli("runs", "show", "brave-fox")
+    assert said.code == 4 and said.err == ""
+    assert re.search(r"^! brave-fox +damaged$", said.out, re.MULTILINE)
+    assert "reason" in said.out and "database" in said.out.replace("metrics.sqlite", "database") and "700" in said.out
+    shown = cli("runs", "show", "brave-fox", "--json")
+    values = json.loads(shown.out)
+    assert shown.code == 4 and (values["status"], values["metrics"]) == ("damaged", {})
 
 
 def test_show_as_toml_is_a_file_to_train_from(cli: Cli, store: RunStore, tmp_path: Path) -> None:
@@ -151,8 +164,24 @@ def test_following_prints_figures_with_their_names_and_ends_with_the_run(
     lines = capsys.readouterr().out.splitlines()
     assert status.state.value == "succeeded"
     last = lines[-1]
-    assert re.search(r"step +700 +100% +train ELBO −[\d.]+ nats  test ELBO \(EMA weights\) −[\d.]+ nats", last)
+    assert re.search(r"step +700 +100% +train ELBO −[\d.]+  test ELBO \(EMA\) −[\d.]+ nats", last)
     assert any("warning:" in line for line in lines)
+
+
+def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RunReader(store.find("brave-fox")) as reader:
+        told = reader.status(), reader.latest(), reader.specs()
+    monkeypatch.setattr(output, "width", lambda: 80)
+    line = following.progress_line(*told)
+    assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
+
+
+def test_following_goes_on_where_it_was(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    with following.Following(store.find("brave-fox")) as followed:
+        followed.to_the_end()
+        assert "step" in capsys.readouterr().out
+        followed.to_the_end()
+        assert capsys.readouterr().out == "", "an interruption tells nothing twice"
 
 
 def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunStore) -> None:
@@ -162,7 +191,7 @@ def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunSt
 
 
 def test_find_says_what_there_is(store: RunStore) -> None:
-    with pytest.raises(NoSuchRunError, match="brave-fox"):
+    with pytest.raises(NoSuchRunError, match="there are red-elm, brave-fox"):
         runs_shown.find("nobody", None)
 
 
@@ -179,7 +208,10 @@ def test_completion_offers_runs_presets_and_keys(cli: Cli, store: RunStore, monk
         return words
 
     for words, place, expected in (
-        ("genexplorer runs show vae-2d-br", 3, "vae-2d-brave-fox"),
+        ("genexplorer runs show bra", 3, "brave-fox"),
+        ("genexplorer runs show vae-2d-", 3, store.find("brave-fox").name),
+        ("genexplorer runs list --state su", 4, "succeeded"),
+        ("genexplorer train vae-2d --likelihood g", 4, "gaussian"),
         ("genexplorer train uva", 2, "uva2019-vae"),
         ("genexplorer train vae-2d --set model.be", 4, "model.beta="),
         ("genexplorer manifold la", 2, "latest"),

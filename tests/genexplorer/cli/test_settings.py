@@ -9,6 +9,7 @@ import pytest
 from genexplorer.cli import settings
 from genexplorer.cli.toml_text import to_toml
 from genexplorer.errors import ConfigError
+from genexplorer.session.values import parse_value
 from trainers.presets import assemble
 
 
@@ -54,7 +55,7 @@ def test_a_length_takes_the_place_of_the_preset_s_length() -> None:
     ],
 )
 def test_a_value_is_toml_and_otherwise_the_text_itself(text: str, value: object) -> None:
-    assert settings.parse_value(text) == value
+    assert parse_value(text) == value
 
 
 def test_set_reaches_every_setting() -> None:
