@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -157,8 +156,3 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
 def count(module: nn.Module) -> int:
     """Return the number of parameters that are trained."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Return where a module's parameters are."""
-    return next(module.parameters()).device

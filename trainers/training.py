@@ -143,8 +143,13 @@ def started(training: Training) -> events.Started:
 
 def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
     """Return every metric, those of the data with the words a figure must be quoted with."""
+    averaged = "EMA weights" if training.ema.separate else "raw weights, there is no EMA"
     own = [
-        replace(spec, setup=", ".join(filter(None, (_words_of(spec.name, training), spec.setup))))
+        replace(
+            spec,
+            title=spec.title.replace("EMA weights", averaged),
+            setup=", ".join(filter(None, (_words_of(spec.name, training), spec.setup))),
+        )
         for spec in training.model.metrics()
     ]
     lone = len(training.optimizers) == 1

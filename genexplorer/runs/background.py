@@ -50,6 +50,7 @@ class FileThread:
         self._busy = False
         self._closing = False
         self._give_up_at = float("inf")
+        self.gave_up = False
         self._thread = threading.Thread(target=self._work, name="run-files", daemon=True) if threaded else None
         if self._thread:
             self._thread.start()
@@ -74,10 +75,8 @@ class FileThread:
             return self._changed.wait_for(lambda: not self._jobs and not self._busy, None)
 
     def give_up(self) -> None:
-        """Stop waiting for a full disk."""
-        with self._changed:
-            self._give_up_at = 0.0
-            self._changed.notify_all()
+        """Stop waiting for a full disk, within a second. Takes no lock, so that a signal's handler may call it."""
+        self.gave_up = True
 
     def close(self) -> None:
         """End the thread after `drain`."""
@@ -126,7 +125,7 @@ class FileThread:
             rest = self._give_up_at - time.monotonic()
             if rest > 0:
                 self._changed.wait(min(RETRY_S, rest))
-            return time.monotonic() < self._give_up_at
+            return not self.gave_up and time.monotonic() < self._give_up_at
 
     def _waiting_bytes(self) -> int:
         return sum(job.size for job in self._jobs)

@@ -71,7 +71,6 @@ class RunFiles:
         self._verified: set[int] = set()
         self._picture_steps: dict[str, list[int]] = {}
         self.unsaved = ""  # what was to last and could not be saved
-        self.gave_up = False
         self._thread = FileThread(partial(books.set_problem, "files"), threaded=threaded)
 
     def snapshot_steps(self) -> list[int]:
@@ -118,13 +117,16 @@ class RunFiles:
 
     def finish(self, patience_s: float) -> None:
         """Write all that waits and end the thread; give up on a full disk after the patience."""
-        if not self.gave_up:
-            self._thread.drain(patience_s)
+        self._thread.drain(patience_s)
         self.close()
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether nothing waits for a full disk any more."""
+        return self._thread.gave_up
+
     def give_up(self) -> None:
-        """Stop waiting for a full disk."""
-        self.gave_up = True
+        """Stop waiting for a full disk. A signal's handler may call it."""
         self._thread.give_up()
 
     def close(self) -> None:

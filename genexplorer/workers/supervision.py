@@ -109,4 +109,4 @@ class Supervision:
     def _on_terminate(self, _: int, __: FrameType | None) -> None:
         self._terminations += 1
         if self._terminations > 1:
-            self._writer.files.gave_up = True  # a second one waits for no disk
+            self._writer.files.give_up()  # a second one waits for no disk

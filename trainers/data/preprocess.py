@@ -4,8 +4,6 @@ All figures name which one they are of. Test images go through the same function
 involved the test images are drawn once, with a fixed seed, so that figures of different runs are of the same images.
 """
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
@@ -18,16 +16,6 @@ MEANINGS = {
     "dynamic": "dynamic binarisation",
     "none": "256 grey levels",
 }
-
-
-class Batches(Protocol):
-    """Training images by index."""
-
-    def __len__(self) -> int: ...
-
-    def take(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a batch, (B, C, H, W), float32 in [0, 1]."""
-        ...
 
 
 def setup(binarisation: str, split: str = "train") -> str:

@@ -1,13 +1,17 @@
 """The worker's program in this process, with a stand-in for the training."""
 
+import contextlib
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from genexplorer.kernel_lock import KernelLock
@@ -167,6 +171,32 @@ def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Sc
     assert seen == ["disk full: cannot write figures"]
     with RunReader(folder) as reader:
         assert reader.series("train/elbo").x.tolist() == [1, 2, 3]
+
+
+def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folder: Path) -> None:
+    stack = contextlib.ExitStack()
+
+    def script(control: Control) -> Iterator[Event]:
+        yield from beginning()
+        stack.enter_context(durable.injected(durable.FaultPlan(1, 28, for_good=True)))
+        yield StateReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
+        insistent.start()
+        yield Finished(1, "succeeded")
+
+    def insist() -> None:
+        deadline = time.monotonic() + 20
+        while "disk full" not in RunReader(folder).status().reason and time.monotonic() < deadline:
+            time.sleep(0.01)
+        while RunReader(folder).status().state is not State.SUCCEEDED and time.monotonic() < deadline:
+            os.kill(os.getpid(), signal.SIGTERM)  # two that come at once count as one
+            time.sleep(0.05)
+        stack.close()  # else one that waits for ever would hang the test
+
+    insistent = threading.Thread(target=insist)
+    assert play(script) == 0
+    insistent.join()
+    status = RunReader(folder).status()
+    assert status.state is State.SUCCEEDED and "could not be saved" in status.reason
 
 
 def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], folder: Path) -> None:
