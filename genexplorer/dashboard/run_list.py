@@ -89,16 +89,17 @@ class RunList(ScrollView, can_focus=True):
         fresh = tuple(rows)
         if fresh == self._rows and hint == self._hint:
             return
+        before = self._place()
         self._rows, self._hint, self._columns = fresh, hint, Columns.fitting(fresh)
-        self.virtual_size = Size(self.size.width, len(fresh))
+        self.virtual_size = Size(0, len(fresh))
         self.refresh()
+        if self._place() != before:  # it was brought back, or others came above it
+            self.call_after_refresh(self._bring_into_sight)
 
     def choose(self, folder: Path | None, *, tell: bool = True) -> None:
         """Choose a run and bring it into sight."""
         changed, self.chosen = folder != self.chosen, folder
-        place = self._place()
-        if place is not None:
-            self.scroll_to_region(Region(0, place, 1, 1), animate=False, force=True)
+        self._bring_into_sight()
         if changed:
             self.refresh()
             if tell and folder is not None:
@@ -132,7 +133,7 @@ class RunList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Paint one row."""
-        width = self.size.width
+        width = self.scrollable_content_region.width  # beside the scroll bar
         paint = Painter(self, "runs")
         if not self._rows:
             lines = self._hint.splitlines()
@@ -145,6 +146,11 @@ class RunList(ScrollView, can_focus=True):
         chosen = row.status.folder == self.chosen
         strip = paint.strip(row_cells(row, width, self._columns, chosen=chosen), width)
         return strip.apply_style(paint.style("chosen")) if chosen else strip
+
+    def _bring_into_sight(self) -> None:
+        place = self._place()
+        if place is not None:
+            self.scroll_to_region(Region(0, place, 1, 1), animate=False, force=True)
 
     def _place(self) -> int | None:
         return next((i for i, row in enumerate(self._rows) if row.status.folder == self.chosen), None)

@@ -10,6 +10,7 @@ from textual.widgets import Input, Select
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.curves import CurvesTab
 from genexplorer.dashboard.deeds import SessionDeeds
+from genexplorer.dashboard.main_screen import MainScreen
 from genexplorer.dashboard.new_run_screen import NewRunScreen
 from genexplorer.dashboard.pictures import HalfBlockPicture
 from genexplorer.dashboard.plane_view import PlaneView
@@ -73,6 +74,19 @@ async def test_a_terminal_of_any_size_is_survived(make_app: MakeApp, finished: P
             for size in ((40, 10), (12, 4), (1, 1), (30, 60), (200, 5), SMALL):
                 await pilot.resize_terminal(*size)
         await shows(pilot, "ELBO(x)")
+
+
+async def test_a_long_list_scrolls_and_loses_nothing_to_its_scroll_bar(make_app: MakeApp, tmp_path: Path) -> None:
+    first = write_run(tmp_path, name="first-fir", steps=150, pictures=False)
+    for number in range(8):
+        write_run(tmp_path, name=f"owl-{number}", state="queued")
+    async with make_app(tmp_path).run_test(size=SMALL) as pilot:
+        await shows(pilot, "Runs (9)", "owl-7")
+        rows = text_of(pilot).splitlines()[1:6]
+        assert sum("owl-" in row for row in rows) == 5 and all(" queued " in row for row in rows)
+        assert "first-fir" not in "".join(rows)
+        main_of(pilot).post_message(MainScreen.Started(first))  # as when it was brought back from the trash
+        await until(pilot, lambda: "▸✓  first-fir" in text_of(pilot), "the run that was brought back")
 
 
 async def test_arrows_choose_runs(make_app: MakeApp, many: Path) -> None:
