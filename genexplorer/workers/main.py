@@ -55,17 +55,17 @@ def _attempt(folder: Path, token: int) -> int:
     _say(f"{FIRST_WORDS}{writer.attempt} began on {time.strftime('%Y-%m-%d %H:%M:%S')}")
     supervision = Supervision(writer, lease, config.execution)
     supervision.install_signals()
-    outcome, reason = _train(writer, config, supervision, lease)
+    outcome, reason = _train(writer, config, supervision)
     lease.give_back()
     waits_for_disk = outcome == "succeeded" and not supervision.told_to_stop
     writer.close(outcome, reason, patience_s=float("inf") if waits_for_disk else STOP_PATIENCE_S)
     return TrainingError.exit_code if outcome == "failed" else 0
 
 
-def _train(writer: RunWriter, config: RunConfig, supervision: Supervision, lease: CoreLease) -> tuple[Outcome, str]:
+def _train(writer: RunWriter, config: RunConfig, supervision: Supervision) -> tuple[Outcome, str]:
     """Record every event and return how it ended; no failure of the training gets past here."""
     try:
-        for event in _events(writer, config, supervision, lease):
+        for event in _events(writer, config, supervision):
             writer.record(event)
             supervision.see(event)
             if isinstance(event, Finished):
@@ -83,11 +83,11 @@ def _train(writer: RunWriter, config: RunConfig, supervision: Supervision, lease
         return "failed", reason
 
 
-def _events(writer: RunWriter, config: RunConfig, supervision: Supervision, lease: CoreLease) -> Iterator[Event]:
+def _events(writer: RunWriter, config: RunConfig, supervision: Supervision) -> Iterator[Event]:
     resume = _newest_state(writer) if writer.attempt > 1 else None
     pinned = config.execution.deterministic and resume is not None  # as many threads as when the state was saved
     if not config.execution.threads and not pinned:
-        execution = config.execution.model_copy(update={"threads": lease.share()})
+        execution = config.execution.model_copy(update={"threads": supervision.threads})
         config = config.model_copy(update={"execution": execution})
     from trainers.loop import train  # brings torch: after the first heartbeat
 

@@ -38,6 +38,11 @@ class Supervision:
         self._waiting = False
 
     @property
+    def threads(self) -> int:
+        """How many threads the training is to compute with now, as this share of the cores has it."""
+        return self._threads
+
+    @property
     def told_to_stop(self) -> bool:
         """Whether somebody ended the training before its time."""
         return self._stop_told
