@@ -181,7 +181,7 @@ class EncodeTab(Tab):
 
     def _build(self) -> None:
         row = QHBoxLayout(self)
-        row.setContentsMargins(GAP, GAP, GAP, GAP)
+        row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
         row.setSpacing(2 * GAP)
         row.addWidget(self.chooser)
         row.addWidget(labels.upright_rule())

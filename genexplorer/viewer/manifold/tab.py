@@ -181,7 +181,7 @@ class ManifoldTab(Tab):
         left.addWidget(self.stage, 1)
         left.addWidget(self.walk)
         row = QHBoxLayout(self)
-        row.setContentsMargins(GAP, GAP, 0, GAP)
+        row.setContentsMargins(2 * GAP, GAP, 0, GAP)
         row.setSpacing(GAP)
         row.addLayout(left, 1)
         row.addWidget(self.inspector)
