@@ -1,6 +1,7 @@
 """The entry point: the tree of commands, and how failures are told."""
 
 import difflib
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -153,13 +154,28 @@ def _tell(error: Exception) -> int:
         case typer.TyperException():
             return _tell_usage(error)
         case OSError():
-            where = f"{Path(str(error.filename))}: " if error.filename else ""
-            output.complain(UserError(f"{where}{error.strerror or error}"))
+            output.complain(_of_the_disk(error))
             return 1
     output.complain(
         UserError(f"{type(error).__name__}: {error}", "this is a fault of genexplorer; --debug shows where")
     )
     return 1
+
+
+_HINTS = {
+    errno.EROFS: "--runs-dir or --out can name another place",
+    errno.EACCES: "check the permissions, or name another place with --runs-dir or --out",
+    errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' removes deleted runs for good",
+}
+
+
+def _of_the_disk(error: OSError) -> UserError:
+    """Tell what a disk refused, by the file that is meant and not by the temporary one beside it."""
+    path = Path(str(error.filename)) if error.filename else None
+    if path is not None and path.name.startswith("."):
+        path = path.parent
+    where = f"{path}: " if path else ""
+    return UserError(f"{where}{error.strerror or error}", _HINTS.get(error.errno or 0, ""))
 
 
 def _tell_usage(error: typer.TyperException) -> int:

@@ -20,7 +20,11 @@ def _or_of_parents(context: typer.Context, value: Path | None) -> Path | None:
 RunsDir = Annotated[
     Path | None,
     typer.Option(
-        "--runs-dir", metavar="DIR", callback=_or_of_parents, help="Folder of the runs (GENEXPLORER_RUNS, else ./runs)."
+        "--runs-dir",
+        file_okay=False,
+        metavar="DIR",
+        callback=_or_of_parents,
+        help="Folder of the runs (GENEXPLORER_RUNS, else ./runs).",
     ),
 ]
 Run = Annotated[

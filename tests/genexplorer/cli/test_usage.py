@@ -1,13 +1,17 @@
 """Wrong words are told in one line with exit code 2; help and version come without the heavy packages."""
 
+import errno
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from genexplorer import __version__
+from genexplorer import __version__, paths
 from genexplorer.cli import main, output
+from genexplorer.runs.store import RunStore
+from tests.fixtures.made_up_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 
 
@@ -54,6 +58,23 @@ def test_a_fault_is_one_line_and_its_traceback_comes_when_asked_for(cli: Cli, mo
     assert "--debug" in said.err
     assert "Traceback" not in said.err
     assert "Traceback" in cli("presets", "--debug").err
+
+
+def test_what_a_disk_refuses_is_told_by_the_file_that_is_meant(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/cd/runs/a/.notes.json.x1.tmp")
+
+    monkeypatch.setattr(RunStore, "set_note", refuse)
+    write_run(paths.runs_dir(), name="brave-fox", state="queued")
+    said = cli("runs", "note", "brave-fox", "x")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error: /cd/runs/a: Read-only file system: --runs-dir")
+
+
+def test_a_runs_folder_that_is_a_file_is_wrong_usage(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("")
+    said = cli("runs", "list", "--runs-dir", tmp_path / "x")
+    assert said.code == 2 and "is a file" in said.err
 
 
 def test_an_interrupt_exits_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
