@@ -78,7 +78,7 @@ class Inspector(QWidget):
         column.setContentsMargins(GAP, 0, GAP, GAP)
         column.setSpacing(GAP)
         column.addWidget(self.where)
-        column.addWidget(self.decoded)
+        column.addWidget(self.decoded, 8)
         column.addWidget(_rule())
         column.addWidget(self.picked)
         column.addLayout(_row(self.original, self.recon))
@@ -113,12 +113,14 @@ def _number(value: float) -> str:
 
 def _picture(name: str, size: int) -> PictureView:
     picture = PictureView(name)
-    picture.setMinimumSize(min(size, 112), min(size, 112))
+    picture.setMinimumSize(min(size, 84), min(size, 84))
     if size <= 56:
         picture.setFixedSize(size, size)
     else:
         picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        picture.setFixedHeight(size + (24 if size < 200 else 0))
+        picture.setMaximumHeight(size + (24 if size < 200 else 0))  # a small window takes a smaller factor
+        if size < 200:
+            picture.setMinimumHeight(84 + 24)
     picture.setAccessibleName(name)
     return picture
 
