@@ -10,7 +10,7 @@ from typing import Protocol
 from genexplorer.dashboard.run_reading import RunReading
 from genexplorer.dashboard.view import Compared, RunView, View, Wanted
 from genexplorer.errors import UserError
-from genexplorer.runs.record import RunStatus
+from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 
 POLL_S = 0.25
@@ -44,6 +44,7 @@ class Follower:
         self._closed = threading.Event()
         self._readings: dict[Path, RunReading] = {}
         self._runs: tuple[RunStatus, ...] = ()
+        self._damage: dict[Path, str] = {}  # found by a look inside, which the list does not take
         self._listed = False
         self._problem = ""
         self._list_again = 0.0
@@ -90,6 +91,10 @@ class Follower:
 
     def _take_status(self, status: RunStatus) -> None:
         """Put the selected run's fresher status into the list; the list stays the same object where nothing changed."""
+        if status.state is State.DAMAGED:
+            self._damage[status.folder] = status.reason
+        else:
+            self._damage.pop(status.folder, None)
         place = next((i for i, known in enumerate(self._runs) if known.folder == status.folder), None)
         if place is not None and self._runs[place] != status:
             self._runs = (*self._runs[:place], status, *self._runs[place + 1 :])
@@ -99,13 +104,17 @@ class Follower:
         if started < self._list_again:
             return
         try:
-            runs, self._problem = tuple(self._store.list()), ""
+            runs, self._problem = tuple(self._as_known(status) for status in self._store.list()), ""
             self._runs = self._runs if runs == self._runs else runs
         except (UserError, OSError) as error:
             self._runs, self._problem = (), str(error)
         self._listed = True
         took = time.monotonic() - started
         self._list_again = started + took + max(_LIST_S, _LIST_SHARE * took)
+
+    def _as_known(self, status: RunStatus) -> RunStatus:
+        reason = self._damage.get(status.folder)
+        return status if reason is None or status.state.live else replace(status, state=State.DAMAGED, reason=reason)
 
     def _let_go(self, wanted: Wanted) -> None:
         keep = {wanted.selected, *wanted.compared}

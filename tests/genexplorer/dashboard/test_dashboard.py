@@ -10,12 +10,16 @@ from textual.widgets import Input, Select
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.curves import CurvesTab
 from genexplorer.dashboard.deeds import SessionDeeds
+from genexplorer.dashboard.follower import Follower
 from genexplorer.dashboard.main_screen import MainScreen
 from genexplorer.dashboard.new_run_screen import NewRunScreen
 from genexplorer.dashboard.pictures import HalfBlockPicture
 from genexplorer.dashboard.plane_view import PlaneView
 from genexplorer.dashboard.run_list import RunList
 from genexplorer.dashboard.tab_bar import TabBar
+from genexplorer.dashboard.view import Wanted
+from genexplorer.runs import layout
+from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session.actions import Outcome
 from tests.fixtures.made_up_run import running_run, write_run
@@ -74,6 +78,17 @@ async def test_a_terminal_of_any_size_is_survived(make_app: MakeApp, finished: P
             for size in ((40, 10), (12, 4), (1, 1), (30, 60), (200, 5), SMALL):
                 await pilot.resize_terminal(*size)
         await shows(pilot, "ELBO(x)")
+
+
+def test_a_run_that_was_seen_to_be_damaged_stays_so_in_the_list(tmp_path: Path) -> None:
+    damaged = write_run(tmp_path, name="red-elm", steps=150, pictures=False)
+    (damaged / layout.DATABASE).write_bytes(b"garbage " * 1000)
+    other = write_run(tmp_path, name="brave-fox", steps=150, pictures=False)
+    follower = Follower(tmp_path, lambda view: None)
+    follower._look(Wanted(selected=damaged))
+    follower.hurry()
+    states = {status.folder: status.state for status in follower._look(Wanted(selected=other)).runs}
+    assert states == {damaged: State.DAMAGED, other: State.SUCCEEDED}
 
 
 async def test_a_long_list_scrolls_and_loses_nothing_to_its_scroll_bar(make_app: MakeApp, tmp_path: Path) -> None:
