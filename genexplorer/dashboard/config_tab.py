@@ -84,7 +84,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " × ".join(_text(item) for item in value)
+        return "-".join(_text(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
