@@ -218,5 +218,7 @@ def _answer(folder: Path, command_id: str) -> Ack:
         status: RunStatus = read_status(folder)
         if not status.state.live:
             raise RunStateError(f"{status.name} is {status.state}", status.reason)
+        if not status.answering:
+            raise WorkerError(f"the worker of {status.name} does not answer", "it will obey once it wakes")
         time.sleep(_LOOK_EVERY_S)
     raise WorkerError(f"the worker did not obey within {OBEY_S:.0f} s", "it may be compiling; it obeys when it is done")

@@ -4,6 +4,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -158,3 +159,13 @@ def test_a_viewer_that_falls_at_once_is_told_with_its_last_line(
     outcome = actions.open_viewer(tmp_path / "fox", tmp_path)
     assert (outcome.ok, outcome.line) == (False, "the viewer did not open: Qt is missing a library")
     assert actions.open_viewer(None, tmp_path) == actions.Outcome(True, "the viewer opens")
+
+
+def test_a_worker_that_is_suspended_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_run(tmp_path, steps=5) as run:
+        asleep = replace(read_status(run.folder), answering=False)
+        monkeypatch.setattr(actions, "read_status", lambda folder: asleep)
+        monkeypatch.setattr(actions, "OBEY_S", 1e9)  # without the look at it, this test would not end
+        told = actions.pause(run.folder)
+    assert not told.ok
+    assert "does not answer" in told.line
