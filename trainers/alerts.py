@@ -1,7 +1,7 @@
 """What a person should look at: told once, when it begins."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from trainers.events import Alert, Severity
@@ -24,6 +24,7 @@ class Watcher:
     variance: float = 0.0
     spiking: bool = False
     unmeasurable: bool = False
+    warned: set[str] = field(default_factory=set)
 
     def after_step(self, step: int, loss: float) -> Iterator[Alert]:
         """Yield an alert when the loss leaps away from its running mean."""
@@ -56,6 +57,13 @@ class Watcher:
             message = f"KL of latent {word} {which} {be} below {COLLAPSED_NATS} nats: the decoder ignores {them}"
             severity: Severity = "warning" if 2 * len(now) >= len(nats) else "info"  # a few of many are only pruned
             yield Alert(step, severity, "kl_dim_collapsed", message)
+
+    def after_warnings(self, step: int, found: Iterable[tuple[str, str]]) -> Iterator[Alert]:
+        """Yield an alert for each (code, message) of the model's own that was not there at the last evaluation."""
+        messages = dict(found)
+        for code in sorted(messages.keys() - self.warned):
+            yield Alert(step, "warning", code, messages[code])
+        self.warned = set(messages)
 
     def _not_finite(self, step: int, figures: Mapping[str, float]) -> Iterator[Alert]:
         bad = [name for name, value in figures.items() if not math.isfinite(value)]

@@ -8,6 +8,7 @@ from trainers.schedule import Length
 Clock = Callable[[], float]
 SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
 MIN_EVALUATIONS = 20
+SNAPSHOT_BYTES_PER_S = 10_000_000
 
 
 class Stopwatch:
@@ -64,6 +65,17 @@ def is_early_step(step: int) -> bool:
     while step >= 10 and step % 10 == 0:
         step //= 10
     return step in (0, 1, 2, 5)
+
+
+def snapshot_seconds(num_weights: int) -> float:
+    """Return the least seconds between snapshots: large models write 10 MB a second at most for looking."""
+    seconds = 4 * num_weights / SNAPSHOT_BYTES_PER_S
+    return seconds if seconds >= 1 else 0.0
+
+
+def last_early_step(num_weights: int) -> int:
+    """Return the last early step that has its snapshot whatever the clock says; for large models few have one."""
+    return 10**9 if not snapshot_seconds(num_weights) else 100
 
 
 def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test: int) -> int:

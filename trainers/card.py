@@ -1,6 +1,6 @@
 """The card beside a snapshot: what a model can do and what its arrays mean, readable without torch."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,13 +27,15 @@ class DataCard(BaseModel):
     num_test: int
     num_classes: int = 0  # 0 where there are no labels
     setup: str = ""  # "dynamic binarisation"
+    kind: Literal["images", "points"] = "images"  # "points": of the plane, image_shape is (2, 1, 1)
 
 
 class Card(BaseModel):
     """What the faces ask instead of testing for a family.
 
-    Abilities by name: `sample`, `decode`, `encode`, `log_prob`, `trace`, `manifold`. A name that is missing counts as
-    not available.
+    Abilities by name: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
+    `manifold` (a latent plane of images), `plane` (planes and axes through more than two latent dimensions), `density`
+    (2-D data, drawn as a map). A name that is missing counts as not available.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())

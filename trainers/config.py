@@ -156,7 +156,7 @@ def check(config: RunConfig) -> ImageShape:
     family = registry.family(config.model.name)
     shape: ImageShape = registry.resolve(registry.dataset(config.data.name).peek)(config.data_options())
     options = config.model_options()
-    family.check(options, config.data_options(), shape)
+    family.check(options, config.data_options(), shape, registry.dataset(config.data.name).kind)
     count = family.parameter_count(options, shape)
     if count > MAX_PARAMETERS:
         raise ConfigError(f"model: {count:,} parameters, more than the {MAX_PARAMETERS:,} allowed", "make it smaller")

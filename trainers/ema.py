@@ -30,17 +30,26 @@ class Ema:
         self._mine: list[Tensor] = list(self.model.parameters())
         self._theirs: list[Tensor] = list(model.parameters())
         self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
+        self._settled = False
 
     @property
     def separate(self) -> bool:
         """Whether the EMA weights are others than the raw weights."""
         return self.model is not self._source
 
+    def settled(self) -> Model:
+        """Return the averaged model, fit to be looked at: what its average does not carry is estimated anew."""
+        if self.separate and not self._settled:
+            self.model.settle()
+            self._settled = True
+        return self.model
+
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Follow the weights after update number `step` (from 1)."""
         if not self.separate or (step % EVERY and step > EVERY):
             return
+        self._settled = False
         decay = min(self._decay, (1 + step) / (10 + step)) ** (EVERY if step > EVERY else 1)
         torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)
         for mine, theirs in self._buffers:

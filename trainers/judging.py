@@ -16,13 +16,15 @@ def evaluate(training: Training) -> Iterator[events.Event]:
     """Judge the EMA weights and the raw ones on the whole test set, with a sign of life in between."""
     yield events.Phase(training.step, "evaluating")
     figures: dict[str, float] = {}
-    judged = {"ema": training.ema.model, "raw": training.model}
+    judged = {"ema": training.ema.settled(), "raw": training.model}
     for weights, model in judged.items() if training.ema.separate else [("ema", training.model)]:
         result = yield from _judge(training, model)
         for which in (weights,) if training.ema.separate else judged:
             figures |= {f"test/{quantity}_{which}": value for quantity, value in result.items()}
         if weights == "ema":
-            yield from training.memory.watcher.after_evaluation(training.step, training.progress, result)
+            watcher = training.memory.watcher
+            yield from watcher.after_evaluation(training.step, training.progress, result)
+            yield from watcher.after_warnings(training.step, training.model.warnings(result))
     declared = {spec.name for spec in training.model.metrics()}
     training.memory.figures = {name: value for name, value in figures.items() if name in declared}
     training.memory.evaluated_at = training.step

@@ -20,7 +20,6 @@ from trainers.config import RunConfig
 from trainers.data import preprocess
 from trainers.data.images import ImageData
 from trainers.errors import CheckpointError, ConfigError, UserError
-from trainers.evaluation.elbo import terms
 from trainers.model import Model
 from trainers.nn import images_at_once
 from trainers.pictures import IMAGES_AT_ONCE, to_uint8
@@ -154,7 +153,8 @@ class Explorer:
             pieces.append(self._judged(take(slice(start, start + self._chunk))))
             yield "progress", min((start + self._chunk) / len(labels), 1.0), "encoding"
         result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-        yield "result", {**result, "labels": labels}, {"z": "mu"}
+        names = {name: list(words) for name, words in self._model.figure_names().items()}
+        yield "result", {**result, "labels": labels}, {"z": "mu", "figures": names}
 
     def _encodings(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         split = questions.word(params, "split", ("test", "train"))
@@ -198,15 +198,9 @@ class Explorer:
 
     def _pipeline(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         take, labels = self._images(params, arrays)
-        x = take(slice(1))
-        mu, logvar = self._codes_of(x)
-        z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=_chance(params, "pipeline"))
-        recon_nats, kl_dims = terms(self._model, x, mu, logvar, z)
-        recon, kl = float(recon_nats), float(kl_dims.sum())
-        images = yield from self._decoded(z)
-        result = {"x": to_uint8(x), "mu": mu.numpy(), "sigma": torch.exp(0.5 * logvar).numpy(), "z": z.numpy()}
-        figures = {"recon": recon, "kl": kl, "elbo": -recon - kl}
-        yield "result", {**result, "recon": images}, {"figures": figures, "label": int(labels[0])}
+        with torch.inference_mode():
+            stations, figures = self._model.pipeline(take(slice(1)), _chance(params, "pipeline"))
+        yield "result", _shown(stations), {"figures": figures, "label": int(labels[0])}
 
     @property
     def _size(self) -> int:
@@ -258,17 +252,7 @@ class Explorer:
 
     def _judged(self, x: Tensor) -> dict[str, Array]:
         with torch.inference_mode():
-            mu, logvar = self._model.encode(x)
-            recon_nats, kl_dims = terms(self._model, x, mu, logvar, mu)
-            return {
-                "x": to_uint8(x),
-                "mu": mu.numpy(),
-                "logvar": logvar.numpy(),
-                "recon": to_uint8(self._model.decode(mu)),
-                "recon_nats": recon_nats.numpy(),
-                "kl_nats": kl_dims.sum(1).numpy(),
-                "kl_dims": kl_dims.numpy(),
-            }
+            return _shown({"x": x, **self._model.judged(x)})
 
     def _images(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Take, NDArray[np.int64]]:
         """Return what takes the images that are meant, and their labels, one an image."""
@@ -284,6 +268,11 @@ class Explorer:
 def _chance(params: Mapping[str, Any], name: str) -> torch.Generator:
     seed = questions.whole(params, "seed", 0, 0, 2**63 - 1)
     return seeding.stream(seed, name, torch.device("cpu"))
+
+
+def _shown(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    """Return arrays to send: four axes are images, (N, C, H, W) in [0, 1], and become uint8 (N, H, W, C)."""
+    return {name: to_uint8(tensor) if tensor.ndim == 4 else tensor.numpy() for name, tensor in tensors.items()}
 
 
 def _labels(labels: Array | None, indices: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -91,7 +91,9 @@ def _snapshot_due(attempt: Training, control: Control) -> bool:
         return False
     execution = attempt.config.execution
     every_s = execution.watched_every_s if control.watched() else execution.snapshot_every_s
-    return cadence.is_early_step(attempt.step) or attempt.snapshots.due(every_s)
+    every_s = max(every_s, cadence.snapshot_seconds(attempt.num_weights))
+    early = cadence.is_early_step(attempt.step) and attempt.step <= cadence.last_early_step(attempt.num_weights)
+    return early or attempt.snapshots.due(every_s)
 
 
 def _show(attempt: Training) -> Iterator[Event]:
@@ -100,7 +102,7 @@ def _show(attempt: Training) -> Iterator[Event]:
     attempt.memory.shown_at = attempt.step
     yield state.snapshot(attempt)
     drawing = Phase(attempt.step, "training")
-    for event in attempt.album.draw(attempt.ema.model, attempt.step):
+    for event in attempt.album.draw(attempt.ema.settled(), attempt.step):
         if not isinstance(event, Phase):
             yield event
         elif attempt.signs.due(cadence.SIGN_OF_LIFE_S):

@@ -58,12 +58,45 @@ class Evaluator:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Trace:
+    """The way of a batch through a chain of transforms, K of them, in the order in which it went.
+
+    Args:
+        labels: K + 1 names: where it starts ("x" or "z"), then each transform.
+        stages: K + 1 tensors of the batch's shape (B, C, H, W): the start, then what each transform made of it.
+        ladj: (K, B): each transform's log-determinant in the direction it went, in nats.
+    """
+
+    labels: tuple[str, ...]
+    stages: tuple[Tensor, ...]
+    ladj: Tensor
+
+
 class Model(nn.Module):
-    """A generative model of images, (B, C, H, W) in [0, 1]."""
+    """A generative model of images, (B, C, H, W) in [0, 1], or of points of the plane, (B, 2, 1, 1), any real numbers.
+
+    Latents are flat: (B, d). What a model cannot do it does not define, and its family does not declare the ability.
+    """
 
     image_shape: tuple[int, int, int]
     latent_shape: tuple[int, ...]
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
+    batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
+
+    def lr_scale(self, optimizer: str) -> float:
+        """Return the factor on `optim.lr` for one of the optimizers."""
+        return 1.0
+
+    def settle(self) -> None:
+        """Make averaged weights fit to be looked at: re-estimate what an average of weights does not carry."""
+
+    def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        """Yield (code, message) for what a person should look at in an evaluation's figures, by quantity.
+
+        Each code is told once, when it begins.
+        """
+        yield from ()
 
     @abstractmethod
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -83,7 +116,10 @@ class Model(nn.Module):
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
-        """Return the expected images under p(x|z), (N, C, H, W) in [0, 1], of latents (N, …)."""
+        """Return images, (N, C, H, W) in [0, 1], or points, (N, 2, 1, 1), of latents (N, d).
+
+        For a VAE the expected images under p(x|z).
+        """
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (N, d) each; only where the ability `encode` is declared."""
@@ -91,4 +127,48 @@ class Model(nn.Module):
 
     def recon(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the reconstruction cost −log p(x|z), (B,), in nats; only where `encode` is declared."""
+        raise NotImplementedError
+
+    def judged(self, x: Tensor) -> dict[str, Tensor]:
+        """Return what `encode` answers of images (B, C, H, W), each with a first axis of B.
+
+        Always `mu`, `logvar` (B, d) and `recon` (B, C, H, W); besides, figures of each image (B,) that
+        `figure_names` explains. Only where `encode` is declared.
+        """
+        raise NotImplementedError
+
+    def figure_names(self) -> dict[str, tuple[str, str]]:
+        """Return name and unit of each figure of `judged`: {"recon_nats": ("reconstruction", "nats")}."""
+        return {}
+
+    def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return the stations of one image's way, named as the theory's stages, and the objective's terms.
+
+        Args:
+            x: One image, (1, C, H, W).
+            generator: Of chance, on the CPU.
+
+        Returns:
+            Tensors with a first axis of 1, images as (1, C, H, W); figures by quantity.
+        """
+        raise NotImplementedError
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x) of data (B, C, H, W), or what is known of it, (B,), in nats; where `log_prob` is declared."""
+        raise NotImplementedError
+
+    def trace(self, x: Tensor) -> Trace:
+        """Follow data (B, C, H, W) to the base distribution; only where `trace` is declared."""
+        raise NotImplementedError
+
+    def trace_back(self, z: Tensor) -> Trace:
+        """Follow latents (B, d) to the data; only where `trace` is declared."""
+        raise NotImplementedError
+
+    def trace_images(self, stages: Tensor) -> Tensor:
+        """Return a trace's stages, (B, C, H, W), as they can be shown: in [0, 1], or, for points, as they are."""
+        raise NotImplementedError
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Return the discriminator's logits, (B,), of data (B, C, H, W); only where `critic` is declared."""
         raise NotImplementedError

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from trainers.card import Ability
 from trainers.data.images import ImageData
+from trainers.data.points import PointData, ResidentPoints
 from trainers.data.preprocess import FIXED_SEED, TestImages
 from trainers.events import Phase, Pictures
 from trainers.grids import MANIFOLD_SIDE, cells
@@ -41,8 +42,8 @@ class Album:
         self,
         abilities: dict[str, Ability],
         latent_shape: tuple[int, ...],
-        data: ImageData,
-        test: TestImages,
+        data: ImageData | PointData,
+        test: TestImages | ResidentPoints,
         device: torch.device,
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
@@ -62,7 +63,7 @@ class Album:
             yield Pictures(step, "manifold", manifold, MANIFOLD_SIDE)
 
 
-def chosen(data: ImageData) -> Tensor:
+def chosen(data: ImageData | PointData) -> Tensor:
     """Return the indices of the test images to reconstruct: the first of each class, else the first ones."""
     count = min(NUM_RECONSTRUCTIONS, len(data.test))
     if data.test_labels is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,7 +18,8 @@ from trainers.card import Ability
 from trainers.errors import ConfigError
 from trainers.theory import Theory
 
-ImageShape = tuple[int, int, int]  # (C, H, W)
+ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for points of the plane
+DataKind = Literal["images", "points"]
 T = TypeVar("T")
 
 
@@ -53,25 +54,29 @@ class Family:
     build: str  # "trainers.vae:build", imported only where a model is made
     presets: tuple[Preset, ...]
     theory: Theory
-    latent_shape: Callable[[Any], tuple[int, ...]]  # of the options
+    latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
     parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
     abilities: Callable[[Any], dict[str, Ability]]
-    check: Callable[[Any, Any, ImageShape], None]  # options against data options; raises ConfigError
+    check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set, described without torch. `load` and `peek` are "module:function" of the options."""
+    """A data set, described without torch. `load` and `peek` are "module:function" of the options.
+
+    `load` returns `trainers.data.images.ImageData`, or, for the kind "points", `trainers.data.points.PointData`.
+    """
 
     name: str
     title: str
     options: type[BaseModel]
-    load: str  # options -> trainers.data.images.ImageData
+    load: str  # options -> ImageData or PointData
     peek: str  # options -> ImageShape, from the headers alone
     aliases: tuple[str, ...] = field(default=())
+    kind: DataKind = "images"
 
 
-_FAMILIES = ("trainers.vae_descriptor:VAE",)
+_FAMILIES = ("trainers.vae_descriptor:VAE", "trainers.flow_descriptor:FLOW")
 _DATASETS = ("trainers.data.catalog:MNIST", "trainers.data.catalog:IDX_FOLDER")
 
 

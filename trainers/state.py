@@ -22,7 +22,7 @@ _OLDER = "resume an older checkpoint, or start the run anew"
 
 def snapshot(training: Training) -> SnapshotReady:
     """Return copies of the EMA weights with their card."""
-    return SnapshotReady(training.step, model_arrays(training.ema.model), snapshot_card(training))
+    return SnapshotReady(training.step, model_arrays(training.ema.settled()), snapshot_card(training))
 
 
 def state(training: Training, reason: Literal["schedule", "asked", "stop", "end"]) -> StateReady:
@@ -99,10 +99,10 @@ def _meta(training: Training) -> dict[str, object]:
 
 
 def _restore_memory(training: Training, meta: Mapping[str, Any]) -> None:
-    watcher = dict(meta["watcher"])
+    watcher: dict[str, Any] = {k: set(v) if isinstance(v, list) else v for k, v in dict(meta["watcher"]).items()}
     training.memory = Memory(
         changes=list(meta["changes"]),
-        watcher=Watcher(**{**watcher, "collapsed": set(watcher["collapsed"]), "alive": set(watcher["alive"])}),
+        watcher=Watcher(**watcher),
         figures=dict(meta["figures"]),
         evaluated_at=int(meta["evaluated_at"]),
         shown_at=int(meta["shown_at"]),

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from trainers import cadence, card, events, optimisers, registry, schedule, seeding
+from trainers import abilities, cadence, card, events, optimisers, registry, schedule, seeding
 from trainers.alerts import Watcher
 from trainers.config import RunConfig, check
 from trainers.data import preprocess
 from trainers.data.images import ImageData
+from trainers.data.points import PointData, ResidentPoints
 from trainers.ema import Ema
 from trainers.errors import TrainingError
 from trainers.model import Model, Objective, StepContext
@@ -42,8 +43,9 @@ class Training:
     model: Model
     ema: Ema
     optimizers: dict[str, Optimizer]
-    train_images: preprocess.TrainImages
-    test_images: preprocess.TestImages
+    abilities: dict[str, card.Ability]
+    train_images: preprocess.TrainImages | ResidentPoints
+    test_images: preprocess.TestImages | ResidentPoints
     order: seeding.Order
     generator: torch.Generator
     device: torch.device
@@ -59,6 +61,11 @@ class Training:
     memory: Memory = field(default_factory=Memory)
     step: int = 0
     stopping: bool = False
+
+    @property
+    def num_weights(self) -> int:
+        """How many numbers a snapshot holds."""
+        return sum(tensor.numel() for tensor in self.model.state_dict().values())
 
     @property
     def images_seen(self) -> int:
@@ -96,13 +103,13 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
     device = seeding.device(config.execution.device)
     family, options = registry.family(config.model.name), config.model_options()
     source, data_options = registry.dataset(config.data.name), config.data_options()
-    data: ImageData = registry.resolve(source.load)(data_options)
-    binarisation = getattr(data_options, "binarisation", "none")
+    data: ImageData | PointData = registry.resolve(source.load)(data_options)
     with seeding.global_stream(config.seed, "weights"):
         model: Model = registry.resolve(family.build)(options, shape)
     model.to(device)
-    test_images = preprocess.TestImages(data.test, binarisation, device)
-    order = seeding.Order(len(data.train), config.optim.batch_size, config.seed)
+    train_images, test_images = _resident(data, getattr(data_options, "binarisation", "none"), device)
+    order = seeding.Order(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
+    able = abilities.of(family, options, shape, source.kind)
     groups = model.optimizer_groups().items()
     return Training(
         config=config,
@@ -112,13 +119,14 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         model=model,
         ema=Ema(model, config.optim.ema_decay),
         optimizers={name: optimisers.build(config.optim, parameters) for name, parameters in groups},
-        train_images=preprocess.TrainImages(data.train, binarisation, device),
+        abilities=able,
+        train_images=train_images,
         test_images=test_images,
         order=order,
         generator=seeding.stream(config.seed, "training", device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
-        album=Album(family.abilities(options), model.latent_shape, data, test_images, device),
+        album=Album(able, model.latent_shape, data, test_images, device),
         clock=clock,
         stopwatch=cadence.Stopwatch(clock),
         time_left=cadence.TimeLeft(0.0, 0.0),
@@ -126,6 +134,17 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         snapshots=cadence.Every(clock),
         checkpoints=cadence.Every(clock),
         signs=cadence.Every(clock),
+    )
+
+
+def _resident(
+    data: ImageData | PointData, binarisation: str, device: torch.device
+) -> tuple[preprocess.TrainImages | ResidentPoints, preprocess.TestImages | ResidentPoints]:
+    if isinstance(data, PointData):
+        return ResidentPoints(data.train, device), ResidentPoints(data.test, device)
+    return (
+        preprocess.TrainImages(data.train, binarisation, device),
+        preprocess.TestImages(data.test, binarisation, device),
     )
 
 
@@ -152,18 +171,27 @@ def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
         )
         for spec in training.model.metrics()
     ]
+    declared = {spec.name for spec in own}
+    return (*own, *(spec for spec in _general_specs(training) if spec.name not in declared))
+
+
+def _general_specs(training: Training) -> list[events.MetricSpec]:
+    """Return what every training records; a model may declare these itself, in better words."""
+    specs = []
     lone = len(training.optimizers) == 1
     for name in training.optimizers:
-        tail = "" if lone else f"_{name}"
-        own += [
-            events.MetricSpec(f"train/loss{tail}", f"loss{tail}", "training loss", "nats", "lower", "optimisation"),
+        tail, whose = ("", "") if lone else (f"_{name}", f" of {name}")
+        specs += [
             events.MetricSpec(
-                f"train/grad_norm{tail}", f"grad_norm{tail}", "gradient norm", "", "neither", "optimisation"
+                f"train/loss{tail}", f"loss{tail}", f"training loss{whose}", "nats", "lower", "optimisation"
+            ),
+            events.MetricSpec(
+                f"train/grad_norm{tail}", f"grad_norm{tail}", f"gradient norm{whose}", "", "neither", "optimisation"
             ),
         ]
-    own.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimisation"))
-    own.append(events.MetricSpec("speed/images_per_s", "images_per_s", "training speed", "1/s", "higher", "speed"))
-    return tuple(own)
+    specs.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimisation"))
+    specs.append(events.MetricSpec("speed/images_per_s", "images_per_s", "training speed", "1/s", "higher", "speed"))
+    return specs
 
 
 def _words_of(metric: str, training: Training) -> str:
@@ -172,13 +200,14 @@ def _words_of(metric: str, training: Training) -> str:
     return training.data.setup.replace(general, own, 1)
 
 
-def data_card(config: RunConfig, data: ImageData) -> card.DataCard:
+def data_card(config: RunConfig, data: ImageData | PointData) -> card.DataCard:
     """Return what is to be known of a data set once its images are on their way: the images themselves may go.
 
     Its `setup` says what the preparation is called, "dynamic binarisation", and which part of the data it is.
     """
     options = config.data_options()
-    words = [preprocess.setup(getattr(options, "binarisation", "none"))]
+    points = isinstance(data, PointData)
+    words = ["points of the plane"] if points else [preprocess.setup(getattr(options, "binarisation", "none"))]
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:
             words.append(f"first {len(images):,} {split} images")
@@ -188,6 +217,7 @@ def data_card(config: RunConfig, data: ImageData) -> card.DataCard:
         num_test=len(data.test),
         num_classes=data.num_classes,
         setup=", ".join(words),
+        kind="points" if points else "images",
     )
 
 
@@ -205,7 +235,7 @@ def take_step(training: Training) -> events.Metrics:
     context = StepContext(training.step, training.generator, training.options)
     values: dict[str, float] = {}
     for objective in training.model.training_step(batch, context):
-        values |= _descend(training, objective, lr)
+        values |= _descend(training, objective, lr * training.model.lr_scale(objective.optimizer))
     training.step += 1
     training.ema.update(training.step)
     values["train/lr"] = lr
@@ -240,7 +270,7 @@ def snapshot_card(training: Training) -> card.Card:
         weights="ema" if training.ema.separate else "raw",
         latent_shape=training.model.latent_shape,
         image_shape=training.model.image_shape,
-        abilities=training.family.abilities(training.options),
+        abilities=training.abilities,
         data=training.data,
         num_parameters=count(training.model),
         figures={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainers import vae_metrics
 from trainers.errors import ConfigError
-from trainers.evaluation.elbo import ElboEvaluator
+from trainers.evaluation.elbo import ElboEvaluator, terms
 from trainers.events import MetricSpec
 from trainers.gaussian import kl_per_dim, reparameterise
 from trainers.likelihoods import LIKELIHOODS
@@ -49,6 +49,38 @@ class Vae(Model):
     def recon(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the reconstruction cost −log p(x|z), (B,), in nats."""
         return -self.likelihood.log_prob(self.decoder(z), x)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return the ELBO at z = μ with the KL taken in full: a quick figure near the lower bound, (B,), in nats."""
+        mu, logvar = self.encode(x)
+        return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
+
+    def judged(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the posterior, the reconstruction at z = μ, −log p(x | z = μ) and the KL, whole and by dimension."""
+        mu, logvar = self.encode(x)
+        recon_nats, kl_dims = terms(self, x, mu, logvar, mu)
+        return {
+            "mu": mu,
+            "logvar": logvar,
+            "recon": self.decode(mu),
+            "recon_nats": recon_nats,
+            "kl_nats": kl_dims.sum(1),
+            "kl_dims": kl_dims,
+        }
+
+    def figure_names(self) -> dict[str, tuple[str, str]]:
+        """Return the names of an image's two terms."""
+        return {"recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
+
+    def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return x, mu, sigma, one z of q(z|x) and its reconstruction; the two terms and the ELBO."""
+        mu, logvar = self.encode(x)
+        sigma = torch.exp(0.5 * logvar)
+        z = mu + sigma * torch.randn(mu.shape, generator=generator)
+        recon_nats, kl_dims = terms(self, x, mu, logvar, z)
+        recon, kl = float(recon_nats), float(kl_dims.sum())
+        stations = {"x": x, "mu": mu, "sigma": sigma, "z": z, "recon": self.decode(z)}
+        return stations, {"recon": recon, "kl": kl, "elbo": -recon - kl}
 
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return one group: encoder, decoder and the likelihood's scale learn together."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from trainers.card import Ability
 from trainers.config import Section
 from trainers.errors import ConfigError
-from trainers.registry import Family, ImageShape
+from trainers.registry import DataKind, Family, ImageShape
 from trainers.vae_presets import PRESETS
 from trainers.vae_theory import THEORY
 
@@ -54,7 +54,7 @@ def _linear_count(sizes: tuple[int, ...]) -> int:
     return sum(a * b + b for a, b in pairwise(sizes))
 
 
-def check(options: VaeOptions, data_options: Any, shape: ImageShape) -> None:
+def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataKind) -> None:
     """Refuse a likelihood that does not fit the kind of data.
 
     Raises:
@@ -95,7 +95,7 @@ def abilities(options: VaeOptions) -> dict[str, Ability]:
     }
 
 
-def latent_shape(options: VaeOptions) -> tuple[int, ...]:
+def latent_shape(options: VaeOptions, shape: ImageShape) -> tuple[int, ...]:
     """Return (latent_dim,)."""
     return (options.latent_dim,)
 

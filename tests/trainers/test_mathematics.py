@@ -99,7 +99,7 @@ def test_presets_build_what_they_count(preset: str) -> None:
     family, shape = registry.family(config.model.name), (1, 28, 28)
     model = tiny.built(config.model.name, config.model_options(), shape)
     assert family.parameter_count(config.model_options(), shape) == sum(p.numel() for p in model.parameters())
-    assert model.latent_shape == family.latent_shape(config.model_options())
+    assert model.latent_shape == family.latent_shape(config.model_options(), model.image_shape)
 
 
 @pytest.mark.parametrize(("architecture", "likelihood"), CASES)
