@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 from trainers import registry
 from trainers.errors import ConfigError
 from trainers.registry import ImageShape
+from trainers.theory import Theory
 
 SCHEMA_VERSION = 1
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
@@ -112,6 +113,14 @@ class RunConfig(Section):
             ConfigError: naming the key that is unknown or out of range.
         """
         return parse_section(registry.family(self.model.name).options, self.model.options, "model")
+
+    def theory(self) -> Theory:
+        """Return the objective of this model on this data, told to people.
+
+        Raises:
+            ConfigError: if the family or the data set is not installed here.
+        """
+        return registry.theory(self.model.name, self.model_options(), self.data.name)
 
     def data_options(self) -> Any:
         """Return the data set's options as its own type, defaults filled in.

@@ -53,11 +53,14 @@ class Family:
     options: type[BaseModel]
     build: str  # "trainers.vae:build", imported only where a model is made
     presets: tuple[Preset, ...]
-    theory: Theory
+    theory: Theory  # of the default options; `theory_for` knows better
     latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
     parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
     abilities: Callable[[Any], dict[str, Ability]]
     check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
+    theory_for: Callable[[Any, DataKind], Theory] | None = (
+        None  # of options and data, where the objective depends on them
+    )
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,16 @@ def dataset(name: str) -> DataSet:
         ConfigError: if no data set has that name.
     """
     return _find(datasets(), name, "data.name", "data set")
+
+
+def theory(model: str, options: Any, data: str) -> Theory:
+    """Return the theory of a model with its options (see `RunConfig.model_options`) on a data set.
+
+    Raises:
+        ConfigError: if there is no such family or data set.
+    """
+    found = family(model)
+    return found.theory if found.theory_for is None else found.theory_for(options, dataset(data).kind)
 
 
 def preset(name: str) -> Preset:

@@ -42,6 +42,7 @@ class Theory:
     stages: tuple[Stage, ...]
     reference: str  # "Kingma & Welling 2014, eq. 10, arXiv:1312.6114"
     notes: tuple[str, ...] = ()
+    also: tuple[Term, ...] = ()  # figures beside the objective, with their explanations: the other loss of a GAN
 
 
 def split_of(quantity: str, values: Mapping[str, float]) -> str | None:

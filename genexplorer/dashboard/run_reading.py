@@ -1,5 +1,6 @@
 """One run, read for the screen: what changed is read again, what did not stays the same object."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, Series, State
 from genexplorer.session.charts import Chart, charts
 from genexplorer.session.followed_run import FollowedRun
-from trainers import registry
 from trainers.theory import Theory
 
 _SMALL_POINTS = 80  # of each curve in the small charts
@@ -62,7 +62,7 @@ class RunReading:
             folder=self._folder,
             status=status,
             config=self._run.config,
-            theory=self._theory_of(status),
+            theory=self._theory_now(),
             curves=self._curves,
             values=self._values,
             log=tuple(self._run.log)[-_LOG_LINES:],
@@ -83,14 +83,14 @@ class RunReading:
     def compare(self, wanted: Wanted) -> Compared:
         """Return this run's curves of the wanted quantity."""
         self._run.poll()
-        chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_of(self._run.status))
+        chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
         metrics = chart.metrics if chart is not None else ()
         series = {name: self._run.series(name, wanted.x, wanted.max_points) for name in metrics}
         return Compared(self._run.status, series)
 
     def _read_curves(self, wanted: Wanted) -> None:
         made = tuple(charts(self._run.specs))
-        theory = self._theory_of(self._run.status)
+        theory = self._theory_now()
         large = _chosen(made, wanted.quantity, theory)
         series: dict[str, Series] = {}
         for chart in made:
@@ -115,9 +115,11 @@ class RunReading:
             self._values = dict(self._run.values_at(at_step))
         self._values_at = at_step
 
-    def _theory_of(self, status: RunStatus) -> Theory | None:
-        if self._theory is None and status.family in registry.families():
-            self._theory = registry.family(status.family).theory
+    def _theory_now(self) -> Theory | None:
+        config = self._run.config
+        if self._theory is None and config is not None:
+            with suppress(UserError):  # a family of a package that is not installed here
+                self._theory = config.theory()
         return self._theory
 
     def _read_picture(self, wanted: Wanted) -> Picture | None:

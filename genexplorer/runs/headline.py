@@ -4,7 +4,6 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 
-from trainers import registry
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.events import MetricSpec
@@ -18,7 +17,7 @@ class Headline:
         self._quantity = ""
         self._specs: dict[str, MetricSpec] = {}
         with contextlib.suppress(UserError, ImportError, AttributeError):  # its package may not be installed:
-            self._quantity = registry.family(config.model.name).theory.total  # the first declared objective serves
+            self._quantity = config.theory().total  # the first declared objective serves
 
     def declare(self, specs: Iterable[MetricSpec]) -> None:
         """Learn what the training measures."""

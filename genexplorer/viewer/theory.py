@@ -19,7 +19,6 @@ from genexplorer.viewer.pipeline import PipelineView
 from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tab import SaveTarget, Tab
 from genexplorer.viewer.term_card import ShareBar, TermCard
-from trainers import registry
 from trainers.errors import UserError
 from trainers.theory import Theory
 
@@ -271,6 +270,6 @@ def _theory_of(followed: "FollowedRun | None") -> tuple[Theory | None, str]:
     if followed.config is None:
         return None, "The run's configuration cannot be read"
     try:
-        return registry.family(followed.config.model.name).theory, ""
+        return followed.config.theory(), ""
     except UserError as error:
         return None, f"The theory of this family is not installed here: {error.message}"

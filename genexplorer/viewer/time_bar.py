@@ -14,7 +14,6 @@ from genexplorer.viewer.icons import icon
 from genexplorer.viewer.labels import heading, muted
 from genexplorer.viewer.style import GAP, mix
 from genexplorer.viewer.time_track import TimeTrack
-from trainers import registry
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def objective_metric(run: "FollowedRun") -> str | None:
     total = "elbo"
     if run.config is not None:
         with suppress(UserError):  # a family of a package that is not installed here
-            total = registry.family(run.config.model.name).theory.total
+            total = run.config.theory().total
     wanted = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
     return next((name for name in wanted if name in run.specs), None)
 
