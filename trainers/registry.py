@@ -58,9 +58,7 @@ class Family:
     parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
     abilities: Callable[[Any], dict[str, Ability]]
     check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
-    theory_for: Callable[[Any, DataKind], Theory] | None = (
-        None  # of options and data, where the objective depends on them
-    )
+    theory_for: Callable[[Any, DataKind], Theory] | None = None  # where the objective depends on them
 
 
 @dataclass(frozen=True)
