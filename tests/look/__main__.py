@@ -1,15 +1,18 @@
-"""Take the README's pictures: train a real 2-D VAE, then photograph the dashboard in a terminal and the viewer.
+"""Photograph every tab of both faces for every family, from real runs; and with them take the README's pictures.
 
-    python -m tests.look [--run RUN_FOLDER] [--out assets/pictures] [--minutes 4]
+    python -m tests.look [--runs-dir DIR] [--only gan --only flow-toy] [--album build/look] [--out assets/pictures]
 
-Everything is real: the command line, the worker, tmux inside xterm, the window; keys are pressed as a person would.
+Everything is real: the command line, the worker, tmux inside xterm, the window; keys are pressed as a person would. A
+run that the folder has already is photographed as it is, others are trained first.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from genexplorer.runs.status import read_status
@@ -18,14 +21,37 @@ from tests.look.screen import Screen, missing_packages, virtual_screen
 
 VIEWER_PX = (1400, 900)
 LIVE_AT = 0.4  # of the training: when the dashboard is photographed
-DASHBOARD_SHOTS = {"dashboard": ("1",), "dashboard-samples": ("2",), "dashboard-theory": ("6",)}
-VIEWER_SHOTS = {
-    "viewer-manifold": ("1",),
-    "viewer-samples": ("2",),
-    "viewer-encode": ("3",),
-    "viewer-curves": ("6",),
-    "viewer-theory": ("7",),
-}
+DASHBOARD_TABS = ("curves", "samples", "config", "log", "walk", "theory")
+VIEWER_TABS = (
+    *("manifold", "density", "samples", "encode", "interpolate", "flow", "progress", "curves", "theory"),
+)  # by their keys, from 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run to photograph."""
+
+    preset: str
+    minutes: float
+    readme: tuple[str, ...]  # of its pictures, those that the README shows
+
+
+SUBJECTS = (
+    Subject(
+        "vae-2d",
+        4.0,
+        (
+            *("dashboard-curves", "dashboard-samples", "dashboard-theory"),
+            *("viewer-manifold", "viewer-samples", "viewer-encode", "viewer-curves", "viewer-theory"),
+        ),
+    ),
+    Subject("vae", 1.5, ("viewer-manifold",)),
+    Subject("gan", 4.0, ("viewer-progress", "viewer-interpolate", "dashboard-curves")),
+    Subject("realnvp", 6.0, ("viewer-flow",)),
+    Subject("vae-toy", 1.0, ("viewer-density",)),
+    Subject("gan-toy", 1.0, ("viewer-density",)),
+    Subject("flow-toy", 1.0, ("viewer-density",)),
+)
 
 
 def main() -> int:
@@ -34,21 +60,22 @@ def main() -> int:
     if packages := missing_packages():
         print(f"make look needs: sudo apt-get install {' '.join(packages)}", file=sys.stderr)  # noqa: T201
         return 1
+    chosen = [subject for subject in SUBJECTS if not arguments.only or subject.preset in arguments.only]
     with tempfile.TemporaryDirectory() as folder, virtual_screen() as screen:
-        run = arguments.run or start(Path(folder), arguments.minutes)
-        wait_until(run, LIVE_AT)
-        photograph_dashboard(screen, run, arguments.out)
-        wait_until(run, 1.0)
-        photograph_viewer(screen, run, arguments.out, Path(folder))
+        runs = arguments.runs_dir or Path(folder) / "runs"
+        for subject in chosen:
+            photograph(screen, subject, run_of(runs, subject), arguments.album, Path(folder))
+            publish(subject, arguments.album, arguments.out)
     return 0
 
 
 def parsed() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.look", description=__doc__)
-    parser.add_argument("--run", type=Path, help="a run folder to photograph instead of training one")
-    parser.add_argument("--out", type=Path, default=Path("assets/pictures"))
-    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--runs-dir", type=Path, help="where runs are looked for, and trained if they are not there")
+    parser.add_argument("--only", action="append", help="a preset; repeat for more")
+    parser.add_argument("--album", type=Path, default=Path("build/look"), help="where every picture goes")
+    parser.add_argument("--out", type=Path, default=Path("assets/pictures"), help="where the README's go")
     return parser.parse_args()
 
 
@@ -57,11 +84,31 @@ def genexplorer(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("genexplorer")), *arguments]
 
 
-def start(folder: Path, minutes: float) -> Path:
-    """Start training a 2-D VAE and return its run folder."""
-    asked = ("--minutes", f"{minutes}", "--name", "first-light", "--detach", "--runs-dir", str(folder))
-    subprocess.run(genexplorer("train", "vae-2d", *asked), check=True)
-    return RunStore(folder).find("first-light")
+def run_of(runs: Path, subject: Subject) -> Path:
+    """Return the folder's newest run of a preset, or start one."""
+    store = RunStore(runs)
+    there = [status.folder for status in store.list() if status.preset == subject.preset] if runs.is_dir() else []
+    if there:
+        return there[0]
+    name = f"look-{subject.preset}"
+    asked = ("--minutes", f"{subject.minutes}", "--name", name, "--detach", "--runs-dir", str(runs))
+    subprocess.run(genexplorer("train", subject.preset, *asked), check=True)
+    return store.find(name)
+
+
+def photograph(screen: Screen, subject: Subject, run: Path, album: Path, state: Path) -> None:
+    """Take every picture of a run: the dashboard while it trains, the viewer when it is done."""
+    wait_until(run, LIVE_AT)
+    photograph_dashboard(screen, run, album / subject.preset)
+    wait_until(run, 1.0)
+    photograph_viewer(screen, run, album / subject.preset, state)
+
+
+def publish(subject: Subject, album: Path, out: Path) -> None:
+    """Copy those of its pictures that the README shows."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in subject.readme:
+        shutil.copyfile(album / subject.preset / f"{name}.png", out / f"{subject.preset}-{name}.png")
 
 
 def wait_until(run: Path, progress: float) -> None:
@@ -72,16 +119,16 @@ def wait_until(run: Path, progress: float) -> None:
 
 def photograph_dashboard(screen: Screen, run: Path, out: Path) -> None:
     """Photograph the dashboard's tabs in a real terminal of 140 by 40 cells."""
-    dashboard = subprocess.list2cmdline(genexplorer("dashboard", "--runs-dir", str(run.parent)))
+    dashboard = subprocess.list2cmdline(genexplorer("dashboard", run.name, "--runs-dir", str(run.parent)))
     terminal = screen.start(
         *("xterm", "-T", "look", "-geometry", "140x40+0+0", "-fa", "DejaVu Sans Mono", "-fs", "10", "-bg", "#101418"),
         *("-fg", "#d8dee4", "-xrm", "xterm*termName: xterm-256color", "-b", "0", "-e", dashboard),
         COLORTERM="truecolor",
     )
     try:
-        for name, keys in DASHBOARD_SHOTS.items():
-            screen.type_keys("look", *keys)
-            screen.photograph(out / f"{name}.png", "look")
+        for key, name in enumerate(DASHBOARD_TABS, start=1):
+            screen.type_keys("look", str(key))
+            screen.photograph(out / f"dashboard-{name}.png", "look")
     finally:
         terminal.terminate()
         terminal.wait(10)
@@ -92,9 +139,9 @@ def photograph_viewer(screen: Screen, run: Path, out: Path, state: Path) -> None
     viewer = screen.start(*genexplorer("view", str(run)), GENEXPLORER_STATE=str(state / "state"))
     try:
         screen.resize("genexplorer", *VIEWER_PX)
-        for name, keys in VIEWER_SHOTS.items():
-            screen.type_keys("genexplorer", *keys)
-            screen.photograph(out / f"{name}.png", "genexplorer", first_s=8.0)
+        for key, name in enumerate(VIEWER_TABS, start=1):
+            screen.type_keys("genexplorer", str(key))
+            screen.photograph(out / f"viewer-{name}.png", "genexplorer", first_s=6.0 if key == 1 else 2.5)
     finally:
         viewer.terminate()
         viewer.wait(10)
