@@ -83,6 +83,7 @@ class Explorer:
         self._codes: tuple[Tensor, Tensor] | None = None  # mu, logvar of the test set
         self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[Chunk]]] = {
             "describe": self._describe,
+            "test_images": self._test_images,
             "decode": self._decode,
             "manifold": self._manifold,
             "sample": self._sample,
@@ -121,6 +122,16 @@ class Explorer:
 
     def _describe(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         yield "result", {}, {"card": self.card.model_dump(mode="json")}
+
+    def _test_images(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
+        """Show the data; without indices the labels alone, of the whole test set."""
+        if "indices" not in params and "indices" not in arrays:
+            data, test = _data_of(self.config)
+            yield "result", {"labels": _labels(data.test_labels, np.arange(len(test)))}, {}
+            return
+        take, labels = self._images(params, {name: arrays[name] for name in ("indices",) if name in arrays})
+        questions.affordable(len(labels), self._image_bytes, "images")
+        yield "result", {**_shown({"x": take(slice(None))}), "labels": labels}, {}
 
     def _decode(self, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         z = torch.from_numpy(questions.latents(arrays, self._size))

@@ -7,6 +7,8 @@ Operations (`op`), their parameters, and the arrays of their answers; H, W, C ar
 images are uint8 (…, H, W, C) as expected values under p(x|z):
 
 `describe`    -> meta `card`: the card as JSON.
+`test_images` indices -> x, labels (N,; -1 where unknown): test images as the model sees them, whatever it can do;
+              without indices the labels alone, of the whole test set.
 `decode`      z (N, d) -> images (N, H, W, C).
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
               the centres of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).

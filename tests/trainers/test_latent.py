@@ -73,6 +73,14 @@ def test_samples_are_by_seed(explorer: latent.Explorer) -> None:
     assert np.array_equal(explorer.ask("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
 
 
+def test_test_images_are_those_that_are_encoded(explorer: latent.Explorer) -> None:
+    shown, _ = explorer.ask("test_images", {"indices": [3, 5]})
+    encoded, _ = explorer.ask("encode", {"indices": [3, 5]})
+    assert np.array_equal(shown["x"], encoded["x"]) and np.array_equal(shown["labels"], encoded["labels"])
+    whole, _ = explorer.ask("test_images")
+    assert list(whole) == ["labels"] and np.array_equal(whole["labels"][[3, 5]], shown["labels"])
+
+
 def test_encode_judges_test_images(explorer: latent.Explorer) -> None:
     result, _ = explorer.ask("encode", arrays={"indices": np.array([3, 5])})
     assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
