@@ -25,7 +25,8 @@ class MetricSpec:
     """How a metric is to be drawn and read; faces draw what is declared and never guess.
 
     Metrics that share a `quantity` belong in one chart: `train/elbo`, `test/elbo_ema` and `test/elbo_raw` are
-    all `elbo`.
+    all `elbo`. Quantities of one panel that are read against each other, such as the two losses of a GAN, share one
+    by declaring the same `chart`.
     """
 
     name: str  # "test/elbo_ema": the split, a slash, the quantity and, where it matters, whose weights
@@ -35,6 +36,8 @@ class MetricSpec:
     better: Better
     panel: str  # the group of charts it belongs to: "objective", "latent", "optimisation", "speed"
     setup: str = ""  # what a figure must be quoted with: "dynamic binarisation, 1 sample of z, full test set"
+    chart: str = ""  # the title of a chart that several quantities share: "losses"; without it each has its own
+    label: str = ""  # what its line is called there, short enough to stand on it: "D"
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Preset:
     minutes: float
     source: str = ""
     frozen: tuple[str, ...] = ()
+    look_at: str = ""  # where it goes wrong on purpose: what to look at, and why it happens
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ CREATE TABLE transitions (id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, time
     state TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
 CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quantity TEXT NOT NULL, title TEXT NOT NULL,
     unit TEXT NOT NULL, better TEXT NOT NULL, panel TEXT NOT NULL, setup TEXT NOT NULL, revision INTEGER NOT NULL,
-    last_step INTEGER, last_value REAL, last_special INTEGER) STRICT;
+    last_step INTEGER, last_value REAL, last_special INTEGER, chart TEXT NOT NULL DEFAULT '',
+    label TEXT NOT NULL DEFAULT '') STRICT;
 CREATE TABLE ticks (step INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, images_seen INTEGER NOT NULL,
     elapsed_s REAL NOT NULL, time REAL NOT NULL) STRICT;
 CREATE TABLE scalars (metric INTEGER NOT NULL, step INTEGER NOT NULL, value REAL, special INTEGER,
@@ -55,6 +56,7 @@ CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT
     step INTEGER NOT NULL, columns INTEGER NOT NULL, rows INTEGER NOT NULL, tile_height INTEGER NOT NULL,
     tile_width INTEGER NOT NULL, UNIQUE (kind, step)) STRICT;
 """
+LATER_COLUMNS = {"chart": "metrics", "label": "metrics"}  # of schema 1 too: text, empty where a run has none yet
 TABLES = frozenset(line.split()[2] for line in SCHEMA.splitlines() if line.startswith("CREATE TABLE"))
 
 _NAN, _PLUS, _MINUS = 1, 2, 3
@@ -90,6 +92,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power cut may cost the last seconds
         _check(connection)
+        _add_later_columns(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise as_user_or_os_error(error) from error
@@ -97,6 +100,18 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Return whether a table has a column; runs of before lack those that came later."""
+    return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})").fetchall())
+
+
+def _add_later_columns(connection: sqlite3.Connection) -> None:
+    """Give a run of before the columns that came later; readers of before never ask for them."""
+    for column, table in LATER_COLUMNS.items():
+        if not has_column(connection, table, column):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
 def _make(path: Path) -> None:

@@ -135,12 +135,14 @@ class Ledger:
 
     def _declare(self, spec: MetricSpec) -> int:
         texts = (spec.quantity, one_line(spec.title, 100), one_line(spec.unit, 32), spec.better, spec.panel)
+        shared = (one_line(spec.chart, 64), one_line(spec.label, 32))
         row = self._connection.execute(
-            "INSERT INTO metrics (name, quantity, title, unit, better, panel, setup, revision)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET quantity=excluded.quantity,"
+            "INSERT INTO metrics (name, quantity, title, unit, better, panel, setup, chart, label, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET quantity=excluded.quantity,"
             " title=excluded.title, unit=excluded.unit, better=excluded.better, panel=excluded.panel,"
-            " setup=excluded.setup, revision=excluded.revision RETURNING id",
-            (one_line(spec.name, 100), *texts, one_line(spec.setup, 200), self._revision),
+            " setup=excluded.setup, chart=excluded.chart, label=excluded.label, revision=excluded.revision"
+            " RETURNING id",
+            (one_line(spec.name, 100), *texts, one_line(spec.setup, 200), *shared, self._revision),
         ).fetchone()
         self._ids[spec.name] = row[0]
         return int(row[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from genexplorer.runs import buckets, layout
 from genexplorer.runs.buckets import FACTOR, LEVELS, Columns
-from genexplorer.runs.database import join_value
+from genexplorer.runs.database import has_column, join_value
 from genexplorer.runs.pictures import picture_path
 from genexplorer.runs.record import AlertRow, AttemptRow, Change, LogLine, PictureRef, Point, Series, XAxis
 from genexplorer.runs.text import one_line, slug
@@ -23,12 +23,14 @@ _AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed
 
 def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
     """Return the metrics that changed after a revision, in the order in which they were declared."""
+    shared = "chart, label" if has_column(connection, "metrics", "label") else "'', ''"
     rows = connection.execute(
-        "SELECT name, quantity, title, unit, better, panel, setup FROM metrics WHERE revision > ? ORDER BY id LIMIT ?",
+        f"SELECT name, quantity, title, unit, better, panel, setup, {shared} FROM metrics"
+        " WHERE revision > ? ORDER BY id LIMIT ?",
         (after, MAX_METRICS),
     )
     found = {}
-    for name, quantity, title, unit, better, panel, setup in rows.fetchall():
+    for name, quantity, title, unit, better, panel, setup, chart, label in rows.fetchall():
         kind = cast(Better, better) if better in ("higher", "lower", "neither") else "neither"
         found[one_line(name, 100)] = MetricSpec(
             name=one_line(name, 100),
@@ -38,6 +40,8 @@ def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSp
             better=kind,
             panel=one_line(panel, 32),
             setup=one_line(setup, 200),
+            chart=one_line(chart, 64),
+            label=one_line(label, 32),
         )
     return found
 

@@ -1,32 +1,16 @@
-"""Which curves share a chart and how each is drawn: train and test of one quantity together."""
+"""Which curves share a chart and how each is drawn: train and test together, and quantities that declare the same."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainers.events import Better, MetricSpec
 
 Role = Literal["train", "test_ema", "test_raw"]
-PANELS = ("objective", "latent", "optimisation", "speed")  # in the order of the screen; unknown ones come last
+# in the order of the screen; unknown ones come last
+PANELS = ("objective", "discriminator", "samples", "density", "latent", "inverse", "optimisation", "speed")
 _NUMBERED = re.compile(r"_(\d+)$")
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart: every metric of one quantity."""
-
-    quantity: str  # "elbo"
-    title: str  # "ELBO"
-    unit: str  # "nats"
-    panel: str
-    metrics: tuple[str, ...]  # train first, then test
-    better: Better
-
-    @property
-    def label(self) -> str:
-        """The name of the vertical axis: 'ELBO (nats)'."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
 
 
 @dataclass(frozen=True)
@@ -35,18 +19,55 @@ class LineStyle:
 
     role: Role
     dash: Literal["solid", "dashed", "dotted"]
-    label: str  # short enough to stand on the line: "train", "test", "test, raw", "dim 2"
-    index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema: takes a class colour
+    label: str  # short enough to stand on the line: "train", "test", "test, raw", "dim 2", "D"
+    index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema, or of a quantity: takes a class colour
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart: every metric of one quantity, or of several that declare the same chart."""
+
+    quantity: str  # "elbo": the first one, by which the chart is known
+    title: str  # "ELBO"
+    unit: str  # "nats"
+    panel: str
+    metrics: tuple[str, ...]  # train first, then test
+    better: Better
+    lines: tuple[tuple[str, str], ...] = ()  # of several quantities: each one with what its line is called
+
+    @property
+    def label(self) -> str:
+        """The name of the vertical axis: 'ELBO (nats)'."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def shows(self, quantity: str) -> bool:
+        """Return whether a quantity is drawn here."""
+        return quantity == self.quantity or any(quantity == known for known, _ in self.lines)
+
+    def style(self, metric: str) -> LineStyle:
+        """Return how a metric is drawn here: where quantities share the chart, each has its name and its colour."""
+        told = style(metric)
+        for index, (quantity, name) in enumerate(self.lines):
+            if _quantity_of(metric) == quantity:
+                label = name if told.role == "train" else f"{name}, {told.label}"
+                return replace(told, label=label, index=index)
+        return told
 
 
 def charts(specs: Mapping[str, MetricSpec] | Iterable[MetricSpec]) -> list[Chart]:
     """Group declared metrics into charts, in the order of the panels, then in the order of their declaration."""
     declared = list(specs.values() if isinstance(specs, Mapping) else specs)
-    groups: dict[str, list[MetricSpec]] = {}
+    groups: dict[tuple[str, str], list[MetricSpec]] = {}
     for spec in declared:
-        groups.setdefault(spec.quantity, []).append(spec)
-    made = [_chart(quantity, members) for quantity, members in groups.items()]
+        key = (spec.panel, spec.chart) if spec.chart else ("", spec.quantity)
+        groups.setdefault(key, []).append(spec)
+    made = [_chart(members) for members in groups.values()]
     return sorted(made, key=lambda chart: _rank(chart.panel))
+
+
+def chart_of(made: Sequence[Chart], quantity: str) -> Chart | None:
+    """Return the chart that shows a quantity, or None."""
+    return next((chart for chart in made if chart.shows(quantity)), None)
 
 
 def style(metric: str) -> LineStyle:
@@ -70,16 +91,32 @@ def style(metric: str) -> LineStyle:
     return LineStyle(role, dashes[role], label)
 
 
-def _chart(quantity: str, members: list[MetricSpec]) -> Chart:
+def _chart(members: list[MetricSpec]) -> Chart:
     first = members[0]
+    quantities = list(dict.fromkeys(spec.quantity for spec in members))
     order = {"train": 0, "test_ema": 1, "test_raw": 2}
-    names = sorted((spec.name for spec in members), key=lambda name: (order[style(name).role], _index(name)))
-    return Chart(quantity, _shared_title(members), first.unit, first.panel, tuple(names), first.better)
+
+    def place(spec: MetricSpec) -> tuple[int, int, int]:
+        return order[style(spec.name).role], quantities.index(spec.quantity), _index(spec.name)
+
+    names = tuple(spec.name for spec in sorted(members, key=place))
+    lines = tuple((quantity, _line_name(quantity, members)) for quantity in quantities) if len(quantities) > 1 else ()
+    title = first.chart or _shared_title(members)
+    return Chart(quantities[0], title, first.unit, first.panel, names, first.better, lines)
+
+
+def _line_name(quantity: str, members: list[MetricSpec]) -> str:
+    named = (spec.label for spec in members if spec.quantity == quantity and spec.label)
+    return next(named, quantity.replace("_", " "))
+
+
+def _quantity_of(metric: str) -> str:
+    return metric.partition("/")[2].removesuffix("_ema").removesuffix("_raw")
 
 
 def _shared_title(members: list[MetricSpec]) -> str:
     """Return what the titles have in common: 'train ELBO' and 'test ELBO (EMA weights)' are both 'ELBO'."""
-    title = re.sub(r"\s*\([^()]*weights?\)", "", members[0].title)
+    title = re.sub(r"\s*\([^()]*weights?\b[^()]*\)", "", members[0].title)
     title = re.sub(r"^(train|training|test)\s+", "", title)
     if len(members) > 1 and style(members[0].name).index is not None:
         title = re.sub(r"\s*(of\s+)?(latent\s+)?(dimension|dim|z)?[ _]?\d+$", "", title) + " by dimension"

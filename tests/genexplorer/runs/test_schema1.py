@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genexplorer.runs import layout
+from genexplorer.runs import database, layout
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
@@ -77,3 +77,13 @@ def test_reading_changes_nothing(reader: RunReader) -> None:
     reader.series("train/elbo", "time", 3)
     reader.latest(4)
     assert content() == before
+
+
+def test_what_came_later_is_added_when_it_is_written_again(reader: RunReader) -> None:
+    assert {spec.chart for spec in reader.specs().values()} == {""}
+    connection = database.open_for_writing(reader.folder)
+    connection.execute("UPDATE metrics SET chart = 'costs', label = 'KL' WHERE name = 'train/kl'")
+    connection.close()
+    with RunReader(reader.folder) as again:
+        specs = again.specs()
+    assert (specs["train/kl"].chart, specs["train/kl"].label, specs["train/elbo"].chart) == ("costs", "KL", "")

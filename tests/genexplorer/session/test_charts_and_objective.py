@@ -2,7 +2,7 @@
 
 import math
 
-from genexplorer.session.charts import charts, style
+from genexplorer.session.charts import chart_of, charts, style
 from genexplorer.session.objective import breakdown
 from trainers.events import Better, MetricSpec
 from trainers.theory import Term, Theory
@@ -85,3 +85,30 @@ def test_values_that_are_not_finite_are_told_as_such() -> None:
     told = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
     assert told is not None
     assert told.one_line() == "ELBO NaN = −∞ + 0.500 KL"
+
+
+def test_quantities_that_declare_the_same_chart_share_it() -> None:
+    def declared(name: str, quantity: str, label: str = "", panel: str = "objective") -> MetricSpec:
+        return MetricSpec(name, quantity, f"train {quantity}", "nats", "neither", panel, chart="losses", label=label)
+
+    specs = [
+        spec("train/other", "other", "other"),
+        declared("train/loss_g", "loss_g", "G"),
+        declared("train/loss_d", "loss_d"),
+        declared("test/loss_g_ema", "loss_g", "G"),
+        declared("train/far", "far", panel="latent"),
+    ]
+    other, losses, far = charts(specs)
+    assert losses.metrics == ("train/loss_g", "train/loss_d", "test/loss_g_ema")
+    assert (losses.quantity, losses.label, far.metrics) == ("loss_g", "losses (nats)", ("train/far",))
+    styles = [losses.style(name) for name in losses.metrics]
+    assert [(told.label, told.index, told.dash) for told in styles] == [
+        ("G", 0, "solid"), ("loss d", 1, "solid"), ("G, test", 0, "dashed"),
+    ]  # fmt: skip
+    assert chart_of([other, losses], "loss_d") is losses and chart_of([other], "loss_d") is None
+    assert other.style("train/other").label == "train"
+
+
+def test_whose_weights_are_left_out_of_the_title() -> None:
+    alone = spec("test/error_ema", "error", "largest |x − f⁻¹(f(x))| (raw weights, there is no EMA)")
+    assert charts([alone])[0].title == "largest |x − f⁻¹(f(x))|"
