@@ -79,7 +79,12 @@ class DataSet:
 
 
 _FAMILIES = ("trainers.vae_descriptor:VAE", "trainers.flow_descriptor:FLOW")
-_DATASETS = ("trainers.data.catalog:MNIST", "trainers.data.catalog:IDX_FOLDER")
+_TOYS = ("MOONS", "CIRCLES", "RINGS", "PINWHEEL", "CHECKERBOARD", "SPIRALS", "EIGHT_GAUSSIANS", "SWISS_ROLL")
+_DATASETS = (
+    "trainers.data.catalog:MNIST",
+    "trainers.data.catalog:IDX_FOLDER",
+    *(f"trainers.data.toy_catalog:{name}" for name in _TOYS),
+)
 
 
 def resolve(target: str) -> Any:

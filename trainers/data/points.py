@@ -1,7 +1,7 @@
 """Points of the plane in memory: toy densities on which everything can be seen."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,10 +15,17 @@ Labels = NDArray[np.uint8]  # (N,)
 class Density(Protocol):
     """A density of the plane that is known."""
 
-    modes: NDArray[np.float64] | None  # (K, 2): the centres of its modes, where it has separate ones
-    mode_std: float  # the standard deviation of each mode; 0 where there are none
+    @property
+    def modes(self) -> NDArray[np.float64] | None:
+        """The centres of its modes, (K, 2), where it has separate ones."""
+        ...
 
-    def log_prob(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    @property
+    def mode_std(self) -> float:
+        """The standard deviation of each mode; 0 where there are none."""
+        ...
+
+    def log_prob(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return log p of points (N, 2), (N,), in nats; −∞ where it is 0."""
         ...
 
