@@ -1,5 +1,7 @@
 """What the window's parts share: the run, the time cursor, the palette and the explorer; no widgets here."""
 
+from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ class ViewerContext(QObject):
     Signals:
         run_changed: Another run is open, or none; `run` is set already.
         changes(frozenset): What a poll of the run found.
-        time_changed(int): The step that is looked at, -1 for none. See `step`.
+        time_changed(int): The snapshot's step that is looked at, -1 for none. See `step`.
         palette_changed: Light became dark or the other way round.
         status_message(str): A passing word for the status line: "saved manifold.png".
         alert(str): Something went wrong; it stays until it is dismissed.
@@ -50,6 +52,7 @@ class ViewerContext(QObject):
         self.runs_dir = runs_dir
         self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
         self._last_step: int | None = None
+        self._stops: Callable[[], list[int]] | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
         explorer.died.connect(self.alert)
         explorer.failed.connect(self.alert)
@@ -57,7 +60,28 @@ class ViewerContext(QObject):
     @property
     def step(self) -> int | None:
         """The snapshot's step that everything shows; None while there is no snapshot."""
-        return self.cursor.position if self.run is not None and self.cursor.steps else None
+        if self.run is None or not self.cursor.steps:
+            return None
+        if self._stops is None or self.cursor.position is None:
+            return self.cursor.position
+        snapshots = self.run.snapshots
+        past = bisect_right(snapshots, self.cursor.position)
+        return snapshots[max(past - 1, 0)] if snapshots else None
+
+    @property
+    def walks_pictures(self) -> bool:
+        """Whether time stops at recorded pictures instead of at snapshots."""
+        return self._stops is not None
+
+    def walk_over(self, stops: Callable[[], list[int]] | None) -> None:
+        """Let time stop at other steps than the snapshots, as a tab in front that shows what was recorded oftener.
+
+        Args:
+            stops: Returns the steps, ascending; None for the snapshots again. `step` stays a snapshot's, the newest one
+                at or before where time stands.
+        """
+        self._stops = stops
+        self._take_steps()
 
     def open(self, followed: "FollowedRun | None") -> None:
         """Make a run, or none, the one that everything shows; the former one is closed."""
@@ -65,6 +89,7 @@ class ViewerContext(QObject):
         self.explorer.set_run(None if followed is None else followed.folder)
         self.dragging = False
         self._last_step = None
+        self._stops = None
         self.cursor.set_steps([] if followed is None else list(followed.snapshots))
         self.run_changed.emit()
         if former is not None:
@@ -78,8 +103,15 @@ class ViewerContext(QObject):
         what = self.run.poll()
         if what:
             self.changes.emit(what)
-        if not self.dragging and list(self.run.snapshots) != list(self.cursor.steps):
-            self.cursor.set_steps(list(self.run.snapshots))
+        if not self.dragging:
+            self._take_steps()
+
+    def _take_steps(self) -> None:
+        if self.run is None:
+            return
+        steps = list(self.run.snapshots) if self._stops is None else self._stops()
+        if steps != list(self.cursor.steps):
+            self.cursor.set_steps(steps)
 
     def hold_still(self, dragging: bool) -> None:
         """Say that a drag begins or ends: no new snapshot is taken up in its middle."""

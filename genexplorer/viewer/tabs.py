@@ -1,6 +1,6 @@
 """The tabs in their order, each on a page that can say why the tab cannot be shown."""
 
-from PyQt6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.curves import CurvesTab
@@ -9,11 +9,13 @@ from genexplorer.viewer.encode.tab import EncodeTab
 from genexplorer.viewer.manifold.tab import ManifoldTab
 from genexplorer.viewer.samples import SamplesTab
 from genexplorer.viewer.tab import Tab
+from genexplorer.viewer.tab_bar import TabBar
 from genexplorer.viewer.theory import TheoryTab
-from genexplorer.viewer.waiting_tab import FlowTab, InterpolateTab
+from genexplorer.viewer.waiting_tab import DensityTab, FlowTab, InterpolateTab
 
 TAB_TYPES: tuple[type[Tab], ...] = (
     ManifoldTab,
+    DensityTab,
     SamplesTab,
     EncodeTab,
     InterpolateTab,
@@ -24,21 +26,23 @@ TAB_TYPES: tuple[type[Tab], ...] = (
 
 
 class TabPages(QWidget):
-    """The pages; which is in front is the tab bar's business."""
+    """The pages; which is in front is the tab bar's business.
+
+    A run that the chosen tab cannot show is opened with the first tab that can; the choice itself stays for other runs.
+    """
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self.bar = QTabBar()
-        self.bar.setDrawBase(False)
-        self.bar.setExpanding(False)
-        self.bar.setUsesScrollButtons(True)
-        self.bar.setFocusPolicy(self.bar.focusPolicy().TabFocus)
+        self.bar = TabBar()
         self.tabs: list[Tab] = []
         self._hints: list[Hint] = []
         self._pages = QStackedWidget()
-        for number, kind in enumerate(TAB_TYPES, start=1):
-            self._add(kind(context), number)
+        self._chosen = 0  # by the user
+        self._unsettled = False  # a run was opened, and what it can show is not known yet
+        self._settling = False
+        for kind in TAB_TYPES:
+            self._add(kind(context))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -51,6 +55,11 @@ class TabPages(QWidget):
     def current(self) -> Tab:
         """The tab in front."""
         return self.tabs[max(0, self.bar.currentIndex())]
+
+    @property
+    def chosen(self) -> Tab:
+        """The tab that the user chose last; another one may stand in for it."""
+        return self.tabs[self._chosen]
 
     def index_of(self, title: str) -> int:
         """Return a tab's place by its title; the first one if there is none of that title."""
@@ -66,17 +75,18 @@ class TabPages(QWidget):
         """Tell the first tab that it is in front."""
         self._on_current(self.bar.currentIndex())
 
-    def _add(self, tab: Tab, number: int) -> None:
+    def _add(self, tab: Tab) -> None:
         hint, page = Hint(), QStackedWidget()
         page.addWidget(tab)
         page.addWidget(hint)
         self._pages.addWidget(page)
-        self.bar.addTab(tab.title)
-        self.bar.setTabToolTip(number - 1, f"{tab.title} ({number})")
+        self.bar.add(tab.title)
         self.tabs.append(tab)
         self._hints.append(hint)
 
     def _on_current(self, index: int) -> None:
+        if not self._settling:
+            self._chosen, self._unsettled = index, False
         for place, tab in enumerate(self.tabs):
             if tab.is_active and place != index:
                 tab.is_active = False
@@ -91,6 +101,7 @@ class TabPages(QWidget):
     def _on_run(self) -> None:
         for tab in self.tabs:
             tab.set_run(self._context.run)
+        self._unsettled = self._context.run is not None
         self._show_reasons()
 
     def _on_changes(self, what: frozenset[str]) -> None:
@@ -101,7 +112,18 @@ class TabPages(QWidget):
     def _on_time(self, step: int) -> None:
         for tab in self.tabs:
             tab.on_time(None if step < 0 else step)
+        self._settle()
         self._show_reasons()
+
+    def _settle(self) -> None:
+        """Bring a tab to the front that can show the run; only its first snapshot's card says which can."""
+        if not self._unsettled or self._context.step is None:
+            return
+        self._unsettled, self._settling = False, True
+        able = [place for place, tab in enumerate(self.tabs) if tab.waiting_reason() is None]
+        if able:
+            self.bar.setCurrentIndex(self._chosen if self._chosen in able else able[0])
+        self._settling = False
 
     def _show_reasons(self) -> None:
         for place, (tab, hint) in enumerate(zip(self.tabs, self._hints, strict=True)):
@@ -109,6 +131,7 @@ class TabPages(QWidget):
             assert isinstance(page, QStackedWidget)
             reason = tab.waiting_reason()
             page.setCurrentIndex(1 if reason else 0)
+            self.bar.dim(place, (reason or "").partition("\n")[0] if self._context.run is not None else "")
             if reason:
                 first, _, rest = reason.partition("\n")
                 hint.say(first, rest)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genexplorer.session.followed_run import FollowedRun
 
 _TICK_MS = 140  # one snapshot while playing: slow enough to see each
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
 _PATIENCE = 12  # ticks that playing waits for a picture that is on its way
 _CURVE_POINTS = 600
 
@@ -33,6 +34,8 @@ class TimeBar(QWidget):
         self._waited = 0
         self.track = TimeTrack(context.palette)
         self.play = tool_button("", "Play through all of training (Space)")
+        self.speed = tool_button("1×", "How fast it plays; a click goes on to the next speed (S)", name="small")
+        self._speed = 1.0
         self.step_label, self.place_label = heading("no snapshot"), muted("")
         self.follow = tool_button("Follow", "Go to each new snapshot as it comes (L)", checkable=True)
         self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
@@ -50,6 +53,12 @@ class TimeBar(QWidget):
         """Start or stop walking through the snapshots."""
         cursor = self._context.cursor
         (cursor.pause if cursor.playing else cursor.play)()
+
+    def next_speed(self) -> None:
+        """Play faster; after the fastest comes the slowest."""
+        self._speed = SPEEDS[(SPEEDS.index(self._speed) + 1) % len(SPEEDS)]
+        self._timer.setInterval(round(_TICK_MS / self._speed))
+        self.speed.setText({0.5: "½×"}.get(self._speed, f"{self._speed:g}×"))
 
     def recolour(self) -> None:
         """Take the context's palette."""
@@ -74,7 +83,12 @@ class TimeBar(QWidget):
         grid.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
         grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(GAP // 2)
-        grid.addWidget(self.play, 0, 0, Qt.AlignmentFlag.AlignTop)
+        playing = QVBoxLayout()
+        playing.setSpacing(GAP // 2)
+        playing.addWidget(self.play)
+        playing.addWidget(self.speed)
+        playing.addStretch(1)
+        grid.addLayout(playing, 0, 0)
         grid.addWidget(self.track, 0, 1)
         grid.addLayout(side, 0, 2)
         grid.setColumnStretch(1, 1)
@@ -83,6 +97,7 @@ class TimeBar(QWidget):
     def _connect(self) -> None:
         context = self._context
         self.play.clicked.connect(self.toggle_play)
+        self.speed.clicked.connect(self.next_speed)
         self.follow.clicked.connect(context.cursor.follow)
         self.hold.clicked.connect(context.cursor.hold)
         self.track.chosen.connect(context.cursor.go)
@@ -126,7 +141,8 @@ class TimeBar(QWidget):
         for button in (self.play, self.follow, self.hold):
             button.setEnabled(bool(cursor.steps))
         (self.follow if cursor.following else self.hold).setChecked(True)
-        place = "" if cursor.index is None else f"snapshot {cursor.index + 1} of {len(cursor.steps)}"
+        what = "picture" if self._context.walks_pictures else "snapshot"
+        place = "" if cursor.index is None else f"{what} {cursor.index + 1} of {len(cursor.steps)}"
         self.step_label.setText("no snapshot" if cursor.position is None else f"step {cursor.position:,}")
         self.place_label.setText(place)
 

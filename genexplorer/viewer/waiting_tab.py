@@ -53,3 +53,13 @@ def _why_no_trace(followed: "FollowedRun | None") -> str:
         return followed.card().ability("trace").reason if followed is not None else ""
     except UserError:
         return ""
+
+
+class DensityTab(Tab):
+    """The plane of 2-D data."""
+
+    title = "Density"
+
+    def waiting_reason(self) -> str | None:
+        """Say that it needs points."""
+        return "Waits for the run of a 2-D density.\nIt draws data, samples and the model's density as a map."

@@ -314,7 +314,7 @@ class MainWindow(QMainWindow):
     def _remember(self) -> None:
         if not self.isFullScreen():
             self.settings.put("geometry", self.saveGeometry().data())
-        self.settings.put("tab", self.pages.current.title)
+        self.settings.put("tab", self.pages.chosen.title)
         self.settings.put("tabs", {tab.title: tab.state() for tab in self.pages.tabs})
         if self.context.run is not None:
             self.settings.put("run", str(self.context.run.folder))

@@ -42,6 +42,7 @@ def _plain(window: "MainWindow") -> dict[int, Does]:
         keys.Key_BracketRight: lambda: cursor.move(1),
         keys.Key_BraceLeft: lambda: cursor.move(-len(cursor.steps)),
         keys.Key_BraceRight: lambda: cursor.move(len(cursor.steps)),
+        keys.Key_S: window.time.next_speed,
         keys.Key_L: window.time.toggle_follow,
         keys.Key_W: window.show_alerts,
         keys.Key_T: lambda: window.pages.show_tab(window.pages.index_of("Theory")),

@@ -24,7 +24,7 @@ from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.hand import QTest
 
-TITLES = ["Manifold", "Samples", "Encode", "Interpolate", "Flow", "Curves", "Theory"]
+TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Curves", "Theory"]
 
 
 def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
