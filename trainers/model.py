@@ -84,8 +84,8 @@ class Model(nn.Module):
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
     batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
 
-    def lr_scale(self, optimizer: str) -> float:
-        """Return the factor on `optim.lr` for one of the optimizers."""
+    def lr_scale(self, optimizer: str, options: Any) -> float:
+        """Return the factor on `optim.lr` for one of the optimizers, with the family's options as they are now."""
         return 1.0
 
     def settle(self) -> None:

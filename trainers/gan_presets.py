@@ -1,0 +1,35 @@
+"""The presets of the family `gan`. `expected` is written from a run that was seen."""
+
+from trainers.registry import Preset
+
+UVA2019_GAN = Preset(
+    name="uva2019-gan",
+    family="gan",
+    summary="the GAN of the UvA deep learning course of 2019, as published",
+    layers={
+        "data": {"name": "mnist", "binarisation": "none"},
+        "model": {"latent_dim": 100, "hidden_g": [128, 256, 512, 1024], "hidden_d": [512, 256]},
+        "optim": {"name": "adam", "lr": 2e-4, "batch_size": 64, "ema_decay": 0},
+        "schedule": {"epochs": 200, "lr": "constant"},
+    },
+    expected="readable digits (raw weights, 256 grey levels) after 200 epochs",
+    minutes=80,
+    source="UvA Deep Learning 2019, assignment 3, part 2",
+    frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
+)
+
+GAN = Preset(
+    name="gan",
+    family="gan",
+    summary="a small GAN with R1 and an averaged generator",
+    layers={
+        "data": {"name": "mnist", "binarisation": "none"},
+        "model": {"latent_dim": 64, "hidden_g": [256, 512], "hidden_d": [512, 256], "r1": 1.0, "r1_every": 8},
+        "optim": {"lr": 5e-4, "beta1": 0.5, "batch_size": 128, "ema_decay": 0.999},
+        "schedule": {"epochs": 20, "lr": "constant"},
+    },
+    expected="readable digits (EMA weights, 256 grey levels) after 20 epochs",
+    minutes=5,
+)
+
+PRESETS = (GAN, UVA2019_GAN)
