@@ -141,7 +141,7 @@ class Gan(Model):
         generator = torch.Generator().manual_seed(FIXED_SEED)
         batches, count = _SETTLING
         latents = torch.randn((batches * count, *self.latent_shape), generator=generator).to(device)
-        re_estimate_batch_norms(self.generator, latents.split(count))
+        re_estimate_batch_norms(self.generator, torch.split(latents, count))
 
     def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         """Yield what has gone wrong between the two players."""

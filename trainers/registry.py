@@ -78,7 +78,7 @@ class DataSet:
     kind: DataKind = "images"
 
 
-_FAMILIES = ("trainers.vae_descriptor:VAE", "trainers.flow_descriptor:FLOW")
+_FAMILIES = ("trainers.vae_descriptor:VAE", "trainers.gan_descriptor:GAN", "trainers.flow_descriptor:FLOW")
 _TOYS = ("MOONS", "CIRCLES", "RINGS", "PINWHEEL", "CHECKERBOARD", "SPIRALS", "EIGHT_GAUSSIANS", "SWISS_ROLL")
 _DATASETS = (
     "trainers.data.catalog:MNIST",

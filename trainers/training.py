@@ -235,7 +235,7 @@ def take_step(training: Training) -> events.Metrics:
     context = StepContext(training.step, training.generator, training.options)
     values: dict[str, float] = {}
     for objective in training.model.training_step(batch, context):
-        values |= _descend(training, objective, lr * training.model.lr_scale(objective.optimizer))
+        values |= _descend(training, objective, lr * training.model.lr_scale(objective.optimizer, training.options))
     training.step += 1
     training.ema.update(training.step)
     values["train/lr"] = lr
