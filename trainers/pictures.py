@@ -22,8 +22,8 @@ IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go; explorers take as many, so
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]."""
-    scaled = images.clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
+    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; what is not a number is black."""
+    scaled = images.nan_to_num(0.0).clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 

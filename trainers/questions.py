@@ -85,19 +85,52 @@ def affordable(count: int, bytes_each: int, what: str) -> None:
         raise ConfigError(f"{count:,} {what} are {size}", f"ask for at most {MAX_ANSWER_BYTES // bytes_each:,}")
 
 
-def latents(arrays: Mapping[str, Any], size: int) -> NDArray[np.float32]:
-    """Return the array `z`, (N, d), finite.
+def latents(arrays: Mapping[str, Any], size: int, name: str = "z") -> NDArray[np.float32]:
+    """Return an array of latents, (N, d), finite.
 
     Raises:
         ConfigError: if it is missing or has another shape.
     """
-    z = arrays.get("z")
+    z = arrays.get(name)
     if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != size or not 1 <= len(z) <= MAX_COUNT:
         shape = z.shape if isinstance(z, np.ndarray) else "nothing"
-        raise ConfigError(f"z: {shape} is not (N, {size})", f"give latents of {size} numbers")
-    if not np.isfinite(z).all():
-        raise ConfigError("z: holds a number that is not finite", "give finite latents")
-    return np.array(z, dtype=np.float32)
+        raise ConfigError(f"{name}: {shape} is not (N, {size})", f"give latents of {size} numbers")
+    return _finite(z, name, "latents")
+
+
+def vector(arrays: Mapping[str, Any], name: str, size: int) -> NDArray[np.float32]:
+    """Return an array (d,), finite.
+
+    Raises:
+        ConfigError: if it is missing or has another shape.
+    """
+    given = arrays.get(name)
+    if not isinstance(given, np.ndarray) or given.shape != (size,):
+        shape = given.shape if isinstance(given, np.ndarray) else "nothing"
+        raise ConfigError(f"{name}: {shape} is not ({size},)", f"give {size} numbers")
+    return _finite(given, name, "numbers")
+
+
+def points(arrays: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """Return the array `images` of points of the plane, (N, 2), finite, or None where there is none.
+
+    Raises:
+        ConfigError: if it has another shape.
+    """
+    given = arrays.get("images")
+    if given is None:
+        return None
+    if not isinstance(given, np.ndarray) or given.ndim != 2 or given.shape[1] != 2 or not 1 <= len(given) <= MAX_COUNT:
+        shape = given.shape if isinstance(given, np.ndarray) else type(given).__name__
+        raise ConfigError(f"images: {shape} are not points (N, 2)", "give two coordinates each")
+    return _finite(given, "images", "points")
+
+
+def _finite(given: NDArray[Any], name: str, what: str) -> NDArray[np.float32]:
+    numbers = given.dtype.kind in "fiu"
+    if not numbers or not np.isfinite(given).all():
+        raise ConfigError(f"{name}: holds a number that is not finite", f"give finite {what}")
+    return np.array(given, dtype=np.float32)
 
 
 def images(arrays: Mapping[str, Any], shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
@@ -118,11 +151,13 @@ def images(arrays: Mapping[str, Any], shape: tuple[int, int, int]) -> NDArray[np
     return np.array(given)
 
 
-def indices(params: Mapping[str, Any], arrays: Mapping[str, Any], length: int) -> NDArray[np.int64]:
-    """Return which test images are meant: the array or parameter `indices`, or the parameter `index`.
+def indices(
+    params: Mapping[str, Any], arrays: Mapping[str, Any], length: int, what: str = "the test set"
+) -> NDArray[np.int64]:
+    """Return which test data, or which axes, are meant: the array or parameter `indices`, or the parameter `index`.
 
     Raises:
-        ConfigError: if there are none, or one is beyond the test set.
+        ConfigError: if there are none, or one is beyond them.
     """
     given = arrays.get("indices", params.get("indices"))
     if given is None:
@@ -135,5 +170,5 @@ def indices(params: Mapping[str, Any], arrays: Mapping[str, Any], length: int) -
     if found.dtype.kind not in "iu":
         raise ConfigError("indices: not whole numbers", hint)
     if not 1 <= len(found) <= MAX_COUNT or found.min() < 0 or found.max() >= length:
-        raise ConfigError("indices: beyond the test set", hint)
+        raise ConfigError(f"indices: beyond {what}", hint)
     return found.astype(np.int64)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import checkpoint, grids, latent, loop, questions
+from trainers import checkpoint, grids, latent, latent_question, loop, questions
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import Pictures, SnapshotReady
 
@@ -106,8 +106,8 @@ def test_encodings_of_a_split(explorer: latent.Explorer, split: str, length: int
 
 
 def test_long_work_says_how_far_it_is(explorer: latent.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent, "IMAGES_AT_ONCE", 16)
-    monkeypatch.setattr(explorer, "_codes", None)
+    monkeypatch.setattr(latent_question, "IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr(explorer.opened, "codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
     fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
     assert len(fractions) == 3 and fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] < 1
@@ -198,7 +198,7 @@ def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
 ) -> None:
     monkeypatch.setattr(questions, "MAX_ANSWER_BYTES", 3000)
     for work in ("decode", "encode"):
-        monkeypatch.delattr(type(explorer._model), work)
+        monkeypatch.delattr(type(explorer.opened.model), work)
     with pytest.raises(ConfigError, match="more than the 0 MB of an answer: ask for at most"):
         explorer.ask(op, *TOO_MUCH[op])
 
