@@ -8,8 +8,8 @@ from genexplorer.dashboard.raster import SOLID, Dash
 from genexplorer.dashboard.run_list import LETTERS
 from genexplorer.dashboard.view import Compared, RunView
 from genexplorer.runs.record import Change, Series, XAxis
-from genexplorer.session import wording
-from genexplorer.session.charts import Chart, LineStyle, style
+from genexplorer.session import charts, wording
+from genexplorer.session.charts import Chart, LineStyle
 from genexplorer.session.smoothing import smooth
 
 _DASHES = {"solid": SOLID, "dashed": Dash(5, 3), "dotted": Dash(1, 2)}
@@ -46,14 +46,13 @@ class Looks:
 
 def chosen_chart(run: RunView, quantity: str) -> Chart | None:
     """Return the chart of a quantity; without one the objective's, else the first."""
-    wanted = quantity or (run.theory.total if run.theory else "")
-    return next((c for c in run.curves.charts if c.quantity == wanted), next(iter(run.curves.charts), None))
+    return charts.chosen_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
 
 
 def run_drawing(run: RunView, chart: Chart, looks: Looks, *, small: bool = False) -> Drawing:
     """Return the drawing of one run's chart: train and test together."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
-    lines = tuple(_line(name, series, looks) for name, series in metrics if len(series.x))
+    lines = tuple(_line(chart.style(name), series, looks) for name, series in metrics if len(series.x))
     if small:  # without room for more than the essence
         return Drawing(chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=wording.number)
     marks = tuple(_marks(run, looks.x)) + tuple(_gaps(metrics, looks.x))
@@ -90,7 +89,7 @@ def compared_drawing(runs: tuple[Compared, ...], chart: Chart, looks: Looks) -> 
                     points=metric.startswith("test/"),
                 )
             )
-    title = f"{chart.label}, {style(metric).label if metric else 'no curve in common'}, {len(runs)} runs"
+    title = f"{chart.label}, {chart.style(metric).label if metric else 'no curve in common'}, {len(runs)} runs"
     return Drawing(
         title=title,
         lines=tuple(lines),
@@ -116,15 +115,14 @@ def empty_words(run: RunView) -> str:
 def _shared_metric(runs: tuple[Compared, ...], chart: Chart) -> str:
     """Return the metric by which runs are compared: of the best kind that every run has at least twice."""
     order = {"test_ema": 0, "train": 1, "test_raw": 2}
-    names = sorted(chart.metrics, key=lambda name: order[style(name).role])
+    names = sorted(chart.metrics, key=lambda name: order[chart.style(name).role])
     for name in names:
         if all(name in run.series and len(run.series[name].x) > 1 for run in runs):
             return name
     return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
-def _line(name: str, series: Series, looks: Looks) -> Line:
-    told = style(name)
+def _line(told: LineStyle, series: Series, looks: Looks) -> Line:
     calm = smooth(series.mean, looks.weight) if looks.weight and told.role == "train" else series.mean
     return Line(
         label=told.label,
@@ -133,7 +131,7 @@ def _line(name: str, series: Series, looks: Looks) -> Line:
         y=calm,
         raw=series.mean if calm is not series.mean else None,
         dash=_DASHES[told.dash] if told.role == "test_raw" else SOLID,
-        points=told.role == "test_ema" and told.index is None,
+        points=told.role == "test_ema" and told.dash == "dashed",
     )
 
 

@@ -74,7 +74,7 @@ def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int 
     written = breakdown(theory, values) if theory else None
     if written is None:
         return [("No figures yet" if not at_step else f"No figures at step {at_step:,}", "$muted")]
-    text = written.one_line()
+    text = _longest_that_fits(list(written.lines), width) or written.lines[-1]
     look = "bold" if at_step is None else "bold $accent"
     source = _longest_that_fits([f"  {words}" for words in written.sources], width - cell_len(text))
     return [(clip(text, width), look), (source, "$muted")]

@@ -9,7 +9,7 @@ from genexplorer.dashboard.view import Compared, Curves, Picture, RunView, Wante
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, Series, State
-from genexplorer.session.charts import Chart, charts
+from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.followed_run import FollowedRun
 from trainers.theory import Theory
 
@@ -164,8 +164,7 @@ def _curve_key(wanted: Wanted) -> Wanted:
 
 
 def _chosen(made: list[Chart] | tuple[Chart, ...], quantity: str, theory: Theory | None) -> Chart | None:
-    wanted = quantity or (theory.total if theory else "")
-    return next((chart for chart in made if chart.quantity == wanted), made[0] if made else None)
+    return chosen_chart(made, quantity, theory.total if theory else "")
 
 
 def _kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:

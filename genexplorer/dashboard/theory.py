@@ -1,5 +1,6 @@
 """Tab 6: the objective written out, each term with its live number, and the way from an image through the model."""
 
+import math
 from typing import Any
 
 from rich.cells import set_cell_size
@@ -12,7 +13,7 @@ from genexplorer.dashboard.header import wrap
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.session import wording
-from genexplorer.session.objective import Breakdown, breakdown
+from genexplorer.session.objective import Breakdown, below, breakdown, signed
 from trainers.theory import Theory
 
 _BAR = 24  # cells of the largest term
@@ -80,19 +81,29 @@ def _figures(theory: Theory, written: Breakdown | None, at_step: int | None, wid
             (f"{written.unit}, {written.source}, {when}", "$muted"),
         )
     ]
-    largest = max((abs(value) for _, value in written.terms), default=0.0) or 1.0
+    largest = max((abs(value) for _, value in written.terms if math.isfinite(value)), default=0.0) or 1.0
     for term, value in written.terms:
-        sign = "−" if term.sign * value < 0 else "+"
-        filled = round(abs(value) / largest * _BAR) if value == value else 0
+        shown = f"({wording.number(value)})" if below(value) else wording.number(value)
+        filled = round(abs(value) / largest * _BAR) if math.isfinite(value) else 0
         lines.append(
             Content.assemble(
-                (f"{sign} {wording.number(abs(value)):>7}", "bold"),
+                (f"{signed(term)} {shown:>7}", "bold"),
                 " ",
                 link(f"{term.name:<16}", f"screen.curve('{term.quantity}')", "$accent"),
                 ("━" * max(filled, 1), "$accent"),
                 f" {term.symbol}",
             )
         )
+        lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
+    return lines + _also(written, width)
+
+
+def _also(written: Breakdown, width: int) -> list[Content]:
+    """Return the figures beside the objective."""
+    lines = [Content("")] if written.also else []
+    for term, value in written.also:
+        name = link(f"{term.name:<16}", f"screen.curve('{term.quantity}')", "$accent")
+        lines.append(Content.assemble((f"{wording.number(value):>9}", "bold"), " ", name, f" {term.symbol}"))
         lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     return lines
 

@@ -9,7 +9,7 @@ from trainers.events import Better, MetricSpec
 
 Role = Literal["train", "test_ema", "test_raw"]
 # in the order of the screen; unknown ones come last
-PANELS = ("objective", "discriminator", "samples", "density", "latent", "inverse", "optimisation", "speed")
+PANELS = ("objective", "discriminator", "diversity", "samples", "density", "latent", "inverse", "optimisation", "speed")
 _NUMBERED = re.compile(r"_(\d+)$")
 
 
@@ -70,6 +70,11 @@ def chart_of(made: Sequence[Chart], quantity: str) -> Chart | None:
     return next((chart for chart in made if chart.shows(quantity)), None)
 
 
+def chosen_chart(made: Sequence[Chart], quantity: str, total: str) -> Chart | None:
+    """Return the chart of a quantity; where there is none the objective's, else the first."""
+    return chart_of(made, quantity) or chart_of(made, total) or next(iter(made), None)
+
+
 def style(metric: str) -> LineStyle:
     """Return how a metric is drawn: train solid, test of the EMA weights dashed, test of the raw weights dotted."""
     split, _, rest = metric.partition("/")
@@ -114,10 +119,15 @@ def _quantity_of(metric: str) -> str:
     return metric.partition("/")[2].removesuffix("_ema").removesuffix("_raw")
 
 
+def plain_title(spec: MetricSpec) -> str:
+    """Return a title without split and weights: 'train ELBO' and 'test ELBO (EMA weights)' are both 'ELBO'."""
+    title = re.sub(r"\s*\([^()]*weights?\b[^()]*\)", "", spec.title)
+    return re.sub(r"^(train|training|test)\s+", "", title) or spec.quantity
+
+
 def _shared_title(members: list[MetricSpec]) -> str:
-    """Return what the titles have in common: 'train ELBO' and 'test ELBO (EMA weights)' are both 'ELBO'."""
-    title = re.sub(r"\s*\([^()]*weights?\b[^()]*\)", "", members[0].title)
-    title = re.sub(r"^(train|training|test)\s+", "", title)
+    """Return what the titles have in common."""
+    title = plain_title(members[0])
     if len(members) > 1 and style(members[0].name).index is not None:
         title = re.sub(r"\s*(of\s+)?(latent\s+)?(dimension|dim|z)?[ _]?\d+$", "", title) + " by dimension"
     return title or members[0].quantity

@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.session import wording
-from genexplorer.session.charts import Chart, style
+from genexplorer.session.charts import Chart
 from genexplorer.viewer.chart_plot import View
 from genexplorer.viewer.controls import discard, scroll_area, slider, tool_button
 from genexplorer.viewer.labels import heading, menu_text, muted, text, upright_rule
@@ -167,8 +167,8 @@ class CurveChooser(QWidget):
 
 
 def _value(chart: Chart, values: Mapping[str, float]) -> str:
-    if style(chart.metrics[0]).index is not None:
-        return ""  # one value for each dimension: they stand in the chart's heading
+    if chart.style(chart.metrics[0]).index is not None:
+        return ""  # one value for each dimension or quantity: they stand in the chart's heading
     names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
     found = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
     return "" if found is None else wording.number(found)

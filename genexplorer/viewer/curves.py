@@ -165,7 +165,7 @@ class CurvesTab(Tab):
         self._show_time()
 
     def _shown(self, known: list[charts.Chart]) -> list[charts.Chart]:
-        chosen = [chart for chart in known if chart.quantity in self._chosen]
+        chosen = [chart for chart in known if any(chart.shows(quantity) for quantity in self._chosen)]
         return chosen or first_choice(known)
 
     def _choose(self, quantities: list[str]) -> None:
@@ -250,13 +250,13 @@ class CurvesTab(Tab):
         marks = [(self.x_of_step(step), words) for step, words in change_marks(run)]
         placed = [(x, words) for x, words in marks if x is not None]
         for plot in self.plots.values():
-            plot.set_curves([self._curve(metric) for metric in plot.chart.metrics], self.view, placed)
+            plot.set_curves([self._curve(plot.chart, metric) for metric in plot.chart.metrics], self.view, placed)
 
-    def _curve(self, metric: str) -> Curve:
+    def _curve(self, chart: charts.Chart, metric: str) -> Curve:
         run = self.context.run
         assert run is not None
         series = run.series(metric, self.view.x_axis, MAX_POINTS)
-        return Curve(metric, charts.style(metric), series.x, series.mean, series.low, series.high)
+        return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
 
     def _apply_range(self) -> None:
         if not self.plots:
@@ -364,4 +364,4 @@ def first_choice(known: list[charts.Chart]) -> list[charts.Chart]:
 
 
 def _dullness(chart: charts.Chart) -> tuple[bool, int]:
-    return charts.style(chart.metrics[0]).index is None, -len(chart.metrics)
+    return chart.style(chart.metrics[0]).index is None, -len(chart.metrics)

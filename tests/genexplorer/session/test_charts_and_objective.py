@@ -84,7 +84,7 @@ def test_small_totals_keep_their_digits() -> None:
 def test_values_that_are_not_finite_are_told_as_such() -> None:
     told = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
     assert told is not None
-    assert told.one_line() == "ELBO NaN = −∞ + 0.500 KL"
+    assert told.one_line() == "ELBO NaN = −∞ − (−0.500) KL"
 
 
 def test_quantities_that_declare_the_same_chart_share_it() -> None:
@@ -112,3 +112,40 @@ def test_quantities_that_declare_the_same_chart_share_it() -> None:
 def test_whose_weights_are_left_out_of_the_title() -> None:
     alone = spec("test/error_ema", "error", "largest |x − f⁻¹(f(x))| (raw weights, there is no EMA)")
     assert charts([alone])[0].title == "largest |x − f⁻¹(f(x))|"
+
+
+BITS = Theory(
+    "bits_per_dim",
+    "bits/dim",
+    "bits/dim",
+    "",
+    (Term("−log₂ p(z)", "prior_bits", 1, "prior", ""), Term("log₂ det", "ladj_bits", -1, "log-det", "")),
+    (),
+    "",
+)
+
+
+def test_signs_of_a_difference_read_well() -> None:
+    told = breakdown(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
+    assert told is not None
+    assert told.one_line(full=True, brief=True) == "bits/dim 1.92 = 2.45 prior − 0.53 log-det"
+    told = breakdown(BITS, {"train/bits_per_dim": 2.98, "train/prior_bits": 2.45, "train/ladj_bits": -0.53})
+    assert told is not None
+    assert told.one_line(full=True, brief=True) == "bits/dim 2.98 = 2.45 prior − (−0.53) log-det"
+
+
+def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_is_left_out() -> None:
+    halves = (Term("r", "loss_d_real", 1, "real", ""), Term("f", "loss_d_fake", 1, "fake", ""))
+    terms = (*halves, Term("0", "loss_d_penalty", 1, "penalty", ""))
+    also = (Term("g", "loss_g", 1, "L_G", ""), Term("d", "diversity", 1, "diversity", ""))
+    theory = Theory("loss_d", "L_D", "nats", "", terms, (), "", also=also)
+    values = {"train/loss_d": 1.21, "train/loss_d_real": 0.6, "train/loss_d_fake": 0.61, "train/loss_d_penalty": 0.0}
+    told = breakdown(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
+    assert told is not None
+    assert [value for _, value in told.also] == [0.93, 0.8]
+    assert told.lines[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
+    assert told.lines[-1] == "L_D 1.21 = 0.60 + 0.61 fake"
+    assert [len(line) for line in told.lines] == sorted((len(line) for line in told.lines), reverse=True)
+    alone = breakdown(theory, {"train/loss_d": 1.21})
+    assert alone is not None
+    assert alone.one_line() == "L_D 1.210"
