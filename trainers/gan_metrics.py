@@ -1,5 +1,7 @@
 """What a GAN's training records, declared for the faces."""
 
+from dataclasses import replace
+
 from trainers.events import Better, MetricSpec
 
 JUDGED = 2000  # test images at each evaluation, against as many samples
@@ -20,6 +22,19 @@ _ANSWERS: tuple[tuple[str, str], ...] = (
     ("d_accuracy_real", "share of real images taken for real"),
     ("d_accuracy_fake", "share of samples found out"),
 )
+_TOGETHER = {  # the chart that quantities share, and what each line is called there
+    "loss_d": ("losses", "D"),
+    "loss_g": ("losses", "G"),
+    "loss_d_real": ("discriminator's loss by part", "real"),
+    "loss_d_fake": ("discriminator's loss by part", "fake"),
+    "loss_d_penalty": ("discriminator's loss by part", "penalty"),
+    "real_logits": ("mean logit", "real"),
+    "fake_logits": ("mean logit", "fake"),
+    "d_accuracy_real": ("accuracy of the discriminator", "real"),
+    "d_accuracy_fake": ("accuracy of the discriminator", "fake"),
+    "grad_norm_d": ("gradient norms", "D"),
+    "grad_norm_g": ("gradient norms", "G"),
+}
 
 
 def specs(unit: str) -> tuple[MetricSpec, ...]:
@@ -40,7 +55,13 @@ def specs(unit: str) -> tuple[MetricSpec, ...]:
         MetricSpec(f"train/grad_norm_{name}", f"grad_norm_{name}", title, "", "neither", "optimisation")
         for name, title in (("d", "gradient norm of the discriminator"), ("g", "gradient norm of the generator"))
     ]
-    return (*train, *(spec for weights, words in _WEIGHTS.items() for spec in _judged(weights, words)))
+    test = [spec for weights, words in _WEIGHTS.items() for spec in _judged(weights, words)]
+    return tuple(_placed(spec) for spec in (*train, *test))
+
+
+def _placed(spec: MetricSpec) -> MetricSpec:
+    chart, label = _TOGETHER.get(spec.quantity, ("", ""))
+    return replace(spec, chart=chart, label=label)
 
 
 def _judged(weights: str, words: str) -> list[MetricSpec]:

@@ -16,6 +16,15 @@ ADVICE = {  # by the code of the alert
     "if it recurs, lower optim.lr or set optim.grad_clip (1 to 10).",
     "evaluation_not_finite": "The training figure is still finite, so some test images lie far outside of what was "
     "learned, or the weights are about to diverge. Lower optim.lr; resume from a save before this step.",
+    "mode_collapse": "Look at the samples: nearly the same picture for every latent. The generator has found what "
+    "fools the discriminator now and draws nothing else. model.r1, the loss wasserstein-gp, or a slower generator "
+    "(a smaller optim.lr) helps; it seldom comes back by itself.",
+    "discriminator_wins": "The generator learns from what fools the discriminator; here nothing does. Lower "
+    "model.lr_d_scale, raise model.r1, or make the discriminator smaller.",
+    "inverse_inexact": "Going there and back no longer ends where it began: some transform stretches so far that "
+    "float32 loses digits. Lower optim.lr, set optim.grad_clip (1 to 10), or use fewer couplings.",
+    "samples_off_scale": "Samples land far outside the scale of the data: the inverse is unstable where the training "
+    "did not look. Lower optim.lr, set optim.grad_clip (1 to 10); a lower temperature hides it.",
     "resume_not_exact": "The run goes on soundly, but not bit for bit as it would have without the break. "
     "Resume with the same versions and the same threads where that matters (execution.deterministic).",
 }
