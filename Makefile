@@ -3,6 +3,7 @@
 #   make demo    set up, train a 2-D VAE on the bundled MNIST with the live dashboard, open the viewer
 #   make test    set up and check everything: format, lint, types, import contracts, tests
 #   make look    take the README's pictures of both faces from a real run (needs tmux and Xvfb)
+#   make faults  every fault as often as docs/reliability.md says; long (ONLY=name for one, SHARE=0.1 for a tenth)
 #   make bench   measurements side by side, never part of the tests
 #   make clean   remove the environment and what tools left behind
 
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 # Text width for tests of the command line, whatever the terminal of the person who runs them.
 export COLUMNS := 120
 
-.PHONY: demo test setup setup-test format lint types contracts look bench clean \
+.PHONY: demo test setup setup-test format lint types contracts look faults bench clean \
 	test-trainers test-runs test-faces test-dashboard test-viewer test-journeys test-architecture
 
 demo: setup
@@ -79,6 +80,9 @@ format: setup-test
 
 look: setup-test
 	@$(BIN)/python -m tests.look
+
+faults: setup-test
+	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bench: setup
 	@$(BIN)/python -m benchmarks

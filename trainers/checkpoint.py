@@ -64,7 +64,7 @@ def load(folder: Path) -> ResumeState:
     step = meta.get("step")
     if not isinstance(step, int) or step < 0:
         raise CheckpointError(f"{folder / META}: names no step", _HINT)
-    return ResumeState(step, _parsed(files[ARRAYS], folder / ARRAYS), meta)
+    return ResumeState(step, parsed(files[ARRAYS], folder / ARRAYS), meta)
 
 
 def verify(folder: Path) -> None:
@@ -98,7 +98,7 @@ def load_snapshot(
         CheckpointError: naming the file that is missing, damaged or too large.
     """
     files = _read_folder(folder, (WEIGHTS, CARD), {**_LIMITS, WEIGHTS: max_weights_bytes})
-    return _parsed(files[WEIGHTS], folder / WEIGHTS), _card(files[CARD], folder / CARD)
+    return parsed(files[WEIGHTS], folder / WEIGHTS), _card(files[CARD], folder / CARD)
 
 
 def load_card(folder: Path) -> Card:
@@ -200,7 +200,12 @@ def _formatted(arrays: Arrays) -> bytes:
     return format_arrays({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()})
 
 
-def _parsed(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]:
+def parsed(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a safetensors file's bytes, whoever wrote them.
+
+    Raises:
+        CheckpointError: naming `path`, if they are not what safetensors allows.
+    """
     try:
         return dict(parse_arrays(data))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
