@@ -44,9 +44,9 @@ def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> T
         mode: "spherical" or "linear".
     """
     first, last, t = start.double(), end.double(), t.double()[:, None]
-    cosine = torch.dot(first, last) / (first.norm() * last.norm()).clamp_min(1e-30)
-    sine = torch.sqrt((1 - cosine.square()).clamp_min(0))
-    if mode == "linear" or sine < _PARALLEL:
+    lengths = first.norm() * last.norm()
+    cosine = torch.dot(first, last) / lengths.clamp_min(1e-30)
+    if mode == "linear" or lengths < 1e-12 or 1 - cosine.square() < _PARALLEL**2:
         return ((1 - t) * first + t * last).float()
     omega = torch.acos(cosine)
     weights = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
@@ -70,7 +70,7 @@ def trace(question: Question) -> Iterator[Chunk]:
     way, z = _followed(question, start, forward=bool(forward))
     yield "progress", 0.7, "the round trip"
     meta = {"labels": list(way.labels), "direction": "forward" if forward else "inverse", "label": label}
-    result = _laid_out(question, way) | {"z": (z[:1] if len(z) == 1 else z).numpy()}
+    result = _laid_out(question, way) | {"z": z.numpy()}
     yield "result", result, {**meta, "error": _round_trip(question, way, z, forward=bool(forward))}
 
 

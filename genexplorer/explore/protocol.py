@@ -22,17 +22,18 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               objective by quantity, in nats.
 `interpolate` z (2, d): the ends; count, mode "spherical" or "linear" -> images (count, H, W, C), z (count, d),
               t (count,) from 0 to 1.
-`invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed -> x, z (N, d), recon, error (N,):
-              mean squared error of pixels in [0, 1], history (steps, N): the best error so far; Progress on the way
-              says the error.
+`invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed, prior (weight of a pull towards
+              z = 0) -> x, z (N, d), recon, labels, error (N,): mean squared error of pixels in [0, 1], history
+              (steps, N): the best error so far; Progress on the way says the error.
 `trace`       index or images (1, H, W, C): from x to z; or z (1, d), or seed and temperature alone: from z to x ->
               stages (K + 1, H, W, C) in the order it went, z (1, d), ladj (K,) in nats, mean, std (K + 1,) of the
-              values themselves; meta labels (K + 1), direction "forward" or "inverse", error: of the round trip, label.
-`axes`        count -> indices (k,), scores (k,): the latent axes that matter most, best first; meta measure and unit:
-              "KL", "nats" or "effect", "grey levels a unit of z".
+              values themselves; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| of
+              the data's end, label. Of N > 1 at once (or, for seed, count of them) stages (K + 1, N, …), ladj (K, N).
+`axes`        count -> indices (k,), scores (k,): the latent axes that matter most, best first; meta how, measure and
+              unit: "KL", "nats" or "effect", "grey levels a unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
-              and, for the principal one, explained (two shares of the variance). A point of the plane is
-              origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
+              and, for the principal one, explained (two shares of the variance), for points, `points` (three [a, b]).
+              A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
 `project`     origin, e1, e2 (d,), count -> coords (N, 2), labels, indices (N,): the encodings of test images seen in a
               plane. `manifold` takes origin, e1, e2 as well, for coords "z": its bounds are then a and b.
 `critic`      bounds, rows, columns; count, seed -> surface (rows, columns): the discriminator's logits, row 0 on top;
@@ -40,6 +41,9 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `density`     bounds, rows, columns; of "model" or "truth" -> log_prob (rows, columns) in nats, row 0 on top, −inf where
               nothing can be; meta how: "exact", "importance-weighted estimate, 64 samples".
 `points`      count, split -> points (N, 2), labels (N,); meta bounds that hold them.
+
+Meta `not_finite` is the share of values in pictures and points that are no finite numbers; it is missing where all are.
+Such a pixel is black.
 
 Where the data are points of the plane, (…, 2) float32 take the place of the (…, H, W, C) uint8 of `images`, `x`,
 `recon` and `stages`, in questions as in answers, under the same names.

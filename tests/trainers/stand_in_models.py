@@ -99,14 +99,28 @@ class Scale(StandIn):
 
 def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> latent.Explorer:
     """An explorer of a stand-in, with the abilities that the registry would derive from what it can do."""
-    own = {name: YES if name in model.able else NO for name in ("sample decode encode invert log_prob trace critic").split()}
+    own = {
+        name: YES if name in model.able else NO
+        for name in ["sample", "decode", "encode", "invert", "log_prob", "trace", "critic"]
+    }
     family = registry.Family(
-        *("stand-in",) * 2, *(None,) * 4, lambda *_: model.latent_shape, lambda *_: 0, lambda *_: own, lambda *_: None  # type: ignore[arg-type]
+        *("stand-in",) * 2,
+        *(None,) * 4,
+        lambda *_: model.latent_shape,
+        lambda *_: 0,
+        lambda *_: own,
+        lambda *_: None,  # type: ignore[arg-type]
     )
     data = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
     card = Card(
-        family="stand-in", title="stand-in", step=0, images_seen=0, latent_shape=model.latent_shape,
-        image_shape=model.image_shape, abilities={"manifold": NO, **what.of(family, None, model.image_shape, kind)},
-        data=data, num_parameters=1,
+        family="stand-in",
+        title="stand-in",
+        step=0,
+        images_seen=0,
+        latent_shape=model.latent_shape,
+        image_shape=model.image_shape,
+        abilities={"manifold": NO, **what.of(family, None, model.image_shape, kind)},
+        data=data,
+        num_parameters=1,
     )
     return latent.Explorer(model.eval().requires_grad_(False), card, config)
