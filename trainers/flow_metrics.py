@@ -1,41 +1,104 @@
 """What a flow's training records, declared for the faces."""
 
+from dataclasses import dataclass
+
 from trainers.events import Better, MetricSpec
 
 ROUND_TRIPS = 1000  # test images that go there and back at each evaluation
 SAMPLES = 256  # drawn at each evaluation, to see whether they stay on the scale
-_OBJECTIVE: tuple[tuple[str, str, Better], ...] = (
-    ("bits_per_dim", "bits per dimension", "lower"),
-    ("prior_bits", "prior cost −log₂ p(z)", "lower"),
-    ("ladj_bits", "log-determinant", "neither"),
-)
+WORST_ROUND_TRIP = 1e-3  # of pixels in [0, 1]: a larger error is told
 _WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
-_DEQUANTISED = "uniform dequantisation, 1 sample of noise"
 
 
-def specs() -> tuple[MetricSpec, ...]:
+@dataclass(frozen=True)
+class Quantities:
+    """The names of an objective and its parts: total = prior − ladj (+ noise, where the noise is learned).
+
+    Args:
+        total: "bits_per_dim", or "nll" of points.
+        unit: Of all of them.
+        noise: "noise_bits", or None where the noise costs nothing.
+    """
+
+    total: str
+    prior: str
+    ladj: str
+    noise: str | None
+    unit: str
+    title: str
+    setup: str
+    test_setup: str
+    scale: str
+    off_scale: str
+
+
+def quantities(dequantisation: str) -> Quantities:
+    """Return the quantities of a flow with a kind of dequantisation; "none" is a flow of points."""
+    if dequantisation == "none":
+        return Quantities(
+            total="nll",
+            prior="prior_nats",
+            ladj="ladj_nats",
+            noise=None,
+            unit="nats",
+            title="negative log-likelihood of a point",
+            setup="exact, in the data's own units",
+            test_setup="exact, in the data's own units, whole test set",
+            scale=f"in the data's own units, first {ROUND_TRIPS:,} test points, float32",
+            off_scale=f"not finite, or twice as far out as any test point, of {SAMPLES} samples",
+        )
+    learned = dequantisation == "variational"
+    words = "variational dequantisation (a bound), 1 sample" if learned else "uniform dequantisation, 1 sample of noise"
+    return Quantities(
+        total="bits_per_dim",
+        prior="prior_bits",
+        ladj="ladj_bits",
+        noise="noise_bits" if learned else None,
+        unit="bits/dim",
+        title="bits per dimension",
+        setup=words,
+        test_setup=f"{words}, whole test set",
+        scale=f"pixels in [0, 1], first {ROUND_TRIPS:,} test images, float32",
+        off_scale=f"not finite, or twice as far out as black and white, of {SAMPLES} samples",
+    )
+
+
+def specs(dequantisation: str) -> tuple[MetricSpec, ...]:
     """Return the metrics of a flow; the loop adds what the data's preparation means for each figure."""
+    names = quantities(dequantisation)
     train = [
-        MetricSpec(f"train/{quantity}", quantity, f"train {title}", "bits/dim", better, "objective", _DEQUANTISED)
-        for quantity, title, better in _OBJECTIVE
+        MetricSpec(f"train/{quantity}", quantity, f"train {title}", names.unit, better, "objective", names.setup)
+        for quantity, title, better in _objective(names)
     ]
     test = [
         MetricSpec(
             f"test/{quantity}_{weights}",
             quantity,
             f"test {title} ({words})",
-            "bits/dim",
+            names.unit,
             better,
             "objective",
-            f"{_DEQUANTISED}, whole test set",
+            names.test_setup,
         )
         for weights, words in _WEIGHTS.items()
-        for quantity, title, better in _OBJECTIVE
+        for quantity, title, better in _objective(names)
     ]
-    return (*train, *test, *_inverse())
+    return (*train, *test, *_inverse(names))
 
 
-def _inverse() -> list[MetricSpec]:
+def _objective(names: Quantities) -> list[tuple[str, str, Better]]:
+    log = "log" if names.unit == "nats" else "log₂"
+    found: list[tuple[str, str, Better]] = [
+        (names.total, names.title, "lower"),
+        (names.prior, f"prior cost −{log} p(z)", "lower"),
+        (names.ladj, "log-determinant", "neither"),
+    ]
+    if names.noise is not None:
+        found.append((names.noise, f"cost of the noise {log} q(u|x)", "neither"))
+    return found
+
+
+def _inverse(names: Quantities) -> list[MetricSpec]:
     specs = []
     for weights, words in _WEIGHTS.items():
         specs.append(
@@ -46,7 +109,7 @@ def _inverse() -> list[MetricSpec]:
                 "",
                 "lower",
                 "inverse",
-                f"pixels in [0, 1], first {ROUND_TRIPS:,} test images, float32",
+                names.scale,
             )
         )
         specs.append(
@@ -57,7 +120,7 @@ def _inverse() -> list[MetricSpec]:
                 "",
                 "lower",
                 "inverse",
-                f"not finite, or twice as far out as black and white, of {SAMPLES} samples",
+                names.off_scale,
             )
         )
     return specs

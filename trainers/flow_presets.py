@@ -25,4 +25,27 @@ UVA2019_NF = Preset(
     frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
 )
 
-PRESETS = (UVA2019_NF,)
+FLOW_TOY = Preset(
+    name="flow-toy",
+    family="flow",
+    summary="a flow of splines on a density of the plane, on which everything can be seen",
+    layers={
+        "data": {"name": "moons"},
+        "model": {
+            "couplings": 8,
+            "hidden": [64, 64],
+            "activation": "silu",
+            "coupling": "spline",
+            "bins": 16,
+            "bound": 4.0,
+            "mixing": "lu",
+            "dequantisation": "none",
+        },
+        "optim": {"lr": 2e-3, "batch_size": 512, "ema_decay": 0.998},
+        "schedule": {"steps": 2000, "lr": "cosine", "warmup_steps": 100},
+    },
+    expected="not yet measured",
+    minutes=1,
+)
+
+PRESETS = (UVA2019_NF, FLOW_TOY)

@@ -1,4 +1,6 @@
-"""Gaussians of diagonal covariance: the reparameterised sample and the divergence from the standard normal."""
+"""Gaussians of diagonal covariance: densities, the reparameterised sample, the divergence from the standard normal."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -18,3 +20,8 @@ def kl_per_dim(mu: Tensor, logvar: Tensor) -> Tensor:
     Reference: Kingma & Welling 2014, appendix B, arXiv:1312.6114.
     """
     return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+
+
+def standard_normal(z: Tensor) -> Tensor:
+    """Return log N(z; 0, I), (B,), in nats, of z (B, D)."""
+    return -0.5 * (z.square().sum(1) + z.shape[1] * math.log(2 * math.pi))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tests.trainers import tiny
 from trainers import registry
+from trainers.config import check
 from trainers.evaluation.elbo import ElboEvaluator, terms
 from trainers.gaussian import kl_per_dim, reparameterise
 from trainers.likelihoods import LIKELIHOODS, Bernoulli, DiscretisedLogistic, Gaussian
@@ -96,7 +97,7 @@ def test_presets_build_what_they_count(preset: str) -> None:
     from trainers import presets
 
     config = presets.assemble(preset)
-    family, shape = registry.family(config.model.name), (1, 28, 28)
+    family, shape = registry.family(config.model.name), check(config)
     model = tiny.built(config.model.name, config.model_options(), shape)
     assert family.parameter_count(config.model_options(), shape) == sum(p.numel() for p in model.parameters())
     assert model.latent_shape == family.latent_shape(config.model_options(), model.image_shape)
