@@ -79,6 +79,13 @@ class Questions:
         """Whether a question waits for its turn or its answer."""
         return (lane, key) in self._open or (lane, key) in self._waiting
 
+    def drop(self, lane: Lane, key: str) -> None:
+        """Give up one question, waiting or under way; its answer will not be delivered."""
+        self.withdraw(lane, key)
+        if (lane, key) in self._open:
+            self._open.discard((lane, key))
+            self._explorer.forget(lane, f"{self._name}/{key}")
+
     def forget(self) -> None:
         """Drop every question; no answer to them will be delivered."""
         for lane, key in self._open:
