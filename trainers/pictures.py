@@ -1,4 +1,4 @@
-"""The pictures of a training: samples, reconstructions and the manifold, always of the same latents and images."""
+"""The pictures of a training: samples, reconstructions, the manifold and the trace, always of the same images."""
 
 from collections.abc import Generator, Iterator
 
@@ -18,6 +18,7 @@ from trainers.nn import eval_mode, images_at_once
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
+NUM_TRACED, TRACE_COLUMNS = 8, 10
 IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go; explorers take as many, so that both round alike
 
 
@@ -51,6 +52,8 @@ class Album:
         self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
         self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
+        traced = isinstance(data, ImageData) and {"trace", "encode"} <= has
+        self._traced = self._originals[:NUM_TRACED] if traced and self._originals is not None else None
 
     def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
         """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
@@ -61,6 +64,8 @@ class Album:
         if self._manifold is not None:
             manifold = yield from _decoded(model, self._manifold, step)
             yield Pictures(step, "manifold", manifold, MANIFOLD_SIDE)
+        if self._traced is not None:
+            yield _trace(model, self._traced, step)
 
 
 def chosen(data: ImageData | PointData) -> Tensor:
@@ -86,3 +91,13 @@ def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
     with torch.inference_mode(), eval_mode(model):
         mu, _ = model.encode(x)
         return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
+
+
+def _trace(model: Model, x: Tensor, step: int) -> Pictures:
+    """Return what a chain of transforms makes of each image, a row: the first stage, the last, some in between."""
+    with torch.inference_mode(), eval_mode(model):
+        stages = model.trace(x).stages
+        count = min(len(stages), TRACE_COLUMNS)
+        chosen = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
+        shown = [to_uint8(model.trace_images(stages[number])) for number in chosen]
+    return Pictures(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)
