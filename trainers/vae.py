@@ -56,21 +56,22 @@ class Vae(Model):
         return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
 
     def judged(self, x: Tensor) -> dict[str, Tensor]:
-        """Return the posterior, the reconstruction at z = μ, −log p(x | z = μ) and the KL, whole and by dimension."""
+        """Return the posterior, the reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
         mu, logvar = self.encode(x)
         recon_nats, kl_dims = terms(self, x, mu, logvar, mu)
         return {
             "mu": mu,
             "logvar": logvar,
             "recon": self.decode(mu),
+            "elbo": -recon_nats - kl_dims.sum(1),
             "recon_nats": recon_nats,
             "kl_nats": kl_dims.sum(1),
             "kl_dims": kl_dims,
         }
 
     def figure_names(self) -> dict[str, tuple[str, str]]:
-        """Return the names of an image's two terms."""
-        return {"recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
+        """Return the names of an image's bound and its two terms."""
+        return {"elbo": ("ELBO", "nats"), "recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return x, mu, sigma, one z of q(z|x) and its reconstruction; the two terms and the ELBO."""
