@@ -56,7 +56,7 @@ class Vae(Model):
         return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
 
     def judged(self, x: Tensor) -> dict[str, Tensor]:
-        """Return the posterior, the reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
+        """Return posterior, reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
         mu, logvar = self.encode(x)
         recon_nats, kl_dims = terms(self, x, mu, logvar, mu)
         return {
