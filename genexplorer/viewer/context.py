@@ -82,6 +82,7 @@ class ViewerContext(QObject):
         """
         self._stops = stops
         self._take_steps()
+        self.cursor.notify()  # the steps may be the same, and are now called otherwise
 
     def open(self, followed: "FollowedRun | None") -> None:
         """Make a run, or none, the one that everything shows; the former one is closed."""

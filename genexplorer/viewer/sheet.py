@@ -76,6 +76,7 @@ class SheetView(PictureView):
         super().__init__(name, parent)
         self.columns_wanted = 0  # 0: as many as suit the room
         self.columns = 1
+        self.frames_one = True  # whether the picture that is pointed at gets a frame
         self.index = 0  # the picture that is chosen
         self._sheet: Sheet | None = None
         self._paper = "#ffffff"
@@ -147,7 +148,7 @@ class SheetView(PictureView):
         self._frame(self.index)
 
     def _frame(self, index: int) -> None:
-        if self._sheet is None or index < 0:
+        if self._sheet is None or index < 0 or not self.frames_one:
             self.mark(None)
             return
         height, width = self._sheet.images.shape[1:3]

@@ -132,7 +132,7 @@ def _stylesheet(p: Palette) -> str:
         background: transparent; color: {p.muted}; padding: 8px 14px 6px 14px; border: none;
         border-bottom: 2px solid transparent; }}
     QTabBar::tab:hover {{ color: {p.text}; }}
-    QTabBar::tab:disabled {{ color: {mix(p.faint, p.background, 0.2)}; }}
+    QTabBar::tab:disabled {{ color: {mix(p.muted, p.background, 0.5)}; }}
     QTabBar::tab:selected {{ color: {p.text}; border-bottom: 2px solid {p.accent}; }}
     QMenu {{ background: {p.surface}; border: 1px solid {line}; padding: 4px; }}
     QMenu::item {{ padding: 5px 24px 5px 12px; border-radius: 3px; }}

@@ -64,6 +64,10 @@ class Tab(QWidget):
         """Use a key that no focused widget wanted; return whether it was used. Asked before the window's own keys."""
         return False
 
+    def on_key_release(self, event: QKeyEvent) -> bool:
+        """Take note that a key was let go; return whether it was used."""
+        return False
+
     def save_targets(self) -> list[SaveTarget]:
         """Return what can be saved now, the most likely first."""
         return []

@@ -6,12 +6,15 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.empty import Hint
 from genexplorer.viewer.encode.tab import EncodeTab
+from genexplorer.viewer.flow.tab import FlowTab
+from genexplorer.viewer.interpolate.tab import InterpolateTab
 from genexplorer.viewer.manifold.tab import ManifoldTab
+from genexplorer.viewer.progress.tab import ProgressTab
 from genexplorer.viewer.samples import SamplesTab
 from genexplorer.viewer.tab import Tab
 from genexplorer.viewer.tab_bar import TabBar
 from genexplorer.viewer.theory import TheoryTab
-from genexplorer.viewer.waiting_tab import DensityTab, FlowTab, InterpolateTab
+from genexplorer.viewer.waiting_tab import DensityTab
 
 TAB_TYPES: tuple[type[Tab], ...] = (
     ManifoldTab,
@@ -20,6 +23,7 @@ TAB_TYPES: tuple[type[Tab], ...] = (
     EncodeTab,
     InterpolateTab,
     FlowTab,
+    ProgressTab,
     CurvesTab,
     TheoryTab,
 )

@@ -4,7 +4,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import charts
@@ -154,7 +153,7 @@ class TimeBar(QWidget):
             return
         series = run.series(metric, "step", _CURVE_POINTS)
         spec = run.specs[metric]
-        title = next(chart.title for chart in charts.charts(run.specs) if chart.quantity == spec.quantity)
+        title = charts.plain_title(spec)
         self.track.set_curve(title, spec.unit, series.x, series.mean, change_marks(run))
         self._show_cursor()
 

@@ -259,6 +259,15 @@ class MainWindow(QMainWindow):
         action()
         event.accept()
 
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        """Tell the tab that a key was let go."""
+        if event is None:
+            return
+        if self.context.run is not None and self.pages.current.on_key_release(event):
+            event.accept()
+        else:
+            super().keyReleaseEvent(event)
+
     def leave(self) -> bool:
         """Dismiss what is in the way, else leave presenting; return whether there was anything to leave."""
         if self.banner.isVisible():

@@ -1,5 +1,6 @@
 """The window: opening runs, keys, time, memory, colours, failures."""
 
+import html
 import json
 import os
 import subprocess
@@ -24,7 +25,7 @@ from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.hand import QTest
 
-TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Curves", "Theory"]
+TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory"]
 
 
 def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
@@ -52,7 +53,7 @@ def test_number_keys_choose_tabs(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_tabs_without_content_say_what_they_wait_for(window: MainWindow) -> None:
-    for title, words in (("Interpolate", "wait for a version"), ("Flow", "flow")):
+    for title, words in (("Density", "density"), ("Flow", "flow")):
         tab = tab_of(window, title)
         reason = tab.waiting_reason()
         assert words in reason and not tab.isVisible()
@@ -369,3 +370,32 @@ def test_torch_is_never_imported(run_folder: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "loaded []" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["gan", "flow-points"])
+def test_tabs_that_cannot_show_a_run_are_dimmed_and_say_why(stage: Stage, tmp_path: Path, kind: str) -> None:
+    window = stage.window(write_run(tmp_path / "runs", steps=60, kind=kind))  # type: ignore[arg-type]
+    bar = window.pages.bar
+    for place, tab in enumerate(window.pages.tabs):
+        reason = tab.waiting_reason()
+        assert bar.is_dimmed(place) == (reason is not None), tab.title
+        if reason is not None:
+            assert html.escape(reason.partition("\n")[0]) in bar.tabToolTip(place)
+    assert not window.pages.current.waiting_reason()
+
+
+def test_a_run_that_the_chosen_tab_cannot_show_is_opened_with_the_first_that_can(
+    stage: Stage, run_folder: Path, tmp_path: Path
+) -> None:
+    points = write_run(tmp_path / "runs", steps=60, kind="gan-points")
+    window = stage.window(run_folder)
+    tab_of(window, "Manifold")
+    assert window.open_run(points)
+    front = window.pages.current
+    able = [tab for tab in window.pages.tabs if tab.waiting_reason() is None]
+    assert front is able[0] and front.title != "Manifold" and front.is_active
+    assert window.open_run(run_folder)
+    assert window.pages.current.title == "Manifold"  # the user's own choice
+    assert window.open_run(points)
+    tab_of(window, "Manifold")  # who wants to read why there is none may
+    assert window.pages.current.title == "Manifold" and window.pages.chosen.title == "Manifold"
