@@ -5,11 +5,13 @@ from collections.abc import Generator, Iterator
 from trainers import events
 from trainers.cadence import SIGN_OF_LIFE_S
 from trainers.data.preprocess import FIXED_SEED
+from trainers.evaluation.points import PointsEvaluator
 from trainers.model import Model
 from trainers.nn import eval_mode, images_at_once
-from trainers.training import Training, metrics
+from trainers.training import Training, metric_specs, metrics
 
 IMAGES_AT_ONCE = 200  # of 28×28: as fast as more, and a chunk of a convolutional model takes 25 ms, not 70
+POINTS_AT_ONCE = 1000
 
 
 def evaluate(training: Training) -> Iterator[events.Event]:
@@ -25,7 +27,7 @@ def evaluate(training: Training) -> Iterator[events.Event]:
             watcher = training.memory.watcher
             yield from watcher.after_evaluation(training.step, training.progress, result)
             yield from watcher.after_warnings(training.step, training.model.warnings(result))
-    declared = {spec.name for spec in training.model.metrics()}
+    declared = {spec.name for spec in metric_specs(training)}
     training.memory.figures = {name: value for name, value in figures.items() if name in declared}
     training.memory.evaluated_at = training.step
     yield metrics(training, training.memory.figures)
@@ -34,12 +36,19 @@ def evaluate(training: Training) -> Iterator[events.Event]:
 def _judge(training: Training, model: Model) -> Generator[events.Event, None, dict[str, float]]:
     """Yield signs of life; return the figures by quantity."""
     num_images = len(training.test_images)
-    evaluator = model.evaluator(num_images, FIXED_SEED)
+    evaluators = [model.evaluator(num_images, FIXED_SEED)]
     chunk = images_at_once(model.image_shape, IMAGES_AT_ONCE)
+    if training.reference is not None:
+        evaluators.append(PointsEvaluator(model, training.reference, FIXED_SEED))
+        chunk = POINTS_AT_ONCE
     for start in range(0, num_images, chunk):
         with eval_mode(model):
-            evaluator.add(training.test_images.take(slice(start, start + chunk)), start)
+            images = training.test_images.take(slice(start, start + chunk))
+            for evaluator in evaluators:
+                evaluator.add(images, start)
         if training.signs.due(SIGN_OF_LIFE_S):
             training.signs.done()
             yield events.Phase(training.step, "evaluating", f"{start / num_images:.0%}")
-    return evaluator.result()
+    with eval_mode(model):
+        results = [evaluator.result() for evaluator in evaluators]
+    return {quantity: value for result in results for quantity, value in result.items()}

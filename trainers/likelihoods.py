@@ -1,4 +1,7 @@
-"""p(x|z) of a pixel: Bernoulli, Gaussian, discretised logistic. The decoder's outputs are its parameters."""
+"""p(x|z): of pixels Bernoulli, Gaussian or discretised logistic, of points of the plane normal.
+
+The decoder's outputs are its parameters.
+"""
 
 import math
 
@@ -64,6 +67,24 @@ class Gaussian(Likelihood):
         return torch.sigmoid(outputs)
 
 
+class Normal(Likelihood):
+    """Any real numbers with one learned standard deviation; the outputs are the mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(0.0))
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Return log p(x|z), a density, (B,), in nats."""
+        log_scale = self.log_scale.clamp_min(_MIN_LOG_SCALE)
+        standard = (x - outputs) * torch.exp(-log_scale)
+        return (-0.5 * standard.square() - log_scale - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """Return the mean."""
+        return outputs
+
+
 class DiscretisedLogistic(Likelihood):
     """256 grey levels: the logistic distribution's mass in each level's bin, the outermost bins open.
 
@@ -98,4 +119,5 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "discretised-logistic": DiscretisedLogistic,
+    "normal": Normal,
 }

@@ -16,9 +16,11 @@ from trainers.data.images import ImageData
 from trainers.data.points import PointData, ResidentPoints
 from trainers.ema import Ema
 from trainers.errors import TrainingError
+from trainers.evaluation.points import Reference
 from trainers.model import Model, Objective, StepContext
 from trainers.nn import count
 from trainers.pictures import Album
+from trainers.point_pictures import PointAlbum
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Training:
     generator: torch.Generator
     device: torch.device
     length: schedule.Length
-    album: Album
+    album: Album | PointAlbum
+    reference: Reference | None  # of points: what their models are held against
     clock: cadence.Clock
     stopwatch: cadence.Stopwatch
     time_left: cadence.TimeLeft
@@ -126,7 +129,8 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         generator=seeding.stream(config.seed, "training", device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
-        album=Album(able, model.latent_shape, data, test_images, device),
+        album=_album(able, model, data, test_images, device),
+        reference=Reference.of(data, able) if isinstance(data, PointData) else None,
         clock=clock,
         stopwatch=cadence.Stopwatch(clock),
         time_left=cadence.TimeLeft(0.0, 0.0),
@@ -146,6 +150,18 @@ def _resident(
         preprocess.TrainImages(data.train, binarisation, device),
         preprocess.TestImages(data.test, binarisation, device),
     )
+
+
+def _album(
+    able: dict[str, card.Ability],
+    model: Model,
+    data: ImageData | PointData,
+    test: preprocess.TestImages | ResidentPoints,
+    device: torch.device,
+) -> Album | PointAlbum:
+    if isinstance(data, PointData):
+        return PointAlbum(able, model.latent_shape, data, device)
+    return Album(able, model.latent_shape, data, test, device)
 
 
 def started(training: Training) -> events.Started:
@@ -169,7 +185,7 @@ def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
             title=spec.title.replace("EMA weights", averaged),
             setup=", ".join(filter(None, (_words_of(spec.name, training), spec.setup))),
         )
-        for spec in training.model.metrics()
+        for spec in (*training.model.metrics(), *(training.reference.specs() if training.reference else ()))
     ]
     declared = {spec.name for spec in own}
     return (*own, *(spec for spec in _general_specs(training) if spec.name not in declared))
@@ -208,6 +224,8 @@ def data_card(config: RunConfig, data: ImageData | PointData) -> card.DataCard:
     options = config.data_options()
     points = isinstance(data, PointData)
     words = ["points of the plane"] if points else [preprocess.setup(getattr(options, "binarisation", "none"))]
+    if points and hasattr(options, "noise"):
+        words.append(f"noise {options.noise:g}")
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:
             words.append(f"first {len(images):,} {split} images")

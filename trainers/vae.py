@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from trainers import vae_metrics
+from trainers.data.preprocess import FIXED_SEED
 from trainers.errors import ConfigError
+from trainers.evaluation import importance
 from trainers.evaluation.elbo import ElboEvaluator, terms
 from trainers.events import MetricSpec
 from trainers.gaussian import kl_per_dim, reparameterise
@@ -36,6 +38,10 @@ class Vae(Model):
         self.latent_shape = (options.latent_dim,)
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
+        self._importance: Tensor | None
+        estimated = options.likelihood == "normal"
+        noise = importance.noise(vae_metrics.IMPORTANCE_SAMPLES, options.latent_dim, FIXED_SEED) if estimated else None
+        self.register_buffer("_importance", noise, persistent=False)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each, of images (B, C, H, W)."""
@@ -51,7 +57,13 @@ class Vae(Model):
         return -self.likelihood.log_prob(self.decoder(z), x)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Return the ELBO at z = μ with the KL taken in full: a quick figure near the lower bound, (B,), in nats."""
+        """Return what is known of log p(x), (B,), in nats.
+
+        Of points the importance-weighted estimate; of images the ELBO at z = μ with the KL taken in full, a quick
+        figure near the lower bound.
+        """
+        if self._importance is not None:
+            return importance.log_prob(self, x, self._importance)
         mu, logvar = self.encode(x)
         return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
 

@@ -10,6 +10,7 @@ from trainers.card import Ability
 from trainers.config import Section
 from trainers.errors import ConfigError
 from trainers.registry import DataKind, Family, ImageShape
+from trainers.vae_metrics import IMPORTANCE_SAMPLES
 from trainers.vae_presets import PRESETS
 from trainers.vae_theory import THEORY
 
@@ -24,7 +25,7 @@ class VaeOptions(Section):
     hidden: tuple[Width, ...] = Field((512, 256), max_length=32)  # linear layers, from the image to z; mirrored back
     channels: tuple[Width, ...] = Field((32, 64), min_length=1, max_length=12)  # "conv": each halves the image
     activation: Literal["relu", "leaky_relu", "tanh", "silu", "gelu"] = "relu"
-    likelihood: Literal["bernoulli", "gaussian", "discretised-logistic"] = "bernoulli"
+    likelihood: Literal["bernoulli", "gaussian", "discretised-logistic", "normal"] = "bernoulli"  # "normal": points
     beta: float = Field(1.0, ge=0, le=1000)  # weight of the KL; 1 is the ELBO
     kl_warmup: int = Field(0, ge=0, le=100_000_000)  # steps over which the weight grows from 0 to beta
 
@@ -55,11 +56,12 @@ def _linear_count(sizes: tuple[int, ...]) -> int:
 
 
 def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataKind) -> None:
-    """Refuse a likelihood that does not fit the kind of data.
+    """Refuse a likelihood or an architecture that does not fit the kind of data.
 
     Raises:
         ConfigError: naming both and what to change.
     """
+    _check_kind(options, kind)
     binarisation = getattr(data_options, "binarisation", "none")
     binary = binarisation != "none"
     if options.likelihood == "bernoulli" and not binary:
@@ -67,7 +69,7 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
             "model.likelihood: 'bernoulli' is a likelihood of binary pixels, data.binarisation is 'none'",
             "set data.binarisation=dynamic, or model.likelihood=discretised-logistic",
         )
-    if options.likelihood != "bernoulli" and binary:
+    if options.likelihood in ("gaussian", "discretised-logistic") and binary:
         raise ConfigError(
             f"model.likelihood: '{options.likelihood}' is of grey levels, data.binarisation is '{binarisation}'",
             "set data.binarisation=none, or model.likelihood=bernoulli",
@@ -78,6 +80,21 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
         )
 
 
+def _check_kind(options: VaeOptions, kind: DataKind) -> None:
+    if kind == "points" and options.likelihood != "normal":
+        raise ConfigError(
+            f"model.likelihood: '{options.likelihood}' is of pixels, the data are points of a plane",
+            "set model.likelihood=normal, or start from 'vae-toy'",
+        )
+    if kind == "points" and options.architecture == "conv":
+        raise ConfigError("model.architecture: 'conv' is for images, the data are points", "set model.architecture=mlp")
+    if kind == "images" and options.likelihood == "normal":
+        raise ConfigError(
+            "model.likelihood: 'normal' is of points of a plane, the data are images",
+            "set model.likelihood=bernoulli, or choose data such as moons",
+        )
+
+
 def abilities(options: VaeOptions) -> dict[str, Ability]:
     """Return what a VAE can do."""
     plane = options.latent_dim == 2
@@ -85,7 +102,7 @@ def abilities(options: VaeOptions) -> dict[str, Ability]:
         "sample": Ability(available=True, how="z from N(0, I), then the decoder"),
         "decode": Ability(available=True, how="expected image under p(x|z)"),
         "encode": Ability(available=True, how="mean and variance"),
-        "log_prob": Ability(available=True, how="lower bound"),
+        "log_prob": Ability(available=True, how=_how_log_prob(options)),
         "manifold": Ability(
             available=plane,
             how="inverse normal CDF" if plane else "",
@@ -93,6 +110,12 @@ def abilities(options: VaeOptions) -> dict[str, Ability]:
         ),
         "trace": Ability(available=False, reason="a VAE has no chain of invertible transforms; a flow has"),
     }
+
+
+def _how_log_prob(options: VaeOptions) -> str:
+    if options.likelihood == "normal":
+        return f"importance-weighted estimate, {IMPORTANCE_SAMPLES} samples"
+    return "lower bound"
 
 
 def latent_shape(options: VaeOptions, shape: ImageShape) -> tuple[int, ...]:

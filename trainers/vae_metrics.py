@@ -5,6 +5,7 @@ from trainers.events import Better, MetricSpec
 MAX_DIMS = 64  # of the KL curves: one for each of the first latent dimensions
 ACTIVE_VARIANCE = 0.01
 COLLAPSED_NATS = 0.01
+IMPORTANCE_SAMPLES = 64  # of z, for log p(x) of a point
 _WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
 _OBJECTIVE: tuple[tuple[str, str, Better], ...] = (
     ("elbo", "ELBO", "higher"),
