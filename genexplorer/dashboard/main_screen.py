@@ -314,7 +314,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self.query_one("#tabs", ContentSwitcher).current = tab
         self.query_one(TabBar).show(tab)
         self.redraw()
-        plane = self.query_one(PlaneView)
+        plane = self.query_one("#plane", PlaneView)
         if tab == "walk" and plane.display:
             plane.focus()
         elif self.focused is None or self.focused is plane:
@@ -327,6 +327,13 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     def action_retry_walk(self) -> None:
         """Start the explorer again."""
         self.query_one(WalkTab).retry()
+
+    def action_next_plane(self) -> None:
+        """Walk in another plane of the latent space."""
+        if self.query_one("#tabs", ContentSwitcher).current != "walk":
+            self.action_show_tab("walk")
+        elif not self.query_one(WalkTab).next_plane():
+            self.say("There is no other plane to walk in.")
 
     def action_escape(self) -> None:
         """Leave, one after the other: the filter, the walk, the comparison."""

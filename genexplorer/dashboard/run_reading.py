@@ -11,6 +11,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, Series, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.followed_run import FollowedRun
+from trainers.card import Card
 from trainers.theory import Theory
 
 _SMALL_POINTS = 80  # of each curve in the small charts
@@ -30,7 +31,7 @@ class RunReading:
         self._picture: Picture | None = None
         self._values: dict[str, float] = {}
         self._values_at: int | None = None
-        self._latent_shape: tuple[int, ...] | None = None
+        self._card: Card | None = None
         self._last_words = ""
         self._last_words_state: State | None = None
 
@@ -75,7 +76,7 @@ class RunReading:
             snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
             at_step=wanted.at_step,
             cursor_x=None if wanted.at_step is None else self._run.x_at(wanted.at_step, wanted.x),
-            latent_shape=self._latent_shape,
+            card=self._card,
             last_words=self._words(status),
             problem=self._run.problem,
         )
@@ -102,11 +103,11 @@ class RunReading:
         self._curves_for = _curve_key(wanted)
 
     def _read_card(self) -> None:
-        if self._latent_shape is None and self._run.snapshots:
+        if self._card is None and self._run.snapshots:
             try:
-                self._latent_shape = self._run.card().latent_shape
+                self._card = self._run.card()
             except (UserError, OSError):
-                self._latent_shape = None  # thinned away between two looks: the next snapshot tells
+                self._card = None  # thinned away between two looks: the next snapshot tells
 
     def _read_values(self, at_step: int | None, *, fresh: bool) -> None:
         if at_step is None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.record import AlertRow, Change, LogLine, PictureRef, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
+from trainers.card import Card
 from trainers.config import RunConfig
 from trainers.theory import Theory
 
@@ -76,7 +77,7 @@ class RunView:
     snapshot_age_s: float | None = None
     at_step: int | None = None  # the time cursor that `values` and `picture` belong to
     cursor_x: float | None = None  # where the time cursor stands on the curves' x axis
-    latent_shape: tuple[int, ...] | None = None  # of the newest snapshot; None before the first
+    card: Card | None = None  # of a snapshot: what the model can do; None before the first
     last_words: str = ""  # of a run that is lost or failed
     problem: str = ""  # why the folder cannot be read
 

@@ -1,4 +1,4 @@
-"""Tab 5: walk through a two-dimensional latent space and see what the model draws there."""
+"""Tab 5: walk through a latent space, two of its dimensions at a time, and see what the model draws there."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,16 +12,21 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from genexplorer.dashboard import walk_planes
+from genexplorer.dashboard.chart import clip
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.pictures import HalfBlockPicture
-from genexplorer.dashboard.plane_view import PlaneView, Points
+from genexplorer.dashboard.plane_view import PlaneView, Points, PointsView
 from genexplorer.dashboard.view import Picture, RunView
+from genexplorer.dashboard.walk_planes import WalkPlane
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Result
+from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, Result
 from genexplorer.runs.record import PictureRef
+from trainers.card import Card
 
-_ENCODED = 400  # test images shown as points
+_ENCODED = 400  # test images, or points of the data, shown as points
 _POINTS_EVERY_S = 10.0  # encoding costs the training a little: not at every snapshot
+_POINT_NAMES = ("x₁", "x₂")
 
 MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], ExplorerClient]
 
@@ -32,7 +37,7 @@ def start_client(on_answer: Callable[[Answer], None], on_exit: Callable[[str], N
 
 
 class WalkTab(Horizontal):
-    """The plane, the image at the cursor, and how old the weights are."""
+    """The plane, what is drawn at the cursor, and how old the weights are."""
 
     class Answered(Message):
         """The explorer answered."""
@@ -53,10 +58,14 @@ class WalkTab(Horizontal):
         self._make_client = make_client
         self._client: ExplorerClient | None = None
         self._folder: Path | None = None
+        self._card: Card | None = None
+        self._planes: list[WalkPlane] = []
+        self._chosen = 0  # of the planes
+        self._since = 0  # the first question about this run; answers to those before it are of another
         self._step: int | None = None  # of the snapshot that is asked
         self._asked: tuple[object, ...] = ()
         self._points_at = 0.0
-        self._points_step: int | None = None
+        self._points_for: tuple[object, ...] = ()
         self._words = ("", "")
         self._problem = ""
 
@@ -65,6 +74,7 @@ class WalkTab(Horizontal):
         yield PlaneView(id="plane")
         with Vertical(id="walked"):
             yield HalfBlockPicture(id="decoded")
+            yield PointsView(id="drawn-point")
             yield Static("", markup=False, id="walk-words")
         yield Static("", markup=False, id="walk-reason")
 
@@ -79,37 +89,98 @@ class WalkTab(Horizontal):
         for name in ("#plane", "#walked"):
             self.query_one(name).display = not reason
         self.query_one("#walk-reason").display = bool(reason)
-        if reason or run is None:
+        if reason or run is None or run.card is None:
             self._set_words(reason, "#walk-reason")
             return
         if run.folder != self._folder:
-            self._forget(run.folder)
+            self._forget(run.folder, run.card)
         step = run.snapshots[-1] if run.at_step is None else _at_or_before(run.snapshots, run.at_step)
         self._step = step
+        self._ask_planes()
         self._ask_decode()
-        if self._points_step != step and (now - self._points_at >= _POINTS_EVERY_S or run.at_step is not None):
-            self._points_at, self._points_step = now, step
-            self._ask("job", "encodings", {"count": _ENCODED, "split": "test"})
+        self._ask_points(now, at_once=run.at_step is not None)
 
     def retry(self) -> None:
         """Ask again after the explorer has died."""
-        self._problem, self._asked, self._points_step = "", (), None
+        self._problem, self._asked, self._points_for = "", (), ()
+        self._ask_planes()
         self._ask_decode()
 
-    def _forget(self, folder: Path) -> None:
-        self._folder, self._asked, self._points_step, self._points_at, self._problem = folder, (), None, 0.0, ""
-        self.query_one(PlaneView).show_points(None)
+    def next_plane(self) -> bool:
+        """Go on to the next plane; False where there is only one."""
+        if len(self._planes) < 2:
+            return False
+        self._chosen = (self._chosen + 1) % len(self._planes)
+        self._points_at, self._points_for = 0.0, ()
+        self._show_plane()
+        self._ask_decode()
+        return True
+
+    @property
+    def _plane(self) -> WalkPlane | None:
+        return self._planes[self._chosen] if self._planes else None
+
+    def _forget(self, folder: Path, card: Card) -> None:
+        self._folder, self._card, self._asked, self._problem, self._since = folder, card, (), "", 0
+        self._points_at, self._points_for = 0.0, ()
+        self._planes = walk_planes.planes_at_hand(card)
+        self._chosen = 0
+        points = card.data.kind == "points"
+        self.query_one("#decoded").display = not points
+        self.query_one("#drawn-point", PointsView).display = points
         self.query_one("#decoded", HalfBlockPicture).show(None, "Loading the model…\n(a few seconds)", large=True)
-        self._tell("")
+        self.query_one("#drawn-point", PointsView).show_points(None)
+        self.query_one("#drawn-point", PointsView).show_cursor(None)
+        self._tell("Loading the model… (a few seconds)" if points else "")
+        self._show_plane()
+
+    def _show_plane(self) -> None:
+        plane = self._plane
+        self.query_one(PlaneView).show_points(None)
+        self.query_one(PlaneView).show_plane(plane.names if plane else ("", ""))
+
+    # what is asked
+
+    def _ask_planes(self) -> None:
+        """Ask for planes through more than two dimensions, once for a run."""
+        key = ("planes", self._folder)
+        if self._planes or key == self._asked or self._problem:
+            return
+        self._asked = key
+        self._ask("preview", "plane", {"kind": "principal"})
+        self._ask("job", "axes", {"count": walk_planes.AXES}, topic="axes")
 
     def _ask_decode(self) -> None:
-        z = self.query_one(PlaneView).z
-        if (z, self._step, self._folder) != self._asked and not self._problem:
-            self._asked = (z, self._step, self._folder)
-            self._ask("drag", "decode", {}, {"z": np.array([z], dtype=np.float32)})
+        plane, place = self._plane, self.query_one(PlaneView).z
+        wanted = (plane, place, self._step, self._folder)
+        if plane is not None and wanted != self._asked and not self._problem:
+            self._asked = wanted
+            self._ask("drag", "decode", {}, {"z": plane.latent(place)})
+
+    def _ask_points(self, now: float, *, at_once: bool) -> None:
+        """Ask what is seen in the plane; for points of the plane also for the data themselves."""
+        plane, card, wanted = self._plane, self._card, (self._plane, self._step)
+        if plane is None or card is None or wanted == self._points_for:
+            return
+        if self._points_for and now - self._points_at < _POINTS_EVERY_S and not at_once:
+            return
+        if card.data.kind == "points" and not self._points_for:
+            self._ask("job", "points", {"count": _ENCODED, "split": "test"}, topic="points")
+        self._points_at, self._points_for = now, wanted
+        if not card.ability("encode").available:
+            return
+        if card.latent_shape == (2,):
+            self._ask("job", "encodings", {"count": _ENCODED, "split": "test"})
+        elif card.ability("plane").available:
+            self._ask("job", "project", {"count": _ENCODED}, plane.arrays())
 
     def _ask(
-        self, lane: Lane, op: str, params: Mapping[str, object], arrays: Mapping[str, Array] | None = None
+        self,
+        lane: Lane,
+        op: str,
+        params: Mapping[str, object],
+        arrays: Mapping[str, Array] | None = None,
+        topic: str = "",
     ) -> None:
         if self._folder is None:
             return
@@ -117,7 +188,10 @@ class WalkTab(Horizontal):
             self._client = self._make_client(
                 lambda answer: self._post(self.Answered(answer)), lambda words: self._post(self.Died(words))
             )
-        self._client.ask(lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step)
+        generation = self._client.ask(
+            lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step, topic=topic
+        )
+        self._since = self._since or generation
 
     def _post(self, message: Message) -> None:
         if self.is_attached:
@@ -128,32 +202,85 @@ class WalkTab(Horizontal):
         event.stop()
         self._ask_decode()
 
+    # what is answered
+
     @on(Answered)
     def _answered(self, event: Answered) -> None:
         event.stop()
         answer = event.answer
-        if isinstance(answer.body, Failure):
-            self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
-            self._tell(f"Cannot: {answer.body.message}. {answer.body.hint}".strip())
-        elif isinstance(answer.body, Result) and answer.op == "decode":
-            self._show_decoded(answer, np.asarray(answer.body.arrays["images"], dtype=np.uint8))
-        elif isinstance(answer.body, Result) and answer.op == "encodings":
-            arrays = answer.body.arrays
-            z, labels = np.asarray(arrays["mu"], np.float64), np.asarray(arrays["labels"], np.int64)
-            self.query_one(PlaneView).show_points(Points(z[:, :2], labels))
+        if answer.generation < self._since:
+            return
+        match answer.body:
+            case Failure(message, hint):
+                self._failed(answer.op, f"Cannot: {message}. {hint}".strip())
+            case Progress(fraction, _) if answer.op == "plane":
+                self._tell(f"Looking for the directions that matter… {fraction:.0%}")
+            case Result(arrays, meta):
+                self._take(answer, arrays, meta)
 
-    def _show_decoded(self, answer: Answer, images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> None:
+    def _failed(self, op: str, words: str) -> None:
+        """Say what cannot be; without a better plane the first two axes serve, without points the walk goes on."""
+        if op == "decode":
+            self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
+            self._tell(words)
+        elif op == "plane" and not self._planes and self._card is not None:
+            self._lay(walk_planes.first_axes(self._card.latent_shape[0]))
+
+    def _take(self, answer: Answer, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
+        plane = self.query_one(PlaneView)
+        match answer.op:
+            case "decode":
+                self._show_decoded(answer, arrays["images"])
+            case "plane":
+                self._lay(walk_planes.principal_plane(arrays, meta), first=True)
+            case "axes" if self._card is not None:
+                for laid in walk_planes.axis_planes(self._card.latent_shape[0], arrays, meta):
+                    self._lay(laid)
+            case "encodings":
+                plane.show_points(_points(arrays["mu"], arrays["labels"]))
+            case "project":
+                plane.show_points(_points(arrays["coords"], arrays["labels"]))
+            case "points":
+                drawn = self.query_one("#drawn-point", PointsView)
+                drawn.show_plane(_POINT_NAMES, _bounds(meta))
+                drawn.show_points(_points(arrays["points"], arrays["labels"]))
+
+    def _lay(self, plane: WalkPlane, *, first: bool = False) -> None:
+        """Add a plane; the first one that comes is walked in."""
+        if first and self._planes:
+            self._chosen += 1
+        self._planes.insert(0 if first else len(self._planes), plane)
+        if len(self._planes) == 1:
+            self._show_plane()
+            self._ask_decode()
+
+    def _show_decoded(self, answer: Answer, images: Array) -> None:
+        card, plane = self._card, self._plane
+        if card is None or plane is None:
+            return
+        x, y = self.query_one(PlaneView).z
+        place = f"({x:.2f}, {y:.2f})"
+        lines = [f"z = {place}" if card.latent_shape == (2,) else f"{', '.join(plane.names)} = {place}"]
+        if card.data.kind == "points":
+            point = np.asarray(images, dtype=np.float64).reshape(-1, 2)[0]
+            self.query_one("#drawn-point", PointsView).show_cursor((float(point[0]), float(point[1])))
+            lines[0] += f" → x = ({point[0]:.2f}, {point[1]:.2f})"
+        else:
+            self._show_image(answer, np.asarray(images, dtype=np.uint8))
+        lines[0] = lines[0].replace("-", "−")
+        lines += [plane.title] if plane.title else []
+        lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms")
+        lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
+        width = max(self.query_one("#walk-words").size.width, 20)
+        self._tell("\n".join(clip(line, width) for line in lines))
+
+    def _show_image(self, answer: Answer, images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> None:
         image = images[:1]
         if image.shape[-1] == 1:
             image = np.repeat(image, 3, axis=-1)
         height, width = image.shape[1:3]
         ref = PictureRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
         self.query_one("#decoded", HalfBlockPicture).show(Picture(ref, image[None]), "", large=True)
-        x, y = self.query_one(PlaneView).z
-        place = f"z = ({x:.2f}, {y:.2f})".replace("-", "−")
-        self._tell(
-            f"{place}\nstep {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms\narrows move, ⇧ fine, 0 origin"
-        )
 
     @on(Died)
     def _died(self, event: Died) -> None:
@@ -184,10 +311,24 @@ def unavailable(run: RunView | None) -> str:
     if not run.snapshots:
         live = run.status.state.live
         return "The first snapshot comes when training begins." if live else "This run has no snapshot to walk through."
-    if run.latent_shape is not None and run.latent_shape != (2,):
-        shape = " × ".join(str(n) for n in run.latent_shape)
-        return f"Walking needs two latent dimensions; this model has {shape}.\n2 shows its samples, n trains a 2-D VAE."
-    return ""
+    if run.card is None:
+        return "Reading what this model can do…"
+    reason = walk_planes.unwalkable(run.card)
+    return f"Cannot walk: {reason}.\n2 shows its samples, n trains a 2-D VAE." if reason else ""
+
+
+def _points(places: Array, labels: Array) -> Points:
+    return Points(np.asarray(places, np.float64)[:, :2], np.asarray(labels, np.int64))
+
+
+def _bounds(meta: Mapping[str, object]) -> tuple[float, float, float, float]:
+    """Return the window that holds the data, as the explorer told it; ±3 where it did not."""
+    told = meta.get("bounds")
+    if isinstance(told, list) and len(told) == 4 and all(isinstance(edge, int | float) for edge in told):
+        x0, x1, y0, y1 = (float(edge) for edge in told)
+        if x0 < x1 and y0 < y1:
+            return x0, x1, y0, y1
+    return -3.0, 3.0, -3.0, 3.0
 
 
 def _at_or_before(steps: tuple[int, ...], step: int) -> int:
