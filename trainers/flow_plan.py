@@ -108,7 +108,7 @@ def _squeezed(channels: Channels) -> Scale:
 
 def _part(scale: Scale, number: int, index: int, couplings: int) -> Part:
     half = len(scale.channels) // 2
-    checkerboard = 2 * number < couplings
+    checkerboard = number < max(2, -(-couplings // 2))  # two at least, so that everything is moved
     groups = scale.colours if checkerboard else [int(place >= half) for place in range(len(scale.channels))]
     kept = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group == number % 2)
     moved = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group != number % 2)

@@ -98,6 +98,6 @@ def _trace(model: Model, x: Tensor, step: int) -> Pictures:
     with torch.inference_mode(), eval_mode(model):
         stages = model.trace(x).stages
         count = min(len(stages), TRACE_COLUMNS)
-        chosen = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
-        shown = [to_uint8(model.trace_images(stages[number])) for number in chosen]
+        numbers = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
+        shown = [to_uint8(model.trace_images(stages[number])) for number in numbers]
     return Pictures(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)
