@@ -13,16 +13,21 @@ import typer
 from genexplorer import __version__
 from genexplorer.cli import (
     demo,
+    density,
     doctor,
     explore_pictures,
+    interpolate,
+    invert,
     look,
     output,
     presets,
     progress,
     run_control,
+    run_import,
     run_notes,
     run_trash,
     runs_shown,
+    trace,
     train,
 )
 from genexplorer.cli.commands import Command, Group
@@ -95,6 +100,10 @@ def _assemble() -> None:
             "manifold": explore_pictures.manifold,
             "sample": explore_pictures.sample,
             "reconstruct": explore_pictures.reconstruct,
+            "interpolate": interpolate.interpolate,
+            "invert": invert.invert,
+            "trace": trace.trace,
+            "density": density.density,
             "progress": progress.progress,
         },
         "Keep": {"doctor": doctor.doctor},
@@ -104,7 +113,7 @@ def _assemble() -> None:
             epilog = train.EPILOG if name == "train" else None
             app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
     app.add_typer(runs_app, name="runs", rich_help_panel="Keep")
-    for module in (runs_shown, run_control, run_notes, run_trash):
+    for module in (runs_shown, run_control, run_notes, run_trash, run_import):
         module.register(runs_app)
 
 

@@ -14,6 +14,7 @@ from genexplorer.errors import UserError
 
 if TYPE_CHECKING:
     from genexplorer.runs.record import RunStatus, State
+    from genexplorer.runs.store import RunStore
 
 Names = Annotated[
     list[str] | None,
@@ -52,7 +53,7 @@ def resume(names: Names = None, every: All = False, timeout: Timeout = 60.0, run
         status = launcher.resume(folder, timeout_s=timeout)
         return f"{status.name} trains from step {status.step:,}, attempt {status.attempt}, process {status.pid}"
 
-    _each(names, every, runs_dir, one)
+    _each(names, every, runs_dir, one, own=True)
 
 
 def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
@@ -92,11 +93,23 @@ def _until(folder: Path, states: "Sequence[State]", timeout_s: float) -> "RunSta
     return status
 
 
-def _each(names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: Callable[[Path], str]) -> None:
-    """Do one thing to each run; one that fails does not keep the others from it."""
+def _each(
+    names: Sequence[str] | None,
+    every: bool,
+    runs_dir: Path | None,
+    action: Callable[[Path], str],
+    *,
+    own: bool = False,
+) -> None:
+    """Do one thing to each run; one that fails does not keep the others from it. `own` refuses runs from elsewhere."""
+    from genexplorer.runs.store import RunStore
+
+    store = RunStore(paths.runs_dir(runs_dir))
     failures: list[UserError] = []
-    for folder in _folders(names or (), every, runs_dir, failures):
+    for folder in _folders(names or (), every, store, failures):
         try:
+            if own:
+                store.require_own(folder)
             output.say(action(folder))
         except UserError as error:
             output.complain(error)
@@ -105,11 +118,9 @@ def _each(names: Sequence[str] | None, every: bool, runs_dir: Path | None, actio
         raise typer.Exit(failures[0].exit_code)
 
 
-def _folders(names: Sequence[str], every: bool, runs_dir: Path | None, failures: list[UserError]) -> list[Path]:
+def _folders(names: Sequence[str], every: bool, store: "RunStore", failures: list[UserError]) -> list[Path]:
     from genexplorer.errors import ConfigError
-    from genexplorer.runs.store import RunStore
 
-    store = RunStore(paths.runs_dir(runs_dir))
     if every:
         live = [status.folder for status in store.list() if status.state.live]
         if not live:

@@ -19,6 +19,7 @@ from trainers import durable
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
 _COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
+COPY_LIMIT_S = 60.0
 READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
 
 SCHEMA = """
@@ -163,6 +164,41 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
         raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
+
+
+def copy_tables(received: Path, folder: Path) -> None:
+    """Make a run's database anew from the rows of one that somebody sent: its tables, never its views or triggers.
+
+    Args:
+        received: The file that was sent, with its logs beside it.
+        folder: Of the run, which has no database yet.
+
+    Raises:
+        DamagedRunError: if it is not what it should be, or takes longer than a minute for each gigabyte.
+        OSError: if the disk refuses.
+    """
+    _make(folder / layout.DATABASE)
+    limit_s = COPY_LIMIT_S * (1 + received.stat().st_size / 1e9)
+    target = sqlite3.connect(_uri(folder / layout.DATABASE, "rw"), uri=True, isolation_level=None)
+    try:
+        with contextlib.closing(target), contextlib.closing(_open_read_only(received)) as source:
+            deadline = time.monotonic() + limit_s
+            source.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+            target.execute("BEGIN")
+            for table in sorted(TABLES):
+                _copy_rows(source, target, table)
+            target.execute("COMMIT")
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
+        raise DamagedRunError(f"{layout.DATABASE} cannot be taken in: {one_line(error, 120)}") from error
+
+
+def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
+    ours = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    columns = [name for name in ours if name not in LATER_COLUMNS or has_column(source, table, name)]
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    rows = source.execute(f"SELECT {names} FROM {table}")
+    while batch := rows.fetchmany(10_000):
+        target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:

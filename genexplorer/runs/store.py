@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from genexplorer.errors import NoSuchRunError, RunStateError
 from genexplorer.runs import layout, live, notes
 from genexplorer.runs.liveness import HeartbeatMemory
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import Summaries, is_run_folder, marks, read_status
+from genexplorer.runs.status import Summaries, is_run_folder, marks, read_config, read_status
 from genexplorer.runs.text import one_line, slug
 from trainers import durable
 from trainers.config import RunConfig
@@ -63,6 +64,31 @@ class RunStore:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         return folder
+
+    def adopt(self, temporary: Path) -> Path:
+        """Give a whole run folder, made under a hidden name in this store, a new id and its place.
+
+        Raises:
+            DamagedRunError: if its configuration cannot be read.
+            OSError: if the disk refuses.
+        """
+        config = read_config(temporary)
+        folder = self.runs_dir / _new_id(config.preset or config.model.name, "")
+        temporary.chmod(0o755)
+        durable.rename_folder(temporary, folder)
+        return folder
+
+    def require_own(self, folder: Path) -> None:
+        """Refuse to change a run that lies elsewhere: what somebody sent is only read.
+
+        Raises:
+            RunStateError: saying how to bring it in.
+        """
+        if folder.resolve().parent != self.runs_dir.resolve():
+            raise RunStateError(
+                f"{folder} lies outside of {self.runs_dir} and is only read",
+                f"bring it in: genexplorer runs import {shlex.quote(str(folder))}, or name its folder with --runs-dir",
+            )
 
     def list(self) -> Runs:
         """Return every run, newest first. Damaged ones are among them and say why."""
@@ -123,14 +149,17 @@ class RunStore:
         Raises:
             ConfigError: if the name has nothing to show.
         """
+        self.require_own(folder)
         notes.change(folder, name=notes.clean_name(name))
 
     def set_tags(self, folder: Path, tags: Iterable[str]) -> None:
         """Replace a run's tags."""
+        self.require_own(folder)
         notes.change(folder, tags=notes.clean_tags(tags))
 
     def set_note(self, folder: Path, text: str) -> None:
         """Replace a run's note."""
+        self.require_own(folder)
         notes.change(folder, note=text)
 
     def delete(self, folder: Path) -> Path:
