@@ -118,7 +118,7 @@ class CurvesTab(Horizontal):
         if event.chart.quantity:
             self.post_message(self.QuantityWanted(event.chart.quantity))
         elif event.x is not None and self._run is not None:
-            self.post_message(self.TimeWanted(_step_at(self._run.curves, event.x)))
+            self.post_message(self.TimeWanted(step_at(self._run.curves, event.x)))
 
     def next_x(self) -> XAxis:
         """Go on to the next x axis."""
@@ -133,7 +133,7 @@ class CurvesTab(Horizontal):
         return self.looks.weight
 
 
-def _step_at(curves: Curves, x: float) -> int:
+def step_at(curves: Curves, x: float) -> int:
     """Return the step at an x of the large chart."""
     places = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
     if curves.x == "step" or curves.steps is None or len(curves.steps) != len(places) or not len(places):

@@ -155,7 +155,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             case "curves":
                 self.query_one(CurvesTab).show(view, following=following, playing=playing)
             case "samples":
-                self.query_one(SamplesTab).show(view.run, following=following, playing=playing)
+                looks = self.query_one(CurvesTab).looks
+                self.query_one(SamplesTab).show(view.run, looks, following=following, playing=playing)
             case "config":
                 self.query_one(ConfigTab).show(view.run)
             case "log":

@@ -16,8 +16,10 @@ from genexplorer.dashboard.chart import clip
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.tiles import montage
 from genexplorer.dashboard.view import Picture, RunView
+from genexplorer.session.objective import breakdown
 
 _GAP = {"manifold": 0, "samples": 1, "reconstructions": 1}
+_NAMES = {"trace": "trace: stage by stage, x → z"}  # where the kind alone says too little
 
 
 class HalfBlockPicture(Widget):
@@ -83,6 +85,7 @@ class PicturePane(Vertical):
         self.query_one(HalfBlockPicture).show(picture, _no_picture(run), large=self.large)
         caption = _caption(run, self.content_size.width)
         controls = _controls(following=following, playing=playing) if picture else Content("")
+        controls = controls + _moment(run, self.content_size.width - len(controls.plain))
         both = Content("\n").join([caption, controls])
         if self._caption is None or not both.is_same(self._caption):
             self._caption = both
@@ -104,9 +107,21 @@ def _caption(run: RunView | None, width: int) -> Content:
     ref = run.picture.ref
     more = " ▾" if len(run.picture_kinds) > 1 else ""
     step = f"step {ref.step:,}"
-    name = clip(ref.kind.replace("_", " ") + more, max(width - len(step) - 1, 6))
+    name = clip(_NAMES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
     gap = max(width - len(name) - len(step), 1)
     return Content.assemble(link(name, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
+
+
+def _moment(run: RunView | None, width: int) -> Content:
+    """Return which of the pictures this is and the objective at its step, as far as there is room."""
+    if run is None or run.picture is None:
+        return Content("")
+    steps = run.picture_steps
+    place = steps.index(run.picture.ref.step) + 1 if run.picture.ref.step in steps else len(steps)
+    written = breakdown(run.theory, run.values) if run.theory else None
+    texts = [f"   {place} of {len(steps)}   {line}" for line in (written.lines if written else ())]
+    texts.append(f"   {place} of {len(steps)}")
+    return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
 def _controls(*, following: bool, playing: bool) -> Content:

@@ -16,7 +16,7 @@ from trainers.theory import Theory
 
 _SMALL_POINTS = 80  # of each curve in the small charts
 _LOG_LINES = 500
-_KINDS = ("samples", "manifold", "reconstructions")
+_KINDS = ("samples", "manifold", "reconstructions", "trace")
 
 
 class RunReading:

@@ -13,7 +13,8 @@ def montage(tiles: Pixels, kind: str, columns: int, rows: int, *, gap: int = 0, 
 
     Args:
         tiles: (down, across, H, W, 3).
-        kind: "manifold" is sampled evenly over its plane, "reconstructions" keeps its two rows, all else flows.
+        kind: "manifold" is sampled evenly over its plane, "reconstructions" keeps its two rows, "trace" its columns,
+            as many as fit, evenly; all else flows.
         columns: Cells across; a cell is one pixel wide.
         rows: Cells down; a cell is two pixels high.
         gap: Pixels between tiles.
@@ -24,7 +25,9 @@ def montage(tiles: Pixels, kind: str, columns: int, rows: int, *, gap: int = 0, 
     down, across, height, width = tiles.shape[:4]
     if columns < 2 or rows < 1 or not down * across:
         return np.zeros((0, 0, 3), np.uint8)
+    wanted = across if kind == "trace" and not large else 0
     size = _size(min(height, width), columns, rows, down, across, gap=gap, large=large)
+    size = max(min(size, (columns + gap) // wanted - gap), min(_SMALLEST_PX, size)) if wanted else size
     high, wide = size * height // min(height, width), size * width // min(height, width)
     fit_across = max((columns + gap) // (wide + gap), 1)
     fit_down = max((2 * rows + gap) // (high + gap), 1)
@@ -54,6 +57,8 @@ def _choose(tiles: Pixels, kind: str, fit_down: int, fit_across: int) -> Pixels:
     down, across = tiles.shape[:2]
     if kind == "manifold":
         return tiles[_spread(down, fit_down)][:, _spread(across, fit_across)]
+    if kind == "trace":
+        return tiles[: max(min(down, fit_down), 1), _spread(across, fit_across)]
     if kind == "reconstructions":
         return tiles[: max(min(down, fit_down), 1), :fit_across]
     flat = tiles.reshape(down * across, *tiles.shape[2:])
