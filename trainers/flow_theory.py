@@ -24,7 +24,7 @@ THEORY = Theory(
             symbol="log₂ |det ∂f/∂x| / D",
             quantity="ladj_bits",
             sign=-1,
-            name="log-determinant",
+            name="log-det",
             explanation="How much f stretches space around the image. Stretching is paid back: without it "
             "f could press every image onto the peak of the normal.",
         ),

@@ -42,7 +42,7 @@ class Breakdown:
     def lines(self) -> tuple[str, ...]:
         """The objective in ever fewer words, for where there is little room; with the first figure beside it."""
         wide = (self.one_line(full=True, brief=brief, also=also) for also in (1, 0) for brief in (False, True))
-        return *wide, self.one_line(), self.one_line(brief=True)
+        return *wide, self.one_line(), self.one_line(brief=True), f"{self.name} {self._figure(self.total, True)}"
 
     def one_line(self, *, full: bool = False, brief: bool = False, also: int = 0) -> str:
         """Return 'ELBO −148.2 = −142.0 − 6.2 KL'.
