@@ -1,0 +1,1 @@
+"""The Density tab: data of the plane, on which everything about a model can be drawn."""
