@@ -4,6 +4,7 @@ from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.curves import CurvesTab
+from genexplorer.viewer.density.tab import DensityTab
 from genexplorer.viewer.empty import Hint
 from genexplorer.viewer.encode.tab import EncodeTab
 from genexplorer.viewer.flow.tab import FlowTab
@@ -14,7 +15,6 @@ from genexplorer.viewer.samples import SamplesTab
 from genexplorer.viewer.tab import Tab
 from genexplorer.viewer.tab_bar import TabBar
 from genexplorer.viewer.theory import TheoryTab
-from genexplorer.viewer.waiting_tab import DensityTab
 
 TAB_TYPES: tuple[type[Tab], ...] = (
     ManifoldTab,
