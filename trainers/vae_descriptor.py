@@ -12,7 +12,7 @@ from trainers.errors import ConfigError
 from trainers.registry import DataKind, Family, ImageShape
 from trainers.vae_metrics import IMPORTANCE_SAMPLES
 from trainers.vae_presets import PRESETS
-from trainers.vae_theory import THEORY
+from trainers.vae_theory import THEORY, theory_for
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
 
@@ -134,4 +134,5 @@ VAE = Family(
     parameter_count=parameter_count,
     abilities=abilities,
     check=check,
+    theory_for=theory_for,
 )
