@@ -269,7 +269,8 @@ class WalkTab(Horizontal):
             self._show_image(answer, np.asarray(images, dtype=np.uint8))
         lines[0] = lines[0].replace("-", "−")
         lines += [plane.title] if plane.title else []
-        lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms")
+        rings = "" if card.ability("encode").available else " · rings: 1σ, 2σ of z"
+        lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
         width = max(self.query_one("#walk-words").size.width, 20)
         self._tell("\n".join(clip(line, width) for line in lines))

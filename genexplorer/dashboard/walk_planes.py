@@ -45,7 +45,7 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> 
     """Return the plane that an explorer answered with."""
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
     title = str(meta.get("title") or "")
-    title = "principal plane" if title.startswith("principal plane") or not title else title
+    title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
     shares = meta.get("explained")
     if isinstance(shares, Sequence) and len(shares) == 2 and all(isinstance(share, float) for share in shares):
         title += f", {shares[0]:.0%} + {shares[1]:.0%}"
@@ -56,11 +56,11 @@ def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, objec
     """Return planes of two axes each, those that matter most first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
-    measure, unit = str(meta.get("measure", "")), str(meta.get("unit", ""))
+    measure, unit = str(meta.get("measure", "")), str(meta.get("unit", "")).removesuffix(" of z")
     planes = []
     for place in range(0, len(indices) - 1, 2):
         first, second = indices[place : place + 2]
-        figures = " and ".join(wording.number(score) for score in scores[place : place + 2])
+        figures = ", ".join(wording.number(score) for score in scores[place : place + 2])
         planes.append(_of_axes(size, first, second, f"{measure} {figures} {unit}".strip()))
     return planes
 

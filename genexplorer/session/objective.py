@@ -50,10 +50,14 @@ class Breakdown:
         Args:
             full: Name the first term as well.
             brief: Write small figures with two digits behind the point, not three.
-            also: How many of the figures beside the objective to add.
+            also: How many of the figures beside the objective to add; in brief, terms that are nothing give way.
         """
         head = f"{self.name} {self._figure(self.total, brief)}"
-        parts = [self._part(place, full, brief) for place, (term, _) in enumerate(self.terms) if term.symbol != "0"]
+        parts = [
+            self._part(place, full, brief)
+            for place, (term, value) in enumerate(self.terms)
+            if term.symbol != "0" and not (brief and also and place and abs(value) < 0.005)
+        ]
         beside = [f" · {term.name} {self._figure(value, brief)}" for term, value in self.also[:also]]
         return " ".join([head, *(["=", *parts] if parts else [])]) + "".join(beside)
 
