@@ -102,7 +102,7 @@ def _flat(e1: Tensor, e2: Tensor) -> bool:
 
 def _of_axes(question: Question) -> tuple[Plane, dict[str, object]]:
     size = question.opened.size
-    indices = questions.indices(question.params, question.arrays, size, "latent axes").tolist()
+    indices = questions.indices(question.params, question.arrays, size, "the latent axes").tolist()
     if len(indices) != 2 or indices[0] == indices[1]:
         raise ConfigError(f"indices: {indices[:4]} are not two different axes", f"give two from 0 to {size - 1:,}")
     unit = torch.eye(size)

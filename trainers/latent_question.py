@@ -24,6 +24,7 @@ Array = NDArray[Any]
 Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
 Take = Callable[[slice], Tensor]  # data as the model sees them, a part at a time: (B, C, H, W), float32
 POINTS_AT_ONCE = 4096
+_WEIGHTS_AT_ONCE = 2_000_000_000  # parameters times images, about the multiplications of a chunk
 _EXACT_BYTES = 4  # of a float32
 
 
@@ -58,8 +59,11 @@ class Opened:
 
     @property
     def chunk(self) -> int:
-        """How many are decoded or encoded in one go."""
-        return POINTS_AT_ONCE if self.of_points else images_at_once(self.card.image_shape, IMAGES_AT_ONCE)
+        """How many are decoded or encoded in one go: fewer of a large model, so that a drag overtakes soon."""
+        if self.of_points:
+            return POINTS_AT_ONCE
+        small_enough = max(1, _WEIGHTS_AT_ONCE // max(1, self.card.num_parameters))
+        return min(images_at_once(self.card.image_shape, IMAGES_AT_ONCE), max(16, small_enough))
 
     @property
     def data(self) -> ImageData | PointData:

@@ -50,15 +50,16 @@ def demo(
 
 def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the film of a run, and say where."""
+    from genexplorer.cli import asking
     from genexplorer.cli import explore_pictures as pictures
     from genexplorer.cli.progress import progress
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
-    with pictures.new_client() as client:
+    with asking.new_client() as client:
 
-        def asked(name: str, needs: str) -> pictures.Asked:
-            return pictures.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
+        def asked(name: str, needs: str) -> asking.Asked:
+            return asking.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
 
         pictures.draw_manifold(asked("manifold.png", "manifold"))
         pictures.draw_samples(asked("samples.png", "sample"), scale=2)

@@ -1,23 +1,19 @@
 """`genexplorer manifold | sample | reconstruct`: ask a run's model and write the answer as a picture."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genexplorer.cli import output
+from genexplorer.cli import output, planes
+from genexplorer.cli.asking import Answered, Asked, new_client
 from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Seed, Step
-from genexplorer.errors import ConfigError, RunStateError, UserError
+from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from genexplorer.explore.client import ExplorerClient
-    from genexplorer.runs.reader import RunReader
 
 MAX_COUNT = 10_000
 MAX_SIDE = 100
@@ -46,18 +42,44 @@ def manifold(
     out: OutFile,
     step: Step = None,
     coords: Annotated[
-        Coords, typer.Option("--coords", help="Even steps in u = Φ(z), by probability, or in z itself.")
-    ] = Coords.U,
+        Coords | None,
+        typer.Option(
+            "--coords", help="Even steps in u = Φ(z), by probability, or in z itself (u).", show_default=False
+        ),
+    ] = None,
     bounds: Bounds = None,
+    axes: Annotated[
+        str | None,
+        typer.Option("--axes", metavar="I,J", help="The plane of two of many latent axes.", show_default=False),
+    ] = None,
+    through: Annotated[
+        str | None,
+        typer.Option(
+            "--through",
+            metavar="A,B,C",
+            help="The plane of three latents: seeds, test:N, or numbers with ; between the three.",
+            show_default=False,
+        ),
+    ] = None,
+    principal: Annotated[bool, typer.Option("--principal", help="The plane along which most varies.")] = False,
     rows: Rows = 20,
     columns: Columns = 20,
     scale: Scale = 1,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw the latent plane of a 2-D model: the image decoded at each of its cells."""
-    area = _parse_bounds(bounds, coords)
-    asked = Asked(run, out, step, runs_dir, needs="manifold")
-    draw_manifold(asked, area, coords, rows=rows, columns=columns, scale=scale)
+    """Draw the latent plane, or a plane through more dimensions: the image decoded at each of its cells."""
+    plane = planes.parse(axes, through, principal=principal)
+    if plane is not None and coords is Coords.U:
+        raise ConfigError("--coords u: a plane through many dimensions is cut in z", "leave out --coords")
+    coords = coords or (Coords.U if plane is None else Coords.Z)
+    area = parse_bounds(bounds, coords) if bounds or plane is None else None
+    if plane is None:
+        asked = Asked(run, out, step, runs_dir, needs="manifold")
+        draw_manifold(asked, area or FULL_PLANE[coords], coords, rows=rows, columns=columns, scale=scale)
+        return
+    with new_client() as client:
+        asked = Asked(run, out, step, runs_dir, needs="plane", client=client)
+        planes.draw(asked, plane, area, rows=rows, columns=columns, scale=scale)
 
 
 def sample(
@@ -91,13 +113,17 @@ def reconstruct(
     scale: Scale = 1,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw test images and, below each, what the model makes of its code."""
-    asked = Asked(run, out, step, runs_dir, needs="encode")
-    draw_reconstructions(asked, _indices(count, first, seed, asked.num_test), columns=columns, scale=scale)
+    """Draw test images and, below each, what the model makes of its code; without an encoder it is searched for."""
+    from genexplorer.cli import invert
+
+    asked = Asked(run, out, step, runs_dir, needs=("encode", "invert"))
+    indices = chosen_indices(count, first, seed, asked.num_test)
+    draw = draw_reconstructions if asked.can("encode") else invert.draw_inversions
+    draw(asked, indices, columns=columns, scale=scale)
 
 
 def draw_manifold(
-    asked: "Asked",
+    asked: Asked,
     area: Sequence[float] = FULL_PLANE["u"],
     coords: Coords = Coords.U,
     *,
@@ -107,30 +133,58 @@ def draw_manifold(
 ) -> None:
     """Write the images at the cells of a part of the latent plane."""
     params = {"rows": rows, "columns": columns, "bounds": list(area), "coords": coords.value}
-    arrays, about = asked.answer("manifold", params)
-    images = arrays["images"]
-    asked.write(images.reshape(-1, *images.shape[2:]), columns, scale, about)
+    drawn = asked.answer("manifold", params)
+    images = drawn.arrays["images"]
+    asked.write(images.reshape(-1, *images.shape[2:]), columns, scale, drawn.about)
 
 
 def draw_samples(
-    asked: "Asked", *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
+    asked: Asked, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
 ) -> None:
-    """Write samples of the model."""
-    arrays, about = asked.answer("sample", {"count": count, "seed": seed, "temperature": temperature})
-    asked.write(arrays["images"], min(columns, count), scale, about)
+    """Write samples of the model; points of the plane over the data."""
+    drawn = asked.answer("sample", {"count": count, "seed": seed, "temperature": temperature})
+    if asked.of_points:
+        draw_over_data(asked, drawn, scale)
+    else:
+        asked.write(drawn.arrays["images"], min(columns, count), scale, drawn.about)
 
 
-def draw_reconstructions(asked: "Asked", indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
-    """Write test images, each above its reconstruction."""
-    arrays, about = asked.answer("encode", {"indices": list(indices)})
-    asked.write(interleave(arrays["x"], arrays["recon"], columns), min(columns, len(indices)), scale, about)
+def draw_over_data(asked: Asked, drawn: Answered, scale: int) -> None:
+    """Write points that were drawn, over the data."""
+    from genexplorer.jobs import point_pictures
+
+    data = asked.answer("points", {"count": 4000})
+    picture = point_pictures.PointPicture(tuple(data.meta["bounds"]))
+    picture.dots(data.arrays["points"], point_pictures.DATA)
+    picture.dots(drawn.arrays["images"], point_pictures.SAMPLES, 1.6)
+    asked.write(picture.pixels()[None], 1, scale, drawn.about)
 
 
-def new_client() -> "ExplorerClient":
-    """Return a client whose child leaves most of the machine to trainings."""
-    from genexplorer.explore.client import ExplorerClient
+def draw_reconstructions(asked: Asked, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
+    """Write test images, each above its reconstruction, and say the figures of both."""
+    encoded = asked.answer("encode", {"indices": list(indices)})
+    x, recon = encoded.arrays["x"], encoded.arrays["recon"]
+    for name, words in encoded.meta.get("figures", {}).items():
+        values, (title, unit) = encoded.arrays[name], words
+        output.say(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
+    if asked.of_points:
+        draw_pairs(asked, x, recon, scale, encoded.about)
+    else:
+        asked.write(interleave(x, recon, columns), min(columns, len(indices)), scale, encoded.about)
 
-    return ExplorerClient(lambda answer: None, lambda words: None, threads=_threads())
+
+def draw_pairs(asked: Asked, x: Any, recon: Any, scale: int, about: Mapping[str, str]) -> None:
+    """Write points (N, 2), each joined to its reconstruction."""
+    import numpy as np
+
+    from genexplorer.jobs import point_pictures
+
+    picture = point_pictures.PointPicture(point_pictures.holding(x, recon))
+    for pair in np.stack((x, recon), axis=1):
+        picture.way(pair, point_pictures.DATA)
+    picture.dots(x, point_pictures.SAMPLES, 2.5)
+    picture.dots(recon, point_pictures.WAY, 2.5)
+    asked.write(picture.pixels()[None], 1, scale, about)
 
 
 def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":
@@ -143,103 +197,12 @@ def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: 
     return np.concatenate([np.concatenate([row, empty[len(row) :]]) for row in rows])
 
 
-class Asked:
-    """One question to the model of a run, checked before the model is loaded.
-
-    Args:
-        run: As it was named.
-        out: The file to write.
-        step: The newest snapshot at or before it is asked; None is the newest.
-        runs_dir: As it was given.
-        needs: The ability that the model must have.
-        client: Serves several questions; None starts one for this question.
+def parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float, float]:
+    """Return the bounds that a text names; by default all of the plane that matters.
 
     Raises:
-        ConfigError: if the file cannot be written as named.
-        NoSuchRunError: if there is no such run.
-        RunStateError: if the run has no snapshot yet.
-        UserError: if the model lacks the ability.
+        ConfigError: if they are no window.
     """
-
-    def __init__(
-        self,
-        run: str,
-        out: Path,
-        step: int | None,
-        runs_dir: Path | None,
-        *,
-        needs: str,
-        client: "ExplorerClient | None" = None,
-    ) -> None:
-        from genexplorer.cli.runs_shown import find
-        from genexplorer.jobs import picture_files
-        from genexplorer.runs.reader import RunReader
-
-        picture_files.format_of(out, picture_files.STILL_FORMATS)
-        self._out, self._client = out, client
-        self._folder = find(run, runs_dir)
-        with RunReader(self._folder) as reader:
-            self._name = reader.status().name
-            self._step = snapshot_at(reader, step)
-            card = reader.card(self._step)
-        ability = card.ability(needs)
-        if not ability.available:
-            raise UserError(
-                f"{self._name} cannot do this: {ability.reason}", "'genexplorer sample' works for all models"
-            )
-        self.num_test = card.data.num_test
-
-    def answer(self, op: str, params: Mapping[str, object]) -> "tuple[Mapping[str, Any], dict[str, str]]":
-        """Ask and wait; return the arrays and what the picture's metadata says."""
-        from genexplorer.explore.protocol import Result
-
-        with output.progress_bar(op) as bar, nullcontext(self._client) if self._client else new_client() as client:
-            bar.show(0.0, "loading the model")
-            answer = client.call(
-                self._folder,
-                op,
-                params=params,
-                snapshot_step=self._step,
-                on_progress=lambda progress: bar.show(progress.fraction, progress.message),
-            )
-        assert isinstance(answer.body, Result)
-        about = {"Software": "genexplorer", "run": self._folder.name, "step": str(answer.snapshot_step), "picture": op}
-        return answer.body.arrays, about | {key: str(value) for key, value in params.items() if key != "indices"}
-
-    def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, about: Mapping[str, str]) -> None:
-        """Write images (N, H, W, C) in rows of `columns` and say where."""
-        from genexplorer.jobs import picture_files
-
-        picture = picture_files.to_picture(picture_files.grid(images, columns), scale)
-        picture_files.write_picture(self._out, picture, about)
-        step = int(about["step"])
-        output.say(f"wrote {self._out}: {self._name} at step {step:,}, {picture.width}×{picture.height} px")
-
-
-def snapshot_at(reader: "RunReader", step: int | None) -> int:
-    """Return the step of the newest snapshot, or of the newest one at or before a step.
-
-    Raises:
-        RunStateError: if there is none.
-    """
-    steps = [known for known in reader.snapshots() if step is None or known <= step]
-    if steps:
-        return max(steps)
-    name = reader.status().name
-    if step is not None and reader.snapshots():
-        raise RunStateError(
-            f"{name} has no snapshot at or before step {step:,}", f"the first is {min(reader.snapshots()):,}"
-        )
-    raise RunStateError(f"{name} has no snapshot yet", "the first comes when its training begins")
-
-
-def _threads() -> int:
-    import os
-
-    return max(1, min(4, (os.cpu_count() or 2) // 2))  # a training is not to be starved
-
-
-def _parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float, float]:
     if text is None:
         return FULL_PLANE[coords.value]
     try:
@@ -253,7 +216,12 @@ def _parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float
     return x0, x1, y0, y1
 
 
-def _indices(count: int, first: int, seed: int | None, num_test: int) -> list[int]:
+def chosen_indices(count: int, first: int, seed: int | None, num_test: int) -> list[int]:
+    """Return places in the test set: in order, or by a seed.
+
+    Raises:
+        ConfigError: if they go beyond it.
+    """
     if seed is not None:
         import numpy as np
 

@@ -12,14 +12,17 @@ def progress(
     run: Run,
     out: OutFile,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="manifold, samples or reconstructions (the first there is).")
+        str,
+        typer.Option(
+            "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (the first there is)."
+        ),
     ] = "",
     scale: Annotated[
         int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: readable).")
     ] = 0,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Write the training as a film: .gif or .webp moves, .png lays a dozen steps side by side."""
+    """Write the training as a film: .gif, .webp or .mp4 moves, .png lays a dozen steps side by side."""
     from genexplorer.cli.runs_shown import find
     from genexplorer.jobs import progress_gif
 

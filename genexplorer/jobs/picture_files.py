@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from genexplorer.errors import ConfigError, UserError
 
 STILL_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
-MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".mp4": "MP4", ".png": "PNG"}
 MAX_PIXELS = 200_000_000
 
 

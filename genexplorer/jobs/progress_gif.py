@@ -15,14 +15,13 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from genexplorer.errors import UserError
-from genexplorer.jobs import picture_files
+from genexplorer.jobs import films, picture_files
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
 from genexplorer.runs.thinning import to_remove
 
 DEFAULT_KINDS = ("manifold", "samples", "reconstructions")  # the first that was recorded is taken
 MAX_FRAMES = 60
-GIF_GREYS = 32  # levels: a film of noise-free pictures is then a quarter of the size and looks the same
 FIRST_NEWS = 50  # steps before which little is to be seen
 STRIP_FRAMES = 12
 STRIP_COLUMNS = 4
@@ -50,20 +49,21 @@ class Film:
 def export(
     run: Path, out: Path, *, kind: str = "", scale: int = 0, tell: Tell = lambda fraction, message: None
 ) -> Film:
-    """Write the pictures that a run recorded as GIF or WebP film, or as a PNG sheet of a dozen.
+    """Write the pictures that a run recorded as GIF, WebP or MP4 film, or as a PNG sheet of a dozen.
 
     Args:
         run: The run's folder; it may still be training.
         out: The file; its ending decides the format.
-        kind: "manifold", "samples" or "reconstructions"; empty takes the first that there is.
+        kind: "manifold", "samples", "reconstructions", …; empty takes the first that there is.
         scale: Whole factor of enlargement; 0 chooses one that makes the caption readable.
         tell: Called with the share that is done and a message.
 
     Raises:
         ConfigError: if the format is not known.
-        UserError: if the run has no such pictures.
+        UserError: if the run has no such pictures, or MP4 cannot be written here.
     """
     file_format = picture_files.format_of(out, picture_files.MOVING_FORMATS)
+    films.check(file_format)
     with RunReader(run) as reader:
         name = reader.status().name
         refs = _choose(reader.pictures(), kind, name)
@@ -145,19 +145,7 @@ def _enlarged(picture: Image.Image, scale: int) -> Image.Image:
 
 def _moving(frames: Sequence[Image.Image], file_format: str) -> bytes:
     each = min(max(TOTAL_MS // len(frames), FRAME_MS[0]), FRAME_MS[1])
-    durations = [each] * (len(frames) - 1) + [LAST_MS]
-    buffer = BytesIO()
-    options = {"lossless": True} if file_format == "WEBP" else {"optimize": True}
-    if file_format == "GIF":
-        frames = [frame.point(_coarser) if frame.mode == "L" else frame for frame in frames]
-    frames[0].save(
-        buffer, file_format, save_all=True, append_images=list(frames[1:]), duration=durations, loop=0, **options
-    )
-    return buffer.getvalue()
-
-
-def _coarser(grey: int) -> int:
-    return round(round(grey * (GIF_GREYS - 1) / 255) * 255 / (GIF_GREYS - 1))
+    return films.encode(frames, [each] * (len(frames) - 1) + [LAST_MS], file_format)
 
 
 def _sheet(frames: Sequence[Image.Image]) -> bytes:

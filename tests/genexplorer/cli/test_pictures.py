@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from genexplorer import paths
-from genexplorer.cli import explore_pictures
+from genexplorer.cli import asking, explore_pictures
 from genexplorer.errors import ConfigError, RunStateError, UserError
 from genexplorer.jobs import picture_files, progress_gif
 from genexplorer.runs.reader import RunReader
@@ -128,9 +128,9 @@ def test_a_run_without_pictures_or_snapshots_says_so(cli: Cli, tmp_path: Path) -
 
 def test_the_snapshot_at_or_before_a_step(run: Path) -> None:
     with RunReader(run) as reader:
-        assert explore_pictures.snapshot_at(reader, None) == 700
-        assert explore_pictures.snapshot_at(reader, 7) == 5
-        assert explore_pictures.snapshot_at(reader, 10**9) == 700
+        assert asking.snapshot_at(reader, None) == 700
+        assert asking.snapshot_at(reader, 7) == 5
+        assert asking.snapshot_at(reader, 10**9) == 700
 
 
 def test_without_a_display_the_viewer_names_the_command_and_exits_with_9(

@@ -18,7 +18,7 @@ from tests.genexplorer.cli.conftest import Cli
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["trian"], "did you mean 'train'?"),
+        (["trian"], "did you mean 'train'"),
         (["train", "vae-2d", "--epoch", "3"], "did you mean --epochs?"),
         (["train", "vae-2d", "--lr", "fast"], "--lr"),
         (["train", "vae-2d", "--hidden", "5,x"], "--hidden"),
@@ -36,7 +36,7 @@ from tests.genexplorer.cli.conftest import Cli
         (["manifold", "latest", "--out", "x.png", "--bounds", "2,1,0,1"], "X0 < X1"),
         (["manifold", "latest", "--out", "x.png", "--bounds=-1,1,0,1"], "u lies between 0 and 1"),
         (["manifold", "latest", "--out", "x.png", "--rows", "0"], "--rows"),
-        (["presets", "gan"], "no preset 'gan'"),
+        (["presets", "gnn"], "no preset 'gnn'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str], told: str) -> None:

@@ -1,0 +1,90 @@
+"""Points of the plane as a picture: a log-density in greys, the data faint, samples in colour, ways between points."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Bounds = tuple[float, float, float, float]
+Floats = NDArray[np.floating]
+Colour = tuple[int, int, int]
+
+BACKGROUND: Colour = (22, 24, 28)
+DATA: Colour = (106, 114, 126)
+SAMPLES: Colour = (111, 177, 240)
+WAY: Colour = (251, 148, 46)
+_PEAK: Colour = (236, 238, 240)
+NATS_SHOWN = 8.0  # below the peak; what is lower is background
+_FINER = 2  # drawn larger and reduced, for smooth edges
+
+
+@dataclass
+class PointPicture:
+    """A square picture of a part of the plane, drawn layer by layer.
+
+    Args:
+        bounds: (x0, x1, y0, y1) of its edges.
+        side: Pixels of its longer side.
+    """
+
+    bounds: Bounds
+    side: int = 512
+    _layers: Image.Image = field(init=False)
+
+    def __post_init__(self) -> None:
+        x0, x1, y0, y1 = self.bounds
+        wide = (x1 - x0) / max(y1 - y0, 1e-12)
+        size = (self.side, self.side / wide) if wide >= 1 else (self.side * wide, self.side)
+        width, height = (max(2, round(length)) * _FINER for length in size)
+        self._layers = Image.new("RGB", (width, height), BACKGROUND)
+
+    def map(self, log_prob: Floats) -> None:
+        """Draw a log-density, (rows, columns) with row 0 on top, in nats, from its peak down."""
+        finite = log_prob[np.isfinite(log_prob)]
+        peak = float(np.quantile(finite, 0.999)) if finite.size else 0.0
+        share = np.nan_to_num((log_prob - peak) / NATS_SHOWN + 1, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+        low, high = np.array(BACKGROUND), np.array(_PEAK)
+        colours = (low + share[..., None] ** 1.5 * (high - low)).astype(np.uint8)
+        self._layers = Image.fromarray(colours).resize(self._layers.size, Image.Resampling.BICUBIC)
+
+    def dots(self, points: Floats, colour: Colour, radius_px: float = 1.2) -> None:
+        """Draw points (N, 2); those that are not finite, or outside, are left out."""
+        draw, radius = ImageDraw.Draw(self._layers), radius_px * _FINER
+        for x, y in self._placed(points):
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+    def way(self, points: Floats, colour: Colour = WAY) -> None:
+        """Draw a way through points (N, 2), with a dot at each."""
+        draw = ImageDraw.Draw(self._layers)
+        placed = self._placed(points)
+        if len(placed) > 1:
+            draw.line(placed, fill=colour, width=_FINER)
+        self.dots(points, colour, 3)
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the picture, (H, W, 3)."""
+        width, height = self._layers.size
+        return np.asarray(self._layers.resize((width // _FINER, height // _FINER), Image.Resampling.BOX))
+
+    def _placed(self, points: Floats) -> list[tuple[float, float]]:
+        x0, x1, y0, y1 = self.bounds
+        width, height = self._layers.size
+        inside = np.isfinite(points).all(1)
+        x = (points[inside, 0] - x0) / max(x1 - x0, 1e-12) * width
+        y = (y1 - points[inside, 1]) / max(y1 - y0, 1e-12) * height
+        seen = (np.abs(x) < 4 * width) & (np.abs(y) < 4 * height)
+        return list(zip(x[seen].tolist(), y[seen].tolist(), strict=True))
+
+
+def holding(*clouds: Floats, margin: float = 0.1) -> Bounds:
+    """Return a square that holds nearly all of some points, with a margin."""
+    together = np.concatenate(clouds)
+    together = together[np.isfinite(together).all(1)]
+    if not len(together):
+        return (-1.0, 1.0, -1.0, 1.0)
+    low, high = np.quantile(together, 0.002, axis=0), np.quantile(together, 0.998, axis=0)
+    centre, half = (low + high) / 2, max(float((high - low).max()) / 2 * (1 + margin), 1e-6)
+    x, y = (float(value) for value in centre)
+    return (x - half, x + half, y - half, y + half) if math.isfinite(half) else (-1.0, 1.0, -1.0, 1.0)
