@@ -27,8 +27,8 @@ class DataPlane(PlanePlot):
     def __init__(self, state: LayersState, scene: Scene, palette: Palette) -> None:
         self._state, self._scene = state, scene
         self.share = 1.0  # of the way from base to data
-        self.data = Cloud(2, palette, "dot", 3.6, 0.55)
-        self.samples = Cloud(6, palette, "cross", 6.0)
+        self.data = Cloud(2, palette, "dot", 3.4, 0.6)
+        self.samples = Cloud(6, palette, "cross", 4.5, 0.9)
         self.grid = Lines(3, palette, 1.0, 0.85)
         self.arrows = Lines(7, palette, 1.1, 0.85)
         self.pairs = Lines(4, palette, 1.0, 0.6)

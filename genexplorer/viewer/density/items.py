@@ -90,10 +90,10 @@ class Cloud(PlaneItem):
             for line in (QLineF(x - half, y - half, x + half, y + half), QLineF(x - half, y + half, x + half, y - half))
         ]
         halo = QColor(self.colours.background)
-        halo.setAlpha(150)
-        painter.setPen(QPen(halo, 3.2))
+        halo.setAlpha(130)
+        painter.setPen(QPen(halo, 2.6))
         painter.drawLines(crosses)  # type: ignore[call-overload]
-        painter.setPen(QPen(ink, 1.4))
+        painter.setPen(QPen(ink, 1.2))
         painter.drawLines(crosses)  # type: ignore[call-overload]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.density.gliding import PointGlider
-from genexplorer.viewer.density.items import Cloud, Marker, Rings
+from genexplorer.viewer.density.items import Cloud, Lines, Marker, Rings
 from genexplorer.viewer.density.plane_plot import PlanePlot
 from genexplorer.viewer.density.scene import Scene
 from genexplorer.viewer.density.side_panel import sample_colour
@@ -23,11 +23,11 @@ class LatentPlane(PlanePlot):
     def __init__(self, scene: Scene, palette: Palette) -> None:
         self._scene = scene
         self.encodings, self.rings = Cloud(3, palette, "dot", 3.6, 0.6), Rings(palette)
-        self.draws = Cloud(3, palette, "cross", 5.0)
+        self.draws, self.grid = Cloud(3, palette, "cross", 4.5), Lines(2, palette, 1.0, 0.6)
         self.marker = Marker(palette)
         super().__init__("z", palette)
         self.set_home(_HOME)
-        self.add(self.rings, self.encodings, self.draws, self.marker)
+        self.add(self.rings, self.grid, self.encodings, self.draws, self.marker)
         self.glider = PointGlider(self.encodings.place, self)
         self.recolour(palette)
 
@@ -49,8 +49,14 @@ class LatentPlane(PlanePlot):
         elif scene.z is not None and scene.z.shape[1] == 2 and not scene.encodes:
             self.draws.place(scene.z)
 
+    def show_grid(self, there: bool) -> None:
+        """Draw the base grid as it is before the flow, or not."""
+        self.grid.place(self._scene.grid.points, self._scene.grid.connect)
+        self.grid.setVisible(there)
+
     def recolour(self, palette: Palette) -> None:
         """Take other colours."""
         super().recolour(palette)
         self.encodings.colour = palette.text
         self.draws.colour = sample_colour(palette)
+        self.grid.colour = palette.muted

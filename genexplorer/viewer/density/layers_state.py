@@ -61,7 +61,7 @@ def layers_of(card: Card) -> tuple[LayerKind, ...]:
         "arrows": can["critic"],
         "grid": can["trace"] and plane,
         "lines": can["encode"] and not can["trace"],
-        "latent": can["decode"] and plane and not can["trace"],
+        "latent": can["decode"] and plane,
     }
     return tuple(layer for layer in LAYERS if exists[layer.name])
 

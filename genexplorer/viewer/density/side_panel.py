@@ -12,7 +12,7 @@ from genexplorer.viewer.density.layers_state import LAYERS, Heat, LayersState
 from genexplorer.viewer.labels import heading, literal_tooltip, muted, upright_rule, wrapped
 from genexplorer.viewer.style import GAP
 
-WIDTH = 33 * GAP
+WIDTH = 32 * GAP
 UNMIX_STEPS = 400
 _HEAT_WORDS: dict[Heat, str] = {
     "none": "no heat map",
@@ -47,6 +47,8 @@ class SidePanel(QWidget):
         self.heat.setAccessibleName("heat map")
         self.heat.setToolTip(literal_tooltip("What the ground is coloured by (H takes the next)"))
         self.heat.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.heat.setMinimumContentsLength(12)
+        self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.bar, self.how = ColourBar(palette), wrapped("")
         self.boxes: dict[str, QCheckBox] = {}
         self.unmix = slider(0, UNMIX_STEPS, UNMIX_STEPS, "From the base to the data through the layers (← →)")
@@ -155,10 +157,11 @@ class SidePanel(QWidget):
         self.seed.setKeyboardTracking(False)
         self.seed.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.seed.setAccessibleName("seed of the samples")
+        self.seed.setMinimumWidth(8 * GAP)
         row = QHBoxLayout(self._draws)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        row.addWidget(muted("samples’ seed"))
+        row.addWidget(muted("seed"))
         row.addWidget(self.seed, 1)
         row.addWidget(self.another)
 

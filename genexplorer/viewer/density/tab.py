@@ -208,8 +208,8 @@ class DensityTab(Tab):
     def _build(self) -> None:
         planes = QHBoxLayout()
         planes.setSpacing(GAP)
-        planes.addWidget(self.plane, 3)
-        planes.addWidget(self.latent, 2)
+        planes.addWidget(self.plane, 5)
+        planes.addWidget(self.latent, 4)
         left = QVBoxLayout()
         left.setSpacing(GAP // 2)
         left.addWidget(self.figures)
@@ -320,6 +320,7 @@ class DensityTab(Tab):
         self._show_mixing()
         self.plane.show_switches()
         self.latent.setVisible(self.layers.shows("latent"))
+        self.latent.show_grid(self.layers.shows("grid"))
 
     def _show_heat(self) -> None:
         heat = self.scene.heat

@@ -68,6 +68,7 @@ class Followed(Observable):
         self.failure, self.returned = "", None
         if self.swarm is not None and len(self.swarm) != len(self.way.stations):
             self.swarm = None
+        self._spread()
         if self.way.direction == "forward" and not self.way.is_points:
             z = {"z": self.way.z[None].astype(np.float32)}
             self._questions.ask("preview", "back", Question("trace", self._back_came, arrays=z, step=reply.step))
@@ -82,7 +83,13 @@ class Followed(Observable):
         known = self._labels if forward else None
         base = self.swarm[-1] if forward else self.swarm[0]
         self.groups = known if known is not None and len(known) == len(base) else sectors(base)
+        self._spread()
         self.notify()
+
+    def _spread(self) -> None:
+        """Tell mean and spread of all points: those of the two numbers of one point say nothing."""
+        if self.way is not None and self.swarm is not None and len(self.swarm) == len(self.way.stations):
+            self.way = self.way.with_spread(self.swarm.mean(axis=(1, 2)), self.swarm.std(axis=(1, 2)))
 
     def _labels_came(self, reply: Reply) -> None:
         labels = np.asarray(reply.arrays["labels"], np.int64)

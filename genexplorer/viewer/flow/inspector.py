@@ -13,7 +13,7 @@ from genexplorer.viewer.labels import heading, muted, rule, text, upright_rule, 
 from genexplorer.viewer.pictures import PictureView
 from genexplorer.viewer.style import GAP
 
-WIDTH = 36 * GAP
+WIDTHS = 34 * GAP, 50 * GAP  # the narrowest and the widest
 _PAIR_PX = 9 * GAP
 
 
@@ -22,7 +22,7 @@ class Inspector(QWidget):
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(WIDTHS[0])
         self.large = LargeStage(palette)
         self.large.setMinimumHeight(16 * GAP)
         self.scrub = slider(0, 0, 0, "Walk through the stations (← →)")
@@ -32,6 +32,10 @@ class Inspector(QWidget):
         self.pair = (PictureView("x"), PictureView("reconstruction"))
         self._pair_row = QWidget()
         self._build()
+
+    def take_share(self, width: int) -> None:
+        """Take three tenths of a tab's width, within bounds."""
+        self.setFixedWidth(min(max(WIDTHS[0], width * 3 // 10), WIDTHS[1]))
 
     def show_way(self, way: Way | None, swarm: Swarm | None, station: int, hint: str) -> None:
         """Show a station of a way, or why there is none."""

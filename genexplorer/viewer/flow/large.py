@@ -44,7 +44,8 @@ class SwarmView(QWidget):
         """Draw points, ticks and names."""
         painter = QPainter(self)
         side = max(40, min(self.width() - _LEFT - 6, self.height() - _BELOW - 6))
-        box = QRectF(_LEFT + (self.width() - _LEFT - 6 - side) / 2, 4, side, side)
+        top = max(4.0, (self.height() - _BELOW - 6 - side) / 2)
+        box = QRectF(_LEFT + (self.width() - _LEFT - 6 - side) / 2, top, side, side)
         self.draw(painter, box)
 
     def draw(self, painter: QPainter, box: QRectF) -> None:

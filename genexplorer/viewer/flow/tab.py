@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtGui import QImage, QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
@@ -144,6 +144,11 @@ class FlowTab(Tab):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take it back."""
         self.choice.restore(state)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Share the room."""
+        super().resizeEvent(event)
+        self.inspector.take_share(self.width())
 
     # Following --------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -60,6 +60,11 @@ class Way:
     def is_points(self) -> bool:
         """Whether it is the way of a point of the plane."""
         return self.stages.ndim == 2
+
+    def with_spread(self, mean: Floats, std: Floats) -> "Way":
+        """Return the same way with the mean and spread of many that went it, (K + 1,) each."""
+        spread = zip(self.stations, mean.tolist(), std.tolist(), strict=True)
+        return replace(self, stations=tuple(replace(station, mean=m, std=s) for station, m, s in spread))
 
     @property
     def total(self) -> float:

@@ -22,7 +22,7 @@ def _names(kind: str) -> set[str]:
 
 
 def test_layers_follow_from_abilities() -> None:
-    assert _names("flow-points") == {"data", "classes", "samples", "grid"}
+    assert _names("flow-points") == {"data", "classes", "samples", "grid", "latent"}
     assert _names("gan-points") == {"data", "classes", "samples", "arrows", "latent"}
     assert _names("vae-points") == {"data", "classes", "samples", "lines", "latent"}
     assert heats_of(_card("flow-points")) == ("none", "model", "truth", "difference")

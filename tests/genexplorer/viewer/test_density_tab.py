@@ -67,7 +67,7 @@ def test_a_flow_has_density_grid_and_unmixing(make: Make, qtbot: QtBot) -> None:
     x0, x1, y0, y1 = tab.plane.seen
     assert x0 <= BOUNDS[0] and x1 >= BOUNDS[1] and y0 <= BOUNDS[2] and y1 >= BOUNDS[3]
     assert not tab.panel.boxes["arrows"].isVisible() and tab.panel.boxes["grid"].isChecked()
-    assert not tab.latent.isVisible()
+    assert tab.latent.isVisible() and tab.latent.grid.isVisible() and len(tab.latent.encodings.points) == 500
 
 
 def test_unmixing_morphs_the_cloud_from_the_base(make: Make, qtbot: QtBot) -> None:
