@@ -61,6 +61,8 @@ def tried(proof: Proof, count: int) -> Tally:
         os.environ["GENEXPLORER_STATE"] = str(Path(folder) / "state")
         tally = proof.run(count, Path(folder))
     say(f"{proof.name}: {tally.tries:,} tries, {len(tally.losses)} lost, {time.monotonic() - began:,.0f} s")
+    for note in tally.notes:
+        say(f"   {note}")
     for loss in tally.losses[:5]:
         say(f"   {loss}")
     return tally

@@ -1,6 +1,13 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import hostile_files, kills
+from tests.faults import disks, hostile_files, kills, lives, numbers, texts
 from tests.faults.proof import Proof
 
-PROOFS: tuple[Proof, ...] = (kills.KILLED, *hostile_files.PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    kills.KILLED,
+    *disks.PROOFS,
+    *numbers.PROOFS,
+    *lives.PROOFS,
+    *hostile_files.PROOFS,
+    *texts.PROOFS,
+)
