@@ -58,7 +58,7 @@ class Flow(Model):
     def chance(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
         """Return what the dequantisation noise of images x is made of, on their device."""
         drawn = self.preparation.chance(x.shape, generator)
-        return None if drawn is None else drawn.to(x.device)
+        return None if drawn is None else drawn.to(x)
 
     def costs(self, x: Tensor, chance: Tensor | None) -> dict[str, Tensor]:
         """Return the objective and its parts by quantity, (B,) each: bits a dimension of images, nats of points."""

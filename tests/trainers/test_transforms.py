@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -32,14 +34,14 @@ def stirred(transform: Transform) -> Transform:
     return transform
 
 
-def chained(number: int, noise: bool = False, **given: object) -> Callable[[], Transform]:
+def chained(number: int, *, noise: bool = False, **given: Any) -> Callable[[], Transform]:
     base: dict[str, object] = {"hidden": [7], "channels": [5, 5], "blocks": 1, "couplings": 2, "bins": 5}
     options = FlowOptions.model_validate({**base, "activation": "tanh", "noise_width": 6, **given})
     make = flow_chain.noise_transforms if noise else flow_chain.transforms
     return lambda: make(options, SHAPE)[number]
 
 
-CONV = {"architecture": "conv"}
+CONV: dict[str, Any] = {"architecture": "conv"}
 KINDS: dict[str, Callable[[], Transform]] = {
     "affine": chained(0),
     "affine, the other half": chained(1),
@@ -110,7 +112,7 @@ def test_every_transform_starts_as_the_identity(kind: str) -> None:
 def test_every_parameter_has_a_gradient(kind: str) -> None:
     transform = stirred(seeded(KINDS[kind]))
     z, ladj = transform(data(), context_of(kind))
-    (z.square().sum() + (ladj * torch.arange(1, 5)).sum()).backward()  # type: ignore[no-untyped-call]
+    (z.square().sum() + (ladj * torch.arange(1, 5)).sum()).backward()
     for name, parameter in transform.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().sum() > 0, name
@@ -223,7 +225,7 @@ def test_a_plan_reads_and_moves_values_that_differ(shape: tuple[int, int, int], 
 def test_each_scale_is_about_half_of_the_one_before(shape: tuple[int, int, int]) -> None:
     sets = [set(values_of(indices(scale.channels, scale.size)).tolist()) for scale in flow_plan.scales(shape, 3)]
     assert len(sets[0]) == math.prod(shape)
-    for before, after in zip(sets, sets[1:], strict=False):
+    for before, after in pairwise(sets):
         assert after < before and 2 <= len(after) <= len(before) * 0.75
 
 
