@@ -1,5 +1,7 @@
 """A plane with named axes of one scale, that the mouse pans and zooms."""
 
+import math
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -7,13 +9,25 @@ from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.chart_axis import ChartAxis
+from genexplorer.viewer.chart_axis import ChartAxis, linear_ticks, round_spacing
 from genexplorer.viewer.density.heat import Bounds, HeatMap
 from genexplorer.viewer.density.items import PlaneItem
 from genexplorer.viewer.style import text_font
 
 _SETTLE_MS = 120  # the plane rests so long before its heat map is asked anew
 _FARTHEST = 60.0  # as far out as one can zoom, in units of the plane
+
+
+class PlaneAxis(ChartAxis):
+    """An axis with as many ticks as there is room for, also on a small plane."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return one level of ticks."""
+        low, high = min(minVal, maxVal), max(minVal, maxVal)
+        if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+            return []
+        count = max(3, int(size / 44))
+        return [(round_spacing(high - low, count), linear_ticks(low, high, count))]
 
 
 class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
@@ -28,11 +42,11 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
     moved = pyqtSignal()
 
     def __init__(self, letter: str, palette: Palette) -> None:
-        self._axes = {"bottom": ChartAxis("bottom"), "left": ChartAxis("left")}
+        self._axes = {"bottom": PlaneAxis("bottom"), "left": PlaneAxis("left")}
         super().__init__(axisItems=self._axes)
         self.colours, self.letter = palette, letter
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
-        self._at_home = True
+        self.at_home = True
         self._map: HeatMap | None = None
         self._layers: list[PlaneItem] = []
         self._picture = pg.ImageItem(axisOrder="row-major")
@@ -54,23 +68,23 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
         """Take the part that is seen at home; go there where the plane is at home."""
         if bounds != self._home:
             self._home = bounds
-            if self._at_home:
+            if self.at_home:
                 self.go_home()
 
     def go_home(self) -> None:
         """See all of the data."""
-        self._at_home = True
+        self.at_home = True
         x0, x1, y0, y1 = self._home
         self.getViewBox().setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0.0)
 
     def zoom(self, factor: float) -> None:
         """See less, or more, around the middle."""
-        self._at_home = False
+        self.at_home = False
         self.getViewBox().scaleBy((1 / factor, 1 / factor))
 
     def pan(self, across: float, up: float) -> None:
         """Move by shares of what is seen."""
-        self._at_home = False
+        self.at_home = False
         x0, x1, y0, y1 = self.seen
         self.getViewBox().translateBy(((x1 - x0) * across, (y1 - y0) * up))
 
@@ -138,12 +152,12 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
         box.addItem(self._picture, ignoreBounds=True)
         box.sigRangeChangedManually.connect(self._by_hand)
         box.sigRangeChanged.connect(lambda *_: self._rest.start())
-        box.sigResized.connect(lambda *_: self.go_home() if self._at_home else None)
+        box.sigResized.connect(lambda *_: self.go_home() if self.at_home else None)
         self.scene().sigMouseMoved.connect(self._on_moved)
         self.go_home()
 
     def _by_hand(self, *_: object) -> None:
-        self._at_home = False
+        self.at_home = False
 
     def _on_moved(self, place: QPointF) -> None:
         box = self.getViewBox()

@@ -18,9 +18,9 @@ from genexplorer.viewer.controls import timer
 from genexplorer.viewer.density import figures
 from genexplorer.viewer.density.data_plane import DataPlane
 from genexplorer.viewer.density.latent_plane import LatentPlane
-from genexplorer.viewer.density.layers_state import LayersState
+from genexplorer.viewer.density.layers_state import Heat, LayersState
 from genexplorer.viewer.density.linking import Linking
-from genexplorer.viewer.density.scene import Scene
+from genexplorer.viewer.density.scene import SAMPLES, Scene
 from genexplorer.viewer.density.side_panel import SidePanel
 from genexplorer.viewer.labels import literal_tooltip, muted, text
 from genexplorer.viewer.manifold.animation import write_gif
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FRAME_MS, FRAMES = 40, 90  # of the walk from base to data
 _KEY_STEP = 0.025  # of the way, by an arrow key
 _ZOOM, _PAN = 1.25, 0.08
+_GROUNDS: dict[Heat, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
 _LONGEST_PX = 480  # the longer side of a film
 
 
@@ -146,11 +147,18 @@ class DensityTab(Tab):
         return None if self.scene.data is None else self._shown()
 
     def command_line(self) -> str | None:
-        """Return the command that draws the same, where there is one."""
-        draw: Callable[..., str] | None = getattr(command_lines, "density", None)
-        if draw is None or self._run is None or self._step is None or self.waiting_reason() is not None:
+        """Return the command that draws ground and samples."""
+        if self._run is None or self._step is None or self.waiting_reason() is not None:
             return None
-        return command_lines.with_runs_dir(draw(self._run.status.id, step=self._step), self.context.runs_dir)
+        line = command_lines.density(
+            self._run.status.id,
+            bounds=None if self.plane.at_home else self.plane.seen,
+            of=_GROUNDS.get(self.layers.heat, ""),
+            count=SAMPLES,
+            seed=self.scene.seed,
+            step=self._step,
+        )
+        return command_lines.with_runs_dir(line, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:
         """Remember the switches."""
@@ -220,7 +228,7 @@ class DensityTab(Tab):
         row.setSpacing(GAP)
         row.addLayout(left, 1)
         row.addWidget(self.panel)
-        self.figures.setMinimumWidth(1)
+        self.figures.setWordWrap(True)
         self.readout.setMinimumWidth(1)
         self.latent.hide()
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MIN_CELL = 96  # logical pixels; a station's figures need them
-GAP_X, GAP_Y = 16, 10  # between cells; the arrow stands in the first
+MIN_CELL = 90  # logical pixels; a station's figures need them
+GAP_X, GAP_Y = 14, 10  # between cells; the arrow stands in the first
 WORDS = 62  # height of label, bar and figures below a picture
 _SIDES = (160, 136, 112, 96, 80, 64, 56, 48)  # of a picture of points
 

@@ -6,7 +6,7 @@ from genexplorer.session import wording
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.controls import slider
 from genexplorer.viewer.flow.large import LargeStage
-from genexplorer.viewer.flow.strip import signed
+from genexplorer.viewer.flow.strip import plain, signed
 from genexplorer.viewer.flow.swarm import Swarm
 from genexplorer.viewer.flow.way import Way
 from genexplorer.viewer.labels import heading, muted, rule, text, upright_rule, wrapped
@@ -56,8 +56,8 @@ class Inspector(QWidget):
         values = {
             "log |det| here": ladj,
             "so far": f"{signed(place.so_far)} nats",
-            "mean": wording.number(place.mean),
-            "standard deviation": wording.number(place.std),
+            "mean": plain(place.mean, 3),
+            "standard deviation": plain(place.std, 3),
             "sum of log |det|": f"{signed(way.total)} nats",
             "log N(z; 0, I)": f"{signed(way.log_base)} nats",
             "log p(x)": f"{signed(way.log_prob)} nats",

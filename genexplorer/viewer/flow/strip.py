@@ -120,7 +120,7 @@ class StationStrip(QWidget):
         change = "start" if station.ladj is None else f"log |det| {signed(station.ladj)} nats"
         return (
             f"{station.label}: {change}, so far {signed(station.so_far)} nats, "
-            f"mean {wording.number(station.mean)}, standard deviation {wording.number(station.std)}"
+            f"mean {plain(station.mean)}, standard deviation {plain(station.std)}"
         )
 
     def _paint(self, painter: QPainter, index: int, station: Station, way: Way) -> None:
@@ -142,7 +142,7 @@ class StationStrip(QWidget):
         line.translate(0, _LINE)
         self._paint_change(painter, line, station, way.largest)
         painter.setPen(QColor(colours.muted))
-        spread = f"{wording.number(station.mean)} ± {wording.number(station.std)}"
+        spread = f"{plain(station.mean)} ± {plain(station.std)}"
         painter.drawText(line.translated(0, _LINE + _BAR - 2), Qt.AlignmentFlag.AlignCenter, spread)
 
     def _paint_stage(self, painter: QPainter, box: QRectF, index: int, way: Way) -> None:
@@ -201,5 +201,10 @@ class StripArea(QWidget):
 
 def signed(value: float) -> str:
     """Return a figure with its sign, also where it is positive."""
-    words = wording.number(value)
+    words = plain(value, 3)
     return words if words.startswith("−") or value == 0 or math.isnan(value) else f"+{words}"
+
+
+def plain(value: float, decimals: int = 2) -> str:
+    """Return a figure with fixed decimals, so that neighbours can be compared; large ones as anywhere else."""
+    return f"{value:.{decimals}f}".replace("-", "−") if abs(value) < 100 else wording.number(value)

@@ -130,11 +130,14 @@ class FlowTab(Tab):
         return None if self.followed.way is None else self.strip.image()
 
     def command_line(self) -> str | None:
-        """Return the command that draws the same trace, where there is one."""
-        trace: Callable[..., str] | None = getattr(command_lines, "trace", None)
-        if trace is None or self._run is None or self._step is None or self.waiting_reason() is not None:
+        """Return the command that draws the same trace."""
+        if self._run is None or self._step is None or self.waiting_reason() is not None:
             return None
-        line = trace(self._run.status.id, **self.choice.question, step=self._step)
+        run, choice = self._run.status.id, self.choice
+        if choice.direction == "forward":
+            line = command_lines.trace(run, index=choice.index, step=self._step)
+        else:
+            line = command_lines.trace(run, seed=choice.seed, temperature=choice.temperature, step=self._step)
         return command_lines.with_runs_dir(line, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:

@@ -168,7 +168,9 @@ def test_zooming_asks_for_the_heat_of_what_is_seen(make: Make, qtbot: QtBot) -> 
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Plus)
     qtbot.waitUntil(lambda: bench.last("density").params["bounds"] == list(tab.plane.seen), timeout=5000)
+    assert "--bounds=" in (tab.command_line() or "")
     assert _key(tab, Qt.Key.Key_Up) and _key(tab, Qt.Key.Key_0)
+    assert "--bounds=" not in (tab.command_line() or "") and "--of model" in (tab.command_line() or "")
     assert tab.plane.seen[2] <= BOUNDS[2]
 
 

@@ -54,7 +54,7 @@ def test_a_test_image_is_followed_to_the_base(bench: PointsBench) -> None:
     assert way is not None and len(way.stations) == TRANSFORMS + 1 == tab.strip.arrangement.count
     assert bench.last("trace").step == bench.context.step
     figures = tab.inspector.figures
-    assert figures["sum of log |det|"].text() == f"+{LADJ.sum():.2f} nats"
+    assert figures["sum of log |det|"].text() == f"+{LADJ.sum():.3f} nats"
     assert "2.5e−06" in tab.inspector.back.text()
     assert tab.inspector.scrub.maximum() == TRANSFORMS == tab.choice.station
 
@@ -81,6 +81,8 @@ def test_playing_ends_at_the_last_station(bench: PointsBench, qtbot: QtBot) -> N
 
 def test_a_draw_of_the_base_goes_to_the_data(bench: PointsBench, qtbot: QtBot) -> None:
     tab = _tab(bench)
+    forward = tab.command_line()
+    assert forward is not None and "trace" in forward and "--index 0" in forward
     assert _key(tab, Qt.Key.Key_D)
     _settled(qtbot, tab)
     assert bench.last("trace").params["temperature"] == 1.0 and not tab.controls.index.isVisible()
@@ -89,6 +91,7 @@ def test_a_draw_of_the_base_goes_to_the_data(bench: PointsBench, qtbot: QtBot) -
     _settled(qtbot, tab)
     asked = bench.last("trace").params
     assert asked["temperature"] == 0.5 and asked["seed"] == 11
+    assert "--seed 11 --temperature 0.5" in (tab.command_line() or "")
     way = tab.followed.way
     assert way is not None and way.direction == "inverse" and way.stations[0].label == "z"
     assert "f(f⁻¹(z))" in tab.inspector.back.text()
