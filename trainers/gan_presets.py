@@ -32,4 +32,18 @@ GAN = Preset(
     minutes=5,
 )
 
-PRESETS = (GAN, UVA2019_GAN)
+GAN_TOY = Preset(
+    name="gan-toy",
+    family="gan",
+    summary="a GAN on eight Gaussians of the plane: its points, its discriminator and the forces between them",
+    layers={
+        "data": {"name": "eight-gaussians"},
+        "model": {"latent_dim": 2, "hidden_g": [64, 64], "hidden_d": [64, 64], "batch_norm": False, "output": "linear"},
+        "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.998},
+        "schedule": {"steps": 10000, "lr": "cosine"},
+    },
+    expected="8 of 8 modes",
+    minutes=1,
+)
+
+PRESETS = (GAN, GAN_TOY, UVA2019_GAN)

@@ -11,7 +11,8 @@ from trainers.errors import ConfigError
 @pytest.mark.parametrize("preset", registry.presets())
 def test_every_preset_is_a_valid_run(preset: str) -> None:
     assembled = presets.assemble(preset)
-    assert config.check(assembled) == (1, 28, 28)
+    of_points = registry.dataset(assembled.data.name).kind == "points"
+    assert config.check(assembled) == ((2, 1, 1) if of_points else (1, 28, 28))
     assert config.parse(assembled.model_dump(mode="json")) == assembled
 
 

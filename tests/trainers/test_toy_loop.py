@@ -6,25 +6,29 @@ import numpy as np
 import pytest
 
 from tests.trainers import tiny
-from trainers import config, loop, presets
+from trainers import config, loop, presets, registry
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import Finished, Metrics, Pictures, ResumeState, SnapshotReady, Started, StateReady
 
-FAMILIES: dict[str, dict[str, Any]] = {
-    "vae": {"name": "vae", "latent_dim": 2, "hidden": [16, 16], "likelihood": "normal"},
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {  # a preset, and what makes it small
+    "vae": ("vae-toy", {"hidden": [16, 16]}),
+    "gan": ("gan-toy", {"hidden_g": [16], "hidden_d": [16]}),
+    "flow": ("flow-toy", {"couplings": 2, "hidden": [16], "bins": 4}),
 }
+TOYS = [name for name, known in registry.datasets().items() if known.kind == "points"]
 
 
 def small(family: str, *layers: Any, data: str = "eight-gaussians", steps: int = 6) -> RunConfig:
+    preset, smaller = FAMILIES[family]
     base = {
         "data": {"name": data, "num_train": 512, "num_test": 200},
-        "model": FAMILIES[family],
+        "model": smaller,
         "optim": {"batch_size": 64, "lr": 1e-3},
         "schedule": {"steps": steps, "warmup_steps": 0},
         "execution": {"threads": 1, "eval_every": 3},
     }
-    return presets.assemble(family, base, *layers)
+    return presets.assemble(preset, base, *layers)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -57,6 +61,12 @@ def test_the_pictures_are_of_the_plane(events: list[Any]) -> None:
     assert set(last) == {"samples"} | ({"density"} if card.ability("log_prob").available else set())
     assert all(event.images.shape == (1, 256, 256, 3) and event.columns == 1 for event in last.values())
     assert card.data.kind == "points" and card.image_shape == (2, 1, 1)
+
+
+@pytest.mark.parametrize("data", TOYS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_toy_preset_fits_every_toy(family: str, data: str) -> None:
+    assert config.check(presets.assemble(FAMILIES[family][0], {"data": {"name": data}})) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
