@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 10_000
 MAX_SIDE = 100
+FEW_POINTS = 300  # are drawn as larger dots
 FULL_PLANE = {"u": (0.0, 1.0, 0.0, 1.0), "z": (-3.0, 3.0, -3.0, 3.0)}
 
 
@@ -156,7 +157,8 @@ def draw_over_data(asked: Asked, drawn: Answered, scale: int) -> None:
     data = asked.answer("points", {"count": 4000})
     picture = point_pictures.PointPicture(tuple(data.meta["bounds"]))
     picture.dots(data.arrays["points"], point_pictures.DATA)
-    picture.dots(drawn.arrays["images"], point_pictures.SAMPLES, 1.6)
+    few = len(drawn.arrays["images"]) < FEW_POINTS
+    picture.dots(drawn.arrays["images"], point_pictures.SAMPLES, 3.0 if few else 1.6)
     asked.write(picture.pixels()[None], 1, scale, drawn.about)
 
 
@@ -182,8 +184,8 @@ def draw_pairs(asked: Asked, x: Any, recon: Any, scale: int, about: Mapping[str,
     picture = point_pictures.PointPicture(point_pictures.holding(x, recon))
     for pair in np.stack((x, recon), axis=1):
         picture.way(pair, point_pictures.DATA)
-    picture.dots(x, point_pictures.SAMPLES, 2.5)
-    picture.dots(recon, point_pictures.WAY, 2.5)
+    picture.dots(x, point_pictures.SAMPLES, 4.0)
+    picture.dots(recon, point_pictures.WAY, 2.0)
     asked.write(picture.pixels()[None], 1, scale, about)
 
 

@@ -1,11 +1,14 @@
 """`genexplorer presets`: what can be trained, what it is expected to reach, and in what time."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from trainers.registry import Preset
 
 
 def presets(
@@ -14,28 +17,39 @@ def presets(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what can be trained, with the expected result and time."""
+    """List what can be trained, family by family, with the expected result and time."""
     from trainers import registry
 
     chosen = [registry.preset(preset)] if preset else list(registry.presets().values())
     if as_json:
         output.as_json([_as_json(one.name) for one in chosen])
         return
+    family = ""
     for number, one in enumerate(chosen):
         if number:
             output.data("")
-        output.data(f"{output.style(one.name, 'accent')}  {one.summary}")
-        output.pairs(
-            [
-                ("reaches", one.expected),
-                ("takes", f"about {one.minutes:g} minutes on two cores"),
-                ("family", registry.family(one.family).title),
-                ("source", one.source),
-                ("fixed", ", ".join(one.frozen)),
-            ],
-            indent=2,
-        )
+        if preset is None and one.family != family:
+            family = one.family
+            output.data(registry.family(family).title.capitalize())
+        _tell(one, alone=preset is not None)
     output.say("\ntrain one with: genexplorer train " + chosen[0].name)
+
+
+def _tell(one: "Preset", *, alone: bool) -> None:
+    from trainers import registry
+
+    output.data(f"{'' if alone else '  '}{output.style(one.name, 'accent')}  {one.summary}")
+    output.pairs(
+        [
+            ("reaches", one.expected),
+            ("takes", f"about {one.minutes:g} {'minute' if one.minutes == 1 else 'minutes'} on two cores"),
+            ("look at", one.look_at),
+            ("family", registry.family(one.family).title if alone else ""),
+            ("source", one.source),
+            ("fixed", ", ".join(one.frozen)),
+        ],
+        indent=2 if alone else 4,
+    )
 
 
 def _as_json(name: str) -> dict[str, object]:
@@ -49,6 +63,7 @@ def _as_json(name: str) -> dict[str, object]:
         "summary": preset.summary,
         "expected": preset.expected,
         "minutes": preset.minutes,
+        "look_at": preset.look_at,
         "source": preset.source,
         "fixed": list(preset.frozen),
         "config": assembling.assemble(name).model_dump(mode="json"),

@@ -4,12 +4,24 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from genexplorer import paths
-from genexplorer.cli import doctor_checks, explore_pictures, qt_libraries, settings
+from genexplorer.cli import (
+    asking,
+    density,
+    doctor_checks,
+    explore_pictures,
+    interpolate,
+    invert,
+    qt_libraries,
+    settings,
+    trace,
+)
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines, expected_time
 from tests.fixtures.made_up_run import write_run
@@ -62,40 +74,122 @@ def test_presets_tell_what_they_reach(cli: Cli) -> None:
     assert [preset["name"] for preset in listed] == list(registry.presets())
     assert all(preset["config"]["schema_version"] for preset in listed)
     assert "fixed" in cli("presets", "uva2019-vae").out
+    said = cli("presets").out
+    for family in registry.families().values():
+        assert family.title.capitalize() in said.splitlines()
+    failing = [preset for preset in registry.presets().values() if preset.look_at]
+    assert failing and all(preset.look_at in said for preset in failing)
 
 
-def test_every_command_that_can_be_copied_is_understood(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, Any]] = []
+class Stand:
+    """Takes the questions of a command and answers with latents alone, until the one that makes the picture."""
 
-    class Stand:
-        num_test = 10_000
+    asked: ClassVar[list[tuple[str, Any, Any]]] = []
+    num_test, format, of_points = 10_000, "PNG", False
+    card = SimpleNamespace(latent_shape=(2,))
 
-        def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, *, needs: str) -> None:
-            asked.append((run, step))
+    def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:
+        self.asked.append((run, step, given["needs"]))
 
-        def answer(self, op: str, params: Any) -> Any:
-            asked.append((op, params))
-            raise ConfigError("enough")
+    def can(self, ability: str) -> bool:
+        return True
 
-    monkeypatch.setattr(explore_pictures, "Asked", Stand)
-    lines: list[tuple[str, str, dict[str, object]]] = [
-        (
-            command_lines.manifold("my run", bounds=(-2.5, 2, -1e-3, 2), coords="z", rows=5, columns=7, step=40),
-            "manifold",
-            {"rows": 5, "columns": 7, "bounds": [-2.5, 2, -0.001, 2], "coords": "z"},
-        ),
-        (
-            command_lines.sample("a", count=9, seed=3, temperature=0.5),
-            "sample",
-            {"count": 9, "seed": 3, "temperature": 0.5},
-        ),
-        (command_lines.reconstruct("a", first=7, count=2), "encode", {"indices": [7, 8]}),
-    ]
-    for line, op, params in lines:
-        asked.clear()
-        assert cli(*shlex.split(line)[1:]).err == "error: enough\n", line
-        assert asked[1] == (op, params)
-    assert asked[0] == ("a", None)
+    def answer(self, op: str, params: Any, arrays: Any = None) -> Any:
+        self.asked.append((op, params, arrays))
+        plane = {name: np.zeros(2) for name in ("origin", "e1", "e2")}
+        match op:
+            case "plane":
+                return asking.Answered(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
+            case "points":
+                return asking.Answered({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
+            case "sample" if "temperature" not in params and params["count"] == 1:
+                return asking.Answered({"z": np.full((1, 2), params["seed"])}, {}, {})
+            case "encode" if len(params["indices"]) == 1:
+                return asking.Answered({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
+        raise ConfigError("enough")
+
+
+COPIED: list[tuple[str, str, dict[str, object], Any]] = [
+    (
+        command_lines.manifold("my run", bounds=(-2.5, 2, -1e-3, 2), coords="z", rows=5, columns=7, step=40),
+        "manifold",
+        {"rows": 5, "columns": 7, "bounds": [-2.5, 2, -0.001, 2], "coords": "z"},
+        None,
+    ),
+    (
+        command_lines.manifold("a", bounds=(-1, 1, -2, 2), axes=(3, 7), rows=2),
+        "manifold",
+        {"rows": 2, "columns": 20, "bounds": [-1, 1, -2, 2], "coords": "z"},
+        ["origin", "e1", "e2"],
+    ),
+    (
+        command_lines.manifold("a", bounds=(-1, 1, -2, 2), principal=True),
+        "manifold",
+        {"rows": 20, "columns": 20, "bounds": [-1, 1, -2, 2], "coords": "z"},
+        ["origin", "e1", "e2"],
+    ),
+    (
+        command_lines.manifold("a", bounds=(0, 5, -1, 4), through=("7", "test:3", (-0.5, 2))),
+        "manifold",
+        {"rows": 20, "columns": 20, "bounds": [0, 5, -1, 4], "coords": "z"},
+        ["origin", "e1", "e2"],
+    ),
+    (
+        command_lines.sample("a", count=9, seed=3, temperature=0.5),
+        "sample",
+        {"count": 9, "seed": 3, "temperature": 0.5},
+        None,
+    ),
+    (command_lines.reconstruct("a", first=7, count=2), "encode", {"indices": [7, 8]}, None),
+    (
+        command_lines.interpolate("a", start="4", end="test:9", count=5),
+        "interpolate",
+        {"count": 5, "mode": "spherical"},
+        [[4, 4], [-9, -9]],
+    ),
+    (
+        command_lines.interpolate("a", start=(-1.5, 0.25), end="0", mode="linear"),
+        "interpolate",
+        {"count": 9, "mode": "linear"},
+        [[-1.5, 0.25], [0, 0]],
+    ),
+    (command_lines.trace("a", index=3), "trace", {"indices": [3]}, None),
+    (
+        command_lines.trace("a", seed=3, temperature=0.5),
+        "trace",
+        {"seed": 3, "temperature": 0.5, "count": 1},
+        None,
+    ),
+    (
+        command_lines.invert("a", first=2, count=1, steps=50),
+        "invert",
+        {"indices": [2], "steps": 50, "restarts": 8, "seed": 0},
+        None,
+    ),
+    (
+        command_lines.density("a", bounds=(-1, 1, 0, 2), of="truth"),
+        "density",
+        {"of": "truth", "rows": 256, "columns": 256, "bounds": [-1, 1, 0, 2]},
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "op", "params", "arrays"), COPIED)
+def test_every_command_that_can_be_copied_asks_the_same(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
+) -> None:
+    for module in (explore_pictures, interpolate, trace, invert, density):
+        monkeypatch.setattr(module, "Asked", Stand)
+    Stand.asked.clear()
+    assert cli(*shlex.split(line)[1:]).err.splitlines()[-1] == "error: enough", line
+    assert Stand.asked[0][0] == shlex.split(line)[2]
+    *_, (asked_op, asked_params, given) = Stand.asked
+    assert (asked_op, asked_params) == (op, params)
+    if op == "interpolate":
+        assert given["z"].tolist() == arrays
+    else:
+        assert (None if given is None else list(given)) == arrays
 
 
 def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> None:

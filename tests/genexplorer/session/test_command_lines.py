@@ -78,3 +78,19 @@ def _understood(options: list[str]) -> dict[str, object]:
         text = value if flag == "--set" else f"{'seed' if flag == '--seed' else 'schedule.' + flag[2:]}={value}"
         layers.append(from_dotted(parse_settings(shlex.quote(text))))
     return assemble("vae-2d", *layers).model_dump(mode="json")
+
+
+def test_planes_ways_traces_and_maps() -> None:
+    made = command_lines.manifold("fox", bounds=(-3, 3, -3, 3), through=("7", "test:3", (-1, 0.5)))
+    assert words(made)[2:4] == ["--through=7;test:3;-1,0.5", "--bounds=-3,3,-3,3"]
+    assert command_lines.interpolate("fox", start="7", end=(-1.5, 2)) == (
+        "genexplorer interpolate fox --from=7 --to=-1.5,2 --out interpolation.png"
+    )
+    assert command_lines.trace("fox", index=7, step=3) == "genexplorer trace fox --index 7 --step 3 --out trace.png"
+    assert command_lines.trace("fox", index=7, direction="inverse") == (
+        "genexplorer trace fox --index 7 --direction inverse --out trace.png"
+    )
+    assert command_lines.trace("fox", seed=2, temperature=0.5) == (
+        "genexplorer trace fox --direction inverse --seed 2 --temperature 0.5 --out trace.png"
+    )
+    assert command_lines.density("fox") == "genexplorer density fox --out density.png"
