@@ -13,6 +13,7 @@ from genexplorer import paths
 from genexplorer.dashboard.commands import DashboardCommands
 from genexplorer.dashboard.deeds import Deeds, SessionDeeds
 from genexplorer.dashboard.main_screen import MainScreen
+from genexplorer.dashboard.remembered import remembered_dark
 from genexplorer.dashboard.theme import NAMES, prefers_dark, themes, variables
 from genexplorer.dashboard.walk import MakeClient, start_client
 from genexplorer.session.palette import palette
@@ -27,7 +28,7 @@ class DashboardApp(App[None]):
         deeds: What the keys do; tests put others in their place.
         make_client: Starts explorers for the walk.
         clock: Unix time; tests freeze it.
-        dark: The look to begin with; None asks the terminal.
+        dark: The look to begin with; None takes the one that was chosen last, else asks the terminal.
     """
 
     TITLE = "genexplorer"
@@ -51,7 +52,11 @@ class DashboardApp(App[None]):
         )
         for theme in themes():
             self.register_theme(theme)
-        self.theme = NAMES[prefers_dark() if dark is None else dark]
+        self.theme = NAMES[self._look() if dark is None else dark]
+
+    def _look(self) -> bool:
+        remembered = remembered_dark()
+        return prefers_dark() if remembered is None else remembered
 
     def get_default_screen(self) -> Screen[None]:
         """Return the one screen."""

@@ -19,7 +19,7 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import Chart
 
 NUM_SMALL = 4
-_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\n? shows all keys"
+_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng opens the gallery\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
 
 

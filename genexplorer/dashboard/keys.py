@@ -50,6 +50,7 @@ class Key:
 
 KEYS = (
     Key("n", "new_run", "new", "train a new model", "Runs", footer=True),
+    Key("g", "gallery", "gallery", "everything that can be trained, with its result and its time", "Runs"),
     Key("p", "pause_or_go_on", "pause", "pause, or go on after a pause", "Runs", footer=True),
     Key("s", "stop", "stop", "stop; the state is saved, r goes on later", "Runs", footer=True),
     Key("r", "resume", "resume", "resume a run that was stopped, failed or was lost", "Runs"),

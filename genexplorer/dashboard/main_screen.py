@@ -26,6 +26,7 @@ from genexplorer.dashboard.last_line import LastLine
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.log_tab import LogTab
 from genexplorer.dashboard.plane_view import PlaneView
+from genexplorer.dashboard.remembered import remember_dark
 from genexplorer.dashboard.run_actions import RunActions
 from genexplorer.dashboard.run_list import EMPTY, LETTERS, Row, RunList, matches
 from genexplorer.dashboard.samples_tab import SamplesTab
@@ -364,7 +365,9 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def action_dark(self) -> None:
         """Change between light and dark."""
-        self.app.theme = NAMES[not self.app.current_theme.dark]
+        dark = not self.app.current_theme.dark
+        self.app.theme = NAMES[dark]
+        remember_dark(dark)
 
     def action_leave(self) -> None:
         """Leave the dashboard, and say that the trainings go on."""

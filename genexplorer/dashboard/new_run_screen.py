@@ -45,8 +45,10 @@ class NewRunScreen(ModalScreen[Path | None]):
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, deeds: Deeds, form: NewRunForm | None = None) -> None:
+    def __init__(self, deeds: Deeds, form: NewRunForm | None = None, *, ready: bool = False) -> None:
+        """Make the form; `ready` puts the focus on its start, as the preset is chosen already."""
         super().__init__()
+        self._ready = ready
         self._deeds = deeds
         self.form = form or NewRunForm()
         self.errors: dict[str, str] = {}
@@ -72,14 +74,12 @@ class NewRunScreen(ModalScreen[Path | None]):
         """Show what the form says."""
         self._bind()
         self._check_soon()
+        if self._ready:
+            self.query_one("#start").focus()
 
-    def _all_fields(self) -> list[FormField]:
+    def _all_fields(self) -> tuple[FormField, ...]:
         """Return every field that may come to be shown, in the form's order."""
-        former = self.form["data"]
-        self.form.set("data", "idx")
-        fields = list(self.form.fields)
-        self.form.set("data", former)
-        return fields
+        return self.form.all_fields
 
     def _control(self, field: FormField) -> Select[str] | Input:
         value = self.form[field.key]
@@ -106,11 +106,14 @@ class NewRunScreen(ModalScreen[Path | None]):
         self._show_expectation()
 
     def _show_expectation(self) -> None:
-        source = f"\n{self.form.preset.source}" if self.form.preset.source else ""
-        self.query_one("#expect", Static).update(Content.assemble(("Expect ", "$muted"), self.form.expectation, source))
+        lines = [Content.assemble(("Expect ", "$muted"), self.form.expectation)]
+        if self.form.look_at:
+            lines.append(Content.assemble(("What to look at ", "$warning"), self.form.look_at))
+        lines += [Content(self.form.preset.source)] if self.form.preset.source else []
+        self.query_one("#expect", Static).update(Content("\n").join(lines))
 
     def _bind_choice(self, control: "Select[str]", field: FormField, value: str) -> None:
-        if field.key == "preset":  # another family has other presets
+        if field.key in ("preset", "data"):  # another family has other presets, points have other data
             control.set_options([(Content(choice.label), choice.value) for choice in field.choices])
         if control.value != value:
             control.value = value

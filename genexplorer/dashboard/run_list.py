@@ -18,7 +18,7 @@ from genexplorer.dashboard.paint import Painter
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import wording
 
-EMPTY = "No runs yet.\nn trains a 2-D VAE\n(4 min)"
+EMPTY = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng opens the gallery"
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
 _NARROW = 31  # columns below which only the name has room
 _WIDE = 50  # columns from which the speed has room

@@ -11,6 +11,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, Series, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.followed_run import FollowedRun
+from genexplorer.session.gallery import look_at
 from trainers.card import Card
 from trainers.theory import Theory
 
@@ -79,6 +80,7 @@ class RunReading:
             card=self._card,
             last_words=self._words(status),
             problem=self._run.problem,
+            look_at=look_at(self._run.config),
         )
 
     def compare(self, wanted: Wanted) -> Compared:

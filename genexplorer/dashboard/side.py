@@ -24,9 +24,13 @@ class Side(Vertical):
         super().__init__(**options)
         self._config: RunConfig | None = None
         self._alerts: tuple[AlertRow, ...] | None = None
+        self._look_at = ""
 
     def compose(self) -> ComposeResult:
         """Lay out alerts above config."""
+        look_at = Static("", markup=False, id="side-look-at")
+        look_at.display = False
+        yield look_at
         yield Static("", markup=False, id="side-alerts")
         with VerticalScroll(can_focus=False):
             yield Static("", markup=False, id="side-config")
@@ -34,6 +38,12 @@ class Side(Vertical):
     def show(self, run: RunView | None) -> None:
         """Show a run's alerts and config."""
         alerts, config = (run.alerts, run.config) if run else ((), None)
+        look_at = run.look_at if run else ""
+        if look_at != self._look_at:
+            self._look_at = look_at
+            words = Content.assemble(("What to look at\n", "bold $accent"), look_at)
+            self.query_one("#side-look-at", Static).update(words if look_at else Content(""))
+            self.query_one("#side-look-at").display = bool(look_at)
         if alerts != self._alerts:
             self._alerts = alerts
             self.query_one("#side-alerts", Static).update(alert_lines(alerts))

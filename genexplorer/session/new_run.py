@@ -8,6 +8,7 @@ from typing import Any, Literal
 from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.session.expected_time import Estimate, expected_time
+from genexplorer.session.gallery import minutes
 from genexplorer.session.observable import Observable
 from genexplorer.session.values import parse_assignment
 from genexplorer.session.wording import duration
@@ -61,10 +62,13 @@ class NewRunForm(Observable):
     @property
     def fields(self) -> tuple[FormField, ...]:
         """The lines that make sense now, in the order of the screen."""
-        shown = [_family(), _preset(self["family"]), _data()]
-        if self["data"] == FOLDER:
-            shown.append(_FOLDER)
-        return (*shown, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+        return tuple(field for field in self.all_fields if field is not _FOLDER or self["data"] == FOLDER)
+
+    @property
+    def all_fields(self) -> tuple[FormField, ...]:
+        """Every line that may come to make sense, in the same order."""
+        chosen = (_family(), _preset(self["family"]), _data(_data_of(self.preset)))
+        return (*chosen, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
     @property
     def preset(self) -> Preset:
@@ -75,6 +79,11 @@ class NewRunForm(Observable):
     def name(self) -> str:
         """The name that is asked for; empty for one that is made up."""
         return self["name"].strip()
+
+    @property
+    def look_at(self) -> str:
+        """What to look at, where the preset fails on purpose; empty for all others."""
+        return self.preset.look_at
 
     @property
     def expectation(self) -> str:
@@ -152,9 +161,9 @@ class NewRunForm(Observable):
     def _choose(self, preset: Preset) -> None:
         schedule = preset.layers.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
-        data = preset.layers.get("data", {"name": "mnist"})
-        if self._values["data"] != FOLDER:  # a folder that was chosen stays chosen
-            self._values["data"] = data if isinstance(data, str) else str(data.get("name", "mnist"))
+        data = _data_of(preset)
+        if self._values["data"] != FOLDER or not _of_images(data):  # a folder that was chosen stays chosen
+            self._values["data"] = data
         self._values |= {
             "family": preset.family,
             "preset": preset.name,
@@ -173,12 +182,13 @@ class NewRunForm(Observable):
         return presets.from_dotted(parse_settings(self["settings"]))
 
     def _data_layer(self) -> dict[str, Any]:
+        layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
         if self["data"] != FOLDER:
-            return {"data": {"name": self["data"]}}
+            return {"data": layer}
         folder = self["folder"].strip()
         if not folder:
             raise ConfigError("data.path: name the folder", "one that holds IDX files, gzipped or not")
-        return {"data": {"name": FOLDER, "path": str(Path(folder).expanduser())}}
+        return {"data": {**layer, "path": str(Path(folder).expanduser())}}
 
 
 def parse_settings(text: str) -> dict[str, Any]:
@@ -231,14 +241,39 @@ def _family() -> FormField:
 def _preset(family: str) -> FormField:
     known = registry.families().get(family)
     choices = (
-        tuple(Choice(preset.name, f"{preset.name}: {preset.summary}") for preset in known.presets) if known else ()
+        tuple(Choice(preset.name, f"{preset.name} ({minutes(preset)}): {preset.summary}") for preset in known.presets)
+        if known
+        else ()
     )
     return FormField("preset", "Preset", "choice", "A starting point with the result it is expected to reach.", choices)
 
 
-def _data() -> FormField:
-    choices = tuple(Choice(data.name, data.title) for data in registry.datasets().values())
+def _data(usual: str) -> FormField:
+    """Return the choice of data sets of the same kind as a preset's own: another kind needs other options."""
+    kind = registry.dataset(usual).kind
+    found = [data for data in registry.datasets().values() if data.kind == kind]
+    choices = tuple(
+        Choice(data.name, data.title if kind == "images" else f"{data.name}: {data.title}") for data in found
+    )
     return FormField("data", "Data", "choice", "What it learns from.", choices)
+
+
+def _data_of(preset: Preset) -> str:
+    data = preset.layers.get("data", {"name": "mnist"})
+    return data if isinstance(data, str) else str(data.get("name", "mnist"))
+
+
+def _of_images(data: str) -> bool:
+    return registry.dataset(data).kind == "images"
+
+
+def _shared_options(preset: Preset, data: str) -> dict[str, Any]:
+    """Return what a preset says of its data that holds for other data too: that they are not to be binarised."""
+    own = preset.layers.get("data", {})
+    known = registry.datasets().get(data)
+    if isinstance(own, str) or known is None or own.get("name") == data:
+        return {}
+    return {key: value for key, value in own.items() if key in known.options.model_fields}
 
 
 _FOLDER = FormField("folder", "Folder", "text", "Holds IDX files with the standard names, gzipped or not.")

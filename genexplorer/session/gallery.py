@@ -1,0 +1,34 @@
+"""What can be trained: every preset by family, with what it reaches, in what time, and what to look at."""
+
+from dataclasses import dataclass
+
+from trainers import registry
+from trainers.config import RunConfig
+from trainers.registry import Preset
+
+
+@dataclass(frozen=True)
+class Group:
+    """The presets of one family."""
+
+    title: str  # "normalizing flow"
+    presets: tuple[Preset, ...]
+
+
+def gallery() -> tuple[Group, ...]:
+    """Return every family that has presets, in the order of the registry."""
+    return tuple(Group(family.title, family.presets) for family in registry.families().values() if family.presets)
+
+
+def minutes(preset: Preset) -> str:
+    """Return the time a preset states, short: '4 min', '1 h 20 min'."""
+    if preset.minutes < 60:
+        return f"{preset.minutes:g} min"
+    hours, rest = divmod(round(preset.minutes), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def look_at(config: RunConfig | None) -> str:
+    """Return what to look at in a run of a preset that fails on purpose; empty for all others."""
+    known = registry.presets().get(config.preset) if config is not None else None
+    return known.look_at if known is not None else ""
