@@ -58,6 +58,7 @@ class PointPlane(QWidget):
         self._marks: tuple[Mark, ...] = ()
         self._circles: tuple[float, ...] = ()
         self._ellipse: tuple[Points, Points] | None = None
+        self._dots = np.zeros((0, 2))
         self._hint = ""
         self.setMinimumSize(160, 160)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -91,6 +92,11 @@ class PointPlane(QWidget):
     def set_ellipse(self, centre: Points | None, radii: Points | None) -> None:
         """Show an ellipse, or none."""
         self._ellipse = None if centre is None or radii is None else (centre, radii)
+        self.update()
+
+    def set_dots(self, points: Points | None) -> None:
+        """Show a few more points, (N, 2), in the colour of text: samples."""
+        self._dots = np.zeros((0, 2)) if points is None else points
         self.update()
 
     def show_ways(self, lines: Sequence[Line], marks: Sequence[Mark], hint: str = "") -> None:
@@ -175,6 +181,10 @@ class PointPlane(QWidget):
                 painter.drawEllipse(axes.place(float(x), float(y)), 1.5, 1.5)
 
     def _paint_ways(self, painter: QPainter, axes: PaintedAxes) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._palette.text))
+        for x, y in self._dots:
+            painter.drawEllipse(axes.place(float(x), float(y)), 1.8, 1.8)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for line in self._lines:
             style = Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine

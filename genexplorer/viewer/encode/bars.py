@@ -1,4 +1,4 @@
-"""q(z|x) dimension by dimension: μ ± σ on the prior's scale, with each dimension's KL beside it."""
+"""The latent dimension by dimension: μ ± σ, or z alone, on the prior's scale; each dimension's KL beside it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,21 +33,25 @@ class LatentBars(QWidget):
         super().__init__(parent)
         self._palette = palette
         self._mu = self._sigma = self._kl = np.zeros(0)
+        self._kl_px = _KL_PX  # kept free at the right
+        self._exact = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(260)
         self.setAccessibleName("q(z|x) by dimension")
-        self.setToolTip("Each dimension's μ ± σ; the prior's −1 to 1 is shaded. At the right, its KL to the prior.")
+        self.setToolTip("Each dimension on the prior's scale; −1 to 1 is shaded. At the right, if any, its KL.")
 
     def set_style(self, palette: Palette) -> None:
         """Take other colours."""
         self._palette = palette
         self.update()
 
-    def set_posterior(self, mu: Floats, sigma: Floats, kl_dims: Floats) -> None:
-        """Show a posterior; each array is (d,)."""
-        self._mu, self._sigma, self._kl = mu, sigma, kl_dims
+    def set_posterior(self, mu: Floats, sigma: Floats | None, kl_dims: Floats | None) -> None:
+        """Show a posterior, or, without `sigma`, one latent; each array is (d,)."""
+        self._mu, self._sigma = mu, np.zeros_like(mu) if sigma is None else sigma
+        self._exact = sigma is None
+        self._kl, self._kl_px = (np.zeros_like(mu), 16) if kl_dims is None else (kl_dims, _KL_PX)
         self.setFixedHeight(self.sizeHint().height())
-        words = (f"{dimension_name(n)} {m:.2f} ± {s:.2f}" for n, (m, s) in enumerate(zip(mu, sigma, strict=True)))
+        words = (f"{dimension_name(n)} {m:.2f} ± {s:.2f}" for n, (m, s) in enumerate(zip(mu, self._sigma, strict=True)))
         self.setAccessibleDescription(", ".join(words))
         self.update()
 
@@ -73,7 +77,7 @@ class LatentBars(QWidget):
         return half_width(self._mu, self._sigma)
 
     def _x(self, value: float) -> float:
-        left, right = _NAME_PX, self.width() - _KL_PX
+        left, right = _NAME_PX, self.width() - self._kl_px
         return left + (value + self._reach) / (2 * self._reach) * (right - left)
 
     def _axis(self, painter: QPainter) -> None:
@@ -85,13 +89,15 @@ class LatentBars(QWidget):
         painter.drawLine(QPointF(self._x(0), _TOP_PX), QPointF(self._x(0), bottom))
         painter.setPen(QColor(self._palette.muted))
         middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        reach, room = int(self._reach), self.width() - _KL_PX - _NAME_PX
+        reach, room = int(self._reach), self.width() - self._kl_px - _NAME_PX
         step = max(1, -(-2 * reach * _TICK_PX // max(1, room)))
         for value in range(-(reach // step) * step, reach + 1, step):
             text = f"{value}".replace("-", "−")
             painter.drawText(QRectF(self._x(value) - 20, bottom + 3, 40, 18), middle, text)
-        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "μ ± σ")
-        painter.drawText(QRectF(self.width() - _KL_PX + 8, 0, _KL_PX - 8, 18), Qt.AlignmentFlag.AlignLeft, "KL, nats")
+        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "z" if self._exact else "μ ± σ")
+        if self._kl_px == _KL_PX:
+            right = QRectF(self.width() - _KL_PX + 8, 0, _KL_PX - 8, 18)
+            painter.drawText(right, Qt.AlignmentFlag.AlignLeft, "KL, nats")
 
     def _row(self, painter: QPainter, number: int) -> None:
         top = _TOP_PX + number * ROW_PX
@@ -103,6 +109,8 @@ class LatentBars(QWidget):
         soft.setAlphaF(0.45)
         painter.fillRect(QRectF(self._x(mu - sigma), top + 6, self._x(mu + sigma) - self._x(mu - sigma), 10), soft)
         painter.fillRect(QRectF(self._x(mu) - 1.5, top + 3, 3, 16), accent)
+        if self._kl_px != _KL_PX:
+            return
         left, room = self.width() - _KL_PX + 8, _KL_PX - 60
         share = kl / max(float(self._kl.max()), 1e-9)
         painter.fillRect(QRectF(left, top + 8, max(1.0, share * room), 6), QColor(self._palette.muted))

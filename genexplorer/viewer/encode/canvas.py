@@ -7,6 +7,8 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from genexplorer.viewer.encode.ink import Ink
 from genexplorer.viewer.pictures import to_qimage
 
+SIDE_PX, SMALL_SIDE_PX = 168, 112
+
 
 class InkCanvas(QWidget):
     """Draws with the left button, erases with the right one.
@@ -21,6 +23,7 @@ class InkCanvas(QWidget):
         super().__init__(parent)
         self.ink = Ink((1, 28, 28))
         self._last: QPointF | None = None
+        self._side_px = SIDE_PX
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAccessibleName("drawing canvas")
@@ -29,8 +32,15 @@ class InkCanvas(QWidget):
     def sizeHint(self) -> QSize:
         """Return a whole factor of the image's size."""
         _, height, width = self.ink.image_shape
-        factor = max(1, 168 // max(height, width))
+        factor = max(1, self._side_px // max(height, width))
         return QSize(width * factor, height * factor)
+
+    def set_side(self, side_px: int) -> None:
+        """Be about so large, by a whole factor of the image."""
+        if side_px != self._side_px:
+            self._side_px = side_px
+            self.updateGeometry()
+            self.update()
 
     def set_shape(self, image_shape: tuple[int, int, int]) -> None:
         """Take another image size, (C, H, W); what was drawn goes."""

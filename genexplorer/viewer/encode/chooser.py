@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSpinBox,
     QToolButton,
@@ -16,7 +18,7 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.viewer import labels
-from genexplorer.viewer.encode.canvas import InkCanvas
+from genexplorer.viewer.encode.canvas import SIDE_PX, SMALL_SIDE_PX, InkCanvas
 from genexplorer.viewer.encode.encoding import Encodings
 from genexplorer.viewer.encode.image_file import SUFFIXES
 from genexplorer.viewer.encode.source import Source
@@ -24,6 +26,7 @@ from genexplorer.viewer.encode.thumbs import ThumbGrid
 from genexplorer.viewer.style import GAP
 
 WIDTH = 264
+_ROOMY_PX = 520
 
 
 class Chooser(QWidget):
@@ -47,6 +50,7 @@ class Chooser(QWidget):
         super().__init__(parent)
         self.setFixedWidth(WIDTH)
         self._source = source
+        self._points = False
         self.index = QSpinBox()
         self.index.setAccessibleName("index of the test image")
         self.index.setPrefix("#")
@@ -59,18 +63,32 @@ class Chooser(QWidget):
         self.inverted = QCheckBox("invert")
         self.inverted.setToolTip("Let dark and light change places, as for ink on paper")
         self._buttons = {
-            "previous": _tool("‹", "Previous test image (←)"),
-            "next": _tool("›", "Next test image (→)"),
-            "random": _tool("random", "Any test image (R)"),
+            "previous": _tool("‹", "The one before (←)"),
+            "next": _tool("›", "The next one (→)"),
+            "random": _tool("random", "Any other (R)"),
         }
+        self._title, self._own = labels.heading("Test image"), labels.heading("Your own")
         self._open = QPushButton("Open image…")
-        self._clear = QPushButton("Clear")
+        self._clear = _tool("clear", "Wipe the canvas")
         self._build()
         self._bind()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Make the canvas as large as the height allows."""
+        super().resizeEvent(event)
+        self.canvas.set_side(SIDE_PX if self.height() >= _ROOMY_PX else SMALL_SIDE_PX)
+
+    def set_points(self, points: bool) -> None:
+        """Choose among points: there is nothing to draw or to open, a click in the plane is one's own."""
+        self._points = points
+        self._title.setText("Test point" if points else "Test image")
+        for widget in (self.thumbs, self._open, self.inverted, self.canvas, self._clear):
+            widget.setVisible(not points)
 
     def refresh(self, encodings: Encodings) -> None:
         """Show what is chosen."""
         source = self._source
+        own = f"x = {source.name}" if source.kind != "test" else "Click in the plane of the data, or drag."
         self.index.blockSignals(True)
         self.index.setRange(0, max(0, source.num_test - 1))
         self.index.setValue(source.index)
@@ -78,7 +96,10 @@ class Chooser(QWidget):
         self._show_labels()
         chosen = source.index if source.kind == "test" else None
         self.thumbs.show_page(encodings.thumbs, encodings.thumb_indices, chosen)
-        self.file_note.setText(source.name if source.kind == "file" else "or drop a picture anywhere here")
+        if self._points:
+            self.file_note.setText(own)
+        else:
+            self.file_note.setText(source.name if source.kind == "file" else "or drop a picture anywhere here")
 
     def _show_labels(self) -> None:
         source = self._source
@@ -95,16 +116,14 @@ class Chooser(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
-        column.addWidget(labels.heading("Test image"))
-        column.addLayout(_row(self._buttons["previous"], self.index, self._buttons["next"]))
-        column.addLayout(_row(self.label, self._buttons["random"]))
+        column.addLayout(_row(self._title, self.label))
+        column.addLayout(_row(self._buttons["previous"], self.index, self._buttons["next"], self._buttons["random"]))
         column.addWidget(self.thumbs)
         column.addWidget(labels.rule())
-        column.addWidget(labels.heading("Your own"))
+        column.addLayout(_row(self._own, self._clear))
         column.addLayout(_row(self._open, self.inverted))
         column.addWidget(self.file_note)
         column.addWidget(self.canvas, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self._clear, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
 
     def _bind(self) -> None:
@@ -154,5 +173,5 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setSpacing(GAP)
     for widget in widgets:
-        row.addWidget(widget, 1 if isinstance(widget, QSpinBox | QComboBox) else 0)
+        row.addWidget(widget, 1 if isinstance(widget, QSpinBox | QComboBox | QLabel) else 0)
     return row

@@ -1,4 +1,4 @@
-"""Asks for q(z|x), the reconstruction and samples of the chosen image, and for thumbnails and labels. No Qt."""
+"""Asks for the latent of the chosen image, its reconstruction and figures, and for thumbnails and labels. No Qt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
+from genexplorer.viewer.encode.search import Found
 from genexplorer.viewer.encode.source import Source
 from genexplorer.viewer.explorer import OnResult, Reply
 from genexplorer.viewer.manifold.asking import Question, Questions
@@ -18,31 +19,50 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Encoding:
-    """An image and what the model makes of it. Figures are in nats, at z = μ."""
+class Figure:
+    """A number that the model declares of an image."""
 
-    x: Images  # (H, W, C), as the model sees it
-    recon: Images  # (H, W, C)
+    name: str
+    unit: str
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """An image, or a point, and what the model makes of it."""
+
+    x: Array  # (H, W, C) uint8 as the model sees it, or a point (2,) float32
+    recon: Array  # of the same shape
     mu: Floats  # (d,)
-    sigma: Floats  # (d,)
-    kl_dims: Floats  # (d,)
-    recon_nats: float
-    kl_nats: float
+    sigma: Floats | None  # (d,); None where the latent is one point
+    kl_dims: Floats | None  # (d,), in nats
+    figures: tuple[Figure, ...]
     label: int
     step: int
 
     @property
-    def elbo(self) -> float:
-        """Return the evidence lower bound with the expectation over q taken at its mean."""
-        return -self.recon_nats - self.kl_nats
+    def is_point(self) -> bool:
+        """Whether the data are points."""
+        return self.x.ndim == 1
 
     def difference(self) -> Images:
         """Return x − x̂ in colours, (H, W, 3): orange where the reconstruction lacks ink, blue where it has too much."""
-        signed = (self.x.astype(np.float64).mean(axis=2) - self.recon.astype(np.float64).mean(axis=2)) / 255
-        lacks, exceeds = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
-        mixed = lacks * np.array([255.0, 160.0, 60.0]) + exceeds * np.array([70.0, 150.0, 255.0])
-        coloured: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
-        return coloured
+        x, recon = self.x.astype(np.float64), self.recon.astype(np.float64)
+        return two_coloured((x.mean(axis=2) - recon.mean(axis=2)) / 255)
+
+
+def two_coloured(signed: Floats) -> Images:
+    """Return values in [−1, 1], (H, W), as colours (H, W, 3): orange above 0, blue below, black at 0."""
+    above, below = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
+    mixed = above * np.array([255.0, 160.0, 60.0]) + below * np.array([70.0, 150.0, 255.0])
+    coloured: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
+    return coloured
+
+
+def of_found(found: Found) -> Encoding:
+    """Return what a search found as an encoding."""
+    figures = (Figure("mean squared error", "", found.error),)
+    return Encoding(found.x, found.recon, found.z, None, None, figures, -1, found.step)
 
 
 class Encodings(Observable):
@@ -59,8 +79,10 @@ class Encodings(Observable):
     def clear(self) -> None:
         """Forget everything, as when another run is opened."""
         self.current: Encoding | None = None
-        self.samples: Images | None = None
+        self.samples: Array | None = None  # images (N, H, W, C) or points (N, 2)
         self.sampled_z: Floats | None = None
+        self.x: Array | None = None  # the chosen test image, where it is shown before its latent is known
+        self.label = -1
         self.thumbs: Images | None = None
         self.thumb_indices = np.zeros(0, np.int64)
         self.labels: NDArray[np.int64] | None = None
@@ -72,25 +94,39 @@ class Encodings(Observable):
         """Ask this snapshot from now on."""
         self._step = step
 
-    def encode(self, source: Source) -> None:
-        """Want the encoding of the chosen image, and samples of its posterior."""
-        own = source.kind != "test" and source.own is not None
-        arrays = {"images": source.own[None]} if own and source.own is not None else {}
+    def encode(self, source: Source, *, spread: bool) -> None:
+        """Want the encoding of the chosen image, and, where q(z|x) has a `spread`, samples of it."""
+        arrays = {} if source.own is None or source.kind == "test" else {"images": source.own[None]}
         topic = self._topic = object()
 
         def on_encoded(reply: Reply) -> None:
             if topic is self._topic:
-                self.current = _encoding(reply)
+                self.current = _encoding(reply, spread)
 
         def on_sampled(reply: Reply) -> None:
             if topic is self._topic:
-                self.samples = np.asarray(reply.arrays["images"], np.uint8)
+                self.samples = np.asarray(reply.arrays["images"])
                 self.sampled_z = np.asarray(reply.arrays["z"], np.float64)
 
         lane: Lane = "drag" if source.kind == "drawn" else "preview"
-        self._ask(lane, "encode", "encode", on_encoded, arrays, {} if own else {"indices": [source.index]})
-        chosen: dict[str, object] = {} if own else {"index": source.index}
-        self._ask(lane, "posterior", "posterior", on_sampled, arrays, {**chosen, "count": SAMPLES, "seed": 0})
+        self._ask(lane, "encode", "encode", on_encoded, arrays, {} if arrays else {"indices": [source.index]})
+        if spread:
+            chosen: dict[str, object] = {} if arrays else {"index": source.index}
+            self._ask(lane, "posterior", "posterior", on_sampled, arrays, {**chosen, "count": SAMPLES, "seed": 0})
+
+    def look_at(self, source: Source) -> None:
+        """Want the chosen image alone, without its latent."""
+        topic = self._topic = object()
+        self.x, self.label = (None if source.kind == "test" else source.own), -1
+        if source.kind != "test":
+            self.notify()
+            return
+
+        def on_shown(reply: Reply) -> None:
+            if topic is self._topic:
+                self.x, self.label = np.asarray(reply.arrays["x"][0]), int(reply.arrays["labels"][0])
+
+        self._ask("preview", "look", "test_images", on_shown, {}, {"indices": [source.index]})
 
     def show_page(self, indices: NDArray[np.int64]) -> None:
         """Want the thumbnails of test images; they are of the data and do not change with the snapshot."""
@@ -102,9 +138,9 @@ class Encodings(Observable):
         def on_result(reply: Reply) -> None:
             self.thumbs, self.thumb_indices = np.asarray(reply.arrays["x"], np.uint8), indices
 
-        self._ask("preview", "thumbs", "encode", on_result, {}, {"indices": list(page)})
+        self._ask("preview", "thumbs", "test_images", on_result, {}, {"indices": list(page)})
 
-    def want_labels(self, num_test: int) -> None:
+    def want_labels(self) -> None:
         """Want the labels of the whole test set, for filtering."""
         if self.labels is not None or self._questions.is_open("job", "labels"):
             return
@@ -112,7 +148,7 @@ class Encodings(Observable):
         def on_result(reply: Reply) -> None:
             self.labels = np.asarray(reply.arrays["labels"], np.int64)
 
-        self._ask("job", "labels", "encodings", on_result, {}, {"count": num_test, "split": "test"})
+        self._ask("job", "labels", "test_images", on_result, {}, {})
 
     def asked_anew(self) -> None:
         """Forget which thumbnails were asked for, as after the questions were dropped."""
@@ -140,16 +176,26 @@ class Encodings(Observable):
         self.notify()
 
 
-def _encoding(reply: Reply) -> Encoding:
+def _encoding(reply: Reply, spread: bool) -> Encoding:
     arrays = reply.arrays
+    kl_dims = arrays.get("kl_dims")
     return Encoding(
-        x=np.asarray(arrays["x"][0], np.uint8),
-        recon=np.asarray(arrays["recon"][0], np.uint8),
+        x=np.asarray(arrays["x"][0]),
+        recon=np.asarray(arrays["recon"][0]),
         mu=np.asarray(arrays["mu"][0], np.float64).ravel(),
-        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)).ravel(),
-        kl_dims=np.asarray(arrays["kl_dims"][0], np.float64).ravel(),
-        recon_nats=float(arrays["recon_nats"][0]),
-        kl_nats=float(arrays["kl_nats"][0]),
+        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)).ravel() if spread else None,
+        kl_dims=None if kl_dims is None else np.asarray(kl_dims[0], np.float64).ravel(),
+        figures=tuple(_figures(reply)),
         label=int(arrays["labels"][0]),
         step=reply.step,
     )
+
+
+def _figures(reply: Reply) -> list[Figure]:
+    """Return the figures that the model declares, in its order."""
+    declared = reply.meta.get("figures")
+    found = []
+    for key, words in declared.items() if isinstance(declared, Mapping) else ():
+        if key in reply.arrays and isinstance(words, list | tuple) and len(words) == 2:
+            found.append(Figure(str(words[0]), str(words[1]), float(np.ravel(reply.arrays[key])[0])))
+    return found

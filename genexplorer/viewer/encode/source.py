@@ -1,6 +1,6 @@
 """Which image is encoded: one of the test set, chosen in several ways, or one of the user's own. No Qt."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from genexplorer.session.observable import Observable
 
 Kind = Literal["test", "file", "drawn"]
 PAGE = 40  # thumbnails shown at once
-Images = NDArray[np.uint8]
+Own = NDArray[Any]
 
 
 class Source(Observable):
@@ -20,7 +20,8 @@ class Source(Observable):
         index: The test image, also while another kind is shown.
         num_test: Size of the test set.
         label: Only test images of this class are walked through; None for all.
-        own: The image of a file or of the canvas, (H, W, C), while `kind` is not "test".
+        own: The image of a file or of the canvas, (H, W, C) uint8, or a point of the plane, (2,) float32, while `kind`
+            is not "test".
         name: What is said of an image of one's own.
     """
 
@@ -32,7 +33,7 @@ class Source(Observable):
         self.index = 0
         self.num_test = 0
         self.label: int | None = None
-        self.own: Images | None = None
+        self.own: Own | None = None
         self.name = ""
 
     def reset(self, num_test: int) -> None:
@@ -87,8 +88,8 @@ class Source(Observable):
         if len(allowed):
             self.choose(int(self._chance.choice(allowed)))
 
-    def show_own(self, image: Images, kind: Kind, name: str) -> None:
-        """Show an image of one's own, (H, W, C)."""
+    def show_own(self, image: Own, kind: Kind, name: str) -> None:
+        """Show an image of one's own, (H, W, C), or a point, (2,)."""
         self.kind, self.own, self.name = kind, image, name
         self.notify()
 

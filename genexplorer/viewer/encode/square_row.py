@@ -42,9 +42,18 @@ class SquareRow(QWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Place the pictures side by side."""
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Place the pictures that are not hidden, after some were hidden or shown."""
         cell = self._cell(self.width())
-        for number, picture in enumerate(self._pictures):
+        for number, picture in enumerate(self._shown()):
             picture.setGeometry(number * (cell + GAP), 0, cell, self.height())
+        self.updateGeometry()
+
+    def _shown(self) -> list[QWidget]:
+        return [picture for picture in self._pictures if not picture.isHidden()]
 
     def _cell(self, width: int) -> int:
-        return max(1, (width - GAP * (len(self._pictures) - 1)) // len(self._pictures))
+        count = max(1, len(self._shown()))
+        return max(1, (width - GAP * (count - 1)) // count)

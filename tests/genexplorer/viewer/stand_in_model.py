@@ -18,6 +18,7 @@ from genexplorer.viewer.explorer import Explorer
 from genexplorer.viewer.tab import Tab
 
 NUM_TEST = 10_000
+FIGURES = {"elbo": ["ELBO", "nats"], "kl_nats": ["KL", "nats"]}
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -99,7 +100,8 @@ class StandInClient:
         return sum(question.op == op for question in self.asked)
 
     def _answer(self, q: Asked) -> None:
-        body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q))
+        meta = {"figures": FIGURES} if q.op == "encode" else {}
+        body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
         self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001))
 
     def _arrays(self, q: Asked) -> Arrays:
@@ -108,6 +110,11 @@ class StandInClient:
                 return {"images": picture(q.arrays["z"], q.step)}
             case "encode":
                 return self._encoded(q)
+            case "test_images" if "indices" not in q.params:
+                return {"labels": np.arange(NUM_TEST) % 10}
+            case "test_images":
+                encoded = self._encoded(q)
+                return {"x": encoded["x"], "labels": encoded["labels"]}
             case "encodings":
                 indices = np.arange(q.params["count"])
                 mu = mu_of(indices, q.step, self.size)
@@ -136,6 +143,7 @@ class StandInClient:
             "mu": mu,
             "logvar": np.full_like(mu, -4),
             "recon": picture(mu, q.step),
+            "elbo": np.full(len(mu), -86.75, np.float32),
             "recon_nats": np.full(len(mu), 80.5, np.float32),
             "kl_nats": np.full(len(mu), 6.25, np.float32),
             "kl_dims": np.full_like(mu, 6.25 / self.size),

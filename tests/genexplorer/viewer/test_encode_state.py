@@ -154,10 +154,10 @@ def test_the_difference_says_what_is_lacking_and_what_is_too_much() -> None:
     x, recon = np.zeros((2, 2, 1), np.uint8), np.zeros((2, 2, 1), np.uint8)
     x[0, 0], recon[1, 1] = 255, 255
     zero = np.zeros(2)
-    encoding = Encoding(x, recon, zero, zero, zero, 100.0, 5.0, 3, 1)
+    encoding = Encoding(x, recon, zero, zero, zero, (), 3, 1)
     difference = encoding.difference()
     assert difference[0, 0, 0] > difference[0, 0, 2] and difference[1, 1, 2] > difference[1, 1, 0]
-    assert not difference[0, 1].any() and encoding.elbo == -105.0
+    assert not difference[0, 1].any()
 
 
 def test_the_axis_reaches_all_of_the_posterior() -> None:

@@ -1,0 +1,87 @@
+"""The controls of a search for z: begin, give up, how long and from how many starts; and how it stands."""
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from genexplorer.viewer import labels
+from genexplorer.viewer.encode.search import MAX_RESTARTS, MAX_STEPS, Search
+from genexplorer.viewer.style import GAP
+
+
+class SearchPanel(QWidget):
+    """Binds a search to its widgets.
+
+    Signals:
+        wanted: The search should begin.
+    """
+
+    wanted = pyqtSignal()
+
+    def __init__(self, search: Search, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._search = search
+        self.act = QPushButton("Search for z")
+        self.act.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.at_once = QCheckBox("at once")
+        self.at_once.setToolTip("Search as soon as an image is chosen")
+        self.at_once.setChecked(True)
+        self.at_once.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.steps = _number(1, MAX_STEPS, search.steps, " steps", "steps of descent")
+        self.steps.setSingleStep(50)
+        self.restarts = _number(1, MAX_RESTARTS, search.restarts, " starts", "latents to start from; the best counts")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.said = labels.muted()
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        for widget in (self.act, self.at_once, self.steps, self.restarts):
+            row.addWidget(widget)
+        row.addWidget(self.said, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP // 2)
+        column.addLayout(row)
+        column.addWidget(self.bar)
+        self.act.clicked.connect(self.press)
+        self.steps.valueChanged.connect(self._set)
+        self.restarts.valueChanged.connect(self._set)
+        search.subscribe(self.refresh)
+        self.refresh()
+
+    def press(self) -> None:
+        """Begin, or give up."""
+        if not self._search.cancel():
+            self.wanted.emit()
+
+    def restore(self, state: object) -> None:
+        """Take back what was remembered: steps, restarts, whether to search at once; what is not so is left out."""
+        told = state if isinstance(state, dict) else {}
+        for box, value in ((self.steps, told.get("steps")), (self.restarts, told.get("restarts"))):
+            if isinstance(value, int) and not isinstance(value, bool) and box.minimum() <= value <= box.maximum():
+                box.setValue(value)
+        if isinstance(told.get("at_once"), bool):
+            self.at_once.setChecked(told["at_once"])
+
+    def refresh(self) -> None:
+        """Show how the search stands."""
+        search = self._search
+        self.act.setText("Cancel" if search.busy else "Search for z")
+        self.act.setToolTip("Give the search up (Esc)" if search.busy else "Search for the latent (Enter)")
+        self.bar.setValue(round(100 * search.fraction) if search.busy else 0)
+        words = search.message if search.busy and search.message else search.words()
+        self.said.setText(words)
+        self.said.setToolTip(labels.literal_tooltip(words))
+
+    def _set(self) -> None:
+        self._search.steps, self._search.restarts = self.steps.value(), self.restarts.value()
+
+
+def _number(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setSuffix(suffix)
+    made.setKeyboardTracking(False)
+    made.setAccessibleName(tip)
+    made.setToolTip(labels.literal_tooltip(tip))
+    return made
