@@ -10,7 +10,7 @@ from genexplorer.session.observable import Observable
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.manifold.asking import Question, Questions
 
-STEPS, RESTARTS = 200, 4
+STEPS, RESTARTS = 200, 8
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
 Floats = NDArray[np.float64]
 

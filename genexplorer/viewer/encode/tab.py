@@ -196,10 +196,17 @@ class EncodeTab(Tab):
         return None if self.current is None else self.views.row_image(self.current)
 
     def command_line(self) -> str | None:
-        """Return the command that reconstructs the same test image, or None for an image of one's own."""
-        if self._followed is None or self.source.kind != "test" or self._step is None or self._points:
+        """Return the command that reconstructs the same test image or point, or None for one of one's own."""
+        if self._followed is None or self.source.kind != "test" or self._step is None:
             return None
-        command = command_lines.reconstruct(self._followed.status.id, first=self.source.index, count=1, step=self._step)
+        run, which = self._followed.status.id, self.source.index
+        if self.how == "search":
+            search = self.search
+            command = command_lines.invert(
+                run, first=which, count=1, steps=search.steps, restarts=search.restarts, step=self._step
+            )
+        else:
+            command = command_lines.reconstruct(run, first=which, count=1, step=self._step)
         return command_lines.with_runs_dir(command, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:

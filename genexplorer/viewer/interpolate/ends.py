@@ -36,6 +36,14 @@ class End:
     label: int = -1
     failure: str = ""
 
+    def as_word(self) -> str | list[float]:
+        """Return the end as the command line names it: "7", "test:12", or the numbers; empty where not known."""
+        if self.kind == "sample":
+            return str(self.seed)
+        if self.kind == "test":
+            return f"test:{self.index}"
+        return [] if self.z is None else self.z.tolist()
+
 
 class Ends(Observable):
     """Both ends. What a test image becomes depends on the snapshot; every other latent stays as time goes by."""

@@ -9,6 +9,7 @@ from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.session import command_lines
 from genexplorer.viewer import labels
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import timer
@@ -137,10 +138,14 @@ class InterpolateTab(Tab):
         return self.stage.image() if self._points else _strip_image(self.way.frames)
 
     def command_line(self) -> str | None:
-        """Return the command that makes the same strip, or None where no command has these ends."""
-        if self._followed is None or self.way.frames is None or self.waiting_reason() is not None:
+        """Return the command that makes the same strip."""
+        start, end = (self.ends[name].as_word() for name in NAMES)
+        frames, way = self.way.frames, self.way
+        if self._followed is None or frames is None or not start or not end:
             return None
-        return None
+        run = self._followed.status.id
+        command = command_lines.interpolate(run, start=start, end=end, count=way.count, mode=way.mode, step=frames.step)
+        return command_lines.with_runs_dir(command, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:
         """Remember ends and way."""

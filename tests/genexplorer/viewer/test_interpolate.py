@@ -241,6 +241,20 @@ def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Pat
     assert copied is not None and Image.open(tmp_path / "plane.png").width == copied.width() > 200
 
 
+def test_the_command_names_both_ends(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("vae")
+    tab = _tab(bench)
+    tab.ends.choose("A", "test")
+    tab.ends.set_index("A", 12)
+    tab.set_mode("linear")
+    _settled(qtbot, bench)
+    assert "--from=test:12 --to=7 --mode linear" in (tab.command_line() or "")
+    tab.ends.choose("B", "latent")
+    tab.ends.set_number("B", 0, -0.5)
+    tab.ends.set_number("B", 1, 2.0)
+    assert "--to=-0.5,2 " in (tab.command_line() or "")
+
+
 def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
     tab = _tab(opened("gan"))
     strip, walk, one = tab.save_targets()
