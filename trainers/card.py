@@ -1,5 +1,6 @@
 """The card beside a snapshot: what a model can do and what its arrays mean, readable without torch."""
 
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +55,12 @@ class Card(BaseModel):
     figures: dict[str, float] = Field(default_factory=dict)  # the latest test metrics at this step
 
     def ability(self, name: str) -> Ability:
-        """Return an ability, or why it is absent."""
+        """Return an ability, or why it is absent.
+
+        Cards that are older than `plane` do not name it, and their models have it all the same.
+        """
+        size = prod(self.latent_shape)
+        if name == "plane" and name not in self.abilities and size > 2 and self.data.kind == "images":
+            return self.ability("decode").model_copy(update={"how": f"a plane through {size} dimensions"})
         missing = Ability(available=False, reason=f"this {self.family} declares no ability '{name}'")
         return self.abilities.get(name, missing)

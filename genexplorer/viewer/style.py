@@ -164,6 +164,11 @@ def _stylesheet(p: Palette) -> str:
     QScrollBar::handle:hover {{ background: {p.muted}; }}
     QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
         background: none; border: none; width: 0; height: 0; }}
+    QSlider::groove:horizontal {{ background: {line}; height: 4px; border-radius: 2px; }}
+    QSlider::handle:horizontal {{
+        background: {p.accent}; width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; }}
+    QSlider::handle:horizontal:focus {{ background: {p.text}; }}
+    QSlider::handle:horizontal:disabled {{ background: {p.faint}; }}
     QSplitter::handle {{ background: {line}; }}
     QProgressBar {{ background: {line}; border: none; border-radius: 2px; max-height: 4px; min-height: 4px; }}
     QProgressBar::chunk {{ background: {p.accent}; border-radius: 2px; }}

@@ -1,5 +1,7 @@
 """Why the plane cannot be shown, and what to do instead. No Qt."""
 
+from math import prod
+
 from trainers.card import Card
 
 
@@ -14,17 +16,19 @@ def why_not(has_run: bool, step: int | None, card: Card | None) -> str | None:
     decode = card.ability("decode")
     if not decode.available:
         return f"This {card.title} cannot decode: {decode.reason}"
-    dims = _size(card.latent_shape)
-    if dims != 2:
-        return (
-            f"The latent space of this {card.title} has {dims} dimensions; a plane shows 2.\n"
-            "Samples and Encode work with any number. To walk through a plane, press N and train vae-2d."
-        )
-    return None
+    size = latent_size(card)
+    needed = card.ability("plane" if size > 2 else "manifold")
+    if needed.available and size >= 2:
+        return None
+    few = f"{size} latent dimension spans no plane"
+    return f"This {card.title} has no latent plane of images.\n{few if size < 2 else needed.reason}"
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+def has_planes(card: Card) -> bool:
+    """Whether planes are laid through more than two latent dimensions."""
+    return latent_size(card) > 2 and card.ability("plane").available
+
+
+def latent_size(card: Card) -> int:
+    """Return the number of latent dimensions."""
+    return prod(card.latent_shape)

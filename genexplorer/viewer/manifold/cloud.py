@@ -19,8 +19,8 @@ class Cloud:
     """Encodings of test images at one snapshot.
 
     Args:
-        mu: Means of q(z|x), (N, 2).
-        sigma: Standard deviations of q(z|x), (N, 2).
+        mu: Means of q(z|x), (N, 2): z itself, or where it is seen in a plane through more dimensions.
+        sigma: Standard deviations of q(z|x), (N, 2); 0 in a plane through more dimensions.
         labels: Classes, (N,); -1 where unknown.
         indices: Which test images they are, (N,).
         step: The snapshot they come from.

@@ -1,5 +1,6 @@
 """Asks for what the inspector, the path strip and the hover card show. No Qt."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +27,7 @@ class Encoded:
     recon: Images  # (H, W, C)
     mu: Floats  # (d,)
     sigma: Floats  # (d,)
-    recon_nats: float
-    kl_nats: float
+    figures: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of what the model says of the image
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Drawn:
     """Latent points drawn from q(z|x), and their pictures."""
 
     index: int
-    z: Floats  # (N, 2)
+    z: Floats  # (N, d)
     images: Images  # (N, H, W, C)
 
 
@@ -56,6 +56,7 @@ class Details(Observable):
         super().__init__()
         self._questions = questions
         self._step: int | None = None
+        self.draws = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
         self.clear()
 
     def clear(self) -> None:
@@ -153,6 +154,8 @@ class Details(Observable):
                 self.drawn = Drawn(index, np.asarray(reply.arrays["z"], np.float64), _images(reply))
 
         self._ask("drag", "hover", "encode", on_encoded, indices=[index])
+        if not self.draws:
+            return
         self._ask("drag", "drawn", "posterior", on_drawn, index=index, count=SAMPLES, seed=0)
 
     def _ask(
@@ -163,7 +166,7 @@ class Details(Observable):
             on_result(reply)
             self.notify()
 
-        arrays = {} if z is None else {"z": np.asarray(z, np.float32).reshape(-1, 2)}
+        arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
         question = Question(op, told, params, arrays, self._step, self._on_failure)
         self._questions.ask(lane, key, question)
 
@@ -182,9 +185,15 @@ def encoded(reply: Reply, index: int, row: int = 0) -> Encoded:
         recon=np.asarray(arrays["recon"][row], np.uint8),
         mu=np.asarray(arrays["mu"][row], np.float64),
         sigma=np.exp(0.5 * np.asarray(arrays["logvar"][row], np.float64)),
-        recon_nats=float(arrays["recon_nats"][row]),
-        kl_nats=float(arrays["kl_nats"][row]),
+        figures=tuple(_figures(reply, row)),
     )
+
+
+def _figures(reply: Reply, row: int) -> Iterator[tuple[str, float, str]]:
+    named = reply.meta.get("figures")
+    for quantity, words in named.items() if isinstance(named, dict) else ():
+        if quantity in reply.arrays and isinstance(words, list) and len(words) == 2:
+            yield str(words[0]), float(reply.arrays[quantity][row]), str(words[1])
 
 
 def _images(reply: Reply) -> Images:

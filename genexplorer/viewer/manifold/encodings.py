@@ -6,6 +6,7 @@ from genexplorer.session.observable import Observable
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.manifold.asking import Question, Questions
 from genexplorer.viewer.manifold.cloud import Cloud
+from genexplorer.viewer.manifold.latent_plane import WHOLE, LatentPlane
 
 _KEY = "encodings"
 
@@ -23,23 +24,26 @@ class Encodings(Observable):
     def __init__(self, questions: Questions) -> None:
         super().__init__()
         self._questions = questions
-        self._wanted: tuple[int, int] | None = None  # step, count
+        self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
         self._count = 0
+        self._plane: LatentPlane = WHOLE  # of the cloud
         self.cloud: Cloud | None = None
         self.former: Cloud | None = None
         self.progress: float | None = None
         self.failure = ""
 
-    def show(self, step: int, count: int) -> None:
-        """Want the encodings of the first `count` test images at a snapshot."""
-        asked = self._wanted == (step, count) and self._questions.is_open("job", _KEY)
-        if asked or self._has(step, count):
+    def show(self, step: int, count: int, plane: LatentPlane = WHOLE) -> None:
+        """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
+        asked = self._wanted == (step, count, plane) and self._questions.is_open("job", _KEY)
+        if asked or self._has(step, count, plane):
             return
-        self._wanted = (step, count)
+        self._wanted = (step, count, plane)
+        seen = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
         question = Question(
-            "encodings",
-            lambda reply: self._on_result(reply, count),
-            params={"count": count, "split": "test"},
+            "encodings" if plane.is_whole else "project",
+            lambda reply: self._on_result(reply, count, plane),
+            params={"count": count, "split": "test"} if plane.is_whole else {"count": count},
+            arrays={} if plane.is_whole else seen,
             step=step,
             on_failure=self._on_failure,
             on_progress=self._on_progress,
@@ -69,23 +73,25 @@ class Encodings(Observable):
         self.failure = ""
         self.notify()
 
-    def _has(self, step: int, count: int) -> bool:
+    def _has(self, step: int, count: int, plane: LatentPlane) -> bool:
         cloud = self.cloud
-        return cloud is not None and cloud.step == step and self._count == count
+        return cloud is not None and cloud.step == step and self._count == count and self._plane is plane
 
-    def _on_result(self, reply: Reply, count: int) -> None:
+    def _on_result(self, reply: Reply, count: int, plane: LatentPlane) -> None:
         arrays = reply.arrays
         hidden = self.cloud.hidden if self.cloud is not None else frozenset[int]()
         self.former = self.cloud
+        mu = np.asarray(arrays["mu" if plane.is_whole else "coords"], np.float64)
+        sigma = np.exp(0.5 * np.asarray(arrays["logvar"], np.float64)) if plane.is_whole else np.zeros_like(mu)
         self.cloud = Cloud(
-            mu=np.asarray(arrays["mu"], np.float64),
-            sigma=np.exp(0.5 * np.asarray(arrays["logvar"], np.float64)),
+            mu=mu,
+            sigma=sigma,
             labels=np.asarray(arrays["labels"], np.int64),
             indices=np.asarray(arrays["indices"], np.int64),
             step=reply.step,
             hidden=hidden,
         )
-        self._count = count
+        self._count, self._plane = count, plane
         self._done("")
 
     def _on_progress(self, fraction: float, message: str) -> None:

@@ -42,8 +42,13 @@ class HoverCard(QFrame):
         column.addWidget(self.figures)
         self.hide()
 
-    def show_point(self, title: str, encoded: Encoded | None, drawn: Drawn | None) -> None:
-        """Show what is known of the hovered point."""
+    def show_point(self, title: str, encoded: Encoded | None, drawn: Drawn | None, *, draws: bool = True) -> None:
+        """Show what is known of the hovered point; where nothing is drawn from q(z|x), its reconstruction."""
+        for picture in self.samples[1:]:
+            picture.setVisible(draws)
+        if not draws:
+            self._show_pair(title, encoded)
+            return
         self.title.setText(title)
         self.original.set_picture(None if encoded is None else encoded.x, hint="…")
         for number, picture in enumerate(self.samples):
@@ -53,6 +58,13 @@ class HoverCard(QFrame):
         if encoded is not None:
             words = f"x → samples of q(z|x) · σ = ({encoded.sigma[0]:.2f}, {encoded.sigma[1]:.2f})"
         self.figures.setText(words)
+        self.adjustSize()
+
+    def _show_pair(self, title: str, encoded: Encoded | None) -> None:
+        self.title.setText(title)
+        self.original.set_picture(None if encoded is None else encoded.x, hint="…")
+        self.samples[0].set_picture(None if encoded is None else encoded.recon, hint="…")
+        self.figures.setText("decoding…" if encoded is None else "x → reconstruction")
         self.adjustSize()
 
     def place_beside(self, at: QPoint, room: QRectF) -> None:

@@ -16,7 +16,7 @@ class Inspector(QWidget):
     """Shows what the selection is, in pictures and figures; it asks nothing itself.
 
     Signals:
-        pin_wanted(str): "A" or "B" should be set to the cursor.
+        pin_wanted(str): "A", "B" or "C" should be set to the cursor.
         command_wanted: The command line of this picture should be copied.
     """
 
@@ -34,7 +34,9 @@ class Inspector(QWidget):
         self.figures = _label("")
         self.nearest = _picture("nearest", 56)
         self.nearest_text = _label("")
-        self.pins = {name: _picture(f"pin-{name}", 56) for name in ("A", "B")}
+        self.pins = {name: _picture(f"pin-{name}", 56) for name in ("A", "B", "C")}
+        self._encoded_parts: list[QWidget] = []
+        self.no_encoder = _label("caption")
         self._build()
         self.clear()
 
@@ -47,9 +49,31 @@ class Inspector(QWidget):
         for name in self.pins:
             self.set_pin(name, None)
 
-    def set_cursor(self, z: NDArray[np.float64]) -> None:
-        """Show where the cursor is."""
-        self.where.setText(f"z = ({_number(z[0])}, {_number(z[1])})")
+    def set_cursor(self, z: NDArray[np.float64], place: NDArray[np.float64] | None = None) -> None:
+        """Show where the cursor is: z, (d,), and, in more than two dimensions, its coordinates in the plane, (2,)."""
+        if len(z) == 2 or place is None:
+            self.where.setText(f"z = ({', '.join(_number(value) for value in z[:2])})")
+            return
+        self.where.setText(f"({_number(place[0])}, {_number(place[1])})   |z| = {np.linalg.norm(z):.2f}")
+        first = ", ".join(_number(value) for value in z[:8])
+        more = f", … of {len(z)}" if len(z) > 8 else ""
+        self.where.setToolTip(
+            f"z = ({first}{more}). Draws from the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
+        )
+
+    def allow(self, *, encoder: str = "", third_pin: bool = False) -> None:
+        """Say why there are no encodings, or show what is encoded; offer a third pin where a plane goes through it."""
+        for part in self._encoded_parts:
+            part.setVisible(not encoder)
+        self.no_encoder.setText(encoder)
+        self.no_encoder.setVisible(bool(encoder))
+        self.command.setVisible(not third_pin)
+        for part in self._third:
+            part.setVisible(third_pin)
+        for name, button in self._pin_buttons.items():
+            button.setText(name if third_pin else f"Pin {name}")
+            button.setStyleSheet("padding: 4px 0;" if third_pin else "")
+            button.setMaximumWidth(3 * GAP if third_pin else WIDTH)
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
         """Show the decoder's picture of the cursor, (H, W, C)."""
@@ -80,30 +104,37 @@ class Inspector(QWidget):
         column.addWidget(self.where)
         column.addWidget(self.decoded, 8)
         column.addWidget(_rule())
+        column.addWidget(self.no_encoder)
         column.addWidget(self.picked)
         column.addLayout(_row(self.original, self.recon))
         column.addWidget(self.figures)
-        column.addWidget(_rule())
+        between = _rule()
+        column.addWidget(between)
         column.addLayout(_row(self.nearest, self.nearest_text))
         column.addWidget(_rule())
+        self._encoded_parts = [self.picked, between, self.nearest, self.nearest_text]
         column.addLayout(self._pin_row())
         column.addStretch(1)
-        command = QPushButton("Copy as command")
-        command.setToolTip("Copy the command line that makes this picture")
-        command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        command.clicked.connect(self.command_wanted)
-        column.addWidget(command)
+        self.command = QPushButton("Copy as command")
+        self.command.setToolTip("Copy the command line that makes this picture")
+        self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.command.clicked.connect(self.command_wanted)
+        column.addWidget(self.command)
+        self.allow()
 
     def _pin_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(GAP)
+        self._pin_buttons: dict[str, QPushButton] = {}
         for name, picture in self.pins.items():
-            button = QPushButton(f"Pin {name}")
-            button.setToolTip(f"Keep the cursor's place as {name} (key {name}); both make a straight path")
+            button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
+            both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
+            button.setToolTip(f"Keep the cursor's place as {name} (key {name}); {both}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
             row.addWidget(picture)
             row.addWidget(button, 1)
+        self._third = [self.pins["C"], self._pin_buttons["C"]]
         return row
 
 

@@ -88,6 +88,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         self._palette = palette
         self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
+        self._names = ("z₁", "z₂")
         self._axes = {"bottom": PlaneAxis("bottom", "x"), "left": PlaneAxis("left", "y")}
         plot = pg.PlotItem(viewBox=self._box, axisItems=self._axes, enableMenu=False)
         super().__init__(parent, plotItem=plot, background=None)
@@ -148,6 +149,12 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.view = views.home(coords, self.view.width_px, self.view.height_px)
         self._name_axes()
         self.go_home()
+
+    def set_names(self, names: tuple[str, str]) -> None:
+        """Name the axes."""
+        if names != self._names:
+            self._names = names
+            self._name_axes()
 
     def go_home(self) -> None:
         """Show the whole of the prior."""
@@ -369,7 +376,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self._box.setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0, disableAutoRange=True)
 
     def _name_axes(self) -> None:
-        for side, name in (("bottom", "z₁"), ("left", "z₂")):
+        for side, name in zip(("bottom", "left"), self._names, strict=True):
             even = "" if self.view.coords == "z" else f"   (spaced by u{name[-1]} = Φ({name}))"
             style = {"color": self._palette.muted, "font-size": "10pt"}
             self._axes[side].setLabel(name + (even if side == "bottom" else ""), **style)

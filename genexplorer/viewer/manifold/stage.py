@@ -18,12 +18,13 @@ from genexplorer.viewer.manifold.details import Details
 from genexplorer.viewer.manifold.encodings import Encodings
 from genexplorer.viewer.manifold.gliding import Glider
 from genexplorer.viewer.manifold.hover_card import HoverCard
+from genexplorer.viewer.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.manifold.layers import Outline
 from genexplorer.viewer.manifold.panel import Drag, PlanePanel
 from genexplorer.viewer.manifold.path import EMPTY
 from genexplorer.viewer.manifold.remembered import Remembered
 from genexplorer.viewer.manifold.selection import Selection
-from genexplorer.viewer.manifold.tiles import TileGrid, layout
+from genexplorer.viewer.manifold.tiles import TARGET, TileGrid, layout
 from genexplorer.viewer.manifold.toolbar import Toolbar
 from genexplorer.viewer.style import GAP
 
@@ -55,8 +56,13 @@ class PlaneStage(QWidget):
         self.decoder, self.encodings = TileDecoder(questions), Encodings(questions)
         self.toolbar, self.panel = Toolbar(), PlanePanel(palette)
         self.card = HoverCard(self.panel)
-        self.glider = Glider(self.panel.place_points, self)
+        self.glider = Glider(self._place_points, self)
         self.step: int | None = None
+        self.plane: LatentPlane | None = WHOLE  # whose pictures are seen; None while it is not known
+        self.hasty = False  # a slider is dragged
+        self._usual_target = TARGET
+        self._waiting = ""
+        self._shift = np.zeros(2)
         self.image_shape = (1, 28, 28)
         self._hovered = -1
         column = QVBoxLayout(self)
@@ -87,20 +93,60 @@ class PlaneStage(QWidget):
         self.panel.set_tiling((image_shape[1], image_shape[2]), self.target)
         self.ask()
 
+    def show_plane(self, plane: LatentPlane | None, shift: NDArray[np.float64], waiting: str = "") -> None:
+        """Show another plane through latent space.
+
+        Args:
+            plane: Whose pictures are seen, or None while it is not known.
+            shift: How far it was moved along itself, (2,).
+            waiting: What is said as long as it is not known.
+        """
+        self.plane, self._shift, self._waiting = plane, shift, waiting
+        self.panel.set_names(self.selection.plane.names)
+        if plane is None:
+            self.decoder.clear()
+            self.encodings.clear()
+            self._show_tiles()
+            return
+        self._show_selection()
+        if self.encodings.cloud is not None:
+            self.glider.show_again(self.encodings.cloud)
+        self.ask()
+
     def ask(self) -> None:
         """Ask for what is seen and not known."""
-        if self.step is None or not self.isVisible():
+        if self.step is None or self.plane is None or not self.isVisible():
             return
-        self.decoder.show(self.panel.view, self.image_shape, self.step, self.target)
-        if self.toolbar.points.isChecked() or self.toolbar.ellipses.isChecked():
-            self.encodings.show(self.step, self.toolbar.count.currentData())
+        hasty = self.hasty or self.panel.drag in (Drag.PLANE, Drag.CURSOR)
+        self.decoder.show(self.panel.view, self.image_shape, self.step, self.target, self.plane, hasty=hasty)
+        if self.shows_points or self.shows_ellipses:
+            self.encodings.show(self.step, self.toolbar.count.currentData(), self.selection.plane)
         else:
             self.encodings.not_wanted()
+
+    @property
+    def shows_points(self) -> bool:
+        """Whether the encodings are to be seen, and there are any."""
+        return self.toolbar.points.isChecked() and self.toolbar.points.isEnabled()
+
+    @property
+    def shows_ellipses(self) -> bool:
+        """Whether the ellipses are to be seen, and there are any."""
+        return self.toolbar.ellipses.isChecked() and self.toolbar.ellipses.isEnabled()
+
+    def _place_points(self, mu: NDArray[np.float64]) -> None:
+        self.panel.place_points(mu - self._shift)
 
     @property
     def target(self) -> int:
         """Return the wanted number of tiles along the shorter side."""
         return int(self.toolbar.target.currentData())
+
+    def prefer_target(self, target: int) -> None:
+        """Take another usual number of tiles, unless the user chose one."""
+        if self.target == self._usual_target != target:
+            self.toolbar.target.setCurrentIndex(self.toolbar.target.findData(target))
+        self._usual_target = target
 
     def seen_grid(self) -> TileGrid | None:
         """Return the cells that are seen, without those at the rim that are only kept ready."""
@@ -163,16 +209,21 @@ class PlaneStage(QWidget):
         bar.class_toggled.connect(self.encodings.toggle)
         bar.class_alone.connect(self.encodings.only)
         panel.view_changed.connect(self._view_changed)
-        panel.cursor_dragged.connect(lambda x, y: self.selection.move_to((x, y)))
+        panel.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
         panel.point_clicked.connect(self._point_clicked)
         panel.point_hovered.connect(self._point_hovered)
         panel.path_begun.connect(lambda: self.selection.set_path(EMPTY))
         panel.path_drawn.connect(self._path_drawn)
-        panel.dragging.connect(self.dragging)
+        panel.dragging.connect(self._dragged)
         self.decoder.subscribe(self._show_tiles)
         self.encodings.subscribe(self._show_cloud)
         self.details.subscribe(self._show_hover)
         self.selection.subscribe(self._show_selection)
+
+    def _dragged(self, dragging: bool) -> None:
+        self.dragging.emit(dragging)
+        if not dragging:
+            self.ask()  # what a slow decoder has put off
 
     def _target_changed(self, target: int) -> None:
         self.panel.set_tiling((self.image_shape[1], self.image_shape[2]), target)
@@ -190,13 +241,13 @@ class PlaneStage(QWidget):
         if self.decoder.failure and not words:
             self.failed.emit(self.decoder.failure)
         if self.decoder.mosaic is None and not words:
-            words = "decoding…"
+            words = "decoding…" if self.plane is not None else self._waiting
         self.panel.over.marks.message = words
         self.panel.over.update()
 
     def _points_switched(self) -> None:
         self.panel.end_hover()
-        self.panel.points.setVisible(self.toolbar.points.isChecked() and self.encodings.cloud is not None)
+        self.panel.points.setVisible(self.shows_points and self.encodings.cloud is not None)
         self._show_veil()
         self._show_legend()
         self._show_outlines()
@@ -204,7 +255,7 @@ class PlaneStage(QWidget):
 
     def _show_veil(self) -> None:
         veil = QColor(0, 0, 0)
-        points = self.toolbar.points.isChecked() and self.encodings.cloud is not None
+        points = self.shows_points and self.encodings.cloud is not None
         veil.setAlphaF(_VEIL if points else 0.0)
         self.panel.tiles.veil = veil
         self.panel.tiles.update()
@@ -212,7 +263,7 @@ class PlaneStage(QWidget):
     def _show_cloud(self) -> None:
         cloud = self.encodings.cloud
         self.panel.set_cloud(cloud)
-        shown = self.toolbar.points.isChecked() and cloud is not None
+        shown = self.shows_points and cloud is not None
         self.panel.points.setVisible(shown)
         if cloud is not None:
             self.glider.go(self.encodings.former, cloud, visible=shown and self.isVisible())
@@ -222,7 +273,7 @@ class PlaneStage(QWidget):
 
     def _show_legend(self) -> None:
         encodings, legend = self.encodings, self.toolbar.legend
-        legend.setVisible(self.toolbar.points.isChecked())
+        legend.setVisible(self.shows_points)
         cloud = encodings.cloud
         classes = () if cloud is None else cloud.classes
         hidden = frozenset[int]() if cloud is None else cloud.hidden
@@ -242,10 +293,10 @@ class PlaneStage(QWidget):
         cloud, plane = self.encodings.cloud, self.panel.view.plane
         under: list[Outline] = []
         over: list[Outline] = []
-        if cloud is not None and self.toolbar.ellipses.isChecked():
+        if cloud is not None and self.shows_ellipses:
             under = outlines.of_cloud(cloud, self._rows_of_ellipses(), plane)
             over = [replace(outline, name_only=True) for outline in under if outline.name]
-        if cloud is not None and 0 <= self._hovered < len(cloud.mu):
+        if cloud is not None and self.details.draws and 0 <= self._hovered < len(cloud.mu):
             over += outlines.of_point(cloud, self._hovered, plane)
         self.panel.under.marks.outlines, self.panel.over.marks.outlines = under, over
         self.panel.under.update()
@@ -253,26 +304,26 @@ class PlaneStage(QWidget):
 
     def _rows_of_ellipses(self) -> NDArray[np.int64]:
         rows = self.panel.points.glyph_rows
-        return rows if self.toolbar.points.isChecked() else rows[:0]
+        return rows if self.shows_points else rows[:0]
 
     def _pen_switched(self, on: bool) -> None:
         self.panel.pen_mode = on
         self.panel.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def _path_drawn(self, z: NDArray[np.float64]) -> None:
-        path, plane = self.selection.path, self.panel.view.plane
-        last = path.z[-1] if len(path.z) else None
-        if last is not None:
+        path, plane, selection = self.selection.path, self.panel.view.plane, self.selection
+        if len(path.z):
+            last = selection.seen(path.z[-1])[0]
             moved = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.panel.view.per_px)
             if np.hypot(*moved) < PEN_STEP_PX * self.panel.ratio:
                 return
-        self.selection.path = path.extended(z)
-        self.selection.notify()
+        selection.path = path.extended(selection.plane.lift(z)[0] + selection.offset)
+        selection.notify()
 
     def _point_clicked(self, row: int) -> None:
         cloud = self.encodings.cloud
         if cloud is not None and row < len(cloud.indices):
-            self.selection.move_to(cloud.mu[row], picked=int(cloud.indices[row]))
+            self.selection.move_in_plane(cloud.mu[row] - self._shift, picked=int(cloud.indices[row]))
 
     def _point_hovered(self, row: int, x: float, y: float) -> None:
         cloud = self.encodings.cloud
@@ -291,16 +342,16 @@ class PlaneStage(QWidget):
             return
         label, index = int(cloud.labels[self._hovered]), int(cloud.indices[self._hovered])
         name = f"{label}   #{index}" if label >= 0 else f"#{index}"
-        self.card.show_point(name, self.details.hovered, self.details.drawn)
+        self.card.show_point(name, self.details.hovered, self.details.drawn, draws=self.details.draws)
         plane, drawn = self.panel.view.plane, self.details.drawn
-        marks.hovered = plane.from_z(cloud.mu[self._hovered])
-        marks.samples = None if drawn is None else plane.from_z(drawn.z)
+        marks.hovered = plane.from_z(cloud.mu[self._hovered] - self._shift)
+        marks.samples = None if drawn is None else plane.from_z(self.selection.seen(drawn.z))
         self.panel.over.update()
 
     def _show_selection(self) -> None:
         selection, marks, plane = self.selection, self.panel.over.marks, self.panel.view.plane
-        marks.pins = {name: plane.from_z(z) for name, z in selection.pins.items()}
+        marks.pins = {name: plane.from_z(selection.seen(z)[0]) for name, z in selection.pins.items()}
         empty = selection.path.is_empty
-        marks.path = None if empty else plane.from_z(selection.path.z)
-        marks.walker = None if empty else plane.from_z(selection.path.at(selection.position))
-        self.panel.set_cursor(selection.cursor)
+        marks.path = None if empty else plane.from_z(selection.seen(selection.path.z))
+        marks.walker = None if empty else plane.from_z(selection.seen(selection.path.at(selection.position))[0])
+        self.panel.set_cursor(selection.place)

@@ -9,7 +9,7 @@ from PyQt6.QtGui import QGuiApplication, QImage, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
-from genexplorer.session import command_lines
+from genexplorer.session import command_lines, wording
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.manifold.asking import Questions
@@ -18,7 +18,9 @@ from genexplorer.viewer.manifold.details import Details, Encoded
 from genexplorer.viewer.manifold.inspector import Inspector
 from genexplorer.viewer.manifold.remembered import Remembered
 from genexplorer.viewer.manifold.selection import Selection
+from genexplorer.viewer.manifold.space import LatentSpace
 from genexplorer.viewer.manifold.stage import PlaneStage
+from genexplorer.viewer.manifold.tiles import TARGET
 from genexplorer.viewer.manifold.walk import PathWalk
 from genexplorer.viewer.pictures import save_image
 from genexplorer.viewer.style import GAP
@@ -32,10 +34,11 @@ REST_MS = 400  # the cursor rests this long before the nearest test image is loo
 REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work
 STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
 ZOOM = 1.25
+PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow
 
 
 class ManifoldTab(Tab):
-    """The latent plane of a model with two latent dimensions."""
+    """The latent plane of a model with two latent dimensions, or planes through more."""
 
     title = "Manifold"
 
@@ -45,6 +48,7 @@ class ManifoldTab(Tab):
         self.questions = Questions(context.explorer, "manifold", self._failed)
         self.details = Details(self.questions)
         self.stage = PlaneStage(self.questions, self.selection, self.details, context.palette)
+        self.space = LatentSpace(self.questions, self.selection, self)
         self.walk = PathWalk(self.selection, self.details)
         self.inspector = Inspector()
         self._followed: FollowedRun | None = None
@@ -52,7 +56,7 @@ class ManifoldTab(Tab):
         self._step: int | None = None
         self._late_step: int | None = None  # what came in the middle of a drag
         self._is_dragging = False
-        self._asked_cursor = np.full(2, np.nan)
+        self._asked_cursor = _NOWHERE
         self._asked_pick: int | None = None
         self._asked_pins: tuple[object, ...] = ()
         self._rest = QTimer(self)
@@ -71,7 +75,9 @@ class ManifoldTab(Tab):
         self.stage.panel.cancel_drag()
         self.questions.forget()
         self._followed, self._card, self._step = followed, None, None
-        self._asked_cursor, self._asked_pick, self._asked_pins = np.full(2, np.nan), None, ()
+        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
+        self.space.clear()
+        self.space.configure(None)
         self.stage.clear()
         self.details.clear()
         self.selection.clear()
@@ -85,13 +91,14 @@ class ManifoldTab(Tab):
         self._step = step
         if step is not None and self._followed is not None:
             self._card = self._read_card(step)
+            self._configure()
         if self.is_active:
             self._ask_all()
 
     def activated(self) -> None:
         """Bring the tab up to date."""
         self.questions.forget()
-        self._asked_cursor, self._asked_pick, self._asked_pins = np.full(2, np.nan), None, ()
+        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
         self._ask_all()
 
     def deactivated(self) -> None:
@@ -128,9 +135,9 @@ class ManifoldTab(Tab):
     def nudge(self, right: int, up: int, *, fine: bool = False) -> None:
         """Move the cursor by a key's step on the screen."""
         panel = self.stage.panel
-        pixel = panel.view.z_to_px(self.selection.cursor)[0]
+        pixel = panel.view.z_to_px(self.selection.place)[0]
         step = STEP_PX * panel.ratio / (6 if fine else 1)
-        self.selection.move_to(panel.view.px_to_z(pixel + np.array([right * step, -up * step]))[0])
+        self.selection.move_in_plane(panel.view.px_to_z(pixel + np.array([right * step, -up * step]))[0])
 
     def save_targets(self) -> list[SaveTarget]:
         """Return the pictures that are there."""
@@ -157,6 +164,8 @@ class ManifoldTab(Tab):
         grid = self.stage.seen_grid()
         if self._followed is None or self._step is None or grid is None or self.waiting_reason() is not None:
             return None
+        if self.space.has_planes:
+            return None
         command = command_lines.manifold(
             self._followed.status.id,
             bounds=_inside(grid.bounds, grid.coords),
@@ -168,17 +177,22 @@ class ManifoldTab(Tab):
         return command_lines.with_runs_dir(command, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:
-        """Return the switches and the part of the plane."""
-        return self.stage.remembered().to_json()
+        """Return the switches, the part of the plane, and which plane."""
+        return {**self.stage.remembered().to_json(), "plane": self.space.planes.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
         self.stage.restore(Remembered.from_json(state))
+        plane = state.get("plane")
+        if isinstance(plane, dict):
+            self.space.planes.restore(plane)
 
     def _build(self) -> None:
         left = QVBoxLayout()
         left.setSpacing(GAP)
+        left.addWidget(self.space.bar)
         left.addWidget(self.stage, 1)
+        left.addWidget(self.space.sliders)
         left.addWidget(self.walk)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GAP, GAP, 0, GAP)
@@ -189,6 +203,9 @@ class ManifoldTab(Tab):
     def _bind(self) -> None:
         self.selection.subscribe(self._selection_changed)
         self.details.subscribe(self._show_details)
+        self.space.changed.connect(self._show_plane)
+        self.space.planes.subscribe(self._say_plane)
+        self.space.dragging.connect(self._slide)
         self.stage.dragging.connect(self._drag)
         self.stage.failed.connect(self.context.status_message)
         self.walk.dragging.connect(self._drag)
@@ -201,7 +218,8 @@ class ManifoldTab(Tab):
 
     def _actions(self) -> dict[int, Any]:
         key, bar, panel = Qt.Key, self.stage.toolbar, self.stage.panel
-        return {
+        planes: dict[int, Any] = self._plane_actions() if self.space.has_planes else {key.Key_U: self._swap_coords}
+        return planes | {
             key.Key_0: panel.go_home,
             key.Key_Plus: lambda: panel.zoom(ZOOM),
             key.Key_Equal: lambda: panel.zoom(ZOOM),
@@ -209,13 +227,69 @@ class ManifoldTab(Tab):
             key.Key_A: lambda: self.selection.pin("A"),
             key.Key_B: lambda: self.selection.pin("B"),
             key.Key_P: bar.pen.toggle,
-            key.Key_E: bar.ellipses.toggle,
-            key.Key_O: bar.points.toggle,
-            key.Key_U: lambda: self.stage.set_coords("z" if self.stage.coords == "u" else "u"),
+            key.Key_E: bar.ellipses.click,
+            key.Key_O: bar.points.click,
             key.Key_Return: self.walk.toggle_play,
             key.Key_Enter: self.walk.toggle_play,
             key.Key_Escape: self.walk.close_path,
         }
+
+    def _plane_actions(self) -> dict[int, Any]:
+        key, sliders = Qt.Key, self.space.sliders
+        return {
+            key.Key_V: self.space.bar.next_kind,
+            key.Key_C: lambda: self.selection.pin("C"),
+            key.Key_J: lambda: sliders.next_axis(1),
+            key.Key_K: lambda: sliders.next_axis(-1),
+            key.Key_Comma: lambda: sliders.nudge(-2),
+            key.Key_Period: lambda: sliders.nudge(2),
+            key.Key_X: sliders.next_target,
+            key.Key_Backspace: self.space.slide_back,
+        }
+
+    def _swap_coords(self) -> None:
+        self.stage.set_coords("z" if self.stage.coords == "u" else "u")
+
+    def _configure(self) -> None:
+        """Offer what this model has."""
+        if self._card is None:
+            return
+        self.space.configure(self._card)
+        planes, encode = self.space.has_planes, self._card.ability("encode")
+        self.stage.prefer_target(PLANE_TARGET if planes else TARGET)
+        no_encoder = "" if encode.available else encode.reason
+        self.details.draws = not planes
+        self.stage.toolbar.allow(
+            coords="Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
+            if planes
+            else "",
+            points=no_encoder,
+            ellipses=no_encoder or ("q(z|x) of more than two dimensions is not seen in a plane" if planes else ""),
+        )
+        self.inspector.allow(encoder=no_encoder, third_pin=planes)
+        if planes and self.stage.coords == "u":
+            self.stage.set_coords("z")
+
+    def _show_plane(self) -> None:
+        if self._step is None or not self.is_active:
+            return
+        plane = self.space.plane if self.space.is_laid else None
+        self.stage.show_plane(plane, self.space.shift if plane is not None else np.zeros(2), self._plane_words())
+
+    def _say_plane(self) -> None:
+        """While there is no plane, say why in its place."""
+        if self.space.has_planes and not self.space.is_laid:
+            self._show_plane()
+
+    def _plane_words(self) -> str:
+        planes = self.space.planes
+        return planes.failure or "finding a plane through latent space …"
+
+    def _slide(self, dragging: bool) -> None:
+        self.stage.hasty = dragging
+        self._drag(dragging)
+        if not dragging:
+            self.stage.ask()
 
     def _drag(self, dragging: bool) -> None:
         self._is_dragging = dragging
@@ -235,7 +309,9 @@ class ManifoldTab(Tab):
             return
         self.details.at(self._step)
         self.walk.origin = {"run": self._followed.status.id if self._followed is not None else "", "step": self._step}
+        self.space.show_step(self._step)
         self.details.decode_cursor(self.selection.cursor)
+        self._show_plane()
         self.stage.show_step(self._step, self._card.image_shape)
         if self.selection.picked is not None:
             self.details.pick(self.selection.picked)
@@ -246,7 +322,7 @@ class ManifoldTab(Tab):
 
     def _selection_changed(self) -> None:
         selection = self.selection
-        self.inspector.set_cursor(selection.cursor)
+        self.inspector.set_cursor(selection.cursor, selection.place)
         if self._step is None or not self.is_active:
             return
         if not np.array_equal(selection.cursor, self._asked_cursor):
@@ -259,6 +335,7 @@ class ManifoldTab(Tab):
         pins = tuple((name, *z.tolist()) for name, z in selection.pins.items())
         if pins != self._asked_pins:
             self._asked_pins = pins
+            self.space.take_pins()
             self.details.decode_pins(dict(selection.pins))
 
     def _at_rest(self) -> None:
@@ -281,10 +358,12 @@ class ManifoldTab(Tab):
 
     def _show_picked(self, picked: Encoded | None) -> None:
         if picked is None:
-            self.inspector.set_pair(None, None, "Click a point to see its image and reconstruction.", "")
+            able = self._card is None or self._card.ability("encode").available
+            hint = "Click a point to see its image and reconstruction." if able else ""
+            self.inspector.set_pair(None, None, hint, "")
             return
         label = f"{picked.label}  " if picked.label >= 0 else ""
-        figures = f"recon {picked.recon_nats:.1f} nats   KL {picked.kl_nats:.1f} nats"
+        figures = "\n".join(f"{name} {wording.number(value, unit)}" for name, value, unit in picked.figures)
         self.inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", figures)
 
     def _shown(self) -> QImage:
@@ -309,6 +388,7 @@ def _inside(bounds: Bounds, coords: Coords) -> Bounds:
     return (max(x0, 0.0), min(x1, 1.0), max(y0, 0.0), min(y1, 1.0)) if coords == "u" else bounds
 
 
+_NOWHERE = np.zeros(0)
 _ARROWS: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),

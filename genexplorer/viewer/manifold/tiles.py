@@ -54,6 +54,18 @@ class TileGrid:
             (self.last_row + 1) * up,
         )
 
+    def coarser(self, times: int) -> "TileGrid":
+        """Return the cells, so many times as large, that cover all of these."""
+        return TileGrid(
+            self.coords,
+            (self.cell[0] * times, self.cell[1] * times),
+            self.first_column // times,
+            self.last_column // times,
+            self.first_row // times,
+            self.last_row // times,
+            self.factor * times,
+        )
+
     def same_lattice(self, other: "TileGrid") -> bool:
         """Whether a cell of the one is a cell of the other."""
         return self.coords == other.coords and np.allclose(self.cell, other.cell, rtol=1e-9, atol=0)
@@ -164,6 +176,30 @@ class Mosaic:
             self.pixels[top * height : (top + down) * height, left * width : (left + across) * width]
         )
         return other
+
+    def over(self, coarse: "Mosaic", times: int) -> "Mosaic":
+        """Return a copy in which what is not known is filled from a mosaic of larger tiles, and stays unknown.
+
+        Args:
+            coarse: Of `grid.coarser(times)`, or of one that covers as much.
+            times: How many times its tiles are as large.
+        """
+        _, height, width = self.image_shape
+        large = coarse.pixels.repeat(times, axis=0).repeat(times, axis=1)
+        left = (self.grid.first_column - coarse.grid.first_column * times) * width
+        top = ((coarse.grid.last_row + 1) * times - 1 - self.grid.last_row) * height
+        filled = self.moved(self.grid)
+        below = large[top : top + filled.pixels.shape[0], left : left + filled.pixels.shape[1]]
+        known = self.known.repeat(height, axis=0).repeat(width, axis=1)
+        filled.pixels[~known] = below[~known]
+        return filled
+
+    def knows(self, seen: TileGrid) -> bool:
+        """Whether every cell of a rectangle of the same lattice is known."""
+        if not self.grid.covers(seen):
+            return False
+        top, left = self.grid.last_row - seen.last_row, seen.first_column - self.grid.first_column
+        return bool(self.known[top : top + seen.rows, left : left + seen.columns].all())
 
     def missing(self) -> Cells:
         """Return (column, row) of the cells that are not known, (N, 2)."""

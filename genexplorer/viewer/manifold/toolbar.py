@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
+from genexplorer.viewer.labels import literal_tooltip
 from genexplorer.viewer.manifold.cloud import COUNTS
 from genexplorer.viewer.manifold.glyphs import class_colour, glyph
 from genexplorer.viewer.manifold.layers import ON_TILES
@@ -57,10 +58,10 @@ class Toolbar(QWidget):
             "about so many tiles along the shorter side", [f"{n} tiles" for n in TARGETS], TARGETS, 20
         )
         self.points = QCheckBox("points")
-        self.points.setToolTip("The test set's encodings, the means of q(z|x) (key O)")
+        self.points.setToolTip(_POINTS_TIP)
         self.count = _choice("number of points", [f"{n:,}" for n in COUNTS], COUNTS, COUNTS[1])
         self.ellipses = QCheckBox("ellipses")
-        self.ellipses.setToolTip("1σ of q(z|x) of each digit; the prior and the aggregate q(z) at 1σ and 2σ (key E)")
+        self.ellipses.setToolTip(_ELLIPSES_TIP)
         self.pen = _switch("✎ path", "Draw a path with the mouse (key P)")
         self.home = _switch("⌂", "See the whole plane (key 0)", checkable=False)
         self.home.setAccessibleName("home")
@@ -71,6 +72,17 @@ class Toolbar(QWidget):
     def set_coords(self, coords: Coords) -> None:
         """Show which coordinates are used."""
         self.coords[coords].setChecked(True)
+
+    def allow(self, *, coords: str = "", points: str = "", ellipses: str = "") -> None:
+        """Switch off what this model has not, each for the reason given; without one it is on."""
+        for widget, reason, tip in (
+            (self.coords["u"], coords, _U_TIP),
+            (self.points, points, _POINTS_TIP),
+            (self.count, points, "number of points"),
+            (self.ellipses, ellipses, _ELLIPSES_TIP),
+        ):
+            widget.setEnabled(not reason)
+            widget.setToolTip(literal_tooltip(reason or tip))
 
     def _bind(self) -> None:
         for name, button in self.coords.items():
@@ -191,6 +203,8 @@ class _ClassButton(QToolButton):
         self.doubled.emit()
 
 
+_POINTS_TIP = "The test set's encodings, the means of q(z|x) (key O)"
+_ELLIPSES_TIP = "1σ of q(z|x) of each digit; the prior and the aggregate q(z) at 1σ and 2σ (key E)"
 _U_TIP = (
     "Φ of each coordinate, in which the prior is even over the square: the manifold by the inverse normal CDF (key U)"
 )

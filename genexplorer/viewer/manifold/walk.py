@@ -130,7 +130,7 @@ class PathWalk(QWidget):
         Raises:
             DataError: if it holds none.
         """
-        self._selection.set_path(paths.read_json(file))
+        self._selection.set_path(paths.read_json(file, self._selection.plane.size))
 
     def _tick(self) -> None:
         position = self._selection.position + 1 / (DEFAULT_FRAMES - 1)

@@ -18,6 +18,11 @@ from genexplorer.viewer.explorer import Explorer
 from genexplorer.viewer.tab import Tab
 
 NUM_TEST = 10_000
+PLANE_TITLE = "a made-up plane"
+META: dict[str, dict[str, object]] = {
+    "axes": {"measure": "KL", "unit": "nats"},
+    "plane": {"title": PLANE_TITLE, "explained": [0.25, 0.125]},
+}
 FIGURES = {"elbo": ["ELBO", "nats"], "kl_nats": ["KL", "nats"]}
 Arrays = dict[str, NDArray[Any]]
 
@@ -100,7 +105,7 @@ class StandInClient:
         return sum(question.op == op for question in self.asked)
 
     def _answer(self, q: Asked) -> None:
-        meta = {"figures": FIGURES} if q.op == "encode" else {}
+        meta = {"figures": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
         self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001))
 
@@ -130,6 +135,20 @@ class StandInClient:
                     "distances": np.array([0.25], np.float32),
                     "images": picture(q.arrays["z"]),
                 }
+            case "axes":
+                best = np.arange(self.size)[::-1][: q.params["count"]]
+                return {"indices": best, "scores": np.arange(len(best), 0, -1).astype(np.float32)}
+            case "plane":
+                unit = np.eye(self.size, dtype=np.float32)
+                return {"origin": np.full(self.size, 0.125, np.float32), "e1": unit[1], "e2": unit[0]}
+            case "project":
+                indices = np.arange(q.params["count"])
+                away = mu_of(indices, q.step, self.size) - q.arrays["origin"]
+                coords = np.stack([away @ q.arrays["e1"], away @ q.arrays["e2"]], axis=1)
+                return {"coords": coords, "labels": indices % 10, "indices": indices}
+            case "sample":
+                z = np.random.default_rng(q.params["seed"]).normal(size=(q.params["count"], self.size))
+                return {"z": z.astype(np.float32), "images": picture(z, q.step)}
         raise AssertionError(f"nobody taught the stand-in to {q.op}")
 
     def _encoded(self, q: Asked) -> Arrays:
@@ -154,12 +173,12 @@ class StandInClient:
 class Bench:
     """A tab in a window of its own, wired as the viewer's window wires it."""
 
-    def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, *, size: int = 2) -> None:
+    def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, *, size: int = 2, failing: str = "") -> None:
         self.clients: list[StandInClient] = []
         self.context = ViewerContext(TimeCursor(), LIGHT, Explorer(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
-        self.client.size = size
+        self.client.size, self.client.failing = size, failing
         self.tab = make(self.context)
         self.context.run_changed.connect(lambda: self.tab.set_run(self.context.run))
         self.context.time_changed.connect(lambda step: self.tab.on_time(None if step < 0 else step))

@@ -1,0 +1,107 @@
+"""A plane through latent space, and the way between its coordinates and z. No Qt."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+REACH = 2.4  # three points lie within so much of the middle of their plane
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPlane:
+    """The points origin + a·e1 + b·e2 of a latent space of d dimensions.
+
+    Args:
+        origin: (d,).
+        e1: (d,), where a grows.
+        e2: (d,), where b grows; not parallel to e1.
+        names: Of the two axes.
+        title: What the plane is, in a few words.
+    """
+
+    origin: Floats
+    e1: Floats
+    e2: Floats
+    names: tuple[str, str]
+    title: str = ""
+
+    @property
+    def size(self) -> int:
+        """Return the number of latent dimensions."""
+        return len(self.origin)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the plane is all of latent space: its coordinates are z."""
+        return self.size == 2
+
+    def lift(self, coords: ArrayLike) -> Floats:
+        """Return z, (N, d), of points of the plane, (N, 2)."""
+        points = np.asarray(coords, np.float64).reshape(-1, 2)
+        if self.is_whole:
+            return points
+        lifted: Floats = self.origin + points @ np.stack([self.e1, self.e2])
+        return lifted
+
+    def drop(self, z: ArrayLike) -> Floats:
+        """Return the coordinates, (N, 2), of the points of the plane that are nearest to latents, (N, d)."""
+        latents = np.asarray(z, np.float64).reshape(-1, self.size)
+        return latents if self.is_whole else self.along(latents - self.origin)
+
+    def along(self, directions: ArrayLike) -> Floats:
+        """Return the parts, (N, 2), of directions, (N, d), that lie in the plane."""
+        across = np.stack([self.e1, self.e2])
+        given = np.asarray(directions, np.float64).reshape(-1, self.size)
+        return np.asarray(np.linalg.solve(across @ across.T, across @ given.T).T, np.float64)
+
+    def shifted(self, offset: Floats) -> "LatentPlane":
+        """Return the plane moved by (d,)."""
+        return replace(self, origin=self.origin + offset) if np.any(offset) else self
+
+    def like(self, former: "LatentPlane | None") -> "LatentPlane":
+        """Return the plane with each axis turned the way that the former one had it, so that it does not flip."""
+        if former is None or former.size != self.size:
+            return self
+        signs = [-1.0 if np.dot(new, old) < 0 else 1.0 for new, old in ((self.e1, former.e1), (self.e2, former.e2))]
+        return replace(self, e1=self.e1 * signs[0], e2=self.e2 * signs[1])
+
+
+WHOLE = LatentPlane(np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]), ("z₁", "z₂"))
+
+
+def axis_name(index: int) -> str:
+    """Return "z₁" for axis 0."""
+    return "z" + str(index + 1).translate(_SUBSCRIPTS)
+
+
+def of_axes(size: int, first: int, second: int) -> LatentPlane:
+    """Return the plane of two latent axes through the middle of the prior."""
+    unit = np.zeros((2, size))
+    unit[0, first] = unit[1, second] = 1.0
+    names = axis_name(first), axis_name(second)
+    return LatentPlane(np.zeros(size), unit[0], unit[1], names, f"{names[0]} and {names[1]}, all others 0")
+
+
+def through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
+    """Return the plane through three latents, (d,) each; None where they lie on a line.
+
+    The origin lies amid them, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
+    three points lie within sight: far apart in many dimensions, they would not with a length of 1.
+    """
+    along, across = b - a, c - a
+    length = float(np.linalg.norm(along))
+    if length < 1e-9:
+        return None
+    e1 = along / length
+    across = across - np.dot(across, e1) * e1
+    rest = float(np.linalg.norm(across))
+    if rest < 1e-6 * max(1.0, length):
+        return None
+    e2, origin = across / rest, (a + b + c) / 3
+    places = np.stack([[np.dot(z - origin, e1), np.dot(z - origin, e2)] for z in (a, b, c)])
+    unit = max(1.0, float(np.abs(places).max()) / REACH)
+    scale = "" if unit == 1 else f" (1 is {unit:.1f} units of z)"
+    return LatentPlane(origin, e1 * unit, e2 * unit, (f"A → B{scale}", f"towards C{scale}"), "through A, B and C")
