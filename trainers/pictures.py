@@ -9,7 +9,6 @@ from torch import Tensor
 
 from trainers.card import Ability
 from trainers.data.images import ImageData
-from trainers.data.points import PointData, ResidentPoints
 from trainers.data.preprocess import FIXED_SEED, TestImages
 from trainers.events import Phase, Pictures
 from trainers.grids import MANIFOLD_SIDE, cells
@@ -43,8 +42,8 @@ class Album:
         self,
         abilities: dict[str, Ability],
         latent_shape: tuple[int, ...],
-        data: ImageData | PointData,
-        test: TestImages | ResidentPoints,
+        data: ImageData,
+        test: TestImages,
         device: torch.device,
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
@@ -52,8 +51,9 @@ class Album:
         self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
         self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
-        traced = isinstance(data, ImageData) and {"trace", "encode"} <= has
-        self._traced = self._originals[:NUM_TRACED] if traced and self._originals is not None else None
+        self._traced = None
+        if "trace" in has and self._originals is not None:
+            self._traced = self._originals[:NUM_TRACED]
 
     def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
         """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
@@ -68,7 +68,7 @@ class Album:
             yield _trace(model, self._traced, step)
 
 
-def chosen(data: ImageData | PointData) -> Tensor:
+def chosen(data: ImageData) -> Tensor:
     """Return the indices of the test images to reconstruct: the first of each class, else the first ones."""
     count = min(NUM_RECONSTRUCTIONS, len(data.test))
     if data.test_labels is None:

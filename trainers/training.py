@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from trainers import abilities, cadence, card, events, optimisers, registry, schedule, seeding
+from trainers import abilities, cadence, card, events, optimisers, pictures, registry, schedule, seeding
 from trainers.alerts import Watcher
 from trainers.config import RunConfig, check
 from trainers.data import preprocess
@@ -19,7 +19,6 @@ from trainers.errors import TrainingError
 from trainers.evaluation.points import Reference
 from trainers.model import Model, Objective, StepContext
 from trainers.nn import count
-from trainers.pictures import Album
 from trainers.point_pictures import PointAlbum
 
 
@@ -52,7 +51,7 @@ class Training:
     generator: torch.Generator
     device: torch.device
     length: schedule.Length
-    album: Album | PointAlbum
+    album: pictures.Album | PointAlbum
     reference: Reference | None  # of points: what their models are held against
     clock: cadence.Clock
     stopwatch: cadence.Stopwatch
@@ -110,9 +109,10 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
     with seeding.global_stream(config.seed, "weights"):
         model: Model = registry.resolve(family.build)(options, shape)
     model.to(device)
-    train_images, test_images = _resident(data, getattr(data_options, "binarisation", "none"), device)
     order = seeding.Order(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     able = abilities.of(family, options, shape, source.kind)
+    binarisation = getattr(data_options, "binarisation", "none")
+    train_images, test_images, album = _resident(data, binarisation, device, able, model.latent_shape)
     groups = model.optimizer_groups().items()
     return Training(
         config=config,
@@ -129,7 +129,7 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         generator=seeding.stream(config.seed, "training", device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
-        album=_album(able, model, data, test_images, device),
+        album=album,
         reference=Reference.of(data, able) if isinstance(data, PointData) else None,
         clock=clock,
         stopwatch=cadence.Stopwatch(clock),
@@ -142,26 +142,21 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
 
 
 def _resident(
-    data: ImageData | PointData, binarisation: str, device: torch.device
-) -> tuple[preprocess.TrainImages | ResidentPoints, preprocess.TestImages | ResidentPoints]:
-    if isinstance(data, PointData):
-        return ResidentPoints(data.train, device), ResidentPoints(data.test, device)
-    return (
-        preprocess.TrainImages(data.train, binarisation, device),
-        preprocess.TestImages(data.test, binarisation, device),
-    )
-
-
-def _album(
-    able: dict[str, card.Ability],
-    model: Model,
     data: ImageData | PointData,
-    test: preprocess.TestImages | ResidentPoints,
+    binarisation: str,
     device: torch.device,
-) -> Album | PointAlbum:
+    able: dict[str, card.Ability],
+    latent_shape: tuple[int, ...],
+) -> tuple[
+    preprocess.TrainImages | ResidentPoints, preprocess.TestImages | ResidentPoints, pictures.Album | PointAlbum
+]:
+    """Return what the model learns from, what it is judged on, and what is drawn of it."""
     if isinstance(data, PointData):
-        return PointAlbum(able, model.latent_shape, data, device)
-    return Album(able, model.latent_shape, data, test, device)
+        album = PointAlbum(able, latent_shape, data, device)
+        return ResidentPoints(data.train, device), ResidentPoints(data.test, device), album
+    test = preprocess.TestImages(data.test, binarisation, device)
+    train = preprocess.TrainImages(data.train, binarisation, device)
+    return train, test, pictures.Album(able, latent_shape, data, test, device)
 
 
 def started(training: Training) -> events.Started:
