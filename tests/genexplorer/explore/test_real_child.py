@@ -1,5 +1,6 @@
 """The real child with a real model: a few steps of training, then questions through the pipes."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,32 @@ from trainers import checkpoint, durable
 from trainers.config import RunConfig, parse
 from trainers.events import SnapshotReady
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "model": {"name": "vae", "latent_dim": 2, "hidden": [16]},
-    "data": {"name": "mnist", "limit": 256},
+    "data": {"name": "mnist", "limit": 256, "limit_test": 64},
     "schedule": {"steps": 3},
     "execution": {"threads": 1, "device": "cpu"},
 }
 
 
+GAN: dict[str, Any] = {
+    **CONFIG,
+    "model": {"name": "gan", "latent_dim": 4, "hidden_g": [8], "hidden_d": [8]},
+    "data": {**CONFIG["data"], "binarisation": "none"},
+}
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("runs") / "run", CONFIG)
+
+
+def trained(folder: Path, given: dict[str, Any]) -> Path:
+    """A run folder with the snapshots of a few steps."""
     from trainers.loop import train
 
-    folder = tmp_path_factory.mktemp("runs") / "run"
     (folder / layout.SNAPSHOTS).mkdir(parents=True)
-    config: RunConfig = parse(CONFIG)
+    config: RunConfig = parse(given)
     durable.write_json(folder / layout.CONFIG, config.model_dump(mode="json"))
     for event in train(config):
         if isinstance(event, SnapshotReady):
@@ -80,10 +92,34 @@ def test_codes_samples_and_the_past(client: ExplorerClient, run: Path) -> None:
     assert 0 < gone.snapshot_step < 10**6
 
 
+@pytest.mark.process
+def test_a_search_tells_its_error_and_is_given_up(run: Path, tmp_path: Path) -> None:
+    forger = trained(tmp_path / "gan", GAN)
+    told, searching, answered = [], threading.Event(), []
+
+    def on_answer(answer: Answer) -> None:
+        if answer.op == "invert" and isinstance(answer.body, Progress) and "error" in answer.body.message:
+            told.append(answer.body)
+            searching.set()
+        elif not isinstance(answer.body, Progress):
+            answered.append(answer.op)
+
+    with ExplorerClient(on_answer, lambda words: None) as client:
+        client.ask("job", forger, "invert", params={"indices": list(range(60)), "steps": 10_000}, topic="z")
+        assert searching.wait(60)
+        drawn, _ = result(client.call(forger, "sample", params={"count": 1}, lane="drag"))
+        assert drawn["z"].shape == (1, 4), "what is urgent goes before"
+        client.abandon("job", "z")
+        found, _ = result(client.call(forger, "invert", params={"index": 0, "steps": 5}))
+        assert found["history"].shape == (5, 1)
+    assert told[0].fraction < 1 and not answered, "what was given up is never answered"
+
+
 @pytest.mark.parametrize(
     ("op", "params", "message"),
     [
-        ("trace", {}, "no operation"),
+        ("paint", {}, "no operation"),
+        ("trace", {}, "cannot trace"),
         ("manifold", {"rows": 10**9}, "rows"),
         ("decode", {}, "z:"),
         ("encode", {"indices": [10**6]}, "beyond the test set"),
