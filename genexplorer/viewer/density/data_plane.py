@@ -12,7 +12,7 @@ from genexplorer.viewer.density.scene import Scene
 from genexplorer.viewer.density.side_panel import data_colour, sample_colour
 
 Floats = NDArray[np.float64]
-_ARROW_SHARE = 0.05  # of the plane's width: the length of a strong gradient
+_ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
 
 
 class DataPlane(PlanePlot):
@@ -91,6 +91,7 @@ class DataPlane(PlanePlot):
         state, scene, ends = self._state, self._scene, self.share >= 1
         classes = state.shows("classes") and scene.labels is not None
         self.data.labels = scene.labels if classes else None
+        self._colour_data()
         self.data.setVisible(state.shows("data"))
         self.data.setOpacity(1.0 if ends else 0.35)
         self.samples.setVisible(state.shows("samples"))
@@ -103,10 +104,12 @@ class DataPlane(PlanePlot):
     def recolour(self, palette: Palette) -> None:
         """Take other colours."""
         super().recolour(palette)
-        self.data.colour = data_colour(palette)
-        self.samples.colour = self.pairs.colour = sample_colour(palette)
+        self.samples.colour = self.pairs.colour = self.arrows.colour = sample_colour(palette)
         self.grid.colour = palette.muted
-        self.arrows.colour = palette.text
+        self._colour_data()
+
+    def _colour_data(self) -> None:
+        self.data.colour = data_colour(self.colours, judged=self._scene.critic)
 
     def _place_cloud(self, points: Floats) -> None:
         count = len(points) if self._scene.unmixing is None else len(points) - len(self._scene.grid.points)

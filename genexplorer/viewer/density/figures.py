@@ -24,8 +24,14 @@ def figures(specs: Mapping[str, MetricSpec], values: Mapping[str, float]) -> lis
         spec = specs[metric]
         name = spec.title.partition(" (")[0].removeprefix("test ")
         setup = ", ".join(part for part in (spec.title, spec.setup) if part)
-        found.append((name, _words(values[metric], spec.unit), setup))
+        found.append((*_of(name, _words(values[metric], spec.unit)), setup))
     return found[:_MOST]
+
+
+def _of(name: str, value: str) -> tuple[str, str]:
+    """Return "modes covered" and "7 of 8" of "modes covered of 8" and "7"."""
+    first, of, last = name.rpartition(" of ")
+    return (first, f"{value} of {last}") if of and last.isdigit() else (name, value)
 
 
 def _words(value: float, unit: str) -> str:

@@ -14,7 +14,7 @@ Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 DEPTH = 8.0  # nats below the highest density that are told apart
 _LARGEST_DIFFERENCE = 2.0
 _FINER = 3  # a cell is drawn as so many by so many, between its neighbours' values
-_STRENGTH = 0.72  # of the colours at both ends; points must stand out on them
+_STRENGTH, _TWO_STRENGTH = 0.72, 0.5  # of the colours at the end, or both ends; points must stand out on them
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def colours(shares: Floats, scale: Scale, palette: Palette) -> NDArray[np.uint8]
     else:
         signed = 2 * shares - 1
         end = np.where(signed[..., None] >= 0, high, low)
-        mixed = paper + (end - paper) * (np.abs(signed) * _STRENGTH)[..., None]
+        mixed = paper + (end - paper) * (np.abs(signed) * _TWO_STRENGTH)[..., None]
     made: NDArray[np.uint8] = np.round(mixed).astype(np.uint8)
     return made
 

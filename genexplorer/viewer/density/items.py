@@ -6,9 +6,10 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPen, QTransform
+from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
 
 from genexplorer.session.palette import Palette
+from genexplorer.viewer.style import math_font
 
 Floats = NDArray[np.float64]
 Shape = Literal["dot", "cross"]
@@ -90,7 +91,7 @@ class Cloud(PlaneItem):
             for line in (QLineF(x - half, y - half, x + half, y + half), QLineF(x - half, y + half, x + half, y - half))
         ]
         halo = QColor(self.colours.background)
-        halo.setAlpha(130)
+        halo.setAlpha(80)
         painter.setPen(QPen(halo, 2.6))
         painter.drawLines(crosses)  # type: ignore[call-overload]
         painter.setPen(QPen(ink, 1.2))
@@ -154,8 +155,10 @@ class Marker(PlaneItem):
             if self.radii is not None:
                 across, up = float(self.radii[0]) * to_px.m11(), float(self.radii[1]) * abs(to_px.m22())
                 painter.drawEllipse(QPointF(x, y), across, up)
-        painter.setPen(QColor(self.colours.text))
-        painter.drawText(QPointF(x + 10, y - 8), self.name)
+        words = QPainterPath()
+        words.addText(QPointF(x + 10, y - 8), math_font(11), self.name)
+        painter.strokePath(words, QPen(QColor(self.colours.background), 3.5))
+        painter.fillPath(words, QColor(self.colours.text))
 
 
 class Rings(PlaneItem):

@@ -43,7 +43,7 @@ LAYERS = (
     LayerKind("samples", "samples", "G", "Generated points, of the same z at every snapshot"),
     LayerKind("arrows", "gradients", "A", "Where each generated point would go to please the discriminator"),
     LayerKind("grid", "base grid", "B", "The grid of the base distribution, pushed through the flow"),
-    LayerKind("lines", "x → x̂", "X", "From test points to their reconstructions"),
+    LayerKind("lines", "reconstructions", "X", "From test points to their reconstructions"),
     LayerKind(
         "latent", "latent plane", "Z", "The latent plane beside the data; the mouse in one shows its place in both"
     ),

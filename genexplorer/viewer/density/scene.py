@@ -17,6 +17,7 @@ from genexplorer.viewer.manifold.asking import Question, Questions, Reply
 Floats = NDArray[np.float64]
 News = Literal["data", "cloud", "heat", "arrows", "pairs", "truth", "failure"]
 DATA, SAMPLES, PAIRS, ARROWS = 1500, 600, 500, 250
+EXACT_SIDE, ESTIMATE_SIDE = 96, 44  # of a heat map, in cells
 _FAR = 1e4  # where a point that is no number is put, out of sight
 
 
@@ -102,15 +103,16 @@ class Scene(Observable):
             params = {"indices": list(range(min(PAIRS, self.num_test)))}
             self._ask("preview", "pairs", Question("encode", self._pairs_came, params, step=self.step))
 
-    encodes = False  # whether there is an encoder; kept by the tab, with `num_test`
+    encodes = False  # whether there is an encoder; kept by the tab, with what follows
     num_test = 0
+    is_exact = True  # whether the model's density is; an estimate costs a hundred times as much
 
     def ask_heat(self, bounds: Bounds) -> None:
         """Ask for the heat map of a part of the plane, and the arrows."""
         kind, step = self._state.heat, self.step
         if step is None:
             return
-        rows, columns = heats.cells(bounds)
+        rows, columns = heats.cells(bounds, EXACT_SIDE if self.is_exact else ESTIMATE_SIDE)
         params: dict[str, Any] = {"bounds": list(bounds), "rows": rows, "columns": columns}
         if kind == "critic" or self._state.shows("arrows"):
             judged = {**params, "count": SAMPLES, "seed": self.seed}

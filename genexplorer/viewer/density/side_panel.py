@@ -42,7 +42,7 @@ class SidePanel(QWidget):
     def __init__(self, state: LayersState, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedWidth(WIDTH)
-        self._state = state
+        self._state, self._palette = state, palette
         self.heat = QComboBox()
         self.heat.setAccessibleName("heat map")
         self.heat.setToolTip(literal_tooltip("What the ground is coloured by (H takes the next)"))
@@ -70,6 +70,7 @@ class SidePanel(QWidget):
             self.heat.clear()
             for kind in state.heats:
                 self.heat.addItem(_HEAT_WORDS[kind], kind)
+            self._show_swatches()
         self.heat.setCurrentIndex(self.heat.findData(state.heat))
         self.heat.blockSignals(False)
         there = {layer.name for layer in state.layers}
@@ -107,8 +108,13 @@ class SidePanel(QWidget):
     def recolour(self, palette: Palette) -> None:
         """Take other colours."""
         self.bar.recolour(palette)
+        self._palette = palette
+        self._show_swatches()
+
+    def _show_swatches(self) -> None:
+        judged = "critic" in self._state.heats
         for name, box in self.boxes.items():
-            box.setIcon(_swatch(name, palette, self.devicePixelRatioF()))
+            box.setIcon(_swatch(name, self._palette, judged, self.devicePixelRatioF()))
 
     def _build(self) -> None:
         inside = QWidget()
@@ -181,26 +187,26 @@ def sample_colour(palette: Palette) -> str:
     return palette.warning
 
 
-def data_colour(palette: Palette) -> str:
-    """Return the colour of the data, where it is not their classes'."""
-    return palette.text
+def data_colour(palette: Palette, *, judged: bool) -> str:
+    """Return the colour of the data, where it is not their classes': what a discriminator calls real is of one hue."""
+    return palette.accent if judged else palette.text
 
 
-def _swatch(name: str, palette: Palette, ratio: float) -> QIcon:
+def _swatch(name: str, palette: Palette, judged: bool, ratio: float) -> QIcon:
     """Return how a layer looks in the plane."""
     pixmap = QPixmap(_SWATCH * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint_swatch(painter, name, palette)
+    _paint_swatch(painter, name, palette, data_colour(palette, judged=judged))
     painter.end()
     return QIcon(pixmap)
 
 
-def _paint_swatch(painter: QPainter, name: str, palette: Palette) -> None:
+def _paint_swatch(painter: QPainter, name: str, palette: Palette, data: str) -> None:
     if name in ("data", "classes", "latent"):
-        colours = {"data": [data_colour(palette)] * 3}.get(name, list(palette.class_colours[:3]))
+        colours = {"data": [data] * 3}.get(name, list(palette.class_colours[:3]))
         painter.setPen(Qt.PenStyle.NoPen)
         for place, colour in zip(((4, 9), (11, 4), (18, 9)), colours, strict=True):
             painter.setBrush(QColor(colour))
@@ -213,7 +219,7 @@ def _paint_swatch(painter: QPainter, name: str, palette: Palette) -> None:
             painter.drawLine(QPointF(x - 3, y - 3), QPointF(x + 3, y + 3))
             painter.drawLine(QPointF(x - 3, y + 3), QPointF(x + 3, y - 3))
     elif name == "arrows":
-        painter.setPen(QPen(QColor(palette.text), 1.4))
+        painter.setPen(QPen(samples, 1.4))
         for line in ((2, 11, 18, 4), (18, 4, 12, 3), (18, 4, 14, 9)):
             painter.drawLine(QPointF(*line[:2]), QPointF(*line[2:]))
     elif name == "grid":
@@ -224,5 +230,5 @@ def _paint_swatch(painter: QPainter, name: str, palette: Palette) -> None:
     elif name == "lines":
         painter.setPen(QPen(samples, 1.2))
         painter.drawLine(QPointF(3, 11), QPointF(18, 4))
-        painter.setBrush(QColor(data_colour(palette)))
+        painter.setBrush(QColor(data))
         painter.drawEllipse(QPointF(3, 11), 1.8, 1.8)

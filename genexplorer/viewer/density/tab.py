@@ -179,6 +179,8 @@ class DensityTab(Tab):
         if not self.is_active or card is None or step is None or self.waiting_reason() is not None:
             return
         self.scene.encodes, self.scene.num_test = card.ability("encode").available, card.data.num_test
+        density = card.ability("log_prob")
+        self.scene.is_exact = not density.available or density.how == "exact"
         self.layers.set_card(card, truth=self.scene.truth_is_known)
         self.scene.look(step, traces=card.ability("trace").available, critic=card.ability("critic").available)
         self.scene.ask_heat(self.plane.seen)

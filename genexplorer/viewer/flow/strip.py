@@ -136,7 +136,7 @@ class StationStrip(QWidget):
         line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE)
         painter.setFont(text_font(9, bold=index == self.station))
         painter.setPen(QColor(colours.text))
-        name = painter.fontMetrics().elidedText(station.label, Qt.TextElideMode.ElideRight, int(line.width()))
+        name = painter.fontMetrics().elidedText(station.label, Qt.TextElideMode.ElideMiddle, int(line.width()))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, name)
         painter.setFont(text_font(8))
         line.translate(0, _LINE)
@@ -164,6 +164,9 @@ class StationStrip(QWidget):
         share = max(-1.0, min(1.0, station.ladj / largest)) if math.isfinite(station.ladj) else 0.0
         bar = QRectF(min(middle, middle + share * half), line.top(), max(1.0, abs(share) * half), _BAR - 1)
         painter.fillRect(bar, QColor(colours.accent if share >= 0 else colours.warning))
+        if abs(station.ladj) > largest * 1.001:  # broken: it goes on
+            at = middle + share * half * 0.75
+            painter.fillRect(QRectF(at - 2, line.top(), 4, _BAR - 1), QColor(colours.background))
         painter.setPen(QColor(colours.muted))
         painter.drawLine(QPointF(middle, line.top() - 1), QPointF(middle, line.top() + _BAR))
         painter.setPen(QColor(colours.text))

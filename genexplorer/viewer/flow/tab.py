@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 PLAY_MS = 450  # a station
 _KEY = (
-    "Bars: log |det| of each transform, right (+) where volume grows, left (−) where it shrinks. Below: mean ± spread."
+    "Bars: log |det| of each transform, right (+) where volume grows, left (−) where it shrinks; a broken bar goes on. "
+    "Below: mean ± spread."
 )
 
 

@@ -12,6 +12,7 @@ from genexplorer.runs.text import one_line
 
 Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
+_FAR_LARGER = 3.0
 _WORDS = 24  # letters of a label that are kept
 
 
@@ -73,9 +74,13 @@ class Way:
 
     @property
     def largest(self) -> float:
-        """Return the largest size of a log-determinant: what a bar of full length stands for."""
-        sizes = [abs(s.ladj) for s in self.stations if s.ladj is not None and math.isfinite(s.ladj)]
-        return max(sizes, default=0.0) or 1.0
+        """Return what a bar of full length stands for: the largest log-determinant, or, where one is far larger than
+        all others, as that of the preprocessing is, the second largest; the bar of that one is broken.
+        """
+        sizes = sorted(abs(s.ladj) for s in self.stations if s.ladj is not None and math.isfinite(s.ladj))
+        if len(sizes) > 1 and sizes[-2] > 0 and sizes[-1] > _FAR_LARGER * sizes[-2]:
+            return sizes[-2]
+        return (sizes[-1] if sizes else 0.0) or 1.0
 
     @property
     def log_base(self) -> float:

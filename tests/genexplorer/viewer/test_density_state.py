@@ -124,7 +124,7 @@ def test_the_figures_that_matter_come_first() -> None:
     found = figures.figures(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
     assert [(name, value) for name, value, _ in found] == [
         ("gap to the true density", "0.05 nats"),
-        ("modes covered of 8", "8"),
+        ("modes covered", "8 of 8"),
         ("cost −log p(x)", "2.00 nats"),
     ]
     assert figures.figures(specs, {}) == [] and "EMA weights" in found[0][2]

@@ -31,6 +31,13 @@ def test_the_log_determinants_add_up_to_the_likelihood() -> None:
     assert back.log_prob == pytest.approx(base - 3.0) and back.error is None and back.label == -1
 
 
+def test_one_log_determinant_does_not_dwarf_the_others() -> None:
+    arrays = {**_answer(4), "ladj": np.array([-1600.0, 4.0, -2.0], np.float32)}
+    assert ways.read(arrays, {}, 1).largest == 4.0
+    arrays["ladj"] = np.array([9.0, 4.0, float("nan")], np.float32)
+    assert ways.read(arrays, {}, 1).largest == 9.0
+
+
 def test_the_way_of_a_point_may_have_an_axis_of_its_own() -> None:
     points = {**_answer(), "stages": np.zeros((3, 1, 2), np.float32), "ladj": np.ones((2, 1), np.float32)}
     way = ways.read(points, {}, 1)
