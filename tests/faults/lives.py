@@ -146,7 +146,7 @@ PROOFS = (
         fault="a stranger or a zombie under the worker's pid",
         promise="Lost; the stranger is never signalled",
         full=50,
-        short=0,
+        short=2,
         run=strangers,
     ),
     Proof(

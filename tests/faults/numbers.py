@@ -142,7 +142,7 @@ PROOFS = (
         fault="NaN or infinity in a loss or a gradient, three families",
         promise="stopped before the weights take it; what was saved is finite; the reason is said",
         full=60,
-        short=0,
+        short=12,
         run=not_finite,
     ),
     Proof(
