@@ -79,7 +79,10 @@ def _row(preset: Preset, width: int) -> Content:
 
 
 def _facts(preset: Preset) -> Content:
-    lines = [Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores")]
+    lines = [
+        Content(preset.summary),
+        Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"),
+    ]
     lines += [Content.assemble(("What to look at ", "$warning"), preset.look_at)] if preset.look_at else []
     lines += [Content.assemble(("From ", "$muted"), preset.source)] if preset.source else []
     return Content("\n").join(lines)

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.widgets import Static
 
 from genexplorer.dashboard import walk_planes
-from genexplorer.dashboard.chart import clip
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.pictures import HalfBlockPicture
 from genexplorer.dashboard.plane_view import PlaneView, Points, PointsView
@@ -272,8 +271,7 @@ class WalkTab(Horizontal):
         rings = "" if card.ability("encode").available else " · rings: 1σ, 2σ of z"
         lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
-        width = max(self.query_one("#walk-words").size.width, 20)
-        self._tell("\n".join(clip(line, width) for line in lines))
+        self._tell("\n".join(lines), as_lines=True)
 
     def _show_image(self, answer: Answer, images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> None:
         image = images[:1]
@@ -290,7 +288,8 @@ class WalkTab(Horizontal):
         self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
         self._tell(f"The explorer ended: {self._problem}")
 
-    def _tell(self, words: str) -> None:
+    def _tell(self, words: str, *, as_lines: bool = False) -> None:
+        self.query_one("#walk-words").set_class(as_lines, "-lines")
         self._set_words(words, "#walk-words")
 
     def _set_words(self, words: str, where: str) -> None:

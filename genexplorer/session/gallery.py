@@ -21,7 +21,9 @@ def gallery() -> tuple[Group, ...]:
 
 
 def minutes(preset: Preset) -> str:
-    """Return the time a preset states, short: '4 min', '1 h 20 min'."""
+    """Return the time a preset states, short: '30 s', '4 min', '1 h 20 min'."""
+    if preset.minutes < 1:
+        return f"{preset.minutes * 60:.0f} s"
     if preset.minutes < 60:
         return f"{preset.minutes:g} min"
     hours, rest = divmod(round(preset.minutes), 60)

@@ -282,5 +282,9 @@ _UNIT = FormField("unit", "in", "choice", "What the length counts.", tuple(Choic
 _SEED = FormField("seed", "Seed", "number", "The same seed gives the same run, up to rounding.")
 _NAME = FormField("name", "Name", "text", "For you; the run has an id of its own.", placeholder="made up")
 _SETTINGS = FormField(
-    "settings", "Settings", "text", "Any other setting, spaces between.", placeholder="model.beta=4 optim.lr=3e-4"
+    "settings",
+    "Settings",
+    "text",
+    "Any other setting, spaces between.",
+    placeholder="optim.lr=3e-4 optim.batch_size=64",
 )

@@ -15,6 +15,7 @@ from genexplorer.dashboard.main_screen import MainScreen
 from genexplorer.dashboard.run_list import RunList
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
+from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session.actions import Outcome
 from tests.fixtures.made_up_run import write_run
@@ -68,13 +69,42 @@ class PaintedClient(ExplorerClient):
 
     def ask(self, lane: Any, run: Path, op: str, **asked: Any) -> int:
         step = asked.get("snapshot_step") or 0
-        if op == "decode":
-            brightness = int(np.clip(128 + 40 * asked["arrays"]["z"][0, 0], 0, 255))
-            arrays = {"images": np.full((1, 28, 28, 1), brightness, np.uint8)}
-        else:
-            arrays = {"mu": np.array([[1.0, 1.0]], np.float32), "labels": np.array([7], np.int64)}
-        self._on_answer(Answer(lane, 1, op, step, Result(arrays)))
+        result = self._painted(run, op, asked.get("arrays") or {})
+        self._on_answer(Answer(lane, 1, op, step, result))
         return 1
+
+    def _painted(self, run: Path, op: str, arrays: dict[str, Any]) -> Result:
+        labels = np.array([7], np.int64)
+        size, points = self._kind(run)
+        match op:
+            case "decode" if points:
+                return Result({"images": 2 * arrays["z"][:, :2]})
+            case "decode":
+                brightness = int(np.clip(128 + 40 * arrays["z"].sum(), 0, 255))
+                return Result({"images": np.full((1, 28, 28, 1), brightness, np.uint8)})
+            case "plane":
+                plane = np.zeros((3, size), np.float32)
+                plane[1, 0] = plane[2, 1] = 1
+                return Result(
+                    dict(zip(("origin", "e1", "e2"), plane, strict=True)),
+                    {"title": "principal plane of 2,000 test encodings", "explained": [0.25, 0.125]},
+                )
+            case "axes":
+                scores = np.array([3.5, 3.0, 2.0, 1.0], np.float32)
+                return Result(
+                    {"indices": np.array([41, 6, 0, 1], np.int64), "scores": scores}, {"measure": "KL", "unit": "nats"}
+                )
+            case "project":
+                return Result({"coords": np.array([[1.0, 1.0]], np.float32), "labels": labels})
+            case "points":
+                points_at = np.array([[-2.0, 3.0]], np.float32)
+                return Result({"points": points_at, "labels": labels}, {"bounds": [-4.0, 4.0, -4.0, 4.0]})
+        return Result({"mu": np.array([[1.0, 1.0]], np.float32), "labels": labels})
+
+    def _kind(self, run: Path) -> tuple[int, bool]:
+        with RunReader(run) as reader:
+            card = reader.card()
+        return card.latent_shape[0], card.data.kind == "points"
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ def tiles(down: int, across: int, size: int = 28) -> np.ndarray:
     return np.broadcast_to(values[:, :, None, None, None], (down, across, size, size, 3)).copy()
 
 
-@pytest.mark.parametrize("kind", ["samples", "reconstructions", "manifold"])
+@pytest.mark.parametrize("kind", ["samples", "reconstructions", "manifold", "trace"])
 @pytest.mark.parametrize(("columns", "rows"), [(2, 1), (10, 4), (30, 12), (76, 13), (190, 40)])
 def test_a_montage_fits_its_pane(kind: str, columns: int, rows: int) -> None:
     for large in (False, True):
@@ -34,6 +34,22 @@ def test_a_manifold_shows_both_ends() -> None:
 def test_reconstructions_keep_their_rows() -> None:
     picture = montage(tiles(2, 10), "reconstructions", 76, 13)
     assert picture[0, 0, 0] == 0 and picture[-1, 0, 0] == 10
+
+
+def test_a_trace_shows_its_first_and_its_last_stage() -> None:
+    picture = montage(tiles(6, 9), "trace", 76, 13, gap=1)
+    assert picture[0, 0, 0] == 0 and picture[0, -1, 0] == 8
+    few = montage(tiles(6, 9), "trace", 30, 13, gap=1)
+    assert few[0, 0, 0] == 0 and few[0, -1, 0] == 8 and len(np.unique(few[0])) < 10
+
+
+def test_a_scatter_fills_its_pane_and_keeps_its_colours() -> None:
+    scatter = np.zeros((1, 1, 256, 256, 3), np.uint8)
+    scatter[..., :128, :, 2] = 200
+    picture = montage(scatter, "samples", 76, 20)
+    assert (
+        picture.shape == (40, 40, 3) and picture[5, 5].tolist() == [0, 0, 200] and picture[-5, 5].tolist() == [0, 0, 0]
+    )
 
 
 def test_large_shows_fewer() -> None:

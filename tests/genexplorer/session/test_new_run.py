@@ -9,8 +9,9 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import expected_time, wording
+from genexplorer.session.gallery import gallery, look_at, minutes
 from genexplorer.session.new_run import NewRunForm, parse_settings
-from trainers import registry
+from trainers import assets, registry
 
 
 def test_the_form_begins_with_a_preset_that_can_start() -> None:
@@ -177,3 +178,42 @@ def test_settings_are_values_as_in_toml() -> None:
     assert parse_settings('a.b=1 c=2.5 d=true e=[1,2] f=text g="with space" h=1e-3, i=') == {
         "a.b": 1, "c": 2.5, "d": True, "e": [1, 2], "f": "text", "g": "with space", "h": 0.001, "i": "",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", [preset.name for preset in registry.presets().values() if not preset.frozen])
+def test_every_data_set_that_is_offered_can_be_trained_on(preset: str) -> None:
+    form = NewRunForm(preset)
+    offered = next(field for field in form.fields if field.key == "data").choices
+    assert form["data"] in [choice.value for choice in offered]
+    for choice in offered:
+        if choice.value != "idx":
+            form.set("data", choice.value)
+            assert form.errors() == {}
+
+
+def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path) -> None:
+    form = NewRunForm("gan")
+    form.set("data", "idx")
+    form.set("folder", str(assets.folder("mnist")))
+    assert form.validate().data_options().binarisation == "none"
+    toy = next(preset for preset in registry.presets().values() if preset.name.endswith("-toy"))
+    form.set("preset", toy.name)  # a folder of images does not stay where points are learned
+    assert registry.dataset(form["data"]).kind == "points"
+
+
+def test_what_fails_on_purpose_says_what_to_look_at() -> None:
+    failing = [preset.name for preset in registry.presets().values() if preset.look_at]
+    assert failing
+    for name in failing:
+        form = NewRunForm(name)
+        assert form.look_at and look_at(form.validate()) == form.look_at
+    assert NewRunForm("vae-2d").look_at == look_at(None) == ""
+
+
+def test_the_gallery_has_every_preset_once() -> None:
+    listed = [preset.name for group in gallery() for preset in group.presets]
+    assert sorted(listed) == sorted(registry.presets())
+    vae = registry.preset("vae-2d")
+    assert [minutes(replace(vae, minutes=value)) for value in (0.5, 2.5, 60, 80)] == [
+        "30 s", "2.5 min", "1 h", "1 h 20 min",
+    ]  # fmt: skip
