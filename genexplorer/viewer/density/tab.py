@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -15,17 +14,17 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines, wording
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import timer
-from genexplorer.viewer.density import figures
+from genexplorer.viewer.density import figures, film
 from genexplorer.viewer.density.data_plane import DataPlane
 from genexplorer.viewer.density.latent_plane import LatentPlane
 from genexplorer.viewer.density.layers_state import Heat, LayersState
 from genexplorer.viewer.density.linking import Linking
 from genexplorer.viewer.density.scene import SAMPLES, Scene
 from genexplorer.viewer.density.side_panel import SidePanel
-from genexplorer.viewer.labels import literal_tooltip, muted, text
+from genexplorer.viewer.labels import literal_tooltip, muted, text, wrapped
 from genexplorer.viewer.manifold.animation import write_gif
 from genexplorer.viewer.manifold.asking import Questions
-from genexplorer.viewer.pictures import save_image, to_array
+from genexplorer.viewer.pictures import save_image
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tab import SaveTarget, Tab
 
@@ -37,7 +36,6 @@ FRAME_MS, FRAMES = 40, 90  # of the walk from base to data
 _KEY_STEP = 0.025  # of the way, by an arrow key
 _ZOOM, _PAN = 1.25, 0.08
 _GROUNDS: dict[Heat, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
-_LONGEST_PX = 480  # the longer side of a film
 
 
 class DensityTab(Tab):
@@ -55,6 +53,7 @@ class DensityTab(Tab):
         self.linking = Linking(self.questions, self.layers, self.scene, self.plane, self.latent)
         self.panel = SidePanel(self.layers, context.palette)
         self.figures, self.readout = text(""), muted("")
+        self.note = wrapped("", "warning")
         self._run: FollowedRun | None = None
         self._card: Card | None = None
         self._step: int | None = None
@@ -88,7 +87,7 @@ class DensityTab(Tab):
         self.latent.clear()
         self.plane.set_share(1.0)
         self.figures.setText("")
-        self.readout.setText("")
+        self._say("")
 
     def on_changes(self, what: frozenset[str]) -> None:
         """Take up new figures."""
@@ -186,6 +185,8 @@ class DensityTab(Tab):
         self.scene.ask_heat(self.plane.seen)
         self._show_switches()
         self._show_figures()
+        if self.scene.data is None:
+            self._say("asking the model…")
 
     def set_seed(self, seed: int) -> None:
         """Draw other samples."""
@@ -215,6 +216,12 @@ class DensityTab(Tab):
         self._timer.stop()
         self.panel.play.setChecked(False)
 
+    def _say(self, words: str, failure: str = "") -> None:
+        """Say what is waited for below the plane, and what went wrong above it."""
+        self.readout.setText(words)
+        self.note.setText(failure)
+        self.note.setVisible(bool(failure))
+
     def _build(self) -> None:
         planes = QHBoxLayout()
         planes.setSpacing(GAP)
@@ -223,6 +230,7 @@ class DensityTab(Tab):
         left = QVBoxLayout()
         left.setSpacing(GAP // 2)
         left.addWidget(self.figures)
+        left.addWidget(self.note)
         left.addLayout(planes, 1)
         left.addWidget(self.readout)
         row = QHBoxLayout(self)
@@ -233,6 +241,7 @@ class DensityTab(Tab):
         self.figures.setWordWrap(True)
         self.readout.setMinimumWidth(1)
         self.latent.hide()
+        self.note.hide()
 
     def _bind(self) -> None:
         self.layers.subscribe(self._switched)
@@ -322,7 +331,9 @@ class DensityTab(Tab):
                 if self._card is not None:
                     self.layers.set_card(self._card, truth=False)
             case "failure":
-                self.readout.setText(self.scene.failure)
+                self._say("", self.scene.failure)
+        if self.scene.news != "failure":
+            self._say("")
 
     def _show_switches(self) -> None:
         self.panel.show_state()
@@ -366,18 +377,9 @@ class DensityTab(Tab):
         return shown
 
     def _write_film(self, path: Path) -> None:
-        before, frames = self.plane.share, []
-        self.plane.glider.stop()
-        for share in np.linspace(0, 1, FRAMES // 2):
-            self.plane.set_share(float(share))
-            image = self.plane.image()
-            longest = max(image.width(), image.height())
-            size = image.size() * min(1.0, _LONGEST_PX / longest)
-            smooth = Qt.TransformationMode.SmoothTransformation
-            small = image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
-            frames.append(to_array(small.convertToFormat(QImage.Format.Format_RGB888)))
+        before = self.plane.share
+        write_gif(film.frames(self.plane, FRAMES // 2), path, 2 * FRAME_MS)
         self.plane.set_share(before)
-        write_gif(np.stack(frames), path, 2 * FRAME_MS)
 
     def _recolour(self) -> None:
         for plane in (self.plane, self.latent):

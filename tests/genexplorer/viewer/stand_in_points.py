@@ -110,6 +110,7 @@ class PointsBench(Bench):
         make: The tab.
         folder: Of a run of that kind.
         images: Whether traces are of images.
+        failing: What every question is answered by.
         before: Is told of the client before the tab asks anything.
     """
 
@@ -119,10 +120,11 @@ class PointsBench(Bench):
         folder: Path,
         *,
         images: bool = False,
+        failing: str = "",
         before: Callable[[PointsClient], None] | None = None,
     ) -> None:
         self._images, self._before = images, before
-        super().__init__(make, folder)
+        super().__init__(make, folder, failing=failing)
 
     @property
     def model(self) -> PointsClient:

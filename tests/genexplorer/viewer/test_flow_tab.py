@@ -10,6 +10,7 @@ from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
+from genexplorer.viewer.flow import film as film_frames
 from genexplorer.viewer.flow.tab import FlowTab
 from genexplorer.viewer.pictures import to_array
 from tests.fixtures.made_up_run import write_run
@@ -107,7 +108,8 @@ def test_time_follows_the_same_through_another_snapshot(bench: PointsBench, qtbo
     assert bench.client.count("trace") == asked
 
 
-def test_stations_and_film_are_saved(bench: PointsBench, tmp_path: Path) -> None:
+def test_stations_and_film_are_saved(bench: PointsBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_frames, "BETWEEN", 1)
     tab = _tab(bench)
     strip, stage, film = tab.save_targets()
     for target, name in ((strip, "a.png"), (stage, "b.png"), (film, "c.gif")):
@@ -149,7 +151,7 @@ def test_the_points_of_a_toy_go_along(qtbot: QtBot, folders: dict[bool, Path]) -
 
 
 def test_a_failure_is_told_in_the_stations_place(qtbot: QtBot, folders: dict[bool, Path]) -> None:
-    bench = PointsBench(FlowTab, folders[True], before=lambda client: setattr(client, "failing", "the flow has burst"))
+    bench = PointsBench(FlowTab, folders[True], failing="the flow has burst")
     tab = _tab(bench)
     qtbot.waitUntil(lambda: "burst" in tab.strip.hint, timeout=5000)
     assert tab.save_targets() == [] and tab.copy_image() is None
