@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
@@ -51,6 +51,7 @@ class ViewerContext(QObject):
         self.explorer = explorer
         self.runs_dir = runs_dir
         self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
+        self.pins: dict[str, Any] = {}  # latents (d,) by name, pinned in the Manifold tab, to be used by the others
         self._last_step: int | None = None
         self._stops: Callable[[], list[int]] | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
@@ -89,6 +90,7 @@ class ViewerContext(QObject):
         former, self.run = self.run, followed
         self.explorer.set_run(None if followed is None else followed.folder)
         self.dragging = False
+        self.pins = {}
         self._last_step = None
         self._stops = None
         self.cursor.set_steps([] if followed is None else list(followed.snapshots))

@@ -86,7 +86,7 @@ class PaintedAxes:
 
     def _paint_y(self, painter: QPainter, palette: Palette) -> None:
         frame = self.frame
-        count = max(2, int(frame.height() / 32))
+        count = max(3, int(frame.height() / 26))
         ticks = (log_ticks if self.log_y else linear_ticks)(self.y[0], self.y[1], count)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for value, words in _worded(ticks):
@@ -97,7 +97,7 @@ class PaintedAxes:
             painter.drawText(QRectF(frame.left() - 60, y - _LINE_PX / 2, 54, _LINE_PX), right, words)
 
     def _x_ticks(self) -> list[float]:
-        return linear_ticks(self.x[0], self.x[1], max(2, int(self.frame.width() / 80)))
+        return linear_ticks(self.x[0], self.x[1], max(4, int(self.frame.width() / 48)))
 
     def _on_axis(self, value: float) -> float:
         return float(np.log10(max(value, 1e-300))) if self.log_y else value

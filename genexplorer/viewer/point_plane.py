@@ -14,7 +14,7 @@ from genexplorer.viewer.painted_axes import BOTTOM_PX, LEFT_PX, RIGHT_PX, TOP_PX
 
 Points = NDArray[np.float64]  # (N, 2)
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
-_MARK_PX = 5.0
+_MARK_PX, _DOT_PX = 5.0, 2.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Mark:
     Args:
         place: (2,).
         name: "A", "x̂".
-        hollow: A ring instead of a disc.
+        hollow: A ring instead of a disc, its name below instead of above.
     """
 
     place: Points
@@ -181,10 +181,6 @@ class PointPlane(QWidget):
                 painter.drawEllipse(axes.place(float(x), float(y)), 1.5, 1.5)
 
     def _paint_ways(self, painter: QPainter, axes: PaintedAxes) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._palette.text))
-        for x, y in self._dots:
-            painter.drawEllipse(axes.place(float(x), float(y)), 1.8, 1.8)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for line in self._lines:
             style = Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine
@@ -193,6 +189,10 @@ class PointPlane(QWidget):
             painter.drawPolyline(polygon)
             painter.setPen(QPen(QColor(self._palette.accent), 2, style))
             painter.drawPolyline(polygon)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._palette.text))
+        for x, y in self._dots:
+            painter.drawEllipse(axes.place(float(x), float(y)), _DOT_PX, _DOT_PX)
 
     def _paint_mark(self, painter: QPainter, axes: PaintedAxes, mark: Mark) -> None:
         if not np.isfinite(mark.place).all():
@@ -205,7 +205,7 @@ class PointPlane(QWidget):
         bold = QFont(self.font())
         bold.setBold(True)
         painter.setFont(bold)
-        beside = QRectF(centre.x() + 8, centre.y() - 18, 60, 16)
+        beside = QRectF(centre.x() + 8, centre.y() + 3 if mark.hollow else centre.y() - 18, 60, 16)
         for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
             painter.setPen(paper)
             painter.drawText(beside.translated(dx, dy), Qt.AlignmentFlag.AlignLeft, mark.name)

@@ -390,9 +390,9 @@ class EncodeTab(Tab):
     def _setup_words(self) -> str:
         if self._card is None:
             return ""
-        setup = self._card.data.setup or "data as they are"
         if self._points:
-            return f"One point of {self._card.data.name}."
+            return ""
+        setup = self._card.data.setup or "data as they are"
         own = "" if self.source.kind == "test" else " The image is seen as the model sees its data."
         taken = ", E_q[log p(x|z)] taken at z = μ" if self.how == "spread" else ""
         return f"One image{taken}; {setup}.{own} {_KEY}"

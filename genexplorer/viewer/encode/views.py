@@ -19,10 +19,11 @@ from genexplorer.viewer.encode.search_panel import SearchPanel
 from genexplorer.viewer.encode.square_row import SquareRow
 from genexplorer.viewer.pictures import PictureView, montage, to_qimage
 from genexplorer.viewer.point_plane import Line, Mark, PointPlane
+from genexplorer.viewer.prior import typical_norm
 from genexplorer.viewer.style import GAP
 
 How = Literal["spread", "exact", "search"]  # q(z|x) with a spread; one latent; one that is searched for
-MANY = 32  # dimensions from which on a histogram tells more than bars
+FEW = 8  # dimensions up to which the numbers themselves are told
 MAP_REACH = 3.0  # values of a latent map at which its colours are full
 Floats = NDArray[np.float64]
 
@@ -75,17 +76,17 @@ class Views(QWidget):
         self._planes.setVisible(points)
         self.plane.setVisible(points and size == 2)
         self._sampled.setVisible(how == "spread" and not points)
-        many = size > MANY and how != "spread"
+        many = size > FEW and how != "spread"
         self.histogram.setVisible(many)
         self.history.setVisible(how == "search")
         self._graphs.setVisible(many or how == "search")
-        self._side.setVisible(not many)
-        self._side_title.setText("q(z|x)" if how == "spread" else "z")
+        self._side.setVisible(how == "spread" and not (points and size == 2))
         mapped = how == "spread" and size == 2 and not points
         self.map.setVisible(mapped)
         self._below.setVisible(mapped)
         self._scroll.setMaximumHeight(88 if mapped else 16_777_215)
-        self.length.setVisible(how != "spread")
+        self.length.setVisible(self._side.isHidden())
+        self.setup.setVisible(not points)
 
     def show_nothing(self, x: Array | None, what: str, hint: str) -> None:
         """Show the image alone, while its latent is waited for."""
@@ -109,7 +110,7 @@ class Views(QWidget):
         self.figures.setText("    ".join(figure_words(figure) for figure in current.figures))
         self.bars.set_posterior(current.mu, current.sigma, current.kl_dims)
         self.histogram.set_latent(current.mu)
-        self.length.setText(_length_words(current.mu))
+        self.length.setText(_latent_words(current))
         if current.is_point:
             self._show_point(current, sampled_z)
             return
@@ -179,8 +180,7 @@ class Views(QWidget):
         outer.addWidget(labels.upright_rule())
         column = QVBoxLayout()
         column.setSpacing(GAP)
-        self._side_title = labels.heading("q(z|x)")
-        column.addWidget(self._side_title)
+        column.addWidget(labels.heading("q(z|x)"))
         scroll = QScrollArea()
         scroll.setWidget(self.bars)
         scroll.setWidgetResizable(True)
@@ -215,8 +215,17 @@ def latent_image(current: Encoding) -> NDArray[np.uint8]:
     return shaded
 
 
-def _length_words(z: Floats) -> str:
-    return f"|z| = {np.linalg.norm(z):.2f} in {z.size} dimensions; a sample of N(0, I) has about {np.sqrt(z.size):.1f}"
+def _latent_words(current: Encoding) -> str:
+    """Return the latent's numbers where they are few, else its length."""
+    z, sigma = current.mu, current.sigma
+    if z.size <= FEW:
+        return f"z = {_vector(z)}" if sigma is None else f"μ = {_vector(z)}    σ = {_vector(sigma)}"
+    length, usual = np.linalg.norm(z), typical_norm(z.size)
+    return f"|z| = {length:.2f} in {z.size} dimensions; a sample of N(0, I) has {usual:.1f} on average"
+
+
+def _vector(values: Floats) -> str:
+    return f"({', '.join(f'{value:.2f}' for value in values)})".replace("-", "−")
 
 
 def _in_a_row(*widgets: QWidget) -> QWidget:

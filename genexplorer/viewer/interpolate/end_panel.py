@@ -67,11 +67,12 @@ class EndPanel(QWidget):
     def refresh(self, points: bool) -> None:
         """Show the end as it is; `points`: the data are points, so there is no picture."""
         end, search = self._ends[self._name], self._ends.searches[self._name]
-        self._show_kinds(end)
+        self._show_kinds(end, points)
         self._show_number(end)
         self.latent.setVisible(end.kind == "latent")
         self.latent.show_numbers(end.numbers)
         self.where.setVisible(points)
+        self._rest.setVisible(points)
         self.picture.setVisible((not points and end.kind != "latent") or (not points and end.numbers.size <= 4))
         self._show_search(end, search)
 
@@ -84,12 +85,13 @@ class EndPanel(QWidget):
         hint = end.failure or ("searching for z…" if self._ends.searches[self._name].busy else "…")
         self.picture.set_picture(image, caption, hint)
 
-    def _show_kinds(self, end: End) -> None:
+    def _show_kinds(self, end: End, points: bool) -> None:
         possible = list(self._ends.kinds())
-        if [self.kind.itemData(row) for row in range(self.kind.count())] != possible:
+        words = [_WORDS[kind].replace("image", "point" if points else "image") for kind in possible]
+        if [self.kind.itemText(row) for row in range(self.kind.count())] != words:
             self.kind.clear()
-            for kind in possible:
-                self.kind.addItem(_WORDS[kind], kind)
+            for kind, word in zip(possible, words, strict=True):
+                self.kind.addItem(word, kind)
         self.kind.setCurrentIndex(possible.index(end.kind) if end.kind in possible else 0)
 
     def _show_number(self, end: End) -> None:
@@ -140,6 +142,8 @@ class EndPanel(QWidget):
         last.addWidget(self.said, 1)
         last.addWidget(self.act, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         column.addLayout(last)
+        self._rest = QWidget()  # takes the room that a picture leaves
+        column.addWidget(self._rest, 1)
 
     def _bind(self) -> None:
         ends, name = self._ends, self._name

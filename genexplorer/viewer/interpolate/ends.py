@@ -151,6 +151,8 @@ class Ends(Observable):
     def set_pins(self, pins: dict[str, Z]) -> None:
         """Take the pins of the Manifold tab."""
         self.pins = {name: np.asarray(z, np.float64).ravel() for name, z in pins.items()}
+        if self._card is None:
+            return  # `at` comes to it
         for name, end in self.ends.items():
             if end.kind in ("pin A", "pin B"):
                 self._make_possible(end)

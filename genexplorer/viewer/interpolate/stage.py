@@ -50,6 +50,7 @@ class Stage(QStackedWidget):
             self.picture.set_picture(None, hint=hint)
             for plane in (self.data, self.latent):
                 plane.show_ways([], [], hint)
+                plane.set_dots(None)
         elif frames.images.ndim == 4:
             self.picture.set_picture(frames.images[here], caption)
         else:
@@ -72,7 +73,9 @@ class Stage(QStackedWidget):
     def _show_planes(self, frames: Frames, here: int) -> None:
         points = frames.images.astype(np.float64)
         self.data.show_ways([Line(points)], _marks(points, here))
+        self.data.set_dots(points[:: frames.every])
         if frames.z.shape[1] == 2:
+            self.latent.set_dots(frames.z[:: frames.every])
             self.latent.show_ways([Line(frames.z)], _marks(frames.z, here))
 
     def _grabbed(self) -> QImage:

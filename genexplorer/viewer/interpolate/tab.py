@@ -93,7 +93,7 @@ class InterpolateTab(Tab):
     def activated(self) -> None:
         """Bring the tab up to date."""
         self._asked = ()
-        self.ends.set_pins(dict(getattr(self.context, "pins", {})))
+        self.ends.set_pins(self.context.pins)
         self._ask_all()
 
     def deactivated(self) -> None:

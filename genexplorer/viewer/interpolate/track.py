@@ -7,9 +7,10 @@ from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.interpolate.way import Frames, chord_norms, typical_norm
+from genexplorer.viewer.interpolate.way import Frames, chord_norms
 from genexplorer.viewer.painted_axes import PaintedAxes
 from genexplorer.viewer.pictures import to_qimage
+from genexplorer.viewer.prior import typical_norm
 
 GRAPH_PX, STRIP_PX = 128, 92
 _RIGHT_PX = 96.0  # for the name of the line of typical lengths

@@ -149,8 +149,3 @@ def norms(z: Z) -> Z:
 def chord_norms(ends: Z, t: Z) -> Z:
     """Return |z| along the straight line between two latents, (2, d), at places t, (N,)."""
     return norms((1 - t[:, None]) * ends[0] + t[:, None] * ends[1])
-
-
-def typical_norm(size: int) -> float:
-    """Return the mean length of a sample of N(0, I) in `size` dimensions: the mean of a chi distribution, about √d."""
-    return math.sqrt(2) * math.exp(math.lgamma((size + 1) / 2) - math.lgamma(size / 2))

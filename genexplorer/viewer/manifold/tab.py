@@ -335,6 +335,7 @@ class ManifoldTab(Tab):
         pins = tuple((name, *z.tolist()) for name, z in selection.pins.items())
         if pins != self._asked_pins:
             self._asked_pins = pins
+            self.context.pins = dict(selection.pins)
             self.space.take_pins()
             self.details.decode_pins(dict(selection.pins))
 

@@ -189,7 +189,8 @@ def test_a_point_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     bench.client.finish_search()
     qtbot.waitUntil(lambda: tab.current is not None)
     assert "x̂ (" in tab.views.data.accessibleDescription() and "z (" in tab.views.plane.accessibleDescription()
-    assert tab.views.history.isVisible() and not tab.views.histogram.isVisible() and tab.views.bars.isVisible()
+    assert tab.views.history.isVisible() and not tab.views.histogram.isVisible()
+    assert tab.views.length.text().startswith("z = (")
 
 
 def test_what_neither_encodes_nor_searches_says_why(opened: Open) -> None:

@@ -14,8 +14,9 @@ from pytestqt.qtbot import QtBot
 from genexplorer.errors import UserError
 from genexplorer.viewer.interpolate import film
 from genexplorer.viewer.interpolate.tab import InterpolateTab
-from genexplorer.viewer.interpolate.way import MAX_BYTES, chord_norms, spaces, typical_norm
+from genexplorer.viewer.interpolate.way import MAX_BYTES, chord_norms, spaces
 from genexplorer.viewer.pictures import to_array
+from genexplorer.viewer.prior import typical_norm
 from tests.fixtures.made_up_run import write_run
 from tests.genexplorer.viewer.hand import QTest
 from tests.genexplorer.viewer.stand_in_families import SIZES, FamilyBench, sampled
@@ -182,7 +183,8 @@ def test_the_manifolds_pins_can_be_ends(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
     tab = _tab(bench)
     assert "pin A" not in tab.ends.kinds()
-    tab.ends.set_pins({"A": np.array([1.0, 2.0]), "B": np.zeros(5)})
+    bench.context.pins = {"A": np.array([1.0, 2.0]), "B": np.zeros(5)}
+    tab.activated()
     assert "pin A" in tab.ends.kinds() and "pin B" not in tab.ends.kinds()  # of another size
     tab.ends.choose("A", "pin A")
     _settled(qtbot, bench)

@@ -264,7 +264,7 @@ def test_pins_make_a_path_that_is_walked_and_exported(bench: Bench, qtbot: QtBot
     for _ in range(9):
         _key(tab, Qt.Key.Key_Right)
     _key(tab, Qt.Key.Key_B)
-    assert tab.walk.isVisible()
+    assert tab.walk.isVisible() and list(bench.context.pins) == ["A", "B"]  # other tabs may use them
     qtbot.waitUntil(lambda: tab.details.frames is not None and len(tab.details.pins) == 2)
     assert tab.details.frames is not None and len(tab.details.frames) == 60
     targets = {target.label: target for target in tab.save_targets()}
