@@ -1,6 +1,8 @@
 """Ways through latent space and through a model: from one latent to another, and through a flow's transforms."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from trainers import questions
 from trainers.errors import ConfigError
 from trainers.latent_images import prior
 from trainers.latent_question import Array, Chunk, Question
-from trainers.model import Trace
+from trainers.model import Model, Trace
 
 _PARALLEL = 1e-4  # sine of the angle below which two directions count as one, or as opposite
 
@@ -55,54 +57,75 @@ def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> T
 
 def trace(question: Question) -> Iterator[Chunk]:
     """Follow data to the base, or latents to the data, through every transform."""
-    arrays = question.arrays
-    forward = "images" in arrays or "indices" in arrays or {"index", "indices"} & question.params.keys()
-    label = -1
-    if forward:
+    start, label, forward = _start(question)
+    pieces: list[_Piece] = []
+    for part in torch.split(start, question.opened.chunk):
+        yield "progress", sum(len(piece.z) for piece in pieces) / len(start), "tracing"
+        pieces.append(_traced(question, part, forward=forward))
+        if len(pieces) == 1:
+            questions.affordable(len(start), len(pieces[0].labels) * question.opened.bytes_each, question.plural)
+    labels = list(pieces[0].labels)
+    meta = {"labels": labels, "direction": "forward" if forward else "inverse", "label": label}
+    yield "result", _joined(pieces), {**meta, "error": max((piece.error for piece in pieces), key=_or_worse)}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What is told of a part of a batch: stages (K + 1, n, …), z (n, d), ladj (K, n); two moments (2, K + 1)."""
+
+    labels: tuple[str, ...]
+    stages: Array
+    z: Tensor
+    ladj: Tensor
+    moments: Tensor
+    error: float
+
+
+def _start(question: Question) -> tuple[Tensor, int, bool]:
+    """Return where the way begins, the label of what begins there, and whether it goes from the data to the base."""
+    arrays, params = question.arrays, question.params
+    if "images" in arrays or "indices" in arrays or {"index", "indices"} & params.keys():
         take, labels = question.given()
-        start, label = take(slice(len(labels))), int(labels[0])
-    else:
-        count = question.whole("count", 1, 1, questions.MAX_COUNT)
-        start = question.latents() if "z" in arrays else prior(question, count, "sample")
-    steps = len(getattr(question.opened.model, "transforms", ())) + 2
-    questions.affordable(len(start), steps * question.opened.bytes_each, question.plural)
-    yield "progress", 0.0, "tracing"
-    way, z = _followed(question, start, forward=bool(forward))
-    yield "progress", 0.7, "the round trip"
-    meta = {"labels": list(way.labels), "direction": "forward" if forward else "inverse", "label": label}
-    result = _laid_out(question, way) | {"z": z.numpy()}
-    yield "result", result, {**meta, "error": _round_trip(question, way, z, forward=bool(forward))}
+        return take(slice(len(labels))), int(labels[0]), True
+    if "z" in arrays:
+        return question.latents(), -1, False
+    return prior(question, question.whole("count", 1, 1, questions.MAX_COUNT), "sample"), -1, False
 
 
-def _followed(question: Question, start: Tensor, *, forward: bool) -> tuple[Trace, Tensor]:
+def _traced(question: Question, start: Tensor, *, forward: bool) -> _Piece:
     model = question.opened.model
     with torch.inference_mode():
         way = model.trace(start) if forward else model.trace_back(start)
-        return way, way.stages[-1].flatten(1) if forward else start
-
-
-def _laid_out(question: Question, way: Trace) -> dict[str, Array]:
-    """Return the arrays of a trace; the axis of the batch is left out where it holds one."""
-    model = question.opened.model
-    with torch.inference_mode():
+        z = way.stages[-1].flatten(1) if forward else start
         stages = np.stack([question.shown(model.trace_images(stage)) for stage in way.stages])
-        values = torch.stack([stage.flatten() for stage in way.stages])
-        mean, std = values.mean(1), values.std(1, correction=0)
-    single = len(way.stages[0]) == 1
+        values = torch.stack([stage.flatten() for stage in way.stages]).double()
+        moments = torch.stack((values.mean(1), values.square().mean(1)))
+        return _Piece(way.labels, stages, z, way.ladj, moments, _round_trip(model, way, z, forward=forward))
+
+
+def _joined(pieces: list[_Piece]) -> dict[str, Array]:
+    """Return the arrays of a trace; the axis of the batch is left out where it holds one."""
+    z = torch.cat([piece.z for piece in pieces])
+    stages, ladj = np.concatenate([piece.stages for piece in pieces], 1), torch.cat([piece.ladj for piece in pieces], 1)
+    mean, square = sum(piece.moments * (len(piece.z) / len(z)) for piece in pieces)
+    single = len(z) == 1
     return {
         "stages": stages[:, 0] if single else stages,
-        "ladj": (way.ladj[:, 0] if single else way.ladj).numpy(),
-        "mean": mean.numpy(),
-        "std": std.numpy(),
+        "z": z.numpy(),
+        "ladj": (ladj[:, 0] if single else ladj).numpy(),
+        "mean": mean.float().numpy(),
+        "std": (square - mean.square()).clamp_min(0).sqrt().float().numpy(),
     }
 
 
-def _round_trip(question: Question, way: Trace, z: Tensor, *, forward: bool) -> float:
+def _round_trip(model: Model, way: Trace, z: Tensor, *, forward: bool) -> float:
     """Return max |x − f⁻¹(f(x))| of the data that the way began at, or arrived at."""
-    model = question.opened.model
-    with torch.inference_mode():
-        if not forward:
-            way = model.trace(model.decode(z))
-            z = way.stages[-1].flatten(1)
-        began = model.trace_images(way.stages[0])
-        return float((began - model.trace_images(model.trace_back(z).stages[-1])).abs().max())
+    if not forward:
+        way = model.trace(model.decode(z))
+        z = way.stages[-1].flatten(1)
+    began = model.trace_images(way.stages[0])
+    return float((began - model.trace_images(model.trace_back(z).stages[-1])).abs().max())
+
+
+def _or_worse(error: float) -> float:
+    return math.inf if math.isnan(error) else error

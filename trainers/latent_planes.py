@@ -72,7 +72,8 @@ def in_plane(laid: Plane, z: Tensor) -> Tensor:
     """Return the coordinates (N, 2) of the points of a plane that are nearest to latents (N, d)."""
     origin, e1, e2 = (part.double() for part in laid)
     across = torch.stack((e1, e2))
-    return torch.linalg.solve(across @ across.T, across @ (z.double() - origin).T).T.float()
+    solved: Tensor = torch.linalg.solve(across @ across.T, across @ (z.double() - origin).T)
+    return solved.T.float()
 
 
 def _in_space(laid: Plane, coords: Tensor) -> Tensor:

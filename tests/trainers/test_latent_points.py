@@ -7,7 +7,7 @@ import pytest
 
 from tests.trainers import stand_in_models as stand_ins
 from trainers import config as run_config
-from trainers import latent
+from trainers import latent, latent_question
 from trainers.errors import ConfigError, UserError
 
 SHAPE = (2, 1, 1)
@@ -46,6 +46,17 @@ def test_a_cloud_is_traced_as_one_point_is(explorer: latent.Explorer, params: di
     assert found["ladj"].shape == (4, *several) and meta["error"] < 1e-5
     ends = [found["stages"][0], found["stages"][-1]]
     assert np.allclose(ends[1], ends[0] * (2 if "seed" in params else 0.5))
+
+
+def test_a_large_cloud_is_traced_in_parts(explorer: latent.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, meta = explorer.ask("trace", {"seed": 1, "count": 50})
+    monkeypatch.setattr(latent_question, "POINTS_AT_ONCE", 16)
+    *told, (_, parts, same) = explorer.answer("trace", {"seed": 1, "count": 50})
+    assert [chunk[1] for chunk in told] == pytest.approx([0, 16 / 50, 32 / 50, 48 / 50])
+    assert isinstance(parts, dict) and isinstance(same, dict) and same["labels"] == meta["labels"]
+    for name, array in whole.items():
+        assert np.allclose(parts[name], array, atol=1e-6), name
+    assert np.allclose(whole["std"][-1], whole["stages"][-1].std(), rtol=1e-5)
 
 
 def test_the_points_themselves_and_where_they_lie(explorer: latent.Explorer) -> None:
