@@ -15,10 +15,11 @@ from trainers.data.points import Density, Labels, PointData
 from trainers.data.preprocess import FIXED_SEED
 from trainers.data.toy_catalog import NoisyOptions, PointOptions
 
-BOUNDS = (-4.5, 4.5, -4.5, 4.5)
 CIRCLES, RINGS = (1.5, 3.0), (0.8, 1.6, 2.4, 3.2)
 NUM_MODES, MODE_RADIUS = 8, 3.0
 _REACH = 3.6  # how far out the spirals and the roll go
+_MOON_REACH, _BOARD = 3.0, 4.5  # of the moons; of the board, with a margin
+_MARGIN_STDS = 4.0  # of the noise, at the edge of the pictures
 _TURNS = 1.5  # of each spiral
 _ROLL = (1.5 * np.pi, 4.5 * np.pi)  # from where to where the angle of the roll goes, its radius in proportion
 
@@ -32,7 +33,7 @@ Draw = Callable[[np.random.Generator, int], Drawn]
 
 def moons(options: NoisyOptions) -> PointData:
     """Return two half circles that reach into each other; the label is the moon."""
-    return _on_curves("moons", options, [_upper_moon, _lower_moon])
+    return _on_curves("moons", options, [_upper_moon, _lower_moon], _MOON_REACH)
 
 
 def circles(options: NoisyOptions) -> PointData:
@@ -47,7 +48,7 @@ def rings(options: NoisyOptions) -> PointData:
 
 def spirals(options: NoisyOptions) -> PointData:
     """Return two spirals about one centre; the label is the arm. More points lie further out, in proportion."""
-    return _on_curves("spirals", options, [_spiral, lambda t: -_spiral(t)], OUTWARD)
+    return _on_curves("spirals", options, [_spiral, lambda t: -_spiral(t)], _REACH, OUTWARD)
 
 
 def swiss_roll(options: NoisyOptions) -> PointData:
@@ -58,7 +59,7 @@ def swiss_roll(options: NoisyOptions) -> PointData:
         t = rng.random(count)
         return _roll(t) + options.noise * rng.standard_normal((count, 2)), (4 * t).astype(np.int64)
 
-    return _drawn("swiss-roll", options, draw, truth)
+    return _drawn("swiss-roll", options, draw, truth, _REACH)
 
 
 def eight_gaussians(options: NoisyOptions) -> PointData:
@@ -71,7 +72,7 @@ def eight_gaussians(options: NoisyOptions) -> PointData:
         mode = rng.integers(NUM_MODES, size=count)
         return centres[mode] + options.noise * rng.standard_normal((count, 2)), mode
 
-    return _drawn("eight-gaussians", options, draw, truth)
+    return _drawn("eight-gaussians", options, draw, truth, MODE_RADIUS)
 
 
 def checkerboard(options: PointOptions) -> PointData:
@@ -84,7 +85,7 @@ def checkerboard(options: PointOptions) -> PointData:
         corner = np.stack((2 * place + row % 2, row), axis=1) - truth.squares // 2
         return truth.side * (corner + rng.random((count, 2))), square
 
-    return _drawn("checkerboard", options, draw, truth)
+    return _drawn("checkerboard", options, draw, truth, _BOARD)
 
 
 def pinwheel(options: NoisyOptions) -> PointData:
@@ -95,7 +96,7 @@ def pinwheel(options: NoisyOptions) -> PointData:
         a = arms.MEAN + arms.ALONG * rng.standard_normal(count)
         return arms.bent(a, options.noise * rng.standard_normal(count), arm), arm
 
-    return _drawn("pinwheel", options, draw, arms.Pinwheel(options.noise))
+    return _drawn("pinwheel", options, draw, arms.Pinwheel(options.noise), arms.REACH)
 
 
 def _concentric(name: str, options: NoisyOptions, radii: tuple[float, ...]) -> PointData:
@@ -104,13 +105,14 @@ def _concentric(name: str, options: NoisyOptions, radii: tuple[float, ...]) -> P
         on_circle = np.array(radii)[which, None] * _towards(angle)
         return on_circle + options.noise * rng.standard_normal((count, 2)), which
 
-    return _drawn(name, options, draw, Circles(radii, options.noise))
+    return _drawn(name, options, draw, Circles(radii, options.noise), max(radii))
 
 
 def _on_curves(
     name: str,
     options: NoisyOptions,
     curves: list[Callable[[Doubles], Doubles]],
+    reach: float,
     spread: Along = EVENLY,
 ) -> PointData:
     """Return curves in equal shares with noise; the label is the curve."""
@@ -122,17 +124,21 @@ def _on_curves(
         points = np.choose(which[:, None], [curve(t) for curve in curves])
         return points + options.noise * rng.standard_normal((count, 2)), which
 
-    return _drawn(name, options, draw, truth)
+    return _drawn(name, options, draw, truth, reach)
 
 
-def _drawn(name: str, options: PointOptions, draw: Draw, truth: Density) -> PointData:
-    """Draw both splits, each from a stream of its own, so that more of one does not change the other."""
+def _drawn(name: str, options: PointOptions, draw: Draw, truth: Density, reach: float) -> PointData:
+    """Draw both splits, each from a stream of its own, so that more of one does not change the other.
+
+    `reach` is how far out the points lie without their noise.
+    """
     parts: list[tuple[NDArray[np.float32], Labels]] = []
     for split, count in enumerate((options.num_train, options.num_test)):
         points, labels = draw(np.random.default_rng([FIXED_SEED, zlib.crc32(name.encode()), split]), count)
         parts.append((points.astype(np.float32), labels.astype(np.uint8)))
     (train, train_labels), (test, test_labels) = parts
-    return PointData(name, train, test, BOUNDS, train_labels, test_labels, truth)
+    edge = reach + _MARGIN_STDS * getattr(options, "noise", 0.0)
+    return PointData(name, train, test, (-edge, edge, -edge, edge), train_labels, test_labels, truth)
 
 
 def _upper_moon(t: Doubles) -> Doubles:
