@@ -38,9 +38,15 @@ GAN_TOY = Preset(
     summary="a GAN on eight Gaussians of the plane: its points, its discriminator and the forces between them",
     layers={
         "data": {"name": "eight-gaussians"},
-        "model": {"latent_dim": 2, "hidden_g": [64, 64], "hidden_d": [64, 64], "batch_norm": False, "output": "linear"},
-        "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.998},
-        "schedule": {"steps": 10000, "lr": "cosine"},
+        "model": {
+            "latent_dim": 2,
+            "hidden_g": [128, 128, 128],
+            "hidden_d": [128, 128],
+            "batch_norm": False,
+            "output": "linear",
+        },
+        "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.999},
+        "schedule": {"steps": 8000, "lr": "constant"},
     },
     expected="8 of 8 modes",
     minutes=1,
