@@ -43,6 +43,22 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("O", "points"),
         ("U", "z or u = Φ(z)"),
     ),
+    "Density": (
+        ("O  C  G", "data, their classes, samples"),
+        ("A  B  X", "gradients, grid, reconstructions"),
+        ("Z", "latent plane"),
+        ("H", "next heat map"),
+        ("R", "other samples"),
+        ("←  →  Enter", "unmix, play"),
+        ("Shift+arrows", "pan"),
+        ("+  −  0", "zoom, home"),
+    ),
+    "Flow": (
+        ("←  →  Enter", "stations, play"),
+        ("↑  ↓  R", "other data"),
+        ("D", "x → z or z → x"),
+        ("+  −", "temperature"),
+    ),
     "Encode": (("arrows", "next test image"), ("R", "one by chance")),
     "Samples": (("R", "draw anew"), ("F", "back to the fixed seed"), ("+  −", "columns")),
     "Curves": (
@@ -54,7 +70,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("0", "home"),
     ),
 }
-_COLUMNS = (("Time", "Run"), ("Window",), ("Manifold", "Encode"), ("Samples", "Curves"))
+_COLUMNS = (("Time", "Run"), ("Window",), ("Manifold", "Encode"), ("Samples", "Curves"), ("Density", "Flow"))
 
 
 class HelpDialog(QDialog):

@@ -58,7 +58,10 @@ class ColourBar(QWidget):
             x = bar.left() + float(scale.share(np.array(value))) * bar.width()
             painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
             words = f"{value:g}".replace("-", "−")
-            words = f"≤ {words}" if value == scale.low and self._map.kind != "critic" else words
+            if self._map.kind != "critic" and value == scale.low:
+                words = f"≤ {words}"
+            elif self._map.kind == "difference" and value == scale.high:
+                words = f"≥ {words}"
             box = QRectF(min(max(x - 24, 0), self.width() - 48), bar.bottom() + 3, 48, _LINE)
             side = Qt.AlignmentFlag.AlignHCenter
             if x - 24 < 0:

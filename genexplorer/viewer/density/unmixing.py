@@ -58,7 +58,7 @@ class BaseGrid:
     connect: NDArray[np.int32]
 
 
-def base_grid(reach: float = 3.0, lines: int = 13, points: int = 81) -> BaseGrid:
+def base_grid(reach: float = 3.0, lines: int = 13, points: int = 141) -> BaseGrid:
     """Return the grid over [−reach, reach]²."""
     along, across = np.linspace(-reach, reach, points), np.linspace(-reach, reach, lines)
     upright = np.stack([np.repeat(across, points), np.tile(along, lines)], axis=1)

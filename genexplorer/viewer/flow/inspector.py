@@ -115,5 +115,4 @@ class Inspector(QWidget):
 
 
 def _error_words(way: Way) -> str:
-    there = "f⁻¹(f(x)) and x" if way.direction == "forward" else "f(f⁻¹(z)) and z"
-    return f"{there} differ by at most {wording.number(way.error)}."
+    return f"f⁻¹(f(x)) and x differ by at most {wording.number(way.error)}."
