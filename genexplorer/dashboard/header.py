@@ -195,5 +195,6 @@ def wrap(text: str, width: int, most: int = 10_000) -> list[str]:
     lines += [line] if line else []
     if len(lines) > max(most, 1):
         lines = lines[: max(most, 1)]
-        lines[-1] = clip(lines[-1], width - 2) + " …"
+        last = clip(lines[-1], width - 2)
+        lines[-1] = last if last.endswith("…") else f"{last} …"
     return lines

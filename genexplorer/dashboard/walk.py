@@ -258,15 +258,14 @@ class WalkTab(Horizontal):
         if card is None or plane is None:
             return
         x, y = self.query_one(PlaneView).z
-        place = f"({x:.2f}, {y:.2f})"
+        place = _pair(x, y)
         lines = [f"z = {place}" if card.latent_shape == (2,) else f"{', '.join(plane.names)} = {place}"]
         if card.data.kind == "points":
             point = np.asarray(images, dtype=np.float64).reshape(-1, 2)[0]
             self.query_one("#drawn-point", PointsView).show_cursor((float(point[0]), float(point[1])))
-            lines[0] += f" → x = ({point[0]:.2f}, {point[1]:.2f})"
+            lines[0] += f" → x = {_pair(*point)}"
         else:
             self._show_image(answer, np.asarray(images, dtype=np.uint8))
-        lines[0] = lines[0].replace("-", "−")
         lines += [plane.title] if plane.title else []
         rings = "" if card.ability("encode").available else " · rings: 1σ, 2σ of z"
         lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
@@ -319,6 +318,11 @@ def unavailable(run: RunView | None) -> str:
 
 def _points(places: Array, labels: Array) -> Points:
     return Points(np.asarray(places, np.float64)[:, :2], np.asarray(labels, np.int64))
+
+
+def _pair(x: float, y: float) -> str:
+    """Write a place: '(0.42, −1.10)', never −0.00."""
+    return f"({round(x, 2) + 0.0:.2f}, {round(y, 2) + 0.0:.2f})".replace("-", "−")
 
 
 def _bounds(meta: Mapping[str, object]) -> tuple[float, float, float, float]:

@@ -53,12 +53,12 @@ class Breakdown:
             also: How many of the figures beside the objective to add; in brief, terms that are nothing give way.
         """
         head = f"{self.name} {self._figure(self.total, brief)}"
+        beside = [f" · {term.name} {self._figure(value, brief)}" for term, value in self.also[:also]]
         parts = [
             self._part(place, full, brief)
             for place, (term, value) in enumerate(self.terms)
-            if term.symbol != "0" and not (brief and also and place and abs(value) < 0.005)
+            if term.symbol != "0" and not (brief and beside and place and abs(value) < 0.005)
         ]
-        beside = [f" · {term.name} {self._figure(value, brief)}" for term, value in self.also[:also]]
         return " ".join([head, *(["=", *parts] if parts else [])]) + "".join(beside)
 
     def _part(self, place: int, full: bool, brief: bool) -> str:

@@ -149,3 +149,9 @@ def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_i
     alone = breakdown(theory, {"train/loss_d": 1.21})
     assert alone is not None
     assert alone.one_line() == "L_D 1.210"
+
+
+def test_a_term_that_has_fallen_to_nothing_stays_where_nothing_stands_beside_it() -> None:
+    told = breakdown(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
+    assert told is not None
+    assert all("− 0.0 KL" in line for line in told.lines[:-1])
