@@ -76,17 +76,19 @@ FLOW_EXPLODE = Preset(
     family="flow",
     summary="a flow that explodes, on purpose: nothing bounds its log-scale, and the learning rate keeps growing",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
-        "model": {"couplings": 8, "hidden": [128], "activation": "relu", "log_scale": "free"},
-        "optim": {"name": "adam", "lr": 0.03, "batch_size": 128, "ema_decay": 0},
-        "schedule": {"steps": 20000, "lr": "constant", "warmup_steps": 2000},
-        "execution": {"eval_every": 50, "snapshot_every_s": 5},
+        "data": {"name": "mnist", "binarisation": "none", "limit_test": 1000},
+        "model": {"couplings": 8, "hidden": [128], "activation": "tanh", "log_scale": "free"},
+        "optim": {"name": "adam", "lr": 0.1, "batch_size": 64, "ema_decay": 0},
+        "schedule": {"steps": 20_000, "lr": "constant", "warmup_steps": 2000},
+        "execution": {"eval_every": 10, "snapshot_every_s": 1},
     },
-    expected="not yet measured",
-    minutes=1,
-    look_at="Samples off the scale come first: a share of the samples is white noise, black or white, while the bits "
-    "still fall. Then the round-trip error leaves 0: float32 runs out of digits, the inverse is no inverse any more. "
-    "Then the loss leaps and is not finite, and the training stops. A tanh around the log-scale prevents all three.",
+    expected="learns to about test 2.3 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 test "
+    "images), then explodes: stopped as not finite after 250 to 310 steps (3 seeds)",
+    minutes=0.3,
+    look_at="Samples off the scale come first: more and more samples are white noise, black or white, while the bits "
+    "still fall. Then the round-trip error leaves 0: float32 runs out of digits, and the inverse is no inverse any "
+    "more. Then the loss leaps and is not finite, and the training stops. A tanh around the log-scale "
+    "(model.log_scale=tanh) or a lower optim.lr prevents it.",
 )
 
 FLOW_TOY = Preset(
