@@ -22,7 +22,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Ctrl+.", "stop"),
     ),
     "Window": (
-        ("1 – 7", "tabs"),
+        ("1 – 9", "tabs"),
         ("T", "theory"),
         ("Ctrl+S", "save a picture"),
         ("Ctrl+C", "copy the picture"),
@@ -59,7 +59,21 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("D", "x → z or z → x"),
         ("+  −", "temperature"),
     ),
-    "Encode": (("arrows", "next test image"), ("R", "one by chance")),
+    "Encode": (
+        ("arrows", "next test image or point"),
+        ("R", "one by chance"),
+        ("Enter  Esc", "search for z, give up"),
+    ),
+    "Interpolate": (
+        ("←  →", "walk; Shift: finely"),
+        ("Home  End", "to A, to B"),
+        ("Space", "walk to and fro"),
+        ("A  B  R", "another end, both"),
+        ("X", "A and B change places"),
+        ("M", "spherical or linear"),
+        ("+  −", "more, fewer images"),
+        ("Esc", "give a search up"),
+    ),
     "Samples": (("R", "draw anew"), ("F", "back to the fixed seed"), ("+  −", "columns")),
     "Curves": (
         ("Y", "logarithmic"),
@@ -70,7 +84,12 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("0", "home"),
     ),
 }
-_COLUMNS = (("Time", "Run"), ("Window",), ("Manifold", "Encode"), ("Samples", "Curves"), ("Density", "Flow"))
+_COLUMNS = (
+    ("Time", "Run", "Samples"),
+    ("Window", "Curves"),
+    ("Manifold", "Encode", "Flow"),
+    ("Density", "Interpolate"),
+)
 
 
 class HelpDialog(QDialog):

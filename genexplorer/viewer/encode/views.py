@@ -116,7 +116,7 @@ class Views(QWidget):
             return
         self.pictures["x"].set_picture(current.x, what)
         self.pictures["reconstruction"].set_picture(current.recon, decoded)
-        self.pictures["difference"].set_picture(current.difference(), "x − reconstruction")
+        self.pictures["difference"].set_picture(current.difference(), "difference")
         if not self.pictures["latent"].isHidden():
             self.pictures["latent"].set_picture(latent_image(current), f"z, ±{MAP_REACH:g} is full colour")
         if not self.map.isHidden() and current.sigma is not None:
