@@ -94,3 +94,15 @@ def test_a_vae_that_does_not_fit_points_is_refused(changes: dict[str, Any], mess
     with pytest.raises(ConfigError, match=message) as caught:
         config.check(small("vae", changes))
     assert caught.value.hint
+
+
+def test_the_theory_of_a_vae_speaks_of_what_it_learns() -> None:
+    of_points, of_images = small("vae").theory(), presets.assemble("vae-2d").theory()
+    assert (of_points.stages[0].name, of_images.stages[0].name) == ("point", "image")
+    assert not any("image" in term.explanation for term in of_points.terms)
+    assert set(of_images.notes) < set(of_points.notes)
+
+
+def test_presets_that_fail_on_purpose_say_what_to_look_at() -> None:
+    collapse = registry.preset("vae-collapse")
+    assert "model.beta" in collapse.look_at and presets.assemble("vae-collapse").model_options().beta > 1
