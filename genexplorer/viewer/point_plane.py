@@ -191,7 +191,7 @@ class PointPlane(QWidget):
             painter.drawPolyline(polygon)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._palette.text))
-        for x, y in self._dots:
+        for x, y in self._dots[np.isfinite(self._dots).all(axis=1)]:
             painter.drawEllipse(axes.place(float(x), float(y)), _DOT_PX, _DOT_PX)
 
     def _paint_mark(self, painter: QPainter, axes: PaintedAxes, mark: Mark) -> None:

@@ -48,6 +48,7 @@ class LatentBars(QWidget):
     def set_posterior(self, mu: Floats, sigma: Floats | None, kl_dims: Floats | None) -> None:
         """Show a posterior, or, without `sigma`, one latent; each array is (d,)."""
         self._mu, self._sigma = mu, np.zeros_like(mu) if sigma is None else sigma
+        self._mu, self._sigma = np.nan_to_num(self._mu, posinf=0.0, neginf=0.0), np.nan_to_num(self._sigma, posinf=0.0)
         self._exact = sigma is None
         self._kl, self._kl_px = (np.zeros_like(mu), 16) if kl_dims is None else (kl_dims, _KL_PX)
         self.setFixedHeight(self.sizeHint().height())

@@ -53,6 +53,7 @@ class Encoding:
 
 def two_coloured(signed: Floats) -> Images:
     """Return values in [−1, 1], (H, W), as colours (H, W, 3): orange above 0, blue below, black at 0."""
+    signed = np.nan_to_num(signed)
     above, below = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
     mixed = above * np.array([255.0, 160.0, 60.0]) + below * np.array([70.0, 150.0, 255.0])
     coloured: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
@@ -198,4 +199,5 @@ def _figures(reply: Reply) -> list[Figure]:
     for key, words in declared.items() if isinstance(declared, Mapping) else ():
         if key in reply.arrays and isinstance(words, list | tuple) and len(words) == 2:
             found.append(Figure(str(words[0]), str(words[1]), float(np.ravel(reply.arrays[key])[0])))
-    return found
+    lost = reply.meta.get("not_finite")
+    return [*found, Figure("not finite", "% of the values", 100 * float(lost))] if isinstance(lost, float) else found

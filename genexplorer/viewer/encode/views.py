@@ -209,6 +209,7 @@ def latent_image(current: Encoding) -> NDArray[np.uint8]:
     """Return a latent of an image's size laid out like the image, (H, W, 3); of colour images, colour by colour."""
     height, width, channels = current.x.shape
     values = current.mu.reshape(channels, height, width).transpose(1, 2, 0) / MAP_REACH
+    values = np.nan_to_num(values)
     if channels == 1:
         return two_coloured(values[..., 0])
     shaded: NDArray[np.uint8] = np.round((0.5 + values / 2).clip(0, 1) * 255).astype(np.uint8)

@@ -295,6 +295,8 @@ class InterpolateTab(Tab):
         frames, hint = self.way.frames, self._hint()
         here = self.way.here
         caption = "" if frames is None else f"t = {frames.t[here]:.2f} at step {frames.step:,}"
+        if frames is not None and frames.not_finite:
+            caption += f", {frames.not_finite:.1%} of all values are not finite"
         self.stage.show_way(frames, self.ends.both, here, caption, hint)
         self.track.set_way(frames, self.ends.both, hint)
         self.track.set_t(self.way.t if frames is None else float(frames.t[here]))

@@ -74,7 +74,8 @@ class Track(QWidget):
         top = STRIP_PX if self._has_strip else 0
         highest = 1.0
         if self._frames is not None:
-            highest = max(float(self._frames.norms.max()), typical_norm(self._frames.z.shape[1])) * 1.15
+            longest = float(np.max(np.nan_to_num(self._frames.norms, posinf=0.0)))
+            highest = max(longest, typical_norm(self._frames.z.shape[1])) * 1.15
         room = QRectF(0, top, self.width(), self.height() - top)
         inset = self._cell_px / 2 if self._has_strip else 0.0
         return PaintedAxes(
@@ -103,7 +104,8 @@ class Track(QWidget):
         painter.drawLine(QPointF(x, axes.frame.top()), QPointF(x, axes.frame.bottom()))
         painter.setBrush(QColor(self._palette.text))
         y = float(self._frames.norms[self._frames.nearest(self._t)])
-        painter.drawEllipse(axes.place(self._t, y), 3.5, 3.5)
+        if np.isfinite(y):
+            painter.drawEllipse(axes.place(self._t, y), 3.5, 3.5)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Begin to walk."""

@@ -31,6 +31,7 @@ class Frames:
         every: One in so many belongs to the strip.
         step: Of the snapshot.
         mode: How it goes from end to end.
+        not_finite: Share of the values that are no finite numbers.
     """
 
     images: Array
@@ -39,6 +40,7 @@ class Frames:
     every: int
     step: int
     mode: Mode
+    not_finite: float = 0.0
 
     @property
     def strip(self) -> Array:
@@ -125,11 +127,14 @@ class Way(Observable):
     def _take(self, reply: Reply, mode: Mode, *, every: int) -> None:
         arrays = reply.arrays
         z, t = np.asarray(arrays["z"], np.float64), np.asarray(arrays["t"], np.float64).ravel()
-        self.frames = Frames(np.asarray(arrays["images"]), z, t, max(1, every), reply.step, mode)
+        lost = reply.meta.get("not_finite")
+        share = float(lost) if isinstance(lost, int | float) else 0.0
+        self.frames = Frames(np.asarray(arrays["images"]), z, t, max(1, every), reply.step, mode, share)
         self.failure = ""
         self.notify()
 
     def _failed(self, message: str, hint: str) -> None:
+        self.frames = None
         self.failure = f"{message}: {hint}" if hint else message
         self.notify()
 

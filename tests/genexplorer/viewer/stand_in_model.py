@@ -29,7 +29,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def picture(z: NDArray[Any], step: int = 0) -> NDArray[np.uint8]:
     """Return images, (N, 28, 28, 1), whose pixels hold z₁ (top half) and z₂ (bottom half), and the step in a corner."""
-    z = np.atleast_2d(np.asarray(z, np.float64))
+    z = np.nan_to_num(np.atleast_2d(np.asarray(z, np.float64)), posinf=0.0, neginf=0.0)
     shades = np.clip(np.round(z[:, :2] * 30 + 128), 0, 255).astype(np.uint8)
     images = np.empty((len(z), 28, 28, 1), np.uint8)
     images[:, :14] = shades[:, :1, None, None]

@@ -82,6 +82,16 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
     assert "reconstruct" in (tab.command_line() or "")
 
 
+@pytest.mark.parametrize("kind", ["flow", "vae", "vae-points", "flow-points"])
+def test_latents_that_are_no_numbers_are_survived_and_told(opened: Open, qtbot: QtBot, kind: str) -> None:
+    bench = opened(kind)
+    tab = _encoded(qtbot, bench)
+    bench.client.exploded = True
+    tab.source.choose(3)
+    qtbot.waitUntil(lambda: "25.0" in tab.views.figures.text())
+    assert not tab.grab().isNull()  # everything is drawn once
+
+
 def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _encoded(qtbot, bench)

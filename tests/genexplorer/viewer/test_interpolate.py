@@ -271,6 +271,14 @@ def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
         film.write(np.zeros((2, 28, 28, 1), np.uint8), tmp_path / "walk.avi")
 
 
+def test_pictures_that_are_no_numbers_are_told(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("flow")
+    bench.client.exploded = True
+    _tab(bench).random_both()
+    _settled(qtbot, bench)
+    assert "25.0%" in _tab(bench).stage.picture.accessibleDescription() and not bench.tab.grab().isNull()
+
+
 def test_it_says_what_is_missing(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _tab(bench)
