@@ -34,7 +34,9 @@ def interpolate(question: Question) -> Iterator[Chunk]:
 def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> Tensor:
     """Return the latents at t between two, (T, d), float32.
 
-    Spherical: z(t) = [sin((1 − t) ω) z₀ + sin(t ω) z₁] / sin ω, with ω the angle between the two. Where they are
+    Spherical: z(t) = |z|(t) [sin((1 − t) ω) z₀/|z₀| + sin(t ω) z₁/|z₁|] / sin ω, with ω the angle between the two and
+    |z|(t) = (1 − t) |z₀| + t |z₁|. With the latents themselves in place of their directions the way would leave the
+    sphere: of two nearly opposite ones whose lengths differ, by as much as that difference over sin ω. Where they are
     parallel, opposite, or one is zero, no great circle is meant and the way is a straight line.
 
     Reference: Shoemake 1985, "Animating rotation with quaternion curves"; White 2016, arXiv:1609.04468.
@@ -52,7 +54,8 @@ def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> T
         return ((1 - t) * first + t * last).float()
     omega = torch.acos(cosine)
     weights = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
-    return (weights[0] * first + weights[1] * last).float()
+    length = (1 - t) * first.norm() + t * last.norm()
+    return (length * (weights[0] * first / first.norm() + weights[1] * last / last.norm())).float()
 
 
 def trace(question: Question) -> Iterator[Chunk]:

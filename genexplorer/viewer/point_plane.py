@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session.palette import Palette
@@ -59,6 +59,8 @@ class PointPlane(QWidget):
         self._circles: tuple[float, ...] = ()
         self._ellipse: tuple[Points, Points] | None = None
         self._dots = np.zeros((0, 2))
+        self._cloud_key: tuple[object, ...] = ()
+        self._cloud_pixmap = QPixmap()
         self._hint = ""
         self.setMinimumSize(160, 160)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -125,7 +127,7 @@ class PointPlane(QWidget):
         painter.save()
         painter.setClipRect(axes.frame)
         self._paint_circles(painter, axes)
-        self._paint_cloud(painter, axes)
+        painter.drawPixmap(0, 0, self._painted_cloud(axes))
         self._paint_ways(painter, axes)
         painter.restore()
         for mark in self._marks:
@@ -170,6 +172,20 @@ class PointPlane(QWidget):
             for scale, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
                 painter.setPen(QPen(QColor(self._palette.accent), 1.5, style))
                 painter.drawEllipse(_box(axes, self._ellipse[0], self._ellipse[1] * scale))
+
+    def _painted_cloud(self, axes: PaintedAxes) -> QPixmap:
+        """Return the cloud, painted once: what moves in front of it moves often."""
+        key = (self.size(), self.devicePixelRatioF(), axes, self._palette.name, id(self._cloud))
+        if key != self._cloud_key:
+            ratio = self.devicePixelRatioF()
+            self._cloud_key, self._cloud_pixmap = key, QPixmap(self.size() * ratio)
+            self._cloud_pixmap.setDevicePixelRatio(ratio)
+            self._cloud_pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(self._cloud_pixmap)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._paint_cloud(painter, axes)
+            painter.end()
+        return self._cloud_pixmap
 
     def _paint_cloud(self, painter: QPainter, axes: PaintedAxes) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

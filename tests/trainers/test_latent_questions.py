@@ -53,6 +53,12 @@ def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
     assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (way[:, 1] == 0).all()
 
 
+def test_lengths_stay_between_those_of_the_ends_even_where_they_are_nearly_opposite() -> None:
+    start, end, t = torch.tensor([1.5, 0.0]), torch.tensor([-2.0, 0.1]), torch.linspace(0, 1, 9)
+    lengths = latent_paths.between(start, end, t).norm(dim=1)
+    assert torch.allclose(lengths, (1 - t) * 1.5 + t * end.norm(), atol=1e-5)
+
+
 @pytest.mark.parametrize("factor", [3.0, -1.0, 0.0])
 def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> None:
     start, t = torch.tensor([1.0, -2.0]), torch.linspace(0, 1, 7)
