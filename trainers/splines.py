@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MIN_SHARE = 1e-3  # of the width and of the height that a bin keeps at least
-MIN_SLOPE = 1e-3
+# How far a spline may go: where it is steeper or flatter than this, float32 has no digits left for its inverse.
+MIN_SHARE = 0.1  # of an equal share of the width and of the height, that a bin keeps at least
+MIN_SLOPE = 0.01
 _UNIT_SLOPE = math.log(math.expm1(1 - MIN_SLOPE))  # where softplus and the least slope together give 1
 
 
@@ -77,7 +78,7 @@ def _knots(parameters: Tensor, bound: float) -> Knots:
 
 def _edges(shares: Tensor, bound: float) -> Tensor:
     """Return the K + 1 edges of bins whose sizes are in the proportions of a softmax; the outer ones are exact."""
-    sizes = MIN_SHARE + (1 - MIN_SHARE * shares.shape[1]) * shares.softmax(1)
+    sizes = MIN_SHARE / shares.shape[1] + (1 - MIN_SHARE) * shares.softmax(1)
     inner = 2 * bound * sizes.cumsum(1)[:, :-1] - bound
     return F.pad(F.pad(inner, (0, 0, 1, 0), value=-bound), (0, 0, 0, 1), value=bound)
 

@@ -169,9 +169,8 @@ def test_a_spline_is_durkans_formula() -> None:
     """Equation 4 in the middle of the second of two bins, with numbers put in by hand."""
     widths, heights, slope = [0.0, math.log(3)], [math.log(2), 0.0], [0.7]
     parameters = torch.tensor([*widths, *heights, *slope], dtype=torch.float64).view(1, 5, 1)
-    share = 1 - 2 * splines.MIN_SHARE
-    width = 4 * (splines.MIN_SHARE + share * 3 / 4)
-    height = 4 * (splines.MIN_SHARE + share * 1 / 3)
+    least, share = splines.MIN_SHARE / 2, 1 - splines.MIN_SHARE
+    width, height = 4 * (least + share * 3 / 4), 4 * (least + share * 1 / 3)
     left, s = 2 - width, height / width
     unit = math.log(math.expm1(1 - splines.MIN_SLOPE))
     d0, d1, xi = splines.MIN_SLOPE + math.log1p(math.exp(0.7 + unit)), 1.0, 0.5
