@@ -55,7 +55,8 @@ def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> T
     omega = torch.acos(cosine)
     weights = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
     length = (1 - t) * first.norm() + t * last.norm()
-    return (length * (weights[0] * first / first.norm() + weights[1] * last / last.norm())).float()
+    way: Tensor = length * (weights[0] * first / first.norm() + weights[1] * last / last.norm())
+    return way.float()
 
 
 def trace(question: Question) -> Iterator[Chunk]:

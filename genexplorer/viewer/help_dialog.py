@@ -11,6 +11,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Space", "play or stop"),
         ("[  ]", "snapshot before, after"),
         ("{  }", "first, newest snapshot"),
+        ("S", "speed of playing"),
         ("L", "follow or hold"),
         ("W", "why: all alerts"),
     ),
@@ -43,6 +44,20 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("O", "points"),
         ("U", "z or u = Φ(z)"),
     ),
+    "Planes of the Manifold": (
+        ("V", "principal, axes, points"),
+        ("A  B  C", "pin its points"),
+        ("J  K", "choose a slider"),
+        (",  .", "move it"),
+        ("X", "it moves plane or image"),
+        ("Backspace", "all sliders to 0"),
+    ),
+    "Progress": (
+        ("F  G", "hold: first, newest"),
+        ("K", "next kind of pictures"),
+        ("M", "save the film"),
+    ),
+    "Theory": (("R", "draw again"), ("←  →", "other image or point")),
     "Density": (
         ("O  C  G", "data, their classes, samples"),
         ("A  B  X", "gradients, grid, reconstructions"),
@@ -86,9 +101,10 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _COLUMNS = (
     ("Time", "Run", "Samples"),
-    ("Window", "Curves"),
-    ("Manifold", "Encode", "Flow"),
+    ("Window", "Curves", "Theory"),
+    ("Manifold", "Planes of the Manifold", "Progress"),
     ("Density", "Interpolate"),
+    ("Encode", "Flow"),
 )
 
 

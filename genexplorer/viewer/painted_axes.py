@@ -97,7 +97,7 @@ class PaintedAxes:
             painter.drawText(QRectF(frame.left() - 60, y - _LINE_PX / 2, 54, _LINE_PX), right, words)
 
     def _x_ticks(self) -> list[float]:
-        return linear_ticks(self.x[0], self.x[1], max(4, int(self.frame.width() / 48)))
+        return linear_ticks(self.x[0], self.x[1], max(5, int(self.frame.width() / 48)))
 
     def _on_axis(self, value: float) -> float:
         return float(np.log10(max(value, 1e-300))) if self.log_y else value

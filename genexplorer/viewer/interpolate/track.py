@@ -153,11 +153,12 @@ class Track(QWidget):
         painter.setPen(QPen(QColor(self._palette.muted), 1.2, Qt.PenStyle.DashLine))
         painter.drawPolyline(axes.polygon(frames.t, chord))
         dip = int(np.argmax(np.abs(frames.norms - chord)))
-        place = axes.place(float(frames.t[dip]), float(chord[dip]))
-        if abs(axes.place(0, float(frames.norms[dip])).y() - place.y()) > 12:
+        if abs(axes.place(0, float(frames.norms[dip])).y() - axes.place(0, float(chord[dip])).y()) > 12:
+            beside = (dip + len(chord) - 1) // 2  # on the way up again, where there is room below
+            place = axes.place(float(frames.t[beside]), float(chord[beside]))
             painter.setPen(QColor(self._palette.muted))
-            box = QRectF(place.x() - 40, min(place.y() + 2, axes.frame.bottom() - 16), 80, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "linear")
+            box = QRectF(place.x() + 8, min(place.y() + 1, axes.frame.bottom() - 16), 80, 16)
+            painter.drawText(box, Qt.AlignmentFlag.AlignLeft, "linear")
 
     def _paint_strip(self, painter: QPainter, axes: PaintedAxes, frames: Frames) -> None:
         if not self._images:
