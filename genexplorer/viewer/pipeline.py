@@ -1,77 +1,33 @@
 """The way of one image through the model, station by station, each with its real tensor."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from genexplorer.session import wording
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import discard
 from genexplorer.viewer.labels import heading, literal_tooltip, muted, text, wrapped
 from genexplorer.viewer.pictures import PictureView
 from genexplorer.viewer.style import GAP, math_font, text_font
+from genexplorer.viewer.tensor_views import (
+    HEAT_REACH,
+    SIDE_PX,
+    NumberView,
+    PointView,
+    TensorView,
+    VectorView,
+    heat_pixels,
+)
 from trainers.theory import Stage
 
-_SIDE = 15 * GAP  # of a picture: a 28-pixel digit four times as large
-_MAX_BARS = 64
-_MAX_WORDS = 4
-
-
-class VectorView(QWidget):
-    """A short vector: a bar for each dimension from zero, and its value where there is room."""
-
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._palette = palette
-        self._values: NDArray[np.float64] = np.zeros(0)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def set_values(self, values: NDArray[Any]) -> None:
-        """Show a vector."""
-        self._values = np.asarray(values, np.float64).reshape(-1)[:_MAX_BARS]
-        self.setAccessibleDescription(", ".join(wording.number(float(v)) for v in self._values[:8]))
-        self.update()
-
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        self._palette = palette
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """As large as a picture."""
-        return QSize(_SIDE, _SIDE)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the bars."""
-        count = len(self._values)
-        if not count:
-            return
-        painter = QPainter(self)
-        painter.setFont(text_font(9))
-        words = count <= _MAX_WORDS
-        room = self.height() / count
-        largest = max(3.0, float(np.nanmax(np.abs(self._values))))
-        middle, half = self.width() / 2, self.width() / 2 - 4
-        for place, value in enumerate(self._values):
-            length = (float(value) if np.isfinite(value) else 0.0) / largest * half
-            thick = min(room * 0.6, 12.0)
-            top = place * room + (room * 0.62 if words else (room - thick) / 2)
-            bar = QRectF(
-                min(middle, middle + length), top, max(1.0, abs(length)), min(thick, room * 0.3 if words else thick)
-            )
-            painter.fillRect(bar, QColor(self._palette.accent))
-            painter.setPen(QPen(QColor(self._palette.muted)))
-            painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
-            if words:
-                painter.setPen(QColor(self._palette.text))
-                line = QRectF(0, place * room, self.width(), room * 0.6)
-                painter.drawText(line, Qt.AlignmentFlag.AlignCenter, wording.number(float(value)))
+POINTS = (2, 1, 1)  # the shape of data that are points of the plane
+_MANY = 64  # values up to so many are drawn as a vector
 
 
 class StageView(QWidget):
@@ -80,13 +36,16 @@ class StageView(QWidget):
     def __init__(self, stage: Stage, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.stage = stage
+        self._palette = palette
+        self._heat: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
         self.picture, self.vector = PictureView(stage.shows or stage.name), VectorView(palette)
-        self.picture.setMinimumSize(_SIDE, _SIDE)
+        self.point, self.number = PointView(palette), NumberView(palette)
+        self.picture.setMinimumSize(SIDE_PX, SIDE_PX)
         self.shape = muted("")
         self._tensor = QStackedWidget()
-        self._tensor.addWidget(self.picture)
-        self._tensor.addWidget(self.vector)
-        self._tensor.setFixedSize(_SIDE, _SIDE)
+        for view in (self.picture, self.vector, self.point, self.number):
+            self._tensor.addWidget(view)
+        self._tensor.setFixedSize(SIDE_PX, SIDE_PX)
         symbol = text(stage.symbol)
         symbol.setFont(math_font(16))
         self.setToolTip(literal_tooltip(stage.explanation))
@@ -104,21 +63,52 @@ class StageView(QWidget):
         layout.addWidget(words)
         layout.addStretch(1)
 
-    def show_tensor(self, tensor: NDArray[Any] | None) -> None:
-        """Show a tensor with a first axis of 1: an image, or a vector."""
+    def show_tensor(self, tensor: NDArray[Any] | None, image_shape: tuple[int, int, int], hint: str = "…") -> None:
+        """Show a tensor with a first axis of 1: an image, a vector, a point, a number, or many values as a heat map.
+
+        Args:
+            tensor: (1, …), or None and `hint`.
+            image_shape: (C, H, W) of the data; (2, 1, 1) are points of the plane.
+            hint: What stands in its place.
+        """
+        self._heat = None
         if tensor is None:
-            self.picture.set_picture(None, hint="…")
-            self._tensor.setCurrentWidget(self.picture)
-            self.shape.setText("")
+            self.picture.set_picture(None, hint=hint)
+            self._show(self.picture, "")
             return
         one = np.asarray(tensor)[0]
-        if one.ndim == 3:
+        shape = " × ".join(str(length) for length in one.shape)
+        if one.ndim == 3 and image_shape != POINTS:
             self.picture.set_picture(one if one.dtype == np.uint8 else _to_grey(one))
-            self._tensor.setCurrentWidget(self.picture)
+            self._show(self.picture, shape)
+        elif one.size == prod(image_shape) > _MANY:
+            self._heat = (np.asarray(one, np.float64), image_shape)
+            self._draw_heat()
+            self._show(self.picture, f"{one.size} values, colours from −{HEAT_REACH:g} to {HEAT_REACH:g}")
         else:
-            self.vector.set_values(one)
-            self._tensor.setCurrentWidget(self.vector)
-        self.shape.setText(" × ".join(str(length) for length in one.shape))
+            view = self._view_of(one.size, image_shape)
+            view.set_values(one)
+            self._show(view, shape)
+
+    def recolour(self, palette: Palette) -> None:
+        """Take other colours."""
+        self._palette = palette
+        for view in (self.vector, self.point, self.number):
+            view.recolour(palette)
+        self._draw_heat()
+
+    def _view_of(self, size: int, image_shape: tuple[int, int, int]) -> TensorView:
+        if size == 1 and self.stage.shows != "z":
+            return self.number
+        return self.point if size == 2 and image_shape == POINTS else self.vector
+
+    def _draw_heat(self) -> None:
+        if self._heat is not None:
+            self.picture.set_picture(heat_pixels(*self._heat, self._palette))
+
+    def _show(self, view: QWidget, shape: str) -> None:
+        self._tensor.setCurrentWidget(view)
+        self.shape.setText(shape)
 
 
 class PipelineView(QWidget):
@@ -148,20 +138,20 @@ class PipelineView(QWidget):
         self.stages = [StageView(stage, self._context.palette) for stage in stages]
         for place, view in enumerate(self.stages):
             if place:
-                self._row.addWidget(_arrow(), 0, Qt.AlignmentFlag.AlignTop)
+                self._row.addWidget(_arrow("→" if view.stage.shows != "x" else " "), 0, Qt.AlignmentFlag.AlignTop)
             self._row.addWidget(view, 1, Qt.AlignmentFlag.AlignTop)
         self.clear()
 
     def clear(self) -> None:
         """Show no tensors."""
         for view in self.stages:
-            view.show_tensor(None)
+            view.show_tensor(None, POINTS)
 
-    def show_tensors(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Show what the model computed."""
+    def show_tensors(self, arrays: Mapping[str, NDArray[Any]], image_shape: tuple[int, int, int]) -> None:
+        """Show what the model computed of data of a shape (C, H, W)."""
         self.note.hide()
         for view in self.stages:
-            view.show_tensor(arrays.get(view.stage.shows))
+            view.show_tensor(arrays.get(view.stage.shows), image_shape, "not part of this model")
 
     def say(self, words: str) -> None:
         """Say why there are no tensors."""
@@ -172,13 +162,14 @@ class PipelineView(QWidget):
     def recolour(self) -> None:
         """Take the context's palette."""
         for view in self.stages:
-            view.vector.recolour(self._context.palette)
+            view.recolour(self._context.palette)
 
 
-def _arrow() -> QWidget:
-    made = muted("→")
+def _arrow(words: str) -> QWidget:
+    """Return what stands between two stations: an arrow, or room where another way begins."""
+    made = muted(words)
     made.setFont(text_font(15))
-    made.setContentsMargins(0, 4 * GAP + _SIDE // 2 - GAP, 0, 0)
+    made.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
     return made
 
 

@@ -16,6 +16,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.data_kind import is_of_points
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.pictures import enlarged, save_image
 from genexplorer.viewer.samples_panel import SamplesPanel
@@ -68,7 +69,12 @@ class SamplesTab(Tab):
     # The seam ---------------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Say that there is no snapshot yet."""
+        """Say that there is no snapshot yet, or that samples are no pictures."""
+        if is_of_points(self.context.run):
+            return (
+                "The samples of this run are points of the plane, not pictures.\n"
+                "The Density tab draws them over the data, live; Progress shows the same ones through training."
+            )
         if self.context.step is None and not self._refs():
             return "No samples yet.\nThe first ones come with the first snapshot."
         return None
@@ -186,7 +192,7 @@ class SamplesTab(Tab):
 
     def refresh(self) -> None:
         """Bring the sheet up to date if it is seen."""
-        if not self.is_active or not self._stale:
+        if not self.is_active or not self._stale or is_of_points(self.context.run):
             return
         self._stale = False
         self.panel.show_source(self.seed)

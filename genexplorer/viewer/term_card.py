@@ -14,13 +14,18 @@ from trainers.theory import Term
 class TermCard(QFrame):
     """A card that can be clicked, or reached by Tab and opened by Return.
 
+    Args:
+        term: What it tells of.
+        unit: Of its number.
+        counts: Whether it is a term of the objective, with a sign; else a figure beside it, on a smaller card.
+
     Signals:
         clicked: Its curve is asked for.
     """
 
     clicked = pyqtSignal()
 
-    def __init__(self, term: Term, unit: str, parent: QWidget | None = None) -> None:
+    def __init__(self, term: Term, unit: str, *, counts: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = unit
         self.setProperty("role", "card")
@@ -28,11 +33,11 @@ class TermCard(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip("Open its curve")
         self.setAccessibleName(f"{term.name}: open its curve")
-        sign = "−" if term.sign < 0 else "+"
+        sign = "" if not counts else "− " if term.sign < 0 else "+ "
         self.value = text("…")
-        self.value.setFont(text_font(16))
+        self.value.setFont(text_font(16 if counts else 13))
         head = QHBoxLayout()
-        head.addWidget(heading(f"{sign} {term.name}"))
+        head.addWidget(heading(f"{sign}{term.name}"))
         head.addStretch(1)
         head.addWidget(muted("curve ›"))
         layout = QVBoxLayout(self)
@@ -47,9 +52,9 @@ class TermCard(QFrame):
         layout.addWidget(wrapped(term.explanation, "plain"))
         layout.addStretch(1)
 
-    def show_value(self, value: float) -> None:
-        """Write the live number."""
-        self.value.setText(wording.number(value, self._unit))
+    def show_value(self, value: float, unit: str | None = None) -> None:
+        """Write the live number, in the card's own unit where none is given."""
+        self.value.setText(wording.number(value, self._unit if unit is None else unit))
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Open the curve."""

@@ -6,26 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
-from PyQt6.QtWidgets import QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import wording
 from genexplorer.session.objective import Breakdown, breakdown
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import discard, scroll_area, tool_button
+from genexplorer.viewer.data_kind import is_of_points
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.labels import heading, muted, rule, text, wrapped
 from genexplorer.viewer.pictures import save_image
-from genexplorer.viewer.pipeline import PipelineView
+from genexplorer.viewer.pipeline import POINTS, PipelineView
 from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tab import SaveTarget, Tab
 from genexplorer.viewer.term_card import ShareBar, TermCard
 from trainers.errors import UserError
-from trainers.theory import Theory
+from trainers.theory import Term, Theory
 
 if TYPE_CHECKING:
     from genexplorer.session.followed_run import FollowedRun
 
 _WIDTH = 124 * GAP
+_ALSO_COLUMNS = 3
 
 
 class TheoryTab(Tab):
@@ -40,6 +42,7 @@ class TheoryTab(Tab):
         self._pipeline_stale = True
         self._seed = 0
         self.cards: dict[str, TermCard] = {}
+        self._counting: set[TermCard] = set()  # those of the terms
         self.equation, self.total, self.source = text(), text(), muted()
         self.equation.setFont(math_font(15))
         self.total.setFont(text_font(20))
@@ -49,7 +52,8 @@ class TheoryTab(Tab):
         self.share = ShareBar(context.palette)
         self.pipeline = PipelineView(context)
         self.index, self.figures = QSpinBox(), muted()
-        self.again = tool_button("Draw z again", "Another ε (R)")
+        self.again = tool_button("Draw again", "Other chance: another ε, z or noise (R)")
+        self.beside, self.pipeline_head, self.index_label = heading("Beside it"), heading(""), muted("")
         self.notes, self.reference = wrapped(), wrapped()
         self._lay_out()
         self._connect()
@@ -132,6 +136,11 @@ class TheoryTab(Tab):
         self._terms.setSpacing(2 * GAP)
         column.addSpacing(GAP)
         column.addLayout(self._terms)
+        self._also = QGridLayout()
+        self._also.setSpacing(2 * GAP)
+        column.addSpacing(GAP)
+        column.addWidget(self.beside)
+        column.addLayout(self._also)
         column.addSpacing(2 * GAP)
         column.addLayout(self._pipeline_head())
         column.addWidget(self.pipeline)
@@ -155,14 +164,13 @@ class TheoryTab(Tab):
         self.index.setRange(0, 9_999_999)
         self.index.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.index.setKeyboardTracking(False)
-        self.index.setAccessibleName("test image")
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        row.addWidget(heading("One image through the model"))
+        row.addWidget(self.pipeline_head)
         row.addSpacing(GAP)
         row.addWidget(self.figures)
         row.addStretch(1)
-        row.addWidget(muted("test image"))
+        row.addWidget(self.index_label)
         row.addWidget(self.index)
         row.addWidget(self.again)
         return row
@@ -179,20 +187,44 @@ class TheoryTab(Tab):
     def _show_words(self) -> None:
         theory = self._theory
         for card in self.cards.values():
-            self._terms.removeWidget(card)
+            (self._terms if card in self._counting else self._also).removeWidget(card)
             discard(card)
-        self.cards = {}
+        self.cards, self._counting = {}, set()
         if theory is None:
             return
-        self.equation.setText(theory.equation)
+        what = self._what
+        self.pipeline_head.setText(f"One {what} through the model")
+        self.index_label.setText(f"test {what}")
+        self.index.setAccessibleName(f"test {what}")
+        self.equation.setText(theory.equation.replace(";  ", "\n"))
         self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
         self.reference.setText(theory.reference)
         for term in theory.terms:
-            card = TermCard(term, theory.unit)
-            card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
-            self._terms.addWidget(card, 1)
-            self.cards[term.quantity] = card
+            self._counting.add(self._card(term, theory.unit, counts=True))
+            self._terms.addWidget(self.cards[term.quantity], 1)
+        also = [term for term in theory.also if term.quantity not in self.cards]
+        for place, term in enumerate(also):
+            card = self._card(term, "", counts=False)
+            self._also.addWidget(card, place // _ALSO_COLUMNS, place % _ALSO_COLUMNS)
+        for column in range(_ALSO_COLUMNS):
+            self._also.setColumnStretch(column, 1)
+        self.beside.setVisible(bool(also))
         self.pipeline.set_stages(theory.stages)
+
+    def _card(self, term: Term, unit: str, *, counts: bool) -> TermCard:
+        card = self.cards[term.quantity] = TermCard(term, unit, counts=counts)
+        card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
+        return card
+
+    def _unit_of(self, quantity: str) -> str:
+        run = self.context.run
+        specs = () if run is None else run.specs.values()
+        return next((spec.unit for spec in specs if spec.quantity == quantity), "")
+
+    @property
+    def _what(self) -> str:
+        """What the data are: "image" or "point"."""
+        return "point" if is_of_points(self.context.run) else "image"
 
     def _show_figures(self) -> None:
         run, theory = self.context.run, self._theory
@@ -211,6 +243,10 @@ class TheoryTab(Tab):
         when = "" if step is None else f"  ·  at or before step {step:,}"
         self.source.setText(f"{found.source}{when}")
         self.share.show_shares([(term.name, value) for term, value in found.terms])
+        self.share.setVisible(len(found.terms) > 1)
+        for term, value in found.also:
+            if term.quantity in self.cards:
+                self.cards[term.quantity].show_value(value, self._unit_of(term.quantity))
         for term, value in found.terms:
             self.cards[term.quantity].show_value(value)
 
@@ -244,23 +280,30 @@ class TheoryTab(Tab):
         )
 
     def _on_tensors(self, reply: Reply) -> None:
-        self.pipeline.show_tensors(reply.arrays)
+        self.pipeline.show_tensors(reply.arrays, self._image_shape())
         figures = reply.meta.get("figures")
         if isinstance(figures, dict) and self._theory is not None:
-            self.figures.setText(_figures_words(self._theory, figures))
+            self.figures.setText(f"this {self._what}: {_figures_words(self._theory, figures)}")
+
+    def _image_shape(self) -> tuple[int, int, int]:
+        run = self.context.run
+        try:
+            return POINTS if run is None else run.card(self.context.step).image_shape
+        except (UserError, OSError):
+            return POINTS
 
     def _picture(self) -> QImage:
         return self._page.grab().toImage()
 
 
 def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
-    """Return this image's own figures: 'ELBO −96.2 = …'."""
+    """Return one image's own figures: 'ELBO −96.2 = …'."""
     values = {f"train/{name}": float(v) for name, v in figures.items() if isinstance(v, int | float)}
     if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
     found = breakdown(theory, values)
     if found is not None:
-        return f"this image: {found.one_line()} {found.unit}"
+        return f"{found.one_line()} {found.unit}"
     return "  ".join(f"{name} {wording.number(value)}" for name, value in values.items())
 
 

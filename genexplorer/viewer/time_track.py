@@ -209,9 +209,16 @@ class TimeTrack(QWidget):
         painter.setFont(text_font(8))
         painter.setPen(self._pen(self._palette.muted))
         unit = f" ({self._unit})" if self._unit else ""
-        box = QRectF(_MARGIN, self.height() - 18, 200, 16)
-        low = float(self._y[0]) <= float(np.median(self._y))  # a rising curve leaves the upper left corner free
-        painter.drawText(box.translated(0, _CURVE_TOP - box.top()) if low else box, 0, f"{self._name}{unit}")
+        words = f"{self._name}{unit}"
+        box = QRectF(
+            _MARGIN, self.height() - 18, min(painter.fontMetrics().horizontalAdvance(words) + 4, self.width()), 16
+        )
+        painter.drawText(box.translated(0, _CURVE_TOP - box.top()) if self._is_low(box.right()) else box, 0, words)
+
+    def _is_low(self, right: float) -> bool:
+        """Whether the curve leaves the upper left corner free rather than the lower one."""
+        heights = [point.y() for point in self._curve_points() if point.x() <= right]
+        return bool(heights) and sum(heights) / len(heights) > (_CURVE_TOP + self.height()) / 2
 
     def _paint_changes(self, painter: QPainter) -> None:
         painter.setFont(text_font(8))

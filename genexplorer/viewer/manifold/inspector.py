@@ -73,7 +73,8 @@ class Inspector(QWidget):
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
-            button.setMaximumWidth(3 * GAP if third_pin else WIDTH)
+            button.setFixedWidth(3 * GAP) if third_pin else button.setFixedWidth(8 * GAP)
+            self.pins[name].setFixedSize(*((6 * GAP, 6 * GAP) if third_pin else (56, 56)))
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
         """Show the decoder's picture of the cursor, (H, W, C)."""

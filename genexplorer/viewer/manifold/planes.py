@@ -35,7 +35,7 @@ class Planes(Observable):
     """Keeps the plane that was asked for; `show` says at which snapshot.
 
     Attributes:
-        kind: Of the plane.
+        kind: Of the plane; until somebody chooses, that of the encodings, or through three samples without an encoder.
         pair: The two axes of a plane of axes; None for the two that matter most.
         source: Where the three points come from.
         images: The three test images, where they come from those.
@@ -53,12 +53,17 @@ class Planes(Observable):
         self._size = 0
         self._encodes = False
         self._step: int | None = None
-        self.kind: Kind = "principal"
+        self._kind: Kind | None = None
         self.pair: tuple[int, int] | None = None
         self.source: Source = "samples"
         self.images = (0, 1, 2)
         self.seed = 0
         self.clear()
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of plane."""
+        return self._kind or ("principal" if self._encodes else "points")
 
     def clear(self) -> None:
         """Forget what belongs to a run."""
@@ -94,19 +99,19 @@ class Planes(Observable):
 
     def choose(self, kind: Kind) -> None:
         """Lay another kind of plane."""
-        self.kind = kind
+        self._kind = kind
         self._lay()
 
     def choose_pair(self, first: int, second: int) -> None:
         """Lay the plane of two axes."""
-        self.kind, self.pair = "axes", (first, second)
+        self._kind, self.pair = "axes", (first, second)
         self._lay()
 
     def choose_points(
         self, source: Source, *, images: tuple[int, int, int] | None = None, seed: int | None = None
     ) -> None:
         """Lay the plane through three test images, samples or pins."""
-        self.kind, self.source = "points", source
+        self._kind, self.source = "points", source
         self.images = images or self.images
         self.seed = self.seed if seed is None else seed
         self._lay()
@@ -129,11 +134,11 @@ class Planes(Observable):
 
     def to_json(self) -> dict[str, Any]:
         """Return the choice as JSON values."""
-        return {"kind": self.kind, "source": self.source, "images": list(self.images), "seed": self.seed}
+        return {"kind": self._kind, "source": self.source, "images": list(self.images), "seed": self.seed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what is sound of a choice."""
-        self.kind = next((kind for kind in KINDS if kind == state.get("kind")), self.kind)
+        self._kind = next((kind for kind in KINDS if kind == state.get("kind")), self._kind)
         self.source = next((source for source in SOURCES if source == state.get("source")), self.source)
         images, seed = state.get("images"), state.get("seed")
         if isinstance(images, list) and len(images) == 3 and all(type(i) is int and 0 <= i < 10**7 for i in images):

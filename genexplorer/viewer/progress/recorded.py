@@ -14,6 +14,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "samples": ("Samples", "the same latents at every step"),
     "manifold": ("Manifold", "the same plane of latents at every step"),
     "reconstructions": ("Reconstructions", "the same test images at every step"),
+    "density": ("Density", "the model's density at every step"),
     "trace": ("Trace", "the same test images on their way to z"),
 }
 _FIRST_NEWS = 50  # steps before which little is to be seen

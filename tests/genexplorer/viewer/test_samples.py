@@ -141,3 +141,23 @@ def test_columns_suit_the_room() -> None:
     assert best_columns(64, (28, 28), (600, 600)) == 8
     assert best_columns(64, (28, 28), (2000, 250)) >= 16
     assert best_columns(1, (28, 28), (10, 10)) == 1
+
+
+def test_samples_that_are_points_are_the_density_tab_s(stage: Stage, tmp_path: Path) -> None:
+    window = stage.window()
+    stage.explorer.silent = True
+    assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="flow-points"))
+    tab = tab_of(window, "Samples")
+    assert "Density" in tab.waiting_reason() and not tab.isVisible()
+    assert "samples" not in [request.topic for request in stage.explorer.asked]
+
+
+def test_a_gan_draws_with_its_temperature(stage: Stage, tmp_path: Path) -> None:
+    window = stage.window()
+    stage.explorer.silent = True
+    assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="gan"))
+    tab = tab_of(window, "Samples")
+    assert tab.waiting_reason() is None and tab.view.sheet is not None
+    tab.draw(4)
+    tab.panel.temperature.setValue(70)
+    assert stage.explorer.last("sample").params == {"count": 64, "seed": 4, "temperature": 0.7}
