@@ -7,6 +7,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import actions, command_lines
 from genexplorer.session.actions import Outcome
+from trainers.card import Card
 from trainers.config import RunConfig
 
 
@@ -41,8 +42,17 @@ class Deeds(Protocol):
         """Open the desktop viewer on a run."""
         ...
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
-        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest."""
+    def command_lines(
+        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+    ) -> list[tuple[str, str]]:
+        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
+
+        Args:
+            status: Of the run.
+            config: What was asked for, where it can be read.
+            step: Of the pictures; None for the newest.
+            card: What the model can do; None before the first snapshot.
+        """
         ...
 
 
@@ -80,20 +90,40 @@ class SessionDeeds:
         """Open the desktop viewer on a run."""
         return actions.open_viewer(folder, self._runs_dir)
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
-        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest."""
-        run = status.id
-        lines = [
-            ("show", command_lines.show(run)),
-            ("view", command_lines.view(run)),
-            ("samples", command_lines.sample(run, step=step)),
-            ("reconstructions", command_lines.reconstruct(run, step=step)),
-            ("film", command_lines.progress(run)),
-        ]
-        if config is not None and config.model.options.get("latent_dim") == 2:
-            lines.insert(2, ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)))
+    def command_lines(
+        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+    ) -> list[tuple[str, str]]:
+        """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
+
+        Args:
+            status: Of the run.
+            config: What was asked for, where it can be read.
+            step: Of the pictures; None for the newest.
+            card: What the model can do; None before the first snapshot.
+        """
+        lines = [*_of_any(status.id), *(_of_card(status.id, card, step) if card is not None else [])]
         placed = [(name, command_lines.with_runs_dir(line, self._runs_dir)) for name, line in lines]
         return [*_train(config), *placed]
+
+
+def _of_any(run: str) -> list[tuple[str, str]]:
+    return [("show", command_lines.show(run)), ("view", command_lines.view(run)), ("film", command_lines.progress(run))]
+
+
+def _of_card(run: str, card: Card, step: int | None) -> list[tuple[str, str]]:
+    """Return the pictures that a model can make, by its abilities."""
+    plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
+    lines = {
+        "manifold": ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)),
+        "plane": ("plane", plane),
+        "sample": ("samples", command_lines.sample(run, step=step)),
+        "encode": ("reconstructions", command_lines.reconstruct(run, step=step)),
+        "invert": ("inversions", command_lines.invert(run, step=step)),
+        "decode": ("interpolation", command_lines.interpolate(run, start="1", end="2", step=step)),
+        "trace": ("trace", command_lines.trace(run, index=0, step=step)),
+        "density": ("density", command_lines.density(run, step=step)),
+    }
+    return [line for ability, line in lines.items() if card.ability(ability).available]
 
 
 def _train(config: RunConfig | None) -> list[tuple[str, str]]:

@@ -171,7 +171,7 @@ class RunActions(Screen[None]):
             return
         run = self.view.run if self.view.run is not None and self.view.run.folder == status.folder else None
         step = run.at_step if run is not None else None
-        lines = self.deeds.command_lines(status, run.config if run is not None else None, step)
+        lines = self.deeds.command_lines(status, run.config if run else None, step, run.card if run else None)
         choices = [(line, name, line) for name, line in lines]
         title = "Copy which command?" if step is None else f"Copy which command? Pictures are of step {step:,}."
         self.app.push_screen(ChoiceScreen(title, choices, wide=True), self._copy)

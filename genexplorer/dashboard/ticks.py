@@ -82,6 +82,9 @@ def tick_texts(values: list[float], unit: Callable[[float], str] | None = None) 
 def _text(value: float, size: float, gap: float) -> str:
     if value == 0:
         return "0"
+    if size >= 2e9:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
     if size >= 10_000:
         scaled, letter = (value / 1e6, "M") if size >= 2e6 else (value / 1e3, "k")
         return f"{scaled:g}{letter}".replace("-", "−")

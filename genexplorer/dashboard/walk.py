@@ -235,6 +235,8 @@ class WalkTab(Horizontal):
             case "axes" if self._card is not None:
                 for laid in walk_planes.axis_planes(self._card.latent_shape[0], arrays, meta):
                     self._lay(laid)
+                self._asked = ()  # the words beside the picture now tell of other planes
+                self._ask_decode()
             case "encodings":
                 plane.show_points(_points(arrays["mu"], arrays["labels"]))
             case "project":

@@ -19,6 +19,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session.actions import Outcome
 from tests.fixtures.made_up_run import write_run
+from trainers.card import Card
 from trainers.config import RunConfig
 
 SMALL, LARGE = (80, 24), (200, 50)
@@ -53,7 +54,9 @@ class NotedDeeds:
     def open_viewer(self, folder: Path) -> Outcome:
         return self._note("view", folder)
 
-    def command_lines(self, status: RunStatus, config: RunConfig | None, step: int | None) -> list[tuple[str, str]]:
+    def command_lines(
+        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+    ) -> list[tuple[str, str]]:
         return [
             ("show", f"genexplorer runs show {status.id}"),
             ("samples", f"genexplorer sample {status.id} --step {step}"),

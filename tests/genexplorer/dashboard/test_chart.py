@@ -59,12 +59,18 @@ def test_far_away_values_cost_nothing() -> None:
     assert any(character != " " for row in raster.cells() for character, _ in row)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.003, 0.001), (1e5, 3e6), (-148.2, -135.0), (5, 5.0001)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (-0.003, 0.001), (1e5, 3e6), (-148.2, -135.0), (5, 5.0001), (0, 1.8e14)]
+)
 def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     values = ticks(Scale(low, high), 5)
     assert 2 <= len(values) <= 7
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in values)
     assert len(set(tick_texts(values))) == len(values), "no two ticks read the same"
+
+
+def test_ticks_of_an_explosion_have_no_letter() -> None:
+    assert tick_texts([0.0, 5e13, 1.5e14]) == ["0", "5e13", "1.5e14"]
 
 
 def test_log_ticks_are_decades() -> None:

@@ -7,12 +7,14 @@ import pytest
 from textual.pilot import Pilot
 
 from genexplorer.dashboard.app import DashboardApp
+from genexplorer.dashboard.deeds import SessionDeeds
 from genexplorer.dashboard.gallery_screen import GalleryScreen
 from genexplorer.dashboard.new_run_screen import NewRunScreen
 from genexplorer.dashboard.pictures import HalfBlockPicture
 from genexplorer.dashboard.plane_view import PlaneView, PointsView
 from genexplorer.dashboard.remembered import remember_dark, remembered_dark
 from genexplorer.dashboard.walk_planes import unwalkable
+from genexplorer.runs.record import RunStatus, State
 from tests.fixtures.made_up_kinds import MadeUpKind
 from tests.fixtures.made_up_run import card, write_run
 from tests.genexplorer.dashboard.conftest import SMALL, choose, main_of, shows, text_of, until
@@ -216,3 +218,19 @@ def test_a_damaged_memory_is_none(tmp_path: Path, text: str) -> None:
     remember_dark(True)
     (tmp_path / "state" / "dashboard.json").write_text(text)
     assert remembered_dark() is None
+
+
+def test_commands_follow_what_the_model_can_do(tmp_path: Path) -> None:
+    status = RunStatus("run-1", tmp_path / "run-1", "brave-fox", State.SUCCEEDED, "gan", "gan", "mnist")
+
+    def offered(kind: MadeUpKind) -> set[str]:
+        lines = SessionDeeds(tmp_path).command_lines(status, None, 500, card(500, kind))
+        assert all(line.startswith("genexplorer ") and "run-1" in line for _, line in lines)
+        return {name for name, _ in lines} - {"show", "view", "film", "samples", "interpolation"}
+
+    assert offered("vae") == {"manifold", "reconstructions"}
+    assert offered("gan") == {"plane", "inversions"}
+    assert offered("flow") == {"plane", "reconstructions", "trace"}
+    assert offered("gan-points") == {"inversions", "density"}
+    unknown = SessionDeeds(tmp_path).command_lines(status, None, None, None)
+    assert [name for name, _ in unknown] == ["show", "view", "film"]
