@@ -1,10 +1,11 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import disks, hostile_files, kills, lives, numbers, texts
+from tests.faults import disks, hostile_files, kills, lives, numbers, texts, writes
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
     kills.KILLED,
+    *writes.PROOFS,
     *disks.PROOFS,
     *numbers.PROOFS,
     *lives.PROOFS,
