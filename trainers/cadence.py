@@ -1,5 +1,10 @@
-"""When something is due: by steps, by seconds, and the sign of life in between. Clocks are given, never read here."""
+"""When something is due: by steps, by seconds, and the sign of life in between.
 
+Clocks are given, so that tests can turn them; that of a training is `AwakeClock`.
+"""
+
+import os
+import time
 from collections.abc import Callable
 
 from trainers.config import RunConfig
@@ -9,6 +14,50 @@ Clock = Callable[[], float]
 SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
 MIN_EVALUATIONS = 20
 SNAPSHOT_BYTES_PER_S = 10_000_000
+SLEPT_S = 2.0  # between two looks at the clock, with next to nothing computed: the process slept
+_MARK_S = 0.02
+
+
+class AwakeClock:
+    """Monotonic seconds without those that the process slept: stopped by a signal, or frozen with its machine.
+
+    A stretch counts as sleep when nobody looked at the clock for two seconds and the process had less than a hundredth
+    of a core meanwhile. A training looks many times a second, and computes in between. So a closed laptop or a SIGSTOP
+    costs neither a budget of minutes nor a jump of the time axis.
+
+    Args:
+        clock: Monotonic seconds; on some systems they go on while the machine sleeps.
+        worked: Seconds that this process has computed, over all its threads.
+        cores: How many of its threads can compute at once.
+    """
+
+    def __init__(
+        self,
+        clock: Clock = time.monotonic,
+        worked: Clock = time.process_time,
+        cores: int = os.cpu_count() or 1,
+    ) -> None:
+        self._clock, self._worked, self._cores = clock, worked, cores
+        self._slept = 0.0
+        self._last = self._marked = clock()
+        self._mark = worked()
+
+    def __call__(self) -> float:
+        """Return the seconds, from an arbitrary beginning."""
+        now = self._clock()
+        if now - self._last >= SLEPT_S:
+            self._judge(now)
+        elif now - self._marked >= _MARK_S:  # not at each look: it costs a system call
+            self._marked, self._mark = now, self._worked()
+        self._last = now
+        return now - self._slept
+
+    def _judge(self, now: float) -> None:
+        gap, worked = now - self._last, self._worked()
+        before = (self._last - self._marked) * self._cores  # at most this much was computed before the gap
+        if worked - self._mark < before + gap / 100:
+            self._slept += gap
+        self._marked, self._mark = now, worked
 
 
 class Stopwatch:

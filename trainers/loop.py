@@ -4,7 +4,6 @@ A training is a generator of events. It draws its chance from streams of its own
 step boundary (`commands`), and judges, shows and saves itself when that is due (`cadence`).
 """
 
-import time
 from collections.abc import Iterator
 
 from trainers import cadence, commands, judging, seeding, state, training
@@ -19,7 +18,7 @@ def train(
     *,
     resume: ResumeState | None = None,
     control: Control | None = None,
-    clock: cadence.Clock = time.monotonic,
+    clock: cadence.Clock | None = None,
 ) -> Iterator[Event]:
     """Train a model and yield what happens, at least every 0.25 s; a test is `list(train(tiny))`.
 
@@ -30,7 +29,7 @@ def train(
         resume: The state to go on from; under `execution.deterministic` the rest is then equal, bit for bit, to what an
             uninterrupted training would have done.
         control: Where commands come from; None trains unattended.
-        clock: Monotonic seconds.
+        clock: Monotonic seconds; an `AwakeClock` when None.
 
     Yields:
         Events, `Started` first after the loading, `Finished` last.
@@ -42,7 +41,7 @@ def train(
     """
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
     with seeding.pinned(config.execution, _threads(config, resume)):
-        attempt = training.set_up(config, clock)
+        attempt = training.set_up(config, clock or cadence.AwakeClock())
         doubts = state.restore(attempt, resume) if resume else []
         yield training.started(attempt)
         yield from doubts

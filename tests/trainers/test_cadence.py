@@ -34,6 +34,30 @@ def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
     assert watch.elapsed_s == 17 and not watch.paused
 
 
+@pytest.mark.parametrize(
+    ("gap", "computed", "counted"),
+    [
+        (60.0, 0.0, 0.0),  # stopped by a signal, or a closed laptop
+        (60.0, 0.2, 0.0),  # what the threads around it did as it woke
+        (60.0, 30.0, 60.0),  # a long step
+        (1.9, 0.0, 1.9),  # a slow disk
+    ],
+)
+def test_what_the_process_slept_is_not_counted(gap: float, computed: float, counted: float) -> None:
+    clock, cpu = HandClock(), HandClock()
+    awake = cadence.AwakeClock(clock, cpu, cores=4)
+    for _ in range(100):
+        clock.now += 0.005
+        cpu.now += 0.02
+        awake()
+    before = awake()
+    clock.now += gap
+    cpu.now += computed
+    assert awake() - before == pytest.approx(counted)
+    clock.now += 1.0
+    assert awake() - before == pytest.approx(counted + 1.0)
+
+
 def test_every_counts_from_when_it_was_done() -> None:
     clock = HandClock()
     every = cadence.Every(clock)
