@@ -48,8 +48,8 @@ GAN_TOY = Preset(
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.999},
         "schedule": {"steps": 8000, "lr": "constant"},
     },
-    expected="8 of 8 modes covered, 95 % of the samples within 3 standard deviations of one (EMA weights, 2,500 samples) "
-    "after 8,000 steps",
+    expected="8 of 8 modes covered, 95 % of the samples within 3 standard deviations of one (EMA weights, "
+    "2,500 samples) after 8,000 steps",
     minutes=1,
 )
 
