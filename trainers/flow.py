@@ -141,7 +141,7 @@ class Flow(Model):
         stations = {"x": x, "v": self.trace_images(v), "z": z, "recon": self.decode(z)}
         if self.dequantisation == "none":
             del stations["v"]
-        return stations, {name: float(value) for name, value in self.costs(x, chance).items()}
+        return stations, {name: float(value.detach()) for name, value in self.costs(x, chance).items()}
 
     def round_trip(self, x: Tensor) -> Tensor:
         """Return max |y − f⁻¹(f(y))| over the values y of each image, (B,): in [0, 1], at the centres of the levels."""

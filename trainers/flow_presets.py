@@ -37,14 +37,14 @@ REALNVP = Preset(
             "channels": [32, 48, 48],
             "blocks": 1,
             "log_scale": "scaled-tanh",
-            "alpha": 0.05,
         },
         "optim": {"lr": 2e-3, "batch_size": 64, "grad_clip": 1.0, "ema_decay": 0.998},
         "schedule": {"epochs": 8, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="not yet measured",
-    minutes=15,
+    expected="below test 1.35 bits/dim (EMA weights, uniform dequantisation, 256 levels) after 8 epochs; "
+    "1.41 was seen after the first 1,000 steps (raw weights, first 1,000 test images)",
+    minutes=14,
 )
 
 NSF = Preset(
@@ -67,7 +67,8 @@ NSF = Preset(
         "schedule": {"epochs": 6, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="not yet measured",
+    expected="below test 1.15 bits/dim (EMA weights, uniform dequantisation, 256 levels) after 6 epochs; "
+    "1.17 was seen after the first 670 steps (raw weights, first 1,000 test images)",
     minutes=15,
 )
 

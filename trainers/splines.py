@@ -71,7 +71,7 @@ Knots = tuple[Tensor, Tensor, Tensor]  # x, y and slope of each knot, (B, K + 1,
 
 def _knots(parameters: Tensor, bound: float) -> Knots:
     bins = (parameters.shape[1] + 1) // 3
-    widths, heights, slopes = parameters.split((bins, bins, bins - 1), dim=1)
+    widths, heights, slopes = torch.split(parameters, [bins, bins, bins - 1], dim=1)
     inner = MIN_SLOPE + F.softplus(slopes + _UNIT_SLOPE)
     return _edges(widths, bound), _edges(heights, bound), F.pad(inner, (0, 0, 1, 1), value=1.0)
 
