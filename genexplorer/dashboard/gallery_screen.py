@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
@@ -34,7 +34,8 @@ class GalleryScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog wide", id="gallery"):
             yield Static("What to train?  enter opens its form", markup=False, classes="dialog-title")
             yield OptionList(*self._options(), compact=True, markup=False)
-            yield Static("", markup=False, id="preset-facts")
+            with VerticalScroll(id="facts", can_focus=False):
+                yield Static("", markup=False, id="preset-facts")
 
     def on_mount(self) -> None:
         """Begin at the first preset."""
@@ -79,10 +80,8 @@ def _row(preset: Preset, width: int) -> Content:
 
 
 def _facts(preset: Preset) -> Content:
-    lines = [
-        Content(preset.summary),
-        Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"),
-    ]
-    lines += [Content.assemble(("What to look at ", "$warning"), preset.look_at)] if preset.look_at else []
+    lines = [Content.assemble(("What to look at ", "$warning"), preset.look_at)] if preset.look_at else []
+    lines.append(Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"))
+    lines.append(Content(preset.summary))
     lines += [Content.assemble(("From ", "$muted"), preset.source)] if preset.source else []
     return Content("\n").join(lines)

@@ -57,14 +57,15 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         """Lay out a row for each field, what to expect, what is wrong, and the buttons."""
-        with Vertical(classes="dialog wide"):
+        with Vertical(classes="dialog wide", id="new-run"):
             yield Static("Train a new model", markup=False, classes="dialog-title")
             with VerticalScroll(id="fields", can_focus=False):
                 for field in self._all_fields():
                     with Horizontal(classes="field", id=f"row-{field.key}"):
                         yield Label(field.label, markup=False)
                         yield self._control(field)
-            yield Static("", markup=False, id="expect")
+            with VerticalScroll(id="expectation"):
+                yield Static("", markup=False, id="expect")
             yield Static("", markup=False, id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
@@ -106,9 +107,9 @@ class NewRunScreen(ModalScreen[Path | None]):
         self._show_expectation()
 
     def _show_expectation(self) -> None:
-        lines = [Content.assemble(("Expect ", "$muted"), self.form.expectation)]
-        if self.form.look_at:
-            lines.append(Content.assemble(("What to look at ", "$warning"), self.form.look_at))
+        words = self.form.look_at
+        lines = [Content.assemble(("What to look at ", "$warning"), words)] if words else []
+        lines.append(Content.assemble(("Expect ", "$muted"), self.form.expectation))
         lines += [Content(self.form.preset.source)] if self.form.preset.source else []
         self.query_one("#expect", Static).update(Content("\n").join(lines))
 
