@@ -42,7 +42,7 @@ REALNVP = Preset(
         "schedule": {"epochs": 8, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="better than test 1.41 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 test images), "
+    expected="better than test 1.41 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 images), "
     "which was seen at the end of a training of 1,000 steps",
     minutes=14,
 )
@@ -67,7 +67,7 @@ NSF = Preset(
         "schedule": {"epochs": 6, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="better than test 1.17 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 test images), "
+    expected="better than test 1.17 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 images), "
     "which was seen at the end of a training of 670 steps",
     minutes=15,
 )
