@@ -1,6 +1,6 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import disks, hostile_files, kills, lives, numbers, texts, writes
+from tests.faults import clocks, disks, hostile_files, kills, lives, numbers, texts, writes
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
@@ -9,6 +9,7 @@ PROOFS: tuple[Proof, ...] = (
     *disks.PROOFS,
     *numbers.PROOFS,
     *lives.PROOFS,
+    *clocks.PROOFS,
     *hostile_files.PROOFS,
     *texts.PROOFS,
 )
