@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,6 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.explorer import Explorer
 from genexplorer.viewer.manifold.layers import TileLayer
 from genexplorer.viewer.manifold.tab import ManifoldTab
-from genexplorer.viewer.manifold.tiles import Mosaic
 
 MOVES_PER_S = 100
 
@@ -86,8 +86,13 @@ def _spin(app: QApplication, seconds: float, until: Callable[[], bool] = lambda:
 def _forget_everything(tab: ManifoldTab) -> None:
     """Make every picture be decoded whole, though only its rim is new."""
     decoder = tab.stage.decoder
-    decoder._start = lambda grid: Mosaic(grid, decoder._image_shape, decoder._step)  # type: ignore[method-assign]
-    decoder._is_enough = lambda mosaic, seen: False  # type: ignore[method-assign]
+    show = decoder.show
+
+    def forgetful(*args: Any, **words: Any) -> None:
+        decoder.mosaic = None
+        show(*args, **words)
+
+    decoder.show = forgetful  # type: ignore[method-assign]
 
 
 def _drag(app: QApplication, tab: ManifoldTab, seconds: float) -> tuple[list[float], list[float], list[float]]:

@@ -125,7 +125,7 @@ def _stages(what: str) -> tuple[Stage, ...]:
             "How real the discriminator finds it: above 0 is taken for real.",
             "fake_logits",
         ),
-        Stage("x", f"real {what}", f"A {what} of the test set, for comparison.", "x"),
+        Stage("x", f"real {what}", f"{what.capitalize()} of the test set, for comparison.", "x"),
         Stage("D(x)", "logit of the real", "The same discriminator's answer to it.", "real_logits"),
     )
 

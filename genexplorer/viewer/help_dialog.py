@@ -100,11 +100,10 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 _COLUMNS = (
-    ("Time", "Run", "Samples"),
-    ("Window", "Curves", "Theory"),
+    ("Time", "Run", "Samples", "Theory"),
+    ("Window", "Curves", "Encode"),
     ("Manifold", "Planes of the Manifold", "Progress"),
-    ("Density", "Interpolate"),
-    ("Encode", "Flow"),
+    ("Density", "Interpolate", "Flow"),
 )
 
 
@@ -120,7 +119,7 @@ class HelpDialog(QDialog):
             column = QVBoxLayout()
             for name in groups:
                 column.addLayout(_group(name))
-                column.addSpacing(2 * GAP)
+                column.addSpacing(GAP)
             column.addStretch(1)
             columns.addLayout(column)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -136,6 +135,7 @@ def _group(name: str) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(2 * GAP)
     grid.setVerticalSpacing(GAP // 2)
+    grid.setColumnStretch(1, 1)
     grid.addWidget(heading(name), 0, 0, 1, 2)
     for row, (key, does) in enumerate(KEYS[name], start=1):
         grid.addWidget(text(key), row, 0)

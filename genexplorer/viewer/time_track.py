@@ -217,7 +217,8 @@ class TimeTrack(QWidget):
 
     def _is_low(self, right: float) -> bool:
         """Whether the curve leaves the upper left corner free rather than the lower one."""
-        heights = [point.y() for point in self._curve_points() if point.x() <= right]
+        points = self._curve_points()
+        heights = [points[place].y() for place in range(len(points)) if points[place].x() <= right]
         return bool(heights) and sum(heights) / len(heights) > (_CURVE_TOP + self.height()) / 2
 
     def _paint_changes(self, painter: QPainter) -> None:

@@ -67,14 +67,13 @@ class Inspector(QWidget):
             part.setVisible(not encoder)
         self.no_encoder.setText(encoder)
         self.no_encoder.setVisible(bool(encoder))
-        self.command.setVisible(not third_pin)
         for part in self._third:
             part.setVisible(third_pin)
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
-            button.setFixedWidth(3 * GAP) if third_pin else button.setFixedWidth(8 * GAP)
-            self.pins[name].setFixedSize(*((6 * GAP, 6 * GAP) if third_pin else (56, 56)))
+            button.setFixedWidth(20 if third_pin else 8 * GAP)  # three pictures and their buttons fill the width
+        self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
         """Show the decoder's picture of the cursor, (H, W, C)."""
@@ -124,8 +123,7 @@ class Inspector(QWidget):
         self.allow()
 
     def _pin_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
+        row = self._pin_layout = QHBoxLayout()
         self._pin_buttons: dict[str, QPushButton] = {}
         for name, picture in self.pins.items():
             button = self._pin_buttons[name] = QPushButton(f"Pin {name}")

@@ -70,6 +70,7 @@ class Planes(Observable):
         self.axes: AxisScores | None = None
         self.plane: LatentPlane | None = None
         self.points: dict[str, Floats] = {}
+        self.as_answered = True  # whether no axis of the principal plane was turned round
         self.progress: float | None = None
         self.failure = ""
         self._step = None
@@ -185,7 +186,9 @@ class Planes(Observable):
         names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
         made = LatentPlane(origin, e1, e2, names, title)
         former = self.plane if self.plane is not None and self.plane.names == names else None
-        self._take(made.like(former))
+        turned = made.like(former)
+        self.as_answered = np.array_equal(turned.e1, e1) and np.array_equal(turned.e2, e2)
+        self._take(turned)
 
     def _find_points(self) -> None:
         if self.source == "pins":

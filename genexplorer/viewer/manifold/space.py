@@ -1,5 +1,7 @@
 """Latent spaces of more than two dimensions: the plane that is laid through them, its chooser and the sliders."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -9,10 +11,11 @@ from genexplorer.viewer.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.manifold.cannot import has_planes, latent_size
 from genexplorer.viewer.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.manifold.plane_bar import PlaneBar
-from genexplorer.viewer.manifold.planes import Kind, Planes, Source
+from genexplorer.viewer.manifold.planes import PINS, Kind, Planes, Source
 from genexplorer.viewer.manifold.selection import Selection
 from trainers.card import Card
 
+_MAX_NUMBERS = 128  # dimensions of latents that a command still writes out
 Floats = NDArray[np.float64]
 
 
@@ -61,6 +64,28 @@ class LatentSpace(QObject):
             return np.zeros(2)
         moved: Floats = self._selection.plane.along(self._selection.offset)[0]
         return moved
+
+    def named(self) -> dict[str, Any] | None:
+        """Return how the command line names the plane; {} for all of latent space, None where it cannot."""
+        planes, plane = self.planes, self._selection.plane
+        if not self.has_planes:
+            return {}
+        if self.plane is not plane or planes.plane is not plane:
+            return None
+        if planes.kind == "axes":
+            return {"axes": planes.chosen_pair}
+        if planes.kind == "principal":
+            return {"principal": True} if planes.as_answered else None
+        if planes.source == "images":
+            return {"through": [f"test:{index}" for index in planes.images]}
+        numbers = [planes.points[name].tolist() for name in PINS]
+        return {"through": numbers} if plane.size <= _MAX_NUMBERS else None
+
+    @property
+    def unit(self) -> float:
+        """Units of the command line's plane in one of this plane: points far apart are drawn closer together."""
+        through_points = self.has_planes and self.planes.kind == "points"
+        return float(np.linalg.norm(self._selection.plane.e1)) if through_points else 1.0
 
     def clear(self) -> None:
         """Forget what belongs to a run."""

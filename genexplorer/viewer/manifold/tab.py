@@ -164,11 +164,13 @@ class ManifoldTab(Tab):
         grid = self.stage.seen_grid()
         if self._followed is None or self._step is None or grid is None or self.waiting_reason() is not None:
             return None
-        if self.space.has_planes:
+        named = self.space.named()
+        if named is None:
             return None
         command = command_lines.manifold(
             self._followed.status.id,
-            bounds=_inside(grid.bounds, grid.coords),
+            bounds=[edge * self.space.unit for edge in _inside(grid.bounds, grid.coords)],
+            **named,
             coords=grid.coords,
             rows=grid.rows,
             columns=grid.columns,
@@ -374,7 +376,7 @@ class ManifoldTab(Tab):
     def _copy_command(self) -> None:
         command, clipboard = self.command_line(), QGuiApplication.clipboard()
         if command is None or clipboard is None:
-            self.context.status_message.emit("nothing to copy yet")
+            self.context.status_message.emit("no command makes this picture")
             return
         clipboard.setText(command)
         self.context.status_message.emit(f"copied: {command}")

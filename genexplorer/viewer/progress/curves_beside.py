@@ -20,7 +20,7 @@ from trainers.errors import UserError
 if TYPE_CHECKING:
     from genexplorer.session.followed_run import FollowedRun
 
-WIDTH = 42 * GAP
+WIDTH = 36 * GAP
 _MAX_POINTS = 500
 _CALM = 0.8
 
@@ -53,7 +53,9 @@ class CurvesBeside(QWidget):
         marks = [(float(step), words) for step, words in change_marks(run)]
         for plot in self.plots:
             plot.set_curves(
-                [_curve(run, plot.chart, metric) for metric in plot.chart.metrics], View("step", False, _CALM), marks
+                [_curve(run, plot.chart, metric) for metric in _telling(plot.chart.metrics)],
+                View("step", False, _CALM),
+                marks,
             )
         self._fit()
 
@@ -108,6 +110,11 @@ class CurvesBeside(QWidget):
 def _curve(run: "FollowedRun", chart: Chart, metric: str) -> Curve:
     series = run.series(metric, "step", _MAX_POINTS)
     return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
+
+
+def _telling(metrics: tuple[str, ...]) -> list[str]:
+    """Leave out what judges the raw weights where the averaged ones, which draw the pictures, are judged as well."""
+    return [name for name in metrics if not (name.endswith("_raw") and f"{name.removesuffix('_raw')}_ema" in metrics)]
 
 
 def _total(run: "FollowedRun") -> str:

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from genexplorer.session import wording
 from genexplorer.viewer.style import GAP, text_font
 
-SIDE_PX = 9 * GAP  # logical; of a thumbnail
+SIDE_PX = 8 * GAP  # logical; of a thumbnail
 COUNT = 8
 _LABEL_PX = 2 * GAP
 

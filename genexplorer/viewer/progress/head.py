@@ -1,12 +1,29 @@
 """The row above the pictures: which kind, which step, comparing with the first and the newest, film and command."""
 
-from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from genexplorer.viewer.controls import discard, tool_button
-from genexplorer.viewer.labels import heading, muted
+from genexplorer.viewer.labels import heading
 from genexplorer.viewer.progress import recorded
 from genexplorer.viewer.style import GAP
+
+
+class _Elided(QLabel):
+    """Words that end in an ellipsis where there is no room for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "muted")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw what there is room for."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
 
 
 class Head(QWidget):
@@ -30,8 +47,7 @@ class Head(QWidget):
         self._group = QButtonGroup(self)
         self._switch = QHBoxLayout()
         self._switch.setSpacing(0)
-        self.step, self.detail = heading(""), muted("")
-        self.detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.step, self.detail = heading(""), _Elided()
         self.first = tool_button("First", "Shows the first picture as long as it is held (F)")
         self.newest = tool_button("Newest", "Shows the newest picture as long as it is held (G)")
         self.film = tool_button("Save film…", "The whole training as GIF, WebP or MP4, written in the background (M)")

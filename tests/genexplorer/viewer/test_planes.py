@@ -298,6 +298,25 @@ def test_a_slider_moves_the_plane_or_the_one_picture(vae: Bench, qtbot: QtBot) -
     assert tab.details.decoded is not None
 
 
+def test_the_command_draws_the_same_plane(vae: Bench, qtbot: QtBot) -> None:
+    tab = _tab(vae)
+    assert "--principal" in (tab.command_line() or "") and "--coords" not in (tab.command_line() or "")
+    _key(vae, Qt.Key.Key_V)
+    assert "--axes 19,18" in (tab.command_line() or "")
+    tab.space.bar.images_chosen.emit(4, 7, 9)
+    _settled(qtbot, vae)
+    command, grid = tab.command_line() or "", tab.stage.seen_grid()
+    assert "test:4;test:7;test:9" in command and grid is not None
+    bounds = [float(edge) for edge in command.partition("--bounds=")[2].split()[0].split(",")]
+    corner = np.array([[grid.bounds[0], grid.bounds[2]]])
+    mu = mu_of(np.array([4, 7, 9]), tab.stage.step or 0, 20).astype(float)
+    e1 = (mu[1] - mu[0]) / np.linalg.norm(mu[1] - mu[0])
+    along = (tab.selection.plane.lift(corner)[0] - mu.mean(axis=0)) @ e1
+    assert bounds[0] == pytest.approx(along, rel=1e-4)
+    next(iter(tab.space.sliders.rows.values())).slider.setValue(9)
+    assert tab.command_line() is None  # no command moves a plane
+
+
 def test_points_are_seen_in_the_plane_and_picked(vae: Bench, qtbot: QtBot) -> None:
     tab = _tab(vae)
     cloud = tab.stage.encodings.cloud
