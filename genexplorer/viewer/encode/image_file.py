@@ -1,6 +1,6 @@
 """Any picture file as an image that the model can be asked about. No Qt.
 
-Files come from anywhere: size and dimensions are bounded before a pixel is decoded.
+Files come from anywhere: size, dimensions and the decoder's work are bounded before a pixel is decoded.
 """
 
 import io
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
+MAX_SCANS = 100  # of a progressive JPEG, which has about ten: each goes over all pixels, for a few bytes
+_ENOUGH = 8  # times the model's image on each side: what is larger is averaged down before it is copied about
+_SCAN = b"\xff\xda"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
@@ -37,18 +40,20 @@ def read(file: Path, image_shape: tuple[int, int, int], *, inverted: bool = Fals
     """
     name = one_line(file.name, 80)
     content = _content(file, name)
-    from PIL import Image, ImageOps, UnidentifiedImageError  # deferred: only opening needs it
+    from PIL import Image, ImageOps  # deferred: only opening needs it
 
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
             if not 0 < width * height <= MAX_PIXELS:
                 raise DataError(f"{name}: {width} × {height} pixels", f"at most {MAX_PIXELS // 1_000_000} megapixels")
-            upright = ImageOps.exif_transpose(picture)
-            flat = _flattened(upright).convert("L" if image_shape[0] == 1 else "RGB")
+            if picture.format in ("JPEG", "MPO") and content.count(_SCAN) > MAX_SCANS:
+                raise DataError(f"{name}: a JPEG of more than {MAX_SCANS} scans", "save it as PNG")
+            ImageOps.exif_transpose(picture, in_place=True)
+            flat = _flattened(_reduced(picture, image_shape)).convert("L" if image_shape[0] == 1 else "RGB")
     except DataError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError, EOFError):
+    except Exception:  # decoders raise whatever comes to them of bytes that are none of theirs
         raise DataError(f"{name}: not a picture that can be read", f"use one of {', '.join(FORMATS[:3])}") from None
     pixels = _fitted(flat, image_shape)
     return 255 - pixels if inverted else pixels
@@ -71,11 +76,26 @@ def _content(file: Path, name: str) -> bytes:
     return content
 
 
+def _reduced(picture: "Image.Image", image_shape: tuple[int, int, int]) -> "Image.Image":
+    """Average a very large picture down by a whole number, so that copies of it take little memory."""
+    _, height, width = image_shape
+    factor = min(picture.width // (_ENOUGH * width), picture.height // (_ENOUGH * height))
+    if factor <= 1:
+        return picture
+    if picture.mode not in ("L", "RGB", "RGBA"):
+        picture = picture.convert("RGBA" if _is_transparent(picture) else "RGB")
+    return picture.reduce(factor)
+
+
+def _is_transparent(picture: "Image.Image") -> bool:
+    return "A" in picture.getbands() or "transparency" in picture.info
+
+
 def _flattened(picture: "Image.Image") -> "Image.Image":
     """Lay a picture with transparency on white, as viewers show it."""
     from PIL import Image
 
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
+    if not _is_transparent(picture):
         return picture
     layered = picture.convert("RGBA")
     ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
