@@ -4,6 +4,9 @@ from math import prod
 
 from trainers.card import Card
 
+_NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
+_NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
+
 
 def why_not(has_run: bool, step: int | None, card: Card | None) -> str | None:
     """Return why there is no plane to walk through, in one or two sentences, or None if there is one."""
@@ -22,6 +25,17 @@ def why_not(has_run: bool, step: int | None, card: Card | None) -> str | None:
         return None
     few = f"{size} latent dimension spans no plane"
     return f"This {card.title} has no latent plane of images.\n{few if size < 2 else needed.reason}"
+
+
+def switched_off(card: Card) -> dict[str, str]:
+    """Return why a switch of the plane is off, by its name; an empty reason where it is not."""
+    planes, encode = has_planes(card), card.ability("encode")
+    no_encoder = "" if encode.available else encode.reason
+    return {
+        "coords": _NO_SQUARE if planes else "",
+        "points": no_encoder,
+        "ellipses": no_encoder or (_NO_ELLIPSE if planes else ""),
+    }
 
 
 def has_planes(card: Card) -> bool:

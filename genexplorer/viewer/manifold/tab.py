@@ -13,7 +13,7 @@ from genexplorer.session import command_lines, wording
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.manifold.asking import Questions
-from genexplorer.viewer.manifold.cannot import why_not
+from genexplorer.viewer.manifold.cannot import switched_off, why_not
 from genexplorer.viewer.manifold.details import Details, Encoded
 from genexplorer.viewer.manifold.inspector import Inspector
 from genexplorer.viewer.manifold.remembered import Remembered
@@ -257,18 +257,11 @@ class ManifoldTab(Tab):
         if self._card is None:
             return
         self.space.configure(self._card)
-        planes, encode = self.space.has_planes, self._card.ability("encode")
+        planes, off = self.space.has_planes, switched_off(self._card)
         self.stage.prefer_target(PLANE_TARGET if planes else TARGET)
-        no_encoder = "" if encode.available else encode.reason
         self.details.draws = not planes
-        self.stage.toolbar.allow(
-            coords="Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
-            if planes
-            else "",
-            points=no_encoder,
-            ellipses=no_encoder or ("q(z|x) of more than two dimensions is not seen in a plane" if planes else ""),
-        )
-        self.inspector.allow(encoder=no_encoder, third_pin=planes)
+        self.stage.toolbar.allow(**off)
+        self.inspector.allow(encoder=off["points"], third_pin=planes)
         if planes and self.stage.coords == "u":
             self.stage.set_coords("z")
 
