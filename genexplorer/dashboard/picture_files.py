@@ -1,24 +1,23 @@
 """Recorded pictures, read within bounds and cut into tiles."""
 
 import numpy as np
-from PIL import Image
 
 from genexplorer.dashboard.view import Picture
+from genexplorer.errors import DamagedRunError
+from genexplorer.runs import pictures
 from genexplorer.runs.record import PictureRef
-
-_MAX_PIXELS = 16_000_000  # what a run folder from elsewhere may ask us to unpack
 
 
 def load_picture(ref: PictureRef) -> Picture | None:
     """Read a picture; None where it cannot be read or is not what its record says."""
     try:
-        with Image.open(ref.path) as image:
-            width, height = image.size
-            if width * height > _MAX_PIXELS or not _fits(ref, width, height):
-                return None
-            pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError, Image.DecompressionBombError):
+        picture = pictures.read(ref.path)
+    except DamagedRunError:
         return None
+    width, height = picture.size
+    if not _fits(ref, width, height):
+        return None
+    pixels = np.asarray(picture.convert("RGB"), dtype=np.uint8)
     tile_height, tile_width = ref.tile_px
     down, across = height // tile_height, width // tile_width
     tiles = pixels[: down * tile_height, : across * tile_width]

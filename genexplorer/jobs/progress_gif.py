@@ -14,8 +14,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from genexplorer.errors import UserError
+from genexplorer.errors import DamagedRunError, UserError
 from genexplorer.jobs import films, picture_files
+from genexplorer.runs import pictures
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
 from genexplorer.runs.thinning import to_remove
@@ -29,7 +30,6 @@ TOTAL_MS = 9_000
 FRAME_MS = (80, 400)  # the shortest and the longest
 LAST_MS = 3_000
 MIN_WIDTH_PX = 400  # narrower pictures are enlarged, for the eye and for the caption
-MAX_FRAME_PIXELS = 16_000_000
 
 Tell = Callable[[float, str], None]
 
@@ -131,11 +131,8 @@ def _frames(
 
 def _read(ref: PictureRef) -> Image.Image | None:
     try:
-        with Image.open(ref.path, formats=["PNG"]) as file:
-            if file.width * file.height > MAX_FRAME_PIXELS:
-                return None
-            return file.convert("L" if file.mode in ("1", "L", "I", "I;16") else "RGB")
-    except (OSError, ValueError, SyntaxError):  # SyntaxError is what Pillow raises for a broken PNG
+        return pictures.read(ref.path)
+    except DamagedRunError:
         return None
 
 

@@ -1,15 +1,21 @@
-"""Recorded pictures: tiles laid out as one PNG a kind and step."""
+"""Recorded pictures: tiles laid out as one PNG a kind and step. Those of a stranger's run are read with care."""
 
 import io
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from genexplorer.errors import DamagedRunError
 from genexplorer.runs.text import slug
 from trainers import durable
 from trainers.events import Pictures
+
+MAX_BYTES = 64 << 20  # of a file
+MAX_PIXELS = 16_000_000  # of what is unpacked from it
 
 
 def picture_path(parent: Path, kind: str, step: int) -> Path:
@@ -57,3 +63,39 @@ def save(parent: Path, pictures: Pictures) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.write_bytes(path, encoded.getvalue())
     return kind
+
+
+def content(path: Path) -> bytes:
+    """Return a recorded picture's bytes: those of a regular file, never of a link, a pipe or a device.
+
+    Raises:
+        DamagedRunError: if it is none, is too large or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            found = file.read(MAX_BYTES + 1) if regular else b""
+    except OSError as error:
+        raise DamagedRunError(f"{path.name} cannot be read: {error.strerror}") from None
+    if not found or len(found) > MAX_BYTES:
+        raise DamagedRunError(f"{path.name} is not a picture")
+    return found
+
+
+def read(path: Path) -> Image.Image:
+    """Return a recorded picture, grey or RGB. Only PNG is unpacked, whatever else the file may be.
+
+    Raises:
+        DamagedRunError: if it cannot be read or is too large.
+    """
+    data = content(path)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DamagedRunError(f"{path.name} has {picture.width} × {picture.height} pixels")
+            return picture.convert("L" if picture.mode in ("1", "L", "I", "I;16") else "RGB")
+    except DamagedRunError:
+        raise
+    except Exception:  # a decoder raises whatever comes to it of bytes that are none of its own
+        raise DamagedRunError(f"{path.name} is not a picture") from None

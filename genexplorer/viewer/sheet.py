@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPoint, QRectF, pyqtSignal
+from PyQt6.QtCore import QBuffer, QByteArray, QPoint, QRectF, pyqtSignal
 from PyQt6.QtGui import QImageReader, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.runs import pictures as recorded
 from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.pictures import PictureView, Pixels, montage, to_array
 
@@ -34,7 +35,11 @@ def read_sheet(ref: PictureRef, caption: str) -> Sheet:
     Raises:
         UserError: if the file is not the picture that the run's database announces.
     """
-    reader = QImageReader(str(ref.path))
+    data = QByteArray(recorded.content(ref.path))
+    buffer = QBuffer(data)
+    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer, QByteArray(b"png"))
+    reader.setAutoDetectImageFormat(False)  # only PNG is unpacked, whatever else the file may be
     size = reader.size()
     height, width = ref.tile_px
     wanted = (ref.columns * width, ref.rows * height)
