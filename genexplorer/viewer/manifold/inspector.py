@@ -72,7 +72,8 @@ class Inspector(QWidget):
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
-            button.setFixedWidth(20 if third_pin else 8 * GAP)  # three pictures and their buttons fill the width
+            button.setMinimumWidth(20 if third_pin else 0)  # three pictures and their buttons fill the width
+            button.setMaximumWidth(20 if third_pin else WIDTH)
         self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
