@@ -1,6 +1,6 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import clocks, disks, hostile_files, kills, lives, numbers, texts, writes
+from tests.faults import clocks, disks, hostile_files, hostile_pictures, kills, lives, numbers, texts, writes
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
@@ -11,5 +11,6 @@ PROOFS: tuple[Proof, ...] = (
     *lives.PROOFS,
     *clocks.PROOFS,
     *hostile_files.PROOFS,
+    *hostile_pictures.PROOFS,
     *texts.PROOFS,
 )

@@ -4,6 +4,8 @@ Files come from anywhere: size, dimensions and the decoder's work are bounded be
 """
 
 import io
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,10 @@ def looks_light(image: NDArray[np.uint8]) -> bool:
 
 def _content(file: Path, name: str) -> bytes:
     try:
-        with file.open("rb") as stream:
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not be waited for
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise DataError(f"{name}: not a file", "name a picture file")
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{name}: cannot be read", str(error.strerror or error)) from None
