@@ -300,17 +300,18 @@ def _descend(training: Training, objective: Objective, lr: float) -> dict[str, f
     norm = torch.nn.utils.get_total_norm(gradients)
     names, tensors = list(objective.values), [objective.loss.detach(), norm, *objective.values.values()]
     loss, grad_norm, *numbers = torch.stack(tensors).tolist()  # the one wait for the device in a step
-    _insist_on_finite(loss, grad_norm)
+    lone = len(training.optimizers) == 1
+    _insist_on_finite(loss, grad_norm, "" if lone else f" of {objective.optimizer}")
     if training.config.optim.grad_clip is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
     optimisers.set_lr(optimizer, lr)
     optimizer.step()
-    tail = "" if len(training.optimizers) == 1 else f"_{objective.optimizer}"
+    tail = "" if lone else f"_{objective.optimizer}"
     recorded = {f"train/{name}": value for name, value in zip(names, numbers, strict=True)}
     return {**recorded, f"train/loss{tail}": loss, f"train/grad_norm{tail}": grad_norm}
 
 
-def _insist_on_finite(loss: float, grad_norm: float) -> None:
+def _insist_on_finite(loss: float, grad_norm: float, whose: str) -> None:
     for name, value in (("loss", loss), ("gradient norm", grad_norm)):
         if not math.isfinite(value):
-            raise NotFiniteError(f"the {name} is {value}", "lower optim.lr, or set optim.grad_clip=1")
+            raise NotFiniteError(f"the {name}{whose} is {value}", "lower optim.lr, or set optim.grad_clip=1")

@@ -1,4 +1,4 @@
-"""The mathematics of the VAE, once for every architecture and likelihood."""
+"""The mathematics that every preset shares, and the VAE's, once for every architecture and likelihood."""
 
 import itertools
 import math
@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from tests.trainers import tiny
-from trainers import registry
+from trainers import presets, registry
 from trainers.config import check
 from trainers.evaluation.elbo import ElboEvaluator, terms
 from trainers.gaussian import kl_per_dim, reparameterise
 from trainers.likelihoods import LIKELIHOODS, Bernoulli, DiscretisedLogistic, Gaussian
 from trainers.model import StepContext
+from trainers.nn import eval_mode
 from trainers.vae import Vae, kl_weight
 from trainers.vae_descriptor import parameter_count
 
@@ -95,13 +96,35 @@ def test_parameters_counted_by_arithmetic(architecture: str, likelihood: str, sh
 
 @pytest.mark.parametrize("preset", registry.presets())
 def test_presets_build_what_they_count(preset: str) -> None:
-    from trainers import presets
-
     config = presets.assemble(preset)
     family, shape = registry.family(config.model.name), check(config)
     model = tiny.built(config.model.name, config.model_options(), shape)
     assert family.parameter_count(config.model_options(), shape) == sum(p.numel() for p in model.parameters())
     assert model.latent_shape == family.latent_shape(config.model_options(), model.image_shape)
+
+
+@pytest.mark.parametrize("preset", registry.presets())
+def test_every_preset_learns_and_decodes(preset: str) -> None:
+    config = presets.assemble(preset)
+    given = config.model_options()
+    points = registry.dataset(config.data.name).kind == "points"
+    x = images_for("bernoulli", (2, 1, 1) if points else (1, 12, 10), count=20)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = tiny.built(config.model.name, given, (2, 1, 1) if points else (1, 12, 10))
+    grouped = [parameter for group in model.optimizer_groups().values() for parameter in group]
+    assert sorted(map(id, grouped)) == sorted(map(id, model.parameters()))
+    for objective in model.training_step(x, StepContext(0, torch.Generator().manual_seed(1), given)):
+        model.zero_grad(set_to_none=True)
+        objective.loss.backward()  # type: ignore[no-untyped-call]
+        own = model.optimizer_groups()[objective.optimizer]
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in own)
+        assert all(p.grad is None for p in model.parameters() if id(p) not in set(map(id, own)))
+    model.settle()
+    with torch.inference_mode(), eval_mode(model):
+        made = model.decode(torch.randn((5, *model.latent_shape), generator=torch.Generator().manual_seed(2)))
+    assert made.shape == (5, *x.shape[1:]) and made.isfinite().all()
+    assert points or (made.min() >= 0 and made.max() <= 1)
 
 
 @pytest.mark.parametrize(("architecture", "likelihood"), CASES)
