@@ -68,19 +68,19 @@ class SessionDeeds:
 
     def pause(self, folder: Path) -> Outcome:
         """Pause a run."""
-        return actions.pause(folder)
+        return actions.pause(folder, self._runs_dir)
 
     def resume(self, folder: Path) -> Outcome:
         """Un-pause a run, or begin a new attempt."""
-        return actions.resume(folder)
+        return actions.resume(folder, self._runs_dir)
 
     def stop(self, folder: Path) -> Outcome:
         """Stop a run."""
-        return actions.stop(folder)
+        return actions.stop(folder, self._runs_dir)
 
     def delete(self, folder: Path) -> Outcome:
         """Move a run to the trash; the outcome's folder is its place there."""
-        return actions.delete(folder)
+        return actions.delete(folder, self._runs_dir)
 
     def restore(self, trash: Path) -> Outcome:
         """Bring a run back; the outcome's folder is the run's."""

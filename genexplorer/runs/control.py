@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from genexplorer.errors import RunStateError
+from genexplorer.errors import DamagedRunError, RunStateError
 from genexplorer.runs import layout
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import read_status
@@ -46,6 +46,7 @@ def send(folder: Path, command: Command) -> str:
 
     Raises:
         RunStateError: if no worker is alive to obey.
+        DamagedRunError: if the place of commands leads elsewhere.
         OSError: if the command could not be written, such as on a full disk.
     """
     status = read_status(folder)
@@ -54,6 +55,8 @@ def send(folder: Path, command: Command) -> str:
     message = {"run": folder.name, "attempt": status.attempt, "id": identity, **_fields(command)}
     control = folder / layout.CONTROL
     control.mkdir(exist_ok=True)
+    if control.is_symlink():
+        raise DamagedRunError(f"the folder '{layout.CONTROL}' of {status.name} is a link", "it is never followed")
     durable.write_json(control / f"{_next_number(control):08d}-{identity}.json", message)
     return identity
 
@@ -78,6 +81,8 @@ def outcome(folder: Path, command_id: str) -> Ack | None:
 def touch_watch(folder: Path) -> None:
     """Say that somebody is looking; a face calls it about each second. On a read-only folder nothing happens."""
     path = folder / layout.CONTROL / layout.WATCH
+    if path.parent.is_symlink():
+        return
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         handle = os.open(path, flags, 0o644)

@@ -1,4 +1,7 @@
-"""What a key does to a run, the same in both faces, told in one line. Every function waits: call it in a thread."""
+"""What a key does to a run, the same in both faces, told in one line. Every function waits: call it in a thread.
+
+Runs outside of the face's own runs folder are only read: what would change one is refused.
+"""
 
 import os
 import subprocess
@@ -23,7 +26,7 @@ from genexplorer.runs.text import one_line
 from genexplorer.session import command_lines
 from genexplorer.workers import launcher
 from trainers.config import RunConfig
-from trainers.events import Command, Pause
+from trainers.events import Pause
 
 OBEY_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STANDS_S = 1.5
@@ -57,31 +60,38 @@ def start_run(runs_dir: Path, config: RunConfig, *, name: str = "", tags: Iterab
     return _told(start)
 
 
-def pause(folder: Path) -> Outcome:
+def pause(folder: Path, runs_dir: Path) -> Outcome:
     """Pause a run: it keeps its memory and gives its cores back."""
-    return _told(lambda: _obeyed(folder, Pause(), "pauses at step {step:,}"))
+
+    def hold() -> Outcome:
+        RunStore(runs_dir).require_own(folder)
+        return _outcome(folder, control.send(folder, Pause()), "pauses at step {step:,}")
+
+    return _told(hold)
 
 
-def resume(folder: Path) -> Outcome:
+def resume(folder: Path, runs_dir: Path) -> Outcome:
     """Go on with a paused run; start a stopped, failed or lost one again from its newest checkpoint."""
 
     def go_on() -> Outcome:
+        RunStore(runs_dir).require_own(folder)
         status = launcher.resume(folder)
         return Outcome(True, f"{status.name} trains from step {status.step:,}", "", folder)
 
     return _told(go_on)
 
 
-def pause_or_resume(folder: Path) -> Outcome:
+def pause_or_resume(folder: Path, runs_dir: Path) -> Outcome:
     """Pause what runs, go on with what does not: one key for both."""
-    state = read_status(folder).state
-    return pause(folder) if state is State.RUNNING else resume(folder)
+    act = pause if read_status(folder).state is State.RUNNING else resume
+    return act(folder, runs_dir)
 
 
-def stop(folder: Path) -> Outcome:
+def stop(folder: Path, runs_dir: Path) -> Outcome:
     """Stop a run at its next step; it saves its state first and can be resumed."""
 
     def end() -> Outcome:
+        RunStore(runs_dir).require_own(folder)
         command_id = launcher.stop(folder)
         if not command_id:  # a full disk took no command: the process itself was told
             return Outcome(True, f"{read_status(folder).name} was told to stop", "", folder)
@@ -90,12 +100,12 @@ def stop(folder: Path) -> Outcome:
     return _told(end)
 
 
-def delete(folder: Path) -> Outcome:
+def delete(folder: Path, runs_dir: Path) -> Outcome:
     """Move a run to the trash; `restore` of the outcome's folder brings it back. Live runs are refused."""
 
     def move() -> Outcome:
         name = read_status(folder).name
-        return Outcome(True, f"{name} is in the trash", "", RunStore(folder.parent).delete(folder))
+        return Outcome(True, f"{name} is in the trash", "", RunStore(runs_dir).delete(folder))
 
     return _told(move)
 
@@ -195,10 +205,6 @@ def _told(action: Callable[[], Outcome]) -> Outcome:
     except OSError as error:
         where = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
         return Outcome(False, f"{error.strerror or error}{where}", "is the disk full, or the folder read-only?")
-
-
-def _obeyed(folder: Path, command: Command, done: str) -> Outcome:
-    return _outcome(folder, control.send(folder, command), done)
 
 
 def _outcome(folder: Path, command_id: str, done: str) -> Outcome:

@@ -24,6 +24,7 @@ from genexplorer.runs.record import (
     Series,
     XAxis,
 )
+from genexplorer.runs.status import is_claimed
 from genexplorer.runs.text import one_line
 from trainers.card import Card
 from trainers.config import RunConfig
@@ -182,7 +183,8 @@ class FollowedRun:
         self._reader.close()
 
     def _watch(self) -> None:
-        if self.status.state.live and time.monotonic() - self._watched_at >= WATCH_EVERY_S:
+        due = time.monotonic() - self._watched_at >= WATCH_EVERY_S
+        if due and self.status.state.live and is_claimed(self.folder):  # a run that was sent may only claim to be live
             self.watch()
 
     def _take(self, delta: Delta) -> frozenset[str]:

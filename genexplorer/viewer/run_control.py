@@ -33,6 +33,7 @@ class RunControl(QObject):
         super().__init__(window)
         self._context = context
         self._window = window
+        self._home = context.runs_dir  # whose runs may be changed; a run opened from elsewhere is only read
         self._background = Background(self)
         self._last: tuple[Path, State] | None = None
         context.changes.connect(self._watch_state)
@@ -58,7 +59,7 @@ class RunControl(QObject):
         run = self._context.run
         if run is not None and run.status.state in (State.RUNNING, State.PAUSED, *_resumable()):
             folder = run.folder
-            self._do("asking the worker …", lambda: actions.pause_or_resume(folder))
+            self._do("asking the worker …", lambda: actions.pause_or_resume(folder, self._home))
 
     def stop(self) -> None:
         """Stop the training after asking."""
@@ -68,13 +69,13 @@ class RunControl(QObject):
         question = f"Stop the training of {run.status.name}? Its state is saved, and it can go on later."
         if self._confirmed("Stop", question):
             folder = run.folder
-            self._do("asking the worker to stop …", lambda: actions.stop(folder))
+            self._do("asking the worker to stop …", lambda: actions.stop(folder, self._home))
 
     def new_run(self) -> None:
         """Show the form; a run that starts is opened."""
-        dialog = NewRunDialog(NewRunForm(runs_dir=self._context.runs_dir), self._window)
+        dialog = NewRunDialog(NewRunForm(runs_dir=self._home), self._window)
         if dialog.exec() and dialog.config is not None:
-            config, name, runs_dir = dialog.config, dialog.form.name, self._context.runs_dir
+            config, name, runs_dir = dialog.config, dialog.form.name, self._home
             self._do("starting the worker …", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
 
     def close(self) -> None:

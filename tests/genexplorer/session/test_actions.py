@@ -53,43 +53,51 @@ def worker(folder: Path, error: str = "") -> Iterator[list[Command]]:
     ],
 )
 def test_a_command_is_obeyed_and_told(
-    tmp_path: Path, act: Callable[[Path], actions.Outcome], command: str, line: str
+    tmp_path: Path, act: Callable[[Path, Path], actions.Outcome], command: str, line: str
 ) -> None:
     with running_run(tmp_path, steps=20) as run, worker(run.folder) as heard:
-        outcome = act(run.folder)
+        outcome = act(run.folder, tmp_path)
     assert (outcome.ok, outcome.line) == (True, line)
     assert [type(one).__name__ for one in heard] == [command]
 
 
 def test_a_command_that_is_refused_says_why(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run, worker(run.folder, "it is stopping"):
-        outcome = actions.pause(run.folder)
+        outcome = actions.pause(run.folder, tmp_path)
     assert (outcome.ok, str(outcome)) == (False, "calm-owl cannot: it is stopping")
 
 
 def test_a_worker_that_does_not_obey_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "OBEY_S", 0.05)
     with running_run(tmp_path, steps=20) as run:
-        outcome = actions.pause(run.folder)
+        outcome = actions.pause(run.folder, tmp_path)
     assert not outcome.ok
     assert "did not obey" in outcome.line
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.stop])
-def test_nobody_is_alive_to_obey(tmp_path: Path, act: Callable[[Path], actions.Outcome]) -> None:
-    outcome = act(write_run(tmp_path, steps=20))
+def test_nobody_is_alive_to_obey(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
+    outcome = act(write_run(tmp_path, steps=20), tmp_path)
     assert not outcome.ok
     assert "brave-fox is succeeded" in outcome.line
 
 
+@pytest.mark.parametrize("act", [actions.pause, actions.resume, actions.pause_or_resume, actions.stop, actions.delete])
+def test_a_run_from_elsewhere_is_only_read(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
+    sent = write_run(tmp_path / "sent", steps=20, state="stopped")
+    outcome = act(sent, tmp_path / "runs")
+    assert not outcome.ok and str(tmp_path / "runs") in str(outcome)
+    assert sent.is_dir() and not (sent / "worker.lock").exists()
+
+
 def test_a_complete_run_cannot_be_resumed(tmp_path: Path) -> None:
-    outcome = actions.pause_or_resume(write_run(tmp_path, steps=20))
+    outcome = actions.pause_or_resume(write_run(tmp_path, steps=20), tmp_path)
     assert str(outcome) == "brave-fox is complete: start a longer run to train on"
 
 
 def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=20)
-    deleted = actions.delete(folder)
+    deleted = actions.delete(folder, tmp_path)
     assert (deleted.ok, deleted.line, folder.exists()) == (True, "brave-fox is in the trash", False)
     assert deleted.folder is not None
     restored = actions.restore(deleted.folder)
@@ -97,7 +105,7 @@ def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:
     assert read_status(folder).state is State.SUCCEEDED
     assert not actions.restore(deleted.folder).ok
     with running_run(tmp_path, steps=20) as run:
-        refused = actions.delete(run.folder)
+        refused = actions.delete(run.folder, tmp_path)
         assert not refused.ok
         assert run.folder.exists()
 
@@ -166,6 +174,6 @@ def test_a_worker_that_is_suspended_is_said_at_once(tmp_path: Path, monkeypatch:
         asleep = replace(read_status(run.folder), answering=False)
         monkeypatch.setattr(actions, "read_status", lambda folder: asleep)
         monkeypatch.setattr(actions, "OBEY_S", 1e9)  # without the look at it, this test would not end
-        told = actions.pause(run.folder)
+        told = actions.pause(run.folder, tmp_path)
     assert not told.ok
     assert "does not answer" in told.line

@@ -196,7 +196,7 @@ def test_pause_asks_the_worker_off_the_qt_thread(
 ) -> None:
     threads: list[str] = []
 
-    def pause(folder: Path) -> Outcome:
+    def pause(folder: Path, runs_dir: Path) -> Outcome:
         threads.append(threading.current_thread().name)
         return Outcome(False, "calm-owl cannot: it is compiling")
 
@@ -207,6 +207,16 @@ def test_pause_asks_the_worker_off_the_qt_thread(
         qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
     assert window.banner.lines() == ["calm-owl cannot: it is compiling"]
     assert threads and threads[0] != threading.main_thread().name
+
+
+def test_a_run_from_elsewhere_is_only_read(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    sent = write_run(tmp_path / "sent", steps=20, state="stopped")
+    before = sorted(path.name for path in sent.rglob("*"))
+    window = stage.window(sent)
+    QTest.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
+    assert "only read: bring it in: genexplorer runs import" in window.banner.lines()[0]
+    assert sorted(path.name for path in sent.rglob("*")) == before
 
 
 def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
