@@ -136,7 +136,8 @@ def photograph_dashboard(screen: Screen, run: Path, out: Path) -> None:
 
 def photograph_viewer(screen: Screen, run: Path, out: Path, state: Path) -> None:
     """Photograph the viewer's tabs."""
-    viewer = screen.start(*genexplorer("view", str(run)), GENEXPLORER_STATE=str(state / "state"))
+    command = (sys.executable, "-P", "-m", "genexplorer.viewer.main", str(run))  # `view` would let go of it
+    viewer = screen.start(*command, GENEXPLORER_STATE=str(state / "state"))
     try:
         screen.resize("genexplorer", *VIEWER_PX)
         for key, name in enumerate(VIEWER_TABS, start=1):
