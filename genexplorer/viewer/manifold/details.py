@@ -56,6 +56,7 @@ class Details(Observable):
         super().__init__()
         self._questions = questions
         self._step: int | None = None
+        self.size: int | None = None  # of a latent; a cursor of another size waits until its plane is laid
         self.draws = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
         self.clear()
 
@@ -79,6 +80,8 @@ class Details(Observable):
 
     def decode_cursor(self, z: Floats) -> None:
         """Want the picture of the cursor; follows the mouse."""
+        if not self._fits(z):
+            return
 
         def on_result(reply: Reply) -> None:
             self.decoded = _images(reply)[0]
@@ -101,6 +104,8 @@ class Details(Observable):
 
     def find_nearest(self, z: Floats) -> None:
         """Want the test image nearest to the cursor; the first time at a snapshot this takes a while."""
+        if not self._fits(z):
+            return
 
         def on_result(reply: Reply) -> None:
             arrays = reply.arrays
@@ -109,6 +114,9 @@ class Details(Observable):
             )
 
         self._ask("job", "nearest", "nearest", on_result, z=[z], count=1)
+
+    def _fits(self, z: Floats) -> bool:
+        return self.size is None or z.size == self.size
 
     def decode_pins(self, pins: dict[str, Floats]) -> None:
         """Want the pictures of the pins."""

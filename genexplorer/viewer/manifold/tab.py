@@ -260,6 +260,7 @@ class ManifoldTab(Tab):
         planes, off = self.space.has_planes, switched_off(self._card)
         self.stage.prefer_target(PLANE_TARGET if planes else TARGET)
         self.details.draws = not planes
+        self.details.size = int(np.prod(self._card.latent_shape))
         self.stage.toolbar.allow(**off)
         self.inspector.allow(encoder=off["points"], third_pin=planes)
         if planes and self.stage.coords == "u":
