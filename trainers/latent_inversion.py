@@ -15,6 +15,9 @@ from trainers.latent_question import Array, Chunk, Opened, Question
 
 MAX_STEPS, MAX_RESTARTS = 10_000, 64
 CANDIDATES = 512  # latents of the prior among which each image's starts are chosen
+PULL = (
+    0.002  # keeps |z| near that of a draw for a few percent of error: where an image is never met, z would wander off
+)
 RATE = 0.1  # of Adam at the beginning; falls along a cosine to a twentieth
 _BETAS, _TINY = (0.9, 0.999), 1e-8
 _MAX_PULL = 100.0
@@ -24,7 +27,7 @@ def invert(question: Question) -> Iterator[Chunk]:
     """Search the latents of images, several starts each; the best one of each image counts."""
     steps = question.whole("steps", 200, 1, MAX_STEPS)
     restarts = question.whole("restarts", 8, 1, MAX_RESTARTS)
-    pull = questions.number(question.params, "prior", 0.0, 0.0, _MAX_PULL)
+    pull = questions.number(question.params, "prior", PULL, 0.0, _MAX_PULL)
     opened = question.opened
     take, labels = question.given()
     each = 2 * opened.bytes_each + 4 * opened.size + 4 * steps
@@ -42,7 +45,7 @@ def invert(question: Question) -> Iterator[Chunk]:
     result = {
         name: np.concatenate([one[name] for one in found], axis=1 if name == "history" else 0) for name in found[0]
     }
-    yield "result", {**result, "labels": labels}, {"steps": steps, "restarts": restarts}
+    yield "result", {**result, "labels": labels}, {"steps": steps, "restarts": restarts, "prior": pull}
 
 
 def _drawn(opened: Opened, candidates: Tensor) -> Generator[Chunk, None, Tensor]:
@@ -72,7 +75,7 @@ class _Search:
     """Adam on the latents of a few images at once; the gradient goes through the decoder alone.
 
     The cost of a latent is the mean squared error of its picture plus `pull` · |z|²/d; what is remembered is the latent
-    of the least error.
+    of the least cost, and its error.
 
     Args:
         opened: The model.
@@ -87,6 +90,7 @@ class _Search:
         self._momentum, self._scale, self._steps = torch.zeros_like(starts), torch.zeros_like(starts), 0
         self.best = starts[:, 0].clone()  # (N, d)
         self.error = torch.full((len(x),), torch.inf)  # (N,), of the best
+        self._cost = self.error.clone()
         self.history: list[Tensor] = []
 
     def advance(self, progress: float) -> None:
@@ -95,25 +99,26 @@ class _Search:
         Args:
             progress: Share of the steps that are done.
         """
-        errors, gradient = self._judged()
-        least, which = errors.nan_to_num(torch.inf).min(1)
-        better = least < self.error
-        self.best = torch.where(better[:, None], self._z[torch.arange(len(which)), which], self.best)
-        self.error = torch.where(better, least, self.error)
+        errors, costs, gradient = self._judged()
+        least, which = costs.nan_to_num(torch.inf).min(1)
+        better, each = least < self._cost, torch.arange(len(which))
+        self.best = torch.where(better[:, None], self._z[each, which], self.best)
+        self.error = torch.where(better, errors[each, which], self.error)
+        self._cost = torch.where(better, least, self._cost)
         self.history.append(self.error.clone())
         self._move(gradient.nan_to_num(0.0, 0.0, 0.0), RATE * (0.05 + 0.95 * (1 + np.cos(np.pi * progress)) / 2))
 
-    def _judged(self) -> tuple[Tensor, Tensor]:
-        """Return the mean squared errors, (N, restarts), and the gradient of each latent's cost."""
+    def _judged(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean squared errors and the costs, (N, restarts) each, and the gradient of each latent's cost."""
         count, restarts, size = self._z.shape
         with torch.inference_mode(False), torch.enable_grad():
             z = self._z.detach().clone().requires_grad_(True)
             drawn = self._opened.model.decode(z.view(-1, size)).view(count, restarts, -1)
             target = self._x.clone().view(count, 1, -1).expand_as(drawn)
             errors = functional.mse_loss(drawn, target, reduction="none").mean(2)
-            cost = errors.sum() + self._pull * z.square().mean(2).sum()
-            (gradient,) = torch.autograd.grad(cost, z)
-        return errors.detach(), gradient
+            costs = errors + self._pull * z.square().mean(2)
+            (gradient,) = torch.autograd.grad(costs.sum(), z)
+        return errors.detach(), costs.detach(), gradient
 
     def _move(self, gradient: Tensor, rate: float) -> None:
         """One step of Adam (Kingma & Ba 2015, algorithm 1, arXiv:1412.6980)."""

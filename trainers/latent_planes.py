@@ -13,6 +13,7 @@ from trainers.sensitivity import Sensitivity
 
 CODES = 2000  # encodings that a plane is laid through, and that are seen in it
 _COVARIANCE_OF = 1024  # dimensions: beyond, the leading directions are found without the whole covariance
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Plane = tuple[Tensor, Tensor, Tensor]  # origin, e1, e2, (d,) each
 
 
@@ -107,8 +108,13 @@ def _of_axes(question: Question) -> tuple[Plane, dict[str, object]]:
     if len(indices) != 2 or indices[0] == indices[1]:
         raise ConfigError(f"indices: {indices[:4]} are not two different axes", f"give two from 0 to {size - 1:,}")
     unit = torch.eye(size)
-    title = f"z{indices[0]} and z{indices[1]}, all others 0"
+    title = f"{_named(indices[0])} and {_named(indices[1])}, all others 0"
     return (torch.zeros(size), unit[indices[0]], unit[indices[1]]), {"title": title}
+
+
+def _named(axis: int) -> str:
+    """Return an axis as people write it, counted from 1: "z₁₂"."""
+    return "z" + str(axis + 1).translate(_SUBSCRIPTS)
 
 
 def _through_points(z: Tensor) -> tuple[Plane, dict[str, object]]:

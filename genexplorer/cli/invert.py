@@ -22,6 +22,10 @@ def invert(
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="How many.")] = 10,
     steps: Annotated[int, typer.Option("--steps", min=1, max=10_000, help="Steps of the search.")] = STEPS,
     restarts: Annotated[int, typer.Option("--restarts", min=1, max=64, help="Starts of each search.")] = RESTARTS,
+    prior: Annotated[
+        float | None,
+        typer.Option("--prior", min=0, max=100, help="Pull towards the prior; 0 is none. [default: keeps z likely]"),
+    ] = None,
     seed: Seed = 0,
     columns: Columns = 10,
     scale: Scale = 1,
@@ -30,7 +34,9 @@ def invert(
     """Search the latents of test images by gradient descent; draw each image above what its latent draws."""
     asked = Asked(run, out, step, runs_dir, needs="invert")
     indices = chosen_indices(count, first, None, asked.num_test)
-    draw_inversions(asked, indices, steps=steps, restarts=restarts, seed=seed, columns=columns, scale=scale)
+    draw_inversions(
+        asked, indices, steps=steps, restarts=restarts, prior=prior, seed=seed, columns=columns, scale=scale
+    )
 
 
 def draw_inversions(
@@ -39,12 +45,15 @@ def draw_inversions(
     *,
     steps: int = STEPS,
     restarts: int = RESTARTS,
+    prior: float | None = None,
     seed: int = 0,
     columns: int = 10,
     scale: int = 1,
 ) -> None:
     """Write test images, each above what the latent that was found for it draws, and say how near that is."""
-    params = {"indices": list(indices), "steps": steps, "restarts": restarts, "seed": seed}
+    params: dict[str, object] = {"indices": list(indices), "steps": steps, "restarts": restarts, "seed": seed}
+    if prior is not None:
+        params["prior"] = prior
     found = asked.answer("invert", params)
     error = found.arrays["error"]
     output.say(f"mean squared error of pixels: mean {error.mean():.4g}, largest {error.max():.4g}")

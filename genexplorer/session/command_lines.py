@@ -141,12 +141,14 @@ def invert(
     count: int = 10,
     steps: int = 200,
     restarts: int = 8,
+    near: bool = True,
     seed: int = 0,
     step: int | None = None,
     out: str = "inversions.png",
 ) -> str:
     """Return the command that searches the latents of test images and draws what they draw."""
     search = _unless(200, "--steps", steps) + _unless(8, "--restarts", restarts) + _unless(0, "--seed", seed)
+    search += [] if near else ["--prior", 0]
     return _line("invert", run, "--first", first, "--count", count, *search, *_step(step), "--out", out)
 
 

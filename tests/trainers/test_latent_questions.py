@@ -12,6 +12,7 @@ from tests.trainers import tiny
 from trainers import latent, latent_paths, latent_planes, pictures, questions, sensitivity
 from trainers.config import RunConfig
 from trainers.errors import ConfigError, UserError
+from trainers.latent_inversion import PULL
 
 SHAPE = (1, 9, 7)
 
@@ -70,7 +71,7 @@ def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> 
 def test_inversion_finds_what_the_generator_drew(generator: latent.Explorer) -> None:
     z = random(3, 6) * 0.8
     images, _ = generator.ask("decode", arrays={"z": z})
-    found, _ = generator.ask("invert", {"steps": 200, "restarts": 2}, {"images": images["images"]})
+    found, _ = generator.ask("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
     assert np.allclose(found["z"], z, atol=0.1) and found["error"].max() < 1e-5
     assert np.abs(found["recon"].astype(int) - found["x"]).max() <= 2 and np.array_equal(found["x"], images["images"])
     assert found["history"].shape == (200, 3) and np.all(np.diff(found["history"], axis=0) <= 0)
@@ -78,7 +79,7 @@ def test_inversion_finds_what_the_generator_drew(generator: latent.Explorer) -> 
 
 
 def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: latent.Explorer) -> None:
-    found, _ = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
+    found, _ = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
     model = generator.opened.model
     assert isinstance(model, stand_ins.Generator)
     x = torch.from_numpy(found["x"]).flatten(1) / 255 - 0.5
@@ -87,6 +88,9 @@ def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: 
     assert found["labels"].tolist() == generator.ask("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
     pulled, _ = generator.ask("invert", {"indices": [4, 7], "steps": 100, "restarts": 2, "prior": 1.0})
     assert np.linalg.norm(pulled["z"], axis=1).max() < 0.5 * np.linalg.norm(found["z"], axis=1).min()
+    usual, told = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
+    assert told["prior"] == PULL and (usual["error"] > found["error"]).all()
+    assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(found["z"], axis=1)).all()
 
 
 def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: latent.Explorer) -> None:
@@ -191,7 +195,7 @@ def test_a_plane_through_three_latents_holds_them(generator: latent.Explorer) ->
 
 def test_the_manifold_of_a_plane_decodes_its_points(generator: latent.Explorer) -> None:
     plane, meta = generator.ask("plane", {"kind": "axes", "indices": [4, 1]})
-    assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and "z4" in meta["title"]
+    assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and meta["title"] == "z₅ and z₂, all others 0"
     drawn, _ = generator.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
     z = np.zeros((4, 6), np.float32)
     z[:, 4], z[:, 1] = [-1, 1, -1, 1], [1, 1, -1, -1]

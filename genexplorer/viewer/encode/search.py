@@ -39,6 +39,7 @@ class Search(Observable):
         super().__init__()
         self._questions, self._key = questions, key
         self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
+        self.near = True  # whether z is kept about as long as a draw of the prior
         self._begin()
 
     def _begin(self) -> None:
@@ -60,6 +61,8 @@ class Search(Observable):
         self._begin()
         self.busy = True
         params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
+        if not self.near:
+            params["prior"] = 0.0
         if index is not None:
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}

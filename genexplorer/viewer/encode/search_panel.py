@@ -26,6 +26,10 @@ class SearchPanel(QWidget):
         self.at_once.setToolTip("Search as soon as an image is chosen")
         self.at_once.setChecked(True)
         self.at_once.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.near = QCheckBox("near the prior")
+        self.near.setToolTip("Keep z about as long as a sample's, for a little more error")
+        self.near.setChecked(search.near)
+        self.near.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.steps = _number(1, MAX_STEPS, search.steps, " steps", "steps of descent")
         self.steps.setSingleStep(50)
         self.restarts = _number(1, MAX_RESTARTS, search.restarts, " starts", "latents to start from; the best counts")
@@ -34,7 +38,7 @@ class SearchPanel(QWidget):
         self.said = labels.muted()
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        for widget in (self.act, self.at_once, self.steps, self.restarts):
+        for widget in (self.act, self.at_once, self.near, self.steps, self.restarts):
             row.addWidget(widget)
         row.addWidget(self.said, 1)
         column = QVBoxLayout(self)
@@ -45,6 +49,7 @@ class SearchPanel(QWidget):
         self.act.clicked.connect(self.press)
         self.steps.valueChanged.connect(self._set)
         self.restarts.valueChanged.connect(self._set)
+        self.near.toggled.connect(self._set)
         search.subscribe(self.refresh)
         self.refresh()
 
@@ -54,13 +59,14 @@ class SearchPanel(QWidget):
             self.wanted.emit()
 
     def restore(self, state: object) -> None:
-        """Take back what was remembered: steps, restarts, whether to search at once; what is not so is left out."""
+        """Take back what was remembered: steps, restarts, whether to search at once, and near the prior; what is not so is left out."""
         told = state if isinstance(state, dict) else {}
         for box, value in ((self.steps, told.get("steps")), (self.restarts, told.get("restarts"))):
             if isinstance(value, int) and not isinstance(value, bool) and box.minimum() <= value <= box.maximum():
                 box.setValue(value)
-        if isinstance(told.get("at_once"), bool):
-            self.at_once.setChecked(told["at_once"])
+        for check, value in ((self.at_once, told.get("at_once")), (self.near, told.get("near"))):
+            if isinstance(value, bool):
+                check.setChecked(value)
 
     def refresh(self) -> None:
         """Show how the search stands."""
@@ -74,6 +80,7 @@ class SearchPanel(QWidget):
 
     def _set(self) -> None:
         self._search.steps, self._search.restarts = self.steps.value(), self.restarts.value()
+        self._search.near = self.near.isChecked()
 
 
 def _number(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:

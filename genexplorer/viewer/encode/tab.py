@@ -203,7 +203,13 @@ class EncodeTab(Tab):
         if self.how == "search":
             search = self.search
             command = command_lines.invert(
-                run, first=which, count=1, steps=search.steps, restarts=search.restarts, step=self._step
+                run,
+                first=which,
+                count=1,
+                steps=search.steps,
+                restarts=search.restarts,
+                near=search.near,
+                step=self._step,
             )
         else:
             command = command_lines.reconstruct(run, first=which, count=1, step=self._step)
@@ -212,7 +218,9 @@ class EncodeTab(Tab):
     def state(self) -> dict[str, Any]:
         """Return the chosen test image, and how a latent is searched for."""
         panel = self.views.search
-        searching = {"steps": self.search.steps, "restarts": self.search.restarts, "at_once": panel.at_once.isChecked()}
+        search = self.search
+        searching = {"steps": search.steps, "restarts": search.restarts, "near": search.near}
+        searching["at_once"] = panel.at_once.isChecked()
         return {"index": self.source.index, "search": searching}
 
     def restore(self, state: Mapping[str, Any]) -> None:
