@@ -105,18 +105,18 @@ def _inverse(names: Quantities) -> list[MetricSpec]:
             MetricSpec(
                 f"test/round_trip_error_{weights}",
                 "round_trip_error",
-                f"largest |x − f⁻¹(f(x))| ({words})",
+                f"round-trip error ({words})",
                 "",
                 "lower",
                 "inverse",
-                names.scale,
+                f"largest |x − f⁻¹(f(x))|, {names.scale}",
             )
         )
         specs.append(
             MetricSpec(
                 f"test/samples_off_scale_{weights}",
                 "samples_off_scale",
-                f"share of samples off the scale ({words})",
+                f"samples off the scale ({words})",
                 "",
                 "lower",
                 "inverse",

@@ -1,6 +1,7 @@
 """How states, times and numbers are written, the same in terminal, desktop and command line."""
 
 import math
+import re
 import time
 
 from genexplorer.runs.record import RunStatus, State
@@ -55,7 +56,7 @@ def count(n: float) -> str:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Return a figure as it is read aloud: '−148.2 nats', '1.3e−05', '∞', 'NaN', '—' where there is none."""
+    """Return a figure as it is read aloud: '−148.2 nats', '1.3e−5', '∞', 'NaN', '—' where there is none."""
     if value is None:
         return "—"
     return f"{_figure(float(value))} {unit}".rstrip()
@@ -102,7 +103,7 @@ def _figure(value: float) -> str:
     if size == 0:
         text = "0"
     elif size >= 1e6 or size < 1e-3:
-        text = f"{value:.1e}"
+        text = re.sub(r"e([+-])0+", r"e\1", f"{value:.1e}")
     elif size >= 10_000:
         text = f"{value:.0f}"
     elif size >= 0.995:

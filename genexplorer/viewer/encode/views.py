@@ -9,6 +9,7 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from genexplorer.explore.protocol import Array
+from genexplorer.session import wording
 from genexplorer.session.palette import Palette
 from genexplorer.viewer import labels
 from genexplorer.viewer.encode.bars import LatentBars
@@ -200,7 +201,8 @@ class Views(QWidget):
 def figure_words(figure: Figure) -> str:
     """Return a figure with name and unit: "ELBO −86.8 nats"."""
     size = abs(figure.value)
-    number = f"{figure.value:.1e}" if 0 < size < 1e-3 else f"{figure.value:.{1 if size >= 10 else 3}f}"
+    tiny = 0 < size < 1e-3
+    number = wording.number(figure.value) if tiny else f"{figure.value:.{1 if size >= 10 else 3}f}"
     words = " ".join(part for part in (figure.name, number.replace("-", "−"), figure.unit) if part)
     return words.replace(" ", "\u00a0")  # a line is broken between figures, not within
 

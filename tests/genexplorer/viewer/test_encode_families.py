@@ -67,7 +67,7 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
     tab = _encoded(qtbot, bench)
     views = tab.views
     assert bench.client.count("posterior") == 0 and not views.samples.isVisible()
-    assert views.figures.text().replace("\u00a0", " ") == "cost 1.920 bits/dim    round-trip error 1.2e−06"
+    assert views.figures.text().replace("\u00a0", " ") == "cost 1.920 bits/dim    round-trip error 1.2e−6"
     assert views.histogram.isVisible() and not views.bars.isVisible() and not views.search.isVisible()
     current = tab.current
     assert current is not None and current.sigma is None
@@ -247,4 +247,4 @@ def test_a_latent_map_is_laid_out_like_its_image() -> None:
 
 def test_figures_are_written_with_their_units() -> None:
     said = [figure_words(Figure(*figure)) for figure in (("ELBO", "nats", -95.24), ("error", "", 1.2e-6))]
-    assert [words.replace("\u00a0", " ") for words in said] == ["ELBO −95.2 nats", "error 1.2e−06"]
+    assert [words.replace("\u00a0", " ") for words in said] == ["ELBO −95.2 nats", "error 1.2e−6"]

@@ -56,7 +56,7 @@ def test_a_test_image_is_followed_to_the_base(bench: PointsBench) -> None:
     assert bench.last("trace").step == bench.context.step
     figures = tab.inspector.figures
     assert figures["sum of log |det|"].text() == f"+{LADJ.sum():.3f} nats"
-    assert "2.5e−06" in tab.inspector.back.text()
+    assert "2.5e−6" in tab.inspector.back.text()
     assert tab.inspector.scrub.maximum() == TRANSFORMS == tab.choice.station
 
 
