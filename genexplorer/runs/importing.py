@@ -4,10 +4,12 @@ No path leaves the new folder, links are refused, sizes are bounded before anyth
 anew from the rows of its tables, so that no view or trigger of a stranger's is ever there when a worker writes to it.
 """
 
+import errno
 import os
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -29,6 +31,10 @@ MAX_FILES = 20_000
 MAX_RATIO = 1_100  # deflate cannot expand by more than about 1,032
 _RECEIVED = ".received.sqlite"
 _HINT = "ask for it again, or look into it with care"
+_NOT_A_ZIP = (  # what zipfile raises for bytes that are none: names that are no text, fields that contradict each other
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
+    *(RuntimeError, ValueError, LookupError),
+)
 _KNOWN = re.compile(  # the files of a run that are taken over, by their path inside of it
     rf"{layout.CONFIG}|{layout.LIVE}|{layout.NOTES}|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal)?"
     rf"|{layout.PICTURES}/[a-z0-9_-]{{1,32}}/step-\d{{8,15}}\.png"
@@ -107,7 +113,9 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
             entries = _members(archive, source)
             _refuse_too_much(entries, source)
             yield entries, lambda entry: archive.open(cast(zipfile.ZipInfo, entry.member))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*_NOT_A_ZIP, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the file's beginning
+            raise
         raise DamagedRunError(
             f"{one_line(source.name, 80)} is no whole zip file: {one_line(error, 120)}", _HINT
         ) from error
@@ -143,6 +151,8 @@ def _refuse_member(info: zipfile.ZipInfo, source: Path) -> None:
     if leaves or linked:
         what = "is a link" if linked else "leads out of the folder"
         raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' {what}", _HINT)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' is packed oddly", _HINT)
     if info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' is a zip bomb", _HINT)
 

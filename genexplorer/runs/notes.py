@@ -14,6 +14,7 @@ from typing import Any
 from genexplorer.errors import ConfigError
 from genexplorer.runs import layout
 from genexplorer.runs.text import one_line, plain
+from genexplorer.runs.times import unix_time
 from trainers import durable
 
 MAX_BYTES = 256 * 1024
@@ -95,16 +96,16 @@ def write(folder: Path, notes: Notes) -> None:
 
 def read(folder: Path) -> Notes:
     """Return a run's notes; what is missing or not understood is empty, for a run is more than its notes."""
-    path = folder / layout.NOTES
     try:
-        with path.open("rb") as file:
+        handle = os.open(folder / layout.NOTES, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
             values = json.loads(file.read(MAX_BYTES))
         tags = values.get("tags", ())
         return Notes(
             name=one_line(values.get("name", ""), 64),
             tags=clean_tags(str(tag) for tag in tags) if isinstance(tags, list) else (),
             note=plain(str(values.get("note", "")), 20_000),
-            created=float(values.get("created", 0.0)),
+            created=unix_time(values.get("created", 0.0)),
         )
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return Notes()

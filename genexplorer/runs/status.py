@@ -14,6 +14,7 @@ from genexplorer.runs import layout, live, notes
 from genexplorer.runs.liveness import MEMORY, HeartbeatMemory, Pulse, judge
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.text import one_line, plain
+from genexplorer.runs.times import unix_time
 from trainers.config import SCHEMA_VERSION, RunConfig, parse_section
 from trainers.errors import ConfigError
 
@@ -105,8 +106,8 @@ def _with_record(status: RunStatus, record: live.LiveRecord, memory: HeartbeatMe
         images_per_s=_finite(record.images_per_s),
         seconds_left=_finite(record.seconds_left) if state.live else None,
         elapsed_s=_finite(record.elapsed_s) or 0.0,
-        created=status.created or _finite(record.created) or 0.0,
-        ended=_finite(record.ended) if not state.live else None,
+        created=status.created or unix_time(record.created),
+        ended=unix_time(record.ended) or None if not state.live else None,
         threads=max(record.threads, 0),
         device=record.device,
         num_alerts=max(record.num_alerts, 0),

@@ -5,6 +5,7 @@ import re
 import time
 
 from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.times import unix_time
 
 _SYMBOLS = {
     State.QUEUED: "○",
@@ -17,6 +18,7 @@ _SYMBOLS = {
     State.LOST: "?",
     State.DAMAGED: "!",
 }
+_AGES_S = 1e11  # three thousand years: a file says nonsense
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -32,7 +34,7 @@ def state_word(state: State) -> str:
 
 def duration(seconds: float | None) -> str:
     """Return a length of time: '0:07', '1:10', '2:03:04', '3 d 4 h'; '—' where it is not known."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
         return "—"
     whole = max(round(seconds), 0)
     minutes, second = divmod(whole, 60)
@@ -44,7 +46,7 @@ def duration(seconds: float | None) -> str:
 
 def count(n: float) -> str:
     """Return a count in at most five characters: '950', '18.1k', '2.5M'."""
-    if not math.isfinite(n):
+    if not abs(n) < 1e15:  # nor is what is not finite
         return number(n)
     sign = "−" if n < 0 else ""
     size = abs(n)
@@ -64,7 +66,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 def ago(seconds: float | None) -> str:
     """Return an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
         return "—"
     for scale, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= scale:
@@ -90,8 +92,8 @@ def percent(share: float) -> str:
 
 
 def clock(t: float) -> str:
-    """Return a time of day in this place: '14:02:11'."""
-    return time.strftime("%H:%M:%S", time.localtime(t))
+    """Return a time of day in this place: '14:02:11'; '--:--:--' for what is no time."""
+    return time.strftime("%H:%M:%S", time.localtime(t)) if unix_time(t) else "--:--:--"
 
 
 def _figure(value: float) -> str:

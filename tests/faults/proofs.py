@@ -1,6 +1,6 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import clocks, disks, hostile_files, hostile_pictures, kills, lives, numbers, texts, writes
+from tests.faults import clocks, disks, hostile_files, hostile_pictures, kills, lives, numbers, received, texts, writes
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
@@ -12,5 +12,6 @@ PROOFS: tuple[Proof, ...] = (
     *clocks.PROOFS,
     *hostile_files.PROOFS,
     *hostile_pictures.PROOFS,
+    *received.PROOFS,
     *texts.PROOFS,
 )
