@@ -1,9 +1,11 @@
 """A proof: one fault tried many times, with a count of losses. Short in `make test`, in full in `make faults`."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 
 @dataclass
@@ -47,3 +49,19 @@ class Proof:
     short: int
     run: Callable[[int, Path], Tally]
     needs: str = ""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Turn what hangs into a loss."""
+
+    def ring(_: int, __: FrameType | None) -> None:
+        raise RuntimeError(f"it hangs for more than {seconds:g} s")  # not of the kinds that readers expect
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,6 +1,18 @@
 """Every proof, in the order of the table."""
 
-from tests.faults import clocks, disks, hostile_files, hostile_pictures, kills, lives, numbers, received, texts, writes
+from tests.faults import (
+    clocks,
+    disks,
+    hostile_files,
+    hostile_folders,
+    hostile_pictures,
+    kills,
+    lives,
+    numbers,
+    received,
+    texts,
+    writes,
+)
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
@@ -13,5 +25,6 @@ PROOFS: tuple[Proof, ...] = (
     *hostile_files.PROOFS,
     *hostile_pictures.PROOFS,
     *received.PROOFS,
+    *hostile_folders.PROOFS,
     *texts.PROOFS,
 )
