@@ -149,7 +149,7 @@ class Gan(Model):
         if diversity < gan_metrics.COLLAPSED:
             message = (
                 f"mode collapse: samples differ only {diversity:.0%} as much as the data do, "
-                "the generator draws nearly the same picture for every z"
+                "the generator makes nearly the same of every z"
             )
             yield "mode_collapse", message
         right = min(figures.get("d_accuracy_real", 0.0), figures.get("d_accuracy_fake", 0.0))

@@ -192,7 +192,7 @@ def test_a_collapse_is_told_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("trainers.gan.Gan", Collapsed)
     given = config(folder, {"model": {"batch_norm": False}, "execution": {"eval_every": 2}}, steps=6)
     alerts = [alert for alert in tiny.of(list(loop.train(given)), Alert) if alert.code == "mode_collapse"]
-    assert len(alerts) == 1 and "the same picture for every z" in alerts[0].message
+    assert len(alerts) == 1 and "nearly the same of every z" in alerts[0].message
 
 
 def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
