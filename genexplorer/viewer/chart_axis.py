@@ -94,6 +94,9 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         if specs is None:
             return None
         (pen, start, end), ticks, words = specs
+        if self.orientation == "bottom":
+            right = self.mapRectFromParent(self.geometry()).right()
+            words = [word for word in words if word[0].right() <= right + 1]  # half a number is another number
         quiet = pg.mkPen(pen)
         quiet.setColor(pg.mkColor(0, 0, 0, 0))
         return (quiet, start, end), ticks, words
@@ -103,9 +106,18 @@ def _plain(value: float, spacing: float) -> str:
     """Return a figure with as many decimals as its neighbours need."""
     size = abs(value)
     if size and (size >= 1e6 or size < 1e-4):
-        return wording.number(value)
+        return _scientific(value, spacing)
     decimals = max(0, -math.floor(math.log10(spacing) + 1e-9)) if spacing > 0 else 6
     words = f"{value:.{min(decimals, 6)}f}"
     if not spacing and "." in words:
         words = words.rstrip("0").rstrip(".")
     return words.replace("-", "−")
+
+
+def _scientific(value: float, spacing: float) -> str:
+    """Return a very large or small figure with as many digits as its neighbours need: "2.19e−6"."""
+    if not spacing > 0:
+        return wording.number(value)
+    digits = math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(spacing) + 1e-9)
+    mantissa, _, power = f"{value:.{min(5, max(1, digits))}e}".partition("e")
+    return f"{mantissa}e{int(power)}".replace("-", "−")

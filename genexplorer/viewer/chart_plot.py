@@ -17,7 +17,7 @@ from genexplorer.session.charts import Chart, LineStyle
 from genexplorer.session.palette import Palette
 from genexplorer.session.smoothing import smooth
 from genexplorer.viewer.chart_axis import ChartAxis
-from genexplorer.viewer.labels import heading, muted
+from genexplorer.viewer.labels import cut, literal_tooltip, muted
 from genexplorer.viewer.style import GAP, mix, text_font
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,8 @@ _DASHES = {
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
-_NAMES_PX = 60.0  # kept free at the right for the names of the curves
+_NAMES_PX = 60.0  # kept free at the right for the names of the curves, at least
+_LONGEST_NAMES_PX = 120.0  # and at most
 _MIN_APART_PX = 13.0
 _HEIGHTS = {"test_raw": 1, "train": 2, "test_ema": 3}  # what counts lies on top
 _TRIM = 0.03  # share of the values at either end that may lie outside, so that a first second does not flatten all
@@ -83,7 +84,7 @@ class ChartPlot(QWidget):
         self._change_lines: list[pg.InfiniteLine] = []
         self._bounds = (0.0, 1.0)
         self._negated = False
-        self.title, self.values = heading(chart.label), muted("")
+        self.title, self.values = cut(chart.label, "heading"), muted("")
         self.values.setTextFormat(Qt.TextFormat.PlainText)
         self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
         self.plot = pg.PlotWidget(axisItems={"left": self.left, "bottom": self.bottom})
@@ -147,6 +148,12 @@ class ChartPlot(QWidget):
         return self.grab().toImage()
 
     @property
+    def names_px(self) -> float:
+        """The room that the names of the curves want, in logical pixels."""
+        widest = max((float(label.boundingRect().width()) for label, _, _ in self._ends), default=0.0)
+        return min(_LONGEST_NAMES_PX, max(_NAMES_PX, widest))
+
+    @property
     def data_bounds(self) -> tuple[float, float]:
         """The first and last x of any curve."""
         return self._bounds
@@ -164,7 +171,7 @@ class ChartPlot(QWidget):
         item.setDownsampling(auto=True, mode="peak")
         item.setClipToView(True)
         item.showGrid(x=False, y=True, alpha=0.12)
-        self.left.setWidth(6 * GAP)
+        self.left.setWidth(7 * GAP)
         box = item.getViewBox()
         box.setMouseEnabled(x=True, y=False)
         box.disableAutoRange()
@@ -226,6 +233,7 @@ class ChartPlot(QWidget):
         elif self._view.logarithmic and every.size:
             words += ", both signs: linear"
         self.title.setText(words)
+        self.title.setToolTip(literal_tooltip(words))
 
     def _on_axis(self, values: Floats) -> Floats:
         if not self.left.logarithmic:
@@ -375,10 +383,10 @@ def spread(places: list[float], apart: float, lowest: float) -> list[float]:
     return moved
 
 
-def with_room_for_names(low: float, high: float, width_px: float) -> tuple[float, float]:
+def with_room_for_names(low: float, high: float, width_px: float, names_px: float = _NAMES_PX) -> tuple[float, float]:
     """Widen a range of x so that the names of the curves stand right of their ends, in a plot of some width."""
     span = high - low if high > low else 1.0
-    share = min(0.5, _NAMES_PX / max(1.0, width_px))
+    share = min(0.5, names_px / max(1.0, width_px))
     return low - 0.01 * span, high + span * share / (1 - share)
 
 

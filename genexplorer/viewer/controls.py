@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from PyQt6.QtCore import QObject, Qt, QTimer
+from PyQt6.QtGui import QIcon
 from PyQt6.QtWidgets import QDialogButtonBox, QFrame, QPushButton, QScrollArea, QSlider, QToolButton, QWidget
 
 from genexplorer.viewer.labels import literal_tooltip
@@ -47,11 +48,12 @@ def discard(widget: QWidget) -> None:
 
 
 def quiet(buttons: QDialogButtonBox) -> None:
-    """Keep a dialog's buttons from claiming to be what one wants."""
+    """Keep a dialog's buttons from claiming to be what one wants, by colour or by the style's own little pictures."""
     for button in buttons.buttons():
         if isinstance(button, QPushButton):
             button.setAutoDefault(False)
             button.setDefault(False)
+            button.setIcon(QIcon())
 
 
 def scroll_area(content: QWidget, *, sideways: bool = False) -> QScrollArea:

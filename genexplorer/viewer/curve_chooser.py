@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -18,12 +19,36 @@ from genexplorer.session import wording
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.chart_plot import View
 from genexplorer.viewer.controls import discard, scroll_area, slider, tool_button
-from genexplorer.viewer.labels import heading, menu_text, muted, text, upright_rule
+from genexplorer.viewer.labels import heading, literal_tooltip, menu_text, muted, text, upright_rule
 from genexplorer.viewer.style import GAP
 
 WIDTH = 34 * GAP
 _X_WORDS = {"step": "step", "images": "images", "time": "time"}
 _PREFERRED = ("test/{}_ema", "train/{}", "test/{}_raw")
+
+
+class _NameBox(QCheckBox):
+    """A box to tick whose name is cut, with dots, where there is no room: the value beside it must be seen."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(menu_text(name))
+        self._name = name
+        self.setAccessibleName(name)
+        self.setToolTip(literal_tooltip(name))
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave the width to the value."""
+        return self.sizeHint()
+
+    def sizeHint(self) -> QSize:
+        """As small: the name takes what is left."""
+        return QSize(4 * GAP, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Cut the name to the room."""
+        super().resizeEvent(event)
+        room = self.width() - 3 * GAP  # the box itself and its gap
+        self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)))
 
 
 class CurveChooser(QWidget):
@@ -156,7 +181,7 @@ class CurveChooser(QWidget):
         self._list.setColumnStretch(0, 1)
 
     def _add(self, chart: Chart, row: int) -> None:
-        box = QCheckBox(menu_text(chart.title))
+        box = _NameBox(chart.title)
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
         value = text("")

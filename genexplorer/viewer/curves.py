@@ -264,7 +264,8 @@ class CurvesTab(Tab):
         bounds = [plot.data_bounds for plot in self.plots.values()]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots.values())
-        low, high = self._zoom or with_room_for_names(first, last, width)
+        names = max(plot.names_px for plot in self.plots.values())
+        low, high = self._zoom or with_room_for_names(first, last, width, names)
         names_at = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
             plot.set_range(low, high, names_at)

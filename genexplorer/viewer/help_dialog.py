@@ -99,18 +99,24 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         ("0", "home"),
     ),
 }
+_EVERYWHERE = ("Time", "Run", "Window")
 _COLUMNS = (
-    ("Time", "Run", "Samples", "Theory"),
-    ("Window", "Curves", "Encode"),
-    ("Manifold", "Planes of the Manifold", "Progress"),
-    ("Density", "Interpolate", "Flow"),
+    _EVERYWHERE,
+    ("Manifold", "Planes of the Manifold", "Theory"),
+    ("Density", "Samples", "Encode", "Progress"),
+    ("Interpolate", "Flow", "Curves"),
 )
 
 
 class HelpDialog(QDialog):
-    """All keys at a glance."""
+    """All keys at a glance.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Args:
+        tab: The title of the tab in front, whose keys are the ones that work now.
+        parent: The window.
+    """
+
+    def __init__(self, tab: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
         columns = QHBoxLayout()
@@ -118,7 +124,7 @@ class HelpDialog(QDialog):
         for groups in _COLUMNS:
             column = QVBoxLayout()
             for name in groups:
-                column.addLayout(_group(name))
+                column.addLayout(_group(name, here=bool(tab) and tab in name))
                 column.addSpacing(GAP)
             column.addStretch(1)
             columns.addLayout(column)
@@ -127,16 +133,23 @@ class HelpDialog(QDialog):
         quiet(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
+        layout.setSpacing(2 * GAP)
+        layout.addWidget(
+            muted(
+                "The first column holds everywhere. The others hold in their own tab: one letter does"
+                " there what it says, whatever it does elsewhere."
+            )
+        )
         layout.addLayout(columns)
         layout.addWidget(buttons)
 
 
-def _group(name: str) -> QGridLayout:
+def _group(name: str, *, here: bool) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(2 * GAP)
     grid.setVerticalSpacing(GAP // 2)
     grid.setColumnStretch(1, 1)
-    grid.addWidget(heading(name), 0, 0, 1, 2)
+    grid.addWidget(heading(f"{name}  ◂ this tab" if here else name), 0, 0, 1, 2)
     for row, (key, does) in enumerate(KEYS[name], start=1):
         grid.addWidget(text(key), row, 0)
         grid.addWidget(muted(does), row, 1)

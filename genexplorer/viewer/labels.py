@@ -1,9 +1,13 @@
 """Small pieces of text and rules in the viewer's few styles; every text is shown literally."""
 
 import html
+import re
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QFrame, QLabel, QWidget
+
+_INDEX = re.compile(r"\b([A-Za-z])_([A-Za-z]\w*(?:\([^()\s]*\))?)")  # "E_q(z|x)[…]": an index may have arguments
 
 
 def text(words: str = "") -> QLabel:
@@ -16,6 +20,30 @@ def text(words: str = "") -> QLabel:
 def heading(words: str = "") -> QLabel:
     """Return the title of a group."""
     return _with_role(text(words), "heading")
+
+
+class CutLabel(QLabel):
+    """One line that is cut, with dots, where there is no room for it."""
+
+    def minimumSizeHint(self) -> QSize:
+        """A few letters will do."""
+        return QSize(24, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw what fits."""
+        painter, style = QPainter(self), self.style()
+        room = self.contentsRect()
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        if style is not None:
+            flags = int(self.alignment())
+            style.drawItemText(painter, room, flags, self.palette(), self.isEnabled(), words, self.foregroundRole())
+
+
+def cut(words: str = "", role: str = "muted") -> QLabel:
+    """Return a label that may have less room than it wants."""
+    made = CutLabel(words)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    return _with_role(made, role)
 
 
 def muted(words: str = "") -> QLabel:
@@ -44,6 +72,12 @@ def upright_rule() -> QFrame:
     made.setProperty("role", "rule")
     made.setFixedWidth(1)
     return made
+
+
+def formula(words: str) -> str:
+    """Return rich text of a formula: "E_q(z|x)" and "L_D" with their indices below the line, all else as it is."""
+    shown = html.escape(words, quote=False).replace("\n", "<br>")
+    return _INDEX.sub(r"\1<sub>\2</sub>", shown)
 
 
 def literal_tooltip(words: str) -> str:

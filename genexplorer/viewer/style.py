@@ -10,9 +10,21 @@ from genexplorer.session.palette import DARK, LIGHT, Palette
 
 GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
 THEMES = ("system", "light", "dark")
+PRESENTING = 1.2  # how much larger letters are for a room
 _FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
 _MATH = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
 _MONO = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
+
+
+class _Letters:
+    """How large letters are, times their usual size; all of the application at once."""
+
+    scale = 1.0
+
+
+def enlarge(scale: float) -> None:
+    """Make fonts that are asked for from now on larger, or as usual by 1; `apply` makes it the application's."""
+    _Letters.scale = scale
 
 
 def palette_for(theme: str) -> Palette:
@@ -37,7 +49,7 @@ def apply(app: QApplication, palette: Palette) -> None:
 def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
     """Return the text's font; its figures are all of one width, so that live numbers do not dance."""
     font = QFont(_FAMILIES)
-    font.setPointSizeF(points)
+    font.setPointSizeF(points * _Letters.scale)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return font
@@ -46,7 +58,7 @@ def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
 def math_font(points: float = 10.0) -> QFont:
     """Return the font of formulas; DejaVu Sans, the usual one on Debian, loses the hat of x̂."""
     font = QFont(_MATH)
-    font.setPointSizeF(points)
+    font.setPointSizeF(points * _Letters.scale)
     font.setStyleHint(QFont.StyleHint.Serif)
     return font
 
@@ -54,7 +66,7 @@ def math_font(points: float = 10.0) -> QFont:
 def mono_font(points: float = 10.0) -> QFont:
     """Return the font of commands."""
     font = QFont(_MONO)
-    font.setPointSizeF(points)
+    font.setPointSizeF(points * _Letters.scale)
     font.setStyleHint(QFont.StyleHint.Monospace)
     return font
 

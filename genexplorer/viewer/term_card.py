@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidg
 
 from genexplorer.session import wording
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.labels import heading, muted, text, wrapped
+from genexplorer.viewer.labels import formula, heading, muted, text, wrapped
 from genexplorer.viewer.style import GAP, math_font, mix, text_font
 from trainers.theory import Term
 
@@ -37,7 +37,9 @@ class TermCard(QFrame):
         self.value = text("…")
         self.value.setFont(text_font(16 if counts else 13))
         head = QHBoxLayout()
-        head.addWidget(heading(f"{sign}{term.name}"))
+        title = heading(formula(f"{sign}{term.name}"))
+        title.setTextFormat(Qt.TextFormat.RichText)
+        head.addWidget(title)
         head.addStretch(1)
         head.addWidget(muted("curve ›"))
         layout = QVBoxLayout(self)
@@ -45,7 +47,8 @@ class TermCard(QFrame):
         layout.setSpacing(GAP // 2)
         layout.addLayout(head)
         layout.addWidget(self.value)
-        symbol = muted(term.symbol)
+        symbol = muted(formula(term.symbol))
+        symbol.setTextFormat(Qt.TextFormat.RichText)
         symbol.setFont(math_font(10))
         layout.addWidget(symbol)
         layout.addSpacing(GAP // 2)

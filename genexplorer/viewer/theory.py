@@ -14,7 +14,7 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import discard, scroll_area, tool_button
 from genexplorer.viewer.data_kind import is_of_points
 from genexplorer.viewer.explorer import Reply
-from genexplorer.viewer.labels import heading, muted, rule, text, wrapped
+from genexplorer.viewer.labels import formula, heading, muted, rule, text, wrapped
 from genexplorer.viewer.pictures import save_image
 from genexplorer.viewer.pipeline import POINTS, PipelineView
 from genexplorer.viewer.style import GAP, math_font, text_font
@@ -48,6 +48,7 @@ class TheoryTab(Tab):
         self.total.setFont(text_font(20))
         for label in (self.equation, self.total):
             label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.RichText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.share = ShareBar(context.palette)
         self.pipeline = PipelineView(context)
@@ -195,7 +196,7 @@ class TheoryTab(Tab):
         self.pipeline_head.setText(f"One {what} through the model")
         self.index_label.setText(f"test {what}")
         self.index.setAccessibleName(f"test {what}")
-        self.equation.setText(theory.equation.replace(";  ", "\n"))
+        self.equation.setText(formula(theory.equation.replace(";  ", "\n")))
         self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
         self.reference.setText(theory.reference)
         for term in theory.terms:
@@ -231,14 +232,15 @@ class TheoryTab(Tab):
             return
         found = breakdown(theory, run.values_at(self.context.step))
         if found is None:
-            self.total.setText(f"{theory.total_name} = …")
+            self.total.setText(formula(f"{theory.total_name} = …"))
             self.source.setText("The first figures come with the first step of the training.")
         else:
             self._show_breakdown(found)
 
     def _show_breakdown(self, found: Breakdown) -> None:
         step = self.context.step
-        self.total.setText(f"{found.one_line(full=True)}  {found.unit}")
+        unit = "" if found.unit == found.name else f" {found.unit}"
+        self.total.setText(formula(f"{found.one_line(full=True)}{unit}"))
         when = "" if step is None else f"  ·  at or before step {step:,}"
         self.source.setText(f"{found.source}{when}")
         self.share.show_shares([(term.name, value) for term, value in found.terms])
@@ -302,7 +304,7 @@ def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
     found = breakdown(theory, values)
     if found is not None:
-        return f"{found.one_line()} {found.unit}"
+        return found.one_line(full=True) + ("" if found.unit == found.name else f" {found.unit}")
     return "  ".join(f"{name} {wording.number(value)}" for name, value in values.items())
 
 

@@ -13,6 +13,7 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from genexplorer.session.palette import Palette
 from genexplorer.viewer import saving, style
 from genexplorer.viewer.alert_banner import AlertBanner
 from genexplorer.viewer.alerts_dialog import AlertsDialog
@@ -218,9 +219,14 @@ class MainWindow(QMainWindow):
         theme = theme if theme in style.THEMES else "system"
         for name, action in self._themes.items():
             action.setChecked(name == theme)
-        app = QApplication.instance()
         palette = style.palette_for(theme)
-        if isinstance(app, QApplication) and palette != self.context.palette:
+        if palette != self.context.palette:
+            self._dress(palette)
+
+    def _dress(self, palette: Palette) -> None:
+        """Give everything colours and letters anew."""
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
             style.apply(app, palette)
             self.context.set_palette(palette)
             self.time.recolour()
@@ -231,6 +237,8 @@ class MainWindow(QMainWindow):
         presenting = not self.isFullScreen()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not presenting)
+        style.enlarge(style.PRESENTING if presenting else 1.0)
+        self._dress(self.context.palette)
         if presenting:
             self.showFullScreen()
         else:
@@ -238,7 +246,7 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show what each key does."""
-        HelpDialog(self).exec()
+        HelpDialog(self.pages.current.title, self).exec()
 
     # Events -----------------------------------------------------------------------------------------------------
 
@@ -292,6 +300,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Remember everything and let go; the training goes on."""
+        style.enlarge(1.0)
         self._poll.stop()
         self._remember()
         self.hide()  # the child may take a moment to end

@@ -35,7 +35,7 @@ class SearchPanel(QWidget):
         self.restarts = _number(1, MAX_RESTARTS, search.restarts, " starts", "latents to start from; the best counts")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.said = labels.muted()
+        self.said = labels.cut()
         row = QHBoxLayout()
         row.setSpacing(GAP)
         for widget in (self.act, self.at_once, self.near, self.steps, self.restarts):
@@ -59,7 +59,7 @@ class SearchPanel(QWidget):
             self.wanted.emit()
 
     def restore(self, state: object) -> None:
-        """Take back what was remembered: steps, restarts, whether to search at once, and near the prior; what is not so is left out."""
+        """Take back what was remembered: steps, restarts, whether at once, near the prior; not what is unsound."""
         told = state if isinstance(state, dict) else {}
         for box, value in ((self.steps, told.get("steps")), (self.restarts, told.get("restarts"))):
             if isinstance(value, int) and not isinstance(value, bool) and box.minimum() <= value <= box.maximum():

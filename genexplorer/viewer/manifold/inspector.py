@@ -96,7 +96,8 @@ class Inspector(QWidget):
 
     def set_pin(self, name: str, image: Images | None) -> None:
         """Show a pin's picture, or how to set it."""
-        self.pins[name].set_picture(image, hint=name)
+        hint = name if self._pin_buttons[name].text() != name else ""  # its button says it already
+        self.pins[name].set_picture(image, hint=hint)
 
     def _build(self) -> None:
         column = QVBoxLayout(self)

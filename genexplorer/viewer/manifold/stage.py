@@ -106,6 +106,7 @@ class PlaneStage(QWidget):
         if plane is None:
             self.decoder.clear()
             self.encodings.clear()
+            self._show_selection()
             self._show_tiles()
             return
         self._show_selection()
@@ -355,3 +356,5 @@ class PlaneStage(QWidget):
         marks.path = None if empty else plane.from_z(selection.seen(selection.path.z))
         marks.walker = None if empty else plane.from_z(selection.seen(selection.path.at(selection.position))[0])
         self.panel.set_cursor(selection.place)
+        if self.plane is None:
+            marks.cursor = None  # it would stand on what is said instead

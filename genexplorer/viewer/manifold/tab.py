@@ -270,6 +270,8 @@ class ManifoldTab(Tab):
         if self._step is None or not self.is_active:
             return
         plane = self.space.plane if self.space.is_laid else None
+        if plane is None:
+            self.inspector.where.setText("")  # nowhere, as long as there is no plane to be in
         self.stage.show_plane(plane, self.space.shift if plane is not None else np.zeros(2), self._plane_words())
 
     def _say_plane(self) -> None:
@@ -306,7 +308,8 @@ class ManifoldTab(Tab):
         self.details.at(self._step)
         self.walk.origin = {"run": self._followed.status.id if self._followed is not None else "", "step": self._step}
         self.space.show_step(self._step)
-        self.details.decode_cursor(self.selection.cursor)
+        if self.space.is_laid:
+            self.details.decode_cursor(self.selection.cursor)
         self._show_plane()
         self.stage.show_step(self._step, self._card.image_shape)
         if self.selection.picked is not None:
@@ -318,6 +321,8 @@ class ManifoldTab(Tab):
 
     def _selection_changed(self) -> None:
         selection = self.selection
+        if not self.space.is_laid:
+            return
         self.inspector.set_cursor(selection.cursor, selection.place)
         if self._step is None or not self.is_active:
             return
@@ -337,7 +342,7 @@ class ManifoldTab(Tab):
 
     def _at_rest(self) -> None:
         can = self._card is not None and self._card.ability("encode").available
-        if can and self.is_active and not self._is_dragging:
+        if can and self.is_active and self.space.is_laid and not self._is_dragging:
             self.details.find_nearest(self.selection.cursor)
 
     def _show_details(self) -> None:

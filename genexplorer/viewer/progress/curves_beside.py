@@ -86,7 +86,7 @@ class CurvesBeside(QWidget):
         bounds = [plot.data_bounds for plot in self.plots]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots)
-        low, high = with_room_for_names(first, last, width)
+        low, high = with_room_for_names(first, last, width, max(plot.names_px for plot in self.plots))
         for plot in self.plots:
             plot.set_range(low, high, last)
         self.set_step(self._step)

@@ -10,8 +10,10 @@ from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from genexplorer.viewer.chart_axis import linear_ticks, log_ticks, time_ticks
+from genexplorer.session.charts import Chart
+from genexplorer.viewer.chart_axis import ChartAxis, linear_ticks, log_ticks, time_ticks
 from genexplorer.viewer.chart_plot import spread, value_at, with_room_for_names
+from genexplorer.viewer.curve_chooser import CurveChooser
 from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run
@@ -145,6 +147,26 @@ def test_ticks_are_round() -> None:
     assert time_ticks(0.0, 61.0, 4) == [0, 30, 60]
 
 
+def test_ticks_of_tiny_values_tell_one_from_another() -> None:
+    axis = ChartAxis("left")
+    assert [axis.word(value, 1e-8) for value in (2.19e-6, 2.2e-6)] == ["2.19e−6", "2.20e−6"]
+    assert axis.word(0.0049, 2e-5) == "0.00490" and axis.word(3e6, 1e6) == "3.0e6"
+
+
+def test_a_long_name_leaves_its_value_room(qtbot: QtBot) -> None:
+    chooser = CurveChooser()
+    qtbot.addWidget(chooser)
+    name = "negative log-likelihood of a point and of another"
+    chooser.show_charts([Chart("nll", name, "nats", "objective", ("test/nll_ema",), "lower")], set())
+    chooser.show_step(700, {"test/nll_ema": 2.41})
+    chooser.resize(chooser.sizeHint().width(), 600)
+    chooser.show()
+    box, value = chooser.boxes["nll"], chooser._values["nll"]
+    right = value.mapTo(chooser, value.rect().topRight()).x()
+    assert value.text() == "2.41" and value.width() >= value.sizeHint().width() and right < chooser.width()
+    assert box.text().endswith("…") and box.toolTip() and box.accessibleName() == name
+
+
 def test_names_are_spread_apart_and_stay_inside() -> None:
     assert spread([10.0, 9.9, 9.8], 1.0, 0.0) == pytest.approx([10.0, 9.0, 8.0])
     assert spread([0.4, 0.3], 1.0, 0.0) == pytest.approx([1.0, 0.0])
@@ -169,7 +191,8 @@ def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, win
 
         def names_fit() -> bool:
             low, high = plot.plot.getViewBox().viewRange()[0]
-            return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - 60) < 6)
+            room = max(each.names_px for each in curves.plots.values())
+            return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - room) < 6)
 
         qtbot.waitUntil(names_fit, timeout=5000)
         needed = plot.values.fontMetrics().horizontalAdvance(plot.values.text())

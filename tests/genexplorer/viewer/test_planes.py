@@ -349,6 +349,9 @@ def test_without_a_plane_it_says_why(qtbot: QtBot, folders: dict[str, Path]) -> 
     tab = _tab(bench)
     qtbot.waitUntil(lambda: "span no plane" in tab.stage.panel.over.marks.message)
     assert "span no plane" in tab.space.bar.title.text()
+    tab.stage.panel.cursor_dragged.emit(0.5, 0.5)
+    assert not bench.client.count("decode") and not tab.inspector.where.text()  # nowhere is nothing to be decoded
+    assert tab.stage.panel.over.marks.cursor is None
     bench.close()
 
 

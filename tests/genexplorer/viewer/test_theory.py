@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure, Result
 from genexplorer.session import wording
 from genexplorer.session.palette import DARK, rgb
+from genexplorer.viewer.labels import formula
 from genexplorer.viewer.pictures import to_array
 from genexplorer.viewer.theory import TheoryTab
 from genexplorer.viewer.window import MainWindow
@@ -29,11 +30,16 @@ def theory(window: MainWindow) -> TheoryTab:
 
 def test_the_objective_is_written_out_with_live_numbers(theory: TheoryTab, window: MainWindow) -> None:
     late = theory.total.text()
-    assert late.startswith("ELBO −") and "reconstruction −" in late and late.endswith("KL  nats")
+    assert late.startswith("ELBO −") and "reconstruction −" in late and late.endswith("KL nats")
     assert "test set" in theory.source.text() and "1,300" in theory.source.text()
     window.context.cursor.go(500)
     assert theory.total.text() != late
     assert "nats" in theory.cards["kl"].value.text()
+
+
+def test_indices_of_a_formula_stand_below_the_line() -> None:
+    assert formula("E_q(z|x)[log p(x|z)] < L_D") == "E<sub>q(z|x)</sub>[log p(x|z)] &lt; L<sub>D</sub>"
+    assert formula("a_b c;\nmodel.batch_norm") == "a<sub>b</sub> c;<br>model.batch_norm"
 
 
 def test_a_click_on_a_term_opens_its_curve(theory: TheoryTab, window: MainWindow, qtbot: QtBot) -> None:
@@ -46,7 +52,7 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
     theory: TheoryTab, window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:
     qtbot.waitUntil(lambda: "this image" in theory.figures.text(), timeout=5000)
-    assert theory.figures.text() == "this image: ELBO −92.2 = −85.7 − 6.5 KL nats"
+    assert theory.figures.text() == "this image: ELBO −92.2 = −85.7 reconstruction − 6.5 KL nats"
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
     assert shown["x"].picture.image().width() == 28
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])

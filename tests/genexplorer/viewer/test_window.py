@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QPalette
-from PyQt6.QtWidgets import QFileDialog
+from PyQt6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure
@@ -19,6 +19,7 @@ from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
+from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run, write_run
@@ -331,8 +332,10 @@ def test_closing_lets_go_of_the_run_and_the_explorer(stage: Stage, run_folder: P
 def test_present_shows_the_tab_alone(window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, Qt.Key.Key_F11)
     assert window.isFullScreen() and not window.title.isVisible() and window.time.isVisible()
+    large = window.time.step_label.font().pointSizeF()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isFullScreen() and window.title.isVisible()
+    assert large > 1.1 * window.time.step_label.font().pointSizeF()
 
 
 def test_without_a_display_one_line_and_the_command(
@@ -411,3 +414,10 @@ def test_a_run_that_the_chosen_tab_cannot_show_is_opened_with_the_first_that_can
     assert window.open_run(points)
     tab_of(window, "Manifold")  # who wants to read why there is none may
     assert window.pages.current.title == "Manifold" and window.pages.chosen.title == "Manifold"
+
+
+def test_the_keys_are_listed_with_those_of_the_tab_in_front(window: MainWindow) -> None:
+    dialog = HelpDialog("Encode", window)
+    words = [label.text() for label in dialog.findChildren(QLabel)]
+    assert [name for name in words if "this tab" in name] == ["Encode  ◂ this tab"]
+    assert all(name in words or name == "Encode" for name in KEYS)  # no group is left out
