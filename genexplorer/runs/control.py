@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,7 @@ class Inbox:
         self._run = folder.name
         self._attempt = attempt
         self._taken: set[str] = set()
+        self._lock = threading.Lock()  # answers come from several threads
         with contextlib.suppress(OSError):
             self._control.mkdir(exist_ok=True)
 
@@ -144,7 +146,8 @@ class Inbox:
                 with contextlib.suppress(OSError):
                     path.unlink()
             else:
-                self._taken.add(name)
+                with self._lock:
+                    self._taken.add(name)
                 commands.append(command)
         return commands
 
@@ -154,7 +157,8 @@ class Inbox:
         Raises:
             OSError: if the answer could not be written.
         """
-        names = [name for name in self._taken if name.endswith(f"-{ack.id}.json")]
+        with self._lock:
+            names = [name for name in self._taken if name.endswith(f"-{ack.id}.json")]
         if not names:
             return
         values = {"command": ack.command, "step": ack.step, "error": one_line(ack.error, 400), "time": ack.time}
@@ -162,7 +166,8 @@ class Inbox:
         for name in names:
             with contextlib.suppress(OSError):
                 (self._control / name).unlink()
-            self._taken.discard(name)
+            with self._lock:
+                self._taken.discard(name)
         _prune_acks(self._control)
 
 

@@ -46,6 +46,10 @@ class Books(Protocol):
         """Commit what is buffered."""
         ...
 
+    def state_settled(self, step: int) -> None:
+        """Take note that a step's state is saved, or that it was said that it could not be."""
+        ...
+
 
 class RunFiles:
     """Saves what is too large for the database.
@@ -168,11 +172,13 @@ class RunFiles:
         size = retention.size_of(folder) / 1000
         said = f"{size / 1000:,.1f} MB" if size >= 1000 else f"{size:,.0f} kB"
         self._books.log(f"checkpoint {event.step:,} saved ({said})", step=event.step)
+        self._books.state_settled(event.step)
         retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
 
     def _state_failed(self, event: StateReady, lasting: bool, error: OSError) -> None:
         said = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
         self._books.log(said, severity="error", step=event.step)
+        self._books.state_settled(event.step)
         if lasting:
             self.unsaved = said
 

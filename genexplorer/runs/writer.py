@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from genexplorer.runs import database, identity, layout, ledger, live
+from genexplorer.runs.answers import Answers
 from genexplorer.runs.background import FULL
 from genexplorer.runs.control import Ack, Inbox
 from genexplorer.runs.headline import Headline
@@ -67,6 +68,7 @@ class RunWriter:
         self.attempt = self._next_attempt()
         self._ledger = ledger.Ledger(self._connection, self.attempt)
         self._inbox = Inbox(folder, self.attempt)
+        self._owed = Answers(lambda command_id, command, step: self.acknowledge(command_id, command, step=step))
         self._headline = Headline(config)
         self._buffer_lock, self._commit_lock, self._live_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._specs: list[MetricSpec] = []
@@ -145,14 +147,19 @@ class RunWriter:
         with self._buffer_lock:
             self._rows.append(row)
 
-    def acknowledge(self, command_id: str, command: str, error: str = "") -> None:
+    def acknowledge(self, command_id: str, command: str, error: str = "", *, step: int | None = None) -> None:
         """Answer a command that the training never saw, or saw and told of by `Changed`."""
         if not command_id:
             return
+        at = self._live.record.step if step is None else step
         try:
-            self._inbox.acknowledge(Ack(command_id, command, self._live.record.step, error, self.now()))
+            self._inbox.acknowledge(Ack(command_id, command, at, error, self.now()))
         except OSError as failure:
             self.log(f"could not answer the command '{command}': {failure.strerror}", severity="warning")
+
+    def state_settled(self, step: int) -> None:
+        """Take note that a step's state is saved, or that it was said that it could not be."""
+        self._owed.settle(step)
 
     def set_problem(self, source: str, problem: str) -> None:
         """Say what keeps a part of the run from being recorded; "" when it goes on."""
@@ -219,6 +226,7 @@ class RunWriter:
         outcome, reason = outcome or finished.outcome, one_line(reason or finished.reason, 400)
         deadline = time.monotonic() + patience_s
         self.files.finish(patience_s)
+        self._owed.settle(finished.step)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
         self.add_row(ledger.ended_row(self.attempt, self.now(), outcome, reason))
         self.add_row(ledger.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
@@ -299,7 +307,10 @@ class RunWriter:
         said += f" = {event.value}" if event.value is not None else ""
         refused = f": {event.error}" if event.error else ""
         self.log(f"{said}{refused}", severity="warning" if event.error else "info", step=event.step)
-        self.acknowledge(event.command_id, event.command, event.error)
+        if event.command == "set" and event.command_id and not event.error:  # its state follows at once
+            self._owed.owe(event.command_id, event.command, event.step)
+        else:
+            self.acknowledge(event.command_id, event.command, event.error)
         self._wake.set()
 
     def _take_started(self, event: Started) -> None:
@@ -353,6 +364,7 @@ class RunWriter:
             except Exception as error:
                 self.fatal = error
             self.beat()
+            self._owed.settle_late()
 
     def _flush_patiently(self, deadline: float) -> bool:
         while not self.flush():

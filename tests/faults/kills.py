@@ -1,4 +1,4 @@
-"""A worker killed at a random moment: shown as Lost, with every figure that was seen, and a whole checkpoint."""
+"""Workers killed at any moment: shown as Lost, with every figure and setting that was seen, and whole checkpoints."""
 
 import random
 import shutil
@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from genexplorer.runs import layout, retention
+from genexplorer.runs import control, layout, retention
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
@@ -16,6 +16,7 @@ from genexplorer.workers import launcher
 from tests.faults.proof import Proof, Tally
 from tests.faults.tiny_runs import FAMILIES, at_step, create, kill, reaped, until
 from trainers import checkpoint
+from trainers.events import Set
 
 LOST_WITHIN_S = 5.0
 LONGEST_S = 1.5  # of training before the kill
@@ -74,11 +75,56 @@ def _left_whole(run: Path, seen: int) -> bool:
     return found is not None
 
 
-KILLED = Proof(
-    name="kill",
-    fault="SIGKILL of the worker at a random moment, three families in turn",
-    promise="Lost within 5 s; every figure that was seen is there; the database is whole; so are all checkpoints",
-    full=300,
-    short=0,
-    run=killed_at_random,
+def killed_after_an_answer(count: int, folder: Path) -> Tally:
+    """Change a setting, kill the worker the moment it has answered, resume: the setting is there."""
+    tally, chance = Tally(), random.Random(6)
+    with reaped(RunStore(folder / "runs")) as store:
+        for number in range(count):
+            family = list(FAMILIES)[number % len(FAMILIES)]
+            with tally.attempt(f"{family} {number}"):
+                run = create(store, family, {"execution": {"checkpoint_every_s": 3600.0}})
+                launcher.start(run)
+                at_step(run, chance.randrange(1, 60))
+                lr = 10 ** -chance.uniform(3, 6)
+                command = control.send(run, Set("optim.lr", lr))
+                until(partial(_answered, run, command), "an answer")
+                kill(run)
+                until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S)
+                launcher.resume(run)
+                at_step(run, _last_step(run) + 3)
+                found = RunReader(run).latest()["train/lr"].value
+                assert abs(found - lr) < 1e-9, f"the learning rate is {found:g}, not {lr:g}"
+                kill(run)
+                shutil.rmtree(run)
+    return tally
+
+
+def _answered(run: Path, command: str) -> bool:
+    answer = control.outcome(run, command)
+    assert answer is None or answer.obeyed, answer
+    return answer is not None
+
+
+def _last_step(run: Path) -> int:
+    with RunReader(run) as reader:
+        return max(reader.checkpoints())
+
+
+PROOFS = (
+    Proof(
+        name="kill",
+        fault="SIGKILL of the worker at a random moment, three families in turn",
+        promise="Lost within 5 s; every figure that was seen is there; the database is whole; so are all checkpoints",
+        full=300,
+        short=0,
+        run=killed_at_random,
+    ),
+    Proof(
+        name="kill-after-answer",
+        fault="SIGKILL of the worker the moment it acknowledged a changed setting",
+        promise="after the resume the setting is there",
+        full=60,
+        short=0,
+        run=killed_after_an_answer,
+    ),
 )

@@ -16,7 +16,7 @@ from tests.faults import (
 from tests.faults.proof import Proof
 
 PROOFS: tuple[Proof, ...] = (
-    kills.KILLED,
+    *kills.PROOFS,
     *writes.PROOFS,
     *disks.PROOFS,
     *numbers.PROOFS,
