@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage
+from PyQt6.QtGui import QColor, QFontMetrics, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
@@ -131,6 +131,7 @@ class ChartPlot(QWidget):
         """Take other colours."""
         self._palette = palette
         self.plot.setBackground(palette.background)
+        self.left.setWidth(QFontMetrics(text_font(8)).horizontalAdvance("−0.00000") + GAP)
         for axis in (self.left, self.bottom):
             axis.setPen(pg.mkPen(palette.faint))
             axis.setTextPen(pg.mkPen(palette.muted))
@@ -171,7 +172,6 @@ class ChartPlot(QWidget):
         item.setDownsampling(auto=True, mode="peak")
         item.setClipToView(True)
         item.showGrid(x=False, y=True, alpha=0.12)
-        self.left.setWidth(7 * GAP)
         box = item.getViewBox()
         box.setMouseEnabled(x=True, y=False)
         box.disableAutoRange()

@@ -138,7 +138,7 @@ class CurveChooser(QWidget):
     def _axis_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(GAP // 2)
-        row.addWidget(muted("x (X)"))
+        row.addWidget(muted("x"))
         row.addSpacing(GAP // 2)
         group = QButtonGroup(self)
         for axis, words in _X_WORDS.items():

@@ -27,6 +27,7 @@ from genexplorer.viewer.labels import rule
 from genexplorer.viewer.run_control import RunControl
 from genexplorer.viewer.settings import Settings
 from genexplorer.viewer.status_line import StatusLine
+from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs import TabPages
 from genexplorer.viewer.time_bar import TimeBar
 from genexplorer.viewer.title_bar import TitleBar
@@ -237,6 +238,7 @@ class MainWindow(QMainWindow):
         presenting = not self.isFullScreen()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not presenting)
+        self.time.setContentsMargins(0, 0, 0, GAP if presenting else 0)  # below it stands the status line, or the edge
         style.enlarge(style.PRESENTING if presenting else 1.0)
         self._dress(self.context.palette)
         if presenting:

@@ -111,7 +111,7 @@ class SearchHistory(_Graph):
             return
         low, high = float(positive.min()), float(positive.max())
         y = (low / 1.1, high * 1.1)
-        name = "mean squared error, best so far"
+        name = "mean squared error of the best z so far"
         axes = PaintedAxes(
             QRectF(self.rect()),
             (0.0, float(len(history))),

@@ -402,7 +402,7 @@ class EncodeTab(Tab):
             return ""
         setup = self._card.data.setup or "data as they are"
         own = "" if self.source.kind == "test" else " The image is seen as the model sees its data."
-        taken = ", E_q[log p(x|z)] taken at z = μ" if self.how == "spread" else ""
+        taken = ", the reconstruction at z = μ alone" if self.how == "spread" else ""
         return f"One image{taken}; {setup}.{own} {_KEY}"
 
     def _failed(self, message: str, hint: str) -> None:

@@ -167,6 +167,12 @@ COPIED: list[tuple[str, str, dict[str, object], Any]] = [
         None,
     ),
     (
+        command_lines.invert("a", first=2, count=1, near=False),
+        "invert",
+        {"indices": [2], "steps": 200, "restarts": 8, "seed": 0, "prior": 0.0},
+        None,
+    ),
+    (
         command_lines.density("a", bounds=(-1, 1, 0, 2), of="truth"),
         "density",
         {"of": "truth", "rows": 256, "columns": 256, "bounds": [-1, 1, 0, 2]},

@@ -135,6 +135,13 @@ def test_a_search_is_given_up_and_begun_again_with_other_settings(opened: Open, 
     assert "invert" in (tab.command_line() or "") and "--steps 50 --restarts 2" in (tab.command_line() or "")
     tab.views.search.act.click()
     assert not tab.search.busy
+    assert "prior" not in bench.client.searches[-1].params and "--prior" not in (tab.command_line() or "")
+    tab.views.search.near.setChecked(False)
+    tab.views.search.act.click()
+    assert bench.client.searches[-1].params["prior"] == 0 and "--prior 0" in (tab.command_line() or "")
+    other = _tab(opened("gan"))
+    other.restore(tab.state())
+    assert not other.search.near and not other.views.search.near.isChecked()
 
 
 def test_without_at_once_nothing_is_searched_for_unasked(opened: Open, qtbot: QtBot) -> None:
