@@ -96,7 +96,10 @@ class Flow(Model):
     def figure_names(self) -> dict[str, tuple[str, str]]:
         """Return the names of an image's figures."""
         return {
-            self.quantities.total: ("−log p(x)" if self.quantities.unit == "nats" else "cost", self.quantities.unit),
+            self.quantities.total: (
+                "−log p(x)" if self.quantities.unit == "nats" else "cost at the centres of the levels",
+                self.quantities.unit,
+            ),
             "round_trip_error": ("round-trip error", ""),
         }
 

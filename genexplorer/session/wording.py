@@ -107,7 +107,7 @@ def _figure(value: float) -> str:
     elif size >= 1e6 or size < 1e-3:
         text = re.sub(r"e([+-])0+", r"e\1", f"{value:.1e}")
     elif size >= 10_000:
-        text = f"{value:.0f}"
+        text = f"{value:,.0f}"
     elif size >= 0.995:
         text = f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
     else:
