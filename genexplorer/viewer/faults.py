@@ -3,9 +3,11 @@
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
@@ -15,6 +17,7 @@ from genexplorer.errors import UserError
 _LOG = "viewer.log"
 _MAX_BYTES = 1 << 20
 _log = logging.getLogger("genexplorer.viewer")
+T = TypeVar("T")
 
 
 class FaultReporter(QObject):
@@ -52,6 +55,15 @@ class FaultReporter(QObject):
     def _report_thread(self, fault: threading.ExceptHookArgs) -> None:
         if fault.exc_value is not None:
             self.report(fault.exc_type, fault.exc_value, fault.exc_traceback)
+
+
+def shielded(does: Callable[[], T]) -> T | None:
+    """Do something of one part of the window; what it raises is reported, and the other parts get their turn."""
+    try:
+        return does()
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        return None
 
 
 def log_path() -> Path:

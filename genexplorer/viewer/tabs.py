@@ -1,5 +1,7 @@
 """The tabs in their order, each on a page that can say why the tab cannot be shown."""
 
+from functools import partial
+
 from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
@@ -7,6 +9,7 @@ from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.density.tab import DensityTab
 from genexplorer.viewer.empty import Hint
 from genexplorer.viewer.encode.tab import EncodeTab
+from genexplorer.viewer.faults import shielded
 from genexplorer.viewer.flow.tab import FlowTab
 from genexplorer.viewer.interpolate.tab import InterpolateTab
 from genexplorer.viewer.manifold.tab import ManifoldTab
@@ -94,28 +97,28 @@ class TabPages(QWidget):
         for place, tab in enumerate(self.tabs):
             if tab.is_active and place != index:
                 tab.is_active = False
-                tab.deactivated()
+                shielded(tab.deactivated)
         self._pages.setCurrentIndex(index)
         tab = self.tabs[index]
         if not tab.is_active:
             tab.is_active = True
-            tab.activated()
+            shielded(tab.activated)
         self._show_reasons()
 
     def _on_run(self) -> None:
         for tab in self.tabs:
-            tab.set_run(self._context.run)
+            shielded(partial(tab.set_run, self._context.run))
         self._unsettled = self._context.run is not None
         self._show_reasons()
 
     def _on_changes(self, what: frozenset[str]) -> None:
         for tab in self.tabs:
-            tab.on_changes(what)
+            shielded(partial(tab.on_changes, what))
         self._show_reasons()
 
     def _on_time(self, step: int) -> None:
         for tab in self.tabs:
-            tab.on_time(None if step < 0 else step)
+            shielded(partial(tab.on_time, None if step < 0 else step))
         self._settle()
         self._show_reasons()
 
@@ -124,7 +127,7 @@ class TabPages(QWidget):
         if not self._unsettled or self._context.step is None:
             return
         self._unsettled, self._settling = False, True
-        able = [place for place, tab in enumerate(self.tabs) if tab.waiting_reason() is None]
+        able = [place for place, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
         if able:
             self.bar.setCurrentIndex(self._chosen if self._chosen in able else able[0])
         self._settling = False
@@ -133,7 +136,7 @@ class TabPages(QWidget):
         for place, (tab, hint) in enumerate(zip(self.tabs, self._hints, strict=True)):
             page = self._pages.widget(place)
             assert isinstance(page, QStackedWidget)
-            reason = tab.waiting_reason()
+            reason = shielded(tab.waiting_reason)
             page.setCurrentIndex(1 if reason else 0)
             self.bar.dim(place, (reason or "").partition("\n")[0] if self._context.run is not None else "")
             if reason:

@@ -1,5 +1,6 @@
 """The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
 
+from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, Qt
@@ -21,6 +22,7 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import timer
 from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.empty import Hint
+from genexplorer.viewer.faults import shielded
 from genexplorer.viewer.help_dialog import HelpDialog
 from genexplorer.viewer.icons import application_icon
 from genexplorer.viewer.labels import rule
@@ -307,7 +309,7 @@ class MainWindow(QMainWindow):
         self._remember()
         self.hide()  # the child may take a moment to end
         for tab in self.pages.tabs:
-            tab.closing()
+            shielded(tab.closing)
         self.time.closing()
         self.control.close()
         self.context.close()
@@ -327,7 +329,7 @@ class MainWindow(QMainWindow):
         for tab in self.pages.tabs:
             state = states.get(tab.title)
             if isinstance(state, dict):
-                tab.restore(state)
+                shielded(partial(tab.restore, state))
         self.pages.show_tab(self.pages.index_of(self.settings.text("tab")))
         self._apply_theme()
 
@@ -335,7 +337,7 @@ class MainWindow(QMainWindow):
         if not self.isFullScreen():
             self.settings.put("geometry", self.saveGeometry().data())
         self.settings.put("tab", self.pages.chosen.title)
-        self.settings.put("tabs", {tab.title: tab.state() for tab in self.pages.tabs})
+        self.settings.put("tabs", {tab.title: shielded(tab.state) or {} for tab in self.pages.tabs})
         if self.context.run is not None:
             self.settings.put("run", str(self.context.run.folder))
         self.settings.save()
