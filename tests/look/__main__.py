@@ -122,7 +122,18 @@ def photograph_dashboard(screen: Screen, run: Path, out: Path) -> None:
     dashboard = subprocess.list2cmdline(genexplorer("dashboard", run.name, "--runs-dir", str(run.parent)))
     terminal = screen.start(
         *("xterm", "-T", "look", "-geometry", "140x40+0+0", "-fa", "DejaVu Sans Mono", "-fs", "10", "-bg", "#101418"),
-        *("-fg", "#d8dee4", "-xrm", "xterm*termName: xterm-256color", "-b", "0", "-e", dashboard),
+        *(
+            "-fg",
+            "#d8dee4",
+            "-xrm",
+            "xterm*termName: xterm-256color",
+            "-xrm",
+            "xterm*allowTitleOps: false",
+            "-b",
+            "0",
+            "-e",
+            dashboard,
+        ),
         COLORTERM="truecolor",
     )
     try:
