@@ -24,7 +24,8 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               t (count,) from 0 to 1.
 `invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed, prior (weight of a pull towards
               z = 0; by default just enough to stay where the prior draws) -> x, z (N, d), recon, labels, error (N,):
-              mean squared error of pixels in [0, 1], history (steps, N): that of the best so far; Progress on the way says the error.
+              mean squared error of pixels in [0, 1], history (steps, N): that of the best so far; Progress on the way
+              says the error.
 `trace`       index or images (1, H, W, C): from x to z; or z (1, d), or seed and temperature alone: from z to x ->
               stages (K + 1, H, W, C) in the order it went, z (1, d), ladj (K,) in nats, mean, std (K + 1,) of the
               values themselves; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| of
