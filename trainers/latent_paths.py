@@ -111,7 +111,7 @@ def _joined(pieces: list[_Piece]) -> dict[str, Array]:
     """Return the arrays of a trace; the axis of the batch is left out where it holds one."""
     z = torch.cat([piece.z for piece in pieces])
     stages, ladj = np.concatenate([piece.stages for piece in pieces], 1), torch.cat([piece.ladj for piece in pieces], 1)
-    mean, square = sum(piece.moments * (len(piece.z) / len(z)) for piece in pieces)
+    mean, square = torch.stack([piece.moments * (len(piece.z) / len(z)) for piece in pieces]).sum(0)
     single = len(z) == 1
     return {
         "stages": stages[:, 0] if single else stages,

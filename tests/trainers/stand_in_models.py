@@ -1,6 +1,8 @@
 """Models small enough to know what every question must answer, one for each way of being explored."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -75,8 +77,8 @@ class Scale(StandIn):
 
     def log_prob(self, x: Tensor) -> Tensor:
         z, _ = self.encode(x)
-        normal = torch.distributions.Normal(0.0, 1.0)
-        return normal.log_prob(z).sum(1) - self.latent_shape[0] * torch.log(self.scale)
+        size = self.latent_shape[0]
+        return -0.5 * (z.square().sum(1) + size * math.log(2 * math.pi)) - size * torch.log(self.scale)
 
     def discriminate(self, x: Tensor) -> Tensor:
         return -0.5 * x.flatten(1).square().sum(1)
@@ -103,13 +105,13 @@ def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> latent.
         name: YES if name in model.able else NO
         for name in ["sample", "decode", "encode", "invert", "log_prob", "trace", "critic"]
     }
-    family = registry.Family(
-        *("stand-in",) * 2,
-        *(None,) * 4,
-        lambda *_: model.latent_shape,
-        lambda *_: 0,
-        lambda *_: own,
-        lambda *_: None,  # type: ignore[arg-type]
+    family = replace(
+        registry.family("vae"),
+        name="stand-in",
+        latent_shape=lambda *_: model.latent_shape,
+        parameter_count=lambda *_: 0,
+        abilities=lambda *_: own,
+        check=lambda *_: None,
     )
     data = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
     card = Card(

@@ -147,8 +147,8 @@ class StandInClient:
                 coords = np.stack([away @ q.arrays["e1"], away @ q.arrays["e2"]], axis=1)
                 return {"coords": coords, "labels": indices % 10, "indices": indices}
             case "sample":
-                z = np.random.default_rng(q.params["seed"]).normal(size=(q.params["count"], self.size))
-                return {"z": z.astype(np.float32), "images": picture(z, q.step)}
+                drawn = np.random.default_rng(q.params["seed"]).normal(size=(q.params["count"], self.size))
+                return {"z": drawn.astype(np.float32), "images": picture(drawn, q.step)}
         raise AssertionError(f"nobody taught the stand-in to {q.op}")
 
     def _encoded(self, q: Asked) -> Arrays:
