@@ -1,5 +1,6 @@
 """Errors that nobody caught: written to a log and shown in the window; PyQt would abort the process instead."""
 
+import contextlib
 import logging
 import sys
 import threading
@@ -46,11 +47,12 @@ class FaultReporter(QObject):
         """Log an error and tell the window."""
         if issubclass(kind, KeyboardInterrupt):
             return
-        if isinstance(error, UserError):
-            self.happened.emit(str(error))
-            return
-        _log.error("an error that nobody caught", exc_info=(kind, error, trace))
-        self.happened.emit(f"{kind.__name__}: {error}  —  written to {log_path()}")
+        said = str(error)
+        if not isinstance(error, UserError):
+            _log.error("an error that nobody caught", exc_info=(kind, error, trace))
+            said = f"{kind.__name__}: {error}  —  written to {log_path()}"
+        with contextlib.suppress(RuntimeError):  # the window is gone, and this object with it
+            self.happened.emit(said)
 
     def _report_thread(self, fault: threading.ExceptHookArgs) -> None:
         if fault.exc_value is not None:

@@ -109,11 +109,14 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
 
 def report_faults(window: "MainWindow") -> "FaultReporter":
     """Show in the window, and log, what nobody caught from now on."""
+    from PyQt6.QtCore import Qt
+
     from genexplorer.viewer.faults import FaultReporter, log_to_file
 
     log_to_file()
     reporter = FaultReporter(window)
-    reporter.happened.connect(window.context.alert)
+    queued = Qt.ConnectionType.QueuedConnection  # showing it where it happened could make it happen again
+    reporter.happened.connect(window.context.alert, queued)  # type: ignore[call-arg]
     reporter.install()
     return reporter
 
