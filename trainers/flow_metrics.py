@@ -83,7 +83,8 @@ def specs(dequantisation: str) -> tuple[MetricSpec, ...]:
         for weights, words in _WEIGHTS.items()
         for quantity, title, better in _objective(names)
     ]
-    return (*train, *test, *_inverse(names))
+    loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimisation", names.setup)
+    return (*train, *test, *_inverse(names), loss)
 
 
 def _objective(names: Quantities) -> list[tuple[str, str, Better]]:

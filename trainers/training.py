@@ -201,7 +201,11 @@ def _general_specs(training: Training) -> list[events.MetricSpec]:
             ),
         ]
     specs.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimisation"))
-    specs.append(events.MetricSpec("speed/images_per_s", "images_per_s", "training speed", "1/s", "higher", "speed"))
+    specs.append(
+        events.MetricSpec(
+            "speed/images_per_s", "images_per_s", "training speed", f"{training.data.kind}/s", "higher", "speed"
+        )
+    )
     return specs
 
 

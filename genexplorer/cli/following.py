@@ -106,7 +106,7 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
     """
     begin = [f"step {status.step:>7,}", f"{wording.percent(status.progress):>4}"]
     figures = _figures(status, latest, specs)
-    speed = [f"{wording.count(status.images_per_s)} img/s"] if status.images_per_s else []
+    speed = list(filter(None, [wording.speed(status, short=True)]))
     end = [wording.time_left(status) if status.state.live else status.state.value]
     room = output.width() - _CLOCK
     lines = ["  ".join(begin + middle + end) for middle in (figures + speed, figures, figures[-1:])]

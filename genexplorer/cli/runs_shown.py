@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
     from genexplorer.runs.record import LogLine, RunStatus, State
 
-SPARED = ("img/s", "preset", "begun")  # columns that a narrow terminal goes without, the first one first
+SPARED = ("speed", "preset", "begun")  # columns that a narrow terminal goes without, the first one first
 STATE_STYLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
 
 
@@ -151,7 +151,7 @@ def _print_list(found: "list[RunStatus]") -> None:
         if _total_width(columns) > output.width():
             columns.pop(name)
     names = list(columns)
-    right = [names.index(name) for name in names if name in ("done", "img/s") or "/" in name]
+    right = [names.index(name) for name in names if name in ("done", "speed") or "/" in name]
     output.table(names, list(zip(*columns.values(), strict=True)), right=right)
 
 
@@ -169,7 +169,7 @@ def _columns(found: "list[RunStatus]") -> dict[str, list[str]]:
         "preset": [output.cut(status.preset or status.family, 16) for status in found],
         "done": [wording.percent(status.progress) for status in found],
         objective: [_objective(status) for status in found],
-        "img/s": [wording.count(status.images_per_s) if status.images_per_s else "" for status in found],
+        "speed": [wording.speed(status, short=True) for status in found],
         "time": [_time(status) for status in found],
         "begun": [wording.ago(now - status.created) if status.created else "" for status in found],
     }
@@ -207,7 +207,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
             ("preset", f"{status.preset or status.family} on {status.data}" if status.data else ""),
             ("tags", ", ".join(status.tags)),
             ("progress", _progress(status)),
-            ("speed", f"{wording.count(status.images_per_s)} images/s" if status.images_per_s else ""),
+            ("speed", wording.speed(status)),
             ("worker", _worker(status)),
             ("newest snapshot", f"step {status.snapshot_step:,}" if status.snapshot_step is not None else "none yet"),
             ("alerts", str(status.num_alerts) if status.num_alerts else ""),
@@ -245,7 +245,7 @@ def _progress(status: "RunStatus") -> str:
     from genexplorer.session import wording
 
     of = f" of {status.total_steps:,}" if status.total_steps else ""
-    told = f"{wording.percent(status.progress)}, step {status.step:,}{of}, {status.images_seen:,} images, "
+    told = f"{wording.percent(status.progress)}, step {status.step:,}{of}, {status.images_seen:,} {status.kind}, "
     told += wording.duration(status.elapsed_s)
     return told + (f", {wording.time_left(status)}" if status.state.value == "running" else "")
 

@@ -88,13 +88,13 @@ def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
         return [(_looking_back(run.at_step, status, width), "$accent")]
     parts = [f"{status.phase} {status.phase_detail}".strip()] if _is_busy_otherwise(status) else []
     if status.state.live:
-        trains = status.images_per_s is not None and status.state is not State.PAUSED
-        parts += [f"{wording.count(status.images_per_s or 0)} img/s"] if trains else []
+        told = wording.speed(status, short=True) if status.state is not State.PAUSED else ""
+        parts += [told] if told else []
         parts += [f"{status.threads} thr"] if status.threads else []
         parts += [f"snapshot {wording.ago(run.snapshot_age_s)}"] if run.snapshot_age_s is not None else []
     else:
         parts += [status.data] if status.data else []
-        parts += [f"{wording.count(status.images_seen)} images seen"] if status.images_seen else []
+        parts += [f"{wording.count(status.images_seen)} {status.kind} seen"] if status.images_seen else []
     if not told_below or not parts:
         parts.append(_steps(status))
     return [(_as_many_as_fit(parts, width), "$muted")]

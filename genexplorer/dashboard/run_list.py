@@ -21,7 +21,7 @@ from genexplorer.session import wording
 EMPTY = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng opens the gallery"
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
 _NARROW = 31  # columns below which only the name has room
-_WIDE = 50  # columns from which the speed has room
+_WIDE = 53  # columns from which the speed has room
 _FAMILY = 4  # letters of a family's name
 _JUDGED = 500  # rows by which the columns are set
 
@@ -159,11 +159,11 @@ class RunList(ScrollView, can_focus=True):
 def row_cells(row: Row, width: int, columns: Columns, *, chosen: bool) -> list[Cell]:
     """Return a row: arrow, letter, symbol, name, family, progress, time left and, where there is room, the speed."""
     status = row.status
-    speed = f"{wording.count(status.images_per_s)} img/s" if status.images_per_s and status.state.live else ""
+    speed = wording.speed(status, short=True) if status.state.live else ""
     middle = (
         f" {clip(status.family, columns.family):<{columns.family}} {wording.percent(status.progress):>{columns.share}}"
     )
-    last = f" {_end(status):>{columns.end}}" if width < _WIDE else f"  {_end(status):<{columns.end}}{speed:>12}"
+    last = f" {_end(status):>{columns.end}}" if width < _WIDE else f"  {_end(status):<{columns.end}}{speed:>15}"
     if width < _NARROW:
         middle = last = ""
     name_width = max(width - 4 - columns.letter - cell_len(middle) - cell_len(last), 6)

@@ -51,6 +51,7 @@ class RunStatus:
     preset: str
     family: str
     data: str
+    kind: str = "images"  # what its data are: "images", or "points" of the plane
     tags: tuple[str, ...] = ()
     note: str = ""
     reason: str = ""  # why it is Lost, Failed or Damaged: the last words, one line

@@ -15,6 +15,7 @@ from genexplorer.runs.liveness import MEMORY, HeartbeatMemory, Pulse, judge
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.text import one_line, plain
 from genexplorer.runs.times import unix_time
+from trainers import registry
 from trainers.config import SCHEMA_VERSION, RunConfig, parse_section
 from trainers.errors import ConfigError
 
@@ -32,6 +33,7 @@ class _Summary:
     preset: str
     family: str
     data: str
+    kind: str
     notes: notes.Notes
     damage: str = ""
 
@@ -72,6 +74,7 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
         preset=summary.preset,
         family=summary.family,
         data=summary.data,
+        kind=summary.kind,
         tags=summary.notes.tags,
         note=summary.notes.note,
         created=summary.notes.created,
@@ -192,8 +195,16 @@ def _summarise(folder: Path) -> _Summary:
         if not family:
             raise DamagedRunError(f"{layout.CONFIG} names no model")
     except DamagedRunError as error:
-        return _Summary("", "", "", said, one_line(error.message))
-    return _Summary(one_line(values.get("preset", ""), 64), family, data, said)
+        return _Summary("", "", "", "images", said, one_line(error.message))
+    return _Summary(one_line(values.get("preset", ""), 64), family, data, _kind_of(data), said)
+
+
+def _kind_of(data: str) -> str:
+    """Return what the images of a data set are; those of a package that is not installed here pass for images."""
+    try:
+        return registry.dataset(data).kind
+    except ConfigError:
+        return "images"
 
 
 def _config_values(folder: Path) -> Mapping[str, object]:

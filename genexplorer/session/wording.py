@@ -57,6 +57,13 @@ def count(n: float) -> str:
     return f"{sign}{size:.0f}"
 
 
+def speed(status: RunStatus, *, short: bool = False) -> str:
+    """Return how fast a run trains: '18.1k images/s', of a density of the plane '18.1k points/s'; empty if unknown."""
+    if not status.images_per_s:
+        return ""
+    return f"{count(status.images_per_s)} {'img' if short and status.kind == 'images' else status.kind}/s"
+
+
 def number(value: float | None, unit: str = "") -> str:
     """Return a figure as it is read aloud: '−148.2 nats', '1.3e−5', '∞', 'NaN', '—' where there is none."""
     if value is None:

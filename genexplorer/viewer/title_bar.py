@@ -168,9 +168,7 @@ def summary(status: RunStatus) -> str:
 
 
 def _speed(status: RunStatus) -> str:
-    if status.state is not State.RUNNING or not status.images_per_s:
-        return ""
-    return f"{wording.count(status.images_per_s)} images/s"
+    return wording.speed(status) if status.state is State.RUNNING else ""
 
 
 def _is_worrying(status: RunStatus) -> bool:
