@@ -1,6 +1,11 @@
 """The terminal dashboard: `run_dashboard(runs_dir)`, or `python -m genexplorer.dashboard.app RUNS_DIR`."""
 
+import contextlib
+import fcntl
+import os
+import struct
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,9 +81,18 @@ def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
     Returns:
         The exit code: 0, or 1 where a fault of the dashboard ended it.
     """
+    _insist_on_a_size()
     app = DashboardApp(runs_dir, select)
     app.run()
     return app.return_code or 0
+
+
+def _insist_on_a_size() -> None:
+    """Take a terminal that does not know its size for 80 × 24; Textual and Rich guess differently, without an end."""
+    with contextlib.suppress(OSError, ValueError):
+        handle = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
+        if 0 in os.get_terminal_size(handle):
+            fcntl.ioctl(handle, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
 
 def main() -> None:

@@ -26,5 +26,6 @@ PROOFS: tuple[Proof, ...] = (
     *hostile_pictures.PROOFS,
     *received.PROOFS,
     *hostile_folders.PROOFS,
+    *storms.PROOFS,
     *texts.PROOFS,
 )
