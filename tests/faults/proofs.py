@@ -10,6 +10,7 @@ from tests.faults import (
     lives,
     numbers,
     received,
+    storms,
     texts,
     writes,
 )
