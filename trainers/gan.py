@@ -25,7 +25,7 @@ from trainers.gan_networks import (
     re_estimate_batch_norms,
 )
 from trainers.model import Evaluator, Model, Objective, StepContext
-from trainers.registry import ImageShape
+from trainers.registry import DataKind, ImageShape
 
 _SETTLING = (4, 256)  # batches of fixed latents that the averaged generator's statistics are estimated from
 
@@ -129,7 +129,8 @@ class Gan(Model):
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics."""
-        return gan_metrics.specs(self.loss.unit)
+        kind: DataKind = "images" if self.options.output == "tanh" else "points"  # as the check insists
+        return gan_metrics.specs(self.loss.unit, kind)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
         """Return an accumulator of the samples' diversity and the discriminator's accuracy."""

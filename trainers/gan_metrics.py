@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from trainers.events import Better, MetricSpec
+from trainers.registry import DataKind
 
 JUDGED = 2000  # test images at each evaluation, against as many samples
 SPREAD_OF = 512  # of them, for the diversity
@@ -37,11 +38,12 @@ _TOGETHER = {  # the chart that quantities share, and what each line is called t
 }
 
 
-def specs(unit: str) -> tuple[MetricSpec, ...]:
+def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
     """Return the metrics of a GAN.
 
     Args:
         unit: Of the losses.
+        kind: What the data are, in words.
     """
     train = [
         MetricSpec(f"train/{quantity}", quantity, f"train {title}", unit, better, "objective", "batch mean")
@@ -56,12 +58,13 @@ def specs(unit: str) -> tuple[MetricSpec, ...]:
         for name, title in (("d", "gradient norm of the discriminator"), ("g", "gradient norm of the generator"))
     ]
     test = [spec for weights, words in _WEIGHTS.items() for spec in _judged(weights, words)]
-    return tuple(_placed(spec) for spec in (*train, *test))
+    return tuple(_placed(spec, kind) for spec in (*train, *test))
 
 
-def _placed(spec: MetricSpec) -> MetricSpec:
+def _placed(spec: MetricSpec, kind: DataKind) -> MetricSpec:
     chart, label = _TOGETHER.get(spec.quantity, ("", ""))
-    return replace(spec, chart=chart, label=label)
+    title, setup = (text.replace("images", kind) for text in (spec.title, spec.setup))
+    return replace(spec, title=title, setup=setup, chart=chart, label=label)
 
 
 def _judged(weights: str, words: str) -> list[MetricSpec]:

@@ -78,7 +78,7 @@ _R1 = "γ/2 E[‖∇D(x)‖²]"
 
 def theory_of(loss: str, *, r1: bool, kind: DataKind) -> Theory:
     """Return the theory of a loss, with or without R1, on images or on points of the plane."""
-    told = _LOSSES[loss]
+    told, what = _LOSSES[loss], "image" if kind == "images" else "point"
     penalty = " + ".join(filter(None, (told.penalty, _R1 if r1 else "")))
     parts = " + ".join(filter(None, (told.real, told.fake, penalty))).replace("+ −", "− ")
     return Theory(
@@ -87,18 +87,18 @@ def theory_of(loss: str, *, r1: bool, kind: DataKind) -> Theory:
         unit=told.unit,
         equation=f"min over D: L_D = {parts};  min over G: L_G = {told.generator}",
         terms=(
-            Term(told.real, "loss_d_real", 1, "real", told.real_words),
+            Term(told.real, "loss_d_real", 1, "real", told.real_words.replace("image", what)),
             Term(told.fake, "loss_d_fake", 1, "fake", told.fake_words),
             Term(penalty or "0", "loss_d_penalty", 1, "penalty", _penalty_words(told.penalty, r1)),
         ),
-        stages=_stages("image" if kind == "images" else "point"),
+        stages=_stages(what),
         reference=told.reference,
         notes=(
             told.note,
             "A step is one update of D (or several), then one of G; each holds the other still.",
-            "There is no encoder and no likelihood: what z a given image would have, inversion can only search for.",
+            f"There is no encoder and no likelihood: what z a given {what} would have, inversion can only search for.",
         ),
-        also=_also(told),
+        also=_also(told, what),
     )
 
 
@@ -130,10 +130,10 @@ def _stages(what: str) -> tuple[Stage, ...]:
     )
 
 
-def _also(told: _Loss) -> tuple[Term, ...]:
+def _also(told: _Loss, what: str) -> tuple[Term, ...]:
     return (
         Term(told.generator, "loss_g", 1, "L_G", told.generator_words),
-        Term("D(x)", "real_logits", 1, "real logit", "The discriminator's mean answer to real images."),
+        Term("D(x)", "real_logits", 1, "real logit", f"The discriminator's mean answer to real {what}s."),
         Term(
             "D(G(z))",
             "fake_logits",
@@ -141,7 +141,7 @@ def _also(told: _Loss) -> tuple[Term, ...]:
             "fake logit",
             "Its mean answer to samples. The closer both, the harder to tell.",
         ),
-        Term("P(D(x) > 0)", "d_accuracy_real", 1, "accuracy on real", "The share of real images taken for real."),
+        Term("P(D(x) > 0)", "d_accuracy_real", 1, "accuracy on real", f"The share of real {what}s taken for real."),
         Term(
             "P(D(G(z)) < 0)", "d_accuracy_fake", 1, "accuracy on fake", "The share of samples found out; ½ is guessing."
         ),
@@ -150,8 +150,8 @@ def _also(told: _Loss) -> tuple[Term, ...]:
             "diversity",
             1,
             "diversity",
-            "How far samples are from each other, against how far test images are: 1 is as diverse as the data. "
-            "Near 0 every z gives the same picture: the modes have collapsed.",
+            f"How far samples are from each other, against how far test {what}s are: 1 is as diverse as the data. "
+            f"Near 0 every z gives the same {what}: the modes have collapsed.",
         ),
     )
 

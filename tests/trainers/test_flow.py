@@ -128,6 +128,7 @@ def test_what_is_recorded_is_declared(name: str) -> None:
     declared = {spec.name for spec in flow.metrics()}
     assert {f"train/{quantity}" for quantity in steps(flow, x)} <= declared
     assert {f"test/{quantity}_ema" for quantity in evaluator.result()} <= declared
+    assert next(spec.unit for spec in flow.metrics() if spec.name == "train/loss") == _theory(name).unit
     terms = {term.quantity: term.sign for term in _theory(name).terms}
     values = steps(flow, x)
     assert sum(sign * values[quantity] for quantity, sign in terms.items()) == pytest.approx(

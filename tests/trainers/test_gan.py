@@ -350,6 +350,15 @@ def test_a_sharp_critic_is_no_fault() -> None:
     assert list(gan(loss="wasserstein-gp").warnings(sharp)) == []
 
 
+def test_metrics_speak_of_what_the_data_are() -> None:
+    points = gan((2, 1, 1), output="linear", batch_norm=False).metrics()
+    assert [spec.name for spec in points] == [spec.name for spec in gan().metrics()]
+    assert "real points" in next(spec.title for spec in points if spec.name == "train/real_logits")
+    assert not [spec for spec in points if "image" in spec.title + spec.setup]
+    told = theory_for(options(output="linear"), "points")
+    assert not [term for term in (*told.terms, *told.also) if "image" in term.explanation]
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_pipeline_of_one_image(loss: str) -> None:
     model, x = gan(loss=loss, r1=2.0).eval().requires_grad_(False), images((1, 9, 7), 1)

@@ -82,6 +82,14 @@ def test_number_with_its_unit() -> None:
     assert wording.number(None, "nats") == "—"
 
 
+def test_speed_is_of_what_the_data_are() -> None:
+    run = replace(STATUS, images_per_s=18_100.0)
+    assert wording.speed(run) == "18.1k images/s"
+    assert wording.speed(run, short=True) == "18.1k img/s"
+    assert wording.speed(replace(run, kind="points"), short=True) == "18.1k points/s"
+    assert wording.speed(replace(run, images_per_s=None)) == ""
+
+
 @pytest.mark.parametrize(
     ("age", "shown"),
     [(0.3, "now"), (12.9, "12 s ago"), (200, "3 min ago"), (18_000, "5 h ago"), (200_000, "2 d ago"), (None, "—")],
