@@ -5,7 +5,7 @@ from typing import Any
 from trainers.card import Ability
 from trainers.registry import DataKind, Family, ImageShape
 
-_POINTS = Ability(available=False, reason="the data are points of a plane: the Density tab draws them")
+_POINTS = Ability(available=False, reason="the data are points of a plane, which Density shows whole")
 _MAP = Ability(available=True, how="a map of the plane")
 _IMAGES = Ability(available=False, reason="images have too many dimensions for a map; train a toy density to see one")
 

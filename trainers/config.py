@@ -190,7 +190,8 @@ def _first_problem(error: ValidationError, kind: type[BaseModel], where: str) ->
     key = ".".join([where, *path] if where else path) or "config"
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _fields_at(kind, path[:-1]), n=1)
-        return f"{key}: unknown key", f"did you mean '{close[0]}'?" if close else "see 'genexplorer train --help'"
+        known = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known ones"
+        return f"{key}: unknown key", known
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = problem.get("input")

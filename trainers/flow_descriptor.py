@@ -60,7 +60,7 @@ def _check_points(options: FlowOptions) -> None:
     if options.dequantisation != "none":
         raise ConfigError(
             f"model.dequantisation: '{options.dequantisation}' fills the bins of grey levels, points have none",
-            "set model.dequantisation=none, or start from the preset flow-toy",
+            "set model.dequantisation=none, or start from 'flow-toy'",
         )
     if options.architecture == "conv":
         raise ConfigError(
@@ -69,16 +69,16 @@ def _check_points(options: FlowOptions) -> None:
 
 
 def _check_images(options: FlowOptions, binarisation: str) -> None:
-    if binarisation != "none":
-        raise ConfigError(
-            f"data.binarisation: '{binarisation}' leaves two values a pixel; a flow learns a density of 256 levels",
-            "set data.binarisation=none",
-        )
     if options.dequantisation == "none":
         raise ConfigError(
             "model.dequantisation: 'none' is for points of the plane; a density of 256 grey levels has peaks without "
             "end",
-            "set model.dequantisation=uniform, or start from the preset realnvp",
+            "set model.dequantisation=uniform, or start from 'realnvp'",
+        )
+    if binarisation != "none":
+        raise ConfigError(
+            f"data.binarisation: '{binarisation}' leaves two values a pixel; a flow learns a density of 256 levels",
+            "set data.binarisation=none",
         )
 
 

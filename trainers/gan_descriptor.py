@@ -68,17 +68,18 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
     Raises:
         ConfigError: naming both and what to change.
     """
+    points = kind == "points"
+    needed, what, preset = ("linear", "points of the plane", "gan-toy") if points else ("tanh", "images", "gan")
+    if options.output != needed:
+        raise ConfigError(
+            f"model.output: '{options.output}' does not reach {what}",
+            f"set model.output={needed}, or start from '{preset}'",
+        )
     binarisation = getattr(data_options, "binarisation", "none")
     if binarisation != "none":
         raise ConfigError(
             f"data.binarisation: '{binarisation}' leaves black and white; D would know G by its first grey pixel",
             "set data.binarisation=none",
-        )
-    needed, what = ("linear", "points of the plane") if kind == "points" else ("tanh", "images")
-    if options.output != needed:
-        raise ConfigError(
-            f"model.output: '{options.output}' does not reach {what}",
-            f"set model.output={needed}",
         )
     if kind == "points" and options.architecture == "conv":
         raise ConfigError("model.architecture: 'conv' is for images, the data are points", "set model.architecture=mlp")

@@ -1,6 +1,5 @@
 """From a preset's name and layers of changes to a validated configuration."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,14 +86,19 @@ def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig)
         if held and flat_after[key] != flat_before.get(key):
             raise ConfigError(
                 f"{key}: preset '{preset.name}' holds it at {flat_before.get(key)!r} to reproduce {preset.source}",
-                f"start from '{_free_preset(preset)}' to change it",
+                f"start from '{_free_preset(preset, config)}' to change it",
             )
 
 
-def _free_preset(preset: registry.Preset) -> str:
-    free = [p.name for p in registry.presets().values() if p.family == preset.family and not p.frozen]
-    close = difflib.get_close_matches(preset.family, free, n=1, cutoff=0.0)
-    return close[0] if close else "another preset"
+def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
+    """Return the first preset of the family that may be changed and is of such data, best of its very name."""
+    able = [p for p in registry.presets().values() if p.family == preset.family and not p.frozen and not p.look_at]
+    free = [p.name for p in able if _kind(assemble(p.name)) == _kind(config)]
+    return preset.family if preset.family in free else next(iter(free), "another preset")
+
+
+def _kind(config: RunConfig) -> registry.DataKind:
+    return registry.dataset(config.data.name).kind
 
 
 def _values(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _check_kind(options: VaeOptions, kind: DataKind) -> None:
     if kind == "images" and options.likelihood == "normal":
         raise ConfigError(
             "model.likelihood: 'normal' is of points of a plane, the data are images",
-            "set model.likelihood=bernoulli, or choose data such as moons",
+            "set model.likelihood=bernoulli, or start from 'vae-2d'",
         )
 
 
@@ -108,6 +108,8 @@ def abilities(options: VaeOptions) -> dict[str, Ability]:
             how="inverse normal CDF" if plane else "",
             reason="" if plane else f"a manifold needs 2 latent dimensions, this model has {options.latent_dim}",
         ),
+        "invert": Ability(available=False, reason="a VAE needs no search for z: its encoder finds it"),
+        "critic": Ability(available=False, reason="a VAE has no discriminator; a GAN has"),
         "trace": Ability(available=False, reason="a VAE has no chain of invertible transforms; a flow has"),
     }
 

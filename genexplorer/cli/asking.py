@@ -79,12 +79,18 @@ class Asked:
             self.card = reader.card(self._step)
         wanted = [self.card.ability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
         if not any(ability.available for ability in wanted):
-            laid = needs == "manifold" and self.can("plane")
-            other = (
-                "--axes, --through or --principal lay a plane" if laid else "'genexplorer sample' works for all models"
-            )
-            raise UserError(f"{self._name} cannot do this: {wanted[0].reason}", other)
+            raise UserError(f"{self._name} cannot do this: {wanted[0].reason}", self._instead_of(needs))
         self.num_test = self.card.data.num_test
+
+    def _instead_of(self, needs: str | tuple[str, ...]) -> str:
+        """Return what this model can do in the place of what it cannot."""
+        if needs == "manifold" and self.can("plane"):
+            return "--axes, --through or --principal lay a plane"
+        if needs in ("manifold", "plane") and self.can("density"):
+            return "'genexplorer density' draws their plane"
+        if needs == "invert" and self.can("encode"):
+            return "'genexplorer reconstruct' encodes and decodes"
+        return "'genexplorer sample' works for all models"
 
     def can(self, ability: str) -> bool:
         """Whether the model has an ability."""

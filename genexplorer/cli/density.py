@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.asking import Asked, new_client
-from genexplorer.cli.explore_pictures import Bounds, Coords, parse_bounds
+from genexplorer.cli.explore_pictures import Coords, parse_bounds
 from genexplorer.cli.options import OutFile, Run, RunsDir, Seed, Step
 
 MAX_SAMPLES = 20_000
@@ -28,7 +28,12 @@ def density(
         Of | None,
         typer.Option("--of", help="Whose density (the model's, where it has one).", show_default=False),
     ] = None,
-    bounds: Bounds = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(
+            "--bounds", metavar="X0,X1,Y0,Y1", help="Part of the data's plane (all of it).", show_default=False
+        ),
+    ] = None,
     side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the picture's longer side.")] = 512,
     count: Annotated[int, typer.Option("--count", min=0, max=MAX_SAMPLES, help="Samples drawn over it.")] = 1000,
     seed: Seed = 0,

@@ -51,7 +51,12 @@ def manifold(
     bounds: Bounds = None,
     axes: Annotated[
         str | None,
-        typer.Option("--axes", metavar="I,J", help="The plane of two of many latent axes.", show_default=False),
+        typer.Option(
+            "--axes",
+            metavar="I,J",
+            help="The plane of two latent axes, counted from 0 (0,3: z₁ and z₄).",
+            show_default=False,
+        ),
     ] = None,
     through: Annotated[
         str | None,
@@ -176,14 +181,16 @@ def draw_reconstructions(asked: Asked, indices: Sequence[int], *, columns: int =
 
 
 def draw_pairs(asked: Asked, x: Any, recon: Any, scale: int, about: Mapping[str, str]) -> None:
-    """Write points (N, 2), each joined to its reconstruction."""
+    """Write points (N, 2), each joined to its reconstruction, over the data."""
     import numpy as np
 
     from genexplorer.jobs import point_pictures
 
-    picture = point_pictures.PointPicture(point_pictures.holding(x, recon))
+    data: Any = asked.answer("points", {"count": 4000}).arrays["points"]
+    picture = point_pictures.PointPicture(point_pictures.holding(x, recon, data))
+    picture.dots(data, point_pictures.DATA)
     for pair in np.stack((x, recon), axis=1):
-        picture.way(pair, point_pictures.DATA)
+        picture.way(pair, point_pictures.WAY)
     picture.dots(x, point_pictures.SAMPLES, 4.0)
     picture.dots(recon, point_pictures.WAY, 2.0)
     asked.write(picture.pixels()[None], 1, scale, about)

@@ -56,7 +56,8 @@ def draw_inversions(
         params["prior"] = prior
     found = asked.answer("invert", params)
     error = found.arrays["error"]
-    output.say(f"mean squared error of pixels: mean {error.mean():.4g}, largest {error.max():.4g}")
+    what = "coordinates" if asked.of_points else "pixels"
+    output.say(f"mean squared error of {what}: mean {error.mean():.4g}, largest {error.max():.4g}")
     if asked.of_points:
         from genexplorer.cli.explore_pictures import draw_pairs
 

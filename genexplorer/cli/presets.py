@@ -36,13 +36,14 @@ def presets(
 
 
 def _tell(one: "Preset", *, alone: bool) -> None:
+    from genexplorer.session.gallery import minutes
     from trainers import registry
 
     output.data(f"{'' if alone else '  '}{output.style(one.name, 'accent')}  {one.summary}")
     output.pairs(
         [
             ("reaches", one.expected),
-            ("takes", f"about {one.minutes:g} {'minute' if one.minutes == 1 else 'minutes'} on two cores"),
+            ("takes", f"about {minutes(one)} on two cores"),
             ("look at", one.look_at),
             ("family", registry.family(one.family).title if alone else ""),
             ("source", one.source),

@@ -42,7 +42,7 @@ def show_plan(config: "RunConfig", runs_dir: Path | None, *, as_json: bool) -> N
         return
     _print_settings(config)
     output.data("")
-    rows = [("parameters", f"{parameters:,}"), ("images", "×".join(str(size) for size in shape) + " (C×H×W)")]
+    rows = [("parameters", f"{parameters:,}"), _of_data(config, shape)]
     rows.append(("expected time", _told(estimate.seconds, estimate.source)))
     output.pairs([*rows, ("the preset reaches", expected)])
 
@@ -120,6 +120,12 @@ def _until_it_trains(status: "RunStatus") -> "RunStatus":
     if not status.state.live and status.state in following.END_CODES:
         following.finish(status)
     return status
+
+
+def _of_data(config: "RunConfig", shape: tuple[int, ...]) -> tuple[str, str]:
+    if registry.dataset(config.data.name).kind == "points":
+        return "data", "points of the plane"
+    return "images", "×".join(str(size) for size in shape) + " (C×H×W)"
 
 
 def _told(seconds: float | None, source: str) -> str:

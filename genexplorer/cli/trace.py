@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 100
 CLOUD = 1500  # points that are followed together
+FEW_POINTS = 100  # are drawn as larger dots
 
 
 class Direction(StrEnum):
@@ -95,7 +96,7 @@ def _panels(stages: "NDArray[np.float32]") -> "NDArray[np.uint8]":
     drawn = []
     for points in stages:
         picture = point_pictures.PointPicture(bounds, 224)
-        picture.dots(points, point_pictures.SAMPLES, 1.0 if len(points) > 1 else 3.0)
+        picture.dots(points, point_pictures.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
         drawn.append(picture.pixels())
     return np.stack(drawn)
 

@@ -48,20 +48,24 @@ def train(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    latent_dim: Annotated[int | None, typer.Option("--latent-dim", help="Size of z.", rich_help_panel=MODEL)] = None,
+    latent_dim: Annotated[
+        int | None, typer.Option("--latent-dim", help="Size of z (VAE, GAN).", rich_help_panel=MODEL)
+    ] = None,
     hidden: Annotated[
         str | None,
-        typer.Option("--hidden", metavar="N,N,…", help="Sizes of the encoder's hidden layers.", rich_help_panel=MODEL),
+        typer.Option("--hidden", metavar="N,N,…", help="Sizes of hidden layers (VAE, flow).", rich_help_panel=MODEL),
     ] = None,
-    beta: Annotated[float | None, typer.Option("--beta", help="Weight of the KL term.", rich_help_panel=MODEL)] = None,
+    beta: Annotated[
+        float | None, typer.Option("--beta", help="Weight of the KL term (VAE).", rich_help_panel=MODEL)
+    ] = None,
     kl_warmup: Annotated[
-        int | None, typer.Option("--kl-warmup", help="Steps until the KL has that weight.", rich_help_panel=MODEL)
+        int | None, typer.Option("--kl-warmup", help="Steps until the KL has that weight (VAE).", rich_help_panel=MODEL)
     ] = None,
     likelihood: Annotated[
         str | None,
         typer.Option(
             "--likelihood",
-            help="bernoulli, gaussian or discretised-logistic.",
+            help="bernoulli, gaussian or discretised-logistic; of points normal (VAE).",
             metavar="KIND",
             autocompletion=completion.one_of("bernoulli", "gaussian", "discretised-logistic"),
             rich_help_panel=MODEL,
@@ -71,7 +75,7 @@ def train(
         str | None,
         typer.Option(
             "--binarisation",
-            help="threshold, static, dynamic or none.",
+            help="threshold, static, dynamic or none (images).",
             metavar="KIND",
             autocompletion=completion.one_of("threshold", "static", "dynamic", "none"),
             rich_help_panel=MODEL,
@@ -85,7 +89,7 @@ def train(
         float | None, typer.Option("--minutes", help="Time of training, pauses left out.", rich_help_panel=LENGTH)
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images in a step.", rich_help_panel=SETTINGS)
+        int | None, typer.Option("--batch-size", help="Images, or points, in a step.", rich_help_panel=SETTINGS)
     ] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.", rich_help_panel=SETTINGS)] = None,
     seed: Annotated[

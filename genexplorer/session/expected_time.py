@@ -53,7 +53,7 @@ def num_train(config: RunConfig) -> int | None:
 
     options = config.data_options()
     if config.data.name not in ("mnist", "idx"):
-        return None
+        return getattr(options, "num_train", None)
     bundled = config.data.name == "mnist"
     files = idx_folder.find(assets.folder("mnist")) if bundled else idx_folder.find(Path(options.path), options.prefix)
     count = idx.peek_images(files.train_images)[0]

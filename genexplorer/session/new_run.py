@@ -97,7 +97,7 @@ class NewRunForm(Observable):
         if self["unit"] == "minutes":
             return ""  # the length says it
         if self._estimate is None or self._estimate.seconds is None:
-            return f"about {self.preset.minutes:g} min on two cores"
+            return f"about {minutes(self.preset)} on two cores"
         return f"about {duration(self._estimate.seconds)}, by {self._estimate.source}"
 
     def __getitem__(self, key: str) -> str:

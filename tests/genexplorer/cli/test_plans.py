@@ -38,6 +38,12 @@ def test_a_dry_run_prints_settings_parameters_and_time_and_makes_nothing(cli: Cl
     assert not paths.runs_dir().exists()
 
 
+def test_a_dry_run_on_points_says_so(cli: Cli) -> None:
+    said = cli("train", "flow-toy", "--dry-run").out
+    assert "points of the plane" in said
+    assert "C×H×W" not in said
+
+
 def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
     plan = json.loads(cli("train", "vae", "--hidden", "3", "--latent-dim", "2", "--dry-run", "--json").out)
     assert plan["parameters"] == (784 * 3 + 3) + (3 * 4 + 4) + (2 * 3 + 3) + (3 * 784 + 784)

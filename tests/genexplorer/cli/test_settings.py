@@ -89,6 +89,15 @@ def test_set_reaches_every_setting() -> None:
         ({"preset": "vae2d"}, ["vae2d", "did you mean 'vae-2d'?"]),
         ({"preset": None}, ["no preset is named", "vae-2d"]),
         ({"preset": "uva2019-vae", "flags": {"--beta": 2.0}}, ["uva2019-vae", "--beta", "'vae'"]),
+        ({"preset": "uva2019-nf", "assignments": ["model.couplings=4"]}, ["uva2019-nf", "'realnvp'"]),
+        ({"preset": "uva2019-nf", "data": "moons"}, ["uva2019-nf", "'flow-toy'"]),
+        ({"preset": "gan", "flags": {"--beta": 2.0}}, ["model.beta", "unknown key", "--beta", "--dry-run"]),
+        ({"preset": "vae-2d", "data": "moons"}, ["model.likelihood", "'vae-toy'"]),
+        ({"preset": "gan", "data": "moons"}, ["model.output", "'gan-toy'"]),
+        ({"preset": "realnvp", "data": "moons"}, ["model.dequantisation", "'flow-toy'"]),
+        ({"preset": "vae-toy", "data": "mnist"}, ["model.likelihood", "'vae-2d'"]),
+        ({"preset": "gan-toy", "data": "mnist"}, ["model.output", "'gan'"]),
+        ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantisation", "'realnvp'"]),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], words: list[str]) -> None:
