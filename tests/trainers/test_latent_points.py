@@ -111,5 +111,5 @@ def test_wrong_questions_are_answered_in_one_line(explorer: latent.Explorer, cas
 
 def test_planes_and_manifolds_are_for_images(explorer: latent.Explorer) -> None:
     for op in ("plane", "axes", "manifold"):
-        with pytest.raises(UserError, match="Density tab"):
+        with pytest.raises(UserError, match="which Density shows"):
             explorer.ask(op)
