@@ -157,7 +157,7 @@ PROOFS = (
         fault="EIO and ENOSPC at every write, fsync, rename and commit of a run in turn, once and for good",
         promise="a visible failure, never a false 'saved'; what is there is whole",
         full=10_000,
-        short=30,
+        short=60,
         run=failing_writes,
     ),
     Proof(
