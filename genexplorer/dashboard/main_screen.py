@@ -79,6 +79,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self._runs_title = ""
         self._runs_shown: tuple[object, ...] = ()
         self._runs_kept: tuple[RunStatus, ...] = ()
+        self._folders_of: tuple[RunStatus, ...] = ()
+        self._folders: frozenset[Path] = frozenset()
         self._top_height = 0
         self._trash = []
         self._newest = View()
@@ -143,7 +145,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self._show_runs()
         chosen = self.query_one(RunList).chosen
         run = self.view.run if self.view.run is not None and self.view.run.folder == chosen else None
-        if run is None and chosen is not None and chosen in {status.folder for status in self.view.runs}:
+        if run is None and chosen is not None and chosen in self._known:
             return  # it was chosen a moment ago: its view is on the way
         view = replace(self.view, run=run)
         self.query_one(Header).show(run, self._nothing())
@@ -188,6 +190,13 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         """The chosen run's status."""
         chosen = self.query_one(RunList).chosen
         return next((status for status in self.view.runs if status.folder == chosen), None)
+
+    @property
+    def _known(self) -> frozenset[Path]:
+        """The folders of all runs, collected once for each list."""
+        if self._folders_of is not self.view.runs:
+            self._folders_of, self._folders = self.view.runs, frozenset(status.folder for status in self.view.runs)
+        return self._folders
 
     @property
     def _matching(self) -> list[RunStatus]:
@@ -238,13 +247,13 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def _choose_first(self) -> None:
         """Choose a run where none is chosen, or where the chosen one is gone."""
-        runs = self.query_one(RunList)
-        folders = [status.folder for status in self._matching]
-        known = {status.folder for status in self.view.runs}
+        runs, known = self.query_one(RunList), self._known
+        gone = self._select is None and runs.chosen not in known
+        folders = [status.folder for status in self._matching] if gone else []
         if self._select is not None and self._select in known:
             runs.choose(self._select)
             self._select = None
-        elif runs.chosen not in known and folders and self._select is None:
+        elif folders:
             before = runs.folders
             place = before.index(runs.chosen) if runs.chosen in before else 0
             runs.choose(folders[min(place, len(folders) - 1)])

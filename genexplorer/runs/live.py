@@ -189,10 +189,11 @@ def read(path: Path) -> LiveRecord | None:
 
 
 def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
-    return max(_whole_slots(data), key=lambda found: found[1].heartbeat, default=None)
+    newest = max(_whole_slots(data), key=lambda found: found[1]["heartbeat"], default=None)
+    return None if newest is None else (newest[0], _as_record(newest[1]))
 
 
-def _whole_slots(data: bytes) -> Iterator[tuple[int, LiveRecord]]:
+def _whole_slots(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     for slot in (0, 1):
         with contextlib.suppress(ValueError, struct.error):
             yield slot, _decode(data[slot * _SLOT : (slot + 1) * _SLOT])
@@ -212,11 +213,14 @@ def _packable(name: str, value: object) -> object:
     return str(value).encode("utf-8", "replace")[: _TEXT_BYTES[name]]
 
 
-def _decode(slot: bytes) -> LiveRecord:
+def _decode(slot: bytes) -> dict[str, Any]:
     body, checksum = slot[:-4], slot[-4:]
     if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
         raise ValueError("not a whole slot")
-    values = dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))
+    return dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))
+
+
+def _as_record(values: dict[str, Any]) -> LiveRecord:
     for name, size in _TEXT_BYTES.items():
         values[name] = one_line(values[name].rstrip(b"\0").decode("utf-8", "ignore"), size)
     return LiveRecord(**values)

@@ -25,6 +25,8 @@ def plain(text: str, limit: int = 100_000) -> str:
         text: Anything.
         limit: The most characters to keep; the last one is then an ellipsis.
     """
+    if text.isascii() and text.isprintable():  # nearly all there is, and the list of ten thousand runs is made of it
+        return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
     text = text[: 8 * limit + 64]  # bounds the work on hostile text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = _ESCAPES.sub("", text).replace("\t", " ")
@@ -34,7 +36,9 @@ def plain(text: str, limit: int = 100_000) -> str:
 
 def one_line(text: object, limit: int = 200) -> str:
     """Return text as one line that is safe to show: `plain`, with each run of white space as one space."""
-    return plain(_SPACES.sub(" ", plain(str(text), 8 * limit)).strip(), limit)
+    shown = plain(str(text), 8 * limit)
+    spaced = not shown.isascii() or "  " in shown or "\n" in shown
+    return plain((_SPACES.sub(" ", shown) if spaced else shown).strip(), limit)
 
 
 def slug(text: str, limit: int = 32) -> str:

@@ -10,6 +10,7 @@ from tests.faults import (
     lives,
     numbers,
     received,
+    scale,
     storms,
     texts,
     writes,
@@ -27,6 +28,7 @@ PROOFS: tuple[Proof, ...] = (
     *hostile_pictures.PROOFS,
     *received.PROOFS,
     *hostile_folders.PROOFS,
+    *scale.PROOFS,
     *storms.PROOFS,
     *texts.PROOFS,
 )
