@@ -129,8 +129,9 @@ def _series(run: Path, chance: random.Random) -> int:
         assert len(after) >= min(2, len(before | after)), f"{sorted(before)} became {sorted(after)} at step {step}"
         assert max(after, default=0) >= max(before, default=0) and pinned <= after
         fewest = min(fewest, len(after)) if len(before) >= 2 else fewest
-        if len(after) > 2 and chance.random() < 0.3:  # damaged from outside: it must not count as one of the two
-            bad = chance.choice(sorted(after - pinned))
+        loose = sorted(after - pinned)
+        if loose and len(after) > 2 and chance.random() < 0.3:  # damaged from outside: it must not count as one of two
+            bad = chance.choice(loose)
             path = layout.step_folder(parent, bad) / checkpoint.ARRAYS
             path.write_bytes(path.read_bytes()[:-1])
             pinned -= {bad}
