@@ -60,7 +60,7 @@ test-trainers: setup-test
 	@$(PYTEST) tests/trainers
 
 test-runs: setup-test
-	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/workers tests/faults
+	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/faults
 
 test-faces: setup-test
 	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/cli

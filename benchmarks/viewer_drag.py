@@ -50,7 +50,7 @@ def main() -> int:
     app = QApplication(sys.argv[:1])
     palette = style.palette_for("dark")
     style.apply(app, palette)
-    explorer = Explorer(lambda answer, ended: ExplorerClient(answer, ended, threads=1))
+    explorer = Explorer(lambda answer, ended: ExplorerClient(answer, ended))
     context = ViewerContext(TimeCursor(), palette, explorer, options.run.parent)
     tab = ManifoldTab(context)
     context.run_changed.connect(lambda: tab.set_run(context.run))

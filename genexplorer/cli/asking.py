@@ -30,10 +30,10 @@ class Answered:
 
 
 def new_client() -> "ExplorerClient":
-    """Return a client whose child leaves most of the machine to trainings."""
+    """Return a client whose child shares the cores with the trainings of this machine."""
     from genexplorer.explore.client import ExplorerClient
 
-    return ExplorerClient(lambda answer: None, lambda words: None, threads=_threads())
+    return ExplorerClient(lambda answer: None, lambda words: None)
 
 
 class Asked:
@@ -167,9 +167,3 @@ def snapshot_at(reader: "RunReader", step: int | None) -> int:
             f"{name} has no snapshot at or before step {step:,}", f"the first is {min(reader.snapshots()):,}"
         )
     raise RunStateError(f"{name} has no snapshot yet", "the first comes when its training begins")
-
-
-def _threads() -> int:
-    import os
-
-    return max(1, min(4, (os.cpu_count() or 2) // 2))  # a training is not to be starved

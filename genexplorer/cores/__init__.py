@@ -1,1 +1,1 @@
-"""The machine's cores, shared fairly by the trainings of one user: see `leases`."""
+"""The machine's cores, shared fairly by the trainings and explorers of one user: see `leases` and `bursts`."""

@@ -31,8 +31,8 @@ MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], Explore
 
 
 def start_client(on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> ExplorerClient:
-    """Return a client whose child computes with one thread, so that a training keeps its cores."""
-    return ExplorerClient(on_answer, on_exit, threads=1)
+    """Return a client whose child shares the cores with the trainings of this machine."""
+    return ExplorerClient(on_answer, on_exit)
 
 
 class WalkTab(Horizontal):

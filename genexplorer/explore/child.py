@@ -18,10 +18,11 @@ import importlib  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import traceback  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from typing import BinaryIO, NoReturn  # noqa: E402
 
+from genexplorer.cores.bursts import BurstCores  # noqa: E402
 from genexplorer.explore.models import Load, Models  # noqa: E402
 from genexplorer.explore.protocol import (  # noqa: E402
     Answer,
@@ -32,7 +33,7 @@ from genexplorer.explore.protocol import (  # noqa: E402
     read_request,
     write_answer,
 )
-from genexplorer.explore.scheduler import Scheduler  # noqa: E402
+from genexplorer.explore.scheduler import Chunk, Scheduler  # noqa: E402
 
 WARMING_UP = "warming up"
 
@@ -57,10 +58,18 @@ class _Answers:
 
 def main() -> None:
     """Listen on a thread of its own, import what answers, and work."""
-    loader = _options().loader
+    options = _options()
+    cores = BurstCores(_set_threads, most=options.threads)
     answers = _Answers(os.fdopen(_ANSWERS, "wb"))
     models: list[Models] = []  # empty until what answers is imported
-    scheduler = Scheduler(lambda request: models[0].work(request), answers.send)
+
+    def work(request: Request) -> tuple[int, Iterator[Chunk]]:
+        cores.asked()
+        with cores.computing():
+            step, chunks = models[0].work(request)
+        return step, cores.each(chunks)
+
+    scheduler = Scheduler(work, answers.send)
 
     def take(request: Request) -> None:
         if not models:
@@ -69,7 +78,7 @@ def main() -> None:
         scheduler.put(request)
 
     threading.Thread(target=_listen, args=(os.fdopen(_QUESTIONS, "rb"), take), daemon=True).start()
-    models.append(Models(_load(loader)))
+    models.append(Models(_load(options.loader)))
     while True:
         scheduler.turn()
 
@@ -77,6 +86,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="genexplorer.explore.child", description=__doc__)
     parser.add_argument("--loader", default="trainers.latent:load", help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=0, help="at most; 0 is this explorer's share of the cores")
     return parser.parse_args()
 
 
@@ -89,6 +99,11 @@ def _load(target: str) -> Load:
         sys.stderr.flush()
         os._exit(1)  # not an ordinary end: the listening thread holds the pipe
     return load
+
+
+def _set_threads(count: int) -> None:
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
 
 
 def _listen(stream: BinaryIO, take: Callable[[Request], None]) -> NoReturn:

@@ -48,12 +48,12 @@ class ExplorerClient:
         on_answer: Takes every answer but those of `call`.
         on_exit: Takes the last words of a child that died, in one line; what was asked of it stays unanswered. Not
             called for `close`.
-        threads: How many threads the child computes with.
+        threads: How many threads the child computes with at most; 0 is its share of the machine's cores.
         loader: What opens snapshots in the child, "module:function".
     """
 
     def __init__(
-        self, on_answer: OnAnswer, on_exit: Callable[[str], None], *, threads: int = 1, loader: str = LOADER
+        self, on_answer: OnAnswer, on_exit: Callable[[str], None], *, threads: int = 0, loader: str = LOADER
     ) -> None:
         self._on_answer = on_answer
         self._on_exit = on_exit

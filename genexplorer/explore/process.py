@@ -15,6 +15,7 @@ from genexplorer.runs.text import one_line
 
 OnAnswer = Callable[[Answer], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+SPINS = "1000"  # of a waiting thread of GNU OpenMP, as of a worker's
 _REAP_S = 5.0
 
 
@@ -24,7 +25,7 @@ class ChildProcess:
     Args:
         on_answer: Takes each answer.
         on_end: Takes the last words, once, after the process has been reaped.
-        threads: How many threads it may compute with.
+        threads: How many threads it may compute with at most; 0 is its share of the machine's cores.
         loader: What opens snapshots, "module:function".
     Raises:
         OSError: if it cannot be started.
@@ -37,11 +38,11 @@ class ChildProcess:
         self._on_end = on_end
         self._said: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "genexplorer.explore.child", "--loader", loader],
+            [sys.executable, "-P", "-m", "genexplorer.explore.child", "--loader", loader, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(os.environ, threads),
+            env=environment(os.environ),
             start_new_session=True,  # a Ctrl+C in the face's terminal is for the face
         )
         self._listener = threading.Thread(target=self._listen, name="explorer-stderr", daemon=True)
@@ -112,10 +113,11 @@ class ChildProcess:
                     self._said.append(text)
 
 
-def environment(base: Mapping[str, str], threads: int) -> dict[str, str]:
-    """Return a child's environment: few threads that sleep while they wait, so that a training is not starved."""
-    limits = dict.fromkeys(_THREAD_VARIABLES, str(max(threads, 1)))
-    return {**base, **limits, "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "PYTHONUNBUFFERED": "1"}
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return a child's environment: one thread until it knows its share; threads that wait soon sleep."""
+    limits = dict.fromkeys(_THREAD_VARIABLES, "1")
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": base.get("GOMP_SPINCOUNT", SPINS), "KMP_BLOCKTIME": "0"}
+    return {**base, **limits, **waiting, "PYTHONUNBUFFERED": "1"}
 
 
 def last_words(said: list[str], code: int) -> str:

@@ -1,7 +1,6 @@
 """`python -m genexplorer.viewer.main [RUN] [--runs-dir DIR]`: the desktop viewer's process. Never imports torch."""
 
 import argparse
-import os
 import shlex
 import signal
 import sys
@@ -124,7 +123,7 @@ def report_faults(window: "MainWindow") -> "FaultReporter":
 def _explorer_client(on_answer: "Callable[[Answer], None]", on_exit: "Callable[[str], None]") -> "ExplorerClient":
     from genexplorer.explore.client import ExplorerClient
 
-    return ExplorerClient(on_answer, on_exit, threads=_threads())
+    return ExplorerClient(on_answer, on_exit)
 
 
 def _open_first(window: "MainWindow", folder: Path | None) -> None:
@@ -141,11 +140,6 @@ def _open_first(window: "MainWindow", folder: Path | None) -> None:
 
 def _theme(settings: "Settings") -> str:
     return settings.text("theme") or "system"
-
-
-def _threads() -> int:
-    """Leave cores to the trainings: a quarter of them, at least one, at most four."""
-    return max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.control import Watch
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
-from trainers.events import Command, Event, Pause, Phase, Resume, Stop, Threads
+from trainers.events import Changed, Command, Event, Pause, Phase, Resume, Started, Stop, Threads
 
-LOOK_S = 0.1  # between looks at the control folder
-SHARE_S = 0.35  # between looks at the leases: a change that lasts for two of them is followed within a second
+LOOK_S = 0.1  # between looks at the control folder and at the leases
+GROW_S = 0.4  # a larger share must have lasted so long: fewer threads at once, more when nobody wants the cores back
 
 
 class Supervision:
@@ -29,8 +29,9 @@ class Supervision:
         self._lease = lease
         self._adapts = not (execution.deterministic or execution.threads)
         self._watch = Watch(writer.folder)
-        self._threads = self._seen_share = lease.share()
-        self._next_look = self._next_share = 0.0
+        self._threads = lease.share()
+        self._larger_since: float | None = None
+        self._next_look = 0.0
         self._terminations = 0
         self._stop_told = False
         self._paused_by_people = False
@@ -72,14 +73,24 @@ class Supervision:
         return self._watch.watched()
 
     def see(self, event: Event) -> None:
-        """Notice pauses in the training's events: the cores go back meanwhile."""
-        if not isinstance(event, Phase) or event.name == "saving" or (event.name == "paused") == self._waiting:
-            return
-        self._waiting = event.name == "paused"
-        if self._waiting:
-            self._lease.give_back()
-        else:
-            self._lease.take()
+        """Notice what concerns other trainings: cores that a pause sets free, threads that are pinned."""
+        match event:
+            case Phase(_, name) if name != "saving" and (name == "paused") != self._waiting:
+                self._wait() if name == "paused" else self._go_on()
+            case Started(threads=threads) if not self._adapts:
+                self._lease.insist(threads)
+            case Changed(command="threads", value=int(count), command_id=people, error="") if people:
+                self._adapts, self._threads = False, count
+                self._lease.insist(count)
+
+    def _wait(self) -> None:
+        self._waiting = True
+        self._lease.give_back()
+
+    def _go_on(self) -> None:
+        self._waiting = False
+        self._lease.take()
+        self._next_look = 0.0  # who came meanwhile has the cores
 
     def _from_people(self) -> list[Command]:
         commands: list[Command] = list(self._writer.inbox.take())
@@ -102,14 +113,17 @@ class Supervision:
         return [Pause()] if refused else [Resume()]
 
     def _from_cores(self, now: float) -> list[Command]:
-        if not self._adapts or now < self._next_share or self._waiting:
+        if not self._adapts or self._waiting:
             return []
-        self._next_share = now + SHARE_S
-        before, self._seen_share = self._seen_share, self._lease.share()
-        if self._seen_share == self._threads or self._seen_share != before:  # it must last for two looks
+        share = self._lease.share()
+        if share <= self._threads:
+            self._larger_since = None
+        elif self._larger_since is None:
+            self._larger_since = now
+        if share == self._threads or (self._larger_since is not None and now - self._larger_since < GROW_S):
             return []
-        self._threads = self._seen_share
-        return [Threads(self._threads)]
+        self._threads, self._larger_since = share, None
+        return [Threads(share)]
 
     def _on_terminate(self, _: int, __: FrameType | None) -> None:
         self._terminations += 1

@@ -1,6 +1,7 @@
 """The worker's program in this process, with a stand-in for the training."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -228,7 +229,7 @@ def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
     from genexplorer.cores import leases
 
     monkeypatch.setattr(leases, "num_cores", lambda: 4)
-    monkeypatch.setattr(supervision, "SHARE_S", 0.02)
+    monkeypatch.setattr(supervision, "GROW_S", 0.02)
     monkeypatch.setattr(supervision, "LOOK_S", 0.01)
 
     def script(control: Control) -> Iterator[Event]:
@@ -245,6 +246,39 @@ def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
         yield Finished(1, "succeeded")
 
     assert play(script) == 0
+
+
+@pytest.mark.parametrize("pinned", ["deterministic", "by people"])
+def test_others_adapt_to_threads_that_are_pinned(
+    monkeypatch: pytest.MonkeyPatch, play: Callable[[Script], int], folder: Path, pinned: str
+) -> None:
+    from genexplorer.cores import leases
+    from genexplorer.runs import control as sending
+
+    monkeypatch.setattr(supervision, "LOOK_S", 0.0)
+    monkeypatch.setattr(supervision, "GROW_S", 0.0)
+    monkeypatch.setattr(leases, "num_cores", lambda: 4)
+    if pinned == "deterministic":
+        values = json.loads((folder / layout.CONFIG).read_text())
+        values["execution"]["deterministic"] = True
+        (folder / layout.CONFIG).write_text(json.dumps(values))
+
+    def script(control: Control) -> Iterator[Event]:
+        other = leases.CoreLease()
+        assert other.take() == 2
+        yield Started(0, specs(), 1, 100, "cpu", 3 if pinned == "deterministic" else 4)
+        yield metrics(1)
+        if pinned == "by people":
+            identity = sending.send(folder, Threads(3))
+            assert Threads(3, identity) in commands(control, Threads)
+            yield Changed(1, identity, "threads", "", 3)
+        assert other.share() == 1
+        other.give_back()
+        assert not [command for _ in range(20) for command in control.poll(1)]
+        yield Finished(1, "succeeded")
+
+    assert play(script) == 0
+    assert RunReader(folder).status().threads == 3
 
 
 def test_a_database_that_breaks_ends_the_run_visibly(play: Callable[[Script], int], folder: Path) -> None:
