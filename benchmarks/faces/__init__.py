@@ -1,0 +1,1 @@
+"""The faces as processes of their own, as `benchmarks.startup` measures them."""

@@ -1,0 +1,67 @@
+"""What processes take: their times, their memory, and commands from start to end."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = str(Path(sys.executable).with_name("genexplorer"))
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+def median(times: Sequence[Took]) -> Took:
+    """The median of each."""
+    return Took(statistics.median(t.wall for t in times), statistics.median(t.cpu for t in times))
+
+
+def command(words: Sequence[str], environment: dict[str, str]) -> Took:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: if it fails.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen([COMMAND, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    if status:
+        raise RuntimeError(f"genexplorer {' '.join(words)}: {process.stderr.read() if process.stderr else b''!r}")
+    process.returncode = 0
+    return Took(wall, used.ru_utime + used.ru_stime)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and its ended children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def megabytes(pid: int) -> dict[str, float]:
+    """Resident, proportional and unshared memory of a process: "rss", "pss", "uss"."""
+    values: dict[str, int] = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, number, *_ = line.split()
+        values[name.rstrip(":")] = int(number)
+    uss = values["Private_Clean"] + values["Private_Dirty"]
+    return {name: value / 1024 for name, value in (("rss", values["Rss"]), ("pss", values["Pss"]), ("uss", uss))}

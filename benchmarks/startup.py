@@ -1,0 +1,206 @@
+"""How long a person waits for help, dashboard and viewer, and what these take while they stand.
+
+    python -m benchmarks.startup [--runs 100] [--points 100000] [--rounds 5] [--folder DIR]
+
+Commands, dashboard (in a real pseudo-terminal) and viewer (offscreen, and on an X server where there is one) are
+started in turn, and their medians printed with what is promised. CPU time is the robust figure on a machine that is
+shared. `--folder` keeps the runs, so that they are made once.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.faces import runs_folder
+from benchmarks.faces.processes import command, cpu_seconds, family, megabytes
+from benchmarks.faces.terminal import Terminal
+from benchmarks.faces.window import Window, display, hand_over
+from genexplorer import paths
+from tests.fixtures.made_up_run import MadeUpRun, running_run
+
+COMMANDS = {
+    "genexplorer --help": ["--help"],
+    "genexplorer --version": ["--version"],
+    "genexplorer presets": ["presets"],
+    "genexplorer runs list": ["runs", "list"],
+    "genexplorer runs show": ["runs", "show", "run-000"],
+}
+SIZES = ((80, 24), (120, 40))
+STEPS_PER_S = 100
+IDLE_S = 8.0
+DEADLINE_S = 60.0
+
+
+@dataclass
+class Rows:
+    """What was measured, by its name, and what is promised of it."""
+
+    seen: dict[str, list[float]] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, value: float, unit: str, limit: float | None = None) -> None:
+        """Note a figure."""
+        self.seen.setdefault(name, []).append(value)
+        self.units[name] = unit
+        if limit is not None:
+            self.limits[name] = limit
+
+    def print(self) -> None:
+        """Print the medians, the extremes and the limits."""
+        print(f"  {'':52} {'median':>8} {'least':>8} {'most':>8}  promised")
+        for name, values in self.seen.items():
+            limit = self.limits.get(name)
+            median = statistics.median(values)
+            told = (
+                ""
+                if limit is None
+                else f"below {limit:g} {self.units[name]}" + ("" if median < limit else "  NOT KEPT")
+            )
+            figures = " ".join(f"{value:8.3g}" for value in (median, min(values), max(values)))
+            print(f"  {name + ', ' + self.units[name]:52} {figures}  {told}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--points", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--only", nargs="*", choices=("commands", "dashboard", "viewer", "refresh"), default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        os.environ[paths.STATE_VARIABLE] = str(Path(name) / "state")
+        folder = options.folder or Path(name) / "runs"
+        if not folder.is_dir():
+            runs_folder.make(folder, options.runs, options.points)
+        rows = Rows()
+        parts: dict[str, Callable[[Rows, Path, int], None]] = {
+            "commands": _commands,
+            "dashboard": _dashboard,
+            "viewer": _viewer,
+            "refresh": _refresh,
+        }
+        for part in options.only or parts:
+            parts[part](rows, folder, options.rounds)
+        rows.print()
+
+
+def _environment(folder: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, paths.RUNS_VARIABLE: str(folder), "OMP_NUM_THREADS": "1", **more}
+
+
+def _commands(rows: Rows, folder: Path, rounds: int) -> None:
+    for _ in range(rounds):
+        for name, words in COMMANDS.items():
+            took = command(words, _environment(folder))
+            rows.add(name, took.wall, "s", 0.3 if "--help" in words else None)
+            rows.add(f"{name}: CPU", took.cpu, "s")
+
+
+def _dashboard(rows: Rows, folder: Path, rounds: int) -> None:
+    for number in range(rounds):
+        for size in SIZES:
+            what = f"dashboard {size[0]}×{size[1]}"
+            with Terminal(["dashboard"], _environment(folder), size) as terminal:
+                whole = terminal.read(DEADLINE_S, lambda: terminal.shows("run-000", "run-001", "Succeeded", "ELBO"))
+                used = cpu_seconds(terminal.process.pid)
+                rows.add(f"{what}: first sign", terminal.first_byte or 0.0, "s")
+                rows.add(f"{what}: complete", whole, "s", 1.0)
+                rows.add(f"{what}: CPU until then", used, "s")
+                if number == 0:
+                    terminal.read(3.0)
+                    _tell_memory(rows, what, terminal.process.pid, 150)
+
+
+def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
+    for _ in range(rounds):
+        rows.add("genexplorer view: until the viewer's process", _hand_over(folder), "s")
+    with display() as x:
+        places = {"offscreen": {"QT_QPA_PLATFORM": "offscreen"}} | ({"Xvfb": x} if x else {})
+        for number in range(rounds):
+            for place, named in places.items():
+                with Window(["run-000"], _environment(folder, **named)) as window:
+                    what = f"viewer {place}"
+                    rows.add(f"{what}: painted", window.wait_for("painted"), "s", 1.0)
+                    rows.add(f"{what}: CPU until then", cpu_seconds(window.process.pid), "s")
+                    rows.add(f"{what}: the run shown", window.wait_for("run"), "s")
+                    rows.add(f"{what}: first picture of the model", window.wait_for("model"), "s")
+                    if number == 0:
+                        time.sleep(3.0)
+                        _tell_memory(rows, what, window.process.pid, 250)
+
+
+def _hand_over(folder: Path) -> float:
+    return hand_over(["run-000"], _environment(folder, QT_QPA_PLATFORM="offscreen"))
+
+
+def _tell_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
+    for kind, value in megabytes(pid).items():
+        rows.add(f"{what}: {kind.upper()}", value, "MB", limit if kind == "rss" else None)
+
+
+def _refresh(rows: Rows, folder: Path, rounds: int) -> None:
+    """Let both faces stand on a run that ended, then on one that trains, and read what they take."""
+    _stand(rows, folder, "a run that ended", "run-000", rounds)
+    with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
+        runs_folder.give_weights(run.folder, run.step)
+        with _training(run):
+            _stand(rows, run.folder.parent, "a run that trains", run.folder.name, rounds)
+
+
+def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
+    environment = _environment(folder, QT_QPA_PLATFORM="offscreen")
+    words = ["dashboard", run]
+    with Terminal(words, environment, (120, 40)) as terminal, Window([run], environment) as window:
+        terminal.read(DEADLINE_S, lambda: terminal.shows("ELBO"))
+        window.wait_for("model")
+        terminal.read(4.0)
+        for _ in range(rounds):
+            terminal.forget()
+            faces = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
+            before = {name: _all_cpu(pid) for name, pid in faces.items()}
+            began = time.perf_counter()
+            terminal.read(IDLE_S)
+            wall = time.perf_counter() - began
+            shares = {name: 100 * (_all_cpu(pid) - before[name]) / wall for name, pid in faces.items()}
+            for name, share in shares.items():
+                rows.add(f"{name} on {what}", share, "% of a core")
+            rows.add(f"both on {what}", sum(shares.values()), "% of a core", 3.0)
+            rows.add(f"dashboard on {what}: written", terminal.forget() / wall / 1000, "kB/s")
+
+
+def _all_cpu(pid: int) -> float:
+    return sum(cpu_seconds(one) for one in family(pid))
+
+
+@contextmanager
+def _training(run: MadeUpRun) -> Iterator[None]:
+    """Record steps as a worker at work does."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(0.1):
+            for _ in range(STEPS_PER_S // 10):
+                run.step += 1
+                run.writer.record(run._metrics(run.step, run._train_values(run.step)))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
