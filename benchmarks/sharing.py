@@ -1,0 +1,267 @@
+"""What runs, explorer and faces leave each other on one machine: real workers, the real explorer, real faces.
+
+    python -m benchmarks.sharing [--only runs drag faces reaction] [--presets vae-2d uva2019-nf] [--seconds 4]
+
+Two runs together against each alone with its share (somebody else holds the rest and lets it lie); a run while the
+explorer answers 20×20 manifolds, 30 a second; a run with faces on which nobody lays a hand; and the seconds until a
+worker computes with another number of threads. Situations take turns, A B A B; a window counts if at most 5 % of the
+machine's CPU went elsewhere, and where too few are so quiet, all count: then read ratios, and read them with care.
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faces.processes import cpu_seconds, family
+from benchmarks.faces.terminal import Terminal
+from benchmarks.faces.window import Window
+from benchmarks.workers.situations import Situation, in_turn
+from benchmarks.workers.worker import Worker, until
+from genexplorer import paths
+from genexplorer.cores.leases import CoreLease, num_cores
+from genexplorer.explore.client import ExplorerClient
+from genexplorer.explore.protocol import Answer, Result
+from genexplorer.runs.control import WATCH_EXPIRES_S
+from genexplorer.runs.store import RunStore
+from trainers.events import Stop
+
+PICTURES_PER_S = 30
+FACES = 3.0  # so many times the window: a face makes snapshots come every two seconds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for."""
+
+    store: RunStore
+    presets: tuple[str, str]
+    execution: dict[str, Any]
+    seconds: float
+    rounds: int
+
+    def worker(self, number: int = 0) -> Worker:
+        """Return a worker on one of the presets, not started."""
+        return Worker(self.store, self.presets[number], self.execution)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=tuple(PARTS), default=tuple(PARTS))
+    parser.add_argument("--presets", nargs=2, default=("vae-2d", "uva2019-nf"))
+    parser.add_argument("--execution", type=json.loads, default={}, help='JSON: {"compile": "off"}')
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a window")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print(f"  {num_cores()} cores, load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        os.environ[paths.STATE_VARIABLE] = str(Path(name) / "state")
+        store = RunStore(Path(name) / "runs")
+        plan = Plan(store, tuple(options.presets), options.execution, options.seconds, options.rounds)
+        for part in options.only:
+            PARTS[part](plan)
+    return 0
+
+
+def runs(plan: Plan) -> None:
+    """Two runs together, against each with its share alone."""
+    rest = CoreLease(max(num_cores() // 2, 1))  # takes what is the other's, and does nothing with it
+    with plan.worker(0) as one, plan.worker(1) as two:
+
+        def enter(awake: Sequence[Worker], *, shared: bool) -> None:
+            for worker in (one, two):
+                worker.go_on() if worker in awake else worker.pause()
+            rest.take() if shared else rest.give_back()
+
+        alone = [Situation(f"{w.preset}, its share alone", [w], partial(enter, [w], shared=True)) for w in (one, two)]
+        whole = [Situation(f"{w.preset}, all cores alone", [w], partial(enter, [w], shared=False)) for w in (one, two)]
+        both = Situation("both together", [one, two], partial(enter, [one, two], shared=False))
+        in_turn([*alone, both, *whole], plan.seconds, plan.rounds)
+        rest.give_back()
+    for number, situation in enumerate(alone):
+        kept = both.rate(number) / situation.rate()
+        print(f"    {plan.presets[number]} has {both.rate(number):,.0f}/s together, {kept:.0%} of that")
+    _promise("two runs together, of the sum of their shares alone", both.rate() / sum(s.rate() for s in alone), 0.9)
+
+
+def drag(plan: Plan) -> None:
+    """A run while the explorer answers a drag."""
+    with plan.worker() as worker, _Hand(worker.folder) as hand:
+        calm = Situation(f"{worker.preset}, undisturbed", [worker], hand.rest)
+        dragged = Situation(f"{worker.preset}, dragged", [worker], hand.drag, count=lambda: hand.answers)
+        in_turn([calm, dragged], plan.seconds, plan.rounds)
+    print(f"    pictures that came: {dragged.counted():.1f} a second, {hand.milliseconds:.0f} ms from asked to come")
+    _promise(f"a run while dragged {PICTURES_PER_S} times a second", dragged.rate() / calm.rate(), 0.6)
+
+
+def faces(plan: Plan) -> None:
+    """A run with faces attached that nobody touches."""
+    environment = {**os.environ, paths.RUNS_VARIABLE: str(plan.store.runs_dir), "QT_QPA_PLATFORM": "offscreen"}
+    with plan.worker() as worker, ExitStack() as stack:
+        terminal = stack.enter_context(Terminal(["dashboard", worker.folder.name], environment, (120, 40)))
+        window = stack.enter_context(Window([worker.folder.name], environment))
+        stack.callback(_set_frozen, [terminal.process.pid, window.process.pid], False)
+        terminal.read(60.0, lambda: terminal.shows("ELBO"))
+        window.wait_for("model")
+        pids = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
+        used: dict[str, list[float]] = {}
+        situations = []
+        for name, attached in (("no face", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
+            enter = partial(_attach, pids, attached)
+            wait = partial(_wait_and_see, terminal, {n: pids[n] for n in attached}, used.setdefault)
+            situations.append(Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait))
+        in_turn(situations, FACES * plan.seconds, plan.rounds)
+    for name, shares in used.items():
+        print(f"    {name}: {statistics.median(shares):.1%} of a core, with its explorer")
+    for situation in situations[1:]:
+        _promise(f"{situation.name.partition(', ')[2]}, idle", situation.rate() / situations[0].rate(), 0.97)
+
+
+def reaction(plan: Plan) -> None:
+    """Seconds from what happens to another number of threads at work."""
+    if num_cores() < 2:
+        print("  one core: nothing to share")
+        return
+    seconds: dict[str, list[float]] = {}
+
+    def clock(what: str, begin: Callable[[], object], threads: int) -> None:
+        begin()
+        seconds.setdefault(what, []).append(until(lambda: worker.record.threads == threads, what))
+
+    cores, rest = num_cores(), num_cores() - num_cores() // 2
+    with plan.worker() as worker, _Hand(worker.folder) as hand:
+        most = cores - min(cores // 2, 4)
+        until(lambda: worker.record.threads == cores, "all cores")
+        for _ in range(plan.rounds):
+            clock("a drag begins", hand.drag, most)
+            clock("a drag ends (it is given 1.5 s to go on)", hand.rest, cores)
+            with _started(plan) as other:
+                clock("a run takes its lease", lambda: None, rest)
+                clock("a run pauses", other.pause, cores)
+                clock("a run goes on", other.go_on, rest)
+                clock("a run stops", partial(other.tell, Stop()), cores)
+            with _started(plan) as other:
+                until(lambda: worker.record.threads == rest, "shared")
+                clock("a run is killed", other.kill, cores)
+    for what, values in seconds.items():
+        print(f"  {what:46} {statistics.median(values):6.2f} s   {min(values):.2f} to {max(values):.2f}")
+
+
+@contextmanager
+def _started(plan: Plan) -> Iterator[Worker]:
+    """Start the second worker; the block begins when it has its lease, long before it trains."""
+    other = plan.worker(1)
+    folder = Path(os.environ[paths.STATE_VARIABLE]) / "cores"
+    before = len(list(folder.rglob("*.lease")))
+    starting = threading.Thread(target=other.__enter__, daemon=True)
+    starting.start()
+    until(lambda: len(list(folder.rglob("*.lease"))) > before, "a lease")
+    try:
+        yield other
+    finally:
+        other.kill()
+
+
+class _Hand:
+    """A person at the real explorer: rests, or drags a 20×20 manifold so many times a second."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._client = ExplorerClient(self._take, lambda words: print(words, file=sys.stderr))
+        self._drags, self._over = threading.Event(), False
+        self._asked: dict[int, float] = {}
+        self._late: list[float] = []
+        self.answers = 0
+        self._thread = threading.Thread(target=self._move, daemon=True)
+
+    def __enter__(self) -> "_Hand":
+        self._client.call(self._run, "manifold", params=self._question(0))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._drags.set()
+        self._thread.join()
+        self._client.close()
+
+    def drag(self) -> None:
+        """Begin."""
+        self._drags.set()
+
+    def rest(self) -> None:
+        """Stop."""
+        self._drags.clear()
+
+    @property
+    def milliseconds(self) -> float:
+        """The median from question to answer."""
+        return 1000 * statistics.median(self._late)
+
+    def _move(self) -> None:
+        number, due = 0, time.perf_counter()
+        while not self._over:
+            self._drags.wait()
+            number += 1
+            asked = self._client.ask("drag", self._run, "manifold", params=self._question(number))
+            self._asked[asked] = time.perf_counter()
+            due = max(due + 1 / PICTURES_PER_S, time.perf_counter() - 1 / PICTURES_PER_S)
+            time.sleep(max(due - time.perf_counter(), 0))
+
+    def _question(self, number: int) -> dict[str, object]:
+        shift = 0.5 * math.sin(number / 10)
+        return {"rows": 20, "columns": 20, "bounds": [-3 + shift, 3 + shift, -3.0, 3.0], "coords": "z"}
+
+    def _take(self, answer: Answer) -> None:
+        if isinstance(answer.body, Result) and answer.generation in self._asked:
+            self.answers += 1
+            self._late.append(time.perf_counter() - self._asked.pop(answer.generation))
+
+
+def _attach(pids: dict[str, int], names: Sequence[str]) -> None:
+    """Let some faces live and freeze the others, with all that they started; wait until the run knows."""
+    for name, pid in pids.items():
+        _set_frozen([pid], name not in names)
+    time.sleep(WATCH_EXPIRES_S + 0.5)
+
+
+def _set_frozen(pids: Sequence[int], frozen: bool) -> None:
+    for pid in pids:
+        for one in family(pid):
+            os.kill(one, signal.SIGSTOP if frozen else signal.SIGCONT)
+
+
+def _wait_and_see(
+    terminal: Terminal, pids: dict[str, int], used: Callable[[str, list[float]], list[float]], seconds: float
+) -> None:
+    """Wait, take what the dashboard writes, and note which share of a core each face used."""
+    before = {name: sum(map(cpu_seconds, family(pid))) for name, pid in pids.items()}
+    began = time.perf_counter()
+    terminal.read(seconds)
+    terminal.forget()
+    for name, pid in pids.items():
+        share = (sum(map(cpu_seconds, family(pid))) - before[name]) / (time.perf_counter() - began)
+        used(name, []).append(share)
+
+
+def _promise(what: str, kept: float, least: float) -> None:
+    print(f"  {what:60} {kept:6.1%}  promised {least:.0%}{'' if kept >= least else '  NOT KEPT'}")
+
+
+PARTS: dict[str, Callable[[Plan], None]] = {"runs": runs, "drag": drag, "faces": faces, "reaction": reaction}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What workers deliver in one situation and another, in turn, A B A B."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+from benchmarks.windows import FEWEST, LIMIT, Ticks, elsewhere
+from benchmarks.workers.worker import Worker
+
+SETTLE_S = 2.5  # after a change, until threads and caches are those of the new situation
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One window."""
+
+    rates: tuple[float, ...]  # images a second of each worker
+    counted: float  # a second
+    elsewhere: float  # share of the machine's CPU that neither idled nor was ours
+
+
+@dataclass
+class Situation:
+    """What is the case during some windows, and what was read in them.
+
+    Args:
+        name: What the table calls it.
+        workers: Whose images count.
+        enter: Brings it about.
+        count: Something else that grows.
+        wait: Lets time go by.
+    """
+
+    name: str
+    workers: Sequence[Worker]
+    enter: Callable[[], None]
+    count: Callable[[], int] = lambda: 0
+    wait: Callable[[float], object] = time.sleep
+    readings: list[Reading] = field(default_factory=list)
+
+    def read(self, seconds: float) -> None:
+        """Bring it about and read one window."""
+        self.enter()
+        self.wait(SETTLE_S)
+        ticks, used = Ticks.now(), _own_cpu_s(self.workers)
+        before, count, began = [worker.record for worker in self.workers], self.count(), time.monotonic()
+        self.wait(seconds)
+        after, counted = [worker.record for worker in self.workers], self.count() - count
+        rates = tuple(
+            (b.images_seen - a.images_seen) / (b.elapsed_s - a.elapsed_s) for a, b in zip(before, after, strict=True)
+        )
+        other = elsewhere(ticks, Ticks.now(), _own_cpu_s(self.workers) - used)
+        self.readings.append(Reading(rates, counted / (time.monotonic() - began), other))
+
+    @property
+    def kept(self) -> list[Reading]:
+        """What was read in quiet windows; everything where those are too few."""
+        quiet = [reading for reading in self.readings if reading.elsewhere <= LIMIT]
+        return quiet if len(quiet) >= FEWEST else self.readings
+
+    def rate(self, worker: int | None = None) -> float:
+        """Return the median of images a second: of one worker, or of all together."""
+        return statistics.median(sum(r.rates) if worker is None else r.rates[worker] for r in self.kept)
+
+    def counted(self) -> float:
+        """Return the median of what was counted, a second."""
+        return statistics.median(reading.counted for reading in self.kept)
+
+    def __str__(self) -> str:
+        totals = sorted(sum(reading.rates) for reading in self.kept)
+        other = statistics.median(reading.elsewhere for reading in self.kept)
+        return (
+            f"  {self.name:46} {self.rate():8,.0f}/s  {totals[0]:8,.0f} to {totals[-1]:8,.0f}  {other:9.0%} elsewhere"
+        )
+
+
+def in_turn(situations: Sequence[Situation], seconds: float, rounds: int) -> None:
+    """Read every situation in turn, twice as often where the machine is not quiet, and print them."""
+    for number in range(2 * rounds):
+        if number >= rounds and all(sum(r.elsewhere <= LIMIT for r in s.readings) >= FEWEST for s in situations):
+            break
+        for situation in situations:
+            situation.read(seconds)
+    for situation in situations:
+        print(situation)
+
+
+def _own_cpu_s(workers: Sequence[Worker]) -> float:
+    """Return the CPU seconds of all that takes part: this process, its children and the workers."""
+    me = psutil.Process(os.getpid())
+    used = 0.0
+    for process in {me, *me.children(recursive=True), *(psutil.Process(worker.record.pid) for worker in workers)}:
+        try:
+            used += sum(process.cpu_times()[:2])
+        except psutil.Error:
+            continue
+    return used
