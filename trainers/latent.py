@@ -12,6 +12,7 @@ from trainers import (
     checkpoint,
     latent_images,
     latent_inversion,
+    latent_layouts,
     latent_paths,
     latent_planes,
     latent_points,
@@ -73,7 +74,7 @@ def load(folder: Path, config: RunConfig) -> "Explorer":
         raise disagree
     model: Model = registry.resolve(family.build)(options, card.image_shape)
     state.load_weights(model, arrays)
-    return Explorer(model.eval().requires_grad_(False), card, config)
+    return Explorer(latent_layouts.for_looking(model.eval().requires_grad_(False)), card, config)
 
 
 class Explorer:

@@ -18,7 +18,7 @@ from trainers.nn import eval_mode, images_at_once
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
 NUM_TRACED, TRACE_COLUMNS = 8, 10
-IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go; explorers take as many, so that both round alike
+IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:

@@ -9,7 +9,8 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `describe`    -> meta `card`: the card as JSON.
 `test_images` indices -> x, labels (N,; -1 where unknown): test images as the model sees them, whatever it can do;
               without indices the labels alone, of the whole test set.
-`decode`      z (N, d) -> images (N, H, W, C).
+`decode`      z (N, d) -> images (N, H, W, C). With draft true, for pictures that follow the mouse and are asked for
+              anew when it rests, they may come in bfloat16; meta `draft` is true where they did. As with `manifold`.
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
               the centres of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).
 `sample`      count, seed, temperature -> images, z.

@@ -10,7 +10,17 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import checkpoint, grids, latent, latent_question, loop, questions
+from trainers import (
+    checkpoint,
+    grids,
+    latent,
+    latent_drafts,
+    latent_layouts,
+    latent_question,
+    loop,
+    questions,
+    registry,
+)
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import Pictures, SnapshotReady
 
@@ -252,3 +262,47 @@ def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str
     for op in ("manifold", "sample", "encode", "encodings", "posterior", "pipeline"):
         arrays, _ = explorer.ask(op)
         assert arrays and all(array.dtype.name in ("uint8", "float32", "int64") for array in arrays.values()), op
+
+
+@pytest.mark.parametrize("size", [(28, 28), (9, 7)])
+def test_a_model_laid_out_for_looking_is_the_same_function(size: tuple[int, int]) -> None:
+    family = registry.family("vae")
+    given = {"latent_dim": 2, "architecture": "conv", "channels": [4, 8], "hidden": [16]}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = registry.resolve(family.build)(family.options.model_validate(given), (1, *size)).requires_grad_(False)
+    z, x = torch.from_numpy(Z), torch.rand((5, 1, *size), generator=torch.Generator().manual_seed(0))
+    images, codes = model.decode(z), model.encode(x)
+    looked = latent_layouts.for_looking(model)
+    assert any(isinstance(one, latent_layouts._Folded) for one in looked.modules())
+    assert torch.allclose(looked.decode(z), images, atol=1e-5)
+    assert all(torch.allclose(now, before, atol=1e-5) for now, before in zip(looked.encode(x), codes, strict=True))
+    wanted = z.clone().requires_grad_()  # as in an inversion
+    (slope,) = torch.autograd.grad(looked.decode(wanted).sum(), wanted)
+    assert slope.isfinite().all() and slope.any()
+
+
+def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
+    snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latent_drafts, "native", lambda: True)
+    fresh = latent.load(snapshot, tiny.config(folder, steps=20))
+    exact, meta = fresh.ask("manifold")
+    assert "draft" not in meta
+    few = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    first, meta = fresh.ask("decode", {"draft": True}, {"z": few})  # the trial is made beside an exact answer
+    assert "draft" not in meta and np.array_equal(first["images"], fresh.ask("decode", {}, {"z": few})[0]["images"])
+    draft, meta = fresh.ask("manifold", {"draft": True})
+    assert meta["draft"] is True
+    off = np.abs(draft["images"].astype(int) - exact["images"].astype(int))
+    assert 0 < off.max() <= latent_drafts.MOST_LEVELS and off.mean() <= latent_drafts.MEAN_LEVELS
+    assert "draft" not in fresh.ask("manifold")[1]
+
+
+def test_a_model_whose_drafts_can_be_told_apart_has_none(
+    snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latent_drafts, "native", lambda: True)
+    monkeypatch.setattr(latent_drafts, "_in_bfloat16", lambda model, z: model.decode(z) + 0.01)
+    fresh = latent.load(snapshot, tiny.config(folder, steps=20))
+    assert all("draft" not in fresh.ask("manifold", {"draft": True})[1] for _ in range(3))
