@@ -9,7 +9,6 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import look, output
 from genexplorer.cli.options import RunsDir
-from trainers import registry
 
 PRESET = "vae-2d"
 SOMETHING_TO_SEE = 100  # steps: before them the plane is grey
@@ -31,6 +30,7 @@ def demo(
     """
     from genexplorer.cli import settings, starting
     from genexplorer.session import actions
+    from trainers import registry
 
     config = settings.resolve(PRESET, flags={"--minutes": minutes})
     status = starting.launch(config, runs_dir, tags=("demo",))

@@ -1,7 +1,7 @@
 """A chart on the screen: drawn only when what it shows or its size has changed; a click is told as an x."""
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import events
 from textual.message import Message
@@ -11,15 +11,9 @@ from textual.widget import Widget
 from genexplorer.dashboard.chart import Drawing, Plot, draw
 from genexplorer.dashboard.paint import Painter
 
-_PLAIN = ("title", "note", "axis", "tick", "name", "cursor", "mark", "alert", "train", "test", "other")
-RUN_ROLES = tuple(f"run{index}" for index in range(10))  # lines of compared runs, latent dimensions
-ROLES = (*_PLAIN, *RUN_ROLES, *(f"{role}-raw" for role in ("train", "test", "other", *RUN_ROLES)))
-
 
 class ChartView(Widget):
     """Shows one `Drawing`."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{role}" for role in ROLES}
 
     class Clicked(Message):
         """Somebody clicked on the chart: at an x within the plot, or elsewhere (None)."""

@@ -89,6 +89,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
+        self._name_size()
         with Horizontal(id="top"):
             with Vertical(id="runs-pane"):
                 yield Static("Runs", markup=False, id="runs-title")
@@ -105,6 +106,12 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             yield TheoryTab(id="theory")
         yield LastLine(id="last-line")
         yield Footer(compact=True, show_command_palette=False)
+
+    def _name_size(self) -> None:
+        """Take the classes of this size at once; else the first screen is styled twice, for no size and for this one."""
+        sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS), (self.app.size.height, self.VERTICAL_BREAKPOINTS))
+        for cells, breakpoints in sizes:
+            self.add_class(next(name for least, name in reversed(breakpoints) if cells >= least), update=False)
 
     def on_mount(self) -> None:
         """Begin to read."""

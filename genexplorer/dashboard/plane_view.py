@@ -31,14 +31,6 @@ class Points:
 class PointsView(Widget):
     """Shows a plane with points, and a cursor where there is one."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "plane--axis",
-        "plane--cursor",
-        "plane--name",
-        *(f"plane--class{i}" for i in range(10)),
-        "plane--unknown",
-    }
-
     def __init__(self, *, rings: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.cursor: tuple[float, float] | None = None

@@ -58,9 +58,6 @@ class Columns:
 class RunList(ScrollView, can_focus=True):
     """Runs, one of them chosen. Arrow keys and the mouse choose."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"runs--{role}" for role in ("row", "name", "second", "live", "wrong", "chosen", "letter", "hint")
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "choose(-1)", "Run above", show=False),
         Binding("down", "choose(1)", "Run below", show=False),

@@ -1,6 +1,6 @@
 """The tabs in one row: a number, a name; a click or the number's key shows one."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import events
 from textual.message import Message
@@ -14,8 +14,6 @@ TABS = ("curves", "samples", "config", "log", "walk", "theory")
 
 class TabBar(Widget):
     """Six tabs. In a narrow terminal the gaps go first."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--name", "tabs--key", "tabs--shown", "tabs--rest"}
 
     class Wanted(Message):
         """Somebody asked for a tab."""
