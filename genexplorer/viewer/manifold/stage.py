@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.session.wording import count as short_count
+from genexplorer.viewer.controls import timer
 from genexplorer.viewer.manifold import outlines
 from genexplorer.viewer.manifold.asking import Questions
 from genexplorer.viewer.manifold.decoding import TileDecoder
@@ -29,6 +30,7 @@ from genexplorer.viewer.manifold.toolbar import Toolbar
 from genexplorer.viewer.style import GAP
 
 PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
+REST_MS = 120  # after the last move exact pictures are wanted, even if the button is still held
 _VEIL = 0.45  # share of black over the tiles while points are shown
 
 
@@ -59,7 +61,7 @@ class PlaneStage(QWidget):
         self.glider = Glider(self._place_points, self)
         self.step: int | None = None
         self.plane: LatentPlane | None = WHOLE  # whose pictures are seen; None while it is not known
-        self.hasty = False  # a slider is dragged
+        self._rest = timer(self, REST_MS, self.ask, once=True)  # runs while something moves
         self._usual_target = TARGET
         self._waiting = ""
         self._shift = np.zeros(2)
@@ -92,6 +94,7 @@ class PlaneStage(QWidget):
         self.step, self.image_shape = step, image_shape
         self.panel.set_tiling((image_shape[1], image_shape[2]), self.target)
         self.ask()
+        self._rest.start()  # another one that follows at once is a drag through time
 
     def show_plane(self, plane: LatentPlane | None, shift: NDArray[np.float64], waiting: str = "") -> None:
         """Show another plane through latent space.
@@ -101,6 +104,8 @@ class PlaneStage(QWidget):
             shift: How far it was moved along itself, (2,).
             waiting: What is said as long as it is not known.
         """
+        if plane is not self.plane:
+            self._rest.start()
         self.plane, self._shift, self._waiting = plane, shift, waiting
         self.panel.set_names(self.selection.plane.names)
         if plane is None:
@@ -118,7 +123,7 @@ class PlaneStage(QWidget):
         """Ask for what is seen and not known."""
         if self.step is None or self.plane is None or not self.isVisible():
             return
-        hasty = self.hasty or self.panel.drag in (Drag.PLANE, Drag.CURSOR)
+        hasty = self._rest.isActive()
         self.decoder.show(self.panel.view, self.image_shape, self.step, self.target, self.plane, hasty=hasty)
         if self.shows_points or self.shows_ellipses:
             self.encodings.show(self.step, self.toolbar.count.currentData(), self.selection.plane)
@@ -221,10 +226,15 @@ class PlaneStage(QWidget):
         self.details.subscribe(self._show_hover)
         self.selection.subscribe(self._show_selection)
 
+    def settle(self) -> None:
+        """Ask for exact pictures now: nothing moves any more."""
+        self._rest.stop()
+        self.ask()
+
     def _dragged(self, dragging: bool) -> None:
         self.dragging.emit(dragging)
         if not dragging:
-            self.ask()  # what a slow decoder has put off
+            self.settle()
 
     def _target_changed(self, target: int) -> None:
         self.panel.set_tiling((self.image_shape[1], self.image_shape[2]), target)
@@ -234,6 +244,7 @@ class PlaneStage(QWidget):
         if self.encodings.cloud is not None:
             self.glider.show_again(self.encodings.cloud)
         self._show_outlines()
+        self._rest.start()
         self.ask()
 
     def _show_tiles(self) -> None:

@@ -284,10 +284,9 @@ class ManifoldTab(Tab):
         return planes.failure or "finding a plane through latent space …"
 
     def _slide(self, dragging: bool) -> None:
-        self.stage.hasty = dragging
         self._drag(dragging)
         if not dragging:
-            self.stage.ask()
+            self.stage.settle()
 
     def _drag(self, dragging: bool) -> None:
         self._is_dragging = dragging

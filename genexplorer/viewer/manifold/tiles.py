@@ -54,18 +54,6 @@ class TileGrid:
             (self.last_row + 1) * up,
         )
 
-    def coarser(self, times: int) -> "TileGrid":
-        """Return the cells, so many times as large, that cover all of these."""
-        return TileGrid(
-            self.coords,
-            (self.cell[0] * times, self.cell[1] * times),
-            self.first_column // times,
-            self.last_column // times,
-            self.first_row // times,
-            self.last_row // times,
-            self.factor * times,
-        )
-
     def same_lattice(self, other: "TileGrid") -> bool:
         """Whether a cell of the one is a cell of the other."""
         return self.coords == other.coords and np.allclose(self.cell, other.cell, rtol=1e-9, atol=0)
@@ -80,6 +68,12 @@ class TileGrid:
             and self.last_row >= other.last_row
         )
 
+    def middle_first(self, cells: Cells) -> Cells:
+        """Return some of these cells, (N, 2), from the middle outwards."""
+        middle = np.array([(self.first_column + self.last_column) / 2, (self.first_row + self.last_row) / 2])
+        ordered: Cells = cells[np.abs(cells - middle).max(axis=1).argsort(kind="stable")]
+        return ordered
+
     def cells(self) -> Cells:
         """Return (column, row) of every cell, (N, 2), the top row first, as a picture is read."""
         columns = np.arange(self.first_column, self.last_column + 1)
@@ -91,6 +85,12 @@ class TileGrid:
         """Return the plane's coordinates in the middle of cells, (N, 2)."""
         centres: NDArray[np.float64] = (cells + 0.5) * np.asarray(self.cell)
         return centres
+
+
+def every(cells: Cells, stride: tuple[int, int]) -> Cells:
+    """Return those cells, (N, 2), that lie in each n-th column and m-th row of the lattice, wherever it is seen."""
+    chosen: Cells = cells[(cells % stride == 0).all(axis=1)]
+    return chosen
 
 
 def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
@@ -148,7 +148,8 @@ class Mosaic:
 
     Attributes:
         pixels: uint8, (rows·H, columns·W) for grey images, (rows·H, columns·W, 3) for coloured ones.
-        known: bool, (rows, columns), the top row first.
+        known: bool, (rows, columns), the top row first; what is not known shows the nearest tile that is, if any is.
+        exact: bool, likewise; what is known and not exact is a draft.
     """
 
     def __init__(self, grid: TileGrid, image_shape: tuple[int, int, int], step: int) -> None:
@@ -159,6 +160,7 @@ class Mosaic:
         size = (grid.rows * height, grid.columns * width)
         self.pixels: Pixels = np.zeros(size if channels == 1 else (*size, channels), np.uint8)
         self.known = np.zeros((grid.rows, grid.columns), bool)
+        self.exact = np.zeros((grid.rows, grid.columns), bool)
 
     def moved(self, grid: TileGrid) -> "Mosaic":
         """Return the mosaic of another rectangle of the same lattice, with the tiles that both have."""
@@ -169,55 +171,58 @@ class Mosaic:
         if columns is None or rows is None:
             return other
         (left, to_left, across), (top, to_top, down) = columns, rows
-        other.known[to_top : to_top + down, to_left : to_left + across] = self.known[
-            top : top + down, left : left + across
-        ]
+        there = slice(to_top, to_top + down), slice(to_left, to_left + across)
+        here = slice(top, top + down), slice(left, left + across)
+        other.known[there], other.exact[there] = self.known[here], self.exact[here]
         other.pixels[to_top * height : (to_top + down) * height, to_left * width : (to_left + across) * width] = (
             self.pixels[top * height : (top + down) * height, left * width : (left + across) * width]
         )
         return other
 
-    def over(self, coarse: "Mosaic", times: int) -> "Mosaic":
-        """Return a copy in which what is not known is filled from a mosaic of larger tiles, and stays unknown.
+    def spread(self) -> None:
+        """Let each tile that is not known show the nearest one that is: neighbours are alike."""
+        known, unknown = np.argwhere(self.known), np.argwhere(~self.known)
+        if len(known) and len(unknown):
+            distances = ((unknown[:, None] - known[None]) ** 2).sum(axis=2)
+            nearest, tiles = known[distances.argmin(axis=1)], self._tiles()
+            tiles[unknown[:, 0], :, unknown[:, 1]] = tiles[nearest[:, 0], :, nearest[:, 1]]
 
-        Args:
-            coarse: Of `grid.coarser(times)`, or of one that covers as much.
-            times: How many times its tiles are as large.
-        """
-        _, height, width = self.image_shape
-        large = coarse.pixels.repeat(times, axis=0).repeat(times, axis=1)
-        left = (self.grid.first_column - coarse.grid.first_column * times) * width
-        top = ((coarse.grid.last_row + 1) * times - 1 - self.grid.last_row) * height
-        filled = self.moved(self.grid)
-        below = large[top : top + filled.pixels.shape[0], left : left + filled.pixels.shape[1]]
-        known = self.known.repeat(height, axis=0).repeat(width, axis=1)
-        filled.pixels[~known] = below[~known]
-        return filled
-
-    def knows(self, seen: TileGrid) -> bool:
-        """Whether every cell of a rectangle of the same lattice is known."""
+    def knows(self, seen: TileGrid, *, exactly: bool = False) -> bool:
+        """Whether every cell of a rectangle of the same lattice is known, or known exactly."""
         if not self.grid.covers(seen):
             return False
         top, left = self.grid.last_row - seen.last_row, seen.first_column - self.grid.first_column
-        return bool(self.known[top : top + seen.rows, left : left + seen.columns].all())
+        known = self.exact if exactly else self.known
+        return bool(known[top : top + seen.rows, left : left + seen.columns].all())
 
     def missing(self) -> Cells:
         """Return (column, row) of the cells that are not known, (N, 2)."""
         return self.grid.cells()[~self.known.ravel()]
 
-    def fill(self, cells: Cells, images: NDArray[np.uint8]) -> None:
+    def drafts(self) -> Cells:
+        """Return (column, row) of the cells that are known, but not exactly, (N, 2)."""
+        return self.grid.cells()[(self.known & ~self.exact).ravel()]
+
+    def fill(self, cells: Cells, images: NDArray[np.uint8], *, exact: bool = True) -> None:
         """Put decoded images, (N, H, W, C), in their cells; those outside this rectangle are left out."""
         channels, height, width = self.image_shape
         rows, columns = self.known.shape
         down, across = self.grid.last_row - cells[:, 1], cells[:, 0] - self.grid.first_column
         inside = (down >= 0) & (down < rows) & (across >= 0) & (across < columns)
         tail = () if channels == 1 else (channels,)
-        view = self.pixels.reshape(rows, height, columns, width, *tail)
+        view = self._tiles()
         if inside.all() and len(cells) == rows * columns and _in_reading_order(down, across, columns):
             view[:] = images.reshape(rows, columns, height, width, *tail).swapaxes(1, 2)
         else:
             view[down[inside], :, across[inside]] = images[inside].reshape(-1, height, width, *tail)
         self.known[down[inside], across[inside]] = True
+        self.exact[down[inside], across[inside]] = exact
+
+    def _tiles(self) -> Pixels:
+        """Return the pixels as (rows, H, columns, W) or (rows, H, columns, W, C), in the same memory."""
+        channels, height, width = self.image_shape
+        tail = () if channels == 1 else (channels,)
+        return self.pixels.reshape(self.grid.rows, height, self.grid.columns, width, *tail)
 
 
 def _in_reading_order(down: Cells, across: Cells, columns: int) -> bool:

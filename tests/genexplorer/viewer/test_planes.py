@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 from genexplorer.viewer.explorer import Reply
 from genexplorer.viewer.manifold import view as views
 from genexplorer.viewer.manifold.asking import Questions
-from genexplorer.viewer.manifold.decoding import FIRST_S, TileDecoder
+from genexplorer.viewer.manifold.decoding import FRAME_S, PART_S, TileDecoder
 from genexplorer.viewer.manifold.latent_plane import REACH, WHOLE, LatentPlane, axis_name, of_axes, through
 from genexplorer.viewer.manifold.selection import Selection
 from genexplorer.viewer.manifold.tab import ManifoldTab
-from genexplorer.viewer.manifold.tiles import Mosaic, layout
+from genexplorer.viewer.manifold.tiles import Mosaic, every, layout
 from tests.fixtures.made_up_run import write_run
 from tests.genexplorer.viewer.stand_in_model import PLANE_TITLE, Bench, mu_of, picture
 
@@ -115,21 +115,30 @@ def test_a_selection_keeps_its_place_while_sliders_move_it_out_of_the_plane() ->
 
 
 class _Slow:
-    """A decoder of 5 ms an image that answers when it is told to."""
+    """A decoder of some time an image that answers when it is told to; its drafts are a shade brighter."""
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, Any]] = []
+    def __init__(self, cost_s: float = 0.005) -> None:
+        self.cost_s = cost_s
+        self.asked: list[tuple[Any, Any, Any]] = []
+        self.answered = 0
 
     def ask(self, lane: str, op: str, params: Any = None, arrays: Any = None, **calls: Any) -> None:
-        self.asked.append((arrays["z"], calls["on_result"]))
+        self.asked.append((arrays["z"], params, calls["on_result"]))
 
     def forget(self, lane: str, topic: str = "") -> None:
         pass
 
-    def answer(self) -> int:
-        z, on_result = self.asked[-1]
-        on_result(Reply({"images": picture(z)}, {}, 3, len(z) * 0.005))
-        return len(z)
+    def answer(self) -> float:
+        """Answer the open question; return how long it took."""
+        z, params, on_result = self.asked[self.answered]
+        self.answered += 1
+        draft = params.get("draft") is True
+        on_result(Reply({"images": picture(z) + draft}, {"draft": True} if draft else {}, 3, len(z) * self.cost_s))
+        return len(z) * self.cost_s
+
+    @property
+    def waits(self) -> bool:
+        return self.answered < len(self.asked)
 
 
 PLANE = of_axes(8, 0, 1)
@@ -137,63 +146,110 @@ SHAPE = (1, 28, 28)
 VIEW = views.home("z", 560, 420)
 
 
-def test_a_slow_decoder_draws_larger_tiles_first_and_then_all_from_the_middle() -> None:
-    slow = _Slow()
-    decoder = TileDecoder(Questions(slow, "test"))
+def _decoder(cost_s: float = 0.005) -> tuple[_Slow, TileDecoder]:
+    slow = _Slow(cost_s)
+    return slow, TileDecoder(Questions(slow, "test"))
+
+
+def _whole(mosaic: Mosaic, plane: LatentPlane = PLANE) -> Any:
+    whole = Mosaic(mosaic.grid, SHAPE, 3)
+    z = plane.lift(whole.grid.centres(whole.grid.cells())).astype(np.float32)
+    whole.fill(whole.grid.cells(), picture(z))
+    return whole.pixels
+
+
+def test_a_slow_decoder_draws_some_tiles_first_and_then_all_from_the_middle() -> None:
+    slow, decoder = _decoder()
     decoder.show(VIEW, SHAPE, 3, 15, PLANE)
     seen = layout(VIEW, SHAPE[1:], 15)
     assert seen is not None
-    few = slow.answer()
+    slow.answer()
     first = decoder.mosaic
-    assert first is not None and few <= 16 and not first.known.any() and first.pixels.any()
-    assert len(slow.asked) == 2  # it goes on by itself
-    while len(slow.asked) < 99 and decoder.mosaic is not None and not decoder.mosaic.known.all():
-        assert slow.answer() * 0.005 <= 0.3
+    assert first is not None and 0 < first.known.sum() == len(slow.asked[0][0]) <= 16 and slow.waits
+    assert np.all(np.ptp(np.argwhere(first.known), axis=0) >= np.array(first.known.shape) / 2)  # all over the plane
+    shares = []
+    while slow.waits:
+        assert slow.answer() <= 0.1 and decoder.mosaic is not None
+        shares.append(decoder.mosaic.known.mean())
     mosaic = decoder.mosaic
-    assert mosaic is not None and mosaic.knows(seen)
-    whole = Mosaic(mosaic.grid, SHAPE, 3)
-    whole.fill(whole.grid.cells(), picture(PLANE.lift(whole.grid.centres(whole.grid.cells()))))
-    np.testing.assert_array_equal(mosaic.pixels, whole.pixels)
-    assert sum(len(z) for z, _ in slow.asked) == few + len(mosaic.grid.cells())
+    assert mosaic is not None and mosaic.knows(seen, exactly=True) and shares == sorted(shares) and len(shares) > 3
+    np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic))
+    assert sum(len(z) for z, _, _ in slow.asked) == len(mosaic.grid.cells())  # nothing was decoded twice
 
 
-def test_larger_tiles_are_drawn_where_they_belong() -> None:
-    slow = _Slow()
-    decoder = TileDecoder(Questions(slow, "test"))
+def test_tiles_that_are_there_stand_for_their_neighbours() -> None:
+    slow, decoder = _decoder()
     decoder.show(VIEW, SHAPE, 3, 15, PLANE)
     slow.answer()
-    mosaic, z = decoder.mosaic, slow.asked[0][0]
-    assert mosaic is not None
-    for point in z[[0, len(z) // 2, -1]]:
-        across, up = point[0] / mosaic.grid.cell[0], point[1] / mosaic.grid.cell[1]
-        row = int((mosaic.grid.last_row + 1 - up) * 28 + 20)
-        column = int((across - mosaic.grid.first_column) * 28)
-        if 0 <= row < mosaic.pixels.shape[0] and 0 <= column < mosaic.pixels.shape[1]:
-            assert mosaic.pixels[row, column] == picture(point)[0, 20, 14, 0]
+    mosaic = decoder.mosaic
+    assert mosaic is not None and not mosaic.known.all()
+    known, whole = np.argwhere(mosaic.known), _whole(mosaic)
+    for row, column in np.ndindex(*mosaic.known.shape):
+        place = mosaic.pixels[row * 28 + 20, column * 28 + 9]
+        away = ((known - (row, column)) ** 2).sum(axis=1)
+        assert place in {whole[r * 28 + 20, c * 28 + 9] for r, c in known[away == away.min()]}
 
 
-def test_while_a_slider_is_dragged_only_larger_tiles_are_asked_for() -> None:
-    slow = _Slow()
-    decoder = TileDecoder(Questions(slow, "test"))
+def test_while_something_moves_a_slow_decoder_is_asked_for_some_tiles_only() -> None:
+    slow, decoder = _decoder()
     decoder.show(VIEW, SHAPE, 3, 15, PLANE)
     slow.answer()
     slow.answer()
     for push in (0.1, 0.2, 0.3):
         decoder.show(VIEW, SHAPE, 3, 15, PLANE.shifted(np.full(8, push)), hasty=True)
-        while len(slow.asked[-1][0]) and decoder._questions.is_open("preview", "tiles"):
-            assert slow.answer() * 0.005 <= FIRST_S + 0.25
+        while slow.waits:
+            assert slow.answer() <= 0.1
     before = len(slow.asked)
     moved = PLANE.shifted(np.full(8, 0.4))
     decoder.show(VIEW, SHAPE, 3, 15, moved, hasty=True)
     slow.answer()
     assert len(slow.asked) == before + 1 and np.allclose(slow.asked[-1][0][:, 7], 0.4)  # and no more than that
     decoder.show(VIEW, SHAPE, 3, 15, moved)
-    assert len(slow.asked) == before + 2  # the drag has ended: now all of them
+    assert len(slow.asked) == before + 2  # it rests: now all of them
+
+
+def test_what_moves_on_overtakes_what_is_still_missing() -> None:
+    slow, decoder = _decoder(0.00015)  # 50 ms a picture
+    decoder.show(VIEW, SHAPE, 3, 20, PLANE)
+    while slow.waits:
+        slow.answer()
+    for push in (0.1, 0.3):
+        decoder.show(VIEW, SHAPE, 3, 20, PLANE.shifted(np.full(8, push)), hasty=True)
+        z, mosaic = slow.asked[-1][0], decoder.mosaic
+        assert slow.answer() <= FRAME_S and mosaic is not None  # a coarse picture
+        assert len(every(mosaic.grid.cells(), (2, 2))) == len(z) and np.allclose(z[:, 7], push)
+        decoder.show(VIEW, SHAPE, 3, 20, PLANE.shifted(np.full(8, push + 0.05)), hasty=True)
+        assert np.allclose(slow.asked[-1][0][:, 7], push) and slow.answer() <= FRAME_S  # it was under way,
+        while slow.waits:  # but nothing more of it is asked for
+            assert np.allclose(slow.asked[-1][0][:, 7], push + 0.05) and slow.answer() <= FRAME_S
+    moved = PLANE.shifted(np.full(8, 0.35))
+    mosaic = decoder.mosaic
+    assert mosaic is not None and mosaic.known.all() and not mosaic.exact.any()
+    np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic, moved) + 1)
+
+
+def test_at_rest_drafts_give_way_to_exact_pictures() -> None:
+    slow, decoder = _decoder(0.00015)
+    decoder.show(VIEW, SHAPE, 3, 20, hasty=True)
+    while slow.waits:
+        slow.answer()
+    drafted = len(slow.asked)
+    assert decoder.mosaic is not None and decoder.mosaic.known.all() and not decoder.mosaic.exact.any()
+    decoder.show(VIEW, SHAPE, 3, 20, hasty=True)
+    assert len(slow.asked) == drafted  # known well enough as long as it moves
+    decoder.show(VIEW, SHAPE, 3, 20)
+    while slow.waits:
+        assert "draft" not in slow.asked[-1][1] and slow.answer() <= PART_S
+    mosaic = decoder.mosaic
+    assert mosaic is not None and mosaic.exact.all()
+    np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic, WHOLE))
+    decoder.show(VIEW.panned(60, 0), SHAPE, 3, 20, hasty=True)
+    slow.answer()
+    assert decoder.mosaic is not None and 0 < decoder.mosaic.exact.sum() < decoder.mosaic.exact.size  # the rim alone
 
 
 def test_a_fast_decoder_is_asked_once() -> None:
-    slow = _Slow()
-    decoder = TileDecoder(Questions(slow, "test"))
+    slow, decoder = _decoder()
     decoder.show(VIEW, SHAPE, 3, 15)
     seen = layout(VIEW, SHAPE[1:], 15)
     assert seen is not None and len(slow.asked[0][0]) == seen.rows * seen.columns
