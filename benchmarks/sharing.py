@@ -9,6 +9,7 @@ machine's CPU went elsewhere, and where too few are so quiet, all count: then re
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -32,6 +33,7 @@ from benchmarks.workers.situations import Situation, in_turn
 from benchmarks.workers.worker import Worker, until
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease, num_cores
+from genexplorer.errors import UserError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
 from genexplorer.runs.control import WATCH_EXPIRES_S
@@ -148,31 +150,40 @@ def reaction(plan: Plan) -> None:
         for _ in range(plan.rounds):
             clock("a drag begins", hand.drag, most)
             clock("a drag ends (it is given 1.5 s to go on)", hand.rest, cores)
-            with _started(plan) as other:
-                clock("a run takes its lease", lambda: None, rest)
+            with _launched(plan) as other:
+                clock("a run has its lease", lambda: until(lambda: _num_leases() > 1, "its lease"), rest)
+                until(lambda: other.record.pid, "a heartbeat")
                 clock("a run pauses", other.pause, cores)
                 clock("a run goes on", other.go_on, rest)
-                clock("a run stops", partial(other.tell, Stop()), cores)
-            with _started(plan) as other:
-                until(lambda: worker.record.threads == rest, "shared")
+                other.tell(Stop())
+                clock("a run has stopped", lambda: until(lambda: _num_leases() < 2, "its end"), cores)
+            with _launched(plan) as other:
+                until(lambda: worker.record.threads == rest and other.record.pid, "shared")
                 clock("a run is killed", other.kill, cores)
     for what, values in seconds.items():
         print(f"  {what:46} {statistics.median(values):6.2f} s   {min(values):.2f} to {max(values):.2f}")
 
 
 @contextmanager
-def _started(plan: Plan) -> Iterator[Worker]:
-    """Start the second worker; the block begins when it has its lease, long before it trains."""
+def _launched(plan: Plan) -> Iterator[Worker]:
+    """Launch the second worker and do not wait: it has its lease long before it trains."""
     other = plan.worker(1)
-    folder = Path(os.environ[paths.STATE_VARIABLE]) / "cores"
-    before = len(list(folder.rglob("*.lease")))
-    starting = threading.Thread(target=other.__enter__, daemon=True)
-    starting.start()
-    until(lambda: len(list(folder.rglob("*.lease"))) > before, "a lease")
+    launch = threading.Thread(target=_shielded, args=(other.__enter__,), daemon=True)
+    launch.start()
     try:
         yield other
     finally:
         other.kill()
+        launch.join()
+
+
+def _shielded(launch: Callable[[], object]) -> None:
+    with contextlib.suppress(UserError, TimeoutError):  # it is killed before it trains
+        launch()
+
+
+def _num_leases() -> int:
+    return len(list((Path(os.environ[paths.STATE_VARIABLE]) / "cores").rglob("*.lease")))
 
 
 class _Hand:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from genexplorer.runs import control, layout, live
+from genexplorer.runs.status import last_words
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
 from trainers import presets
@@ -35,7 +36,7 @@ class Worker:
 
     def __enter__(self) -> "Worker":
         launcher.start(self.folder)
-        until(lambda: self.record.phase == "training" and self.record.elapsed_s > WARM_S, f"{self.preset} trains")
+        until(self._is_warm, f"{self.preset} trains")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,10 +47,18 @@ class Worker:
         """Its word on itself."""
         return live.read(self.folder / layout.LIVE) or live.LiveRecord()
 
+    def _is_warm(self) -> bool:
+        record = self.record
+        if record.state not in ("", "running"):
+            raise RuntimeError(f"{self.preset} {record.state}: {record.reason or last_words(self.folder, 1)}")
+        return record.phase == "training" and record.elapsed_s > WARM_S
+
     def kill(self) -> None:
         """End it without a word."""
+        pid = self.record.pid
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.record.pid, signal.SIGKILL)
+            if pid:
+                os.kill(pid, signal.SIGKILL)
 
     def tell(self, command: Command) -> None:
         """Send a command and wait until it is obeyed."""

@@ -16,7 +16,7 @@ So on two cores a training has both, two trainings have one each, and a training
 less than before obeys at its next step; more it takes only when that has lasted (see `workers.supervision`).
 
 A look costs a `stat` of the folder, whose time changes with each lease; crashed holders, which change nothing, are
-looked for once a second. The folder is the machine's own, should the home be shared by several. Without a folder that
+looked for every 0.4 s. The folder is the machine's own, should the home be shared by several. Without a folder that
 can be used everybody computes as if alone: leases never keep anybody from working.
 """
 
@@ -35,7 +35,7 @@ from genexplorer import kernel_lock, paths
 from genexplorer.kernel_lock import KernelLock
 
 MOST_INTERACTIVE = 4  # threads of an explorer: its questions are too small for more
-LOOK_AGAIN_S = 1.0  # between looks for crashed holders, and where a folder's time is not to be trusted
+LOOK_AGAIN_S = 0.4  # between looks for crashed holders, and where a folder's time is not to be trusted
 _SLOW_S = 0.05  # a look that takes longer, on a file system that does, costs at most a 50th of the time
 _PATIENCE = 50
 _NAME = re.compile(r"\d{20}-[0-9a-f]{8}\.([ti])(\d{1,4})\.lease")
