@@ -5,18 +5,19 @@ level k covers the steps from b·8^k on.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.runs import rows
+
 FACTOR = 8
 LEVELS = 10  # 8^10 steps, the longest run there can be
 
-_MERGE = """
-INSERT INTO buckets (metric, level, bucket, count, finite, total, low, high, steps, images, elapsed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT = "INSERT INTO buckets (metric, level, bucket, count, finite, total, low, high, steps, images, elapsed)"
+MERGE = """
 ON CONFLICT (metric, level, bucket) DO UPDATE SET
     count = count + excluded.count, finite = finite + excluded.finite, total = total + excluded.total,
     low = coalesce(min(low, excluded.low), low, excluded.low),
@@ -34,75 +35,6 @@ FROM buckets WHERE metric = ? AND level = ? AND bucket >= ? AND bucket < ?
 """
 
 
-@dataclass
-class _Bucket:
-    """What is known of the points of one bucket."""
-
-    count: int = 0
-    finite: int = 0
-    total: float = 0.0
-    low: float | None = None
-    high: float | None = None
-    steps: float = 0.0
-    images: float = 0.0
-    elapsed: float = 0.0
-
-    def merge(self, other: "_Bucket") -> None:
-        self.count += other.count
-        self.finite += other.finite
-        self.total += other.total
-        if other.low is not None:
-            self.low = other.low if self.low is None else min(self.low, other.low)
-        if other.high is not None:
-            self.high = other.high if self.high is None else max(self.high, other.high)
-        self.steps += other.steps
-        self.images += other.images
-        self.elapsed += other.elapsed
-
-    def row(self) -> tuple[object, ...]:
-        return (self.count, self.finite, self.total, self.low, self.high, self.steps, self.images, self.elapsed)
-
-
-Where = tuple[int, int]  # metric, bucket
-
-
-class Pyramid:
-    """Collects the points of one commit and merges them into the stored buckets."""
-
-    def __init__(self) -> None:
-        self._first: dict[Where, _Bucket] = {}
-
-    def add(self, metric: int, step: int, value: float | None, images_seen: int, elapsed_s: float) -> None:
-        """Add a point; `value` is None for what is not finite."""
-        bucket = self._first.setdefault((metric, step // FACTOR), _Bucket())
-        bucket.count += 1
-        bucket.steps += step
-        bucket.images += images_seen
-        bucket.elapsed += elapsed_s
-        if value is None:
-            return
-        bucket.finite += 1
-        bucket.total += value
-        bucket.low = value if bucket.low is None else min(bucket.low, value)
-        bucket.high = value if bucket.high is None else max(bucket.high, value)
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Merge what was added into every level of the stored pyramid, inside the caller's transaction."""
-        current: Mapping[Where, _Bucket] = self._first
-        rows: list[tuple[object, ...]] = []
-        for level in range(1, LEVELS + 1):
-            rows.extend((metric, level, index, *bucket.row()) for (metric, index), bucket in current.items())
-            current = _coarser(current)
-        connection.executemany(_MERGE, rows)
-
-
-def _coarser(finer: Mapping[Where, _Bucket]) -> dict[Where, _Bucket]:
-    coarse: dict[Where, _Bucket] = {}
-    for (metric, index), bucket in finer.items():
-        coarse.setdefault((metric, index // FACTOR), _Bucket()).merge(bucket)
-    return coarse
-
-
 def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
     """Compute the buckets over one step again from what is below them, after a point there was replaced or removed."""
     for level in range(1, LEVELS + 1):
@@ -114,7 +46,7 @@ def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
             row = connection.execute(_FROM_BUCKETS, (metric, level - 1, first, first + FACTOR)).fetchone()
         connection.execute("DELETE FROM buckets WHERE metric = ? AND level = ? AND bucket = ?", (metric, level, index))
         if row[0]:
-            connection.execute(_MERGE, (metric, level, index, *row))
+            rows.insert(connection, INSERT, [(metric, level, index, *row)], MERGE)
 
 
 def cut(connection: sqlite3.Connection, metrics: Iterable[int], step: int) -> None:

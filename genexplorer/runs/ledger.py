@@ -2,23 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from genexplorer.runs import buckets
+from genexplorer.runs import buckets, figures, rows
 from genexplorer.runs.database import split_value
+from genexplorer.runs.figures import Tick as Tick
 from genexplorer.runs.text import one_line
-from trainers.events import Metrics, MetricSpec
+from trainers.events import MetricSpec
 
 Row = tuple[str, tuple[object, ...]]  # a statement and its values
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Figures of one step with the time they came."""
-
-    metrics: Metrics
-    time: float
 
 
 def attempt_row(number: int, started: float, host: str, pid: int, threads: int) -> Row:
@@ -112,7 +104,7 @@ class Ledger:
         self._last_step = {identity: step for identity, _, step, _ in rows if step is not None}
         self._revision = max((revision for *_, revision in rows), default=0)
 
-    def write(self, specs: Iterable[MetricSpec], ticks: list[Tick], rows: Iterable[Row]) -> None:
+    def write(self, specs: Iterable[MetricSpec], ticks: list[Tick], others: Iterable[Row]) -> None:
         """Write one batch: all of it, or nothing.
 
         Raises:
@@ -124,7 +116,7 @@ class Ledger:
             for spec in specs:
                 self._declare(spec)
             self._write_ticks(ticks)
-            for statement, values in rows:
+            for statement, values in others:
                 self._connection.execute(statement, values)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -150,37 +142,43 @@ class Ledger:
     def _write_ticks(self, ticks: list[Tick]) -> None:
         if not ticks:
             return
+        of_tick = [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks]
+        rows.insert(self._connection, "INSERT OR REPLACE INTO ticks", of_tick)
+        for block in figures.blocks(ticks):
+            self._write_block(block)
+
+    def _write_block(self, block: figures.Block) -> None:
+        """Write scalars, buckets and the newest values; a step that comes again has its buckets computed anew."""
+        ids = [self._numbered(name) for name in block.names]
+        newest = max(map(self._last, ids), default=-1)
+        rows.insert(self._connection, "INSERT OR REPLACE INTO scalars", figures.scalar_rows(ids, block))
+        if block.ascending and block.steps[0] > newest:
+            fresh = figures.bucket_rows(ids, block, buckets.FACTOR, buckets.LEVELS)
+            rows.insert(self._connection, buckets.INSERT, fresh, buckets.MERGE)
+        else:
+            for first in sorted({step - step % buckets.FACTOR for step in block.steps.tolist()}):
+                for metric in ids:
+                    buckets.rebuild(self._connection, metric, first)
+        self._note_newest(ids, block)
+
+    def _note_newest(self, ids: list[int], block: figures.Block) -> None:
+        newest = len(block.steps) - 1 - int(block.steps[::-1].argmax())
+        step, values = int(block.steps[newest]), block.values[newest].tolist()
+        later = [(metric, value) for metric, value in zip(ids, values, strict=True) if step >= self._last(metric)]
+        self._last_step.update(dict.fromkeys((metric for metric, _ in later), step))
         self._connection.executemany(
-            "INSERT OR REPLACE INTO ticks VALUES (?, ?, ?, ?, ?)",
-            [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks],
-        )
-        pyramid, again = buckets.Pyramid(), set()
-        rows, latest = [], {}
-        for tick in ticks:
-            step = tick.metrics.step
-            for metric, value in self._numbered(tick.metrics.values):
-                stored, special = split_value(value)
-                rows.append((metric, step, stored, special))
-                if step > self._last_step.get(metric, -1):
-                    pyramid.add(metric, step, stored, tick.metrics.images_seen, tick.metrics.elapsed_s)
-                    self._last_step[metric] = step
-                else:
-                    again.add((metric, step))
-                latest[metric] = (self._revision, step, stored, special, metric)
-        self._connection.executemany("INSERT OR REPLACE INTO scalars VALUES (?, ?, ?, ?)", rows)
-        pyramid.write(self._connection)
-        for metric, step in again:
-            buckets.rebuild(self._connection, metric, step)
-        self._connection.executemany(
-            "UPDATE metrics SET revision=?, last_step=?, last_value=?, last_special=? WHERE id=?", latest.values()
+            "UPDATE metrics SET revision=?, last_step=?, last_value=?, last_special=? WHERE id=?",
+            [(self._revision, step, *split_value(value), metric) for metric, value in later],
         )
 
-    def _numbered(self, values: Mapping[str, float]) -> Iterable[tuple[int, float]]:
-        for name, value in values.items():
-            metric = self._ids.get(name)
-            if metric is None:  # not declared: drawn under its own name
-                metric = self._declare(MetricSpec(name, name.partition("/")[2] or name, name, "", "neither", "other"))
-            yield metric, float(value)
+    def _last(self, metric: int) -> int:
+        return self._last_step.get(metric, -1)
+
+    def _numbered(self, name: str) -> int:
+        metric = self._ids.get(name)
+        if metric is None:  # not declared: drawn under its own name
+            metric = self._declare(MetricSpec(name, name.partition("/")[2] or name, name, "", "neither", "other"))
+        return metric
 
     def supersede(self, step: int) -> None:
         """Set aside what an earlier attempt recorded after `step`: a new attempt goes on from there.

@@ -124,6 +124,10 @@ class RunFiles:
         self._thread.drain(patience_s)
         self.close()
 
+    def wait(self) -> None:
+        """Return when all that waits is written."""
+        self._thread.drain()
+
     @property
     def gave_up(self) -> bool:
         """Whether nothing waits for a full disk any more."""
