@@ -54,7 +54,8 @@ def run_drawing(run: RunView, chart: Chart, looks: Looks, *, small: bool = False
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_line(chart.style(name), series, looks) for name, series in metrics if len(series.x))
     if small:  # without room for more than the essence
-        return Drawing(chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=wording.number)
+        empty = Drawing.empty if metrics else ""  # they were not asked for yet: nothing can be said
+        return Drawing(chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=wording.number, empty=empty)
     marks = tuple(_marks(run, looks.x)) + tuple(_gaps(metrics, looks.x))
     return Drawing(
         title=chart.label,

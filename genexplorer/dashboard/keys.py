@@ -1,4 +1,4 @@
-"""Every key of the dashboard in one table: the bindings, the footer, the help and the palette are made from it."""
+"""Every key of the dashboard in one table: the bindings, the line below, the help and the palette are made from it."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Key:
 
     Args:
         keys: As Textual names them, separated by commas; the first is the one that is shown.
-        name: One or two words, for the footer and the palette.
+        name: One or two words, for the line at the bottom and the palette.
         help: One line, for the help.
     """
 

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Footer, Input, Static
+from textual.widgets import ContentSwitcher, Input, Static
 
 from genexplorer.dashboard.config_tab import ConfigTab
 from genexplorer.dashboard.curve_actions import CurveActions
@@ -21,6 +21,7 @@ from genexplorer.dashboard.deeds import Deeds
 from genexplorer.dashboard.follower import Follower
 from genexplorer.dashboard.header import Header
 from genexplorer.dashboard.help_screen import HelpScreen
+from genexplorer.dashboard.key_line import KeyLine
 from genexplorer.dashboard.keys import KEYS
 from genexplorer.dashboard.last_line import LastLine
 from genexplorer.dashboard.links import link
@@ -105,10 +106,10 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             yield WalkTab(self._make_client, id="walk")
             yield TheoryTab(id="theory")
         yield LastLine(id="last-line")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine(id="keys")
 
     def _name_size(self) -> None:
-        """Take the classes of this size at once; else the first screen is styled twice, for no size and for this one."""
+        """Take the classes of this size at once; else all is styled twice, for no size and for this one."""
         sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS), (self.app.size.height, self.VERTICAL_BREAKPOINTS))
         for cells, breakpoints in sizes:
             self.add_class(next(name for least, name in reversed(breakpoints) if cells >= least), update=False)
@@ -117,6 +118,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         """Begin to read."""
         self.query_one("#filter").display = False
         self.query_one(RunList).focus()
+        self._follower.want(self._wanted())
         threading.Thread(target=self._follower.run, name="follower", daemon=True).start()
 
     def on_unmount(self) -> None:

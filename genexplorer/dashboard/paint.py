@@ -27,6 +27,7 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
         "chosen": "bold on $surface",
     },
     "tabs": {"name": "$muted", "key": "$quiet", "shown": "bold $foreground on $surface", "rest": "$faint"},
+    "keys": {"key": "bold $accent", "name": "$muted"},
     "chart": {
         "title": "bold",
         "note": "$muted",

@@ -391,6 +391,13 @@ async def test_help_and_palette(make_app: MakeApp, finished: Path) -> None:
         await until(pilot, lambda: noted(pilot).asked and noted(pilot).asked[0][0] == "view")
 
 
+async def test_a_key_at_the_bottom_can_be_clicked(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "? keys", "ELBO −")
+        await pilot.click("#keys", offset=(text_of(pilot).splitlines()[-1].index("? keys"), 0))
+        await shows(pilot, "Keys", "train a new model")
+
+
 async def test_a_line_of_the_help_can_be_clicked(make_app: MakeApp, finished: Path) -> None:
     async with make_app(finished).run_test(size=LARGE) as pilot:
         await shows(pilot, "✓ Succeeded")
