@@ -4,7 +4,7 @@
 #   make test    set up and check everything: format, lint, types, import contracts, tests
 #   make look    take the README's pictures of both faces from a real run (needs tmux and Xvfb)
 #   make faults  every fault as often as docs/reliability.md says; long (ONLY=name for one, SHARE=0.1 for a tenth)
-#   make bench   measurements side by side, never part of the tests
+#   make bench   measurements side by side, never part of the tests (ONLY=training for one); see docs/performance.md
 #   make clean   remove the environment and what tools left behind
 
 PYTHON ?= python3
@@ -54,7 +54,7 @@ contracts: setup-test
 	@$(BIN)/lint-imports --no-cache
 
 test-architecture: setup-test
-	@$(PYTEST) tests/architecture
+	@$(PYTEST) tests/architecture tests/benchmarks
 
 test-trainers: setup-test
 	@$(PYTEST) tests/trainers
@@ -85,7 +85,7 @@ faults: setup-test
 	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
