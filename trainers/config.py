@@ -15,6 +15,8 @@ SCHEMA_VERSION = 1
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Compile = Literal["auto", "on", "off"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class Section(BaseModel):
@@ -81,6 +83,8 @@ class ExecutionConfig(Section):
     device: Device = "auto"
     threads: int = Field(0, ge=0, le=1024)  # 0: this run's share of the machine
     deterministic: bool = False
+    compile: Compile = "auto"  # the step; "auto": where it will pay back its own time within the run
+    precision: Precision = "auto"  # of matrix products in training; all else, and all judging, is float32
     eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: often enough for 20 in all
     checkpoint_every_s: float = Field(60.0, gt=0)
     snapshot_every_s: float = Field(30.0, gt=0)

@@ -69,6 +69,10 @@ class Flow(Model):
         found = {names.total: prior - ladj_all + noise, names.prior: prior, names.ladj: ladj_all}
         return found if names.noise is None else {**found, names.noise: noise}
 
+    def mean_costs(self, x: Tensor, chance: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the means over a batch of `costs`, scalars."""
+        return {name: value.mean() for name, value in self.costs(x, chance).items()}
+
     def decode(self, z: Tensor) -> Tensor:
         """Return the data x = f⁻¹(z) of latents (N, D): images (N, C, H, W) in [0, 1], or points (N, 2, 1, 1)."""
         return self.preparation.data_of(self.from_base(z))
@@ -167,8 +171,9 @@ class Flow(Model):
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the mean cost of the batch: bits a dimension of images, nats of points."""
-        costs = self.costs(batch, self.chance(batch, context.generator))
-        values = {name: value.mean() for name, value in costs.items()}
+        chance = self.chance(batch, context.generator)
+        tensors = (batch,) if chance is None else (batch, chance)
+        values = context.compute(self.mean_costs, *tensors)
         loss = values[self.quantities.total]
         yield Objective("flow", loss, {name: value.detach() for name, value in values.items()})
 

@@ -57,7 +57,7 @@ class Gan(Model):
 
     def generate(self, z: Tensor) -> Tensor:
         """Return G(z) as D sees it: images in [−1, 1], or points, (N, C, H, W)."""
-        outputs: Tensor = self.generator(z)
+        outputs: Tensor = self.generator(z).to(z.dtype)
         return torch.tanh(outputs) if self.options.output == "tanh" else outputs
 
     def decode(self, z: Tensor) -> Tensor:
@@ -67,7 +67,11 @@ class Gan(Model):
 
     def discriminate(self, x: Tensor) -> Tensor:
         """Return the logits, (B,), of images (B, C, H, W) in [0, 1], or points."""
-        logits: Tensor = self.discriminator(self._seen(x))
+        return self.judge(self._seen(x))
+
+    def judge(self, seen: Tensor) -> Tensor:
+        """Return D's logits, (B,), of what it sees: images in [−1, 1], or points, (B, C, H, W)."""
+        logits: Tensor = self.discriminator(seen).to(seen.dtype)
         return logits
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -100,10 +104,10 @@ class Gan(Model):
             count = max(2, len(real))  # a batch norm needs two
             z = torch.randn((count, *self.latent_shape), generator=context.generator, device=batch.device)
             with torch.set_grad_enabled(number == len(chunks)):
-                fake = self.generate(z)
+                fake = context.compute(self.generate, z)
             yield self._of_d(self._seen(real), fake.detach(), context)
         with frozen(self.discriminator):
-            loss = self.loss.generator(self.discriminator(fake))
+            loss = self.loss.generator(context.compute(self.judge, fake))
         yield Objective("g", loss)
 
     def penalty(self, real: Tensor, fake: Tensor, context: StepContext, every: int) -> Tensor:
@@ -162,7 +166,7 @@ class Gan(Model):
             yield "discriminator_wins", message
 
     def _of_d(self, real: Tensor, fake: Tensor, context: StepContext) -> Objective:
-        logits: Tensor = self.discriminator(torch.cat((real, fake)))
+        logits = context.compute(self.judge, torch.cat((real, fake)))
         real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
         on_real, on_fake = self.loss.real(real_logits), self.loss.fake(fake_logits)
         penalty = self.penalty(real, fake, context, context.options.r1_every)

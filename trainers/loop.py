@@ -72,7 +72,12 @@ def _run(attempt: Training, control: Control) -> Iterator[Event]:
 
 
 def _step(attempt: Training) -> Iterator[Event]:
+    compilation, context = attempt.compilation, training.step_context(attempt)
+    if compilation.due:
+        yield from compilation.compile(attempt.model, training.any_batch(attempt), context)
+    compilation.begin()
     figures = training.take_step(attempt)
+    yield from compilation.after_step(attempt.model, context, figures.seconds_left)
     attempt.signs.done()
     yield figures
     if "train/loss" in figures.values:

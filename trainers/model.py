@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainers.compute import Compute
 from trainers.events import MetricSpec
 
 
@@ -24,11 +25,13 @@ class StepContext:
         step: Optimizer updates done before this one.
         generator: The stream of this training's random numbers, on the batch's device.
         options: The family's options as they are now; a `Set` command changes them.
+        compute: Does the heavy arithmetic: what is a pure function of tensors is handed to it.
     """
 
     step: int
     generator: torch.Generator
     options: Any
+    compute: Compute = field(default_factory=Compute)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ class Model(nn.Module):
     image_shape: tuple[int, int, int]
     latent_shape: tuple[int, ...]
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
+    safe_in_bfloat16: bool = False  # whether its figures were shown to be the same where products are taken in bfloat16
+    compile_gain: float = 0.0  # share of a step's time that compiling has been seen to save; 0: none
+    compile_s: float = 30.0  # what compiling takes, about, on one core
     batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
 
     def lr_scale(self, optimizer: str, options: Any) -> float:

@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 
 from trainers import abilities, cadence, card, events, optimisers, pictures, registry, schedule, seeding
 from trainers.alerts import Watcher
+from trainers.compilation import Compilation
+from trainers.compute import Compute, takes_bfloat16
 from trainers.config import RunConfig, check
 from trainers.data import preprocess
 from trainers.data.images import ImageData
@@ -49,6 +51,8 @@ class Training:
     test_images: preprocess.TestImages | ResidentPoints
     order: seeding.Order
     generator: torch.Generator
+    compute: Compute
+    compilation: Compilation
     device: torch.device
     length: schedule.Length
     album: pictures.Album | PointAlbum
@@ -127,6 +131,8 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         test_images=test_images,
         order=order,
         generator=seeding.stream(config.seed, "training", device),
+        compute=Compute(device, bfloat16=takes_bfloat16(config.execution, device, model.safe_in_bfloat16)),
+        compilation=Compilation(config.execution, device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
         album=album,
@@ -249,7 +255,7 @@ def take_step(training: Training) -> events.Metrics:
     batch = training.train_images.take(
         training.order.indices(training.step).to(training.device, non_blocking=True), training.generator
     )
-    context = StepContext(training.step, training.generator, training.options)
+    context = step_context(training)
     values: dict[str, float] = {}
     for objective in training.model.training_step(batch, context):
         values |= _descend(training, objective, lr * training.model.lr_scale(objective.optimizer, training.options))
@@ -258,6 +264,18 @@ def take_step(training: Training) -> events.Metrics:
     values["train/lr"] = lr
     values["speed/images_per_s"] = training.speed.end(len(batch))
     return metrics(training, values)
+
+
+def step_context(training: Training) -> StepContext:
+    """Return what the next step may depend on besides its batch."""
+    return StepContext(training.step, training.generator, training.options, training.compute)
+
+
+def any_batch(training: Training) -> torch.Tensor:
+    """Return a batch as a step gets it, drawn with a chance of its own."""
+    chance = seeding.stream(training.config.seed, "rehearsal", training.device)
+    indices = training.order.indices(training.step).to(training.device)
+    return training.train_images.take(indices, chance)
 
 
 def current_lr(training: Training) -> float:

@@ -68,7 +68,7 @@ class Coupling(Transform):
 
     def _asked(self, kept: Tensor, context: Tensor | None) -> Tensor:
         read = kept if context is None else torch.cat((kept, context), dim=1)
-        parameters: Tensor = self.net(read)
+        parameters: Tensor = self.net(read).to(kept.dtype)
         return parameters.view(len(kept), self.bend.num_parameters, self.split.num_moved)
 
 
@@ -92,8 +92,9 @@ class Mix(Transform):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return z and its log-determinant, the same for every image."""
-        lower, upper = self._factors()
-        z = x.flatten(1) @ (lower @ upper).T + self.shift
+        with torch.autocast(x.device.type, enabled=False):  # this product is of the map itself: all digits count
+            lower, upper = self._factors()
+            z = x.flatten(1) @ (lower @ upper).T + self.shift
         return z.view_as(x), self.log_diagonal.sum().expand(len(x))
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

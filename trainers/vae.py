@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from trainers import vae_metrics
 from trainers.data.preprocess import FIXED_SEED
 from trainers.errors import ConfigError
-from trainers.evaluation import importance
-from trainers.evaluation.elbo import ElboEvaluator, terms
+from trainers.evaluation import elbo, importance
+from trainers.evaluation.elbo import ElboEvaluator
 from trainers.events import MetricSpec
 from trainers.gaussian import kl_per_dim, reparameterise
 from trainers.likelihoods import LIKELIHOODS
@@ -45,16 +45,16 @@ class Vae(Model):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each, of images (B, C, H, W)."""
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mu, logvar
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the expected images under p(x|z), (N, C, H, W) in [0, 1], of latents (N, d)."""
-        return self.likelihood.mean(self.decoder(z))
+        return self.likelihood.mean(self._outputs(z))
 
     def recon(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the reconstruction cost −log p(x|z), (B,), in nats."""
-        return -self.likelihood.log_prob(self.decoder(z), x)
+        return -self.likelihood.log_prob(self._outputs(z), x)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return what is known of log p(x), (B,), in nats.
@@ -70,7 +70,7 @@ class Vae(Model):
     def judged(self, x: Tensor) -> dict[str, Tensor]:
         """Return posterior, reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
         mu, logvar = self.encode(x)
-        recon_nats, kl_dims = terms(self, x, mu, logvar, mu)
+        recon_nats, kl_dims = elbo.terms(self, x, mu, logvar, mu)
         return {
             "mu": mu,
             "logvar": logvar,
@@ -90,7 +90,7 @@ class Vae(Model):
         mu, logvar = self.encode(x)
         sigma = torch.exp(0.5 * logvar)
         z = mu + sigma * torch.randn(mu.shape, generator=generator)
-        recon_nats, kl_dims = terms(self, x, mu, logvar, z)
+        recon_nats, kl_dims = elbo.terms(self, x, mu, logvar, z)
         recon, kl = float(recon_nats), float(kl_dims.sum())
         stations = {"x": x, "mu": mu, "sigma": sigma, "z": z, "recon": self.decode(z)}
         return stations, {"recon": recon, "kl": kl, "elbo": -recon - kl}
@@ -101,13 +101,22 @@ class Vae(Model):
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
-        mu, logvar = self.encode(batch)
-        z = reparameterise(mu, logvar, _noise_like(mu, context.generator))
-        recon = self.recon(batch, z).mean()
-        kl = kl_per_dim(mu, logvar).sum(1).mean()
+        noise = torch.randn((len(batch), *self.latent_shape), generator=context.generator, device=batch.device)
+        recon, kl = context.compute(self.terms, batch, noise)
         weight = kl_weight(context.options, context.step)
         values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
         yield Objective("vae", recon + weight * kl, values)
+
+    def terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means over a batch of −log p(x|z) at z = μ + σ ε and of the KL, scalars, in nats.
+
+        Args:
+            x: Images, (B, C, H, W).
+            noise: ε, (B, d).
+        """
+        mu, logvar = self.encode(x)
+        recon = self.recon(x, reparameterise(mu, logvar, noise))
+        return recon.mean(), kl_per_dim(mu, logvar).sum(1).mean()
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics: ELBO, its terms, the latent dimensions."""
@@ -116,6 +125,10 @@ class Vae(Model):
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
         """Return an accumulator of the test ELBO with one fixed-seed sample of z an image."""
         return ElboEvaluator(self, num_images, seed)
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        outputs: Tensor = self.decoder(z).to(z.dtype)
+        return outputs
 
 
 def build(options: VaeOptions, image_shape: ImageShape) -> Vae:
@@ -148,7 +161,3 @@ def _networks(options: VaeOptions, shape: ImageShape) -> tuple[nn.Module, nn.Mod
             ConvDecoder(shape, options.channels, hidden, d, activation),
         )
     return FlatEncoder(shape, hidden, 2 * d, activation), FlatDecoder(shape, hidden, d, activation)
-
-
-def _noise_like(mu: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)

@@ -37,6 +37,8 @@ FLAG_KEYS = {
     "--device": "execution.device",
     "--threads": "execution.threads",
     "--deterministic": "execution.deterministic",
+    "--compile": "execution.compile",
+    "--precision": "execution.precision",
 }
 
 

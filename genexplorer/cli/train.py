@@ -114,6 +114,26 @@ def train(
             "--deterministic", help="A resumed run equals an unbroken one bit for bit.", rich_help_panel=SETTINGS
         ),
     ] = False,
+    compile_step: Annotated[
+        str | None,
+        typer.Option(
+            "--compile",
+            metavar="WHEN",
+            help="auto, on or off: compile the training step.",
+            autocompletion=completion.one_of("auto", "on", "off"),
+            rich_help_panel=SETTINGS,
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            metavar="NAME",
+            help="Of products in training: auto, float32 or bfloat16.",
+            autocompletion=completion.one_of("auto", "float32", "bfloat16"),
+            rich_help_panel=SETTINGS,
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -174,6 +194,8 @@ def train(
         "--device": device,
         "--threads": threads,
         "--deterministic": deterministic or None,
+        "--compile": compile_step,
+        "--precision": precision,
     }
     config = settings.resolve(preset, flags=flags, assignments=assignments or (), data=data, config_file=config_file)
     if write_config is not None:
