@@ -9,7 +9,7 @@ import json
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_arrays
-from safetensors.numpy import save as format_arrays
 
 from trainers import durable
 from trainers.card import Card
 from trainers.errors import CheckpointError
 from trainers.events import Arrays, ResumeState
+from trainers.tensor_files import formatted
 
 ARRAYS = "state.safetensors"
 META = "meta.json"
@@ -50,7 +50,7 @@ def save(folder: Path, arrays: Arrays, meta: Mapping[str, object]) -> None:
     Raises:
         OSError: if the disk refused; what had that name is still there, whole.
     """
-    _write_folder(folder, {ARRAYS: _formatted(arrays), META: _encoded(meta)})
+    _write_folder(folder, {ARRAYS: formatted(arrays), META: (_encoded(meta),)})
 
 
 def load(folder: Path) -> ResumeState:
@@ -82,7 +82,7 @@ def save_snapshot(folder: Path, arrays: Arrays, card: Card) -> None:
     Raises:
         OSError: if the disk refused; what had that name is still there, whole.
     """
-    _write_folder(folder, {WEIGHTS: _formatted(arrays), CARD: _encoded(card.model_dump(mode="json"))})
+    _write_folder(folder, {WEIGHTS: formatted(arrays), CARD: (_encoded(card.model_dump(mode="json")),)})
 
 
 def load_snapshot(
@@ -110,13 +110,12 @@ def load_card(folder: Path) -> Card:
     return _card(_read_file(folder / CARD, None, MAX_JSON_BYTES), folder / CARD)
 
 
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_folder(folder: Path, files: Mapping[str, Iterable[durable.Bytes]]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
-        for name, data in files.items():
-            durable.write_bytes(temporary / name, data)
-        listed = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
-        durable.write_json(temporary / MANIFEST, {"schema": SCHEMA, "files": listed})
+        written = {name: durable.write_new(temporary / name, pieces) for name, pieces in files.items()}
+        listed = {name: {"bytes": file.size, "sha256": file.sha256} for name, file in written.items()}
+        durable.write_new(temporary / MANIFEST, (_encoded({"schema": SCHEMA, "files": listed}),))
         temporary.chmod(0o755)
         _put_in_place(temporary, folder)
     except BaseException:
@@ -194,10 +193,6 @@ def _read_file(path: Path, size: int | None, limit: int) -> bytes:
     if len(data) != expected:
         raise CheckpointError(f"{path}: changed while it was read", "try again")
     return data
-
-
-def _formatted(arrays: Arrays) -> bytes:
-    return format_arrays({name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()})
 
 
 def parsed(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]:

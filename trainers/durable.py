@@ -3,16 +3,19 @@
 Every system call that can fail goes through `_call`, where a test can make the Nth one fail.
 """
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
+Bytes = bytes | bytearray | memoryview
+_CHUNK = 1 << 20
 
 
 class FaultPlan:
@@ -83,6 +86,40 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
+class Written(NamedTuple):
+    """What was handed to the disk."""
+
+    size: int
+    sha256: str
+
+
+def write_new(path: Path, pieces: Iterable[Bytes]) -> Written:
+    """Write a file that is not there yet, and force its content to the disk; the caller syncs its folder.
+
+    The sum is taken of each megabyte on its way, so that what is large is read once and never copied. Both the sum
+    and the disk let go of Python's lock meanwhile.
+
+    Args:
+        path: Of the file, in a folder that nobody reads yet.
+        pieces: Its content, one after the other; read while it is written.
+
+    Raises:
+        OSError: if a step failed; half a file may be left.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    handle = _call("open", lambda: os.open(path, flags, 0o600))
+    size, digest = 0, hashlib.sha256()
+    try:
+        for chunk in _chunks(pieces):
+            digest.update(chunk)
+            _write_all(handle, chunk)
+            size += len(chunk)
+        _call("fsync", lambda: os.fsync(handle))
+    finally:
+        os.close(handle)
+    return Written(size, digest.hexdigest())
+
+
 def sync_file(path: Path) -> None:
     """Force a file that was written by other means to the disk."""
     handle = _call("open", lambda: os.open(path, os.O_RDONLY))
@@ -112,10 +149,27 @@ def rename_folder(temporary: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
-def _write_all(handle: int, data: bytes) -> None:
+def _chunks(pieces: Iterable[Bytes]) -> Iterator[Bytes]:
+    """Yield a megabyte at a time: of large pieces as they lie there, small ones gathered."""
+    gathered = bytearray()
+    for piece in pieces:
+        if len(gathered) + len(piece) <= _CHUNK:
+            gathered += piece
+            continue
+        if gathered:
+            yield gathered
+            gathered = bytearray()
+        view = memoryview(piece)
+        for start in range(0, len(view), _CHUNK):
+            yield view[start : start + _CHUNK]
+    if gathered:
+        yield gathered
+
+
+def _write_all(handle: int, data: Bytes) -> None:
     view = memoryview(data)
     while view:
-        chunk = view[: 1 << 20]
+        chunk = view[:_CHUNK]
         view = view[_call("write", partial(os.write, handle, chunk)) :]
 
 

@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 
+from genexplorer.runs.live import LiveRecord
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.events import MetricSpec
@@ -15,9 +16,11 @@ class Headline:
 
     def __init__(self, config: RunConfig) -> None:
         self._quantity = ""
+        self._news_name = ""
         self._specs: dict[str, MetricSpec] = {}
         with contextlib.suppress(UserError, ImportError, AttributeError):  # its package may not be installed:
             self._quantity = config.theory().total  # the first declared objective serves
+        self._news_name = f"test/{self._quantity}_ema"
 
     def declare(self, specs: Iterable[MetricSpec]) -> None:
         """Learn what the training measures."""
@@ -25,6 +28,7 @@ class Headline:
         if not self._quantity:
             first = (spec.quantity for spec in self._specs.values() if spec.panel == "objective")
             self._quantity = next(first, "")
+            self._news_name = f"test/{self._quantity}_ema"
 
     def of(self, values: Mapping[str, float], current: str) -> tuple[str, float] | None:
         """Return the name and value of the figure if these values have one at least as good as the current."""
@@ -34,9 +38,17 @@ class Headline:
         name = pattern.format(self._quantity)
         return name, values[name]
 
+    def keep(self, record: LiveRecord, batch: Iterable[Mapping[str, float]]) -> None:
+        """Note the figure of many steps: of those that report the same, the newest."""
+        newest = {tuple(values): values for values in batch}
+        for values in newest.values():
+            found = self.of(values, record.headline_name)
+            if found:
+                record.headline_name, record.headline = found
+
     def news(self, values: Mapping[str, float]) -> str:
         """Return a line for the log when a test figure of the objective came, else nothing."""
-        name = f"test/{self._quantity}_ema"
+        name = self._news_name
         if name not in values or not math.isfinite(values[name]):
             return ""
         spec = self._specs.get(name)

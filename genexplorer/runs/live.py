@@ -17,6 +17,7 @@ from typing import Any
 
 from genexplorer.runs.identity import Identity
 from genexplorer.runs.text import one_line
+from trainers.events import Metrics
 
 SIZE = 4096
 _SLOT = SIZE // 2
@@ -105,6 +106,13 @@ class LiveRecord:
     def identity(self) -> Identity:
         """The process that wrote this."""
         return Identity(self.host, self.boot_id, self.pid, self.start)
+
+    def reach(self, metrics: Metrics) -> None:
+        """Take over how far the training is."""
+        self.step = max(self.step, metrics.step)
+        self.images_seen, self.elapsed_s, self.progress = metrics.images_seen, metrics.elapsed_s, metrics.progress
+        self.seconds_left = float("nan") if metrics.seconds_left is None else metrics.seconds_left
+        self.images_per_s = metrics.values.get("speed/images_per_s", self.images_per_s)
 
 
 def next_life(

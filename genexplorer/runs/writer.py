@@ -5,6 +5,7 @@ import math
 import sqlite3
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 from genexplorer.runs import database, identity, layout, ledger, live
@@ -72,7 +73,8 @@ class RunWriter:
         self._headline = Headline(config)
         self._buffer_lock, self._commit_lock, self._live_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._specs: list[MetricSpec] = []
-        self._ticks: list[ledger.Tick] = []
+        self._ticks: deque[ledger.Tick] = deque()  # the training appends, the clerk takes from the left: no lock
+        self._newest: Metrics | None = None  # what live.bin may not say yet
         self._rows: list[ledger.Row] = []
         self._last_news_s = -NEWS_S
         self._problems: dict[str, str] = {}
@@ -99,6 +101,7 @@ class RunWriter:
     @property
     def record_of_now(self) -> live.LiveRecord:
         """What live.bin says. To be read only."""
+        self._take_note()
         return self._live.record
 
     def now(self) -> float:
@@ -112,9 +115,17 @@ class RunWriter:
         """
         if self._finished is not None:
             return
+        if isinstance(event, Metrics):
+            self._take_metrics(event)
+        else:
+            self._take_note()
+            self._take(event)
+        if self._clerk is None:
+            self.flush()
+            self.beat()
+
+    def _take(self, event: Event) -> None:
         match event:
-            case Metrics():
-                self._take_metrics(event)
             case Phase():
                 self._take_phase(event)
             case Pictures():
@@ -133,13 +144,10 @@ class RunWriter:
                 self._finished = event
                 self._advance(event.step)
                 self.set_state("stopping")
-        if self._clerk is None:
-            self.flush()
-            self.beat()
 
     def log(self, message: str, *, severity: str = "info", step: int | None = None) -> None:
         """Add a line for people."""
-        at = self._live.record.step if step is None else step
+        at = self.record_of_now.step if step is None else step
         self.add_row(ledger.log_row(self.attempt, self.now(), at, severity, message))
 
     def add_row(self, row: ledger.Row) -> None:
@@ -151,7 +159,7 @@ class RunWriter:
         """Answer a command that the training never saw, or saw and told of by `Changed`."""
         if not command_id:
             return
-        at = self._live.record.step if step is None else step
+        at = self.record_of_now.step if step is None else step
         try:
             self._inbox.acknowledge(Ack(command_id, command, at, error, self.now()))
         except OSError as failure:
@@ -180,16 +188,17 @@ class RunWriter:
         """Commit what is buffered. False if the disk refused; it stays buffered then."""
         with self._commit_lock:
             with self._buffer_lock:
-                batch = self._specs, self._ticks, self._rows
-                self._specs, self._ticks, self._rows = [], [], []
+                batch = self._specs, [self._ticks.popleft() for _ in range(len(self._ticks))], self._rows
+                self._specs, self._rows = [], []
             if not any(batch):
                 return True
             try:
+                self._headline.keep(self._live.record, (tick.metrics.values for tick in batch[1]))
                 durable.call("commit", lambda: self._ledger.write(*batch))
             except (OSError, sqlite3.Error) as error:
                 with self._buffer_lock:
-                    self._specs, self._ticks = batch[0] + self._specs, batch[1] + self._ticks
-                    self._rows = batch[2] + self._rows
+                    self._specs, self._rows = batch[0] + self._specs, batch[2] + self._rows
+                    self._ticks.extendleft(reversed(batch[1]))
                 self._database_problem(error)
                 return False
             if batch[1]:
@@ -199,6 +208,7 @@ class RunWriter:
 
     def beat(self) -> None:
         """Write live.bin with the next heartbeat."""
+        self._take_note()
         with self._live_lock, contextlib.suppress(OSError):
             self._live.record.problem = self.problem
             self._live.write()
@@ -265,20 +275,18 @@ class RunWriter:
         self.beat()
 
     def _take_metrics(self, event: Metrics) -> None:
-        record = self._live.record
-        record.step, record.images_seen, record.elapsed_s = event.step, event.images_seen, event.elapsed_s
-        record.progress = event.progress
-        record.seconds_left = math.nan if event.seconds_left is None else event.seconds_left
-        record.images_per_s = event.values.get("speed/images_per_s", record.images_per_s)
-        found = self._headline.of(event.values, record.headline_name)
-        if found:
-            record.headline_name, record.headline = found
-        with self._buffer_lock:
-            self._ticks.append(ledger.Tick(event, self.now()))
+        """Take figures, at each step: what can wait for the clerk is left to `_take_note` and `flush`."""
+        self._ticks.append(ledger.Tick(event, self.now()))
+        self._newest = event
         news = self._headline.news(event.values)
         if news and event.elapsed_s - self._last_news_s >= NEWS_S:
             self._last_news_s = event.elapsed_s
             self.log(news, step=event.step)
+
+    def _take_note(self) -> None:
+        """Bring the live record up to the newest figures. Any thread may call; the last word is said by one alone."""
+        if self._newest is not None:
+            self._live.record.reach(self._newest)
 
     def _take_phase(self, event: Phase) -> None:
         record = self._live.record
@@ -381,7 +389,7 @@ class RunWriter:
             self._clerk.join()
 
     def _say_the_end(self, outcome: str, reason: str) -> None:
-        record = self._live.record
+        record = self.record_of_now
         record.state, record.reason, record.ended = outcome, reason, self.now()
         record.phase, record.phase_detail, record.problem, record.seconds_left = "", "", "", math.nan
         if outcome == "succeeded":

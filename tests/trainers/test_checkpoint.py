@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load as load_safetensors
 
-from trainers import checkpoint, durable
+from trainers import checkpoint, durable, tensor_files
 from trainers.card import Card, DataCard
 from trainers.errors import CheckpointError
 
@@ -197,3 +198,20 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     for read in (checkpoint.load, checkpoint.load_snapshot, checkpoint.verify):
         with pytest.raises(CheckpointError, match="no such folder"):
             read(tmp_path / "nowhere")
+
+
+def test_every_kind_of_array_is_written_as_safetensors_reads_it() -> None:
+    kinds = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", ">f4", ">i8")
+    arrays: dict[str, NDArray[Any]] = {
+        f"{kind}/{shape}": np.arange(np.prod(shape, dtype=int)).astype(kind).reshape(shape)
+        for kind in kinds
+        for shape in ((), (0, 3), (7,), (3, 5))
+    }
+    arrays["transposed"] = np.arange(12.0).reshape(3, 4).T
+    read = load_safetensors(b"".join(tensor_files.formatted(arrays)))
+    assert set(read) == set(arrays)
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype.newbyteorder("=") and read[name].shape == array.shape
+        np.testing.assert_array_equal(read[name], array)
+    with pytest.raises(TypeError):
+        b"".join(tensor_files.formatted({"words": np.array(["a"])}))
