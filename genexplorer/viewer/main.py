@@ -49,8 +49,8 @@ def _run(asked: argparse.Namespace) -> int:
     app = make_application()
     window = make_window(app, runs_dir)
     report_faults(window)
-    window.show()
     _open_first(window, folder)
+    window.show()
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
     return int(app.exec())
@@ -128,14 +128,10 @@ def _explorer_client(on_answer: "Callable[[Answer], None]", on_exit: "Callable[[
 
 def _open_first(window: "MainWindow", folder: Path | None) -> None:
     """Open the run that was asked for, or the one of the last time, once the window stands."""
-    from PyQt6.QtCore import QTimer
-
     remembered = window.settings.text("run")
     if folder is None and remembered and (Path(remembered) / "config.json").is_file():
         folder = Path(remembered)
-    if folder is not None:
-        first = folder
-        QTimer.singleShot(0, lambda: window.open_run(first))
+    window.open_soon(folder)
 
 
 def _theme(settings: "Settings") -> str:

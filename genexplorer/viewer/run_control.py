@@ -24,9 +24,11 @@ class RunControl(QObject):
     """Opens runs into the context and tells what became of commands.
 
     Signals:
+        opens: A run is about to be opened.
         opened(Path): A run was opened.
     """
 
+    opens = pyqtSignal()
     opened = pyqtSignal(object)
 
     def __init__(self, context: ViewerContext, window: QWidget) -> None:
@@ -50,6 +52,7 @@ class RunControl(QObject):
         self._context.runs_dir = chosen.parent
         self._last = None
         followed.poll()
+        self.opens.emit()
         self._context.open(followed)
         self.opened.emit(chosen)
         return True

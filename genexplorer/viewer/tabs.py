@@ -1,55 +1,40 @@
 """The tabs in their order, each on a page that can say why the tab cannot be shown."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.curves import CurvesTab
-from genexplorer.viewer.density.tab import DensityTab
 from genexplorer.viewer.empty import Hint
-from genexplorer.viewer.encode.tab import EncodeTab
 from genexplorer.viewer.faults import shielded
-from genexplorer.viewer.flow.tab import FlowTab
-from genexplorer.viewer.interpolate.tab import InterpolateTab
-from genexplorer.viewer.manifold.tab import ManifoldTab
-from genexplorer.viewer.progress.tab import ProgressTab
-from genexplorer.viewer.samples import SamplesTab
 from genexplorer.viewer.tab import Tab
 from genexplorer.viewer.tab_bar import TabBar
-from genexplorer.viewer.theory import TheoryTab
 
-TAB_TYPES: tuple[type[Tab], ...] = (
-    ManifoldTab,
-    DensityTab,
-    SamplesTab,
-    EncodeTab,
-    InterpolateTab,
-    FlowTab,
-    ProgressTab,
-    CurvesTab,
-    TheoryTab,
-)
+TITLES = ("Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory")
 
 
 class TabPages(QWidget):
     """The pages; which is in front is the tab bar's business.
 
     A run that the chosen tab cannot show is opened with the first tab that can; the choice itself stays for other runs.
+    The tabs are made when they are first asked for, so that the window need not wait for them.
     """
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
         self.bar = TabBar()
-        self.tabs: list[Tab] = []
+        self._tabs: list[Tab] = []
+        self._states: Mapping[str, Any] = {}  # that the tabs take back once they are made
         self._hints: list[Hint] = []
         self._pages = QStackedWidget()
         self._chosen = 0  # by the user
         self._unsettled = False  # a run was opened, and what it can show is not known yet
         self._settling = False
-        for kind in TAB_TYPES:
-            self._add(kind(context))
+        for title in TITLES:
+            self.bar.add(title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -57,6 +42,40 @@ class TabPages(QWidget):
         context.run_changed.connect(self._on_run)
         context.changes.connect(self._on_changes)
         context.time_changed.connect(self._on_time)
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The tabs in their order, made now if need be."""
+        self.make()
+        return self._tabs
+
+    def make(self) -> None:
+        """Make the tabs, give them what they remember, and tell the one in front that it is."""
+        if self._tabs:
+            return
+        from genexplorer.viewer.tab_types import TAB_TYPES
+
+        for kind in TAB_TYPES:
+            self._add(kind(self._context))
+        for tab in self._tabs:
+            state = self._states.get(tab.title)
+            if isinstance(state, dict):
+                shielded(partial(tab.restore, state))
+        self._on_current(self.bar.currentIndex())
+
+    def restore(self, states: Mapping[str, Any], title: str) -> None:
+        """Take back what `states` returned, and the title of the tab in front, before the tabs are made."""
+        self._states = states
+        self.show_tab(self.index_of(title))
+
+    def states(self) -> Mapping[str, Any]:
+        """Return what the tabs remember until the viewer's next start."""
+        return {tab.title: shielded(tab.state) or {} for tab in self._tabs} if self._tabs else self._states
+
+    def closing(self) -> None:
+        """Let the tabs let go of what they hold."""
+        for tab in self._tabs:
+            shielded(tab.closing)
 
     @property
     def current(self) -> Tab:
@@ -68,32 +87,33 @@ class TabPages(QWidget):
         """The tab that the user chose last; another one may stand in for it."""
         return self.tabs[self._chosen]
 
+    @property
+    def chosen_title(self) -> str:
+        """The title of the tab that the user chose last."""
+        return TITLES[self._chosen]
+
     def index_of(self, title: str) -> int:
         """Return a tab's place by its title; the first one if there is none of that title."""
-        titles = [tab.title for tab in self.tabs]
-        return titles.index(title) if title in titles else 0
+        return TITLES.index(title) if title in TITLES else 0
 
     def show_tab(self, index: int) -> None:
         """Bring a tab to the front."""
-        if 0 <= index < len(self.tabs):
+        if 0 <= index < len(TITLES):
             self.bar.setCurrentIndex(index)
-
-    def start(self) -> None:
-        """Tell the first tab that it is in front."""
-        self._on_current(self.bar.currentIndex())
 
     def _add(self, tab: Tab) -> None:
         hint, page = Hint(), QStackedWidget()
         page.addWidget(tab)
         page.addWidget(hint)
         self._pages.addWidget(page)
-        self.bar.add(tab.title)
-        self.tabs.append(tab)
+        self._tabs.append(tab)
         self._hints.append(hint)
 
     def _on_current(self, index: int) -> None:
         if not self._settling:
             self._chosen, self._unsettled = index, False
+        if not self._tabs:
+            return  # `make` comes back to it
         for place, tab in enumerate(self.tabs):
             if tab.is_active and place != index:
                 tab.is_active = False
@@ -112,12 +132,12 @@ class TabPages(QWidget):
         self._show_reasons()
 
     def _on_changes(self, what: frozenset[str]) -> None:
-        for tab in self.tabs:
+        for tab in self._tabs:
             shielded(partial(tab.on_changes, what))
         self._show_reasons()
 
     def _on_time(self, step: int) -> None:
-        for tab in self.tabs:
+        for tab in self._tabs:
             shielded(partial(tab.on_time, None if step < 0 else step))
         self._settle()
         self._show_reasons()
@@ -133,7 +153,7 @@ class TabPages(QWidget):
         self._settling = False
 
     def _show_reasons(self) -> None:
-        for place, (tab, hint) in enumerate(zip(self.tabs, self._hints, strict=True)):
+        for place, (tab, hint) in enumerate(zip(self._tabs, self._hints, strict=True)):
             page = self._pages.widget(place)
             assert isinstance(page, QStackedWidget)
             reason = shielded(tab.waiting_reason)

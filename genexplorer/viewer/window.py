@@ -1,9 +1,8 @@
 """The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
 
-from functools import partial
 from pathlib import Path
 
-from PyQt6.QtCore import QByteArray, Qt
+from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtGui import (
     QAction,
     QCloseEvent,
@@ -11,6 +10,7 @@ from PyQt6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QKeyEvent,
+    QPaintEvent,
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -20,9 +20,7 @@ from genexplorer.viewer.alert_banner import AlertBanner
 from genexplorer.viewer.alerts_dialog import AlertsDialog
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import timer
-from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.empty import Hint
-from genexplorer.viewer.faults import shielded
 from genexplorer.viewer.help_dialog import HelpDialog
 from genexplorer.viewer.icons import application_icon
 from genexplorer.viewer.labels import rule
@@ -46,6 +44,8 @@ class MainWindow(QMainWindow):
     def __init__(self, context: ViewerContext, settings: Settings) -> None:
         super().__init__()
         self.context, self.settings = context, settings
+        self._first: Path | None = None
+        self._painted = False
         self.more = QMenu(self)
         self.control = RunControl(context, self)
         self.title = TitleBar(context, self.more)
@@ -61,7 +61,6 @@ class MainWindow(QMainWindow):
         self._poll = timer(self, POLL_MS, context.poll)
         self._poll.start()
         self._show_run()
-        self.pages.start()
 
     # Setting up -------------------------------------------------------------------------------------------------
 
@@ -76,6 +75,8 @@ class MainWindow(QMainWindow):
         self._middle = QStackedWidget()
         self._middle.addWidget(self.pages)
         self._middle.addWidget(self.no_run)
+        self._opening = Hint()
+        self._middle.addWidget(self._opening)
         self._below = rule()
         host = QWidget()
         column = QVBoxLayout(host)
@@ -121,6 +122,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         context, title = self.context, self.title
+        self.control.opens.connect(self.pages.make)
         title.run_chosen.connect(self.control.open)
         title.folder_wanted.connect(self.ask_folder)
         title.new_run_wanted.connect(self.control.new_run)
@@ -140,6 +142,18 @@ class MainWindow(QMainWindow):
     def open_run(self, folder: Path) -> bool:
         """Open a run; return whether it worked."""
         return self.control.open(folder)
+
+    def open_soon(self, folder: Path | None) -> None:
+        """Once the window has been painted, make the tabs and open a run, if one is wanted."""
+        self._first = folder
+        if folder is not None:
+            self._opening.say(f"Opening {folder.name} …")
+            self._middle.setCurrentWidget(self._opening)
+
+    def _painted_first(self) -> None:
+        self.pages.make()
+        if self._first is not None and self.context.run is None and not self.open_run(self._first):
+            self._show_run()
 
     def ask_folder(self) -> None:
         """Open a run by its folder."""
@@ -167,11 +181,11 @@ class MainWindow(QMainWindow):
             dialog.exec()
 
     def _show_curve(self, quantity: str) -> None:
-        index = self.pages.index_of(CurvesTab.title)
-        tab = self.pages.tabs[index]
-        self.pages.show_tab(index)
-        if isinstance(tab, CurvesTab):
-            tab.show_only(quantity)
+        from genexplorer.viewer.curves import CurvesTab
+
+        self.pages.show_tab(self.pages.index_of(CurvesTab.title))
+        if isinstance(self.pages.current, CurvesTab):
+            self.pages.current.show_only(quantity)
 
     # Saving and copying -----------------------------------------------------------------------------------------
 
@@ -254,6 +268,13 @@ class MainWindow(QMainWindow):
 
     # Events -----------------------------------------------------------------------------------------------------
 
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Take note of the first time: what costs time waits for it."""
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self._painted_first)
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Offer a key to the tab first, then to the window."""
         if event is None:
@@ -308,8 +329,7 @@ class MainWindow(QMainWindow):
         self._poll.stop()
         self._remember()
         self.hide()  # the child may take a moment to end
-        for tab in self.pages.tabs:
-            shielded(tab.closing)
+        self.pages.closing()
         self.time.closing()
         self.control.close()
         self.context.close()
@@ -325,19 +345,14 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(QByteArray(geometry))
         if self.isFullScreen():
             self.showNormal()
-        states = self.settings.mapping("tabs")
-        for tab in self.pages.tabs:
-            state = states.get(tab.title)
-            if isinstance(state, dict):
-                shielded(partial(tab.restore, state))
-        self.pages.show_tab(self.pages.index_of(self.settings.text("tab")))
+        self.pages.restore(self.settings.mapping("tabs"), self.settings.text("tab"))
         self._apply_theme()
 
     def _remember(self) -> None:
         if not self.isFullScreen():
             self.settings.put("geometry", self.saveGeometry().data())
-        self.settings.put("tab", self.pages.chosen.title)
-        self.settings.put("tabs", {tab.title: shielded(tab.state) or {} for tab in self.pages.tabs})
+        self.settings.put("tab", self.pages.chosen_title)
+        self.settings.put("tabs", dict(self.pages.states()))
         if self.context.run is not None:
             self.settings.put("run", str(self.context.run.folder))
         self.settings.save()

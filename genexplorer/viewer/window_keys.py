@@ -29,7 +29,7 @@ def action_of(event: QKeyEvent, window: "MainWindow") -> Does | None:
 
 def _tab(key: int, window: "MainWindow") -> Does | None:
     index = key - Qt.Key.Key_1
-    if 0 <= index < len(window.pages.tabs) and window.context.run is not None:
+    if 0 <= index < window.pages.bar.count() and window.context.run is not None:
         return lambda: window.pages.show_tab(index)
     return None
 

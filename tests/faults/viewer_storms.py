@@ -19,7 +19,7 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, Q
 
 from genexplorer.viewer.faults import FaultReporter
 from genexplorer.viewer.main import make_application, make_window, report_faults
-from genexplorer.viewer.tabs import TAB_TYPES
+from genexplorer.viewer.tab_types import TAB_TYPES
 from genexplorer.viewer.window import MainWindow
 from tests.genexplorer.viewer.hand import QTest
 from tests.genexplorer.viewer.stand_in import StandIn

@@ -21,6 +21,7 @@ from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
+from genexplorer.viewer.tabs import TITLES
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
@@ -237,6 +238,16 @@ def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: P
     assert list(again.plots) == ["kl"]
     assert second.context.palette == DARK
     second.set_theme("system")
+
+
+def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, run_folder: Path) -> None:
+    window = stage.window()
+    window.open_soon(run_folder)
+    assert window._opening.words.text() == f"Opening {run_folder.name} …"
+    window.grab()  # paints
+    stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
+    assert window._middle.currentWidget() is window.pages
+    assert [tab.title for tab in window.pages.tabs] == list(TITLES)
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
