@@ -14,6 +14,7 @@ Clock = Callable[[], float]
 SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
 MIN_EVALUATIONS = 20
 SNAPSHOT_BYTES_PER_S = 10_000_000
+WATCHED_SHARE = 0.015  # of the training's time goes at most into what is shown to somebody who looks
 SLEPT_S = 2.0  # between two looks at the clock, with next to nothing computed: the process slept
 _MARK_S = 0.02
 
@@ -99,6 +100,12 @@ class Every:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = clock()
+        self._began: float | None = None
+        self.took_s = 0.0  # the last time, where its beginning was told
+
+    def begin(self) -> None:
+        """It begins now."""
+        self._began = self._clock()
 
     def due(self, seconds: float) -> bool:
         """Return whether so much time has passed."""
@@ -107,6 +114,7 @@ class Every:
     def done(self) -> None:
         """Begin to count anew."""
         self._last = self._clock()
+        self.took_s = 0.0 if self._began is None else self._last - self._began
 
 
 def is_early_step(step: int) -> bool:
@@ -120,6 +128,16 @@ def snapshot_seconds(num_weights: int) -> float:
     """Return the least seconds between snapshots: large models write 10 MB a second at most for looking."""
     seconds = 4 * num_weights / SNAPSHOT_BYTES_PER_S
     return seconds if seconds >= 1 else 0.0
+
+
+def watched_seconds(configured_s: float, took_s: float) -> float:
+    """Return the seconds between snapshots while somebody looks: as configured, up to eight times that where they cost.
+
+    Args:
+        configured_s: For a model that is quickly shown.
+        took_s: What the last one took of the training's time, its pictures included.
+    """
+    return min(max(configured_s, took_s / WATCHED_SHARE), 8 * configured_s)
 
 
 def last_early_step(num_weights: int) -> int:

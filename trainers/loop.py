@@ -94,7 +94,9 @@ def _snapshot_due(attempt: Training, control: Control) -> bool:
     if attempt.memory.shown_at == attempt.step:
         return False
     execution = attempt.config.execution
-    every_s = execution.watched_every_s if control.watched() else execution.snapshot_every_s
+    every_s = execution.snapshot_every_s
+    if control.watched():
+        every_s = cadence.watched_seconds(execution.watched_every_s, attempt.snapshots.took_s)
     every_s = max(every_s, cadence.snapshot_seconds(attempt.num_weights))
     early = cadence.is_early_step(attempt.step) and attempt.step <= cadence.last_early_step(attempt.num_weights)
     return early or attempt.snapshots.due(every_s)
@@ -104,6 +106,7 @@ def _show(attempt: Training) -> Iterator[Event]:
     if attempt.memory.shown_at == attempt.step:
         return
     attempt.memory.shown_at = attempt.step
+    attempt.snapshots.begin()
     yield state.snapshot(attempt)
     drawing = Phase(attempt.step, "training")
     for event in attempt.album.draw(attempt.ema.settled(), attempt.step):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -68,7 +69,7 @@ class Training:
     step: int = 0
     stopping: bool = False
 
-    @property
+    @cached_property
     def num_weights(self) -> int:
         """How many numbers a snapshot holds."""
         return sum(tensor.numel() for tensor in self.model.state_dict().values())

@@ -149,3 +149,15 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
     config = tiny.config(folder, given, steps=steps)
     length = schedule.Length.of(config.schedule, 468)
     assert cadence.eval_every(config, length, 468, num_test=10_000) == expected
+
+
+def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
+    assert cadence.watched_seconds(2.0, 0.001) == 2.0
+    assert cadence.watched_seconds(2.0, 0.15) == pytest.approx(10.0)
+    assert cadence.watched_seconds(2.0, 9.0) == 16.0
+    now = [0.0]
+    every = cadence.Every(lambda: now[0])
+    every.begin()
+    now[0] = 0.25
+    every.done()
+    assert every.took_s == 0.25 and not every.due(1.0)
