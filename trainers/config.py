@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 from trainers import registry
 from trainers.errors import ConfigError
 from trainers.registry import ImageShape
+from trainers.schema import SCHEMA_VERSION
 from trainers.theory import Theory
 
-SCHEMA_VERSION = 1
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
 
 Device = Literal["auto", "cpu", "cuda", "mps"]

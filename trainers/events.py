@@ -6,14 +6,15 @@ between a training and the world.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # who lists runs reads the words of this file, and need not wait for NumPy and pydantic
+    import numpy as np
+    from numpy.typing import NDArray
 
-from trainers.card import Card
+    from trainers.card import Card
 
-Arrays = Mapping[str, NDArray[np.generic]]
+Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 Better = Literal["higher", "lower", "neither"]
 PhaseName = Literal["loading", "compiling", "training", "evaluating", "saving", "paused", "stopping"]
 Severity = Literal["info", "warning", "error"]
@@ -79,7 +80,7 @@ class Pictures:
 
     step: int
     kind: str  # "samples", "reconstructions", "manifold"
-    images: NDArray[np.uint8]  # (N, H, W, C), C is 1 or 3
+    images: "NDArray[np.uint8]"  # (N, H, W, C), C is 1 or 3
     columns: int
 
 
@@ -89,7 +90,7 @@ class SnapshotReady:
 
     step: int
     arrays: Arrays
-    card: Card
+    card: "Card"
 
 
 @dataclass(frozen=True)

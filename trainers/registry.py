@@ -6,17 +6,18 @@ entry names a `Family` or `DataSet` object in a module that does not import torc
 
 import difflib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import BaseModel
-
-from trainers.card import Ability
 from trainers.errors import ConfigError
 from trainers.theory import Theory
+
+if TYPE_CHECKING:  # the list of runs asks for a kind of data, and need not wait for pydantic
+    from pydantic import BaseModel
+
+    from trainers.card import Ability
 
 ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for points of the plane
 DataKind = Literal["images", "points"]
@@ -51,13 +52,13 @@ class Family:
 
     name: str
     title: str
-    options: type[BaseModel]
+    options: "type[BaseModel]"
     build: str  # "trainers.vae:build", imported only where a model is made
     presets: tuple[Preset, ...]
     theory: Theory  # of the default options; `theory_for` knows better
     latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
     parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
-    abilities: Callable[[Any], dict[str, Ability]]
+    abilities: "Callable[[Any], dict[str, Ability]]"
     check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
     theory_for: Callable[[Any, DataKind], Theory] | None = None  # where the objective depends on them
 
@@ -71,20 +72,21 @@ class DataSet:
 
     name: str
     title: str
-    options: type[BaseModel]
+    options: "type[BaseModel]"
     load: str  # options -> ImageData or PointData
     peek: str  # options -> ImageShape, from the headers alone
     aliases: tuple[str, ...] = field(default=())
     kind: DataKind = "images"
 
 
-_FAMILIES = ("trainers.vae_descriptor:VAE", "trainers.gan_descriptor:GAN", "trainers.flow_descriptor:FLOW")
-_TOYS = ("MOONS", "CIRCLES", "RINGS", "PINWHEEL", "CHECKERBOARD", "SPIRALS", "EIGHT_GAUSSIANS", "SWISS_ROLL")
-_DATASETS = (
-    "trainers.data.catalog:MNIST",
-    "trainers.data.catalog:IDX_FOLDER",
-    *(f"trainers.data.toy_catalog:{name}" for name in _TOYS),
-)
+_FAMILIES = {
+    "vae": "trainers.vae_descriptor:VAE",
+    "gan": "trainers.gan_descriptor:GAN",
+    "flow": "trainers.flow_descriptor:FLOW",
+}
+_TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "eight-gaussians", "swiss-roll")
+_IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
+_POINTS = {name: f"trainers.data.toy_catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
 
 
 def resolve(target: str) -> Any:
@@ -96,13 +98,13 @@ def resolve(target: str) -> Any:
 @cache
 def families() -> dict[str, Family]:
     """Return every family by name: ours first, then those of other packages."""
-    return _collect(_FAMILIES, "genexplorer.families", Family)
+    return _collect(_FAMILIES.values(), "genexplorer.families", Family)
 
 
 @cache
 def datasets() -> dict[str, DataSet]:
     """Return every data set by name: ours first, then those of other packages."""
-    return _collect(_DATASETS, "genexplorer.datasets", DataSet)
+    return _collect((*_IMAGES.values(), *_POINTS.values()), "genexplorer.datasets", DataSet)
 
 
 @cache
@@ -112,21 +114,38 @@ def presets() -> dict[str, Preset]:
 
 
 def family(name: str) -> Family:
-    """Return a family.
+    """Return a family. One of ours is found without the others, and without a look at other packages.
 
     Raises:
         ConfigError: if no family has that name.
     """
+    if name in _FAMILIES:
+        ours: Family = resolve(_FAMILIES[name])
+        return ours
     return _find(families(), name, "model.name", "family")
 
 
 def dataset(name: str) -> DataSet:
-    """Return a data set.
+    """Return a data set. One of ours is found without a look at other packages.
 
     Raises:
         ConfigError: if no data set has that name.
     """
+    if name in _IMAGES or name in _POINTS:
+        ours: DataSet = resolve(_IMAGES.get(name) or _POINTS[name])
+        return ours
     return _find(datasets(), name, "data.name", "data set")
+
+
+def data_kind(name: str) -> DataKind:
+    """Return what a data set is made of; of ours without importing anything.
+
+    Raises:
+        ConfigError: if no data set has that name.
+    """
+    if name in _IMAGES:
+        return "images"
+    return "points" if name in _POINTS else dataset(name).kind
 
 
 def theory(model: str, options: Any, data: str) -> Theory:
@@ -148,11 +167,13 @@ def preset(name: str) -> Preset:
     return _find(presets(), name, "preset", "preset")
 
 
-def _collect(ours: tuple[str, ...], group: str, kind: type[T]) -> dict[str, T]:
+def _collect(ours: Iterable[str], group: str, kind: type[T]) -> dict[str, T]:
     found: dict[str, T] = {}
     for target in ours:
         descriptor = resolve(target)
         found[descriptor.name] = descriptor
+    from importlib.metadata import entry_points  # itself slow to import, and seldom needed
+
     for entry in entry_points(group=group):
         descriptor = entry.load()
         if not isinstance(descriptor, kind):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
 from genexplorer.errors import CheckpointError, DamagedRunError
 from genexplorer.runs import database, layout, queries, retention
@@ -23,10 +24,11 @@ from genexplorer.runs.record import (
 )
 from genexplorer.runs.status import Summaries, last_words, read_config, read_status
 from genexplorer.runs.text import one_line
-from trainers import checkpoint
-from trainers.card import Card
-from trainers.config import RunConfig
 from trainers.events import MetricSpec
+
+if TYPE_CHECKING:  # pydantic waits until a configuration or a card is asked for
+    from trainers.card import Card
+    from trainers.config import RunConfig
 
 _FIRST_LOG_LINES = 2_000
 
@@ -56,7 +58,7 @@ class RunReader:
         """Return the run at a glance; never raises for a damaged one."""
         return read_status(self.folder, self._memory, self._summaries)
 
-    def config(self) -> RunConfig:
+    def config(self) -> "RunConfig":
         """Return what was asked for.
 
         Raises:
@@ -144,12 +146,15 @@ class RunReader:
         with database.reading(self.folder) as connection:
             return queries.latest(connection)[1] if at_step is None else queries.latest_at(connection, at_step)
 
-    def card(self, step: int | None = None) -> Card:
+    def card(self, step: int | None = None) -> "Card":
         """Return the card of a snapshot, of the newest one if no step is given.
 
         Raises:
             CheckpointError: if there is no such snapshot, or its card is damaged.
         """
+        from trainers import checkpoint
+        from trainers.card import Card
+
         steps = self.snapshots()
         if not steps:
             raise CheckpointError(f"{self.folder.name} has no snapshot yet", "the first one comes with step 0")

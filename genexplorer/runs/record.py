@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from trainers.events import MetricSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 XAxis = Literal["step", "images", "time"]
 
@@ -182,8 +183,8 @@ class Series:
 
     metric: str
     x_axis: XAxis
-    x: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    x: "NDArray[np.float64]"
+    mean: "NDArray[np.float64]"
+    low: "NDArray[np.float64]"
+    high: "NDArray[np.float64]"
     special: tuple[int, ...] = ()

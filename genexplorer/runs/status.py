@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
 from genexplorer.errors import DamagedRunError
@@ -16,8 +17,11 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.text import one_line, plain
 from genexplorer.runs.times import unix_time
 from trainers import registry
-from trainers.config import SCHEMA_VERSION, RunConfig, parse_section
 from trainers.errors import ConfigError
+from trainers.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:  # configurations are read of the run that is looked at, not of all that are listed
+    from trainers.config import RunConfig
 
 MAX_CONFIG_BYTES = 1 << 20
 FIRST_WORDS = "worker of attempt "  # how each attempt begins its part of worker.log
@@ -144,12 +148,14 @@ def is_claimed(folder: Path) -> bool:
     return kernel_lock.is_held(folder / layout.LOCK)
 
 
-def read_config(folder: Path) -> RunConfig:
+def read_config(folder: Path) -> "RunConfig":
     """Return a run's configuration as stored, with no look-up of its family, which may not be installed.
 
     Raises:
         DamagedRunError: if it cannot be read or is of a newer schema.
     """
+    from trainers.config import RunConfig, parse_section
+
     values = _config_values(folder)
     version = values.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -202,7 +208,7 @@ def _summarise(folder: Path) -> _Summary:
 def _kind_of(data: str) -> str:
     """Return what the images of a data set are; those of a package that is not installed here pass for images."""
     try:
-        return registry.dataset(data).kind
+        return registry.data_kind(data)
     except ConfigError:
         return "images"
 

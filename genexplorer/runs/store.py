@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
 from genexplorer.errors import NoSuchRunError, RunStateError
@@ -16,7 +17,9 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import Summaries, is_run_folder, marks, read_config, read_status
 from genexplorer.runs.text import one_line, slug
 from trainers import durable
-from trainers.config import RunConfig
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 LATEST = "latest"
 LEAVING_S = 2.0  # a worker that has said how it ended may take so long to leave
@@ -37,7 +40,7 @@ class RunStore:
         self._memory = HeartbeatMemory()
         self._ended: dict[Path, tuple[object, RunStatus]] = {}
 
-    def create(self, config: RunConfig, *, name: str = "", tags: Iterable[str] = ()) -> Path:
+    def create(self, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Path:
         """Make the folder of a new run, whole from its first moment.
 
         Args:

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -26,9 +26,11 @@ from genexplorer.runs.record import (
 )
 from genexplorer.runs.status import is_claimed
 from genexplorer.runs.text import one_line
-from trainers.card import Card
-from trainers.config import RunConfig
 from trainers.events import MetricSpec
+
+if TYPE_CHECKING:
+    from trainers.card import Card
+    from trainers.config import RunConfig
 
 T = TypeVar("T")
 LOG_LINES = 2000
@@ -77,7 +79,7 @@ class FollowedRun:
         self._cards: OrderedDict[int, Card] = OrderedDict()
 
     @property
-    def config(self) -> RunConfig | None:
+    def config(self) -> "RunConfig | None":
         """What was asked for; None as long as it cannot be read."""
         if self._config is None:
             self._config = self._tried(self._reader.config)
@@ -136,7 +138,7 @@ class FollowedRun:
             self._values[step] = {name: point.value for name, point in points.items()}
         return dict(self._values[step])
 
-    def card(self, step: int | None = None) -> Card:
+    def card(self, step: int | None = None) -> "Card":
         """Return a snapshot's card; None is the newest.
 
         Raises:

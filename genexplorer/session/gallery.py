@@ -1,10 +1,14 @@
 """What can be trained: every preset by family, with what it reaches, in what time, and what to look at."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from trainers import registry
-from trainers.config import RunConfig
+from trainers.errors import ConfigError
 from trainers.registry import Preset
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,12 @@ def minutes(preset: Preset) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def look_at(config: RunConfig | None) -> str:
+def look_at(config: "RunConfig | None") -> str:
     """Return what to look at in a run of a preset that fails on purpose; empty for all others."""
-    known = registry.presets().get(config.preset) if config is not None else None
-    return known.look_at if known is not None else ""
+    if config is None:
+        return ""
+    try:
+        presets = registry.family(config.model.name).presets
+    except ConfigError:  # of a package that is not installed here
+        return ""
+    return next((preset.look_at for preset in presets if preset.name == config.preset), "")

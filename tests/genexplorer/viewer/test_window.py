@@ -21,7 +21,6 @@ from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
-from genexplorer.viewer.tabs import TITLES
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
@@ -247,7 +246,7 @@ def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, 
     window.grab()  # paints
     stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
     assert window._middle.currentWidget() is window.pages
-    assert [tab.title for tab in window.pages.tabs] == list(TITLES)
+    assert [tab.title for tab in window.pages.tabs] == TITLES
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
