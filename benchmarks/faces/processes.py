@@ -51,10 +51,12 @@ def cpu_seconds(pid: int) -> float:
 def family(pid: int) -> list[int]:
     """A process and all that descend from it."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        by_thread = [
+            path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")
+        ]  # any may have started one
     except OSError:
         return []
-    return [pid, *(one for child in children for one in family(int(child)))]
+    return [pid, *(one for children in by_thread for child in children.split() for one in family(int(child)))]
 
 
 def megabytes(pid: int) -> dict[str, float]:
