@@ -1,11 +1,11 @@
 """The table of ratios, and its place in docs/performance.md."""
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-
-import torch
 
 from benchmarks.comparisons import COMPARISONS, Aim, Comparison, Entrant
 from benchmarks.windows import Figure
@@ -53,6 +53,11 @@ def section(comparison: Comparison, outcome: Outcome, threads: int) -> list[str]
     return [*lines, *[f"\n{line}" for aim in comparison.aims if (line := _verdict(aim, outcome))]]
 
 
+def means_little(outcome: Outcome, threads: int) -> bool:
+    """Return whether even ratios do: on a busy machine threads that wait for each other spin, and that is CPU time."""
+    return threads > 1 and any(figure.by_cpu for figure in outcome.figures.values())
+
+
 def _row(comparison: Comparison, entrant: Entrant, outcome: Outcome) -> str:
     if reason := outcome.missing.get(entrant.name):
         return f"| {entrant.name} | missing: {reason.replace('|', '/')} | | | |"
@@ -82,11 +87,11 @@ def _rounded(rate: float) -> str:
     return f"{round(rate, -digits):,.0f}"
 
 
-def keep(comparison: Comparison, lines: Sequence[str], device: str) -> None:
+def keep(comparison: Comparison, lines: Sequence[str], device: str, graphics: str) -> None:
     """Put a comparison's part into the document, in order, between the markers of the device."""
     parts = _parts(device)
     parts[comparison.key] = "\n".join(lines).strip()
-    text = "\n\n".join([machine(device), *(_marked(c.key, parts[c.key]) for c in COMPARISONS if c.key in parts)])
+    text = "\n\n".join([machine(graphics), *(_marked(c.key, parts[c.key]) for c in COMPARISONS if c.key in parts)])
     put(f"training-{device}", text)
 
 
@@ -99,12 +104,16 @@ def put(name: str, text: str) -> None:
         DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 
 
-def machine(device: str) -> str:
-    """Describe the machine in a line."""
-    processor, cores = _processor(), torch.get_num_threads()
-    kind = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
-    return f"Machine: {kind}{processor}, {cores} core{'s' * (cores > 1)}, {system}."
+def machine(graphics: str = "") -> str:
+    """Describe the machine in a line, its graphics processor first where that is what counts."""
+    processor = ", ".join(name for name in (graphics, _processor()) if name)
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"Machine: {processor}, {cores()} core{'s' * (cores() > 1)}, {system}, torch {metadata.version('torch')}."
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -9,7 +9,6 @@ table is kept in docs/performance.md. See benchmarks/windows.py for what is drop
 import argparse
 import contextlib
 import fcntl
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,15 +53,21 @@ class Conditions:
 def main() -> int:
     """Measure what was asked for; print the tables and keep them."""
     given = _parsed()
-    conditions = Conditions(given.threads or _cores(), given.device, given.seconds, given.windows, given.lock)
+    on_gpu = given.device == "cuda"
+    threads = given.threads or report.cores()
+    conditions = Conditions(threads, given.device, given.seconds, given.windows, given.lock)
     for comparison in COMPARISONS:
         if given.only and comparison.key not in given.only:
             continue
         outcome = _compared(comparison, conditions, given.entrants)
         lines = report.section(comparison, outcome, conditions.threads)
         print("\n".join(lines), flush=True)
-        if given.write:
-            report.keep(comparison, lines, conditions.device)
+        if not given.write:
+            continue
+        if report.means_little(outcome, threads):
+            print("not kept: measure again when nothing else runs", file=sys.stderr)
+        else:
+            report.keep(comparison, lines, given.device, torch.cuda.get_device_name() if on_gpu else "")
     return 0
 
 
@@ -79,24 +84,22 @@ def _parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _compared(comparison: Comparison, conditions: Conditions, wanted: Sequence[str]) -> report.Outcome:
     missing: dict[str, str] = {}
     first, *others = comparison.entrants
     taking_part = [first, *(e for e in others if not wanted or any(part in e.name for part in wanted))]
     with contextlib.ExitStack() as stack:
         running = []
-        for entrant in (*PEAKS, *taking_part):
+        peaks = [entrant for entrant in PEAKS if conditions.device == "cpu" or "onednn" not in entrant.options]
+        for entrant in (*peaks, *taking_part):
             try:
                 running.append(stack.enter_context(_started(entrant, conditions)))
             except MissingError as problem:
                 missing[entrant.name] = str(problem)
                 print(f"missing: {entrant.name} ({problem})", file=sys.stderr, flush=True)
         with conditions.alone():
-            found = windows.interleave(running, conditions.wanted, PATIENCE * conditions.wanted)
+            limit, on_cpu = PATIENCE * conditions.wanted, conditions.device == "cpu"
+            found = windows.interleave(running, conditions.wanted, limit, watched=on_cpu)
         flops = {contender.name: contender.flops for contender in running}
     figures = windows.figures(found)
     return report.Outcome(figures, flops, missing, PEAKS)

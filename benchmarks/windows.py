@@ -99,13 +99,16 @@ def elsewhere(before: Ticks, after: Ticks, own_s: float) -> float:
     return max(0.0, after.busy - before.busy - own_s) / total if total > 0 else 0.0
 
 
-def interleave(contenders: Sequence[Contender], wanted: int, limit: int) -> dict[str, list[Window]]:
+def interleave(
+    contenders: Sequence[Contender], wanted: int, limit: int, *, watched: bool = True
+) -> dict[str, list[Window]]:
     """Give each contender a window in turn until all have `wanted` quiet ones.
 
     Args:
         contenders: In their order.
         wanted: Quiet windows of each.
         limit: Rounds at most; where after `wanted` rounds somebody has had no quiet one, there is no more waiting.
+        watched: Whether the processor's other work matters: it does not where a graphics processor computes.
     """
     found: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
     for number in range(limit):
@@ -114,7 +117,8 @@ def interleave(contenders: Sequence[Contender], wanted: int, limit: int) -> dict
         for contender in contenders:
             before = Ticks.now()
             answer = contender.window()
-            found[contender.name].append(Window(answer, elsewhere(before, Ticks.now(), answer.cpu_s)))
+            share = elsewhere(before, Ticks.now(), answer.cpu_s) if watched else 0.0
+            found[contender.name].append(Window(answer, share))
         if all(sum(w.quiet for w in windows) >= wanted for windows in found.values()):
             break
     return found

@@ -20,6 +20,8 @@ Tree = Any
 
 def train(setting: Setting) -> Loop:
     """Return a loop of scans over CHUNK steps each."""
+    if setting.device != jax.default_backend().replace("gpu", "cuda"):
+        raise RuntimeError(f"this JAX computes on the {jax.default_backend()} alone")
     pixels = np.frombuffer(gzip.decompress(IMAGES.read_bytes()), np.uint8, offset=16).reshape(-1, 784)
     data = jnp.asarray(pixels)
     numbers = np.random.default_rng(0)

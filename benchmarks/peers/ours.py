@@ -11,6 +11,7 @@ from trainers.loop import train
 from trainers.presets import assemble
 
 NEVER = 1e6  # seconds
+EARLY = 101  # steps, in which every model is shown often, whatever the clock says
 QUIET: dict[str, Any] = {"eval_every": 10**9, "snapshot_every_s": NEVER, "checkpoint_every_s": NEVER}
 _SHARED: dict[str, Any] = {
     "optim": {"ema_decay": 0},
@@ -53,4 +54,5 @@ def training(setting: Setting) -> Loop:
             torch.cuda.synchronize()
         return step - begun
 
+    run(EARLY)
     return Loop(run, batch, flops)
