@@ -159,11 +159,15 @@ def theory(model: str, options: Any, data: str) -> Theory:
 
 
 def preset(name: str) -> Preset:
-    """Return a preset.
+    """Return a preset; of ours, without a look at other packages.
 
     Raises:
         ConfigError: if no preset has that name.
     """
+    for ours in map(family, _FAMILIES):
+        for one in ours.presets:
+            if one.name == name:
+                return one
     return _find(presets(), name, "preset", "preset")
 
 

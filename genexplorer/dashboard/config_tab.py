@@ -1,7 +1,7 @@
 """Tab 3: what was asked for, section by section; what differs from the preset stands out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -11,8 +11,9 @@ from textual.widgets import Static
 from genexplorer.dashboard.view import RunView
 from genexplorer.errors import UserError
 from genexplorer.runs.text import one_line
-from trainers import presets
-from trainers.config import RunConfig
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 SECTIONS = ("preset", "seed", "model", "data", "optim", "schedule", "execution")
 _VALUE_LIMIT = 400
@@ -56,7 +57,7 @@ def _about_lines(facts: tuple[tuple[str, str], ...]) -> Content:
     return Content.assemble(("run\n", "bold"), *_aligned([(key, value, False) for key, value in facts]))
 
 
-def config_lines(config: RunConfig, sections: tuple[str, ...]) -> Content:
+def config_lines(config: "RunConfig", sections: tuple[str, ...]) -> Content:
     """Return sections of a configuration, keys aligned; a • and the accent mark what differs from the preset."""
     values = config.model_dump(mode="json")
     base = _preset_values(config)
@@ -96,9 +97,11 @@ def _differs(base: Mapping[str, Any] | None, key: str, value: Any) -> bool:
     return base is not None and key not in ("seed", "preset") and base.get(key) != value
 
 
-def _preset_values(config: RunConfig) -> dict[str, Any] | None:
+def _preset_values(config: "RunConfig") -> dict[str, Any] | None:
     """Return what the run's preset says by itself; None where the preset is not known here."""
     try:
+        from trainers import presets
+
         return presets.assemble(config.preset).model_dump(mode="json")
     except UserError:
         return None

@@ -1,20 +1,22 @@
 """What the keys do to runs, as one small interface, so that the screen can be tried without a process."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import actions, command_lines
 from genexplorer.session.actions import Outcome
-from trainers.card import Card
-from trainers.config import RunConfig
+
+if TYPE_CHECKING:
+    from trainers.card import Card
+    from trainers.config import RunConfig
 
 
 class Deeds(Protocol):
     """Each tells its outcome in one line, may take seconds and is called in a thread; but for `command_lines`."""
 
-    def start(self, config: RunConfig, name: str) -> Outcome:
+    def start(self, config: "RunConfig", name: str) -> Outcome:
         """Create a run and start its worker."""
         ...
 
@@ -43,7 +45,7 @@ class Deeds(Protocol):
         ...
 
     def command_lines(
-        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "Card | None"
     ) -> list[tuple[str, str]]:
         """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
 
@@ -62,7 +64,7 @@ class SessionDeeds:
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
 
-    def start(self, config: RunConfig, name: str) -> Outcome:
+    def start(self, config: "RunConfig", name: str) -> Outcome:
         """Create a run and start its worker."""
         return actions.start_run(self._runs_dir, config, name=name)
 
@@ -91,7 +93,7 @@ class SessionDeeds:
         return actions.open_viewer(folder, self._runs_dir)
 
     def command_lines(
-        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "Card | None"
     ) -> list[tuple[str, str]]:
         """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
 
@@ -110,7 +112,7 @@ def _of_any(run: str) -> list[tuple[str, str]]:
     return [("show", command_lines.show(run)), ("view", command_lines.view(run)), ("film", command_lines.progress(run))]
 
 
-def _of_card(run: str, card: Card, step: int | None) -> list[tuple[str, str]]:
+def _of_card(run: str, card: "Card", step: int | None) -> list[tuple[str, str]]:
     """Return the pictures that a model can make, by its abilities."""
     plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
     lines = {
@@ -126,7 +128,7 @@ def _of_card(run: str, card: Card, step: int | None) -> list[tuple[str, str]]:
     return [line for ability, line in lines.items() if card.ability(ability).available]
 
 
-def _train(config: RunConfig | None) -> list[tuple[str, str]]:
+def _train(config: "RunConfig | None") -> list[tuple[str, str]]:
     try:
         return [("train the same", command_lines.train(config))] if config is not None else []
     except UserError:

@@ -1,4 +1,4 @@
-"""Reads runs in a thread of its own, four times a second, so that the screen never waits for a disk."""
+"""Reads runs in a thread of its own, up to four times a second, so that the screen never waits for a disk."""
 
 import threading
 import time
@@ -14,6 +14,8 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 
 POLL_S = 0.25
+CALM_S = 10.0  # after the last key a screen that only changes by itself is drawn anew once a second:
+CALM_POLL_S = 1.0  # drawing is what a dashboard costs a training
 _LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
 
@@ -48,17 +50,18 @@ class Follower:
         self._listed = False
         self._problem = ""
         self._list_again = 0.0
+        self._calm_at = time.monotonic() + CALM_S
 
     def want(self, wanted: Wanted) -> None:
         """Say what is to be shown from now on; the next view follows at once."""
         if wanted != self._wanted:
             self._wanted = wanted
-            self._wake.set()
+            self._rouse()
 
     def hurry(self) -> None:
         """Read the folder of runs again now: something was started, deleted or restored."""
         self._list_again = 0.0
-        self._wake.set()
+        self._rouse()
 
     def close(self) -> None:
         """End `run` soon."""
@@ -72,11 +75,15 @@ class Follower:
                 view = self._look(self._wanted)
                 if not self._closed.is_set():
                     self._tell(view)
-                self._wake.wait(POLL_S)
+                self._wake.wait(POLL_S if time.monotonic() < self._calm_at else CALM_POLL_S)
                 self._wake.clear()
         finally:
             for reading in self._readings.values():
                 reading.close()
+
+    def _rouse(self) -> None:
+        self._calm_at = time.monotonic() + CALM_S
+        self._wake.set()
 
     def _look(self, wanted: Wanted) -> View:
         self._read_list()

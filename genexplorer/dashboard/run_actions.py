@@ -14,13 +14,10 @@ from genexplorer.dashboard.alerts_screen import alerts_screen
 from genexplorer.dashboard.choice_screen import ChoiceScreen
 from genexplorer.dashboard.confirm_screen import ConfirmScreen
 from genexplorer.dashboard.deeds import Deeds
-from genexplorer.dashboard.gallery_screen import GalleryScreen
-from genexplorer.dashboard.new_run_screen import NewRunScreen
 from genexplorer.dashboard.text_screen import TextScreen
 from genexplorer.dashboard.view import View
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session.actions import Outcome
-from genexplorer.session.new_run import NewRunForm
 
 
 class RunActions(Screen[None]):
@@ -67,16 +64,25 @@ class RunActions(Screen[None]):
 
     def action_new_run(self) -> None:
         """Ask what to train."""
-        self.app.push_screen(NewRunScreen(self.deeds, NewRunForm(runs_dir=self.runs_dir)), self._new_run_asked)
+        self._ask_about("")
 
     def action_gallery(self) -> None:
         """Show everything that can be trained; the form of the chosen one comes next."""
+        from genexplorer.dashboard.gallery_screen import GalleryScreen
+
         self.app.push_screen(GalleryScreen(), self._preset_chosen)
 
     def _preset_chosen(self, preset: str | None) -> None:
         if preset is not None:
-            form = NewRunForm(preset, runs_dir=self.runs_dir)
-            self.app.push_screen(NewRunScreen(self.deeds, form, ready=True), self._new_run_asked)
+            self._ask_about(preset)
+
+    def _ask_about(self, preset: str) -> None:
+        """Show the form of a preset, of the usual one where none was chosen; it is loaded now, as few start with it."""
+        from genexplorer.dashboard.new_run_screen import NewRunScreen
+        from genexplorer.session.new_run import NewRunForm
+
+        form = NewRunForm(preset, runs_dir=self.runs_dir)
+        self.app.push_screen(NewRunScreen(self.deeds, form, ready=bool(preset)), self._new_run_asked)
 
     def _new_run_asked(self, started: Path | None) -> None:
         if started is not None:

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genexplorer.dashboard.picture_files import load_picture
 from genexplorer.dashboard.view import Compared, Curves, Picture, RunView, Wanted
@@ -12,8 +13,10 @@ from genexplorer.runs.record import PictureRef, RunStatus, Series, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.followed_run import FollowedRun
 from genexplorer.session.gallery import look_at
-from trainers.card import Card
 from trainers.theory import Theory
+
+if TYPE_CHECKING:
+    from trainers.card import Card
 
 _SMALL_POINTS = 80  # of each curve in the small charts
 _LOG_LINES = 500

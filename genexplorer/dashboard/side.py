@@ -1,6 +1,6 @@
 """Config and alerts beside the curves, from 120 columns on."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -11,7 +11,9 @@ from genexplorer.dashboard.config_tab import config_lines
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow
-from trainers.config import RunConfig
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 _SHOWN = ("model", "data", "optim", "schedule")
 _ALERTS = 4

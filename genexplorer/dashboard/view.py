@@ -6,15 +6,18 @@ Values that hold arrays are compared by identity: the reading thread keeps an ob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.runs.record import AlertRow, Change, LogLine, PictureRef, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
-from trainers.card import Card
-from trainers.config import RunConfig
 from trainers.theory import Theory
+
+if TYPE_CHECKING:
+    from trainers.card import Card
+    from trainers.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class RunView:
 
     folder: Path
     status: RunStatus
-    config: RunConfig | None = None
+    config: "RunConfig | None" = None
     theory: Theory | None = None
     curves: Curves = Curves()
     values: Mapping[str, float] = field(default_factory=dict)  # at the time cursor
@@ -77,7 +80,7 @@ class RunView:
     snapshot_age_s: float | None = None
     at_step: int | None = None  # the time cursor that `values` and `picture` belong to
     cursor_x: float | None = None  # where the time cursor stands on the curves' x axis
-    card: Card | None = None  # of a snapshot: what the model can do; None before the first
+    card: "Card | None" = None  # of a snapshot: what the model can do; None before the first
     last_words: str = ""  # of a run that is lost or failed
     problem: str = ""  # why the folder cannot be read
     look_at: str = ""  # of a preset that fails on purpose: what to look at

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from textual import on
@@ -21,7 +21,9 @@ from genexplorer.dashboard.walk_planes import WalkPlane
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, Result
 from genexplorer.runs.record import PictureRef
-from trainers.card import Card
+
+if TYPE_CHECKING:
+    from trainers.card import Card
 
 _ENCODED = 400  # test images, or points of the data, shown as points
 _POINTS_EVERY_S = 10.0  # encoding costs the training a little: not at every snapshot
@@ -119,7 +121,7 @@ class WalkTab(Horizontal):
     def _plane(self) -> WalkPlane | None:
         return self._planes[self._chosen] if self._planes else None
 
-    def _forget(self, folder: Path, card: Card) -> None:
+    def _forget(self, folder: Path, card: "Card") -> None:
         self._folder, self._card, self._asked, self._problem, self._since = folder, card, (), "", 0
         self._points_at, self._points_for = 0.0, ()
         self._planes = walk_planes.planes_at_hand(card)

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session import wording
-from trainers.card import Card
+
+if TYPE_CHECKING:
+    from trainers.card import Card
 
 Floats = NDArray[np.float32]
 AXES = 8  # the latent axes that matter most: four planes of two
@@ -34,7 +37,7 @@ class WalkPlane:
         return {"origin": self.origin, "e1": self.e1, "e2": self.e2}
 
 
-def planes_at_hand(card: Card) -> list[WalkPlane]:
+def planes_at_hand(card: "Card") -> list[WalkPlane]:
     """Return what can be walked in without asking: the latent plane itself, or two axes where none are laid."""
     if card.latent_shape == (2,):
         return [_of_axes(2, 0, 1, "")]
@@ -75,7 +78,7 @@ def axis_name(index: int) -> str:
     return "z" + str(index + 1).translate(_LOWERED)
 
 
-def unwalkable(card: Card) -> str:
+def unwalkable(card: "Card") -> str:
     """Return why a model's latent space cannot be walked through; empty where it can."""
     if not card.ability("decode").available:
         return card.ability("decode").reason or "this model draws nothing from a latent"

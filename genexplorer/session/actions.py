@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
@@ -25,8 +25,10 @@ from genexplorer.runs.store import RunStore
 from genexplorer.runs.text import one_line
 from genexplorer.session import command_lines
 from genexplorer.workers import launcher
-from trainers.config import RunConfig
 from trainers.events import Pause
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 OBEY_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STANDS_S = 1.5
@@ -46,7 +48,7 @@ class Outcome:
         return f"{self.line}: {self.hint}" if self.hint else self.line
 
 
-def start_run(runs_dir: Path, config: RunConfig, *, name: str = "", tags: Iterable[str] = ()) -> Outcome:
+def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Outcome:
     """Make the folder of a new run and start its worker; waits for its first sign of life."""
 
     def start() -> Outcome:

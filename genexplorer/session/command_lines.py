@@ -3,8 +3,11 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainers.config import RunConfig
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
+
 
 _LENGTHS = ("epochs", "steps", "minutes")
 
@@ -199,7 +202,7 @@ def show(run: str) -> str:
     return _line("runs", "show", run)
 
 
-def train(config: RunConfig, *, name: str = "") -> str:
+def train(config: "RunConfig", *, name: str = "") -> str:
     """Return the command that starts the same training: the preset and what differs from it.
 
     Raises:
@@ -221,7 +224,7 @@ def train(config: RunConfig, *, name: str = "") -> str:
     return _line(*words, *(["--name", name] if name else []))
 
 
-def _setting(key: str, value: object, config: RunConfig) -> list[object]:
+def _setting(key: str, value: object, config: "RunConfig") -> list[object]:
     section, _, last = key.rpartition(".")
     if section == "schedule" and last in _LENGTHS:
         return [f"--{last}", _text(value)]

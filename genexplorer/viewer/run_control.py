@@ -12,10 +12,8 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
 from genexplorer.session.followed_run import FollowedRun
-from genexplorer.session.new_run import NewRunForm
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.new_run_dialog import NewRunDialog
 
 _WRONG = (State.FAILED, State.LOST)
 
@@ -76,6 +74,9 @@ class RunControl(QObject):
 
     def new_run(self) -> None:
         """Show the form; a run that starts is opened."""
+        from genexplorer.session.new_run import NewRunForm
+        from genexplorer.viewer.new_run_dialog import NewRunDialog
+
         dialog = NewRunDialog(NewRunForm(runs_dir=self._home), self._window)
         if dialog.exec() and dialog.config is not None:
             config, name, runs_dir = dialog.config, dialog.form.name, self._home
