@@ -27,8 +27,8 @@ ADVICE = {  # by the code of the alert
     "did not look. Lower optim.lr, set optim.grad_clip (1 to 10); a lower temperature hides it.",
     "resume_not_exact": "The run goes on soundly, but not bit for bit as it would have without the break. "
     "Resume with the same versions and the same threads where that matters (execution.deterministic).",
-    "not_compiled": "Nothing is wrong with the training; it is slower than it could be. A C++ compiler (Debian: apt install "
-    "g++) is what is missing most often; execution.compile=off leaves the attempt out.",
+    "not_compiled": "Nothing is wrong with the training; it is slower than it could be. A C++ compiler (Debian: "
+    "apt install g++) is what is missing most often; execution.compile=off leaves the attempt out.",
 }
 
 
