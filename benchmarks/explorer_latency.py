@@ -1,14 +1,13 @@
-"""How long a face waits for a 20×20 manifold: from `ask` to the answer, through the real child on one thread.
+"""How long a face waits for an answer, from `ask` until it is there: 20×20 manifolds, and 10,000 encodings.
 
-    python -m benchmarks.explorer_latency [--count 200] [--busy 2]
+    python -m benchmarks.explorer_latency [--architecture mlp conv] [--encodings mlp conv flow] [--busy 2]
 
-Weights are random: the time does not depend on them. `--busy` threads of other work keep the cores occupied meanwhile.
+Through the real child, by its share of the cores. Weights are random: the time does not depend on them. A draft is what
+follows the mouse, an exact picture what comes when it rests. `--busy` processes of other work keep the cores occupied.
 """
 
 import argparse
-import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,84 +16,107 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 
+from benchmarks.explored import waiting
+from benchmarks.explored.made_run import MODELS, write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Failure, Progress
-from genexplorer.runs import layout
 
-OPTIONS = {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "relu"}
+QUESTIONS = 40  # a window
+WINDOWS = 5
+PROMISED = {"mlp": "16 ms median, 33 ms p99", "conv": "33 ms median"}
 
 
 def main() -> None:
-    """Measure and print the quantiles."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--architecture", nargs="*", choices=list(MODELS)[:2], default=list(MODELS)[:2])
+    parser.add_argument("--encodings", nargs="*", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--threads", type=int, default=0, help="of the child at most; 0: its share")
     parser.add_argument("--busy", type=int, default=0)
     parser.add_argument("--nice", type=int, default=0, help="of the busy processes")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        run = Path(name) / "run"
-        _write_run(run)
+    with tempfile.TemporaryDirectory() as folder:
         others = [_busy(options.nice) for _ in range(options.busy)]
         try:
-            _measure(run, options.count, options.busy)
+            print(f"  {options.busy} busy processes on {os.cpu_count()} cores\n{waiting.HEAD}")
+            for architecture in options.architecture:
+                _manifolds(write_run(Path(folder), architecture), architecture, options.threads)
+            for architecture in options.encodings:
+                _encodings(write_run(Path(folder), architecture), architecture, options.threads)
         finally:
             for process in others:
                 process.kill()
                 process.wait()
 
 
-def _measure(run: Path, count: int, busy: int) -> None:
-    answers: list[tuple[float, Answer]] = []
-    arrived = threading.Semaphore(0)
+class _Asker:
+    """Asks one question at a time and waits for the answer."""
 
-    def take(answer: Answer) -> None:
+    def __init__(self, run: Path, threads: int) -> None:
+        self._run = run
+        self._arrived = threading.Semaphore(0)
+        self._answer: Answer | None = None
+        self.client = ExplorerClient(self._take, print, threads=threads)
+
+    def _take(self, answer: Answer) -> None:
         if not isinstance(answer.body, Progress):
-            answers.append((time.perf_counter(), answer))
-            arrived.release()
+            self._answer = answer
+            self._arrived.release()
 
-    times, work = [], []
-    with ExplorerClient(take, print) as client:
-        for number in range(count + 5):
+    def ask(self, op: str, params: dict[str, object]) -> float:
+        """Return the ms until the answer came."""
+        began = time.perf_counter()
+        self.client.ask("drag", self._run, op, params=params)
+        self._arrived.acquire()
+        came = time.perf_counter()
+        assert self._answer is not None
+        if isinstance(self._answer.body, Failure):
+            raise SystemExit(str(self._answer.body))
+        return 1000 * (came - began)
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of the child and of this process."""
+        child = self.client._child
+        times = psutil.Process(child.pid).cpu_times() if child is not None else psutil.Process().cpu_times()
+        return time.process_time() + times.user + times.system
+
+
+def _manifolds(run: Path, architecture: str, threads: int) -> None:
+    asker, number = _Asker(run, threads), 0
+
+    def questions(draft: bool, count: int) -> list[float]:
+        nonlocal number
+        times = []
+        for _ in range(count):
+            number += 1
             shift = 0.3 * np.sin(number / 10)
             bounds = [-3 + shift, 3 + shift, -3.0, 3.0]
-            asked = time.perf_counter()
-            client.ask("drag", run, "manifold", params={"rows": 20, "columns": 20, "bounds": bounds, "coords": "z"})
-            arrived.acquire()
-            came, answer = answers[-1]
-            if isinstance(answer.body, Failure):
-                raise SystemExit(str(answer.body))
-            if number == 0:
-                print(f"first answer, torch and snapshot loaded: {came - asked:.2f} s")
-            if number >= 5:
-                times.append((came - asked) * 1000)
-                work.append(answer.seconds * 1000)
-    low, *_, high = statistics.quantiles(times, n=20)
-    print(f"manifold of 400 images, {count} asked, {busy} busy processes on {os.cpu_count()} cores:")
-    print(f"  ask to answer {statistics.median(times):.1f} ms median, {low:.1f} to {high:.1f} ms (5 % to 95 %)")
-    print(f"  of it in the child {statistics.median(work):.1f} ms median")
+            size = {"rows": 20, "columns": 20, "bounds": bounds, "coords": "z"}
+            times.append(asker.ask("manifold", {**size, "draft": draft}))
+        return times
+
+    with asker.client:
+        first = questions(False, 1)[0]
+        questions(True, 5)
+        for draft in (True, False):
+            found = waiting.windows(lambda d=draft: [questions(d, QUESTIONS)], asker.cpu, WINDOWS)  # type: ignore[misc]
+            name = f"manifold, {architecture}, {'draft' if draft else 'exact'}"
+            print(waiting.row(name, found.values[0], PROMISED[architecture] if draft else ""), f" ({found.words()})")
+    print(f"  {'':38} first answer, torch and snapshot loaded: {first / 1000:.2f} s")
 
 
-def _write_run(run: Path) -> None:
-    code = f"""
-import torch
-from pathlib import Path
-from trainers import checkpoint, registry
-from trainers.card import Card, DataCard
-family = registry.family("vae")
-options = family.options.model_validate({OPTIONS!r})
-shape = (1, 28, 28)
-model = registry.resolve(family.build)(options, shape)
-arrays = {{name: value.numpy() for name, value in model.state_dict().items()}}
-card = Card(family="vae", title=family.title, step=0, images_seen=0, latent_shape=(2,), image_shape=shape,
-    abilities=family.abilities(options), data=DataCard(name="mnist", num_train=60000, num_test=10000),
-    num_parameters=family.parameter_count(options, shape))
-checkpoint.save_snapshot(Path({str(run / layout.SNAPSHOTS / "step-00000000")!r}), arrays, card)
-"""
-    (run / layout.SNAPSHOTS).mkdir(parents=True)
-    config = {"model": {"name": "vae", **OPTIONS}, "data": {"name": "mnist"}, "schedule": {"steps": 1}}
-    (run / layout.CONFIG).write_text(json.dumps(config))
-    subprocess.run([sys.executable, "-c", code], check=True)
+def _encodings(run: Path, architecture: str, threads: int) -> None:
+    asker = _Asker(run, threads)
+    with asker.client:
+        asker.ask("describe", {})
+        first = asker.ask("encodings", {"split": "test", "count": 10_000})  # reads the data as well
+        ask = {"split": "train", "count": 10_000}  # those of the test set would be remembered
+        found = waiting.windows(lambda: [[asker.ask("encodings", ask)]], asker.cpu, 3)
+    promised = "500 ms" if architecture != "flow" else "18 M parameters: nothing"
+    print(waiting.row(f"10,000 encodings, {architecture}", found.values[0], promised), f" ({found.words()})")
+    print(f"  {'':38} first, with the data read: {first:.0f} ms")
 
 
 def _busy(nice: int) -> "subprocess.Popen[bytes]":

@@ -1,22 +1,25 @@
-"""From a mouse move to the painted picture: panning the 20×20 manifold in the viewer's tab, through the real explorer.
+"""From a mouse move to the painted picture: the 20×20 manifold in the viewer's tab, through the real explorer.
 
-    python -m benchmarks.viewer_drag RUN_FOLDER [--seconds 6] [--whole]
+    python -m benchmarks.viewer_drag [RUN_FOLDER] [--architecture mlp conv] [--motion pan whole] [--seconds 6]
 
-A 2-D run, finished or training, is shown in a panel of 600 by 600 pixels and dragged by its background, 100 moves a
-second. A picture counts once it covers the panel. `--whole` forgets what is known, so that every picture is decoded
-whole. Without a display it draws offscreen.
+A 2-D run, one that exists or one of random weights, is shown in a panel of 600 by 600 pixels. "pan" drags it by its
+background, 100 moves a second, and what comes into sight is decoded; "whole" shows another plane with each move, as
+when a slider is dragged, and all of the picture is decoded anew. The first picture is the first one painted that is of
+this move or a later one, be it coarse; the complete one has every tile. Without a display it draws offscreen.
 """
 
 import argparse
 import os
-import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -25,127 +28,209 @@ from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent, QPainter, QTransform
 from PyQt6.QtWidgets import QApplication
 
+from benchmarks.explored import waiting
+from benchmarks.explored.made_run import write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.followed_run import FollowedRun
 from genexplorer.session.time_cursor import TimeCursor
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.explorer import Explorer
+from genexplorer.viewer.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.manifold.layers import TileLayer
 from genexplorer.viewer.manifold.tab import ManifoldTab
 
 MOVES_PER_S = 100
+PROMISED = {"mlp": ("", "16 ms median, 33 ms p99"), "conv": ("33 ms median", "")}
 
 
 def main() -> int:
     """Drag and print the quantiles."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, nargs="?")
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--architecture", nargs="*", choices=("mlp", "conv"), default=("mlp", "conv"))
+    parser.add_argument("--motion", nargs="*", choices=("pan", "whole"), default=("pan", "whole"))
+    parser.add_argument("--seconds", type=float, default=6.0, help="of quiet windows of a second each")
+    parser.add_argument("--threads", type=int, default=0, help="of the child at most; 0: its share")
     options = parser.parse_args()
-    if options.run is None:
-        print("  needs the folder of a 2-D run: python -m benchmarks.viewer_drag RUN_FOLDER")
-        return 0
     app = QApplication(sys.argv[:1])
-    palette = style.palette_for("dark")
-    style.apply(app, palette)
-    explorer = Explorer(lambda answer, ended: ExplorerClient(answer, ended))
-    context = ViewerContext(TimeCursor(), palette, explorer, options.run.parent)
+    style.apply(app, style.palette_for("dark"))
+    print(waiting.HEAD)
+    with tempfile.TemporaryDirectory() as folder:
+        made = options.run is None
+        for name in options.architecture if made else (options.run.name,):
+            run = write_run(Path(folder), name) if made else options.run
+            for motion in options.motion:
+                if not _measure(app, run, name, motion, options):
+                    return 1
+    return 0
+
+
+def _measure(app: QApplication, run: Path, name: str, motion: str, options: argparse.Namespace) -> bool:
+    client: list[ExplorerClient] = []
+
+    def make(answer: Any, ended: Any) -> ExplorerClient:
+        client.append(ExplorerClient(answer, ended, threads=options.threads))
+        return client[0]
+
+    context = ViewerContext(TimeCursor(), style.palette_for("dark"), Explorer(make), run.parent)
+    tab = _open(app, context, run)
+    if tab.stage.decoder.mosaic is None:
+        print(f"  {run} showed no picture in 60 s")
+        return False
+    watch = _Watch(tab, whole=motion == "whole")
+    drag = _Drag(app, tab, watch)
+    drag.window()  # the first one wakes everything up
+    found = waiting.windows(drag.window, lambda: _cpu(client[0]), max(1, round(options.seconds)))
+    rate = watch.complete_pictures / max(watch.seconds, 1e-9)
+    for number, what in enumerate(("a first picture", "the complete picture")):
+        promised = PROMISED.get(name, ("", ""))[number] if motion == "whole" else ""
+        print(waiting.row(f"{name}, {motion}: to {what}", found.values[number], promised))
+    grid = tab.stage.seen_grid()
+    assert grid is not None
+    print(
+        f"    {grid.columns}×{grid.rows} tiles, {rate:.0f} complete pictures/s, {found.words()}, {watch.at_rest(app)}"
+    )
+    tab.closing()
+    context.close()
+    tab.hide()
+    watch.end()
+    return True
+
+
+def _cpu(client: ExplorerClient) -> float:
+    child = client._child
+    times = psutil.Process(child.pid).cpu_times() if child is not None else psutil.Process().cpu_times()
+    return time.process_time() + times.user + times.system
+
+
+def _open(app: QApplication, context: ViewerContext, run: Path) -> ManifoldTab:
     tab = ManifoldTab(context)
     context.run_changed.connect(lambda: tab.set_run(context.run))
     context.time_changed.connect(lambda step: tab.on_time(None if step < 0 else step))
     tab.resize(940, 690)
     tab.show()
     tab.is_active = True
-    followed = FollowedRun(options.run)
+    followed = FollowedRun(run)
     followed.poll()
     context.open(followed)
     tab.activated()
-    _spin(app, 30, lambda: tab.stage.decoder.mosaic is not None)
-    if tab.stage.decoder.mosaic is None:
-        print(f"  {options.run} showed no picture in 30 s")
-        return 1
+    _spin(app, 60, lambda: tab.stage.decoder.mosaic is not None)
     tab.stage.toolbar.points.setChecked(False)
     _spin(app, 1.0)
-    if options.whole:
-        _forget_everything(tab)
-    _report(*_drag(app, tab, options.seconds), tab)
-    tab.closing()
-    context.close()
-    return 0
+    return tab
 
 
 def _spin(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end and not until():
         app.processEvents()
-        time.sleep(0.0005)
+        time.sleep(0.0002)
 
 
-def _forget_everything(tab: ManifoldTab) -> None:
-    """Make every picture be decoded whole, though only its rim is new."""
-    decoder = tab.stage.decoder
-    show = decoder.show
+@dataclass
+class _Watch:
+    """Sees each painted picture: when it was painted, which move it is of, whether it is complete."""
 
-    def forgetful(*args: Any, **words: Any) -> None:
-        decoder.mosaic = None
-        show(*args, **words)
+    tab: ManifoldTab
+    whole: bool
+    moves: int = 0
+    complete_pictures: int = 0
+    seconds: float = 0.0
+    painted: list[tuple[float, int, bool]] = field(default_factory=list)
 
-    decoder.show = forgetful  # type: ignore[method-assign]
+    def __post_init__(self) -> None:
+        self._planes: dict[int, tuple[int, LatentPlane]] = {}
+        self._last = 0
+        self._paint = TileLayer.paint_px
+        watch = self
 
+        def paint(self: TileLayer, painter: QPainter, to_px: QTransform) -> None:
+            watch._paint(self, painter, to_px)
+            watch._note()
 
-def _drag(app: QApplication, tab: ManifoldTab, seconds: float) -> tuple[list[float], list[float], list[float]]:
-    """Drag in a curve; return the times of moves, of complete pictures, and of pictures with new tiles."""
-    complete: list[float] = []
-    new: list[float] = []
-    last = [0]
-    paint = TileLayer.paint_px
+        TileLayer.paint_px = paint  # type: ignore[method-assign]
 
-    def watched(layer: TileLayer, painter: QPainter, transform: QTransform) -> None:
-        paint(layer, painter, transform)
-        mosaic, grid = layer._mosaic, tab.stage.seen_grid()
-        if mosaic is not None and grid is not None and mosaic.grid.covers(grid):
-            complete.append(time.perf_counter())
-        if id(mosaic) != last[0]:
-            new.append(time.perf_counter())
-        last[0] = id(mosaic)
+    def end(self) -> None:
+        """Watch no more."""
+        TileLayer.paint_px = self._paint  # type: ignore[method-assign]
 
-    TileLayer.paint_px = watched  # type: ignore[method-assign, assignment]
-    centre = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
-    _mouse(app, tab, QEvent.Type.MouseButtonPress, centre)
-    moves: list[float] = []
-    start = due = time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        if time.perf_counter() >= due:
-            turn = len(moves) * 0.06
-            moves.append(time.perf_counter())
-            _mouse(app, tab, QEvent.Type.MouseMove, centre + QPointF(180 * np.sin(turn), 120 * np.sin(1.7 * turn)))
-            due = max(due + 1 / MOVES_PER_S, moves[-1])
-        app.processEvents()
-        time.sleep(0.0005)
-    _spin(app, 0.3)
-    _mouse(app, tab, QEvent.Type.MouseButtonRelease, centre)
-    return moves, complete, new
+    def slide(self) -> None:
+        """Show another plane, as a slider does."""
+        plane = replace(WHOLE)
+        self._planes[id(plane)] = self.moves, plane
+        self.tab.stage.show_plane(plane, np.zeros(2))
 
+    def _note(self) -> None:
+        decoder, grid = self.tab.stage.decoder, self.tab.stage.seen_grid()
+        mosaic = decoder.mosaic
+        if mosaic is None or grid is None:
+            return
+        of_move = self._planes.get(id(decoder._plane), (-1, None))[0] if self.whole else self.moves
+        complete = mosaic.knows(grid)
+        self.painted.append((time.perf_counter(), of_move, complete))
+        self.complete_pictures += complete and id(mosaic) != self._last
+        self._last = id(mosaic)
 
-def _mouse(app: QApplication, tab: ManifoldTab, kind: QEvent.Type, at: QPointF) -> None:
-    view = tab.stage.panel.viewport()
-    assert view is not None
-    left = Qt.MouseButton.LeftButton
-    pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else left
-    event = QMouseEvent(kind, at, view.mapToGlobal(at), pressed, left, Qt.KeyboardModifier.NoModifier)
-    app.sendEvent(view, event)
+    def at_rest(self, app: QApplication) -> str:
+        """Wait until nothing is open any more and say whether every tile is exact."""
+        _spin(app, 5.0, lambda: not self.tab.context.explorer.is_busy and not self.tab.stage._rest.isActive())
+        grid, mosaic = self.tab.stage.seen_grid(), self.tab.stage.decoder.mosaic
+        exact = grid is not None and mosaic is not None and mosaic.knows(grid, exactly=True)
+        return "exact at rest" if exact else "NOT EXACT AT REST"
 
 
-def _report(moves: list[float], complete: list[float], new: list[float], tab: ManifoldTab) -> None:
-    places = np.searchsorted(complete, moves)
-    late = [1000 * (complete[p] - m) for p, m in zip(places, moves, strict=True) if p < len(complete)]
-    grid, span = tab.stage.seen_grid(), moves[-1] - moves[0]
-    assert grid is not None
-    print(f"  {grid.columns}×{grid.rows} tiles, {len(moves) / span:.0f} moves/s, load {os.getloadavg()[0]:.1f}")
-    print(f"  complete pictures {len(complete) / span:6.0f}/s   with new tiles {len(new) / span:.0f}/s")
-    print(f"  move to picture   {statistics.median(late):6.1f} ms median, {np.percentile(late, 99):.1f} ms p99")
+class _Drag:
+    """Drags in a curve, a second at a time."""
+
+    def __init__(self, app: QApplication, tab: ManifoldTab, watch: _Watch) -> None:
+        self._app, self._tab, self._watch = app, tab, watch
+        self._centre = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
+
+    def window(self) -> tuple[list[float], list[float]]:
+        """Return the times, in ms, from each move to a first and to the complete picture."""
+        watch = self._watch
+        watch.painted.clear()
+        self._mouse(QEvent.Type.MouseButtonPress, self._centre)
+        moves: list[tuple[float, int]] = []
+        start = due = time.perf_counter()
+        while time.perf_counter() - start < 1.0:
+            if time.perf_counter() >= due:
+                watch.moves += 1
+                turn = watch.moves * 0.06
+                moves.append((time.perf_counter(), watch.moves))
+                there = QPointF(180 * np.sin(turn), 120 * np.sin(1.7 * turn))
+                if watch.whole:
+                    watch.slide()
+                else:
+                    self._mouse(QEvent.Type.MouseMove, self._centre + there)
+                due = max(due + 1 / MOVES_PER_S, moves[-1][0])
+            self._app.processEvents()
+            time.sleep(0.0002)
+        watch.seconds += time.perf_counter() - start
+        _spin(self._app, 0.1)
+        first, complete = _waits(moves, watch.painted), _waits(moves, [one for one in watch.painted if one[2]])
+        self._mouse(QEvent.Type.MouseButtonRelease, self._centre)
+        return first, complete
+
+    def _mouse(self, kind: QEvent.Type, at: QPointF) -> None:
+        view = self._tab.stage.panel.viewport()
+        assert view is not None
+        left = Qt.MouseButton.LeftButton
+        pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else left
+        event = QMouseEvent(kind, at, view.mapToGlobal(at), pressed, left, Qt.KeyboardModifier.NoModifier)
+        self._app.sendEvent(view, event)
+
+
+def _waits(moves: list[tuple[float, int]], painted: list[tuple[float, int, bool]]) -> list[float]:
+    """Return how long each move waited for a picture of it or of a later one, in ms."""
+    waits, place = [], 0
+    for began, number in moves:
+        while place < len(painted) and (painted[place][0] < began or painted[place][1] < number):
+            place += 1
+        if place < len(painted):
+            waits.append(1000 * (painted[place][0] - began))
+    return waits
 
 
 if __name__ == "__main__":

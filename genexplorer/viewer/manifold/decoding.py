@@ -15,7 +15,7 @@ from genexplorer.viewer.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, e
 from genexplorer.viewer.manifold.view import PlaneView
 
 _KEY = "tiles"
-FRAME_S = 0.014  # what a question may take while something moves: a frame of the screen, less what drawing takes
+FRAME_S = 0.02  # what a question may take while something moves: with sending and drawing below 33 ms
 PART_S = 0.03  # and at rest: what moves again waits no longer
 _FAST_S = 0.3  # a decoder that fills the plane in this time is asked for all of it even while something moves
 _FEW = 16  # tiles that are asked for at least, and at first of a decoder whose speed is not known

@@ -103,7 +103,9 @@ class TileLayer(Layer):
         x0, x1, y0, y1 = self._mosaic.grid.bounds
         device = painter.device()
         ratio = device.devicePixelRatioF() if device is not None else 1.0
-        rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio)
+        factor = float(self._mosaic.grid.factor)
+        natural = self._image.width() * factor, self._image.height() * factor
+        rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
         smaller = rect.width() * ratio < self._image.width()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
         painter.drawImage(rect, self._image)
@@ -111,9 +113,18 @@ class TileLayer(Layer):
             painter.fillRect(rect, self.veil)
 
 
-def _snapped(rect: QRectF, ratio: float) -> QRectF:
+def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF:
+    """Return a rectangle of whole device pixels, of the natural size if it is off by no more than two.
+
+    The plot's own transform is off by so much at some sizes of the window; a row of pixels would then be left out, and
+    what is drawn to scale takes ten times as long.
+    """
     left, top = round(rect.left() * ratio), round(rect.top() * ratio)
-    return QRectF(left / ratio, top / ratio, round(rect.width() * ratio) / ratio, round(rect.height() * ratio) / ratio)
+    width, height = (
+        round(own if abs(length * ratio - own) <= 2 else length * ratio)
+        for length, own in zip((rect.width(), rect.height()), natural, strict=True)
+    )
+    return QRectF(left / ratio, top / ratio, width / ratio, height / ratio)
 
 
 def _shared_image(mosaic: Mosaic) -> QImage:

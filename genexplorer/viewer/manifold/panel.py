@@ -192,8 +192,10 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
     def set_cursor(self, z: Floats) -> None:
         """Draw the cursor at a latent point."""
         self._cursor_z = z
-        self.over.marks.cursor = self.view.plane.from_z(z)
-        self.over.update()
+        place, marks = self.view.plane.from_z(z), self.over.marks
+        if marks.cursor is None or not np.array_equal(marks.cursor, place):
+            marks.cursor = place
+            self.over.update()
 
     def set_cloud(self, cloud: Cloud | None) -> None:
         """Take other points, or none; `place_points` says where."""

@@ -362,10 +362,13 @@ class PlaneStage(QWidget):
 
     def _show_selection(self) -> None:
         selection, marks, plane = self.selection, self.panel.over.marks, self.panel.view.plane
+        had_more = bool(marks.pins) or marks.path is not None
         marks.pins = {name: plane.from_z(selection.seen(z)[0]) for name, z in selection.pins.items()}
         empty = selection.path.is_empty
         marks.path = None if empty else plane.from_z(selection.seen(selection.path.z))
         marks.walker = None if empty else plane.from_z(selection.seen(selection.path.at(selection.position))[0])
         self.panel.set_cursor(selection.place)
+        if had_more or marks.pins or marks.path is not None:  # else the cursor alone says whether to draw again
+            self.panel.over.update()
         if self.plane is None:
             marks.cursor = None  # it would stand on what is said instead

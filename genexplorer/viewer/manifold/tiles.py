@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,7 @@ def every(cells: Cells, stride: tuple[int, int]) -> Cells:
     return chosen
 
 
+@lru_cache(maxsize=64)  # it is asked several times at each move of the mouse, always the same
 def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
     """Return by how much images are enlarged so that about `target` lie along the panel's shorter side.
 

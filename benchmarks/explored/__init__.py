@@ -1,0 +1,1 @@
+"""Runs for the measurements of exploring, and what is told of waiting times."""
