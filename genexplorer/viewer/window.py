@@ -1,11 +1,13 @@
 """The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
 
+import time
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtGui import (
     QAction,
     QCloseEvent,
+    QCursor,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
@@ -34,6 +36,8 @@ from genexplorer.viewer.title_bar import TitleBar
 from genexplorer.viewer.window_keys import action_of
 
 POLL_MS = 250
+CALM_S = 10.0  # after the mouse moved last, a window that only changes by itself looks once a second:
+CALM_POLL_MS = 1000  # reading and drawing are what it costs a training
 _SIZE = (1280, 860)
 _SMALLEST = (800, 560)
 
@@ -58,7 +62,8 @@ class MainWindow(QMainWindow):
         self._fill_menu()
         self._connect()
         self._restore()
-        self._poll = timer(self, POLL_MS, context.poll)
+        self._hand, self._hand_moved = QCursor.pos(), time.monotonic()
+        self._poll = timer(self, POLL_MS, self._look)
         self._poll.start()
         self._show_run()
 
@@ -136,6 +141,15 @@ class MainWindow(QMainWindow):
         hints = QGuiApplication.styleHints()
         if hints is not None:
             hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt lets go of it with the window
+
+    def _look(self) -> None:
+        now, hand = time.monotonic(), QCursor.pos()
+        if hand != self._hand:
+            self._hand, self._hand_moved = hand, now
+        interval = POLL_MS if now < self._hand_moved + CALM_S else CALM_POLL_MS
+        if interval != self._poll.interval():
+            self._poll.setInterval(interval)
+        self.context.poll()
 
     # Runs -------------------------------------------------------------------------------------------------------
 
