@@ -51,6 +51,7 @@ class Started:
     total_steps: int | None  # None where the length is given in minutes
     device: str
     threads: int
+    precision: str = "float32"  # of matrix products in training
 
 
 @dataclass(frozen=True)

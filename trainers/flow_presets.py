@@ -17,6 +17,7 @@ UVA2019_NF = Preset(
             "snapshot_every_s": 300,
             "watched_every_s": 20,
             "snapshot_budget_mb": 1500,
+            "precision": "float32",
         },
     },
     expected="test 1.783 bits/dim (raw weights, uniform dequantisation, 256 levels) after 40 epochs",

@@ -11,6 +11,7 @@ UVA2019_GAN = Preset(
         "model": {"latent_dim": 100, "hidden_g": [128, 256, 512, 1024], "hidden_d": [512, 256]},
         "optim": {"name": "adam", "lr": 2e-4, "batch_size": 64, "ema_decay": 0},
         "schedule": {"epochs": 200, "lr": "constant"},
+        "execution": {"precision": "float32"},
     },
     expected="readable digits (raw weights, 256 grey levels) after 200 epochs",
     minutes=80,

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainers import products
 from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
 
@@ -96,17 +97,27 @@ def pinned(execution: ExecutionConfig, threads: int) -> Iterator[None]:
         if execution.deterministic:  # cuBLAS asks for it, and reads it when a process first uses CUDA
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(execution.deterministic)
-        yield
+        with products.by_the_faster_library():
+            yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
 
 
-def fingerprint(target: torch.device) -> dict[str, Any]:
-    """Return what must be equal for two attempts to agree bit for bit."""
+def fingerprint(target: torch.device, *, bfloat16: bool, compiled: bool) -> dict[str, Any]:
+    """Return what must be equal for two attempts to agree bit for bit.
+
+    Args:
+        target: Where the training is.
+        bfloat16: Whether products are taken in bfloat16.
+        compiled: Whether the step is compiled.
+    """
     return {
         "torch": str(torch.__version__),
         "device": str(target),
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "products": "oneDNN" if products.onednn_is_better() else "default",
+        "precision": "bfloat16" if bfloat16 else "float32",
+        "compiled": compiled,
     }

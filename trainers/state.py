@@ -94,7 +94,7 @@ def _meta(training: Training) -> dict[str, object]:
         "evaluated_at": memory.evaluated_at,
         "shown_at": memory.shown_at,
         "figures": {name: value for name, value in memory.figures.items() if math.isfinite(value)},  # JSON has no NaN
-        "machine": seeding.fingerprint(training.device),
+        "machine": _fingerprint(training),
     }
 
 
@@ -120,8 +120,13 @@ def _restore_generator(generator: torch.Generator, saved: NDArray[np.generic] | 
     generator.set_state(torch.from_numpy(saved.copy()))
 
 
+def _fingerprint(training: Training) -> dict[str, Any]:
+    compiled = training.config.execution.compile == "on"
+    return seeding.fingerprint(training.device, bfloat16=training.compute.bfloat16, compiled=compiled)
+
+
 def _differences(training: Training, meta: Mapping[str, Any]) -> list[Alert]:
-    now, then = seeding.fingerprint(training.device), meta.get("machine")
+    now, then = _fingerprint(training), meta.get("machine")
     if not training.config.execution.deterministic or not isinstance(then, dict) or now == then:
         return []
     named = ", ".join(f"{key} {then.get(key)} → {value}" for key, value in now.items() if then.get(key) != value)

@@ -175,6 +175,7 @@ def started(training: Training) -> events.Started:
         total_steps=training.length.steps,
         device=str(training.device),
         threads=torch.get_num_threads(),
+        precision="bfloat16" if training.compute.bfloat16 else "float32",
     )
 
 

@@ -36,6 +36,7 @@ class Vae(Model):
         super().__init__()
         self.image_shape = image_shape
         self.latent_shape = (options.latent_dim,)
+        self.safe_in_bfloat16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
         self._importance: Tensor | None

@@ -62,6 +62,7 @@ UVA2019_VAE = Preset(
         "model": {"latent_dim": 20, "hidden": [500], "activation": "relu"},
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
         "schedule": {"epochs": 40, "lr": "constant"},
+        "execution": {"precision": "float32"},
     },
     expected="test ELBO −99.3 nats (raw weights, static binarisation, 1 sample of z) after 40 epochs",
     minutes=1.5,

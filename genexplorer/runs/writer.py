@@ -335,7 +335,7 @@ class RunWriter:
                 self.attempt, event.step, event.device, event.threads, event.num_parameters, event.total_steps
             )
         )
-        where = f"{event.device}, {event.threads} thread{'s' if event.threads != 1 else ''}"
+        where = f"{event.device}, {event.threads} thread{'s' if event.threads != 1 else ''}, {event.precision} products"
         start = "started" if not event.step else f"goes on from step {event.step:,}"
         self.log(f"attempt {self.attempt} {start}: {event.num_parameters:,} parameters, {where}", step=event.step)
         self._wake.set()
