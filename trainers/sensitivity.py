@@ -70,9 +70,9 @@ def _every_axis(decode: Decode, size: int, chunk: int) -> Told:
 
 
 def _likely_axes(decode: Decode, size: int, chunk: int) -> Told:
-    products = []
+    products, signs = [], _generator("signs")
     for z in torch.split(_latents(PROBES, size), max(1, chunk // 8)):
-        products.append(_probed(decode, z))
+        products.append(_probed(decode, z, signs))
         yield "progress", 0.5 * sum(len(part) for part in products) / PROBES, "probing"
     probes = torch.cat(products)
     _, values, vectors = torch.linalg.svd(probes, full_matrices=False)
@@ -104,12 +104,12 @@ def _columns(
         return torch.cat(pieces).clone()
 
 
-def _probed(decode: Decode, z: Tensor) -> Tensor:
-    """Return vᵀJ at each of some latents (N, d), (N, d), v of random signs."""
+def _probed(decode: Decode, z: Tensor, chance: torch.Generator) -> Tensor:
+    """Return vᵀJ at each of some latents (N, d), (N, d), v of random signs, others at each."""
     with torch.inference_mode(False), torch.enable_grad():
         start = z.clone().requires_grad_(True)
         values = decode(start)
-        signs = torch.randint(0, 2, values.shape, generator=_generator("signs")).to(values) * 2 - 1
+        signs = torch.randint(0, 2, values.shape, generator=chance).to(values) * 2 - 1
         (product,) = torch.autograd.grad((values * signs).sum(), start)
     return product.nan_to_num(0.0, 0.0, 0.0)
 

@@ -139,8 +139,7 @@ def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
     monkeypatch.setattr(sensitivity, "AXES_MEASURED", 4)  # as if six were too many to measure each
     monkeypatch.setattr(generator.opened, "effects", None)
     probed, meta = generator.ask("axes", {"count": 2})
-    assert probed["indices"][0] == 5 and set(probed["indices"].tolist()) < {3, 4, 5}  # 64 random gradients: not exact
-    assert "random gradients" in meta["how"]
+    assert np.array_equal(probed["indices"], found["indices"][:2]) and "random gradients" in meta["how"]
     plane, _ = generator.ask("plane", {"kind": "principal"})
     assert plane["e1"].argmax() == 5 and plane["e2"].argmax() == 4
     generator.opened.effects = None
