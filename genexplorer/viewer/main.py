@@ -1,6 +1,7 @@
 """`python -m genexplorer.viewer.main [RUN] [--runs-dir DIR]`: the desktop viewer's process. Never imports torch."""
 
 import argparse
+import gc
 import shlex
 import signal
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Show the window until it is closed; return the exit code."""
+    gc.set_threshold(20_000, 20, 20)  # what a start makes stays: there is no garbage to look for
     asked = _parsed(arguments)
     try:
         return _run(asked)
