@@ -19,6 +19,7 @@ class Reading:
     """One window."""
 
     rates: tuple[float, ...]  # images a second of each worker
+    by_cpu: tuple[float, ...]  # images of each worker, a second of its CPU: what hardly knows of other processes
     counted: float  # a second
     elsewhere: float  # share of the machine's CPU that neither idled nor was ours
 
@@ -48,13 +49,18 @@ class Situation:
         self.wait(SETTLE_S)
         ticks, used = Ticks.now(), _own_cpu_s(self.workers)
         before, count, began = [worker.record for worker in self.workers], self.count(), time.monotonic()
+        cpu = [_cpu_s(record.pid) for record in before]
         self.wait(seconds)
         after, counted = [worker.record for worker in self.workers], self.count() - count
         rates = tuple(
             (b.images_seen - a.images_seen) / (b.elapsed_s - a.elapsed_s) for a, b in zip(before, after, strict=True)
         )
+        by_cpu = tuple(
+            (b.images_seen - a.images_seen) / max(_cpu_s(a.pid) - spent, 0.01)
+            for a, b, spent in zip(before, after, cpu, strict=True)
+        )
         other = elsewhere(ticks, Ticks.now(), _own_cpu_s(self.workers) - used)
-        self.readings.append(Reading(rates, counted / (time.monotonic() - began), other))
+        self.readings.append(Reading(rates, by_cpu, counted / (time.monotonic() - began), other))
 
     @property
     def kept(self) -> list[Reading]:
@@ -65,6 +71,10 @@ class Situation:
     def rate(self, worker: int | None = None) -> float:
         """Return the median of images a second: of one worker, or of all together."""
         return statistics.median(sum(r.rates) if worker is None else r.rates[worker] for r in self.kept)
+
+    def by_cpu(self, worker: int) -> float:
+        """Return the median of one worker's images, a second of its CPU; every window counts."""
+        return statistics.median(reading.by_cpu[worker] for reading in self.readings)
 
     def counted(self) -> float:
         """Return the median of what was counted, a second."""
@@ -92,10 +102,12 @@ def in_turn(situations: Sequence[Situation], seconds: float, rounds: int) -> Non
 def _own_cpu_s(workers: Sequence[Worker]) -> float:
     """Return the CPU seconds of all that takes part: this process, its children and the workers."""
     me = psutil.Process(os.getpid())
-    used = 0.0
-    for process in {me, *me.children(recursive=True), *(psutil.Process(worker.record.pid) for worker in workers)}:
-        try:
-            used += sum(process.cpu_times()[:2])
-        except psutil.Error:
-            continue
-    return used
+    pids = {me.pid, *(child.pid for child in me.children(recursive=True)), *(worker.record.pid for worker in workers)}
+    return sum(map(_cpu_s, pids))
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        return sum(psutil.Process(pid).cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
