@@ -14,18 +14,20 @@ compute pays the second, so that `kept` is given by both. CPU time is the robust
 
 import argparse
 import contextlib
+import itertools
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease
+from genexplorer.runs.control import touch_watch
 from genexplorer.runs.store import RunStore
-from genexplorer.runs.writer import RunWriter
+from genexplorer.runs.writer import COMMIT_S, RunWriter
 from genexplorer.workers.supervision import Supervision
 from trainers import cadence
 from trainers.config import ExecutionConfig, RunConfig
@@ -33,8 +35,9 @@ from trainers.events import Event, Metrics, SnapshotReady, StateReady
 from trainers.loop import train
 from trainers.presets import assemble
 
-PRESETS = ("vae-2d", "vae-conv", "gan", "uva2019-nf", "flow-toy")
-NEVER = 1e6  # seconds
+PRESETS = ("vae-2d", "vae-conv", "gan", "uva2019-nf", "flow-toy", "vae-toy", "gan-toy")
+NEVER = 1e9  # seconds
+LOOK_S = 1.0  # between the signs of somebody who looks
 WARM_STEPS = 12  # the early snapshots are over then
 QUIET: dict[str, object] = {"eval_every": 1_000_000, "snapshot_every_s": NEVER, "checkpoint_every_s": NEVER}
 SNAPSHOT_S, WATCHED_S, CHECKPOINT_S = 30.0, 2.0, 60.0  # the schedule of a run
@@ -86,7 +89,10 @@ class Ticking:
 class Worker:
     """Steps as a worker does."""
 
-    def __init__(self, runs: RunStore, config: RunConfig, clock: cadence.Clock | None = None) -> None:
+    def __init__(
+        self, runs: RunStore, config: RunConfig, clock: cadence.Clock | None = None, *, watched: bool = False
+    ) -> None:
+        self._look_s = LOOK_S if watched else NEVER
         self.writer = RunWriter(runs.create(config), config)
         self._lease = CoreLease()
         self._lease.take()
@@ -95,7 +101,11 @@ class Worker:
 
     def events(self) -> Iterator[Event]:
         """Yield what has been recorded."""
+        looked = 0.0
         for event in self._events:
+            if time.monotonic() - looked >= self._look_s:
+                looked = time.monotonic()
+                touch_watch(self.writer.folder)  # as a face does
             self.writer.record(event)
             self._supervision.see(event)
             yield event
@@ -136,18 +146,22 @@ def main() -> None:
 
 def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> None:
     quiet = _config(preset, options.threads, QUIET)
-    bare, recorded = _in_turn(runs, quiet, options.windows, options.window_s)
+    bare, kept = _in_turn(runs, quiet, options.windows, options.window_s)
+    figures = _replayed(runs, quiet, max(int(COMMIT_S / bare.wall), 1))
     often = _config(preset, options.threads, {**QUIET, "snapshot_every_s": 1e-9})
     snapshot = _single(runs, often, SnapshotReady, options.items)
     often = _config(preset, options.threads, {**QUIET, "checkpoint_every_s": 1e-9})
     checkpoint = _single(runs, often, StateReady, options.items)
-    _print_step("bare loop", bare)
-    _print_step("with figures", recorded)
+    print(f"  bare loop    {bare.cpu * 1e6:9,.0f} µs of CPU a step, {bare.wall * 1e6:,.0f} µs by the clock")
+    print(f"  its figures  {figures.cpu * 1e6:9,.1f} µs of CPU, {figures.own * 1e6:.1f} of them the training's thread;")
+    print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
     _print_made("a snapshot", snapshot)
     _print_made("a checkpoint", checkpoint)
     least_s = cadence.snapshot_seconds(snapshot.size // 4)
-    for what, every_s in (("nobody looks", SNAPSHOT_S), ("watched", WATCHED_S)):
-        _print_kept(what, bare, recorded, [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)])
+    watched_s = cadence.watched_seconds(WATCHED_S, snapshot.cost.wall)
+    for what, every_s in (("nobody looks", SNAPSHOT_S), ("watched", watched_s)):
+        schedule = [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)]
+        _print_kept(what, bare, figures, schedule)
 
 
 def _config(preset: str, threads: int, execution: Mapping[str, object]) -> RunConfig:
@@ -155,22 +169,49 @@ def _config(preset: str, threads: int, execution: Mapping[str, object]) -> RunCo
 
 
 def _in_turn(runs: RunStore, config: RunConfig, windows: int, window_s: float) -> tuple[Cost, Cost]:
-    """Return the median cost of a step, bare and with its figures recorded."""
+    """Return the median cost of a bare step, and the median of what recording its figures keeps of it."""
     worker = Worker(runs, config)
     loops = [_steps(train(config)), _steps(worker.events())]
-    settle: list[Callable[[], None]] = [lambda: None, worker.settle]
     for loop in loops:
         _spend(loop, WARM_STEPS)
     worker.settle()
     steps = max(int(window_s / _spend(loops[0], 10).wall * 10), 5)
-    costs: list[list[Cost]] = [[], []]
+    bare: list[Cost] = []
+    kept: list[Cost] = []
     for window in range(windows + 1):
-        for loop, finish, kept in zip(loops, settle, costs, strict=True):
-            cost = _spend(loop, steps, finish)
-            if window:  # the first is for warming up
-                kept.append(cost / steps)
+        one, other = _spend(loops[0], steps) / steps, _spend(loops[1], steps, worker.settle) / steps
+        if window:  # the first is for warming up
+            bare.append(one)
+            kept.append(Cost(one.wall / other.wall, one.own / other.own, one.cpu / other.cpu))
     worker.close()
-    return _median(costs[0]), _median(costs[1])
+    return _median(bare), _median(kept)
+
+
+def _replayed(runs: RunStore, config: RunConfig, at_once: int, count: int = 3000) -> Cost:
+    """Return what recording one step's figures costs by itself: so small a part drowns in the noise of a comparison.
+
+    Args:
+        runs: Where to.
+        config: Whose figures.
+        at_once: Steps in a commit.
+        count: How many to record.
+    """
+    known = list(itertools.islice((event for event in train(config) if isinstance(event, Metrics)), 8))
+    events = [
+        replace(known[step % 8], step=step, images_seen=100 * step, elapsed_s=step / 100) for step in range(count)
+    ]
+    writer = RunWriter(runs.create(config), config)
+    cpu, own = time.process_time(), 0.0
+    for start in range(0, count, at_once):
+        began = time.thread_time()
+        for event in events[start : start + at_once]:
+            writer.record(event)
+        own += time.thread_time() - began
+        writer.flush()
+        writer.beat()
+    cpu = time.process_time() - cpu
+    writer.close("stopped")
+    return Cost(own, own, cpu) / count
 
 
 def _steps(events: Iterator[Event]) -> Iterator[None]:
@@ -221,10 +262,10 @@ def _noted(events: Iterator[Event], kind: type[Event], sizes: list[int]) -> Iter
 
 def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> None:
     """Compare a bare loop and a worker with all it does, on the schedule of a run, in long windows."""
-    watched: dict[str, object] = {"snapshot_every_s": WATCHED_S} if options.watched else {}
     clock = Ticking()
     quiet = _config(preset, options.threads, QUIET)
-    worker = Worker(runs, _config(preset, options.threads, {"eval_every": 1_000_000, **watched}), clock)
+    scheduled = _config(preset, options.threads, {"eval_every": 1_000_000})
+    worker = Worker(runs, scheduled, clock, watched=options.watched)
     loops = [_steps(train(quiet)), _steps(worker.events())]
     for loop in loops:
         _spend(loop, WARM_STEPS)
@@ -253,10 +294,6 @@ def _long(loop: Iterator[None], seconds: float, finish: Callable[[], None]) -> t
     return Cost(wall, own, time.process_time() - cpu) / steps, steps
 
 
-def _print_step(name: str, cost: Cost) -> None:
-    print(f"  {name:12} {cost.cpu * 1e6:9,.0f} µs of CPU a step, {cost.wall * 1e6:9,.0f} µs by the clock")
-
-
 def _print_made(name: str, made: Made) -> None:
     cost = made.cost
     print(
@@ -265,12 +302,14 @@ def _print_made(name: str, made: Made) -> None:
     )
 
 
-def _print_kept(what: str, bare: Cost, recorded: Cost, schedule: list[tuple[Made, float]]) -> None:
+def _print_kept(what: str, bare: Cost, figures: Cost, schedule: list[tuple[Made, float]]) -> None:
     kept = [
-        getattr(bare, name) / getattr(recorded, name) - sum(getattr(made.cost, name) / s for made, s in schedule)
+        getattr(bare, name) / (getattr(bare, name) + getattr(figures, name))
+        - sum(max(getattr(made.cost, name), 0.0) / seconds for made, seconds in schedule)
         for name in ("cpu", "wall")
     ]
-    print(f"  {what:12} kept {kept[0]:7.1%} by CPU, {kept[1]:7.1%} by the clock")
+    every_s = schedule[0][1]
+    print(f"  {what:12} kept {kept[0]:7.1%} by CPU, {kept[1]:7.1%} by the clock; a snapshot each {every_s:.1f} s")
 
 
 if __name__ == "__main__":

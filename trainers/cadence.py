@@ -131,13 +131,13 @@ def snapshot_seconds(num_weights: int) -> float:
 
 
 def watched_seconds(configured_s: float, took_s: float) -> float:
-    """Return the seconds between snapshots while somebody looks: as configured, up to eight times that where they cost.
+    """Return the seconds between snapshots while somebody looks: as configured, up to 15 times that where they cost.
 
     Args:
         configured_s: For a model that is quickly shown.
         took_s: What the last one took of the training's time, its pictures included.
     """
-    return min(max(configured_s, took_s / WATCHED_SHARE), 8 * configured_s)
+    return min(max(configured_s, took_s / WATCHED_SHARE), 15 * configured_s)
 
 
 def last_early_step(num_weights: int) -> int:
