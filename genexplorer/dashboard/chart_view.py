@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -33,6 +34,7 @@ class ChartView(Widget):
         self._drawing = Drawing("", (), empty="")
         self._plot: Plot | None = None
         self._plot_size = (0, 0)
+        self._painter: Painter | None = None
         self.quantity = ""  # what it shows, for whoever is told of a click
 
     @property
@@ -50,11 +52,16 @@ class ChartView(Widget):
         if x != self._drawing.cursor:
             self.show(replace(self._drawing, cursor=x))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Paint the plot, or a part of it."""
+        self._painter = Painter(self, "chart")  # for all rows: finding a widget's own style takes as long as a row
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Paint one row of the plot."""
         plot = self._drawn()
         cells = plot.rows[y] if y < len(plot.rows) else ()
-        return Painter(self, "chart").strip(cells, self.size.width)
+        return (self._painter or Painter(self, "chart")).strip(cells, self.size.width)
 
     def on_click(self, event: events.Click) -> None:
         """Tell where the click was."""

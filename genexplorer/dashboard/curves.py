@@ -14,11 +14,10 @@ from genexplorer.dashboard.chart_view import ChartView
 from genexplorer.dashboard.curve_drawing import WEIGHTS, Looks, chosen_chart, compared_drawing, empty_words, run_drawing
 from genexplorer.dashboard.pictures import PicturePane
 from genexplorer.dashboard.side import Side
-from genexplorer.dashboard.view import Curves, RunView, View
+from genexplorer.dashboard.view import NUM_SMALL, Curves, RunView, View
 from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import Chart
 
-NUM_SMALL = 4
 _WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng opens the gallery\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
 

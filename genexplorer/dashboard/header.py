@@ -32,7 +32,7 @@ class Header(Static):
         lines = header_lines(run, width, max(self.content_size.height, 4)) if run else [[(empty, "$muted")]]
         if tuple(lines) != self._shown:
             self._shown = tuple(lines)
-            self.update(Content("\n").join(Content.assemble(*line) for line in lines))
+            self.update(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
 
 
 def header_lines(run: RunView, width: int, height: int) -> list[Line]:

@@ -49,4 +49,4 @@ class LastLine(Static):
         wanted = self._said or self._log
         if not wanted.is_same(self._shown):
             self._shown = wanted
-            self.update(wanted)
+            self.update(wanted, layout=False)

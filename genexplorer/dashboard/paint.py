@@ -57,7 +57,7 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
 
 
 class Painter:
-    """Resolves the roles of one widget to styles, for one row or a few.
+    """Resolves the roles of one widget to styles, for one painting of it.
 
     Args:
         widget: What is painted.

@@ -79,6 +79,7 @@ class RunList(ScrollView, can_focus=True):
         self._rows: tuple[Row, ...] = ()
         self._columns = Columns()
         self._hint = "Reading the runs…"
+        self._painter: Painter | None = None
         self.chosen: Path | None = None
 
     def show(self, rows: Sequence[Row], hint: str) -> None:
@@ -128,10 +129,15 @@ class RunList(ScrollView, can_focus=True):
         if 0 <= place < len(self._rows):
             self.choose(self._rows[place].status.folder)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Paint the rows in sight."""
+        self._painter = Painter(self, "runs")
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Paint one row."""
         width = self.scrollable_content_region.width  # beside the scroll bar
-        paint = Painter(self, "runs")
+        paint = self._painter or Painter(self, "runs")
         if not self._rows:
             lines = self._hint.splitlines()
             text = lines[y] if y < len(lines) else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genexplorer.dashboard.picture_files import load_picture
-from genexplorer.dashboard.view import Compared, Curves, Picture, RunView, Wanted
+from genexplorer.dashboard.view import NUM_SMALL, Compared, Curves, Picture, RunView, Wanted
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, Series, State
@@ -99,8 +99,9 @@ class RunReading:
         theory = self._theory_now()
         large = _chosen(made, wanted.quantity, theory)
         series: dict[str, Series] = {}
+        beside = [chart for chart in made if chart is not large][:NUM_SMALL] if wanted.small else []
         for chart in made:
-            if chart is large or wanted.small:
+            if chart is large or chart in beside:
                 points = wanted.max_points if chart is large else min(_SMALL_POINTS, wanted.max_points)
                 series |= {name: self._run.series(name, wanted.x, points) for name in chart.metrics}
         steps = self._run.series(large.metrics[0], "step", wanted.max_points).x if large is not None else None

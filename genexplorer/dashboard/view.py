@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trainers.card import Card
     from trainers.config import RunConfig
 
+NUM_SMALL = 4  # charts below the large one, in the widest terminal
+
 
 @dataclass(frozen=True)
 class Wanted:
