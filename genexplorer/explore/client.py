@@ -73,6 +73,14 @@ class ExplorerClient:
         child = self._child
         return child is not None and child.alive
 
+    def warm(self) -> None:
+        """Start the child now: it imports what answers while the face is still being made, not at its first question."""
+        with self._changed:
+            if self._child is None and not self._pending and not self._closed:
+                self._generation += 1
+                self._pending[("preview", "")] = Request("preview", self._generation, "", None, ABANDON)
+                self._wake()
+
     def ask(
         self,
         lane: Lane,

@@ -47,6 +47,10 @@ class Client(Protocol):
         """Let go of what was asked."""
         ...
 
+    def warm(self) -> None:
+        """Start the child before the first question."""
+        ...
+
     def close(self) -> None:
         """End the child."""
         ...
@@ -101,6 +105,11 @@ class Explorer(QObject):
         for lane, topic in {(waiting.lane, waiting.topic) for waiting in self._waiting.values()}:
             self.forget(lane, topic)
         self._folder = folder
+
+    def warm(self) -> None:
+        """Let the child start now, as a question will come soon."""
+        if not self._closed:
+            self._client.warm()
 
     def ask(
         self,

@@ -13,6 +13,7 @@ from genexplorer.viewer.tab import Tab
 from genexplorer.viewer.tab_bar import TabBar
 
 TITLES = ("Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory")
+_RECORDED = ("Progress", "Curves")  # show what was recorded and seldom ask the model
 
 
 class TabPages(QWidget):
@@ -91,6 +92,11 @@ class TabPages(QWidget):
     def chosen_title(self) -> str:
         """The title of the tab that the user chose last."""
         return TITLES[self._chosen]
+
+    @property
+    def will_ask(self) -> bool:
+        """Whether the tab in front will ask the model at once."""
+        return self.chosen_title not in _RECORDED
 
     def index_of(self, title: str) -> int:
         """Return a tab's place by its title; the first one if there is none of that title."""

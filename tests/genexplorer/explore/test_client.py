@@ -87,13 +87,16 @@ def until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.process
 def test_a_question_is_answered_by_a_child_without_torch_that_is_announced(face: Face, run: Path) -> None:
+    face.client.warm()
+    until(lambda: face.client.alive)
+    warmed = face.pid
     generation = face.client.ask("drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t")
     answer = face.result_of(generation)
     assert isinstance(answer.body, Result)
     assert answer.body.arrays["images"].shape == (4, 28, 28, 1)
     assert (answer.lane, answer.op, answer.topic, answer.snapshot_step) == ("drag", "decode", "t", 5)
     assert answer.body.meta == {"a": 1}
-    assert face.client.alive
+    assert face.client.alive and face.pid == warmed
     told = face.client.call(run, "environment").body
     assert isinstance(told, Result)
     assert told.meta == {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "torch": False}

@@ -19,7 +19,7 @@ class StandIn:
     def __init__(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> None:
         self._on_answer, self._on_exit = on_answer, on_exit
         self.asked: list[Request] = []
-        self.closed = False
+        self.closed = self.warmed = False
         self.silent = False
 
     def ask(
@@ -53,6 +53,9 @@ class StandIn:
 
     def abandon(self, lane: Lane, topic: str = "") -> None:
         """Nothing to let go of."""
+
+    def warm(self) -> None:
+        self.warmed = True
 
     def close(self) -> None:
         self.closed = True

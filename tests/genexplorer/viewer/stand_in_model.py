@@ -68,6 +68,7 @@ class StandInClient:
     asked: list[Asked] = field(default_factory=list)
     held: list[Asked] = field(default_factory=list)
     closed: bool = False
+    warmed: bool = False
 
     def ask(
         self,
@@ -90,6 +91,9 @@ class StandInClient:
 
     def abandon(self, lane: Lane, topic: str = "") -> None:
         self.held = [question for question in self.held if (question.lane, question.topic) != (lane, topic)]
+
+    def warm(self) -> None:
+        self.warmed = True
 
     def close(self) -> None:
         self.closed = True

@@ -247,6 +247,7 @@ def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, 
     stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
     assert window._middle.currentWidget() is window.pages
     assert [tab.title for tab in window.pages.tabs] == TITLES
+    assert stage.explorer.warmed
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
