@@ -94,9 +94,9 @@ class Worker:
     ) -> None:
         self._look_s = LOOK_S if watched else NEVER
         self.writer = RunWriter(runs.create(config), config)
-        self._lease = CoreLease()
+        self._lease = CoreLease(config.execution.threads)
         self._lease.take()
-        self._supervision = Supervision(self.writer, self._lease, ExecutionConfig())
+        self._supervision = Supervision(self.writer, self._lease, config.execution)
         self._events = train(config, control=self._supervision, clock=clock)
 
     def events(self) -> Iterator[Event]:
@@ -238,7 +238,11 @@ def _single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) ->
     sizes: list[int] = []
     events = _noted(worker.events(), kind, sizes)
     _spend(events, WARM_STEPS, worker.settle)
-    busy = [_spend(events, 1, worker.settle) for _ in range(count)]
+    busy: list[Cost] = []
+    while len(busy) < count:  # snapshots of large models have their own least time between them
+        before = len(sizes)
+        cost = _spend(events, 1, worker.settle)
+        busy += [cost] * (len(sizes) - before)
     worker.close()
     quiet = Worker(runs, config.model_copy(update={"execution": _rarely(config)}))
     calm = _steps(quiet.events())
