@@ -1,12 +1,10 @@
 """One chart: the curves of a quantity with their names on the lines, the mark of time, a crosshair with values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetrics, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
@@ -17,10 +15,11 @@ from genexplorer.session.charts import Chart, LineStyle
 from genexplorer.session.palette import Palette
 from genexplorer.session.smoothing import smooth
 from genexplorer.viewer.chart_axis import ChartAxis
+from genexplorer.viewer.chart_curve import Curve, Line, View
+from genexplorer.viewer.chart_places import NAMES_PX, Floats, calm_bounds, spread
 from genexplorer.viewer.labels import cut, literal_tooltip, muted
 from genexplorer.viewer.style import GAP, mix, text_font
 
-Floats = NDArray[np.float64]
 X_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
 _X_KINDS: dict[XAxis, str] = {"step": "count", "images": "count", "time": "time"}
 _DASHES = {
@@ -28,32 +27,9 @@ _DASHES = {
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
-_NAMES_PX = 60.0  # kept free at the right for the names of the curves, at least
 _LONGEST_NAMES_PX = 120.0  # and at most
 _MIN_APART_PX = 13.0
 _HEIGHTS = {"test_raw": 1, "train": 2, "test_ema": 3}  # what counts lies on top
-_TRIM = 0.03  # share of the values at either end that may lie outside, so that a first second does not flatten all
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One metric, ready to be drawn."""
-
-    metric: str
-    style: LineStyle
-    x: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
-
-
-@dataclass(frozen=True)
-class View:
-    """How curves are drawn."""
-
-    x_axis: XAxis = "step"
-    logarithmic: bool = False
-    smoothing: float = 0.0
 
 
 class ChartPlot(QWidget):
@@ -77,7 +53,7 @@ class ChartPlot(QWidget):
         self._palette = palette
         self._view = View()
         self._curves: tuple[Curve, ...] = ()
-        self._drawn: list[tuple[Floats, Floats]] = []  # x and y as drawn, in the axis' coordinates
+        self._lines: dict[str, Line] = {}
         self._ends: list[tuple[pg.TextItem, float, float]] = []
         self._marks: list[tuple[float, str]] = []
         self._names_at: float | None = None
@@ -98,6 +74,25 @@ class ChartPlot(QWidget):
         """Draw the curves; `marks` are the x of changes and their words."""
         self._curves, self._view, self._marks = tuple(curves), view, list(marks)
         self._redraw()
+
+    def refine(self, curve: Curve) -> None:
+        """Draw a part of a curve in more detail in the place of the whole; nothing else is drawn again."""
+        drawn = self._lines.get(curve.metric)
+        if drawn is not None and curve.x.size:
+            drawn.take(curve, self._smoothed(curve), self._on_axis)
+            self._on_range()
+
+    def restore(self) -> None:
+        """Draw the whole curves again."""
+        for drawn in self._lines.values():
+            if drawn.curve is not drawn.whole:
+                drawn.take(drawn.whole, drawn.calm_whole, self._on_axis)
+        self._on_range()
+
+    def set_moving(self, moving: bool) -> None:
+        """Draw lines ragged, but in a third of the time, as long as the range moves."""
+        for drawn in self._lines.values():
+            drawn.set_moving(moving)
 
     def set_range(self, low: float, high: float, names_at: float | None) -> None:
         """Show a range of x.
@@ -152,7 +147,7 @@ class ChartPlot(QWidget):
     def names_px(self) -> float:
         """The room that the names of the curves want, in logical pixels."""
         widest = max((float(label.boundingRect().width()) for label, _, _ in self._ends), default=0.0)
-        return min(_LONGEST_NAMES_PX, max(_NAMES_PX, widest))
+        return min(_LONGEST_NAMES_PX, max(NAMES_PX, widest))
 
     @property
     def data_bounds(self) -> tuple[float, float]:
@@ -206,12 +201,12 @@ class ChartPlot(QWidget):
         item = self.plot.getPlotItem()
         for old in [i for i in item.items if i not in (self._mark, self._cross)]:
             item.removeItem(old)
-        self._drawn, self._ends = [], []
+        self._lines, self._ends = {}, []
         self._choose_scale()
         for curve in self._curves:
             self._draw(curve)
         self._draw_changes()
-        finite = [x[np.isfinite(x)] for x, _ in self._drawn]
+        finite = [curve.x[np.isfinite(curve.x)] for curve in self._curves]
         together = np.concatenate(finite) if finite else np.zeros(0)
         self._bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
         self.bottom.kind = _X_KINDS[self._view.x_axis]
@@ -250,31 +245,33 @@ class ChartPlot(QWidget):
         return self._palette.accent if style.role == "test_ema" or alone else self._palette.muted
 
     def _draw(self, curve: Curve) -> None:
-        colour = self._colour(curve.style)
-        calm = curve.mean
-        if self._view.smoothing and curve.style.role == "train":
-            calm = smooth(curve.mean, self._view.smoothing)
-            self._draw_raw(curve, colour)
+        colour, calm = self._colour(curve.style), self._smoothed(curve)
         y = self._on_axis(calm)
+        raw = None
+        if self._view.smoothing and curve.style.role == "train":
+            raw = pg.PlotDataItem(pen=pg.mkPen(mix(colour, self._palette.background, 0.72)), connect="finite")
+            self.plot.addItem(raw)
         few = np.isfinite(y).sum() <= 40
         dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": colour, "symbolPen": None} if few else {}
-        # What counts is thick and plain: the test set. A wide pen is slow, and only those curves have few points.
+        # What counts is thick and plain: the test set. Qt strokes a path wider than a pixel a hundred times slower than
+        # its segments one by one; dashes need the path, and so are thin.
         judged = curve.style.role == "test_ema"
-        pen = pg.mkPen(colour, width=2 if judged else 1.2, style=_DASHES["solid" if judged else curve.style.dash])
-        line = pg.PlotDataItem(curve.x, y, pen=pen, connect="finite", antialias=True, **dots)
+        plain = judged or curve.style.dash == "solid"
+        width, dash = (2 if judged else 1.2, "solid") if plain else (1, curve.style.dash)
+        pen = pg.mkPen(colour, width=width, style=_DASHES[dash])
+        line = pg.PlotDataItem(pen=pen, connect="finite", antialias=True, **dots)
+        line.curve.setSegmentedLineMode("on" if plain else "off")
         line.setZValue(_HEIGHTS[curve.style.role])
         self.plot.addItem(line)
-        self._drawn.append((curve.x, y))
+        self._lines[curve.metric] = drawn = Line(curve, calm, line, raw)
+        drawn.take(curve, calm, self._on_axis)
         good = np.flatnonzero(np.isfinite(y))
         if good.size:
             self._name_line(curve.style.label, colour, float(curve.x[good[-1]]), float(y[good[-1]]))
 
-    def _draw_raw(self, curve: Curve, colour: str) -> None:
-        """Draw what smoothing hides, faint: from the lowest to the highest value of each bucket."""
-        x = np.repeat(curve.x, 2)
-        y = np.stack([self._on_axis(curve.low), self._on_axis(curve.high)], axis=1).reshape(-1)
-        pen = pg.mkPen(mix(colour, self._palette.background, 0.72))
-        self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, connect="finite"))
+    def _smoothed(self, curve: Curve) -> Floats:
+        wanted = self._view.smoothing if curve.style.role == "train" else 0.0
+        return smooth(curve.mean, wanted) if wanted else curve.mean
 
     def _name_line(self, words: str, colour: str, x: float, y: float) -> None:
         label = pg.TextItem(words, color=QColor(colour), anchor=(0, 0.5))
@@ -300,10 +297,11 @@ class ChartPlot(QWidget):
 
     def _on_range(self, *_ignored: object) -> None:
         low, high = self.plot.getViewBox().viewRange()[0]
-        inside = [y[(x >= low) & (x <= high) & np.isfinite(y)] for x, y in self._drawn]
+        lines = self._lines.values()
+        inside = [line.y[(line.x >= low) & (line.x <= high) & np.isfinite(line.y)] for line in lines]
         together = np.concatenate(inside) if inside else np.zeros(0)
         if together.size:
-            bottom, top = _calm_bounds(together)
+            bottom, top = calm_bounds(together)
             self.plot.setYRange(bottom, top, padding=0.06)
         self._place_names()
 
@@ -325,7 +323,8 @@ class ChartPlot(QWidget):
 
     def _free_height(self, x: float, bottom: float, top: float) -> float:
         """Return the share of the height at which the words of a change lie away from the curves."""
-        near = [float(np.interp(x, xs, ys)) for xs, ys in self._drawn if xs.size and np.isfinite(ys).all()]
+        lines = [line for line in self._lines.values() if line.x.size and np.isfinite(line.y).all()]
+        near = [float(np.interp(x, line.x, line.y)) for line in lines]
         if not near or top <= bottom:
             return 0.06
         return 0.06 if sum(near) / len(near) > (bottom + top) / 2 else 0.94
@@ -361,41 +360,4 @@ class ChartPlot(QWidget):
         return [curve for curve in within if curve in fitting]
 
     def _value_words(self, curve: Curve, x: float) -> str:
-        values = smooth(curve.mean, self._view.smoothing) if curve.style.role == "train" else curve.mean
-        return f"{curve.style.label} {wording.number(value_at(curve.x, values, x))}"
-
-
-def value_at(x: Floats, values: Floats, place: float) -> float | None:
-    """Return the last finite value at or before a place."""
-    before = np.flatnonzero(np.isfinite(values) & (x <= place + 1e-9))
-    return float(values[before[-1]]) if before.size else None
-
-
-def spread(places: list[float], apart: float, lowest: float) -> list[float]:
-    """Return places, given from the highest to the lowest, moved so that all are `apart` and none below `lowest`."""
-    moved: list[float] = []
-    for place in places:
-        moved.append(min(place, moved[-1] - apart) if moved else place)
-    floor = lowest
-    for index in reversed(range(len(moved))):
-        moved[index] = max(moved[index], floor)
-        floor = moved[index] + apart
-    return moved
-
-
-def with_room_for_names(low: float, high: float, width_px: float, names_px: float = _NAMES_PX) -> tuple[float, float]:
-    """Widen a range of x so that the names of the curves stand right of their ends, in a plot of some width."""
-    span = high - low if high > low else 1.0
-    share = min(0.5, names_px / max(1.0, width_px))
-    return low - 0.01 * span, high + span * share / (1 - share)
-
-
-def _calm_bounds(values: Floats) -> tuple[float, float]:
-    if values.size > 60:
-        low, high = (float(v) for v in np.quantile(values, (_TRIM, 1 - _TRIM)))
-    else:
-        low, high = float(values.min()), float(values.max())
-    if high <= low:
-        room = abs(low) * 0.05 or 1.0
-        return low - room, high + room
-    return low, high
+        return f"{curve.style.label} {wording.number(self._lines[curve.metric].value_at(x))}"

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.session import wording
 from genexplorer.session.charts import Chart
-from genexplorer.viewer.chart_plot import View
+from genexplorer.viewer.chart_curve import View
 from genexplorer.viewer.controls import discard, scroll_area, slider, tool_button
 from genexplorer.viewer.labels import heading, literal_tooltip, menu_text, muted, text, upright_rule
 from genexplorer.viewer.style import GAP

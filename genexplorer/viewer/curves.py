@@ -11,7 +11,10 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
-from genexplorer.viewer.chart_plot import ChartPlot, Curve, View, with_room_for_names
+from genexplorer.viewer.chart_curve import Curve, View
+from genexplorer.viewer.chart_detail import Detail
+from genexplorer.viewer.chart_places import with_room_for_names
+from genexplorer.viewer.chart_plot import ChartPlot
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import discard, scroll_area, timer
 from genexplorer.viewer.curve_chooser import CurveChooser
@@ -21,7 +24,7 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tab import SaveTarget, Tab
 from genexplorer.viewer.time_bar import change_marks
 
-MAX_POINTS = 1000
+MAX_POINTS = 1000  # of a curve, and of the part of it that is read in detail
 _X_AXES: tuple[XAxis, ...] = ("step", "images", "time")
 _CALM = 0.8  # the smoothing of a first look; the raw curve stays visible
 _WIDE_PX = 640  # from here on charts stand in two columns
@@ -40,6 +43,7 @@ class CurvesTab(Tab):
         self._stale = True
         self._zoom: tuple[float, float] | None = None
         self._arranged: tuple[tuple[str, ...], int] = ((), 0)
+        self.detail = Detail(self._curve, self)
         self._settle = timer(self, 0, self._fit_words, once=True)
         self.chooser = CurveChooser()
         self.chooser.show_view(self.view)
@@ -206,6 +210,7 @@ class CurvesTab(Tab):
         self.context.palette_changed.connect(self._recolour)
 
     def _clear_plots(self) -> None:
+        self.detail.forget()
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
             discard(plot)
@@ -249,14 +254,15 @@ class CurvesTab(Tab):
             return
         marks = [(self.x_of_step(step), words) for step, words in change_marks(run)]
         placed = [(x, words) for x, words in marks if x is not None]
+        self.detail.forget()
         for plot in self.plots.values():
-            plot.set_curves([self._curve(plot.chart, metric) for metric in plot.chart.metrics], self.view, placed)
+            plot.set_curves([self._curve(plot, metric) for metric in plot.chart.metrics], self.view, placed)
 
-    def _curve(self, chart: charts.Chart, metric: str) -> Curve:
+    def _curve(self, plot: ChartPlot, metric: str, window: tuple[float, float] | None = None) -> Curve:
         run = self.context.run
         assert run is not None
-        series = run.series(metric, self.view.x_axis, MAX_POINTS)
-        return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
+        series = run.series(metric, self.view.x_axis, MAX_POINTS, window)
+        return Curve(metric, plot.chart.style(metric), series.x, series.mean, series.low, series.high)
 
     def _apply_range(self) -> None:
         if not self.plots:
@@ -269,6 +275,7 @@ class CurvesTab(Tab):
         names_at = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
             plot.set_range(low, high, names_at)
+        self.detail.show(self.plots.values(), (low, high), (first, last))
 
     def _fit_words(self) -> None:
         """Give names and values the room they have now."""
@@ -342,6 +349,7 @@ class CurvesTab(Tab):
 
     def _on_zoomed(self, bounds: tuple[float, float]) -> None:
         self._zoom = (float(bounds[0]), float(bounds[1]))
+        self.detail.moved(self.plots.values())
         self._apply_range()
 
     # Saving -----------------------------------------------------------------------------------------------------

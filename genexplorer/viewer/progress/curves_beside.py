@@ -8,7 +8,9 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart
-from genexplorer.viewer.chart_plot import ChartPlot, Curve, View, with_room_for_names
+from genexplorer.viewer.chart_curve import Curve, View
+from genexplorer.viewer.chart_places import with_room_for_names
+from genexplorer.viewer.chart_plot import ChartPlot
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.controls import discard, timer
 from genexplorer.viewer.labels import muted

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.chart_axis import ChartAxis, linear_ticks, log_ticks, time_ticks
-from genexplorer.viewer.chart_plot import spread, value_at, with_room_for_names
+from genexplorer.viewer.chart_places import detail_window, spread, value_at, with_room_for_names
 from genexplorer.viewer.curve_chooser import CurveChooser
 from genexplorer.viewer.curves import CurvesTab
 from genexplorer.viewer.window import MainWindow
@@ -86,13 +86,13 @@ def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWin
 def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesTab) -> None:
     plot = curves.plots["elbo"]
     curves.set_view(smoothing=0.9)
-    calm = plot._drawn[0][1].copy()
+    calm = plot._lines[plot._curves[0].metric].y.copy()
     items = len(plot.plot.getPlotItem().listDataItems())
     curves.set_view(smoothing=0.0)
-    raw = plot._drawn[0][1]
+    raw = plot._lines[plot._curves[0].metric].y
     assert np.nanstd(np.diff(calm)) < 0.5 * np.nanstd(np.diff(raw))
     assert len(plot.plot.getPlotItem().listDataItems()) == items - 1  # the faint one is gone
-    np.testing.assert_array_equal(plot._drawn[1][1], plot._curves[1].mean)
+    np.testing.assert_array_equal(plot._lines[plot._curves[1].metric].y, plot._curves[1].mean)
 
 
 def test_changes_are_marked(curves: CurvesTab) -> None:
@@ -197,3 +197,45 @@ def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, win
         qtbot.waitUntil(names_fit, timeout=5000)
         needed = plot.values.fontMetrics().horizontalAdvance(plot.values.text())
         assert needed <= plot.width() - plot.title.sizeHint().width()
+
+
+def test_what_is_seen_close_up_is_read_in_detail(
+    curves: CurvesTab, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genexplorer.viewer.curves.MAX_POINTS", 100)  # as if the run were ten times as long
+    curves.set_view(smoothing=0.0)
+    curves._stale = True
+    curves.refresh()
+    plot = curves.plots["elbo"]
+    metric, items = plot._curves[0].metric, list(plot.plot.getPlotItem().items)
+    whole = plot._lines[metric].curve.x
+    assert len(whole) <= 100 and whole[-1] > 1200
+    plot.zoomed.emit((600.0, 620.0))
+    qtbot.waitUntil(lambda: curves.detail.is_complete, timeout=5000)
+    seen = plot._lines[metric].curve.x
+    np.testing.assert_array_equal(seen[(seen >= 600) & (seen <= 620)], np.arange(600, 621))  # each step is there
+    assert seen[-1] < 700 and plot.data_bounds[1] > 1200 and plot.plot.getPlotItem().items == items
+    line = plot._lines[metric].line
+    assert np.array_equal(line.xData, seen)
+    run = curves.context.run
+    assert run is not None
+    exact = dict(zip(seen, plot._lines[metric].curve.mean, strict=True))
+    assert exact[610] == pytest.approx(run.values_at(610)[metric])
+    window = curves.detail.window
+    plot.zoomed.emit((603.0, 623.0))
+    assert curves.detail.window == window and curves.detail.is_complete  # a pan finds its part there already
+    assert not line.opts["antialias"]
+    qtbot.waitUntil(lambda: bool(line.curve.opts["antialias"]), timeout=5000)  # smooth again at rest
+    curves.home()
+    assert np.array_equal(plot._lines[metric].curve.x, whole) and np.array_equal(line.xData, whole)
+
+
+def test_the_part_that_is_read_reaches_beyond_what_is_seen_and_changes_seldom() -> None:
+    windows = []
+    for middle in np.linspace(3e5, 7e5, 1001):
+        window = detail_window(middle - 5e3, middle + 5e3, 0, 1e6)
+        assert window is not None and window[0] <= middle - 1e4 and window[1] >= middle + 1e4
+        assert window[1] - window[0] < 5e4
+        windows.append(window)
+    assert len(set(windows)) < 90  # of a pan along forty times what is seen
+    assert detail_window(0, 6e5, 0, 1e6) is None and detail_window(5, 5, 0, 1e6) is None
