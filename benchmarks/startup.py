@@ -23,6 +23,8 @@ from benchmarks.faces.processes import command, cpu_seconds, family, megabytes
 from benchmarks.faces.terminal import Terminal
 from benchmarks.faces.window import Window, display, hand_over
 from genexplorer import paths
+from genexplorer.runs.store import RunStore
+from genexplorer.session.followed_run import FollowedRun
 from tests.fixtures.made_up_run import MadeUpRun, running_run
 
 COMMANDS = {
@@ -35,6 +37,7 @@ COMMANDS = {
 SIZES = ((80, 24), (120, 40))
 STEPS_PER_S = 100
 IDLE_S = 8.0
+CALM_S = 10.0  # after which faces that nobody touches look less often
 DEADLINE_S = 60.0
 
 
@@ -75,7 +78,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--only", nargs="*", choices=("commands", "dashboard", "viewer", "refresh"), default=None)
+    parser.add_argument("--only", nargs="*", choices=("commands", "dashboard", "viewer", "polls", "idle"), default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         os.environ[paths.STATE_VARIABLE] = str(Path(name) / "state")
@@ -87,7 +90,8 @@ def main() -> None:
             "commands": _commands,
             "dashboard": _dashboard,
             "viewer": _viewer,
-            "refresh": _refresh,
+            "polls": _polls,
+            "idle": _idle,
         }
         for part in options.only or parts:
             parts[part](rows, folder, options.rounds)
@@ -95,46 +99,57 @@ def main() -> None:
 
 
 def _environment(folder: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, paths.RUNS_VARIABLE: str(folder), "OMP_NUM_THREADS": "1", **more}
+    """Return what a person's shell would give a face: one that may keep its compiled files."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, paths.RUNS_VARIABLE: str(folder), "OMP_NUM_THREADS": "1", **more}
 
 
 def _commands(rows: Rows, folder: Path, rounds: int) -> None:
-    for _ in range(rounds):
+    for number in range(rounds + 1):
         for name, words in COMMANDS.items():
             took = command(words, _environment(folder))
+            if not number:
+                continue  # files are compiled and read into memory
             rows.add(name, took.wall, "s", 0.3 if "--help" in words else None)
             rows.add(f"{name}: CPU", took.cpu, "s")
 
 
 def _dashboard(rows: Rows, folder: Path, rounds: int) -> None:
-    for number in range(rounds):
+    for number in range(rounds + 1):
         for size in SIZES:
             what = f"dashboard {size[0]}×{size[1]}"
             with Terminal(["dashboard"], _environment(folder), size) as terminal:
                 whole = terminal.read(DEADLINE_S, lambda: terminal.shows("run-000", "run-001", "Succeeded", "ELBO"))
                 used = cpu_seconds(terminal.process.pid)
+                if not number:
+                    continue
                 rows.add(f"{what}: first sign", terminal.first_byte or 0.0, "s")
                 rows.add(f"{what}: complete", whole, "s", 1.0)
                 rows.add(f"{what}: CPU until then", used, "s")
-                if number == 0:
+                if number == 1:
                     terminal.read(3.0)
                     _tell_memory(rows, what, terminal.process.pid, 150)
 
 
 def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
-    for _ in range(rounds):
-        rows.add("genexplorer view: until the viewer's process", _hand_over(folder), "s")
+    before = statistics.median([_hand_over(folder) for _ in range(rounds + 1)])
+    rows.add("genexplorer view: until the viewer's process", before, "s")
     with display() as x:
         places = {"offscreen": {"QT_QPA_PLATFORM": "offscreen"}} | ({"Xvfb": x} if x else {})
-        for number in range(rounds):
+        for number in range(rounds + 1):
             for place, named in places.items():
                 with Window(["run-000"], _environment(folder, **named)) as window:
                     what = f"viewer {place}"
-                    rows.add(f"{what}: painted", window.wait_for("painted"), "s", 1.0)
-                    rows.add(f"{what}: CPU until then", cpu_seconds(window.process.pid), "s")
-                    rows.add(f"{what}: the run shown", window.wait_for("run"), "s")
-                    rows.add(f"{what}: first picture of the model", window.wait_for("model"), "s")
-                    if number == 0:
+                    painted, used = window.wait_for("painted"), cpu_seconds(window.process.pid)
+                    shown, model = window.wait_for("run"), window.wait_for("model")
+                    if not number:
+                        continue
+                    rows.add(f"{what}: painted", painted, "s")
+                    rows.add(f"{what}: CPU until then", used, "s")
+                    rows.add(f"{what}: painted, from the command", before + painted, "s", 1.0)
+                    rows.add(f"{what}: the run shown", shown, "s")
+                    rows.add(f"{what}: first picture of the model", model, "s")
+                    if number == 1:
                         time.sleep(3.0)
                         _tell_memory(rows, what, window.process.pid, 250)
 
@@ -148,7 +163,32 @@ def _tell_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
         rows.add(f"{what}: {kind.upper()}", value, "MB", limit if kind == "rss" else None)
 
 
-def _refresh(rows: Rows, folder: Path, rounds: int) -> None:
+def _polls(rows: Rows, folder: Path, rounds: int) -> None:
+    """Tell what a look costs that finds nothing new, and one that finds new points."""
+    store, followed = RunStore(folder), FollowedRun(RunStore(folder).find("run-000"))
+    _per_look(rows, "the list of runs, nothing new", rounds, store.list)
+    _per_look(rows, "a run that ended, nothing new", rounds, followed.poll)
+    with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
+        live = FollowedRun(run.folder)
+        _per_look(rows, "a run that trains, nothing new", rounds, live.poll)
+        for _ in range(10 * rounds):
+            run.step += 1
+            run.writer.record(run._metrics(run.step, run._train_values(run.step)))
+            run.writer.flush()
+            began = time.thread_time()
+            assert "metrics" in live.poll()
+            rows.add("a look at a run that trains, with new points: CPU", 1000 * (time.thread_time() - began), "ms")
+
+
+def _per_look(rows: Rows, what: str, rounds: int, look: Callable[[], object]) -> None:
+    for number in range(10 * rounds + 1):
+        began = time.thread_time()
+        look()
+        if number:
+            rows.add(f"a look at {what}: CPU", 1000 * (time.thread_time() - began), "ms")
+
+
+def _idle(rows: Rows, folder: Path, rounds: int) -> None:
     """Let both faces stand on a run that ended, then on one that trains, and read what they take."""
     _stand(rows, folder, "a run that ended", "run-000", rounds)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
@@ -163,7 +203,7 @@ def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
     with Terminal(words, environment, (120, 40)) as terminal, Window([run], environment) as window:
         terminal.read(DEADLINE_S, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
-        terminal.read(4.0)
+        terminal.read(CALM_S + 4.0)
         for _ in range(rounds):
             terminal.forget()
             faces = {"dashboard": terminal.process.pid, "viewer": window.process.pid}

@@ -74,7 +74,7 @@ class ExplorerClient:
         return child is not None and child.alive
 
     def warm(self) -> None:
-        """Start the child now: it imports what answers while the face is still being made, not at its first question."""
+        """Start the child now: it imports what answers while the face is being made, not at its first question."""
         with self._changed:
             if self._child is None and not self._pending and not self._closed:
                 self._generation += 1
