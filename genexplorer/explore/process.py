@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import IO, cast
 
+from genexplorer.cores.environment import computing
 from genexplorer.explore.protocol import Answer, ProtocolError, Request, read_answer, write_request
 from genexplorer.runs.text import one_line
 
 OnAnswer = Callable[[Answer], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-SPINS = "1000"  # of a waiting thread of GNU OpenMP, as of a worker's
 _REAP_S = 5.0
 
 
@@ -116,8 +116,7 @@ class ChildProcess:
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """Return a child's environment: one thread until it knows its share; threads that wait soon sleep."""
     limits = dict.fromkeys(_THREAD_VARIABLES, "1")
-    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": base.get("GOMP_SPINCOUNT", SPINS), "KMP_BLOCKTIME": "0"}
-    return {**base, **limits, **waiting, "PYTHONUNBUFFERED": "1"}
+    return {**computing(base), **limits, "PYTHONUNBUFFERED": "1"}
 
 
 def last_words(said: list[str], code: int) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from genexplorer import paths
+from genexplorer.cores.environment import computing
 from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
 from genexplorer.runs import control, identity, layout, live
 from genexplorer.runs.record import RunStatus, State
@@ -24,7 +25,6 @@ from genexplorer.runs.status import is_claimed, last_words, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
-SPINS = "1000"  # of a waiting thread of GNU OpenMP
 LEAVING_S = 5.0
 _ENDED = (State.STOPPED, State.FAILED)
 _SCRIPT = """
@@ -157,16 +157,11 @@ def _launch(folder: Path, token: int, death: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the worker's environment: threads that wait spin for some microseconds and then sleep.
-
-    Another run may start at any time, and threads that spin for long while another process holds their core cost a
-    factor of ten; threads that never spin cost a lone run a third (measured in docs/log.md).
-    """
+    """Return the worker's environment."""
     absolute = {}
     with contextlib.suppress(OSError):  # a home that cannot be written costs the leases, not the training
         absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker works elsewhere, in "/"
-    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", SPINS)}
-    return {**os.environ, **absolute, **waiting, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    return {**computing(os.environ), **absolute, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
 
 
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:
