@@ -12,6 +12,7 @@ from typing import Any, cast
 from benchmarks.peers import environments
 from benchmarks.peers.environments import MissingError
 from benchmarks.windows import Answer
+from genexplorer.cores.environment import computing
 
 ROOT = Path(__file__).resolve().parents[1]
 SET_UP_S, WINDOW_S = 900, 300  # that a contender may take before it is given up
@@ -43,7 +44,7 @@ class ContenderProcess:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **threads_alone},
+            env={**(computing(os.environ) if target.startswith("ours:") else os.environ), **threads_alone},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
