@@ -9,7 +9,7 @@ from genexplorer.dashboard.picture_files import load_picture
 from genexplorer.dashboard.view import NUM_SMALL, Compared, Curves, Picture, RunView, Wanted
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
-from genexplorer.runs.record import PictureRef, RunStatus, Series, State
+from genexplorer.runs.record import PictureRef, RunStatus, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.followed_run import FollowedRun
 from genexplorer.session.gallery import look_at
@@ -91,19 +91,17 @@ class RunReading:
         self._run.poll()
         chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
         metrics = chart.metrics if chart is not None else ()
-        series = {name: self._run.series(name, wanted.x, wanted.max_points) for name in metrics}
+        series = self._run.several_series(metrics, wanted.x, wanted.max_points)
         return Compared(self._run.status, series)
 
     def _read_curves(self, wanted: Wanted) -> None:
         made = tuple(charts(self._run.specs))
         theory = self._theory_now()
         large = _chosen(made, wanted.quantity, theory)
-        series: dict[str, Series] = {}
         beside = [chart for chart in made if chart is not large][:NUM_SMALL] if wanted.small else []
-        for chart in made:
-            if chart is large or chart in beside:
-                points = wanted.max_points if chart is large else min(_SMALL_POINTS, wanted.max_points)
-                series |= {name: self._run.series(name, wanted.x, points) for name in chart.metrics}
+        small = [name for chart in beside for name in chart.metrics]
+        series = self._run.several_series(small, wanted.x, min(_SMALL_POINTS, wanted.max_points))
+        series |= self._run.several_series(large.metrics if large is not None else (), wanted.x, wanted.max_points)
         steps = self._run.series(large.metrics[0], "step", wanted.max_points).x if large is not None else None
         self._curves = Curves(made, series, wanted.x, steps)
         self._curves_for = _curve_key(wanted)

@@ -1,5 +1,7 @@
 """What a face or a command reads of one run: live, finished, lost, queued, mailed; never in the way of its writer."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -36,6 +38,8 @@ _FIRST_LOG_LINES = 2_000
 class RunReader:
     """Reads one run folder. Each question opens the database for a moment, so that nothing is held between them.
 
+    Questions that are asked together, in a block of `together`, share one opening, which takes as long as an answer.
+
     Args:
         folder: The run folder.
     """
@@ -44,6 +48,7 @@ class RunReader:
         self.folder = folder
         self._memory = HeartbeatMemory()
         self._summaries = Summaries()
+        self._open: Connection | None = None
 
     def __enter__(self) -> "RunReader":
         return self
@@ -53,6 +58,25 @@ class RunReader:
 
     def close(self) -> None:
         """End reading. Nothing is held open between questions."""
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Answer the questions of a block from one opening of the database, as of one moment; they are to be short.
+
+        Raises:
+            DamagedRunError: if the database cannot be read.
+        """
+        if not self._has_database():
+            yield
+            return
+        with database.reading(self.folder) as self._open:
+            try:
+                yield
+            finally:
+                self._open = None
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return database.reading(self.folder) if self._open is None else nullcontext(self._open)
 
     def status(self) -> RunStatus:
         """Return the run at a glance; never raises for a damaged one."""
@@ -73,7 +97,7 @@ class RunReader:
         if not self._has_database():
             return Delta(replace(cursor, attempt=status.attempt), status, snapshots=snapshots)
         try:
-            with database.reading(self.folder) as connection:
+            with self._reading() as connection:
                 delta = self._delta(connection, cursor, status)
         except DamagedRunError as error:
             damaged = replace(status, state=State.DAMAGED, reason=one_line(error.message, 400))
@@ -121,7 +145,7 @@ class RunReader:
         """
         if not self._has_database():
             return queries.empty_series(metric, x)
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return queries.series(connection, metric, x, max_points, bounds)
 
     def specs(self) -> dict[str, MetricSpec]:
@@ -132,7 +156,7 @@ class RunReader:
         """
         if not self._has_database():
             return {}
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return queries.specs(connection)
 
     def latest(self, at_step: int | None = None) -> dict[str, Point]:
@@ -143,7 +167,7 @@ class RunReader:
         """
         if not self._has_database():
             return {}
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return queries.latest(connection)[1] if at_step is None else queries.latest_at(connection, at_step)
 
     def card(self, step: int | None = None) -> "Card":
@@ -177,7 +201,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return list(queries.pictures(connection, self.folder, kind)[1])
 
     def log(self, limit: int = 200, after: int = 0) -> list[LogLine]:
@@ -188,7 +212,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return list(queries.log(connection, limit, after))
 
     def alerts(self) -> list[AlertRow]:
@@ -199,7 +223,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return list(queries.alerts(connection))
 
     def attempts(self) -> list[AttemptRow]:
@@ -210,7 +234,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return list(queries.attempts(connection))
 
     def changes_made(self) -> list[Change]:
@@ -221,7 +245,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with database.reading(self.folder) as connection:
+        with self._reading() as connection:
             return list(queries.changes(connection)[1])
 
     def last_words(self, lines: int = 20) -> str:

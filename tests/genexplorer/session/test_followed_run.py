@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from genexplorer.errors import UserError
-from genexplorer.runs import layout
+from genexplorer.runs import database, layout
 from genexplorer.runs.record import PictureRef, State
 from genexplorer.session.charts import charts
 from genexplorer.session.followed_run import EVERYTHING, FollowedRun
@@ -60,6 +61,21 @@ def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeyp
     assert followed.series("train/elbo", max_points=50) is curve
     assert followed.series("train/elbo", "time", 50).x_axis == "time"
     assert len(followed.series("no/such", max_points=50).x) == 0
+
+
+def test_several_curves_are_read_from_one_opening(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Mock(side_effect=database.reading)
+    monkeypatch.setattr(database, "reading", opened)
+    run = FollowedRun(finished)
+    several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
+    assert opened.call_count == 1 and len(several["nothing"].x) == 0
+    assert several["train/kl"] is run.series("train/kl", max_points=50) and len(several["train/elbo"].x) > 10
+    broken = shutil.copytree(finished, tmp_path / "broken")
+    (broken / layout.DATABASE).write_bytes(b"no database")
+    run = FollowedRun(broken)
+    assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
 
 
 def test_the_past_is_found_by_step(finished: Path) -> None:
