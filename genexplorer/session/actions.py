@@ -18,7 +18,6 @@ from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
 from genexplorer.runs import control
 from genexplorer.runs.control import Ack
-from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import read_status
 from genexplorer.runs.store import RunStore
@@ -167,6 +166,8 @@ def picture_command(folder: Path | None) -> str:
     """Return the command that writes what the viewer would show first: the plane of a 2-D model, else samples."""
     if folder is None:
         return command_lines.picture("manifold", "RUN")
+    from genexplorer.runs.reader import RunReader  # with NumPy, which who opens a viewer need not wait for
+
     with RunReader(folder) as reader:
         plane = not reader.snapshots() or reader.card().ability("manifold").available
     return command_lines.picture("manifold" if plane else "sample", read_status(folder).name)
