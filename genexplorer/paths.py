@@ -25,6 +25,11 @@ def state_dir() -> Path:
     return folder
 
 
+def cache_dir() -> Path:
+    """Return the user's folder for what can be made anew, such as compiled code. It may not exist."""
+    return Path(platformdirs.user_cache_dir(_APP))
+
+
 def config_dir() -> Path:
     """Return the user's configuration folder. It may not exist."""
     return Path(platformdirs.user_config_dir(_APP))

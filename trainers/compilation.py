@@ -10,11 +10,9 @@ import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
-import platformdirs
 import torch
 
 from trainers.cadence import Clock
@@ -127,12 +125,10 @@ def has_compiler() -> bool:
 
 
 def _configure() -> None:
-    """Have compiled code kept between runs in a folder of the user's own: no pickled graphs, no processes besides."""
+    """Have compiled code kept between runs, but no pickled graphs, and compile without processes besides."""
     import torch._functorch.config as functorch  # only now: half a second that a plain training need not wait
     import torch._inductor.config as inductor
 
-    folder = Path(platformdirs.user_cache_dir("genexplorer")) / "compiled"
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
     inductor.fx_graph_cache = False
     inductor.compile_threads = 1
     functorch.enable_autograd_cache = False

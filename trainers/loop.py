@@ -75,6 +75,7 @@ def _step(attempt: Training) -> Iterator[Event]:
     compilation, context = attempt.compilation, training.step_context(attempt)
     if compilation.due:
         yield from compilation.compile(attempt.model, training.any_batch(attempt), context)
+        attempt.time_left = cadence.TimeLeft(attempt.progress, attempt.stopwatch.elapsed_s)  # no step takes that long
     compilation.begin()
     figures = training.take_step(attempt)
     yield from compilation.after_step(attempt.model, context, figures.seconds_left)

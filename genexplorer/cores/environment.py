@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from genexplorer import paths
+
 _WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}  # KMP: of LLVM and Intel
 _PREFERRED = {
     "GOMP_SPINCOUNT": "1000",
@@ -19,4 +21,5 @@ def computing(base: Mapping[str, str]) -> dict[str, str]:
     given back to the kernel and faulted in anew, which costs small convolutional networks a sixth of their time
     (docs/log.md has the figures of both). Other C libraries than GNU's do not read those two.
     """
-    return {**_PREFERRED, **base, **_WAITING}
+    compiled = {"TORCHINDUCTOR_CACHE_DIR": str(paths.cache_dir() / "compiled")}  # else in /tmp, where others write too
+    return {**_PREFERRED, **compiled, **base, **_WAITING}
