@@ -21,14 +21,16 @@ except SystemExit:
 """,
     "the dashboard": "import genexplorer.dashboard.app",
     "the viewer": "import genexplorer.viewer.main, genexplorer.viewer.window",
+    "the list of runs": "import genexplorer.runs.store, genexplorer.session.wording",
     "the session": "import genexplorer.session.followed_run, genexplorer.session.actions, genexplorer.session.new_run",
     "the run folder": "import genexplorer.runs.reader, genexplorer.runs.store, genexplorer.workers.launcher",
     "the descriptors": "from trainers import registry; registry.presets()",
 }
 FORBIDDEN = {
-    "the command line's help": ("torch", "textual", "PyQt6", "pyqtgraph"),
-    "the viewer": ("torch", "textual"),
-    "the dashboard": ("torch", "PyQt6", "pyqtgraph"),
+    "the command line's help": ("torch", "textual", "PyQt6", "pyqtgraph", "pydantic", "numpy"),
+    "the list of runs": ("torch", "textual", "PyQt6", "pyqtgraph", "pydantic", "numpy"),
+    "the viewer": ("torch", "textual", "pyqtgraph", "pydantic"),  # its tabs, with pyqtgraph, come after its window
+    "the dashboard": ("torch", "PyQt6", "pyqtgraph", "pydantic"),
 }
 
 
