@@ -131,13 +131,15 @@ def snapshot_seconds(num_weights: int) -> float:
 
 
 def watched_seconds(configured_s: float, took_s: float) -> float:
-    """Return the seconds between snapshots while somebody looks: as configured, up to 15 times that where they cost.
+    """Return the seconds between pictures while somebody looks: as configured, up to 5 times that where they cost.
+
+    The weights themselves, which viewers draw from, come as configured.
 
     Args:
         configured_s: For a model that is quickly shown.
-        took_s: What the last one took of the training's time, its pictures included.
+        took_s: What the last ones took of the training's time.
     """
-    return min(max(configured_s, took_s / WATCHED_SHARE), 15 * configured_s)
+    return min(max(configured_s, took_s / WATCHED_SHARE), 5 * configured_s)
 
 
 def last_early_step(num_weights: int) -> int:

@@ -64,7 +64,7 @@ def _run(attempt: Training, control: Control) -> Iterator[Event]:
         if attempt.step and attempt.step % evaluate_every == 0:
             yield from _evaluate(attempt)
         if _snapshot_due(attempt, control):
-            yield from _show(attempt)
+            yield from _show(attempt, drawn=_pictures_due(attempt, control))
         if attempt.checkpoints.due(attempt.config.execution.checkpoint_every_s):
             yield from _save(attempt)
         yield from _step(attempt)
@@ -95,20 +95,30 @@ def _snapshot_due(attempt: Training, control: Control) -> bool:
     if attempt.memory.shown_at == attempt.step:
         return False
     execution = attempt.config.execution
-    every_s = execution.snapshot_every_s
-    if control.watched():
-        every_s = cadence.watched_seconds(execution.watched_every_s, attempt.snapshots.took_s)
+    every_s = execution.watched_every_s if control.watched() else execution.snapshot_every_s
     every_s = max(every_s, cadence.snapshot_seconds(attempt.num_weights))
     early = cadence.is_early_step(attempt.step) and attempt.step <= cadence.last_early_step(attempt.num_weights)
     return early or attempt.snapshots.due(every_s)
 
 
-def _show(attempt: Training) -> Iterator[Event]:
-    if attempt.memory.shown_at == attempt.step:
-        return
-    attempt.memory.shown_at = attempt.step
-    attempt.snapshots.begin()
-    yield state.snapshot(attempt)
+def _pictures_due(attempt: Training, control: Control) -> bool:
+    """Return whether pictures are drawn beside the weights: those that take long less often, to a live audience too."""
+    every_s = cadence.watched_seconds(attempt.config.execution.watched_every_s, attempt.drawings.took_s)
+    return cadence.is_early_step(attempt.step) or not control.watched() or attempt.drawings.due(every_s)
+
+
+def _show(attempt: Training, *, drawn: bool = True) -> Iterator[Event]:
+    if attempt.memory.shown_at != attempt.step:
+        attempt.memory.shown_at = attempt.step
+        yield state.snapshot(attempt)
+        attempt.snapshots.done()
+    if drawn and attempt.drawn_at != attempt.step:
+        attempt.drawn_at = attempt.step
+        yield from _draw(attempt)
+
+
+def _draw(attempt: Training) -> Iterator[Event]:
+    attempt.drawings.begin()
     drawing = Phase(attempt.step, "training")
     for event in attempt.album.draw(attempt.ema.settled(), attempt.step):
         if not isinstance(event, Phase):
@@ -119,7 +129,7 @@ def _show(attempt: Training) -> Iterator[Event]:
             yield event
     if drawing.name != "training":
         yield Phase(attempt.step, "training")
-    attempt.snapshots.done()
+    attempt.drawings.done()
 
 
 def _save(attempt: Training) -> Iterator[Event]:

@@ -63,11 +63,13 @@ class Training:
     time_left: cadence.TimeLeft
     speed: cadence.Speed
     snapshots: cadence.Every
+    drawings: cadence.Every  # of pictures, beside snapshots
     checkpoints: cadence.Every
     signs: cadence.Every
     memory: Memory = field(default_factory=Memory)
     step: int = 0
     stopping: bool = False
+    drawn_at: int = -1  # the step of the latest pictures of this attempt
 
     @cached_property
     def num_weights(self) -> int:
@@ -143,6 +145,7 @@ def set_up(config: RunConfig, clock: cadence.Clock) -> Training:
         time_left=cadence.TimeLeft(0.0, 0.0),
         speed=cadence.Speed(clock),
         snapshots=cadence.Every(clock),
+        drawings=cadence.Every(clock),
         checkpoints=cadence.Every(clock),
         signs=cadence.Every(clock),
     )

@@ -153,8 +153,8 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
 
 def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
     assert cadence.watched_seconds(2.0, 0.001) == 2.0
-    assert cadence.watched_seconds(2.0, 0.15) == pytest.approx(10.0)
-    assert cadence.watched_seconds(2.0, 9.0) == 30.0
+    assert cadence.watched_seconds(2.0, 0.12) == pytest.approx(8.0)
+    assert cadence.watched_seconds(2.0, 9.0) == 10.0
     now = [0.0]
     every = cadence.Every(lambda: now[0])
     every.begin()

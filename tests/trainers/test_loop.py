@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.trainers import idx_files, tiny
-from trainers import loop, registry, training
+from trainers import cadence, loop, registry, training
 from trainers.errors import ConfigError
 from trainers.events import (
     Alert,
@@ -169,6 +169,14 @@ def test_being_watched_brings_more_snapshots(folder: Path) -> None:
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
     assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))
+
+
+def test_pictures_that_take_long_hold_no_snapshot_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cadence, "watched_seconds", lambda configured_s, took_s: 1e9)
+    config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
+    events = list(loop.train(config, control=tiny.Script({}, watched=True)))
+    assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))
+    assert sorted({event.step for event in tiny.of(events, Pictures)}) == [0, 1, 2, 5, 10, 12]
 
 
 def test_scheduled_checkpoints(folder: Path) -> None:
