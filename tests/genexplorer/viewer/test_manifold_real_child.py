@@ -59,7 +59,9 @@ def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> No
     try:
         stage, details = tab.stage, tab.details
         qtbot.waitUntil(lambda: stage.encodings.cloud is not None, timeout=60_000)
-        qtbot.waitUntil(lambda: (mosaic := stage.decoder.mosaic) is not None and mosaic.known.all(), timeout=60_000)
+        qtbot.waitUntil(
+            lambda: (mosaic := stage.decoder.mosaic) is not None and bool(mosaic.known.all()), timeout=60_000
+        )
         tab.selection.move_to((0.5, -0.5), picked=3)
         qtbot.waitUntil(lambda: details.picked is not None and details.nearest is not None, timeout=30_000)
         mosaic = stage.decoder.mosaic
