@@ -29,7 +29,6 @@ HEAD = "| fault | promise | tries | lost | seen | how to repeat |\n| --- | --- |
 def main() -> int:
     """Run the proofs that were asked for; return 1 if anything was lost."""
     arguments = parsed()
-    rows = read_rows()
     lost = 0
     for proof in PROOFS:
         if arguments.only and proof.name not in arguments.only:
@@ -39,9 +38,8 @@ def main() -> int:
             continue
         tally = tried(proof, max(1, round(proof.full * arguments.share)))
         lost += len(tally.losses)
-        rows[proof.name] = row(proof, tally)
-        if not arguments.no_write:
-            write_rows(rows)
+        if not arguments.no_write:  # read anew: another run may have added its own meanwhile
+            write_rows({**read_rows(), proof.name: row(proof, tally)})
     return 1 if lost else 0
 
 

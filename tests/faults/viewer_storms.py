@@ -151,6 +151,7 @@ def _live_through(app: QApplication, window: MainWindow, run: Path) -> None:
             _escaped.append(_armed[0][1])
             sys.excepthook(*sys.exc_info())
         app.processEvents()
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)  # outside of an event loop nobody does
 
 
 def _press(window: MainWindow, name: str) -> None:
