@@ -98,7 +98,7 @@ async def test_a_long_list_scrolls_and_loses_nothing_to_its_scroll_bar(make_app:
     async with make_app(tmp_path).run_test(size=SMALL) as pilot:
         await shows(pilot, "Runs (9)", "owl-7")
         rows = text_of(pilot).splitlines()[1:6]
-        assert sum("owl-" in row for row in rows) == 5 and all(" queued " in row for row in rows)
+        assert sum("owl-" in row for row in rows) == 5 and all("% queued" in row for row in rows)
         assert "first-fir" not in "".join(rows)
         main_of(pilot).post_message(MainScreen.Started(first))  # as when it was brought back from the trash
         await until(pilot, lambda: "▸✓  first-fir" in text_of(pilot), "the run that was brought back")

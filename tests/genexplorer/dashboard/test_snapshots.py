@@ -54,4 +54,4 @@ def test_curves_beside_pictures_in_light(snap_compare: Compare, make_app: MakeAp
 
 def test_theory(snap_compare: Compare, make_app: MakeApp, two: Path) -> None:
     app = make_app(two, clock=lambda: 0.0)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=after("6", text="ELBO(x)"))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=after("6", text="x ─▶ μ"))
