@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 
 from trainers.cadence import Clock
+from trainers.compute import Compute
 from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, Changed, Event, Phase
@@ -25,6 +26,7 @@ WATCHED_STEPS = 20  # that go as they are before anything is decided
 TURN = 5  # steps that go one way before the other has its turn
 TRIED_S = 3.0  # of such turns, and at least
 TRIED_TURNS = 8
+COMPILING_S = 60.0  # that compiling takes at most, about, on one core
 WORTH = 3.0  # times its own cost that compiling must be expected to save
 KEPT_GAIN = 0.98  # of the plain step's time that the compiled one may take at most
 _COMPILERS = ("c++", "g++", "clang++")
@@ -44,6 +46,7 @@ class Compilation:
     def __init__(self, execution: ExecutionConfig, device: torch.device, clock: Clock = perf_counter) -> None:
         self._state: Literal["off", "due", "watching", "trying"] = "off"
         self._clock = clock
+        self._watched = 0
         self._plain: list[float] = []
         self._compiled: list[float] = []
         self._began = 0.0
@@ -85,38 +88,38 @@ class Compilation:
         """A step begins."""
         self._began = self._clock()
 
-    def after_step(self, model: Model, context: StepContext, seconds_left: float | None) -> Iterator[Event]:
+    def after_step(self, model: Model, step: int, compute: Compute, seconds_left: float | None) -> Iterator[Event]:
         """Take note of how long a step took, and decide what can be decided.
 
         Args:
             model: What its family says of compiling.
-            context: Of the step.
+            step: How many are done.
+            compute: Which way they go.
             seconds_left: What is left of the training; None if nobody knows yet.
         """
         took = self._clock() - self._began
         if self._state == "watching":
-            self._plain.append(took)
-            if len(self._plain) >= WATCHED_STEPS and seconds_left is not None:
-                self._state = "due" if seconds_left * model.compile_gain > WORTH * model.compile_s else "off"
-                self._plain.clear()
+            self._watched += 1
+            if self._watched >= WATCHED_STEPS and seconds_left is not None:
+                self._state = "due" if seconds_left * model.compile_gain > WORTH * COMPILING_S else "off"
         elif self._state == "trying":
-            (self._compiled if context.compute.compiled else self._plain).append(took)
+            (self._compiled if compute.compiled else self._plain).append(took)
             if len(self._plain) + len(self._compiled) >= 2 * TURN * TRIED_TURNS and self._seen_s >= TRIED_S:
-                yield self._decided(context)
+                yield self._decided(step, compute)
             elif (len(self._plain) + len(self._compiled)) % TURN == 0:
-                context.compute.compiled = not context.compute.compiled
+                compute.compiled = not compute.compiled
 
     @property
     def _seen_s(self) -> float:
         return sum(self._plain) + sum(self._compiled)
 
-    def _decided(self, context: StepContext) -> Changed:
+    def _decided(self, step: int, compute: Compute) -> Changed:
         plain, compiled = statistics.median(self._plain), statistics.median(self._compiled)
         kept = compiled < KEPT_GAIN * plain
-        context.compute.compiled = kept
+        compute.compiled = kept
         self._state = "off"
         verdict = "kept" if kept else "dropped, no faster"
-        return Changed(context.step, "", "compile", value=f"{verdict} ({plain / compiled:.2f} × as fast)")
+        return Changed(step, "", "compile", value=f"{verdict} ({plain / compiled:.2f} × as fast)")
 
 
 def has_compiler() -> bool:

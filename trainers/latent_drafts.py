@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from trainers.compute import has_bfloat16
 from trainers.model import Model
 
 TRIED = 32  # latents whose exact pictures a draft is compared with
@@ -17,7 +18,8 @@ class Drafts:
     """
 
     def __init__(self) -> None:
-        self._good: bool | None = None if native() else False
+        native = has_bfloat16(torch.device("cpu"))  # elsewhere drafts would be slower than exact pictures
+        self._good: bool | None = None if native else False
 
     def decode(self, model: Model, z: Tensor) -> tuple[Tensor, bool]:
         """Return images, (B, C, H, W) float32 in [0, 1], and whether they are drafts."""
@@ -27,11 +29,6 @@ class Drafts:
         if self._good is None:
             self._good = _alike(images[:TRIED], _in_bfloat16(model, z[:TRIED]))
         return images, False
-
-
-def native() -> bool:
-    """Whether this CPU multiplies bfloat16 itself; where it does not, drafts would be slower than exact pictures."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _in_bfloat16(model: Model, z: Tensor) -> Tensor:

@@ -72,13 +72,13 @@ def _run(attempt: Training, control: Control) -> Iterator[Event]:
 
 
 def _step(attempt: Training) -> Iterator[Event]:
-    compilation, context = attempt.compilation, training.step_context(attempt)
+    compilation = attempt.compilation
     if compilation.due:
-        yield from compilation.compile(attempt.model, training.any_batch(attempt), context)
+        yield from compilation.compile(attempt.model, training.any_batch(attempt), training.step_context(attempt))
         attempt.time_left = cadence.TimeLeft(attempt.progress, attempt.stopwatch.elapsed_s)  # no step takes that long
     compilation.begin()
     figures = training.take_step(attempt)
-    yield from compilation.after_step(attempt.model, context, figures.seconds_left)
+    yield from compilation.after_step(attempt.model, attempt.step, attempt.compute, figures.seconds_left)
     attempt.signs.done()
     yield figures
     if "train/loss" in figures.values:

@@ -87,7 +87,6 @@ class Model(nn.Module):
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
     safe_in_bfloat16: bool = False  # whether its figures were shown to be the same where products are taken in bfloat16
     compile_gain: float = 0.0  # share of a step's time that compiling has been seen to save; 0: none
-    compile_s: float = 30.0  # what compiling takes, about, on one core
     batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
 
     def lr_scale(self, optimizer: str, options: Any) -> float:

@@ -19,16 +19,10 @@ _CPU = Path("/proc/cpuinfo")
 
 
 @contextlib.contextmanager
-def by_the_faster_library(*, wanted: bool = True) -> Iterator[None]:
+def by_the_faster_library() -> Iterator[None]:
     """Multiply float32 matrices of the CPU with oneDNN inside the block, where that is exact and MKL is slow."""
-    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
-    before = settings.fp32_precision
-    try:
-        if wanted and onednn_is_better():
-            settings.fp32_precision = "bf16"
+    with _by_onednn() if onednn_is_better() else contextlib.nullcontext():
         yield
-    finally:
-        settings.fp32_precision = before
 
 
 @cache
@@ -40,17 +34,23 @@ def onednn_is_better() -> bool:
 
 
 def _stays_float32() -> bool:
-    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
-    before = settings.fp32_precision
     chance = torch.Generator().manual_seed(0)
-    try:
-        settings.fp32_precision = "bf16"
+    with _by_onednn():
         for rows, inner, columns in _SHAPES:
             a, b = torch.randn(rows, inner, generator=chance), torch.randn(inner, columns, generator=chance)
             exact = a.double() @ b.double()
             if ((a @ b).double() - exact).norm() > LARGEST_ERROR * exact.norm():
                 return False
-        return True
+    return True
+
+
+@contextlib.contextmanager
+def _by_onednn() -> Iterator[None]:
+    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
+    before = settings.fp32_precision
+    try:
+        settings.fp32_precision = "bf16"
+        yield
     finally:
         settings.fp32_precision = before
 

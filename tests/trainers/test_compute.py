@@ -123,7 +123,7 @@ def test_auto_keeps_what_is_faster(folder: Path, traced: list[str], compiled_tak
             told.extend(chosen.compile(attempt.model, training.any_batch(attempt), context))
         chosen.begin()
         now[0] += compiled_takes if context.compute.compiled else 1.0
-        told.extend(chosen.after_step(attempt.model, context, seconds_left))
+        told.extend(chosen.after_step(attempt.model, context.step, context.compute, seconds_left))
 
     for _ in range(compilation.WATCHED_STEPS):
         step(1e6)
@@ -141,7 +141,7 @@ def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
     chosen = compilation.Compilation(ExecutionConfig(), CPU)
     for _ in range(compilation.WATCHED_STEPS + 1):
         chosen.begin()
-        list(chosen.after_step(attempt.model, training.step_context(attempt), 5.0))
+        list(chosen.after_step(attempt.model, attempt.step, attempt.compute, 5.0))
     assert not chosen.due
 
 

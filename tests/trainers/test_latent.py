@@ -285,7 +285,7 @@ def test_a_model_laid_out_for_looking_is_the_same_function(size: tuple[int, int]
 def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latent_drafts, "native", lambda: True)
+    monkeypatch.setattr(latent_drafts, "has_bfloat16", lambda device: True)
     fresh = latent.load(snapshot, tiny.config(folder, steps=20))
     exact, meta = fresh.ask("manifold")
     assert "draft" not in meta
@@ -302,7 +302,7 @@ def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
 def test_a_model_whose_drafts_can_be_told_apart_has_none(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latent_drafts, "native", lambda: True)
+    monkeypatch.setattr(latent_drafts, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(latent_drafts, "_in_bfloat16", lambda model, z: model.decode(z) + 0.01)
     fresh = latent.load(snapshot, tiny.config(folder, steps=20))
     assert all("draft" not in fresh.ask("manifold", {"draft": True})[1] for _ in range(3))

@@ -36,7 +36,8 @@ def test_each_write_is_a_heartbeat_and_a_reopened_file_goes_on_counting(path: Pa
     assert [record.heartbeat for record in (live.read(path),) if record] == [3]
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 1, 100, 1000, 2047])
+# 2044: the whole checksum is missing. With 2047 one in 256 torn records is, by chance, a whole one.
+@pytest.mark.parametrize("kept_bytes", [0, 1, 100, 1000, 2044])
 def test_a_torn_write_shows_the_record_before_it(path: Path, kept_bytes: int) -> None:
     file = LiveFile(path)
     for step in (1, 2, 3):
