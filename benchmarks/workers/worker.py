@@ -18,6 +18,7 @@ from trainers.events import Command, Pause, Resume
 WARM_S = 3.0  # of training before a new worker counts
 PATIENCE_S = 180.0
 FOR_EVER = 10_000_000  # steps
+SMALL_LR = 1e-5
 
 
 class Worker:
@@ -44,18 +45,26 @@ class Worker:
 
     @property
     def record(self) -> live.LiveRecord:
-        """Its word on itself."""
+        """Its word on itself.
+
+        Raises:
+            RuntimeError: It has ended by itself.
+        """
+        record = self._record()
+        if record.state in ("succeeded", "failed"):
+            raise RuntimeError(f"{self.preset} {record.state}: {record.reason or last_words(self.folder, 1)}")
+        return record
+
+    def _record(self) -> live.LiveRecord:
         return live.read(self.folder / layout.LIVE) or live.LiveRecord()
 
     def _is_warm(self) -> bool:
         record = self.record
-        if record.state not in ("", "running"):
-            raise RuntimeError(f"{self.preset} {record.state}: {record.reason or last_words(self.folder, 1)}")
         return record.phase == "training" and record.elapsed_s > WARM_S
 
     def kill(self) -> None:
         """End it without a word."""
-        pid = self.record.pid
+        pid = self._record().pid
         with contextlib.suppress(ProcessLookupError):
             if pid:
                 os.kill(pid, signal.SIGKILL)
@@ -79,12 +88,14 @@ class Worker:
 
 
 def _endless(preset: str, execution: Mapping[str, object]) -> RunConfig:
-    """Return a preset that is never over, or, where it holds its length, as it is; nothing is judged on the way."""
+    """Return a preset that is never over, or, where it holds its length, as it is; nothing is judged on the way.
+
+    The learning rate of a preset is meant to fall: kept as it is, a small VAE diverges after a hundred seconds.
+    """
     layers: dict[str, object] = {"execution": {"eval_every": FOR_EVER, **execution}}
     with contextlib.suppress(ConfigError):
-        return presets.assemble(
-            preset, {"schedule": {"steps": FOR_EVER, "lr": "constant", "warmup_steps": 0}, **layers}
-        )
+        schedule = {"steps": FOR_EVER, "lr": "constant", "warmup_steps": 0}
+        return presets.assemble(preset, {"schedule": schedule, "optim": {"lr": SMALL_LR}, **layers})
     return presets.assemble(preset, layers)
 
 
