@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QObject, QVariantAnimation
-from PyQt6.QtWidgets import QApplication, QStyle
+from PyQt6.QtCore import QObject
+
+from genexplorer.viewer import movement
+from genexplorer.viewer.movement import Movement
 
 GLIDE_MS = 260
 Floats = NDArray[np.float64]
@@ -20,37 +22,27 @@ class PointGlider(QObject):
         self._from: Floats = np.zeros((0, 2))
         self._to: Floats = np.zeros((0, 2))
         self.now: Floats = np.zeros((0, 2))
-        self._animation = QVariantAnimation(self)
-        self._animation.setDuration(GLIDE_MS)
-        self._animation.setStartValue(0.0)
-        self._animation.setEndValue(1.0)
-        self._animation.valueChanged.connect(self._on_value)
+        self._movement = Movement(self._on_share, GLIDE_MS, self)
 
     def go(self, points: Floats, *, glide: bool = True) -> None:
         """Bring the points to their places."""
-        self._animation.stop()
+        self._movement.stop()
         self._from, self._to = self.now, points
-        if glide and len(self.now) == len(points) and len(points) and _motion_is_wanted():
-            self._animation.start()
+        if glide and len(self.now) == len(points) and len(points) and movement.is_wanted():
+            self._movement.start()
         else:
             self._show(points)
 
     def stop(self) -> None:
         """Arrive at once."""
-        if self._animation.state() == QVariantAnimation.State.Running:
-            self._animation.stop()
+        if self._movement.is_running:
+            self._movement.stop()
             self._show(self._to)
 
-    def _on_value(self, share: float) -> None:
+    def _on_share(self, share: float) -> None:
         eased = share * share * (3 - 2 * share)
         self._show(self._from + (self._to - self._from) * eased)
 
     def _show(self, points: Floats) -> None:
         self.now = points
         self._place(points)
-
-
-def _motion_is_wanted() -> bool:
-    """Whether the desktop has animations switched on."""
-    style = QApplication.style()
-    return style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QObject, QVariantAnimation
-from PyQt6.QtWidgets import QApplication, QStyle
+from PyQt6.QtCore import QObject
 
+from genexplorer.viewer import movement
 from genexplorer.viewer.manifold.cloud import Cloud, Glide
+from genexplorer.viewer.movement import Movement
 
 GLIDE_MS = 320
 
@@ -20,23 +21,19 @@ class Glider(QObject):
         self._place = place
         self._glide: Glide | None = None
         self._now: NDArray[np.float64] = np.zeros((0, 2))
-        self._animation = QVariantAnimation(self)
-        self._animation.setDuration(GLIDE_MS)
-        self._animation.setStartValue(0.0)
-        self._animation.setEndValue(1.0)
-        self._animation.valueChanged.connect(self._on_value)
+        self._movement = Movement(self._on_share, GLIDE_MS, self)
 
     def go(self, former: Cloud | None, cloud: Cloud, *, visible: bool) -> None:
         """Bring the points from one snapshot's places to another's; from where they are, if they still glide."""
-        glide = Glide.between(former, cloud, allowed=visible and _motion_is_wanted())
+        glide = Glide.between(former, cloud, allowed=visible and movement.is_wanted())
         if glide is not None and self.is_gliding and len(self._now) == len(glide.end):
             glide = Glide(self._now, glide.end)
-        self._animation.stop()
+        self._movement.stop()
         self._glide = glide
         if glide is None:
             self._show(cloud.mu)
         else:
-            self._animation.start()
+            self._movement.start()
 
     def show_again(self, cloud: Cloud) -> None:
         """Place the points as they are, as after the view has changed; a glide goes on."""
@@ -48,22 +45,16 @@ class Glider(QObject):
     @property
     def is_gliding(self) -> bool:
         """Whether the points are on their way."""
-        return self._animation.state() == QVariantAnimation.State.Running
+        return self._movement.is_running
 
     def stop(self) -> None:
         """Stand still."""
-        self._animation.stop()
+        self._movement.stop()
 
-    def _on_value(self, share: float) -> None:
+    def _on_share(self, share: float) -> None:
         if self._glide is not None:
             self._show(self._glide.at(share))
 
     def _show(self, points: NDArray[np.float64]) -> None:
         self._now = points
         self._place(points)
-
-
-def _motion_is_wanted() -> bool:
-    """Whether the desktop has animations switched on."""
-    style = QApplication.style()
-    return style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
