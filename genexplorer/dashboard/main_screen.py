@@ -244,7 +244,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     def _set_title(self, title: str) -> None:
         if title != self._runs_title:
             self._runs_title = title
-            self.query_one("#runs-title", Static).update(Content(title) + link("/ filter", "screen.filter", "$muted"))
+            words = Content(title) + link("/ filter", "screen.filter", "$muted")
+            self.query_one("#runs-title", Static).update(words, layout=False)
 
     def _letter(self, folder: Path) -> str:
         return LETTERS[self.compared.index(folder) % len(LETTERS)] if folder in self.compared else ""

@@ -89,8 +89,8 @@ class PicturePane(Vertical):
         both = Content("\n").join([caption, controls])
         if self._caption is None or not both.is_same(self._caption):
             self._caption = both
-            self.query_one(".caption", Static).update(caption)
-            self.query_one(".controls", Static).update(controls)
+            self.query_one(".caption", Static).update(caption, layout=False)  # a line each, whatever it says
+            self.query_one(".controls", Static).update(controls, layout=False)
 
 
 def _no_picture(run: RunView | None) -> str:

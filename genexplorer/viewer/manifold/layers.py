@@ -1,12 +1,13 @@
 """What is drawn in the plane, one above the other: tiles, points, and the marks on them."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
 
 from genexplorer.session.palette import DARK
@@ -18,6 +19,7 @@ from genexplorer.viewer.manifold.view import PlaneView
 Floats = NDArray[np.float64]
 ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colours on it
 GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
+_CROSS_PX = 36  # logical; the side of the cursor
 
 
 class Layer(pg.GraphicsObject):  # type: ignore[misc]
@@ -82,10 +84,13 @@ class TileLayer(Layer):
         super().__init__(0)
         self._mosaic: Mosaic | None = None
         self._image = QImage()
+        self._drawn: tuple[object, ...] = ()  # how it was drawn last
+        self._kept = QImage()  # that picture, from the second time on: beneath gliding points it stays the same
         self.veil = QColor(0, 0, 0, 0)  # laid over the tiles, so that points stand out
 
     def set_mosaic(self, mosaic: Mosaic | None) -> None:
-        """Take another mosaic; its memory is drawn from, not copied."""
+        """Take another mosaic, or the same with other tiles; its memory is drawn from, not copied."""
+        self._drawn, self._kept = (), QImage()
         if mosaic is self._mosaic:
             return
         self._mosaic = mosaic
@@ -106,11 +111,31 @@ class TileLayer(Layer):
         factor = float(self._mosaic.grid.factor)
         natural = self._image.width() * factor, self._image.height() * factor
         rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
+        drawn = (rect.getRect(), ratio, self.veil.rgba())
+        if drawn != self._drawn:
+            self._drawn, self._kept = drawn, QImage()
+            self._draw(painter, rect, ratio)
+            return
+        if self._kept.isNull():
+            self._kept = self._as_drawn(rect, ratio)
+        painter.drawImage(rect.topLeft(), self._kept)
+
+    def _draw(self, painter: QPainter, rect: QRectF, ratio: float) -> None:
         smaller = rect.width() * ratio < self._image.width()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
         painter.drawImage(rect, self._image)
         if self.veil.alpha():
             painter.fillRect(rect, self.veil)
+
+    def _as_drawn(self, rect: QRectF, ratio: float) -> QImage:
+        size = (QSizeF(rect.size()) * ratio).toSize()
+        kept = QImage(size, QImage.Format.Format_RGB32)
+        kept.setDevicePixelRatio(ratio)
+        painter = QPainter(kept)
+        painter.translate(-rect.topLeft())
+        self._draw(painter, rect, ratio)
+        painter.end()
+        return kept
 
 
 def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF:
@@ -228,6 +253,7 @@ class MarkLayer(Layer):
         super().__init__(5 if below_points else 20)
         self.marks = Marks()
         self._ink, self._halo, self._muted = QColor(ON_TILES.accent), QColor(ON_TILES.background), QColor("#808080")
+        self._cross: QImage | None = None
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
         """Draw every mark that is there."""
@@ -297,13 +323,29 @@ class MarkLayer(Layer):
         self._stroke(painter, shape, 2.0)
 
     def _cursor(self, painter: QPainter, at: Floats) -> None:
-        shape = QPainterPath()
-        x, y = float(at[0]), float(at[1])
-        shape.addEllipse(QPointF(x, y), 7, 7)
+        device = painter.device()
+        ratio = device.devicePixelRatioF() if device is not None else 1.0
+        if self._cross is None or self._cross.devicePixelRatio() != ratio:
+            self._cross = self._drawn_cross(ratio)
+        corner = np.round((at - _CROSS_PX / 2) * ratio) / ratio  # on whole device pixels it stays sharp
+        painter.drawImage(QPointF(*corner.tolist()), self._cross)
+
+    def _drawn_cross(self, ratio: float) -> QImage:
+        """Draw the cursor once: strokes take as long as all the tiles, and each frame of a glide has them."""
+        side = math.ceil(_CROSS_PX * ratio)
+        image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(ratio)
+        image.fill(Qt.GlobalColor.transparent)
+        shape, middle = QPainterPath(), _CROSS_PX / 2
+        shape.addEllipse(QPointF(middle, middle), 7, 7)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            shape.moveTo(x + 4 * dx, y + 4 * dy)
-            shape.lineTo(x + 14 * dx, y + 14 * dy)
+            shape.moveTo(middle + 4 * dx, middle + 4 * dy)
+            shape.lineTo(middle + 14 * dx, middle + 14 * dy)
+        painter = QPainter(image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._stroke(painter, shape, 2.0)
+        painter.end()
+        return image
 
     def _badge(self, painter: QPainter, name: str, at: Floats) -> None:
         box = QRectF(at[0] - 8, at[1] - 8, 16, 16)
