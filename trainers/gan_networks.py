@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
+from trainers.doubling import doubling
 from trainers.nn import halved
 
 SLOPE = 0.2  # of every LeakyReLU
@@ -72,8 +73,7 @@ class FlatDiscriminator(nn.Module):
 class ConvGenerator(nn.Module):
     """A linear layer, then transposed convolutions that double each side: (B, d) to (B, C, H, W).
 
-    Kernel 4 divides by stride 2, so that no checkerboard shows; what exceeds the size that `ConvDiscriminator` has at
-    the same depth is cut off, so that any size of image is reached.
+    What exceeds the size that `ConvDiscriminator` has at the same depth is cut off, so that any size is reached.
 
     Args:
         image_shape: (C, H, W), any.
@@ -90,8 +90,7 @@ class ConvGenerator(nn.Module):
         self.head = nn.Linear(latent_dim, channels[-1] * height * width)
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) if batch_norm else nn.Identity() for c in reversed(channels))
         self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
-            for inputs, outputs in pairwise((*reversed(channels), image_shape[0]))
+            doubling(inputs, outputs) for inputs, outputs in pairwise((*reversed(channels), image_shape[0]))
         )
         self.activation = nn.LeakyReLU(SLOPE)
 

@@ -7,6 +7,8 @@ from math import prod
 
 from torch import Tensor, nn
 
+from trainers.doubling import doubling
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -68,8 +70,7 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """The mirror of `ConvEncoder`: (B, num_inputs) to (B, C, H, W).
 
-    Each transposed convolution doubles a side (kernel 4 divides by stride 2, so that no checkerboard shows) and what
-    exceeds the mirrored size is cut off.
+    Each transposed convolution doubles the sides, and what exceeds the mirrored size is cut off.
     """
 
     def __init__(
@@ -89,9 +90,7 @@ class ConvDecoder(nn.Module):
             ACTIVATIONS[activation](),
         )
         mirrored = (*reversed(channels), image_shape[0])
-        self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1) for inputs, outputs in pairwise(mirrored)
-        )
+        self.convolutions = nn.ModuleList(doubling(inputs, outputs) for inputs, outputs in pairwise(mirrored))
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, z: Tensor) -> Tensor:
