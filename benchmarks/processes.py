@@ -44,7 +44,7 @@ class ContenderProcess:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**(computing(os.environ) if target.startswith("ours:") else os.environ), **threads_alone},
+            env={**(computing(os.environ, adapts=True) if target.startswith("ours:") else os.environ), **threads_alone},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -91,6 +91,11 @@ class ExecutionConfig(Section):
     watched_every_s: float = Field(2.0, gt=0)  # between snapshots while somebody watches
     snapshot_budget_mb: int = Field(256, ge=1, le=1_000_000)
 
+    @property
+    def adapts_threads(self) -> bool:
+        """Whether the number of threads follows what others on the machine want; else it is pinned."""
+        return not (self.deterministic or self.threads)
+
 
 class RunConfig(Section):
     """Everything that decides a run. Built by `trainers.presets.assemble`, stored as `config.json`."""

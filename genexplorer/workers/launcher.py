@@ -18,10 +18,10 @@ from pathlib import Path
 
 from genexplorer import paths
 from genexplorer.cores.environment import computing
-from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
+from genexplorer.errors import DamagedRunError, RunStateError, UserError, WorkerError
 from genexplorer.runs import control, identity, layout, live
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import is_claimed, last_words, read_status
+from genexplorer.runs.status import is_claimed, last_words, read_config, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
@@ -147,7 +147,7 @@ def _launch(folder: Path, token: int, death: int) -> None:
             stdout=log,
             stderr=log,
             cwd="/",
-            env=_environment(),
+            env=_environment(adapts=_adapts(folder)),
             pass_fds=(death,),
             start_new_session=True,
         )
@@ -156,12 +156,24 @@ def _launch(folder: Path, token: int, death: int) -> None:
     shell.wait()
 
 
-def _environment() -> dict[str, str]:
+def _adapts(folder: Path) -> bool:
+    """Return whether a run changes its number of threads with what others want."""
+    with contextlib.suppress(UserError):  # of a config that cannot be read the worker tells
+        return read_config(folder).execution.adapts_threads
+    return False
+
+
+def _environment(*, adapts: bool) -> dict[str, str]:
     """Return the worker's environment."""
     absolute = {}
     with contextlib.suppress(OSError):  # a home that cannot be written costs the leases, not the training
         absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker works elsewhere, in "/"
-    return {**computing(os.environ), **absolute, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    return {
+        **computing(os.environ, adapts=adapts),
+        **absolute,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8:replace",
+    }
 
 
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:

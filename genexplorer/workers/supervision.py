@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from genexplorer.cores.contention import Contention
 from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.control import Watch
 from genexplorer.runs.writer import RunWriter
@@ -27,7 +28,8 @@ class Supervision:
     def __init__(self, writer: RunWriter, lease: CoreLease, execution: ExecutionConfig) -> None:
         self._writer = writer
         self._lease = lease
-        self._adapts = not (execution.deterministic or execution.threads)
+        self._adapts = execution.adapts_threads
+        self._contention = Contention()
         self._watch = Watch(writer.folder)
         self._threads = lease.share()
         self._larger_since: float | None = None
@@ -115,7 +117,7 @@ class Supervision:
     def _from_cores(self, now: float) -> list[Command]:
         if not self._adapts or self._waiting:
             return []
-        share = self._lease.share()
+        share = self._contention.bounded(self._lease.share(), self._threads, now)
         if share <= self._threads:
             self._larger_since = None
         elif self._larger_since is None:

@@ -124,7 +124,7 @@ def test_without_a_state_folder_a_training_takes_all(tmp_path: Path, monkeypatch
     lease = CoreLease(0, cores=4)
     assert lease.take() == 4 and not lease.held
     assert CoreLease(cores=2, interactive=True).share() == 2
-    assert "GENEXPLORER_STATE" in launcher._environment()
+    assert "GENEXPLORER_STATE" in launcher._environment(adapts=True)
 
 
 def test_a_folder_that_vanishes_gives_all_cores_back(tmp_path: Path) -> None:
