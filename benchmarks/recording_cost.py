@@ -1,7 +1,7 @@
 """What a worker's record-keeping costs beside the bare loop: its parts, each weighed by how often it comes.
 
     python -m benchmarks.recording_cost [--preset vae-2d …] [--windows 9] [--window-s 0.7] [--threads 1]
-    python -m benchmarks.recording_cost --whole 3 --whole-s 61 [--watched]
+    python -m benchmarks.recording_cost --preset vae-2d --whole 3 --whole-s 61 [--watched]
 
 The bare loop iterates `train(config)` and throws its events away. The worker's records every event, hears commands,
 looks at the leases and at who watches. They take turns in short windows, A B A B, each with figures alone; then single
@@ -9,7 +9,8 @@ snapshots (with their pictures) and checkpoints are made one by one. Of each it 
 stood still and how much CPU all threads took. A worker with a core beside its own pays the first, one whose cores all
 compute pays the second, so that `kept` is given by both. CPU time is the robust figure on a machine that is shared.
 
-`--whole` compares directly: windows of the bare loop and of a worker with everything on its true schedule.
+`--whole` compares directly: windows of the bare loop and of a worker with everything on its true schedule. Without any
+words the first preset is compared so as well, watched.
 """
 
 import argparse
@@ -133,6 +134,7 @@ def main() -> None:
     parser.add_argument("--whole-s", type=float, default=61.0)
     parser.add_argument("--watched", action="store_true", help="long windows with somebody looking")
     options = parser.parse_args()
+    parts_and_whole = options.preset == PRESETS and not options.whole
     with tempfile.TemporaryDirectory() as name:
         os.environ[paths.STATE_VARIABLE] = name
         runs = RunStore(Path(name) / "runs")
@@ -142,6 +144,10 @@ def main() -> None:
                 _compare_whole(runs, preset, options)
             else:
                 _compare_parts(runs, preset, options)
+        if parts_and_whole:
+            print(f"{PRESETS[0]}, directly, watched", flush=True)
+            options.whole, options.whole_s, options.watched = 3, 31.0, True
+            _compare_whole(runs, PRESETS[0], options)
 
 
 def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> None:

@@ -13,7 +13,8 @@ The rule, with C cores; the sum of the shares is C unless more insist, or there 
    its like only what trainings leave of the remainder.
 
 So on two cores a training has both, two trainings have one each, and a training beside a drag has one. A training with
-less than before obeys at its next step; more it takes only when that has lasted (see `workers.supervision`).
+less than before obeys at its next step; more it takes only when that has lasted (see `workers.supervision`). Room for
+programs that know nothing of leases is made by `contention`.
 
 A look costs a `stat` of the folder, whose time changes with each lease; crashed holders, which change nothing, are
 looked for every 0.4 s. The folder is the machine's own, should the home be shared by several. Without a folder that
