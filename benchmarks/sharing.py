@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--presets", nargs=2, default=("vae-2d", "uva2019-nf"))
     parser.add_argument("--execution", type=json.loads, default={}, help='JSON: {"compile": "off"}')
     parser.add_argument("--seconds", type=float, default=4.0, help="of a window")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the workers end with this program
     print(f"  {num_cores()} cores, load {os.getloadavg()[0]:.1f}")
