@@ -1,9 +1,10 @@
 """Whether programs that hold no lease want the cores too: a training then computes with fewer threads.
 
 Threads that meet at the end of each product are as fast as the slowest. Where another program has one of their cores,
-all wait for the one that has none, and a training of two threads on two cores falls to a third of what a single thread
-would do (docs/log.md). A process is told by the kernel how long its threads were ready and had no core, and how long
-cores lay idle (Linux: /proc/self/task/*/schedstat, /proc/stat). Elsewhere nothing is known and nothing changes.
+all wait for the one that has none, and a training of two threads on two cores falls to a quarter of what a single
+thread would do (docs/performance.md). A process is told by the kernel how long its threads were ready and had no core,
+and how long cores lay idle (Linux: /proc/self/task/*/schedstat, /proc/stat). Elsewhere nothing is known and nothing
+changes.
 """
 
 import contextlib
@@ -29,21 +30,17 @@ class Reading:
 
     Args:
         waited: That threads of this process were ready and had no core.
-        own: Of CPU that this process used.
         others: Of CPU that others used, or that was taken from the machine.
         idle: That cores lay idle.
     """
 
     waited: float
-    own: float
     others: float
     idle: float
 
     def since(self, before: "Reading") -> "Reading":
         """Return what passed between two readings."""
-        return Reading(
-            self.waited - before.waited, self.own - before.own, self.others - before.others, self.idle - before.idle
-        )
+        return Reading(self.waited - before.waited, self.others - before.others, self.idle - before.idle)
 
 
 class Contention:
@@ -111,8 +108,7 @@ def reading() -> Reading | None:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 waited += int((task / "schedstat").read_text().split()[1])
         busy, idle = core_seconds(_STAT.read_text(), os.sched_getaffinity(0))
-        own = time.process_time()
-        return Reading(waited / 1e9, own, busy - own, idle)
+        return Reading(waited / 1e9, busy - time.process_time(), idle)
     return None
 
 

@@ -168,12 +168,8 @@ def _environment(*, adapts: bool) -> dict[str, str]:
     absolute = {}
     with contextlib.suppress(OSError):  # a home that cannot be written costs the leases, not the training
         absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker works elsewhere, in "/"
-    return {
-        **computing(os.environ, adapts=adapts),
-        **absolute,
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8:replace",
-    }
+    own = {**absolute, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
+    return {**computing(os.environ, adapts=adapts), **own}
 
 
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:

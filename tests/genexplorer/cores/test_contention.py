@@ -20,7 +20,7 @@ class Machine:
     def __init__(self, cores: int = 2) -> None:
         self.cores, self.others = cores, 0.0
         self.now, self.threads = 0.0, cores
-        self._seen = Reading(0.0, 0.0, 0.0, 0.0)
+        self._seen = Reading(0.0, 0.0, 0.0)
         self.contention = Contention(lambda: self._seen)
 
     def live(self, seconds: int, others: float, own_waits: float = 0.0) -> list[int]:
@@ -31,7 +31,6 @@ class Machine:
             had = min(self.cores / wanted, 1.0)
             self._seen = Reading(
                 seen.waited + self.threads * (1 - had) + own_waits,
-                seen.own + self.threads * had,
                 seen.others + others * had,
                 seen.idle + max(self.cores - wanted, 0),
             )
@@ -68,23 +67,15 @@ def test_a_program_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
     machine.live(3, 0.0)
     waits = []
     for _ in range(4):
-        machine.live(4, 1.0)
-        assert machine.threads == 1
-        waits.append(machine.live(90, 0.0).index(2))
-        machine = _again(machine)
-    assert waits[0] < waits[1] < waits[2]
-
-
-def _again(machine: Machine) -> Machine:
-    """Let the other program come back within the seconds in which a thread that was taken back counts as too soon."""
-    while machine.threads == 1:
-        machine.live(1, 0.0)
-    machine.contention._grown_at = machine.now
-    return machine
+        assert machine.live(4, 1.0)[-1] == 1
+        waits.append(1)
+        while machine.live(1, 0.0) == [1]:
+            waits[-1] += 1
+    assert waits == sorted(set(waits))
 
 
 def test_a_share_of_one_is_kept_and_a_kernel_that_tells_nothing_changes_nothing() -> None:
-    crowded = Contention(iter([Reading(9.0 * n, 0.0, 9.0 * n, 0.0) for n in range(9)]).__next__)
+    crowded = Contention(iter([Reading(9.0 * n, 9.0 * n, 0.0) for n in range(9)]).__next__)
     assert [crowded.bounded(1, 1, float(n)) for n in range(9)] == [1] * 9
     silent = Contention(lambda: None)
     assert [silent.bounded(4, 4, float(n)) for n in range(9)] == [4] * 9

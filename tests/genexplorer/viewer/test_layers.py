@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.manifold.layers import MarkLayer, TileLayer
 from genexplorer.viewer.manifold.tiles import Mosaic, TileGrid
+from genexplorer.viewer.movement import FRAME_MS, Movement
 
 
 @pytest.fixture
@@ -58,3 +59,13 @@ def test_the_cursor_is_drawn_where_it_is_on_every_screen(qtbot: QtBot, ratio: fl
                 changed = changed.united(QRectF(x / ratio, y / ratio, 1 / ratio, 1 / ratio))
     assert abs(changed.center().x() - 30) <= 1 and abs(changed.center().y() - 25) <= 1
     assert 28 <= changed.width() <= 36 and 28 <= changed.height() <= 36
+
+
+def test_a_movement_draws_few_frames_and_arrives(qtbot: QtBot) -> None:
+    shares: list[float] = []
+    movement = Movement(shares.append, 200)
+    for _ in range(2):
+        shares.clear()
+        movement.start()
+        qtbot.waitUntil(lambda: not movement.is_running)
+        assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) <= 200 // FRAME_MS + 2
