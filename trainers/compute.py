@@ -1,4 +1,4 @@
-"""How a training step's arithmetic is done: plainly or compiled, its matrix products in float32 or in bfloat16.
+"""How a training step's arithmetic is done: its matrix products in float32 or in bfloat16.
 
 A model hands the parts of its step that are pure functions of tensors to `StepContext.compute`. What happens to them
 there changes speed and rounding, never what is learned: weights, gradients, moments and all judging stay float32.
@@ -7,7 +7,7 @@ Reference: Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision); Kalamka
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ from torch import Tensor
 from trainers.config import ExecutionConfig
 
 T = TypeVar("T")
-_OPTIONS: dict[str, Any] = {"cpp.dynamic_threads": True}  # a change of threads does not compile anew
 
 
 class Compute:
@@ -24,35 +23,18 @@ class Compute:
     Args:
         device: Where the tensors are.
         bfloat16: Whether matrix products and convolutions take bfloat16; their results go on as float32.
-
-    Attributes:
-        compiled: Whether functions are compiled; it may change between two steps, both ways.
     """
 
     def __init__(self, device: torch.device | str = "cpu", *, bfloat16: bool = False) -> None:
         self.bfloat16 = bfloat16
-        self.compiled = False
         self._device = torch.device(device).type
-        self._known: dict[str, Callable[..., Any]] = {}
 
     def __call__(self, function: Callable[..., T], *arguments: Tensor) -> T:
-        """Return `function(*arguments)`.
-
-        Args:
-            function: Of tensors alone, always the same one under its name; a method of the model.
-            arguments: Of the same shapes at each step.
-        """
-        chosen: Callable[..., T] = self._swift(function) if self.compiled else function
+        """Return `function(*arguments)`, a pure function of tensors."""
         if not self.bfloat16:
-            return chosen(*arguments)
+            return function(*arguments)
         with torch.autocast(self._device, torch.bfloat16):
-            return chosen(*arguments)
-
-    def _swift(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        name = function.__qualname__
-        if name not in self._known:
-            self._known[name] = torch.compile(function, fullgraph=True, dynamic=False, options=_OPTIONS)
-        return self._known[name]
+            return function(*arguments)
 
 
 def takes_bfloat16(execution: ExecutionConfig, device: torch.device, shown: bool) -> bool:

@@ -39,7 +39,7 @@ class Flow(Model):
         self.dequantisation = options.dequantisation
         points = options.dequantisation == "none"
         self.safe_in_bfloat16 = not points  # seen over seeds, docs/performance.md; of points nobody has looked
-        self.compile_gain = 0.5 if points else 0.0
+        self.compile_gain = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
         self.quantities = flow_metrics.quantities(options.dequantisation)
         self.transforms = nn.ModuleList(flow_chain.transforms(options, image_shape))
         self.preparation = _preparation(options, image_shape)

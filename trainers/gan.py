@@ -49,6 +49,7 @@ class Gan(Model):
         self.batches_per_step = options.d_steps
         self.loss = LOSSES[options.loss]
         self.options = options
+        self.compile_gain = 0.05 if options.architecture == "conv" else 0.2
         self.generator, self.discriminator = _networks(options, image_shape)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:
@@ -97,6 +98,14 @@ class Gan(Model):
         """Return the parameters of D and of G."""
         return {"d": list(self.discriminator.parameters()), "g": list(self.generator.parameters())}
 
+    def numbers(self, options: GanOptions, step: int) -> dict[str, float]:
+        """Return the weights of both penalties."""
+        return {"gp_weight": options.gp_weight, "r1": options.r1}
+
+    def variant(self, options: GanOptions, step: int) -> tuple[bool, bool, int]:
+        """Return which penalties D pays, and how often R1 is taken."""
+        return bool(options.gp_weight), options.r1 > 0 and step % options.r1_every == 0, options.r1_every
+
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield D's loss on each of its batches, then G's loss on the last batch's samples, judged by the new D."""
         chunks = batch.chunk(self.batches_per_step)
@@ -123,12 +132,15 @@ class Gan(Model):
             every: Steps between R1 penalties.
         """
         options, total = context.options, real.new_zeros(())
+        numbers = self.numbers_in(context)
         if options.loss == "wasserstein-gp" and options.gp_weight:
             count = min(len(real), len(fake))
             share = torch.rand((count, 1, 1, 1), generator=context.generator, device=real.device)
-            total = total + options.gp_weight * gradient_penalty(self.discriminator, real[:count], fake[:count], share)
+            total = total + numbers["gp_weight"] * gradient_penalty(
+                self.discriminator, real[:count], fake[:count], share
+            )
         if options.r1 and context.step % every == 0:
-            total = total + every * 0.5 * options.r1 * squared_gradient(self.discriminator, real)
+            total = total + every * 0.5 * numbers["r1"] * squared_gradient(self.discriminator, real)
         return total
 
     def metrics(self) -> Sequence[MetricSpec]:

@@ -73,12 +73,14 @@ def _run(attempt: Training, control: Control) -> Iterator[Event]:
 
 def _step(attempt: Training) -> Iterator[Event]:
     compilation = attempt.compilation
-    if compilation.due:
-        yield from compilation.compile(attempt.model, training.any_batch(attempt), training.step_context(attempt))
+    if compilation.due(attempt.variant) and training.compilable(attempt):
+        yield from compilation.compile(attempt.variant, lambda: training.whole_step(attempt), attempt.step)
         attempt.time_left = cadence.TimeLeft(attempt.progress, attempt.stopwatch.elapsed_s)  # no step takes that long
     compilation.begin()
     figures = training.take_step(attempt)
-    yield from compilation.after_step(attempt.model, attempt.step, attempt.compute, figures.seconds_left)
+    yield from compilation.after_step(
+        attempt.model, attempt.step, figures.seconds_left, lambda: training.operations(attempt)
+    )
     attempt.signs.done()
     yield figures
     if "train/loss" in figures.values:

@@ -6,7 +6,7 @@ that the first update left, in the same loop as a VAE with its single one.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +26,14 @@ class StepContext:
         generator: The stream of this training's random numbers, on the batch's device.
         options: The family's options as they are now; a `Set` command changes them.
         compute: Does the heavy arithmetic: what is a pure function of tensors is handed to it.
+        numbers: What stands for `Model.numbers` while a step is traced, as scalars; empty else.
     """
 
     step: int
     generator: torch.Generator
     options: Any
     compute: Compute = field(default_factory=Compute)
+    numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,21 @@ class Model(nn.Module):
     def lr_scale(self, optimizer: str, options: Any) -> float:
         """Return the factor on `optim.lr` for one of the optimizers, with the family's options as they are now."""
         return 1.0
+
+    def numbers(self, options: Any, step: int) -> dict[str, float]:
+        """Return what changes from step to step, or by a `Set`, and that a step's arithmetic only multiplies by."""
+        return {}
+
+    def numbers_in(self, context: StepContext) -> Mapping[str, float | Tensor]:
+        """Return the numbers of a step, for its arithmetic."""
+        return context.numbers or self.numbers(context.options, context.step)
+
+    def variant(self, options: Any, step: int) -> Hashable:
+        """Return what decides which arithmetic a step takes: steps of equal variants differ in tensors alone.
+
+        These are the weights, the batch, the chance and the `numbers`. A compiled step is one of a variant.
+        """
+        return tuple(getattr(options, name) for name in sorted(self.settable))
 
     def settle(self) -> None:
         """Make averaged weights fit to be looked at: re-estimate what an average of weights does not carry."""

@@ -1,18 +1,20 @@
-"""Optimizers from a configuration; their state as plain arrays and back."""
+"""Optimizers from a configuration, their updates as functions, and their state as plain arrays and back."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainers.config import OptimConfig
 from trainers.errors import CheckpointError
 
 _FUSED = ("cpu", "cuda")
+_EPSILON = 1e-8  # Kingma & Ba 2015, algorithm 1, arXiv:1412.6980
 
 
 def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
@@ -22,7 +24,73 @@ def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
     if config.name == "sgd":
         return torch.optim.SGD(parameters, momentum=config.beta1, **common)
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    return kind(parameters, betas=(config.beta1, config.beta2), **common)
+    return kind(parameters, betas=(config.beta1, config.beta2), eps=_EPSILON, **common)
+
+
+def moments(config: OptimConfig) -> tuple[str, ...]:
+    """Return what an optimizer keeps of each weight besides a count, as torch names it."""
+    if config.name == "sgd":
+        return ("momentum_buffer",) if config.beta1 else ()
+    return ("exp_avg", "exp_avg_sq")
+
+
+def begun(optimizer: Optimizer, config: OptimConfig) -> bool:
+    """Return whether an optimizer has the moments of all its weights, as it has after an update."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return all(kind in optimizer.state.get(parameter, ()) for parameter in parameters for kind in moments(config))
+
+
+def counts(optimizer: Optimizer) -> list[Tensor]:
+    """Return the scalars in which an optimizer counts its updates, one a weight; none where it need not."""
+    return [state["step"] for state in optimizer.state.values() if "step" in state]
+
+
+def count_one_more(counters: list[Tensor]) -> int:
+    """Count an update that the optimizer does not make itself; return its number, from 1."""
+    if not counters:
+        return 1
+    torch._foreach_add_(counters, 1)
+    return int(counters[0])
+
+
+def rates(config: OptimConfig, lr: float, update: int) -> tuple[float, float, float]:
+    """Return the numbers of an update as `moved` takes them.
+
+    Args:
+        config: Of the optimizer.
+        lr: Its learning rate.
+        update: The update's number, from 1.
+    """
+    if config.name == "sgd":
+        return lr, lr, 1.0
+    return lr, lr / (1 - config.beta1**update), math.sqrt(1 - config.beta2**update)
+
+
+def moved(
+    config: OptimConfig, weight: Tensor, gradient: Tensor, moments: Sequence[Tensor], rates: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """Return a weight and its moments after an update, as torch's optimizers make it.
+
+    Reference: Kingma & Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov & Hutter 2019, algorithm 2, arXiv:1711.05101.
+
+    Args:
+        config: Of the optimizer.
+        weight: Any shape.
+        gradient: Of the same shape, clipped.
+        moments: Likewise, as `moments` names them.
+        rates: Three scalars, see `rates`.
+    """
+    lr, size, root = rates
+    if config.name == "adamw":
+        weight = weight * (1 - lr * config.weight_decay)
+    else:
+        gradient = gradient + config.weight_decay * weight if config.weight_decay else gradient
+    if config.name == "sgd":
+        moments = [config.beta1 * moment + gradient for moment in moments]
+        return (weight - lr * (moments[0] if moments else gradient), *moments)
+    first = torch.lerp(moments[0], gradient, 1 - config.beta1)
+    second = config.beta2 * moments[1] + (1 - config.beta2) * gradient * gradient
+    return weight - size * first / (second.sqrt() / root + _EPSILON), first, second
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

@@ -1,7 +1,7 @@
 """A training in memory: everything that one attempt holds, and its smallest acts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,8 @@ from trainers.evaluation.points import Reference
 from trainers.model import Model, Objective, StepContext
 from trainers.nn import count
 from trainers.point_pictures import PointAlbum
+from trainers.whole_step import Descent, WholeStep
+from trainers.whole_step import operations as count_operations
 
 
 @dataclass
@@ -80,6 +82,11 @@ class Training:
     def images_seen(self) -> int:
         """Images that the optimizer has stepped on."""
         return self.step * self.order.batch_size
+
+    @property
+    def variant(self) -> Hashable:
+        """Which arithmetic the next step takes."""
+        return self.model.variant(self.options, self.step)
 
     @property
     def binarisation(self) -> str:
@@ -260,10 +267,10 @@ def take_step(training: Training) -> events.Metrics:
     batch = training.train_images.take(
         training.order.indices(training.step).to(training.device, non_blocking=True), training.generator
     )
-    context = step_context(training)
     values: dict[str, float] = {}
-    for objective in training.model.training_step(batch, context):
-        values |= _descend(training, objective, lr * training.model.lr_scale(objective.optimizer, training.options))
+    for descent in _descents(training, batch, lr):
+        _insist_on_finite(training, descent)
+        values |= _recorded(training, descent)
     training.step += 1
     training.ema.update(training.step)
     values["train/lr"] = lr
@@ -276,8 +283,27 @@ def step_context(training: Training) -> StepContext:
     return StepContext(training.step, training.generator, training.options, training.compute)
 
 
-def any_batch(training: Training) -> torch.Tensor:
-    """Return a batch as a step gets it, drawn with a chance of its own."""
+def compilable(training: Training) -> bool:
+    """Return whether the next step could be compiled: whether its optimizers have begun."""
+    return all(optimisers.begun(optimizer, training.config.optim) for optimizer in training.optimizers.values())
+
+
+def whole_step(training: Training) -> WholeStep:
+    """Return the next step, and all of its variant, compiled. Nothing is learned, and no chance is drawn.
+
+    Raises:
+        Exception: whatever a compiler may raise.
+    """
+    optim, context = training.config.optim, step_context(training)
+    return WholeStep(training.model, training.optimizers, optim, _any_batch(training), context)
+
+
+def operations(training: Training) -> int:
+    """Return of how many operations of torch the next step consists on its way forward."""
+    return count_operations(training.model, _any_batch(training), step_context(training))
+
+
+def _any_batch(training: Training) -> torch.Tensor:
     chance = seeding.stream(training.config.seed, "rehearsal", training.device)
     indices = training.order.indices(training.step).to(training.device)
     return training.train_images.take(indices, chance)
@@ -317,8 +343,18 @@ def snapshot_card(training: Training) -> card.Card:
     )
 
 
-def _descend(training: Training, objective: Objective, lr: float) -> dict[str, float]:
-    """Step one optimizer down one loss, unless loss or gradient is not finite; return the figures."""
+def _descents(training: Training, batch: torch.Tensor, lr: float) -> Iterator[Descent]:
+    context, config = step_context(training), training.config.optim
+    lrs = {name: lr * training.model.lr_scale(name, training.options) for name in training.optimizers}
+    if whole := training.compilation.step(training.variant):
+        yield from whole(batch, context, lrs, config.grad_clip)
+    else:
+        for objective in training.model.training_step(batch, context):
+            yield _descend(training, objective, lrs[objective.optimizer])
+
+
+def _descend(training: Training, objective: Objective, lr: float) -> Descent:
+    """Step one optimizer down one loss, unless loss or gradient is not finite."""
     optimizer = training.optimizers[objective.optimizer]
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=True)
@@ -327,18 +363,25 @@ def _descend(training: Training, objective: Objective, lr: float) -> dict[str, f
     norm = torch.nn.utils.get_total_norm(gradients)
     names, tensors = list(objective.values), [objective.loss.detach(), norm, *objective.values.values()]
     loss, grad_norm, *numbers = torch.stack(tensors).tolist()  # the one wait for the device in a step
-    lone = len(training.optimizers) == 1
-    _insist_on_finite(loss, grad_norm, "" if lone else f" of {objective.optimizer}")
-    if training.config.optim.grad_clip is not None:
-        torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
-    optimisers.set_lr(optimizer, lr)
-    optimizer.step()
-    tail = "" if lone else f"_{objective.optimizer}"
-    recorded = {f"train/{name}": value for name, value in zip(names, numbers, strict=True)}
-    return {**recorded, f"train/loss{tail}": loss, f"train/grad_norm{tail}": grad_norm}
+    descent = Descent(objective.optimizer, loss, grad_norm, dict(zip(names, numbers, strict=True)))
+    if descent.finite:
+        if training.config.optim.grad_clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
+        optimisers.set_lr(optimizer, lr)
+        optimizer.step()
+    return descent
 
 
-def _insist_on_finite(loss: float, grad_norm: float, whose: str) -> None:
-    for name, value in (("loss", loss), ("gradient norm", grad_norm)):
+def _recorded(training: Training, descent: Descent) -> dict[str, float]:
+    tail = "" if len(training.optimizers) == 1 else f"_{descent.optimizer}"
+    values = {f"train/{name}": value for name, value in descent.values.items()}
+    return {**values, f"train/loss{tail}": descent.loss, f"train/grad_norm{tail}": descent.grad_norm}
+
+
+def _insist_on_finite(training: Training, descent: Descent) -> None:
+    if descent.finite:
+        return
+    whose = "" if len(training.optimizers) == 1 else f" of {descent.optimizer}"
+    for name, value in (("loss", descent.loss), ("gradient norm", descent.grad_norm)):
         if not math.isfinite(value):
             raise NotFiniteError(f"the {name}{whose} is {value}", "lower optim.lr, or set optim.grad_clip=1")

@@ -37,6 +37,7 @@ class Vae(Model):
         self.image_shape = image_shape
         self.latent_shape = (options.latent_dim,)
         self.safe_in_bfloat16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
+        self.compile_gain = 0.0 if options.architecture == "conv" else 0.25
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
         self._importance: Tensor | None
@@ -100,11 +101,18 @@ class Vae(Model):
         """Return one group: encoder, decoder and the likelihood's scale learn together."""
         return {"vae": list(self.parameters())}
 
+    def numbers(self, options: VaeOptions, step: int) -> dict[str, float]:
+        """Return the weight of the KL."""
+        return {"kl_weight": kl_weight(options, step)}
+
+    def variant(self, options: VaeOptions, step: int) -> None:
+        """Return None: all steps take the same arithmetic."""
+
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
         noise = torch.randn((len(batch), *self.latent_shape), generator=context.generator, device=batch.device)
         recon, kl = context.compute(self.terms, batch, noise)
-        weight = kl_weight(context.options, context.step)
+        weight = self.numbers_in(context)["kl_weight"]
         values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
         yield Objective("vae", recon + weight * kl, values)
 

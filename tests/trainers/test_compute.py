@@ -1,5 +1,6 @@
 """How a step is computed: in bfloat16, compiled, or neither; what is learned is the same."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
-from trainers import compilation, loop, products, training
-from trainers.compute import Compute, takes_bfloat16
-from trainers.config import ExecutionConfig
+from trainers import compilation, loop, optimisers, products, training, whole_step
+from trainers.compute import takes_bfloat16
+from trainers.config import ExecutionConfig, OptimConfig
 from trainers.errors import ConfigError
-from trainers.events import Alert, Changed, Event, Metrics, Phase, StateReady
+from trainers.events import Alert, Changed, Event, Metrics, Phase, ResumeState, StateReady
 
 CPU = torch.device("cpu")
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -23,27 +25,49 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "model": {"name": "gan", "latent_dim": 3, "hidden_g": [8], "hidden_d": [8], "d_steps": 2, "r1": 1.0},
         "data": {"binarisation": "none"},
     },
+    "convolutional gan": {
+        "model": {"name": "gan", "architecture": "conv", "latent_dim": 3, "channels": [4, 8], "spectral_norm": True},
+        "data": {"binarisation": "none"},
+        "optim": {"name": "sgd", "lr": 1e-2},  # Adam makes steps of the noise that biases before a batch norm get
+    },
+    "gan with a gradient penalty": {
+        "model": {"name": "gan", "latent_dim": 3, "hidden_g": [8], "hidden_d": [8], "loss": "wasserstein-gp"},
+        "data": {"binarisation": "none"},
+        "optim": {"name": "adamw", "weight_decay": 0.01},
+    },
     "flow": {"model": {"name": "flow", "couplings": 2, "hidden": [8]}, "data": {"binarisation": "none"}},
+    "flow, descended by hand": {
+        "model": {"name": "flow", "couplings": 2, "hidden": [8]},
+        "data": {"binarisation": "none"},
+        "optim": {"name": "sgd", "lr": 1e-3, "grad_clip": 0.5},
+    },
 }
 
 
 @pytest.fixture
-def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Compile without a C++ compiler: what is traced whole is computed as it stands. Holds what was compiled."""
-    names: list[str] = []
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Compile without a C++ compiler: what is traced is computed as it stands. Holds how many tensors each takes."""
+    programs: list[int] = []
 
-    def swift(_: Compute, function: Callable[..., Any]) -> Callable[..., Any]:
-        names.append(function.__qualname__)
-        return torch.compile(function, fullgraph=True, dynamic=False, backend="eager")
+    def as_it_stands(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> whole_step.Program:
+        programs.append(len(examples))
+        program: whole_step.Program = make_fx(step, tracing_mode="fake")(*examples)
+        return program
 
-    monkeypatch.setattr(Compute, "_swift", swift)
+    monkeypatch.setattr(whole_step, "compiled", as_it_stands)
     monkeypatch.setattr(compilation, "has_compiler", lambda: True)
-    return names
+    return programs
 
 
-def _events(folder: Path, execution: dict[str, Any], layer: dict[str, Any], steps: int = 3) -> list[Event]:
+def _events(
+    folder: Path,
+    execution: dict[str, Any],
+    layer: dict[str, Any],
+    steps: int = 3,
+    resume: ResumeState | None = None,
+) -> list[Event]:
     quiet = {"execution": {"checkpoint_every_s": 1e6, **execution}, "schedule": {"steps": steps, "epochs": None}}
-    return list(loop.train(tiny.config(folder, layer, quiet)))
+    return list(loop.train(tiny.config(folder, layer, quiet), resume=resume))
 
 
 def _weights(events: list[Event]) -> dict[str, Any]:
@@ -51,7 +75,7 @@ def _weights(events: list[Event]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder: Path, traced: list[str]) -> None:
+def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder: Path, traced: list[int]) -> None:
     plain = _events(folder, {"compile": "off"}, FAMILIES[family])
     compiled = _events(folder, {"compile": "on"}, FAMILIES[family])
     assert traced and [event.name for event in tiny.of(compiled, Phase)].count("compiling") == 1
@@ -59,7 +83,79 @@ def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder:
     expected, found = _weights(plain), _weights(compiled)
     assert expected.keys() == found.keys()
     for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=2e-5, err_msg=name)  # of updates of 1e-3
+
+
+def test_a_compiled_training_goes_on_exactly_where_it_was_stopped(folder: Path, traced: list[int]) -> None:
+    exact = {"compile": "on", "deterministic": True, "checkpoint_every_s": 1e-9}
+    states = tiny.of(_events(folder, exact, FAMILIES["gan"], 6), StateReady)
+    middle, end = states[3], states[-1]
+    assert (middle.step, end.step) == (3, 6)
+    resumed = ResumeState(middle.step, middle.arrays, middle.meta)
+    again = tiny.of(_events(folder, exact, FAMILIES["gan"], 6, resumed), StateReady)[-1]
+    assert [name for name, array in end.arrays.items() if not np.array_equal(again.arrays[name], array)] == []
+
+
+def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
+    attempt = training.set_up(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}}), lambda: 0.0)
+    training.take_step(attempt)
+    for _ in attempt.compilation.compile(attempt.variant, lambda: training.whole_step(attempt), attempt.step):
+        pass
+    assert attempt.compilation.step(attempt.variant) is not None
+    with torch.no_grad():
+        next(attempt.model.discriminator.parameters()).fill_(math.nan)  # type: ignore[union-attr]
+    before = [weight.clone() for weight in attempt.model.parameters()]
+    with pytest.raises(training.NotFiniteError, match="the loss of d is nan"):
+        training.take_step(attempt)
+    for was, weight in zip(before, attempt.model.parameters(), strict=True):
+        assert torch.equal(was.nan_to_num(7.0), weight.nan_to_num(7.0))
+
+
+def test_what_is_set_while_a_compiled_training_goes_on_is_heard_without_compiling_anew(
+    folder: Path, traced: list[int]
+) -> None:
+    attempt = training.set_up(tiny.config(folder, {}, {"execution": {"compile": "on"}}), lambda: 0.0)
+    training.take_step(attempt)
+    for _ in attempt.compilation.compile(attempt.variant, lambda: training.whole_step(attempt), attempt.step):
+        pass
+    for beta in (1.0, 7.0):
+        attempt.options = attempt.options.model_copy(update={"beta": beta, "kl_warmup": 0})
+        assert attempt.compilation.step(attempt.variant) is not None and not attempt.compilation.due(attempt.variant)
+        values = training.take_step(attempt).values
+        assert values["train/loss"] == pytest.approx(values["train/recon"] + beta * values["train/kl"], rel=1e-5)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("given", [
+    {}, {"weight_decay": 0.1}, {"name": "adamw", "weight_decay": 0.1}, {"name": "sgd", "beta1": 0.0},
+    {"name": "sgd", "weight_decay": 0.1}, {"beta1": 0.0, "beta2": 0.9},
+], ids=str)  # fmt: skip
+def test_updates_are_those_of_torchs_optimizers(given: dict[str, Any]) -> None:
+    config = OptimConfig(lr=0.01, **given)
+    chance = torch.Generator().manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(5, 3, generator=chance))
+    optimizer = optimisers.build(config, [weight])
+    mine = weight.detach().clone()
+    moments = [torch.zeros_like(mine) for _ in optimisers.moments(config)]
+    for update in range(1, 5):
+        weight.grad = torch.randn(5, 3, generator=chance)
+        rates = [torch.tensor(rate) for rate in optimisers.rates(config, config.lr, update)]
+        mine, *moments = optimisers.moved(config, mine, weight.grad, moments, rates)
+        optimizer.step()
+        torch.testing.assert_close(mine, weight.detach())
+    assert optimisers.begun(optimizer, config)
+    for kind, moment in zip(optimisers.moments(config), moments, strict=True):
+        torch.testing.assert_close(moment, optimizer.state[weight][kind])
+
+
+@pytest.mark.skipif(not compilation.has_compiler(), reason="compiling takes a C++ compiler")
+def test_a_step_compiled_in_earnest_learns_what_a_plain_one_learns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder / "compiled"))
+    plain, compiled = (_weights(_events(folder, {"compile": choice}, {})) for choice in ("off", "on"))
+    for name, array in plain.items():
+        np.testing.assert_allclose(compiled[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -88,12 +184,12 @@ def test_auto_takes_bfloat16_only_where_it_was_shown_and_nobody_counts_bits(monk
 
 
 def test_a_step_that_cannot_be_compiled_is_told_and_trained_all_the_same(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, traced: list[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, traced: list[int]
 ) -> None:
-    def broken(_: Compute, function: Callable[..., Any]) -> Callable[..., Any]:
+    def broken(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> whole_step.Program:
         raise RuntimeError("no such\ninstruction")
 
-    monkeypatch.setattr(Compute, "_swift", broken)
+    monkeypatch.setattr(whole_step, "compiled", broken)
     events = _events(folder, {"compile": "on"}, {})
     told = [event for event in tiny.of(events, Alert) if event.code == "not_compiled"]
     assert len(told) == 1 and told[0].message.endswith("no such")
@@ -107,31 +203,33 @@ def test_compiling_without_a_compiler_is_refused_when_insisted_on(
     monkeypatch.setattr(compilation, "has_compiler", lambda: False)
     with pytest.raises(ConfigError, match="needs a C"):
         compilation.Compilation(ExecutionConfig(compile="on"), CPU)
-    assert not compilation.Compilation(ExecutionConfig(), CPU).due
+    assert not compilation.Compilation(ExecutionConfig(), CPU).due("any")
 
 
 @pytest.mark.parametrize(("compiled_takes", "kept"), [(0.5, True), (1.0, False)])
-def test_auto_keeps_what_is_faster(folder: Path, traced: list[str], compiled_takes: float, kept: bool) -> None:
+def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_takes: float, kept: bool) -> None:
     attempt = training.set_up(tiny.config(folder, {}), lambda: 0.0)
     attempt.model.compile_gain = 0.5
     now = [0.0]
-    chosen = compilation.Compilation(ExecutionConfig(), CPU, lambda: now[0])
-    context, told = training.step_context(attempt), list[Event]()
+    chosen = attempt.compilation = compilation.Compilation(ExecutionConfig(), CPU, lambda: now[0])
+    told = list[Event]()
 
     def step(seconds_left: float) -> None:
-        if chosen.due:
-            told.extend(chosen.compile(attempt.model, training.any_batch(attempt), context))
+        if chosen.due(attempt.variant):
+            told.extend(chosen.compile(attempt.variant, lambda: training.whole_step(attempt), attempt.step))
         chosen.begin()
-        now[0] += compiled_takes if context.compute.compiled else 1.0
-        told.extend(chosen.after_step(attempt.model, context.step, context.compute, seconds_left))
+        training.take_step(attempt)
+        now[0] += compiled_takes if chosen.step(attempt.variant) else 1.0
+        told.extend(chosen.after_step(attempt.model, attempt.step, seconds_left, lambda: training.operations(attempt)))
 
     for _ in range(compilation.WATCHED_STEPS):
         step(1e6)
-    assert chosen.due
+    assert chosen.due(attempt.variant) and not traced
     for _ in range(2 * compilation.TURN * compilation.TRIED_TURNS):
         step(1e6)
     verdicts = tiny.of(told, Changed)
-    assert context.compute.compiled is kept and len(verdicts) == 1
+    assert len(traced) == 1 and len(verdicts) == 1
+    assert (chosen.step(attempt.variant) is not None) is kept
     assert str(verdicts[0].value).startswith("kept (2.00" if kept else "dropped")
 
 
@@ -141,8 +239,8 @@ def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
     chosen = compilation.Compilation(ExecutionConfig(), CPU)
     for _ in range(compilation.WATCHED_STEPS + 1):
         chosen.begin()
-        list(chosen.after_step(attempt.model, attempt.step, attempt.compute, 5.0))
-    assert not chosen.due
+        list(chosen.after_step(attempt.model, attempt.step, 5.0, lambda: training.operations(attempt)))
+    assert not chosen.due(attempt.variant)
 
 
 def test_float32_products_stay_float32_by_whichever_library() -> None:

@@ -30,6 +30,7 @@ from trainers.events import (
 )
 from trainers.gan import Gan
 from trainers.model import Objective, StepContext
+from trainers.whole_step import Descent
 
 STEPS = 16
 SMALL = {"latent_dim": 3, "hidden_g": [8, 8], "hidden_d": [8]}
@@ -138,7 +139,7 @@ def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators
     rates: list[tuple[str, float]] = []
     real = training._descend
 
-    def spy(attempt: training.Training, objective: Objective, lr: float) -> dict[str, float]:
+    def spy(attempt: training.Training, objective: Objective, lr: float) -> Descent:
         rates.append((objective.optimizer, lr))
         return real(attempt, objective, lr)
 
