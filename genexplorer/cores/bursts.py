@@ -1,8 +1,8 @@
 """When an explorer holds a lease: while a person keeps it busy, and a moment longer.
 
-A single question now and then, as a face asks when a new snapshot comes, takes no core from anybody: it computes with
-what the leases of others leave, one thread at least, and is over before a training could make way. Questions in quick
-succession are a drag, and work that lasts is a job: both take a lease, so that the trainings make way, and give it
+The few questions at once that a face asks when a new snapshot comes take no core from anybody: they compute with what
+the leases of others leave, one thread at least, and are over before a training could make way. Questions in quick
+succession that do not end are a drag, and work that lasts is a job: both take a lease, so that the trainings make way, and give it
 back a moment after the last, so that short pauses of the hand do not make the trainings change their threads to and
 fro.
 """
@@ -18,7 +18,7 @@ from genexplorer.cores.leases import CoreLease
 
 T = TypeVar("T")
 WINDOW_S = 1.0  # what counts as now
-QUICK = 4  # questions in the window make a drag,
+QUICK = 8  # questions in the window make a drag: more than a face that follows asks at once,
 QUICK_BUSY_S = 0.04  # if they cost this much: less than that disturbs no training
 LASTING_S = 0.5  # of work in the window make a job
 LINGER_S = 1.5  # the lease outlasts the work by this

@@ -46,7 +46,7 @@ def test_a_drag_makes_a_training_make_way_and_ends(
     explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, threads, training = explorer
-    ask(cores, clock, 3, 0.033, 0.015)
+    ask(cores, clock, 7, 0.033, 0.015)
     assert not cores.held and training.share() == 2
     ask(cores, clock, 5, 0.033, 0.015)
     assert cores.held and training.share() == 1 and threads == [1]
@@ -58,7 +58,7 @@ def test_a_drag_makes_a_training_make_way_and_ends(
     while cores.held and time.monotonic() < deadline:
         time.sleep(0.01)
     assert training.share() == 2
-    ask(cores, clock, 8, 0.033, 0.015)
+    ask(cores, clock, 10, 0.033, 0.015)
     assert cores.held  # and once more
 
 
@@ -69,6 +69,16 @@ def test_what_comes_now_and_then_or_costs_nothing_takes_no_core(
     cores, _, training = explorer
     ask(cores, clock, 40, every_s, cost_s)
     assert not cores.held and training.share() == 2
+
+
+def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
+    explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock
+) -> None:
+    cores, _, training = explorer
+    for _ in range(20):
+        ask(cores, clock, 6, 0.05, 0.05)
+        clock.now += 1.7
+        assert not cores.held and training.share() == 2
 
 
 def test_work_that_lasts_takes_a_lease_and_keeps_it(
