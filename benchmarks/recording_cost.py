@@ -40,7 +40,12 @@ PRESETS = ("vae-2d", "vae-conv", "gan", "uva2019-nf", "flow-toy", "vae-toy", "ga
 NEVER = 1e9  # seconds
 LOOK_S = 1.0  # between the signs of somebody who looks
 WARM_STEPS = 12  # the early snapshots are over then
-QUIET: dict[str, object] = {"eval_every": 1_000_000, "snapshot_every_s": NEVER, "checkpoint_every_s": NEVER}
+QUIET: dict[str, object] = {
+    "eval_every": 1_000_000,
+    "snapshot_every_s": NEVER,
+    "checkpoint_every_s": NEVER,
+    "compile": "off",  # nobody shall compile within a window
+}
 SNAPSHOT_S, WATCHED_S, CHECKPOINT_S = 30.0, 2.0, 60.0  # the schedule of a run
 
 
@@ -274,7 +279,7 @@ def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     """Compare a bare loop and a worker with all it does, on the schedule of a run, in long windows."""
     clock = Ticking()
     quiet = _config(preset, options.threads, QUIET)
-    scheduled = _config(preset, options.threads, {"eval_every": 1_000_000})
+    scheduled = _config(preset, options.threads, {"eval_every": 1_000_000, "compile": "off"})
     worker = Worker(runs, scheduled, clock, watched=options.watched)
     loops = [_steps(train(quiet)), _steps(worker.events())]
     for loop in loops:

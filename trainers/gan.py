@@ -49,7 +49,7 @@ class Gan(Model):
         self.batches_per_step = options.d_steps
         self.loss = LOSSES[options.loss]
         self.options = options
-        self.compile_gain = 0.05 if options.architecture == "conv" else 0.2
+        self.compile_gain = 0.08 if options.architecture == "conv" else 0.2
         self.generator, self.discriminator = _networks(options, image_shape)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:

@@ -90,9 +90,11 @@ class Worker:
 def _endless(preset: str, execution: Mapping[str, object]) -> RunConfig:
     """Return a preset that is never over, or, where it holds its length, as it is; nothing is judged on the way.
 
+    Its step is compiled before a window begins, as `auto` would do in so long a run.
+
     The learning rate of a preset is meant to fall: kept as it is, a small VAE diverges after a hundred seconds.
     """
-    layers: dict[str, object] = {"execution": {"eval_every": FOR_EVER, **execution}}
+    layers: dict[str, object] = {"execution": {"eval_every": FOR_EVER, "compile": "on", **execution}}
     with contextlib.suppress(ConfigError):
         schedule = {"steps": FOR_EVER, "lr": "constant", "warmup_steps": 0}
         return presets.assemble(preset, {"schedule": schedule, "optim": {"lr": SMALL_LR}, **layers})
