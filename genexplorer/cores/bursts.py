@@ -2,9 +2,9 @@
 
 The few questions at once that a face asks when a new snapshot comes take no core from anybody: they compute with what
 the leases of others leave, one thread at least, and are over before a training could make way. Questions in quick
-succession that do not end are a drag, and work that lasts is a job: both take a lease, so that the trainings make way, and give it
-back a moment after the last, so that short pauses of the hand do not make the trainings change their threads to and
-fro.
+succession that do not end are a drag, and work that lasts is a job: both take a lease, so that the trainings make way,
+and give it back a moment after the last, so that short pauses of the hand do not make the trainings change their
+threads to and fro.
 """
 
 import threading
