@@ -148,6 +148,7 @@ def reaction(plan: Plan) -> None:
         print("  one core: nothing to share")
         return
     seconds: dict[str, list[float]] = {}
+    plan = replace(plan, execution={"compile": "off", **plan.execution})  # who compiles hears nothing meanwhile
 
     def clock(what: str, begin: Callable[[], object], threads: int) -> None:
         begin()
