@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trainers.card import Card
 
 _SMALL_POINTS = 80  # of each curve in the small charts
+DOT = 1 / 200  # of a chart's width: curves that have grown by so much, or are older than this, are read and drawn anew:
+OLDEST_S = 3.0  # drawing them is most of what a dashboard costs a training
 _LOG_LINES = 500
 _KINDS = ("samples", "manifold", "reconstructions", "trace")
 
@@ -31,6 +33,8 @@ class RunReading:
         self._folder = folder
         self._curves = Curves()
         self._curves_for: Wanted | None = None
+        self._curves_at = (0, 0.0)  # step and time of their reading
+        self._curves_old = False
         self._theory: Theory | None = None
         self._picture: Picture | None = None
         self._values: dict[str, float] = {}
@@ -54,10 +58,16 @@ class RunReading:
 
     def look(self, wanted: Wanted, now: float) -> RunView:
         """Return what is to be shown of this run."""
+        with self._run.together():
+            return self._look(wanted, now)
+
+    def _look(self, wanted: Wanted, now: float) -> RunView:
         changed = self._run.poll()
         status = self._run.status
-        if "metrics" in changed or self._curves_for != _curve_key(wanted):
+        self._curves_old |= "metrics" in changed
+        if self._curves_for != _curve_key(wanted) or (self._curves_old and self._has_grown(now)):
             self._read_curves(wanted)
+            self._curves_at, self._curves_old = (self._last_step(), now), False
         if "snapshots" in changed:
             self._read_card()
         self._read_values(wanted.at_step, fresh="metrics" in changed)
@@ -88,11 +98,20 @@ class RunReading:
 
     def compare(self, wanted: Wanted) -> Compared:
         """Return this run's curves of the wanted quantity."""
-        self._run.poll()
-        chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
-        metrics = chart.metrics if chart is not None else ()
-        series = self._run.several_series(metrics, wanted.x, wanted.max_points)
+        with self._run.together():
+            self._run.poll()
+            chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
+            metrics = chart.metrics if chart is not None else ()
+            series = self._run.several_series(metrics, wanted.x, wanted.max_points)
         return Compared(self._run.status, series)
+
+    def _has_grown(self, now: float) -> bool:
+        step, read_at = self._curves_at
+        grown, old = abs(self._last_step() - step) >= DOT * step, abs(now - read_at) >= OLDEST_S
+        return grown or old or not self._run.status.state.live
+
+    def _last_step(self) -> int:
+        return max((point.step for point in self._run.latest.values()), default=0)
 
     def _read_curves(self, wanted: Wanted) -> None:
         made = tuple(charts(self._run.specs))

@@ -156,12 +156,29 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / layout.DATABASE
     if path.is_symlink() or not path.is_file():
         raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker makes it when it starts")
-    try:
-        with contextlib.closing(_open_read_only(path)) as connection:
-            deadline = time.monotonic() + READ_LIMIT_S
-            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
-            connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
+    with _told_as_damage(folder), contextlib.closing(_open_read_only(path)) as connection:
+        connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
+        with another_question(folder, connection):
             yield connection
+
+
+@contextlib.contextmanager
+def another_question(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Ask one more of a run's database that `reading` has opened; it may take as long as the first.
+
+    Raises:
+        DamagedRunError: if the database is not what it should be.
+    """
+    deadline = time.monotonic() + READ_LIMIT_S
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+    with _told_as_damage(folder):
+        yield connection
+
+
+@contextlib.contextmanager
+def _told_as_damage(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
         raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
 

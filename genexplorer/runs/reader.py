@@ -1,7 +1,7 @@
 """What a face or a command reads of one run: live, finished, lost, queued, mailed; never in the way of its writer."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -66,7 +66,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
+        if self._open is not None or not self._has_database():
             yield
             return
         with database.reading(self.folder) as self._open:
@@ -76,7 +76,9 @@ class RunReader:
                 self._open = None
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return database.reading(self.folder) if self._open is None else nullcontext(self._open)
+        return (
+            database.reading(self.folder) if self._open is None else database.another_question(self.folder, self._open)
+        )
 
     def status(self) -> RunStatus:
         """Return the run at a glance; never raises for a damaged one."""

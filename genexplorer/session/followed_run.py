@@ -3,7 +3,8 @@
 import sqlite3
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -105,6 +106,13 @@ class FollowedRun:
         changed = self._take(delta)
         return EVERYTHING if again else changed | ({"status"} if before else frozenset())
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Read all that a block asks for from one opening of the run's database, which takes as long as an answer."""
+        with ExitStack() as opened:
+            self._tried(lambda: opened.enter_context(self._reader.together()))
+            yield
+
     def watch(self) -> None:
         """Tell the worker that somebody looks."""
         self._watched_at = time.monotonic()
@@ -130,12 +138,8 @@ class FollowedRun:
         names = list(metrics)
         if not names:
             return {}
-        found = self._tried(lambda: self._together(names, x, max_points))
-        return {name: _empty(name, x) for name in names} if found is None else found
-
-    def _together(self, metrics: list[str], x: XAxis, max_points: int) -> dict[str, Series]:
-        with self._reader.together():
-            return {name: self.series(name, x, max_points) for name in metrics}
+        with self.together():
+            return {name: self.series(name, x, max_points) for name in names}
 
     def values_at(self, step: int | None) -> dict[str, float]:
         """Return each metric's value at or before a step; None asks for the latest of each."""

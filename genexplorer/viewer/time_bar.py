@@ -120,7 +120,8 @@ class TimeBar(QWidget):
             self._context.cursor.tick()
 
     def _on_changes(self, what: frozenset[str]) -> None:
-        if what & {"metrics", "changes"}:
+        run = self._context.run
+        if "changes" in what or ("metrics" in what and run is not None and self.track.shows_growth(run.status.step)):
             self._show_curve()
 
     def _show_all(self) -> None:

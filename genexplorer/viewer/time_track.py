@@ -15,6 +15,7 @@ from genexplorer.viewer.style import text_font
 Floats = NDArray[np.float64]
 _MARGIN, _RAIL_Y, _LABEL_Y, _CURVE_TOP, _HEIGHT = 10.0, 12.0, 20.0, 40.0, 92
 _HANDLE = 6.0
+VISIBLE = 2.0  # pixels
 
 
 def log_fraction(step: float, last: float) -> float:
@@ -56,6 +57,9 @@ class TimeTrack(QWidget):
         self._name, self._unit = "", ""
         self._x: Floats = np.zeros(0)
         self._y: Floats = np.zeros(0)
+        self._drawn: tuple[tuple[int, int, int], Floats] | None = (
+            None  # the curve in pixels, for a size and a last step
+        )
         self._marks: tuple[tuple[int, str], ...] = ()
         self._hover: float | None = None
         self._held = False
@@ -79,7 +83,12 @@ class TimeTrack(QWidget):
         """Show the objective over steps, and what was changed at which step."""
         good = np.isfinite(x) & np.isfinite(y)
         self._name, self._unit, self._x, self._y, self._marks = name, unit, x[good], y[good], marks
+        self._drawn = None
         self.update()
+
+    def shows_growth(self, last: int) -> bool:
+        """Return whether a curve that goes on to a step would end visibly farther than the one that is shown."""
+        return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= VISIBLE
 
     def sizeHint(self) -> QSize:
         """As wide as there is room."""
@@ -194,18 +203,26 @@ class TimeTrack(QWidget):
                 taken.append(box)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
-    def _curve_points(self) -> QPolygonF:
-        low, high = float(self._y.min()), float(self._y.max())
-        room = self.height() - _CURVE_TOP - 6
-        share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
-        tops = _CURVE_TOP + 2 + (1 - share) * room
-        return QPolygonF([QPointF(self.x_of(x), float(y)) for x, y in zip(self._x, tops, strict=True)])
+    def _curve_points(self) -> Floats:
+        """Return the curve in pixels, (N, 2), a point for each pixel from left to right."""
+        key = (self.width(), self.height(), self._last)
+        if self._drawn is None or self._drawn[0] != key:
+            low, high = float(self._y.min()), float(self._y.max())
+            room = self.height() - _CURVE_TOP - 6
+            share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
+            tops = _CURVE_TOP + 2 + (1 - share) * room
+            lefts = _MARGIN + np.log1p(np.maximum(self._x, 0)) / math.log1p(max(self._last, 1)) * self._width()
+            _, first = np.unique(np.floor(lefts), return_index=True)
+            count = np.diff(np.append(first, len(lefts)))
+            points = np.stack([np.add.reduceat(of, first) / count for of in (lefts, tops)], axis=1)
+            self._drawn = key, points
+        return self._drawn[1]
 
     def _paint_curve(self, painter: QPainter) -> None:
         if self._x.size < 2:
             return
         painter.setPen(self._pen(self._palette.accent, 1.4))
-        painter.drawPolyline(self._curve_points())
+        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in self._curve_points().tolist()]))
         painter.setFont(text_font(8))
         painter.setPen(self._pen(self._palette.muted))
         unit = f" ({self._unit})" if self._unit else ""
@@ -218,8 +235,8 @@ class TimeTrack(QWidget):
     def _is_low(self, right: float) -> bool:
         """Whether the curve leaves the upper left corner free rather than the lower one."""
         points = self._curve_points()
-        heights = [points[place].y() for place in range(len(points)) if points[place].x() <= right]
-        return bool(heights) and sum(heights) / len(heights) > (_CURVE_TOP + self.height()) / 2
+        heights = points[points[:, 0] <= right, 1]
+        return bool(heights.size) and float(heights.mean()) > (_CURVE_TOP + self.height()) / 2
 
     def _paint_changes(self, painter: QPainter) -> None:
         painter.setFont(text_font(8))

@@ -38,6 +38,7 @@ class TitleBar(QWidget):
     def __init__(self, context: ViewerContext, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
+        self._icons: tuple[object, ...] = ()  # what they were drawn for
         self.run_button = _button("", "Choose a run (Ctrl+R)", "run")
         self.run_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.run_menu = QMenu(self.run_button)
@@ -146,6 +147,9 @@ class TitleBar(QWidget):
         palette, run = self._context.palette, self._context.run
         dim = mix(palette.muted, palette.background, 0.5)
         goes_on = run is not None and (run.status.state is State.PAUSED or run.status.state.resumable)
+        if self._icons == (palette.text, dim, goes_on):
+            return
+        self._icons = (palette.text, dim, goes_on)
         for button, name in (
             (self.pause, "play" if goes_on else "pause"),
             (self.stop, "stop"),

@@ -37,7 +37,8 @@ from genexplorer.viewer.window_keys import action_of
 
 POLL_MS = 250
 CALM_S = 10.0  # after the mouse moved last, a window that only changes by itself looks once a second:
-CALM_POLL_MS = 1000  # reading and drawing are what it costs a training
+CALM_POLL_MS = 1000  # reading and drawing are what it costs a training,
+CALM_FOLLOW_S = 4.0  # and so it takes up every second snapshot, but for an audience each
 _SIZE = (1280, 860)
 _SMALLEST = (800, 560)
 
@@ -146,10 +147,11 @@ class MainWindow(QMainWindow):
         now, hand = time.monotonic(), QCursor.pos()
         if hand != self._hand:
             self._hand, self._hand_moved = hand, now
-        interval = POLL_MS if now < self._hand_moved + CALM_S else CALM_POLL_MS
+        calm = now >= self._hand_moved + CALM_S
+        interval = CALM_POLL_MS if calm else POLL_MS
         if interval != self._poll.interval():
             self._poll.setInterval(interval)
-        self.context.poll()
+        self.context.poll(CALM_FOLLOW_S if calm and not self.isFullScreen() else 0.0)
 
     # Runs -------------------------------------------------------------------------------------------------------
 

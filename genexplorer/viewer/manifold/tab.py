@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from trainers.card import Card
 
 REST_MS = 400  # the cursor rests this long before the nearest test image is looked for
-REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work
+REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work,
+REST_FOLLOWING_MS = 7_000  # which a training is spared while new snapshots come
 STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
 ZOOM = 1.25
 PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow
@@ -316,7 +317,8 @@ class ManifoldTab(Tab):
         if self.selection.pins:
             self.details.decode_pins(self.selection.pins)
         self.walk.ask_again()
-        self._rest.start(REST_MS if self.details.nearest is None else REST_IN_TIME_MS)
+        later = REST_FOLLOWING_MS if self.context.cursor.following else REST_IN_TIME_MS
+        self._rest.start(REST_MS if self.details.nearest is None else later)
 
     def _selection_changed(self) -> None:
         selection = self.selection

@@ -78,6 +78,26 @@ def test_several_curves_are_read_from_one_opening(
     assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
 
 
+def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Mock(side_effect=database.reading)
+    monkeypatch.setattr(database, "reading", opened)
+    run = FollowedRun(finished)
+    with run.together():
+        assert run.poll() >= EVERYTHING - {"status"}
+        assert len(run.series("train/elbo").x) and run.values_at(10) and run.several_series(["train/kl"])
+    assert opened.call_count == 1
+    rotten = shutil.copytree(finished, tmp_path / "rotten")
+    content = bytearray((rotten / layout.DATABASE).read_bytes())
+    content[8192:] = b"\xa5" * (len(content) - 8192)  # its first pages say that all is well
+    (rotten / layout.DATABASE).write_bytes(content)
+    run = FollowedRun(rotten)
+    with run.together():
+        run.poll()
+    assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
+
+
 def test_the_past_is_found_by_step(finished: Path) -> None:
     followed = FollowedRun(finished)
     followed.poll()

@@ -117,6 +117,23 @@ def test_the_track_finds_the_nearest_snapshot_and_the_value_there(qtbot: QtBot) 
     track.grab()  # paints with a NaN among the values
 
 
+def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot) -> None:
+    track = TimeTrack(LIGHT)
+    qtbot.addWidget(track)
+    track.resize(800, 92)
+    assert track.shows_growth(1)  # there is none yet
+    steps = np.arange(1.0, 10_001)
+    track.set_time((0, 10_000), 10_000, 10_000)
+    track.set_curve("ELBO", "nats", steps, np.sin(steps), ())
+    assert not track.shows_growth(10_100)
+    assert track.shows_growth(10_500)  # four pixels of 780
+    track.grab()
+    assert track._drawn is not None
+    left, top = track._drawn[1].T
+    assert len(left) <= 781 and (np.diff(np.floor(left)) >= 1).all()  # a point a pixel at most, however many there are
+    assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
+
+
 def _explorer() -> tuple[Explorer, StandIn]:
     made: list[StandIn] = []
 

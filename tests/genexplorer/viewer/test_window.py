@@ -135,6 +135,25 @@ def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path:
         qtbot.waitUntil(lambda: cursor.position == 1200, timeout=5000)
 
 
+def test_a_window_may_take_up_snapshots_less_often(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    with running_run(tmp_path / "live", steps=900) as run:
+        window = stage.window(run.folder)
+        context = window.context
+        qtbot.waitUntil(lambda: context.cursor.position == 900, timeout=5000)
+        window._poll.stop()  # from here on the test looks
+        run.advance(120)
+        run.writer.flush()
+
+        def has_come() -> bool:
+            context.poll(follow_every_s=1e6)
+            return context.run is not None and context.run.snapshots[-1] == 1020
+
+        qtbot.waitUntil(has_come, timeout=5000)
+        assert context.cursor.position == 900
+        context.poll()
+        assert context.cursor.position == 1020
+
+
 def test_a_training_that_dies_is_told_in_the_window(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     with running_run(tmp_path / "live", steps=300) as run:
         window = stage.window(run.folder)
