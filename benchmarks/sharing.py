@@ -5,8 +5,9 @@
 Two runs together, of one preset, of the other and of both, against each alone with its share (somebody else holds the
 rest and lets it lie; images of different networks are not added, but what each keeps of its own); a run while the
 explorer answers 20×20 manifolds, 30 a second; a run with faces on which nobody lays a hand; and the seconds until a
-worker computes with another number of threads. Situations take turns, A B A B; a window counts if at most 5 % of the
-machine's CPU went elsewhere, and where too few are so quiet, all count: then read ratios, and read them with care.
+worker computes with another number of threads. Situations take turns, A B B A, and are compared round by round; a
+window counts if at most 5 % of the machine's CPU went elsewhere, and where too few are so quiet, all count: then read
+ratios, and read them with care.
 """
 
 import argparse
@@ -43,7 +44,7 @@ from genexplorer.workers import launcher
 from trainers.events import Stop
 
 PICTURES_PER_S = 30
-FACES = 3.0  # so many times the window: a face makes snapshots come every two seconds
+FACES = 3.0  # so many times the window: a face that is left alone makes snapshots come every four seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def pair(plan: Plan) -> None:
         whole = Situation(f"{one.preset}, all cores alone", [one], partial(enter, [one], shared=False))
         in_turn([*alone, both, whole], plan.seconds, plan.rounds)
         rest.give_back()
-    kept = [both.rate(number) / situation.rate() for number, situation in enumerate(alone)]
+    kept = [both.beside(situation, number) for number, situation in enumerate(alone)]
     by_cpu = [both.by_cpu(number) / situation.by_cpu(0) for number, situation in enumerate(alone)]
     print(f"    together each keeps {kept[0]:.0%} and {kept[1]:.0%}; by CPU time {by_cpu[0]:.0%} and {by_cpu[1]:.0%}")
     _promise("two runs together, of what each has with its share alone", statistics.mean(kept), 0.9)
@@ -116,7 +117,7 @@ def drag(plan: Plan) -> None:
         dragged = Situation(f"{worker.preset}, dragged", [worker], hand.drag, count=lambda: hand.answers)
         in_turn([calm, dragged], plan.seconds, plan.rounds)
     print(f"    pictures that came: {dragged.counted():.1f} a second, {hand.milliseconds:.0f} ms from asked to come")
-    _promise(f"a run while dragged {PICTURES_PER_S} times a second", dragged.rate() / calm.rate(), 0.6)
+    _promise(f"a run while dragged {PICTURES_PER_S} times a second", dragged.beside(calm), 0.6)
 
 
 def faces(plan: Plan) -> None:
@@ -139,7 +140,7 @@ def faces(plan: Plan) -> None:
     for name, shares in used.items():
         print(f"    {name}: {statistics.median(shares):.1%} of a core, with its explorer")
     for situation in situations[1:]:
-        _promise(f"{situation.name.partition(', ')[2]}, idle", situation.rate() / situations[0].rate(), 0.97)
+        _promise(f"{situation.name.partition(', ')[2]}, idle", situation.beside(situations[0]), 0.97)
 
 
 def reaction(plan: Plan) -> None:

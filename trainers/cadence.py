@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import Callable
 
-from trainers.config import RunConfig
+from trainers.config import ExecutionConfig, RunConfig
+from trainers.events import Audience
 from trainers.schedule import Length
 
 Clock = Callable[[], float]
 SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
 MIN_EVALUATIONS = 20
 SNAPSHOT_BYTES_PER_S = 10_000_000
+CALMER = 2.0  # times the seconds between snapshots while those who look do nothing
 WATCHED_SHARE = 0.015  # of the training's time goes at most into what is shown to somebody who looks
 SLEPT_S = 2.0  # between two looks at the clock, with next to nothing computed: the process slept
 _MARK_S = 0.02
@@ -128,6 +130,13 @@ def snapshot_seconds(num_weights: int) -> float:
     """Return the least seconds between snapshots: large models write 10 MB a second at most for looking."""
     seconds = 4 * num_weights / SNAPSHOT_BYTES_PER_S
     return seconds if seconds >= 1 else 0.0
+
+
+def shown_seconds(execution: ExecutionConfig, audience: Audience) -> float:
+    """Return the seconds between snapshots: those for somebody who looks are configured for one who does something."""
+    if not audience:
+        return execution.snapshot_every_s
+    return execution.watched_every_s * (CALMER if audience is Audience.LOOKING else 1.0)
 
 
 def watched_seconds(configured_s: float, took_s: float) -> float:

@@ -9,6 +9,7 @@ from trainers import changes, state
 from trainers.cadence import SIGN_OF_LIFE_S
 from trainers.errors import ConfigError, UserError
 from trainers.events import (
+    Audience,
     Changed,
     Command,
     Control,
@@ -35,9 +36,9 @@ class Unattended:
         """Return no commands."""
         return []
 
-    def watched(self) -> bool:
-        """Return False."""
-        return False
+    def watched(self) -> Audience:
+        """Return that nobody looks."""
+        return Audience.NOBODY
 
 
 def obey(attempt: Training, control: Control) -> Iterator[Event]:

@@ -6,6 +6,7 @@ between a training and the world.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # who lists runs reads the words of this file, and need not wait for NumPy and pydantic
@@ -186,6 +187,14 @@ class Threads:
 Command = Pause | Resume | Stop | SaveNow | Set | Threads
 
 
+class Audience(IntEnum):
+    """Whether somebody is looking. All but the first are true."""
+
+    NOBODY = 0
+    LOOKING = 1  # without a hand on anything for a while
+    HANDS_ON = 2
+
+
 class Control(Protocol):
     """Where a training hears from the world. Both methods return at once."""
 
@@ -193,7 +202,7 @@ class Control(Protocol):
         """Return the commands that came since the last call, oldest first."""
         ...
 
-    def watched(self) -> bool:
+    def watched(self) -> Audience:
         """Return whether somebody is looking, so that snapshots come more often."""
         ...
 

@@ -96,8 +96,7 @@ def _evaluate(attempt: Training) -> Iterator[Event]:
 def _snapshot_due(attempt: Training, control: Control) -> bool:
     if attempt.memory.shown_at == attempt.step:
         return False
-    execution = attempt.config.execution
-    every_s = execution.watched_every_s if control.watched() else execution.snapshot_every_s
+    every_s = cadence.shown_seconds(attempt.config.execution, control.watched())
     every_s = max(every_s, cadence.snapshot_seconds(attempt.num_weights))
     early = cadence.is_early_step(attempt.step) and attempt.step <= cadence.last_early_step(attempt.num_weights)
     return early or attempt.snapshots.due(every_s)

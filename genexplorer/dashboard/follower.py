@@ -157,6 +157,7 @@ class Follower:
         if folder not in self._readings:
             self._readings[folder] = RunReading(folder)
         self._readings[folder].watching = watching
+        self._readings[folder].stay_calm(time.monotonic() >= self._calm_at)
         return self._readings[folder]
 
     def _forget(self, folder: Path) -> None:

@@ -52,6 +52,10 @@ class RunReading:
     def watching(self, value: bool) -> None:
         self._run.watching = value
 
+    def stay_calm(self, calm: bool) -> None:
+        """Say whether nobody has touched a key for a while."""
+        self._run.calm = calm
+
     def close(self) -> None:
         """Let go of the run's files."""
         self._run.close()

@@ -16,7 +16,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import read_status
 from genexplorer.runs.text import one_line
 from trainers import durable
-from trainers.events import Command, Pause, Resume, SaveNow, Set, Stop, Threads
+from trainers.events import Audience, Command, Pause, Resume, SaveNow, Set, Stop, Threads
 
 MAX_BYTES = 64 * 1024
 MAX_WAITING = 1000
@@ -79,9 +79,14 @@ def outcome(folder: Path, command_id: str) -> Ack | None:
         return None
 
 
-def touch_watch(folder: Path) -> None:
-    """Say that somebody is looking; a face calls it about each second. On a read-only folder nothing happens."""
-    path = folder / layout.CONTROL / layout.WATCH
+def touch_watch(folder: Path, *, calm: bool = False) -> None:
+    """Say that somebody is looking; a face calls it about each second. On a read-only folder nothing happens.
+
+    Args:
+        folder: The run folder.
+        calm: Whether nobody has touched the face for a while.
+    """
+    path = folder / layout.CONTROL / (layout.WATCH_CALM if calm else layout.WATCH)
     if path.parent.is_symlink():
         return
     with contextlib.suppress(OSError):
@@ -100,26 +105,29 @@ class Watch:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / layout.CONTROL / layout.WATCH
-        self._seen = self._mark()
-        self._until = 0.0
+        control = folder / layout.CONTROL
+        self._paths = {Audience.HANDS_ON: control / layout.WATCH, Audience.LOOKING: control / layout.WATCH_CALM}
+        self._seen = {audience: _mark(path) for audience, path in self._paths.items()}
+        self._until = dict.fromkeys(self._paths, 0.0)
         self._next_look = 0.0
 
-    def watched(self) -> bool:
-        """Return whether somebody touched it in the last seconds. Cheap enough for each step."""
+    def audience(self) -> Audience:
+        """Return who touched it in the last seconds. Cheap enough for each step."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + 0.25
-            mark = self._mark()
-            if mark != self._seen:
-                self._seen, self._until = mark, now + WATCH_EXPIRES_S
-        return now < self._until
+            for audience, path in self._paths.items():
+                mark = _mark(path)
+                if mark != self._seen[audience]:
+                    self._seen[audience], self._until[audience] = mark, now + WATCH_EXPIRES_S
+        return max((audience for audience, until in self._until.items() if now < until), default=Audience.NOBODY)
 
-    def _mark(self) -> int:
-        try:
-            return self._path.lstat().st_mtime_ns
-        except OSError:
-            return 0
+
+def _mark(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 class Inbox:

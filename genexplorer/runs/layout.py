@@ -12,6 +12,7 @@ EVALUATIONS = "evaluations"
 NOTES = "notes.json"
 CONTROL = "control"
 WATCH = "watch"  # inside control/: touched by a face that looks, see `genexplorer.runs.control`
+WATCH_CALM = "watch-calm"  # likewise, by a face that nobody has touched for a while
 LOG = "worker.log"
 LOCK = "worker.lock"
 CARD = "card.json"

@@ -58,11 +58,12 @@ class FollowedRun:
     def __init__(self, folder: Path, *, watching: bool = False) -> None:
         self.folder = folder
         self.watching = watching
+        self.calm = False  # whether nobody has touched the face for a while: snapshots may then come less often
         self.problem = ""  # why the last poll could not read, in one line
         self._reader = RunReader(folder)
         self.status: RunStatus = self._reader.status()
         self._config: RunConfig | None = None
-        self._watched_at = -WATCH_EVERY_S
+        self._watched_at, self._watched_calm = -WATCH_EVERY_S, False
         self._begin()
 
     def _begin(self) -> None:
@@ -115,8 +116,8 @@ class FollowedRun:
 
     def watch(self) -> None:
         """Tell the worker that somebody looks."""
-        self._watched_at = time.monotonic()
-        control.touch_watch(self.folder)
+        self._watched_at, self._watched_calm = time.monotonic(), self.calm
+        control.touch_watch(self.folder, calm=self.calm)
 
     def series(
         self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
@@ -201,7 +202,7 @@ class FollowedRun:
         self._reader.close()
 
     def _watch(self) -> None:
-        due = time.monotonic() - self._watched_at >= WATCH_EVERY_S
+        due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.calm != self._watched_calm
         if due and self.status.state.live and is_claimed(self.folder):  # a run that was sent may only claim to be live
             self.watch()
 

@@ -1,6 +1,5 @@
 """What the window's parts share: the run, the time cursor, the palette and the explorer; no widgets here."""
 
-import time
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +53,6 @@ class ViewerContext(QObject):
         self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
         self.pins: dict[str, Any] = {}  # latents (d,) by name, pinned in the Manifold tab, to be used by the others
         self._last_step: int | None = None
-        self._took_steps_at = 0.0
         self._stops: Callable[[], list[int]] | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
         explorer.died.connect(self.alert)
@@ -101,31 +99,27 @@ class ViewerContext(QObject):
             former.close()
         self._on_cursor(force=True)
 
-    def poll(self, follow_every_s: float = 0.0) -> None:
+    def poll(self, *, calm: bool = False) -> None:
         """Ask the run what is new and tell it; moves the cursor where it follows.
 
         Args:
-            follow_every_s: New snapshots of a training are taken up no oftener.
+            calm: Whether nobody has touched the window for a while: a training then shows itself less often.
         """
         if self.run is None:
             return
+        self.run.calm = calm
         with self.run.together():  # what the listeners ask of the run belongs to the same opening
             what = self.run.poll()
             if what:
                 self.changes.emit(what)
-        if not self.dragging and not self._is_too_soon(follow_every_s):
+        if not self.dragging:
             self._take_steps()
-
-    def _is_too_soon(self, follow_every_s: float) -> bool:
-        live = self.run is not None and self.run.status.state.live
-        return live and time.monotonic() < self._took_steps_at + follow_every_s
 
     def _take_steps(self) -> None:
         if self.run is None:
             return
         steps = list(self.run.snapshots) if self._stops is None else self._stops()
         if steps != list(self.cursor.steps):
-            self._took_steps_at = time.monotonic()
             self.cursor.set_steps(steps)
 
     def hold_still(self, dragging: bool) -> None:

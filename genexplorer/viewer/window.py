@@ -37,8 +37,7 @@ from genexplorer.viewer.window_keys import action_of
 
 POLL_MS = 250
 CALM_S = 10.0  # after the mouse moved last, a window that only changes by itself looks once a second:
-CALM_POLL_MS = 1000  # reading and drawing are what it costs a training,
-CALM_FOLLOW_S = 4.0  # and so it takes up every second snapshot, but for an audience each
+CALM_POLL_MS = 1000  # reading and drawing are what it costs a training, and so are snapshots: half as many come
 _SIZE = (1280, 860)
 _SMALLEST = (800, 560)
 
@@ -151,7 +150,7 @@ class MainWindow(QMainWindow):
         interval = CALM_POLL_MS if calm else POLL_MS
         if interval != self._poll.interval():
             self._poll.setInterval(interval)
-        self.context.poll(CALM_FOLLOW_S if calm and not self.isFullScreen() else 0.0)
+        self.context.poll(calm=calm and not self.isFullScreen())  # what is presented has an audience
 
     # Runs -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.control import Watch
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
-from trainers.events import Changed, Command, Event, Pause, Phase, Resume, Started, Stop, Threads
+from trainers.events import Audience, Changed, Command, Event, Pause, Phase, Resume, Started, Stop, Threads
 
 LOOK_S = 0.1  # between looks at the control folder and at the leases
 GROW_S = 0.4  # a larger share must have lasted so long: fewer threads at once, more when nobody wants the cores back
@@ -70,9 +70,9 @@ class Supervision:
             raise self._writer.fatal
         return [*self._from_people(), *self._from_disk(), *self._from_cores(now)]
 
-    def watched(self) -> bool:
+    def watched(self) -> Audience:
         """Return whether somebody is looking."""
-        return self._watch.watched()
+        return self._watch.audience()
 
     def see(self, event: Event) -> None:
         """Notice what concerns other trainings: cores that a pause sets free, threads that are pinned."""

@@ -7,7 +7,8 @@ import pytest
 
 from tests.trainers import tiny
 from trainers import cadence, schedule
-from trainers.config import ScheduleConfig
+from trainers.config import ExecutionConfig, ScheduleConfig
+from trainers.events import Audience
 
 
 class HandClock:
@@ -149,6 +150,12 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
     config = tiny.config(folder, given, steps=steps)
     length = schedule.Length.of(config.schedule, 468)
     assert cadence.eval_every(config, length, 468, num_test=10_000) == expected
+
+
+def test_snapshots_come_for_whom_they_are() -> None:
+    execution = ExecutionConfig(watched_every_s=2.0, snapshot_every_s=30.0)
+    seconds = {audience: cadence.shown_seconds(execution, audience) for audience in Audience}
+    assert seconds == {Audience.NOBODY: 30.0, Audience.LOOKING: 4.0, Audience.HANDS_ON: 2.0}
 
 
 def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from trainers import presets, registry
 from trainers.config import RunConfig
-from trainers.events import Command, Event
+from trainers.events import Audience, Command, Event
 from trainers.model import Model
 from trainers.vae import Vae
 from trainers.vae_descriptor import VaeOptions
@@ -70,6 +70,6 @@ class Script:
         self.polled.append(step)
         return self._lines.pop(step, [])
 
-    def watched(self) -> bool:
+    def watched(self) -> Audience:
         """Whether somebody looks."""
-        return self._watched
+        return Audience.HANDS_ON if self._watched else Audience.NOBODY

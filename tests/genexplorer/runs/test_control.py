@@ -9,7 +9,7 @@ from genexplorer.runs import control, layout
 from genexplorer.runs.control import Inbox, Watch
 from genexplorer.runs.store import RunStore
 from tests.fixtures.made_up_run import MadeUpRun, MadeUpState, config, running_run, write_run
-from trainers.events import Changed, Command, Pause, Resume, SaveNow, Set, Stop, Threads
+from trainers.events import Audience, Changed, Command, Pause, Resume, SaveNow, Set, Stop, Threads
 
 
 @pytest.fixture
@@ -116,14 +116,20 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     clock = Clock()
     monkeypatch.setattr(control, "time", clock)
     watch = Watch(folder)
-    assert not watch.watched()  # left behind by an earlier face
+    assert not watch.audience()  # left behind by an earlier face
     mark = folder / layout.CONTROL / layout.WATCH
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
-        assert watch.watched()
+        assert watch.audience() is Audience.HANDS_ON
         clock.now += control.WATCH_EXPIRES_S + 0.1
-        assert not watch.watched()
+        assert not watch.audience()
+    control.touch_watch(folder, calm=True)
+    clock.now += 1
+    assert watch.audience() is Audience.LOOKING
+    control.touch_watch(folder)
+    clock.now += 1
+    assert watch.audience() is Audience.HANDS_ON  # one hand is enough, however many look
 
 
 def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -135,23 +135,18 @@ def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path:
         qtbot.waitUntil(lambda: cursor.position == 1200, timeout=5000)
 
 
-def test_a_window_may_take_up_snapshots_less_often(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_presented(
+    stage: Stage, tmp_path: Path, qtbot: QtBot
+) -> None:
     with running_run(tmp_path / "live", steps=900) as run:
         window = stage.window(run.folder)
-        context = window.context
-        qtbot.waitUntil(lambda: context.cursor.position == 900, timeout=5000)
-        window._poll.stop()  # from here on the test looks
-        run.advance(120)
-        run.writer.flush()
-
-        def has_come() -> bool:
-            context.poll(follow_every_s=1e6)
-            return context.run is not None and context.run.snapshots[-1] == 1020
-
-        qtbot.waitUntil(has_come, timeout=5000)
-        assert context.cursor.position == 900
-        context.poll()
-        assert context.cursor.position == 1020
+        followed = window.context.run
+        assert followed is not None and not followed.calm
+        window._hand_moved = -1e9
+        qtbot.waitUntil(lambda: followed.calm, timeout=5000)
+        window.toggle_present()
+        qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
+        window.toggle_present()
 
 
 def test_a_training_that_dies_is_told_in_the_window(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
