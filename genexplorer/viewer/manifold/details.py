@@ -38,6 +38,7 @@ class Nearest:
     label: int
     image: Images  # (H, W, C)
     distance: float
+    step: int  # of the snapshot that encoded it
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,11 @@ class Details(Observable):
         def on_result(reply: Reply) -> None:
             arrays = reply.arrays
             self.nearest = Nearest(
-                int(arrays["indices"][0]), int(arrays["labels"][0]), _images(reply)[0], float(arrays["distances"][0])
+                int(arrays["indices"][0]),
+                int(arrays["labels"][0]),
+                _images(reply)[0],
+                float(arrays["distances"][0]),
+                reply.step,
             )
 
         self._ask("job", "nearest", "nearest", on_result, z=[z], count=1)

@@ -356,7 +356,9 @@ class ManifoldTab(Tab):
             inspector.set_nearest(None, "")
         else:
             label = f"{nearest.label}  " if nearest.label >= 0 else ""
-            inspector.set_nearest(nearest.image, f"nearest: {label}#{nearest.index}\n{nearest.distance:.3f} away")
+            then = "" if nearest.step == self._step else f" at step {nearest.step:,}"  # the picture beside it is newer
+            words = f"nearest: {label}#{nearest.index}\n{nearest.distance:.3f} away{then}"
+            inspector.set_nearest(nearest.image, words)
         self._show_picked(details.picked)
 
     def _show_picked(self, picked: Encoded | None) -> None:

@@ -410,3 +410,11 @@ def test_ten_thousand_points_are_drawn_and_can_be_picked(bench: Bench, qtbot: Qt
 def test_other_colours_are_taken(bench: Bench) -> None:
     bench.context.set_palette(DARK)
     assert _tab(bench).stage.palette_now is DARK
+
+
+def test_a_nearest_image_of_another_snapshot_says_so(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text() == "nearest: 7  #4312\n0.250 away")
+    newest = bench.context.cursor.position
+    bench.context.cursor.move(-1)
+    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"away at step {newest:,}"))
