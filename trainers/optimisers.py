@@ -40,17 +40,28 @@ def begun(optimizer: Optimizer, config: OptimConfig) -> bool:
     return all(kind in optimizer.state.get(parameter, ()) for parameter in parameters for kind in moments(config))
 
 
-def counts(optimizer: Optimizer) -> list[Tensor]:
-    """Return the scalars in which an optimizer counts its updates, one a weight; none where it need not."""
-    return [state["step"] for state in optimizer.state.values() if "step" in state]
+def counter(optimizer: Optimizer) -> Tensor:
+    """Return the scalars in which an optimizer counts its updates, one a weight, as one tensor; none where it need not.
+
+    From then on the optimizer counts in that tensor: one addition counts an update of all its weights.
+    """
+    states = [state for state in optimizer.state.values() if "step" in state]
+    if not states:
+        return torch.empty(0)
+    shared: Tensor | None = states[0]["step"]._base
+    if shared is None or any(state["step"]._base is not shared for state in states):
+        shared = torch.stack([state["step"] for state in states])
+        for state, count in zip(states, shared.unbind(), strict=True):
+            state["step"] = count
+    return shared
 
 
-def count_one_more(counters: list[Tensor]) -> int:
+def count_one_more(counted: Tensor) -> int:
     """Count an update that the optimizer does not make itself; return its number, from 1."""
-    if not counters:
+    if not len(counted):
         return 1
-    torch._foreach_add_(counters, 1)
-    return int(counters[0])
+    counted += 1
+    return int(counted[0])
 
 
 def rates(config: OptimConfig, lr: float, update: int) -> tuple[float, float, float]:

@@ -95,7 +95,7 @@ class WholeStep:
         numbers = [*model.numbers(context.options, context.step).values()]
         self._outline = _outline(model, batch, rehearsed)
         self._held = _held(model, optimizers, config)
-        self._counts = {name: optimisers.counts(optimizer) for name, optimizer in optimizers.items()}
+        self._counters = {name: optimisers.counter(optimizer) for name, optimizer in optimizers.items()}
         numbers += [0.0] * _RATES * len(self._outline.descents)
         told = torch.tensor(numbers, device=batch.device)
         examples = [*self._held.values(), batch, told, *self._drawn(rehearsed.generator)]
@@ -116,7 +116,7 @@ class WholeStep:
         """
         numbers = [*self._model.numbers(context.options, context.step).values()]
         for optimizer, _ in self._outline.descents:
-            update = optimisers.count_one_more(self._counts[optimizer])
+            update = optimisers.count_one_more(self._counters[optimizer])
             numbers += optimisers.rates(self._config, lrs[optimizer], update)
             numbers.append(math.inf if largest_norm is None else largest_norm)
         told = torch.tensor(numbers, device=batch.device)
@@ -173,13 +173,13 @@ class _TracedStep(nn.Module):
         for objective, own in zip(self.model.training_step(batch, context), rates, strict=True):
             weights = groups[objective.optimizer]
             gradients = torch.autograd.grad(objective.loss, list(weights.values()))
-            loss, norm = objective.loss.detach(), torch.nn.utils.get_total_norm(gradients)
+            loss, norm = objective.loss.detach(), _norm(gradients)
             healthy = healthy & loss.isfinite() & norm.isfinite()
-            clip = (own[-1] / (norm + 1e-6)).clamp(max=1.0)
+            clip, sound = _once((own[-1] / (norm + 1e-6)).clamp(max=1.0), healthy)
             for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
                 kinds = optimisers.moments(self._config)
                 moments = [given[_moment(objective.optimizer, name, kind)] for kind in kinds]
-                _update(self._config, [weight, *moments], gradient * clip, own, healthy)
+                _update(self._config, [weight, *moments], gradient * clip, own, sound > 0)
             figures += [loss, norm, *objective.values.values()]
         return figures
 
@@ -235,9 +235,17 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
     functorch.enable_autograd_cache = False
     on_cpu = examples[0].device.type == "cpu"
     options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # a change of threads does not compile anew
-    traced = make_fx(step, tracing_mode="fake")(*examples)
+    table = {torch.ops.aten.addmm.default: _product_and_bias} if on_cpu else {}
+    traced = make_fx(step, table, tracing_mode="fake")(*examples)
     program: Program = torch._inductor.compile(traced, [*examples], options=options)
     return program
+
+
+def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """Add a bias where the next function is computed: a library's product writes the bias first and reads it again."""
+    if bias.dtype != torch.float32 or beta != 1 or alpha != 1:
+        return NotImplemented  # the operation stays as it is: in bfloat16 the sum would be rounded once more
+    return a.mm(b) + bias
 
 
 def operations(model: Model, batch: Tensor, context: StepContext) -> int:
@@ -271,6 +279,17 @@ def _named_groups(model: Model) -> dict[str, dict[str, nn.Parameter]]:
 
 def _moment(optimizer: str, weight: str, kind: str) -> str:
     return f"{optimizer}/{weight}/{kind}"
+
+
+def _norm(gradients: Iterable[Tensor]) -> Tensor:
+    """Return the norm of all gradients together, added up by rows: a long sum at once takes a compiler twice the time."""
+    rows = [gradient.reshape(*gradient.shape[:1], -1).square().sum(-1) for gradient in gradients]
+    return torch.stack([row.sum() for row in rows]).sum().sqrt()
+
+
+def _once(*scalars: Tensor) -> tuple[Tensor, ...]:
+    """Return scalars as numbers in memory: what is not stacked is computed anew for every sixteen weights."""
+    return torch.stack([scalar.float() for scalar in scalars]).unbind()
 
 
 @torch.no_grad()

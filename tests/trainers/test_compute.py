@@ -148,6 +148,24 @@ def test_updates_are_those_of_torchs_optimizers(given: dict[str, Any]) -> None:
         torch.testing.assert_close(moment, optimizer.state[weight][kind])
 
 
+def test_an_optimizer_counts_all_its_updates_wherever_they_are_made() -> None:
+    config = OptimConfig(lr=0.01)
+    weights = [torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(()))]
+    optimizer = optimisers.build(config, weights)
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    counter = optimisers.counter(optimizer)
+    assert optimisers.counter(optimizer) is counter  # two variants of a step count in the same tensor
+    assert optimisers.count_one_more(counter) == 2
+    optimizer.step()
+    assert optimisers.count_one_more(counter) == 4
+    assert [float(state["step"]) for state in optimizer.state_dict()["state"].values()] == [4.0, 4.0]
+    without = optimisers.build(OptimConfig(name="sgd"), weights)
+    without.step()
+    assert optimisers.count_one_more(optimisers.counter(without)) == 1
+
+
 @pytest.mark.skipif(not compilation.has_compiler(), reason="compiling takes a C++ compiler")
 def test_a_step_compiled_in_earnest_learns_what_a_plain_one_learns(
     folder: Path, monkeypatch: pytest.MonkeyPatch
