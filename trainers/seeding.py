@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from trainers import products
 from trainers.config import ExecutionConfig
@@ -35,6 +36,21 @@ def global_stream(seed: int, name: str) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, name))
         yield
+
+
+class Undrawn(TorchFunctionMode):
+    """Leave tensors as they come where a new layer would fill them by chance: what is loaded next overwrites them.
+
+    A draw from a generator of its own is made all the same.
+    """
+
+    _FILLS = (Tensor.uniform_, Tensor.normal_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if func in self._FILLS and named.get("generator") is None:
+            return args[0]
+        return func(*args, **named)
 
 
 class Order:

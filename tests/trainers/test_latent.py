@@ -20,6 +20,7 @@ from trainers import (
     loop,
     questions,
     registry,
+    seeding,
 )
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import Pictures, SnapshotReady
@@ -51,6 +52,17 @@ def last_pictures(events: list[Any], kind: str) -> Any:
 def test_describe_gives_the_card(explorer: latent.Explorer) -> None:
     _, meta = explorer.ask("describe")
     assert meta["card"] == explorer.card.model_dump(mode="json")
+
+
+def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: Path, folder: Path) -> None:
+    before = torch.get_rng_state()
+    opened = latent.load(snapshot, tiny.config(folder, steps=20)).opened.model.state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    held, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
+    assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in held.items()}
+    with seeding.Undrawn():
+        own = torch.empty(3).normal_(generator=torch.Generator().manual_seed(0))
+    assert torch.equal(own, torch.empty(3).normal_(generator=torch.Generator().manual_seed(0)))
 
 
 def test_the_manifold_is_the_trainings_own_picture(explorer: latent.Explorer, events: list[Any]) -> None:
