@@ -44,12 +44,16 @@ class Undrawn(TorchFunctionMode):
     A draw from a generator of its own is made all the same.
     """
 
-    _FILLS = (Tensor.uniform_, Tensor.normal_)
+    _FILLS = frozenset({
+        "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
+        "kaiming_normal_",
+    })  # fmt: skip
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Do what was called for, or nothing where it would fill a tensor."""
         named = kwargs or {}
-        if func in self._FILLS and named.get("generator") is None:
-            return args[0]
+        if getattr(func, "__name__", "") in self._FILLS and named.get("generator") is None:
+            return args[0] if args else named["tensor"]
         return func(*args, **named)
 
 

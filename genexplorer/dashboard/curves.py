@@ -105,7 +105,8 @@ class CurvesTab(Horizontal):
             return
         self._small_for = cause
         others = [c for c in run.curves.charts if c != chosen_chart(run, self.looks.quantity)]
-        for place, view_of in enumerate(self.query("ChartView.small").results(ChartView)):
+        views = [child for child in charts.children if isinstance(child, ChartView)]
+        for place, view_of in enumerate(views):
             chart: Chart | None = others[place] if place < len(others) else None
             view_of.quantity = chart.quantity if chart else ""
             looks = replace(self.looks, log=False)

@@ -14,8 +14,8 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 
 POLL_S = 0.25
-CALM_S = 10.0  # after the last key a screen that only changes by itself is drawn anew once a second:
-CALM_POLL_S = 1.0  # drawing is what a dashboard costs a training
+CALM_S = 10.0  # after the last key a screen that only changes by itself is drawn anew every two seconds:
+CALM_POLL_S = 2.0  # drawing is what a dashboard costs a training
 _LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
 

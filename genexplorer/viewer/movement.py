@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject, QVariantAnimation
 from PyQt6.QtWidgets import QApplication, QStyle
 
-FRAME_MS = 30  # at least, from frame to frame: each draws a whole plane, beside a training that wants the cores
+FRAME_MS = 50  # at least, from frame to frame: each draws a whole plane, beside a training that wants the cores
 
 
 class Movement(QObject):

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from PyQt6.QtCore import QByteArray, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
 from PyQt6.QtGui import (
     QAction,
     QCloseEvent,
@@ -36,8 +36,9 @@ from genexplorer.viewer.title_bar import TitleBar
 from genexplorer.viewer.window_keys import action_of
 
 POLL_MS = 250
-CALM_S = 10.0  # after the mouse moved last, a window that only changes by itself looks once a second:
-CALM_POLL_MS = 1000  # reading and drawing are what it costs a training, and so are snapshots: half as many come
+CALM_S = 10.0  # after the last touch a window that only changes by itself looks every two seconds:
+CALM_POLL_MS = 2000  # reading and drawing are what it costs a training, and so are snapshots: half as many come
+_TOUCHES = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _SIZE = (1280, 860)
 _SMALLEST = (800, 560)
 
@@ -62,7 +63,7 @@ class MainWindow(QMainWindow):
         self._fill_menu()
         self._connect()
         self._restore()
-        self._hand, self._hand_moved = QCursor.pos(), time.monotonic()
+        self._hand, self._touched, self._calm = QCursor.pos(), time.monotonic(), False
         self._poll = timer(self, POLL_MS, self._look)
         self._poll.start()
         self._show_run()
@@ -145,12 +146,26 @@ class MainWindow(QMainWindow):
     def _look(self) -> None:
         now, hand = time.monotonic(), QCursor.pos()
         if hand != self._hand:
-            self._hand, self._hand_moved = hand, now
-        calm = now >= self._hand_moved + CALM_S
-        interval = CALM_POLL_MS if calm else POLL_MS
-        if interval != self._poll.interval():
-            self._poll.setInterval(interval)
-        self.context.poll(calm=calm and not self.isFullScreen())  # what is presented has an audience
+            self._hand, self._touched = hand, now
+        calm = now >= self._touched + CALM_S and not self.isFullScreen()  # what is presented has an audience
+        if calm != self._calm:
+            self._calm = calm
+            self._poll.setInterval(CALM_POLL_MS if calm else POLL_MS)
+            self._listen(calm)
+        self.context.poll(calm=calm)
+
+    def _listen(self, listens: bool) -> None:
+        application = QApplication.instance()
+        if application is not None:
+            (application.installEventFilter if listens else application.removeEventFilter)(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Wake up at once when somebody is back; the event goes on to whom it was meant for."""
+        kind = None if event is None else event.type()
+        if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._hand):
+            self._touched = time.monotonic()
+            self._look()
+        return False
 
     # Runs -------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
-from genexplorer.viewer.window import MainWindow
+from genexplorer.viewer.window import CALM_POLL_MS, POLL_MS, MainWindow
 from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.hand import QTest
@@ -142,7 +142,12 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         window = stage.window(run.folder)
         followed = window.context.run
         assert followed is not None and not followed.calm
-        window._hand_moved = -1e9
+        window._touched = -1e9
+        qtbot.waitUntil(lambda: followed.calm, timeout=5000)
+        assert window._poll.interval() == CALM_POLL_MS
+        qtbot.keyClick(window, Qt.Key.Key_Shift)  # somebody is back: at once, not at the next look
+        assert (followed.calm, window._poll.interval()) == (False, POLL_MS)
+        window._touched = -1e9
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
         window.toggle_present()
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
