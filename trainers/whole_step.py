@@ -282,7 +282,7 @@ def _moment(optimizer: str, weight: str, kind: str) -> str:
 
 
 def _norm(gradients: Iterable[Tensor]) -> Tensor:
-    """Return the norm of all gradients together, added up by rows: a long sum at once takes a compiler twice the time."""
+    """Return the norm of all gradients together, by rows: a long sum at once takes a compiler twice the time."""
     rows = [gradient.reshape(*gradient.shape[:1], -1).square().sum(-1) for gradient in gradients]
     return torch.stack([row.sum() for row in rows]).sum().sqrt()
 
