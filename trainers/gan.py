@@ -51,7 +51,7 @@ class Gan(Model):
         self.options = options
         flat = options.architecture == "mlp"
         self.safe_in_bfloat16 = flat and options.output == "tanh"  # of others nobody has looked (docs/performance.md)
-        self.compile_gain = 0.2 if flat else 0.08
+        self.compile_gain = 0.3 if flat else 0.08
         self.generator, self.discriminator = _networks(options, image_shape)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:

@@ -37,7 +37,7 @@ class Vae(Model):
         self.image_shape = image_shape
         self.latent_shape = (options.latent_dim,)
         self.safe_in_bfloat16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
-        self.compile_gain = 0.0 if options.architecture == "conv" else 0.25
+        self.compile_gain = 0.0 if options.architecture == "conv" else 0.35
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
         self._importance: Tensor | None
