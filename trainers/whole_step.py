@@ -241,7 +241,7 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
     return program
 
 
-def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
     """Add a bias where the next function is computed: a library's product writes the bias first and reads it again."""
     if bias.dtype != torch.float32 or beta != 1 or alpha != 1:
         return NotImplemented  # the operation stays as it is: in bfloat16 the sum would be rounded once more

@@ -145,7 +145,7 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         window._touched = -1e9
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
         assert window._poll.interval() == CALM_POLL_MS
-        qtbot.keyClick(window, Qt.Key.Key_Shift)  # somebody is back: at once, not at the next look
+        QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back: at once, not at the next look
         assert (followed.calm, window._poll.interval()) == (False, POLL_MS)
         window._touched = -1e9
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
