@@ -203,7 +203,7 @@ class Control(Protocol):
         ...
 
     def watched(self) -> Audience:
-        """Return whether somebody is looking, so that snapshots come more often."""
+        """Return who is looking, so that snapshots come more often."""
         ...
 
 

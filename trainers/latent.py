@@ -74,7 +74,7 @@ def load(folder: Path, config: RunConfig) -> "Explorer":
     arrays, card = checkpoint.load_snapshot(folder, max_weights_bytes=8 * count + _BESIDE_WEIGHTS)
     if card != told or count > sum(array.size for array in arrays.values()):  # before it is built
         raise disagree
-    with seeding.Undrawn():  # a third of the time that opening takes
+    with seeding.Undrawn():  # which would be half of the time that opening takes
         model: Model = registry.resolve(family.build)(options, card.image_shape)
     state.load_weights(model, arrays)
     return Explorer(latent_layouts.for_looking(model.eval().requires_grad_(False)), card, config)

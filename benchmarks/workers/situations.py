@@ -72,15 +72,15 @@ class Situation:
         """Return the median of images a second: of one worker, or of all together."""
         return statistics.median(sum(r.rates) if worker is None else r.rates[worker] for r in self.kept)
 
-    def beside(self, other: "Situation", worker: int = 0, others: int = 0) -> float:
-        """Return what a worker delivers here, of what one delivers there: the median over the rounds.
+    def beside(self, other: "Situation", worker: int = 0) -> float:
+        """Return what a worker delivers here, of what the first one delivers there: the median over the rounds.
 
         Speeds of a shared machine drift by a fifth within minutes; those of one round are half a minute apart.
         """
         pairs = list(zip(self.readings, other.readings, strict=True))
         quiet = [pair for pair in pairs if all(reading.elsewhere <= LIMIT for reading in pair)]
         rounds = quiet if len(quiet) >= FEWEST else pairs
-        return statistics.median(here.rates[worker] / there.rates[others] for here, there in rounds)
+        return statistics.median(here.rates[worker] / there.rates[0] for here, there in rounds)
 
     def by_cpu(self, worker: int) -> float:
         """Return the median of one worker's images, a second of its CPU; every window counts."""

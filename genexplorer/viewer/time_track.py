@@ -20,7 +20,13 @@ VISIBLE = 2.0  # pixels
 
 def log_fraction(step: float, last: float) -> float:
     """Return where a step lies on the logarithmic axis, 0 for step 0 and 1 for the last."""
-    return math.log1p(max(0.0, step)) / math.log1p(last) if last > 0 else 0.0
+    return float(log_fractions(np.asarray(step, np.float64), last))
+
+
+def log_fractions(steps: Floats, last: float) -> Floats:
+    """Return the same of many steps, any shape."""
+    shares: Floats = np.log1p(np.maximum(steps, 0.0)) / math.log1p(last) if last > 0 else np.zeros_like(steps)
+    return shares
 
 
 def step_at(fraction: float, last: float) -> float:
@@ -57,9 +63,7 @@ class TimeTrack(QWidget):
         self._name, self._unit = "", ""
         self._x: Floats = np.zeros(0)
         self._y: Floats = np.zeros(0)
-        self._drawn: tuple[tuple[int, int, int], Floats] | None = (
-            None  # the curve in pixels, for a size and a last step
-        )
+        self._drawn: tuple[tuple[int, int, int], Floats] | None = None  # the curve in pixels, by size and last step
         self._marks: tuple[tuple[int, str], ...] = ()
         self._hover: float | None = None
         self._held = False
@@ -211,7 +215,7 @@ class TimeTrack(QWidget):
             room = self.height() - _CURVE_TOP - 6
             share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
             tops = _CURVE_TOP + 2 + (1 - share) * room
-            lefts = _MARGIN + np.log1p(np.maximum(self._x, 0)) / math.log1p(max(self._last, 1)) * self._width()
+            lefts = _MARGIN + log_fractions(self._x, self._last) * self._width()
             _, first = np.unique(np.floor(lefts), return_index=True)
             count = np.diff(np.append(first, len(lefts)))
             points = np.stack([np.add.reduceat(of, first) / count for of in (lefts, tops)], axis=1)

@@ -148,23 +148,23 @@ class MainWindow(QMainWindow):
         if hand != self._hand:
             self._hand, self._touched = hand, now
         calm = now >= self._touched + CALM_S and not self.isFullScreen()  # what is presented has an audience
-        if calm != self._calm:
-            self._calm = calm
-            self._poll.setInterval(CALM_POLL_MS if calm else POLL_MS)
-            self._listen(calm)
+        self._become(calm)
         self.context.poll(calm=calm)
 
-    def _listen(self, listens: bool) -> None:
+    def _become(self, calm: bool) -> None:
         application = QApplication.instance()
-        if application is not None:
-            (application.installEventFilter if listens else application.removeEventFilter)(self)
+        if calm == self._calm or application is None:
+            return
+        self._calm = calm
+        self._poll.setInterval(CALM_POLL_MS if calm else POLL_MS)  # which counts from now
+        (application.installEventFilter if calm else application.removeEventFilter)(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Wake up at once when somebody is back; the event goes on to whom it was meant for."""
+        """Wake up when somebody is back; the event goes on at once, before anything is read."""
         kind = None if event is None else event.type()
         if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._hand):
             self._touched = time.monotonic()
-            self._look()
+            self._become(calm=False)
         return False
 
     # Runs -------------------------------------------------------------------------------------------------------

@@ -63,11 +63,15 @@ def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeyp
     assert len(followed.series("no/such", max_points=50).x) == 0
 
 
-def test_several_curves_are_read_from_one_opening(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = Mock(side_effect=database.reading)
-    monkeypatch.setattr(database, "reading", opened)
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Count how often a database is opened."""
+    counted = Mock(side_effect=database.reading)
+    monkeypatch.setattr(database, "reading", counted)
+    return counted
+
+
+def test_several_curves_are_read_from_one_opening(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = FollowedRun(finished)
     several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
     assert opened.call_count == 1 and len(several["nothing"].x) == 0
@@ -79,10 +83,8 @@ def test_several_curves_are_read_from_one_opening(
 
 
 def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, tmp_path: Path, opened: Mock
 ) -> None:
-    opened = Mock(side_effect=database.reading)
-    monkeypatch.setattr(database, "reading", opened)
     run = FollowedRun(finished)
     with run.together():
         assert run.poll() >= EVERYTHING - {"status"}
