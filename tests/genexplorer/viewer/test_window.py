@@ -146,7 +146,8 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
         assert window._poll.interval() == CALM_POLL_MS
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
-        assert window._poll.interval() == POLL_MS and window._poll.remainingTime() <= POLL_MS
+        assert window._poll.interval() == POLL_MS  # and it counts anew; Qt's coarse timers may come a twentieth late
+        assert window._poll.remainingTime() <= 2 * POLL_MS < CALM_POLL_MS
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
         window._touched = -1e9
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
