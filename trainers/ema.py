@@ -44,11 +44,13 @@ class Ema:
             self._settled = True
         return self.model
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Follow the weights after update number `step` (from 1)."""
-        if not self.separate or (step % EVERY and step > EVERY):
-            return
+        if self.separate and (step % EVERY == 0 or step <= EVERY):
+            self._follow(step)
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
         self._settled = False
         decay = min(self._decay, (1 + step) / (10 + step)) ** (EVERY if step > EVERY else 1)
         torch._foreach_lerp_(self._mine, self._theirs, 1 - decay)

@@ -41,13 +41,14 @@ def begun(optimizer: Optimizer, config: OptimConfig) -> bool:
 
 
 def counter(optimizer: Optimizer) -> Tensor:
-    """Return the scalars in which an optimizer counts its updates, one a weight, as one tensor; none where it need not.
+    """Return the scalars in which an optimizer counts its updates, one a weight, as one tensor.
 
-    From then on the optimizer counts in that tensor: one addition counts an update of all its weights.
+    From then on the optimizer counts in that tensor: one addition counts an update of all its weights. An optimizer
+    that need not count has a scalar of its own that nobody reads.
     """
     states = [state for state in optimizer.state.values() if "step" in state]
     if not states:
-        return torch.empty(0)
+        return torch.zeros(1, device=optimizer.param_groups[0]["params"][0].device)
     shared: Tensor | None = states[0]["step"]._base
     if shared is None or any(state["step"]._base is not shared for state in states):
         shared = torch.stack([state["step"] for state in states])
@@ -56,25 +57,22 @@ def counter(optimizer: Optimizer) -> Tensor:
     return shared
 
 
-def count_one_more(counted: Tensor) -> int:
-    """Count an update that the optimizer does not make itself; return its number, from 1."""
-    if not len(counted):
-        return 1
-    counted += 1
-    return int(counted[0])
-
-
-def rates(config: OptimConfig, lr: float, update: int) -> tuple[float, float, float]:
+def rates(config: OptimConfig, lr: Tensor, update: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the numbers of an update as `moved` takes them.
 
     Args:
         config: Of the optimizer.
-        lr: Its learning rate.
-        update: The update's number, from 1.
+        lr: Its learning rate, a scalar.
+        update: The update's number, from 1, a scalar.
     """
     if config.name == "sgd":
-        return lr, lr, 1.0
-    return lr, lr / (1 - config.beta1**update), math.sqrt(1 - config.beta2**update)
+        return lr, lr, torch.ones_like(lr)
+    return lr, lr / _less_power(config.beta1, update), _less_power(config.beta2, update).sqrt()
+
+
+def _less_power(base: float, exponent: Tensor) -> Tensor:
+    """Return 1 - base^exponent without loss of digits where that is small."""
+    return -torch.expm1(exponent * math.log(base)) if base else torch.ones_like(exponent)
 
 
 def moved(
@@ -89,7 +87,7 @@ def moved(
         weight: Any shape.
         gradient: Of the same shape, clipped.
         moments: Likewise, as `moments` names them.
-        rates: Three scalars, see `rates`.
+        rates: As `rates` gives them.
     """
     lr, size, root = rates
     if config.name == "adamw":

@@ -22,7 +22,7 @@ from trainers.config import OptimConfig
 from trainers.model import Model, StepContext
 
 Program = Callable[..., Sequence[Tensor]]
-_RATES = 4  # numbers of one descent: three of `optimisers.rates`, and the largest norm of a gradient
+_ASKED = 2  # numbers of one descent: the learning rate, and the largest norm of a gradient
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,14 @@ class WholeStep:
         context: StepContext,
     ) -> None:
         rehearsed = replace(context, generator=context.generator.clone_state())
-        self._model, self._config = model, config
+        self._model = model
         numbers = [*model.numbers(context.options, context.step).values()]
         self._outline = _outline(model, batch, rehearsed)
-        self._held = _held(model, optimizers, config)
-        self._counters = {name: optimisers.counter(optimizer) for name, optimizer in optimizers.items()}
-        numbers += [0.0] * _RATES * len(self._outline.descents)
-        told = torch.tensor(numbers, device=batch.device)
-        examples = [*self._held.values(), batch, told, *self._drawn(rehearsed.generator)]
-        step = _TracedStep(model, config, self._outline, tuple(self._held), rehearsed)
+        held = _held(model, optimizers, config)
+        self._held = tuple(held.values())
+        self._told = torch.zeros(len(numbers) + _ASKED * len(self._outline.descents))
+        examples = [*self._held, batch, self._told.to(batch.device), *self._drawn(rehearsed.generator)]
+        step = _TracedStep(model, config, self._outline, tuple(held), rehearsed)
         self._program = compiled(step.of_tensors, _copies(examples))
         self._program(*_copies(examples))  # what fails, fails before it has touched anything
 
@@ -116,11 +115,10 @@ class WholeStep:
         """
         numbers = [*self._model.numbers(context.options, context.step).values()]
         for optimizer, _ in self._outline.descents:
-            update = optimisers.count_one_more(self._counters[optimizer])
-            numbers += optimisers.rates(self._config, lrs[optimizer], update)
-            numbers.append(math.inf if largest_norm is None else largest_norm)
-        told = torch.tensor(numbers, device=batch.device)
-        (figures,) = self._program(*self._held.values(), batch, told, *self._drawn(context.generator))
+            numbers += lrs[optimizer], math.inf if largest_norm is None else largest_norm
+        self._told.numpy()[:] = numbers
+        told = self._told.to(batch.device, non_blocking=True)
+        (figures,) = self._program(*self._held, batch, told, *self._drawn(context.generator))
         values = iter(figures.tolist())  # the one wait for the device in a step
         for optimizer, quantities in self._outline.descents:
             loss, norm = next(values), next(values)
@@ -155,31 +153,34 @@ class _TracedStep(nn.Module):
         batch, numbers, *draws = tensors[len(self._held) :]
         names = self.model.numbers(self._context.options, self._context.step)
         named = dict(zip(names, numbers.unbind(), strict=False))
-        rates = numbers[len(named) :].reshape(-1, _RATES).unbind()
+        asked = numbers[len(named) :].reshape(-1, _ASKED).unbind()
         weights = {name: given[name].detach().requires_grad_() for name in given if name in self._own("parameters")}
         buffers = {name: given[name] for name in given if name in self._own("buffers")}
         context = replace(self._context, numbers=named)
         with _Replayed(draws):
-            figures: list[Tensor] = functional_call(self, weights | buffers, (batch, context, given, rates))
+            figures: list[Tensor] = functional_call(self, weights | buffers, (batch, context, given, asked))
         return [torch.stack([figure.float() for figure in figures])]
 
     def forward(
-        self, batch: Tensor, context: StepContext, given: Mapping[str, Tensor], rates: Sequence[Tensor]
+        self, batch: Tensor, context: StepContext, given: Mapping[str, Tensor], asked: Sequence[Tensor]
     ) -> list[Tensor]:
         """Do the step with the tensors that the model has for the moment; return its figures."""
         figures: list[Tensor] = []
         groups = _named_groups(self.model)
         healthy = torch.ones((), dtype=torch.bool, device=batch.device)
-        for objective, own in zip(self.model.training_step(batch, context), rates, strict=True):
+        for objective, (lr, largest_norm) in zip(self.model.training_step(batch, context), asked, strict=True):
             weights = groups[objective.optimizer]
             gradients = torch.autograd.grad(objective.loss, list(weights.values()))
             loss, norm = objective.loss.detach(), _norm(gradients)
             healthy = healthy & loss.isfinite() & norm.isfinite()
-            clip, sound = _once((own[-1] / (norm + 1e-6)).clamp(max=1.0), healthy)
+            counted = given[_counter(objective.optimizer)]
+            clip = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
+            clip, sound, *rates = _once(clip, healthy, *optimisers.rates(self._config, lr, counted[0] + 1))
+            counted.add_(sound)
             for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
                 kinds = optimisers.moments(self._config)
                 moments = [given[_moment(objective.optimizer, name, kind)] for kind in kinds]
-                _update(self._config, [weight, *moments], gradient * clip, own, sound > 0)
+                _update(self._config, [weight, *moments], gradient * clip, rates, sound > 0)
             figures += [loss, norm, *objective.values.values()]
         return figures
 
@@ -268,7 +269,7 @@ def _held(model: Model, optimizers: Mapping[str, Optimizer], config: OptimConfig
         for name, weight in weights.items():
             state = optimizers[group].state[weight]
             held |= {_moment(group, name, kind): state[kind] for kind in optimisers.moments(config)}
-    return held
+    return held | {_counter(group): optimisers.counter(optimizer) for group, optimizer in optimizers.items()}
 
 
 def _named_groups(model: Model) -> dict[str, dict[str, nn.Parameter]]:
@@ -279,6 +280,10 @@ def _named_groups(model: Model) -> dict[str, dict[str, nn.Parameter]]:
 
 def _moment(optimizer: str, weight: str, kind: str) -> str:
     return f"{optimizer}/{weight}/{kind}"
+
+
+def _counter(optimizer: str) -> str:
+    return f"{optimizer}/updates"
 
 
 def _norm(gradients: Iterable[Tensor]) -> Tensor:
@@ -293,10 +298,12 @@ def _once(*scalars: Tensor) -> tuple[Tensor, ...]:
 
 
 @torch.no_grad()
-def _update(config: OptimConfig, tensors: Sequence[Tensor], gradient: Tensor, rates: Tensor, healthy: Tensor) -> None:
+def _update(
+    config: OptimConfig, tensors: Sequence[Tensor], gradient: Tensor, rates: Sequence[Tensor], healthy: Tensor
+) -> None:
     """Move a weight and its moments in place, if all is healthy."""
     weight, *moments = tensors
-    moved = optimisers.moved(config, weight, gradient, moments, rates[:-1].unbind())
+    moved = optimisers.moved(config, weight, gradient, moments, rates)
     for old, new in zip(tensors, moved, strict=True):
         old.copy_(torch.where(healthy, new, old))
 
