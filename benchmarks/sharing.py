@@ -7,7 +7,8 @@ rest and lets it lie; images of different networks are not added, but what each 
 explorer answers 20×20 manifolds, 30 a second; a run with faces on which nobody lays a hand; and the seconds until a
 worker computes with another number of threads. Situations take turns, A B B A, and are compared round by round; a
 window counts if at most 5 % of the machine's CPU went elsewhere, and where too few are so quiet, all count: then read
-ratios, and read them with care.
+ratios, and read them with care. What faces cost is told by the kernel too, which drifts less: how long the training's
+threads waited for a core.
 """
 
 import argparse
@@ -45,6 +46,7 @@ from trainers.events import Stop
 
 PICTURES_PER_S = 30
 FACES = 3.0  # so many times the window: a face that is left alone makes snapshots come every four seconds
+LEFT_ALONE_S = 65.0  # until faces that nobody touches look as seldom as they ever do
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def faces(plan: Plan) -> None:
         terminal.read(60.0, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
         pids = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
+        terminal.read(LEFT_ALONE_S)
         used: dict[str, list[float]] = {}
         situations = []
         for name, attached in (("no face", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
@@ -137,10 +140,16 @@ def faces(plan: Plan) -> None:
             wait = partial(_wait_and_see, terminal, {n: pids[n] for n in attached}, used.setdefault)
             situations.append(Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait))
         in_turn(situations, FACES * plan.seconds, plan.rounds)
+    waits = [100 * situation.waited() for situation in situations]
+    print(
+        "    threads of the training wait for a core: " + ", ".join(f"{wait:.1f} %" for wait in waits) + " of the time"
+    )
     for name, shares in used.items():
         print(f"    {name}: {statistics.median(shares):.1%} of a core, with its explorer")
     for situation in situations[1:]:
-        _promise(f"{situation.name.partition(', ')[2]}, idle", situation.beside(situations[0]), 0.97)
+        name = situation.name.partition(", ")[2]
+        _promise(f"{name}, idle", situation.beside(situations[0]), 0.97)
+        _promise(f"{name}, idle: at least, by those waits", 1 - situation.waited() + situations[0].waited(), 0.97)
 
 
 def reaction(plan: Plan) -> None:
@@ -258,7 +267,7 @@ def _attach(pids: dict[str, int], names: Sequence[str]) -> None:
     """Let some faces live and freeze the others, with all that they started; wait until the run knows."""
     for name, pid in pids.items():
         _set_frozen([pid], name not in names)
-    time.sleep(WATCH_EXPIRES_S + 0.5)
+    time.sleep(max(WATCH_EXPIRES_S.values()) + 0.5)
 
 
 def _set_frozen(pids: Sequence[int], frozen: bool) -> None:

@@ -37,7 +37,7 @@ COMMANDS = {
 SIZES = ((80, 24), (120, 40))
 STEPS_PER_S = 100
 IDLE_S = 8.0
-CALM_S = 10.0  # after which faces that nobody touches look less often
+CALM_S = 60.0  # after which faces that nobody touches look as seldom as they ever do
 DEADLINE_S = 60.0
 
 

@@ -1,16 +1,19 @@
 """What workers deliver in one situation and another, in turn, A B A B."""
 
+import contextlib
 import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
 from benchmarks.windows import FEWEST, LIMIT, Ticks, elsewhere
 from benchmarks.workers.worker import Worker
 
+COMPUTES = 0.1  # of the time that a thread at least runs which takes part in the computing
 SETTLE_S = 2.5  # after a change, until threads and caches are those of the new situation
 
 
@@ -21,6 +24,7 @@ class Reading:
     rates: tuple[float, ...]  # images a second of each worker
     by_cpu: tuple[float, ...]  # images of each worker, a second of its CPU: what hardly knows of other processes
     counted: float  # a second
+    waited: float  # in cores: threads of the first worker that were ready to compute, and no core was free
     elsewhere: float  # share of the machine's CPU that neither idled nor was ours
 
 
@@ -49,8 +53,9 @@ class Situation:
         self.wait(SETTLE_S)
         ticks, used = Ticks.now(), _own_cpu_s(self.workers)
         before, count, began = [worker.record for worker in self.workers], self.count(), time.monotonic()
-        cpu = [_cpu_s(record.pid) for record in before]
+        cpu, threads = [_cpu_s(record.pid) for record in before], _threads(before[0].pid)
         self.wait(seconds)
+        waited = _waited(threads, before[0].pid, time.monotonic() - began)
         after, counted = [worker.record for worker in self.workers], self.count() - count
         rates = tuple(
             (b.images_seen - a.images_seen) / (b.elapsed_s - a.elapsed_s) for a, b in zip(before, after, strict=True)
@@ -60,7 +65,7 @@ class Situation:
             for a, b, spent in zip(before, after, cpu, strict=True)
         )
         other = elsewhere(ticks, Ticks.now(), _own_cpu_s(self.workers) - used)
-        self.readings.append(Reading(rates, by_cpu, counted / (time.monotonic() - began), other))
+        self.readings.append(Reading(rates, by_cpu, counted / (time.monotonic() - began), waited, other))
 
     @property
     def kept(self) -> list[Reading]:
@@ -90,6 +95,10 @@ class Situation:
         """Return the median of what was counted, a second."""
         return statistics.median(reading.counted for reading in self.kept)
 
+    def waited(self) -> float:
+        """Return the median of how many cores the first worker's threads waited for; every window counts."""
+        return statistics.median(reading.waited for reading in self.readings)
+
     def __str__(self) -> str:
         totals = sorted(sum(reading.rates) for reading in self.kept)
         other = statistics.median(reading.elsewhere for reading in self.kept)
@@ -114,6 +123,26 @@ def _own_cpu_s(workers: Sequence[Worker]) -> float:
     me = psutil.Process(os.getpid())
     pids = {me.pid, *(child.pid for child in me.children(recursive=True)), *(worker.record.pid for worker in workers)}
     return sum(map(_cpu_s, pids))
+
+
+def _threads(pid: int) -> dict[str, tuple[float, float]]:
+    """Return the seconds that each thread of a process has run and has waited for a core; {} if no kernel tells."""
+    times = {}
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            ran, waited, *_ = thread.read_text().split()
+            times[thread.parent.name] = int(ran) / 1e9, int(waited) / 1e9
+    return times
+
+
+def _waited(before: dict[str, tuple[float, float]], pid: int, seconds: float) -> float:
+    """Return how many cores the threads that compute have waited for since then, on an average."""
+    waits = [
+        waited - before[name][1]
+        for name, (ran, waited) in _threads(pid).items()
+        if name in before and ran - before[name][0] > COMPUTES * seconds
+    ]
+    return sum(waits) / seconds
 
 
 def _cpu_s(pid: int) -> float:

@@ -12,10 +12,8 @@ from genexplorer.dashboard.view import Compared, RunView, View, Wanted
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
+from genexplorer.session.attention import Attention
 
-POLL_S = 0.25
-CALM_S = 10.0  # after the last key a screen that only changes by itself is drawn anew every two seconds:
-CALM_POLL_S = 2.0  # drawing is what a dashboard costs a training
 _LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
 
@@ -50,7 +48,7 @@ class Follower:
         self._listed = False
         self._problem = ""
         self._list_again = 0.0
-        self._calm_at = time.monotonic() + CALM_S
+        self._attention = Attention()
 
     def want(self, wanted: Wanted) -> None:
         """Say what is to be shown from now on; the next view follows at once."""
@@ -75,14 +73,14 @@ class Follower:
                 view = self._look(self._wanted)
                 if not self._closed.is_set():
                     self._tell(view)
-                self._wake.wait(POLL_S if time.monotonic() < self._calm_at else CALM_POLL_S)
+                self._wake.wait(self._attention.look_s)
                 self._wake.clear()
         finally:
             for reading in self._readings.values():
                 reading.close()
 
     def _rouse(self) -> None:
-        self._calm_at = time.monotonic() + CALM_S
+        self._attention.touch()
         self._wake.set()
 
     def _look(self, wanted: Wanted) -> View:
@@ -157,7 +155,7 @@ class Follower:
         if folder not in self._readings:
             self._readings[folder] = RunReading(folder)
         self._readings[folder].watching = watching
-        self._readings[folder].stay_calm(time.monotonic() >= self._calm_at)
+        self._readings[folder].stay_calm(self._attention.calm)
         return self._readings[folder]
 
     def _forget(self, folder: Path) -> None:

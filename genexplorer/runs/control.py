@@ -21,7 +21,7 @@ from trainers.events import Audience, Command, Pause, Resume, SaveNow, Set, Stop
 MAX_BYTES = 64 * 1024
 MAX_WAITING = 1000
 KEPT_ACKS = 200
-WATCH_EXPIRES_S = 5.0
+WATCH_EXPIRES_S = {Audience.HANDS_ON: 5.0, Audience.LOOKING: 10.0}  # after a touch; faces left alone look seldom
 _COMMAND = re.compile(r"(\d{8,12})-([a-z2-7]{8})\.json")
 _ACK = re.compile(r"ack-([a-z2-7]{8})\.json")
 
@@ -80,7 +80,9 @@ def outcome(folder: Path, command_id: str) -> Ack | None:
 
 
 def touch_watch(folder: Path, *, calm: bool = False) -> None:
-    """Say that somebody is looking; a face calls it about each second. On a read-only folder nothing happens.
+    """Say that somebody is looking; a face calls it about each second, a calm one less often.
+
+    On a read-only folder nothing happens.
 
     Args:
         folder: The run folder.
@@ -119,7 +121,7 @@ class Watch:
             for audience, path in self._paths.items():
                 mark = _mark(path)
                 if mark != self._seen[audience]:
-                    self._seen[audience], self._until[audience] = mark, now + WATCH_EXPIRES_S
+                    self._seen[audience], self._until[audience] = mark, now + WATCH_EXPIRES_S[audience]
         return max((audience for audience, until in self._until.items() if now < until), default=Audience.NOBODY)
 
 

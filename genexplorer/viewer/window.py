@@ -1,6 +1,5 @@
 """The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
 
-import time
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
@@ -16,6 +15,7 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from genexplorer.session.attention import CLOSE_LOOK_S, Attention
 from genexplorer.session.palette import Palette
 from genexplorer.viewer import saving, style
 from genexplorer.viewer.alert_banner import AlertBanner
@@ -35,9 +35,6 @@ from genexplorer.viewer.time_bar import TimeBar
 from genexplorer.viewer.title_bar import TitleBar
 from genexplorer.viewer.window_keys import action_of
 
-POLL_MS = 250
-CALM_S = 10.0  # after the last touch a window that only changes by itself looks every two seconds:
-CALM_POLL_MS = 2000  # reading and drawing are what it costs a training, and so are snapshots: half as many come
 _TOUCHES = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _SIZE = (1280, 860)
 _SMALLEST = (800, 560)
@@ -63,8 +60,8 @@ class MainWindow(QMainWindow):
         self._fill_menu()
         self._connect()
         self._restore()
-        self._hand, self._touched, self._calm = QCursor.pos(), time.monotonic(), False
-        self._poll = timer(self, POLL_MS, self._look)
+        self._hand, self._attention, self._calm = QCursor.pos(), Attention(), False
+        self._poll = timer(self, round(1000 * CLOSE_LOOK_S), self._look)
         self._poll.start()
         self._show_run()
 
@@ -144,27 +141,28 @@ class MainWindow(QMainWindow):
             hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt lets go of it with the window
 
     def _look(self) -> None:
-        now, hand = time.monotonic(), QCursor.pos()
-        if hand != self._hand:
-            self._hand, self._touched = hand, now
-        calm = now >= self._touched + CALM_S and not self.isFullScreen()  # what is presented has an audience
-        self._become(calm)
-        self.context.poll(calm=calm)
+        hand = QCursor.pos()
+        if hand != self._hand or self.isFullScreen():  # what is presented has an audience
+            self._hand = hand
+            self._attention.touch()
+        self._attend()
+        self.context.poll(calm=self._calm)
 
-    def _become(self, calm: bool) -> None:
-        application = QApplication.instance()
-        if calm == self._calm or application is None:
-            return
-        self._calm = calm
-        self._poll.setInterval(CALM_POLL_MS if calm else POLL_MS)  # which counts from now
-        (application.installEventFilter if calm else application.removeEventFilter)(self)
+    def _attend(self) -> None:
+        """Look as often as becomes somebody who touched the window last when that was."""
+        interval, application = round(1000 * self._attention.look_s), QApplication.instance()
+        if interval != self._poll.interval():
+            self._poll.setInterval(interval)  # which counts from now
+        if application is not None and self._calm != self._attention.calm:
+            self._calm = self._attention.calm
+            (application.installEventFilter if self._calm else application.removeEventFilter)(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Wake up when somebody is back; the event goes on at once, before anything is read."""
         kind = None if event is None else event.type()
         if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._hand):
-            self._touched = time.monotonic()
-            self._become(calm=False)
+            self._attention.touch()
+            self._attend()
         return False
 
     # Runs -------------------------------------------------------------------------------------------------------
@@ -284,6 +282,8 @@ class MainWindow(QMainWindow):
     def toggle_present(self) -> None:
         """Fill the screen with the tab and the time."""
         presenting = not self.isFullScreen()
+        self._attention.touch()
+        self._attend()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not presenting)
         self.time.setContentsMargins(0, 0, 0, GAP if presenting else 0)  # below it stands the status line, or the edge

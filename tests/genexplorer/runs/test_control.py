@@ -122,7 +122,7 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
         assert watch.audience() is Audience.HANDS_ON
-        clock.now += control.WATCH_EXPIRES_S + 0.1
+        clock.now += control.WATCH_EXPIRES_S[Audience.HANDS_ON] + 0.1
         assert not watch.audience()
     control.touch_watch(folder, calm=True)
     clock.now += 1

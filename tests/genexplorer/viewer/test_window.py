@@ -17,11 +17,12 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
+from genexplorer.session.attention import CLOSE_LOOK_S
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
-from genexplorer.viewer.window import CALM_POLL_MS, POLL_MS, MainWindow
+from genexplorer.viewer.window import MainWindow
 from tests.fixtures.made_up_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.hand import QTest
@@ -138,18 +139,21 @@ def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path:
 def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_presented(
     stage: Stage, tmp_path: Path, qtbot: QtBot
 ) -> None:
+    close = round(1000 * CLOSE_LOOK_S)
     with running_run(tmp_path / "live", steps=900) as run:
         window = stage.window(run.folder)
         followed = window.context.run
-        assert followed is not None and not followed.calm
-        window._touched = -1e9
+        assert followed is not None and not followed.calm and window._poll.interval() == close
+        window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
-        assert window._poll.interval() == CALM_POLL_MS
+        assert window._poll.interval() == 2000
+        window._attention._touched -= 60
+        qtbot.waitUntil(lambda: window._poll.interval() == 4000, timeout=10_000)
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
-        assert window._poll.interval() == POLL_MS  # and it counts anew; Qt's coarse timers may come a twentieth late
-        assert window._poll.remainingTime() <= 2 * POLL_MS < CALM_POLL_MS
+        assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
+        assert window._poll.remainingTime() <= 2 * close
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
-        window._touched = -1e9
+        window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
         window.toggle_present()
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
