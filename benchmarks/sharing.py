@@ -125,6 +125,7 @@ def drag(plan: Plan) -> None:
 def faces(plan: Plan) -> None:
     """A run with faces attached that nobody touches."""
     environment = {**os.environ, paths.RUNS_VARIABLE: str(plan.store.runs_dir), "QT_QPA_PLATFORM": "offscreen"}
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})  # inherited: to be thawed is nobody's touch
     with plan.worker() as worker, ExitStack() as stack:
         terminal = stack.enter_context(Terminal(["dashboard", worker.folder.name], environment, (120, 40)))
         window = stack.enter_context(Window([worker.folder.name], environment))

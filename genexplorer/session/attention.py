@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 CLOSE_LOOK_S = 0.25  # between looks while somebody has a hand on the face
 CALM_AFTER_S = 10.0  # without a touch
-_LOOKS_S = ((CALM_AFTER_S, 2.0), (60.0, 4.0))  # so long untouched: so long between looks
+ALONE_AFTER_S = 60.0
+_LOOKS_S = ((CALM_AFTER_S, 2.0), (ALONE_AFTER_S, 4.0))  # so long untouched: so long between looks
 
 
 class Attention:
@@ -30,6 +31,11 @@ class Attention:
     def calm(self) -> bool:
         """Whether nobody has touched the face for a while: a training then shows itself less often."""
         return self._untouched_s >= CALM_AFTER_S
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody has touched the face for so long that movements on it are for nobody."""
+        return self._untouched_s >= ALONE_AFTER_S
 
     @property
     def look_s(self) -> float:

@@ -6,6 +6,7 @@ from PyQt6.QtCore import QObject, QVariantAnimation
 from PyQt6.QtWidgets import QApplication, QStyle
 
 FRAME_MS = 50  # at least, from frame to frame: each draws a whole plane, beside a training that wants the cores
+_watched = True
 
 
 class Movement(QObject):
@@ -48,7 +49,13 @@ class Movement(QObject):
             self._draw(share)
 
 
+def watch(watched: bool) -> None:
+    """Say whether somebody is there to see movements."""
+    global _watched
+    _watched = watched
+
+
 def is_wanted() -> bool:
-    """Return whether the desktop has animations switched on."""
+    """Return whether somebody is there to see movements, and the desktop has animations switched on."""
     style = QApplication.style()
-    return style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0
+    return _watched and (style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0)

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStac
 
 from genexplorer.session.attention import CLOSE_LOOK_S, Attention
 from genexplorer.session.palette import Palette
-from genexplorer.viewer import saving, style
+from genexplorer.viewer import movement, saving, style
 from genexplorer.viewer.alert_banner import AlertBanner
 from genexplorer.viewer.alerts_dialog import AlertsDialog
 from genexplorer.viewer.context import ViewerContext
@@ -153,6 +153,7 @@ class MainWindow(QMainWindow):
         interval, application = round(1000 * self._attention.look_s), QApplication.instance()
         if interval != self._poll.interval():
             self._poll.setInterval(interval)  # which counts from now
+        movement.watch(not self._attention.alone)
         if application is not None and self._calm != self._attention.calm:
             self._calm = self._attention.calm
             (application.installEventFilter if self._calm else application.removeEventFilter)(self)

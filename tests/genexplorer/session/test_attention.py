@@ -10,10 +10,11 @@ def test_a_face_that_nobody_touches_looks_less_often_until_somebody_does() -> No
     attention = Attention(lambda: clock[0])
     seen = []
     for clock[0] in (100.0, 109.9, 110.0, 159.9, 160.0, 99_999.0):
-        seen.append((attention.look_s, attention.calm))
-    assert seen == [(0.25, False), (0.25, False), (2.0, True), (2.0, True), (4.0, True), (4.0, True)]
+        seen.append((attention.look_s, attention.calm, attention.alone))
+    close, calm, alone = (0.25, False, False), (2.0, True, False), (4.0, True, True)
+    assert seen == [close, close, calm, calm, alone, alone]
     attention.touch()
-    assert (attention.look_s, attention.calm) == (0.25, False)
+    assert (attention.look_s, attention.calm, attention.alone) == close
 
 
 def test_a_face_left_alone_for_long_still_counts_as_looking_from_one_look_to_the_next() -> None:

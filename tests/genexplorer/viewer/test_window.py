@@ -19,7 +19,7 @@ from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
 from genexplorer.session.attention import CLOSE_LOOK_S
 from genexplorer.session.palette import DARK, LIGHT
-from genexplorer.viewer import saving
+from genexplorer.viewer import movement, saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
 from genexplorer.viewer.window import MainWindow
@@ -149,9 +149,10 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         assert window._poll.interval() == 2000
         window._attention._touched -= 60
         qtbot.waitUntil(lambda: window._poll.interval() == 4000, timeout=10_000)
+        assert not movement.is_wanted()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
-        assert window._poll.remainingTime() <= 2 * close
+        assert window._poll.remainingTime() <= 2 * close and movement._watched
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
         window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
