@@ -260,6 +260,8 @@ def test_a_child_that_cannot_be_started_is_told(run: Path, monkeypatch: pytest.M
 def test_a_child_begins_with_one_thread_and_its_threads_sleep_while_they_wait() -> None:
     made = environment({"OMP_NUM_THREADS": "64", "HOME": "/home/x"})
     assert (made["OMP_NUM_THREADS"], made["OMP_WAIT_POLICY"], made["HOME"]) == ("1", "PASSIVE", "/home/x")
+    assert made["MIMALLOC_ALLOW_THP"] == "0"
+    assert environment({"MIMALLOC_ALLOW_THP": "1"})["MIMALLOC_ALLOW_THP"] == "1"  # a person's word goes first
 
 
 @pytest.mark.parametrize(
