@@ -41,12 +41,12 @@ from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
 from genexplorer.runs.control import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
+from genexplorer.session.attention import ALONE_AFTER_S
 from genexplorer.workers import launcher
 from trainers.events import Stop
 
 PICTURES_PER_S = 30
 FACES = 3.0  # so many times the window: a face that is left alone makes snapshots come every four seconds
-LEFT_ALONE_S = 65.0  # until faces that nobody touches look as seldom as they ever do
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def faces(plan: Plan) -> None:
         terminal.read(60.0, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
         pids = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
-        terminal.read(LEFT_ALONE_S)
+        terminal.read(ALONE_AFTER_S + 4.0)
         used: dict[str, list[float]] = {}
         situations = []
         for name, attached in (("no face", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):

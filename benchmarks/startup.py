@@ -24,6 +24,7 @@ from benchmarks.faces.terminal import Terminal
 from benchmarks.faces.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
+from genexplorer.session.attention import ALONE_AFTER_S
 from genexplorer.session.followed_run import FollowedRun
 from tests.fixtures.made_up_run import MadeUpRun, running_run
 
@@ -37,7 +38,6 @@ COMMANDS = {
 SIZES = ((80, 24), (120, 40))
 STEPS_PER_S = 100
 IDLE_S = 8.0
-CALM_S = 60.0  # after which faces that nobody touches look as seldom as they ever do
 DEADLINE_S = 60.0
 
 
@@ -203,7 +203,7 @@ def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
     with Terminal(words, environment, (120, 40)) as terminal, Window([run], environment) as window:
         terminal.read(DEADLINE_S, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
-        terminal.read(CALM_S + 4.0)
+        terminal.read(ALONE_AFTER_S + 4.0)
         for _ in range(rounds):
             terminal.forget()
             faces = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
