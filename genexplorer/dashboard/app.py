@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 
@@ -66,6 +67,12 @@ class DashboardApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """Return the one screen."""
         return self._main
+
+    async def on_event(self, event: events.Event) -> None:
+        """Wake up when somebody is back, before what they do is done."""
+        if isinstance(event, events.InputEvent | events.AppFocus):
+            self._main.touch()
+        await super().on_event(event)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return colours of our own for Textual's other themes too."""

@@ -61,6 +61,12 @@ class Follower:
         self._list_again = 0.0
         self._rouse()
 
+    def touch(self) -> None:
+        """Say that somebody is there, whatever they did; a view that was long in coming follows at once."""
+        if self._attention.calm:
+            self._wake.set()
+        self._attention.touch()
+
     def close(self) -> None:
         """End `run` soon."""
         self._closed.set()

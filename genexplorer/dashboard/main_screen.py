@@ -285,6 +285,10 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         """Read the runs again now."""
         self._follower.hurry()
 
+    def touch(self) -> None:
+        """Somebody is there: read as often as they may look."""
+        self._follower.touch()
+
     def action_compare(self) -> None:
         """Mark the chosen run for a comparison, or take the mark away."""
         status = self._chosen()

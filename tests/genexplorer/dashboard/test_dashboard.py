@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import AppFocus
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
@@ -89,6 +90,24 @@ def test_a_run_that_was_seen_to_be_damaged_stays_so_in_the_list(tmp_path: Path) 
     follower.hurry()
     states = {status.folder: status.state for status in follower._look(Wanted(selected=other)).runs}
     assert states == {damaged: State.DAMAGED, other: State.SUCCEEDED}
+
+
+@pytest.mark.parametrize("back", ["key", "mouse", "focus"])
+async def test_whoever_comes_back_after_a_while_is_attended_to_at_once(
+    make_app: MakeApp, many: Path, back: str
+) -> None:
+    async with make_app(many).run_test(size=SMALL) as pilot:
+        await shows(pilot, "✓ Succeeded")
+        attention = main_of(pilot)._follower._attention
+        attention._touched -= 60
+        assert attention.alone
+        if back == "key":
+            await pilot.press("f12")  # which does nothing, and so nothing else is wanted
+        elif back == "mouse":
+            await pilot.hover(offset=(30, 10))
+        else:
+            pilot.app.post_message(AppFocus())
+        await until(pilot, lambda: not attention.calm, "somebody noticed")
 
 
 async def test_a_long_list_scrolls_and_loses_nothing_to_its_scroll_bar(make_app: MakeApp, tmp_path: Path) -> None:
