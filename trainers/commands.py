@@ -41,6 +41,32 @@ class Unattended:
         return Audience.NOBODY
 
 
+class Ear:
+    """A control that is heard between two steps of a stretch and obeyed behind it.
+
+    Args:
+        control: Where commands come from.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._heard: list[Command] = []
+
+    def hears(self, step: int) -> bool:
+        """Return whether there is something to obey."""
+        self._heard += self._control.poll(step)
+        return bool(self._heard)
+
+    def poll(self, step: int) -> list[Command]:
+        """Return the commands that came since the last call."""
+        heard, self._heard = [*self._heard, *self._control.poll(step)], []
+        return heard
+
+    def watched(self) -> Audience:
+        """Return whether somebody is looking."""
+        return self._control.watched()
+
+
 def obey(attempt: Training, control: Control) -> Iterator[Event]:
     """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
     paused = False

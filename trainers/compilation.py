@@ -43,6 +43,7 @@ class Compilation:
 
     Attributes:
         taken: Whether steps are taken compiled, where their variant is; it may change between two steps, both ways.
+        step_s: What the last step took, or one of the last ones that went in one go; 0 before the first.
 
     Raises:
         ConfigError: if compiling is insisted on and this machine has no C++ compiler.
@@ -57,6 +58,7 @@ class Compilation:
         self._compiled: list[float] = []
         self._began = 0.0
         self.taken = False
+        self.step_s = 0.0
         able = device.type != "cpu" or has_compiler()
         if execution.compile == "on":
             if not able:
@@ -64,6 +66,11 @@ class Compilation:
             self._state, self.taken = "settled", True
         elif execution.compile == "auto" and able and not execution.deterministic:
             self._state = "watching"
+
+    @property
+    def settled(self) -> bool:
+        """Whether steps are taken compiled for good."""
+        return self._state == "settled"
 
     def due(self, variant: Hashable) -> bool:
         """Return whether steps of a variant are to be compiled now."""
@@ -91,13 +98,17 @@ class Compilation:
         yield Phase(step, "training")
 
     def begin(self) -> None:
-        """A step begins."""
+        """A step begins, or some in one go."""
         self._began = self._clock()
+
+    def end(self, steps: int = 1) -> None:
+        """So many steps are done since then."""
+        self.step_s = (self._clock() - self._began) / steps
 
     def after_step(
         self, model: Model, step: int, seconds_left: float | None, operations: Callable[[], int]
     ) -> Iterator[Event]:
-        """Take note of how long a step took, and decide what can be decided.
+        """A single step is done: take note of how long it took, and decide what can be decided.
 
         Args:
             model: What its family says of compiling.
@@ -105,14 +116,14 @@ class Compilation:
             seconds_left: What is left of the training; None if nobody knows yet.
             operations: Returns of how many operations a step consists on its way forward.
         """
-        took = self._clock() - self._began
+        self.end()
         if self._state == "watching":
             self._watched += 1
             if self._watched >= WATCHED_STEPS and seconds_left is not None:
                 self.taken = seconds_left * model.compile_gain > WORTH * COMPILING_S * operations()
                 self._state = "trying" if self.taken else "off"
         elif self._state == "trying":
-            (self._compiled if self.taken else self._plain).append(took)
+            (self._compiled if self.taken else self._plain).append(self.step_s)
             if len(self._plain) + len(self._compiled) >= 2 * TURN * TRIED_TURNS and self._seen_s >= TRIED_S:
                 yield self._decided(step)
             elif (len(self._plain) + len(self._compiled)) % TURN == 0:

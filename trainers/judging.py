@@ -30,7 +30,7 @@ def evaluate(training: Training) -> Iterator[events.Event]:
     declared = {spec.name for spec in metric_specs(training)}
     training.memory.figures = {name: value for name, value in figures.items() if name in declared}
     training.memory.evaluated_at = training.step
-    yield metrics(training, training.memory.figures)
+    yield metrics(training, training.memory.figures, training.stopwatch.elapsed_s)
 
 
 def _judge(training: Training, model: Model) -> Generator[events.Event, None, dict[str, float]]:

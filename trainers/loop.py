@@ -4,12 +4,12 @@ A training is a generator of events. It draws its chance from streams of its own
 step boundary (`commands`), and judges, shows and saves itself when that is due (`cadence`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from trainers import cadence, commands, judging, seeding, state, training
+from trainers import cadence, commands, judging, seeding, state, stretch, training
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Control, Event, Finished, Phase, ResumeState
+from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState
 from trainers.training import Training
 
 
@@ -47,13 +47,13 @@ def train(
         yield from doubts
         yield Phase(attempt.step, "training")
         try:
-            yield from _run(attempt, control or commands.Unattended())
+            yield from _run(attempt, commands.Ear(control or commands.Unattended()))
         except training.NotFiniteError as problem:
             yield Alert(attempt.step, "error", "loss_not_finite", str(problem))
             yield Finished(attempt.step, "failed", f"at step {attempt.step + 1} {problem}")
 
 
-def _run(attempt: Training, control: Control) -> Iterator[Event]:
+def _run(attempt: Training, control: commands.Ear) -> Iterator[Event]:
     evaluate_every = cadence.eval_every(
         attempt.config, attempt.length, attempt.order.steps_per_epoch, len(attempt.test_images)
     )
@@ -67,7 +67,10 @@ def _run(attempt: Training, control: Control) -> Iterator[Event]:
             yield from _show(attempt, drawn=_pictures_due(attempt, control))
         if attempt.checkpoints.due(attempt.config.execution.checkpoint_every_s):
             yield from _save(attempt)
-        yield from _step(attempt)
+        if (count := stretch.length(attempt, evaluate_every)) > 1:
+            yield from _told(attempt, stretch.take(attempt, count, control.hears))
+        else:
+            yield from _step(attempt)
     yield from _finish(attempt)
 
 
@@ -81,10 +84,15 @@ def _step(attempt: Training) -> Iterator[Event]:
     yield from compilation.after_step(
         attempt.model, attempt.step, figures.seconds_left, lambda: training.operations(attempt)
     )
-    attempt.signs.done()
-    yield figures
-    if "train/loss" in figures.values:
-        yield from attempt.memory.watcher.after_step(attempt.step, figures.values["train/loss"])
+    yield from _told(attempt, [figures])
+
+
+def _told(attempt: Training, steps: Iterable[Metrics]) -> Iterator[Event]:
+    for figures in steps:
+        attempt.signs.done()
+        yield figures
+        if "train/loss" in figures.values:
+            yield from attempt.memory.watcher.after_step(attempt.step, figures.values["train/loss"])
 
 
 def _evaluate(attempt: Training) -> Iterator[Event]:

@@ -1,7 +1,7 @@
 """A training in memory: everything that one attempt holds, and its smallest acts."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -263,24 +263,24 @@ def take_step(training: Training) -> events.Metrics:
         NotFiniteError: before an optimizer steps on a loss or gradient that is not finite.
     """
     training.speed.begin()
-    lr = current_lr(training)
-    batch = training.train_images.take(
-        training.order.indices(training.step).to(training.device, non_blocking=True), training.generator
-    )
-    values: dict[str, float] = {}
-    for descent in _descents(training, batch, lr):
-        _insist_on_finite(training, descent)
-        values |= _recorded(training, descent)
+    lr, batch = lr_of(training, training.step), batch_of(training, training.step)
+    values = recorded(training, _descents(training, batch, lrs_of(training, lr)))
     training.step += 1
     training.ema.update(training.step)
     values["train/lr"] = lr
     values["speed/images_per_s"] = training.speed.end(len(batch))
-    return metrics(training, values)
+    return metrics(training, values, training.stopwatch.elapsed_s)
 
 
-def step_context(training: Training) -> StepContext:
-    """Return what the next step may depend on besides its batch."""
-    return StepContext(training.step, training.generator, training.options, training.compute)
+def batch_of(training: Training, step: int) -> torch.Tensor:
+    """Return the batch of a step, (B, C, H, W); where it is binarised anew, chance is drawn for it."""
+    indices = training.order.indices(step).to(training.device, non_blocking=True)
+    return training.train_images.take(indices, training.generator)
+
+
+def context_of(training: Training, step: int) -> StepContext:
+    """Return what a step may depend on besides its batch."""
+    return StepContext(step, training.generator, training.options, training.compute)
 
 
 def compilable(training: Training) -> bool:
@@ -294,13 +294,13 @@ def whole_step(training: Training) -> WholeStep:
     Raises:
         Exception: whatever a compiler may raise.
     """
-    optim, context = training.config.optim, step_context(training)
+    optim, context = training.config.optim, context_of(training, training.step)
     return WholeStep(training.model, training.optimizers, optim, _any_batch(training), context)
 
 
 def operations(training: Training) -> int:
     """Return of how many operations of torch the next step consists on its way forward."""
-    return count_operations(training.model, _any_batch(training), step_context(training))
+    return count_operations(training.model, _any_batch(training), context_of(training, training.step))
 
 
 def _any_batch(training: Training) -> torch.Tensor:
@@ -309,17 +309,21 @@ def _any_batch(training: Training) -> torch.Tensor:
     return training.train_images.take(indices, chance)
 
 
-def current_lr(training: Training) -> float:
-    """Return the learning rate of the next update."""
-    factor = schedule.lr_factor(
-        training.config.schedule, training.step, training.progress, training.order.steps_per_epoch
-    )
+def lr_of(training: Training, step: int) -> float:
+    """Return the learning rate of the update that follows `step` others."""
+    progress = training.length.progress(step, training.stopwatch.elapsed_s)
+    factor = schedule.lr_factor(training.config.schedule, step, progress, training.order.steps_per_epoch)
     return training.config.optim.lr * factor
 
 
-def metrics(training: Training, values: Mapping[str, float]) -> events.Metrics:
+def lrs_of(training: Training, lr: float) -> dict[str, float]:
+    """Return the learning rate of each optimizer, of the one that they share."""
+    return {name: lr * training.model.lr_scale(name, training.options) for name in training.optimizers}
+
+
+def metrics(training: Training, values: Mapping[str, float], elapsed_s: float) -> events.Metrics:
     """Return figures of the present step as an event."""
-    elapsed_s, progress = training.stopwatch.elapsed_s, training.progress
+    progress = training.length.progress(training.step, elapsed_s)
     left = training.time_left.seconds(progress, elapsed_s)
     if training.length.seconds is not None:
         left = max(0.0, training.length.seconds - elapsed_s)
@@ -343,11 +347,10 @@ def snapshot_card(training: Training) -> card.Card:
     )
 
 
-def _descents(training: Training, batch: torch.Tensor, lr: float) -> Iterator[Descent]:
-    context, config = step_context(training), training.config.optim
-    lrs = {name: lr * training.model.lr_scale(name, training.options) for name in training.optimizers}
+def _descents(training: Training, batch: torch.Tensor, lrs: Mapping[str, float]) -> Iterator[Descent]:
+    context = context_of(training, training.step)
     if whole := training.compilation.step(training.variant):
-        yield from whole(batch, context, lrs, config.grad_clip)
+        yield from whole(batch, context, lrs, training.config.optim.grad_clip)
     else:
         for objective in training.model.training_step(batch, context):
             yield _descend(training, objective, lrs[objective.optimizer])
@@ -372,10 +375,19 @@ def _descend(training: Training, objective: Objective, lr: float) -> Descent:
     return descent
 
 
-def _recorded(training: Training, descent: Descent) -> dict[str, float]:
-    tail = "" if len(training.optimizers) == 1 else f"_{descent.optimizer}"
-    values = {f"train/{name}": value for name, value in descent.values.items()}
-    return {**values, f"train/loss{tail}": descent.loss, f"train/grad_norm{tail}": descent.grad_norm}
+def recorded(training: Training, descents: Iterable[Descent]) -> dict[str, float]:
+    """Return the figures of a step, by metric.
+
+    Raises:
+        NotFiniteError: at the first descent that is not finite; those behind it are not asked for.
+    """
+    values: dict[str, float] = {}
+    for descent in descents:
+        _insist_on_finite(training, descent)
+        tail = "" if len(training.optimizers) == 1 else f"_{descent.optimizer}"
+        values |= {f"train/{name}": value for name, value in descent.values.items()}
+        values |= {f"train/loss{tail}": descent.loss, f"train/grad_norm{tail}": descent.grad_norm}
+    return values
 
 
 def _insist_on_finite(training: Training, descent: Descent) -> None:

@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +105,13 @@ class WholeStep:
     def __call__(
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], largest_norm: float | None
     ) -> Iterator[Descent]:
-        """Do the step, and yield its descents.
+        """Do the step, and yield its descents; see `ready` for the arguments."""
+        yield from self.descents(self.run(self.ready(batch, context, lrs, largest_norm)))
+
+    def ready(
+        self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], largest_norm: float | None
+    ) -> list[Tensor]:
+        """Return all that a step needs besides what it updates, its chance drawn; weights may move before it is run.
 
         Args:
             batch: Of the same shape as ever.
@@ -117,8 +123,15 @@ class WholeStep:
         for optimizer, _ in self._outline.descents:
             numbers += lrs[optimizer], math.inf if largest_norm is None else largest_norm
         self._told.numpy()[:] = numbers
-        told = self._told.to(batch.device, non_blocking=True)
-        (figures,) = self._program(*self._held, batch, told, *self._drawn(context.generator))
+        return [batch, self._told.to(batch.device, copy=True), *self._drawn(context.generator)]
+
+    def run(self, ready: Sequence[Tensor]) -> Tensor:
+        """Do a step that is ready; return its figures, on the model's device, without waiting for them."""
+        (figures,) = self._program(*self._held, *ready)
+        return figures
+
+    def descents(self, figures: Tensor) -> Iterator[Descent]:
+        """Yield what came of a step that was run."""
         values = iter(figures.tolist())  # the one wait for the device in a step
         for optimizer, quantities in self._outline.descents:
             loss, norm = next(values), next(values)
@@ -227,8 +240,8 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
         examples: Tensors of the shapes that it will get; not changed.
     """
     import torch._functorch.config as functorch  # only now: half a second that a plain training need not wait
-    import torch._inductor
     import torch._inductor.config as inductor
+    from torch._inductor.compile_fx import compile_fx, compile_fx_inner
     from torch.fx.experimental.proxy_tensor import make_fx
 
     inductor.fx_graph_cache = False
@@ -238,8 +251,32 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
     options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # a change of threads does not compile anew
     table = {torch.ops.aten.addmm.default: _product_and_bias} if on_cpu else {}
     traced = make_fx(step, table, tracing_mode="fake")(*examples)
-    program: Program = torch._inductor.compile(traced, [*examples], options=options)
-    return program
+    inner: list[Any] = []
+
+    def kept(*arguments: Any, **named: Any) -> Any:
+        inner.append(compile_fx_inner(*arguments, **named))
+        return inner[-1]
+
+    program: Any = compile_fx(traced, [*examples], inner_compile=kept, config_patches=options)
+    direct = getattr(inner[0], "current_callable", None) if len(inner) == 1 else None
+    return _shorter(program, direct, examples) if direct else cast(Program, program)
+
+
+def _shorter(program: Program, direct: Callable[[list[Tensor]], Sequence[Tensor]], examples: list[Tensor]) -> Program:
+    """Return a program without the Python around it, which is thousands of lookups a step; as it is if it needs them.
+
+    Args:
+        program: As the compiler wraps it.
+        direct: What it wraps; it empties its list of arguments.
+        examples: Tensors of the shapes that it will get; not changed.
+    """
+    wrapped, bare = _copies(examples), _copies(examples)
+    found, expected = [*direct([*bare]), *bare], [*program(*wrapped), *wrapped]
+    same = len(found) == len(expected) and all(
+        torch.allclose(one, other, rtol=1e-3, atol=1e-6, equal_nan=True)
+        for one, other in zip(found, expected, strict=True)
+    )
+    return (lambda *tensors: direct([*tensors])) if same else program
 
 
 def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:

@@ -1,6 +1,8 @@
 """How a step is computed: in bfloat16, compiled, or neither; what is learned is the same."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
 from trainers import compilation, loop, optimisers, products, training, whole_step
@@ -44,21 +45,6 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def traced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Compile without a C++ compiler: what is traced is computed as it stands. Holds how many tensors each takes."""
-    programs: list[int] = []
-
-    def as_it_stands(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> whole_step.Program:
-        programs.append(len(examples))
-        program: whole_step.Program = make_fx(step, tracing_mode="fake")(*examples)
-        return program
-
-    monkeypatch.setattr(whole_step, "compiled", as_it_stands)
-    monkeypatch.setattr(compilation, "has_compiler", lambda: True)
-    return programs
-
-
 def _events(
     folder: Path,
     execution: dict[str, Any],
@@ -84,16 +70,6 @@ def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder:
     assert expected.keys() == found.keys()
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=2e-5, err_msg=name)  # of updates of 1e-3
-
-
-def test_a_compiled_training_goes_on_exactly_where_it_was_stopped(folder: Path, traced: list[int]) -> None:
-    exact = {"compile": "on", "deterministic": True, "checkpoint_every_s": 1e-9}
-    states = tiny.of(_events(folder, exact, FAMILIES["gan"], 6), StateReady)
-    middle, end = states[3], states[-1]
-    assert (middle.step, end.step) == (3, 6)
-    resumed = ResumeState(middle.step, middle.arrays, middle.meta)
-    again = tiny.of(_events(folder, exact, FAMILIES["gan"], 6, resumed), StateReady)[-1]
-    assert [name for name, array in end.arrays.items() if not np.array_equal(again.arrays[name], array)] == []
 
 
 def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
@@ -180,9 +156,18 @@ def test_a_step_compiled_in_earnest_learns_what_a_plain_one_learns(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder / "compiled"))
+    shortened: list[bool] = []
+    real = whole_step._shorter
+
+    def spy(program: whole_step.Program, *others: Any) -> whole_step.Program:
+        shortened.append((shorter := real(program, *others)) is not program)
+        return shorter
+
+    monkeypatch.setattr(whole_step, "_shorter", spy)
     plain, compiled = (_weights(_events(folder, {"compile": choice}, {})) for choice in ("off", "on"))
     for name, array in plain.items():
         np.testing.assert_allclose(compiled[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert shortened == [True]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -279,3 +264,39 @@ def test_float32_products_stay_float32_by_whichever_library() -> None:
         error = ((a @ b).double() - exact).norm() / exact.norm()
     assert error < products.LARGEST_ERROR
     assert settings.fp32_precision == before
+
+
+_TINY = """
+import torch
+from trainers import seeding
+from trainers.config import ExecutionConfig
+
+def left():
+    return int((torch.full((1 << 20,), 2.0**-126) / 2).count_nonzero())  # of a size that both threads work on
+
+before = (torch.tensor(2.0**-126) / 2).item()
+with seeding.pinned(ExecutionConfig(), 2):
+    print(left())
+print(before > 0, (torch.tensor(2.0**-126) / 2).item() == before)
+"""
+
+
+def test_numbers_that_fade_count_as_0_in_all_threads_of_a_training() -> None:
+    said = subprocess.run([sys.executable, "-c", _TINY], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["0", "True", "True"]
+
+
+def test_the_python_around_a_program_is_left_out_only_where_it_does_nothing() -> None:
+    def program(weight: torch.Tensor, batch: torch.Tensor) -> list[torch.Tensor]:
+        weight += batch
+        return [weight.sum()]
+
+    def forgetful(tensors: list[torch.Tensor]) -> list[torch.Tensor]:  # its wrapper would bring the weight up to date
+        return [(tensors[0] + tensors[1]).sum()]
+
+    examples = [torch.ones(3), torch.ones(3)]
+    for direct in (forgetful, lambda tensors: [*program(*tensors), tensors[0]]):
+        assert whole_step._shorter(program, direct, examples) is program
+    shorter = whole_step._shorter(program, lambda tensors: program(*tensors), examples)
+    assert shorter is not program and torch.equal(examples[0], torch.ones(3))
+    assert shorter(*examples)[0] == 6 and torch.equal(examples[0], 2 * torch.ones(3))
