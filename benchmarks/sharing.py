@@ -32,7 +32,7 @@ from typing import Any
 from benchmarks.faces.processes import cpu_seconds, family
 from benchmarks.faces.terminal import Terminal
 from benchmarks.faces.window import Window
-from benchmarks.workers.situations import Situation, in_turn
+from benchmarks.workers.situations import SETTLE_S, Situation, in_turn
 from benchmarks.workers.worker import Worker, until
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease, num_cores
@@ -46,7 +46,7 @@ from genexplorer.workers import launcher
 from trainers.events import Stop
 
 PICTURES_PER_S = 30
-FACES = 3.0  # so many times the window: a face that is left alone makes snapshots come every four seconds
+FACES = 4.5  # so many times the window: a face that is left alone looks every six seconds
 
 
 @dataclass(frozen=True)
@@ -280,12 +280,12 @@ def _set_frozen(pids: Sequence[int], frozen: bool) -> None:
 def _wait_and_see(
     terminal: Terminal, pids: dict[str, int], used: Callable[[str, list[float]], list[float]], seconds: float
 ) -> None:
-    """Wait, take what the dashboard writes, and note which share of a core each face used."""
+    """Wait, take what the dashboard writes, and note which share of a core each face used in a whole window."""
     before = {name: sum(map(cpu_seconds, family(pid))) for name, pid in pids.items()}
     began = time.perf_counter()
     terminal.read(seconds)
     terminal.forget()
-    for name, pid in pids.items():
+    for name, pid in pids.items() if seconds > SETTLE_S else ():
         share = (sum(map(cpu_seconds, family(pid))) - before[name]) / (time.perf_counter() - began)
         used(name, []).append(share)
 

@@ -57,24 +57,25 @@ def take(training: Training, count: int, interrupted: Callable[[int], bool]) -> 
     training.compilation.begin()
     begun_s, before = training.stopwatch.elapsed_s, training.generator.get_state()
     ready = [_ready(training, whole, training.step + ahead) for ahead in range(count)]
-    told: list[Tensor] = []
+    done: list[Tensor] = []
     for arguments, _ in ready:
-        told.append(whole.run(arguments))
-        training.ema.update(training.step + len(told))
-        if interrupted(training.step + len(told)):
+        done.append(whole.run(arguments))
+        training.ema.update(training.step + len(done))
+        if interrupted(training.step + len(done)):
             break
-    if len(told) < count:  # chance goes on behind the last step that was done
+    if len(done) < count:  # chance goes on behind the last step that was done
         training.generator.set_state(before)
-        for ahead in range(len(told)):
+        for ahead in range(len(done)):
             _ready(training, whole, training.step + ahead)
+    told = [figures.tolist() for figures in done]  # the one wait for the device
     took_s = training.stopwatch.elapsed_s - begun_s
     training.compilation.end(len(told))
     speed = training.speed.end(len(told) * training.order.batch_size)
-    for done, (figures, (_, lr)) in enumerate(zip(told, ready, strict=False), start=1):
+    for number, (figures, (_, lr)) in enumerate(zip(told, ready, strict=False), start=1):
         values = recorded(training, whole.descents(figures))
         training.step += 1
         yield metrics(
-            training, {**values, "train/lr": lr, "speed/images_per_s": speed}, begun_s + took_s * done / len(told)
+            training, {**values, "train/lr": lr, "speed/images_per_s": speed}, begun_s + took_s * number / len(told)
         )
 
 

@@ -106,7 +106,7 @@ class WholeStep:
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], largest_norm: float | None
     ) -> Iterator[Descent]:
         """Do the step, and yield its descents; see `ready` for the arguments."""
-        yield from self.descents(self.run(self.ready(batch, context, lrs, largest_norm)))
+        yield from self.descents(self.run(self.ready(batch, context, lrs, largest_norm)).tolist())
 
     def ready(
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], largest_norm: float | None
@@ -130,9 +130,9 @@ class WholeStep:
         (figures,) = self._program(*self._held, *ready)
         return figures
 
-    def descents(self, figures: Tensor) -> Iterator[Descent]:
-        """Yield what came of a step that was run."""
-        values = iter(figures.tolist())  # the one wait for the device in a step
+    def descents(self, figures: Sequence[float]) -> Iterator[Descent]:
+        """Yield what came of a step, from the figures of its run."""
+        values = iter(figures)
         for optimizer, quantities in self._outline.descents:
             loss, norm = next(values), next(values)
             yield Descent(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})

@@ -9,7 +9,7 @@ from collections.abc import Callable
 CLOSE_LOOK_S = 0.25  # between looks while somebody has a hand on the face
 CALM_AFTER_S = 10.0  # without a touch
 ALONE_AFTER_S = 60.0
-_LOOKS_S = ((CALM_AFTER_S, 2.0), (ALONE_AFTER_S, 4.0))  # so long untouched: so long between looks
+_LOOKS_S = ((CALM_AFTER_S, 2.0), (ALONE_AFTER_S, 6.0))  # so long untouched: so long between looks
 
 
 class Attention:
