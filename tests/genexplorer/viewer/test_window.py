@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
-from genexplorer.session.attention import CLOSE_LOOK_S
+from genexplorer.session.attention import ALONE_LOOK_S, CALM_LOOK_S, CLOSE_LOOK_S
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import movement, saving
 from genexplorer.viewer.help_dialog import KEYS, HelpDialog
@@ -146,9 +146,9 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         assert followed is not None and not followed.calm and window._poll.interval() == close
         window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)
-        assert window._poll.interval() == 2000
+        assert window._poll.interval() == 1000 * CALM_LOOK_S
         window._attention._touched -= 60
-        qtbot.waitUntil(lambda: window._poll.interval() == 4000, timeout=10_000)
+        qtbot.waitUntil(lambda: window._poll.interval() == 1000 * ALONE_LOOK_S, timeout=10_000)
         assert not movement.is_wanted()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
