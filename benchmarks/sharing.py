@@ -32,7 +32,7 @@ from typing import Any
 from benchmarks.faces.processes import cpu_seconds, family
 from benchmarks.faces.terminal import Terminal
 from benchmarks.faces.window import Window
-from benchmarks.workers.situations import SETTLE_S, Situation, in_turn
+from benchmarks.workers.situations import Situation, in_turn
 from benchmarks.workers.worker import Worker, until
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease, num_cores
@@ -139,7 +139,9 @@ def faces(plan: Plan) -> None:
         for name, attached in (("no face", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
             enter = partial(_attach, pids, attached)
             wait = partial(_wait_and_see, terminal, {n: pids[n] for n in attached}, used.setdefault)
-            situations.append(Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait))
+            situations.append(
+                Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait, settle=terminal.read)
+            )
         in_turn(situations, FACES * plan.seconds, plan.rounds)
     waits = [100 * situation.waited() for situation in situations]
     print(
@@ -280,12 +282,12 @@ def _set_frozen(pids: Sequence[int], frozen: bool) -> None:
 def _wait_and_see(
     terminal: Terminal, pids: dict[str, int], used: Callable[[str, list[float]], list[float]], seconds: float
 ) -> None:
-    """Wait, take what the dashboard writes, and note which share of a core each face used in a whole window."""
+    """Wait, take what the dashboard writes, and note which share of a core each face used."""
     before = {name: sum(map(cpu_seconds, family(pid))) for name, pid in pids.items()}
     began = time.perf_counter()
     terminal.read(seconds)
     terminal.forget()
-    for name, pid in pids.items() if seconds > SETTLE_S else ():
+    for name, pid in pids.items():
         share = (sum(map(cpu_seconds, family(pid))) - before[name]) / (time.perf_counter() - began)
         used(name, []).append(share)
 

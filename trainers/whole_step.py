@@ -258,7 +258,8 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
         return inner[-1]
 
     program: Any = compile_fx(traced, [*examples], inner_compile=kept, config_patches=options)
-    direct = getattr(inner[0], "current_callable", None) if len(inner) == 1 else None
+    alone = on_cpu and len(inner) == 1  # elsewhere what surrounds it may have to choose a device or keep graphs
+    direct = getattr(inner[0], "current_callable", None) if alone else None
     return _shorter(program, direct, examples) if direct else cast(Program, program)
 
 
@@ -276,7 +277,11 @@ def _shorter(program: Program, direct: Callable[[list[Tensor]], Sequence[Tensor]
         torch.allclose(one, other, rtol=1e-3, atol=1e-6, equal_nan=True)
         for one, other in zip(found, expected, strict=True)
     )
-    return (lambda *tensors: direct([*tensors])) if same else program
+
+    def shorter(*tensors: Tensor, kept: Program = program) -> Sequence[Tensor]:  # what owns the code lives as long
+        return direct([*tensors])
+
+    return shorter if same else program
 
 
 def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:

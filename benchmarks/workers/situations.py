@@ -37,7 +37,8 @@ class Situation:
         workers: Whose images count.
         enter: Brings it about.
         count: Something else that grows.
-        wait: Lets time go by.
+        wait: Lets the time of a window go by.
+        settle: Lets the time before it go by.
     """
 
     name: str
@@ -45,12 +46,13 @@ class Situation:
     enter: Callable[[], None]
     count: Callable[[], int] = lambda: 0
     wait: Callable[[float], object] = time.sleep
+    settle: Callable[[float], object] = time.sleep
     readings: list[Reading] = field(default_factory=list)
 
     def read(self, seconds: float) -> None:
         """Bring it about and read one window."""
         self.enter()
-        self.wait(SETTLE_S)
+        self.settle(SETTLE_S)
         ticks, used = Ticks.now(), _own_cpu_s(self.workers)
         before, count, began = [worker.record for worker in self.workers], self.count(), time.monotonic()
         cpu, threads = [_cpu_s(record.pid) for record in before], _threads(before[0].pid)
