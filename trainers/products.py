@@ -1,17 +1,22 @@
-"""Which library multiplies float32 matrices: on some processors torch's default takes half of what they can do.
+"""Which library multiplies matrices on a CPU, and which way round: some ways take half of what a processor can do.
 
 torch hands float32 products to MKL, which takes its AVX2 path on processors that are not Intel's. oneDNN, part of the
 same torch, takes AVX-512 there, twice as fast. torch has no word for that choice alone; allowing oneDNN to round to
 bfloat16 makes it, and where the processor would really round, that is found out by a product and not taken.
+
+Before it multiplies, a library copies the second factor into small blocks, and one that lies transposed costs each
+thread a copy of all of it. That is how a layer's weights lie in x Wᵀ, and (W xᵀ)ᵀ copies the smaller batch instead.
 """
 
 import contextlib
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 LARGEST_ERROR = 1e-5  # of a product's values: float32 with sums in another order stays far below, bfloat16 far above
 _SHAPES = ((128, 784, 400), (64, 100, 256), (400, 128, 784))  # rows, inner, columns: products of small networks
@@ -23,6 +28,32 @@ def by_the_faster_library() -> Iterator[None]:
     """Multiply float32 matrices of the CPU with oneDNN inside the block, where that is exact and MKL is slow."""
     with _by_onednn() if onednn_is_better() else contextlib.nullcontext():
         yield
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Return how a program for the CPU writes its products, by operation of torch; what returns NotImplemented stays.
+
+    The values are the same but for rounding. What lies transposed for it is put right by the function that reads it.
+    """
+    return {torch.ops.aten.mm.default: _product, torch.ops.aten.addmm.default: _product_and_bias}
+
+
+def _product(a: Tensor, b: Tensor) -> Any:
+    return b.t().mm(a.t()).t().contiguous() if _goes_better_turned(a, b) else NotImplemented
+
+
+def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    if beta != 1 or alpha != 1 or bias.ndim != 1 or not _goes_better_turned(a, b):
+        return NotImplemented
+    if bias.dtype == torch.float32:  # added by whoever reads it: a library would write the bias first and read it again
+        return _product(a, b) + bias
+    return torch.addmm(bias[:, None], b.t(), a.t()).t().contiguous()  # rounded to bfloat16 once, not twice
+
+
+def _goes_better_turned(a: Tensor, b: Tensor) -> bool:
+    """Return whether (bᵀ aᵀ)ᵀ is faster than a b: if b alone lies transposed, and is the larger one."""
+    a_transposed, b_transposed = (factor.stride(0) == 1 != factor.stride(1) for factor in (a, b))
+    return b_transposed and not a_transposed and a.shape[0] < b.shape[1]
 
 
 @cache

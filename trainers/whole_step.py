@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trainers import optimisers
+from trainers import optimisers, products
 from trainers.config import OptimConfig
 from trainers.model import Model, StepContext
 
@@ -249,7 +249,7 @@ def compiled(step: Callable[..., list[Tensor]], examples: list[Tensor]) -> Progr
     functorch.enable_autograd_cache = False
     on_cpu = examples[0].device.type == "cpu"
     options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # a change of threads does not compile anew
-    table = {torch.ops.aten.addmm.default: _product_and_bias} if on_cpu else {}
+    table = products.decompositions() if on_cpu else {}
     traced = make_fx(step, table, tracing_mode="fake")(*examples)
     inner: list[Any] = []
 
@@ -282,13 +282,6 @@ def _shorter(program: Program, direct: Callable[[list[Tensor]], Sequence[Tensor]
         return direct([*tensors])
 
     return shorter if same else program
-
-
-def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
-    """Add a bias where the next function is computed: a library's product writes the bias first and reads it again."""
-    if bias.dtype != torch.float32 or beta != 1 or alpha != 1:
-        return NotImplemented  # the operation stays as it is: in bfloat16 the sum would be rounded once more
-    return a.mm(b) + bias
 
 
 def operations(model: Model, batch: Tensor, context: StepContext) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
 from trainers import compilation, loop, optimisers, products, training, whole_step
@@ -264,6 +265,30 @@ def test_float32_products_stay_float32_by_whichever_library() -> None:
         error = ((a @ b).double() - exact).norm() / exact.norm()
     assert error < products.LARGEST_ERROR
     assert settings.fp32_precision == before
+
+
+def _first_factor(function: Callable[..., torch.Tensor], *tensors: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of the first factor of a program's one product, after a look at what it computes."""
+    program = make_fx(function, products.decompositions(), tracing_mode="fake")(*tensors)
+    found, expected = program(*tensors), function(*tensors)
+    assert found.is_contiguous() and torch.allclose(found, expected, rtol=2.0**-7, atol=1e-5)
+    (product,) = (node for node in program.graph.nodes if "mm" in str(node.target))
+    return tuple(product.args[-2].meta["val"].shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_program_multiplies_a_batch_by_a_larger_layer_the_other_way_round(dtype: torch.dtype, bias: bool) -> None:
+    weights = torch.randn(30, 20, dtype=dtype), *([torch.randn(30, dtype=dtype)] if bias else [])
+    for rows, first in ((8, (30, 20)), (64, (64, 20))):
+        x = torch.randn(rows, 20, dtype=dtype)
+        assert _first_factor(torch.nn.functional.linear, x, *weights) == first
+
+
+def test_a_program_takes_the_products_of_gradients_as_they_come() -> None:
+    gradient, x, weight = torch.randn(8, 30), torch.randn(8, 20), torch.randn(30, 20)
+    assert _first_factor(lambda g, x: g.t() @ x, gradient, x) == (30, 8)
+    assert _first_factor(lambda g, w: g @ w, gradient, weight) == (8, 30)
 
 
 _TINY = """
