@@ -46,7 +46,7 @@ from genexplorer.workers import launcher
 from trainers.events import Stop
 
 PICTURES_PER_S = 30
-FACES = 4.5  # so many times the window: a face that is left alone looks every six seconds
+FACES = 6.0  # so many times the window: a face that is left alone looks every eight seconds
 
 
 @dataclass(frozen=True)

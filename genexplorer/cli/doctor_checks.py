@@ -10,25 +10,29 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata, util
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from genexplorer import __version__, paths
 from genexplorer.cli import qt_libraries
+from genexplorer.cores import environment
 
 LOW_DISK_BYTES = 2_000_000_000
 LOW_MEMORY_BYTES = 1_500_000_000
 PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
 TORCH_SCRIPT = """
 import json, torch
+from trainers import compilation, compute
 mps = getattr(torch.backends, "mps", None)
 cuda = torch.cuda.is_available()
 print(json.dumps({
     "version": torch.__version__,
     "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if cuda else [],
     "mps": bool(mps and mps.is_available()),
-    "threads": torch.get_num_threads(),
+    "compiles": compilation.has_compiler(),
+    "bfloat16": compute.has_bfloat16(torch.device("cuda" if cuda else "cpu")),
 }))
 """
 
@@ -49,6 +53,7 @@ def all_checks(runs_dir: Path) -> Iterator[Finding]:
         python_version,
         packages,
         torch_and_device,
+        steps,
         bundled_data,
         threads,
         memory,
@@ -87,6 +92,32 @@ def packages() -> Finding:
 
 def torch_and_device() -> Finding:
     """Whether torch can be imported, in a process of its own, and on what it computes."""
+    told = told_by_torch()
+    if isinstance(told, Finding):
+        return told
+    devices = [*told["cuda"], *(["Apple GPU (mps)"] if told["mps"] else [])]
+    return Finding("torch", "ok", f"torch {told['version']}, computes on {', '.join(devices) or 'the processor (cpu)'}")
+
+
+def steps() -> Finding:
+    """What makes the steps of a training fast here: compiling, products in bfloat16, an allocator."""
+    told = told_by_torch()
+    if isinstance(told, Finding):
+        return Finding("steps", "warning", "nobody can tell without torch")
+    found = [
+        "compiled where that pays" if told["compiles"] else "not compiled, there is no C++ compiler",
+        "products in bfloat16 where figures stay" if told["bfloat16"] else "products in float32",
+        "memory by mimalloc"
+        if "mimalloc" in environment.computing(os.environ).get("LD_PRELOAD", "")
+        else "memory by the system",
+    ]
+    advice = "" if told["compiles"] else "install g++: small networks then train 1.4 to 4 times as fast"
+    return Finding("steps", "ok" if told["compiles"] else "warning", ", ".join(found), advice)
+
+
+@cache
+def told_by_torch() -> dict[str, Any] | Finding:
+    """Return what torch tells in a process of its own, or what is wrong with it."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
@@ -96,9 +127,8 @@ def torch_and_device() -> Finding:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return Finding("torch", "broken", last[:200], "install torch again: pip install --force-reinstall torch")
-    told = json.loads(done.stdout.splitlines()[-1])
-    devices = [*told["cuda"], *(["Apple GPU (mps)"] if told["mps"] else [])]
-    return Finding("torch", "ok", f"torch {told['version']}, computes on {', '.join(devices) or 'the processor (cpu)'}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def bundled_data() -> Finding:

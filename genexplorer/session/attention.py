@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 CLOSE_LOOK_S = 0.25  # between looks while somebody has a hand on the face
-CALM_LOOK_S, ALONE_LOOK_S = 2.0, 6.0  # and while nobody has
+CALM_LOOK_S, ALONE_LOOK_S = 2.0, 8.0  # and while nobody has
 CALM_AFTER_S = 10.0  # without a touch
 ALONE_AFTER_S = 60.0
 _LOOKS_S = ((CALM_AFTER_S, CALM_LOOK_S), (ALONE_AFTER_S, ALONE_LOOK_S))  # so long untouched: so long between looks

@@ -219,9 +219,11 @@ def finding(check: Callable[[], doctor_checks.Finding]) -> tuple[str, str]:
     return found.level, found.advice
 
 
+TOLD = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": True}
+
+
 def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    fine = doctor_checks.Finding("torch", "ok", "torch 2")
-    monkeypatch.setattr(doctor_checks, "torch_and_device", lambda: fine)
+    monkeypatch.setattr(doctor_checks, "told_by_torch", lambda: TOLD)
     told = json.loads(cli("doctor", "--json").out)
     names = {check["name"] for check in told["checks"]}
     assert {"python", "torch", "data", "threads", "disk", "display", "qt", "runs folder"} <= names
@@ -254,6 +256,25 @@ def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_torch_that_cannot_be_imported_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_checks, "TORCH_SCRIPT", "import nothing_of_this_name")
-    found = doctor_checks.torch_and_device()
+    doctor_checks.told_by_torch.cache_clear()
+    try:
+        found = doctor_checks.torch_and_device()
+        assert finding(doctor_checks.steps)[0] == "warning"
+    finally:
+        doctor_checks.told_by_torch.cache_clear()
     assert found.level == "broken"
     assert "nothing_of_this_name" in found.found
+
+
+def test_the_doctor_says_what_makes_steps_fast_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = dict(TOLD)
+    monkeypatch.setattr(doctor_checks, "told_by_torch", lambda: told)
+    monkeypatch.setenv("LD_PRELOAD", "")
+    found = doctor_checks.steps()
+    assert found.level == "ok"
+    assert found.found == "compiled where that pays, products in bfloat16 where figures stay, memory by the system"
+    monkeypatch.setenv("LD_PRELOAD", "/somewhere/libmimalloc.so")
+    told |= {"compiles": False, "bfloat16": False}
+    found = doctor_checks.steps()
+    assert found.level == "warning" and "g++" in found.advice
+    assert found.found == "not compiled, there is no C++ compiler, products in float32, memory by mimalloc"

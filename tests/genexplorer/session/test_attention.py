@@ -11,7 +11,7 @@ def test_a_face_that_nobody_touches_looks_less_often_until_somebody_does() -> No
     seen = []
     for clock[0] in (100.0, 109.9, 110.0, 159.9, 160.0, 99_999.0):
         seen.append((attention.look_s, attention.calm, attention.alone))
-    close, calm, alone = (0.25, False, False), (2.0, True, False), (6.0, True, True)
+    close, calm, alone = (0.25, False, False), (2.0, True, False), (8.0, True, True)
     assert seen == [close, close, calm, calm, alone, alone]
     attention.touch()
     assert (attention.look_s, attention.calm, attention.alone) == close
