@@ -12,6 +12,7 @@ from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session.attention import ALONE_LOOK_S
 from genexplorer.session.palette import DARK
 from genexplorer.viewer.manifold.panel import Drag
 from genexplorer.viewer.manifold.tab import ManifoldTab
@@ -418,3 +419,11 @@ def test_a_nearest_image_of_another_snapshot_says_so(bench: Bench, qtbot: QtBot)
     newest = bench.context.cursor.position
     bench.context.cursor.move(-1)
     qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"away at step {newest:,}"))
+
+
+def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    qtbot.waitUntil(lambda: tab.details.nearest is not None)
+    assert bench.context.cursor.following
+    tab.on_time(bench.context.step)
+    assert tab._rest.remainingTime() > 1000 * ALONE_LOOK_S  # each look brings a snapshot, and begins the wait anew
