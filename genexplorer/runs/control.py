@@ -21,7 +21,7 @@ from trainers.events import Audience, Command, Pause, Resume, SaveNow, Set, Stop
 MAX_BYTES = 64 * 1024
 MAX_WAITING = 1000
 KEPT_ACKS = 200
-WATCH_EXPIRES_S = {Audience.HANDS_ON: 5.0, Audience.LOOKING: 15.0}  # after a touch; faces left alone look seldom
+WATCH_EXPIRES_S = {Audience.HANDS_ON: 5.0, Audience.LOOKING: 20.0}  # after a touch; faces left alone look seldom
 _COMMAND = re.compile(r"(\d{8,12})-([a-z2-7]{8})\.json")
 _ACK = re.compile(r"ack-([a-z2-7]{8})\.json")
 
