@@ -60,7 +60,7 @@ test-trainers: setup-test
 	@$(PYTEST) tests/trainers
 
 test-runs: setup-test
-	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/faults
+	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/fault_injection
 
 test-faces: setup-test
 	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/cli
@@ -79,10 +79,10 @@ format: setup-test
 	@$(BIN)/ruff check --fix .
 
 look: setup-test
-	@$(BIN)/python -m tests.look
+	@$(BIN)/python -m tests.screenshots
 
 faults: setup-test
-	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+	@$(BIN)/python -m tests.fault_injection $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -28,13 +28,13 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.explored import waiting
 from benchmarks.explored.long_run import long_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.followed_run import FollowedRun
-from genexplorer.session.time_cursor import TimeCursor
+from genexplorer.session.playback import TimeCursor
+from genexplorer.session.run_poller import FollowedRun
 from genexplorer.viewer import style
-from genexplorer.viewer.chart_plot import ChartPlot
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.curves import CurvesTab
-from genexplorer.viewer.explorer import Explorer
+from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.plots.chart_plot import ChartPlot
+from genexplorer.viewer.tabs.curves.tab import CurvesTab
 
 MOVES_PER_S = 60
 ZOOMS = (1.0, 0.1, 0.001, 0.00001)  # shares of the training that are in sight

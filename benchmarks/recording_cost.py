@@ -26,15 +26,15 @@ from pathlib import Path
 
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease
-from genexplorer.runs.control import touch_watch
+from genexplorer.runs.commands.control import touch_watch
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import COMMIT_S, RunWriter
 from genexplorer.workers.supervision import Supervision
-from trainers import cadence
 from trainers.config import ExecutionConfig, RunConfig
 from trainers.events import Event, Metrics, SnapshotReady, StateReady
-from trainers.loop import train
 from trainers.presets import assemble
+from trainers.training import timing
+from trainers.training.loop import train
 
 PRESETS = ("vae-2d", "vae-conv", "gan", "uva2019-nf", "flow-toy", "vae-toy", "gan-toy")
 NEVER = 1e9  # seconds
@@ -96,7 +96,7 @@ class Worker:
     """Steps as a worker does."""
 
     def __init__(
-        self, runs: RunStore, config: RunConfig, clock: cadence.Clock | None = None, *, watched: bool = False
+        self, runs: RunStore, config: RunConfig, clock: timing.Clock | None = None, *, watched: bool = False
     ) -> None:
         self._look_s = LOOK_S if watched else NEVER
         self.writer = RunWriter(runs.create(config), config)
@@ -168,8 +168,8 @@ def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
     _print_made("a snapshot", snapshot)
     _print_made("a checkpoint", checkpoint)
-    least_s = cadence.snapshot_seconds(snapshot.size // 4)
-    watched_s = cadence.watched_seconds(WATCHED_S, snapshot.cost.wall)
+    least_s = timing.snapshot_seconds(snapshot.size // 4)
+    watched_s = timing.watched_seconds(WATCHED_S, snapshot.cost.wall)
     for what, every_s in (("nobody looks", SNAPSHOT_S), ("watched", watched_s)):
         schedule = [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)]
         _print_kept(what, bare, figures, schedule)

@@ -39,9 +39,9 @@ from genexplorer.cores.leases import CoreLease, num_cores
 from genexplorer.errors import UserError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
-from genexplorer.runs.control import WATCH_EXPIRES_S
+from genexplorer.runs.commands.control import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
-from genexplorer.session.attention import ALONE_AFTER_S
+from genexplorer.session.idle import ALONE_AFTER_S
 from genexplorer.workers import launcher
 from trainers.events import Stop
 

@@ -24,9 +24,9 @@ from benchmarks.faces.terminal import Terminal
 from benchmarks.faces.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
-from genexplorer.session.attention import ALONE_AFTER_S
-from genexplorer.session.followed_run import FollowedRun
-from tests.fixtures.made_up_run import MadeUpRun, running_run
+from genexplorer.session.idle import ALONE_AFTER_S
+from genexplorer.session.run_poller import FollowedRun
+from tests.fixtures.fake_run import MadeUpRun, running_run
 
 COMMANDS = {
     "genexplorer --help": ["--help"],

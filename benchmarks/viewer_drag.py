@@ -31,14 +31,14 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.explored import waiting
 from benchmarks.explored.made_run import write_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.followed_run import FollowedRun
-from genexplorer.session.time_cursor import TimeCursor
+from genexplorer.session.playback import TimeCursor
+from genexplorer.session.run_poller import FollowedRun
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.explorer import Explorer
-from genexplorer.viewer.manifold.latent_plane import WHOLE, LatentPlane
-from genexplorer.viewer.manifold.layers import TileLayer
-from genexplorer.viewer.manifold.tab import ManifoldTab
+from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
+from genexplorer.viewer.tabs.manifold.layers import TileLayer
+from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 
 MOVES_PER_S = 100
 PROMISED = {"mlp": ("", "16 ms median, 33 ms p99"), "conv": ("33 ms median", "")}

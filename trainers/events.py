@@ -1,7 +1,7 @@
 """What a training tells (events) and what it can be told (commands): plain frozen values, numpy at most, no torch.
 
-`trainers.loop.train` yields events and polls a `Control` for commands at each step boundary. Nothing else passes
-between a training and the world.
+`trainers.training.loop.train` yields events and polls a `Control` for commands at each step boundary. Nothing else
+passes between a training and its caller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # who lists runs reads the words of this file, and need not w
     import numpy as np
     from numpy.typing import NDArray
 
-    from trainers.card import Card
+    from trainers.model_card import Card
 
 Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 Better = Literal["higher", "lower", "neither"]

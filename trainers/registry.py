@@ -17,7 +17,7 @@ from trainers.theory import Theory
 if TYPE_CHECKING:  # the list of runs asks for a kind of data, and need not wait for pydantic
     from pydantic import BaseModel
 
-    from trainers.card import Ability
+    from trainers.model_card import Ability
 
 ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for points of the plane
 DataKind = Literal["images", "points"]
@@ -53,7 +53,7 @@ class Family:
     name: str
     title: str
     options: "type[BaseModel]"
-    build: str  # "trainers.vae:build", imported only where a model is made
+    build: str  # "trainers.families.vae.model:build", imported only where a model is made
     presets: tuple[Preset, ...]
     theory: Theory  # of the default options; `theory_for` knows better
     latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
@@ -80,13 +80,13 @@ class DataSet:
 
 
 _FAMILIES = {
-    "vae": "trainers.vae_descriptor:VAE",
-    "gan": "trainers.gan_descriptor:GAN",
-    "flow": "trainers.flow_descriptor:FLOW",
+    "vae": "trainers.families.vae.spec:VAE",
+    "gan": "trainers.families.gan.spec:GAN",
+    "flow": "trainers.families.flow.spec:FLOW",
 }
 _TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "eight-gaussians", "swiss-roll")
 _IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
-_POINTS = {name: f"trainers.data.toy_catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
+_POINTS = {name: f"trainers.data.toy.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
 
 
 def resolve(target: str) -> Any:

@@ -4,7 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from genexplorer.runs import buckets, database, layout, ledger
+from genexplorer.runs import layout
+from genexplorer.runs.database import buckets, sqlite, write
 from genexplorer.runs.store import RunStore
 from trainers import config
 from trainers.events import MetricSpec
@@ -25,10 +26,10 @@ def long_run(runs: Path, points: int) -> Path:
         if (folder / _FILLED).is_file() and (folder / _FILLED).read_text() == str(points):
             return folder
     run = RunStore(runs).create(config.parse({**_CONFIG, "schedule": {"steps": 2 * points}}), name="long")
-    with closing(database.open_for_writing(run)) as connection:
+    with closing(sqlite.open_for_writing(run)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         specs = [MetricSpec(*spec[:4], "lower", spec[4]) for spec in _METRICS]
-        ledger.Ledger(connection, 1).write(specs, [], [])
+        write.Ledger(connection, 1).write(specs, [], [])
         _fill(connection, points)
     (run / _FILLED).write_text(str(points))
     assert (run / layout.DATABASE).is_file()

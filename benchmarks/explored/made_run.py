@@ -18,8 +18,9 @@ MODELS: dict[str, dict[str, Any]] = {
 _SNAPSHOT = """
 import sys
 from pathlib import Path
-from trainers import checkpoint, registry
-from trainers.card import Card, DataCard
+from trainers import registry
+from trainers.storage import checkpoint
+from trainers.model_card import Card, DataCard
 from trainers.config import parse
 import json
 run, place = Path(sys.argv[1]), Path(sys.argv[2])

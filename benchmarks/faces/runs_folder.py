@@ -6,10 +6,10 @@ from pathlib import Path
 
 from genexplorer.runs import layout
 from genexplorer.runs.store import RunStore
-from tests.fixtures.made_up_run import config, write_run
-from trainers import checkpoint
+from tests.fixtures.fake_run import config, write_run
 from trainers.events import SnapshotReady
-from trainers.loop import train
+from trainers.storage import checkpoint
+from trainers.training.loop import train
 
 CURVES = 7  # that the made-up run records each step
 

@@ -1,4 +1,4 @@
-"""genexplorer's own loop, `trainers.loop.train`, of the networks that the others have. Needs this project."""
+"""genexplorer's own loop, `trainers.training.loop.train`, of the networks that the others have. Needs this project."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import torch
 from benchmarks.peers import conv_flow, flow_loops, gan_loops, vae_loops
 from benchmarks.peers.loop import Loop, Setting
 from trainers.config import ExecutionConfig
-from trainers.loop import train
 from trainers.presets import assemble
+from trainers.training.loop import train
 
 NEVER = 1e6  # seconds
 EARLY = 101  # steps, in which every model is shown often, whatever the clock says

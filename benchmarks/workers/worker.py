@@ -6,8 +6,10 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from genexplorer.runs import control, layout, live
-from genexplorer.runs.status import last_words
+from genexplorer.runs import layout
+from genexplorer.runs.commands import control
+from genexplorer.runs.status import heartbeat
+from genexplorer.runs.status.run_status import last_words
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
 from trainers import presets
@@ -44,7 +46,7 @@ class Worker:
         self.kill()
 
     @property
-    def record(self) -> live.LiveRecord:
+    def record(self) -> heartbeat.LiveRecord:
         """Its word on itself.
 
         Raises:
@@ -55,8 +57,8 @@ class Worker:
             raise RuntimeError(f"{self.preset} {record.state}: {record.reason or last_words(self.folder, 1)}")
         return record
 
-    def _record(self) -> live.LiveRecord:
-        return live.read(self.folder / layout.LIVE) or live.LiveRecord()
+    def _record(self) -> heartbeat.LiveRecord:
+        return heartbeat.read(self.folder / layout.LIVE) or heartbeat.LiveRecord()
 
     def _is_warm(self) -> bool:
         record = self.record

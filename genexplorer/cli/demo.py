@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genexplorer import paths
-from genexplorer.cli import look, output
+from genexplorer.cli import open_ui, output
 from genexplorer.cli.options import RunsDir
 
 PRESET = "vae-2d"
@@ -28,12 +28,12 @@ def demo(
 
     Without a terminal it prints progress lines; without a display it writes pictures.
     """
-    from genexplorer.cli import settings, starting
+    from genexplorer.cli import settings, start
     from genexplorer.session import actions
     from trainers import registry
 
     config = settings.resolve(PRESET, flags={"--minutes": minutes})
-    status = starting.launch(config, runs_dir, tags=("demo",))
+    status = start.launch(config, runs_dir, tags=("demo",))
     length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(PRESET).minutes:g} minutes"
     output.say(f"{status.name}: a VAE with a latent plane learns MNIST for {length}; it is kept in {status.folder}")
     opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
@@ -50,16 +50,16 @@ def demo(
 
 def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the film of a run, and say where."""
-    from genexplorer.cli import asking
-    from genexplorer.cli import explore_pictures as pictures
-    from genexplorer.cli.progress import progress
+    from genexplorer.cli.pictures import images as pictures
+    from genexplorer.cli.pictures import query
+    from genexplorer.cli.pictures.progress import progress
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
-    with asking.new_client() as client:
+    with query.new_client() as client:
 
-        def asked(name: str, needs: str) -> asking.Asked:
-            return asking.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
+        def asked(name: str, needs: str) -> query.Asked:
+            return query.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
 
         pictures.draw_manifold(asked("manifold.png", "manifold"))
         pictures.draw_samples(asked("samples.png", "sample"), scale=2)
@@ -69,12 +69,12 @@ def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
 
 
 def _watch(folder: Path, runs_dir: Path | None) -> None:
-    from genexplorer.cli import following
+    from genexplorer.cli import follow
 
     if output.full_screen():
-        look.open_dashboard(runs_dir, folder)
+        open_ui.open_dashboard(runs_dir, folder)
     else:
-        following.follow_detachable(folder)
+        follow.follow_detachable(folder)
 
 
 class _ViewerOpener:

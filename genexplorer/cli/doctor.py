@@ -13,7 +13,7 @@ SYMBOLS = {"ok": ("✓", "good"), "warning": ("⚠", "warning"), "broken": ("✗
 
 def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     """Check the installation, the device, the display, threads and disk. Exits with 1 if something is broken."""
-    from genexplorer.cli.doctor_checks import all_checks
+    from genexplorer.cli.machine_checks import all_checks
 
     findings = []
     for finding in all_checks(paths.runs_dir(runs_dir)):

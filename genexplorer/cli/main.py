@@ -12,27 +12,11 @@ from typing import Annotated
 import typer
 
 from genexplorer import __version__
-from genexplorer.cli import (
-    demo,
-    density,
-    doctor,
-    explore_pictures,
-    interpolate,
-    invert,
-    look,
-    output,
-    presets,
-    progress,
-    run_control,
-    run_import,
-    run_notes,
-    run_trash,
-    runs_shown,
-    trace,
-    train,
-)
-from genexplorer.cli.commands import Command, Group
+from genexplorer.cli import demo, doctor, open_ui, output, presets, train
 from genexplorer.cli.options import RunsDir
+from genexplorer.cli.pictures import density, images, interpolate, invert, progress, trace
+from genexplorer.cli.runs import import_run, notes, show, steer, trash
+from genexplorer.cli.typer_classes import Command, Group
 from genexplorer.errors import UserError
 
 INTERRUPTED = 130
@@ -80,7 +64,7 @@ def root(
     if context.invoked_subcommand is not None:
         return
     if output.full_screen():
-        look.open_dashboard(runs_dir, None)
+        open_ui.open_dashboard(runs_dir, None)
     else:
         output.data(context.get_help())
 
@@ -89,18 +73,18 @@ def root(
 def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
     """List, show, steer, describe and delete runs. Without a command it lists them."""
     if context.invoked_subcommand is None:
-        runs_shown.list_runs(runs_dir=runs_dir)
+        show.list_runs(runs_dir=runs_dir)
 
 
 def _assemble() -> None:
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Train": {"train": train.train, "presets": presets.presets, "demo": demo.demo},
         "Look": {
-            "dashboard": look.dashboard,
-            "view": look.view,
-            "manifold": explore_pictures.manifold,
-            "sample": explore_pictures.sample,
-            "reconstruct": explore_pictures.reconstruct,
+            "dashboard": open_ui.dashboard,
+            "view": open_ui.view,
+            "manifold": images.manifold,
+            "sample": images.sample,
+            "reconstruct": images.reconstruct,
             "interpolate": interpolate.interpolate,
             "invert": invert.invert,
             "trace": trace.trace,
@@ -114,7 +98,7 @@ def _assemble() -> None:
             epilog = train.EPILOG if name == "train" else None
             app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
     app.add_typer(runs_app, name="runs", rich_help_panel="Keep")
-    for module in (runs_shown, run_control, run_notes, run_trash, run_import):
+    for module in (show, steer, notes, trash, import_run):
         module.register(runs_app)
 
 

@@ -175,7 +175,7 @@ def train(
 
     Starts a worker of its own, waits for its first sign of life, and opens the dashboard (in a pipe: prints lines).
     """
-    from genexplorer.cli import settings, starting
+    from genexplorer.cli import settings, start
 
     watch = _watch(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
     flags: dict[str, Any] = {
@@ -201,10 +201,10 @@ def train(
     if write_config is not None:
         _write_toml(config, write_config)
     if dry_run:
-        starting.show_plan(config, runs_dir, as_json=as_json)
+        start.show_plan(config, runs_dir, as_json=as_json)
     if dry_run or write_config is not None:
         return
-    starting.start(config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
+    start.start(config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
 
 
 def _watch(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> Watch:
@@ -230,7 +230,7 @@ def _sizes(text: str | None) -> list[int] | None:
 
 def _write_toml(config: "RunConfig", path: Path) -> None:
     from genexplorer.cli.toml_text import to_toml
-    from genexplorer.jobs.picture_files import replace_file
+    from genexplorer.jobs.image_files import replace_file
 
     text = to_toml(config)
     if str(path) == "-":

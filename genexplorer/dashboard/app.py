@@ -16,12 +16,12 @@ from textual.app import App
 from textual.screen import Screen
 
 from genexplorer import paths
-from genexplorer.dashboard.commands import DashboardCommands
+from genexplorer.dashboard.command_palette import DashboardCommands
 from genexplorer.dashboard.deeds import Deeds, SessionDeeds
-from genexplorer.dashboard.main_screen import MainScreen
-from genexplorer.dashboard.remembered import remembered_dark
+from genexplorer.dashboard.preferences import remembered_dark
+from genexplorer.dashboard.screens.main import MainScreen
+from genexplorer.dashboard.tabs.latent import MakeClient, start_client
 from genexplorer.dashboard.theme import NAMES, prefers_dark, themes, variables
-from genexplorer.dashboard.walk import MakeClient, start_client
 from genexplorer.session.palette import palette
 
 

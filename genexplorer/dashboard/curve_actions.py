@@ -5,11 +5,11 @@ from dataclasses import replace
 from textual import on
 from textual.screen import Screen
 
-from genexplorer.dashboard.choice_screen import ChoiceScreen
-from genexplorer.dashboard.curve_drawing import chosen_chart
-from genexplorer.dashboard.curves import CurvesTab
+from genexplorer.dashboard.charts.curve_drawing import chosen_chart
+from genexplorer.dashboard.screens.choice import ChoiceScreen
+from genexplorer.dashboard.tabs.curves import CurvesTab
 from genexplorer.dashboard.view import View
-from genexplorer.session import wording
+from genexplorer.session import formatting
 
 
 class CurveActions(Screen[None]):
@@ -44,7 +44,7 @@ class CurveActions(Screen[None]):
         choices = []
         for chart in run.curves.charts:
             latest = [run.values[name] for name in chart.metrics if name in run.values]
-            value = wording.number(latest[-1], chart.unit) if latest else ""
+            value = formatting.number(latest[-1], chart.unit) if latest else ""
             choices.append((chart.quantity, chart.title, f"{value}  {chart.panel}".strip()))
         screen = ChoiceScreen("Which metric?", choices, current.quantity if current else "")
         self.app.push_screen(screen, self._metric_chosen)

@@ -9,8 +9,8 @@ from genexplorer.session import actions, command_lines
 from genexplorer.session.actions import Outcome
 
 if TYPE_CHECKING:
-    from trainers.card import Card
     from trainers.config import RunConfig
+    from trainers.model_card import Card
 
 
 class Deeds(Protocol):

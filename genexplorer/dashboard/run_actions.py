@@ -10,11 +10,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 
-from genexplorer.dashboard.alerts_screen import alerts_screen
-from genexplorer.dashboard.choice_screen import ChoiceScreen
-from genexplorer.dashboard.confirm_screen import ConfirmScreen
 from genexplorer.dashboard.deeds import Deeds
-from genexplorer.dashboard.text_screen import TextScreen
+from genexplorer.dashboard.screens.alerts import alerts_screen
+from genexplorer.dashboard.screens.choice import ChoiceScreen
+from genexplorer.dashboard.screens.confirm import ConfirmScreen
+from genexplorer.dashboard.screens.text import TextScreen
 from genexplorer.dashboard.view import View
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session.actions import Outcome
@@ -68,7 +68,7 @@ class RunActions(Screen[None]):
 
     def action_gallery(self) -> None:
         """Show everything that can be trained; the form of the chosen one comes next."""
-        from genexplorer.dashboard.gallery_screen import GalleryScreen
+        from genexplorer.dashboard.screens.gallery import GalleryScreen
 
         self.app.push_screen(GalleryScreen(), self._preset_chosen)
 
@@ -78,7 +78,7 @@ class RunActions(Screen[None]):
 
     def _ask_about(self, preset: str) -> None:
         """Show the form of a preset, of the usual one where none was chosen; it is loaded now, as few start with it."""
-        from genexplorer.dashboard.new_run_screen import NewRunScreen
+        from genexplorer.dashboard.screens.new_run import NewRunScreen
         from genexplorer.session.new_run import NewRunForm
 
         form = NewRunForm(preset, runs_dir=self.runs_dir)

@@ -4,10 +4,10 @@ from textual import on
 from textual.screen import Screen
 from textual.timer import Timer
 
-from genexplorer.dashboard.curves import CurvesTab
-from genexplorer.dashboard.pictures import PicturePane
+from genexplorer.dashboard.images.pane import PicturePane
+from genexplorer.dashboard.tabs.curves import CurvesTab
 from genexplorer.dashboard.view import View
-from genexplorer.session.time_cursor import TimeCursor
+from genexplorer.session.playback import TimeCursor
 
 _TICK_S = 0.25
 

@@ -16,8 +16,8 @@ from genexplorer.session.charts import Chart
 from trainers.theory import Theory
 
 if TYPE_CHECKING:
-    from trainers.card import Card
     from trainers.config import RunConfig
+    from trainers.model_card import Card
 
 NUM_SMALL = 4  # charts below the large one, in the widest terminal
 

@@ -21,7 +21,7 @@ from genexplorer.explore.protocol import (
     portable,
 )
 
-LOADER = "trainers.latent:load"
+LOADER = "trainers.inference.session:load"
 Key = tuple[str, str]  # lane, topic
 _CALL = "call "  # how the topics of calls begin: each has its own, so that none replaces another
 

@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from genexplorer.cores.environment import computing
 from genexplorer.explore.protocol import Answer, ProtocolError, Request, read_answer, write_request
-from genexplorer.runs.text import one_line
+from genexplorer.runs.sanitize import one_line
 
 OnAnswer = Callable[[Answer], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -38,7 +38,7 @@ class ChildProcess:
         self._on_end = on_end
         self._said: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "genexplorer.explore.child", "--loader", loader, "--threads", str(threads)],
+            [sys.executable, "-P", "-m", "genexplorer.explore.server", "--loader", loader, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

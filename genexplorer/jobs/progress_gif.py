@@ -15,11 +15,11 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from genexplorer.errors import DamagedRunError, UserError
-from genexplorer.jobs import films, picture_files
-from genexplorer.runs import pictures
+from genexplorer.jobs import animations, image_files
+from genexplorer.runs.artifacts import images
+from genexplorer.runs.artifacts.thinning import to_remove
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
-from genexplorer.runs.thinning import to_remove
 
 DEFAULT_KINDS = ("manifold", "samples", "reconstructions")  # the first that was recorded is taken
 MAX_FRAMES = 60
@@ -62,8 +62,8 @@ def export(
         ConfigError: if the format is not known.
         UserError: if the run has no such pictures, or MP4 cannot be written here.
     """
-    file_format = picture_files.format_of(out, picture_files.MOVING_FORMATS)
-    films.check(file_format)
+    file_format = image_files.format_of(out, image_files.MOVING_FORMATS)
+    animations.check(file_format)
     with RunReader(run) as reader:
         name = reader.status().name
         refs = _choose(reader.pictures(), kind, name)
@@ -72,7 +72,7 @@ def export(
     shown, frames = _frames(refs, scale, name, tell)
     tell(0.95, "writing")
     content = _sheet(frames) if still else _moving(frames, file_format)
-    picture_files.replace_file(out, content)
+    image_files.replace_file(out, content)
     tell(1.0, "done")
     return Film(out, refs[0].kind, len(frames), shown[0].step, shown[-1].step, frames[0].size)
 
@@ -131,18 +131,18 @@ def _frames(
 
 def _read(ref: PictureRef) -> Image.Image | None:
     try:
-        return pictures.read(ref.path)
+        return images.read(ref.path)
     except DamagedRunError:
         return None
 
 
 def _enlarged(picture: Image.Image, scale: int) -> Image.Image:
-    return picture_files.enlarge(picture, scale or max(1, -(-MIN_WIDTH_PX // picture.width)))
+    return image_files.enlarge(picture, scale or max(1, -(-MIN_WIDTH_PX // picture.width)))
 
 
 def _moving(frames: Sequence[Image.Image], file_format: str) -> bytes:
     each = min(max(TOTAL_MS // len(frames), FRAME_MS[0]), FRAME_MS[1])
-    return films.encode(frames, [each] * (len(frames) - 1) + [LAST_MS], file_format)
+    return animations.encode(frames, [each] * (len(frames) - 1) + [LAST_MS], file_format)
 
 
 def _sheet(frames: Sequence[Image.Image]) -> bytes:

@@ -13,9 +13,9 @@ from typing import Any
 
 from genexplorer.errors import ConfigError
 from genexplorer.runs import layout
-from genexplorer.runs.text import one_line, plain
-from genexplorer.runs.times import unix_time
-from trainers import durable
+from genexplorer.runs.sanitize import one_line, plain
+from genexplorer.runs.timestamps import unix_time
+from trainers.storage import atomic_files
 
 MAX_BYTES = 256 * 1024
 _ADJECTIVES = """
@@ -91,7 +91,7 @@ def change(folder: Path, **said: Any) -> None:
 def write(folder: Path, notes: Notes) -> None:
     """Replace a run's notes, cleaned."""
     cleaned = replace(notes, tags=clean_tags(notes.tags), note=plain(notes.note, 20_000))
-    durable.write_json(folder / layout.NOTES, {"schema_version": 1, **asdict(cleaned)})
+    atomic_files.write_json(folder / layout.NOTES, {"schema_version": 1, **asdict(cleaned)})
 
 
 def read(folder: Path) -> Notes:

@@ -8,8 +8,9 @@ from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from genexplorer.errors import CheckpointError, DamagedRunError
-from genexplorer.runs import database, layout, queries, retention
-from genexplorer.runs.liveness import HeartbeatMemory
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts import retention
+from genexplorer.runs.database import read, sqlite
 from genexplorer.runs.record import (
     AlertRow,
     AttemptRow,
@@ -24,13 +25,14 @@ from genexplorer.runs.record import (
     State,
     XAxis,
 )
-from genexplorer.runs.status import Summaries, last_words, read_config, read_status
-from genexplorer.runs.text import one_line
+from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.status.liveness import HeartbeatMemory
+from genexplorer.runs.status.run_status import Summaries, last_words, read_config, read_status
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:  # pydantic waits until a configuration or a card is asked for
-    from trainers.card import Card
     from trainers.config import RunConfig
+    from trainers.model_card import Card
 
 _FIRST_LOG_LINES = 2_000
 
@@ -69,16 +71,14 @@ class RunReader:
         if self._open is not None or not self._has_database():
             yield
             return
-        with database.reading(self.folder) as self._open:
+        with sqlite.reading(self.folder) as self._open:
             try:
                 yield
             finally:
                 self._open = None
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return (
-            database.reading(self.folder) if self._open is None else database.another_question(self.folder, self._open)
-        )
+        return sqlite.reading(self.folder) if self._open is None else sqlite.another_question(self.folder, self._open)
 
     def status(self) -> RunStatus:
         """Return the run at a glance; never raises for a damaged one."""
@@ -108,11 +108,11 @@ class RunReader:
 
     def _delta(self, connection: Connection, cursor: Cursor, status: RunStatus) -> Delta:
         after = cursor.tick if cursor.tick else -1
-        tick, latest = queries.latest(connection, after)
-        log = queries.log(connection, _FIRST_LOG_LINES, cursor.log)
-        alerts = queries.alerts(connection, cursor.alert)
-        change, changes = queries.changes(connection, cursor.change)
-        picture, pictures = queries.pictures(connection, self.folder, None, cursor.picture)
+        tick, latest = read.latest(connection, after)
+        log = read.log(connection, _FIRST_LOG_LINES, cursor.log)
+        alerts = read.alerts(connection, cursor.alert)
+        change, changes = read.changes(connection, cursor.change)
+        picture, pictures = read.pictures(connection, self.folder, None, cursor.picture)
         return Delta(
             cursor=Cursor(
                 attempt=status.attempt,
@@ -125,7 +125,7 @@ class RunReader:
             status=status,
             new_points=tick > cursor.tick,
             latest=latest,
-            specs=queries.specs(connection, after),
+            specs=read.specs(connection, after),
             log=log,
             alerts=alerts,
             changes=changes,
@@ -146,9 +146,9 @@ class RunReader:
             DamagedRunError: if the database cannot be read.
         """
         if not self._has_database():
-            return queries.empty_series(metric, x)
+            return read.empty_series(metric, x)
         with self._reading() as connection:
-            return queries.series(connection, metric, x, max_points, bounds)
+            return read.series(connection, metric, x, max_points, bounds)
 
     def specs(self) -> dict[str, MetricSpec]:
         """Return the declared metrics in order.
@@ -159,7 +159,7 @@ class RunReader:
         if not self._has_database():
             return {}
         with self._reading() as connection:
-            return queries.specs(connection)
+            return read.specs(connection)
 
     def latest(self, at_step: int | None = None) -> dict[str, Point]:
         """Return the last point of each metric, or the last one at or before a step.
@@ -170,7 +170,7 @@ class RunReader:
         if not self._has_database():
             return {}
         with self._reading() as connection:
-            return queries.latest(connection)[1] if at_step is None else queries.latest_at(connection, at_step)
+            return read.latest(connection)[1] if at_step is None else read.latest_at(connection, at_step)
 
     def card(self, step: int | None = None) -> "Card":
         """Return the card of a snapshot, of the newest one if no step is given.
@@ -178,8 +178,8 @@ class RunReader:
         Raises:
             CheckpointError: if there is no such snapshot, or its card is damaged.
         """
-        from trainers import checkpoint
-        from trainers.card import Card
+        from trainers.model_card import Card
+        from trainers.storage import checkpoint
 
         steps = self.snapshots()
         if not steps:
@@ -204,7 +204,7 @@ class RunReader:
         if not self._has_database():
             return []
         with self._reading() as connection:
-            return list(queries.pictures(connection, self.folder, kind)[1])
+            return list(read.pictures(connection, self.folder, kind)[1])
 
     def log(self, limit: int = 200, after: int = 0) -> list[LogLine]:
         """Return the newest lines after an id, oldest first.
@@ -215,7 +215,7 @@ class RunReader:
         if not self._has_database():
             return []
         with self._reading() as connection:
-            return list(queries.log(connection, limit, after))
+            return list(read.log(connection, limit, after))
 
     def alerts(self) -> list[AlertRow]:
         """Return the alerts that hold for the steps as they are now.
@@ -226,7 +226,7 @@ class RunReader:
         if not self._has_database():
             return []
         with self._reading() as connection:
-            return list(queries.alerts(connection))
+            return list(read.alerts(connection))
 
     def attempts(self) -> list[AttemptRow]:
         """Return the lives of workers on this run.
@@ -237,7 +237,7 @@ class RunReader:
         if not self._has_database():
             return []
         with self._reading() as connection:
-            return list(queries.attempts(connection))
+            return list(read.attempts(connection))
 
     def changes_made(self) -> list[Change]:
         """Return the commands that took effect, or were refused, oldest first.
@@ -248,7 +248,7 @@ class RunReader:
         if not self._has_database():
             return []
         with self._reading() as connection:
-            return list(queries.changes(connection)[1])
+            return list(read.changes(connection)[1])
 
     def last_words(self, lines: int = 20) -> str:
         """Return the last lines of the worker's own log."""

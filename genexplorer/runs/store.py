@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
 from genexplorer.errors import NoSuchRunError, RunStateError
-from genexplorer.runs import layout, live, notes
-from genexplorer.runs.liveness import HeartbeatMemory
+from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import Summaries, is_run_folder, marks, read_config, read_status
-from genexplorer.runs.text import one_line, slug
-from trainers import durable
+from genexplorer.runs.sanitize import one_line, slug
+from genexplorer.runs.status import heartbeat
+from genexplorer.runs.status.liveness import HeartbeatMemory
+from genexplorer.runs.status.run_status import Summaries, is_run_folder, marks, read_config, read_status
+from trainers.storage import atomic_files
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -58,11 +59,11 @@ class RunStore:
         temporary = self.runs_dir / f".new-{folder.name}"
         temporary.mkdir()
         try:
-            durable.write_json(temporary / layout.CONFIG, config.model_dump(mode="json"))
+            atomic_files.write_json(temporary / layout.CONFIG, config.model_dump(mode="json"))
             notes.write(temporary, said)
-            live.create(temporary / layout.LIVE, live.LiveRecord(created=said.created))
+            heartbeat.create(temporary / layout.LIVE, heartbeat.LiveRecord(created=said.created))
             (temporary / layout.CONTROL).mkdir()
-            durable.rename_folder(temporary, folder)
+            atomic_files.rename_folder(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -78,7 +79,7 @@ class RunStore:
         config = read_config(temporary)
         folder = self.runs_dir / _new_id(config.preset or config.model.name, "")
         temporary.chmod(0o755)
-        durable.rename_folder(temporary, folder)
+        atomic_files.rename_folder(temporary, folder)
         return folder
 
     def require_own(self, folder: Path) -> None:
@@ -229,7 +230,7 @@ class RunStore:
         while target.exists() or target.is_symlink():
             target = target.with_name(f"{target.name}-{_random(3)}")
         source.rename(target)
-        durable.sync_folder(self.runs_dir)
+        atomic_files.sync_folder(self.runs_dir)
         return target
 
 

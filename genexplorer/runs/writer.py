@@ -8,14 +8,15 @@ import time
 from collections import deque
 from pathlib import Path
 
-from genexplorer.runs import database, identity, layout, ledger, live
-from genexplorer.runs.answers import Answers
-from genexplorer.runs.background import FULL
-from genexplorer.runs.control import Ack, Inbox
-from genexplorer.runs.headline import Headline
-from genexplorer.runs.run_files import RunFiles
-from genexplorer.runs.text import one_line
-from trainers import durable
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts.file_writer import FULL
+from genexplorer.runs.artifacts.files import RunFiles
+from genexplorer.runs.commands.control import Ack, Inbox
+from genexplorer.runs.commands.pending_acks import Answers
+from genexplorer.runs.database import sqlite, write
+from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.status import heartbeat, process_id
+from genexplorer.runs.status.headline import Headline
 from trainers.config import RunConfig
 from trainers.events import (
     Alert,
@@ -30,6 +31,7 @@ from trainers.events import (
     Started,
     StateReady,
 )
+from trainers.storage import atomic_files
 
 NEWS_S = 5.0  # of training between lines on test figures
 COMMIT_S = 0.35  # between commits, and between heartbeats
@@ -64,18 +66,18 @@ class RunWriter:
     ) -> None:
         self.folder = folder
         self._clock_offset = 0.0 if start_time is None else start_time - time.time()
-        self._connection = database.open_for_writing(folder)
-        self._live = live.LiveFile(folder / layout.LIVE)
+        self._connection = sqlite.open_for_writing(folder)
+        self._live = heartbeat.LiveFile(folder / layout.LIVE)
         self.attempt = self._next_attempt()
-        self._ledger = ledger.Ledger(self._connection, self.attempt)
+        self._ledger = write.Ledger(self._connection, self.attempt)
         self._inbox = Inbox(folder, self.attempt)
         self._owed = Answers(lambda command_id, command, step: self.acknowledge(command_id, command, step=step))
         self._headline = Headline(config)
         self._buffer_lock, self._commit_lock, self._live_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._specs: list[MetricSpec] = []
-        self._ticks: deque[ledger.Tick] = deque()  # the training appends, the clerk takes from the left: no lock
+        self._ticks: deque[write.Tick] = deque()  # the training appends, the clerk takes from the left: no lock
         self._newest: Metrics | None = None  # what live.bin may not say yet
-        self._rows: list[ledger.Row] = []
+        self._rows: list[write.Row] = []
         self._last_news_s = -NEWS_S
         self._problems: dict[str, str] = {}
         self.fatal: Exception | None = None  # why recording cannot go on; the training should end
@@ -99,7 +101,7 @@ class RunWriter:
         return "; ".join(filter(None, self._problems.values()))
 
     @property
-    def record_of_now(self) -> live.LiveRecord:
+    def record_of_now(self) -> heartbeat.LiveRecord:
         """What live.bin says. To be read only."""
         self._take_note()
         return self._live.record
@@ -148,9 +150,9 @@ class RunWriter:
     def log(self, message: str, *, severity: str = "info", step: int | None = None) -> None:
         """Add a line for people."""
         at = self.record_of_now.step if step is None else step
-        self.add_row(ledger.log_row(self.attempt, self.now(), at, severity, message))
+        self.add_row(write.log_row(self.attempt, self.now(), at, severity, message))
 
-    def add_row(self, row: ledger.Row) -> None:
+    def add_row(self, row: write.Row) -> None:
         """Add a row to the next commit. For the threads of this package."""
         with self._buffer_lock:
             self._rows.append(row)
@@ -181,7 +183,7 @@ class RunWriter:
         """Change the run's state, with a row that says when."""
         if self._live.record.state != state:
             self._live.record.state = state
-            self.add_row(ledger.transition_row(self.attempt, self.now(), self._live.record.step, state, reason))
+            self.add_row(write.transition_row(self.attempt, self.now(), self._live.record.step, state, reason))
             self._wake.set()
 
     def flush(self) -> bool:
@@ -194,7 +196,7 @@ class RunWriter:
                 return True
             try:
                 self._headline.keep(self._live.record, (tick.metrics.values for tick in batch[1]))
-                durable.call("commit", lambda: self._ledger.write(*batch))
+                atomic_files.call("commit", lambda: self._ledger.write(*batch))
             except (OSError, sqlite3.Error) as error:
                 with self._buffer_lock:
                     self._specs, self._rows = batch[0] + self._specs, batch[2] + self._rows
@@ -219,7 +221,7 @@ class RunWriter:
             return False
         wal = self.folder / f"{layout.DATABASE}-wal"
         if wal.exists():
-            durable.sync_file(wal)
+            atomic_files.sync_file(wal)
         return True
 
     def close(self, outcome: str = "", reason: str = "", *, patience_s: float = math.inf) -> None:
@@ -238,15 +240,15 @@ class RunWriter:
         self.files.finish(patience_s)
         self._owed.settle(finished.step)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
-        self.add_row(ledger.ended_row(self.attempt, self.now(), outcome, reason))
-        self.add_row(ledger.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
+        self.add_row(write.ended_row(self.attempt, self.now(), outcome, reason))
+        self.add_row(write.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
         saved = self._flush_patiently(deadline)
         if not saved:
             reason = "; ".join(filter(None, (reason, f"the last figures are not saved: {self.problem}")))
         self._stop_clerk()
         with contextlib.suppress(sqlite3.Error):
-            database.leave_wal(self._connection, patience_s=5.0 if saved else 0.0)
+            sqlite.leave_wal(self._connection, patience_s=5.0 if saved else 0.0)
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._say_the_end(outcome, reason)
@@ -255,7 +257,7 @@ class RunWriter:
         """Let go without a last word, as a killed process would. For tests and made-up runs."""
         self._stop_clerk()
         self.files.close()
-        with database.reading(self.folder):  # not the last to leave, so that the write-ahead log stays as it is
+        with sqlite.reading(self.folder):  # not the last to leave, so that the write-ahead log stays as it is
             self._connection.close()
         self._live.close()
 
@@ -264,19 +266,21 @@ class RunWriter:
         return max(int(row[0]), self._live.record.attempt) + 1
 
     def _begin(self, token: int, threads: int) -> None:
-        before, me = self._live.record, identity.current()
-        self._live.record = live.next_life(before, me, self.attempt, token=token, threads=threads, started=self.now())
+        before, me = self._live.record, process_id.current()
+        self._live.record = heartbeat.next_life(
+            before, me, self.attempt, token=token, threads=threads, started=self.now()
+        )
         if before.attempt:  # what its worker could not write: it was killed, or the disk was full
             outcome = before.state if math.isfinite(before.ended) else "lost"
-            self.add_row(ledger.forgotten_row(before.attempt, before.updated, outcome, before.reason))
-        self.add_row(ledger.attempt_row(self.attempt, self.now(), me.host, me.pid, threads))
+            self.add_row(write.forgotten_row(before.attempt, before.updated, outcome, before.reason))
+        self.add_row(write.attempt_row(self.attempt, self.now(), me.host, me.pid, threads))
         self.set_state("running")
         self.flush()
         self.beat()
 
     def _take_metrics(self, event: Metrics) -> None:
         """Take figures, at each step: what can wait for the clerk is left to `_take_note` and `flush`."""
-        self._ticks.append(ledger.Tick(event, self.now()))
+        self._ticks.append(write.Tick(event, self.now()))
         self._newest = event
         news = self._headline.news(event.values)
         if news and event.elapsed_s - self._last_news_s >= NEWS_S:
@@ -301,14 +305,14 @@ class RunWriter:
     def _take_alert(self, event: Alert) -> None:
         self._live.record.num_alerts += 1
         row = (self.attempt, self.now(), event.step, event.severity)
-        self.add_row(ledger.alert_row(*row, event.code, event.message))
-        self.add_row(ledger.log_row(*row, event.message))
+        self.add_row(write.alert_row(*row, event.code, event.message))
+        self.add_row(write.log_row(*row, event.message))
         self._wake.set()
 
     def _take_change(self, event: Changed) -> None:
         if event.command_id:  # what the worker does of itself is told in the log alone
             command = (event.command_id, event.command, event.path, event.value)
-            self.add_row(ledger.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
+            self.add_row(write.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))
         if event.command == "threads" and isinstance(event.value, int) and not event.error:
             self._live.record.threads = event.value
         said = f"{event.command.replace('_', ' ')} {event.path}".strip()
@@ -331,7 +335,7 @@ class RunWriter:
             self._specs.extend(event.metrics)
         self._headline.declare(event.metrics)
         self.add_row(
-            ledger.started_row(
+            write.started_row(
                 self.attempt, event.step, event.device, event.threads, event.num_parameters, event.total_steps
             )
         )
@@ -354,7 +358,7 @@ class RunWriter:
         self._live.record.step = max(self._live.record.step, step)
 
     def _database_problem(self, error: Exception) -> None:
-        known = database.as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
+        known = sqlite.as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
         if not isinstance(known, OSError):
             self.fatal = known
         full = isinstance(known, OSError) and known.errno in FULL

@@ -16,12 +16,12 @@ from typing import IO, TYPE_CHECKING
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
-from genexplorer.runs import control
-from genexplorer.runs.control import Ack
+from genexplorer.runs.commands import control
+from genexplorer.runs.commands.control import Ack
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import read_status
+from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
-from genexplorer.runs.text import one_line
 from genexplorer.session import command_lines
 from genexplorer.workers import launcher
 from trainers.events import Pause

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
-from genexplorer.session.expected_time import Estimate, expected_time
+from genexplorer.session.eta import Estimate, expected_time
+from genexplorer.session.formatting import duration
 from genexplorer.session.gallery import minutes
 from genexplorer.session.observable import Observable
 from genexplorer.session.values import parse_assignment
-from genexplorer.session.wording import duration
 from trainers import presets, registry
 from trainers.config import RunConfig, check
 from trainers.registry import Preset

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genexplorer.session.wording import number
+from genexplorer.session.formatting import number
 from trainers.theory import Term, Theory, split_of
 
 _PATTERNS = ("test/{}_ema", "test/{}_raw", "train/{}")  # the best figure first

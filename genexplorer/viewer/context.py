@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from genexplorer.viewer.explorer import Explorer
+from genexplorer.viewer.model_client import Explorer
 
 if TYPE_CHECKING:
-    from genexplorer.session.followed_run import FollowedRun
     from genexplorer.session.palette import Palette
-    from genexplorer.session.time_cursor import TimeCursor
+    from genexplorer.session.playback import TimeCursor
+    from genexplorer.session.run_poller import FollowedRun
 
 
 class ViewerContext(QObject):

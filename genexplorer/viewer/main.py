@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from genexplorer.explore.client import ExplorerClient
     from genexplorer.explore.protocol import Answer
-    from genexplorer.viewer.explorer import MakeClient
-    from genexplorer.viewer.faults import FaultReporter
+    from genexplorer.viewer.error_handler import FaultReporter
+    from genexplorer.viewer.model_client import MakeClient
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
 
@@ -94,10 +94,10 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
         runs_dir: The folder whose runs the menu lists.
         make_client: Makes the end of the explorer that questions go to; the real one by default.
     """
-    from genexplorer.session.time_cursor import TimeCursor
+    from genexplorer.session.playback import TimeCursor
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
-    from genexplorer.viewer.explorer import Explorer
+    from genexplorer.viewer.model_client import Explorer
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
 
@@ -112,7 +112,7 @@ def report_faults(window: "MainWindow") -> "FaultReporter":
     """Show in the window, and log, what nobody caught from now on."""
     from PyQt6.QtCore import Qt
 
-    from genexplorer.viewer.faults import FaultReporter, log_to_file
+    from genexplorer.viewer.error_handler import FaultReporter, log_to_file
 
     log_to_file()
     reporter = FaultReporter(window)

@@ -6,7 +6,7 @@ from pathlib import Path
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from genexplorer.errors import UserError
-from genexplorer.viewer.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import SaveTarget
 
 
 def filters(targets: Sequence[SaveTarget]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genexplorer import paths
-from trainers.durable import write_json
+from trainers.storage.atomic_files import write_json
 
 _FILE = "viewer.json"
 _MAX_BYTES = 1 << 20

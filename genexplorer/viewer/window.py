@@ -15,25 +15,26 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from genexplorer.session.attention import CLOSE_LOOK_S, Attention
+from genexplorer.session.idle import CLOSE_LOOK_S, Attention
 from genexplorer.session.palette import Palette
-from genexplorer.viewer import movement, saving, style
-from genexplorer.viewer.alert_banner import AlertBanner
-from genexplorer.viewer.alerts_dialog import AlertsDialog
+from genexplorer.viewer import saving, style
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.controls import timer
-from genexplorer.viewer.empty import Hint
-from genexplorer.viewer.help_dialog import HelpDialog
-from genexplorer.viewer.icons import application_icon
-from genexplorer.viewer.labels import rule
-from genexplorer.viewer.run_control import RunControl
+from genexplorer.viewer.dialogs.alerts import AlertsDialog
+from genexplorer.viewer.dialogs.help import HelpDialog
+from genexplorer.viewer.panes.alert_banner import AlertBanner
+from genexplorer.viewer.panes.status_bar import StatusLine
+from genexplorer.viewer.panes.tab_pages import TabPages
+from genexplorer.viewer.panes.time_bar import TimeBar
+from genexplorer.viewer.panes.title_bar import TitleBar
+from genexplorer.viewer.run_actions import RunControl
 from genexplorer.viewer.settings import Settings
-from genexplorer.viewer.status_line import StatusLine
+from genexplorer.viewer.shortcuts import action_of
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs import TabPages
-from genexplorer.viewer.time_bar import TimeBar
-from genexplorer.viewer.title_bar import TitleBar
-from genexplorer.viewer.window_keys import action_of
+from genexplorer.viewer.widgets import animation
+from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.empty_state import Hint
+from genexplorer.viewer.widgets.icons import application_icon
+from genexplorer.viewer.widgets.labels import rule
 
 _TOUCHES = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _SIZE = (1280, 860)
@@ -153,7 +154,7 @@ class MainWindow(QMainWindow):
         interval, application = round(1000 * self._attention.look_s), QApplication.instance()
         if interval != self._poll.interval():
             self._poll.setInterval(interval)  # which counts from now
-        movement.watch(not self._attention.alone)
+        animation.watch(not self._attention.alone)
         if application is not None and self._calm != self._attention.calm:
             self._calm = self._attention.calm
             (application.installEventFilter if self._calm else application.removeEventFilter)(self)
@@ -212,7 +213,7 @@ class MainWindow(QMainWindow):
             dialog.exec()
 
     def _show_curve(self, quantity: str) -> None:
-        from genexplorer.viewer.curves import CurvesTab
+        from genexplorer.viewer.tabs.curves.tab import CurvesTab
 
         self.pages.show_tab(self.pages.index_of(CurvesTab.title))
         if isinstance(self.pages.current, CurvesTab):

@@ -19,9 +19,11 @@ from pathlib import Path
 from genexplorer import paths
 from genexplorer.cores.environment import computing
 from genexplorer.errors import DamagedRunError, RunStateError, UserError, WorkerError
-from genexplorer.runs import control, identity, layout, live
+from genexplorer.runs import layout
+from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import is_claimed, last_words, read_config, read_status
+from genexplorer.runs.status import heartbeat, process_id
+from genexplorer.runs.status.run_status import is_claimed, last_words, read_config, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
@@ -100,8 +102,8 @@ def terminate(folder: Path) -> None:
     Raises:
         RunStateError: if no worker of this machine is alive.
     """
-    record = live.read(folder / layout.LIVE)
-    if record is None or not is_claimed(folder) or not identity.is_alive(record.identity):
+    record = heartbeat.read(folder / layout.LIVE)
+    if record is None or not is_claimed(folder) or not process_id.is_alive(record.identity):
         raise RunStateError(f"{folder.name} has no worker on this machine", "look with 'genexplorer runs show'")
     os.kill(record.pid, signal.SIGTERM)
 
@@ -175,7 +177,7 @@ def _environment(*, adapts: bool) -> dict[str, str]:
 def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        record = live.read(folder / layout.LIVE)
+        record = heartbeat.read(folder / layout.LIVE)
         if record is not None and record.token == token:
             return read_status(folder)
         if select.select([end], [], [], POLL_S)[0]:

@@ -17,14 +17,15 @@ from pathlib import Path
 from genexplorer.cores.leases import CoreLease
 from genexplorer.errors import RunStateError, TrainingError, UserError
 from genexplorer.kernel_lock import KernelLock
-from genexplorer.runs import layout, retention
-from genexplorer.runs.status import FIRST_WORDS, read_config
-from genexplorer.runs.text import one_line
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts import retention
+from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.status.run_status import FIRST_WORDS, read_config
 from genexplorer.runs.writer import RunWriter
 from genexplorer.workers.supervision import Supervision
-from trainers import checkpoint
 from trainers.config import RunConfig, parse
 from trainers.events import Event, Finished, Outcome, ResumeState
+from trainers.storage import checkpoint
 
 STOP_PATIENCE_S = 10.0  # how long a stopped run waits for a full disk; one that succeeded waits until there is space
 
@@ -89,7 +90,7 @@ def _events(writer: RunWriter, config: RunConfig, supervision: Supervision) -> I
     if not config.execution.threads and not pinned:
         execution = config.execution.model_copy(update={"threads": supervision.threads})
         config = config.model_copy(update={"execution": execution})
-    from trainers.loop import train  # brings torch: after the first heartbeat
+    from trainers.training.loop import train  # brings torch: after the first heartbeat
 
     return train(parse(config.model_dump(mode="json")), resume=resume, control=supervision)
 

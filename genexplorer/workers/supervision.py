@@ -7,7 +7,7 @@ from types import FrameType
 
 from genexplorer.cores.contention import Contention
 from genexplorer.cores.leases import CoreLease
-from genexplorer.runs.control import Watch
+from genexplorer.runs.commands.control import Watch
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
 from trainers.events import Audience, Changed, Command, Event, Pause, Phase, Resume, Started, Stop, Threads

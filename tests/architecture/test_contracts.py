@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 PLANTS = {
-    "trainers imports the application": ("trainers/schedule.py", "import genexplorer.paths"),
-    "trainers imports a face's library": ("trainers/schedule.py", "import rich"),
-    "a lower floor imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.wording"),
+    "trainers imports the application": ("trainers/training/schedule.py", "import genexplorer.paths"),
+    "trainers imports a face's library": ("trainers/training/schedule.py", "import rich"),
+    "a lower floor imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.formatting"),
     "the viewer imports the dashboard": ("genexplorer/viewer/style.py", "import genexplorer.dashboard.app"),
     "the dashboard imports Qt": ("genexplorer/dashboard/app.py", "import PyQt6"),
-    "the session imports Textual": ("genexplorer/session/wording.py", "import textual"),
-    "a face imports torch's side of trainers": ("genexplorer/session/wording.py", "import trainers.loop"),
+    "the session imports Textual": ("genexplorer/session/formatting.py", "import textual"),
+    "a face imports torch's side of trainers": ("genexplorer/session/formatting.py", "import trainers.training.loop"),
     "somebody imports a main": ("genexplorer/cli/main.py", "import genexplorer.workers.main"),
 }
 

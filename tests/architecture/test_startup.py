@@ -21,8 +21,8 @@ except SystemExit:
 """,
     "the dashboard": "import genexplorer.dashboard.app",
     "the viewer": "import genexplorer.viewer.main, genexplorer.viewer.window",
-    "the list of runs": "import genexplorer.runs.store, genexplorer.session.wording",
-    "the session": "import genexplorer.session.followed_run, genexplorer.session.actions, genexplorer.session.new_run",
+    "the list of runs": "import genexplorer.runs.store, genexplorer.session.formatting",
+    "the session": "import genexplorer.session.run_poller, genexplorer.session.actions, genexplorer.session.new_run",
     "the run folder": "import genexplorer.runs.reader, genexplorer.runs.store, genexplorer.workers.launcher",
     "the descriptors": "from trainers import registry; registry.presets()",
 }
@@ -51,4 +51,4 @@ def test_a_face_starts_without_torch(face: str) -> None:
 
 def test_the_probe_sees_torch() -> None:
     """The check above could not fail if the probe were blind."""
-    assert "torch" in modules_after("import trainers.loop")
+    assert "torch" in modules_after("import trainers.training.loop")

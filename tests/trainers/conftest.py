@@ -8,7 +8,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import idx_files
-from trainers import compilation, whole_step
+from trainers.compiled import policy
+from trainers.compiled import step as compiled_step
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +22,11 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Compile without a C++ compiler: what is traced is computed as it stands. Holds how many tensors each takes."""
     programs: list[int] = []
 
-    def as_it_stands(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> whole_step.Program:
+    def as_it_stands(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> compiled_step.Program:
         programs.append(len(examples))
-        program: whole_step.Program = make_fx(step, tracing_mode="fake")(*examples)
+        program: compiled_step.Program = make_fx(step, tracing_mode="fake")(*examples)
         return program
 
-    monkeypatch.setattr(whole_step, "compiled", as_it_stands)
-    monkeypatch.setattr(compilation, "has_compiler", lambda: True)
+    monkeypatch.setattr(compiled_step, "compiled", as_it_stands)
+    monkeypatch.setattr(policy, "has_compiler", lambda: True)
     return programs

@@ -9,9 +9,9 @@ import torch
 from trainers import presets, registry
 from trainers.config import RunConfig
 from trainers.events import Audience, Command, Event
-from trainers.model import Model
-from trainers.vae import Vae
-from trainers.vae_descriptor import VaeOptions
+from trainers.families.interface import Model
+from trainers.families.vae.model import Vae
+from trainers.families.vae.spec import VaeOptions
 
 T = TypeVar("T")
 DATA_OF = {"bernoulli": "dynamic", "gaussian": "none", "discretised-logistic": "none"}

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from trainers import assets
+from trainers import bundled_data
 from trainers.config import Section
 from trainers.data import idx_folder
 from trainers.data.images import ImageData
@@ -87,7 +87,7 @@ def _transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> bool:
 
 def _bundled() -> idx_folder.IdxFiles:
     try:
-        return idx_folder.find(assets.folder("mnist"))
+        return idx_folder.find(bundled_data.folder("mnist"))
     except DataError as error:
         raise DataError(error.message, "install genexplorer again") from None
 

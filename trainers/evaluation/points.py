@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.card import Ability
 from trainers.data.points import PointData
 from trainers.events import Better, MetricSpec
-from trainers.model import Evaluator, Model
+from trainers.families.interface import Evaluator, Model
+from trainers.model_card import Ability
 
 NUM_SAMPLES = 2500  # as many as VEEGAN draws; the first so many test points are what they are compared with
 HIGH_QUALITY_STDS = 3.0

@@ -11,20 +11,11 @@ import numpy as np
 import pytest
 
 from genexplorer import paths
-from genexplorer.cli import (
-    asking,
-    density,
-    doctor_checks,
-    explore_pictures,
-    interpolate,
-    invert,
-    qt_libraries,
-    settings,
-    trace,
-)
+from genexplorer.cli import machine_checks, qt_libraries, settings
+from genexplorer.cli.pictures import density, images, interpolate, invert, query, trace
 from genexplorer.errors import ConfigError
-from genexplorer.session import command_lines, expected_time
-from tests.fixtures.made_up_run import write_run
+from genexplorer.session import command_lines, eta
+from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 from trainers import registry
 
@@ -51,13 +42,13 @@ def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
 
 def test_the_expected_time_is_the_preset_s_scaled_to_the_length() -> None:
     preset = registry.preset("vae-2d")
-    whole = expected_time.expected_time(settings.resolve("vae-2d", flags={}), Path("/nowhere"))
-    tenth = expected_time.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}), Path("/nowhere"))
+    whole = eta.expected_time(settings.resolve("vae-2d", flags={}), Path("/nowhere"))
+    tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}), Path("/nowhere"))
     assert whole.seconds == pytest.approx(preset.minutes * 60)
     assert tenth.seconds == pytest.approx(preset.minutes * 6)
     assert "scaled" in tenth.source
     assert "scaled" not in whole.source
-    fixed = expected_time.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}), Path("/nowhere"))
+    fixed = eta.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}), Path("/nowhere"))
     assert fixed.seconds == 180
 
 
@@ -67,12 +58,12 @@ def test_the_expected_time_is_measured_where_a_like_run_was_made(tmp_path: Path)
 
     with RunReader(folder) as reader:
         alike, status = reader.config(), reader.status()
-    told = expected_time.expected_time(alike, tmp_path)
+    told = eta.expected_time(alike, tmp_path)
     assert "swift-hare" in told.source
     assert told.images_per_s == pytest.approx(status.images_seen / status.elapsed_s)
     assert told.seconds == pytest.approx(800 * 128 * status.elapsed_s / status.images_seen)
     other = alike.model_copy(update={"optim": alike.optim.model_copy(update={"batch_size": 64})})
-    assert "swift-hare" not in expected_time.expected_time(other, tmp_path).source
+    assert "swift-hare" not in eta.expected_time(other, tmp_path).source
 
 
 def test_presets_tell_what_they_reach(cli: Cli) -> None:
@@ -105,13 +96,13 @@ class Stand:
         plane = {name: np.zeros(2) for name in ("origin", "e1", "e2")}
         match op:
             case "plane":
-                return asking.Answered(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
+                return query.Answered(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
             case "points":
-                return asking.Answered({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
+                return query.Answered({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
             case "sample" if "temperature" not in params and params["count"] == 1:
-                return asking.Answered({"z": np.full((1, 2), params["seed"])}, {}, {})
+                return query.Answered({"z": np.full((1, 2), params["seed"])}, {}, {})
             case "encode" if len(params["indices"]) == 1:
-                return asking.Answered({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
+                return query.Answered({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
         raise ConfigError("enough")
 
 
@@ -191,7 +182,7 @@ COPIED: list[tuple[str, str, dict[str, object], Any]] = [
 def test_every_command_that_can_be_copied_asks_the_same(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
 ) -> None:
-    for module in (explore_pictures, interpolate, trace, invert, density):
+    for module in (images, interpolate, trace, invert, density):
         monkeypatch.setattr(module, "Asked", Stand)
     Stand.asked.clear()
     assert cli(*shlex.split(line)[1:]).err.splitlines()[-1] == "error: enough", line
@@ -214,7 +205,7 @@ def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> Non
     assert plan["config"] == config.model_dump(mode="json")
 
 
-def finding(check: Callable[[], doctor_checks.Finding]) -> tuple[str, str]:
+def finding(check: Callable[[], machine_checks.Finding]) -> tuple[str, str]:
     found = check()
     return found.level, found.advice
 
@@ -223,13 +214,13 @@ TOLD = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": 
 
 
 def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks, "told_by_torch", lambda: TOLD)
+    monkeypatch.setattr(machine_checks, "told_by_torch", lambda: TOLD)
     told = json.loads(cli("doctor", "--json").out)
     names = {check["name"] for check in told["checks"]}
     assert {"python", "torch", "data", "threads", "disk", "display", "qt", "runs folder"} <= names
     assert told["healthy"] is True
     monkeypatch.setattr(
-        doctor_checks, "bundled_data", lambda: doctor_checks.Finding("data", "broken", "gone", "mend it")
+        machine_checks, "bundled_data", lambda: machine_checks.Finding("data", "broken", "gone", "mend it")
     )
     said = cli("doctor")
     assert said.code == 1
@@ -240,41 +231,41 @@ def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytes
 def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
-    found = doctor_checks.writable("runs folder", file / "runs")
+    found = machine_checks.writable("runs folder", file / "runs")
     assert (found.level, "--runs-dir" in found.advice) == ("broken", True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    assert finding(doctor_checks.display)[0] == "warning"
+    assert finding(machine_checks.display)[0] == "warning"
     monkeypatch.setattr(qt_libraries, "missing", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
-    level, advice = finding(doctor_checks.qt)
+    level, advice = finding(machine_checks.qt)
     assert level == "warning", "no display, no window, nothing broken"
     assert "apt install libxcb-cursor0" in advice
     assert "libodd.so.1" in advice
     monkeypatch.setenv("DISPLAY", ":0")
-    assert finding(doctor_checks.qt)[0] == "broken"
+    assert finding(machine_checks.qt)[0] == "broken"
 
 
 def test_a_torch_that_cannot_be_imported_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks, "TORCH_SCRIPT", "import nothing_of_this_name")
-    doctor_checks.told_by_torch.cache_clear()
+    monkeypatch.setattr(machine_checks, "TORCH_SCRIPT", "import nothing_of_this_name")
+    machine_checks.told_by_torch.cache_clear()
     try:
-        found = doctor_checks.torch_and_device()
-        assert finding(doctor_checks.steps)[0] == "warning"
+        found = machine_checks.torch_and_device()
+        assert finding(machine_checks.steps)[0] == "warning"
     finally:
-        doctor_checks.told_by_torch.cache_clear()
+        machine_checks.told_by_torch.cache_clear()
     assert found.level == "broken"
     assert "nothing_of_this_name" in found.found
 
 
 def test_the_doctor_says_what_makes_steps_fast_here(monkeypatch: pytest.MonkeyPatch) -> None:
     told = dict(TOLD)
-    monkeypatch.setattr(doctor_checks, "told_by_torch", lambda: told)
+    monkeypatch.setattr(machine_checks, "told_by_torch", lambda: told)
     monkeypatch.setenv("LD_PRELOAD", "")
-    found = doctor_checks.steps()
+    found = machine_checks.steps()
     assert found.level == "ok"
     assert found.found == "compiled where that pays, products in bfloat16 where figures stay, memory by the system"
     monkeypatch.setenv("LD_PRELOAD", "/somewhere/libmimalloc.so")
     told |= {"compiles": False, "bfloat16": False}
-    found = doctor_checks.steps()
+    found = machine_checks.steps()
     assert found.level == "warning" and "g++" in found.advice
     assert found.found == "not compiled, there is no C++ compiler, products in float32, memory by mimalloc"

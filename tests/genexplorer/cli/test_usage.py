@@ -11,7 +11,7 @@ import pytest
 from genexplorer import __version__, paths
 from genexplorer.cli import main, output
 from genexplorer.runs.store import RunStore
-from tests.fixtures.made_up_run import write_run
+from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 
 

@@ -11,16 +11,16 @@ import pytest
 from textual.pilot import Pilot
 
 from genexplorer.dashboard.app import DashboardApp
-from genexplorer.dashboard.main_screen import MainScreen
-from genexplorer.dashboard.run_list import RunList
+from genexplorer.dashboard.panes.run_list import RunList
+from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session.actions import Outcome
-from tests.fixtures.made_up_run import write_run
-from trainers.card import Card
+from tests.fixtures.fake_run import write_run
 from trainers.config import RunConfig
+from trainers.model_card import Card
 
 SMALL, LARGE = (80, 24), (200, 50)
 DEADLINE_S = 20.0

@@ -9,21 +9,21 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from genexplorer.dashboard.app import DashboardApp
-from genexplorer.dashboard.curves import CurvesTab
 from genexplorer.dashboard.deeds import SessionDeeds
-from genexplorer.dashboard.follower import Follower
-from genexplorer.dashboard.main_screen import MainScreen
-from genexplorer.dashboard.new_run_screen import NewRunScreen
-from genexplorer.dashboard.pictures import HalfBlockPicture
-from genexplorer.dashboard.plane_view import PlaneView
-from genexplorer.dashboard.run_list import RunList
-from genexplorer.dashboard.tab_bar import TabBar
+from genexplorer.dashboard.images.pane import HalfBlockPicture
+from genexplorer.dashboard.images.plane import PlaneView
+from genexplorer.dashboard.panes.run_list import RunList
+from genexplorer.dashboard.panes.tab_bar import TabBar
+from genexplorer.dashboard.poller import Follower
+from genexplorer.dashboard.screens.main import MainScreen
+from genexplorer.dashboard.screens.new_run import NewRunScreen
+from genexplorer.dashboard.tabs.curves import CurvesTab
 from genexplorer.dashboard.view import Wanted
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session.actions import Outcome
-from tests.fixtures.made_up_run import running_run, write_run
+from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.dashboard.conftest import LARGE, SMALL, choose, main_of, noted, shows, text_of, until
 
 MakeApp = Callable[..., DashboardApp]

@@ -9,18 +9,18 @@ from textual.widgets import Select
 
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.deeds import SessionDeeds
-from genexplorer.dashboard.gallery_screen import GalleryScreen
-from genexplorer.dashboard.new_run_screen import NewRunScreen
-from genexplorer.dashboard.pictures import HalfBlockPicture
-from genexplorer.dashboard.plane_view import PlaneView, PointsView
-from genexplorer.dashboard.remembered import remember_dark, remembered_dark
-from genexplorer.dashboard.walk_planes import unwalkable
+from genexplorer.dashboard.images.pane import HalfBlockPicture
+from genexplorer.dashboard.images.plane import PlaneView, PointsView
+from genexplorer.dashboard.preferences import remember_dark, remembered_dark
+from genexplorer.dashboard.screens.gallery import GalleryScreen
+from genexplorer.dashboard.screens.new_run import NewRunScreen
+from genexplorer.dashboard.tabs.latent_planes import unwalkable
 from genexplorer.runs.record import RunStatus, State
-from tests.fixtures.made_up_kinds import MadeUpKind
-from tests.fixtures.made_up_run import card, write_run
+from tests.fixtures.fake_families import MadeUpKind
+from tests.fixtures.fake_run import card, write_run
 from tests.genexplorer.dashboard.conftest import SMALL, choose, main_of, shows, text_of, until
 from trainers import registry
-from trainers.card import Ability
+from trainers.model_card import Ability
 
 MakeApp = Callable[..., DashboardApp]
 WIDE = (120, 36)

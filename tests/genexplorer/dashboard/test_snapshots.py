@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from genexplorer.dashboard.app import DashboardApp
-from tests.fixtures.made_up_run import write_run
+from tests.fixtures.fake_run import write_run
 from tests.genexplorer.dashboard.conftest import shows
 
 Compare = Callable[..., bool]
@@ -25,7 +25,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genexplorer.session.wording.clock", lambda _: "14:02:11")
+    monkeypatch.setattr("genexplorer.session.formatting.clock", lambda _: "14:02:11")
 
 
 def after(*keys: str, text: str) -> Callable[[Pilot[None]], object]:

@@ -16,9 +16,9 @@ from genexplorer.errors import UserError, WorkerError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.process import environment, last_words
 from genexplorer.explore.protocol import Answer, Progress, ProtocolError, Result
-from tests.genexplorer.explore import stand_in
+from tests.genexplorer.explore import fake_server
 
-LOADER = "tests.genexplorer.explore.stand_in:load"
+LOADER = "tests.genexplorer.explore.fake_server:load"
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60.0
 
@@ -75,7 +75,7 @@ def face() -> Iterator[Face]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return stand_in.make_run(tmp_path / "run", [0, 5])
+    return fake_server.make_run(tmp_path / "run", [0, 5])
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genexplorer.explore.models import Models
+from genexplorer.explore.model_cache import Models
 from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
 from genexplorer.explore.scheduler import Chunk, Scheduler
-from tests.genexplorer.explore import stand_in
+from tests.genexplorer.explore import fake_server
 from trainers.errors import CheckpointError, UserError
 
 
@@ -104,9 +104,9 @@ class Real:
         self.models = Models(self._load, kept, kept_bytes)
         self.scheduler = Scheduler(self.models.work, self.answers.append)
 
-    def _load(self, folder: Path, config: Any) -> stand_in.StandIn:
+    def _load(self, folder: Path, config: Any) -> fake_server.StandIn:
         self.loaded.append(folder.name)
-        return stand_in.load(folder, config)
+        return fake_server.load(folder, config)
 
     def ask(self, op: str, step: int | None = None, **params: object) -> Answer:
         z = {"z": np.zeros((3, 2), np.float32)}
@@ -119,7 +119,7 @@ class Real:
 
 @pytest.fixture
 def real(tmp_path: Path) -> Real:
-    return Real(stand_in.make_run(tmp_path / "run", [0, 5, 20]))
+    return Real(fake_server.make_run(tmp_path / "run", [0, 5, 20]))
 
 
 def test_every_answer_names_its_snapshot_and_none_means_the_newest(real: Real) -> None:

@@ -9,7 +9,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Point, State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
-from tests.fixtures.made_up_run import card, config, specs
+from tests.fixtures.fake_run import card, config, specs
 from trainers.events import Alert, Changed, Finished, Metrics, Phase, Pictures, SnapshotReady, Started, StateReady
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genexplorer.runs import database, layout
+from genexplorer.runs import layout
+from genexplorer.runs.database import sqlite
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
-from trainers import checkpoint
+from trainers.storage import checkpoint
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "schema1_run"
 
@@ -81,7 +82,7 @@ def test_reading_changes_nothing(reader: RunReader) -> None:
 
 def test_what_came_later_is_added_when_it_is_written_again(reader: RunReader) -> None:
     assert {spec.chart for spec in reader.specs().values()} == {""}
-    connection = database.open_for_writing(reader.folder)
+    connection = sqlite.open_for_writing(reader.folder)
     connection.execute("UPDATE metrics SET chart = 'costs', label = 'KL' WHERE name = 'train/kl'")
     connection.close()
     with RunReader(reader.folder) as again:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from genexplorer.errors import ConfigError, NoSuchRunError, RunStateError
-from genexplorer.runs import layout, live, notes
+from genexplorer.runs import layout, notes
 from genexplorer.runs.record import State
+from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
-from tests.fixtures.made_up_run import config, running_run, write_run
+from tests.fixtures.fake_run import config, running_run, write_run
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_new_run_is_queued_and_listed_newest_first(store: RunStore) -> None:
     runs = store.list()
     assert [run.folder for run in runs] == [second, first]
     assert runs[1].state is State.QUEUED and runs[1].tags == ("a", "b") and runs[1].family == "vae"
-    assert (first / layout.LIVE).stat().st_size == live.SIZE
+    assert (first / layout.LIVE).stat().st_size == heartbeat.SIZE
 
 
 def test_a_name_is_made_up_and_not_twice(store: RunStore) -> None:
@@ -59,7 +60,7 @@ def test_a_failure_half_way_leaves_nothing(store: RunStore, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(live, "create", refuse)
+    monkeypatch.setattr(heartbeat, "create", refuse)
     with pytest.raises(OSError, match="No space"):
         store.create(config())
     assert list(store.runs_dir.iterdir()) == []
@@ -176,7 +177,7 @@ def test_damaged_runs_are_listed_with_the_reason_and_others_still_show(store: Ru
     (newer / layout.CONFIG).write_text(json.dumps(newer_values))
     (no_model / layout.CONFIG).write_text("[]")
     (missing / layout.CONFIG).unlink()
-    (dead / layout.LIVE).write_bytes(b"\xff" * live.SIZE)
+    (dead / layout.LIVE).write_bytes(b"\xff" * heartbeat.SIZE)
     runs = {run.folder: run for run in store.list()}
     assert runs[good].state is State.QUEUED
     damaged = [runs[folder] for folder in (torn, newer, no_model, missing, dead)]
@@ -197,7 +198,7 @@ def test_a_list_is_never_stale(store: RunStore) -> None:
     assert store.list()[0].name == "brave-fox"
     store.rename(folder, "other")
     assert store.list()[0].name == "other"
-    file = live.LiveFile(folder / layout.LIVE)
+    file = heartbeat.LiveFile(folder / layout.LIVE)
     file.record.state = "failed"
     file.write()
     file.close()

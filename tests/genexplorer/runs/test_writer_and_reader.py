@@ -14,7 +14,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Point, State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
-from tests.fixtures.made_up_run import card, config, running_run, specs, write_run
+from tests.fixtures.fake_run import card, config, running_run, specs, write_run
 from trainers.events import (
     Alert,
     Changed,

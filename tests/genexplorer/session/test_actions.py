@@ -11,14 +11,14 @@ from typing import IO
 import pytest
 
 from genexplorer.errors import WorkerError
-from genexplorer.runs import control
+from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.status import read_status
+from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.new_run import NewRunForm
 from genexplorer.workers import launcher
-from tests.fixtures.made_up_run import running_run, write_run
+from tests.fixtures.fake_run import running_run, write_run
 from trainers.events import Command
 
 

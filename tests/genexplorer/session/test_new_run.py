@@ -8,10 +8,10 @@ import pytest
 from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
-from genexplorer.session import expected_time, wording
+from genexplorer.session import eta, formatting
 from genexplorer.session.gallery import gallery, look_at, minutes
 from genexplorer.session.new_run import NewRunForm, parse_settings
-from trainers import assets, registry
+from trainers import bundled_data, registry
 
 
 def test_the_form_begins_with_a_preset_that_can_start() -> None:
@@ -121,7 +121,7 @@ def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_pat
     assert f"about {preset.minutes:g} min on two cores" in form.expectation
     form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
     form.errors()
-    half = wording.duration(preset.minutes * 30)
+    half = formatting.duration(preset.minutes * 30)
     stated = "by what preset 'vae-2d' states for two cores, scaled to this length"
     assert form.expectation.endswith(f"about {half}, {stated}")
     form.set("length", "x")
@@ -137,12 +137,12 @@ def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkey
     done = replace(RunStore(tmp_path).status(folder), state=State.SUCCEEDED, images_seen=600_000, elapsed_s=60.0)
     other = replace(done, name="of another model", folder=RunStore(tmp_path).create(NewRunForm("vae").validate()))
     monkeypatch.setattr(RunStore, "list", lambda store: [other, done])
-    told = expected_time.expected_time(config, tmp_path)
+    told = eta.expected_time(config, tmp_path)
     assert (told.images_per_s, told.seconds) == (10_000, 240)
     assert "red-elm" in told.source
     damaged = replace(other, folder=tmp_path / "gone")
     monkeypatch.setattr(RunStore, "list", lambda store: [damaged, replace(done, elapsed_s=0.1)])
-    assert expected_time.expected_time(config, tmp_path).images_per_s is None
+    assert eta.expected_time(config, tmp_path).images_per_s is None
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: di
     seconds = share * registry.preset("vae-2d").minutes * 60
     for key, value in settings.items():
         form.set(key, value)
-    told = expected_time.expected_time(form.validate(), tmp_path)
+    told = eta.expected_time(form.validate(), tmp_path)
     assert told.seconds == pytest.approx(seconds, rel=0.01)
     assert set(told.as_json()) == {"seconds", "images_per_s", "source"}
 
@@ -163,7 +163,7 @@ def test_a_length_in_minutes_is_its_own_time(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d")
     form.set("unit", "minutes")
     form.set("length", "3")
-    assert expected_time.expected_time(form.validate(), tmp_path).seconds == pytest.approx(180)
+    assert eta.expected_time(form.validate(), tmp_path).seconds == pytest.approx(180)
 
 
 def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:
@@ -194,7 +194,7 @@ def test_every_data_set_that_is_offered_can_be_trained_on(preset: str) -> None:
 def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path) -> None:
     form = NewRunForm("gan")
     form.set("data", "idx")
-    form.set("folder", str(assets.folder("mnist")))
+    form.set("folder", str(bundled_data.folder("mnist")))
     assert form.validate().data_options().binarisation == "none"
     toy = next(preset for preset in registry.presets().values() if preset.name.endswith("-toy"))
     form.set("preset", toy.name)  # a folder of images does not stay where points are learned

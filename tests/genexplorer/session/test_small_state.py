@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from genexplorer.session.observable import Observable, Unsubscribe
+from genexplorer.session.playback import TimeCursor
 from genexplorer.session.smoothing import smooth
-from genexplorer.session.time_cursor import TimeCursor
 
 
 def test_listeners_are_told_until_they_unsubscribe() -> None:

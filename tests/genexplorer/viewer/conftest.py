@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.main import make_window
 from genexplorer.viewer.window import MainWindow
-from tests.fixtures.made_up_run import write_run
-from tests.genexplorer.viewer.stand_in import StandIn
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.viewer.fake_client import StandIn
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,16 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
-from genexplorer.session.attention import ALONE_LOOK_S, CALM_LOOK_S, CLOSE_LOOK_S
+from genexplorer.session.idle import ALONE_LOOK_S, CALM_LOOK_S, CLOSE_LOOK_S
 from genexplorer.session.palette import DARK, LIGHT
-from genexplorer.viewer import movement, saving
-from genexplorer.viewer.help_dialog import KEYS, HelpDialog
+from genexplorer.viewer import saving
+from genexplorer.viewer.dialogs.help import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
+from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.window import MainWindow
-from tests.fixtures.made_up_run import running_run, write_run
+from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
-from tests.genexplorer.viewer.hand import QTest
+from tests.genexplorer.viewer.mouse import QTest
 
 TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory"]
 
@@ -149,10 +150,10 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         assert window._poll.interval() == 1000 * CALM_LOOK_S
         window._attention._touched -= 60
         qtbot.waitUntil(lambda: window._poll.interval() == 1000 * ALONE_LOOK_S, timeout=10_000)
-        assert not movement.is_wanted()
+        assert not animation.is_wanted()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
-        assert window._poll.remainingTime() <= 2 * close and movement._watched
+        assert window._poll.remainingTime() <= 2 * close and animation._watched
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
         window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)

@@ -14,14 +14,17 @@ import psutil
 import pytest
 
 from genexplorer.errors import RunStateError, WorkerError
-from genexplorer.runs import control, identity, layout, live
-from genexplorer.runs.control import Ack
+from genexplorer.runs import layout
+from genexplorer.runs.commands import control
+from genexplorer.runs.commands.control import Ack
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.status import heartbeat, process_id
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
-from trainers import checkpoint, presets
+from trainers import presets
 from trainers.events import Command, Pause, SaveNow, Set
+from trainers.storage import checkpoint
 
 pytestmark = pytest.mark.process
 DONE = {State.SUCCEEDED, State.STOPPED, State.FAILED, State.LOST}
@@ -32,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
     store = RunStore(tmp_path / "runs with 'spaces' & $(hostile) names")
     yield store
     for run in store.list():
-        if run.pid and run.state.live and identity.start_of(run.pid) is not None:
+        if run.pid and run.state.live and process_id.start_of(run.pid) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(run.pid, signal.SIGKILL)
 
@@ -139,9 +142,9 @@ def test_suspended_is_not_lost_killed_is_with_its_last_words(store: RunStore) ->
 def test_a_strangers_pid_is_never_signalled(store: RunStore) -> None:
     folder = make(store)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        file = live.LiveFile(folder / layout.LIVE)
-        me = identity.current()
-        file.record = live.LiveRecord(
+        file = heartbeat.LiveFile(folder / layout.LIVE)
+        me = process_id.current()
+        file.record = heartbeat.LiveRecord(
             attempt=1, state="running", host=me.host, boot_id=me.boot_id, pid=stranger.pid, start=1
         )
         file.write()

@@ -22,8 +22,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import main as worker
 from genexplorer.workers import supervision
-from tests.fixtures.made_up_run import config, specs
-from trainers import durable
+from tests.fixtures.fake_run import config, specs
 from trainers.errors import DataError
 from trainers.events import (
     Changed,
@@ -40,6 +39,7 @@ from trainers.events import (
     Stop,
     Threads,
 )
+from trainers.storage import atomic_files
 
 Script = Callable[[Control], Iterator[Event]]
 
@@ -55,9 +55,9 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sc
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def run(script: Script) -> int:
-        stand_in: Any = ModuleType("trainers.loop")
+        stand_in: Any = ModuleType("trainers.training.loop")
         stand_in.train = lambda _, *, resume, control: script(control)
-        monkeypatch.setitem(sys.modules, "trainers.loop", stand_in)
+        monkeypatch.setitem(sys.modules, "trainers.training.loop", stand_in)
         return worker.main([str(folder)])
 
     yield run
@@ -158,7 +158,7 @@ def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Sc
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        with durable.injected(durable.FaultPlan(1, 28, for_good=True)):
+        with atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)):
             yield metrics(2)
             commands(control, Pause)
             yield Phase(2, "paused")
@@ -179,7 +179,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        stack.enter_context(durable.injected(durable.FaultPlan(1, 28, for_good=True)))
+        stack.enter_context(atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)))
         yield StateReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
         insistent.start()
         yield Finished(1, "succeeded")
@@ -201,14 +201,14 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
 
 
 def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], folder: Path) -> None:
-    from genexplorer.runs import control as sending
+    from genexplorer.runs.commands import control as sending
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
         identity = sending.send(folder, Pause())
         assert commands(control, Pause) == [Pause(identity)]
         yield Changed(1, identity, "pause")
-        with durable.injected(durable.FaultPlan(1, 28, for_good=True)):
+        with atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)):
             yield metrics(2)
             deadline = time.monotonic() + 20
             while not RunReader(folder).status().reason and time.monotonic() < deadline:
@@ -253,7 +253,7 @@ def test_others_adapt_to_threads_that_are_pinned(
     monkeypatch: pytest.MonkeyPatch, play: Callable[[Script], int], folder: Path, pinned: str
 ) -> None:
     from genexplorer.cores import leases
-    from genexplorer.runs import control as sending
+    from genexplorer.runs.commands import control as sending
 
     monkeypatch.setattr(supervision, "LOOK_S", 0.0)
     monkeypatch.setattr(supervision, "GROW_S", 0.0)

@@ -1,0 +1,79 @@
+"""`genexplorer dashboard | view`: the two faces that are not this one."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genexplorer import paths
+from genexplorer.cli import output
+from genexplorer.cli.options import MaybeRun, RunsDir
+from genexplorer.errors import DisplayError, UserError
+
+
+def dashboard(run: MaybeRun = None, runs_dir: RunsDir = None) -> None:
+    """Open the dashboard in this terminal."""
+    if not output.full_screen():
+        raise UserError("the dashboard needs a terminal", "'genexplorer runs list' prints the runs")
+    folder = None
+    if run is not None:
+        from genexplorer.cli.runs.show import find
+
+        folder = find(run, runs_dir)
+    open_dashboard(runs_dir, folder)
+
+
+def view(
+    run: MaybeRun = None,
+    runs_dir: RunsDir = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Open the window and return.")] = False,
+) -> None:
+    """Open the viewer on the desktop; without a RUN, on the newest one."""
+    from genexplorer.session import actions
+
+    folder = _folder_to_view(run, runs_dir)
+    actions.require_display(folder)
+    if not detach:
+        raise typer.Exit(_show_window(folder, paths.runs_dir(runs_dir)))
+    outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
+    if not outcome.ok:
+        raise DisplayError(outcome.line, outcome.hint or "'genexplorer doctor' checks the display")
+    output.say(outcome.line)
+
+
+def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
+    """Run the dashboard in this terminal until it is closed."""
+    from genexplorer.dashboard.app import run_dashboard
+
+    code = run_dashboard(paths.runs_dir(runs_dir), select)
+    if code:
+        raise typer.Exit(code)
+
+
+def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
+    from genexplorer.cli.runs.show import find
+    from genexplorer.errors import NoSuchRunError
+
+    if run is not None:
+        return find(run, runs_dir)
+    try:
+        return find("latest", runs_dir)
+    except NoSuchRunError:
+        return None  # the window opens empty and says how to begin
+
+
+def _show_window(folder: Path | None, runs_dir: Path) -> int:
+    """Run the viewer until its window is closed and return its exit code; Ctrl+C closes it."""
+    from genexplorer.session import actions
+
+    process = subprocess.Popen(actions.viewer_command(folder), env=actions.viewer_environment(runs_dir))
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    if code < 0:  # Qt aborts where it cannot reach the display
+        raise DisplayError(f"the viewer was ended by signal {-code}", "'genexplorer doctor' checks the display")
+    return code

@@ -1,0 +1,1 @@
+"""Commands that query a model and write an image or animation."""

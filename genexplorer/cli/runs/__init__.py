@@ -1,0 +1,1 @@
+"""`genexplorer runs …`: list, show, steer, describe, delete and import runs."""

@@ -1,0 +1,1 @@
+"""Images as half blocks, and points as characters."""

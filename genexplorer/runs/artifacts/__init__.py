@@ -1,0 +1,1 @@
+"""Large files of a run: images, snapshots, checkpoints, and which of them are kept."""

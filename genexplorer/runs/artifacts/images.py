@@ -1,0 +1,101 @@
+"""Recorded pictures: tiles laid out as one PNG a kind and step. Those of a stranger's run are read with care."""
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genexplorer.errors import DamagedRunError
+from genexplorer.runs.sanitize import slug
+from trainers.events import Pictures
+from trainers.storage import atomic_files
+
+MAX_BYTES = 64 << 20  # of a file
+MAX_PIXELS = 16_000_000  # of what is unpacked from it
+
+
+def picture_path(parent: Path, kind: str, step: int) -> Path:
+    """Return where the PNG of a kind and step is: `samples/step-00000500.png`."""
+    return parent / kind / f"step-{step:08d}.png"
+
+
+def grid_of(pictures: Pictures) -> tuple[int, int]:
+    """Return columns and rows of the layout."""
+    count = max(len(pictures.images), 1)
+    columns = min(max(pictures.columns, 1), count)
+    return columns, -(-count // columns)
+
+
+def tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Lay images out row by row.
+
+    Args:
+        images: (N, H, W, C), uint8; C is 1 or 3.
+        columns: How many stand side by side. What is left of the last row is black.
+    Returns:
+        (rows · H, columns · W, C), uint8.
+    """
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    full = np.zeros((rows * columns, height, width, channels), np.uint8)
+    full[:count] = images
+    spread = full.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return spread.reshape(rows * height, columns * width, channels)
+
+
+def save(parent: Path, pictures: Pictures) -> str:
+    """Write the PNG durably and return its kind as a file name.
+
+    Raises:
+        OSError: if it could not be written; nothing half-written is left.
+    """
+    kind = slug(pictures.kind) or "pictures"
+    columns, _ = grid_of(pictures)
+    picture = tile(pictures.images, columns)
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG", compress_level=4)
+    path = picture_path(parent, kind, pictures.step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.write_bytes(path, encoded.getvalue())
+    return kind
+
+
+def content(path: Path) -> bytes:
+    """Return a recorded picture's bytes: those of a regular file, never of a link, a pipe or a device.
+
+    Raises:
+        DamagedRunError: if it is none, is too large or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            found = file.read(MAX_BYTES + 1) if regular else b""
+    except OSError as error:
+        raise DamagedRunError(f"{path.name} cannot be read: {error.strerror}") from None
+    if not found or len(found) > MAX_BYTES:
+        raise DamagedRunError(f"{path.name} is not a picture")
+    return found
+
+
+def read(path: Path) -> Image.Image:
+    """Return a recorded picture, grey or RGB. Only PNG is unpacked, whatever else the file may be.
+
+    Raises:
+        DamagedRunError: if it cannot be read or is too large.
+    """
+    data = content(path)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DamagedRunError(f"{path.name} has {picture.width} × {picture.height} pixels")
+            return picture.convert("L" if picture.mode in ("1", "L", "I", "I;16") else "RGB")
+    except DamagedRunError:
+        raise
+    except Exception:  # a decoder raises whatever comes to it of bytes that are none of its own
+        raise DamagedRunError(f"{path.name} is not a picture") from None

@@ -1,0 +1,132 @@
+"""Snapshots and checkpoints on the disk: which there are, which is the newest whole one, which go."""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from genexplorer.errors import CheckpointError
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts.thinning import to_remove
+
+KEPT_CHECKPOINTS = 2
+MAX_SNAPSHOTS = 512
+MAX_PICTURES = 1000  # of a kind
+_GONE = ".gone-"
+_ASIDE = ".old"  # see trainers.storage.checkpoint: what is being replaced steps aside
+_PIN = ".pin"
+
+Verify = Callable[[Path], object]  # raises CheckpointError
+
+
+def steps(parent: Path, evidence: str = "") -> list[int]:
+    """Return the steps that have a folder, ascending.
+
+    Args:
+        parent: The folder of snapshots or checkpoints.
+        evidence: A file that a whole one has.
+    """
+    try:
+        folders = [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
+        return []
+    if evidence:
+        folders = [path for path in folders if (path / evidence).is_file()]
+    found = (layout.step_of(path) for path in folders)
+    return sorted(step for step in found if step is not None)
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes in a folder without subfolders; 0 if it is gone."""
+    try:
+        return sum(path.lstat().st_size for path in folder.iterdir())
+    except OSError:
+        return 0
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder so that nobody ever sees half of it."""
+    gone = folder.with_name(_GONE + folder.name)
+    with contextlib.suppress(OSError):
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def tidy(parent: Path) -> None:
+    """Finish what a killed worker left: half written and half removed folders go, one that stepped aside comes back."""
+    for path in list(parent.iterdir()) if parent.is_dir() else []:
+        if not path.name.startswith("."):
+            continue
+        for aside in path.glob("step-*") if path.name.endswith(_ASIDE) else ():
+            if not (parent / aside.name).exists():
+                aside.rename(parent / aside.name)
+        if path.name.startswith(_GONE) or path.name.endswith((_ASIDE, ".tmp")):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def thin_snapshots(parent: Path, sizes: dict[int, int], budget_bytes: int) -> list[int]:
+    """Remove snapshots until they fit the budget, evenly on a logarithmic axis; `sizes` is brought up to date."""
+    removed = to_remove(sizes, budget_bytes, MAX_SNAPSHOTS)
+    for step in removed:
+        remove(layout.step_folder(parent, step))
+        del sizes[step]
+    return removed
+
+
+def remove_after(parent: Path, step: int) -> None:
+    """Remove the folders of later steps: an attempt that goes on from `step` will make them anew."""
+    for later in [found for found in steps(parent) if found > step]:
+        remove(layout.step_folder(parent, later))
+
+
+def pin(folder: Path, step: int) -> None:
+    """Keep a run's checkpoint from being pruned."""
+    (layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN)).touch()
+
+
+def unpin(folder: Path, step: int) -> None:
+    """Let a run's checkpoint be pruned again."""
+    layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN).unlink(missing_ok=True)
+
+
+def prune_checkpoints(parent: Path, verify: Verify, verified: set[int]) -> list[int]:
+    """Remove old checkpoints, but never the newest two that are whole, nor a pinned one.
+
+    Args:
+        parent: The folder of checkpoints.
+        verify: Raises CheckpointError for one that is not whole.
+        verified: Steps that are known to be whole; brought up to date.
+    Returns:
+        The steps that went.
+    """
+    kept, removed = 0, []
+    for step in reversed(steps(parent)):
+        folder = layout.step_folder(parent, step)
+        if kept >= KEPT_CHECKPOINTS:
+            if not folder.with_suffix(_PIN).exists():
+                remove(folder)
+                removed.append(step)
+        elif step in verified or _is_whole(folder, verify):
+            verified.add(step)
+            kept += 1
+    return removed
+
+
+def newest_whole(parent: Path, verify: Verify) -> tuple[Path | None, list[int]]:
+    """Return the newest whole checkpoint, and the steps of newer ones that are damaged."""
+    damaged: list[int] = []
+    for step in reversed(steps(parent)):
+        folder = layout.step_folder(parent, step)
+        if _is_whole(folder, verify):
+            return folder, damaged
+        damaged.append(step)
+    return None, damaged
+
+
+def _is_whole(folder: Path, verify: Verify) -> bool:
+    try:
+        verify(folder)
+    except (CheckpointError, OSError):
+        return False
+    return True

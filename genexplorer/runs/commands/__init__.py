@@ -1,0 +1,1 @@
+"""Commands to a running worker and their acknowledgements, as small JSON files."""

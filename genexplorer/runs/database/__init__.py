@@ -1,0 +1,1 @@
+"""A run's SQLite database: schema, reading, writing, buckets over the curves."""

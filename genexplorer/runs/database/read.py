@@ -1,0 +1,249 @@
+"""The read side of metrics.sqlite: questions to its tables, each answered at once, all text sanitised."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts.images import picture_path
+from genexplorer.runs.database import buckets
+from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
+from genexplorer.runs.database.sqlite import has_column, join_value
+from genexplorer.runs.record import AlertRow, AttemptRow, Change, LogLine, PictureRef, Point, Series, XAxis
+from genexplorer.runs.sanitize import one_line, slug
+from trainers.events import Better, MetricSpec
+
+MAX_ROWS = 20_000  # of log lines, alerts, changes or pictures in one answer
+MAX_METRICS = 2_000
+MAX_SPECIAL = 1_000
+_AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed")}
+
+
+def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
+    """Return the metrics that changed after a revision, in the order in which they were declared."""
+    shared = "chart, label" if has_column(connection, "metrics", "label") else "'', ''"
+    rows = connection.execute(
+        f"SELECT name, quantity, title, unit, better, panel, setup, {shared} FROM metrics"
+        " WHERE revision > ? ORDER BY id LIMIT ?",
+        (after, MAX_METRICS),
+    )
+    found = {}
+    for name, quantity, title, unit, better, panel, setup, chart, label in rows.fetchall():
+        kind = cast(Better, better) if better in ("higher", "lower", "neither") else "neither"
+        found[one_line(name, 100)] = MetricSpec(
+            name=one_line(name, 100),
+            quantity=one_line(quantity, 64),
+            title=one_line(title, 100),
+            unit=one_line(unit, 32),
+            better=kind,
+            panel=one_line(panel, 32),
+            setup=one_line(setup, 200),
+            chart=one_line(chart, 64),
+            label=one_line(label, 32),
+        )
+    return found
+
+
+def latest(connection: sqlite3.Connection, after: int = -1) -> tuple[int, dict[str, Point]]:
+    """Return the newest revision, and the last point of each metric that changed after one."""
+    rows = connection.execute(
+        "SELECT name, revision, last_step, last_value, last_special FROM metrics WHERE revision > ?"
+        " ORDER BY id LIMIT ?",
+        (after, MAX_METRICS),
+    ).fetchall()
+    points = {
+        one_line(name, 100): Point(step, join_value(value, special))
+        for name, _, step, value, special in rows
+        if step is not None
+    }
+    return max([row[1] for row in rows], default=max(after, 0)), points
+
+
+def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, Point]:
+    """Return the last point of each metric at or before a step."""
+    points = {}
+    for identity, name in connection.execute("SELECT id, name FROM metrics ORDER BY id LIMIT ?", (MAX_METRICS,)):
+        row = connection.execute(
+            "SELECT step, value, special FROM scalars WHERE metric = ? AND step <= ? ORDER BY step DESC LIMIT 1",
+            (identity, step),
+        ).fetchone()
+        if row:
+            points[one_line(name, 100)] = Point(row[0], join_value(row[1], row[2]))
+    return points
+
+
+def empty_series(metric: str, x: XAxis) -> Series:
+    """Return a curve without points."""
+    nothing = np.empty(0)
+    return Series(metric, x, nothing, nothing, nothing, nothing)
+
+
+def series(
+    connection: sqlite3.Connection, metric: str, x: XAxis, max_points: int, bounds: tuple[float, float] | None
+) -> Series:
+    """Return a curve reduced to at most `max_points` buckets, for a cost that does not grow with the run."""
+    row = connection.execute("SELECT id FROM metrics WHERE name = ?", (metric,)).fetchone()
+    if row is None:
+        return empty_series(metric, x)
+    low, high = _step_bounds(connection, row[0], x, bounds)
+    columns = _read(connection, row[0], x, (low, high), max_points)
+    special = connection.execute(
+        "SELECT step FROM scalars INDEXED BY specials WHERE metric = ? AND step BETWEEN ? AND ? AND special IS NOT NULL"
+        " ORDER BY step LIMIT ?",
+        (row[0], low, high, MAX_SPECIAL),
+    ).fetchall()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(columns.finite > 0, columns.total / columns.finite, np.nan)
+        position = columns.x / columns.count
+    return Series(metric, x, position, mean, columns.low, columns.high, tuple(step for (step,) in special))
+
+
+def _step_bounds(
+    connection: sqlite3.Connection, metric: int, x: XAxis, bounds: tuple[float, float] | None
+) -> tuple[int, int]:
+    first, last = connection.execute(
+        "SELECT (SELECT step FROM scalars WHERE metric = ?1 ORDER BY step LIMIT 1), last_step"
+        " FROM metrics WHERE id = ?1",
+        (metric,),
+    ).fetchone()
+    if first is None or last is None:
+        return 0, -1
+    if bounds is None:
+        return int(first), int(last)
+    if x == "step":
+        low, high = np.ceil(bounds[0]), np.floor(bounds[1])
+    else:
+        low = _first_step_from(connection, x, bounds[0], last)
+        high = _first_step_from(connection, x, np.nextafter(bounds[1], np.inf), last) - 1
+    return max(int(np.clip(low, 0, last + 1)), first), min(int(np.clip(high, -1, last)), last)
+
+
+def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, last: int) -> int:
+    """Bisect for the first step whose axis reaches a value; the axes only grow with the steps."""
+    column = _AXES[x][0].removeprefix("t.")
+    low, high = 0, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            f"SELECT step, {column} FROM ticks WHERE step >= ? ORDER BY step LIMIT 1", (middle,)
+        ).fetchone()
+        if row is None or row[1] >= value:
+            high = middle
+        else:
+            low = row[0] + 1
+    return low
+
+
+def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], max_points: int) -> Columns:
+    """Read the finest level that is affordable, then merge neighbours."""
+    span, affordable, level = steps[1] - steps[0] + 1, FACTOR * max(max_points, 1), 0
+    while span / FACTOR**level > affordable and level < LEVELS:
+        level += 1
+    if level:
+        columns = _bucket_columns(connection, metric, x, steps, level)
+        if columns.count.sum() > affordable:
+            return buckets.fold(columns, max(max_points, 1), level)
+    return buckets.fold(_raw_columns(connection, metric, x, steps), max(max_points, 1), 0)
+
+
+def _raw_columns(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int]) -> Columns:
+    axis = "s.step" if x == "step" else _AXES[x][0]
+    join = "" if x == "step" else "JOIN ticks t ON t.step = s.step"
+    rows = connection.execute(
+        f"SELECT s.step, s.value, {axis} FROM scalars s {join} WHERE s.metric = ? AND s.step BETWEEN ? AND ?"
+        " ORDER BY s.step",
+        (metric, *steps),
+    ).fetchall()
+    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    value, finite = table[:, 1], np.isfinite(table[:, 1]).astype(np.float64)
+    return Columns(table[:, 0], np.ones(len(table)), finite, np.nan_to_num(value), value, value.copy(), table[:, 2])
+
+
+def _bucket_columns(
+    connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], level: int
+) -> Columns:
+    axis = "steps" if x == "step" else _AXES[x][1]
+    width = FACTOR**level
+    rows = connection.execute(
+        f"SELECT bucket, count, finite, total, low, high, {axis} FROM buckets"
+        " WHERE metric = ? AND level = ? AND bucket BETWEEN ? AND ? ORDER BY bucket",
+        (metric, level, steps[0] // width, steps[1] // width),
+    ).fetchall()
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    return Columns(table[:, 0] * width, *(table[:, column].copy() for column in range(1, 7)))
+
+
+def log(connection: sqlite3.Connection, limit: int, after: int = 0) -> tuple[LogLine, ...]:
+    """Return the newest lines after an id, oldest first."""
+    rows = connection.execute(
+        "SELECT id, time, step, severity, message FROM log WHERE id > ? ORDER BY id DESC LIMIT ?",
+        (after, min(limit, MAX_ROWS)),
+    ).fetchall()
+    return tuple(LogLine(i, t, step, one_line(kind, 16), one_line(text, 400)) for i, t, step, kind, text in rows[::-1])
+
+
+def alerts(connection: sqlite3.Connection, after: int = 0) -> tuple[AlertRow, ...]:
+    """Return the alerts that hold for the steps as they are now, oldest first."""
+    rows = connection.execute(
+        "SELECT id, time, step, severity, code, message FROM alerts WHERE id > ? AND superseded = 0"
+        " ORDER BY id LIMIT ?",
+        (after, MAX_ROWS),
+    ).fetchall()
+    return tuple(
+        AlertRow(i, t, s, one_line(kind, 16), one_line(c, 64), one_line(m, 400)) for i, t, s, kind, c, m in rows
+    )
+
+
+def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[int, tuple[Change, ...]]:
+    """Return the newest id and the commands that took effect, oldest first."""
+    rows = connection.execute(
+        "SELECT id, step, elapsed_s, command, path, value, error FROM changes WHERE id > ? AND superseded = 0"
+        " ORDER BY id LIMIT ?",
+        (after, MAX_ROWS),
+    ).fetchall()
+    made = tuple(
+        Change(step, elapsed, one_line(command, 16), one_line(path, 100), _value(value), one_line(error, 400))
+        for _, step, elapsed, command, path, value, error in rows
+    )
+    return (rows[-1][0] if rows else after), made
+
+
+def pictures(
+    connection: sqlite3.Connection, folder: Path, kind: str | None = None, after: int = 0
+) -> tuple[int, tuple[PictureRef, ...]]:
+    """Return the newest id and the recorded PNGs, ascending in step. Their paths never leave the run folder."""
+    rows = connection.execute(
+        "SELECT id, kind, step, columns, rows, tile_height, tile_width FROM pictures"
+        " WHERE id > ? AND (?2 IS NULL OR kind = ?2) ORDER BY step, kind LIMIT ?",
+        (after, kind, MAX_ROWS),
+    ).fetchall()
+    found = tuple(
+        PictureRef(name, step, picture_path(folder / layout.PICTURES, name, step), columns, count, (height, width))
+        for _, name, step, columns, count, height, width in rows
+        if name and name == slug(name) and step >= 0
+    )
+    return max([row[0] for row in rows], default=after), found
+
+
+def attempts(connection: sqlite3.Connection) -> tuple[AttemptRow, ...]:
+    """Return the lives of workers on this run, first to last."""
+    rows = connection.execute(
+        "SELECT number, started, first_step, ended, outcome, reason FROM attempts ORDER BY number LIMIT ?", (MAX_ROWS,)
+    ).fetchall()
+    return tuple(
+        AttemptRow(number, started, max(first, 0), ended, one_line(outcome, 16), one_line(reason, 400))
+        for number, started, first, ended, outcome, reason in rows
+    )
+
+
+def _value(encoded: str) -> object:
+    try:
+        value = json.loads(encoded[:1000])
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, str):
+        return one_line(value, 100)
+    return value if isinstance(value, int | float | bool | None) else None

@@ -1,0 +1,288 @@
+"""metrics.sqlite: schema 1, how its one writer opens it and how readers do, who trust nothing in it."""
+
+import contextlib
+import errno
+import math
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from genexplorer.errors import DamagedRunError
+from genexplorer.runs import layout
+from genexplorer.runs.sanitize import one_line
+from trainers.storage import atomic_files
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x47584C31  # "GXL1"
+_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
+COPY_LIMIT_S = 60.0
+READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
+
+SCHEMA = """
+CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
+    host TEXT NOT NULL, pid INTEGER NOT NULL, device TEXT NOT NULL, threads INTEGER NOT NULL,
+    num_parameters INTEGER NOT NULL, total_steps INTEGER, ended REAL, outcome TEXT NOT NULL,
+    reason TEXT NOT NULL) STRICT;
+CREATE TABLE transitions (id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, time REAL NOT NULL, step INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE metrics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quantity TEXT NOT NULL, title TEXT NOT NULL,
+    unit TEXT NOT NULL, better TEXT NOT NULL, panel TEXT NOT NULL, setup TEXT NOT NULL, revision INTEGER NOT NULL,
+    last_step INTEGER, last_value REAL, last_special INTEGER, chart TEXT NOT NULL DEFAULT '',
+    label TEXT NOT NULL DEFAULT '') STRICT;
+CREATE TABLE ticks (step INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, images_seen INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, time REAL NOT NULL) STRICT;
+CREATE TABLE scalars (metric INTEGER NOT NULL, step INTEGER NOT NULL, value REAL, special INTEGER,
+    PRIMARY KEY (metric, step)) STRICT, WITHOUT ROWID;
+CREATE INDEX specials ON scalars (metric, step) WHERE special IS NOT NULL;
+CREATE TABLE buckets (metric INTEGER NOT NULL, level INTEGER NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL,
+    finite INTEGER NOT NULL, total REAL NOT NULL, low REAL, high REAL, steps REAL NOT NULL, images REAL NOT NULL,
+    elapsed REAL NOT NULL, PRIMARY KEY (metric, level, bucket)) STRICT, WITHOUT ROWID;
+CREATE TABLE superseded_ticks (attempt INTEGER NOT NULL, step INTEGER NOT NULL, images_seen INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, time REAL NOT NULL) STRICT;
+CREATE TABLE superseded_scalars (attempt INTEGER NOT NULL, metric INTEGER NOT NULL, step INTEGER NOT NULL, value REAL,
+    special INTEGER) STRICT;
+CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, time REAL NOT NULL,
+    step INTEGER NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+CREATE TABLE alerts (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, time REAL NOT NULL,
+    step INTEGER NOT NULL, severity TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
+    superseded INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE changes (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, step INTEGER NOT NULL,
+    elapsed_s REAL NOT NULL, command_id TEXT NOT NULL, command TEXT NOT NULL, path TEXT NOT NULL, value TEXT NOT NULL,
+    error TEXT NOT NULL, superseded INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, kind TEXT NOT NULL,
+    step INTEGER NOT NULL, columns INTEGER NOT NULL, rows INTEGER NOT NULL, tile_height INTEGER NOT NULL,
+    tile_width INTEGER NOT NULL, UNIQUE (kind, step)) STRICT;
+"""
+LATER_COLUMNS = {"chart": "metrics", "label": "metrics"}  # of schema 1 too: text, empty where a run has none yet
+TABLES = frozenset(line.split()[2] for line in SCHEMA.splitlines() if line.startswith("CREATE TABLE"))
+
+_NAN, _PLUS, _MINUS = 1, 2, 3
+
+
+def split_value(value: float) -> tuple[float | None, int | None]:
+    """Return (value, special) as stored: SQLite would turn NaN into NULL, so what is not finite has its own column."""
+    if math.isfinite(value):
+        return value, None
+    return None, _NAN if math.isnan(value) else _PLUS if value > 0 else _MINUS
+
+
+def join_value(value: float | None, special: int | None) -> float:
+    """Undo `split_value`."""
+    if value is not None:
+        return value
+    return {_PLUS: math.inf, _MINUS: -math.inf}.get(special or _NAN, math.nan)
+
+
+def open_for_writing(folder: Path) -> sqlite3.Connection:
+    """Open a run's database as its one writer, made if it is missing, in WAL mode.
+
+    Raises:
+        DamagedRunError: if the file is not a database of this schema.
+        OSError: if the disk refuses.
+    """
+    path = folder / layout.DATABASE
+    if not path.exists():
+        _make(path)
+    connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power cut may cost the last seconds
+        _check(connection)
+        _add_later_columns(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise as_user_or_os_error(error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Return whether a table has a column; runs of before lack those that came later."""
+    return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})").fetchall())
+
+
+def _add_later_columns(connection: sqlite3.Connection) -> None:
+    """Give a run of before the columns that came later; readers of before never ask for them."""
+    for column, table in LATER_COLUMNS.items():
+        if not has_column(connection, table, column):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+
+
+def _make(path: Path) -> None:
+    """Make an empty database under another name, then rename it: readers see none, or one with all its tables."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    script = f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+    try:
+        with contextlib.closing(sqlite3.connect(_uri(temporary, "rwc"), uri=True, isolation_level=None)) as connection:
+            connection.executescript(script)
+        atomic_files.sync_file(temporary)
+        atomic_files.call("rename", lambda: temporary.replace(path))
+        atomic_files.sync_folder(path.parent)
+    except sqlite3.DatabaseError as error:
+        raise as_user_or_os_error(error) from error
+
+
+def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> bool:
+    """Make the database one file again, so that it can be mailed; False if a reader kept it busy for too long."""
+    connection.execute("PRAGMA busy_timeout=100")
+    deadline = time.monotonic() + patience_s
+    while True:
+        with contextlib.suppress(sqlite3.OperationalError):
+            if connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0] == "delete":
+                return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open a run's database for one short question; it is closed at the end of the block.
+
+    Nothing but tables is read, no question takes longer than 2 s. A killed run on read-only media is read from a
+    temporary copy, as the last rows are in its write-ahead log.
+
+    Raises:
+        DamagedRunError: if it is missing or not what it should be.
+    """
+    path = folder / layout.DATABASE
+    if path.is_symlink() or not path.is_file():
+        raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker makes it when it starts")
+    with _told_as_damage(folder), contextlib.closing(_open_read_only(path)) as connection:
+        connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
+        with another_question(folder, connection):
+            yield connection
+
+
+@contextlib.contextmanager
+def another_question(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Ask one more of a run's database that `reading` has opened; it may take as long as the first.
+
+    Raises:
+        DamagedRunError: if the database is not what it should be.
+    """
+    deadline = time.monotonic() + READ_LIMIT_S
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+    with _told_as_damage(folder):
+        yield connection
+
+
+@contextlib.contextmanager
+def _told_as_damage(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
+        raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
+
+
+def copy_tables(received: Path, folder: Path) -> None:
+    """Make a run's database anew from the rows of one that somebody sent: its tables, never its views or triggers.
+
+    Args:
+        received: The file that was sent, with its logs beside it.
+        folder: Of the run, which has no database yet.
+
+    Raises:
+        DamagedRunError: if it is not what it should be, or takes longer than a minute for each gigabyte.
+        OSError: if the disk refuses.
+    """
+    _make(folder / layout.DATABASE)
+    limit_s = COPY_LIMIT_S * (1 + received.stat().st_size / 1e9)
+    target = sqlite3.connect(_uri(folder / layout.DATABASE, "rw"), uri=True, isolation_level=None)
+    try:
+        with contextlib.closing(target), contextlib.closing(_open_read_only(received)) as source:
+            deadline = time.monotonic() + limit_s
+            source.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+            target.execute("BEGIN")
+            for table in sorted(TABLES):
+                _copy_rows(source, target, table)
+            target.execute("COMMIT")
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
+        raise DamagedRunError(f"{layout.DATABASE} cannot be taken in: {one_line(error, 120)}") from error
+
+
+def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
+    ours = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    columns = [name for name in ours if name not in LATER_COLUMNS or has_column(source, table, name)]
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    rows = source.execute(f"SELECT {names} FROM {table}")
+    while batch := rows.fetchmany(10_000):
+        target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    try:
+        return _checked(_uri(path, "ro"))
+    except sqlite3.OperationalError as error:
+        if "unable to open" not in str(error) and "readonly" not in str(error):
+            raise
+    return _checked(_uri(_copy_of(path), "rw"))
+
+
+def _copy_of(path: Path) -> Path:
+    """Return a copy of a database on read-only media with its logs; made once a process, removed at its end."""
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
+    files = [file for file in files if file.is_file() and not file.is_symlink()]
+    marks = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    known = _COPIES.get(path)
+    if known is None or known[0] != marks:
+        known = (marks, tempfile.TemporaryDirectory(prefix="genexplorer-"))
+        for file in files:
+            shutil.copyfile(file, Path(known[1].name) / file.name)
+        _COPIES[path] = known
+    return Path(known[1].name) / path.name
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _checked(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
+    try:
+        connection.text_factory = _decoded
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Refuse what is not schema 1, and views or virtual tables under the names of its tables."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise DamagedRunError(
+            f"the database has schema {version}, newer than {SCHEMA_VERSION}, the newest known here",
+            "update genexplorer",
+        )
+    rows = connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'").fetchmany(1000)
+    missing = TABLES - {name for name, page in rows if page}
+    if missing:
+        raise DamagedRunError(f"the database lacks its table '{min(missing)}'")
+
+
+def as_user_or_os_error(error: sqlite3.Error) -> Exception:
+    """Return what a failure of SQLite means: a disk that refuses (OSError) or a damaged file (DamagedRunError)."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
+        return OSError(errno.EIO, str(error), layout.DATABASE)
+    return DamagedRunError(f"{layout.DATABASE} is damaged: {error}")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode={mode}"

@@ -1,0 +1,1 @@
+"""Status of a run: heartbeat, liveness, process identity and derived state."""

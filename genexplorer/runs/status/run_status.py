@@ -1,0 +1,254 @@
+"""One run at a glance, from config.json, notes.json and live.bin alone: 10,000 runs list without their databases."""
+
+import json
+import math
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genexplorer import kernel_lock
+from genexplorer.errors import DamagedRunError
+from genexplorer.runs import layout, notes
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.sanitize import one_line, plain
+from genexplorer.runs.status import heartbeat
+from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, Pulse, judge
+from genexplorer.runs.timestamps import unix_time
+from trainers import registry
+from trainers.errors import ConfigError
+from trainers.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:  # configurations are read of the run that is looked at, not of all that are listed
+    from trainers.config import RunConfig
+
+MAX_CONFIG_BYTES = 1 << 20
+FIRST_WORDS = "worker of attempt "  # how each attempt begins its part of worker.log
+_LAST_WORDS_BYTES = 32 * 1024
+_AT_WORK = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
+_DONE = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What config.json and notes.json say; kept while the files stay the same."""
+
+    preset: str
+    family: str
+    data: str
+    kind: str
+    notes: notes.Notes
+    damage: str = ""
+
+
+class Summaries:
+    """Remembers what the small files of many runs say, by their inode, size and time."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[object, _Summary]] = {}
+
+    def of(self, folder: Path) -> _Summary:
+        """Return the summary of a run, read again only when a file changed."""
+        mark = (_mark(folder / layout.CONFIG), _mark(folder / layout.NOTES))
+        known = self._known.get(folder)
+        if known is None or known[0] != mark:
+            known = (mark, _summarise(folder))
+            self._known[folder] = known
+        return known[1]
+
+
+SUMMARIES = Summaries()
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Return whether a folder looks like a run, whole or damaged."""
+    return any((folder / name).is_file() for name in (layout.CONFIG, layout.LIVE, layout.DATABASE))
+
+
+def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summaries = SUMMARIES) -> RunStatus:
+    """Return a run at a glance; a damaged one says so in `state` and `reason`, nothing is raised."""
+    summary = summaries.of(folder)
+    record = heartbeat.read(folder / layout.LIVE)
+    status = RunStatus(
+        id=folder.name,
+        folder=folder,
+        name=summary.notes.name or one_line(folder.name, 64),
+        state=State.QUEUED,
+        preset=summary.preset,
+        family=summary.family,
+        data=summary.data,
+        kind=summary.kind,
+        tags=summary.notes.tags,
+        note=summary.notes.note,
+        created=summary.notes.created,
+    )
+    if summary.damage:
+        return replace(status, state=State.DAMAGED, reason=summary.damage)
+    if record is None:
+        torn = (folder / layout.LIVE).exists()
+        return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if torn else status
+    return _with_record(status, record, memory)
+
+
+def _with_record(status: RunStatus, record: heartbeat.LiveRecord, memory: HeartbeatMemory) -> RunStatus:
+    state, answering, record = _state_of(status.folder, record, memory)
+    reason = record.problem or record.reason
+    if state is State.LOST:
+        reason = _why_lost(status.folder)
+    return replace(
+        status,
+        state=state,
+        answering=answering,
+        reason=one_line(reason, 400),
+        phase=record.phase if state.live else "",
+        phase_detail=record.phase_detail if state.live else "",
+        attempt=max(record.attempt, 0),
+        pid=record.pid or None,
+        host=record.host,
+        step=max(record.step, 0),
+        total_steps=record.total_steps if record.total_steps > 0 else None,
+        images_seen=max(record.images_seen, 0),
+        progress=min(max(_finite(record.progress) or 0.0, 0.0), 1.0),
+        images_per_s=_finite(record.images_per_s),
+        seconds_left=_finite(record.seconds_left) if state.live else None,
+        elapsed_s=_finite(record.elapsed_s) or 0.0,
+        created=status.created or unix_time(record.created),
+        ended=unix_time(record.ended) or None if not state.live else None,
+        threads=max(record.threads, 0),
+        device=record.device,
+        num_alerts=max(record.num_alerts, 0),
+        snapshot_step=record.snapshot_step if record.snapshot_step >= 0 else None,
+        headline=record.headline if record.headline_name else None,
+        headline_name=record.headline_name,
+    )
+
+
+def _state_of(
+    folder: Path, record: heartbeat.LiveRecord, memory: HeartbeatMemory
+) -> tuple[State, bool, heartbeat.LiveRecord]:
+    """Derive the state. A record that changed while the lock was looked at is judged anew."""
+    for _ in range(3):
+        if record.attempt <= 0:
+            return State.QUEUED, True, record
+        if record.state in _DONE:
+            memory.forget(folder)
+            return _DONE[record.state], True, record
+        state = _AT_WORK.get(record.state, State.RUNNING)
+        pulse = judge(folder, record, memory)
+        if pulse is not Pulse.DEAD:
+            return state, pulse is Pulse.ALIVE, record
+        newer = heartbeat.read(folder / layout.LIVE)
+        if newer is None or newer.heartbeat == record.heartbeat:
+            break
+        record = newer  # it ended, or began anew, between the two looks
+    return State.LOST, True, record
+
+
+def is_claimed(folder: Path) -> bool:
+    """Return whether a process of this machine holds the run's lock."""
+    return kernel_lock.is_held(folder / layout.LOCK)
+
+
+def read_config(folder: Path) -> "RunConfig":
+    """Return a run's configuration as stored, with no look-up of its family, which may not be installed.
+
+    Raises:
+        DamagedRunError: if it cannot be read or is of a newer schema.
+    """
+    from trainers.config import RunConfig, parse_section
+
+    values = _config_values(folder)
+    version = values.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise DamagedRunError(
+            f"{layout.CONFIG} has schema {version}, newer than {SCHEMA_VERSION}", "update genexplorer"
+        )
+    try:
+        config: RunConfig = parse_section(RunConfig, values, "")
+    except ConfigError as error:
+        raise DamagedRunError(f"{layout.CONFIG}: {one_line(error.message)}", error.hint) from None
+    return config
+
+
+def last_words(folder: Path, lines: int = 20) -> str:
+    """Return the last lines of the worker's log, sanitised; empty if there is none."""
+    try:
+        handle = os.open(folder / layout.LOG, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _LAST_WORDS_BYTES, 0))
+            text = file.read(_LAST_WORDS_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    kept = [line.rstrip() for line in plain(text).splitlines() if line.strip()]
+    return "\n".join(line[:400] for line in kept[-lines:])
+
+
+def _why_lost(folder: Path) -> str:
+    words = last_words(folder, 1)
+    if words and not words.startswith(FIRST_WORDS):
+        return words
+    return "its worker died without a word: killed, or the machine went down"
+
+
+def _summarise(folder: Path) -> _Summary:
+    said = notes.read(folder)
+    try:
+        values = _config_values(folder)
+        version = values.get("schema_version", SCHEMA_VERSION)
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise DamagedRunError(f"{layout.CONFIG} has schema {one_line(version, 20)}, newer than known here")
+        family, data = _name_of(values.get("model")), _name_of(values.get("data"))
+        if not family:
+            raise DamagedRunError(f"{layout.CONFIG} names no model")
+    except DamagedRunError as error:
+        return _Summary("", "", "", "images", said, one_line(error.message))
+    return _Summary(one_line(values.get("preset", ""), 64), family, data, _kind_of(data), said)
+
+
+def _kind_of(data: str) -> str:
+    """Return what the images of a data set are; those of a package that is not installed here pass for images."""
+    try:
+        return registry.data_kind(data)
+    except ConfigError:
+        return "images"
+
+
+def _config_values(folder: Path) -> Mapping[str, object]:
+    path = folder / layout.CONFIG
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DamagedRunError(f"{layout.CONFIG} is not a file")
+            values = json.loads(file.read(MAX_CONFIG_BYTES))
+    except FileNotFoundError:
+        raise DamagedRunError(f"{layout.CONFIG} is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedRunError(f"{layout.CONFIG} cannot be read: {one_line(error, 120)}") from None
+    if not isinstance(values, dict):
+        raise DamagedRunError(f"{layout.CONFIG} is not a configuration")
+    return values
+
+
+def _name_of(section: object) -> str:
+    return one_line(section.get("name", "") if isinstance(section, dict) else section or "", 64)
+
+
+def marks(folder: Path) -> object:
+    """Return what changes when any of the small files of a run does."""
+    return tuple(_mark(folder / name) for name in (layout.CONFIG, layout.NOTES, layout.LIVE))
+
+
+def _mark(path: Path) -> object:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

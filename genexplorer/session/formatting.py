@@ -1,0 +1,122 @@
+"""How states, times and numbers are written, the same in terminal, desktop and command line."""
+
+import math
+import re
+import time
+
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.timestamps import unix_time
+
+_SYMBOLS = {
+    State.QUEUED: "○",
+    State.RUNNING: "●",
+    State.PAUSED: "❚❚",
+    State.STOPPING: "◌",
+    State.SUCCEEDED: "✓",
+    State.STOPPED: "■",
+    State.FAILED: "✗",
+    State.LOST: "?",
+    State.DAMAGED: "!",
+}
+_AGES_S = 1e11  # three thousand years: a file says nonsense
+_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def state_symbol(state: State) -> str:
+    """Return a state's symbol, which differs in shape, never only in colour."""
+    return _SYMBOLS[state]
+
+
+def state_word(state: State) -> str:
+    """Return a state's word: 'Running'."""
+    return str(state.value).capitalize()
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time: '0:07', '1:10', '2:03:04', '3 d 4 h'; '—' where it is not known."""
+    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
+        return "—"
+    whole = max(round(seconds), 0)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def count(n: float) -> str:
+    """Return a count in at most five characters: '950', '18.1k', '2.5M'."""
+    if not abs(n) < 1e15:  # nor is what is not finite
+        return number(n)
+    sign = "−" if n < 0 else ""
+    size = abs(n)
+    for scale, suffix in _SUFFIXES:
+        if size >= scale * 0.99995:
+            share = size / scale
+            return f"{sign}{share:.1f}{suffix}" if share < 99.95 else f"{sign}{share:.0f}{suffix}"
+    return f"{sign}{size:.0f}"
+
+
+def speed(status: RunStatus, *, short: bool = False) -> str:
+    """Return how fast a run trains: '18.1k images/s', of a density of the plane '18.1k points/s'; empty if unknown."""
+    if not status.images_per_s:
+        return ""
+    return f"{count(status.images_per_s)} {'img' if short and status.kind == 'images' else status.kind}/s"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Return a figure as it is read aloud: '−148.2 nats', '1.3e−5', '∞', 'NaN', '—' where there is none."""
+    if value is None:
+        return "—"
+    return f"{_figure(float(value))} {unit}".rstrip()
+
+
+def ago(seconds: float | None) -> str:
+    """Return an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
+    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
+        return "—"
+    for scale, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= scale:
+            return f"{int(seconds // scale)} {word} ago"
+    return "now" if seconds < 1 else f"{int(seconds)} s ago"
+
+
+def time_left(status: RunStatus) -> str:
+    """Return what a list of runs says about the end: '1:10 left', 'paused', 'took 2:03', 'lost'."""
+    if status.state is State.RUNNING:
+        if not status.answering:
+            return "not answering"
+        return f"{duration(status.seconds_left)} left" if status.seconds_left is not None else status.phase or "running"
+    if status.state is State.SUCCEEDED:
+        return f"took {duration(status.elapsed_s)}"
+    return str(status.state.value)
+
+
+def percent(share: float) -> str:
+    """Return a share of the whole: '62%'. Only what is done is 100%."""
+    share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
+    return f"{100 if share >= 1 else min(round(share * 100), 99)}%"
+
+
+def clock(t: float) -> str:
+    """Return a time of day in this place: '14:02:11'; '--:--:--' for what is no time."""
+    return time.strftime("%H:%M:%S", time.localtime(t)) if unix_time(t) else "--:--:--"
+
+
+def _figure(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size == 0:
+        text = "0"
+    elif size >= 1e6 or size < 1e-3:
+        text = re.sub(r"e([+-])0+", r"e\1", f"{value:.1e}")
+    elif size >= 10_000:
+        text = f"{value:,.0f}"
+    elif size >= 0.995:
+        text = f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
+    else:
+        text = f"{value:.3g}"
+    return text.replace("-", "−")

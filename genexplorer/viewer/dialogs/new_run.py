@@ -1,0 +1,130 @@
+"""The form of a new run, bound to the state that both faces share."""
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QFontMetrics
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from genexplorer.errors import UserError
+from genexplorer.session.new_run import FormField, NewRunForm
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.widgets.controls import discard, quiet
+from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, wrapped
+from trainers.config import RunConfig
+
+_WIDTH = 72 * GAP
+
+
+class NewRunDialog(QDialog):
+    """Filled in and accepted, it holds a valid configuration in `config`."""
+
+    def __init__(self, form: NewRunForm | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("New run")
+        self.setMinimumWidth(_WIDTH)
+        self.form = form or NewRunForm()
+        self.config: RunConfig | None = None
+        self.editors: dict[str, QComboBox | QLineEdit] = {}
+        self._shown: tuple[FormField, ...] = ()
+        self.expectation, self.problem = wrapped(), wrapped("", "warning")
+        self.problem.setMinimumHeight(2 * QFontMetrics(self.font()).lineSpacing())
+        self.problem.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(2 * GAP)
+        self._grid.setVerticalSpacing(GAP)
+        self._grid.setColumnStretch(1, 1)
+        self._lay_out()
+        self._unsubscribe = self.form.subscribe(self._refresh)
+        self._refresh()
+
+    def accept(self) -> None:
+        """Check everything once more and close."""
+        try:
+            self.config = self.form.validate()
+        except UserError as error:
+            self.problem.setText(str(error))
+            return
+        super().accept()
+
+    def done(self, result: int) -> None:
+        """Stop listening."""
+        self._unsubscribe()
+        super().done(result)
+
+    def _lay_out(self) -> None:
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.start = QPushButton("Start training")
+        quiet(buttons)
+        self.start.setDefault(True)
+        buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
+        layout.setSpacing(2 * GAP)
+        layout.addWidget(heading("Train a new run"))
+        layout.addLayout(self._grid)
+        layout.addWidget(self.expectation)
+        layout.addWidget(self.problem)
+        layout.addWidget(buttons)
+
+    def _refresh(self) -> None:
+        fields = self.form.fields
+        if fields != self._shown:
+            self._shown = fields
+            self._list_fields()
+        for field in fields:
+            self._show_value(field)
+        errors = self.form.errors()
+        look_at = f"\nWhat to look at: {self.form.look_at}" if self.form.look_at else ""
+        self.expectation.setText(f"Expected: {self.form.expectation}{look_at}")
+        self.problem.setText("\n".join(list(errors.values())[:2]))
+        self.start.setEnabled(not errors)
+
+    def _list_fields(self) -> None:
+        focused = next((key for key, editor in self.editors.items() if editor.hasFocus()), "")
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                discard(widget)
+        self.editors = {}
+        for row, field in enumerate(self._shown):
+            editor = self._editor(field)
+            editor.setToolTip(literal_tooltip(field.help))
+            editor.setAccessibleName(field.label)
+            self.editors[field.key] = editor
+            self._grid.addWidget(muted(field.label), row, 0)
+            self._grid.addWidget(editor, row, 1)
+        if focused in self.editors:
+            self.editors[focused].setFocus()
+
+    def _editor(self, field: FormField) -> QComboBox | QLineEdit:
+        key = field.key
+        if field.kind == "choice":
+            box = QComboBox()
+            for choice in field.choices:
+                box.addItem(choice.label, choice.value)
+            box.activated.connect(lambda _index: self._set(key, str(box.currentData())))
+            return box
+        line = QLineEdit()
+        line.setPlaceholderText(field.placeholder)
+        line.textEdited.connect(lambda words: self._set(key, words))
+        return line
+
+    def _set(self, key: str, value: str) -> None:
+        self.form.set(key, value)
+
+    def _show_value(self, field: FormField) -> None:
+        editor, value = self.editors[field.key], self.form[field.key]
+        if isinstance(editor, QComboBox):
+            editor.setCurrentIndex(max(0, editor.findData(value)))
+        elif editor.text() != value:
+            editor.setText(value)

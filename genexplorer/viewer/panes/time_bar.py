@@ -1,0 +1,175 @@
+"""The bar of time below every tab: play, the track of snapshots, follow or hold."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from genexplorer.session import charts
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.panes.time_track import TimeTrack
+from genexplorer.viewer.style import GAP, mix
+from genexplorer.viewer.widgets.controls import timer, tool_button
+from genexplorer.viewer.widgets.icons import icon
+from genexplorer.viewer.widgets.labels import heading, muted
+from trainers.errors import UserError
+
+if TYPE_CHECKING:
+    from genexplorer.session.run_poller import FollowedRun
+
+_TICK_MS = 140  # one snapshot while playing: slow enough to see each
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
+_PATIENCE = 12  # ticks that playing waits for a picture that is on its way
+_CURVE_POINTS = 600
+
+
+class TimeBar(QWidget):
+    """Moves the context's time cursor and shows it."""
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._waited = 0
+        self.track = TimeTrack(context.palette)
+        self.play = tool_button("", "Play through all of training (Space)")
+        self.speed = tool_button("1×", "How fast it plays; a click goes on to the next speed (S)", name="small")
+        self._speed = 1.0
+        self.step_label, self.place_label = heading("no snapshot"), muted("")
+        self.follow = tool_button("Follow", "Go to each new snapshot as it comes (L)", checkable=True)
+        self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
+        self._timer = timer(self, _TICK_MS, self._tick)
+        self._lay_out()
+        self._connect()
+        self.recolour()
+
+    def toggle_follow(self) -> None:
+        """Follow where it held, hold where it followed."""
+        cursor = self._context.cursor
+        (cursor.hold if cursor.following else cursor.follow)()
+
+    def toggle_play(self) -> None:
+        """Start or stop walking through the snapshots."""
+        cursor = self._context.cursor
+        (cursor.pause if cursor.playing else cursor.play)()
+
+    def next_speed(self) -> None:
+        """Play faster; after the fastest comes the slowest."""
+        self._speed = SPEEDS[(SPEEDS.index(self._speed) + 1) % len(SPEEDS)]
+        self._timer.setInterval(round(_TICK_MS / self._speed))
+        self.speed.setText({0.5: "½×"}.get(self._speed, f"{self._speed:g}×"))
+
+    def recolour(self) -> None:
+        """Take the context's palette."""
+        self.track.set_palette(self._context.palette)
+        self._show_cursor()
+
+    def _lay_out(self) -> None:
+        both = QButtonGroup(self)
+        both.addButton(self.follow)
+        both.addButton(self.hold)
+        choice = QHBoxLayout()
+        choice.setSpacing(GAP // 2)
+        choice.addWidget(self.follow)
+        choice.addWidget(self.hold)
+        side = QVBoxLayout()
+        side.setSpacing(2)
+        side.addWidget(self.step_label)
+        side.addWidget(self.place_label)
+        side.addStretch(1)
+        side.addLayout(choice)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
+        grid.setHorizontalSpacing(GAP)
+        grid.setVerticalSpacing(GAP // 2)
+        playing = QVBoxLayout()
+        playing.setSpacing(GAP // 2)
+        playing.addWidget(self.play)
+        playing.addWidget(self.speed)
+        playing.addStretch(1)
+        grid.addLayout(playing, 0, 0)
+        grid.addWidget(self.track, 0, 1)
+        grid.addLayout(side, 0, 2)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(2, 17 * GAP)
+
+    def _connect(self) -> None:
+        context = self._context
+        self.play.clicked.connect(self.toggle_play)
+        self.speed.clicked.connect(self.next_speed)
+        self.follow.clicked.connect(context.cursor.follow)
+        self.hold.clicked.connect(context.cursor.hold)
+        self.track.chosen.connect(context.cursor.go)
+        self.track.moved.connect(context.cursor.move)
+        self.track.dragging.connect(context.hold_still)
+        self._unsubscribe = context.cursor.subscribe(self._show_cursor)
+        context.run_changed.connect(self._show_all)
+        context.changes.connect(self._on_changes)
+
+    def closing(self) -> None:
+        """Stop walking and listening."""
+        self._timer.stop()
+        self._unsubscribe()
+
+    def _tick(self) -> None:
+        """Walk on, but let a picture that is on its way arrive first: else a slow model would show none at all."""
+        busy = self._context.explorer.is_waiting("preview") or self._context.explorer.is_waiting("drag")
+        self._waited = self._waited + 1 if busy else 0
+        if self._waited < 1 or self._waited > _PATIENCE:
+            self._waited = 0
+            self._context.cursor.tick()
+
+    def _on_changes(self, what: frozenset[str]) -> None:
+        run = self._context.run
+        if "changes" in what or ("metrics" in what and run is not None and self.track.shows_growth(run.status.step)):
+            self._show_curve()
+
+    def _show_all(self) -> None:
+        self._show_curve()
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        cursor, palette = self._context.cursor, self._context.palette
+        run = self._context.run
+        last = run.status.step if run is not None else 0
+        self.track.set_time(tuple(cursor.steps), cursor.position, last)
+        if cursor.playing != self._timer.isActive():
+            (self._timer.start if cursor.playing else self._timer.stop)()
+        self.play.setIcon(
+            icon("pause" if cursor.playing else "play", palette.text, mix(palette.muted, palette.background, 0.5))
+        )
+        for button in (self.play, self.follow, self.hold):
+            button.setEnabled(bool(cursor.steps))
+        (self.follow if cursor.following else self.hold).setChecked(True)
+        what = "picture" if self._context.walks_pictures else "snapshot"
+        place = "" if cursor.index is None else f"{what} {cursor.index + 1} of {len(cursor.steps)}"
+        self.step_label.setText("no snapshot" if cursor.position is None else f"step {cursor.position:,}")
+        self.place_label.setText(place)
+
+    def _show_curve(self) -> None:
+        run = self._context.run
+        metric = None if run is None else objective_metric(run)
+        if run is None or metric is None:
+            self.track.set_curve("", "", np.zeros(0), np.zeros(0), ())
+            return
+        series = run.series(metric, "step", _CURVE_POINTS)
+        spec = run.specs[metric]
+        title = charts.plain_title(spec)
+        self.track.set_curve(title, spec.unit, series.x, series.mean, change_marks(run))
+        self._show_cursor()
+
+
+def objective_metric(run: "FollowedRun") -> str | None:
+    """Return the densest curve of the run's objective, or None while there is none."""
+    total = "elbo"
+    if run.config is not None:
+        with suppress(UserError):  # a family of a package that is not installed here
+            total = run.config.theory().total
+    wanted = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
+    return next((name for name in wanted if name in run.specs), None)
+
+
+def change_marks(run: "FollowedRun") -> tuple[tuple[int, str], ...]:
+    """Return what was changed at which step, in a word: (8400, "lr")."""
+    done = (change for change in run.changes if not change.error)
+    return tuple((change.step, (change.path or change.command).rpartition(".")[2]) for change in done)

@@ -1,0 +1,257 @@
+"""The track of time: snapshots on a logarithmic step axis, the objective's curve below it, one mark through both."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.session.palette import Palette
+from genexplorer.viewer.style import text_font
+
+Floats = NDArray[np.float64]
+_MARGIN, _RAIL_Y, _LABEL_Y, _CURVE_TOP, _HEIGHT = 10.0, 12.0, 20.0, 40.0, 92
+_HANDLE = 6.0
+VISIBLE = 2.0  # pixels
+
+
+def log_fraction(step: float, last: float) -> float:
+    """Return where a step lies on the logarithmic axis, 0 for step 0 and 1 for the last."""
+    return float(log_fractions(np.asarray(step, np.float64), last))
+
+
+def log_fractions(steps: Floats, last: float) -> Floats:
+    """Return the same of many steps, any shape."""
+    shares: Floats = np.log1p(np.maximum(steps, 0.0)) / math.log1p(last) if last > 0 else np.zeros_like(steps)
+    return shares
+
+
+def step_at(fraction: float, last: float) -> float:
+    """Return the step at a place of the logarithmic axis; the inverse of `log_fraction`."""
+    return math.expm1(min(1.0, max(0.0, fraction)) * math.log1p(max(0.0, last)))
+
+
+def nice_steps(last: int) -> list[int]:
+    """Return the steps that may be labelled, the most welcome first: powers of ten, then fives and twos."""
+    powers = [10**n for n in range(len(str(max(1, last))))]
+    ordered = [0, *powers, *(5 * p for p in powers), *(2 * p for p in powers)]
+    return [step for step in ordered if step <= last]
+
+
+class TimeTrack(QWidget):
+    """A slider over the snapshots with the objective's curve in step with it.
+
+    Signals:
+        chosen(int): The snapshot that was clicked or dragged to.
+        dragging(bool): A drag begins or ends.
+        moved(int): The wheel asks for so many snapshots on.
+    """
+
+    chosen = pyqtSignal(int)
+    dragging = pyqtSignal(bool)
+    moved = pyqtSignal(int)
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._steps: tuple[int, ...] = ()
+        self._position: int | None = None
+        self._last = 0
+        self._name, self._unit = "", ""
+        self._x: Floats = np.zeros(0)
+        self._y: Floats = np.zeros(0)
+        self._drawn: tuple[tuple[int, int, int], Floats] | None = None  # the curve in pixels, by size and last step
+        self._marks: tuple[tuple[int, str], ...] = ()
+        self._hover: float | None = None
+        self._held = False
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Time")
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take other colours."""
+        self._palette = palette
+        self.update()
+
+    def set_time(self, steps: tuple[int, ...], position: int | None, last: int) -> None:
+        """Show these snapshots, the one that is looked at, and the last step that has a figure."""
+        self._steps, self._position = steps, position
+        self._last = max([last, *steps[-1:]])
+        self.setAccessibleDescription("" if position is None else f"step {position:,}")
+        self.update()
+
+    def set_curve(self, name: str, unit: str, x: Floats, y: Floats, marks: tuple[tuple[int, str], ...]) -> None:
+        """Show the objective over steps, and what was changed at which step."""
+        good = np.isfinite(x) & np.isfinite(y)
+        self._name, self._unit, self._x, self._y, self._marks = name, unit, x[good], y[good], marks
+        self._drawn = None
+        self.update()
+
+    def shows_growth(self, last: int) -> bool:
+        """Return whether a curve that goes on to a step would end visibly farther than the one that is shown."""
+        return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= VISIBLE
+
+    def sizeHint(self) -> QSize:
+        """As wide as there is room."""
+        return QSize(600, _HEIGHT)
+
+    def x_of(self, step: float) -> float:
+        """Return the pixel of a step."""
+        return _MARGIN + log_fraction(step, self._last) * self._width()
+
+    def nearest_snapshot(self, x: float) -> int | None:
+        """Return the snapshot nearest to a pixel."""
+        return min(self._steps, key=lambda step: abs(self.x_of(step) - x)) if self._steps else None
+
+    def value_at(self, step: float) -> float | None:
+        """Return the curve's value at a step: that of the last point at or before it."""
+        if not self._x.size:
+            return None
+        return float(self._y[max(0, int(np.searchsorted(self._x, step, side="right")) - 1)])
+
+    # Mouse ------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Jump to the click, and hold for a drag."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton and self._steps:
+            self._held = True
+            self.dragging.emit(True)
+            self._choose(event.position().x())
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Drag, or say what lies under the mouse."""
+        if event is None:
+            return
+        self._hover = event.position().x()
+        if self._held:
+            self._choose(self._hover)
+        self._tell(event)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """End a drag."""
+        if self._held:
+            self._held = False
+            self.dragging.emit(False)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Move by snapshots."""
+        if event is not None and event.angleDelta().y():
+            self.moved.emit(1 if event.angleDelta().y() > 0 else -1)
+            event.accept()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Show that this can be clicked."""
+        self.setCursor(Qt.CursorShape.PointingHandCursor if self._steps else Qt.CursorShape.ArrowCursor)
+
+    def leaveEvent(self, event: object) -> None:
+        """Forget the mouse."""
+        self._hover = None
+        self.update()
+
+    def _choose(self, x: float) -> None:
+        step = self.nearest_snapshot(x)
+        if step is not None and step != self._position:
+            self.chosen.emit(step)
+
+    def _tell(self, event: QMouseEvent) -> None:
+        step = self.nearest_snapshot(event.position().x())
+        if step is None:
+            return
+        value = self.value_at(step)
+        figure = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
+        near = [words for at, words in self._marks if abs(self.x_of(at) - event.position().x()) < 6]
+        QToolTip.showText(event.globalPosition().toPoint(), "\n".join([f"step {step:,}{figure}", *near]), self)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw rail, labels, curve and mark."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_rail(painter)
+        self._paint_curve(painter)
+        self._paint_changes(painter)
+        if self._position is not None:
+            self._paint_position(painter, self.x_of(self._position))
+
+    def _width(self) -> float:
+        return max(1.0, self.width() - 2 * _MARGIN)
+
+    def _pen(self, colour: str, width: float = 1.0) -> QPen:
+        return QPen(QColor(colour), width)
+
+    def _paint_rail(self, painter: QPainter) -> None:
+        painter.setPen(self._pen(self._palette.faint, 2.0))
+        painter.drawLine(QPointF(_MARGIN, _RAIL_Y), QPointF(_MARGIN + self._width(), _RAIL_Y))
+        painter.setPen(self._pen(self._palette.muted))
+        for step in self._steps:
+            x = self.x_of(step)
+            painter.drawLine(QPointF(x, _RAIL_Y - 3), QPointF(x, _RAIL_Y + 3))
+        if self._steps:
+            self._paint_labels(painter)
+
+    def _paint_labels(self, painter: QPainter) -> None:
+        painter.setFont(text_font(8))
+        painter.setPen(self._pen(self._palette.muted))
+        taken: list[QRectF] = []
+        for step in nice_steps(self._last):
+            words = formatting.count(step).replace(".0", "")
+            width = painter.fontMetrics().horizontalAdvance(words) + 2.0
+            left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
+            box = QRectF(left, _LABEL_Y, width, 14)
+            if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in taken):
+                taken.append(box)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+
+    def _curve_points(self) -> Floats:
+        """Return the curve in pixels, (N, 2), a point for each pixel from left to right."""
+        key = (self.width(), self.height(), self._last)
+        if self._drawn is None or self._drawn[0] != key:
+            low, high = float(self._y.min()), float(self._y.max())
+            room = self.height() - _CURVE_TOP - 6
+            share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
+            tops = _CURVE_TOP + 2 + (1 - share) * room
+            lefts = _MARGIN + log_fractions(self._x, self._last) * self._width()
+            _, first = np.unique(np.floor(lefts), return_index=True)
+            count = np.diff(np.append(first, len(lefts)))
+            points = np.stack([np.add.reduceat(of, first) / count for of in (lefts, tops)], axis=1)
+            self._drawn = key, points
+        return self._drawn[1]
+
+    def _paint_curve(self, painter: QPainter) -> None:
+        if self._x.size < 2:
+            return
+        painter.setPen(self._pen(self._palette.accent, 1.4))
+        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in self._curve_points().tolist()]))
+        painter.setFont(text_font(8))
+        painter.setPen(self._pen(self._palette.muted))
+        unit = f" ({self._unit})" if self._unit else ""
+        words = f"{self._name}{unit}"
+        box = QRectF(
+            _MARGIN, self.height() - 18, min(painter.fontMetrics().horizontalAdvance(words) + 4, self.width()), 16
+        )
+        painter.drawText(box.translated(0, _CURVE_TOP - box.top()) if self._is_low(box.right()) else box, 0, words)
+
+    def _is_low(self, right: float) -> bool:
+        """Whether the curve leaves the upper left corner free rather than the lower one."""
+        points = self._curve_points()
+        heights = points[points[:, 0] <= right, 1]
+        return bool(heights.size) and float(heights.mean()) > (_CURVE_TOP + self.height()) / 2
+
+    def _paint_changes(self, painter: QPainter) -> None:
+        painter.setFont(text_font(8))
+        painter.setPen(self._pen(self._palette.warning))
+        for step, words in self._marks:
+            x = self.x_of(step)
+            painter.drawText(QRectF(x - 30, self.height() - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{words}")
+
+    def _paint_position(self, painter: QPainter, x: float) -> None:
+        painter.setPen(self._pen(self._palette.text))
+        painter.drawLine(QPointF(x, _RAIL_Y), QPointF(x, self.height() - 2))
+        painter.setPen(self._pen(self._palette.background, 2.0))
+        painter.setBrush(QColor(self._palette.accent))
+        painter.drawEllipse(QPointF(x, _RAIL_Y), _HANDLE, _HANDLE)

@@ -1,0 +1,1 @@
+"""Plots on pyqtgraph: axes, curves and 2-D planes."""

@@ -1,0 +1,143 @@
+"""What the window does to runs: open one, pause, go on, stop, train a new one; each without freezing the window."""
+
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QMessageBox, QWidget
+
+from genexplorer.errors import UserError
+from genexplorer.runs import layout
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.store import RunStore
+from genexplorer.session import actions
+from genexplorer.session.actions import Outcome
+from genexplorer.session.run_poller import FollowedRun
+from genexplorer.viewer.background import Background
+from genexplorer.viewer.context import ViewerContext
+
+_WRONG = (State.FAILED, State.LOST)
+
+
+class RunControl(QObject):
+    """Opens runs into the context and tells what became of commands.
+
+    Signals:
+        opens: A run is about to be opened.
+        opened(Path): A run was opened.
+    """
+
+    opens = pyqtSignal()
+    opened = pyqtSignal(object)
+
+    def __init__(self, context: ViewerContext, window: QWidget) -> None:
+        super().__init__(window)
+        self._context = context
+        self._window = window
+        self._home = context.runs_dir  # whose runs may be changed; a run opened from elsewhere is only read
+        self._background = Background(self)
+        self._last: tuple[Path, State] | None = None
+        context.changes.connect(self._watch_state)
+        context.run_changed.connect(self._watch_state)
+
+    def open(self, folder: Path) -> bool:
+        """Open a run folder, or the newest run of a folder of runs; an alert says why not. Return whether it worked."""
+        try:
+            chosen = _run_in(folder)
+            followed = FollowedRun(chosen, watching=True)
+        except (UserError, OSError) as error:
+            self._context.alert.emit(f"{folder.name} was not opened: {error}")
+            return False
+        self._context.runs_dir = chosen.parent
+        self._last = None
+        followed.poll()
+        self.opens.emit()
+        self._context.open(followed)
+        self.opened.emit(chosen)
+        return True
+
+    def pause_or_resume(self) -> None:
+        """Pause what runs, go on with what does not."""
+        run = self._context.run
+        if run is not None and run.status.state in (State.RUNNING, State.PAUSED, *_resumable()):
+            folder = run.folder
+            self._do("asking the worker …", lambda: actions.pause_or_resume(folder, self._home))
+
+    def stop(self) -> None:
+        """Stop the training after asking."""
+        run = self._context.run
+        if run is None or run.status.state not in (State.RUNNING, State.PAUSED):
+            return
+        question = f"Stop the training of {run.status.name}? Its state is saved, and it can go on later."
+        if self._confirmed("Stop", question):
+            folder = run.folder
+            self._do("asking the worker to stop …", lambda: actions.stop(folder, self._home))
+
+    def new_run(self) -> None:
+        """Show the form; a run that starts is opened."""
+        from genexplorer.session.new_run import NewRunForm
+        from genexplorer.viewer.dialogs.new_run import NewRunDialog
+
+        dialog = NewRunDialog(NewRunForm(runs_dir=self._home), self._window)
+        if dialog.exec() and dialog.config is not None:
+            config, name, runs_dir = dialog.config, dialog.form.name, self._home
+            self._do("starting the worker …", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._background.close()
+
+    def _do(self, meanwhile: str, action: "object", *, opens: bool = False) -> None:
+        self._context.status_message.emit(meanwhile)
+        assert callable(action)
+        self._background.run(action, lambda outcome: self._told(outcome, opens), self._context.alert.emit)
+
+    def _told(self, outcome: Outcome, opens: bool) -> None:
+        (self._context.status_message if outcome.ok else self._context.alert).emit(str(outcome))
+        if opens and outcome.folder is not None:
+            self.open(outcome.folder)
+        else:
+            self._context.poll()
+
+    def _confirmed(self, title: str, question: str) -> bool:
+        yes = QMessageBox.StandardButton.Yes
+        return QMessageBox.question(self._window, title, question) == yes
+
+    def _watch_state(self, *_what: object) -> None:
+        """Alert when a training that was followed fails or is lost."""
+        run = self._context.run
+        if run is None:
+            self._last = None
+            return
+        before, self._last = self._last, (run.folder, run.status.state)
+        if run.problem:
+            self._context.alert.emit(f"The run cannot be read: {run.problem}")
+        if before is not None and before[0] == run.folder and before[1].live and run.status.state in _WRONG:
+            self._context.alert.emit(_ended_badly(run.status))
+
+
+def _ended_badly(status: RunStatus) -> str:
+    what = "failed" if status.state is State.FAILED else "was lost"
+    why = status.reason or "no reason is known"
+    return f"{status.name} {what}: {why}. Ctrl+P goes on from its newest checkpoint, W says why."
+
+
+def _resumable() -> tuple[State, ...]:
+    return tuple(state for state in State if state.resumable)
+
+
+def _run_in(folder: Path) -> Path:
+    """Return the run folder that was meant.
+
+    Raises:
+        UserError: if there is none.
+    """
+    folder = folder.expanduser().resolve()
+    if folder.is_file() and (folder.parent / layout.CONFIG).is_file():
+        folder = folder.parent  # a file of a run folder was dropped
+    if (folder / layout.CONFIG).is_file():
+        return folder
+    found = RunStore(folder).list() if folder.is_dir() else []
+    usable = [status for status in found if status.state is not State.DAMAGED]
+    if usable:
+        return usable[0].folder
+    raise UserError("this is not a run folder", f"a run folder has a {layout.CONFIG} inside")

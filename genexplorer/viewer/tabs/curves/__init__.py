@@ -1,0 +1,1 @@
+"""The Curves tab: metrics over steps or time."""

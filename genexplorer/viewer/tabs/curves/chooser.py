@@ -1,0 +1,199 @@
+"""What the Curves tab shows and how: the inspector at its right."""
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from genexplorer.session import formatting
+from genexplorer.session.charts import Chart
+from genexplorer.viewer.plots.chart_curve import View
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.widgets.controls import discard, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, upright_rule
+
+WIDTH = 34 * GAP
+_X_WORDS = {"step": "step", "images": "images", "time": "time"}
+_PREFERRED = ("test/{}_ema", "train/{}", "test/{}_raw")
+
+
+class _NameBox(QCheckBox):
+    """A box to tick whose name is cut, with dots, where there is no room: the value beside it must be seen."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(menu_text(name))
+        self._name = name
+        self.setAccessibleName(name)
+        self.setToolTip(literal_tooltip(name))
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave the width to the value."""
+        return self.sizeHint()
+
+    def sizeHint(self) -> QSize:
+        """As small: the name takes what is left."""
+        return QSize(4 * GAP, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Cut the name to the room."""
+        super().resizeEvent(event)
+        room = self.width() - 3 * GAP  # the box itself and its gap
+        self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)))
+
+
+class CurveChooser(QWidget):
+    """Boxes to tick, each with the value at the time that is looked at.
+
+    Signals:
+        toggled(quantity, on), x_axis_chosen(axis), logarithmic_chosen(on), smoothing_chosen(weight), reset_wanted,
+        home_wanted.
+    """
+
+    toggled = pyqtSignal(str, bool)
+    x_axis_chosen = pyqtSignal(str)
+    logarithmic_chosen = pyqtSignal(bool)
+    smoothing_chosen = pyqtSignal(float)
+    reset_wanted = pyqtSignal()
+    home_wanted = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(WIDTH)
+        self.boxes: dict[str, QCheckBox] = {}
+        self.x_buttons: dict[str, QToolButton] = {}
+        self._values: dict[str, QLabel] = {}
+        self._charts: list[Chart] = []
+        self.logarithmic = QCheckBox("logarithmic (Y)")
+        self.smoothing = slider(0, 99, 0, "Smoothing (+ and −)")
+        self.smoothing_label, self.step_label = muted("no smoothing"), muted("")
+        self.logarithmic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._lay_out()
+        self.logarithmic.toggled.connect(self.logarithmic_chosen)
+        self.smoothing.valueChanged.connect(lambda value: self.smoothing_chosen.emit(value / 100))
+
+    def show_view(self, view: View) -> None:
+        """Show how the curves are drawn, without telling anybody."""
+        for widget in (self.logarithmic, self.smoothing):
+            widget.blockSignals(True)
+        self.logarithmic.setChecked(view.logarithmic)
+        self.smoothing.setValue(round(view.smoothing * 100))
+        for widget in (self.logarithmic, self.smoothing):
+            widget.blockSignals(False)
+        self.x_buttons[view.x_axis].setChecked(True)
+        self.smoothing_label.setText(f"smoothing {view.smoothing:.2f}" if view.smoothing else "no smoothing")
+
+    def show_charts(self, known: list[Chart], shown: set[str]) -> None:
+        """List the run's quantities, and tick those that are shown."""
+        if known != self._charts:
+            self._charts = list(known)
+            self._list_charts()
+        for quantity, box in self.boxes.items():
+            box.blockSignals(True)
+            box.setChecked(quantity in shown)
+            box.blockSignals(False)
+
+    def show_step(self, step: int | None, values: Mapping[str, float]) -> None:
+        """Write the values at a step beside the boxes."""
+        self.step_label.setText("" if step is None else f"at step {step:,}")
+        for chart in self._charts:
+            self._values[chart.quantity].setText(_value(chart, values))
+
+    def _lay_out(self) -> None:
+        self._list_host = QWidget()
+        self._list = QGridLayout(self._list_host)
+        self._list.setContentsMargins(0, 0, 2, 0)
+        self._list.setVerticalSpacing(2)
+        scroll = scroll_area(self._list_host)
+        column = QVBoxLayout()
+        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
+        column.setSpacing(GAP)
+        column.addLayout(self._axis_row())
+        column.addWidget(self.logarithmic)
+        column.addWidget(self.smoothing_label)
+        column.addWidget(self.smoothing)
+        column.addSpacing(GAP)
+        head = QHBoxLayout()
+        head.addWidget(heading("Quantities"))
+        head.addStretch(1)
+        head.addWidget(self.step_label)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        column.addLayout(self._button_row())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(upright_rule())
+        layout.addLayout(column, 1)
+
+    def _axis_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(GAP // 2)
+        row.addWidget(muted("x"))
+        row.addSpacing(GAP // 2)
+        group = QButtonGroup(self)
+        for axis, words in _X_WORDS.items():
+            button = tool_button(words, f"x by {words} (X)", checkable=True)
+            button.clicked.connect(lambda _on, axis=axis: self.x_axis_chosen.emit(axis))
+            group.addButton(button)
+            row.addWidget(button)
+            self.x_buttons[axis] = button
+        self.x_buttons["step"].setChecked(True)
+        row.addStretch(1)
+        return row
+
+    def _button_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for words, tooltip, signal in (
+            ("First look", "Show what a first look shows", self.reset_wanted),
+            ("Whole run", "Show the whole training (0)", self.home_wanted),
+        ):
+            button = tool_button(words, tooltip)
+            button.clicked.connect(signal)
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def _list_charts(self) -> None:
+        while (item := self._list.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                discard(widget)
+        self.boxes, self._values = {}, {}
+        panel, row = "", 0
+        for chart in self._charts:
+            if chart.panel != panel:
+                panel = chart.panel
+                self._list.addWidget(muted(panel), row, 0, 1, 2)
+                row += 1
+            self._add(chart, row)
+            row += 1
+        self._list.setRowStretch(row, 1)
+        self._list.setColumnStretch(0, 1)
+
+    def _add(self, chart: Chart, row: int) -> None:
+        box = _NameBox(chart.title)
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
+        value = text("")
+        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.boxes[chart.quantity], self._values[chart.quantity] = box, value
+        self._list.addWidget(box, row, 0)
+        self._list.addWidget(value, row, 1)
+
+
+def _value(chart: Chart, values: Mapping[str, float]) -> str:
+    if chart.style(chart.metrics[0]).index is not None:
+        return ""  # one value for each dimension or quantity: they stand in the chart's heading
+    names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
+    found = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
+    return "" if found is None else formatting.number(found)

@@ -1,0 +1,118 @@
+"""The plane of the data with its layers: draws what the scene knows and the switches want."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.session.palette import Palette
+from genexplorer.viewer.plots.plane_plot import PlanePlot
+from genexplorer.viewer.plots.scatter_items import Cloud, Lines, Marker, arrow_lines, pair_lines
+from genexplorer.viewer.tabs.density.layers import LayersState
+from genexplorer.viewer.tabs.density.point_animation import PointGlider
+from genexplorer.viewer.tabs.density.scene import Scene
+from genexplorer.viewer.tabs.density.side_panel import data_colour, sample_colour
+
+Floats = NDArray[np.float64]
+_ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
+
+
+class DataPlane(PlanePlot):
+    """Data, samples, grid, arrows and lines over a heat map.
+
+    Args:
+        state: The switches.
+        scene: What is known.
+        palette: Of colours.
+    """
+
+    def __init__(self, state: LayersState, scene: Scene, palette: Palette) -> None:
+        self._state, self._scene = state, scene
+        self.share = 1.0  # of the way from base to data
+        self.data = Cloud(2, palette, "dot", 3.4, 0.6)
+        self.samples = Cloud(6, palette, "cross", 4.5, 0.9)
+        self.grid = Lines(3, palette, 1.0, 0.85)
+        self.arrows = Lines(7, palette, 1.1, 0.85)
+        self.pairs = Lines(4, palette, 1.0, 0.6)
+        self.marker, self.returned = Marker(palette), Marker(palette)
+        super().__init__("x", palette)
+        self.add(self.data, self.grid, self.pairs, self.samples, self.arrows, self.marker, self.returned)
+        self.glider = PointGlider(self._place_cloud, self)
+        self.recolour(palette)
+
+    def clear(self) -> None:
+        """Forget what belongs to a run."""
+        self.glider.go(np.zeros((0, 2)), glide=False)
+        nothing = np.zeros((0, 2)), np.zeros(0, np.int32)
+        self.data.place(nothing[0])
+        self.arrows.place(*nothing)
+        self.pairs.place(*nothing)
+        self.set_heat(None)
+        self.marker.put(None)
+        self.returned.put(None)
+        self.go_home()
+
+    def show_data(self) -> None:
+        """Draw the test set."""
+        scene = self._scene
+        if scene.data is not None:
+            self.data.place(scene.data)
+        if scene.bounds is not None:
+            self.set_home(scene.bounds)
+        self.show_switches()
+
+    def show_cloud(self, *, glide: bool = True) -> None:
+        """Bring samples and grid to where they are now."""
+        scene = self._scene
+        points = scene.unmixing.at(self.share) if scene.unmixing is not None else scene.samples
+        self.glider.go(np.zeros((0, 2)) if points is None else points, glide=glide)
+
+    def set_share(self, share: float) -> None:
+        """Show the cloud on its way from base to data; what belongs to the data alone waits for the end."""
+        self.share = share
+        if self._scene.unmixing is not None:
+            self.set_letter(self._scene.unmixing.letter(share))
+        self.show_cloud(glide=False)
+        self.show_switches()
+
+    def show_arrows(self) -> None:
+        """Draw the gradients."""
+        if self._scene.arrows is not None:
+            x0, x1, y0, y1 = self._home
+            longest = _ARROW_SHARE * max(x1 - x0, y1 - y0)
+            self.arrows.place(*arrow_lines(*self._scene.arrows, longest))
+
+    def show_pairs(self) -> None:
+        """Draw lines from test points to their reconstructions."""
+        pairs = self._scene.pairs
+        if pairs is not None:
+            self.pairs.place(*pair_lines(pairs.x, pairs.recon))
+
+    def show_switches(self) -> None:
+        """Draw what is switched on."""
+        state, scene, ends = self._state, self._scene, self.share >= 1
+        classes = state.shows("classes") and scene.labels is not None
+        self.data.labels = scene.labels if classes else None
+        self._colour_data()
+        self.data.setVisible(state.shows("data"))
+        self.data.setOpacity(1.0 if ends else 0.35)
+        self.samples.setVisible(state.shows("samples"))
+        self.grid.setVisible(state.shows("grid") and scene.unmixing is not None)
+        self.arrows.setVisible(state.shows("arrows"))
+        self.pairs.setVisible(state.shows("lines"))
+        self.set_heat(scene.heat if ends else None)
+        self.update()
+
+    def recolour(self, palette: Palette) -> None:
+        """Take other colours."""
+        super().recolour(palette)
+        self.samples.colour = self.pairs.colour = self.arrows.colour = sample_colour(palette)
+        self.grid.colour = palette.muted
+        self._colour_data()
+
+    def _colour_data(self) -> None:
+        self.data.colour = data_colour(self.colours, judged=self._scene.critic)
+
+    def _place_cloud(self, points: Floats) -> None:
+        count = len(points) if self._scene.unmixing is None else len(points) - len(self._scene.grid.points)
+        self.samples.place(points[:count])
+        if self._scene.unmixing is not None and len(points) > count:
+            self.grid.place(points[count:], self._scene.grid.connect)

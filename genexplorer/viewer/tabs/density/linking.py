@@ -1,0 +1,81 @@
+"""The mouse in one plane shows its counterpart in the other: x → q(z|x) and x̂, z → x."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.viewer.request_queue import Question, Questions, Reply
+from genexplorer.viewer.tabs.density.data_plane import DataPlane
+from genexplorer.viewer.tabs.density.latent_plane import LatentPlane
+from genexplorer.viewer.tabs.density.layers import LayersState
+from genexplorer.viewer.tabs.density.scene import Scene, finite
+
+Floats = NDArray[np.float64]
+
+
+class Linking:
+    """Asks encoder and decoder for what the mouse means.
+
+    Args:
+        questions: To the explorer.
+        state: The switches.
+        scene: What is known.
+        data: The plane of the data.
+        latent: The latent plane.
+    """
+
+    def __init__(
+        self, questions: Questions, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
+    ) -> None:
+        self._questions, self._state, self._scene = questions, state, scene
+        self._data, self._latent = data, latent
+
+    def over_data(self, x: float, y: float) -> None:
+        """Follow the mouse over the data; NaN when it has left."""
+        at = np.array([x, y])
+        if math.isnan(x) or not self._state.shows("latent") or self._scene.step is None:
+            self.let_go()
+        elif self._scene.encodes:
+            images = {"images": at[None].astype(np.float32)}
+            question = Question("encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step)
+            self._questions.ask("drag", "there", question)
+        else:
+            self._nearest(at)
+
+    def over_latent(self, x: float, y: float) -> None:
+        """Follow the mouse over the latent plane; NaN when it has left."""
+        at = np.array([x, y])
+        if math.isnan(x) or self._scene.step is None:
+            self.let_go()
+            return
+        z = {"z": at[None].astype(np.float32)}
+        question = Question("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
+        self._questions.ask("drag", "there", question)
+
+    def let_go(self) -> None:
+        """Show no counterpart."""
+        self._questions.withdraw("drag", "there")
+        for marker in (self._data.marker, self._data.returned, self._latent.marker):
+            marker.put(None)
+
+    def _encoded(self, at: Floats, reply: Reply) -> None:
+        mu = finite(reply.arrays["mu"])[0]
+        sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
+        self._latent.marker.put(mu, "q(z|x)", sigma)
+        self._data.marker.put(at, "x")
+        self._data.returned.put(finite(reply.arrays["recon"])[0], "x̂")
+
+    def _decoded(self, at: Floats, reply: Reply) -> None:
+        self._latent.marker.put(at, "z")
+        self._data.marker.put(None)
+        self._data.returned.put(finite(reply.arrays["images"])[0], "x(z)")
+
+    def _nearest(self, at: Floats) -> None:
+        """Mark the sample nearest to the mouse, and the z that it comes from: there is no encoder to ask."""
+        samples, z = self._scene.samples, self._scene.z
+        if samples is None or z is None or not len(samples) or len(samples) != len(z):
+            return
+        row = int(np.square(samples - at).sum(1).argmin())
+        self._data.marker.put(samples[row], "x = G(z)")
+        self._latent.marker.put(z[row], "z")

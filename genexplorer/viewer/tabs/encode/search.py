@@ -1,0 +1,113 @@
+"""Looking for the latent of an image by optimisation, where a model has no encoder; it can be given up. No Qt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.explore.protocol import Array
+from genexplorer.session.observable import Observable
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.request_queue import Question, Questions
+
+STEPS, RESTARTS = 200, 8
+MAX_STEPS, MAX_RESTARTS = 5_000, 64
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best latent of a search."""
+
+    x: Array  # (H, W, C) uint8, or a point (2,)
+    recon: Array  # of the same shape
+    z: Floats  # (d,)
+    error: float  # mean squared error of pixels in [0, 1]
+    history: Floats  # (steps,): the best error so far
+    step: int  # of the snapshot
+
+
+class Search(Observable):
+    """One search under way, or its outcome.
+
+    Args:
+        questions: Asks.
+        key: Keeps this search apart from others.
+    """
+
+    def __init__(self, questions: Questions, key: str = "search") -> None:
+        super().__init__()
+        self._questions, self._key = questions, key
+        self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
+        self.near = True  # whether z is kept about as long as a draw of the prior
+        self._begin()
+
+    def _begin(self) -> None:
+        self.busy = False
+        self.fraction, self.message = 0.0, ""
+        self.found: Found | None = None
+        self.failure = ""
+        self.cancelled = False
+
+    def clear(self) -> None:
+        """Forget everything; a search under way is given up."""
+        self._questions.drop("job", self._key)
+        self._begin()
+        self.notify()
+
+    def start(self, step: int, *, index: int | None = None, image: Array | None = None) -> None:
+        """Look for the latent of a test image, or of an image (1, …) of one's own."""
+        self._questions.drop("job", self._key)
+        self._begin()
+        self.busy = True
+        params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
+        if not self.near:
+            params["prior"] = 0.0
+        if index is not None:
+            params["indices"] = [index]
+        arrays = {} if image is None else {"images": image}
+        question = Question("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
+        self._questions.ask("job", self._key, question)
+        self.notify()
+
+    def cancel(self) -> bool:
+        """Give up; return whether there was anything to give up."""
+        if not self.busy:
+            return False
+        self._questions.drop("job", self._key)
+        self.busy, self.cancelled = False, True
+        self.notify()
+        return True
+
+    def words(self) -> str:
+        """Return in a line how it stands."""
+        if self.busy:
+            return f"searching for z, {self.fraction:.0%}" + (f": {self.message}" if self.message else "")
+        if self.failure:
+            return self.failure
+        if self.cancelled:
+            return "search given up"
+        return "" if self.found is None else f"found at step {self.found.step:,}"
+
+    def _progressed(self, fraction: float, message: str) -> None:
+        if self.busy:
+            self.fraction, self.message = min(1.0, max(0.0, fraction)), message
+            self.notify()
+
+    def _arrived(self, reply: Reply) -> None:
+        arrays = reply.arrays
+        self.busy, self.fraction = False, 1.0
+        self.found = Found(
+            x=np.asarray(arrays["x"][0]),
+            recon=np.asarray(arrays["recon"][0]),
+            z=np.asarray(arrays["z"][0], np.float64).ravel(),
+            error=float(arrays["error"][0]),
+            history=np.asarray(arrays["history"], np.float64).reshape(len(arrays["history"]), -1)[:, 0],
+            step=reply.step,
+        )
+        self.notify()
+
+    def _failed(self, message: str, hint: str) -> None:
+        self.busy = False
+        self.failure = f"{message}: {hint}" if hint else message
+        self.notify()

@@ -1,0 +1,92 @@
+"""The row above the stations: which way, what goes it, and playing."""
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSpinBox, QWidget
+
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.flow.trace_request import MAX_SEED, MAX_TEMPERATURE, Choice
+from genexplorer.viewer.widgets.controls import slider, tool_button
+from genexplorer.viewer.widgets.labels import muted
+
+
+class ControlsRow(QWidget):
+    """Binds the choice to its widgets."""
+
+    def __init__(self, choice: Choice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._choice = choice
+        self.forward = tool_button("x → z", "A test image on its way to the base distribution (D)", checkable=True)
+        self.inverse = tool_button("z → x", "A draw of the base on its way to the data (D)", checkable=True)
+        group = QButtonGroup(self)
+        for button in (self.forward, self.inverse):
+            group.addButton(button)
+        self.index_name, self.index = muted("test image"), _spin(0, 0, "#")
+        self.seed_name, self.seed = muted("seed"), _spin(0, MAX_SEED, "")
+        self.another = tool_button("another", "Any other one (R); ↑ ↓ take the next")
+        self.temperature_name = muted("temperature 1.00")
+        self.temperature_name.setMinimumWidth(self.temperature_name.sizeHint().width() + 4)
+        tip = "Temperature: z is drawn from N(0, I), times this (− +)"
+        self.temperature = slider(0, round(MAX_TEMPERATURE * 100), 100, tip)
+        self.temperature.setMinimumWidth(10 * GAP)
+        self.temperature.setMaximumWidth(24 * GAP)
+        self.play = tool_button("▶ play", "Walk through the stations (Enter); ← → step", checkable=True)
+        self._lay_out()
+        self._bind()
+
+    def set_noun(self, points: bool) -> None:
+        """Call the data what they are."""
+        self.index_name.setText("test point" if points else "test image")
+
+    def show_choice(self) -> None:
+        """Show what is chosen."""
+        choice, forward = self._choice, self._choice.direction == "forward"
+        (self.forward if forward else self.inverse).setChecked(True)
+        of_data: tuple[QWidget, ...] = (self.index_name, self.index)
+        of_base: tuple[QWidget, ...] = (self.seed_name, self.seed, self.temperature_name, self.temperature)
+        for widget in (*of_data, *of_base):
+            widget.setVisible((widget in of_data) == forward)
+        for spin, value in ((self.index, choice.index), (self.seed, choice.seed)):
+            spin.blockSignals(True)
+            spin.setMaximum(MAX_SEED if spin is self.seed else max(0, choice.num_test - 1))
+            spin.setValue(value)
+            spin.blockSignals(False)
+        self.temperature.blockSignals(True)
+        self.temperature.setValue(round(choice.temperature * 100))
+        self.temperature.blockSignals(False)
+        self.temperature_name.setText(f"temperature {choice.temperature:.2f}")
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        pair = QHBoxLayout()
+        pair.setSpacing(0)
+        pair.addWidget(self.forward)
+        pair.addWidget(self.inverse)
+        row.addLayout(pair)
+        row.addSpacing(GAP)
+        widgets = (self.index_name, self.index, self.seed_name, self.seed, self.another)
+        for widget in (*widgets, self.temperature_name):
+            row.addWidget(widget)
+        row.addWidget(self.temperature, 1)
+        row.addStretch(1)
+        row.addWidget(self.play)
+
+    def _bind(self) -> None:
+        choice = self._choice
+        self.forward.clicked.connect(lambda: choice.set_direction("forward"))
+        self.inverse.clicked.connect(lambda: choice.set_direction("inverse"))
+        self.index.valueChanged.connect(choice.set_index)
+        self.seed.valueChanged.connect(lambda seed: choice.set_draw(seed=seed))
+        self.another.clicked.connect(choice.another)
+        self.temperature.valueChanged.connect(lambda hundredths: choice.set_draw(temperature=hundredths / 100))
+
+
+def _spin(low: int, high: int, prefix: str) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setPrefix(prefix)
+    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    made.setKeyboardTracking(False)
+    made.setMinimumWidth(10 * GAP)
+    return made

@@ -1,0 +1,360 @@
+"""The Interpolate tab: from one end to another through latent space, with the images on the way."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from genexplorer.errors import UserError
+from genexplorer.session import command_lines
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.interpolate import animation_export, view_state
+from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndPanel
+from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Ends
+from genexplorer.viewer.tabs.interpolate.path import MAX_COUNT, MIN_COUNT, MODES, SMOOTH, Frames, Way
+from genexplorer.viewer.tabs.interpolate.playback_controls import Transport
+from genexplorer.viewer.tabs.interpolate.preview import CLOUD, Images, Stage
+from genexplorer.viewer.tabs.interpolate.strip import Track
+from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.widgets import labels
+from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
+
+if TYPE_CHECKING:
+    from genexplorer.session.run_poller import FollowedRun
+    from trainers.model_card import Card
+
+_NO_RUN = "No run is open.\nOpen one with the run menu, or press N to train one."
+_NO_SNAPSHOT = "Waiting for the first snapshot.\nIt comes with the first step of the training."
+
+
+class InterpolateTab(Tab):
+    """Two ends, the way between them, and one place on it, large."""
+
+    title = "Interpolate"
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.questions = Questions(context.explorer, "interpolate", self._failed)
+        self.ends, self.way = Ends(self.questions), Way(self.questions)
+        self.panels = {name: EndPanel(self.ends, name) for name in NAMES}
+        self.stage = Stage(context.palette)
+        self.transport, self.track = Transport(), Track(context.palette)
+        self._followed: FollowedRun | None = None
+        self._card: Card | None = None
+        self._step: int | None = None
+        self._late_step: int | None = None  # a time that came in the middle of a drag
+        self._asked: tuple[object, ...] = ()
+        self._forward = True
+        self._timer = timer(self, animation_export.FRAME_MS, self._tick)
+        self._build()
+        self._bind()
+
+    # The seam ---------------------------------------------------------------------------------------------------
+
+    def waiting_reason(self) -> str | None:
+        """Say why there is no way to go."""
+        if self._followed is None:
+            return _NO_RUN
+        if self._step is None:
+            return _NO_SNAPSHOT
+        if self._card is None:
+            return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
+        ability = self._card.ability("decode")
+        if not ability.available:
+            return f"This {self._card.title} cannot interpolate: {ability.reason}\nIt needs a latent that is decoded."
+        return None
+
+    def set_run(self, followed: "FollowedRun | None") -> None:
+        """Show another run, or none."""
+        self.pause()
+        self.ends.rest()
+        self._followed, self._card, self._step, self._late_step, self._asked = followed, None, None, None, ()
+        self.stage.data.set_cloud(None)
+        self.way.clear()
+        self.ends.clear()
+
+    def on_time(self, step: int | None) -> None:
+        """Go the same way through another snapshot."""
+        if self.context.dragging and self._step is not None:
+            self._late_step = step
+            return
+        self._step = step
+        self._card = self._read_card(step)
+        if self.is_active:
+            self._ask_all()
+
+    def activated(self) -> None:
+        """Bring the tab up to date."""
+        self._asked = ()
+        self.ends.set_pins(self.context.pins)
+        self._ask_all()
+
+    def deactivated(self) -> None:
+        """Stop asking and walking; a search is given up."""
+        self.pause()
+        self.ends.rest()
+
+    def closing(self) -> None:
+        """Stop walking."""
+        self._timer.stop()
+
+    def on_key(self, event: QKeyEvent) -> bool:
+        """Walk along the way and choose its ends."""
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        fine = modifiers == Qt.KeyboardModifier.ShiftModifier
+        if self.waiting_reason() is not None or not (fine or modifiers == Qt.KeyboardModifier.NoModifier):
+            return False
+        if event.key() == Qt.Key.Key_Escape:
+            return self.ends.cancel()
+        action = self._actions(fine).get(event.key())
+        if action is None:
+            return False
+        action()
+        return True
+
+    def save_targets(self) -> list[SaveTarget]:
+        """Offer strip, walk and the picture that is looked at."""
+        frames = self.way.frames
+        if frames is None:
+            return []
+        walk = SaveTarget(
+            "Walk as animation",
+            animation_export.SUFFIXES,
+            lambda path: animation_export.write(self._film(frames), path),
+        )
+        one = SaveTarget("Picture at t", (".png",), lambda path: save_image(self.stage.image(), path))
+        if self._points:
+            return [one, walk]
+        strip = SaveTarget("Strip", (".png",), lambda path: save_image(_strip_image(frames), path))
+        return [strip, walk, one]
+
+    def copy_image(self) -> QImage | None:
+        """Return the strip, or, of points, the plane."""
+        if self.way.frames is None:
+            return None
+        return self.stage.image() if self._points else _strip_image(self.way.frames)
+
+    def command_line(self) -> str | None:
+        """Return the command that makes the same strip."""
+        start, end = (self.ends[name].as_word() for name in NAMES)
+        frames, way = self.way.frames, self.way
+        if self._followed is None or frames is None or not start or not end:
+            return None
+        run = self._followed.status.id
+        command = command_lines.interpolate(run, start=start, end=end, count=way.count, mode=way.mode, step=frames.step)
+        return command_lines.with_runs_dir(command, self.context.runs_dir)
+
+    def state(self) -> dict[str, Any]:
+        """Remember ends and way."""
+        return view_state.to_json(self.ends, self.way)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take them back."""
+        view_state.from_json(state, self.ends, self.way)
+
+    # Walking ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether the walk goes on by itself."""
+        return self._timer.isActive()
+
+    def toggle_play(self) -> None:
+        """Walk to and fro, or stand still."""
+        if self.is_playing or self.way.frames is None:
+            self.pause()
+            return
+        self._timer.start()
+        self.transport.set_playing(True)
+
+    def pause(self) -> None:
+        """Stand still."""
+        self._timer.stop()
+        self.transport.set_playing(False)
+
+    def set_mode(self, mode: str) -> None:
+        """Go along a great circle or straight on."""
+        for known in MODES:
+            if known == mode:
+                self.way.mode = known
+        self._ends_changed()
+
+    def set_count(self, count: int) -> None:
+        """Show so many images."""
+        self.way.count = min(max(count, MIN_COUNT), MAX_COUNT)
+        self._ends_changed()
+
+    def scrub(self, t: float) -> None:
+        """Go to a t by hand."""
+        self.pause()
+        self.way.go(t)
+
+    def _step_by(self, count: int, fine: bool) -> None:
+        self.pause()
+        self.way.move(count, fine=fine)
+
+    def random_both(self) -> None:
+        """Choose others for both ends."""
+        for name in NAMES:
+            self.ends.another(name)
+
+    # Inside -----------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+        column.setSpacing(GAP)
+        row = QHBoxLayout()
+        row.setSpacing(2 * GAP)
+        row.addWidget(self.panels["A"])
+        row.addWidget(self.stage, 1)
+        row.addWidget(self.panels["B"])
+        column.addLayout(row, 1)
+        column.addWidget(labels.rule())
+        column.addWidget(self.transport)
+        column.addWidget(self.track)
+
+    def _bind(self) -> None:
+        transport, track = self.transport, self.track
+        self.ends.subscribe(self._ends_changed)
+        self.way.subscribe(self._show)
+        transport.play_wanted.connect(self.toggle_play)
+        transport.swap_wanted.connect(self.ends.swap)
+        transport.random_wanted.connect(self.random_both)
+        transport.mode_chosen.connect(self.set_mode)
+        transport.count_chosen.connect(self.set_count)
+        transport.moved.connect(self.scrub)
+        track.scrubbed.connect(self.scrub)
+        for source in (transport.dragging, track.scrubbing):
+            source.connect(self._drag)
+        for name, panel in self.panels.items():
+            panel.cancel_wanted.connect(lambda name=name: self.ends.searches[name].cancel())
+            panel.search_wanted.connect(lambda name=name: self.ends.search(name))
+        self.context.palette_changed.connect(self._restyle)
+
+    def _actions(self, fine: bool) -> dict[int, Callable[[], object]]:
+        key, way, ends = Qt.Key, self.way, self.ends
+        return {
+            key.Key_Left: lambda: self._step_by(-1, fine),
+            key.Key_Right: lambda: self._step_by(1, fine),
+            key.Key_Home: lambda: self.scrub(0.0),
+            key.Key_End: lambda: self.scrub(1.0),
+            key.Key_Space: self.toggle_play,
+            key.Key_M: lambda: self.set_mode(MODES[1 - MODES.index(way.mode)]),
+            key.Key_X: ends.swap,
+            key.Key_R: self.random_both,
+            key.Key_A: lambda: ends.another("A"),
+            key.Key_B: lambda: ends.another("B"),
+            key.Key_Plus: lambda: self.set_count(way.count + 1),
+            key.Key_Equal: lambda: self.set_count(way.count + 1),
+            key.Key_Minus: lambda: self.set_count(way.count - 1),
+        }
+
+    @property
+    def _points(self) -> bool:
+        return self._card is not None and self._card.data.kind == "points"
+
+    def _read_card(self, step: int | None) -> "Card | None":
+        try:
+            return None if self._followed is None or step is None else self._followed.card(step)
+        except (UserError, OSError):
+            return None
+
+    def _ask_all(self) -> None:
+        if self.waiting_reason() is not None or self._card is None or self._step is None:
+            return
+        self.stage.set_kind(points=self._points, size=int(np.prod(self._card.latent_shape)))
+        if self._points:
+            question = Question("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
+            self.questions.ask("preview", "cloud", question)
+        self.ends.at(self._step, self._card)
+
+    def _take_cloud(self, reply: Reply) -> None:
+        self.stage.data.set_cloud(
+            np.asarray(reply.arrays["points"], np.float64), np.asarray(reply.arrays["labels"], np.int64)
+        )
+        bounds = reply.meta.get("bounds")
+        if isinstance(bounds, list | tuple) and len(bounds) == 4:
+            x0, x1, y0, y1 = (float(edge) for edge in bounds)
+            self.stage.data.set_bounds((x0, x1, y0, y1))
+
+    def _ends_changed(self) -> None:
+        """Ask for the way where it is another one."""
+        both = self.ends.both
+        if both is not None and self._step is not None and self.is_active:
+            wanted = (both.tobytes(), self._step, self.way.mode, self.way.count)
+            if wanted != self._asked:
+                self._asked = wanted
+                self.way.ask(both, self._step)
+        self._show()
+
+    def _show(self) -> None:
+        frames, hint = self.way.frames, self._hint()
+        here = self.way.here
+        caption = "" if frames is None else f"t = {frames.t[here]:.2f} at step {frames.step:,}"
+        if frames is not None and frames.not_finite:
+            caption += f", {frames.not_finite:.1%} of all values are not finite"
+        self.stage.show_way(frames, self.ends.both, here, caption, hint)
+        self.track.set_way(frames, self.ends.both, hint)
+        self.track.set_t(self.way.t if frames is None else float(frames.t[here]))
+        self.transport.refresh(self.way, frames, points=self._points)
+        for place, (name, panel) in enumerate(self.panels.items()):
+            panel.refresh(self._points)
+            end = self.ends[name]
+            known = frames is not None and end.z is not None
+            decoded = frames.images[-place] if frames is not None and known else None
+            panel.show_image(end.x if end.x is not None else decoded, self._caption(name))
+
+    def _caption(self, name: str) -> str:
+        end = self.ends[name]
+        if end.kind == "test":
+            return f"test image, label {end.label}" if end.label >= 0 else "test image"
+        return "decoded"
+
+    def _hint(self) -> str:
+        failures = [end.failure for end in self.ends.ends.values() if end.failure]
+        failures += [search.failure for search in self.ends.searches.values() if search.failure]
+        if self.way.failure or failures:
+            return self.way.failure or failures[0]
+        searches = self.ends.searches.values()
+        if any(search.busy for search in searches):
+            return "Searching for the latent of a test image; Esc gives up."
+        if any(search.cancelled for search in searches):
+            return "The search was given up. Search again, or choose a sample."
+        return "decoding…"
+
+    def _film(self, frames: Frames) -> Images:
+        pictures = self.stage.film(frames)
+        self._show()
+        return pictures
+
+    def _tick(self) -> None:
+        t = self.way.t + (1 if self._forward else -1) / SMOOTH
+        if not 0.0 < t < 1.0:
+            self._forward = t <= 0.0
+        self.way.go(t)
+
+    def _drag(self, dragging: bool) -> None:
+        self.context.hold_still(dragging)
+        if not dragging and self._late_step is not None:
+            step, self._late_step = self._late_step, None
+            self.on_time(step)
+
+    def _restyle(self) -> None:
+        self.stage.set_style(self.context.palette)
+        self.track.set_style(self.context.palette)
+
+    def _failed(self, message: str, hint: str) -> None:
+        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
+
+
+def _strip_image(frames: Frames) -> QImage:
+    strip = np.asarray(frames.strip, np.uint8)
+    return enlarged(to_qimage(montage(strip, len(strip), 1)), max(1, 112 // max(strip.shape[1:3])))

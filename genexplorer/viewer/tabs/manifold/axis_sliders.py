@@ -1,0 +1,205 @@
+"""Sliders for the latent axes that matter most: they move the plane, or the one picture of the cursor."""
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
+from genexplorer.viewer.tabs.manifold.plane_selection import AxisScores
+from genexplorer.viewer.widgets.controls import discard, tool_button
+from genexplorer.viewer.widgets.labels import literal_tooltip, muted, set_role, text
+
+COUNT = 6
+REACH = 3.0  # units of z to either side
+STEPS = 20  # of a slider in a unit of z
+_COLUMNS = 3
+
+
+class AxisSliders(QWidget):
+    """One slider an axis; a double click on one, or Backspace, puts it back.
+
+    Signals:
+        moved(int, float): An axis should be moved so far out of the plane.
+        dragging(bool): A drag begins or ends.
+        target_chosen(str): The sliders should move "plane" or "image".
+        reset_wanted: All should be put back.
+    """
+
+    moved = pyqtSignal(int, float)
+    dragging = pyqtSignal(bool)
+    target_chosen = pyqtSignal(str)
+    reset_wanted = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: dict[int, AxisRow] = {}
+        self.chosen = 0  # the place of the slider that keys move
+        self.what = muted("")
+        self.targets = {
+            "plane": tool_button(
+                "the plane", "The sliders move the whole plane (X: plane or image)", checkable=True, name="small"
+            ),
+            "image": tool_button(
+                "the image",
+                "The sliders move the one picture at the right (X: plane or image)",
+                checkable=True,
+                name="small",
+            ),
+        }
+        self.targets["plane"].setChecked(True)
+        self.reset = tool_button("Reset", "Put every slider back to 0 (Backspace)", name="small")
+        self._shown: tuple[int, ...] = ()
+        self._lay_out()
+
+    @property
+    def target(self) -> str:
+        """What the sliders move: "plane" or "image"."""
+        return "plane" if self.targets["plane"].isChecked() else "image"
+
+    def show_axes(self, axes: AxisScores | None, taken: tuple[int, ...]) -> None:
+        """Show the axes that matter most, but for those that lie in the plane; while one is moved, all keep place."""
+        if axes is None:
+            self.what.setText("ranking the axes …")
+            return
+        self.what.setText(f"axes by {axes.measure}  ·  move")
+        self.what.setToolTip(literal_tooltip(f"{axes.measure}, {axes.unit}"))
+        scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in taken][:COUNT]
+        wanted = tuple(index for index, _ in scored)
+        if wanted != self._shown and not any(row.value() for row in self.rows.values()):
+            self._rebuild(wanted)
+        for index, score in scored:
+            if index in self.rows:
+                self.rows[index].show_score(score, axes)
+
+    def show_values(self, offset: dict[int, float]) -> None:
+        """Show how far each axis has been moved."""
+        for index, row in self.rows.items():
+            row.show_value(offset.get(index, 0.0))
+        self.reset.setEnabled(any(offset.values()))
+
+    def clear(self) -> None:
+        """Show no axes."""
+        self._rebuild(())
+        self.reset.setEnabled(False)
+
+    def next_axis(self, count: int) -> None:
+        """Let the keys move another slider."""
+        if self.rows:
+            self.chosen = (self.chosen + count) % len(self.rows)
+            self._mark()
+
+    def nudge(self, count: int) -> None:
+        """Move the chosen slider by so many steps."""
+        if self.rows:
+            row = list(self.rows.values())[self.chosen]
+            row.slider.setValue(row.slider.value() + count)
+
+    def next_target(self) -> None:
+        """Move the image where the plane was moved, and the other way round."""
+        other = "image" if self.target == "plane" else "plane"
+        self.targets[other].setChecked(True)
+        self.target_chosen.emit(other)
+
+    def _rebuild(self, wanted: tuple[int, ...]) -> None:
+        for row in self.rows.values():
+            self._grid.removeWidget(row)
+            discard(row)
+        self._shown, self.chosen = wanted, 0
+        self.rows = {index: self._row(index) for index in wanted}
+        for place, row in enumerate(self.rows.values()):
+            self._grid.addWidget(row, place // _COLUMNS, place % _COLUMNS)
+        self._mark()
+
+    def _row(self, index: int) -> "AxisRow":
+        row = AxisRow(index)
+        row.moved.connect(lambda value: self.moved.emit(index, value))
+        row.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
+        row.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
+        return row
+
+    def _mark(self) -> None:
+        for place, row in enumerate(self.rows.values()):
+            set_role(row.name, "heading" if place == self.chosen else "plain")
+
+    def _lay_out(self) -> None:
+        group, head = QButtonGroup(self), QHBoxLayout()
+        head.setSpacing(GAP // 2)
+        head.addWidget(self.what)
+        for button in self.targets.values():
+            group.addButton(button)
+            head.addWidget(button)
+        head.addStretch(1)
+        head.addWidget(self.reset)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(2 * GAP)
+        self._grid.setVerticalSpacing(GAP // 2)
+        for column in range(_COLUMNS):
+            self._grid.setColumnStretch(column, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(head)
+        layout.addLayout(self._grid)
+        for name, button in self.targets.items():
+            button.clicked.connect(lambda _=False, name=name: self.target_chosen.emit(name))
+        self.reset.clicked.connect(lambda: self.reset_wanted.emit())
+
+
+class AxisSlider(QSlider):
+    """A slider that a double click puts back to 0."""
+
+    def __init__(self, name: str, ends: int) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(-ends, ends)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        """Put it back."""
+        self.setValue(0)
+
+
+class AxisRow(QWidget):
+    """An axis' name, its slider and its value.
+
+    Signals:
+        moved(float): The slider was moved.
+    """
+
+    moved = pyqtSignal(float)
+
+    def __init__(self, index: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._index = index
+        ends = round(REACH * STEPS)
+        self.name, self.figure = text(axis_name(index)), muted("")
+        self.slider = AxisSlider(axis_name(index), ends)
+        for label, width in ((self.name, 5 * GAP), (self.figure, 5 * GAP)):
+            label.setFixedWidth(width)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP // 2)
+        row.addWidget(self.name)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.figure)
+        self.slider.valueChanged.connect(lambda _: self.moved.emit(self.value()))
+
+    def value(self) -> float:
+        """Return how far the axis is moved."""
+        return self.slider.value() / STEPS
+
+    def show_value(self, value: float) -> None:
+        """Show how far the axis is moved."""
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(value * STEPS))
+        self.slider.blockSignals(False)
+        self.figure.setText(f"{value:+.2f}".replace("-", "−") if value else "0")
+
+    def show_score(self, score: float, axes: AxisScores) -> None:
+        """Show how much the axis matters."""
+        words = f"{axis_name(self._index)}: {axes.measure} {formatting.number(score, axes.unit)}"
+        self.setToolTip(
+            literal_tooltip(f"{words}. Double click: back to 0. Keys: J and K choose, comma and full stop move")
+        )

@@ -1,0 +1,181 @@
+"""The column at the right of the plane: the cursor's picture, the picked test image, the pins."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.widgets.images import PictureView
+
+WIDTH = 264
+Images = NDArray[np.uint8]
+
+
+class Inspector(QWidget):
+    """Shows what the selection is, in pictures and figures; it asks nothing itself.
+
+    Signals:
+        pin_wanted(str): "A", "B" or "C" should be set to the cursor.
+        command_wanted: The command line of this picture should be copied.
+    """
+
+    pin_wanted = pyqtSignal(str)
+    command_wanted = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(WIDTH)
+        self.where = _label("heading")
+        self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.decoded = _picture("decoded", 224)
+        self.picked = _label("caption")
+        self.original, self.recon = _picture("x", 112), _picture("reconstruction", 112)
+        self.figures = _label("")
+        self.nearest = _picture("nearest", 56)
+        self.nearest_text = _label("")
+        self.pins = {name: _picture(f"pin-{name}", 56) for name in ("A", "B", "C")}
+        self._encoded_parts: list[QWidget] = []
+        self.no_encoder = _label("caption")
+        self._build()
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing yet."""
+        self.set_cursor(np.zeros(2))
+        self.set_decoded(None)
+        self.set_pair(None, None, "Click a point to see a test image and its reconstruction.", "")
+        self.set_nearest(None, "")
+        for name in self.pins:
+            self.set_pin(name, None)
+
+    def set_cursor(self, z: NDArray[np.float64], place: NDArray[np.float64] | None = None) -> None:
+        """Show where the cursor is: z, (d,), and, in more than two dimensions, its coordinates in the plane, (2,)."""
+        if len(z) == 2 or place is None:
+            self.where.setText(f"z = ({', '.join(_number(value) for value in z[:2])})")
+            return
+        self.where.setText(f"({_number(place[0])}, {_number(place[1])})   |z| = {np.linalg.norm(z):.2f}")
+        first = ", ".join(_number(value) for value in z[:8])
+        more = f", … of {len(z)}" if len(z) > 8 else ""
+        self.where.setToolTip(
+            f"z = ({first}{more}). Draws from the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
+        )
+
+    def allow(self, *, encoder: str = "", third_pin: bool = False) -> None:
+        """Say why there are no encodings, or show what is encoded; offer a third pin where a plane goes through it."""
+        for part in self._encoded_parts:
+            part.setVisible(not encoder)
+        self.no_encoder.setText(encoder)
+        self.no_encoder.setVisible(bool(encoder))
+        for part in self._third:
+            part.setVisible(third_pin)
+        for name, button in self._pin_buttons.items():
+            button.setText(name if third_pin else f"Pin {name}")
+            button.setStyleSheet("padding: 4px 0;" if third_pin else "")
+            button.setMinimumWidth(20 if third_pin else 0)  # three pictures and their buttons fill the width
+            button.setMaximumWidth(20 if third_pin else WIDTH)
+        self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
+
+    def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
+        """Show the decoder's picture of the cursor, (H, W, C)."""
+        self.decoded.set_picture(image, hint=hint)
+
+    def set_pair(self, x: Images | None, recon: Images | None, title: str, figures: str) -> None:
+        """Show the picked test image beside its reconstruction, with their figures."""
+        self.picked.setText(title)
+        self.original.set_picture(x, "x" if x is not None else "")
+        self.recon.set_picture(recon, "reconstruction" if recon is not None else "")
+        self.figures.setText(figures)
+        for widget in (self.original, self.recon, self.figures):
+            widget.setVisible(x is not None)
+
+    def set_nearest(self, image: Images | None, text: str) -> None:
+        """Show the test image whose encoding is nearest to the cursor."""
+        self.nearest.set_picture(image)
+        self.nearest_text.setText(text or "…")
+
+    def set_pin(self, name: str, image: Images | None) -> None:
+        """Show a pin's picture, or how to set it."""
+        hint = name if self._pin_buttons[name].text() != name else ""  # its button says it already
+        self.pins[name].set_picture(image, hint=hint)
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, 0, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.where)
+        column.addWidget(self.decoded, 8)
+        column.addWidget(_rule())
+        column.addWidget(self.no_encoder)
+        column.addWidget(self.picked)
+        column.addLayout(_row(self.original, self.recon))
+        column.addWidget(self.figures)
+        between = _rule()
+        column.addWidget(between)
+        column.addLayout(_row(self.nearest, self.nearest_text))
+        column.addWidget(_rule())
+        self._encoded_parts = [self.picked, between, self.nearest, self.nearest_text]
+        column.addLayout(self._pin_row())
+        column.addStretch(1)
+        self.command = QPushButton("Copy as command")
+        self.command.setToolTip("Copy the command line that makes this picture")
+        self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.command.clicked.connect(self.command_wanted)
+        column.addWidget(self.command)
+        self.allow()
+
+    def _pin_row(self) -> QHBoxLayout:
+        row = self._pin_layout = QHBoxLayout()
+        self._pin_buttons: dict[str, QPushButton] = {}
+        for name, picture in self.pins.items():
+            button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
+            both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
+            button.setToolTip(f"Keep the cursor's place as {name} (key {name}); {both}")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
+            row.addWidget(picture)
+            row.addWidget(button, 1)
+        self._third = [self.pins["C"], self._pin_buttons["C"]]
+        return row
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _picture(name: str, size: int) -> PictureView:
+    picture = PictureView(name)
+    picture.setMinimumSize(min(size, 84), min(size, 84))
+    if size <= 56:
+        picture.setFixedSize(size, size)
+    else:
+        picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        picture.setMaximumHeight(size + (24 if size < 200 else 0))  # a small window takes a smaller factor
+        if size < 200:
+            picture.setMinimumHeight(84 + 24)
+    picture.setAccessibleName(name)
+    return picture
+
+
+def _label(role: str) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    if role:
+        label.setProperty("role", role)
+    return label
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setProperty("role", "rule")
+    rule.setFixedHeight(1)
+    return rule
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(GAP)
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

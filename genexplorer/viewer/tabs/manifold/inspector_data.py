@@ -1,0 +1,213 @@
+"""Asks for what the inspector, the path strip and the hover card show. No Qt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genexplorer.explore.protocol import Lane
+from genexplorer.session.observable import Observable
+from genexplorer.viewer.model_client import OnResult, Reply
+from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, LatentPath
+
+Images = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+SAMPLES = 4  # pictures drawn from q(z|x) beside a hovered point
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A test image and what the model makes of it."""
+
+    index: int
+    label: int
+    x: Images  # (H, W, C)
+    recon: Images  # (H, W, C)
+    mu: Floats  # (d,)
+    sigma: Floats  # (d,)
+    figures: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of what the model says of the image
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The test image whose encoding is nearest to the cursor."""
+
+    index: int
+    label: int
+    image: Images  # (H, W, C)
+    distance: float
+    step: int  # of the snapshot that encoded it
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Latent points drawn from q(z|x), and their pictures."""
+
+    index: int
+    z: Floats  # (N, d)
+    images: Images  # (N, H, W, C)
+
+
+class Details(Observable):
+    """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
+
+    def __init__(self, questions: Questions) -> None:
+        super().__init__()
+        self._questions = questions
+        self._step: int | None = None
+        self.size: int | None = None  # of a latent; a cursor of another size waits until its plane is laid
+        self.draws = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, as when another run is opened."""
+        self.decoded: Images | None = None
+        self.picked: Encoded | None = None
+        self.nearest: Nearest | None = None
+        self.pins: dict[str, Images] = {}
+        self.frames: Images | None = None
+        self.hovered: Encoded | None = None
+        self.drawn: Drawn | None = None
+        self.failure = ""
+        self._hover_index: int | None = None
+        self._pick_index: int | None = None
+        self.notify()
+
+    def at(self, step: int) -> None:
+        """Ask this snapshot from now on."""
+        self._step = step
+
+    def decode_cursor(self, z: Floats) -> None:
+        """Want the picture of the cursor; follows the mouse."""
+        if not self._fits(z):
+            return
+
+        def on_result(reply: Reply) -> None:
+            self.decoded = _images(reply)[0]
+
+        self._ask("drag", "cursor", "decode", on_result, z=[z])
+
+    def pick(self, index: int | None) -> None:
+        """Want a test image and its reconstruction, or none."""
+        self._pick_index = index
+        if index is None:
+            self.picked = None
+            self.notify()
+            return
+
+        def on_result(reply: Reply) -> None:
+            if index == self._pick_index:
+                self.picked = encoded(reply, index)
+
+        self._ask("preview", "picked", "encode", on_result, indices=[index])
+
+    def find_nearest(self, z: Floats) -> None:
+        """Want the test image nearest to the cursor; the first time at a snapshot this takes a while."""
+        if not self._fits(z):
+            return
+
+        def on_result(reply: Reply) -> None:
+            arrays = reply.arrays
+            self.nearest = Nearest(
+                int(arrays["indices"][0]),
+                int(arrays["labels"][0]),
+                _images(reply)[0],
+                float(arrays["distances"][0]),
+                reply.step,
+            )
+
+        self._ask("job", "nearest", "nearest", on_result, z=[z], count=1)
+
+    def _fits(self, z: Floats) -> bool:
+        return self.size is None or z.size == self.size
+
+    def decode_pins(self, pins: dict[str, Floats]) -> None:
+        """Want the pictures of the pins."""
+        names = list(pins)
+        if not names:
+            self.pins = {}
+            self.notify()
+            return
+
+        def on_result(reply: Reply) -> None:
+            self.pins = dict(zip(names, _images(reply), strict=True))
+
+        self._ask("preview", "pins", "decode", on_result, z=[pins[name] for name in names])
+
+    def decode_path(self, path: LatentPath, count: int = DEFAULT_FRAMES) -> None:
+        """Want the frames of a walk along the path."""
+        if path.is_empty:
+            self.frames = None
+            self.notify()
+            return
+
+        def on_result(reply: Reply) -> None:
+            self.frames = _images(reply)
+
+        self._ask("preview", "path", "decode", on_result, z=path.frames(count))
+
+    def hover(self, index: int | None) -> None:
+        """Want the test image under the mouse, its q(z|x) and samples from it, or none."""
+        self._hover_index = index
+        self.hovered = self.drawn = None
+        if index is None:
+            for key in ("hover", "drawn"):
+                self._questions.withdraw("drag", key)
+            self.notify()
+            return
+
+        def on_encoded(reply: Reply) -> None:
+            if index == self._hover_index:
+                self.hovered = encoded(reply, index)
+
+        def on_drawn(reply: Reply) -> None:
+            if index == self._hover_index:
+                self.drawn = Drawn(index, np.asarray(reply.arrays["z"], np.float64), _images(reply))
+
+        self._ask("drag", "hover", "encode", on_encoded, indices=[index])
+        if not self.draws:
+            return
+        self._ask("drag", "drawn", "posterior", on_drawn, index=index, count=SAMPLES, seed=0)
+
+    def _ask(
+        self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object
+    ) -> None:
+        def told(reply: Reply) -> None:
+            self.failure = ""
+            on_result(reply)
+            self.notify()
+
+        arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
+        question = Question(op, told, params, arrays, self._step, self._on_failure)
+        self._questions.ask(lane, key, question)
+
+    def _on_failure(self, message: str, hint: str) -> None:
+        self.failure = f"{message}: {hint}" if hint else message
+        self.notify()
+
+
+def encoded(reply: Reply, index: int, row: int = 0) -> Encoded:
+    """Return one image of an answer to `encode`."""
+    arrays = reply.arrays
+    return Encoded(
+        index=index,
+        label=int(arrays["labels"][row]),
+        x=np.asarray(arrays["x"][row], np.uint8),
+        recon=np.asarray(arrays["recon"][row], np.uint8),
+        mu=np.asarray(arrays["mu"][row], np.float64),
+        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][row], np.float64)),
+        figures=tuple(_figures(reply, row)),
+    )
+
+
+def _figures(reply: Reply, row: int) -> Iterator[tuple[str, float, str]]:
+    named = reply.meta.get("figures")
+    for quantity, words in named.items() if isinstance(named, dict) else ():
+        if quantity in reply.arrays and isinstance(words, list) and len(words) == 2:
+            yield str(words[0]), float(reply.arrays[quantity][row]), str(words[1])
+
+
+def _images(reply: Reply) -> Images:
+    return np.asarray(reply.arrays["images"], np.uint8)

@@ -1,0 +1,368 @@
+"""What is drawn in the plane, one above the other: tiles, points, and the marks on them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+
+from genexplorer.session.palette import DARK
+from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
+from genexplorer.viewer.tabs.manifold.scatter import Cloud, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.tiles import Mosaic
+from genexplorer.viewer.tabs.manifold.visible_range import PlaneView
+
+Floats = NDArray[np.float64]
+ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colours on it
+GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
+_CROSS_PX = 36  # logical; the side of the cursor
+
+
+class Layer(pg.GraphicsObject):  # type: ignore[misc]
+    """Something that fills the plane's panel and is drawn in logical pixels."""
+
+    def __init__(self, z_value: int) -> None:
+        super().__init__()
+        self.setZValue(z_value)
+        self.view: PlaneView | None = None
+
+    def set_view(self, view: PlaneView) -> None:
+        """Take the part of the plane that is seen."""
+        self.prepareGeometryChange()
+        self.view = view
+
+    def boundingRect(self) -> QRectF:
+        """Return what is seen, in the plane's coordinates."""
+        if self.view is None:
+            return QRectF()
+        x0, x1, y0, y1 = self.view.bounds
+        return QRectF(x0, y0, x1 - x0, y1 - y0)
+
+    def paint(self, painter: QPainter, *_: Any) -> None:
+        """Draw in pixels, with the transform from the plane to them."""
+        to_px = painter.worldTransform()
+        painter.save()
+        painter.resetTransform()
+        self.paint_px(painter, to_px)
+        painter.restore()
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw in logical pixels."""
+        raise NotImplementedError
+
+
+def mapped(points: Floats, to_px: QTransform) -> Floats:
+    """Return logical pixels, (N, 2), of points of the plane, (N, 2)."""
+    points = np.asarray(points, np.float64).reshape(-1, 2)
+    return np.column_stack([points[:, 0] * to_px.m11() + to_px.dx(), points[:, 1] * to_px.m22() + to_px.dy()])
+
+
+def outline_shape(outlines: list[Floats]) -> QPainterPath:
+    """Return lines, each (N, 2), as one shape."""
+    if not outlines:
+        return QPainterPath()
+    points = np.concatenate(outlines)
+    connect = np.ones(len(points), np.int32)
+    connect[np.cumsum([len(outline) for outline in outlines]) - 1] = 0  # no line from the last point to the next line
+    shape: QPainterPath = pg.arrayToQPath(points[:, 0], points[:, 1], connect=connect)
+    return shape
+
+
+def polygon(pixels: Floats) -> QPolygonF:
+    """Return points as a polygon."""
+    return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
+
+
+class TileLayer(Layer):
+    """The decoded tiles, drawn as one picture whose pixels fall on the screen's."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self._mosaic: Mosaic | None = None
+        self._image = QImage()
+        self._drawn: tuple[object, ...] = ()  # how it was drawn last
+        self._kept = QImage()  # that picture, from the second time on: beneath gliding points it stays the same
+        self.veil = QColor(0, 0, 0, 0)  # laid over the tiles, so that points stand out
+
+    def set_mosaic(self, mosaic: Mosaic | None) -> None:
+        """Take another mosaic, or the same with other tiles; its memory is drawn from, not copied."""
+        self._drawn, self._kept = (), QImage()
+        if mosaic is self._mosaic:
+            return
+        self._mosaic = mosaic
+        self._image = QImage() if mosaic is None else _shared_image(mosaic)
+        self.update()
+
+    def image(self) -> QImage:
+        """Return the tiles as one picture, not enlarged."""
+        return self._image
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw the picture at whole device pixels; smooth only where it is made smaller."""
+        if self._mosaic is None or self._image.isNull():
+            return
+        x0, x1, y0, y1 = self._mosaic.grid.bounds
+        device = painter.device()
+        ratio = device.devicePixelRatioF() if device is not None else 1.0
+        factor = float(self._mosaic.grid.factor)
+        natural = self._image.width() * factor, self._image.height() * factor
+        rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
+        drawn = (rect.getRect(), ratio, self.veil.rgba())
+        if drawn != self._drawn:
+            self._drawn, self._kept = drawn, QImage()
+            self._draw(painter, rect, ratio)
+            return
+        if self._kept.isNull():
+            self._kept = self._as_drawn(rect, ratio)
+        painter.drawImage(rect.topLeft(), self._kept)
+
+    def _draw(self, painter: QPainter, rect: QRectF, ratio: float) -> None:
+        smaller = rect.width() * ratio < self._image.width()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
+        painter.drawImage(rect, self._image)
+        if self.veil.alpha():
+            painter.fillRect(rect, self.veil)
+
+    def _as_drawn(self, rect: QRectF, ratio: float) -> QImage:
+        size = (QSizeF(rect.size()) * ratio).toSize()
+        kept = QImage(size, QImage.Format.Format_RGB32)
+        kept.setDevicePixelRatio(ratio)
+        painter = QPainter(kept)
+        painter.translate(-rect.topLeft())
+        self._draw(painter, rect, ratio)
+        painter.end()
+        return kept
+
+
+def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF:
+    """Return a rectangle of whole device pixels, of the natural size if it is off by no more than two.
+
+    The plot's own transform is off by so much at some sizes of the window; a row of pixels would then be left out, and
+    what is drawn to scale takes ten times as long.
+    """
+    left, top = round(rect.left() * ratio), round(rect.top() * ratio)
+    width, height = (
+        round(own if abs(length * ratio - own) <= 2 else length * ratio)
+        for length, own in zip((rect.width(), rect.height()), natural, strict=True)
+    )
+    return QRectF(left / ratio, top / ratio, width / ratio, height / ratio)
+
+
+def _shared_image(mosaic: Mosaic) -> QImage:
+    pixels = mosaic.pixels
+    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    return QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)  # type: ignore[call-overload,no-any-return]
+
+
+class PointLayer(Layer):
+    """The encodings: each a digit where there is room for it, else a dot in its class's colour."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+        self._cloud: Cloud | None = None
+        self._atlas: GlyphAtlas | None = None
+        self._ratio = 1.0
+        self._coordinates = np.zeros((0, 2))
+        self._glyphs = np.zeros(0, bool)
+
+    def set_style(self, font: QFont, ratio: float) -> None:
+        """Draw the glyphs anew, as for other classes or another screen."""
+        classes = self._cloud.classes if self._cloud is not None else ()
+        self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
+        self.update()
+
+    def set_cloud(self, cloud: Cloud | None) -> None:
+        """Take other points. `set_style` is called when their classes differ."""
+        self._cloud = cloud
+        self.update()
+
+    def place(self, coordinates: Floats) -> None:
+        """Put the points, (N, 2), in the plane's coordinates, as while they glide."""
+        self._coordinates = coordinates
+        self.choose_glyphs()
+        self.update()
+
+    def choose_glyphs(self) -> None:
+        """Decide anew which points have room for a digit, as after a zoom."""
+        if self._cloud is None or self.view is None or len(self._coordinates) != len(self._cloud.labels):
+            self._glyphs = np.zeros(len(self._coordinates), bool)
+            return
+        spacing_px = GLYPH_SPACING_PX * self._ratio
+        spacing = spacing_px * self.view.per_px[0], spacing_px * self.view.per_px[1]
+        self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.shown, spacing)
+
+    @property
+    def glyph_rows(self) -> NDArray[np.int64]:
+        """Return the rows of the points that are drawn as digits."""
+        return np.flatnonzero(self._glyphs)
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw dots first, digits above them."""
+        cloud, atlas = self._cloud, self._atlas
+        if cloud is None or atlas is None or len(self._coordinates) != len(cloud.labels):
+            return
+        pixels = mapped(self._coordinates, to_px)
+        clip = painter.clipBoundingRect() if painter.hasClipping() else None
+        shown = cloud.shown
+        if clip is not None and not clip.isEmpty():
+            shown = shown & _inside(pixels, clip)
+        dots, digits = shown & ~self._glyphs, shown & self._glyphs
+        atlas.draw(painter, pixels[dots], cloud.labels[dots], dots=True)
+        atlas.draw(painter, pixels[digits], cloud.labels[digits], dots=False)
+
+
+def _inside(pixels: Floats, rect: QRectF) -> NDArray[np.bool_]:
+    low, high = (rect.left() - 12, rect.top() - 12), (rect.right() + 12, rect.bottom() + 12)
+    inside: NDArray[np.bool_] = np.all((pixels >= low) & (pixels <= high), axis=1)
+    return inside
+
+
+@dataclass
+class Outline:
+    """Closed lines in the plane's coordinates, with a name drawn below them, or left of them if they are dashed."""
+
+    shape: QPainterPath
+    dashed: bool = False
+    name: str = ""
+    faint: bool = False
+    name_only: bool = False  # the line itself is drawn by a layer below
+
+
+@dataclass
+class Marks:
+    """What is drawn above tiles and points, in the plane's coordinates."""
+
+    cursor: Floats | None = None  # (2,)
+    pins: dict[str, Floats] = field(default_factory=dict)
+    path: Floats | None = None  # (N, 2)
+    walker: Floats | None = None  # (2,), where on the path the walker stands
+    outlines: list[Outline] = field(default_factory=list)
+    hovered: Floats | None = None  # (2,)
+    samples: Floats | None = None  # (N, 2), drawn from the hovered point's q(z|x)
+    message: str = ""  # in the middle, while there is nothing else
+
+
+class MarkLayer(Layer):
+    """Cursor, pins, path and ellipses; each line with a halo, so that it can be seen on black and on white."""
+
+    def __init__(self, *, below_points: bool = False) -> None:
+        super().__init__(5 if below_points else 20)
+        self.marks = Marks()
+        self._ink, self._halo, self._muted = QColor(ON_TILES.accent), QColor(ON_TILES.background), QColor("#808080")
+        self._cross: QImage | None = None
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw every mark that is there."""
+        marks = self.marks
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for outline in marks.outlines:
+            self._outline(painter, outline, to_px)
+        if marks.samples is not None:
+            self._dots(painter, mapped(marks.samples, to_px), 2.0)
+        if marks.path is not None and len(marks.path) > 1:
+            shape = QPainterPath()
+            shape.addPolygon(polygon(mapped(marks.path, to_px)))
+            self._stroke(painter, shape, 2.0)
+        if marks.walker is not None:
+            self._dots(painter, mapped(marks.walker, to_px), 4.5)
+        if marks.hovered is not None:
+            self._ring(painter, mapped(marks.hovered, to_px)[0], 9.0)
+        for name, place in marks.pins.items():
+            self._badge(painter, name, mapped(place, to_px)[0])
+        if marks.cursor is not None:
+            self._cursor(painter, mapped(marks.cursor, to_px)[0])
+        if marks.message:
+            self._message(painter, to_px)
+
+    def _stroke(self, painter: QPainter, shape: QPainterPath, width: float, *, dashed: bool = False) -> None:
+        halo = QColor(self._halo)
+        halo.setAlpha(190)
+        painter.strokePath(shape, _pen(halo, width + 2.5))
+        pen = _pen(self._ink, width)
+        if dashed:
+            pen.setDashPattern([4, 3])
+        painter.strokePath(shape, pen)
+
+    def _outline(self, painter: QPainter, outline: Outline, to_px: QTransform) -> None:
+        shape = to_px.map(outline.shape)
+        if outline.faint:
+            thin = QColor(self._ink)
+            thin.setAlpha(150)
+            painter.strokePath(shape, _pen(thin, 1.0))
+            return
+        if not outline.name_only:
+            self._stroke(painter, shape, 1.5, dashed=outline.dashed)
+        elif outline.name:
+            around = shape.boundingRect()
+            width = painter.fontMetrics().horizontalAdvance(outline.name)
+            left = QPointF(around.left() - width - 8, around.center().y() + 4)
+            below = QPointF(around.center().x() - width / 2, around.bottom() + 15)
+            self._text(painter, left if outline.dashed else below, outline.name)
+
+    def _text(self, painter: QPainter, at: QPointF, text: str) -> None:
+        shape = QPainterPath()
+        font = painter.font()
+        font.setWeight(QFont.Weight.DemiBold)
+        shape.addText(at, font, text)
+        painter.strokePath(shape, _pen(self._halo, 3.5))
+        painter.fillPath(shape, self._ink)
+
+    def _dots(self, painter: QPainter, pixels: Floats, radius: float) -> None:
+        painter.setPen(_pen(self._halo, 1.5))
+        painter.setBrush(self._ink)
+        for x, y in pixels.tolist():
+            painter.drawEllipse(QPointF(x, y), radius, radius)
+
+    def _ring(self, painter: QPainter, at: Floats, radius: float) -> None:
+        shape = QPainterPath()
+        shape.addEllipse(QPointF(at[0], at[1]), radius, radius)
+        self._stroke(painter, shape, 2.0)
+
+    def _cursor(self, painter: QPainter, at: Floats) -> None:
+        device = painter.device()
+        ratio = device.devicePixelRatioF() if device is not None else 1.0
+        if self._cross is None or self._cross.devicePixelRatio() != ratio:
+            self._cross = self._drawn_cross(ratio)
+        corner = np.round((at - _CROSS_PX / 2) * ratio) / ratio  # on whole device pixels it stays sharp
+        painter.drawImage(QPointF(*corner.tolist()), self._cross)
+
+    def _drawn_cross(self, ratio: float) -> QImage:
+        """Draw the cursor once: strokes take as long as all the tiles, and each frame of a glide has them."""
+        side = math.ceil(_CROSS_PX * ratio)
+        image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(ratio)
+        image.fill(Qt.GlobalColor.transparent)
+        shape, middle = QPainterPath(), _CROSS_PX / 2
+        shape.addEllipse(QPointF(middle, middle), 7, 7)
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            shape.moveTo(middle + 4 * dx, middle + 4 * dy)
+            shape.lineTo(middle + 14 * dx, middle + 14 * dy)
+        painter = QPainter(image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._stroke(painter, shape, 2.0)
+        painter.end()
+        return image
+
+    def _badge(self, painter: QPainter, name: str, at: Floats) -> None:
+        box = QRectF(at[0] - 8, at[1] - 8, 16, 16)
+        painter.setPen(_pen(self._halo, 1.5))
+        painter.setBrush(self._ink)
+        painter.drawRoundedRect(box, 3, 3)
+        painter.setPen(self._halo)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
+
+    def _message(self, painter: QPainter, to_px: QTransform) -> None:
+        rect = to_px.mapRect(self.boundingRect()).adjusted(24, 24, -24, -24)
+        painter.setPen(self._muted)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.marks.message)
+
+
+def _pen(colour: QColor, width: float) -> QPen:
+    pen = QPen(colour, width)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    return pen

@@ -1,0 +1,179 @@
+"""The row above the plane that chooses it: principal, two axes, or through three points."""
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
+from genexplorer.viewer.tabs.manifold.plane_selection import KINDS, AxisScores, Kind, Planes, Source
+from genexplorer.viewer.widgets.controls import tool_button
+from genexplorer.viewer.widgets.labels import literal_tooltip, muted
+
+_NAMES: dict[Kind, tuple[str, str]] = {
+    "principal": (
+        "Principal",
+        "The plane along which the encodings vary most, or, without an encoder, the pictures (V: next)",
+    ),
+    "axes": ("Axes", "The plane of two latent axes (V: next)"),
+    "points": ("Points", "The plane through three points A, B and C (V: next)"),
+}
+_SOURCES: dict[Source, str] = {"samples": "three samples", "images": "test images", "pins": "pins A, B, C"}
+
+
+class PlaneBar(QWidget):
+    """Shows what `Planes` keeps and tells what was chosen.
+
+    Signals:
+        kind_chosen(str), pair_chosen(int, int), source_chosen(str), images_chosen(int, int, int), seed_chosen(int).
+    """
+
+    kind_chosen = pyqtSignal(str)
+    pair_chosen = pyqtSignal(int, int)
+    source_chosen = pyqtSignal(str)
+    images_chosen = pyqtSignal(int, int, int)
+    seed_chosen = pyqtSignal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kinds = {kind: tool_button(*_NAMES[kind], checkable=True) for kind in KINDS}
+        self.across, self.up = _combo("axis to the right"), _combo("axis upwards")
+        self.source = _combo("where the three points come from")
+        self.images = [_spin(f"test image {name}") for name in "ABC"]
+        self.seed = _spin("seed of the three samples")
+        self.title = muted("")
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._listed: tuple[object, ...] = ()
+        self._lay_out()
+        self._connect()
+
+    def show_planes(self, planes: Planes, *, encodes: bool) -> None:
+        """Show the choice and what came of it."""
+        self.kinds[planes.kind].setChecked(True)
+        self._list_axes(planes)
+        self._show_source(planes, encodes=encodes)
+        self._pages.setCurrentIndex(KINDS.index(planes.kind))
+        self._pages.setVisible(planes.kind != "principal")
+        words = planes.failure or _waiting(planes) or ("" if planes.plane is None else planes.plane.title)
+        if planes.kind == "axes" and planes.axes is not None and not planes.failure:
+            words = f"by {planes.axes.measure} ({planes.axes.unit}), all other axes 0"
+        self.title.setText(words)
+        self.title.setToolTip(literal_tooltip(words))
+
+    def next_kind(self) -> None:
+        """Choose the next kind of plane."""
+        now = next(kind for kind, button in self.kinds.items() if button.isChecked())
+        self.kind_chosen.emit(KINDS[(KINDS.index(now) + 1) % len(KINDS)])
+
+    def _list_axes(self, planes: Planes) -> None:
+        pair, axes = planes.chosen_pair, planes.axes
+        listed = (pair, axes)
+        if listed == self._listed:
+            return
+        self._listed = listed
+        for box, chosen in zip((self.across, self.up), pair or (None, None), strict=True):
+            box.clear()
+            for index, words in _entries(axes, pair):
+                box.addItem(words, index)
+            box.setCurrentIndex(box.findData(chosen))
+            box.setEnabled(box.count() > 1)
+
+    def _show_source(self, planes: Planes, *, encodes: bool) -> None:
+        if self.source.count() != (3 if encodes else 2):
+            self.source.clear()
+            for source, words in _SOURCES.items():
+                if encodes or source != "images":
+                    self.source.addItem(words, source)
+        self.source.setCurrentIndex(self.source.findData(planes.source))
+        self.source.setToolTip(
+            "" if encodes else "This model has no encoder: test images are no points of its latent space"
+        )
+        for spin, index in zip(self.images, planes.images, strict=True):
+            _set(spin, index)
+            spin.setVisible(planes.source == "images")
+        _set(self.seed, planes.seed)
+        self.seed.setVisible(planes.source == "samples")
+
+    def _lay_out(self) -> None:
+        group, switch = QButtonGroup(self), QHBoxLayout()
+        switch.setSpacing(0)
+        for button in self.kinds.values():
+            group.addButton(button)
+            switch.addWidget(button)
+        self._pages = QStackedWidget()
+        for widgets in ((), (self.across, muted("×"), self.up), (self.source, *self.images, self.seed)):
+            self._pages.addWidget(_row(*widgets))
+        self._pages.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addLayout(switch)
+        row.addWidget(self._pages)
+        row.addWidget(self.title, 1)
+
+    def _connect(self) -> None:
+        for kind, button in self.kinds.items():
+            button.clicked.connect(lambda _=False, kind=kind: self.kind_chosen.emit(kind))
+        for box in (self.across, self.up):
+            box.activated.connect(lambda _: self._choose_pair())
+        self.source.activated.connect(lambda _: self.source_chosen.emit(self.source.currentData()))
+        for spin in self.images:
+            spin.valueChanged.connect(lambda _: self.images_chosen.emit(*(spin.value() for spin in self.images)))
+        self.seed.valueChanged.connect(self.seed_chosen)
+
+    def _choose_pair(self) -> None:
+        first, second = self.across.currentData(), self.up.currentData()
+        if first is not None and second is not None and first != second:
+            self.pair_chosen.emit(first, second)
+        else:  # both the same: the one that was not touched gives way
+            self._listed = ()
+
+
+def _waiting(planes: Planes) -> str:
+    if planes.progress is not None:
+        return f"finding the plane …  {planes.progress:.0%}"
+    if planes.plane is None:
+        return "ranking the axes …" if planes.kind == "axes" else "finding the plane …"
+    return ""
+
+
+def _entries(axes: AxisScores | None, pair: tuple[int, int] | None) -> list[tuple[int, str]]:
+    known = {} if axes is None else dict(zip(axes.indices, axes.scores, strict=True))
+    rest = [index for index in pair or () if index not in known]
+    scored = [(index, f"{axis_name(index)}   {formatting.number(score)}") for index, score in known.items()]
+    return scored + [(index, axis_name(index)) for index in rest]
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    host = QWidget()
+    row = QHBoxLayout(host)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(GAP // 2)
+    for widget in widgets:
+        row.addWidget(widget)
+    return host
+
+
+def _combo(name: str) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(name)
+    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return box
+
+
+def _spin(name: str) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(0, 9_999_999)
+    spin.setAccessibleName(name)
+    spin.setToolTip(name)
+    spin.setKeyboardTracking(False)
+    spin.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    spin.setMaximumWidth(9 * GAP)
+    return spin
+
+
+def _set(spin: QSpinBox, value: int) -> None:
+    spin.blockSignals(True)
+    spin.setValue(value)
+    spin.blockSignals(False)

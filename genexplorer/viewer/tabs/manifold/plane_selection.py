@@ -1,0 +1,237 @@
+"""Which plane is laid through more than two latent dimensions: asks for axes, planes and points. No Qt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.session.observable import Observable
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, of_axes, through
+
+Kind = Literal["principal", "axes", "points"]
+Source = Literal["images", "samples", "pins"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SOURCES: tuple[Source, ...] = get_args(Source)
+NUM_AXES = 12
+PINS = ("A", "B", "C")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AxisScores:
+    """The latent axes that matter most, best first."""
+
+    indices: tuple[int, ...]
+    scores: tuple[float, ...]
+    measure: str  # "KL", "effect"
+    unit: str
+
+
+class Planes(Observable):
+    """Keeps the plane that was asked for; `show` says at which snapshot.
+
+    Attributes:
+        kind: Of the plane; until somebody chooses, that of the encodings, or through three samples without an encoder.
+        pair: The two axes of a plane of axes; None for the two that matter most.
+        source: Where the three points come from.
+        images: The three test images, where they come from those.
+        seed: Of the three samples, where they come from those.
+        axes: What matters most, or None while it is not known.
+        plane: The newest that is known, or None.
+        points: The three points, (d,) each, by name.
+        progress: Share of the work that is done while an answer is awaited, else None.
+        failure: Why there is no plane; empty if there is one, or one is on its way.
+    """
+
+    def __init__(self, questions: Questions) -> None:
+        super().__init__()
+        self._questions = questions
+        self._size = 0
+        self._encodes = False
+        self._step: int | None = None
+        self._kind: Kind | None = None
+        self.pair: tuple[int, int] | None = None
+        self.source: Source = "samples"
+        self.images = (0, 1, 2)
+        self.seed = 0
+        self.clear()
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of plane."""
+        return self._kind or ("principal" if self._encodes else "points")
+
+    def clear(self) -> None:
+        """Forget what belongs to a run."""
+        self.axes: AxisScores | None = None
+        self.plane: LatentPlane | None = None
+        self.points: dict[str, Floats] = {}
+        self.as_answered = True  # whether no axis of the principal plane was turned round
+        self.progress: float | None = None
+        self.failure = ""
+        self._step = None
+        self._laid_for: tuple[object, ...] = ()
+        self.notify()
+
+    def begin(self, size: int, *, encodes: bool) -> None:
+        """Look at a model.
+
+        Args:
+            size: Its latent dimensions.
+            encodes: Whether it has an encoder: without one, no test image is a point of latent space.
+        """
+        if (size, encodes) != (self._size, self._encodes):
+            self._size, self._encodes = size, encodes
+            self.pair = None if self.pair is None or max(self.pair) >= size else self.pair
+        if not encodes and self.source == "images":
+            self.source = "samples"
+
+    def show(self, step: int) -> None:
+        """Want the plane at a snapshot; asks again for what did not come, as after all questions were dropped."""
+        new, self._step = step != self._step, step
+        if new or (self.axes is None and not self._questions.is_open("job", "axes")):
+            self._ask_axes()
+        if new or self._laid_for != self._choice:
+            self._lay()
+
+    def choose(self, kind: Kind) -> None:
+        """Lay another kind of plane."""
+        self._kind = kind
+        self._lay()
+
+    def choose_pair(self, first: int, second: int) -> None:
+        """Lay the plane of two axes."""
+        self._kind, self.pair = "axes", (first, second)
+        self._lay()
+
+    def choose_points(
+        self, source: Source, *, images: tuple[int, int, int] | None = None, seed: int | None = None
+    ) -> None:
+        """Lay the plane through three test images, samples or pins."""
+        self._kind, self.source = "points", source
+        self.images = images or self.images
+        self.seed = self.seed if seed is None else seed
+        self._lay()
+
+    def take_pins(self, pins: Mapping[str, Floats]) -> None:
+        """Take what was pinned; the plane follows where it is laid through pins."""
+        if self.kind == "points" and self.source == "pins" and self._step is not None:
+            self._through({name: pins[name] for name in PINS if name in pins})
+
+    @property
+    def chosen_pair(self) -> tuple[int, int] | None:
+        """Return the axes of a plane of axes: the chosen ones, else those that matter most."""
+        if self.pair is not None or self.axes is None or len(self.axes.indices) < 2:
+            return self.pair
+        return self.axes.indices[0], self.axes.indices[1]
+
+    @property
+    def _choice(self) -> tuple[object, ...]:
+        return self.kind, self.chosen_pair, self.source, self.images, self.seed
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the choice as JSON values."""
+        return {"kind": self._kind, "source": self.source, "images": list(self.images), "seed": self.seed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what is sound of a choice."""
+        self._kind = next((kind for kind in KINDS if kind == state.get("kind")), self._kind)
+        self.source = next((source for source in SOURCES if source == state.get("source")), self.source)
+        images, seed = state.get("images"), state.get("seed")
+        if isinstance(images, list) and len(images) == 3 and all(type(i) is int and 0 <= i < 10**7 for i in images):
+            self.images = (images[0], images[1], images[2])
+        self.seed = seed if type(seed) is int and 0 <= seed < 2**31 else self.seed
+
+    # Asking -----------------------------------------------------------------------------------------------------
+
+    def _ask_axes(self) -> None:
+        def on_result(reply: Reply) -> None:
+            indices = tuple(int(i) for i in reply.arrays["indices"])
+            scores = tuple(float(score) for score in reply.arrays["scores"])
+            words = {key: str(reply.meta.get(key, "")) for key in ("measure", "unit")}
+            self.axes = AxisScores(indices, scores, **words)
+            if self.kind == "axes":
+                self._lay()
+            else:
+                self.notify()
+
+        self._ask("axes", "axes", on_result, {"count": min(NUM_AXES, self._size)})
+
+    def _lay(self) -> None:
+        self.failure = ""
+        if self._step is None:
+            return
+        if self.kind == "axes":
+            pair = self.chosen_pair
+            if pair is not None:
+                self._take(of_axes(self._size, *pair))
+        elif self.kind == "principal":
+            self._ask("plane", "plane", self._on_principal, {"kind": "principal"})
+        else:
+            self._find_points()
+        self.notify()
+
+    def _on_principal(self, reply: Reply) -> None:
+        if self.kind != "principal":
+            return
+        origin, e1, e2 = (np.asarray(reply.arrays[name], np.float64) for name in ("origin", "e1", "e2"))
+        title, explained = str(reply.meta.get("title", "")), reply.meta.get("explained")
+        if isinstance(explained, list) and len(explained) == 2:
+            of = "variance" if self._encodes else "effect"
+            title += f":  {explained[0]:.1%} and {explained[1]:.1%} of the {of}"
+        names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
+        made = LatentPlane(origin, e1, e2, names, title)
+        former = self.plane if self.plane is not None and self.plane.names == names else None
+        turned = made.like(former)
+        self.as_answered = np.array_equal(turned.e1, e1) and np.array_equal(turned.e2, e2)
+        self._take(turned)
+
+    def _find_points(self) -> None:
+        if self.source == "pins":
+            self._through(self.points)
+        elif self.source == "images":
+            self._ask("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
+        else:
+            params = {"count": 3, "seed": self.seed, "temperature": 1.0}
+            self._ask("points", "sample", lambda r: self._on_points(r, "z"), params)
+
+    def _on_points(self, reply: Reply, name: str) -> None:
+        if self.kind == "points":
+            z = np.asarray(reply.arrays[name], np.float64).reshape(-1, self._size)
+            self._through(dict(zip(PINS, z, strict=False)))
+
+    def _through(self, points: Mapping[str, Floats]) -> None:
+        self.points = dict(points)
+        missing = [name for name in PINS if name not in points]
+        made = None if missing else through(*(points[name] for name in PINS))
+        if made is not None:
+            self._take(made)
+            return
+        self.failure = "A, B and C lie on a line: choose others."
+        if missing:
+            self.failure = f"Pin {' and '.join(missing)} as well: put the cursor somewhere and press {missing[0]}."
+        self.notify()
+
+    def _take(self, plane: LatentPlane) -> None:
+        self.plane, self.failure, self.progress = plane, "", None
+        self._laid_for = self._choice
+        self.notify()
+
+    def _ask(self, key: str, op: str, on_result: Any, params: Mapping[str, object]) -> None:
+        def on_progress(fraction: float, _message: str) -> None:
+            if key == "plane":
+                self.progress = fraction
+                self.notify()
+
+        def on_failure(message: str, hint: str) -> None:
+            self.progress = None
+            if key != "axes" or self.kind == "axes":
+                self.failure = f"{message}: {hint}" if hint else message
+            self.notify()
+
+        question = Question(op, on_result, params, {}, self._step, on_failure, on_progress)
+        self._questions.ask("preview" if key == "points" else "job", key, question)

@@ -1,0 +1,237 @@
+"""The decoded tiles that fill the plane: how many, how large, where, and which are still to be asked for. No Qt."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.session.plane import Coords
+from genexplorer.viewer.tabs.manifold.visible_range import Bounds, PlaneView
+
+TARGET = 20  # tiles along the panel's shorter side, of the size that is chosen by default
+MAX_TILES = 2_500
+_FACTORS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), *(Fraction(k) for k in range(1, 33)))
+
+Pixels = NDArray[np.uint8]
+Cells = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """A rectangle of cells of a lattice that is fixed in the plane: panning moves it, only zooming changes it.
+
+    Cell (column, row) covers x in [column, column + 1]·cell[0] and y in [row, row + 1]·cell[1]; rows grow upwards.
+    """
+
+    coords: Coords
+    cell: tuple[float, float]
+    first_column: int
+    last_column: int  # included
+    first_row: int
+    last_row: int  # included
+    factor: Fraction  # device pixels per pixel of an image
+
+    @property
+    def columns(self) -> int:
+        """Return the number of columns."""
+        return self.last_column - self.first_column + 1
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return self.last_row - self.first_row + 1
+
+    @property
+    def bounds(self) -> Bounds:
+        """Return x0, x1, y0, y1 of the outer edges."""
+        across, up = self.cell
+        return (
+            self.first_column * across,
+            (self.last_column + 1) * across,
+            self.first_row * up,
+            (self.last_row + 1) * up,
+        )
+
+    def same_lattice(self, other: "TileGrid") -> bool:
+        """Whether a cell of the one is a cell of the other."""
+        return self.coords == other.coords and np.allclose(self.cell, other.cell, rtol=1e-9, atol=0)
+
+    def covers(self, other: "TileGrid") -> bool:
+        """Whether every cell of the other, on the same lattice, is one of these."""
+        return (
+            self.same_lattice(other)
+            and self.first_column <= other.first_column
+            and self.last_column >= other.last_column
+            and self.first_row <= other.first_row
+            and self.last_row >= other.last_row
+        )
+
+    def middle_first(self, cells: Cells) -> Cells:
+        """Return some of these cells, (N, 2), from the middle outwards."""
+        middle = np.array([(self.first_column + self.last_column) / 2, (self.first_row + self.last_row) / 2])
+        ordered: Cells = cells[np.abs(cells - middle).max(axis=1).argsort(kind="stable")]
+        return ordered
+
+    def cells(self) -> Cells:
+        """Return (column, row) of every cell, (N, 2), the top row first, as a picture is read."""
+        columns = np.arange(self.first_column, self.last_column + 1)
+        rows = np.arange(self.last_row, self.first_row - 1, -1)
+        across, down = np.meshgrid(columns, rows)
+        return np.column_stack([across.ravel(), down.ravel()]).astype(np.int64)
+
+    def centres(self, cells: Cells) -> NDArray[np.float64]:
+        """Return the plane's coordinates in the middle of cells, (N, 2)."""
+        centres: NDArray[np.float64] = (cells + 0.5) * np.asarray(self.cell)
+        return centres
+
+
+def every(cells: Cells, stride: tuple[int, int]) -> Cells:
+    """Return those cells, (N, 2), that lie in each n-th column and m-th row of the lattice, wherever it is seen."""
+    chosen: Cells = cells[(cells % stride == 0).all(axis=1)]
+    return chosen
+
+
+@lru_cache(maxsize=64)  # it is asked several times at each move of the mouse, always the same
+def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
+    """Return by how much images are enlarged so that about `target` lie along the panel's shorter side.
+
+    Args:
+        panel_px: Width and height in device pixels.
+        image_px: Height and width of an image.
+        target: Wanted number of tiles.
+    Returns:
+        A whole factor, or one over a whole number where images are large.
+    """
+    width, height = panel_px
+
+    def misfit(factor: Fraction) -> float:
+        across, down = width / float(factor * image_px[1]), height / float(factor * image_px[0])
+        too_many = max(0.0, math.log(max(across * down, 1e-9) / MAX_TILES)) * 100
+        return abs(math.log(max(min(across, down), 1e-9) / target)) + too_many
+
+    return min(_FACTORS, key=misfit)
+
+
+def tile_px(factor: Fraction, image_px: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of a tile in device pixels."""
+    return max(1, round(factor * image_px[0])), max(1, round(factor * image_px[1]))
+
+
+def layout(view: PlaneView, image_px: tuple[int, int], target: int = TARGET, margin: int = 0) -> TileGrid | None:
+    """Return the cells that cover what is seen, and `margin` cells more on each side; None where there are none.
+
+    In "u" only cells whose middle lies in (0, 1)² are decodable.
+    """
+    factor = choose_factor((view.width_px, view.height_px), image_px, target)
+    down, across = tile_px(factor, image_px)
+    cell = across * view.per_px[0], down * view.per_px[1]
+    x0, x1, y0, y1 = view.bounds
+    columns = _range(x0, x1, cell[0], margin, bounded=view.coords == "u")
+    rows = _range(y0, y1, cell[1], margin, bounded=view.coords == "u")
+    if columns is None or rows is None:
+        return None
+    return TileGrid(view.coords, cell, *columns, *rows, factor)
+
+
+def _range(low: float, high: float, cell: float, margin: int, *, bounded: bool) -> tuple[int, int] | None:
+    tiny = 1e-6  # a cell of which no more than this share would be seen is left out
+    first, last = math.floor(low / cell + tiny) - margin, math.ceil(high / cell - tiny) - 1 + margin
+    if bounded:
+        first = max(first, 0)
+        last = min(last, math.ceil(1 / cell - 0.5 - tiny) - 1)
+    return (first, last) if last >= first else None
+
+
+class Mosaic:
+    """Tiles of one snapshot laid out as one picture, with what is known of them.
+
+    Attributes:
+        pixels: uint8, (rows·H, columns·W) for grey images, (rows·H, columns·W, 3) for coloured ones.
+        known: bool, (rows, columns), the top row first; what is not known shows the nearest tile that is, if any is.
+        exact: bool, likewise; what is known and not exact is a draft.
+    """
+
+    def __init__(self, grid: TileGrid, image_shape: tuple[int, int, int], step: int) -> None:
+        channels, height, width = image_shape
+        self.grid = grid
+        self.step = step
+        self.image_shape = image_shape
+        size = (grid.rows * height, grid.columns * width)
+        self.pixels: Pixels = np.zeros(size if channels == 1 else (*size, channels), np.uint8)
+        self.known = np.zeros((grid.rows, grid.columns), bool)
+        self.exact = np.zeros((grid.rows, grid.columns), bool)
+
+    def moved(self, grid: TileGrid) -> "Mosaic":
+        """Return the mosaic of another rectangle of the same lattice, with the tiles that both have."""
+        other = Mosaic(grid, self.image_shape, self.step)
+        _, height, width = self.image_shape
+        columns = _overlap(self.grid.first_column, self.grid.columns, grid.first_column, grid.columns)
+        rows = _overlap(-self.grid.last_row, self.grid.rows, -grid.last_row, grid.rows)
+        if columns is None or rows is None:
+            return other
+        (left, to_left, across), (top, to_top, down) = columns, rows
+        there = slice(to_top, to_top + down), slice(to_left, to_left + across)
+        here = slice(top, top + down), slice(left, left + across)
+        other.known[there], other.exact[there] = self.known[here], self.exact[here]
+        other.pixels[to_top * height : (to_top + down) * height, to_left * width : (to_left + across) * width] = (
+            self.pixels[top * height : (top + down) * height, left * width : (left + across) * width]
+        )
+        return other
+
+    def spread(self) -> None:
+        """Let each tile that is not known show the nearest one that is: neighbours are alike."""
+        known, unknown = np.argwhere(self.known), np.argwhere(~self.known)
+        if len(known) and len(unknown):
+            distances = ((unknown[:, None] - known[None]) ** 2).sum(axis=2)
+            nearest, tiles = known[distances.argmin(axis=1)], self._tiles()
+            tiles[unknown[:, 0], :, unknown[:, 1]] = tiles[nearest[:, 0], :, nearest[:, 1]]
+
+    def knows(self, seen: TileGrid, *, exactly: bool = False) -> bool:
+        """Whether every cell of a rectangle of the same lattice is known, or known exactly."""
+        if not self.grid.covers(seen):
+            return False
+        top, left = self.grid.last_row - seen.last_row, seen.first_column - self.grid.first_column
+        known = self.exact if exactly else self.known
+        return bool(known[top : top + seen.rows, left : left + seen.columns].all())
+
+    def missing(self) -> Cells:
+        """Return (column, row) of the cells that are not known, (N, 2)."""
+        return self.grid.cells()[~self.known.ravel()]
+
+    def drafts(self) -> Cells:
+        """Return (column, row) of the cells that are known, but not exactly, (N, 2)."""
+        return self.grid.cells()[(self.known & ~self.exact).ravel()]
+
+    def fill(self, cells: Cells, images: NDArray[np.uint8], *, exact: bool = True) -> None:
+        """Put decoded images, (N, H, W, C), in their cells; those outside this rectangle are left out."""
+        channels, height, width = self.image_shape
+        rows, columns = self.known.shape
+        down, across = self.grid.last_row - cells[:, 1], cells[:, 0] - self.grid.first_column
+        inside = (down >= 0) & (down < rows) & (across >= 0) & (across < columns)
+        tail = () if channels == 1 else (channels,)
+        view = self._tiles()
+        if inside.all() and len(cells) == rows * columns and _in_reading_order(down, across, columns):
+            view[:] = images.reshape(rows, columns, height, width, *tail).swapaxes(1, 2)
+        else:
+            view[down[inside], :, across[inside]] = images[inside].reshape(-1, height, width, *tail)
+        self.known[down[inside], across[inside]] = True
+        self.exact[down[inside], across[inside]] = exact
+
+    def _tiles(self) -> Pixels:
+        """Return the pixels as (rows, H, columns, W) or (rows, H, columns, W, C), in the same memory."""
+        channels, height, width = self.image_shape
+        tail = () if channels == 1 else (channels,)
+        return self.pixels.reshape(self.grid.rows, height, self.grid.columns, width, *tail)
+
+
+def _in_reading_order(down: Cells, across: Cells, columns: int) -> bool:
+    return bool(np.array_equal(down * columns + across, np.arange(len(down))))
+
+
+def _overlap(start: int, size: int, other_start: int, other_size: int) -> tuple[int, int, int] | None:
+    """Return the offsets in both ranges and the length of what they share."""
+    low, high = max(start, other_start), min(start + size, other_start + other_size)
+    return (low - start, low - other_start, high - low) if high > low else None

@@ -1,0 +1,126 @@
+"""The curves beside the pictures: the losses, or the family's objective, with the mark of the time."""
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
+
+from genexplorer.session import charts
+from genexplorer.session.charts import Chart
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.panes.time_bar import change_marks
+from genexplorer.viewer.plots.chart_curve import Curve, View
+from genexplorer.viewer.plots.chart_places import with_room_for_names
+from genexplorer.viewer.plots.chart_plot import ChartPlot
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.progress import recorded_images
+from genexplorer.viewer.widgets.controls import discard, timer
+from genexplorer.viewer.widgets.labels import muted
+from trainers.errors import UserError
+
+if TYPE_CHECKING:
+    from genexplorer.session.run_poller import FollowedRun
+
+WIDTH = 36 * GAP
+_MAX_POINTS = 500
+_CALM = 0.8
+
+
+class CurvesBeside(QWidget):
+    """Two charts; a click in one of them moves the time."""
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.plots: list[ChartPlot] = []
+        self._shown: list[Chart] = []
+        self._step: int | None = None
+        self._hint = muted("The curves come with the first steps.")
+        self._settle = timer(self, 0, self._fit, once=True)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GAP)
+        self._column.addWidget(self._hint)
+        context.palette_changed.connect(self._recolour)
+
+    def refresh(self, run: "FollowedRun | None") -> None:
+        """Draw the run's curves as they are now."""
+        wanted = [] if run is None else recorded_images.beside(charts.charts(run.specs), _total(run))
+        if wanted != self._shown:
+            self._take(wanted)
+        self._hint.setVisible(not self.plots)
+        if run is None:
+            return
+        marks = [(float(step), words) for step, words in change_marks(run)]
+        for plot in self.plots:
+            plot.set_curves(
+                [_curve(run, plot.chart, metric) for metric in _telling(plot.chart.metrics)],
+                View("step", False, _CALM),
+                marks,
+            )
+        self._fit()
+
+    def set_step(self, step: int | None) -> None:
+        """Mark a time and write the values there."""
+        self._step = step
+        for plot in self.plots:
+            plot.set_mark(None if step is None else float(step))
+            plot.show_values(None if step is None else float(step))
+
+    def _take(self, wanted: list[Chart]) -> None:
+        for plot in self.plots:
+            self._column.removeWidget(plot)
+            discard(plot)
+        self._shown, self.plots = wanted, []
+        for chart in wanted:
+            plot = ChartPlot(chart, self._context.palette)
+            plot.clicked.connect(self._on_clicked)
+            plot.pointed.connect(self._on_pointed)
+            plot.resized.connect(self._settle.start)
+            plot.zoomed.connect(lambda _bounds: self._fit())
+            self._column.addWidget(plot, 1)
+            self.plots.append(plot)
+
+    def _fit(self) -> None:
+        if not self.plots:
+            return
+        bounds = [plot.data_bounds for plot in self.plots]
+        first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
+        width = min(plot.plot_width() for plot in self.plots)
+        low, high = with_room_for_names(first, last, width, max(plot.names_px for plot in self.plots))
+        for plot in self.plots:
+            plot.set_range(low, high, last)
+        self.set_step(self._step)
+
+    def _on_clicked(self, x: float) -> None:
+        self._context.cursor.go(max(0, round(x)))
+
+    def _on_pointed(self, x: float) -> None:
+        here = None if math.isnan(x) else x
+        for plot in self.plots:
+            plot.set_crosshair(here)
+            plot.show_values(self._step if here is None else here)
+        if here is not None:
+            self._context.status_message.emit(f"step {max(0, round(here)):,}  ·  click goes there")
+
+    def _recolour(self) -> None:
+        for plot in self.plots:
+            plot.recolour(self._context.palette)
+
+
+def _curve(run: "FollowedRun", chart: Chart, metric: str) -> Curve:
+    series = run.series(metric, "step", _MAX_POINTS)
+    return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
+
+
+def _telling(metrics: tuple[str, ...]) -> list[str]:
+    """Leave out what judges the raw weights where the averaged ones, which draw the pictures, are judged as well."""
+    return [name for name in metrics if not (name.endswith("_raw") and f"{name.removesuffix('_raw')}_ema" in metrics)]
+
+
+def _total(run: "FollowedRun") -> str:
+    if run.config is not None:
+        with suppress(UserError):  # a family of a package that is not installed here
+            return run.config.theory().total
+    return ""

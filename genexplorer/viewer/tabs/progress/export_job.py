@@ -1,0 +1,101 @@
+"""The film of a training, written by a process of its own so that the window stays alive."""
+
+import json
+import sys
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, QProcess, pyqtSignal
+
+from genexplorer.runs.sanitize import one_line
+
+_MODULE = "genexplorer.jobs.progress_gif"
+
+
+class FilmJob(QObject):
+    """Runs one job at a time.
+
+    Signals:
+        told(float, str): The share that is done, and what is being done.
+        ended(bool, str): Whether a film was written, and a line about it.
+    """
+
+    told = pyqtSignal(float, str)
+    ended = pyqtSignal(bool, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._process: QProcess | None = None
+        self._last: dict[str, object] = {}
+        self._rest = b""
+        self._cancelled = False
+        self._name = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a film is being written."""
+        return self._process is not None
+
+    def start(self, run: Path, out: Path, kind: str) -> None:
+        """Write the film of a kind of pictures; the file's ending decides the format."""
+        if self.is_running:
+            return
+        self._last, self._rest, self._cancelled, self._name = {}, b"", False, out.name
+        process = QProcess(self)
+        self._process = process
+        process.readyReadStandardOutput.connect(self._read)
+        process.finished.connect(lambda *_: self._finish())
+        process.errorOccurred.connect(self._on_error)
+        process.start(sys.executable, ["-m", _MODULE, str(run), str(out), kind])
+
+    def cancel(self) -> None:
+        """Give up; nothing is left behind of the file."""
+        if self._process is not None:
+            self._cancelled = True
+            self._process.terminate()
+
+    def close(self) -> None:
+        """End the process with the window."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.blockSignals(True)
+            process.kill()
+            process.waitForFinished(1000)
+
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(told, dict):
+            return
+        self._last = told
+        fraction = told.get("fraction")
+        if isinstance(fraction, int | float):
+            self.told.emit(float(fraction), str(told.get("message", "")))
+
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart:
+            self._last = {"error": "the job cannot be started"}
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._process is None:
+            return
+        self._read()
+        process, self._process = self._process, None
+        process.deleteLater()
+        if self._cancelled:
+            self.ended.emit(False, f"{self._name} was not saved: cancelled")
+        elif "done" in self._last:
+            self.ended.emit(True, f"saved {self._last['done']}: {self._last.get('frames', '?')} pictures")
+        else:
+            error, hint = (str(self._last.get(key, "")) for key in ("error", "hint"))
+            why = f"{error or 'the job ended without a word'}{': ' if hint else ''}{hint}"
+            self.ended.emit(False, f"{self._name} was not saved: {one_line(why, 300)}")

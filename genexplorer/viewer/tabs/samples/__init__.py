@@ -1,0 +1,1 @@
+"""The Samples tab: recorded and newly drawn samples."""

@@ -1,0 +1,191 @@
+"""The inspector of the Samples tab: one picture large, the same draw through training, and how to draw."""
+
+from typing import Any
+
+import numpy as np
+from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.widgets.controls import slider, tool_button
+from genexplorer.viewer.widgets.image_grid import Sheet, SheetView
+from genexplorer.viewer.widgets.images import PictureView, Pixels
+from genexplorer.viewer.widgets.labels import heading, muted, upright_rule, wrapped
+
+WIDTH = 34 * GAP
+_HISTORY_COLUMNS = 4
+_LARGE_PX, _SMALL_PX = 26 * GAP, 15 * GAP
+_LARGE_NEEDS_PX, _HISTORY_NEEDS_PX = 89 * GAP, 78 * GAP  # heights of the panel
+
+
+class SamplesPanel(QWidget):
+    """Tells the tab what was chosen.
+
+    Signals:
+        draw_wanted, fixed_wanted, seed_chosen(int), temperature_chosen(float), columns_chosen(int), step_chosen(int).
+    """
+
+    draw_wanted = pyqtSignal()
+    fixed_wanted = pyqtSignal()
+    seed_chosen = pyqtSignal(int)
+    temperature_chosen = pyqtSignal(float)
+    columns_chosen = pyqtSignal(int)
+    step_chosen = pyqtSignal(int)
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._steps: list[int] = []
+        self._history_of = -1
+        self.setFixedWidth(WIDTH)
+        self.one = PictureView("sample")
+        self.one.on_saved = context.status_message.emit
+        self.name, self.detail = heading(""), wrapped("")
+        self.history_title = muted("the same draw through training")
+        self.history = SheetView("sample-through-training")
+        self.history.set_columns(_HISTORY_COLUMNS)
+        self.history.max_factor = 2
+        self.history.setFixedHeight(22 * GAP)
+        self.history.on_saved = context.status_message.emit
+        self.fixed = tool_button("Fixed seed", "The recorded draws, the same at every step (F)", checkable=True)
+        self.anew = tool_button("Draw anew", "New draws from the snapshot of this time (R)")
+        self.seed, self.columns = _spin(0, 2**31 - 1), _spin(0, 64)
+        self.columns.setSpecialValueText("auto")
+        self.temperature = slider(0, 200, 100, "Temperature: the spread of the draws around the middle of the prior")
+        self.temperature_label = muted("temperature 1.00")
+        self._lay_out()
+        self._connect()
+
+    def show_source(self, seed: int | None) -> None:
+        """Show whether the draws are recorded, or their seed."""
+        self.fixed.setChecked(seed is None)
+        if seed is not None:
+            self.seed.blockSignals(True)
+            self.seed.setValue(seed)
+            self.seed.blockSignals(False)
+        else:
+            self.set_temperature(1.0)
+
+    def set_columns(self, columns: int) -> None:
+        """Choose the columns; 0 for as many as suit the room."""
+        self.columns.setValue(columns)
+
+    def set_temperature(self, temperature: float) -> None:
+        """Show a temperature without telling anybody."""
+        self.temperature.blockSignals(True)
+        self.temperature.setValue(round(temperature * 100))
+        self.temperature.blockSignals(False)
+        self.temperature_label.setText(f"temperature {temperature:.2f}")
+
+    def show_one(self, index: int, pixels: Pixels, sheet: Sheet) -> None:
+        """Show one picture large."""
+        self.one.set_picture(pixels)
+        self.name.setText(f"sample {index + 1}")
+        self.detail.setText("\n".join(part for part in (sheet.caption, _z_words(sheet, index)) if part))
+
+    def show_nothing(self) -> None:
+        """There is no picture."""
+        self.one.set_picture(None)
+        self.name.setText("")
+        self.detail.setText("")
+        self.show_history(-1, [])
+
+    def show_history(self, index: int, pictures: list[tuple[int, Any]]) -> None:
+        """Show one draw at several steps; a click goes there."""
+        steps = [step for step, _ in pictures]
+        if (index, steps) == (self._history_of, self._steps):
+            return
+        self._history_of, self._steps = index, steps
+        self._show_history_if_room()
+        images = np.stack([picture for _, picture in pictures]) if pictures else None
+        self.history.set_sheet(None if images is None else Sheet(images, _HISTORY_COLUMNS, 0, ""))
+        self.history.mark(None)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give up the past of the draw, then the size of the picture, where the window is low."""
+        super().resizeEvent(event)
+        self._show_history_if_room()
+
+    def _show_history_if_room(self) -> None:
+        there = len(self._steps) > 1 and self.height() >= _HISTORY_NEEDS_PX
+        self.one.setFixedHeight(_SMALL_PX if there and self.height() < _LARGE_NEEDS_PX else _LARGE_PX)
+        self.history.setVisible(there)
+        self.history_title.setVisible(there)
+
+    def recolour(self) -> None:
+        """Take the context's palette."""
+        self.history.set_paper(self._context.palette.background)
+        self.history.mark(None)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout()
+        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
+        column.setSpacing(GAP)
+        widgets: tuple[QWidget, ...] = (self.one, self.name, self.detail, self.history_title, self.history)
+        for widget in widgets:
+            column.addWidget(widget)
+        column.addStretch(1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GAP)
+        buttons.addWidget(self.fixed)
+        buttons.addWidget(self.anew)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
+        form = QGridLayout()
+        form.setHorizontalSpacing(2 * GAP)
+        form.addWidget(muted("seed"), 0, 0)
+        form.addWidget(self.seed, 0, 1)
+        form.addWidget(muted("columns"), 1, 0)
+        form.addWidget(self.columns, 1, 1)
+        form.addWidget(self.temperature_label, 2, 0, 1, 2)
+        form.addWidget(self.temperature, 3, 0, 1, 2)
+        form.setColumnStretch(1, 1)
+        column.addLayout(form)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(upright_rule())
+        layout.addLayout(column, 1)
+
+    def _connect(self) -> None:
+        self.fixed.clicked.connect(self.fixed_wanted)
+        self.anew.clicked.connect(self.draw_wanted)
+        self.seed.valueChanged.connect(self.seed_chosen)
+        self.columns.valueChanged.connect(self.columns_chosen)
+        self.temperature.valueChanged.connect(self._on_temperature)
+        self.history.pressed.connect(self._on_history_pressed)
+        self.history.hovered.connect(self._on_history_hovered)
+
+    def _on_temperature(self, hundredths: int) -> None:
+        self.temperature_label.setText(f"temperature {hundredths / 100:.2f}")
+        self.temperature_chosen.emit(hundredths / 100)
+
+    def _on_history_pressed(self, pixel: QPoint) -> None:
+        index = self.history.index_at(pixel)
+        if 0 <= index < len(self._steps):
+            self.step_chosen.emit(self._steps[index])
+
+    def _on_history_hovered(self, pixel: QPoint) -> None:
+        index = self.history.index_at(pixel)
+        there = 0 <= index < len(self._steps)
+        words = f"step {self._steps[index]:,}: click goes there" if there else "the same draw through training"
+        self.history_title.setText(words)
+        if not there:
+            self.history.mark(None)
+
+
+def _z_words(sheet: Sheet, index: int) -> str:
+    if sheet.z is None or sheet.z.shape[1] > 4:
+        return ""
+    return f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})"
+
+
+def _spin(low: int, high: int) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    made.setKeyboardTracking(False)
+    return made

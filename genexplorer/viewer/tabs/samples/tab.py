@@ -1,0 +1,298 @@
+"""The Samples tab: the same draws from the prior through all of training, or new ones from the snapshot of the time."""
+
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtWidgets import QHBoxLayout, QWidget
+
+from genexplorer.errors import UserError
+from genexplorer.runs.record import PictureRef
+from genexplorer.session import command_lines
+from genexplorer.session.data_kind import is_of_points
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.samples.panel import SamplesPanel
+from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.widgets.image_grid import Sheet, SheetView, read_sheet
+from genexplorer.viewer.widgets.images import enlarged, save_image
+
+KIND = "samples"
+COUNT = 64
+_KEPT_SHEETS = 96
+_HISTORY = 12  # pictures of one sample through training
+_log = logging.getLogger(__name__)
+
+
+class SamplesTab(Tab):
+    """The sheet at the left, the picture under the mouse and the draw's settings at the right."""
+
+    title = "Samples"
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.seed: int | None = None  # None: the recorded draws of the run's own fixed seed
+        self.temperature = 1.0
+        self._stale = True
+        self._cache: OrderedDict[Path, Sheet] = OrderedDict()
+        self.view = SheetView("samples")
+        self.view.on_saved = context.status_message.emit
+        self.panel = SamplesPanel(context)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        sheet = QHBoxLayout()
+        sheet.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
+        sheet.addWidget(self.view)
+        layout.addLayout(sheet, 1)
+        layout.addWidget(self.panel)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.view.pointed.connect(self._show_one)
+        self.panel.draw_wanted.connect(self.draw_anew)
+        self.panel.fixed_wanted.connect(self.show_fixed)
+        self.panel.seed_chosen.connect(self.draw)
+        self.panel.temperature_chosen.connect(self._set_temperature)
+        self.panel.columns_chosen.connect(self.view.set_columns)
+        self.panel.step_chosen.connect(self.context.cursor.go)
+        self.context.palette_changed.connect(self._recolour)
+        self._recolour()
+
+    # The seam ---------------------------------------------------------------------------------------------------
+
+    def waiting_reason(self) -> str | None:
+        """Say that there is no snapshot yet, or that samples are no pictures."""
+        if is_of_points(self.context.run):
+            return (
+                "The samples of this run are points of the plane, not pictures.\n"
+                "The Density tab draws them over the data, live; Progress shows the same ones through training."
+            )
+        if self.context.step is None and not self._refs():
+            return "No samples yet.\nThe first ones come with the first snapshot."
+        return None
+
+    def set_run(self, followed: object) -> None:
+        """Show another run's samples."""
+        self._cache.clear()
+        self.seed = None
+        self.view.set_sheet(None)
+        self.touch()
+
+    def on_changes(self, what: frozenset[str]) -> None:
+        """Take up new pictures."""
+        if "pictures" in what and self.seed is None:
+            self.touch()
+
+    def on_time(self, step: int | None) -> None:
+        """Show the samples of that time."""
+        self.touch()
+
+    def activated(self) -> None:
+        """Show what was put off while hidden."""
+        self.refresh()
+
+    def deactivated(self) -> None:
+        """Ask for nothing any more."""
+        self.context.explorer.forget("preview", "samples")
+
+    def on_key(self, event: QKeyEvent) -> bool:
+        """R draws anew, F the fixed seed, + and − columns, arrows the picture that is looked at."""
+        moves = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -self.view.columns}
+        moves[Qt.Key.Key_Down] = self.view.columns
+        match event.key():
+            case Qt.Key.Key_R:
+                self.draw_anew()
+            case Qt.Key.Key_F:
+                self.show_fixed()
+            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
+                self.panel.set_columns(self.view.columns + 1)
+            case Qt.Key.Key_Minus:
+                self.panel.set_columns(max(1, self.view.columns - 1))
+            case Qt.Key.Key_0 | Qt.Key.Key_Home:
+                self.panel.set_columns(0)
+            case key if key in moves:
+                self.view.choose(self.view.index + moves[Qt.Key(key)])
+            case _:
+                return False
+        return True
+
+    def save_targets(self) -> list[SaveTarget]:
+        """Offer the sheet and the picture that is looked at."""
+        if self.view.sheet is None:
+            return []
+        one = self.panel.one.image()
+        return [
+            SaveTarget("Samples", (".png",), lambda path: save_image(self.view.shown_image(), path)),
+            SaveTarget("The picture at the right", (".png",), lambda path: save_image(enlarged(one, 8), path)),
+        ]
+
+    def copy_image(self) -> QImage | None:
+        """Return the sheet as it is shown."""
+        return None if self.view.sheet is None else self.view.shown_image()
+
+    def command_line(self) -> str | None:
+        """Return the command that draws this sheet."""
+        run = self.context.run
+        if run is None or self.view.sheet is None:
+            return None
+        config = run.config
+        seed = self.seed if self.seed is not None else config.seed if config is not None else 0
+        line = command_lines.sample(
+            run.status.id,
+            count=len(self.view.sheet.images),
+            seed=seed,
+            temperature=1.0 if self.seed is None else self.temperature,
+            columns=self.view.columns,
+            step=self.view.sheet.step,
+        )
+        return command_lines.with_runs_dir(line, run.folder.parent)
+
+    def state(self) -> dict[str, Any]:
+        """Remember columns and temperature."""
+        return {"columns": self.view.columns_wanted, "temperature": self.temperature}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take them back."""
+        columns, temperature = state.get("columns"), state.get("temperature")
+        if isinstance(columns, int):
+            self.panel.set_columns(min(max(0, columns), COUNT))
+        if isinstance(temperature, int | float) and 0 <= temperature <= 2:
+            self.temperature = float(temperature)
+            self.panel.set_temperature(self.temperature)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def draw_anew(self) -> None:
+        """Draw with a seed that nobody chose."""
+        self.draw(secrets.randbelow(10_000))
+
+    def draw(self, seed: int) -> None:
+        """Draw with a seed, from the snapshot of the time."""
+        self.seed = seed
+        self.touch()
+
+    def show_fixed(self) -> None:
+        """Go back to the recorded draws, which are the same at every step."""
+        self.seed = None
+        self.context.explorer.forget("preview", "samples")
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that what is shown is out of date."""
+        self._stale = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the sheet up to date if it is seen."""
+        if not self.is_active or not self._stale or is_of_points(self.context.run):
+            return
+        self._stale = False
+        self.panel.show_source(self.seed)
+        if self.context.run is None:
+            self.view.set_sheet(None, "No run open.")
+        elif self.seed is None:
+            self._show_recorded()
+        else:
+            self._ask()
+
+    def _set_temperature(self, temperature: float) -> None:
+        self.temperature = temperature
+        if self.seed is None:
+            self.seed = 0  # the recorded draws were made at temperature 1
+        self.touch()
+
+    def _recolour(self) -> None:
+        self.view.set_paper(self.context.palette.background)
+        self.panel.recolour()
+
+    # Recorded ---------------------------------------------------------------------------------------------------
+
+    def _refs(self) -> list[PictureRef]:
+        run = self.context.run
+        return sorted(run.pictures.get(KIND, ()), key=lambda ref: ref.step) if run is not None else []
+
+    def _show_recorded(self) -> None:
+        refs = self._refs()
+        step = self.context.step
+        at_or_before = [ref for ref in refs if step is None or ref.step <= step] or refs[:1]
+        sheet = self._read(at_or_before[-1]) if at_or_before else None
+        if sheet is not None:
+            self.view.set_sheet(sheet)
+        elif step is not None:
+            self.seed = 0
+            self.panel.show_source(self.seed)
+            self._ask()
+        else:
+            self.view.set_sheet(None)
+
+    def _read(self, ref: PictureRef) -> Sheet | None:
+        if ref.path in self._cache:
+            self._cache.move_to_end(ref.path)
+            return self._cache[ref.path]
+        try:
+            sheet = read_sheet(ref, f"recorded at step {ref.step:,}")
+        except UserError as error:
+            _log.warning("%s", error)
+            self.context.status_message.emit(str(error))
+            return None
+        self._cache[ref.path] = sheet
+        while len(self._cache) > _KEPT_SHEETS:
+            self._cache.popitem(last=False)
+        return sheet
+
+    # Decoded ----------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        if self.view.sheet is None:
+            self.view.set_sheet(None, "Loading the model …")
+        params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
+        self.context.explorer.ask(
+            "preview",
+            "sample",
+            params,
+            topic="samples",
+            step=self.context.step,
+            on_result=self._on_drawn,
+            on_failure=self._on_failure,
+        )
+
+    def _on_drawn(self, reply: Reply) -> None:
+        if self.seed is None:
+            return
+        images = np.asarray(reply.arrays["images"], np.uint8)
+        z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
+        self.view.set_sheet(Sheet(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
+
+    def _on_failure(self, message: str, hint: str) -> None:
+        if self.view.sheet is None:
+            self.view.set_sheet(None, f"No samples: {message}. {hint}")
+        self.context.status_message.emit(f"no new samples: {message}")
+
+    # One picture ------------------------------------------------------------------------------------------------
+
+    def _show_one(self, index: int) -> None:
+        sheet, pixels = self.view.sheet, self.view.picture(index)
+        if sheet is None or pixels is None:
+            self.panel.show_nothing()
+            return
+        self.panel.show_one(index, pixels, sheet)
+        self.panel.show_history(index, self._history(index) if self.seed is None else [])
+
+    def _history(self, index: int) -> list[tuple[int, Any]]:
+        """Return the same draw at steps spread over training."""
+        refs = self._refs()
+        if len(refs) > _HISTORY:
+            places = np.unique(np.linspace(0, len(refs) - 1, _HISTORY).round().astype(int))
+            refs = [refs[place] for place in places]
+        sheets = [(ref.step, self._read(ref)) for ref in refs]
+        return [
+            (step, sheet.images[index]) for step, sheet in sheets if sheet is not None and index < len(sheet.images)
+        ]

@@ -1,0 +1,1 @@
+"""The Theory tab: equation, terms and pipeline of the model."""

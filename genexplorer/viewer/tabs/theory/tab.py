@@ -1,0 +1,319 @@
+"""The Theory tab: the objective written out with live numbers, and the way of one image with its real tensors."""
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.session.data_kind import is_of_points
+from genexplorer.session.objective import Breakdown, breakdown
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.style import GAP, math_font, text_font
+from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
+from genexplorer.viewer.tabs.theory.term_card import ShareBar, TermCard
+from genexplorer.viewer.widgets.controls import discard, scroll_area, tool_button
+from genexplorer.viewer.widgets.images import save_image
+from genexplorer.viewer.widgets.labels import formula, heading, muted, rule, text, wrapped
+from trainers.errors import UserError
+from trainers.theory import Term, Theory
+
+if TYPE_CHECKING:
+    from genexplorer.session.run_poller import FollowedRun
+
+_WIDTH = 124 * GAP
+_ALSO_COLUMNS = 3
+
+
+class TheoryTab(Tab):
+    """One page that scrolls: equation, figures, terms, pipeline, notes."""
+
+    title = "Theory"
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._theory: Theory | None = None
+        self._reason = ""
+        self._pipeline_stale = True
+        self._seed = 0
+        self.cards: dict[str, TermCard] = {}
+        self._counting: set[TermCard] = set()  # those of the terms
+        self.equation, self.total, self.source = text(), text(), muted()
+        self.equation.setFont(math_font(15))
+        self.total.setFont(text_font(20))
+        for label in (self.equation, self.total):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.RichText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.share = ShareBar(context.palette)
+        self.pipeline = PipelineView(context)
+        self.index, self.figures = QSpinBox(), wrapped()
+        self.again = tool_button("Draw again", "Other chance: another ε, z or noise (R)")
+        self.beside, self.pipeline_head, self.index_label = heading("Beside it"), heading(""), muted("")
+        self.notes, self.reference = wrapped(), wrapped()
+        self._lay_out()
+        self._connect()
+
+    # The seam ---------------------------------------------------------------------------------------------------
+
+    def waiting_reason(self) -> str | None:
+        """Say why there is no theory for this run."""
+        return self._reason or None
+
+    def set_run(self, followed: "FollowedRun | None") -> None:
+        """Show the theory of another run's family."""
+        self._theory, self._reason = _theory_of(followed)
+        self.pipeline.clear()
+        self._pipeline_stale = True
+        self._show_words()
+        self._show_figures()
+
+    def on_changes(self, what: frozenset[str]) -> None:
+        """Show new figures."""
+        if "metrics" in what:
+            self._show_figures()
+
+    def on_time(self, step: int | None) -> None:
+        """Show the figures and the tensors of that time."""
+        self._pipeline_stale = True
+        self._show_figures()
+        self._ask()
+
+    def activated(self) -> None:
+        """Show what was put off while hidden."""
+        self._show_figures()
+        self._ask()
+
+    def deactivated(self) -> None:
+        """Ask for nothing any more."""
+        self.context.explorer.forget("preview", "pipeline")
+
+    def on_key(self, event: QKeyEvent) -> bool:
+        """R draws z again, left and right another image."""
+        match event.key():
+            case Qt.Key.Key_R:
+                self.draw_again()
+            case Qt.Key.Key_Left | Qt.Key.Key_Right:
+                self.index.stepBy(1 if event.key() == Qt.Key.Key_Right else -1)
+            case _:
+                return False
+        return True
+
+    def save_targets(self) -> list[SaveTarget]:
+        """Offer the whole page."""
+        if self._theory is None:
+            return []
+        return [SaveTarget("Theory page", (".png",), lambda path: save_image(self._picture(), path))]
+
+    def copy_image(self) -> QImage | None:
+        """Return the whole page."""
+        return None if self._theory is None else self._picture()
+
+    def state(self) -> dict[str, Any]:
+        """Remember the image."""
+        return {"index": self.index.value()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back."""
+        index = state.get("index")
+        if isinstance(index, int):
+            self.index.setValue(index)
+
+    # Drawing ----------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self._page = QWidget()
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(4 * GAP, 2 * GAP, 4 * GAP, GAP)
+        column.setSpacing(GAP)
+        for widget in (self.equation, self.total, self.share, self.source):
+            column.addWidget(widget)
+        self._terms = QHBoxLayout()
+        self._terms.setSpacing(2 * GAP)
+        column.addSpacing(GAP)
+        column.addLayout(self._terms)
+        self._also = QGridLayout()
+        self._also.setSpacing(2 * GAP)
+        column.addSpacing(GAP)
+        column.addWidget(self.beside)
+        column.addLayout(self._also)
+        column.addSpacing(2 * GAP)
+        column.addLayout(self._pipeline_head())
+        column.addWidget(self.figures)
+        column.addWidget(self.pipeline)
+        column.addSpacing(GAP)
+        column.addWidget(rule())
+        column.addWidget(self.notes)
+        column.addWidget(self.reference)
+        column.addStretch(1)
+        self._page.setMaximumWidth(_WIDTH)
+        host = QWidget()
+        around = QHBoxLayout(host)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addStretch(1)
+        around.addWidget(self._page, 100)
+        around.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll_area(host))
+
+    def _pipeline_head(self) -> QHBoxLayout:
+        self.index.setRange(0, 9_999_999)
+        self.index.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.index.setKeyboardTracking(False)
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        row.addWidget(self.pipeline_head)
+        row.addStretch(1)
+        row.addWidget(self.index_label)
+        row.addWidget(self.index)
+        row.addWidget(self.again)
+        return row
+
+    def _connect(self) -> None:
+        self.index.valueChanged.connect(self._on_index)
+        self.again.clicked.connect(self.draw_again)
+        self.context.palette_changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self.share.recolour(self.context.palette)
+        self.pipeline.recolour()
+
+    def _show_words(self) -> None:
+        theory = self._theory
+        for card in self.cards.values():
+            (self._terms if card in self._counting else self._also).removeWidget(card)
+            discard(card)
+        self.cards, self._counting = {}, set()
+        if theory is None:
+            return
+        what = self._what
+        self.pipeline_head.setText(f"One {what} through the model")
+        self.index_label.setText(f"test {what}")
+        self.index.setAccessibleName(f"test {what}")
+        self.equation.setText(formula(theory.equation.replace(";  ", "\n")))
+        self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
+        self.reference.setText(theory.reference)
+        for term in theory.terms:
+            self._counting.add(self._card(term, theory.unit, counts=True))
+            self._terms.addWidget(self.cards[term.quantity], 1)
+        also = [term for term in theory.also if term.quantity not in self.cards]
+        for place, term in enumerate(also):
+            card = self._card(term, "", counts=False)
+            self._also.addWidget(card, place // _ALSO_COLUMNS, place % _ALSO_COLUMNS)
+        for column in range(_ALSO_COLUMNS):
+            self._also.setColumnStretch(column, 1)
+        self.beside.setVisible(bool(also))
+        self.pipeline.set_stages(theory.stages)
+
+    def _card(self, term: Term, unit: str, *, counts: bool) -> TermCard:
+        card = self.cards[term.quantity] = TermCard(term, unit, counts=counts)
+        card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
+        return card
+
+    def _unit_of(self, quantity: str) -> str:
+        run = self.context.run
+        specs = () if run is None else run.specs.values()
+        return next((spec.unit for spec in specs if spec.quantity == quantity), "")
+
+    @property
+    def _what(self) -> str:
+        """What the data are: "image" or "point"."""
+        return "point" if is_of_points(self.context.run) else "image"
+
+    def _show_figures(self) -> None:
+        run, theory = self.context.run, self._theory
+        if run is None or theory is None or not self.is_active:
+            return
+        found = breakdown(theory, run.values_at(self.context.step))
+        if found is None:
+            self.total.setText(formula(f"{theory.total_name} = …"))
+            self.source.setText("The first figures come with the first step of the training.")
+        else:
+            self._show_breakdown(found)
+
+    def _show_breakdown(self, found: Breakdown) -> None:
+        step = self.context.step
+        unit = "" if found.unit == found.name else f" {found.unit}"
+        self.total.setText(formula(f"{found.one_line(full=True)}{unit}"))
+        when = "" if step is None else f"  ·  at or before step {step:,}"
+        self.source.setText(f"{found.source}{when}")
+        self.share.show_shares([(term.name, value) for term, value in found.terms])
+        self.share.setVisible(len(found.terms) > 1)
+        for term, value in found.also:
+            if term.quantity in self.cards:
+                self.cards[term.quantity].show_value(value, self._unit_of(term.quantity))
+        for term, value in found.terms:
+            self.cards[term.quantity].show_value(value)
+
+    # Pipeline ---------------------------------------------------------------------------------------------------
+
+    def draw_again(self) -> None:
+        """Draw another z from q(z|x)."""
+        self._seed = secrets.randbelow(1_000_000)
+        self._on_index()
+
+    def _on_index(self) -> None:
+        self._pipeline_stale = True
+        self._ask()
+
+    def _ask(self) -> None:
+        step = self.context.step
+        if not (self.is_active and self._pipeline_stale and self._theory is not None):
+            return
+        if step is None:
+            self.pipeline.say("The tensors come with the first snapshot.")
+            return
+        self._pipeline_stale = False
+        self.context.explorer.ask(
+            "preview",
+            "pipeline",
+            {"index": self.index.value(), "seed": self._seed},
+            topic="pipeline",
+            step=step,
+            on_result=self._on_tensors,
+            on_failure=lambda message, hint: self.pipeline.say(f"{message}. {hint}"),
+        )
+
+    def _on_tensors(self, reply: Reply) -> None:
+        self.pipeline.show_tensors(reply.arrays, self._image_shape())
+        figures = reply.meta.get("figures")
+        if isinstance(figures, dict) and self._theory is not None:
+            self.figures.setText(f"this {self._what}: {_figures_words(self._theory, figures)}")
+
+    def _image_shape(self) -> tuple[int, int, int]:
+        run = self.context.run
+        try:
+            return POINTS if run is None else run.card(self.context.step).image_shape
+        except (UserError, OSError):
+            return POINTS
+
+    def _picture(self) -> QImage:
+        return self._page.grab().toImage()
+
+
+def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
+    """Return one image's own figures: 'ELBO −96.2 = …'."""
+    values = {f"train/{name}": float(v) for name, v in figures.items() if isinstance(v, int | float)}
+    if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
+        values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
+    found = breakdown(theory, values)
+    if found is not None:
+        return found.one_line(full=True) + ("" if found.unit == found.name else f" {found.unit}")
+    return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
+
+
+def _theory_of(followed: "FollowedRun | None") -> tuple[Theory | None, str]:
+    if followed is None:
+        return None, ""
+    if followed.config is None:
+        return None, "The run's configuration cannot be read"
+    try:
+        return followed.config.theory(), ""
+    except UserError as error:
+        return None, f"The theory of this family is not installed here: {error.message}"

@@ -1,0 +1,153 @@
+"""Small pictures of tensors: a vector as bars, many values as a heat map, a point in a plane, a single number."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from genexplorer.session import formatting
+from genexplorer.session.palette import Palette, rgb
+from genexplorer.viewer.style import GAP, text_font
+
+SIDE_PX = 15 * GAP  # of a picture: a 28-pixel digit four times as large
+HEAT_REACH = 3.0  # the value at either end of a heat map's colours
+_MAX_BARS = 64
+_MAX_WORDS = 4
+_PLANE_REACH = 3.2  # what a small plane shows at least, to either side
+_NUMBER_REACH = 3.0
+
+
+def heat_pixels(values: NDArray[Any], shape: tuple[int, int, int], palette: Palette) -> NDArray[np.uint8]:
+    """Return values drawn as an image: below 0 in one colour, above in another, 0 as the background.
+
+    Args:
+        values: (D,); D is C·H·W.
+        shape: (C, H, W); channels are drawn side by side.
+        palette: The colours.
+    """
+    channels, height, width = shape
+    laid = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
+    share = np.clip(np.nan_to_num(laid) / HEAT_REACH, -1, 1)[..., None]
+    ends = (np.array(rgb(name), np.float64) for name in (palette.background, palette.accent, palette.warning))
+    middle, low, high = ends
+    mixed = middle + (np.where(share < 0, low, high) - middle) * np.abs(share)
+    return np.asarray(mixed.round(), np.uint8)
+
+
+class TensorView(QWidget):
+    """What all of them share: a square, and values."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._values: NDArray[np.float64] = np.zeros(0)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_values(self, values: NDArray[Any]) -> None:
+        """Show a vector."""
+        self._values = np.asarray(values, np.float64).reshape(-1)[:_MAX_BARS]
+        self.setAccessibleDescription(", ".join(formatting.number(float(v)) for v in self._values[:8]))
+        self.update()
+
+    def recolour(self, palette: Palette) -> None:
+        """Take other colours."""
+        self._palette = palette
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """As large as a picture."""
+        return QSize(SIDE_PX, SIDE_PX)
+
+    def _largest(self, least: float) -> float:
+        finite = self._values[np.isfinite(self._values)]
+        return max(least, float(np.abs(finite).max())) if finite.size else least
+
+
+class VectorView(TensorView):
+    """A short vector: a bar for each dimension from zero, and its value where there is room."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the bars."""
+        count = len(self._values)
+        if not count:
+            return
+        painter = QPainter(self)
+        painter.setFont(text_font(9))
+        words = count <= _MAX_WORDS
+        room = self.height() / count
+        largest = self._largest(3.0)
+        middle, half = self.width() / 2, self.width() / 2 - 4
+        for place, value in enumerate(self._values):
+            length = (float(value) if np.isfinite(value) else 0.0) / largest * half
+            thick = min(room * 0.6, 12.0)
+            top = place * room + (room * 0.62 if words else (room - thick) / 2)
+            bar = QRectF(
+                min(middle, middle + length), top, max(1.0, abs(length)), min(thick, room * 0.3 if words else thick)
+            )
+            painter.fillRect(bar, QColor(self._palette.accent))
+            painter.setPen(QPen(QColor(self._palette.muted)))
+            painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
+            if words:
+                painter.setPen(QColor(self._palette.text))
+                line = QRectF(0, place * room, self.width(), room * 0.6)
+                painter.drawText(line, Qt.AlignmentFlag.AlignCenter, formatting.number(float(value)))
+
+
+class PointView(TensorView):
+    """A point of the plane between two axes through zero, with its coordinates."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw axes, circle of the unit, dot and coordinates."""
+        if len(self._values) != 2:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(text_font(8))
+        line = 2.0 * GAP
+        side = self.height() - line
+        box = QRectF((self.width() - side) / 2, 0, side, side)
+        reach = self._largest(_PLANE_REACH) * 1.05
+        painter.setPen(QPen(QColor(self._palette.faint)))
+        painter.drawRect(box)
+        middle, unit = box.center(), side / 2 / reach
+        painter.drawLine(QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y()))
+        painter.drawLine(QPointF(middle.x(), box.top()), QPointF(middle.x(), box.bottom()))
+        painter.drawEllipse(middle, unit, unit)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._palette.accent))
+        if np.isfinite(self._values).all():
+            painter.drawEllipse(middle + QPointF(self._values[0], -self._values[1]) * unit, 4.5, 4.5)
+        painter.setPen(QColor(self._palette.text))
+        words = f"({', '.join(formatting.number(float(value)) for value in self._values)})"
+        below = QRectF(0, box.bottom() + 2, self.width(), line)
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)
+
+
+class NumberView(TensorView):
+    """One number, large, and where it lies around zero: a logit."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the number and its place."""
+        if len(self._values) != 1:
+            return
+        value = float(self._values[0])
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(text_font(18))
+        painter.setPen(QColor(self._palette.text))
+        upper = QRectF(0, 0, self.width(), self.height() * 0.7)
+        painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, formatting.number(value))
+        y, middle, half = self.height() * 0.78, self.width() / 2, self.width() / 2 - GAP
+        painter.setPen(QPen(QColor(self._palette.faint), 2))
+        painter.drawLine(QPointF(middle - half, y), QPointF(middle + half, y))
+        painter.drawLine(QPointF(middle, y - 5), QPointF(middle, y + 5))
+        if np.isfinite(value):
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._palette.accent))
+            painter.drawEllipse(QPointF(middle + value / self._largest(_NUMBER_REACH) * half, y), 4.5, 4.5)
+        painter.setPen(QColor(self._palette.muted))
+        painter.setFont(text_font(8))
+        painter.drawText(QRectF(middle - 20, y + 6, 40, 2 * GAP), Qt.AlignmentFlag.AlignHCenter, "0")

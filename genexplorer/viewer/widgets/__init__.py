@@ -1,0 +1,1 @@
+"""Widgets and drawing code that several parts of the viewer use."""

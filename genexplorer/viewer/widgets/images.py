@@ -1,0 +1,306 @@
+"""Pictures on the screen: arrays and QImages, enlargement by whole factors, one picture as a widget."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QGuiApplication,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
+from PyQt6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
+
+from genexplorer.errors import UserError
+from trainers.storage.atomic_files import write_bytes
+
+Pixels = NDArray[np.uint8]  # (H, W), (H, W, 1) or (H, W, 3)
+
+
+def to_qimage(pixels: NDArray[Any]) -> QImage:
+    """Return a QImage that owns its memory.
+
+    Args:
+        pixels: uint8, (H, W), (H, W, 1) or (H, W, 3).
+    """
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    packed = np.ascontiguousarray(pixels, dtype=np.uint8)
+    height, width = packed.shape[:2]
+    if not packed.size:
+        return QImage()
+    return QImage(packed.tobytes(), width, height, packed.strides[0], form).copy()
+
+
+def to_array(image: QImage) -> Pixels:
+    """Return a QImage's pixels: (H, W) where it is grey, else (H, W, 3)."""
+    grey = image.format() == QImage.Format.Format_Grayscale8
+    image = image if grey else image.convertToFormat(QImage.Format.Format_RGB888)
+    bits = image.constBits()
+    if bits is None:
+        return np.zeros((0, 0), np.uint8)
+    rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), image.bytesPerLine())
+    used = rows[:, : image.width() * (1 if grey else 3)].copy()
+    return used if grey else used.reshape(image.height(), image.width(), 3)
+
+
+def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background: str = "#000000") -> Pixels:
+    """Lay images out row by row.
+
+    Args:
+        images: (N, H, W, C), C is 1 or 3.
+        columns: Images in a row.
+        gap_px: Pixels between two images.
+        background: Colour of the gaps and of missing images; one that is not grey makes the sheet coloured.
+    Returns:
+        (rows·(H+gap)−gap, columns·(W+gap)−gap, C).
+    """
+    colour = QColor(background)
+    paper = np.array([colour.red(), colour.green(), colour.blue()], np.uint8)
+    if images.shape[3] == 1 and len(set(paper.tolist())) > 1:
+        images = np.repeat(images, 3, axis=3)
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    shape = (rows * (height + gap_px), columns * (width + gap_px), channels)
+    sheet = np.empty(shape, np.uint8)
+    sheet[:] = paper[:channels]
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + gap_px), (index % columns) * (width + gap_px)
+        sheet[top : top + height, left : left + width] = image
+    return sheet[: shape[0] - gap_px, : shape[1] - gap_px] if gap_px else sheet
+
+
+def split(sheet: QImage, rows: int, columns: int, index: int) -> QImage:
+    """Return one image of a sheet without gaps."""
+    width, height = sheet.width() // columns, sheet.height() // rows
+    return sheet.copy(index % columns * width, index // columns * height, width, height)
+
+
+def whole_factor(image: QSize, room: QSize, device_pixel_ratio: float = 1.0) -> int:
+    """Return the largest whole factor, at least 1, by which an image of device pixels fits a room of logical ones."""
+    if image.isEmpty():
+        return 1
+    across = int(room.width() * device_pixel_ratio) // image.width()
+    down = int(room.height() * device_pixel_ratio) // image.height()
+    return max(1, min(across, down))
+
+
+def enlarged(image: QImage, factor: int) -> QImage:
+    """Return the image with each pixel as a square of `factor` pixels, unsmoothed."""
+    size = image.size() * max(1, factor)
+    return image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
+
+
+def png_bytes(image: QImage) -> bytes:
+    """Return an image as the content of a PNG file."""
+    content = QByteArray()
+    buffer = QBuffer(content)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")
+    return content.data()
+
+
+def save_image(image: QImage, path: Path) -> None:
+    """Write an image in the format of the path's suffix, PNG where there is none; an older file is replaced whole.
+
+    Raises:
+        UserError: if there is nothing to save or the format is not known.
+        OSError: if the file cannot be written.
+    """
+    if image.isNull():
+        raise UserError("there is no picture to save", "wait until it is shown")
+    form = path.suffix.lstrip(".").upper() or "PNG"
+    if form == "PNG":
+        write_bytes(path, png_bytes(image))
+        return
+    content = io.BytesIO()
+    try:
+        _to_pillow(image).save(content, "JPEG" if form == "JPG" else form)
+    except (KeyError, ValueError):
+        raise UserError(f"{path.name}: pictures are not saved as {form}", "use .png") from None
+    write_bytes(path, content.getvalue())
+
+
+def _to_pillow(image: QImage) -> Any:
+    from PIL import Image  # deferred: only saving needs it
+
+    return Image.fromarray(to_array(image))
+
+
+class PictureView(QWidget):
+    """A picture, enlarged by a whole factor without smoothing, with a caption below and Save… and Copy in its menu.
+
+    Without a picture it says why, in the middle. Sizes count device pixels, so that a picture stays sharp on HiDPI.
+
+    Signals:
+        hovered(QPoint): The pixel of the picture under the mouse; (-1, -1) when it leaves.
+        pressed(QPoint): The pixel that was clicked.
+    """
+
+    hovered = pyqtSignal(QPoint)
+    pressed = pyqtSignal(QPoint)
+
+    def __init__(self, name: str = "picture", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name = name  # what a saved file is called
+        self.max_factor = 64
+        self.on_saved: Callable[[str], None] | None = None  # told in one line what became of a save
+        self._image = QImage()
+        self._caption = ""
+        self._hint = ""
+        self._marked: QRectF | None = None
+        self.setMouseTracking(True)
+        self.setMinimumSize(56, 56)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_picture(self, picture: "QImage | NDArray[Any] | None", caption: str = "", hint: str = "") -> None:
+        """Show a picture, or None and the hint that says what it is waiting for."""
+        if picture is None:
+            self._image = QImage()
+        else:
+            self._image = picture if isinstance(picture, QImage) else to_qimage(picture)
+        self._caption, self._hint = caption, hint
+        self.setAccessibleDescription(caption or hint)
+        self.update()
+
+    def mark(self, pixels: QRectF | None) -> None:
+        """Draw a frame around a rectangle of the picture, given in its pixels."""
+        if pixels != self._marked:
+            self._marked = pixels
+            self.update()
+
+    def image(self) -> QImage:
+        """Return the picture as it is, not enlarged; null where there is none."""
+        return self._image
+
+    def shown_image(self) -> QImage:
+        """Return the picture as large as it is shown, for saving and copying."""
+        return self._image if self._image.isNull() else enlarged(self._image, self._factor())
+
+    def sizeHint(self) -> QSize:
+        """Prefer a square that a thumbnail fits well."""
+        return QSize(168, 168)
+
+    def picture_rect(self) -> QRectF:
+        """Return where the picture lies, in the widget's logical pixels."""
+        room, ratio = self._room(), self.devicePixelRatioF()
+        if self._image.isNull():
+            return QRectF()
+        factor = self._factor()
+        width, height = self._image.width() * factor / ratio, self._image.height() * factor / ratio
+        shrink = min(1.0, room.width() / width, room.height() / height)
+        width, height = width * shrink, height * shrink
+        left = round((room.width() - width) / 2 * ratio) / ratio
+        top = round((room.height() - height) / 2 * ratio) / ratio
+        return QRectF(left, top, width, height)
+
+    def pixel_at(self, place: QPointF) -> QPoint:
+        """Return the picture's pixel at a place of the widget, (-1, -1) outside."""
+        rect = self.picture_rect()
+        if not rect.contains(place):
+            return QPoint(-1, -1)
+        across = (place.x() - rect.left()) / rect.width() * self._image.width()
+        down = (place.y() - rect.top()) / rect.height() * self._image.height()
+        return QPoint(min(int(across), self._image.width() - 1), min(int(down), self._image.height() - 1))
+
+    def copy(self) -> None:
+        """Put the picture on the clipboard, as large as it is shown."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None and not self._image.isNull():
+            clipboard.setImage(self.shown_image())
+
+    def save_as(self) -> None:
+        """Ask for a name and save the picture as large as it is shown."""
+        name, _ = QFileDialog.getSaveFileName(self, f"Save {self.name}", f"{self.name}.png", "PNG (*.png)")
+        if not name:
+            return
+        try:
+            save_image(self.shown_image(), Path(name))
+            self._say(f"saved {name}")
+        except (UserError, OSError) as error:
+            self._say(f"not saved: {error}")
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw picture, mark and caption."""
+        painter = QPainter(self)
+        rect = self.picture_rect()
+        shrunk = rect.width() * self.devicePixelRatioF() < self._image.width()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
+        if not self._image.isNull():
+            painter.drawImage(rect, self._image)
+            self._paint_mark(painter, rect)
+        self._paint_words(painter, rect)
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """Offer to save and to copy."""
+        if event is None or self._image.isNull():
+            return
+        menu = QMenu(self)
+        menu.addAction("Save picture…", self.save_as)
+        menu.addAction("Copy picture", self.copy)
+        menu.exec(event.globalPos())
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Tell which pixel is hovered."""
+        if event is not None:
+            self.hovered.emit(self.pixel_at(event.position()))
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Tell which pixel is clicked."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            pixel = self.pixel_at(event.position())
+            if pixel.x() >= 0:
+                self.pressed.emit(pixel)
+
+    def leaveEvent(self, event: object) -> None:
+        """Tell that nothing is hovered."""
+        self.hovered.emit(QPoint(-1, -1))
+
+    def _room(self) -> QSize:
+        line = self.fontMetrics().height() + 8 if self._caption else 0
+        return QSize(self.width(), max(1, self.height() - line))
+
+    def _factor(self) -> int:
+        return min(self.max_factor, whole_factor(self._image.size(), self._room(), self.devicePixelRatioF()))
+
+    def _paint_mark(self, painter: QPainter, rect: QRectF) -> None:
+        if self._marked is None:
+            return
+        scale = rect.width() / self._image.width()
+        frame = QRectF(
+            rect.left() + self._marked.left() * scale,
+            rect.top() + self._marked.top() * scale,
+            self._marked.width() * scale,
+            self._marked.height() * scale,
+        )
+        pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawRect(frame)
+
+    def _paint_words(self, painter: QPainter, rect: QRectF) -> None:
+        faint: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)
+        painter.setPen(faint)
+        if self._image.isNull():
+            middle = QRectF(self.rect()).adjusted(8, 8, -8, -8)
+            painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint)
+        elif self._caption:
+            line = self.fontMetrics().height()
+            below = QRectF(0, rect.bottom() + 4, self.width(), line)
+            text = self.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, text)
+
+    def _say(self, line: str) -> None:
+        if self.on_saved is not None:
+            self.on_saved(line)

@@ -1,0 +1,321 @@
+"""Files from strangers: flipped, torn, lying, hiding a pickle. Each is refused in one line, or is what it says."""
+
+import gzip
+import json
+import pickle
+import random
+import resource
+import sqlite3
+import struct
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genexplorer.errors import UserError
+from genexplorer.runs import layout
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import State
+from genexplorer.runs.status.run_status import read_config
+from genexplorer.runs.store import RunStore
+from tests.fault_injection.case import Proof, Tally
+from tests.fixtures.fake_run import card, write_run
+from trainers.data import idx
+from trainers.errors import CheckpointError, DataError
+from trainers.storage import checkpoint
+
+SLOWEST_S = 2.0
+MOST_MEMORY_BYTES = 300 << 20  # above what the process had
+_ARRAYS = {"weight": np.arange(64, dtype=np.float32).reshape(8, 8), "bias": np.ones(8, np.float32)}
+
+
+class Canary:
+    """Sings when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return _sing, ("a pickle was loaded",)
+
+
+def _sing(words: str) -> None:
+    raise SystemExit(words)  # no `except Exception` hides it
+
+
+def flipped_tensors(count: int, folder: Path) -> Tally:
+    """Change every header byte once, then flip random bytes: nothing is loaded that is not what was saved."""
+    tally, chance = Tally(), random.Random(7)
+    saved = folder / "saved"
+    checkpoint.save_snapshot(saved, _ARRAYS, card(1))
+    path = saved / checkpoint.WEIGHTS
+    whole = path.read_bytes()
+    header = 8 + struct.unpack("<Q", whole[:8])[0]
+    places = [*range(min(header, count)), *(chance.randrange(len(whole)) for _ in range(count))]
+    for place in places:
+        with tally.attempt(f"byte {place}"):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ chance.randrange(1, 256)]) + whole[place + 1 :])
+            _refused(lambda: checkpoint.load_snapshot(saved))
+            _parsed_or_refused(path)
+    return tally
+
+
+def _parsed_or_refused(path: Path) -> None:
+    """Parse the arrays as if no sum guarded them: whatever comes, it is an answer or one clear error."""
+    try:
+        checkpoint.parsed(path.read_bytes(), path)
+    except CheckpointError as error:
+        assert "\n" not in str(error)
+
+
+def lying_tensors(count: int, folder: Path) -> Tally:
+    """Headers that announce the impossible, with sums that agree, in bounded time and memory."""
+    tally, before = Tally(), _memory()
+    headers: tuple[bytes, ...] = (
+        struct.pack("<Q", 1 << 62),
+        _header({"w": {"dtype": "F32", "shape": [1 << 40, 1 << 20], "data_offsets": [0, 4]}}),
+        _header({"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}),
+        _header({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 1 << 60]}}),
+        _header({"w": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}),
+        _header({"w": {"dtype": "X99", "shape": [1], "data_offsets": [0, 4]}}),
+        _header({f"w{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_000)}),
+        struct.pack("<Q", 30_000_000) + b"[" * 30_000_000,
+    )
+    for number in range(count):
+        with tally.attempt(f"header {number % len(headers)}"):
+            path, began = folder / f"{number}.safetensors", time.monotonic()
+            path.write_bytes(headers[number % len(headers)] + b"\0\0\0\0")
+            _parsed_or_refused(path)
+            assert time.monotonic() - began < SLOWEST_S, "it took too long"
+    assert _memory() - before < MOST_MEMORY_BYTES
+    return tally
+
+
+def pickles(count: int, folder: Path) -> Tally:
+    """A pickle with a canary under every name that a loader opens."""
+    tally, poison = Tally(), pickle.dumps(Canary())
+    run = write_run(folder, steps=20, pictures=False)
+    snapshot = folder / "snapshot"
+    checkpoint.save_snapshot(snapshot, _ARRAYS, card(1))
+    loaders: dict[Path, Callable[[], object]] = {
+        snapshot / checkpoint.WEIGHTS: lambda: checkpoint.load_snapshot(snapshot),
+        snapshot / checkpoint.CARD: lambda: checkpoint.load_card(snapshot),
+        snapshot / checkpoint.MANIFEST: lambda: checkpoint.verify(snapshot),
+        run / layout.CONFIG: lambda: read_config(run),
+        run / layout.DATABASE: lambda: RunReader(run).log(),
+        folder / "train-images-idx3-ubyte": lambda: idx.read_images(folder / "train-images-idx3-ubyte"),
+        folder / "train-images-idx3-ubyte.gz": lambda: idx.read_images(folder / "train-images-idx3-ubyte.gz"),
+    }
+    for number in range(count):
+        path, load = list(loaders.items())[number % len(loaders)]
+        with tally.attempt(path.name):
+            before = path.read_bytes() if path.is_file() else b""
+            path.write_bytes(gzip.compress(poison) if path.suffix == ".gz" else poison)
+            _refused(load)
+            path.write_bytes(before) if before else path.unlink()
+    tally.notes.append("the canary never sang")
+    return tally
+
+
+def flipped_databases(count: int, folder: Path) -> Tally:
+    """Random bytes of a run's database: the run is damaged or right, the others still show, nothing hangs."""
+    tally, chance, slowest, damaged = Tally(), random.Random(11), 0.0, 0
+    victim = write_run(folder, steps=200, pictures=False)
+    write_run(folder, steps=20, pictures=False)
+    path = victim / layout.DATABASE
+    whole, store = path.read_bytes(), RunStore(folder)
+    for number in range(count):
+        with tally.attempt(f"flip {number}"):
+            data = bytearray(whole)
+            for _ in range(chance.choice((1, 4, 40, 400))):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            path.write_bytes(bytes(data))
+            began = time.monotonic()
+            damaged += _asked_everything(victim)
+            assert len(store.list()) == 2
+            slowest = max(slowest, time.monotonic() - began)
+            assert slowest < SLOWEST_S, f"{slowest:.1f} s"
+    tally.notes += [f"slowest {slowest:.2f} s", f"{damaged} told as damaged"]
+    return tally
+
+
+def _asked_everything(run: Path) -> bool:
+    """Ask all that a face asks; return whether something was refused. Only one-line refusals pass."""
+    refused = False
+    with RunReader(run) as reader:
+        questions: tuple[Callable[[], object], ...] = (
+            *(reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures),
+            *(lambda: reader.latest(10), lambda: reader.series("train/elbo"), lambda: reader.series("test/elbo_ema")),
+        )
+        for question in questions:
+            try:
+                question()
+            except UserError as error:
+                assert "\n" not in str(error)
+                refused = True
+        return refused or reader.changes().status.state is State.DAMAGED
+
+
+def hostile_schemas(count: int, folder: Path) -> Tally:
+    """Views in place of tables, triggers, generated columns that never end: refused or never used, within the time."""
+    scripts = (
+        "ALTER TABLE scalars RENAME TO hidden; CREATE VIEW scalars AS SELECT * FROM hidden;",
+        "CREATE TRIGGER t AFTER INSERT ON log BEGIN DELETE FROM ticks; END;",
+        "DROP TABLE log; CREATE VIEW log AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        " SELECT i AS id, 1 AS attempt, 1 AS time, 1 AS step, 'info' AS severity, 'x' AS message FROM n;",
+        "DROP TABLE log; CREATE TABLE log (id INTEGER PRIMARY KEY, attempt, time, step, severity, message AS"
+        " (length(hex(zeroblob(5000000))))); INSERT INTO log VALUES (1, 1, 1, 1, 'info');",
+        "DROP TABLE attempts;",
+        "PRAGMA user_version = 99;",
+    )
+    tally, slowest = Tally(), 0.0
+    for number in range(count):
+        with tally.attempt(f"schema {number % len(scripts)}"):
+            run = write_run(folder / str(number), steps=20, pictures=False)
+            with closing(sqlite3.connect(run / layout.DATABASE)) as database:
+                database.executescript(scripts[number % len(scripts)])
+            began = time.monotonic()
+            _asked_everything(run)
+            slowest = max(slowest, time.monotonic() - began)
+            assert slowest < SLOWEST_S, f"{slowest:.1f} s"
+    tally.notes.append(f"slowest {slowest:.2f} s")
+    return tally
+
+
+def hostile_configs(count: int, folder: Path) -> Tally:
+    """Configurations that ask for the impossible: refused before anything is allocated."""
+    tally, before = Tally(), _memory()
+    run = write_run(folder, steps=20, pictures=False)
+    path = run / layout.CONFIG
+    whole = json.loads(path.read_text())
+    wishes: tuple[Callable[[dict[str, Any]], object], ...] = (
+        lambda c: c["model"].update(hidden=[1_000_000_000]),
+        lambda c: c["model"].update(hidden=[65_536] * 32),
+        lambda c: c["model"].update(latent_dim=-1),
+        lambda c: c["model"].update(unknown=1),
+        lambda c: c["optim"].update(lr=float("1e400")),
+        lambda c: c["optim"].update(batch_size=10**12),
+        lambda c: c.update(schema_version=99),
+        lambda c: c["data"].update(name="../../etc/passwd"),
+        lambda c: c.update(schedule={"epochs": "many"}),
+    )
+    for number in range(count):
+        with tally.attempt(f"wish {number % len(wishes)}"):
+            config = json.loads(json.dumps(whole))
+            wishes[number % len(wishes)](config)
+            path.write_text(json.dumps(config))
+            began = time.monotonic()
+            _refused(lambda: _checked(run))
+            assert time.monotonic() - began < SLOWEST_S
+    assert _memory() - before < MOST_MEMORY_BYTES
+    return tally
+
+
+def _checked(run: Path) -> None:
+    from trainers.config import check, parse
+
+    check(parse(read_config(run).model_dump(mode="json")))
+
+
+def mutated_idx(count: int, folder: Path) -> Tally:
+    """IDX files, packed and plain, torn and mutated: images of the announced size, or one line."""
+    tally, chance, before = Tally(), random.Random(13), _memory()
+    images = np.arange(20 * 8 * 8, dtype=np.uint8).reshape(20, 8, 8)
+    plain = struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape) + images.tobytes()
+    for number in range(count):
+        packed = number % 2 == 0
+        with tally.attempt(f"mutation {number}"):
+            data = bytearray(gzip.compress(plain) if packed else plain)
+            if chance.random() < 0.3:
+                data = data[: chance.randrange(len(data))]
+            for _ in range(chance.choice((0, 1, 3, 20))):
+                data[chance.randrange(len(data)) if len(data) > 1 else 0 :][:1] = b""
+                if data:
+                    data[chance.randrange(len(data))] = chance.randrange(256)
+            path = folder / ("images.gz" if packed else "images")
+            path.write_bytes(bytes(data))
+            try:
+                assert idx.read_images(path).nbytes <= 16 << 20
+            except DataError as error:
+                assert "\n" not in str(error)
+    assert _memory() - before < MOST_MEMORY_BYTES
+    return tally
+
+
+def _header(entries: object) -> bytes:
+    encoded = json.dumps(entries).encode()
+    return struct.pack("<Q", len(encoded)) + encoded
+
+
+def _refused(load: Callable[[], object]) -> None:
+    try:
+        load()
+    except UserError as error:
+        assert "\n" not in str(error), "more than one line"
+        return
+    raise AssertionError("it was loaded")
+
+
+def _memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+ONE_LINE = "one clear refusal"
+PROOFS = (
+    Proof(
+        name="tensors",
+        fault="every header byte and random bytes of a snapshot flipped",
+        promise="caught by its sum, and refused in one line without it",
+        full=10_000,
+        short=100,
+        run=flipped_tensors,
+    ),
+    Proof(
+        name="bombs",
+        fault="tensor headers that lie about size",
+        promise="one clear refusal, bounded time and memory",
+        full=80,
+        short=8,
+        run=lying_tensors,
+    ),
+    Proof(
+        name="pickles",
+        fault="a pickle with a canary under every name that is opened",
+        promise="refused; the canary never runs",
+        full=70,
+        short=7,
+        run=pickles,
+    ),
+    Proof(
+        name="databases",
+        fault="random bytes of a run's database changed",
+        promise="damaged or right; the others still show; no hang over 2 s",
+        full=1_000,
+        short=20,
+        run=flipped_databases,
+    ),
+    Proof(
+        name="schemas",
+        fault="views, triggers, endless columns in a run's database",
+        promise="refused or never used, within 2 s",
+        full=60,
+        short=6,
+        run=hostile_schemas,
+    ),
+    Proof(
+        name="configs",
+        fault="configurations that ask for the impossible",
+        promise="refused before anything is allocated",
+        full=90,
+        short=9,
+        run=hostile_configs,
+    ),
+    Proof(
+        name="idx",
+        fault="IDX files torn and mutated, packed and plain",
+        promise="the images or one clear refusal, memory bounded",
+        full=1_000,
+        short=50,
+        run=mutated_idx,
+    ),
+)

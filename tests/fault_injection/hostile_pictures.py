@@ -1,0 +1,250 @@
+"""Pictures from anywhere: those that Encode opens, and the recorded ones of a run that somebody sent."""
+
+import io
+import os
+import random
+import stat
+import struct
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from genexplorer.dashboard.images.load import load_picture
+from genexplorer.errors import UserError
+from genexplorer.jobs import progress_gif
+from genexplorer.runs.record import PictureRef
+from genexplorer.viewer.tabs.encode import image_file
+from tests.fault_injection.case import Proof, Tally
+
+SLOWEST_S = 5.0
+MOST_MEMORY_BYTES = 500 << 20  # above what the process had
+SHAPES = ((1, 28, 28), (3, 32, 32))
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+_HUGE_PNG, _WIDE = (100_000, 100_000), 6_300  # the other one just passes
+_CANARY = "a picture ran a program"
+
+
+def mutated_images(count: int, folder: Path) -> Tally:
+    """Pictures of every format, torn and with bytes changed, under the name .png: an image, or one line."""
+    tally, chance, slowest, opened = Tally(), random.Random(19), 0.0, 0
+    wholes = [_encoded(form) for form in FORMATS]
+    path = folder / "picture.png"
+    for number in range(count):
+        with tally.attempt(f"{FORMATS[number % len(FORMATS)]} {number}"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # decoders warn of what they refuse as well
+            path.write_bytes(_mutated(wholes[number % len(FORMATS)], chance))
+            began = time.monotonic()
+            opened += _opened(path, SHAPES[number % 2])
+            slowest = max(slowest, time.monotonic() - began)
+            assert slowest < SLOWEST_S, f"{slowest:.1f} s"
+    tally.notes.append(f"{opened} could still be opened; slowest {slowest:.2f} s")
+    return tally
+
+
+def mutated_recordings(count: int, folder: Path) -> Tally:
+    """Recorded pictures of a run, torn, changed or of another format: left out by every face that shows them."""
+    from genexplorer.viewer.widgets.image_grid import read_sheet  # with Qt, which the other proofs go without
+
+    tally, chance = Tally(), random.Random(23)
+    wholes = [_encoded(form) for form in FORMATS]
+    path = folder / "step-00000001.png"
+    ref = PictureRef("samples", 1, path, 4, 4, (10, 10))
+    for number in range(count):
+        form = number % len(FORMATS) if number % 3 == 0 else 0
+        with tally.attempt(f"{FORMATS[form]} {number}"):
+            path.write_bytes(_mutated(wholes[form], chance))
+            picture, frame = load_picture(ref), progress_gif._read(ref)
+            assert picture is None or picture.tiles.shape == (4, 4, 10, 10, 3)
+            assert frame is None or frame.size[0] * frame.size[1] <= 16_000_000
+            assert form == 0 or (picture is None and frame is None), "another format was unpacked"
+            try:
+                assert read_sheet(ref, "").images.shape[:3] == (16, 10, 10)
+            except UserError as error:
+                assert "\n" not in str(error)
+    return tally
+
+
+def bombs(count: int, folder: Path) -> Tally:
+    """Pictures that announce the impossible, or unpack to it, each in a process whose memory is measured."""
+    tally, made = Tally(), _made(folder)
+    for number in range(count):
+        name, refused = list(made.items())[number % len(made)]
+        with tally.attempt(name):
+            program = [sys.executable, "-c", _OPEN, str(folder / name)]
+            environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+            done = subprocess.run(
+                program, capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL
+            )
+            assert done.returncode == 0, done.stderr[-300:]
+            said, seconds, memory = done.stdout.splitlines()[-3:]
+            assert said.startswith("refused") or not refused, f"{said} instead of a refusal"
+            assert float(seconds) < SLOWEST_S, f"{seconds} s"
+            assert int(memory) < MOST_MEMORY_BYTES, f"{int(memory) >> 20} MB"
+            assert not (folder / "bin" / "sang").exists(), _CANARY
+    tally.notes.append("no program was run for a picture")
+    return tally
+
+
+_OPEN = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+from genexplorer.dashboard.images.load import load_picture
+from genexplorer.errors import UserError
+from genexplorer.runs.record import PictureRef
+from genexplorer.viewer.tabs.encode import image_file
+def peak():
+    return 1024 * int(next(l for l in open("/proc/self/status") if "VmHWM" in l).split()[1])
+path, before, began = Path(sys.argv[1]), peak(), time.monotonic()
+load_picture(PictureRef("samples", 1, path, 1, 1, (28, 28)))
+try:
+    image_file.read(path, (1, 28, 28))
+    print("opened")
+except UserError as error:
+    assert "\\n" not in str(error)
+    print("refused:", error)
+print(time.monotonic() - began)
+print(peak() - before)
+"""
+
+
+def _made(folder: Path) -> dict[str, bool]:
+    """Write the bombs; return for each file whether it must be refused."""
+    files: dict[str, tuple[Callable[[], bytes], bool]] = {
+        "100000x100000.png": (lambda: _png(*_HUGE_PNG, b"\0" * 100), True),
+        "zeros-rgba.png": (lambda: _zeros(4), False),
+        "zeros-palette.png": (lambda: _zeros(1), False),
+        "text-bomb.png": (lambda: _png(28, 28, bytes(29 * 28), _chunk(b"zTXt", b"a\0\0" + _packed_zeros(200))), False),
+        "profile-bomb.png": (
+            lambda: _png(28, 28, bytes(29 * 28), _chunk(b"iCCP", b"a\0\0" + _packed_zeros(200))),
+            False,
+        ),
+        "wrong-size.png": (lambda: _png(500, 500, bytes(100)), True),
+        "truncated.jpg": (lambda: _encoded("JPEG")[:-200], True),
+        "65500x65500.jpg": (lambda: _lying_jpeg(65_500), True),
+        "scans.jpg": (lambda: _scans(20_000), True),
+        "65535x65535.gif": (lambda: b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + _encoded("GIF")[10:], True),
+        "negative.bmp": (lambda: _encoded("BMP")[:18] + struct.pack("<ii", -5, -5) + _encoded("BMP")[26:], True),
+        "program.png": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\nshowpage\n", True),
+        "page.png": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><image href='/etc/passwd'/></svg>", True),
+        "archive.png": (lambda: b"PK\3\4" + bytes(100), True),
+        "empty.png": (lambda: b"", True),
+        "large.png": (lambda: bytes(image_file.MAX_BYTES + 1), True),
+    }
+    for name, (make, _) in files.items():
+        (folder / name).write_bytes(make())
+    (folder / "folder.png").mkdir()
+    os.mkfifo(folder / "pipe.png")
+    _canary(folder / "bin")
+    return {name: refused for name, (_, refused) in files.items()} | {"folder.png": True, "pipe.png": True}
+
+
+def _canary(folder: Path) -> None:
+    """Put programs that decoders are known to call first on the path; they only leave a mark."""
+    folder.mkdir()
+    for name in ("gs", "djpeg", "xdg-open"):
+        (folder / name).write_text(f"#!/bin/sh\ntouch {folder / 'sang'}\n")
+        (folder / name).chmod(stat.S_IRWXU)
+
+
+def _encoded(form: str) -> bytes:
+    pixels = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form)
+    return buffer.getvalue()
+
+
+def _mutated(whole: bytes, chance: random.Random) -> bytes:
+    data = bytearray(whole)
+    if chance.random() < 0.3:
+        data = data[: chance.randrange(len(data))]
+    for _ in range(chance.choice((0, 1, 3, 20))):
+        if data:
+            place = chance.randrange(min(len(data), 200)) if chance.random() < 0.7 else chance.randrange(len(data))
+            data[place] = chance.randrange(256)
+    return bytes(data)
+
+
+def _opened(path: Path, shape: tuple[int, int, int]) -> bool:
+    try:
+        image = image_file.read(path, shape)
+    except UserError as error:
+        assert "\n" not in str(error)
+        return False
+    assert image.shape == (*shape[1:], shape[0]) and image.dtype == np.uint8
+    return True
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width: int, height: int, rows: bytes, more: bytes = b"", *, kind: int = 0, packed: bytes = b"") -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+    palette = _chunk(b"PLTE", bytes(768)) + _chunk(b"tRNS", bytes(256)) if kind == 3 else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header + more + palette + _chunk(b"IDAT", packed or zlib.compress(rows)) + _chunk(b"IEND", b"")
+    )  # fmt: skip
+
+
+def _zeros(channels: int) -> bytes:
+    """Return a PNG of about forty megapixels in a few dozen kilobytes."""
+    pack, row = zlib.compressobj(9), bytes(1 + _WIDE * channels)
+    packed = b"".join([*(pack.compress(row) for _ in range(_WIDE)), pack.flush()])
+    return _png(_WIDE, _WIDE, b"", kind=6 if channels == 4 else 3, packed=packed)
+
+
+def _packed_zeros(megabytes: int) -> bytes:
+    pack = zlib.compressobj(9)
+    return b"".join([*(pack.compress(bytes(1 << 20)) for _ in range(megabytes)), pack.flush()])
+
+
+def _lying_jpeg(side: int) -> bytes:
+    data = bytearray(_encoded("JPEG"))
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = struct.pack(">HH", side, side)
+    return bytes(data)
+
+
+def _scans(count: int) -> bytes:
+    """Return a progressive JPEG of forty megapixels that goes over all of them again and again."""
+    buffer = io.BytesIO()
+    Image.new("L", (_WIDE, _WIDE)).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * count + data[-2:]
+
+
+PROOFS = (
+    Proof(
+        name="images",
+        fault="pictures of seven formats under the name .png, torn and mutated, opened by Encode",
+        promise="an image, or one clear line, within bounded time",
+        full=1_000,
+        short=70,
+        run=mutated_images,
+    ),
+    Proof(
+        name="recordings",
+        fault="recorded pictures of a received run torn, mutated, of other formats",
+        promise="left out by the dashboard, the viewer and the films; nothing but PNG is unpacked",
+        full=1_000,
+        short=0,
+        run=mutated_recordings,
+    ),
+    Proof(
+        name="picture-bombs",
+        fault="100,000 × 100,000 pixels, zeros that unpack to 160 MB, 20,000 scans, PostScript, pipes, named .png",
+        promise="refused in one line, or opened in bounded time and memory; no program is run",
+        full=36,
+        short=0,
+        run=bombs,
+    ),
+)

@@ -1,0 +1,240 @@
+"""A great deal of it: ten thousand run folders, one run with ten million points. Times are the promise here."""
+
+import asyncio
+import json
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import ContentSwitcher
+
+from genexplorer.dashboard.app import DashboardApp
+from genexplorer.dashboard.panes.run_list import RunList
+from genexplorer.runs import layout
+from genexplorer.runs.database import buckets, sqlite, write
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import XAxis
+from genexplorer.runs.store import RunStore
+from genexplorer.session.run_poller import FollowedRun
+from tests.fault_injection.case import Proof, Tally
+from tests.fixtures.fake_run import config, write_run
+from trainers.events import Metrics, MetricSpec
+
+FOLDERS, POINTS = 10_000, 10_000_000
+USABLE_S, ANSWER_S = 2.0, 0.1
+PATIENCE = 3.0  # times what is promised, for a machine that does other things as well; what was seen is in the table
+MOST_MEMORY_BYTES = 400 << 20
+_KEYS = ("down", "down", "up", "pagedown", "end", "home", "2", "1")
+
+
+@dataclass
+class _Times:
+    """What answers took."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    def within(self, began: float, limit_s: float) -> None:
+        """Note a time; it is lost beyond the limit.
+
+        Raises:
+            AssertionError: if it took several times as long as promised.
+        """
+        self.seconds.append(time.monotonic() - began)
+        assert self.seconds[-1] < PATIENCE * limit_s, f"{self.seconds[-1]:.2f} s instead of {limit_s:g} s"
+
+    def __str__(self) -> str:
+        return f"median {1000 * float(np.median(self.seconds)):.0f} ms, longest {1000 * max(self.seconds):.0f} ms"
+
+
+def many_folders(count: int, folder: Path) -> Tally:
+    """List ten thousand runs, show them in the real dashboard, and press keys."""
+    tally, before = Tally(), _memory()
+    runs = _ten_thousand(folder / "runs")
+    store, lists, keys = RunStore(runs), _Times(), _Times()
+    for _ in range(3):
+        with tally.attempt("list"):
+            began = time.monotonic()
+            assert len(store.list()) == FOLDERS
+            lists.within(began, USABLE_S)
+    first = asyncio.run(_in_the_dashboard(tally, runs, count, keys))
+    with tally.attempt("memory"):
+        assert _memory() - before < MOST_MEMORY_BYTES, f"{(_memory() - before) >> 20} MB"
+    tally.notes += [
+        f"{FOLDERS:,} runs listed in {lists.seconds[0]:.1f} s, then {lists.seconds[-1]:.1f} s",
+        f"on the screen after {first:.1f} s; keys {keys}; {(_memory() - before) >> 20} MB",
+    ]
+    return tally
+
+
+def _ten_thousand(runs: Path) -> Path:
+    """Make one run, and the others from its small files."""
+    template = write_run(runs, steps=100, pictures=False)
+    said = json.loads((template / layout.NOTES).read_text())
+    for number in range(FOLDERS - 1):
+        copy = runs / f"vae-2d-copy-{number:05}"
+        copy.mkdir()
+        for name in (layout.CONFIG, layout.LIVE):
+            shutil.copyfile(template / name, copy / name)
+        values = {**said, "name": f"run {number}", "created": said["created"] - 60 * (number + 1)}
+        (copy / layout.NOTES).write_text(json.dumps(values))
+    return runs
+
+
+async def _in_the_dashboard(tally: Tally, runs: Path, count: int, keys: _Times) -> float:
+    """Open the dashboard and press keys; return the seconds until the runs were on the screen."""
+    app, began, usable = DashboardApp(runs), time.monotonic(), _Times()
+    async with app.run_test(size=(160, 45)) as pilot:
+        listed, tabs = app.screen.query_one(RunList), app.screen.query_one("#tabs", ContentSwitcher)
+        assert app._driver is not None
+        with tally.attempt("first screen"):
+            await _comes_true(pilot, lambda: len(listed.folders) == FOLDERS and listed.chosen is not None)
+            usable.within(began, USABLE_S)
+        for number in range(count):
+            key, before = _KEYS[number % len(_KEYS)], (listed.chosen, tabs.current)
+            with tally.attempt(f"key {key}"):
+                began = time.monotonic()
+                app._driver.process_message(events.Key(key, None))  # as the terminal does: Pilot waits for more
+                await _comes_true(pilot, lambda before=before: (listed.chosen, tabs.current) != before)  # type: ignore[misc]
+                keys.within(began, ANSWER_S)
+    return usable.seconds[0] if usable.seconds else float("nan")
+
+
+async def _comes_true(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it was not shown"
+        await asyncio.sleep(0.001)
+    await _answered(pilot)
+
+
+def _answered(pilot: Pilot[None]) -> Awaitable[object]:
+    """Wait until the screen has drawn what it was told."""
+    drawn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    pilot.app.call_after_refresh(lambda: None if drawn.done() else drawn.set_result(None))
+    return asyncio.wait_for(drawn, 60)
+
+
+def many_points(count: int, folder: Path) -> Tally:
+    """Ask a run of ten million points for its curves, whole and in parts, by each axis; then let it grow."""
+    tally, chance, asked, polled = Tally(), random.Random(43), _Times(), _Times()
+    run = RunStore(folder / "runs").create(config(steps=2 * POINTS), name="long")
+    connection = sqlite.open_for_writing(run)
+    _ten_million(connection)
+    before = _memory()
+    axes: tuple[tuple[XAxis, float], ...] = (("step", POINTS), ("images", 128.0 * POINTS), ("time", 0.01 * POINTS))
+    with closing(connection), RunReader(run) as reader:
+        books = write.Ledger(connection, 1)
+        for number in range(count):
+            x, end = axes[number % 3]
+            low = chance.uniform(0, end)
+            high = min(end, low + end * 10 ** chance.uniform(-6, 0))
+            bounds = None if number < 3 else (low, high)
+            with tally.attempt(f"by {x}, {'all' if bounds is None else f'{low:.0f} to {high:.0f}'}"):
+                began = time.monotonic()
+                found = reader.series("train/loss", x, 1000, bounds)
+                asked.within(began, ANSWER_S)
+                _is_right(found.x, found.low, found.mean, found.high, bounds)
+            with tally.attempt("a poll while it grows"):
+                books.write([], [write.Tick(_metrics(POINTS + 1 + number), time.time())], [])
+                began = time.monotonic()
+                reader.latest()
+                polled.within(began, ANSWER_S)
+    with tally.attempt("a face on it"):
+        began = time.monotonic()
+        FollowedRun(run).poll()
+        polled.within(began, 10 * ANSWER_S)
+    with tally.attempt("memory"):
+        assert _memory() - before < MOST_MEMORY_BYTES, f"{(_memory() - before) >> 20} MB"
+    size = (run / layout.DATABASE).stat().st_size >> 20
+    tally.notes += [
+        f"questions {asked}; polls {polled}",
+        f"{size:,} MB on the disk, {(_memory() - before) >> 20} MB read",
+    ]
+    return tally
+
+
+def _is_right(x: "np.ndarray", low: "np.ndarray", mean: "np.ndarray", high: "np.ndarray", bounds: object) -> None:
+    assert len(x) <= 1000 and (bounds is not None or len(x) > 500)
+    assert np.all(np.diff(x) > 0) and np.all((low <= mean + 1e-9) & (mean <= high + 1e-9))
+
+
+def _metrics(step: int) -> Metrics:
+    return Metrics(step, 128 * step, {"train/loss": _loss(step)}, 0.01 * step, 0.5, None)
+
+
+def _loss(step: int) -> float:
+    return 100.0 + step * 7919 % 1009
+
+
+def _ten_million(connection: sqlite3.Connection) -> None:
+    """Fill the tables with SQL, which takes a minute; a part of the pyramid is then compared with the real code's."""
+    books = write.Ledger(connection, 1)
+    books.write([MetricSpec("train/loss", "loss", "loss", "nats", "lower", "optimisation")], [], [])
+    metric = connection.execute("SELECT id FROM metrics").fetchone()[0]
+    connection.execute("PRAGMA synchronous=OFF")
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    value = "100.0 + i * 7919 % 1009"
+    connection.execute("BEGIN")
+    connection.execute(f"{numbers} INSERT INTO ticks SELECT i, 1, 128 * i, 0.01 * i, 1e9 + i FROM n", (POINTS,))
+    connection.execute(f"{numbers} INSERT INTO scalars SELECT {metric}, i, {value}, NULL FROM n", (POINTS,))
+    connection.execute(
+        "INSERT INTO buckets SELECT metric, 1, step / 8, count(*), count(*), sum(value), min(value), max(value),"
+        " sum(0.0 + step), sum(128.0 * step), sum(0.01 * step) FROM scalars GROUP BY metric, step / 8"
+    )
+    for level in range(2, buckets.LEVELS + 1):
+        connection.execute(
+            "INSERT INTO buckets SELECT metric, ?, bucket / 8, sum(count), sum(finite), sum(total), min(low), "
+            "max(high), sum(steps), sum(images), sum(elapsed) FROM buckets WHERE level = ? GROUP BY metric, bucket / 8",
+            (level, level - 1),
+        )
+    connection.execute("UPDATE metrics SET last_step = ?, last_value = 100.0, revision = 2", (POINTS,))
+    connection.execute("COMMIT")
+    _agrees(connection, metric, POINTS // 3)
+
+
+def _agrees(connection: sqlite3.Connection, metric: int, step: int) -> None:
+    """Compute the buckets over a step again with the code that the writer uses: nothing may change."""
+    query = "SELECT * FROM buckets WHERE metric = ? AND bucket = ? / (1 << 3 * level) ORDER BY level"
+    found = connection.execute(query, (metric, step)).fetchall()
+    buckets.rebuild(connection, metric, step)
+    again = connection.execute(query, (metric, step)).fetchall()
+    assert len(found) == buckets.LEVELS and np.allclose(np.array(found, float), np.array(again, float))
+
+
+def _memory() -> int:
+    """Return the most memory that this process has had, in bytes."""
+    try:
+        with Path("/proc/self/status").open() as file:
+            return 1024 * int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+
+
+PROOFS = (
+    Proof(
+        name="many-runs",
+        fault=f"{FOLDERS:,} run folders",
+        promise="the dashboard is usable within 2 s, a key is answered within 0.1 s; memory bounded",
+        full=100,
+        short=0,
+        run=many_folders,
+    ),
+    Proof(
+        name="many-points",
+        fault=f"a run of {POINTS:,} points, asked by step, images and time while it grows",
+        promise="a curve, whole or in part, within 0.1 s; memory bounded",
+        full=150,
+        short=0,
+        run=many_points,
+    ),
+)

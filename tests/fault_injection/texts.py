@@ -1,0 +1,158 @@
+"""Names, metric names, labels and log lines from strangers; links in a run folder."""
+
+import io
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from genexplorer.errors import UserError
+from genexplorer.runs import layout
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.store import RunStore
+from genexplorer.runs.writer import RunWriter
+from tests.fault_injection.case import Proof, Tally
+from tests.fixtures.fake_run import config, specs, write_run
+from trainers.events import Alert, Finished, Metrics, MetricSpec, Started
+
+HOSTILE = (
+    "../../x",
+    "/etc/passwd",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\",
+    "\x9b2J",
+    "[bold]not bold[/bold]",
+    "[@click=app.quit]quit[/]",
+    "a\nb\rc\x08d",
+    "\u202egpj.exe",
+    "\u2066hidden\u2069",
+    "a\x00b",
+    "\ud800",
+    "x" * 100_000,
+    "'; DROP TABLE log; --",
+    "$(touch pwned) `id`",
+    "--out=/etc/passwd",
+    "\u200b\u200d\ufeff",
+    "%s %n {0} {x!r}",
+    "CON", ".", "..", "~", "-", " ", "\t",
+)  # fmt: skip
+SHOWN_BY = ("runs list", "runs show {}", "runs logs {}", "runs list --json", "runs show {} --json")
+
+
+def hostile_texts(count: int, folder: Path) -> Tally:
+    """Put each text wherever text comes from, and read every byte that the command line then prints."""
+    tally, chance = Tally(), random.Random(3)
+    for number in range(count):
+        text = HOSTILE[number % len(HOSTILE)]
+        if number >= len(HOSTILE):
+            text = "".join(chance.choice([text, chr(chance.randrange(1, 0x300)), "ab"]) for _ in range(4))
+        with tally.attempt(repr(text[:30])):
+            runs = folder / str(number)
+            run = _told(runs, text)
+            assert run.parent == runs and {path.name for path in folder.iterdir()} == {str(number)}
+            _nothing_raw(_printed(runs, run) if number % 25 == 0 else _read(run))
+            shutil.rmtree(runs)
+    return tally
+
+
+def _told(runs: Path, text: str) -> Path:
+    store = RunStore(runs)
+    try:
+        run = store.create(config(steps=2), name=text, tags=(text,))
+    except (UserError, UnicodeEncodeError):
+        run = store.create(config(steps=2))
+    said = text.encode("utf-8", "replace").decode()
+    writer = RunWriter(run, config(steps=2), threaded=False)
+    own = MetricSpec(said, said, said, said, "lower", said, said)
+    writer.record(Started(0, (*specs(), own), 1, 2, said, 1))
+    writer.record(Metrics(1, 1, {said: 1.0, "train/elbo": -1.0}, 1.0, 0.5, None))
+    writer.record(Alert(1, "warning", said, said))
+    writer.log(said)
+    writer.record(Finished(2, "failed", said))
+    writer.close("failed", said)
+    store.set_note(run, said)
+    return run
+
+
+def _read(run: Path) -> str:
+    """Return all texts that a reader gives to the faces."""
+    with RunReader(run) as reader:
+        status = reader.status()
+        told = [status.name, status.reason, *status.tags, reader.last_words()]
+        told += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
+        for name, spec in reader.specs().items():
+            told += [name, spec.title, spec.unit, spec.panel, spec.setup]
+    shown = io.StringIO()
+    Console(file=shown, markup=False, width=120).print(*told)
+    return "".join(told)
+
+
+def _printed(runs: Path, run: Path) -> str:
+    command = [sys.executable, "-m", "genexplorer.cli"]
+    shown = ""
+    for words in SHOWN_BY:
+        done = subprocess.run(
+            [*command, *words.format(run.name).split(), "--runs-dir", str(runs)],
+            capture_output=True, text=True, errors="surrogateescape", timeout=60, check=False,
+            env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr[-300:]
+        shown += done.stdout + done.stderr
+    return shown
+
+
+def _nothing_raw(shown: str) -> None:
+    forbidden = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202e\u2066\u2069\u200b\ufeff"} - {"\n"}
+    found = sorted(forbidden & set(shown))
+    assert not found, f"raw {found}"
+
+
+def links(count: int, folder: Path) -> Tally:
+    """A link to elsewhere at each place of a run folder, then delete and empty the trash: nothing outside changes."""
+    tally = Tally()
+    places = (layout.SNAPSHOTS, layout.CHECKPOINTS, layout.PICTURES, layout.CONTROL, layout.LOG, layout.NOTES, "more")
+    for number in range(count):
+        place = places[number % len(places)]
+        with tally.attempt(place):
+            outside = folder / f"outside-{number}"
+            (outside / "deep").mkdir(parents=True)
+            (outside / "deep" / "precious").write_text("mine")
+            store = RunStore(folder / f"runs-{number}")
+            run = write_run(store, steps=10, pictures=False)
+            found = run / place
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            found.unlink(missing_ok=True)
+            found.symlink_to(outside, target_is_directory=True)
+            (run / "also").symlink_to(outside / "deep" / "precious")
+            store.list()
+            store.delete(run)
+            store.empty_trash()
+            assert not store.trash() and (outside / "deep" / "precious").read_text() == "mine"
+            shutil.rmtree(outside)
+    return tally
+
+
+PROOFS = (
+    Proof(
+        name="texts",
+        fault="paths, escape sequences, markup, bidi marks in names, metrics, alerts, log lines",
+        promise="refused or shown literally; no raw escape byte; no path made of it",
+        full=200,
+        short=len(HOSTILE),
+        run=hostile_texts,
+    ),
+    Proof(
+        name="links",
+        fault="links to elsewhere in a run folder, then delete and empty the trash",
+        promise="unlinked, never followed; nothing outside changes",
+        full=70,
+        short=7,
+        run=links,
+    ),
+)

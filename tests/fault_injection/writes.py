@@ -1,0 +1,173 @@
+"""A disk that refuses at every position in turn: nothing is ever said to be saved that is not."""
+
+import errno
+import random
+import re
+import shutil
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from genexplorer.errors import CheckpointError
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts import retention
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import State
+from genexplorer.runs.store import RunStore
+from genexplorer.runs.writer import RunWriter
+from tests.fault_injection.case import Proof, Tally
+from tests.fixtures.fake_run import card, config, specs
+from trainers.events import Finished, Metrics, Pictures, SnapshotReady, Started, StateReady
+from trainers.storage import checkpoint
+from trainers.storage.atomic_files import FaultPlan, injected
+
+LAST = 4
+WAYS = [(error, for_good) for error in (errno.ENOSPC, errno.EIO) for for_good in (False, True)]
+
+
+def failing_writes(count: int, folder: Path) -> Tally:
+    """Record a short run again and again; each time another call fails, once or for good, full or broken."""
+    tally, told = Tally(), 0
+    with mock.patch("os.fsync"):  # the plan decides before the real call what fails, so that it need not be slow
+        calls = calls_of_a_run(folder)
+        cases = [(position, *way) for way in WAYS for position in range(1, calls + 1)]
+        for position, error, for_good in cases[:: max(1, len(cases) // count)]:
+            with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if for_good else ''}"):
+                told += _recorded_despite(folder / "runs", FaultPlan(position, error, for_good=for_good))
+    tally.notes.append(f"{calls} positions, 4 ways each; {told} times the run could not even begin, and said so")
+    return tally
+
+
+def _recorded_despite(runs: Path, plan: FaultPlan) -> bool:
+    """Record a run while a call fails, and check what is there; return whether it could not even begin."""
+    run = RunStore(runs).create(config(steps=LAST), name="x")
+    try:
+        with injected(plan):
+            record_a_run(run)
+    except OSError:  # which the worker says, and dies
+        assert RunReader(run).status().state is State.QUEUED
+        return True
+    else:
+        check(run)
+        return False
+    finally:
+        shutil.rmtree(run)
+
+
+def calls_of_a_run(folder: Path) -> int:
+    """Return how many calls there are that can fail."""
+    with injected(FaultPlan(0, 0)) as plan:
+        record_a_run(RunStore(folder / "count").create(config(steps=LAST)))
+    return len(plan.calls)
+
+
+def record_a_run(folder: Path) -> None:
+    """Record a short run, with everything that is ever written."""
+    writer = RunWriter(folder, config(steps=LAST), threaded=False)
+    writer.record(Started(0, specs(), 1, LAST, "cpu", 1))
+    for step in range(1, LAST + 1):
+        writer.record(Metrics(step, step, {"train/elbo": -float(step)}, float(step), step / LAST, None))
+        if step % 2 == 0:
+            writer.record(SnapshotReady(step, {"w": np.full(2, step, np.float32)}, card(step)))
+            writer.record(Pictures(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
+            reason = "end" if step == LAST else "schedule"
+            writer.record(StateReady(step, {"w": np.full(2, step)}, {"step": step}, reason))  # type: ignore[arg-type]
+    writer.record(Finished(LAST, "succeeded"))
+    writer.close(patience_s=0)
+
+
+def check(folder: Path) -> None:
+    """Whatever failed: what is there is whole, and what is not there is not claimed.
+
+    Raises:
+        AssertionError: if something was said to be saved that is not.
+    """
+    with RunReader(folder) as reader:
+        status, attempts = reader.status(), reader.attempts()
+        claimed = [int(step) for line in reader.log() for step in re.findall(r"checkpoint (\d+) saved", line.message)]
+        recorded = reader.series("train/elbo").x.tolist()
+        assert status.state is State.SUCCEEDED
+        assert recorded == [float(step) for step in range(1, len(recorded) + 1)]
+        if len(recorded) < LAST or not attempts or attempts[0].outcome != "succeeded":
+            assert "not saved" in status.reason
+        for step in reader.checkpoints():
+            state = checkpoint.load(layout.step_folder(folder / layout.CHECKPOINTS, step))
+            np.testing.assert_array_equal(state.arrays["w"], np.full(2, step))
+        assert set(claimed) <= set(reader.checkpoints())
+        if LAST not in reader.checkpoints():
+            assert "could not be saved" in status.reason
+        for step in reader.snapshots():
+            checkpoint.load_snapshot(layout.step_folder(folder / layout.SNAPSHOTS, step))
+        assert status.snapshot_step is None or status.snapshot_step in reader.snapshots()
+        assert all(picture.path.is_file() for picture in reader.pictures())
+
+
+def pruned_last(count: int, folder: Path) -> Tally:
+    """Save checkpoints one after the other, each with a call that fails at random: two whole ones stay throughout."""
+    tally, chance, fewest = Tally(), random.Random(17), 10**9
+    with mock.patch("os.fsync"):
+        for number in range(count):
+            with tally.attempt(f"series {number}"):
+                run = RunStore(folder / "runs").create(config(), name="x")
+                fewest = min(fewest, _series(run, chance))
+                shutil.rmtree(run)
+    tally.notes.append(f"never fewer than {fewest} whole ones once two were saved")
+    return tally
+
+
+def _series(run: Path, chance: random.Random) -> int:
+    """Save a dozen checkpoints, some damaged after, some pinned; return the fewest whole ones after the second."""
+    parent, saved, pinned, fewest = run / layout.CHECKPOINTS, set[int](), set[int](), 10**9
+    for step in range(1, 13):
+        writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
+        before = _whole(parent)
+        with injected(FaultPlan(chance.randrange(1, 40), errno.EIO, for_good=chance.random() < 0.5)):
+            writer.files.save_state(StateReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
+        writer.abandon()
+        after = _whole(parent)
+        saved |= after
+        assert len(after) >= min(2, len(before | after)), f"{sorted(before)} became {sorted(after)} at step {step}"
+        assert max(after, default=0) >= max(before, default=0) and pinned <= after
+        fewest = min(fewest, len(after)) if len(before) >= 2 else fewest
+        loose = sorted(after - pinned)
+        if loose and len(after) > 2 and chance.random() < 0.3:  # damaged from outside: it must not count as one of two
+            bad = chance.choice(loose)
+            path = layout.step_folder(parent, bad) / checkpoint.ARRAYS
+            path.write_bytes(path.read_bytes()[:-1])
+            pinned -= {bad}
+        elif after and chance.random() < 0.1:
+            pinned.add(max(after))
+            retention.pin(run, max(after))
+    return fewest
+
+
+def _whole(parent: Path) -> set[int]:
+    found = set()
+    for step in retention.steps(parent):
+        try:
+            checkpoint.verify(layout.step_folder(parent, step))
+        except CheckpointError:
+            continue
+        found.add(step)
+    return found
+
+
+PROOFS = (
+    Proof(
+        name="writes",
+        fault="EIO and ENOSPC at every write, fsync, rename and commit of a run in turn, once and for good",
+        promise="a visible failure, never a false 'saved'; what is there is whole",
+        full=10_000,
+        short=60,
+        run=failing_writes,
+    ),
+    Proof(
+        name="pruning",
+        fault="a dozen checkpoints in a row, calls failing at random, some damaged from outside, some pinned",
+        promise="pruning comes last: the newest two that are whole stay, and what was pinned",
+        full=300,
+        short=6,
+        run=pruned_last,
+    ),
+)

@@ -1,0 +1,231 @@
+"""Runs listed, shown, described, deleted and brought back, on made-up run folders."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from genexplorer import paths
+from genexplorer.cli import follow, output, settings
+from genexplorer.cli.runs import show
+from genexplorer.errors import NoSuchRunError
+from genexplorer.runs import layout
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.store import RunStore
+from tests.fixtures.fake_run import running_run, write_run
+from tests.genexplorer.cli.conftest import Cli
+
+
+@pytest.fixture
+def store() -> RunStore:
+    store = RunStore(paths.runs_dir())
+    write_run(store, steps=700, name="brave-fox", tags=("kept", "talk"))
+    write_run(store, steps=300, name="red-elm", state="failed", pictures=False)
+    return store
+
+
+def test_no_runs_is_a_message_and_an_empty_list(cli: Cli, tmp_path: Path) -> None:
+    said = cli("runs", "list", "--runs-dir", tmp_path / "none")
+    assert (said.code, said.out) == (0, "")
+    assert "genexplorer train vae-2d" in said.err
+    assert json.loads(cli("runs", "list", "--json").out) == []
+    assert not (tmp_path / "none").exists(), "looking makes no folder"
+
+
+def test_a_list_is_newest_first_and_can_be_narrowed(cli: Cli, store: RunStore) -> None:
+    lines = cli("runs", "list").out.splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["red-elm", "brave-fox"]
+    assert "test/elbo_ema" in lines[0], "a figure's name is always there"
+    without_age = [re.sub(r"\d+ s ago", "", cli(*words).out) for words in (["runs"], ["runs", "list"])]
+    assert without_age[0] == without_age[1]
+    named = [run["name"] for run in json.loads(cli("runs", "list", "--state", "failed", "--json").out)]
+    assert named == ["red-elm"]
+    assert len(json.loads(cli("runs", "list", "--tag", "talk", "--json").out)) == 1
+    assert len(json.loads(cli("runs", "list", "--limit", "1", "--json").out)) == 1
+    assert cli("runs", "list", "--tag", "none").out == ""
+
+
+def test_a_narrow_terminal_loses_columns_not_lines(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "width", lambda: 60)
+    lines = cli("runs", "list").out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "brave-fox" in lines[2]
+    assert "img/s" not in lines[0]
+
+
+def test_the_folder_of_runs_can_be_given_before_or_after_the_command(cli: Cli, tmp_path: Path) -> None:
+    write_run(tmp_path / "other", steps=100, name="far-owl", pictures=False)
+    assert "far-owl" in cli("--runs-dir", tmp_path / "other", "runs", "list").out
+    assert "far-owl" in cli("runs", "--runs-dir", tmp_path / "other", "list").out
+    assert "far-owl" in cli("runs", "list", "--runs-dir", tmp_path / "other").out
+
+
+def test_show_as_json_has_what_scripts_rely_on(cli: Cli, store: RunStore) -> None:
+    shown = json.loads(cli("runs", "show", "brave", "--json").out)
+    expected = {"status", "pid", "attempt", "step", "images_seen", "metrics", "paths", "id", "name", "tags", "config"}
+    assert expected <= set(shown)
+    assert (shown["status"], shown["step"], shown["images_seen"]) == ("succeeded", 700, 700 * 128)
+    elbo = shown["metrics"]["test/elbo_ema"]
+    assert elbo["value"] < 0
+    assert (elbo["step"], elbo["unit"]) == (469, "nats")
+    assert "dynamic binarisation" in elbo["setup"], "a figure is quoted with its setup"
+    assert shown["pictures"]["manifold"] == len(shown["snapshots"])
+    assert Path(shown["paths"]["database"]).is_file()
+    assert shown["alert_messages"][0]["code"] == "kl_dim_collapsed"
+
+
+def test_show_for_people_names_every_figure(cli: Cli, store: RunStore) -> None:
+    said = cli("runs", "show", "red-elm")
+    assert re.search(r"^✗ red-elm +failed$", said.out, re.MULTILINE)
+    assert "the loss is not finite" in said.out
+    assert re.search(r"test/elbo_ema +−[\d.]+ nats", said.out)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage " * 1000])
+def test_a_run_whose_database_is_damaged_shows_the_rest(cli: Cli, store: RunStore, content: bytes) -> None:
+    (store.find("brave-fox") / layout.DATABASE).write_bytes(content)
+    said = cli("runs", "show", "brave-fox")
+    assert said.code == 4 and said.err == ""
+    assert re.search(r"^! brave-fox +damaged$", said.out, re.MULTILINE)
+    assert "reason" in said.out and "database" in said.out.replace("metrics.sqlite", "database") and "700" in said.out
+    shown = cli("runs", "show", "brave-fox", "--json")
+    values = json.loads(shown.out)
+    assert shown.code == 4 and (values["status"], values["metrics"]) == ("damaged", {})
+
+
+def test_show_as_toml_is_a_file_to_train_from(cli: Cli, store: RunStore, tmp_path: Path) -> None:
+    config = settings.resolve("vae-conv", flags={"--steps": 5, "--beta": 3.0})
+    store.create(config, name="asked-for")
+    file = tmp_path / "again.toml"
+    file.write_text(cli("runs", "show", "asked-for", "--toml").out)
+    plan = json.loads(cli("train", "--config", file, "--dry-run", "--json").out)
+    assert plan["config"] == config.model_dump(mode="json")
+
+
+def test_the_log_is_printed_with_its_steps(cli: Cli, store: RunStore) -> None:
+    lines = cli("runs", "logs", "red-elm").out.splitlines()
+    assert any("error:" in line and "not finite" in line for line in lines)
+    assert all(re.match(r"\d\d:\d\d:\d\d  step ", line) for line in lines)
+    assert len(cli("runs", "logs", "red-elm", "-n", "2").out.splitlines()) == 2
+    assert cli("runs", "logs", "red-elm", "--follow").code == 0, "a run that has ended is not waited for"
+
+
+def test_names_that_do_not_answer_or_answer_twice(cli: Cli, store: RunStore) -> None:
+    write_run(store, steps=100, name="brave-hen", pictures=False)
+    for words in (["runs", "show", "nobody"], ["runs", "show", "brave"], ["runs", "logs", ""], ["view", "nobody"]):
+        said = cli(*words)
+        assert said.code == 6, words
+        assert said.err.count("\n") == 1
+
+
+def test_what_people_say_about_a_run(cli: Cli, store: RunStore) -> None:
+    cli("runs", "rename", "brave-fox", "wise owl\x1b[31m\nx")
+    assert cli("runs", "tag", "wise", "a", "b", "--remove", "kept").out.split() == ["talk", "a", "b"]
+    assert cli("runs", "tag", "wise").out.split() == ["talk", "a", "b"]
+    cli("runs", "note", "wise", "first\nsecond")
+    assert cli("runs", "note", "wise").out == "first\nsecond\n"
+    shown = json.loads(cli("runs", "show", "wise", "--json").out)
+    assert shown["name"] == "wise owl x"
+    cli("runs", "note", "wise", "")
+    assert cli("runs", "note", "wise").out == ""
+    assert cli("runs", "rename", "wise", "\x1b[2J").code == 2
+
+
+def test_deleting_is_undone_until_the_trash_is_emptied(cli: Cli, store: RunStore) -> None:
+    run = RunReader(store.find("brave-fox")).status().id
+    assert cli("runs", "delete", "brave-fox", "nobody").code == 6, "one that fails does not keep the other from it"
+    assert cli("runs", "show", "brave-fox").code == 6
+    assert cli("runs", "restore").out.split() == [run, "brave-fox"]
+    assert cli("runs", "restore", "latest").code == 0
+    assert cli("runs", "show", "brave-fox").code == 0
+    assert cli("runs", "restore", "brave-fox").code == 6
+    cli("runs", "delete", run)
+    assert "1 deleted run" in cli("runs", "empty-trash", "--yes").err
+    assert cli("runs", "restore", run).code == 6
+    assert cli("runs", "empty-trash").err == "the trash is empty\n"
+
+
+def test_a_run_that_is_alive_is_not_deleted_and_one_that_is_not_is_not_steered(cli: Cli, store: RunStore) -> None:
+    with running_run(store, steps=50) as run:
+        said = cli("runs", "delete", run.folder.name)
+        assert said.code == 7
+        assert "stop" in said.err
+        assert "training" not in cli("runs", "list", "--state", "live").err
+    for verb in ("pause", "stop"):
+        assert cli("runs", verb, "brave-fox").code == 7
+    assert cli("runs", "resume", "brave-fox").code == 7
+    assert cli("runs", "pause", "nobody", "brave-fox").code == 6
+    assert cli("runs", "stop", "--all").err == "no run is live\n"
+
+
+def test_following_prints_figures_with_their_names_and_ends_with_the_run(
+    capsys: pytest.CaptureFixture[str], store: RunStore
+) -> None:
+    status = follow.follow(store.find("brave-fox"))
+    lines = capsys.readouterr().out.splitlines()
+    assert status.state.value == "succeeded"
+    last = lines[-1]
+    assert re.search(r"step +700 +100% +train ELBO −[\d.]+  test ELBO \(EMA\) −[\d.]+ nats", last)
+    assert any("warning:" in line for line in lines)
+
+
+def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RunReader(store.find("brave-fox")) as reader:
+        told = reader.status(), reader.latest(), reader.specs()
+    monkeypatch.setattr(output, "width", lambda: 80)
+    line = follow.progress_line(*told)
+    assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
+
+
+def test_following_goes_on_where_it_was(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    with follow.Following(store.find("brave-fox")) as followed:
+        followed.to_the_end()
+        assert "step" in capsys.readouterr().out
+        followed.to_the_end()
+        assert capsys.readouterr().out == "", "an interruption tells nothing twice"
+
+
+def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunStore) -> None:
+    with pytest.raises(Exception) as caught:
+        follow.finish(RunReader(store.find("red-elm")).status())
+    assert getattr(caught.value, "exit_code", None) == 5
+
+
+def test_find_says_what_there_is(store: RunStore) -> None:
+    with pytest.raises(NoSuchRunError, match="there are red-elm, brave-fox"):
+        show.find("nobody", None)
+
+
+def test_completion_offers_runs_presets_and_keys(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offered(words: str, place: int) -> str:
+        monkeypatch.setenv("_GENEXPLORER_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(place))
+        from genexplorer.cli.main import app
+
+        with pytest.raises(SystemExit):
+            app([], prog_name="genexplorer")
+        monkeypatch.delenv("_GENEXPLORER_COMPLETE")
+        return words
+
+    for words, place, expected in (
+        ("genexplorer runs show bra", 3, "brave-fox"),
+        ("genexplorer runs show vae-2d-", 3, store.find("brave-fox").name),
+        ("genexplorer runs list --state su", 4, "succeeded"),
+        ("genexplorer train vae-2d --likelihood g", 4, "gaussian"),
+        ("genexplorer train uva", 2, "uva2019-vae"),
+        ("genexplorer train vae-2d --set model.be", 4, "model.beta="),
+        ("genexplorer manifold la", 2, "latest"),
+    ):
+        assert expected in _completed(words, place, offered), words
+
+
+def _completed(words: str, place: int, offered: object) -> str:
+    import contextlib
+    import io
+
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        offered(words, place)  # type: ignore[operator]
+    return stream.getvalue()

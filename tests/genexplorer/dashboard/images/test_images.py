@@ -1,0 +1,90 @@
+"""Tiles in a pane and half blocks, without a screen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genexplorer.dashboard.images.half_blocks import strips
+from genexplorer.dashboard.images.load import load_picture
+from genexplorer.dashboard.images.tiles import montage, resize
+from genexplorer.runs.record import PictureRef
+
+
+def tiles(down: int, across: int, size: int = 28) -> np.ndarray:
+    """Tiles whose brightness counts them."""
+    values = np.arange(down * across, dtype=np.uint8).reshape(down, across)
+    return np.broadcast_to(values[:, :, None, None, None], (down, across, size, size, 3)).copy()
+
+
+@pytest.mark.parametrize("kind", ["samples", "reconstructions", "manifold", "trace"])
+@pytest.mark.parametrize(("columns", "rows"), [(2, 1), (10, 4), (30, 12), (76, 13), (190, 40)])
+def test_a_montage_fits_its_pane(kind: str, columns: int, rows: int) -> None:
+    for large in (False, True):
+        picture = montage(tiles(8, 8), kind, columns, rows, gap=1, large=large)
+        assert 0 < picture.shape[0] <= 2 * rows and 0 < picture.shape[1] <= columns
+
+
+def test_a_manifold_shows_both_ends() -> None:
+    picture = montage(tiles(20, 12), "manifold", 76, 13)
+    assert picture[0, 0, 0] == 0 and picture[-1, -1, 0] == 239
+
+
+def test_reconstructions_keep_their_rows() -> None:
+    picture = montage(tiles(2, 10), "reconstructions", 76, 13)
+    assert picture[0, 0, 0] == 0 and picture[-1, 0, 0] == 10
+
+
+def test_a_trace_shows_its_first_and_its_last_stage() -> None:
+    picture = montage(tiles(6, 9), "trace", 76, 13, gap=1)
+    assert picture[0, 0, 0] == 0 and picture[0, -1, 0] == 8
+    few = montage(tiles(6, 9), "trace", 30, 13, gap=1)
+    assert few[0, 0, 0] == 0 and few[0, -1, 0] == 8 and len(np.unique(few[0])) < 10
+
+
+def test_a_scatter_fills_its_pane_and_keeps_its_colours() -> None:
+    scatter = np.zeros((1, 1, 256, 256, 3), np.uint8)
+    scatter[..., :128, :, 2] = 200
+    picture = montage(scatter, "samples", 76, 20)
+    assert (
+        picture.shape == (40, 40, 3) and picture[5, 5].tolist() == [0, 0, 200] and picture[-5, 5].tolist() == [0, 0, 0]
+    )
+
+
+def test_large_shows_fewer() -> None:
+    few = montage(tiles(8, 8), "samples", 76, 14, large=True)
+    many = montage(tiles(8, 8), "samples", 76, 14)
+    assert len(np.unique(few)) < len(np.unique(many))
+
+
+def test_shrinking_averages() -> None:
+    image = np.zeros((1, 4, 4, 3), np.uint8)
+    image[:, :2] = 200
+    assert resize(image, 2, 2)[0, :, 0, 0].tolist() == [200, 0]
+    assert resize(image, 1, 1)[0, 0, 0, 0] == 100
+    assert resize(image, 8, 8).shape == (1, 8, 8, 3)
+
+
+def test_half_blocks_carry_two_colours_a_cell() -> None:
+    image = np.zeros((3, 5, 3), np.uint8)
+    image[0] = 200
+    rows = strips(image)
+    assert [strip.cell_length for strip in rows] == [5, 5]
+    assert len(list(rows[0])) == 1, "equal neighbours share a segment"
+    style = next(iter(rows[0])).style
+    assert style is not None and style.color is not None and style.bgcolor is not None
+    assert style.color.triplet == (200, 200, 200) and style.bgcolor.triplet == (0, 0, 0)
+
+
+def test_a_picture_that_is_not_what_it_says_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(np.zeros((56, 84), np.uint8)).save(path)
+    good = PictureRef("samples", 5, path, 3, 2, (28, 28))
+    loaded = load_picture(good)
+    assert loaded is not None and loaded.tiles.shape == (2, 3, 28, 28, 3)
+    assert load_picture(PictureRef("samples", 5, path, 1, 1, (100, 100))) is None
+    assert load_picture(PictureRef("samples", 5, path, 1, 1, (0, 0))) is None
+    path.write_bytes(b"not a png")
+    assert load_picture(good) is None
+    assert load_picture(PictureRef("samples", 5, tmp_path / "gone.png", 1, 1, (28, 28))) is None

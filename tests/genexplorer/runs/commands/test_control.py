@@ -1,0 +1,155 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from genexplorer.errors import RunStateError
+from genexplorer.runs import layout
+from genexplorer.runs.commands import control
+from genexplorer.runs.commands.control import Inbox, Watch
+from genexplorer.runs.store import RunStore
+from tests.fixtures.fake_run import MadeUpRun, MadeUpState, config, running_run, write_run
+from trainers.events import Audience, Changed, Command, Pause, Resume, SaveNow, Set, Stop, Threads
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path)
+
+
+def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None:
+    sent: list[Command] = [Pause(), Resume(), Set("optim.lr", 0.1), Set("a", "b"), SaveNow(), Threads(2), Stop()]
+    with running_run(store, steps=3, pictures=False) as run:
+        ids = [control.send(run.folder, command) for command in sent]
+        taken = run.writer.inbox.take()
+        assert [type(command) for command in taken] == [type(command) for command in sent]
+        assert [command.id for command in taken] == ids
+        assert taken[2] == Set("optim.lr", 0.1, ids[2]) and taken[5] == Threads(2, ids[5])
+        assert run.writer.inbox.take() == []
+        assert control.outcome(run.folder, ids[0]) is None
+        run.writer.record(Changed(3, ids[0], "pause"))
+        run.writer.record(Changed(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
+        first, third = control.outcome(run.folder, ids[0]), control.outcome(run.folder, ids[2])
+        assert first and first.obeyed and first.step == 3
+        assert third and not third.obeyed and third.error == "too large"
+        waiting = [path.name for path in (run.folder / layout.CONTROL).iterdir() if path.name[0].isdigit()]
+        assert len(waiting) == len(sent) - 2
+
+
+def test_only_a_living_worker_is_sent_to(store: RunStore) -> None:
+    states: tuple[MadeUpState, ...] = ("queued", "lost", "succeeded", "failed", "stopped")
+    for state in states:
+        folder = write_run(store, steps=2, state=state, pictures=False)
+        with pytest.raises(RunStateError):
+            control.send(folder, Stop())
+        assert [path.name for path in (folder / layout.CONTROL).iterdir()] == []
+
+
+def test_commands_for_a_dead_attempt_are_ignored_and_removed(store: RunStore) -> None:
+    with running_run(store, steps=2, pictures=False) as run:
+        control.send(run.folder, Stop())
+    later = Inbox(run.folder, attempt=2)
+    assert later.take() == []
+    assert list((run.folder / layout.CONTROL).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"[" * 100_000,
+        b'{"command": "stop"}',
+        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "explode"}',
+        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "threads", "count": 9999999}',
+        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "set", "path": 3, "value": 4}',
+        b'{"run": "RUN", "attempt": 1, "id": "bbbbbbbb", "command": "stop"}',
+        b'{"run": "other", "attempt": 1, "id": "aaaaaaaa", "command": "stop"}',
+    ],
+)
+def test_what_is_not_a_command_for_this_run_is_dropped(store: RunStore, content: bytes) -> None:
+    folder = store.create(config())
+    inbox = Inbox(folder, 1)
+    path = folder / layout.CONTROL / "00000001-aaaaaaaa.json"
+    path.write_bytes(content.replace(b"RUN", folder.name.encode()))
+    assert inbox.take() == [] and not path.exists()
+
+
+def test_links_pipes_and_other_names_are_never_opened(store: RunStore, tmp_path: Path) -> None:
+    folder = store.create(config())
+    inbox, where = Inbox(folder, 1), folder / layout.CONTROL
+    good = {"run": folder.name, "attempt": 1, "id": "aaaaaaaa", "command": "stop"}
+    (tmp_path / "outside.json").write_text(json.dumps(good))
+    (where / "00000001-aaaaaaaa.json").symlink_to(tmp_path / "outside.json")
+    os.mkfifo(where / "00000002-bbbbbbbb.json")
+    (where / "stop.json").write_text(json.dumps(good))
+    assert inbox.take() == []
+    assert (tmp_path / "outside.json").exists()
+
+
+def test_order_holds_when_the_clock_jumps_back(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_run(store, steps=2, pictures=False) as run:
+        for now in (2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0):
+            monkeypatch.setattr("genexplorer.runs.commands.control.time.time", lambda now=now: now)
+            control.send(run.folder, Set("order", now))
+        monkeypatch.undo()
+        values = [command.value for command in run.writer.inbox.take() if isinstance(command, Set)]
+        assert values == [2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 0.0
+
+
+def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.create(config())
+    control.touch_watch(folder)
+    clock = Clock()
+    monkeypatch.setattr(control, "time", clock)
+    watch = Watch(folder)
+    assert not watch.audience()  # left behind by an earlier face
+    mark = folder / layout.CONTROL / layout.WATCH
+    for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
+        clock.now += 1
+        os.utime(mark, ns=(wall_time, wall_time))
+        assert watch.audience() is Audience.HANDS_ON
+        clock.now += control.WATCH_EXPIRES_S[Audience.HANDS_ON] + 0.1
+        assert not watch.audience()
+    control.touch_watch(folder, calm=True)
+    clock.now += 1
+    assert watch.audience() is Audience.LOOKING
+    control.touch_watch(folder)
+    clock.now += 1
+    assert watch.audience() is Audience.HANDS_ON  # one hand is enough, however many look
+
+
+def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    control.touch_watch(tmp_path / "nowhere")
+    (tmp_path / layout.CONTROL).mkdir()
+    (tmp_path / layout.CONTROL / layout.WATCH).symlink_to(tmp_path / "outside")
+    control.touch_watch(tmp_path)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_answers_do_not_pile_up(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "KEPT_ACKS", 5)
+    folder = store.create(config())
+    run = MadeUpRun(folder, 10, pictures=False)
+    for number in range(2 * control.KEPT_ACKS + 5):
+        identity = "".join(chr(ord("a") + int(digit)) for digit in f"{number:08d}")
+        inbox = run.writer.inbox
+        inbox._taken.add(f"{number:08d}-{identity}.json")
+        inbox.acknowledge(control.Ack(identity, "set", 0))
+    assert len(list((folder / layout.CONTROL).iterdir())) <= 2 * control.KEPT_ACKS
+    assert control.outcome(folder, identity) is not None
+    run.writer.abandon()

@@ -1,0 +1,156 @@
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from genexplorer import kernel_lock
+from genexplorer.kernel_lock import KernelLock
+from genexplorer.runs import layout
+from genexplorer.runs.record import State
+from genexplorer.runs.status import heartbeat, liveness, process_id
+from genexplorer.runs.status.heartbeat import LiveFile, LiveRecord
+from genexplorer.runs.status.liveness import HeartbeatMemory, Pulse, judge
+from genexplorer.runs.status.process_id import Identity
+from genexplorer.runs.status.run_status import read_status
+from genexplorer.runs.store import RunStore
+from tests.fixtures.fake_run import config, running_run, write_run
+
+
+@dataclass
+class Clocks:
+    """A reader's clocks, moved by hand."""
+
+    now: float = 1000.0
+    wall: float = 2e9
+    memory: HeartbeatMemory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = HeartbeatMemory(lambda: self.now, lambda: self.wall)
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+def elsewhere(wall: float) -> LiveRecord:
+    return LiveRecord(
+        attempt=1, heartbeat=5, pid=os.getpid(), host="other", boot_id="other", state="running", updated=wall
+    )
+
+
+def here(**changes: object) -> LiveRecord:
+    me = process_id.current()
+    record = LiveRecord(attempt=1, heartbeat=5, state="running", host=me.host, boot_id=me.boot_id, pid=me.pid)
+    for name, value in changes.items():
+        setattr(record, name, value)
+    return record
+
+
+def test_a_lock_is_asked_about_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not kernel_lock.is_held(path)
+    with KernelLock(path) as lock:
+        assert lock.acquire()
+        assert kernel_lock.is_held(path) and kernel_lock.is_held(path)
+        assert not KernelLock(path).acquire(patience_s=0)
+    assert not kernel_lock.is_held(path)
+    assert KernelLock(path).acquire(patience_s=0)
+
+
+def test_the_flock_fallback_asks_and_takes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_lock, "_OFD", False)
+    test_a_lock_is_asked_about_without_taking_it(tmp_path)
+
+
+def test_a_free_lock_on_this_machine_means_dead_at_once(tmp_path: Path, clocks: Clocks) -> None:
+    assert judge(tmp_path, here(), clocks.memory) is Pulse.DEAD
+    rebooted = here(boot_id="an earlier boot")
+    assert judge(tmp_path, rebooted, clocks.memory) is Pulse.DEAD
+
+
+def test_a_held_lock_with_a_heartbeat_that_stands_still_is_not_answering(tmp_path: Path, clocks: Clocks) -> None:
+    with KernelLock(tmp_path / layout.LOCK) as lock:
+        assert lock.acquire()
+        record = here()
+        assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+        clocks.now += liveness.QUIET_S + 0.1
+        assert judge(tmp_path, record, clocks.memory) is Pulse.QUIET
+        clocks.now += 86_400
+        assert judge(tmp_path, record, clocks.memory) is Pulse.QUIET  # never Lost while the lock is held
+        record.heartbeat += 1
+        assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+
+
+def test_another_machine_is_judged_by_heartbeat_and_the_readers_own_clock(tmp_path: Path, clocks: Clocks) -> None:
+    record = elsewhere(clocks.wall)
+    for _ in range(5):
+        assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+        clocks.now += 2.0
+        record.heartbeat += 1
+    assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+    clocks.now += 4.0
+    assert judge(tmp_path, record, clocks.memory) is Pulse.QUIET
+    clocks.now += 1.0
+    assert judge(tmp_path, record, clocks.memory) is Pulse.DEAD
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_no_jump_of_the_wall_clock_makes_a_run_lost(tmp_path: Path, clocks: Clocks, jump: float) -> None:
+    record = elsewhere(clocks.wall)
+    assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+    clocks.wall += jump
+    clocks.now += 1.0
+    record.heartbeat += 1
+    assert judge(tmp_path, record, clocks.memory) is Pulse.ALIVE
+    assert (
+        judge(tmp_path, elsewhere(0.0), HeartbeatMemory(lambda: 0.0, lambda: 2e9)) is Pulse.QUIET
+    )  # never Lost at once
+
+
+def test_a_strangers_pid_is_not_the_worker(tmp_path: Path) -> None:
+    stranger = Identity(process_id.host_name(), process_id.boot_id(), os.getpid(), start=12345)
+    assert not process_id.is_alive(stranger)
+    assert process_id.is_alive(process_id.current())
+    assert not process_id.is_alive(
+        Identity(process_id.host_name(), "other boot", os.getpid(), process_id.current().start)
+    )
+    folder = write_run(tmp_path, steps=2, state="lost", pictures=False)  # its pid is ours, its lock is free
+    assert read_status(folder).state is State.LOST
+
+
+def test_a_killed_run_is_lost_with_its_last_words(tmp_path: Path) -> None:
+    with running_run(tmp_path, steps=5) as run:
+        status = read_status(run.folder)
+        assert (status.state, status.answering) == (State.RUNNING, True)
+        (run.folder / layout.LOG).write_text("all is well\n\x1b[31mout of memory\x1b[0m\n\n")
+    status = read_status(run.folder)
+    assert (status.state, status.reason) == (State.LOST, "out of memory")
+
+
+def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunStore(tmp_path).create(config())
+    file = LiveFile(folder / layout.LIVE)
+    file.record = here()
+    file.write()
+
+    def ends_now(_: Path) -> bool:
+        file.record.state = "succeeded"
+        file.write()
+        return False
+
+    monkeypatch.setattr(kernel_lock, "is_held", ends_now)
+    assert read_status(folder).state is State.SUCCEEDED
+
+
+def test_a_run_copied_while_it_ran_is_lost_here_and_alive_there(tmp_path: Path) -> None:
+    import shutil
+
+    with running_run(tmp_path / "a", steps=5) as run:
+        shutil.copytree(
+            run.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".*", "snapshots", "checkpoints", "pictures")
+        )
+        assert read_status(tmp_path / "copy").state is State.LOST
+        assert read_status(run.folder).state is State.RUNNING
+    assert heartbeat.read(tmp_path / "copy" / layout.LIVE) is not None

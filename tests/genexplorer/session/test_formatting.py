@@ -1,0 +1,113 @@
+"""How states, times and numbers are written."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.session import formatting
+
+STATUS = RunStatus("id", Path("id"), "brave-fox", State.RUNNING, "vae-2d", "vae", "mnist")
+
+
+def test_every_state_has_its_own_symbol_and_word() -> None:
+    assert len({formatting.state_symbol(state) for state in State}) == len(State)
+    assert [formatting.state_word(state) for state in (State.RUNNING, State.LOST)] == ["Running", "Lost"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, "—"),
+        (math.nan, "—"),
+        (-3, "0:00"),
+        (6.6, "0:07"),
+        (59.6, "1:00"),
+        (70, "1:10"),
+        (3599.7, "1:00:00"),
+        (7384, "2:03:04"),
+        (48 * 3600, "2 d 0 h"),
+    ],
+)
+def test_duration(seconds: float | None, shown: str) -> None:
+    assert formatting.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("n", "shown"),
+    [
+        (0, "0"),
+        (950, "950"),
+        (999.9, "1000"),
+        (1000, "1.0k"),
+        (18_100, "18.1k"),
+        (99_960, "100k"),
+        (999_960, "1.0M"),
+        (2.5e6, "2.5M"),
+        (-1500, "−1.5k"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_count(n: float, shown: str) -> None:
+    assert formatting.count(n) == shown
+    assert len(shown) <= 5
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "—"),
+        (-148.24, "−148.2"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (6.234, "6.23"),
+        (0.1234567, "0.123"),
+        (9.996, "10.0"),
+        (0.9999, "1.00"),
+        (23456.7, "23,457"),
+        (1e-5, "1.0e−5"),
+        (2.5e9, "2.5e+9"),
+        (math.nan, "NaN"),
+        (-math.inf, "−∞"),
+    ],
+)
+def test_number(value: float | None, shown: str) -> None:
+    assert formatting.number(value) == shown
+
+
+def test_number_with_its_unit() -> None:
+    assert formatting.number(-148.2, "nats") == "−148.2 nats"
+    assert formatting.number(None, "nats") == "—"
+
+
+def test_speed_is_of_what_the_data_are() -> None:
+    run = replace(STATUS, images_per_s=18_100.0)
+    assert formatting.speed(run) == "18.1k images/s"
+    assert formatting.speed(run, short=True) == "18.1k img/s"
+    assert formatting.speed(replace(run, kind="points"), short=True) == "18.1k points/s"
+    assert formatting.speed(replace(run, images_per_s=None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [(0.3, "now"), (12.9, "12 s ago"), (200, "3 min ago"), (18_000, "5 h ago"), (200_000, "2 d ago"), (None, "—")],
+)
+def test_ago(age: float | None, shown: str) -> None:
+    assert formatting.ago(age) == shown
+
+
+def test_time_left_says_what_a_list_needs() -> None:
+    assert formatting.time_left(replace(STATUS, seconds_left=70.2)) == "1:10 left"
+    assert formatting.time_left(replace(STATUS, phase="compiling")) == "compiling"
+    assert formatting.time_left(replace(STATUS, answering=False, seconds_left=3)) == "not answering"
+    assert formatting.time_left(replace(STATUS, state=State.PAUSED, seconds_left=3)) == "paused"
+    assert formatting.time_left(replace(STATUS, state=State.SUCCEEDED, elapsed_s=123)) == "took 2:03"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.0, "0%"), (0.62, "62%"), (0.9999, "99%"), (1.0, "100%"), (math.nan, "0%")]
+)
+def test_only_what_is_done_is_a_hundred_percent(share: float, shown: str) -> None:
+    assert formatting.percent(share) == shown

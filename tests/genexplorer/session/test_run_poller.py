@@ -1,0 +1,224 @@
+"""A run followed through the reader, on folders that the real writer wrote."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+
+from genexplorer.errors import UserError
+from genexplorer.runs import layout
+from genexplorer.runs.database import sqlite
+from genexplorer.runs.record import PictureRef, State
+from genexplorer.session.charts import charts
+from genexplorer.session.run_poller import EVERYTHING, FollowedRun
+from tests.fixtures.fake_run import IMAGES_PER_S, MadeUpRun, running_run, write_run
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs"), steps=1500)
+
+
+def polled_until(followed: FollowedRun, condition: Callable[[], bool]) -> frozenset[str]:
+    deadline, seen = time.monotonic() + DEADLINE_S, frozenset[str]()
+    while not condition():
+        assert time.monotonic() < deadline, followed.status
+        seen |= followed.poll()
+        threading.Event().wait(0.01)
+    return seen
+
+
+def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path) -> None:
+    followed = FollowedRun(finished)
+    assert followed.status.name == "brave-fox"
+    assert followed.poll() >= EVERYTHING - {"status"}
+    assert followed.poll() == frozenset()
+    assert followed.status.state is State.SUCCEEDED
+    assert followed.config is not None
+    assert followed.config.model.name == "vae"
+    assert {"train/elbo", "test/elbo_ema"} <= set(followed.specs)
+    assert followed.latest["train/elbo"].step == 1500
+    assert [chart.quantity for chart in charts(followed.specs)][:3] == ["elbo", "recon", "kl"]
+    assert followed.snapshots == sorted(followed.snapshots)
+    assert [alert.code for alert in followed.alerts] == ["kl_dim_collapsed"]
+    assert [(change.step, change.path) for change in followed.changes] == [(1200, "optim.lr")]
+    assert len(followed.log) > 0
+    assert followed.problem == ""
+
+
+def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = FollowedRun(finished)
+    followed.poll()
+    curve = followed.series("train/elbo", max_points=50)
+    assert 10 < len(curve.x) <= 50
+    assert np.isfinite(curve.mean).all()
+    assert followed.series("train/elbo", max_points=50) is curve
+    assert followed.series("train/elbo", "time", 50).x_axis == "time"
+    assert len(followed.series("no/such", max_points=50).x) == 0
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Count how often a database is opened."""
+    counted = Mock(side_effect=sqlite.reading)
+    monkeypatch.setattr(sqlite, "reading", counted)
+    return counted
+
+
+def test_several_curves_are_read_from_one_opening(finished: Path, tmp_path: Path, opened: Mock) -> None:
+    run = FollowedRun(finished)
+    several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
+    assert opened.call_count == 1 and len(several["nothing"].x) == 0
+    assert several["train/kl"] is run.series("train/kl", max_points=50) and len(several["train/elbo"].x) > 10
+    broken = shutil.copytree(finished, tmp_path / "broken")
+    (broken / layout.DATABASE).write_bytes(b"no database")
+    run = FollowedRun(broken)
+    assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
+
+
+def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
+    finished: Path, tmp_path: Path, opened: Mock
+) -> None:
+    run = FollowedRun(finished)
+    with run.together():
+        assert run.poll() >= EVERYTHING - {"status"}
+        assert len(run.series("train/elbo").x) and run.values_at(10) and run.several_series(["train/kl"])
+    assert opened.call_count == 1
+    rotten = shutil.copytree(finished, tmp_path / "rotten")
+    content = bytearray((rotten / layout.DATABASE).read_bytes())
+    content[8192:] = b"\xa5" * (len(content) - 8192)  # its first pages say that all is well
+    (rotten / layout.DATABASE).write_bytes(content)
+    run = FollowedRun(rotten)
+    with run.together():
+        run.poll()
+    assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
+
+
+def test_the_past_is_found_by_step(finished: Path) -> None:
+    followed = FollowedRun(finished)
+    followed.poll()
+    early, now = followed.values_at(10), followed.values_at(None)
+    assert early["train/elbo"] < now["train/elbo"]
+    assert now["train/elbo"] == followed.latest["train/elbo"].value
+    assert followed.card(10).step == 10
+    assert followed.card().step == followed.snapshots[-1]
+    with pytest.raises(UserError):
+        followed.card(11)
+    found = [followed.picture("manifold", step) for step in (None, 60, 0)]
+    assert [ref.step for ref in found if isinstance(ref, PictureRef)] == [1500, 50, 0]
+    assert followed.picture("portrait") is None
+
+
+def test_a_step_is_found_on_the_other_axes(finished: Path) -> None:
+    followed = FollowedRun(finished)
+    assert followed.x_at(700, "time") is None
+    followed.poll()
+    assert followed.x_at(700) == 700
+    images = followed.x_at(700, "images")
+    assert images == pytest.approx(700 * 128, rel=0.01)
+    seconds = followed.x_at(700, "time")
+    assert seconds == pytest.approx(700 * 128 / IMAGES_PER_S, rel=0.01)
+
+
+def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path) -> None:
+    with running_run(tmp_path, steps=300) as run:
+        followed = FollowedRun(run.folder)
+        polled_until(followed, lambda: followed.status.state is State.RUNNING and bool(followed.latest))
+        curve = followed.series("train/elbo")
+        last = len(curve.x)
+        run.advance(100)
+        run.writer.flush()
+        seen = polled_until(
+            followed,
+            lambda: (
+                followed.latest["train/elbo"].step == followed.status.step == 400
+                and followed.pictures["samples"][-1].step == followed.snapshots[-1] == 400
+            ),
+        )
+        assert {"metrics", "snapshots", "pictures", "status"} <= seen
+        assert len(followed.series("train/elbo").x) > last
+    seen = polled_until(followed, lambda: followed.status.state is State.LOST)
+    assert "status" in seen
+    followed.close()
+
+
+def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
+    followed = FollowedRun(write_run(tmp_path, state="queued"))
+    followed.poll()
+    assert followed.status.state is State.QUEUED
+    assert (followed.latest, followed.snapshots, followed.values_at(5), followed.last_words()) == ({}, [], {}, "")
+    with pytest.raises(UserError):
+        followed.card()
+
+
+def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
+    with running_run(tmp_path, steps=20) as run:
+        followed = FollowedRun(run.folder)
+        watch = run.folder / layout.CONTROL / layout.WATCH
+        followed.poll()
+        assert not watch.exists()
+        followed.watching = True
+        followed.poll()
+        assert watch.exists()
+        watch.unlink()
+        followed.poll()
+        assert not watch.exists()  # about once a second, not at every poll
+        followed.calm = True
+        followed.poll()
+        assert watch.with_name(layout.WATCH_CALM).exists() and not watch.exists()
+    polled_until(followed, lambda: followed.status.state is State.LOST)
+    followed._watched_at = -1e9
+    followed.poll()
+    assert not watch.exists()
+
+
+def test_a_folder_that_breaks_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=60)
+    followed = FollowedRun(folder)
+    followed.poll()
+    shutil.rmtree(folder)
+    assert "status" in followed.poll()
+    assert followed.status.state is State.DAMAGED or followed.problem
+    assert followed.latest["train/elbo"].step == 60
+    assert len(followed.series("train/recon").x) == 0
+
+
+def test_a_reader_that_fails_becomes_a_problem_and_is_forgotten_when_it_works_again(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = FollowedRun(finished)
+    followed.poll()
+
+    def fail(cursor: object) -> None:
+        raise OSError(5, "Input/output error\x1b[31m")
+
+    monkeypatch.setattr(followed._reader, "changes", fail)
+    assert followed.poll() == {"status"}
+    assert "Input/output error" in followed.problem
+    assert "\x1b" not in followed.problem
+    assert followed.poll() == frozenset()
+    monkeypatch.undo()
+    assert followed.poll() == {"status"}
+    assert followed.problem == ""
+
+
+def test_a_new_attempt_is_read_from_the_beginning(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=1300, state="stopped")
+    followed = FollowedRun(folder)
+    followed.poll()
+    assert [change.step for change in followed.changes] == [1200]
+    again = MadeUpRun(folder, 1300)  # from step 0: what came after is superseded
+    again.advance(20)
+    again.end("stopped")
+    assert followed.poll() == EVERYTHING
+    assert followed.status.attempt == 2
+    assert followed.changes == []
+    assert followed.latest["train/elbo"].step == 20
+    assert len(followed.series("train/elbo").x) <= 20

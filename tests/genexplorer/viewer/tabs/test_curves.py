@@ -1,0 +1,241 @@
+"""The Curves tab: what is drawn, how, and the click that moves time."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from genexplorer.session.charts import Chart
+from genexplorer.viewer.plots.chart_axis import ChartAxis, linear_ticks, log_ticks, time_ticks
+from genexplorer.viewer.plots.chart_places import detail_window, spread, value_at, with_room_for_names
+from genexplorer.viewer.tabs.curves.chooser import CurveChooser
+from genexplorer.viewer.tabs.curves.tab import CurvesTab
+from genexplorer.viewer.window import MainWindow
+from tests.fixtures.fake_run import running_run
+from tests.genexplorer.viewer.conftest import Stage, tab_of
+from tests.genexplorer.viewer.mouse import QTest
+
+
+@pytest.fixture
+def curves(window: MainWindow) -> CurvesTab:
+    tab = tab_of(window, "Curves")
+    assert isinstance(tab, CurvesTab)
+    return tab
+
+
+def test_train_and_test_share_a_chart_with_names_on_the_lines(curves: CurvesTab) -> None:
+    assert list(curves.plots) == ["elbo", "recon", "kl", "kl_dim"]
+    plot = curves.plots["elbo"]
+    assert plot.title.text() == "ELBO (nats)"
+    assert [label.toPlainText() for label, _, _ in plot._ends] == ["train", "test", "test, raw"]
+    heights = sorted(label.pos().y() for label, _, _ in plot._ends)
+    (bottom, top), pixels = plot.plot.getViewBox().viewRange()[1], plot.plot.getViewBox().height()
+    assert min(np.diff(heights)) >= 12 * (top - bottom) / pixels  # no name lies on another
+
+
+def test_the_mark_and_the_values_follow_the_time(curves: CurvesTab, window: MainWindow) -> None:
+    plot = curves.plots["kl"]
+    window.context.cursor.go(500)
+    assert plot._mark.value() == pytest.approx(500)
+    early = plot.values.text()
+    window.context.cursor.go(1300)
+    assert plot._mark.value() == pytest.approx(1300)
+    assert plot.values.text() != early and "train" in early
+    assert "at step 1,300" in curves.chooser.step_label.text()
+
+
+def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    plot = curves.plots["elbo"]
+    box = plot.plot.getViewBox()
+    (low, high), (bottom, top) = box.viewRange()
+    place = plot.plot.mapFromScene(box.mapViewToScene(QPointF(low + 0.45 * (high - low), (bottom + top) / 2)))
+    QTest.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: not window.context.cursor.following, timeout=5000)
+    assert window.context.cursor.position == 500  # the snapshot nearest to some 650 steps
+    assert window.time.step_label.text() == "step 500"
+
+
+def test_the_crosshair_shows_values_in_every_chart(curves: CurvesTab) -> None:
+    curves.plots["elbo"].pointed.emit(100.0)
+    assert all(plot._cross.isVisible() and plot._cross.value() == 100.0 for plot in curves.plots.values())
+    at_100 = curves.plots["recon"].values.text()
+    curves.plots["elbo"].pointed.emit(math.nan)
+    assert not curves.plots["recon"]._cross.isVisible() and curves.plots["recon"].values.text() != at_100
+
+
+def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    QTest.keyClick(window, Qt.Key.Key_Y)
+    elbo = curves.plots["elbo"]
+    assert elbo.left.logarithmic and elbo.left.negated and "logarithmic" in elbo.title.text()
+    assert elbo.left.word(2.0, 1.0) == "−100"
+    QTest.keyClick(window, Qt.Key.Key_X)
+    QTest.keyClick(window, Qt.Key.Key_X)
+    assert curves.view.x_axis == "time" and elbo.bottom.word(75.0, 15.0) == "1:15"
+    before = curves.view.smoothing
+    QTest.keyClick(window, Qt.Key.Key_Minus)
+    assert curves.view.smoothing == pytest.approx(before - 0.1)
+    assert curves.x_of_step(1300) == pytest.approx(1300 * 128 / 18100, rel=0.01)
+    assert curves.step_of_x(curves.x_of_step(650) or 0) == pytest.approx(650, abs=2)
+
+
+def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesTab) -> None:
+    plot = curves.plots["elbo"]
+    curves.set_view(smoothing=0.9)
+    calm = plot._lines[plot._curves[0].metric].y.copy()
+    items = len(plot.plot.getPlotItem().listDataItems())
+    curves.set_view(smoothing=0.0)
+    raw = plot._lines[plot._curves[0].metric].y
+    assert np.nanstd(np.diff(calm)) < 0.5 * np.nanstd(np.diff(raw))
+    assert len(plot.plot.getPlotItem().listDataItems()) == items - 1  # the faint one is gone
+    np.testing.assert_array_equal(plot._lines[plot._curves[1].metric].y, plot._curves[1].mean)
+
+
+def test_changes_are_marked(curves: CurvesTab) -> None:
+    plot = curves.plots["elbo"]
+    assert [(line.value(), line.label.format) for line in plot._change_lines] == [(1200.0, "▲ lr")]
+
+
+def test_quantities_are_chosen_by_box(curves: CurvesTab) -> None:
+    curves.chooser.boxes["lr"].setChecked(True)
+    assert "lr" in curves.plots
+    for quantity in ("elbo", "recon", "kl", "kl_dim"):
+        curves.chooser.boxes[quantity].setChecked(False)
+    assert list(curves.plots) == ["lr"]
+    curves.chooser.reset_wanted.emit()
+    assert "elbo" in curves.plots and "lr" not in curves.plots
+
+
+def test_new_points_are_drawn_as_they_come(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    with running_run(tmp_path / "live", steps=200) as run:
+        window = stage.window(run.folder)
+        curves = tab_of(window, "Curves")
+        qtbot.waitUntil(lambda: "elbo" in curves.plots, timeout=5000)
+        first = curves.plots["elbo"].data_bounds[1]
+        run.advance(200)
+        run.writer.flush()
+        qtbot.waitUntil(lambda: curves.plots["elbo"].data_bounds[1] >= first + 150, timeout=5000)
+
+
+def test_a_zoom_is_shared_and_zero_goes_home(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    curves.plots["elbo"].zoomed.emit((200.0, 400.0))
+    for plot in curves.plots.values():
+        assert plot.plot.getViewBox().viewRange()[0] == pytest.approx([200, 400])
+    QTest.keyClick(window, Qt.Key.Key_0)
+    low, high = curves.plots["kl"].plot.getViewBox().viewRange()[0]
+    assert low < 10 and high > 1300
+
+
+def test_charts_are_saved_as_picture_and_numbers(curves: CurvesTab, tmp_path: Path) -> None:
+    picture, numbers = curves.save_targets()
+    picture.write(tmp_path / "charts.png")
+    assert QImage(str(tmp_path / "charts.png")).width() > 400
+    numbers.write(tmp_path / "charts.csv")
+    rows = list(csv.DictReader((tmp_path / "charts.csv").read_text().splitlines()))
+    last = [row for row in rows if row["metric"] == "train/kl"][-1]
+    assert float(last["step"]) == 1300 and 5 < float(last["mean"]) < 8 and last["unit"] == "nats"
+
+
+def test_ticks_are_round() -> None:
+    assert linear_ticks(-163.0, -141.0, 4) == pytest.approx([-160, -150])
+    assert log_ticks(0.0008, 1200.0, 6) == pytest.approx([0.001, 0.01, 0.1, 1, 10, 100, 1000])
+    assert log_ticks(137.0, 210.0, 4) == pytest.approx([140, 160, 180, 200])
+    assert time_ticks(0.0, 61.0, 4) == [0, 30, 60]
+
+
+def test_ticks_of_tiny_values_tell_one_from_another() -> None:
+    axis = ChartAxis("left")
+    assert [axis.word(value, 1e-8) for value in (2.19e-6, 2.2e-6)] == ["2.19e−6", "2.20e−6"]
+    assert axis.word(0.0049, 2e-5) == "0.00490" and axis.word(3e6, 1e6) == "3.0e6"
+
+
+def test_a_long_name_leaves_its_value_room(qtbot: QtBot) -> None:
+    chooser = CurveChooser()
+    qtbot.addWidget(chooser)
+    name = "negative log-likelihood of a point and of another"
+    chooser.show_charts([Chart("nll", name, "nats", "objective", ("test/nll_ema",), "lower")], set())
+    chooser.show_step(700, {"test/nll_ema": 2.41})
+    chooser.resize(chooser.sizeHint().width(), 600)
+    chooser.show()
+    box, value = chooser.boxes["nll"], chooser._values["nll"]
+    right = value.mapTo(chooser, value.rect().topRight()).x()
+    assert value.text() == "2.41" and value.width() >= value.sizeHint().width() and right < chooser.width()
+    assert box.text().endswith("…") and box.toolTip() and box.accessibleName() == name
+
+
+def test_names_are_spread_apart_and_stay_inside() -> None:
+    assert spread([10.0, 9.9, 9.8], 1.0, 0.0) == pytest.approx([10.0, 9.0, 8.0])
+    assert spread([0.4, 0.3], 1.0, 0.0) == pytest.approx([1.0, 0.0])
+    assert spread([], 1.0, 0.0) == []
+
+
+def test_the_value_is_the_last_one_at_or_before() -> None:
+    x, y = np.array([0.0, 10, 20]), np.array([1.0, np.nan, 3.0])
+    assert value_at(x, y, 15) == 1.0 and value_at(x, y, 20) == 3.0 and value_at(x, y, -1) is None
+
+
+def test_names_have_room_in_narrow_and_wide_charts() -> None:
+    for width in (200.0, 1600.0):
+        low, high = with_room_for_names(0, 1000, width)
+        assert (high - 1000) / (high - low) * width == pytest.approx(60, rel=0.05)
+
+
+def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    plot = curves.plots["elbo"]
+    for size in ((1400, 900), (1000, 700)):
+        window.resize(*size)
+
+        def names_fit() -> bool:
+            low, high = plot.plot.getViewBox().viewRange()[0]
+            room = max(each.names_px for each in curves.plots.values())
+            return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - room) < 6)
+
+        qtbot.waitUntil(names_fit, timeout=5000)
+        needed = plot.values.fontMetrics().horizontalAdvance(plot.values.text())
+        assert needed <= plot.width() - plot.title.sizeHint().width()
+
+
+def test_what_is_seen_close_up_is_read_in_detail(
+    curves: CurvesTab, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genexplorer.viewer.tabs.curves.tab.MAX_POINTS", 100)  # as if the run were ten times as long
+    curves.set_view(smoothing=0.0)
+    curves._stale = True
+    curves.refresh()
+    plot = curves.plots["elbo"]
+    metric, items = plot._curves[0].metric, list(plot.plot.getPlotItem().items)
+    whole = plot._lines[metric].curve.x
+    assert len(whole) <= 100 and whole[-1] > 1200
+    plot.zoomed.emit((600.0, 620.0))
+    qtbot.waitUntil(lambda: curves.detail.is_complete, timeout=5000)
+    seen = plot._lines[metric].curve.x
+    np.testing.assert_array_equal(seen[(seen >= 600) & (seen <= 620)], np.arange(600, 621))  # each step is there
+    assert seen[-1] < 700 and plot.data_bounds[1] > 1200 and plot.plot.getPlotItem().items == items
+    line = plot._lines[metric].line
+    assert np.array_equal(line.xData, seen)
+    run = curves.context.run
+    assert run is not None
+    exact = dict(zip(seen, plot._lines[metric].curve.mean, strict=True))
+    assert exact[610] == pytest.approx(run.values_at(610)[metric])
+    window = curves.detail.window
+    plot.zoomed.emit((603.0, 623.0))
+    assert curves.detail.window == window and curves.detail.is_complete  # a pan finds its part there already
+    assert not line.opts["antialias"]
+    qtbot.waitUntil(lambda: bool(line.curve.opts["antialias"]), timeout=5000)  # smooth again at rest
+    curves.home()
+    assert np.array_equal(plot._lines[metric].curve.x, whole) and np.array_equal(line.xData, whole)
+
+
+def test_the_part_that_is_read_reaches_beyond_what_is_seen_and_changes_seldom() -> None:
+    windows = []
+    for middle in np.linspace(3e5, 7e5, 1001):
+        window = detail_window(middle - 5e3, middle + 5e3, 0, 1e6)
+        assert window is not None and window[0] <= middle - 1e4 and window[1] >= middle + 1e4
+        assert window[1] - window[0] < 5e4
+        windows.append(window)
+    assert len(set(windows)) < 90  # of a pan along forty times what is seen
+    assert detail_window(0, 6e5, 0, 1e6) is None and detail_window(5, 5, 0, 1e6) is None

@@ -1,0 +1,211 @@
+"""The Density tab as a widget: each family on points, live layers, unmixing, and the mouse in two planes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from PIL import Image
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QKeyEvent
+from pytestqt.qtbot import QtBot
+
+from genexplorer.viewer.tabs.density import tab as tabs
+from genexplorer.viewer.tabs.density.tab import DensityTab
+from tests.fixtures.fake_families import MadeUpKind
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.viewer.fake_model import Bench
+from tests.genexplorer.viewer.fake_points import BOUNDS, TRANSFORMS, PointsBench, PointsClient, to_data
+
+Make = Callable[..., PointsBench]
+KINDS: tuple[MadeUpKind, ...] = ("flow-points", "gan-points", "vae-points")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    runs = tmp_path_factory.mktemp("runs")
+    return {kind: write_run(runs, steps=60, pictures=False, kind=kind, name=kind) for kind in KINDS}
+
+
+@pytest.fixture
+def make(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Make]:
+    made: list[PointsBench] = []
+
+    def one(kind: str, before: Callable[[PointsClient], None] | None = None, failing: str = "") -> PointsBench:
+        made.append(PointsBench(DensityTab, folders[kind], before=before, failing=failing))
+        tab = _tab(made[-1])
+        if before is None and not failing:
+            qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.explorer.is_busy, timeout=5000)
+        return made[-1]
+
+    yield one
+    for bench in made:
+        bench.close()
+
+
+def _tab(bench: Bench) -> DensityTab:
+    assert isinstance(bench.tab, DensityTab)
+    return bench.tab
+
+
+def _settled(qtbot: QtBot, tab: DensityTab) -> None:
+    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy, timeout=5000)
+
+
+def _key(tab: DensityTab, key: Qt.Key) -> bool:
+    return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
+
+
+def test_a_flow_has_density_grid_and_unmixing(make: Make, qtbot: QtBot) -> None:
+    bench = make("flow-points")
+    tab = _tab(bench)
+    heat = tab.scene.heat
+    assert heat is not None and heat.kind == "model" and heat.step == bench.context.step
+    assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
+    assert tab.scene.unmixing is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
+    assert len(tab.plane.samples.points) == 600 and bench.last("trace").lane == "drag"
+    x0, x1, y0, y1 = tab.plane.seen
+    assert x0 <= BOUNDS[0] and x1 >= BOUNDS[1] and y0 <= BOUNDS[2] and y1 >= BOUNDS[3]
+    assert not tab.panel.boxes["arrows"].isVisible() and tab.panel.boxes["grid"].isChecked()
+    assert tab.latent.isVisible() and tab.latent.grid.isVisible() and len(tab.latent.encodings.points) == 500
+
+
+def test_unmixing_morphs_the_cloud_from_the_base(make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabs, "FRAMES", 8)
+    tab = _tab(make("flow-points"))
+    tab.plane.glider.stop()
+    data, z = tab.plane.samples.points.copy(), tab.scene.z
+    assert z is not None
+    tab.panel.unmix.setValue(0)
+    np.testing.assert_allclose(tab.plane.samples.points, z, atol=1e-5)
+    assert tab.plane.letter == "z" and "N(0, I)" in tab.panel.unmix_words.text()
+    tab.panel.unmix.setValue(200)
+    np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
+    assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.unmix_words.text()
+    assert _key(tab, Qt.Key.Key_End) and tab.plane.letter == "x"
+    tab._timer.setInterval(1)
+    assert _key(tab, Qt.Key.Key_Return) and tab.plane.share == 0
+    qtbot.waitUntil(lambda: not tab.panel.play.isChecked(), timeout=5000)
+    assert tab.plane.share == 1
+
+
+def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot: QtBot) -> None:
+    bench = make("flow-points")
+    tab = _tab(bench)
+    assert tab.scene.z is not None
+    z, asked = tab.scene.z.copy(), bench.client.count("sample")
+    bench.context.cursor.go(5)
+    _settled(qtbot, tab)
+    tab.plane.glider.stop()
+    np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
+    assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == asked
+    assert _key(tab, Qt.Key.Key_R)
+    _settled(qtbot, tab)
+    assert bench.last("sample").params["seed"] == tab.scene.seed and not np.array_equal(tab.scene.z, z)
+
+
+def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
+    bench = make("flow-points")
+    tab = _tab(bench)
+    box = tab.panel.heat
+    box.setCurrentIndex(box.findData("difference"))
+    box.activated.emit(box.currentIndex())
+    _settled(qtbot, tab)
+    heat = tab.scene.heat
+    assert heat is not None and heat.kind == "difference" and heat.values.min() == pytest.approx(-1.0, abs=1e-5)
+    assert "nats" in tab.panel.bar.accessibleDescription()
+    tab.plane.pointed.emit(0.0, 0.0)
+    assert "difference = −1.00 nats" in tab.readout.text()
+    asked = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked)
+    bench.context.cursor.go(5)
+    _settled(qtbot, tab)
+    assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked) == asked
+
+
+def test_a_truth_that_is_not_known_is_not_offered(make: Make, qtbot: QtBot) -> None:
+    bench = make("flow-points", before=lambda client: setattr(client, "knows_truth", False))
+    tab = _tab(bench)
+    _settled(qtbot, tab)
+    tab.layers.set_heat("truth")
+    _settled(qtbot, tab)
+    assert tab.layers.heats == ("none", "model") and tab.panel.heat.findData("truth") < 0
+    assert tab.layers.heat == "model"
+
+
+def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
+    bench = make("gan-points")
+    tab = _tab(bench)
+    heat = tab.scene.heat
+    assert heat is not None and heat.kind == "critic" and 0 <= heat.values.min() < 0.5 < heat.values.max() <= 1
+    assert heat.value_at(3.9, 0) == pytest.approx(1 / (1 + np.exp(-3.9)), abs=0.02)
+    assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.count == 5 * 250
+    asked = bench.last("critic").params
+    assert asked["seed"] == bench.last("sample").params["seed"] and asked["count"] == 600
+    assert _key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
+    assert not tab.panel._mixing.isVisible() and tab.latent.isVisible()
+    tab.plane.pointed.emit(0.0, 0.0)
+    assert tab.latent.marker.name == "z" and tab.latent.marker.at is not None
+
+
+def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
+    bench = make("vae-points")
+    tab = _tab(bench)
+    assert tab.latent.isVisible() and tab.plane.pairs.count == 1000 and tab.plane.pairs.isVisible()
+    tab.plane.pointed.emit(1.0, 2.0)
+    _settled(qtbot, tab)
+    np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])
+    assert tab.latent.marker.radii is not None and tab.plane.returned.name == "x̂"
+    tab.latent.pointed.emit(0.5, -0.5)
+    _settled(qtbot, tab)
+    returned = cast(np.ndarray, tab.plane.returned.at)
+    np.testing.assert_allclose(returned, to_data(np.array([0.5, -0.5]), bench.context.step or 0), rtol=1e-5)
+    tab.latent.pointed.emit(float("nan"), float("nan"))
+    assert tab.latent.marker.at is None
+    assert _key(tab, Qt.Key.Key_Z) and not tab.latent.isVisible()
+
+
+def test_zooming_asks_for_the_heat_of_what_is_seen(make: Make, qtbot: QtBot) -> None:
+    bench = make("flow-points")
+    tab = _tab(bench)
+    assert _key(tab, Qt.Key.Key_Plus)
+    qtbot.waitUntil(lambda: bench.last("density").params["bounds"] == list(tab.plane.seen), timeout=5000)
+    assert "--bounds=" in (tab.command_line() or "")
+    assert _key(tab, Qt.Key.Key_Up) and _key(tab, Qt.Key.Key_0)
+    assert "--bounds=" not in (tab.command_line() or "") and "--of model" in (tab.command_line() or "")
+    assert tab.plane.seen[2] <= BOUNDS[2]
+
+
+def test_what_is_seen_is_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabs, "FRAMES", 12)
+    tab = _tab(make("flow-points"))
+    picture, film = tab.save_targets()
+    picture.write(tmp_path / "a.png")
+    film.write(tmp_path / "b.gif")
+    with Image.open(tmp_path / "b.gif") as image:
+        assert getattr(image, "n_frames", 1) == 6
+    assert tab.plane.share == 1 and tab.copy_image() is not None
+
+
+def test_switches_are_remembered_and_dark_is_taken(make: Make) -> None:
+    from genexplorer.session.palette import DARK
+
+    bench = make("gan-points")
+    tab = _tab(bench)
+    tab.restore({"on": {"arrows": False}, "heat": "none", "seed": 7})
+    assert not tab.plane.arrows.isVisible() and tab.state()["seed"] == 7 and tab.scene.heat is None
+    bench.context.set_palette(DARK)
+    assert tab.plane.samples.colour == DARK.warning
+
+
+def test_a_failure_is_told_above_the_plane(make: Make, qtbot: QtBot) -> None:
+    tab = _tab(make("gan-points", failing="no weights"))
+    qtbot.waitUntil(lambda: "no weights" in tab.note.text() and tab.note.isVisible(), timeout=5000)
+    assert tab.save_targets() == []
+
+
+def test_images_have_no_map(qtbot: QtBot, tmp_path: Path) -> None:
+    bench = PointsBench(DensityTab, write_run(tmp_path / "runs", steps=5, pictures=False, kind="flow"), images=True)
+    reason = _tab(bench).waiting_reason()
+    assert reason is not None and "too many dimensions" in reason and bench.client.asked == []
+    bench.close()

@@ -1,0 +1,257 @@
+"""The Encode tab on flows, GANs and points: exact latents, latents that are searched for, planes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PyQt6.QtCore import QEvent, QPoint, Qt
+from PyQt6.QtGui import QKeyEvent
+from pytestqt.qtbot import QtBot
+
+from genexplorer.viewer.tabs.encode.encoding import Encoding, Figure
+from genexplorer.viewer.tabs.encode.graphs import histogram, standard_normal
+from genexplorer.viewer.tabs.encode.tab import EncodeTab
+from genexplorer.viewer.tabs.encode.views import figure_words, latent_image
+from genexplorer.viewer.widgets.images import to_array
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.viewer.fake_families import SIZES, FamilyBench
+from tests.genexplorer.viewer.mouse import QTest
+
+Open = Callable[[str], FamilyBench]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    runs = tmp_path_factory.mktemp("runs")
+    return {kind: write_run(runs, steps=60, pictures=False, kind=kind, name=kind) for kind in SIZES}  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
+    benches: list[FamilyBench] = []
+
+    def open_kind(kind: str) -> FamilyBench:
+        benches.append(FamilyBench(EncodeTab, folders[kind], kind))
+        return benches[-1]
+
+    yield open_kind
+    for bench in benches:
+        bench.close()
+
+
+def _tab(bench: FamilyBench) -> EncodeTab:
+    assert isinstance(bench.tab, EncodeTab)
+    return bench.tab
+
+
+def _key(bench: FamilyBench, key: Qt.Key) -> bool:
+    return bench.tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
+
+
+def _encoded(qtbot: QtBot, bench: FamilyBench) -> EncodeTab:
+    tab = _tab(bench)
+    qtbot.waitUntil(lambda: tab.current is not None and not tab.context.explorer.is_busy)
+    return tab
+
+
+def _searching(qtbot: QtBot, bench: FamilyBench, count: int = 1) -> EncodeTab:
+    tab = _tab(bench)
+    qtbot.waitUntil(lambda: len(bench.client.searches) == count and tab.encodings.x is not None)
+    return tab
+
+
+def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    bench = opened("flow")
+    tab = _encoded(qtbot, bench)
+    views = tab.views
+    assert bench.client.count("posterior") == 0 and not views.samples.isVisible()
+    assert views.figures.text().replace("\u00a0", " ") == "cost 1.920 bits/dim    round-trip error 1.2e−6"
+    assert views.histogram.isVisible() and not views.bars.isVisible() and not views.search.isVisible()
+    current = tab.current
+    assert current is not None and current.sigma is None
+    np.testing.assert_array_equal(to_array(views.pictures["latent"].image()), latent_image(current))
+    assert "784 dimensions" in views.length.text()
+    labels = [target.label for target in tab.save_targets()]
+    assert "Latent map" in labels and "Posterior samples" not in labels
+    for number, target in enumerate(tab.save_targets()):
+        target.write(tmp_path / f"{number}.png")
+    row = Image.open(tmp_path / "0.png")
+    assert row.width > 3.5 * row.height  # x, z, reconstruction, difference
+    assert "reconstruct" in (tab.command_line() or "")
+
+
+@pytest.mark.parametrize("kind", ["flow", "vae", "vae-points", "flow-points"])
+def test_latents_that_are_no_numbers_are_survived_and_told(opened: Open, qtbot: QtBot, kind: str) -> None:
+    bench = opened(kind)
+    tab = _encoded(qtbot, bench)
+    bench.client.exploded = True
+    tab.source.choose(3)
+    qtbot.waitUntil(lambda: "25.0" in tab.views.figures.text())
+    assert not tab.grab().isNull()  # everything is drawn once
+
+
+def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("flow")
+    tab = _encoded(qtbot, bench)
+    QTest.mouseClick(tab.chooser.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
+    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    last = [q for q in bench.client.asked if q.op == "encode"][-1]
+    np.testing.assert_array_equal(last.arrays["images"][0], tab.chooser.canvas.ink.pixels())
+
+
+def test_a_gans_latent_is_searched_for_at_once(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = _searching(qtbot, bench)
+    q = bench.client.searches[-1]
+    assert q.lane == "job" and q.params == {"indices": [0], "steps": 200, "restarts": 8, "seed": 0}
+    assert not tab.views.pictures["x"].image().isNull()  # the image is there before its latent
+    assert tab.views.pictures["reconstruction"].image().isNull()
+    bench.client.progress(0.3, "step 60 of 200, error 0.071")
+    qtbot.waitUntil(lambda: "0.071" in tab.views.search.said.text())
+    assert tab.views.search.bar.value() == 30 and tab.views.search.act.text() == "Cancel"
+    bench.client.finish_search(0.0234)
+    qtbot.waitUntil(lambda: tab.current is not None)
+    assert "0.023" in tab.views.figures.text() and tab.views.history.isVisible() and tab.views.histogram.isVisible()
+    assert tab.search.found is not None and len(tab.search.found.history) == 200
+    assert "label 0" in tab.views.pictures["x"].accessibleDescription()
+    assert not tab.views.pictures["reconstruction"].image().isNull()
+
+
+def test_a_search_is_given_up_and_begun_again_with_other_settings(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = _searching(qtbot, bench)
+    assert _key(bench, Qt.Key.Key_Escape) and not tab.search.busy
+    assert not bench.context.explorer.is_waiting("job") and "given up" in tab.views.search.said.text()
+    assert not _key(bench, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
+    bench.client.finish_search()  # comes too late
+    qtbot.wait(20)
+    assert tab.current is None and tab.save_targets() == []
+    tab.views.search.steps.setValue(50)
+    tab.views.search.restarts.setValue(2)
+    assert _key(bench, Qt.Key.Key_Return)
+    assert bench.client.searches[-1].params["steps"] == 50 and bench.client.searches[-1].params["restarts"] == 2
+    assert "invert" in (tab.command_line() or "") and "--steps 50 --restarts 2" in (tab.command_line() or "")
+    tab.views.search.act.click()
+    assert not tab.search.busy
+    assert "prior" not in bench.client.searches[-1].params and "--prior" not in (tab.command_line() or "")
+    tab.views.search.near.setChecked(False)
+    tab.views.search.act.click()
+    assert bench.client.searches[-1].params["prior"] == 0 and "--prior 0" in (tab.command_line() or "")
+    other = _tab(opened("gan"))
+    other.restore(tab.state())
+    assert not other.search.near and not other.views.search.near.isChecked()
+
+
+def test_without_at_once_nothing_is_searched_for_unasked(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = _searching(qtbot, bench)
+    tab.search.cancel()
+    tab.views.search.at_once.setChecked(False)
+    tab.source.choose(5)
+    qtbot.wait(400)
+    assert len(bench.client.searches) == 1 and "Enter" in tab._hint()
+    tab.views.search.act.click()
+    assert bench.client.searches[-1].params["indices"] == [5]
+    other = _tab(opened("gan"))
+    other.restore(tab.state())
+    assert not other.views.search.at_once.isChecked() and other.source.index == 5
+    other.restore({"search": {"steps": -3, "restarts": "x", "at_once": 1}})
+    assert other.search.steps == 200
+
+
+def test_new_snapshots_do_not_break_a_search_off(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = _searching(qtbot, bench)
+    bench.context.cursor.go(bench.followed.snapshots[1])
+    assert tab.search.busy
+    bench.client.finish_search()
+    qtbot.waitUntil(lambda: tab.current is not None)
+    assert tab.search.found is not None and tab.search.found.step == bench.client.searches[0].step
+    tab.deactivated()
+    tab.activated()
+    qtbot.waitUntil(lambda: len(bench.client.searches) == 2)  # in the snapshot that is looked at now
+    assert bench.client.searches[-1].step == bench.followed.snapshots[1]
+    tab.deactivated()
+    assert not tab.search.busy
+
+
+@pytest.mark.parametrize("kind", ["vae-points", "flow-points"])
+def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, tmp_path: Path) -> None:
+    bench = opened(kind)
+    tab = _encoded(qtbot, bench)
+    views = tab.views
+    assert views.data.isVisible() and views.plane.isVisible() and not views.row.isVisible()
+    assert not tab.chooser.canvas.isVisible() and not tab.chooser.thumbs.isVisible()
+    axes = views.data.axes()
+    place = axes.place(1.5, -0.5).toPoint()
+    QTest.mouseClick(views.data, Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    assert asked.shape == (1, 2) and np.abs(asked[0] - [1.5, -0.5]).max() < 0.05
+    assert f"x ({asked[0, 0]:.2f}" in views.data.accessibleDescription()
+    assert "x =" in tab.chooser.file_note.text() and tab.command_line() is None
+    assert _key(bench, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
+    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    tab.save_targets()[0].write(tmp_path / "planes.png")
+    assert Image.open(tmp_path / "planes.png").width > 300
+    assert "reconstruct" in (tab.command_line() or "")
+
+
+def test_a_point_is_searched_for(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan-points")
+    tab = _searching(qtbot, bench)
+    assert "x (" in tab.views.data.accessibleDescription()
+    bench.client.finish_search()
+    qtbot.waitUntil(lambda: tab.current is not None)
+    assert "x̂ (" in tab.views.data.accessibleDescription() and "z (" in tab.views.plane.accessibleDescription()
+    assert tab.views.history.isVisible() and not tab.views.histogram.isVisible()
+    assert tab.views.length.text().startswith("z = (")
+
+
+def test_what_neither_encodes_nor_searches_says_why(opened: Open) -> None:
+    bench = opened("gan")
+    card = bench.followed.card()
+    ability = card.ability("invert").model_copy(update={"available": False})
+    blind = card.model_copy(update={"abilities": {**card.abilities, "invert": ability}})
+    bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
+    bench.tab.on_time(bench.context.step)
+    assert "a GAN has no encoder" in (bench.tab.waiting_reason() or "")
+
+
+def test_a_failed_search_is_told(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = _searching(qtbot, bench)
+    tab.search.cancel()
+    bench.client.failing = "out of memory"
+    tab.search_now()
+    qtbot.waitUntil(lambda: bool(tab.search.failure))
+    assert "out of memory" in tab.views.search.said.text() and not tab.search.busy
+
+
+def test_the_histogram_is_a_density_and_reaches_every_value() -> None:
+    z = np.random.default_rng(0).standard_normal(50_000)
+    edges, densities = histogram(z)
+    assert (densities * np.diff(edges)).sum() == pytest.approx(1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    assert np.abs(densities - standard_normal(middles)).max() < 0.02
+    far, _ = histogram(np.array([9.5, 0, np.nan]))
+    assert far[-1] == 10 and far[0] == -10
+
+
+def test_a_latent_map_is_laid_out_like_its_image() -> None:
+    z = np.zeros(12)
+    z[3 * 3 + 2] = 3.0  # last row, last column
+    x = np.zeros((4, 3, 1), np.uint8)
+    shown = latent_image(Encoding(x, x, z, None, None, (), -1, 0))
+    assert shown[3, 2, 0] == 255 and not np.delete(shown.reshape(12, 3), 11, axis=0).any()
+    coloured = np.zeros((2, 2, 3), np.uint8)
+    z = np.zeros(12)
+    z[4 * 2 + 1] = 3.0  # blue, first row, second column
+    assert latent_image(Encoding(coloured, coloured, z, None, None, (), -1, 0))[0, 1].tolist() == [128, 128, 255]
+
+
+def test_figures_are_written_with_their_units() -> None:
+    said = [figure_words(Figure(*figure)) for figure in (("ELBO", "nats", -95.24), ("error", "", 1.2e-6))]
+    assert [words.replace("\u00a0", " ") for words in said] == ["ELBO −95.2 nats", "error 1.2e−6"]

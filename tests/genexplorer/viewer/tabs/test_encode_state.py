@@ -1,0 +1,166 @@
+"""The Encode tab's state, without Qt: the chosen image, picture files, drawing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genexplorer.errors import DataError
+from genexplorer.viewer.tabs.encode import image_file
+from genexplorer.viewer.tabs.encode.bars import dimension_name, half_width
+from genexplorer.viewer.tabs.encode.brush import Ink
+from genexplorer.viewer.tabs.encode.encoding import Encoding
+from genexplorer.viewer.tabs.encode.source import PAGE, Source
+
+GREY = (1, 28, 28)
+
+
+def _source() -> Source:
+    source = Source()
+    source.reset(100)
+    return source
+
+
+def test_walking_goes_round_at_both_ends() -> None:
+    source = _source()
+    source.move(-1)
+    assert source.index == 99
+    source.move(2)
+    assert source.index == 1
+    source.choose(1_000)
+    assert source.index == 99
+
+
+def test_a_filter_walks_through_one_class() -> None:
+    source = _source()
+    source.set_labels(np.arange(100) % 10)
+    source.choose(11)
+    source.filter(4)
+    assert source.index == 14
+    source.move(1)
+    assert source.index == 24
+    for _ in range(20):
+        source.random()
+        assert source.index % 10 == 4
+    assert (source.page() % 10 == 4).all() and len(source.page()) == 10
+    source.choose(7)
+    assert source.label is None and source.index == 7
+
+
+def test_a_page_holds_the_chosen_image() -> None:
+    source = _source()
+    source.choose(57)
+    assert len(source.page()) == PAGE and 57 in source.page()
+    source.choose(99)
+    assert source.page().tolist() == list(range(80, 100))
+
+
+def test_an_empty_test_set_is_no_problem() -> None:
+    source = Source()
+    source.move(1)
+    source.random()
+    assert source.index == 0 and not len(source.page())
+
+
+def test_one_change_tells_once() -> None:
+    source, told = _source(), list[int]()
+    source.subscribe(lambda: told.append(source.index))
+    source.move(3)
+    source.show_own(np.zeros((28, 28, 1), np.uint8), "drawn", "drawn here")
+    assert told == [3, 3] and source.kind == "drawn"
+
+
+@pytest.mark.parametrize("shape", [GREY, (3, 32, 48)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "I;16"])
+def test_any_picture_gets_the_models_shape(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
+    picture = Image.new(mode, (90, 60))
+    picture.save(tmp_path / "any.png")
+    image = image_file.read(tmp_path / "any.png", shape)
+    assert image.shape == (shape[1], shape[2], shape[0]) and image.dtype == np.uint8
+
+
+def test_a_picture_of_the_right_size_is_taken_as_it_is(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    np.testing.assert_array_equal(image_file.read(tmp_path / "digit.png", GREY)[..., 0], pixels)
+    inverted = image_file.read(tmp_path / "digit.png", GREY, inverted=True)[..., 0]
+    np.testing.assert_array_equal(inverted, 255 - pixels)
+
+
+def test_a_wide_picture_is_fitted_without_distortion(tmp_path: Path) -> None:
+    pixels = np.full((100, 200), 240, np.uint8)
+    pixels[30:70, 80:120] = 0  # a square
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    image = image_file.read(tmp_path / "wide.png", GREY)[..., 0]
+    rows, columns = np.nonzero(image < 120)
+    assert np.ptp(rows) == np.ptp(columns)
+    assert (image[:5] == 240).all() and image_file.looks_light(image[..., None])
+
+
+def test_what_is_no_picture_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_bytes(b"not a picture")
+    (tmp_path / "torn.png").write_bytes(_png()[:60])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("no.png", "torn.png", "empty.png", "folder.png", "missing.png"):
+        with pytest.raises(DataError) as caught:
+            image_file.read(tmp_path / name, GREY)
+        assert name in caught.value.message and caught.value.hint and "\n" not in str(caught.value)
+
+
+def test_too_many_pixels_and_bytes_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large.png").write_bytes(_png(size=(300, 200)))
+    monkeypatch.setattr(image_file, "MAX_PIXELS", 50_000)
+    with pytest.raises(DataError, match="300 × 200"):
+        image_file.read(tmp_path / "large.png", GREY)
+    monkeypatch.setattr(image_file, "MAX_BYTES", 20)
+    with pytest.raises(DataError, match="too large"):
+        image_file.read(tmp_path / "large.png", GREY)
+
+
+def test_a_name_with_control_characters_is_shown_clean(tmp_path: Path) -> None:
+    file = tmp_path / "a\x1b[31mb\nc.png"
+    file.write_bytes(b"no")
+    with pytest.raises(DataError) as caught:
+        image_file.read(file, GREY)
+    assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _png(size: tuple[int, int] = (60, 40)) -> bytes:
+    import io
+
+    content = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, size[::-1], np.uint8)
+    Image.fromarray(noise).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_ink_is_where_it_was_drawn_and_can_be_erased() -> None:
+    ink = Ink((3, 28, 28))
+    ink.stroke((5, 14), (23, 14))
+    pixels = ink.pixels()
+    assert pixels.shape == (28, 28, 3) and (pixels[13:15, 6:22] > 200).all()
+    assert not pixels[:10].any() and not pixels[18:].any()
+    ink.stroke((5, 14), (14, 14), erase=True)
+    assert not ink.pixels()[13, 6:12].any() and (ink.pixels()[13, 18:22] > 200).all()
+    ink.clear()
+    assert ink.is_empty
+    ink.stroke((3, 3), (3, 3))
+    assert ink.pixels()[3, 3, 0] > 0
+
+
+def test_the_difference_says_what_is_lacking_and_what_is_too_much() -> None:
+    x, recon = np.zeros((2, 2, 1), np.uint8), np.zeros((2, 2, 1), np.uint8)
+    x[0, 0], recon[1, 1] = 255, 255
+    zero = np.zeros(2)
+    encoding = Encoding(x, recon, zero, zero, zero, (), 3, 1)
+    difference = encoding.difference()
+    assert difference[0, 0, 0] > difference[0, 0, 2] and difference[1, 1, 2] > difference[1, 1, 0]
+    assert not difference[0, 1].any()
+
+
+def test_the_axis_reaches_all_of_the_posterior() -> None:
+    assert half_width(np.zeros(2), np.ones(2)) == 3
+    assert half_width(np.array([-4.2, 0]), np.array([0.3, 1])) >= 4.5
+    assert dimension_name(0) == "z₁" and dimension_name(19) == "z₂₀"

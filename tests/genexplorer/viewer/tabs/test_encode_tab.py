@@ -1,0 +1,181 @@
+"""The Encode tab as a widget: what is chosen is encoded and shown."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent, QKeyEvent
+from pytestqt.qtbot import QtBot
+
+from genexplorer.viewer.tabs.encode.tab import EncodeTab
+from genexplorer.viewer.widgets.images import to_array
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.viewer.fake_model import Bench, mu_of, picture
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs"), steps=300, pictures=False)
+
+
+@pytest.fixture(params=[2, 20])
+def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Iterator[Bench]:
+    made = Bench(EncodeTab, run_folder, size=request.param)
+    tab = _tab(made)
+    qtbot.waitUntil(lambda: tab.encodings.samples is not None and tab.encodings.thumbs is not None)
+    yield made
+    made.close()
+
+
+def _tab(bench: Bench) -> EncodeTab:
+    assert isinstance(bench.tab, EncodeTab)
+    return bench.tab
+
+
+def _settled(qtbot: QtBot, tab: EncodeTab) -> None:
+    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy)
+
+
+def _key(tab: EncodeTab, key: Qt.Key) -> bool:
+    return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
+
+
+def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    tab.chooser.index.setValue(123)
+    _settled(qtbot, tab)
+    current, step = tab.encodings.current, bench.context.step
+    assert current is not None and step is not None
+    np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
+    shown = to_array(tab.views.pictures["reconstruction"].image())
+    np.testing.assert_array_equal(shown, picture(current.mu, step)[0, ..., 0])
+    assert tab.views.figures.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
+    assert "dynamic binarisation" in tab.views.setup.text()
+    assert tab.views.samples.image().width() > 4 * 28
+    sizes = {(view.width() // 8, view.height() // 8) for view in tab.views.pictures.values() if view.isVisible()}
+    assert len(sizes) == 1 and min(sizes.pop()) > 10  # side by side, equally large
+    assert tab.views.map.isVisible() == (bench.client.size == 2)
+
+
+def test_keys_and_thumbnails_walk_through_the_test_set(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
+    assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
+    tab.chooser.thumbs.sheet.pressed.emit(QPoint(35, 65))  # second column, third row
+    assert tab.source.index == 17
+    _settled(qtbot, tab)
+    assert "#17" in tab.views.pictures["x"].accessibleDescription()
+
+
+def test_a_label_filter_asks_for_the_labels_once(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    tab.chooser.labels_wanted.emit()
+    tab.chooser.labels_wanted.emit()
+    qtbot.waitUntil(lambda: tab.source.knows_labels)
+    assert sum(q.op == "test_images" and not q.params for q in bench.client.asked) == 1
+    box = tab.chooser.label
+    box.setCurrentIndex(box.findData(7))
+    box.activated.emit(box.currentIndex())
+    assert tab.source.index == 7 and _key(tab, Qt.Key.Key_Right) and tab.source.index == 17
+
+
+def test_a_picture_file_is_encoded_and_ink_on_paper_turned_over(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
+    tab = _tab(bench)
+    paper = np.full((56, 56), 255, np.uint8)
+    paper[20:36, 20:36] = 0
+    Image.fromarray(paper).save(tmp_path / "scan.png")
+    _drop(tab, tmp_path / "scan.png")
+    _settled(qtbot, tab)
+    asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    assert asked.shape == (1, 28, 28, 1) and asked[0, 0, 0, 0] == 0 and asked[0, 14, 14, 0] == 255
+    assert tab.chooser.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
+    assert tab.command_line() is None
+    tab.chooser.inverted.setChecked(False)
+    _settled(qtbot, tab)
+    assert [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
+
+
+def _drop(tab: EncodeTab, file: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    event = QDropEvent(
+        QPointF(50, 50),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    tab.dropEvent(event)
+
+
+def test_a_bad_file_is_told_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
+    tab = _tab(bench)
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    before = bench.client.count("encode")
+    _drop(tab, tmp_path / "bad.png")
+    assert tab.views.note.isVisible() and "bad.png" in tab.views.note.text()
+    assert tab.source.kind == "test" and bench.client.count("encode") == before
+    tab.source.move(1)
+    assert not tab.views.note.isVisible()
+
+
+def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    canvas = tab.chooser.canvas
+    mouse: Any = qtbot  # pytest-qt leaves these untyped
+    mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
+    mouse.mouseMove(canvas, QPoint(100, 100))
+    mouse.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    _settled(qtbot, tab)
+    asked = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
+    assert asked and asked[-1].lane == "drag" and asked[-1].arrays["images"].any()
+    np.testing.assert_array_equal(asked[-1].arrays["images"][0], canvas.ink.pixels())
+    tab.chooser.cleared.emit()
+    assert tab.source.kind == "test"
+
+
+def test_time_encodes_anew(bench: Bench, qtbot: QtBot) -> None:
+    tab = _tab(bench)
+    step = bench.followed.snapshots[1]
+    bench.context.cursor.go(step)
+    qtbot.waitUntil(lambda: tab.encodings.current is not None and tab.encodings.current.step == step)
+
+
+def test_what_can_be_saved_is_saved(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
+    tab = _tab(bench)
+    for number, target in enumerate(tab.save_targets()):
+        target.write(tmp_path / f"{number}.png")
+        with Image.open(tmp_path / f"{number}.png") as image:
+            assert image.width >= 28
+    assert number >= 4
+    copied = tab.copy_image()
+    assert copied is not None and copied.width() > copied.height()
+    assert "--first 0" in (tab.command_line() or "")
+    assert tab.state()["index"] == 0
+
+
+def test_a_model_without_an_encoder_says_why(qtbot: QtBot, run_folder: Path) -> None:
+    bench = Bench(EncodeTab, run_folder)
+    card = bench.followed.card()
+    ability = card.ability("encode").model_copy(update={"available": False, "reason": "a GAN has no encoder"})
+    blind = card.model_copy(update={"abilities": {**card.abilities, "encode": ability}})
+    bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
+    bench.tab.on_time(bench.context.step)
+    assert "a GAN has no encoder" in (bench.tab.waiting_reason() or "")
+    bench.close()
+
+
+def test_the_remembered_image_is_chosen_again(qtbot: QtBot, run_folder: Path) -> None:
+    bench = Bench(EncodeTab, run_folder)
+    for state in ({"index": "x"}, {"index": -4}, {"index": True}, {}):
+        bench.tab.restore(state)
+    assert _tab(bench).source.index == 0
+    bench.tab.restore({"index": 42})
+    bench.tab.activated()
+    _settled(qtbot, _tab(bench))
+    assert _tab(bench).source.index == 42
+    bench.close()

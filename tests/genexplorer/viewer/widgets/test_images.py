@@ -1,0 +1,223 @@
+"""Arrays and QImages, whole enlargements, saving; the picture widget; the track's arithmetic; the explorer's queue."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PyQt6.QtCore import QPointF, QSize
+from PyQt6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from genexplorer.errors import UserError
+from genexplorer.explore.protocol import Progress, Result
+from genexplorer.session.palette import LIGHT
+from genexplorer.viewer.dialogs.new_run import NewRunDialog
+from genexplorer.viewer.model_client import Explorer, Reply
+from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
+from genexplorer.viewer.settings import Settings
+from genexplorer.viewer.widgets.images import (
+    PictureView,
+    enlarged,
+    montage,
+    save_image,
+    to_array,
+    to_qimage,
+    whole_factor,
+)
+from tests.fixtures.fake_run import digits
+from tests.genexplorer.viewer.fake_client import StandIn
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
+def test_arrays_survive_the_way_through_qimage(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(to_array(to_qimage(pixels)), pixels[..., 0] if shape[-1] == 1 else pixels)
+
+
+def test_a_qimage_owns_its_memory() -> None:
+    pixels = np.full((4, 4), 9, np.uint8)
+    image = to_qimage(pixels)
+    pixels[:] = 0
+    assert to_array(image).min() == 9
+
+
+def test_enlargement_is_whole_and_unsmoothed() -> None:
+    pixels = np.array([[0, 255], [255, 0]], np.uint8)
+    np.testing.assert_array_equal(to_array(enlarged(to_qimage(pixels), 3)), np.kron(pixels, np.ones((3, 3), np.uint8)))
+    assert whole_factor(QSize(28, 28), QSize(100, 90)) == 3
+    assert whole_factor(QSize(28, 28), QSize(100, 90), 2.0) == 6
+    assert whole_factor(QSize(500, 28), QSize(100, 90)) == 1
+
+
+def test_montage_lays_out_in_rows() -> None:
+    sheet = montage(digits(5), 3, gap_px=1, background="#ffffff")
+    assert sheet.shape == (2 * 29 - 1, 3 * 29 - 1, 1)
+    np.testing.assert_array_equal(sheet[29:57, 29:57], digits(5)[4])
+    assert sheet[29:, 58:].min() == 255 and sheet[28].min() == 255
+    assert montage(digits(2), 2, background="#16181C").shape == (28, 56, 3)
+
+
+def test_saving_replaces_whole_and_refuses_what_it_cannot(tmp_path: Path) -> None:
+    image = to_qimage(digits(1)[0])
+    for name in ("a.png", "a.gif", "noext"):
+        save_image(image, tmp_path / name)
+        with Image.open(tmp_path / name) as opened:
+            assert opened.size == (28, 28)
+    with pytest.raises(UserError):
+        save_image(image, tmp_path / "a.docx")
+    with pytest.raises(UserError):
+        save_image(QImage(), tmp_path / "b.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif", "a.png", "noext"]
+
+
+def test_a_picture_lies_on_whole_pixels_in_the_middle(qtbot: QtBot) -> None:
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(100, 100)
+    view.set_picture(digits(1)[0])
+    rect = view.picture_rect()
+    assert (rect.width(), rect.left(), rect.top()) == (84, 8, 8)
+    assert view.pixel_at(QPointF(8.5, 8.5)).x() == 0 and view.pixel_at(QPointF(91, 91)).x() == 27
+    assert view.pixel_at(QPointF(3, 50)).x() == -1
+    shown = to_array(view.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8))
+    ratio = round(view.devicePixelRatioF())
+    np.testing.assert_array_equal(
+        shown[8 * ratio : 92 * ratio : 3 * ratio, 8 * ratio : 92 * ratio : 3 * ratio], digits(1)[0, ..., 0]
+    )
+
+
+def test_a_picture_larger_than_its_room_is_shrunk_not_cut(qtbot: QtBot) -> None:
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(60, 100)
+    view.set_picture(np.zeros((200, 200), np.uint8))
+    assert view.picture_rect().width() == pytest.approx(60) and view.picture_rect().height() == pytest.approx(60)
+
+
+def test_the_track_is_logarithmic_and_its_inverse_is_exact() -> None:
+    assert log_fraction(0, 10_000) == 0 and log_fraction(10_000, 10_000) == 1
+    for step in (0, 1, 7, 400, 9_999):
+        assert step_at(log_fraction(step, 10_000), 10_000) == pytest.approx(step)
+    assert log_fraction(5, 0) == 0
+    assert nice_steps(30) == [0, 1, 10, 5, 2, 20]
+
+
+def test_the_track_finds_the_nearest_snapshot_and_the_value_there(qtbot: QtBot) -> None:
+    track = TimeTrack(LIGHT)
+    qtbot.addWidget(track)
+    track.resize(800, 92)
+    track.set_time((0, 1, 10, 100, 1000), 100, 1500)
+    track.set_curve("ELBO", "nats", np.array([0.0, 50, 900]), np.array([-500.0, -200, np.nan]), ())
+    assert track.nearest_snapshot(track.x_of(12)) == 10
+    assert track.value_at(60) == -200 and track.value_at(2000) == -200
+    assert track.x_of(1500) == pytest.approx(790)
+    track.grab()  # paints with a NaN among the values
+
+
+def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot) -> None:
+    track = TimeTrack(LIGHT)
+    qtbot.addWidget(track)
+    track.resize(800, 92)
+    assert track.shows_growth(1)  # there is none yet
+    steps = np.arange(1.0, 10_001)
+    track.set_time((0, 10_000), 10_000, 10_000)
+    track.set_curve("ELBO", "nats", steps, np.sin(steps), ())
+    assert not track.shows_growth(10_100)
+    assert track.shows_growth(10_500)  # four pixels of 780
+    track.grab()
+    assert track._drawn is not None
+    left, top = track._drawn[1].T
+    assert len(left) <= 781 and (np.diff(np.floor(left)) >= 1).all()  # a point a pixel at most, however many there are
+    assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
+
+
+def _explorer() -> tuple[Explorer, StandIn]:
+    made: list[StandIn] = []
+
+    def make(on_answer: object, on_exit: object) -> StandIn:
+        made.append(StandIn(on_answer, on_exit))  # type: ignore[arg-type]
+        return made[0]
+
+    explorer = Explorer(make)
+    explorer.set_run(Path("run"))
+    made[0].silent = True
+    return explorer, made[0]
+
+
+def test_a_steady_drag_shows_pictures_on_its_way(qtbot: QtBot) -> None:
+    explorer, child = _explorer()
+    seen: list[int] = []
+    for _ in range(3):
+        explorer.ask("drag", "decode", on_result=lambda reply: seen.append(reply.step))
+    child.answer(child.asked[1], Result(), step=2)
+    qtbot.waitUntil(lambda: seen == [2], timeout=5000)
+    assert explorer.is_waiting("drag")
+    child.answer(child.asked[0], Result(), step=1)  # older than what was shown
+    child.answer(child.asked[2], Result(), step=3)
+    qtbot.waitUntil(lambda: seen == [2, 3], timeout=5000)
+    assert not explorer.is_busy
+
+
+def test_topics_do_not_take_each_others_place_and_progress_comes_before(qtbot: QtBot) -> None:
+    explorer, child = _explorer()
+    told: list[object] = []
+    for topic in ("a", "b"):
+        explorer.ask(
+            "job",
+            "encodings",
+            topic=topic,
+            on_result=lambda reply: told.append(reply.seconds),
+            on_progress=lambda fraction, words: told.append((fraction, words)),
+        )
+    child.answer(child.asked[1], Progress(0.5, "half"))
+    child.answer(child.asked[1], Result())
+    child.answer(child.asked[0], Result())
+    qtbot.waitUntil(lambda: told == [(0.5, "half"), 0.008, 0.008], timeout=5000)
+
+
+def test_another_run_gets_no_answers_meant_for_the_former(qtbot: QtBot) -> None:
+    explorer, child = _explorer()
+    seen: list[Reply] = []
+    explorer.ask("drag", "decode", on_result=seen.append)
+    explorer.set_run(Path("other"))
+    explorer.ask("drag", "decode", on_result=seen.append)
+    child.answer(child.asked[0], Result(), step=1)
+    child.answer(child.asked[1], Result(), step=2)
+    qtbot.waitUntil(lambda: len(seen) == 1, timeout=5000)
+    assert seen[0].step == 2 and child.asked[1].run == "other"
+
+
+def test_a_death_fails_every_open_question(qtbot: QtBot) -> None:
+    explorer, child = _explorer()
+    failures: list[str] = []
+    explorer.ask("job", "decode", on_result=lambda reply: None, on_failure=lambda words, hint: failures.append(words))
+    with qtbot.waitSignal(explorer.died, timeout=5000):
+        child.die("out of memory")
+    assert len(failures) == 1 and "out of memory" in failures[0] and not explorer.is_busy
+
+
+def test_settings_are_bounded_and_written_whole(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "viewer.json")
+    settings.put("geometry", b"\x00\xff")
+    settings.put("tabs", {"Curves": {"smoothing": 0.5}})
+    assert settings.save()
+    again = Settings(tmp_path / "viewer.json")
+    assert again.data("geometry") == b"\x00\xff" and again.mapping("tabs") == {"Curves": {"smoothing": 0.5}}
+    assert not Settings(tmp_path / "missing" / "viewer.json").save()
+
+
+def test_the_form_refuses_what_cannot_be_and_gives_what_can(qtbot: QtBot) -> None:
+    dialog = NewRunDialog()
+    qtbot.addWidget(dialog)
+    dialog.form.set("length", "many")
+    assert not dialog.start.isEnabled() and "many" in dialog.problem.text()
+    dialog.accept()
+    assert dialog.config is None
+    dialog.form.set("unit", "steps")
+    dialog.form.set("length", "25")
+    assert dialog.start.isEnabled() and dialog.problem.text() == ""
+    dialog.accept()
+    assert dialog.config is not None and dialog.config.schedule.steps == 25

@@ -1,0 +1,147 @@
+"""Figures of points on samples whose figures are known, and their pictures."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.trainers import tiny
+from tests.trainers.fake_models import StandIn
+from trainers.data.points import PointData
+from trainers.data.preprocess import FIXED_SEED
+from trainers.data.toy import samplers
+from trainers.data.toy.catalog import NoisyOptions
+from trainers.evaluation import points
+from trainers.evaluation.points import NUM_SAMPLES, PointsEvaluator, Reference
+from trainers.families.vae import importance
+from trainers.model_card import Ability
+from trainers.training import point_images
+
+KNOWN = {"log_prob": Ability(available=True, how="exact")}
+
+
+@pytest.fixture(scope="module")
+def gaussians() -> PointData:
+    return samplers.eight_gaussians(NoisyOptions(num_train=NUM_SAMPLES, num_test=NUM_SAMPLES))
+
+
+class Sampler(StandIn):
+    """Draws the points it was given; its density is the true one, a little off."""
+
+    image_shape, latent_shape = (2, 1, 1), (2,)
+
+    def __init__(self, drawn: np.ndarray, data: PointData, off: float) -> None:
+        super().__init__()
+        self._drawn, self._truth, self._off = torch.from_numpy(drawn), data.truth, off
+
+    def decode(self, z: Tensor) -> Tensor:
+        assert len(z) == len(self._drawn)
+        return self._drawn.view(-1, 2, 1, 1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        assert self._truth is not None
+        return torch.from_numpy(self._truth.log_prob(x.flatten(1).numpy()) - self._off)
+
+
+def judged(drawn: np.ndarray, data: PointData, off: float = 0.0) -> dict[str, float]:
+    evaluator = PointsEvaluator(Sampler(drawn, data, off), Reference.of(data, KNOWN), seed=0)
+    x = torch.from_numpy(data.test).view(-1, 2, 1, 1)
+    for start in range(0, len(x), 1000):
+        evaluator.add(x[start : start + 1000], start)
+    return evaluator.result()
+
+
+def test_true_points_cover_every_mode(gaussians: PointData) -> None:
+    found = judged(gaussians.train, gaussians)
+    assert found["modes_covered"] == 8
+    inside = 1 - math.exp(-4.5)  # of a round Gaussian within three standard deviations
+    assert found["high_quality"] == pytest.approx(inside, abs=4 * math.sqrt(inside * (1 - inside) / NUM_SAMPLES))
+    assert 0 <= found["energy_distance"] < 0.02
+
+
+def test_three_modes_are_three(gaussians: PointData) -> None:
+    assert gaussians.train_labels is not None
+    of_three = gaussians.train[gaussians.train_labels < 3]
+    found = judged(np.resize(of_three, (NUM_SAMPLES, 2)), gaussians)
+    assert found["modes_covered"] == 3 and found["high_quality"] > 0.97 and found["energy_distance"] > 0.5
+
+
+def test_a_mode_with_hardly_a_sample_is_not_covered(gaussians: PointData) -> None:
+    assert gaussians.train_labels is not None
+    drawn = gaussians.train[gaussians.train_labels != 5]
+    few = gaussians.train[gaussians.train_labels == 5][:24]  # below one in a hundred
+    found = judged(np.concatenate((few, np.resize(drawn, (NUM_SAMPLES - 24, 2)))), gaussians)
+    assert found["modes_covered"] == 7
+
+
+def test_points_between_the_modes_are_of_low_quality(gaussians: PointData) -> None:
+    found = judged(np.zeros((NUM_SAMPLES, 2), np.float32), gaussians)
+    assert found["modes_covered"] == 0 and found["high_quality"] == 0
+
+
+def test_the_gap_is_by_how_much_the_density_is_off(gaussians: PointData) -> None:
+    assert judged(gaussians.train, gaussians)["gap"] == pytest.approx(0, abs=1e-9)
+    assert judged(gaussians.train, gaussians, off=0.25)["gap"] == pytest.approx(0.25)
+
+
+def test_the_energy_distance_is_that_of_its_definition() -> None:
+    equal = torch.randn((300, 2), generator=torch.Generator().manual_seed(0))
+    assert points.energy_distance(equal, equal) == pytest.approx(0, abs=1e-6)
+    one, other = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
+    assert points.energy_distance(one, other) == pytest.approx(10)
+    two = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    assert points.energy_distance(two, one) == pytest.approx(2 * 2.5 - 2.5)
+
+
+def test_without_modes_or_density_there_are_fewer_figures() -> None:
+    moons = samplers.moons(NoisyOptions(num_train=10, num_test=50))
+    assert {spec.quantity for spec in Reference.of(moons, {}).specs()} == {"energy_distance"}
+    assert {spec.quantity for spec in Reference.of(moons, KNOWN).specs()} == {"energy_distance", "gap"}
+
+
+def test_the_importance_weighted_estimate_is_the_integral_over_z() -> None:
+    model = tiny.vae(tiny.options(likelihood="normal", latent_dim=1, hidden=[8]), (2, 1, 1), seed=3)
+    x = torch.tensor([[0.3, -0.2], [1.0, 0.5]]).view(2, 2, 1, 1)
+    z = torch.linspace(-12, 12, 20_001)[:, None]
+    with torch.no_grad():
+        found = importance.log_prob(model, x, importance.noise(4096, 1, seed=0))
+        elbo = importance.log_prob(model, x, torch.zeros(1, 1))
+        for point, estimate in zip(x, found, strict=True):
+            integrand = -model.recon(point.expand(len(z), -1, -1, -1), z) - 0.5 * z[:, 0] ** 2
+            exact = torch.logsumexp(integrand, 0) + math.log(24 / 20_000) - 0.5 * math.log(2 * math.pi)
+            assert float(estimate) == pytest.approx(float(exact), abs=5e-3)
+    assert not torch.allclose(elbo, found, atol=5e-3)
+
+
+def test_a_density_of_points_is_smooth_and_the_same_every_time() -> None:
+    model = tiny.vae(tiny.options(likelihood="normal"), (2, 1, 1))
+    line = torch.stack((torch.linspace(-3, 3, 400), torch.zeros(400)), dim=1).view(-1, 2, 1, 1)
+    with torch.no_grad():
+        first, again = model.log_prob(line), model.log_prob(line)
+    assert torch.equal(first, again) and float(first.diff().abs().max()) < 0.2
+
+
+def test_samples_lie_over_the_data_where_they_are() -> None:
+    data = np.array([[-2.0, 2.0]], np.float32)
+    bounds = (-4.0, 4.0, -4.0, 4.0)
+    drawn = np.array([[2.0, 2.0], [math.nan, 0.0], [1e9, 0.0]], np.float32)
+    picture = point_images.over_data(drawn, point_images.cover(data, bounds), bounds).astype(int)
+    background = picture[200, 200]
+    lit = np.argwhere((picture != background).any(2))
+    upper_left, upper_right = picture[64, 64], picture[64, 192]
+    assert picture.shape == (256, 256, 3) and (lit[:, 0] < 70).all()
+    assert upper_right[2] > upper_left[2] > background[2]
+
+
+def test_a_density_map_is_brighter_where_there_is_more() -> None:
+    logs = np.full((64, 64), -math.inf)
+    logs[:, 0:8], logs[:, 8:16], logs[:, 16:24], logs[:, 24:32] = 0.0, -4.0, math.nan, 5.0
+    row = point_images.density_map(logs, peak=0.0)[128].astype(int).sum(1)
+    assert row[16] == row[112] > row[48] > row[80] == row[200]
+
+
+def test_the_peak_of_a_uniform_square_is_its_density() -> None:
+    square = np.random.default_rng(FIXED_SEED).uniform(-1, 1, (100_000, 2))
+    assert point_images.peak(square, (-4, 4, -4, 4)) == pytest.approx(-math.log(4), abs=0.15)

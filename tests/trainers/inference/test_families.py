@@ -1,0 +1,138 @@
+"""Every family, on images and on points of the plane, answers every question that its abilities promise."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trainers import capabilities, config, registry
+from trainers.config import RunConfig
+from trainers.errors import UserError
+from trainers.inference import session
+from trainers.model_card import Card, DataCard
+
+SIZE = (1, 9, 7)
+MODELS: dict[str, dict[str, Any]] = {
+    "vae, 2 dimensions": {"name": "vae", "latent_dim": 2, "hidden": [8]},
+    "vae, 5 dimensions": {"name": "vae", "latent_dim": 5, "hidden": [8]},
+    "gan": {"name": "gan", "latent_dim": 5, "hidden_g": [8, 8], "hidden_d": [8]},
+    "flow": {"name": "flow", "couplings": 2, "hidden": [8]},
+    "flow of splines": {"name": "flow", "couplings": 2, "hidden": [8], "coupling": "spline", "bound": 12.0},
+    "convolutional flow": {"name": "flow", "architecture": "conv", "couplings": 2, "channels": [4], "blocks": 1},
+    "flow of points": {"name": "flow", "couplings": 2, "hidden": [8], "dequantisation": "none", "mixing": "lu"},
+    "gan of points": {"name": "gan", "latent_dim": 2, "hidden_g": [8], "hidden_d": [8], "output": "linear"},
+    "vae of points": {"name": "vae", "latent_dim": 2, "hidden": [8], "likelihood": "gaussian"},
+}
+NEEDS = {
+    "sample": "sample",
+    "encode": "encode",
+    "encodings": "encode",
+    "posterior": "encode",
+    "nearest": "encode",
+    "pipeline": "encode",
+    "interpolate": "decode",
+    "invert": "invert",
+    "trace": "trace",
+    "axes": "plane",
+    "plane": "plane",
+    "project": "plane",
+    "manifold": "manifold",
+    "density": "density",
+    "points": "density",
+    "critic": "critic",
+}
+
+
+def explorer(name: str, folder: Path) -> session.Explorer:
+    """A model with weights as they are drawn, a little moved, so that nothing is the identity."""
+    given, of_points = MODELS[name], "points" in name
+    data = (
+        {"name": "moons", "num_train": 300, "num_test": 60}
+        if of_points
+        else {"name": "idx", "path": str(folder), "binarisation": "none" if "vae" not in name else "dynamic"}
+    )
+    run: RunConfig = config.parse({"data": data, "model": given, "schedule": {"steps": 1}})
+    family, options, shape = registry.family(given["name"]), run.model_options(), (2, 1, 1) if of_points else SIZE
+    kind = registry.dataset(run.data.name).kind
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = registry.resolve(family.build)(options, shape)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    able = capabilities.of(family, options, shape, kind)
+    told = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
+    card = Card(
+        family=family.name,
+        title=family.title,
+        step=0,
+        images_seen=0,
+        data=told,
+        latent_shape=family.latent_shape(options, shape),
+        image_shape=shape,
+        abilities=able,
+        num_parameters=family.parameter_count(options, shape),
+    )
+    return session.Explorer(model.eval().requires_grad_(False), card, run)
+
+
+def question(op: str, asked: session.Explorer) -> tuple[dict[str, Any], dict[str, Any]]:
+    z = np.random.default_rng(0).standard_normal((2, asked.opened.size)).astype(np.float32)
+    match op:
+        case "interpolate":
+            return {"count": 4}, {"z": z}
+        case "nearest":
+            return {}, {"z": z[:1]}
+        case "project":
+            return {}, asked.ask("plane", {"kind": "axes", "indices": [0, 1]})[0]
+        case "invert":
+            return {"indices": [3, 4], "steps": 20}, {}
+        case "density":
+            known = asked.card.ability("log_prob").available
+            return {"rows": 6, "columns": 6, "of": "model" if known else "truth"}, {}
+        case "manifold" | "critic":
+            return {"rows": 6, "columns": 6}, {}
+        case "plane":
+            return {"kind": "principal"}, {}
+    return {}, {}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_question_that_is_promised_is_answered(name: str, folder: Path) -> None:
+    asked = explorer(name, folder)
+    for op, needs in NEEDS.items():
+        able = asked.card.ability(needs).available and (op != "project" or asked.card.ability("encode").available)
+        able = able and (op != "critic" or "points" in name)
+        if not able:
+            if op != "pipeline":
+                with pytest.raises(UserError):
+                    asked.ask(op, *question(op, asked) if op != "project" else ({}, {}))
+            continue
+        arrays, meta = asked.ask(op, *question(op, asked))
+        assert arrays and "not_finite" not in meta, op
+        for key, array in arrays.items():
+            assert array.dtype.name in ("uint8", "float32", "int64"), (op, key)
+            exact = key == "logvar" and "flow" in name  # −∞: nothing is lost
+            assert exact or array.dtype.kind != "f" or np.isfinite(array).all(), (op, key)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "flow" in name])
+def test_a_flow_finds_its_way_back(name: str, folder: Path) -> None:
+    asked = explorer(name, folder)
+    found, meta = asked.ask("trace", {"indices": [5, 6]})
+    back, inverse = asked.ask("trace", arrays={"z": found["z"]})
+    assert meta["error"] < 1e-4 and inverse["error"] < 1e-4
+    assert np.allclose(back["stages"][-1].astype(float), found["stages"][0], atol=1 if "points" not in name else 1e-4)
+    assert len(meta["labels"]) == len(found["stages"]) == len(found["ladj"]) + 1
+    code, _ = asked.ask("encode", {"indices": [5, 6]})
+    assert np.allclose(code["mu"], found["z"], atol=1e-4)
+
+
+def test_inversion_comes_nearer_than_any_start(folder: Path) -> None:
+    asked = explorer("gan", folder)
+    drawn, _ = asked.ask("sample", {"count": 3, "seed": 9})
+    found, _ = asked.ask("invert", {"steps": 150, "prior": 0}, {"images": drawn["images"]})
+    levels = (1 / 255) ** 2 / 12  # the variance of rounding to grey levels
+    assert (found["error"] < 2 * levels).all() and (found["error"] < found["history"][0]).all()

@@ -1,0 +1,276 @@
+"""What explorers ask beyond one latent: ways between two, inversion, traces, planes, axes; of models that are known."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainers import fake_models as stand_ins
+from tests.trainers import tiny
+from trainers.config import RunConfig
+from trainers.errors import ConfigError, UserError
+from trainers.inference import interpolation, planes, sensitivity, session
+from trainers.inference import params as inference_params
+from trainers.inference.inversion import PULL
+from trainers.training import sample_images
+
+SHAPE = (1, 9, 7)
+
+
+@pytest.fixture(scope="module")
+def config(folder: Path) -> RunConfig:
+    return tiny.config(folder, {"data": {"binarisation": "none"}})
+
+
+@pytest.fixture(scope="module")
+def generator(config: RunConfig) -> session.Explorer:
+    return stand_ins.explorer(stand_ins.Generator(SHAPE, 6), config)
+
+
+@pytest.fixture(scope="module")
+def scale(config: RunConfig) -> session.Explorer:
+    return stand_ins.explorer(stand_ins.Scale(SHAPE), config)
+
+
+def random(*shape: int, seed: int = 0) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def test_the_way_between_two_latents_includes_both(generator: session.Explorer) -> None:
+    ends = random(2, 6)
+    for mode in ("spherical", "linear"):
+        found, _ = generator.ask("interpolate", {"count": 5, "mode": mode}, {"z": ends})
+        assert np.allclose(found["z"][[0, -1]], ends, atol=1e-6) and found["t"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+        assert np.array_equal(found["images"], generator.ask("decode", arrays={"z": found["z"]})[0]["images"])
+    assert np.allclose(found["z"][2], ends.mean(0), atol=1e-6), "the middle of a straight line"
+    assert generator.ask("interpolate", arrays={"z": ends})[0]["z"].shape == (9, 6)
+
+
+def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
+    start, end = torch.tensor([2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 2.0])
+    way = interpolation.between(start, end, torch.linspace(0, 1, 10))
+    assert torch.allclose(way.norm(dim=1), torch.full((10,), 2.0))
+    pace = way.diff(dim=0).norm(dim=1)
+    assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (way[:, 1] == 0).all()
+
+
+def test_lengths_stay_between_those_of_the_ends_even_where_they_are_nearly_opposite() -> None:
+    start, end, t = torch.tensor([1.5, 0.0]), torch.tensor([-2.0, 0.1]), torch.linspace(0, 1, 9)
+    lengths = interpolation.between(start, end, t).norm(dim=1)
+    assert torch.allclose(lengths, (1 - t) * 1.5 + t * end.norm(), atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [3.0, -1.0, 0.0])
+def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> None:
+    start, t = torch.tensor([1.0, -2.0]), torch.linspace(0, 1, 7)
+    assert torch.allclose(
+        interpolation.between(start, factor * start, t), interpolation.between(start, factor * start, t, "linear")
+    )
+
+
+def test_inversion_finds_what_the_generator_drew(generator: session.Explorer) -> None:
+    z = random(3, 6) * 0.8
+    images, _ = generator.ask("decode", arrays={"z": z})
+    found, _ = generator.ask("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
+    assert np.allclose(found["z"], z, atol=0.1) and found["error"].max() < 1e-5
+    assert np.abs(found["recon"].astype(int) - found["x"]).max() <= 2 and np.array_equal(found["x"], images["images"])
+    assert found["history"].shape == (200, 3) and np.all(np.diff(found["history"], axis=0) <= 0)
+    assert np.allclose(found["history"][-1], found["error"]) and found["labels"].tolist() == [-1] * 3
+
+
+def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: session.Explorer) -> None:
+    found, _ = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
+    model = generator.opened.model
+    assert isinstance(model, stand_ins.Generator)
+    x = torch.from_numpy(found["x"]).flatten(1) / 255 - 0.5
+    best = (x - x @ torch.linalg.pinv(model.weight).T @ model.weight.T).square().mean(1)
+    assert np.allclose(found["error"], best.numpy(), rtol=0.01)
+    assert found["labels"].tolist() == generator.ask("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
+    pulled, _ = generator.ask("invert", {"indices": [4, 7], "steps": 100, "restarts": 2, "prior": 1.0})
+    assert np.linalg.norm(pulled["z"], axis=1).max() < 0.5 * np.linalg.norm(found["z"], axis=1).min()
+    usual, told = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
+    assert told["prior"] == PULL and (usual["error"] > found["error"]).all()
+    assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(found["z"], axis=1)).all()
+
+
+def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.Explorer) -> None:
+    answer = generator.answer("invert", {"index": 0, "steps": 50})
+    told = [chunk for chunk in answer if chunk[0] == "progress"]
+    fractions = [chunk[1] for chunk in told]
+    assert fractions == sorted(fractions) and "error 0." in str(told[-1][2])  # type: ignore[type-var]
+    half = generator.answer("invert", {"index": 0, "steps": 10_000})
+    for _ in range(4):
+        next(half)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    half.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("params", [{"index": 3}, {"seed": 2, "temperature": 0.5}, {"seed": 2, "count": 5}])
+def test_a_trace_tells_each_stage_and_its_volume(scale: session.Explorer, params: dict[str, Any]) -> None:
+    found, meta = scale.ask("trace", params)
+    forward, count = "index" in params, params.get("count", 1)
+    several = (count,) if count > 1 else ()
+    assert found["stages"].shape == (5, *several, 9, 7, 1) and found["z"].shape == (count, 63)
+    assert found["ladj"].shape == (4, *several) and found["mean"].shape == found["std"].shape == (5,)
+    assert np.allclose(found["ladj"].sum(0), (-63 if forward else 63) * np.log(2))
+    assert meta["labels"] == ["x" if forward else "z", "scale 1", "scale 2", "scale 3", "scale 4"]
+    assert meta["direction"] == ("forward" if forward else "inverse") and meta["error"] < 1e-5
+    assert found["std"][-1] == pytest.approx(found["std"][0] * (0.5 if forward else 2), rel=1e-4)
+    if forward:
+        assert np.array_equal(found["stages"][0], scale.ask("encode", {"index": 3})[0]["x"][0])
+    elif count == 1:
+        drawn, _ = scale.ask("sample", {"count": 1, **params})
+        assert np.array_equal(found["stages"][-1], drawn["images"][0]) and np.array_equal(found["z"], drawn["z"])
+
+
+def test_a_trace_back_leads_to_where_a_trace_came_from(scale: session.Explorer) -> None:
+    there, _ = scale.ask("trace", {"index": 5})
+    back, meta = scale.ask("trace", arrays={"z": there["z"]})
+    assert np.array_equal(back["stages"][::-1], there["stages"]) and meta["label"] == -1
+
+
+def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
+    generator: session.Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, meta = generator.ask("axes", {"count": 4})
+    weight = next(generator.opened.model.parameters()).abs().mean(0) * 255
+    assert set(found["indices"].tolist()) == set(weight.topk(4).indices.tolist()) and meta["measure"] == "effect"
+    assert np.allclose(found["scores"], weight[found["indices"]], rtol=1e-3)
+    monkeypatch.setattr(sensitivity, "AXES_MEASURED", 4)  # as if six were too many to measure each
+    monkeypatch.setattr(generator.opened, "effects", None)
+    probed, meta = generator.ask("axes", {"count": 2})
+    assert np.array_equal(probed["indices"], found["indices"][:2]) and "random gradients" in meta["how"]
+    plane, _ = generator.ask("plane", {"kind": "principal"})
+    assert plane["e1"].argmax() == 5 and plane["e2"].argmax() == 4
+    generator.opened.effects = None
+
+
+def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
+    config = tiny.config(folder, {"model": {"latent_dim": 3}})
+    vae = tiny.vae(tiny.options(latent_dim=3), SHAPE)
+    stand_in = stand_ins.explorer(stand_ins.Scale(SHAPE), config)
+    explorer = session.Explorer(vae.eval().requires_grad_(False), stand_in.card, config)
+    found, meta = explorer.ask("axes", {"count": 2})
+    mean = explorer.ask("encode", {"indices": list(range(60))})[0]["kl_dims"].mean(0)
+    assert meta["measure"] == "KL" and meta["unit"] == "nats"
+    assert np.allclose(found["scores"], np.sort(mean)[::-1][:2], rtol=1e-4)
+    assert found["indices"].tolist() == np.argsort(mean)[::-1][:2].tolist()
+
+
+def test_the_principal_plane_is_that_of_the_encodings(scale: session.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, meta = scale.ask("plane", {"kind": "principal"})
+    mu = scale.ask("encodings")[0]["mu"].astype(np.float64)
+    _, values, directions = np.linalg.svd(mu - mu.mean(0), full_matrices=False)
+    assert np.allclose(meta["explained"], (values**2 / (values**2).sum())[:2], rtol=1e-4)
+    for name, direction, value in zip(("e1", "e2"), directions, values, strict=False):
+        assert abs(found[name] @ direction) == pytest.approx(value / np.sqrt(len(mu) - 1), rel=1e-4)
+    seen, _ = scale.ask("project", arrays=found)
+    assert np.allclose(seen["coords"].std(0, ddof=1), 1, rtol=1e-4) and np.allclose(
+        seen["coords"].mean(0), 0, atol=1e-5
+    )
+    assert seen["labels"].shape == seen["indices"].shape == (60,)
+    monkeypatch.setattr(planes, "_COVARIANCE_OF", 10)
+    again, other = scale.ask("plane", {"kind": "principal"})
+    assert np.allclose(again["e1"], found["e1"], atol=1e-4) and np.allclose(
+        other["explained"], meta["explained"], rtol=0.01
+    )
+
+
+def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.Explorer) -> None:
+    found, meta = generator.ask("plane", {"kind": "principal"})
+    assert np.allclose(found["e1"], np.eye(6)[5], atol=1e-3) and np.allclose(found["e2"], np.eye(6)[4], atol=1e-3)
+    assert meta["explained"] == pytest.approx([36 / 91, 25 / 91], rel=1e-2)
+    with pytest.raises(UserError, match="cannot project"):
+        generator.ask("project", arrays=found)
+
+
+def test_a_plane_through_three_latents_holds_them(generator: session.Explorer) -> None:
+    z = random(3, 6)
+    found, meta = generator.ask("plane", {"kind": "points"}, {"z": z})
+    e1, e2 = found["e1"], found["e2"]
+    assert np.allclose([e1 @ e1, e2 @ e2, e1 @ e2], [1, 1, 0], atol=1e-6)
+    for place, point in zip(meta["points"], z, strict=True):
+        assert np.allclose(found["origin"] + place[0] * e1 + place[1] * e2, point, atol=1e-5)
+
+
+def test_the_manifold_of_a_plane_decodes_its_points(generator: session.Explorer) -> None:
+    plane, meta = generator.ask("plane", {"kind": "axes", "indices": [4, 1]})
+    assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and meta["title"] == "z₅ and z₂, all others 0"
+    drawn, _ = generator.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
+    z = np.zeros((4, 6), np.float32)
+    z[:, 4], z[:, 1] = [-1, 1, -1, 1], [1, 1, -1, -1]
+    assert np.array_equal(drawn["images"].reshape(4, 9, 7, 1), generator.ask("decode", arrays={"z": z})[0]["images"])
+
+
+WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "one end": ("interpolate", {}, {"z": random(1, 6)}),
+    "one image between": ("interpolate", {"count": 1}, {"z": random(2, 6)}),
+    "way": ("interpolate", {"mode": "round"}, {"z": random(2, 6)}),
+    "steps": ("invert", {"steps": 0}, {}),
+    "restarts": ("invert", {"restarts": 1000}, {}),
+    "test image": ("invert", {"index": 60}, {}),
+    "axes of a plane": ("plane", {"indices": [1]}, {}),
+    "the same axis twice": ("plane", {"indices": [1, 1]}, {}),
+    "an axis beyond": ("plane", {"indices": [1, 6]}, {}),
+    "kind of plane": ("plane", {"kind": "curved"}, {}),
+    "two points": ("plane", {"kind": "points"}, {"z": random(2, 6)}),
+    "points on a line": ("plane", {"kind": "points"}, {"z": np.outer([1, 2, 3], random(6)).astype(np.float32)}),
+    "no directions": ("manifold", {}, {"origin": random(6)}),
+    "parallel directions": ("manifold", {}, {"origin": random(6), "e1": random(6), "e2": 2 * random(6)}),
+    "direction of another size": ("manifold", {}, {"origin": random(6), "e1": random(5), "e2": random(6)}),
+    "coordinates of a plane": ("manifold", {"coords": "u"}, dict.fromkeys(("origin", "e1", "e2"), random(6))),
+    "axes": ("axes", {"count": 0}, {}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_questions_are_answered_in_one_line(generator: session.Explorer, case: str) -> None:
+    op, params, arrays = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        generator.ask(op, params, arrays)
+    assert caught.value.hint and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("op", ["trace", "critic", "density", "points", "encode", "manifold", "pipeline"])
+def test_what_a_model_lacks_is_said(generator: session.Explorer, op: str) -> None:
+    with pytest.raises(UserError, match=f"cannot {op}") as caught:
+        generator.ask(op)
+    assert caught.value.hint
+
+
+def test_a_critic_of_images_has_no_map(scale: session.Explorer) -> None:
+    with pytest.raises(UserError, match="too many dimensions"):
+        scale.ask("critic")
+
+
+@pytest.mark.parametrize(("op", "params"), [("trace", {"seed": 0}), ("invert", {}), ("interpolate", {"count": 100})])
+def test_too_much_is_refused(
+    generator: session.Explorer,
+    scale: session.Explorer,
+    monkeypatch: pytest.MonkeyPatch,
+    op: str,
+    params: dict[str, Any],
+) -> None:
+    monkeypatch.setattr(inference_params, "MAX_ANSWER_BYTES", 300)
+    explorer = scale if op == "trace" else generator
+    with pytest.raises(ConfigError, match="ask for at most"):
+        explorer.ask(op, params, {"z": random(2, 6)} if op == "interpolate" else {})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_model_that_blew_up_is_shown_in_black_and_said(config: RunConfig, value: float) -> None:
+    explorer = stand_ins.explorer(stand_ins.Scale(SHAPE, value), config)
+    for op, params in (("sample", {"count": 2}), ("trace", {"seed": 0}), ("encode", {}), ("axes", {})):
+        _, meta = explorer.ask(op, params)
+        assert op == "axes" or 0 < meta["not_finite"] <= 1
+    if np.isnan(value):
+        assert not explorer.ask("sample", {"count": 2})[0]["images"].any()
+        with pytest.raises(UserError, match="span no plane"):
+            explorer.ask("plane", {"kind": "principal"})
+
+
+def test_a_pixel_that_is_no_number_is_black() -> None:
+    images = torch.tensor([float("nan"), float("-inf"), float("inf"), 0.5]).view(1, 1, 2, 2)
+    assert sample_images.to_uint8(images).flatten().tolist() == [0, 0, 255, 128]

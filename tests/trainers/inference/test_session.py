@@ -1,0 +1,312 @@
+"""What an explorer asks of a snapshot."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainers import tiny
+from trainers import registry
+from trainers.errors import CheckpointError, ConfigError, UserError
+from trainers.events import Pictures, SnapshotReady
+from trainers.inference import channels_last, grids, loaded_model, preview, session
+from trainers.inference import params as inference_params
+from trainers.storage import checkpoint
+from trainers.training import loop, rng
+
+Z = np.array([[0.0, 0.0], [1.0, -1.0]], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def events(folder: Path) -> list[Any]:
+    return list(loop.train(tiny.config(folder, steps=20)))
+
+
+@pytest.fixture(scope="module")
+def snapshot(events: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    last, place = tiny.of(events, SnapshotReady)[-1], tmp_path_factory.mktemp("snapshots") / "step-00000020"
+    checkpoint.save_snapshot(place, last.arrays, last.card)
+    return place
+
+
+@pytest.fixture(scope="module")
+def explorer(snapshot: Path, folder: Path) -> session.Explorer:
+    return session.load(snapshot, tiny.config(folder, steps=20))
+
+
+def last_pictures(events: list[Any], kind: str) -> Any:
+    return [event.images for event in tiny.of(events, Pictures) if event.kind == kind][-1]
+
+
+def test_describe_gives_the_card(explorer: session.Explorer) -> None:
+    _, meta = explorer.ask("describe")
+    assert meta["card"] == explorer.card.model_dump(mode="json")
+
+
+def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: Path, folder: Path) -> None:
+    before = torch.get_rng_state()
+    opened = session.load(snapshot, tiny.config(folder, steps=20)).opened.model.state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    held, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
+    assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in held.items()}
+    with rng.Undrawn():
+        own = torch.empty(3).normal_(generator=torch.Generator().manual_seed(0))
+    assert torch.equal(own, torch.empty(3).normal_(generator=torch.Generator().manual_seed(0)))
+
+
+def test_the_manifold_is_the_trainings_own_picture(explorer: session.Explorer, events: list[Any]) -> None:
+    result, meta = explorer.ask("manifold")
+    assert result["images"].shape == (20, 20, 9, 7, 1) and meta["coords"] == "u"
+    assert np.array_equal(result["images"].reshape(400, 9, 7, 1), last_pictures(events, "manifold"))
+
+
+def test_the_grid_has_its_largest_y_on_top_and_spreads_by_the_prior() -> None:
+    grid = grids.cells(4, 3, (-3, 3, -2, 2), "z").reshape(4, 3, 2)
+    assert grid[0, 0].tolist() == [-2, 1.5] and grid[-1, -1].tolist() == [2, -1.5]
+    spread = grids.cells(20, 20).reshape(20, 20, 2)
+    assert torch.allclose(torch.special.ndtr(spread[0, :, 0]), (torch.arange(20) + 0.5) / 20, atol=1e-6)
+    assert (spread[0, :, 1] > 0).all() and torch.equal(spread[:, :, 0], spread[:1, :, 0].expand(20, 20))
+    assert grids.cells(1, 1, (0, 0, 0, 0), "u").isfinite().all()
+
+
+def test_decode_is_what_the_manifold_shows(explorer: session.Explorer) -> None:
+    grid = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    decoded, _ = explorer.ask("decode", arrays={"z": grid})
+    shown, _ = explorer.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
+    assert np.array_equal(decoded["images"], shown["images"].reshape(4, 9, 7, 1))
+
+
+def test_samples_are_by_seed(explorer: session.Explorer) -> None:
+    one, same, other = (explorer.ask("sample", {"count": 5, "seed": seed})[0] for seed in (1, 1, 2))
+    assert np.array_equal(one["images"], same["images"]) and not np.array_equal(one["z"], other["z"])
+    cold, _ = explorer.ask("sample", {"count": 5, "seed": 1, "temperature": 0.5})
+    assert np.allclose(cold["z"], 0.5 * one["z"])
+    assert np.array_equal(explorer.ask("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
+
+
+def test_test_images_are_those_that_are_encoded(explorer: session.Explorer) -> None:
+    shown, _ = explorer.ask("test_images", {"indices": [3, 5]})
+    encoded, _ = explorer.ask("encode", {"indices": [3, 5]})
+    assert np.array_equal(shown["x"], encoded["x"]) and np.array_equal(shown["labels"], encoded["labels"])
+    whole, _ = explorer.ask("test_images")
+    assert list(whole) == ["labels"] and np.array_equal(whole["labels"][[3, 5]], shown["labels"])
+
+
+def test_encode_judges_test_images(explorer: session.Explorer) -> None:
+    result, _ = explorer.ask("encode", arrays={"indices": np.array([3, 5])})
+    assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
+    assert set(np.unique(result["x"])) <= {0, 255}
+    assert result["kl_dims"].shape == (2, 2) and np.allclose(result["kl_dims"].sum(1), result["kl_nats"], rtol=1e-5)
+    assert (result["recon_nats"] > 0).all() and result["labels"].dtype == np.int64
+    assert np.array_equal(explorer.ask("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
+
+
+def test_encode_takes_images_of_ones_own(explorer: session.Explorer) -> None:
+    seen, _ = explorer.ask("encode", {"index": 4})
+    given, _ = explorer.ask("encode", arrays={"images": seen["x"]})
+    assert np.allclose(given["mu"], seen["mu"]) and given["labels"].tolist() == [-1]
+
+
+@pytest.mark.parametrize(("split", "length"), [("test", 60), ("train", 256)])
+def test_encodings_of_a_split(explorer: session.Explorer, split: str, length: int) -> None:
+    whole, _ = explorer.ask("encodings", {"split": split})
+    part, _ = explorer.ask("encodings", {"split": split, "count": 10})
+    assert whole["mu"].shape == whole["logvar"].shape == (length, 2)
+    assert whole["labels"].shape == whole["indices"].shape == (length,)
+    assert np.allclose(part["mu"], whole["mu"][:10], atol=1e-6)
+
+
+def test_long_work_says_how_far_it_is(explorer: session.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_model, "IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr(explorer.opened, "codes", None)
+    *progress, last = explorer.answer("encodings", {"split": "test"})
+    fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
+    assert len(fractions) == 3 and fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] < 1
+    assert last[0] == "result"
+
+
+def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.Explorer) -> None:
+    answer = explorer.answer("encodings", {"split": "train"})
+    next(answer)
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_the_posterior_is_centred_on_mu(explorer: session.Explorer) -> None:
+    code, _ = explorer.ask("encode", {"index": 2})
+    drawn, _ = explorer.ask("posterior", {"index": 2, "count": 4000})
+    sigma = np.exp(0.5 * code["logvar"][0])
+    assert np.allclose(drawn["z"].mean(0), code["mu"][0], atol=float(5 * sigma.max() / np.sqrt(4000)))
+    assert np.allclose(drawn["z"].std(0), sigma, rtol=0.1)
+    assert drawn["images"].shape == (4000, 9, 7, 1)
+
+
+def test_nearest_finds_the_image_itself(explorer: session.Explorer) -> None:
+    code, _ = explorer.ask("encode", {"index": 7})
+    found, _ = explorer.ask("nearest", {"count": 3}, {"z": code["mu"]})
+    assert found["indices"][0] == 7 and found["distances"][0] == pytest.approx(0, abs=1e-3)
+    assert np.all(np.diff(found["distances"]) >= 0) and np.array_equal(found["images"][:1], code["x"])
+
+
+def test_the_pipeline_adds_up(explorer: session.Explorer) -> None:
+    result, meta = explorer.ask("pipeline", {"index": 1, "seed": 3})
+    assert all(array.shape[0] == 1 for array in result.values())
+    assert {"x", "mu", "sigma", "z", "recon"} == set(result)
+    figures = meta["figures"]
+    assert figures["elbo"] == pytest.approx(-figures["recon"] - figures["kl"])
+
+
+WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "no such operation": ("paint", {}, {}),
+    "no latents": ("decode", {}, {}),
+    "latents of another size": ("decode", {}, {"z": np.zeros((1, 3), np.float32)}),
+    "latents that are not finite": ("decode", {}, {"z": np.full((1, 2), np.nan, np.float32)}),
+    "too many cells": ("manifold", {"rows": 1000, "columns": 1000}, {}),
+    "bounds": ("manifold", {"bounds": [0, 1, 0]}, {}),
+    "bounds beyond u": ("manifold", {"bounds": [0, 2, 0, 1]}, {}),
+    "coordinates": ("manifold", {"coords": "w"}, {}),
+    "count": ("sample", {"count": 0}, {}),
+    "count that is no number": ("sample", {"count": "many"}, {}),
+    "temperature": ("sample", {"temperature": float("nan")}, {}),
+    "seed": ("sample", {"seed": -1}, {}),
+    "index": ("encode", {"index": 60}, {}),
+    "negative index": ("encode", {"indices": [-1]}, {}),
+    "index that is no number": ("encode", {"index": "x"}, {}),
+    "index that is not whole": ("encode", {"index": 1.5}, {}),
+    "index that is a word": ("encode", {"indices": ["1"]}, {}),
+    "indices of floats": ("encode", {}, {"indices": np.ones(2, np.float32)}),
+    "indices in a ragged list": ("encode", {"indices": [[1], [1, 2]]}, {}),
+    "count of a billion": ("sample", {"count": 10**9}, {}),
+    "negative rows": ("manifold", {"rows": -1}, {}),
+    "bounds that are not finite": ("manifold", {"coords": "z", "bounds": [0, float("nan"), 0, 1]}, {}),
+    "images of another size": ("encode", {}, {"images": np.zeros((1, 28, 28, 1), np.uint8)}),
+    "images of floats": ("encode", {}, {"images": np.zeros((1, 9, 7, 1), np.float32)}),
+    "split": ("encodings", {"split": "valid"}, {}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_questions_are_answered_in_one_line(explorer: session.Explorer, case: str) -> None:
+    op, params, arrays = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        explorer.ask(op, params, arrays)
+    assert caught.value.hint and "\n" not in str(caught.value)
+
+
+TOO_MUCH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "decode": ({}, {"z": np.zeros((100, 2), np.float32)}),
+    "manifold": ({"rows": 10, "columns": 10}, {}),
+    "sample": ({"count": 100}, {}),
+    "posterior": ({"count": 100}, {}),
+    "encode": ({"indices": [0] * 100}, {}),
+    "encodings": ({"split": "train"}, {}),
+    "nearest": ({"count": 60}, {"z": np.zeros((1, 2), np.float32)}),
+}
+
+
+@pytest.mark.parametrize("op", TOO_MUCH)
+def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
+    explorer: session.Explorer, monkeypatch: pytest.MonkeyPatch, op: str
+) -> None:
+    monkeypatch.setattr(inference_params, "MAX_ANSWER_BYTES", 3000)
+    for work in ("decode", "encode"):
+        monkeypatch.delattr(type(explorer.opened.model), work)
+    with pytest.raises(ConfigError, match="more than the 0 MB of an answer: ask for at most"):
+        explorer.ask(op, *TOO_MUCH[op])
+
+
+def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: Path, folder: Path) -> None:
+    place = snapshot.with_name("step-00000021")
+    shutil.copytree(snapshot, place)
+    size = 15 << 30
+    with (place / checkpoint.WEIGHTS).open("r+b") as file:
+        file.truncate(size)  # sparse: nothing on the disk
+    manifest = json.loads((place / checkpoint.MANIFEST).read_bytes())
+    manifest["files"][checkpoint.WEIGHTS]["bytes"] = size
+    (place / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="more than the"):
+        session.load(place, tiny.config(folder, steps=20))
+
+
+@pytest.mark.parametrize("shape", [[1, 0, 7], [1, -9, -7], [1, 9, 10**12]])
+def test_a_card_with_an_impossible_shape_is_refused(snapshot: Path, tmp_path: Path, shape: list[int]) -> None:
+    told = json.loads((snapshot / checkpoint.CARD).read_bytes())
+    (tmp_path / checkpoint.CARD).write_text(json.dumps({**told, "image_shape": shape}))
+    with pytest.raises(CheckpointError, match="image_shape"):
+        checkpoint.load_card(tmp_path)
+
+
+def test_what_a_model_cannot_do_is_said_with_its_reason(folder: Path, tmp_path: Path) -> None:
+    config = tiny.config(folder, {"model": {"latent_dim": 3}}, steps=1)
+    last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
+    checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
+    with pytest.raises(UserError, match="cannot manifold") as caught:
+        session.load(tmp_path / "s", config).ask("manifold")
+    assert "2 latent dimensions" in caught.value.hint
+
+
+def test_a_snapshot_of_another_model_is_refused(snapshot: Path, folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="disagree"):
+        session.load(snapshot, tiny.config(folder, {"model": {"hidden": [4]}}))
+
+
+@pytest.mark.parametrize("kind", ["linear", "conv"])
+@pytest.mark.parametrize("likelihood", tiny.DATA_OF)
+def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str, likelihood: str) -> None:
+    layer = {
+        "model": {"likelihood": likelihood, **tiny.ARCHITECTURES[kind]},
+        "data": {"binarisation": tiny.DATA_OF[likelihood]},
+    }
+    config = tiny.config(folder, layer, steps=1)
+    last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
+    checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
+    explorer = session.load(tmp_path / "s", config)
+    for op in ("manifold", "sample", "encode", "encodings", "posterior", "pipeline"):
+        arrays, _ = explorer.ask(op)
+        assert arrays and all(array.dtype.name in ("uint8", "float32", "int64") for array in arrays.values()), op
+
+
+@pytest.mark.parametrize("size", [(28, 28), (9, 7)])
+def test_a_model_laid_out_for_looking_is_the_same_function(size: tuple[int, int]) -> None:
+    family = registry.family("vae")
+    given = {"latent_dim": 2, "architecture": "conv", "channels": [4, 8], "hidden": [16]}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = registry.resolve(family.build)(family.options.model_validate(given), (1, *size)).requires_grad_(False)
+    z, x = torch.from_numpy(Z), torch.rand((5, 1, *size), generator=torch.Generator().manual_seed(0))
+    images, codes = model.decode(z), model.encode(x)
+    looked = channels_last.for_looking(model)
+    assert torch.allclose(looked.decode(z), images, atol=1e-5)
+    assert all(torch.allclose(now, before, atol=1e-5) for now, before in zip(looked.encode(x), codes, strict=True))
+    wanted = z.clone().requires_grad_()  # as in an inversion
+    (slope,) = torch.autograd.grad(looked.decode(wanted).sum(), wanted)
+    assert slope.isfinite().all() and slope.any()
+
+
+def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
+    snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
+    fresh = session.load(snapshot, tiny.config(folder, steps=20))
+    exact, meta = fresh.ask("manifold")
+    assert "draft" not in meta
+    few = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    first, meta = fresh.ask("decode", {"draft": True}, {"z": few})  # the trial is made beside an exact answer
+    assert "draft" not in meta and np.array_equal(first["images"], fresh.ask("decode", {}, {"z": few})[0]["images"])
+    draft, meta = fresh.ask("manifold", {"draft": True})
+    assert meta["draft"] is True
+    off = np.abs(draft["images"].astype(int) - exact["images"].astype(int))
+    assert 0 < off.max() <= preview.MOST_LEVELS and off.mean() <= preview.MEAN_LEVELS
+    assert "draft" not in fresh.ask("manifold")[1]
+
+
+def test_a_model_whose_drafts_can_be_told_apart_has_none(
+    snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(preview, "_in_bfloat16", lambda model, z: model.decode(z) + 0.01)
+    fresh = session.load(snapshot, tiny.config(folder, steps=20))
+    assert all("draft" not in fresh.ask("manifold", {"draft": True})[1] for _ in range(3))

@@ -1,0 +1,160 @@
+"""Exact resume: bit for bit what an uninterrupted training would have been."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.trainers import tiny
+from trainers.config import RunConfig
+from trainers.errors import CheckpointError
+from trainers.events import Alert, Command, Finished, Metrics, ResumeState, Set, Started, StateReady, Stop
+from trainers.storage import checkpoint
+from trainers.training import loop
+
+STEPS = 24
+CHANGES: dict[int, list[Command]] = {
+    4: [Set("optim.lr", 3e-3)],
+    9: [Set("model.beta", 0.5), Set("optim.grad_clip", 5.0)],
+    17: [Set("optim.lr", 2e-4)],
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "conv": {"model": tiny.ARCHITECTURES["conv"]},
+    "grey": {"model": {"likelihood": "discretised-logistic"}, "data": {"binarisation": "none"}},
+    "sgd": {"optim": {"name": "sgd", "lr": 1e-4}},
+    "no average": {"optim": {"ema_decay": 0}},
+}
+
+
+def deterministic(folder: Path, kind: str = "mlp") -> RunConfig:
+    execution = {"deterministic": True, "eval_every": 7}
+    return tiny.config(folder, KINDS[kind], {"model": {"kl_warmup": 10}, "execution": execution}, steps=STEPS)
+
+
+def trained(config: RunConfig, lines: Mapping[int, list[Command]], resume: ResumeState | None = None) -> list[Any]:
+    return list(loop.train(config, resume=resume, control=tiny.Script(lines)))
+
+
+def figures(events: list[Any]) -> dict[tuple[int, str], float]:
+    return {
+        (event.step, name): value
+        for event in tiny.of(events, Metrics)
+        for name, value in event.values.items()
+        if not name.startswith("speed/")
+    }
+
+
+def interrupted(config: RunConfig, folder: Path, stop: int) -> tuple[list[Any], list[Any]]:
+    """Train to a stop, through the disk, and on to the end."""
+    before = {step: said for step, said in CHANGES.items() if step <= stop}
+    first = trained(config, {**before, stop: [*before.get(stop, []), Stop()]})
+    *_, state = tiny.of(first, StateReady)
+    checkpoint.save(folder / "c", state.arrays, state.meta)
+    after = {step: said for step, said in CHANGES.items() if step > stop}
+    return first, trained(config, after, checkpoint.load(folder / "c"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
+    folder: Path, tmp_path: Path, kind: str, seed: int
+) -> None:
+    config = deterministic(folder, kind)
+    whole = trained(config, CHANGES)
+    stop = random.Random(f"{kind}{seed}").randrange(1, STEPS)
+    first, second = interrupted(config, tmp_path, stop)
+    wanted, got = tiny.of(whole, StateReady)[-1], tiny.of(second, StateReady)[-1]
+    assert wanted.arrays.keys() == got.arrays.keys()
+    for name, array in wanted.arrays.items():
+        assert np.array_equal(array, got.arrays[name]), f"{name}, stopped at step {stop}"
+    assert {**figures(first), **figures(second)} == figures(whole)
+    assert wanted.meta["changes"] == got.meta["changes"]
+    assert got.step == STEPS and second[-1] == Finished(STEPS, "succeeded")
+
+
+def test_the_resumed_attempt_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
+    first, second = interrupted(deterministic(folder), tmp_path, 11)
+    assert tiny.of(second, Started)[0].step == 11
+    metrics = tiny.of(second, Metrics)
+    assert metrics[0].step == 12 and metrics[0].images_seen == 12 * 32
+    assert metrics[0].elapsed_s >= tiny.of(first, Metrics)[-1].elapsed_s
+    assert tiny.of(second, Alert) == []
+
+
+def test_changes_are_kept_with_their_step(folder: Path, tmp_path: Path) -> None:
+    first, _ = interrupted(deterministic(folder), tmp_path, 10)
+    assert tiny.of(first, StateReady)[-1].meta["changes"] == [
+        {"step": 4, "path": "optim.lr", "value": 3e-3},
+        {"step": 9, "path": "model.beta", "value": 0.5},
+        {"step": 9, "path": "optim.grad_clip", "value": 5.0},
+    ]
+
+
+def test_data_order_and_chance_are_exact_without_determinism_too(folder: Path) -> None:
+    config = tiny.config(folder, steps=STEPS)
+    whole = trained(config, {})
+    state = tiny.of(trained(config, {13: [Stop()]}), StateReady)[-1]
+    rest = trained(config, {}, ResumeState(state.step, state.arrays, state.meta))
+    wanted, got = (tiny.of(events, StateReady)[-1].arrays["random/training"] for events in (whole, rest))
+    assert np.array_equal(wanted, got)
+
+
+def saved(folder: Path) -> ResumeState:
+    state = tiny.of(trained(deterministic(folder), {3: [Stop()]}), StateReady)[-1]
+    return ResumeState(state.step, dict(state.arrays), dict(state.meta))
+
+
+def test_another_machine_is_named(folder: Path) -> None:
+    state = saved(folder)
+    machine = {**state.meta["machine"], "torch": "0.0"}  # type: ignore[dict-item]
+    events = trained(deterministic(folder), {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
+    (alert,) = tiny.of(events, Alert)
+    assert alert.code == "resume_not_exact" and "torch 0.0 →" in alert.message
+
+
+def test_threads_are_those_of_the_start(folder: Path) -> None:
+    state = saved(folder)
+    machine = {**state.meta["machine"], "threads": 2}  # type: ignore[dict-item]
+    config = deterministic(folder)
+    free = config.model_copy(update={"execution": config.execution.model_copy(update={"threads": 0})})
+    events = trained(free, {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
+    assert tiny.of(events, Started)[0].threads == 2
+
+
+def drop(name: str) -> Any:
+    return lambda arrays: arrays.pop(name)
+
+
+FAULTS: dict[str, Any] = {
+    "a weight is missing": (drop("raw/encoder.layers.0.bias"), "lack 'encoder.layers.0.bias'"),
+    "a weight too many": (lambda arrays: arrays.update({"ema/x": np.zeros(1)}), "hold 'x'"),
+    "another shape": (
+        lambda arrays: arrays.update({"raw/encoder.layers.0.bias": np.zeros(3, dtype=np.float32)}),
+        "shape",
+    ),
+    "no chance": (drop("random/training"), "random numbers"),
+    "short chance": (lambda arrays: arrays.update({"random/training": np.zeros(3, dtype=np.uint8)}), "random numbers"),
+    "no such parameter": (lambda arrays: arrays.update({"optim/vae/99/exp_avg": np.zeros(3)}), "belongs to no"),
+    "optimizer shape": (lambda arrays: arrays.update({"optim/vae/0/exp_avg": np.zeros(3)}), "has shape"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_state_of_another_model_is_refused(folder: Path, fault: str) -> None:
+    change, expected = FAULTS[fault]
+    state = saved(folder)
+    change(state.arrays)
+    with pytest.raises(CheckpointError, match=expected):
+        trained(deterministic(folder), {}, state)
+
+
+@pytest.mark.parametrize("meta", [{}, {"watcher": 3}])
+def test_meta_data_that_is_not_understood(folder: Path, meta: dict[str, object]) -> None:
+    state = saved(folder)
+    machine = state.meta["machine"]
+    with pytest.raises(CheckpointError, match="not understood"):
+        trained(deterministic(folder), {}, ResumeState(3, state.arrays, {"machine": machine, **meta}))

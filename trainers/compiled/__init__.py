@@ -1,0 +1,1 @@
+"""Compiled training steps: tracing, compilation policy, precision and matrix products."""

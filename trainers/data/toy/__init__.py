@@ -1,0 +1,1 @@
+"""Toy densities in two dimensions."""

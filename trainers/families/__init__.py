@@ -1,0 +1,1 @@
+"""Model families, one package each, and the interface that they implement."""

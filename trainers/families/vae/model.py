@@ -1,0 +1,172 @@
+"""The variational autoencoder: encoder q(z|x), decoder p(x|z), the evidence lower bound.
+
+Reference: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trainers.data.preprocess import FIXED_SEED
+from trainers.errors import ConfigError
+from trainers.events import MetricSpec
+from trainers.families.gaussian import kl_per_dim, reparameterise
+from trainers.families.interface import Evaluator, Model, Objective, StepContext
+from trainers.families.nn import ConvDecoder, ConvEncoder, FlatDecoder, FlatEncoder
+from trainers.families.vae import evaluation, importance
+from trainers.families.vae import metrics as vae_metrics
+from trainers.families.vae.evaluation import ElboEvaluator
+from trainers.families.vae.likelihoods import LIKELIHOODS
+from trainers.families.vae.spec import VaeOptions
+from trainers.registry import ImageShape
+
+
+class Vae(Model):
+    """A VAE with a Gaussian posterior of diagonal covariance and a standard normal prior.
+
+    Args:
+        options: The family's options.
+        image_shape: (C, H, W).
+    """
+
+    settable = frozenset({"beta"})
+
+    def __init__(self, options: VaeOptions, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.latent_shape = (options.latent_dim,)
+        self.safe_in_bfloat16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
+        self.compile_gain = 0.0 if options.architecture == "conv" else 0.35
+        self.encoder, self.decoder = _networks(options, image_shape)
+        self.likelihood = LIKELIHOODS[options.likelihood]()
+        self._importance: Tensor | None
+        estimated = options.likelihood == "normal"
+        noise = importance.noise(vae_metrics.IMPORTANCE_SAMPLES, options.latent_dim, FIXED_SEED) if estimated else None
+        self.register_buffer("_importance", noise, persistent=False)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of q(z|x), (B, d) each, of images (B, C, H, W)."""
+        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
+        return mu, logvar
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the expected images under p(x|z), (N, C, H, W) in [0, 1], of latents (N, d)."""
+        return self.likelihood.mean(self._outputs(z))
+
+    def recon(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return the reconstruction cost −log p(x|z), (B,), in nats."""
+        return -self.likelihood.log_prob(self._outputs(z), x)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return what is known of log p(x), (B,), in nats.
+
+        Of points the importance-weighted estimate; of images the ELBO at z = μ with the KL taken in full, a quick
+        figure near the lower bound.
+        """
+        if self._importance is not None:
+            return importance.log_prob(self, x, self._importance)
+        mu, logvar = self.encode(x)
+        return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
+
+    def judged(self, x: Tensor) -> dict[str, Tensor]:
+        """Return posterior, reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
+        mu, logvar = self.encode(x)
+        recon_nats, kl_dims = evaluation.terms(self, x, mu, logvar, mu)
+        return {
+            "mu": mu,
+            "logvar": logvar,
+            "recon": self.decode(mu),
+            "elbo": -recon_nats - kl_dims.sum(1),
+            "recon_nats": recon_nats,
+            "kl_nats": kl_dims.sum(1),
+            "kl_dims": kl_dims,
+        }
+
+    def figure_names(self) -> dict[str, tuple[str, str]]:
+        """Return the names of an image's bound and its two terms."""
+        return {"elbo": ("ELBO", "nats"), "recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
+
+    def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return x, mu, sigma, one z of q(z|x) and its reconstruction; the two terms and the ELBO."""
+        mu, logvar = self.encode(x)
+        sigma = torch.exp(0.5 * logvar)
+        z = mu + sigma * torch.randn(mu.shape, generator=generator)
+        recon_nats, kl_dims = evaluation.terms(self, x, mu, logvar, z)
+        recon, kl = float(recon_nats), float(kl_dims.sum())
+        stations = {"x": x, "mu": mu, "sigma": sigma, "z": z, "recon": self.decode(z)}
+        return stations, {"recon": recon, "kl": kl, "elbo": -recon - kl}
+
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return one group: encoder, decoder and the likelihood's scale learn together."""
+        return {"vae": list(self.parameters())}
+
+    def numbers(self, options: VaeOptions, step: int) -> dict[str, float]:
+        """Return the weight of the KL."""
+        return {"kl_weight": kl_weight(options, step)}
+
+    def variant(self, options: VaeOptions, step: int) -> None:
+        """Return None: all steps take the same arithmetic."""
+
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
+        noise = torch.randn((len(batch), *self.latent_shape), generator=context.generator, device=batch.device)
+        recon, kl = context.compute(self.terms, batch, noise)
+        weight = self.numbers_in(context)["kl_weight"]
+        values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
+        yield Objective("vae", recon + weight * kl, values)
+
+    def terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means over a batch of −log p(x|z) at z = μ + σ ε and of the KL, scalars, in nats.
+
+        Args:
+            x: Images, (B, C, H, W).
+            noise: ε, (B, d).
+        """
+        mu, logvar = self.encode(x)
+        recon = self.recon(x, reparameterise(mu, logvar, noise))
+        return recon.mean(), kl_per_dim(mu, logvar).sum(1).mean()
+
+    def metrics(self) -> Sequence[MetricSpec]:
+        """Return the declared metrics: ELBO, its terms, the latent dimensions."""
+        return vae_metrics.specs(self.latent_shape[0])
+
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        """Return an accumulator of the test ELBO with one fixed-seed sample of z an image."""
+        return ElboEvaluator(self, num_images, seed)
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        outputs: Tensor = self.decoder(z).to(z.dtype)
+        return outputs
+
+
+def build(options: VaeOptions, image_shape: ImageShape) -> Vae:
+    """Return a VAE with weights drawn from torch's global generator, which the caller seeds.
+
+    Raises:
+        ConfigError: if the memory does not suffice.
+    """
+    try:
+        return Vae(options, image_shape)
+    except RuntimeError as error:
+        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
+
+
+def kl_weight(options: VaeOptions, step: int) -> float:
+    """Return beta, reached in a line over the first `kl_warmup` steps.
+
+    Reference: Sønderby et al. 2016, section 2.2, arXiv:1602.02282.
+    """
+    if step >= options.kl_warmup:
+        return options.beta
+    return options.beta * (step + 1) / (options.kl_warmup + 1)
+
+
+def _networks(options: VaeOptions, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
+    d, hidden, activation = options.latent_dim, options.hidden, options.activation
+    if options.architecture == "conv":
+        return (
+            ConvEncoder(shape, options.channels, hidden, 2 * d, activation),
+            ConvDecoder(shape, options.channels, hidden, d, activation),
+        )
+    return FlatEncoder(shape, hidden, 2 * d, activation), FlatDecoder(shape, hidden, d, activation)

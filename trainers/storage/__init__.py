@@ -1,0 +1,1 @@
+"""Files that last: atomic writes, safetensors, checkpoints and snapshots. No torch."""

@@ -1,0 +1,1 @@
+"""Training: the loop, the session that it drives, schedules, optimizers, evaluation, resume. Needs torch."""

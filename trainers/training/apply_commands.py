@@ -1,0 +1,134 @@
+"""What a running training can be told: each command checked, applied and answered with a `Changed`."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from trainers.errors import ConfigError, UserError
+from trainers.events import (
+    Audience,
+    Changed,
+    Command,
+    Control,
+    Event,
+    Pause,
+    Phase,
+    Resume,
+    SaveNow,
+    Set,
+    Stop,
+    Threads,
+)
+from trainers.training import resume, settable
+from trainers.training.session import Training
+from trainers.training.timing import SIGN_OF_LIFE_S
+
+MAX_THREADS = 1024
+_NAMES = {Pause: "pause", Resume: "resume", Stop: "stop", SaveNow: "save_now", Set: "set", Threads: "threads"}
+_POLL_S = 0.05
+
+
+class Unattended:
+    """A control that says nothing: nobody commands, nobody looks."""
+
+    def poll(self, step: int) -> list[Command]:
+        """Return no commands."""
+        return []
+
+    def watched(self) -> Audience:
+        """Return that nobody looks."""
+        return Audience.NOBODY
+
+
+class Ear:
+    """A control that is heard between two steps of a stretch and obeyed behind it.
+
+    Args:
+        control: Where commands come from.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._heard: list[Command] = []
+
+    def hears(self, step: int) -> bool:
+        """Return whether there is something to obey."""
+        self._heard += self._control.poll(step)
+        return bool(self._heard)
+
+    def poll(self, step: int) -> list[Command]:
+        """Return the commands that came since the last call."""
+        heard, self._heard = [*self._heard, *self._control.poll(step)], []
+        return heard
+
+    def watched(self) -> Audience:
+        """Return whether somebody is looking."""
+        return self._control.watched()
+
+
+def obey(attempt: Training, control: Control) -> Iterator[Event]:
+    """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
+    paused = False
+    while True:
+        for command in control.poll(attempt.step):
+            yield from _apply(attempt, command)
+            paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
+        if not paused or attempt.stopping:
+            break
+        yield from _wait(attempt)
+    if attempt.stopwatch.paused:
+        attempt.stopwatch.go_on()
+        yield Phase(attempt.step, "stopping" if attempt.stopping else "training")
+
+
+def _apply(attempt: Training, command: Command) -> Iterator[Event]:
+    error = ""
+    try:
+        _do(attempt, command)
+    except UserError as problem:
+        error = str(problem)
+    path = command.path if isinstance(command, Set) else ""
+    value = command.value if isinstance(command, Set) else command.count if isinstance(command, Threads) else None
+    yield Changed(attempt.step, command.id, _NAMES[type(command)], path, value, error)
+    if isinstance(command, SaveNow):
+        yield Phase(attempt.step, "saving")
+        yield resume.state(attempt, "asked")
+    elif isinstance(command, Set) and not error:  # what was obeyed outlives a kill
+        yield resume.state(attempt, "schedule")
+        attempt.checkpoints.done()
+
+
+def _do(attempt: Training, command: Command) -> None:
+    match command:
+        case Set(path, value):
+            _set(attempt, path, value)
+        case Threads(count):
+            _set_threads(attempt, count)
+        case Stop():
+            attempt.stopping = True
+
+
+def _set(attempt: Training, path: str, value: object) -> None:
+    attempt.config = settable.changed(attempt.config, attempt.model, path, value)
+    attempt.options = attempt.config.model_options()
+    attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
+
+
+def _set_threads(attempt: Training, count: int) -> None:
+    if attempt.config.execution.deterministic:
+        raise ConfigError("threads: pinned by execution.deterministic", "leave them, or start without --deterministic")
+    if not 1 <= count <= MAX_THREADS:
+        raise ConfigError(f"threads: {count} is not between 1 and {MAX_THREADS}", "give a number of cores")
+    torch.set_num_threads(count)
+
+
+def _wait(attempt: Training) -> Iterator[Event]:
+    if not attempt.stopwatch.paused:
+        attempt.stopwatch.pause()
+        attempt.signs.done()
+        yield Phase(attempt.step, "paused")
+    time.sleep(_POLL_S)
+    if attempt.signs.due(SIGN_OF_LIFE_S - _POLL_S):
+        attempt.signs.done()
+        yield Phase(attempt.step, "paused")

@@ -1,0 +1,175 @@
+"""The pictures of a training on points of the plane: samples over the data, and the model's density as a map."""
+
+import math
+from collections.abc import Callable, Generator, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainers.data.points import PointData
+from trainers.data.preprocess import FIXED_SEED
+from trainers.events import Phase, Pictures
+from trainers.families.interface import Model
+from trainers.families.nn import eval_mode
+from trainers.inference.grids import cells
+from trainers.model_card import Ability
+
+Bounds = tuple[float, float, float, float]
+Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
+
+SIDE = 256  # pixels of a picture
+NUM_SAMPLES, NUM_DATA = 2000, 5000
+MAP_SIDE = 64  # cells of a density map; between their centres it is interpolated
+NATS_SHOWN = 8.0  # below the peak of the data's density; what is lower is background
+_AT_ONCE = 1024  # points whose density is asked for in one go
+_DOT_STD = 1.1  # of a sample's dot, in pixels
+_BACKGROUND, _FAINT, _GREY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as the faces show pictures
+_BINS = 48  # of the histogram that tells how dense the data are
+
+
+class PointAlbum:
+    """What is drawn at each snapshot: the samples of fixed latents, and the density where the model knows it.
+
+    Args:
+        abilities: Of the model.
+        latent_shape: Of the model.
+        data: What it learns from; its bounds are the pictures' edges.
+        device: Of the model.
+    """
+
+    def __init__(
+        self, abilities: dict[str, Ability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
+    ) -> None:
+        generator = torch.Generator().manual_seed(FIXED_SEED)
+        self._latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        self._bounds = data.bounds
+        self._data = cover(data.test[:NUM_DATA], data.bounds)
+        self._peak = peak(data.test, data.bounds)
+        known = abilities.get("log_prob")
+        grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
+        self._grid = grid if known is not None and known.available else None
+
+    def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
+        """Yield each kind of picture, one of each, with a model's weights as they are, and signs of life between."""
+        samples = yield from _asked(model, model.decode, self._latents, step)
+        points = samples.reshape(-1, 2)
+        yield Pictures(step, "samples", over_data(points, self._data, self._bounds)[None], 1)
+        if self._grid is not None:
+            logs = yield from _asked(model, model.log_prob, self._grid, step)
+            yield Pictures(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
+
+
+def over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
+    """Return samples in the accent colour over faint data, (SIDE, SIDE, 3).
+
+    Args:
+        points: (N, 2); those that are not finite or outside are left out.
+        data: How far the data cover each pixel, of `cover`.
+        bounds: (x0, x1, y0, y1) of the picture.
+    """
+    paper = _blend(np.broadcast_to(_rgb(_BACKGROUND), (SIDE, SIDE, 3)), _rgb(_FAINT), data)
+    return _bytes(_blend(paper, _rgb(_ACCENT), cover(points, bounds)))
+
+
+def density_map(logs: NDArray[np.floating], peak: float) -> NDArray[np.uint8]:
+    """Return a log-density as a map from greys to the accent colour, (SIDE, SIDE, 3).
+
+    Args:
+        logs: (MAP_SIDE, MAP_SIDE), in nats; what is not a number is background.
+        peak: What is drawn in the full colour.
+    """
+    share = torch.from_numpy((logs.astype(np.float32) - peak) / NATS_SHOWN + 1)
+    share = share.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+    smooth = F.interpolate(share[None, None], size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    return np.asarray(_scale()[smooth[0, 0].mul(255).add(0.5).to(torch.uint8).numpy()])
+
+
+def cover(points: NDArray[np.floating], bounds: Bounds) -> Grid:
+    """Return how far points cover each pixel, in [0, 1]: each is a soft dot, and many together are no brighter."""
+    reach = math.ceil(3 * _DOT_STD)
+    counts = np.pad(_counts(points, bounds, SIDE), reach)  # so that what leaves one edge does not enter at the other
+    kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / _DOT_STD))
+    for axis in (0, 1):
+        shifted = [
+            np.roll(counts, place, axis) * weight
+            for place, weight in zip(range(-reach, reach + 1), kernel, strict=True)
+        ]
+        counts = np.sum(shifted, axis=0)
+    return np.asarray(1 - np.exp(-counts[reach:-reach, reach:-reach]))
+
+
+def peak(points: NDArray[np.floating], bounds: Bounds) -> float:
+    """Return the largest log-density of points by a histogram, in nats: where a map's colour is full."""
+    x0, x1, y0, y1 = bounds
+    area = (x1 - x0) * (y1 - y0) / _BINS**2
+    return math.log(max(1.0, float(_counts(points, bounds, _BINS).max())) / (len(points) * area))
+
+
+def _counts(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
+    x0, x1, y0, y1 = bounds
+    finite = points[np.isfinite(points).all(1)]
+    counts, _, _ = np.histogram2d(finite[:, 1], finite[:, 0], bins=side, range=((y0, y1), (x0, x1)))
+    return np.asarray(counts[::-1])
+
+
+def _asked(
+    model: Model, function: Callable[[Tensor], Tensor], asked: Tensor, step: int
+) -> Generator[Phase, None, NDArray[np.float32]]:
+    pieces = []
+    for part in torch.split(asked, _AT_ONCE):
+        with torch.inference_mode(), eval_mode(model):
+            pieces.append(function(part).float().cpu().numpy())
+        yield Phase(step, "evaluating", "pictures")
+    return np.concatenate(pieces)
+
+
+def _scale() -> NDArray[np.uint8]:
+    """Return 256 colours, (256, 3), whose neighbours look equally far apart: straight lines in Oklab, by length.
+
+    Reference: Ottosson 2020, "A perceptual color space for image processing".
+    """
+    stops = np.stack([_to_oklab(_rgb(colour)) for colour in (_BACKGROUND, _GREY, _ACCENT)])
+    way = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(stops, axis=0), axis=1))))
+    places = np.linspace(0, way[-1], 256)
+    return _bytes(_from_oklab(np.stack([np.interp(places, way, axis) for axis in stops.T], axis=1)))
+
+
+_LMS = np.array(
+    (
+        (0.4122214708, 0.5363325363, 0.0514459929),
+        (0.2119034982, 0.6806995451, 0.1073969566),
+        (0.0883024619, 0.2817188376, 0.6299787005),
+    )
+)
+_LAB = np.array(
+    (
+        (0.2104542553, 0.7936177850, -0.0040720468),
+        (1.9779984951, -2.4285922050, 0.4505937099),
+        (0.0259040371, 0.7827717662, -0.8086757660),
+    )
+)
+
+
+def _to_oklab(rgb: Grid) -> Grid:
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.cbrt(linear @ _LMS.T) @ _LAB.T)
+
+
+def _from_oklab(lab: Grid) -> Grid:
+    linear = np.clip((lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T, 0, 1)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _rgb(colour: str) -> Grid:
+    return np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+
+
+def _blend(paper: Grid, colour: Grid, share: Grid) -> Grid:
+    return paper + share[..., None] * (colour - paper)
+
+
+def _bytes(rgb: Grid) -> NDArray[np.uint8]:
+    return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)

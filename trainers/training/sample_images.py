@@ -1,0 +1,103 @@
+"""The pictures of a training: samples, reconstructions, the manifold and the trace, always of the same images."""
+
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainers.data.images import ImageData
+from trainers.data.preprocess import FIXED_SEED, TestImages
+from trainers.events import Phase, Pictures
+from trainers.families.interface import Model
+from trainers.families.nn import eval_mode, images_at_once
+from trainers.inference.grids import MANIFOLD_SIDE, cells
+from trainers.model_card import Ability
+
+NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
+NUM_RECONSTRUCTIONS = 10
+NUM_TRACED, TRACE_COLUMNS = 8, 10
+IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; what is not a number is black."""
+    scaled = images.nan_to_num(0.0).clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
+
+
+class Album:
+    """What is drawn at each snapshot: fixed latents and fixed test images.
+
+    Args:
+        abilities: Of the model; they decide which pictures there are.
+        latent_shape: Of the model.
+        data: Where the reconstructed images are chosen, one a class.
+        test: The same images as the model sees them.
+        device: Of the model.
+    """
+
+    def __init__(
+        self,
+        abilities: dict[str, Ability],
+        latent_shape: tuple[int, ...],
+        data: ImageData,
+        test: TestImages,
+        device: torch.device,
+    ) -> None:
+        generator = torch.Generator().manual_seed(FIXED_SEED)
+        has = {name for name, ability in abilities.items() if ability.available}
+        self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
+        self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
+        self._traced = None
+        if "trace" in has and self._originals is not None:
+            self._traced = self._originals[:NUM_TRACED]
+
+    def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
+        """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
+        samples = yield from _decoded(model, self._samples, step)
+        yield Pictures(step, "samples", samples, SAMPLE_COLUMNS)
+        if self._originals is not None:
+            yield Pictures(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
+        if self._manifold is not None:
+            manifold = yield from _decoded(model, self._manifold, step)
+            yield Pictures(step, "manifold", manifold, MANIFOLD_SIDE)
+        if self._traced is not None:
+            yield _trace(model, self._traced, step)
+
+
+def chosen(data: ImageData) -> Tensor:
+    """Return the indices of the test images to reconstruct: the first of each class, else the first ones."""
+    count = min(NUM_RECONSTRUCTIONS, len(data.test))
+    if data.test_labels is None:
+        return torch.arange(count)
+    _, first = np.unique(data.test_labels, return_index=True)
+    rest = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
+    return torch.from_numpy(np.concatenate((first, rest))[:count].astype(np.int64))
+
+
+def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArray[np.uint8]]:
+    pieces = []
+    for part in torch.split(z, images_at_once(model.image_shape, IMAGES_AT_ONCE)):
+        with torch.inference_mode(), eval_mode(model):
+            pieces.append(to_uint8(model.decode(part)))
+        yield Phase(step, "evaluating", "pictures")
+    return np.concatenate(pieces)
+
+
+def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
+    with torch.inference_mode(), eval_mode(model):
+        mu, _ = model.encode(x)
+        return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
+
+
+def _trace(model: Model, x: Tensor, step: int) -> Pictures:
+    """Return what a chain of transforms makes of each image, a row: the first stage, the last, some in between."""
+    with torch.inference_mode(), eval_mode(model):
+        stages = model.trace(x).stages
+        count = min(len(stages), TRACE_COLUMNS)
+        numbers = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
+        shown = [to_uint8(model.trace_images(stages[number])) for number in numbers]
+    return Pictures(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)
