@@ -119,16 +119,16 @@ class _Pan(QObject):
 
     def window(self) -> list[list[float]]:
         """Return the times, in ms, from each move to the painted chart."""
-        centre = QPointF(self._view.rect().center())
+        center = QPointF(self._view.rect().center())
         self._painted.clear()
-        self._mouse(QEvent.Type.MouseButtonPress, centre)
+        self._mouse(QEvent.Type.MouseButtonPress, center)
         moves: list[float] = []
         start = due = time.perf_counter()
         while time.perf_counter() - start < 1.0:
             if time.perf_counter() >= due:
                 self._moves += 1
                 moves.append(time.perf_counter())
-                self._mouse(QEvent.Type.MouseMove, centre + QPointF(200 * np.sin(self._moves * 0.05), 0))
+                self._mouse(QEvent.Type.MouseMove, center + QPointF(200 * np.sin(self._moves * 0.05), 0))
                 due = max(due + 1 / MOVES_PER_S, moves[-1])
             for _ in range(4):  # painting comes after all that is posted
                 self._app.processEvents()
@@ -136,7 +136,7 @@ class _Pan(QObject):
         self._seconds += time.perf_counter() - start
         self._frames += len(self._painted)
         _spin(self._app, 0.1)
-        self._mouse(QEvent.Type.MouseButtonRelease, centre)
+        self._mouse(QEvent.Type.MouseButtonRelease, center)
         painted = np.array(self._painted)
         places = np.searchsorted(painted, moves)
         return [[1000 * (painted[p] - m) for p, m in zip(places, moves, strict=True) if p < len(painted)]]

@@ -185,13 +185,13 @@ class _Drag:
 
     def __init__(self, app: QApplication, tab: ManifoldTab, watch: _Watch) -> None:
         self._app, self._tab, self._watch = app, tab, watch
-        self._centre = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
+        self._center = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
 
     def window(self) -> tuple[list[float], list[float]]:
         """Return the times, in ms, from each move to a first and to the complete picture."""
         watch = self._watch
         watch.painted.clear()
-        self._mouse(QEvent.Type.MouseButtonPress, self._centre)
+        self._mouse(QEvent.Type.MouseButtonPress, self._center)
         moves: list[tuple[float, int]] = []
         start = due = time.perf_counter()
         while time.perf_counter() - start < 1.0:
@@ -203,14 +203,14 @@ class _Drag:
                 if watch.whole:
                     watch.slide()
                 else:
-                    self._mouse(QEvent.Type.MouseMove, self._centre + there)
+                    self._mouse(QEvent.Type.MouseMove, self._center + there)
                 due = max(due + 1 / MOVES_PER_S, moves[-1][0])
             self._app.processEvents()
             time.sleep(0.0002)
         watch.seconds += time.perf_counter() - start
         _spin(self._app, 0.1)
         first, complete = _waits(moves, watch.painted), _waits(moves, [one for one in watch.painted if one[2]])
-        self._mouse(QEvent.Type.MouseButtonRelease, self._centre)
+        self._mouse(QEvent.Type.MouseButtonRelease, self._center)
         return first, complete
 
     def _mouse(self, kind: QEvent.Type, at: QPointF) -> None:

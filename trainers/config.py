@@ -14,6 +14,10 @@ from trainers.theory import Theory
 
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
 
+# Names that configurations of earlier versions use; they are read, never written.
+_OLD_KEYS = {"binarisation": "binarization", "dequantisation": "dequantization"}
+_OLD_VALUES = {"discretised-logistic": "discretized-logistic"}
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -140,6 +144,18 @@ class RunConfig(Section):
         return parse_section(registry.dataset(self.data.name).options, self.data.options, "data")
 
 
+def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nested mapping with the keys and values of earlier versions replaced by the present ones."""
+    current: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            value = with_current_names(value)
+        elif isinstance(value, str):
+            value = _OLD_VALUES.get(value, value)
+        current[_OLD_KEYS.get(key, key)] = value
+    return current
+
+
 def parse(values: Mapping[str, Any]) -> RunConfig:
     """Validate a nested mapping, options of model and data included, and fill in every default.
 
@@ -151,7 +167,7 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(
             f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest known here", "update genexplorer"
         )
-    config: RunConfig = parse_section(RunConfig, values, "")
+    config: RunConfig = parse_section(RunConfig, with_current_names(values), "")
     model = config.model_options().model_dump(mode="json")
     data = config.data_options().model_dump(mode="json")
     return config.model_copy(

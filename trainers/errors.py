@@ -27,7 +27,7 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """A data file that is missing, torn, mislabelled or not what its header says."""
+    """A data file that is missing, torn, mislabeled or not what its header says."""
 
     exit_code = 3
 

@@ -36,8 +36,8 @@ class MetricSpec:
     title: str  # "test ELBO (EMA weights)"
     unit: str  # "nats", "1/s", "" for a pure number
     better: Better
-    panel: str  # the group of charts it belongs to: "objective", "latent", "optimisation", "speed"
-    setup: str = ""  # what a figure must be quoted with: "dynamic binarisation, 1 sample of z, full test set"
+    panel: str  # the group of charts it belongs to: "objective", "latent", "optimization", "speed"
+    setup: str = ""  # what a figure must be quoted with: "dynamic binarization, 1 sample of z, full test set"
     chart: str = ""  # the title of a chart that several quantities share: "losses"; without it each has its own
     label: str = ""  # what its line is called there, short enough to stand on it: "D"
 

@@ -27,7 +27,7 @@ class DataCard(BaseModel):
     num_train: int
     num_test: int
     num_classes: int = 0  # 0 where there are no labels
-    setup: str = ""  # "dynamic binarisation"
+    setup: str = ""  # "dynamic binarization"
     kind: Literal["images", "points"] = "images"  # "points": of the plane, image_shape is (2, 1, 1)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainers import registry
-from trainers.config import RunConfig, parse
+from trainers.config import RunConfig, parse, with_current_names
 from trainers.errors import ConfigError
 
 _LENGTHS = ("epochs", "steps", "minutes")
@@ -24,7 +24,7 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
     base = merge({"model": {"name": preset.family}}, preset.layers)
     values = base
     for layer in layers:
-        values = merge(values, layer)
+        values = merge(values, with_current_names(layer))
     values["preset"] = preset_name
     config = parse(values)
     _refuse_changes(preset, parse({**base, "preset": preset_name}), config)

@@ -31,7 +31,7 @@ class Preset:
     Args:
         layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
         frozen: Settings that reproduce a publication and may not be changed: dotted prefixes such as "model", "optim".
-        expected: "test ELBO −136.5 nats (EMA weights, dynamic binarisation) after 40 epochs".
+        expected: "test ELBO −136.5 nats (EMA weights, dynamic binarization) after 40 epochs".
         minutes: Time on two cores of 2020s server hardware.
     """
 

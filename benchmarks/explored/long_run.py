@@ -14,9 +14,9 @@ _FILLED = "filled"  # a file beside the database that says that it is whole
 _CONFIG = {"model": {"name": "vae", "latent_dim": 2}, "data": {"name": "mnist"}}
 # Of each metric: name, quantity, title, unit, panel, which steps have one, its value.
 _METRICS = (
-    ("train/loss", "loss", "loss", "nats", "optimisation", 1, "100.0 + i * 7919 % 1009 + 4e6 / (i + 1000)"),
-    ("train/grad_norm", "grad_norm", "gradient norm", "", "optimisation", 10, "1.0 + i * 7907 % 101"),
-    ("test/loss_ema", "loss", "loss", "nats", "optimisation", 1000, "90.0 + i * 7901 % 97 + 4e6 / (i + 1000)"),
+    ("train/loss", "loss", "loss", "nats", "optimization", 1, "100.0 + i * 7919 % 1009 + 4e6 / (i + 1000)"),
+    ("train/grad_norm", "grad_norm", "gradient norm", "", "optimization", 10, "1.0 + i * 7907 % 101"),
+    ("test/loss_ema", "loss", "loss", "nats", "optimization", 1000, "90.0 + i * 7901 % 97 + 4e6 / (i + 1000)"),
 )
 
 

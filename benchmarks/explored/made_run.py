@@ -9,7 +9,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.store import RunStore
 from trainers import config
 
-_MNIST = {"name": "mnist", "binarisation": "dynamic"}
+_MNIST = {"name": "mnist", "binarization": "dynamic"}
 MODELS: dict[str, dict[str, Any]] = {
     "mlp": {"name": "vae", "latent_dim": 2, "hidden": [512, 512, 256], "activation": "gelu"},
     "conv": {"name": "vae", "latent_dim": 2, "architecture": "conv", "channels": [32, 64], "hidden": [256]},

@@ -29,7 +29,7 @@ def make(folder: Path, runs: int, points: int) -> Path:
 
 
 def give_weights(run: Path, step: int) -> None:
-    """Put a network as it is initialised in the place of a made-up snapshot, so that an explorer can show it."""
+    """Put a network as it is initialized in the place of a made-up snapshot, so that an explorer can show it."""
     made = next(event for event in train(config(steps=step)) if isinstance(event, SnapshotReady))
     place = layout.step_folder(run / layout.SNAPSHOTS, step)
     shutil.rmtree(place)

@@ -46,7 +46,7 @@ def tutorial(setting: Setting) -> Loop:
         g, d = _generator().to(setting.device), _discriminator().to(setting.device)
         of_g, of_d = (torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (g, d))
         cost = nn.BCELoss()
-        for x in mnist.loaded(BATCH, setting.device, centred=True):
+        for x in mnist.loaded(BATCH, setting.device, centered=True):
             real, valid, fake = x.view(len(x), -1), torch.ones(len(x), 1).to(x), torch.zeros(len(x), 1).to(x)
             of_g.zero_grad()
             drawn = g(torch.from_numpy(np.random.normal(0, 1, (len(x), 100))).float().to(x))

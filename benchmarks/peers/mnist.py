@@ -24,13 +24,13 @@ class ImageByImage(Dataset[tuple[Tensor, int]]):
     """What a tutorial's data set does for each image: a picture is made of it, and a tensor of the picture.
 
     Args:
-        centred: Whether the values are moved to [−1, 1].
+        centered: Whether the values are moved to [−1, 1].
     """
 
-    def __init__(self, *, centred: bool = False) -> None:
+    def __init__(self, *, centered: bool = False) -> None:
         self._images = torch.from_numpy(images())
         self._labels = torch.from_numpy(np.frombuffer(gzip.decompress(LABELS.read_bytes()), np.uint8, offset=8).copy())
-        self._centred = centred
+        self._centered = centered
 
     def __len__(self) -> int:
         return len(self._images)
@@ -39,12 +39,12 @@ class ImageByImage(Dataset[tuple[Tensor, int]]):
         picture = Image.fromarray(self._images[index].numpy())
         pixels = torch.from_numpy(np.array(picture)).view(28, 28, 1).permute(2, 0, 1).contiguous()
         x = pixels.to(torch.float32).div(255)
-        return (x.clone().sub_(0.5).div_(0.5) if self._centred else x), int(self._labels[index])
+        return (x.clone().sub_(0.5).div_(0.5) if self._centered else x), int(self._labels[index])
 
 
-def loaded(batch: int, device: str, *, centred: bool = False) -> Iterator[Tensor]:
+def loaded(batch: int, device: str, *, centered: bool = False) -> Iterator[Tensor]:
     """Yield shuffled batches, (B, 1, 28, 28), through a DataLoader, epoch after epoch."""
-    loader = DataLoader(ImageByImage(centred=centred), batch_size=batch, shuffle=True)
+    loader = DataLoader(ImageByImage(centered=centered), batch_size=batch, shuffle=True)
     while True:
         for x, _ in loader:
             yield x.to(device)

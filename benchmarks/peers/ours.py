@@ -19,12 +19,12 @@ _SHARED: dict[str, Any] = {
 }
 _FLAT_VAE = {"latent_dim": 20, "hidden": [400], "activation": "relu", "kl_warmup": 0}
 NETWORKS: dict[str, tuple[str, dict[str, Any], int, float]] = {
-    "vae": ("vae", {"data": {"binarisation": "static"}, "model": _FLAT_VAE}, vae_loops.BATCH, vae_loops.FLAT),
+    "vae": ("vae", {"data": {"binarization": "static"}, "model": _FLAT_VAE}, vae_loops.BATCH, vae_loops.FLAT),
     "gan": ("gan", {
         "model": {"latent_dim": 100, "hidden_g": [128, 256, 512, 1024], "hidden_d": [512, 256], "r1": 0},
     }, gan_loops.BATCH, gan_loops.FLAT),
     "flow": ("uva2019-nf", {}, flow_loops.BATCH, flow_loops.SPLIT),
-    "conv-vae": ("vae-conv", {"data": {"binarisation": "static"}}, vae_loops.BATCH, vae_loops.CONV),
+    "conv-vae": ("vae-conv", {"data": {"binarization": "static"}}, vae_loops.BATCH, vae_loops.CONV),
     "dcgan": ("dcgan", {"model": {"r1": 0}}, gan_loops.BATCH, gan_loops.CONV),
     "conv-flow": ("realnvp", {"optim": {"grad_clip": None}}, conv_flow.BATCH, conv_flow.FLOPS),
 }  # fmt: skip

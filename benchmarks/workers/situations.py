@@ -114,7 +114,7 @@ def in_turn(situations: Sequence[Situation], seconds: float, rounds: int) -> Non
     for number in range(2 * rounds):
         if number >= rounds and all(sum(r.elsewhere <= LIMIT for r in s.readings) >= FEWEST for s in situations):
             break
-        for situation in situations if number % 2 == 0 else reversed(situations):  # a drift favours nobody
+        for situation in situations if number % 2 == 0 else reversed(situations):  # a drift favors nobody
             situation.read(seconds)
     for situation in situations:
         print(situation)

@@ -11,7 +11,7 @@ from genexplorer.cli import open_ui, output
 from genexplorer.cli.options import RunsDir
 
 PRESET = "vae-2d"
-SOMETHING_TO_SEE = 100  # steps: before them the plane is grey
+SOMETHING_TO_SEE = 100  # steps: before them the plane is gray
 POLL_S = 0.5
 
 

@@ -208,10 +208,10 @@ def terminal() -> Finding:
         return Finding("terminal", "ok", "none here; commands print plain lines")
     columns, rows = shutil.get_terminal_size()
     kind = os.environ.get("TERM", "unknown")
-    colours = (
-        "no colours (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM", "256 colours or fewer")
+    colors = (
+        "no colors (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM", "256 colors or fewer")
     )
-    found = f"{columns}×{rows}, {kind}, {colours}"
+    found = f"{columns}×{rows}, {kind}, {colors}"
     if kind == "dumb":
         return Finding(
             "terminal", "warning", found, "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"

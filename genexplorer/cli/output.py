@@ -31,7 +31,7 @@ def prepare_streams() -> None:
 def data(text: str) -> None:
     """Print one line of data on standard output. A reader that has left (`| head`) ends the command quietly."""
     try:
-        typer.echo(text, color=coloured(sys.stdout))
+        typer.echo(text, color=colored(sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
         _end_quietly()
@@ -44,7 +44,7 @@ def as_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Print one line for people on standard error."""
-    typer.echo(text, err=True, color=coloured(sys.stderr))
+    typer.echo(text, err=True, color=colored(sys.stderr))
 
 
 def complain(error: UserError) -> None:
@@ -53,12 +53,12 @@ def complain(error: UserError) -> None:
 
 
 def style(text: str, role: str, stream: TextIO | None = None) -> str:
-    """Colour a text by its role where the stream shows colours."""
-    return typer.style(text, fg=STYLES[role]) if coloured(stream or sys.stdout) else text
+    """Color a text by its role where the stream shows colors."""
+    return typer.style(text, fg=STYLES[role]) if colored(stream or sys.stdout) else text
 
 
-def coloured(stream: TextIO) -> bool:
-    """Whether colours may be written: a terminal that is not dumb, and no NO_COLOR."""
+def colored(stream: TextIO) -> bool:
+    """Whether colors may be written: a terminal that is not dumb, and no NO_COLOR."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

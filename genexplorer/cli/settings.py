@@ -32,7 +32,7 @@ FLAG_KEYS = {
     "--beta": "model.beta",
     "--kl-warmup": "model.kl_warmup",
     "--likelihood": "model.likelihood",
-    "--binarisation": "data.binarisation",
+    "--binarization": "data.binarization",
     "--seed": "seed",
     "--device": "execution.device",
     "--threads": "execution.threads",

@@ -65,22 +65,23 @@ def train(
         str | None,
         typer.Option(
             "--likelihood",
-            help="bernoulli, gaussian or discretised-logistic; of points normal (VAE).",
+            help="bernoulli, gaussian or discretized-logistic; of points normal (VAE).",
             metavar="KIND",
-            autocompletion=completion.one_of("bernoulli", "gaussian", "discretised-logistic"),
+            autocompletion=completion.one_of("bernoulli", "gaussian", "discretized-logistic"),
             rich_help_panel=MODEL,
         ),
     ] = None,
-    binarisation: Annotated[
+    binarization: Annotated[
         str | None,
         typer.Option(
-            "--binarisation",
+            "--binarization",
             help="threshold, static, dynamic or none (images).",
             metavar="KIND",
             autocompletion=completion.one_of("threshold", "static", "dynamic", "none"),
             rich_help_panel=MODEL,
         ),
     ] = None,
+    binarization_old_name: Annotated[str | None, typer.Option("--binarisation", hidden=True)] = None,
     epochs: Annotated[
         float | None, typer.Option("--epochs", help="Passes over the data.", rich_help_panel=LENGTH)
     ] = None,
@@ -189,7 +190,7 @@ def train(
         "--beta": beta,
         "--kl-warmup": kl_warmup,
         "--likelihood": likelihood,
-        "--binarisation": binarisation,
+        "--binarization": binarization or binarization_old_name,
         "--seed": seed,
         "--device": device,
         "--threads": threads,

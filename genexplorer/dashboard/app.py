@@ -75,7 +75,7 @@ class DashboardApp(App[None]):
         await super().on_event(event)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return colours of our own for Textual's other themes too."""
+        """Return colors of our own for Textual's other themes too."""
         return variables(palette(dark=True))
 
 

@@ -1,4 +1,4 @@
-"""Painted cells: from (text, role) to strips; what a role looks like is told here, in the colours of the theme.
+"""Painted cells: from (text, role) to strips; what a role looks like is told here, in the colors of the theme.
 
 Not as component classes of the style sheet: Textual works out each of them for each widget whenever a class changes,
 and the sixty roles of five charts took more than half of the time to the first screen.
@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from genexplorer.dashboard.charts.chart import Cell
 
-_CLASSES = range(10)  # colours of labels, of compared runs, of latent dimensions
+_CLASSES = range(10)  # colors of labels, of compared runs, of latent dimensions
 LOOKS: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "name": "$foreground",
@@ -75,7 +75,7 @@ class Painter:
         return self._base if look is None else _upon(self._base, self._parse(look))
 
     def strip(self, cells: Iterable[Cell], width: int) -> Strip:
-        """Paint a row of cells, neighbours of one role together."""
+        """Paint a row of cells, neighbors of one role together."""
         segments: list[Segment] = []
         text, current = "", ""
         for character, role in cells:

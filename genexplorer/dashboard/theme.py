@@ -21,7 +21,7 @@ def variables(palette: Palette) -> dict[str, str]:
         "muted": palette.muted,
         "faint": palette.faint,
         "quiet": _between(palette.faint, palette.muted),
-        **{f"class-{index}": colour for index, colour in enumerate(palette.class_colours)},
+        **{f"class-{index}": color for index, color in enumerate(palette.class_colors)},
     }
 
 

@@ -12,7 +12,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `decode`      z (N, d) -> images (N, H, W, C). With draft true, for pictures that follow the mouse and are asked for
               anew when it rests, they may come in bfloat16; meta `draft` is true where they did. As with `manifold`.
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
-              the centres of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).
+              the centers of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).
 `sample`      count, seed, temperature -> images, z.
 `encode`      indices of test images, or images (N, H, W, C) -> x, mu, logvar (N, d), recon, recon_nats, kl_nats (N,),
               kl_dims (N, d), labels (N,; -1 where unknown).
@@ -32,7 +32,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               values themselves; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| of
               the data's end, label. Of N > 1 at once (or, for seed, count of them) stages (K + 1, N, …), ladj (K, N).
 `axes`        count -> indices (k,), scores (k,): the latent axes that matter most, best first; meta how, measure and
-              unit: "KL", "nats" or "effect", "grey levels a unit of z".
+              unit: "KL", "nats" or "effect", "gray levels a unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
               and, for the principal one, explained (two shares of the variance), for points, `points` (three [a, b]).
               A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.

@@ -10,7 +10,7 @@ from PIL import Image
 
 from genexplorer.errors import UserError
 
-GIF_GREYS = 32  # levels: a film of noise-free pictures is then a quarter of the size and looks the same
+GIF_GRAYS = 32  # levels: a film of noise-free pictures is then a quarter of the size and looks the same
 FRAME_MS = 60  # of a film that goes to and fro
 _END_MS = 600  # how long it rests at either end
 _MP4_FPS = 25
@@ -37,7 +37,7 @@ def encode(frames: Sequence[Image.Image], durations_ms: Sequence[int], file_form
     """Return a film as a file's content; GIF and WebP play for ever.
 
     Args:
-        frames: All of one size, grey or RGB.
+        frames: All of one size, gray or RGB.
         durations_ms: One for each.
         file_format: "GIF", "WEBP" or "MP4".
 
@@ -65,8 +65,8 @@ def to_and_fro(frames: Sequence[Image.Image], file_format: str) -> bytes:
     return encode([*frames, *back], durations, file_format)
 
 
-def _coarser(grey: int) -> int:
-    return round(round(grey * (GIF_GREYS - 1) / 255) * 255 / (GIF_GREYS - 1))
+def _coarser(gray: int) -> int:
+    return round(round(gray * (GIF_GRAYS - 1) / 255) * 255 / (GIF_GRAYS - 1))
 
 
 def _mp4(frames: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:

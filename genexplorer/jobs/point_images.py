@@ -1,4 +1,4 @@
-"""Points of the plane as a picture: a log-density in greys, the data faint, samples in colour, ways between points."""
+"""Points of the plane as a picture: a log-density in grays, the data faint, samples in color, ways between points."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from PIL import Image, ImageDraw
 
 Bounds = tuple[float, float, float, float]
 Floats = NDArray[np.floating]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-BACKGROUND: Colour = (22, 24, 28)
-DATA: Colour = (106, 114, 126)
-SAMPLES: Colour = (111, 177, 240)
-WAY: Colour = (251, 148, 46)
-_PEAK: Colour = (236, 238, 240)
+BACKGROUND: Color = (22, 24, 28)
+DATA: Color = (106, 114, 126)
+SAMPLES: Color = (111, 177, 240)
+WAY: Color = (251, 148, 46)
+_PEAK: Color = (236, 238, 240)
 NATS_SHOWN = 8.0  # below the peak; what is lower is background
 _FINER = 2  # drawn larger and reduced, for smooth edges
 
@@ -46,22 +46,22 @@ class PointPicture:
         peak = float(np.quantile(finite, 0.999)) if finite.size else 0.0
         share = np.nan_to_num((log_prob - peak) / NATS_SHOWN + 1, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
         low, high = np.array(BACKGROUND), np.array(_PEAK)
-        colours = (low + share[..., None] ** 1.5 * (high - low)).astype(np.uint8)
-        self._layers = Image.fromarray(colours).resize(self._layers.size, Image.Resampling.BICUBIC)
+        colors = (low + share[..., None] ** 1.5 * (high - low)).astype(np.uint8)
+        self._layers = Image.fromarray(colors).resize(self._layers.size, Image.Resampling.BICUBIC)
 
-    def dots(self, points: Floats, colour: Colour, radius_px: float = 1.2) -> None:
+    def dots(self, points: Floats, color: Color, radius_px: float = 1.2) -> None:
         """Draw points (N, 2); those that are not finite, or outside, are left out."""
         draw, radius = ImageDraw.Draw(self._layers), radius_px * _FINER
         for x, y in self._placed(points):
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
-    def way(self, points: Floats, colour: Colour = WAY) -> None:
+    def way(self, points: Floats, color: Color = WAY) -> None:
         """Draw a way through points (N, 2), with a dot at each."""
         draw = ImageDraw.Draw(self._layers)
         placed = self._placed(points)
         if len(placed) > 1:
-            draw.line(placed, fill=colour, width=_FINER)
-        self.dots(points, colour, 3)
+            draw.line(placed, fill=color, width=_FINER)
+        self.dots(points, color, 3)
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the picture, (H, W, 3)."""
@@ -85,6 +85,6 @@ def holding(*clouds: Floats, margin: float = 0.1) -> Bounds:
     if not len(together):
         return (-1.0, 1.0, -1.0, 1.0)
     low, high = np.quantile(together, 0.002, axis=0), np.quantile(together, 0.998, axis=0)
-    centre, half = (low + high) / 2, max(float((high - low).max()) / 2 * (1 + margin), 1e-6)
-    x, y = (float(value) for value in centre)
+    center, half = (low + high) / 2, max(float((high - low).max()) / 2 * (1 + margin), 1e-6)
+    x, y = (float(value) for value in center)
     return (x - half, x + half, y - half, y + half) if math.isfinite(half) else (-1.0, 1.0, -1.0, 1.0)

@@ -89,16 +89,16 @@ def caption(picture: Image.Image, left: str, right: str) -> Image.Image:
     font = ImageFont.load_default(size=max(12, picture.width // 32))
     top, bottom = font.getbbox("Ag|")[1::2]
     bar = int(bottom - top) + 10
-    grey = picture.mode == "L"
-    framed = Image.new("L" if grey else "RGB", (picture.width, picture.height + bar), 0 if grey else (0, 0, 0))
-    framed.paste(picture if grey else picture.convert("RGB"), (0, 0))
+    gray = picture.mode == "L"
+    framed = Image.new("L" if gray else "RGB", (picture.width, picture.height + bar), 0 if gray else (0, 0, 0))
+    framed.paste(picture if gray else picture.convert("RGB"), (0, 0))
     draw = ImageDraw.Draw(framed)
     line = picture.height + 5 - top
-    draw.text((6, line), left, fill=235 if grey else (235, 235, 235), font=font)
+    draw.text((6, line), left, fill=235 if gray else (235, 235, 235), font=font)
     room = picture.width - 12 - draw.textlength(left, font=font)
     if draw.textlength(right, font=font) + 12 < room:
         end = picture.width - 6 - draw.textlength(right, font=font)
-        draw.text((end, line), right, fill=140 if grey else (140, 140, 140), font=font)
+        draw.text((end, line), right, fill=140 if gray else (140, 140, 140), font=font)
     return framed
 
 

@@ -42,7 +42,7 @@ class State(StrEnum):
 class RunStatus:
     """One run at a glance; made from config.json, notes.json and live.bin alone, without opening the database.
 
-    Texts are sanitised: one line, no control characters.
+    Texts are sanitized: one line, no control characters.
     """
 
     id: str

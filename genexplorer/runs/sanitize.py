@@ -1,9 +1,9 @@
-"""The sanitiser: what came from data, names, files or logs is made safe to show, once, at the door."""
+"""The sanitizer: what came from data, names, files or logs is made safe to show, once, at the door."""
 
 import re
 
 _ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colors, cursor movements
     r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC and its kin: titles, links, clipboards
     r"|\x1b[ -/]*[0-~]?"  # all other escapes
     r"|\x9b[0-?]*[ -/]*[@-~]?",  # CSI as one 8-bit character

@@ -1,1 +1,1 @@
-"""What both faces share, free of Qt and Textual: the followed run, the time cursor, smoothing, wording, colours."""
+"""What both faces share, free of Qt and Textual: the followed run, the time cursor, smoothing, wording, colors."""

@@ -9,18 +9,18 @@ from trainers.events import Better, MetricSpec
 
 Role = Literal["train", "test_ema", "test_raw"]
 # in the order of the screen; unknown ones come last
-PANELS = ("objective", "discriminator", "diversity", "samples", "density", "latent", "inverse", "optimisation", "speed")
+PANELS = ("objective", "discriminator", "diversity", "samples", "density", "latent", "inverse", "optimization", "speed")
 _NUMBERED = re.compile(r"_(\d+)$")
 
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How one curve is told from the others without colour alone."""
+    """How one curve is told from the others without color alone."""
 
     role: Role
     dash: Literal["solid", "dashed", "dotted"]
     label: str  # short enough to stand on the line: "train", "test", "test, raw", "dim 2", "D"
-    index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema, or of a quantity: takes a class colour
+    index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema, or of a quantity: takes a class color
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chart:
         return quantity == self.quantity or any(quantity == known for known, _ in self.lines)
 
     def style(self, metric: str) -> LineStyle:
-        """Return how a metric is drawn here: where quantities share the chart, each has its name and its colour."""
+        """Return how a metric is drawn here: where quantities share the chart, each has its name and its color."""
         told = style(metric)
         for index, (quantity, name) in enumerate(self.lines):
             if _quantity_of(metric) == quantity:

@@ -23,7 +23,7 @@ _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def state_symbol(state: State) -> str:
-    """Return a state's symbol, which differs in shape, never only in colour."""
+    """Return a state's symbol, which differs in shape, never only in color."""
     return _SYMBOLS[state]
 
 

@@ -268,7 +268,7 @@ def _of_images(data: str) -> bool:
 
 
 def _shared_options(preset: Preset, data: str) -> dict[str, Any]:
-    """Return what a preset says of its data that holds for other data too: that they are not to be binarised."""
+    """Return what a preset says of its data that holds for other data too: that they are not to be binarized."""
     own = preset.layers.get("data", {})
     known = registry.datasets().get(data)
     if isinstance(own, str) or known is None or own.get("name") == data:

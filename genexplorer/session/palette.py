@@ -1,6 +1,6 @@
-"""The colours of both faces: two greys, one accent, one warning, and ten that stand for classes.
+"""The colors of both faces: two grays, one accent, one warning, and ten that stand for classes.
 
-Pictures carry the colour; everything else keeps quiet. The class colours were searched for the largest smallest
+Pictures carry the color; everything else keeps quiet. The class colors were searched for the largest smallest
 distance between any two under normal, protanopic, deuteranopic and tritanopic vision, at bounded chroma.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours as "#RRGGBB". Text in `text`, `muted`, `accent` and `warning` is readable on both grounds (WCAG AA)."""
+    """Colors as "#RRGGBB". Text in `text`, `muted`, `accent` and `warning` is readable on both grounds (WCAG AA)."""
 
     name: str
     background: str  # of the window and of plots
@@ -19,11 +19,11 @@ class Palette:
     faint: str  # lines, grids, raw curves; never text
     accent: str
     warning: str
-    class_colours: tuple[str, ...]  # ten; a class beyond takes them again
+    class_colors: tuple[str, ...]  # ten; a class beyond takes them again
 
-    def class_colour(self, label: int) -> str:
-        """Return a class's colour; `muted` for -1, a label that is not known."""
-        return self.muted if label < 0 else self.class_colours[label % len(self.class_colours)]
+    def class_color(self, label: int) -> str:
+        """Return a class's color; `muted` for -1, a label that is not known."""
+        return self.muted if label < 0 else self.class_colors[label % len(self.class_colors)]
 
 
 LIGHT = Palette(
@@ -35,7 +35,7 @@ LIGHT = Palette(
     faint="#CFD2D6",
     accent="#1763A6",
     warning="#A8480A",
-    class_colours=(
+    class_colors=(
         "#1966A1",
         "#FB942E",
         "#788008",
@@ -58,7 +58,7 @@ DARK = Palette(
     faint="#3D424A",
     accent="#6FB1F0",
     warning="#F0A35E",
-    class_colours=(
+    class_colors=(
         "#2278DA",
         "#E1B40B",
         "#2ACE9F",
@@ -78,13 +78,13 @@ def palette(*, dark: bool) -> Palette:
     return DARK if dark else LIGHT
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
     """Return red, green and blue, 0 to 255, of "#RRGGBB"."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21.
+    """Return the contrast of two colors, 1 to 21.
 
     Reference: WCAG 2.2, "contrast ratio".
     """
@@ -92,8 +92,8 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = (_linear(channel / 255) for channel in rgb(colour))
+def _luminance(color: str) -> float:
+    red, green, blue = (_linear(channel / 255) for channel in rgb(color))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -78,17 +78,17 @@ class Plane:
             return None
         return min(int(down * rows), rows - 1), min(int(across * columns), columns - 1)
 
-    def centres(self, rows: int, columns: int) -> Floats:
-        """Return the plane coordinates of the centres of all tiles, (rows, columns, 2), row 0 on top."""
+    def centers(self, rows: int, columns: int) -> Floats:
+        """Return the plane coordinates of the centers of all tiles, (rows, columns, 2), row 0 on top."""
         down, across = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
         return self.from_fraction(np.stack([across, down], axis=-1))
 
     def grid(self, rows: int, columns: int) -> Floats:
-        """Return the latent points at the centres of all tiles, (rows, columns, 2), row 0 on top."""
-        return self.to_z(self.centres(rows, columns))
+        """Return the latent points at the centers of all tiles, (rows, columns, 2), row 0 on top."""
+        return self.to_z(self.centers(rows, columns))
 
     def ticks(self, axis: Axis, count: int = 7) -> list[Tick]:
-        """Return about `count` marks at round values of z inside the window, labelled with z in both coordinates."""
+        """Return about `count` marks at round values of z inside the window, labeled with z in both coordinates."""
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
         ends = self.to_z([low, high])
         first, last = (float(value) for value in np.clip(ends, -4.0, 4.0)) if self.coords == "u" else map(float, ends)

@@ -8,7 +8,7 @@ def smooth(values: ArrayLike, weight: float) -> NDArray[np.float64]:
     """Return the debiased exponential moving average of a curve.
 
     Args:
-        values: The curve, (N,). What is not finite stays NaN in the result and does not touch its neighbours.
+        values: The curve, (N,). What is not finite stays NaN in the result and does not touch its neighbors.
         weight: The share of the past, in [0, 1); 0 changes nothing.
     Returns:
         The calm curve, (N,).

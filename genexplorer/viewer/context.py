@@ -127,7 +127,7 @@ class ViewerContext(QObject):
         self.dragging = dragging
 
     def set_palette(self, palette: "Palette") -> None:
-        """Take other colours."""
+        """Take other colors."""
         self.palette = palette
         self.palette_changed.emit()
 

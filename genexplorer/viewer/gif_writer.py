@@ -33,7 +33,7 @@ def gif_bytes(frames: NDArray[np.uint8], frame_ms: int = 50, *, back_and_forth: 
     large = frames.repeat(factor, axis=1).repeat(factor, axis=2)
     pictures = [Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame) for frame in large]
     content = io.BytesIO()
-    # Pillow makes equal neighbours one frame that is shown longer: the speed of the walk stays even.
+    # Pillow makes equal neighbors one frame that is shown longer: the speed of the walk stays even.
     pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=max(20, frame_ms), loop=0)
     return content.getvalue()
 

@@ -90,7 +90,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     """Return the window, not yet shown and without a run.
 
     Args:
-        app: The application; it gets its style and colours.
+        app: The application; it gets its style and colors.
         runs_dir: The folder whose runs the menu lists.
         make_client: Makes the end of the explorer that questions go to; the real one by default.
     """

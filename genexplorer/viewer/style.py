@@ -37,7 +37,7 @@ def palette_for(theme: str) -> Palette:
 
 
 def apply(app: QApplication, palette: Palette) -> None:
-    """Give the application its style, colours and font."""
+    """Give the application its style, colors and font."""
     style = app.style()
     if style is None or style.name() != "fusion":
         app.setStyle("Fusion")
@@ -72,7 +72,7 @@ def mono_font(points: float = 10.0) -> QFont:
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """Return a colour between two, `share` of the way from one to the other."""
+    """Return a color between two, `share` of the way from one to the other."""
     a, b = QColor(one), QColor(other)
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + (y - x) * share) for x, y in pairs)).name()
@@ -101,8 +101,8 @@ def _qt_palette(palette: Palette) -> QPalette:
         QPalette.ColorRole.Shadow: palette.faint,
     }
     made = QPalette()
-    for role, colour in roles.items():
-        made.setColor(role, QColor(colour))
+    for role, color in roles.items():
+        made.setColor(role, QColor(color))
     for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, role, QColor(mix(palette.muted, palette.background, 0.4)))
     return made

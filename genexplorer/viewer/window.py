@@ -110,15 +110,15 @@ class MainWindow(QMainWindow):
         ):
             self.more.addAction(words, does)
         self.more.addSeparator()
-        colours = QMenu("Colours", self.more)
+        colors = QMenu("Colors", self.more)
         self._themes: dict[str, QAction] = {}
         for theme in style.THEMES:
-            action = QAction({"system": "As the desktop", "light": "Light", "dark": "Dark"}[theme], colours)
+            action = QAction({"system": "As the desktop", "light": "Light", "dark": "Dark"}[theme], colors)
             action.setCheckable(True)
             action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
-            colours.addAction(action)
+            colors.addAction(action)
             self._themes[theme] = action
-        self.more.addMenu(colours)
+        self.more.addMenu(colors)
         self.more.addAction("Present\tF11", self.toggle_present)
         self.more.addAction("Keys\t?", self.show_keys)
         self.more.addSeparator()
@@ -273,12 +273,12 @@ class MainWindow(QMainWindow):
             self._dress(palette)
 
     def _dress(self, palette: Palette) -> None:
-        """Give everything colours and letters anew."""
+        """Give everything colors and letters anew."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
             style.apply(app, palette)
             self.context.set_palette(palette)
-            self.time.recolour()
+            self.time.recolor()
             self.title.refresh()
 
     def toggle_present(self) -> None:

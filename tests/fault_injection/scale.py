@@ -179,7 +179,7 @@ def _loss(step: int) -> float:
 def _ten_million(connection: sqlite3.Connection) -> None:
     """Fill the tables with SQL, which takes a minute; a part of the pyramid is then compared with the real code's."""
     books = write.Ledger(connection, 1)
-    books.write([MetricSpec("train/loss", "loss", "loss", "nats", "lower", "optimisation")], [], [])
+    books.write([MetricSpec("train/loss", "loss", "loss", "nats", "lower", "optimization")], [], [])
     metric = connection.execute("SELECT id FROM metrics").fetchone()[0]
     connection.execute("PRAGMA synchronous=OFF")
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"

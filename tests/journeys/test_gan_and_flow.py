@@ -60,7 +60,7 @@ def test_a_flow_is_stopped_taken_up_again_and_traced(shell: Shell) -> None:
     assert float(said.err.split("(x))| ")[1].split()[0]) < 1e-4, "the inverse is the inverse"
     assert "round-trip error" in shell("reconstruct", "river", "--count", "3", "--out", "same.png").err
     difference = pixels(out / "same.png")[:28].astype(int) - pixels(out / "same.png")[28:]
-    assert np.abs(difference).max() <= 1, "a level's centre is shown, not its edge"
+    assert np.abs(difference).max() <= 1, "a level's center is shown, not its edge"
 
 
 def test_a_density_of_the_plane_is_mapped(shell: Shell) -> None:

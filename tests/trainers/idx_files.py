@@ -23,8 +23,8 @@ def blobs(count: int, height: int, width: int, channels: int, seed: int) -> tupl
     rows, columns = np.mgrid[:height, :width]
     y, x = random.uniform(0, height - 1, count), random.uniform(0, width - 1, count)
     distance = (rows - y[:, None, None]) ** 2 + (columns - x[:, None, None]) ** 2
-    grey = 255 * np.exp(-distance / 4)
-    images = np.repeat(grey[..., None], channels, axis=-1).astype(np.uint8)
+    gray = 255 * np.exp(-distance / 4)
+    images = np.repeat(gray[..., None], channels, axis=-1).astype(np.uint8)
     return images, (x * 3 / width).astype(np.uint8)
 
 

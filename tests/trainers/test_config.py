@@ -30,14 +30,14 @@ def test_a_length_takes_the_place_of_another() -> None:
 def test_another_data_set_drops_the_options_of_the_first() -> None:
     assembled = presets.assemble("vae", {"data": {"limit": 7}}, {"data": {"name": "idx", "path": "/x"}})
     assert assembled.data_options().limit is None
-    assert presets.assemble("vae", {"data": "mnist"}).data_options().binarisation == "dynamic"
+    assert presets.assemble("vae", {"data": "mnist"}).data_options().binarization == "dynamic"
 
 
 def test_dotted_keys() -> None:
     assert presets.from_dotted({"model.beta": 4, "seed": 1}) == {"model": {"beta": 4}, "seed": 1}
     with pytest.raises(ConfigError, match="has a value already"):
         presets.from_dotted({"model": "vae", "model.beta": 4})
-    assert {"model.beta", "optim.lr", "data.binarisation"} <= set(presets.known_keys(presets.assemble("vae")))
+    assert {"model.beta", "optim.lr", "data.binarization"} <= set(presets.known_keys(presets.assemble("vae")))
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -76,7 +76,7 @@ def test_unknown_presets() -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", [{"optim": {"lr": 0.1}}, {"model": {"beta": 2}}, {"data": {"binarisation": "dynamic"}}]
+    "layer", [{"optim": {"lr": 0.1}}, {"model": {"beta": 2}}, {"data": {"binarization": "dynamic"}}]
 )
 def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="holds it at"):

@@ -14,7 +14,7 @@ from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
 
 T = TypeVar("T")
-DATA_OF = {"bernoulli": "dynamic", "gaussian": "none", "discretised-logistic": "none"}
+DATA_OF = {"bernoulli": "dynamic", "gaussian": "none", "discretized-logistic": "none"}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "mlp": {"architecture": "mlp", "hidden": [16, 8]},
     "linear": {"architecture": "mlp", "hidden": []},

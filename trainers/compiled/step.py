@@ -74,7 +74,7 @@ class WholeStep:
 
     Args:
         model: Whose step.
-        optimizers: By the names of `Model.optimizer_groups`; each has made an update already (`optimisers.begun`).
+        optimizers: By the names of `Model.optimizer_groups`; each has made an update already (`optimizers.begun`).
         config: Of all optimizers.
         batch: As a step gets it.
         context: Of a step of this variant; its generator is left as it is.

@@ -12,13 +12,13 @@ from trainers.data.images import ImageData
 from trainers.errors import DataError
 from trainers.registry import DataSet, ImageShape
 
-Binarisation = Literal["threshold", "static", "dynamic", "none"]
+Binarization = Literal["threshold", "static", "dynamic", "none"]
 
 
 class MnistOptions(Section):
     """Options of the bundled MNIST."""
 
-    binarisation: Binarisation = "dynamic"
+    binarization: Binarization = "dynamic"
     limit: int | None = Field(None, ge=1)  # at most this many training images, the first ones
     limit_test: int | None = Field(None, ge=1)  # likewise of the test images; every figure then says so
 
@@ -27,7 +27,7 @@ class IdxFolderOptions(Section):
     """Options of a folder of IDX files."""
 
     path: str
-    binarisation: Binarisation = "dynamic"
+    binarization: Binarization = "dynamic"
     limit: int | None = Field(None, ge=1)
     limit_test: int | None = Field(None, ge=1)
     prefix: str = ""  # which data set, where the folder holds several: "emnist-letters"

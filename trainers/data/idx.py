@@ -151,7 +151,7 @@ def _check_dims(header: Header, path: Path) -> None:
     if any(side > MAX_SIDE for side in header.dims[1:3]):
         raise DataError(f"{path}: announces images of {shown}, larger than {MAX_SIDE} pixels a side", _AGAIN)
     if len(header.dims) == 4 and header.dims[3] not in (1, 3):
-        raise DataError(f"{path}: announces {header.dims[3]} channels", "images have 1 (grey) or 3 (RGB)")
+        raise DataError(f"{path}: announces {header.dims[3]} channels", "images have 1 (gray) or 3 (RGB)")
 
 
 def _refuse_impossible(header: Header, path: Path) -> None:

@@ -11,7 +11,7 @@ Labels = NDArray[np.uint8]  # (N,)
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set of images, training and test, as it was stored: nothing scaled, nothing binarised.
+    """A data set of images, training and test, as it was stored: nothing scaled, nothing binarized.
 
     Args:
         name: "mnist", or a folder's own name.

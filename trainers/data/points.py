@@ -17,7 +17,7 @@ class Density(Protocol):
 
     @property
     def modes(self) -> NDArray[np.float64] | None:
-        """The centres of its modes, (K, 2), where it has separate ones."""
+        """The centers of its modes, (K, 2), where it has separate ones."""
         ...
 
     @property

@@ -26,7 +26,7 @@ class Reference:
     Args:
         test: Test points, (R, 2).
         log_true: Their true log-density, (R,), in nats; None where it or the model's is not known.
-        modes: Centres of the modes, (K, 2); None where there are no separate ones.
+        modes: Centers of the modes, (K, 2); None where there are no separate ones.
         mode_std: The standard deviation of each.
         how: How the model knows its log-density.
     """

@@ -1,4 +1,4 @@
-"""Gaussians of diagonal covariance: densities, the reparameterised sample, the divergence from the standard normal."""
+"""Gaussians of diagonal covariance: densities, the reparameterized sample, the divergence from the standard normal."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def reparameterise(mu: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+def reparameterize(mu: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     """Return z = μ + σ ε.
 
     Reference: Kingma & Welling 2014, section 2.4, arXiv:1312.6114.

@@ -8,7 +8,7 @@ UNIT = (0.0, 1.0, 0.0, 1.0)
 
 
 def cells(rows: int, columns: int, bounds: tuple[float, float, float, float] = UNIT, coords: str = "u") -> Tensor:
-    """Return the latents at the centres of a grid's cells, row 0 on top, which is the largest y.
+    """Return the latents at the centers of a grid's cells, row 0 on top, which is the largest y.
 
     Args:
         rows: Number of rows.

@@ -91,8 +91,8 @@ class Opened:
         """Return what takes data of one's own, or of a split, as the model sees them."""
         if self.of_points:
             return ResidentPoints(given).take
-        binarisation = getattr(self.config.data_options(), "binarisation", "none")
-        return preprocess.TestImages(given, binarisation, split=split).take
+        binarization = getattr(self.config.data_options(), "binarization", "none")
+        return preprocess.TestImages(given, binarization, split=split).take
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each."""
@@ -225,4 +225,4 @@ def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preproce
     data: ImageData | PointData = registry.resolve(registry.dataset(name).load)(options)
     if isinstance(data, PointData):
         return data, ResidentPoints(data.test)
-    return data, preprocess.TestImages(data.test, getattr(options, "binarisation", "none"))
+    return data, preprocess.TestImages(data.test, getattr(options, "binarization", "none"))

@@ -40,7 +40,7 @@ def axes(question: Question) -> Iterator[Chunk]:
         found = yield from _sensitivity(question)
         points = question.opened.of_points
         scores = found.effect * (1 if points else 255)
-        unit = "units of the plane a unit of z" if points else "grey levels a unit of z"
+        unit = "units of the plane a unit of z" if points else "gray levels a unit of z"
         meta = {"measure": "effect", "unit": unit, "how": found.how}
     best, indices = scores.topk(count)
     yield "result", {"indices": indices.numpy(), "scores": best.float().numpy()}, meta
@@ -149,15 +149,15 @@ def _principal_of_codes(mu: Tensor) -> tuple[Plane, dict[str, object]]:
     """Return mean and leading directions of encodings (N, d), each as long as their spread along it."""
     if len(mu) < 3:
         raise UserError("the encodings span no plane", "too few of them are finite")
-    centred = mu.double() - mu.double().mean(0)
-    total = centred.square().sum() / (len(mu) - 1)
+    centered = mu.double() - mu.double().mean(0)
+    total = centered.square().sum() / (len(mu) - 1)
     if mu.shape[1] <= _COVARIANCE_OF:
-        values, vectors = torch.linalg.eigh(centred.T @ centred / (len(mu) - 1))
+        values, vectors = torch.linalg.eigh(centered.T @ centered / (len(mu) - 1))
         variances, directions = values.flip(0)[:2], vectors.flip(1)[:, :2].T
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            _, values, vectors = torch.svd_lowrank(centred, q=8, niter=4)
+            _, values, vectors = torch.svd_lowrank(centered, q=8, niter=4)
         variances, directions = (values.square() / (len(mu) - 1))[:2], vectors[:, :2].T
     spread = variances.clamp_min(1e-12).sqrt()[:, None] * torch.stack([_signed(one) for one in directions])
     explained = [float(variance / total.clamp_min(1e-30)) for variance in variances]

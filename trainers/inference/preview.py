@@ -14,7 +14,7 @@ class Drafts:
     """Decodes one model in bfloat16 once a trial has shown that its pictures stay what they are.
 
     The first question is answered exactly, and the trial made beside it. Weights stay float32: autocast casts them as
-    it goes, which costs a few percent and keeps sums and normalisations exact.
+    it goes, which costs a few percent and keeps sums and normalizations exact.
     """
 
     def __init__(self) -> None:

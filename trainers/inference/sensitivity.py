@@ -83,7 +83,7 @@ def _likely_axes(decode: Decode, size: int, chunk: int) -> Told:
         columns = yield from _columns(decode, z, best, chunk, 0.5 + 0.5 * number / len(latents), 0.5 / len(latents))
         effect[best] += columns.abs().mean(1) / len(latents)
     shares = values.square() / values.square().sum().clamp_min(1e-30)
-    how = f"finite differences along the {len(best):,} of {size:,} axes that {PROBES} random gradients favour"
+    how = f"finite differences along the {len(best):,} of {size:,} axes that {PROBES} random gradients favor"
     return Sensitivity(effect, vectors[:8], shares[:8], how)
 
 

@@ -22,11 +22,11 @@ Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
 
 SIDE = 256  # pixels of a picture
 NUM_SAMPLES, NUM_DATA = 2000, 5000
-MAP_SIDE = 64  # cells of a density map; between their centres it is interpolated
+MAP_SIDE = 64  # cells of a density map; between their centers it is interpolated
 NATS_SHOWN = 8.0  # below the peak of the data's density; what is lower is background
 _AT_ONCE = 1024  # points whose density is asked for in one go
 _DOT_STD = 1.1  # of a sample's dot, in pixels
-_BACKGROUND, _FAINT, _GREY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as the faces show pictures
+_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as the faces show pictures
 _BINS = 48  # of the histogram that tells how dense the data are
 
 
@@ -63,7 +63,7 @@ class PointAlbum:
 
 
 def over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
-    """Return samples in the accent colour over faint data, (SIDE, SIDE, 3).
+    """Return samples in the accent color over faint data, (SIDE, SIDE, 3).
 
     Args:
         points: (N, 2); those that are not finite or outside are left out.
@@ -75,11 +75,11 @@ def over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArr
 
 
 def density_map(logs: NDArray[np.floating], peak: float) -> NDArray[np.uint8]:
-    """Return a log-density as a map from greys to the accent colour, (SIDE, SIDE, 3).
+    """Return a log-density as a map from grays to the accent color, (SIDE, SIDE, 3).
 
     Args:
         logs: (MAP_SIDE, MAP_SIDE), in nats; what is not a number is background.
-        peak: What is drawn in the full colour.
+        peak: What is drawn in the full color.
     """
     share = torch.from_numpy((logs.astype(np.float32) - peak) / NATS_SHOWN + 1)
     share = share.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
@@ -102,7 +102,7 @@ def cover(points: NDArray[np.floating], bounds: Bounds) -> Grid:
 
 
 def peak(points: NDArray[np.floating], bounds: Bounds) -> float:
-    """Return the largest log-density of points by a histogram, in nats: where a map's colour is full."""
+    """Return the largest log-density of points by a histogram, in nats: where a map's color is full."""
     x0, x1, y0, y1 = bounds
     area = (x1 - x0) * (y1 - y0) / _BINS**2
     return math.log(max(1.0, float(_counts(points, bounds, _BINS).max())) / (len(points) * area))
@@ -127,11 +127,11 @@ def _asked(
 
 
 def _scale() -> NDArray[np.uint8]:
-    """Return 256 colours, (256, 3), whose neighbours look equally far apart: straight lines in Oklab, by length.
+    """Return 256 colors, (256, 3), whose neighbors look equally far apart: straight lines in Oklab, by length.
 
     Reference: Ottosson 2020, "A perceptual color space for image processing".
     """
-    stops = np.stack([_to_oklab(_rgb(colour)) for colour in (_BACKGROUND, _GREY, _ACCENT)])
+    stops = np.stack([_to_oklab(_rgb(color)) for color in (_BACKGROUND, _GRAY, _ACCENT)])
     way = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(stops, axis=0), axis=1))))
     places = np.linspace(0, way[-1], 256)
     return _bytes(_from_oklab(np.stack([np.interp(places, way, axis) for axis in stops.T], axis=1)))
@@ -163,12 +163,12 @@ def _from_oklab(lab: Grid) -> Grid:
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def _rgb(colour: str) -> Grid:
-    return np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+def _rgb(color: str) -> Grid:
+    return np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
 
 
-def _blend(paper: Grid, colour: Grid, share: Grid) -> Grid:
-    return paper + share[..., None] * (colour - paper)
+def _blend(paper: Grid, color: Grid, share: Grid) -> Grid:
+    return paper + share[..., None] * (color - paper)
 
 
 def _bytes(rgb: Grid) -> NDArray[np.uint8]:

@@ -91,9 +91,9 @@ class Training:
         return self.model.variant(self.options, self.step)
 
     @property
-    def binarisation(self) -> str:
-        """How the images are binarised; "none" where they are not."""
-        return str(getattr(self.config.data_options(), "binarisation", "none"))
+    def binarization(self) -> str:
+        """How the images are binarized; "none" where they are not."""
+        return str(getattr(self.config.data_options(), "binarization", "none"))
 
     @property
     def progress(self) -> float:
@@ -127,8 +127,8 @@ def set_up(config: RunConfig, clock: timing.Clock) -> Training:
     model.to(device)
     order = rng.Order(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     able = capabilities.of(family, options, shape, source.kind)
-    binarisation = getattr(data_options, "binarisation", "none")
-    train_images, test_images, album = _resident(data, binarisation, device, able, model.latent_shape)
+    binarization = getattr(data_options, "binarization", "none")
+    train_images, test_images, album = _resident(data, binarization, device, able, model.latent_shape)
     groups = model.optimizer_groups().items()
     return Training(
         config=config,
@@ -162,7 +162,7 @@ def set_up(config: RunConfig, clock: timing.Clock) -> Training:
 
 def _resident(
     data: ImageData | PointData,
-    binarisation: str,
+    binarization: str,
     device: torch.device,
     able: dict[str, model_card.Ability],
     latent_shape: tuple[int, ...],
@@ -173,8 +173,8 @@ def _resident(
     if isinstance(data, PointData):
         album = PointAlbum(able, latent_shape, data, device)
         return ResidentPoints(data.train, device), ResidentPoints(data.test, device), album
-    test = preprocess.TestImages(data.test, binarisation, device)
-    train = preprocess.TrainImages(data.train, binarisation, device)
+    test = preprocess.TestImages(data.test, binarization, device)
+    train = preprocess.TrainImages(data.train, binarization, device)
     return train, test, sample_images.Album(able, latent_shape, data, test, device)
 
 
@@ -214,13 +214,13 @@ def _general_specs(training: Training) -> list[events.MetricSpec]:
         tail, whose = ("", "") if lone else (f"_{name}", f" of {name}")
         specs += [
             events.MetricSpec(
-                f"train/loss{tail}", f"loss{tail}", f"training loss{whose}", "nats", "lower", "optimisation"
+                f"train/loss{tail}", f"loss{tail}", f"training loss{whose}", "nats", "lower", "optimization"
             ),
             events.MetricSpec(
-                f"train/grad_norm{tail}", f"grad_norm{tail}", f"gradient norm{whose}", "", "neither", "optimisation"
+                f"train/grad_norm{tail}", f"grad_norm{tail}", f"gradient norm{whose}", "", "neither", "optimization"
             ),
         ]
-    specs.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimisation"))
+    specs.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimization"))
     specs.append(
         events.MetricSpec(
             "speed/images_per_s", "images_per_s", "training speed", f"{training.data.kind}/s", "higher", "speed"
@@ -230,19 +230,19 @@ def _general_specs(training: Training) -> list[events.MetricSpec]:
 
 
 def _words_of(metric: str, training: Training) -> str:
-    general = preprocess.setup(training.binarisation)
-    own = preprocess.setup(training.binarisation, metric.partition("/")[0])
+    general = preprocess.setup(training.binarization)
+    own = preprocess.setup(training.binarization, metric.partition("/")[0])
     return training.data.setup.replace(general, own, 1)
 
 
 def data_card(config: RunConfig, data: ImageData | PointData) -> model_card.DataCard:
     """Return what is to be known of a data set once its images are on their way: the images themselves may go.
 
-    Its `setup` says what the preparation is called, "dynamic binarisation", and which part of the data it is.
+    Its `setup` says what the preparation is called, "dynamic binarization", and which part of the data it is.
     """
     options = config.data_options()
     points = isinstance(data, PointData)
-    words = ["points of the plane"] if points else [preprocess.setup(getattr(options, "binarisation", "none"))]
+    words = ["points of the plane"] if points else [preprocess.setup(getattr(options, "binarization", "none"))]
     if points and hasattr(options, "noise"):
         words.append(f"noise {options.noise:g}")
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
@@ -275,7 +275,7 @@ def take_step(training: Training) -> events.Metrics:
 
 
 def batch_of(training: Training, step: int) -> torch.Tensor:
-    """Return the batch of a step, (B, C, H, W); where it is binarised anew, chance is drawn for it."""
+    """Return the batch of a step, (B, C, H, W); where it is binarized anew, chance is drawn for it."""
     indices = training.order.indices(step).to(training.device, non_blocking=True)
     return training.train_images.take(indices, training.generator)
 

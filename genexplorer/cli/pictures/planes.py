@@ -71,6 +71,6 @@ def _area(points: Any) -> tuple[float, float, float, float]:
     if not points:
         return _USUAL
     a, b = [place[0] for place in points], [place[1] for place in points]
-    centre = (min(a) + max(a)) / 2, (min(b) + max(b)) / 2
+    center = (min(a) + max(a)) / 2, (min(b) + max(b)) / 2
     half = max(max(a) - min(a), max(b) - min(b)) * (0.5 + _MARGIN)
-    return centre[0] - half, centre[0] + half, centre[1] - half, centre[1] + half
+    return center[0] - half, center[0] + half, center[1] - half, center[1] + half

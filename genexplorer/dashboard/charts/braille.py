@@ -27,7 +27,7 @@ SOLID = Dash()
 class Raster:
     """A grid of cells on which polylines are drawn one after the other.
 
-    A cell has one colour, that of the last line in it. It keeps the dots of the other lines, which would else have
+    A cell has one color, that of the last line in it. It keeps the dots of the other lines, which would else have
     holes where lines run side by side; but dots of faint lines, such as raw curves, give way.
     """
 
@@ -99,7 +99,7 @@ def _segments(across: Floats, down: Floats, dash: Dash) -> Floats:
 
 
 def _lone_points(across: Floats, down: Floats) -> Floats:
-    """Return the points without a finite neighbour: one dot each, so that nothing recorded is invisible."""
+    """Return the points without a finite neighbor: one dot each, so that nothing recorded is invisible."""
     finite = np.isfinite(across) & np.isfinite(down)
     left = np.concatenate([[False], finite[:-1]])
     right = np.concatenate([finite[1:], [False]])

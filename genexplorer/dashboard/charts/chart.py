@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from genexplorer.dashboard.charts.braille import SOLID, Dash, Raster
 from genexplorer.dashboard.charts.ticks import Floats, Scale, log_kind, tick_texts, ticks, time_ticks
 
-Cell = tuple[str, str]  # a character and its role, such as "axis" or "train": the widget knows the colours
+Cell = tuple[str, str]  # a character and its role, such as "axis" or "train": the widget knows the colors
 _MIN_PLOT = 12  # columns of plot below which labels at the ends of lines are left out
 _LEAST_ROWS, _LEAST_COLUMNS = 4, 4  # of a chart and of its plot
 _STARTS_OFF = 2.5  # the first stretch is left off the axis if it would squeeze the rest by this much
@@ -121,7 +121,7 @@ def draw(drawing: Drawing, width: int, height: int) -> Plot:
     grid.right(grid.width, 0, clip(notes, grid.width - cell_len(title) - 2), "note")
     grid.write(0, 0, title, "title")
     if x_scale is None or y_scale is None:
-        _centre(grid, drawing.empty)
+        _center(grid, drawing.empty)
         return _plot(grid)
     y_values = ticks(y_scale, max(2, (height - 3) // 3))
     texts = tick_texts(y_values)
@@ -150,7 +150,7 @@ def _plot(grid: _Grid, x_scale: Scale | None = None, left: int = 0, columns: int
     return Plot(tuple(tuple(row) for row in grid.cells), x_scale, left, columns)
 
 
-def _centre(grid: _Grid, text: str) -> None:
+def _center(grid: _Grid, text: str) -> None:
     lines = [clip(line, grid.width) for line in text.splitlines()]
     top = max((grid.height - len(lines)) // 2, 1)
     for row, line in enumerate(lines):

@@ -1,6 +1,6 @@
-"""Pictures in the terminal: two pixels a cell, the upper half block in one colour on the other.
+"""Pictures in the terminal: two pixels a cell, the upper half block in one color on the other.
 
-Neighbouring cells of equal colours share a segment, which keeps a mostly black picture small on a slow connection.
+Neighboring cells of equal colors share a segment, which keeps a mostly black picture small on a slow connection.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 Pixels = NDArray[np.uint8]
-_LEVELS = 4  # colours are rounded to multiples of this: not to be seen, and equal neighbours merge
+_LEVELS = 4  # colors are rounded to multiples of this: not to be seen, and equal neighbors merge
 
 
 @lru_cache(maxsize=16_384)

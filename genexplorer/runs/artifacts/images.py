@@ -84,7 +84,7 @@ def content(path: Path) -> bytes:
 
 
 def read(path: Path) -> Image.Image:
-    """Return a recorded picture, grey or RGB. Only PNG is unpacked, whatever else the file may be.
+    """Return a recorded picture, gray or RGB. Only PNG is unpacked, whatever else the file may be.
 
     Raises:
         DamagedRunError: if it cannot be read or is too large.

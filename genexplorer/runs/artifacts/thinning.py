@@ -12,7 +12,7 @@ def to_remove(
     """Return the steps to drop until the rest fits.
 
     The newest step and step 0 always stay, and the last few while others can go. Each time the step goes whose
-    neighbours are nearest to each other on a logarithmic axis, so that what is left stays evenly spaced.
+    neighbors are nearest to each other on a logarithmic axis, so that what is left stays evenly spaced.
 
     Args:
         sizes: Bytes by step.

@@ -74,7 +74,7 @@ class Columns:
 
 
 def fold(columns: Columns, max_points: int, level: int) -> Columns:
-    """Merge neighbours until at most `max_points` buckets of equal width in steps are left."""
+    """Merge neighbors until at most `max_points` buckets of equal width in steps are left."""
     if len(columns.first) <= max_points:
         return columns
     unit = float(FACTOR**level)

@@ -1,4 +1,4 @@
-"""The read side of metrics.sqlite: questions to its tables, each answered at once, all text sanitised."""
+"""The read side of metrics.sqlite: questions to its tables, each answered at once, all text sanitized."""
 
 import json
 import sqlite3
@@ -20,6 +20,7 @@ MAX_ROWS = 20_000  # of log lines, alerts, changes or pictures in one answer
 MAX_METRICS = 2_000
 MAX_SPECIAL = 1_000
 _AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed")}
+_RENAMED_PANELS = {"optimisation": "optimization"}  # as runs of earlier versions declare them
 
 
 def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
@@ -39,7 +40,7 @@ def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSp
             title=one_line(title, 100),
             unit=one_line(unit, 32),
             better=kind,
-            panel=one_line(panel, 32),
+            panel=_RENAMED_PANELS.get(panel, one_line(panel, 32)),
             setup=one_line(setup, 200),
             chart=one_line(chart, 64),
             label=one_line(label, 32),
@@ -138,7 +139,7 @@ def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, las
 
 
 def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], max_points: int) -> Columns:
-    """Read the finest level that is affordable, then merge neighbours."""
+    """Read the finest level that is affordable, then merge neighbors."""
     span, affordable, level = steps[1] - steps[0] + 1, FACTOR * max(max_points, 1), 0
     while span / FACTOR**level > affordable and level < LEVELS:
         level += 1

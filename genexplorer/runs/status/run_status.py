@@ -54,7 +54,7 @@ class Summaries:
         mark = (_mark(folder / layout.CONFIG), _mark(folder / layout.NOTES))
         known = self._known.get(folder)
         if known is None or known[0] != mark:
-            known = (mark, _summarise(folder))
+            known = (mark, _summarize(folder))
             self._known[folder] = known
         return known[1]
 
@@ -173,7 +173,7 @@ def read_config(folder: Path) -> "RunConfig":
 
 
 def last_words(folder: Path, lines: int = 20) -> str:
-    """Return the last lines of the worker's log, sanitised; empty if there is none."""
+    """Return the last lines of the worker's log, sanitized; empty if there is none."""
     try:
         handle = os.open(folder / layout.LOG, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
@@ -193,7 +193,7 @@ def _why_lost(folder: Path) -> str:
     return "its worker died without a word: killed, or the machine went down"
 
 
-def _summarise(folder: Path) -> _Summary:
+def _summarize(folder: Path) -> _Summary:
     said = notes.read(folder)
     try:
         values = _config_values(folder)

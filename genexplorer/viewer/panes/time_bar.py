@@ -41,7 +41,7 @@ class TimeBar(QWidget):
         self._timer = timer(self, _TICK_MS, self._tick)
         self._lay_out()
         self._connect()
-        self.recolour()
+        self.recolor()
 
     def toggle_follow(self) -> None:
         """Follow where it held, hold where it followed."""
@@ -59,7 +59,7 @@ class TimeBar(QWidget):
         self._timer.setInterval(round(_TICK_MS / self._speed))
         self.speed.setText({0.5: "½×"}.get(self._speed, f"{self._speed:g}×"))
 
-    def recolour(self) -> None:
+    def recolor(self) -> None:
         """Take the context's palette."""
         self.track.set_palette(self._context.palette)
         self._show_cursor()

@@ -35,7 +35,7 @@ def step_at(fraction: float, last: float) -> float:
 
 
 def nice_steps(last: int) -> list[int]:
-    """Return the steps that may be labelled, the most welcome first: powers of ten, then fives and twos."""
+    """Return the steps that may be labeled, the most welcome first: powers of ten, then fives and twos."""
     powers = [10**n for n in range(len(str(max(1, last))))]
     ordered = [0, *powers, *(5 * p for p in powers), *(2 * p for p in powers)]
     return [step for step in ordered if step <= last]
@@ -72,7 +72,7 @@ class TimeTrack(QWidget):
         self.setAccessibleName("Time")
 
     def set_palette(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 
@@ -181,8 +181,8 @@ class TimeTrack(QWidget):
     def _width(self) -> float:
         return max(1.0, self.width() - 2 * _MARGIN)
 
-    def _pen(self, colour: str, width: float = 1.0) -> QPen:
-        return QPen(QColor(colour), width)
+    def _pen(self, color: str, width: float = 1.0) -> QPen:
+        return QPen(QColor(color), width)
 
     def _paint_rail(self, painter: QPainter) -> None:
         painter.setPen(self._pen(self._palette.faint, 2.0))

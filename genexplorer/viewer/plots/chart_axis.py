@@ -103,7 +103,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 def _plain(value: float, spacing: float) -> str:
-    """Return a figure with as many decimals as its neighbours need."""
+    """Return a figure with as many decimals as its neighbors need."""
     size = abs(value)
     if size and (size >= 1e6 or size < 1e-4):
         return _scientific(value, spacing)
@@ -115,7 +115,7 @@ def _plain(value: float, spacing: float) -> str:
 
 
 def _scientific(value: float, spacing: float) -> str:
-    """Return a very large or small figure with as many digits as its neighbours need: "2.19e−6"."""
+    """Return a very large or small figure with as many digits as its neighbors need: "2.19e−6"."""
     if not spacing > 0:
         return formatting.number(value)
     digits = math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(spacing) + 1e-9)

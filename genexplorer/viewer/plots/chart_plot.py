@@ -66,7 +66,7 @@ class ChartPlot(QWidget):
         self.plot = pg.PlotWidget(axisItems={"left": self.left, "bottom": self.bottom})
         self._prepare_plot()
         self._lay_out()
-        self.recolour(palette)
+        self.recolor(palette)
 
     # Content ----------------------------------------------------------------------------------------------------
 
@@ -122,8 +122,8 @@ class ChartPlot(QWidget):
         """Write the curves' values at an x into the heading."""
         self.values.setText("" if x is None else "   ".join(self._value_words(curve, x) for curve in self._shown(x)))
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self._palette = palette
         self.plot.setBackground(palette.background)
         self.left.setWidth(QFontMetrics(text_font(8)).horizontalAdvance("−0.00000") + GAP)
@@ -238,27 +238,27 @@ class ChartPlot(QWidget):
             drawn: Floats = np.log10(np.where(size > 0, size, np.nan))
         return drawn
 
-    def _colour(self, style: LineStyle) -> str:
+    def _color(self, style: LineStyle) -> str:
         if style.index is not None:
-            return self._palette.class_colour(style.index)
+            return self._palette.class_color(style.index)
         alone = all(curve.style.role == "train" for curve in self._curves)
         return self._palette.accent if style.role == "test_ema" or alone else self._palette.muted
 
     def _draw(self, curve: Curve) -> None:
-        colour, calm = self._colour(curve.style), self._smoothed(curve)
+        color, calm = self._color(curve.style), self._smoothed(curve)
         y = self._on_axis(calm)
         raw = None
         if self._view.smoothing and curve.style.role == "train":
-            raw = pg.PlotDataItem(pen=pg.mkPen(mix(colour, self._palette.background, 0.72)), connect="finite")
+            raw = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
             self.plot.addItem(raw)
         few = np.isfinite(y).sum() <= 40
-        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": colour, "symbolPen": None} if few else {}
+        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": color, "symbolPen": None} if few else {}
         # What counts is thick and plain: the test set. Qt strokes a path wider than a pixel a hundred times slower than
         # its segments one by one; dashes need the path, and so are thin.
         judged = curve.style.role == "test_ema"
         plain = judged or curve.style.dash == "solid"
         width, dash = (2 if judged else 1.2, "solid") if plain else (1, curve.style.dash)
-        pen = pg.mkPen(colour, width=width, style=_DASHES[dash])
+        pen = pg.mkPen(color, width=width, style=_DASHES[dash])
         line = pg.PlotDataItem(pen=pen, connect="finite", antialias=True, **dots)
         line.curve.setSegmentedLineMode("on" if plain else "off")
         line.setZValue(_HEIGHTS[curve.style.role])
@@ -267,14 +267,14 @@ class ChartPlot(QWidget):
         drawn.take(curve, calm, self._on_axis)
         good = np.flatnonzero(np.isfinite(y))
         if good.size:
-            self._name_line(curve.style.label, colour, float(curve.x[good[-1]]), float(y[good[-1]]))
+            self._name_line(curve.style.label, color, float(curve.x[good[-1]]), float(y[good[-1]]))
 
     def _smoothed(self, curve: Curve) -> Floats:
         wanted = self._view.smoothing if curve.style.role == "train" else 0.0
         return smooth(curve.mean, wanted) if wanted else curve.mean
 
-    def _name_line(self, words: str, colour: str, x: float, y: float) -> None:
-        label = pg.TextItem(words, color=QColor(colour), anchor=(0, 0.5))
+    def _name_line(self, words: str, color: str, x: float, y: float) -> None:
+        label = pg.TextItem(words, color=QColor(color), anchor=(0, 0.5))
         label.setFont(text_font(8))
         label.setZValue(10)
         self.plot.addItem(label, ignoreBounds=True)

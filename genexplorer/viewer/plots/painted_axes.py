@@ -76,10 +76,10 @@ class PaintedAxes:
             painter.setPen(QPen(QColor(palette.faint), 1))
             painter.drawLine(QPointF(x, frame.bottom()), QPointF(x, frame.bottom() + 4))
             painter.setPen(QColor(palette.muted))
-            painter.drawText(QRectF(x - 40, frame.bottom() + 5, 80, _LINE_PX), _CENTRE, words)
+            painter.drawText(QRectF(x - 40, frame.bottom() + 5, 80, _LINE_PX), _CENTER, words)
         painter.setPen(QColor(palette.muted))
         below = QRectF(frame.left() - 60, frame.bottom() + 5 + _LINE_PX, frame.width() + 120, _LINE_PX)
-        painter.drawText(below, _CENTRE, self.x_name)
+        painter.drawText(below, _CENTER, self.x_name)
         left = max(self.room.left(), frame.left() - LEFT_PX)
         above = QRectF(left, self.room.top(), self.room.right() - left, TOP_PX - 4)
         painter.drawText(above, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.y_name)
@@ -107,4 +107,4 @@ def _worded(ticks: Sequence[float]) -> list[tuple[float, str]]:
     return [(value, f"{0.0 if abs(value) < 1e-12 else value:,.6g}".replace("-", "−")) for value in ticks]
 
 
-_CENTRE = Qt.AlignmentFlag.AlignCenter
+_CENTER = Qt.AlignmentFlag.AlignCenter

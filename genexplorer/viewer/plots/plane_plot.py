@@ -44,7 +44,7 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, letter: str, palette: Palette) -> None:
         self._axes = {"bottom": PlaneAxis("bottom"), "left": PlaneAxis("left")}
         super().__init__(axisItems=self._axes)
-        self.colours, self.letter = palette, letter
+        self.colors, self.letter = palette, letter
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
         self.at_home = True
         self._map: HeatMap | None = None
@@ -56,7 +56,7 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
         self._rest.setInterval(_SETTLE_MS)
         self._rest.timeout.connect(self.moved)
         self._prepare()
-        self.recolour(palette)
+        self.recolor(palette)
 
     def add(self, *items: PlaneItem) -> None:
         """Take layers."""
@@ -100,7 +100,7 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
         self._picture.setVisible(heat is not None)
         if heat is not None:
             x0, x1, y0, y1 = heat.bounds
-            self._picture.setImage(np.ascontiguousarray(heat.pixels(self.colours)[::-1]), autoLevels=False)
+            self._picture.setImage(np.ascontiguousarray(heat.pixels(self.colors)[::-1]), autoLevels=False)
             self._picture.setRect(QRectF(x0, y0, x1 - x0, y1 - y0))
 
     def set_letter(self, letter: str) -> None:
@@ -109,16 +109,16 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
             self.letter = letter
             self._name_axes()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        self.colours = palette
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
+        self.colors = palette
         self.setBackground(palette.background)
         for axis in self._axes.values():
             axis.setPen(pg.mkPen(palette.faint))
             axis.setTextPen(pg.mkPen(palette.muted))
             axis.setTickFont(text_font(8))
         for item in self._layers:
-            item.recolour(palette)
+            item.recolor(palette)
         self._name_axes()
         self.set_heat(self._map)
 
@@ -167,5 +167,5 @@ class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _name_axes(self) -> None:
         for side, digit in (("bottom", "₁"), ("left", "₂")):
-            style = {"color": self.colours.muted, "font-size": "10pt"}
+            style = {"color": self.colors.muted, "font-size": "10pt"}
             self._axes[side].setLabel(f"{self.letter}{digit}", **style)

@@ -71,12 +71,12 @@ class PointPlane(QWidget):
         return QSize(320, 320)
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 
     def set_cloud(self, points: NDArray[np.floating] | None, labels: NDArray[np.int64] | None = None) -> None:
-        """Show points, (N, 2), coloured by their labels, (N,)."""
+        """Show points, (N, 2), colored by their labels, (N,)."""
         self._cloud = np.zeros((0, 2)) if points is None else np.asarray(points, np.float64).reshape(-1, 2)
         self._labels = np.full(len(self._cloud), -1) if labels is None else np.asarray(labels, np.int64)
         self.update()
@@ -91,13 +91,13 @@ class PointPlane(QWidget):
         self._circles = tuple(radii)
         self.update()
 
-    def set_ellipse(self, centre: Points | None, radii: Points | None) -> None:
+    def set_ellipse(self, center: Points | None, radii: Points | None) -> None:
         """Show an ellipse, or none."""
-        self._ellipse = None if centre is None or radii is None else (centre, radii)
+        self._ellipse = None if center is None or radii is None else (center, radii)
         self.update()
 
     def set_dots(self, points: Points | None) -> None:
-        """Show a few more points, (N, 2), in the colour of text: samples."""
+        """Show a few more points, (N, 2), in the color of text: samples."""
         self._dots = np.zeros((0, 2)) if points is None else points
         self.update()
 
@@ -190,9 +190,9 @@ class PointPlane(QWidget):
     def _paint_cloud(self, painter: QPainter, axes: PaintedAxes) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         for label in np.unique(self._labels):
-            colour = QColor(self._palette.class_colour(int(label)))
-            colour.setAlphaF(0.5)
-            painter.setBrush(colour)
+            color = QColor(self._palette.class_color(int(label)))
+            color.setAlphaF(0.5)
+            painter.setBrush(color)
             for x, y in self._cloud[self._labels == label]:
                 painter.drawEllipse(axes.place(float(x), float(y)), 1.5, 1.5)
 
@@ -213,15 +213,15 @@ class PointPlane(QWidget):
     def _paint_mark(self, painter: QPainter, axes: PaintedAxes, mark: Mark) -> None:
         if not np.isfinite(mark.place).all():
             return
-        centre = axes.place(float(mark.place[0]), float(mark.place[1]))
+        center = axes.place(float(mark.place[0]), float(mark.place[1]))
         text, paper = QColor(self._palette.text), QColor(self._palette.background)
         painter.setPen(QPen(text if mark.hollow else paper, 2))
         painter.setBrush(paper if mark.hollow else text)
-        painter.drawEllipse(centre, _MARK_PX, _MARK_PX)
+        painter.drawEllipse(center, _MARK_PX, _MARK_PX)
         bold = QFont(self.font())
         bold.setBold(True)
         painter.setFont(bold)
-        beside = QRectF(centre.x() + 8, centre.y() + 3 if mark.hollow else centre.y() - 18, 60, 16)
+        beside = QRectF(center.x() + 8, center.y() + 3 if mark.hollow else center.y() - 18, 60, 16)
         for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
             painter.setPen(paper)
             painter.drawText(beside.translated(dx, dy), Qt.AlignmentFlag.AlignLeft, mark.name)
@@ -230,7 +230,7 @@ class PointPlane(QWidget):
         painter.setFont(self.font())
 
 
-def _box(axes: PaintedAxes, centre: Points, radii: Points) -> QRectF:
-    one = axes.place(float(centre[0] - radii[0]), float(centre[1] + radii[1]))
-    other = axes.place(float(centre[0] + radii[0]), float(centre[1] - radii[1]))
+def _box(axes: PaintedAxes, center: Points, radii: Points) -> QRectF:
+    one = axes.place(float(center[0] - radii[0]), float(center[1] + radii[1]))
+    other = axes.place(float(center[0] + radii[0]), float(center[1] - radii[1]))
     return QRectF(one, other)

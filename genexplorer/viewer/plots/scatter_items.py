@@ -23,11 +23,11 @@ class PlaneItem(pg.GraphicsObject):  # type: ignore[misc]
     def __init__(self, height: float, palette: Palette) -> None:
         super().__init__()
         self.setZValue(height)
-        self.colours = palette
+        self.colors = palette
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        self.colours = palette
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
+        self.colors = palette
         self.update()
 
     def boundingRect(self) -> QRectF:
@@ -49,13 +49,13 @@ class PlaneItem(pg.GraphicsObject):  # type: ignore[misc]
 
 
 class Cloud(PlaneItem):
-    """Points as dots or crosses, in one colour or in those of their classes."""
+    """Points as dots or crosses, in one color or in those of their classes."""
 
     def __init__(self, height: float, palette: Palette, shape: Shape, size: float, alpha: float = 1.0) -> None:
         super().__init__(height, palette)
         self.points: Floats = np.zeros((0, 2))
-        self.labels: NDArray[np.int64] | None = None  # None: all in `colour`
-        self.colour = palette.muted
+        self.labels: NDArray[np.int64] | None = None  # None: all in `color`
+        self.color = palette.muted
         self._shape, self._size, self._alpha = shape, size, alpha
 
     def place(self, points: Floats) -> None:
@@ -64,19 +64,19 @@ class Cloud(PlaneItem):
         self.update()
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
-        """Draw one colour after the other."""
+        """Draw one color after the other."""
         if not len(self.points):
             return
         pixels = mapped(self.points, to_px)
         labels = self.labels
         if labels is None or len(labels) != len(pixels):
-            self._draw(painter, pixels, self.colour)
+            self._draw(painter, pixels, self.color)
             return
         for label in np.unique(labels):
-            self._draw(painter, pixels[labels == label], self.colours.class_colour(int(label)))
+            self._draw(painter, pixels[labels == label], self.colors.class_color(int(label)))
 
-    def _draw(self, painter: QPainter, pixels: Floats, colour: str) -> None:
-        ink = QColor(colour)
+    def _draw(self, painter: QPainter, pixels: Floats, color: str) -> None:
+        ink = QColor(color)
         ink.setAlphaF(self._alpha)
         if self._shape == "dot":
             pen = QPen(ink, self._size)
@@ -90,7 +90,7 @@ class Cloud(PlaneItem):
             for x, y in pixels.tolist()
             for line in (QLineF(x - half, y - half, x + half, y + half), QLineF(x - half, y + half, x + half, y - half))
         ]
-        halo = QColor(self.colours.background)
+        halo = QColor(self.colors.background)
         halo.setAlpha(80)
         painter.setPen(QPen(halo, 2.6))
         painter.drawLines(crosses)  # type: ignore[call-overload]
@@ -103,7 +103,7 @@ class Lines(PlaneItem):
 
     def __init__(self, height: float, palette: Palette, width: float, alpha: float) -> None:
         super().__init__(height, palette)
-        self.colour = palette.muted
+        self.color = palette.muted
         self._points: Floats = np.zeros((0, 2))
         self._connect: NDArray[np.int32] = np.zeros(0, np.int32)
         self._width, self._alpha = width, alpha
@@ -123,7 +123,7 @@ class Lines(PlaneItem):
         if not len(self._points):
             return
         pixels = np.clip(mapped(self._points, to_px), -1e5, 1e5)
-        ink = QColor(self.colour)
+        ink = QColor(self.color)
         ink.setAlphaF(self._alpha)
         painter.setPen(QPen(ink, self._width))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -149,16 +149,16 @@ class Marker(PlaneItem):
         if self.at is None or not np.isfinite(self.at).all():
             return
         x, y = mapped(self.at[None], to_px)[0].tolist()
-        for colour, width in ((self.colours.background, 4.5), (self.colours.text, 2.0)):
-            painter.setPen(QPen(QColor(colour), width))
+        for color, width in ((self.colors.background, 4.5), (self.colors.text, 2.0)):
+            painter.setPen(QPen(QColor(color), width))
             painter.drawEllipse(QPointF(x, y), 6, 6)
             if self.radii is not None:
                 across, up = float(self.radii[0]) * to_px.m11(), float(self.radii[1]) * abs(to_px.m22())
                 painter.drawEllipse(QPointF(x, y), across, up)
         words = QPainterPath()
         words.addText(QPointF(x + 10, y - 8), math_font(11), self.name)
-        painter.strokePath(words, QPen(QColor(self.colours.background), 3.5))
-        painter.fillPath(words, QColor(self.colours.text))
+        painter.strokePath(words, QPen(QColor(self.colors.background), 3.5))
+        painter.fillPath(words, QColor(self.colors.text))
 
 
 class Rings(PlaneItem):
@@ -169,14 +169,14 @@ class Rings(PlaneItem):
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
         """Draw 1σ to 3σ."""
-        centre = QPointF(to_px.dx(), to_px.dy())
+        center = QPointF(to_px.dx(), to_px.dy())
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for sigma in (1, 2, 3):
-            painter.setPen(QPen(QColor(self.colours.muted), 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(QColor(self.colors.muted), 1, Qt.PenStyle.DotLine))
             across, up = sigma * to_px.m11(), sigma * abs(to_px.m22())
-            painter.drawEllipse(centre, across, up)
-            painter.setPen(QColor(self.colours.muted))
-            painter.drawText(QPointF(centre.x() + 3, centre.y() - up - 3), f"{sigma}σ")
+            painter.drawEllipse(center, across, up)
+            painter.setPen(QColor(self.colors.muted))
+            painter.drawText(QPointF(center.x() + 3, center.y() - up - 3), f"{sigma}σ")
 
 
 def mapped(points: Floats, to_px: QTransform) -> Floats:

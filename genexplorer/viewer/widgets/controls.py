@@ -48,7 +48,7 @@ def discard(widget: QWidget) -> None:
 
 
 def quiet(buttons: QDialogButtonBox) -> None:
-    """Keep a dialog's buttons from claiming to be what one wants, by colour or by the style's own little pictures."""
+    """Keep a dialog's buttons from claiming to be what one wants, by color or by the style's own little pictures."""
     for button in buttons.buttons():
         if isinstance(button, QPushButton):
             button.setAutoDefault(False)

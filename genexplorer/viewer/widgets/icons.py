@@ -1,4 +1,4 @@
-"""The viewer's few icons, drawn in the text's colour so that they suit light and dark."""
+"""The viewer's few icons, drawn in the text's color so that they suit light and dark."""
 
 from collections.abc import Callable
 
@@ -37,22 +37,22 @@ def _menu(path: QPainterPath) -> None:
 _DRAWINGS: dict[str, Draw] = {"play": _play, "pause": _pause, "stop": _stop, "plus": _plus, "menu": _menu}
 
 
-def icon(name: str, colour: str, disabled: str) -> QIcon:
+def icon(name: str, color: str, disabled: str) -> QIcon:
     """Return an icon by name: play, pause, stop, plus, menu."""
     made = QIcon()
-    made.addPixmap(_pixmap(name, colour), QIcon.Mode.Normal)
+    made.addPixmap(_pixmap(name, color), QIcon.Mode.Normal)
     made.addPixmap(_pixmap(name, disabled), QIcon.Mode.Disabled)
     return made
 
 
-def _pixmap(name: str, colour: str) -> QPixmap:
+def _pixmap(name: str, color: str) -> QPixmap:
     pixmap = QPixmap(_SIZE, _SIZE)
     pixmap.fill(Qt.GlobalColor.transparent)
     path = QPainterPath()
     _DRAWINGS[name](path)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillPath(path, QColor(colour))
+    painter.fillPath(path, QColor(color))
     painter.end()
     return pixmap
 

@@ -88,9 +88,9 @@ class SheetView(PictureView):
         self.hovered.connect(self._on_hovered)
         self.pressed.connect(self._on_pressed)
 
-    def set_paper(self, colour: str) -> None:
-        """Take the colour of the gaps: the window's background."""
-        self._paper = colour
+    def set_paper(self, color: str) -> None:
+        """Take the color of the gaps: the window's background."""
+        self._paper = color
         self._lay_out_sheet()
 
     def set_sheet(self, sheet: Sheet | None, hint: str = "") -> None:

@@ -44,15 +44,15 @@ def to_qimage(pixels: NDArray[Any]) -> QImage:
 
 
 def to_array(image: QImage) -> Pixels:
-    """Return a QImage's pixels: (H, W) where it is grey, else (H, W, 3)."""
-    grey = image.format() == QImage.Format.Format_Grayscale8
-    image = image if grey else image.convertToFormat(QImage.Format.Format_RGB888)
+    """Return a QImage's pixels: (H, W) where it is gray, else (H, W, 3)."""
+    gray = image.format() == QImage.Format.Format_Grayscale8
+    image = image if gray else image.convertToFormat(QImage.Format.Format_RGB888)
     bits = image.constBits()
     if bits is None:
         return np.zeros((0, 0), np.uint8)
     rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), image.bytesPerLine())
-    used = rows[:, : image.width() * (1 if grey else 3)].copy()
-    return used if grey else used.reshape(image.height(), image.width(), 3)
+    used = rows[:, : image.width() * (1 if gray else 3)].copy()
+    return used if gray else used.reshape(image.height(), image.width(), 3)
 
 
 def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background: str = "#000000") -> Pixels:
@@ -62,12 +62,12 @@ def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background
         images: (N, H, W, C), C is 1 or 3.
         columns: Images in a row.
         gap_px: Pixels between two images.
-        background: Colour of the gaps and of missing images; one that is not grey makes the sheet coloured.
+        background: Color of the gaps and of missing images; one that is not gray makes the sheet colored.
     Returns:
         (rows·(H+gap)−gap, columns·(W+gap)−gap, C).
     """
-    colour = QColor(background)
-    paper = np.array([colour.red(), colour.green(), colour.blue()], np.uint8)
+    color = QColor(background)
+    paper = np.array([color.red(), color.green(), color.blue()], np.uint8)
     if images.shape[3] == 1 and len(set(paper.tolist())) > 1:
         images = np.repeat(images, 3, axis=3)
     count, height, width, channels = images.shape

@@ -79,7 +79,7 @@ def test_set_reaches_every_setting() -> None:
         ({"flags": {"--steps": 4, "--epochs": 1}}, ["exactly one of epochs, steps, minutes"]),
         ({"flags": {"--batch-size": 0}}, ["optim.batch_size", "--batch-size"]),
         ({"flags": {"--likelihood": "gausian"}}, ["model.likelihood", "gausian", "--likelihood"]),
-        ({"flags": {"--likelihood": "gaussian"}}, ["model.likelihood", "data.binarisation"]),
+        ({"flags": {"--likelihood": "gaussian"}}, ["model.likelihood", "data.binarization"]),
         ({"flags": {"--deterministic": True, "--minutes": 1.0}}, ["deterministic"]),
         ({"environment": {"GENEXPLORER__MODEL__BTA": "4"}}, ["model.bta", "GENEXPLORER__MODEL__BTA"]),
         ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "names no setting"]),
@@ -94,10 +94,10 @@ def test_set_reaches_every_setting() -> None:
         ({"preset": "gan", "flags": {"--beta": 2.0}}, ["model.beta", "unknown key", "--beta", "--dry-run"]),
         ({"preset": "vae-2d", "data": "moons"}, ["model.likelihood", "'vae-toy'"]),
         ({"preset": "gan", "data": "moons"}, ["model.output", "'gan-toy'"]),
-        ({"preset": "realnvp", "data": "moons"}, ["model.dequantisation", "'flow-toy'"]),
+        ({"preset": "realnvp", "data": "moons"}, ["model.dequantization", "'flow-toy'"]),
         ({"preset": "vae-toy", "data": "mnist"}, ["model.likelihood", "'vae-2d'"]),
         ({"preset": "gan-toy", "data": "mnist"}, ["model.output", "'gan'"]),
-        ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantisation", "'realnvp'"]),
+        ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantization", "'realnvp'"]),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], words: list[str]) -> None:

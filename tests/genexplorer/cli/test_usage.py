@@ -142,7 +142,7 @@ def test_json_has_null_where_a_figure_is_not_finite(capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None]}
 
 
-def test_no_colours_outside_a_terminal_or_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_colors_outside_a_terminal_or_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.style("text", "error", sys.__stdout__) in ("text", "\x1b[31mtext\x1b[0m")
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)
     monkeypatch.setenv("TERM", "xterm")

@@ -98,7 +98,7 @@ def test_rows_fill_their_width(width: int) -> None:
         assert sum(cell_len(text) for text, _ in cells) <= max(width, 11)
 
 
-def test_states_differ_without_colour() -> None:
+def test_states_differ_without_color() -> None:
     rows = [Row(replace(STATUS, state=state)) for state in State]
     shown = {"".join(text for text, _ in row_cells(row, 34, Columns.fitting(rows), chosen=False)) for row in rows}
     assert len(shown) == len(State)

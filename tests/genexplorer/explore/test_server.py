@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
 GAN: dict[str, Any] = {
     **CONFIG,
     "model": {"name": "gan", "latent_dim": 4, "hidden_g": [8], "hidden_d": [8]},
-    "data": {**CONFIG["data"], "binarisation": "none"},
+    "data": {**CONFIG["data"], "binarization": "none"},
 }
 
 

@@ -45,7 +45,7 @@ def test_train_and_test_of_a_quantity_share_a_chart_in_the_panels_order() -> Non
     assert made[3].label == "A thing of another package"
 
 
-def test_lines_differ_without_colour() -> None:
+def test_lines_differ_without_color() -> None:
     styles = [style(name) for name in ("train/elbo", "test/elbo_ema", "test/elbo_raw")]
     assert len({s.dash for s in styles}) == 3
     assert [s.label for s in styles] == ["train", "test", "test, raw"]

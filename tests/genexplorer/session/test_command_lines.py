@@ -57,7 +57,7 @@ def test_a_runs_folder_can_be_named() -> None:
         {"length": "3"},
         {"unit": "minutes", "length": "2.5", "seed": "9"},
         {"settings": "model.beta=0.5 model.hidden=[64,32] optim.name=sgd execution.deterministic=true"},
-        {"settings": "optim.grad_clip=1.5 data.binarisation=static model.architecture=conv"},
+        {"settings": "optim.grad_clip=1.5 data.binarization=static model.architecture=conv"},
     ],
 )
 def test_the_command_of_a_training_gives_the_same_configuration(values: dict[str, str]) -> None:

@@ -169,7 +169,7 @@ def test_a_length_in_minutes_is_its_own_time(tmp_path: Path) -> None:
 def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:
     form = NewRunForm("no such preset")
     with pytest.raises(KeyError):
-        form.set("colour", "red")
+        form.set("color", "red")
     form.set("name", "x" * 10_000)
     assert len(form.name) == 4096
 
@@ -195,7 +195,7 @@ def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path)
     form = NewRunForm("gan")
     form.set("data", "idx")
     form.set("folder", str(bundled_data.folder("mnist")))
-    assert form.validate().data_options().binarisation == "none"
+    assert form.validate().data_options().binarization == "none"
     toy = next(preset for preset in registry.presets().values() if preset.name.endswith("-toy"))
     form.set("preset", toy.name)  # a folder of images does not stay where points are learned
     assert registry.dataset(form["data"]).kind == "points"

@@ -44,26 +44,26 @@ def oklab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 @THEMES
 def test_text_is_readable_on_both_grounds(theme: Palette) -> None:
     for ground in (theme.background, theme.surface):
-        for colour in (theme.text, theme.muted, theme.accent, theme.warning):
-            assert contrast(colour, ground) >= 4.5, (colour, ground)
+        for color in (theme.text, theme.muted, theme.accent, theme.warning):
+            assert contrast(color, ground) >= 4.5, (color, ground)
 
 
 @THEMES
 def test_lines_and_points_can_be_seen(theme: Palette) -> None:
     assert contrast(theme.faint, theme.background) >= 1.3
-    for colour in theme.class_colours:
-        assert contrast(colour, theme.background) >= 2.0, colour
+    for color in theme.class_colors:
+        assert contrast(color, theme.background) >= 2.0, color
 
 
 @THEMES
 @pytest.mark.parametrize("vision", VISION)
 def test_ten_classes_differ_for_every_eye(theme: Palette, vision: str) -> None:
-    assert len(set(theme.class_colours)) == 10
-    encoded = np.array([rgb(colour) for colour in theme.class_colours]) / 255
+    assert len(set(theme.class_colors)) == 10
+    encoded = np.array([rgb(color) for color in theme.class_colors]) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     seen = oklab(np.clip(linear @ VISION[vision].T, 0, 1))
     apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(10)
-    assert apart.min() > 0.09  # Okabe and Ito's eight colours reach 0.07
+    assert apart.min() > 0.09  # Okabe and Ito's eight colors reach 0.07
 
 
 def test_contrast_follows_the_standard() -> None:
@@ -71,7 +71,7 @@ def test_contrast_follows_the_standard() -> None:
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
-def test_classes_take_their_colours_in_turn() -> None:
+def test_classes_take_their_colors_in_turn() -> None:
     assert palette(dark=True) is DARK
-    assert LIGHT.class_colour(-1) == LIGHT.muted
-    assert LIGHT.class_colour(13) == LIGHT.class_colours[3]
+    assert LIGHT.class_color(-1) == LIGHT.muted
+    assert LIGHT.class_color(13) == LIGHT.class_colors[3]

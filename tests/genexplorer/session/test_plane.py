@@ -51,7 +51,7 @@ def test_tiles_points_and_cursor_agree(coords: Coords) -> None:
     assert plane.cell([x1, y0], 20, 20) == (19, 19)
 
 
-def test_the_manifold_is_the_inverse_distribution_function_at_the_centres() -> None:
+def test_the_manifold_is_the_inverse_distribution_function_at_the_centers() -> None:
     grid = Plane.home("u").grid(20, 20)
     expected = [NormalDist().inv_cdf((k + 0.5) / 20) for k in range(20)]
     np.testing.assert_allclose(grid[0, :, 0], expected, atol=1e-12)

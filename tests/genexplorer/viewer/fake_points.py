@@ -149,7 +149,7 @@ def _ring(count: int) -> NDArray[np.float32]:
 
 
 def _cells(params: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the centres of a grid of cells, (rows, columns, 2), row 0 on top."""
+    """Return the centers of a grid of cells, (rows, columns, 2), row 0 on top."""
     x0, x1, y0, y1 = params["bounds"]
     x = x0 + (np.arange(params["columns"]) + 0.5) / params["columns"] * (x1 - x0)
     y = y1 - (np.arange(params["rows"]) + 0.5) / params["rows"] * (y1 - y0)

@@ -1,4 +1,4 @@
-"""The window: opening runs, keys, time, memory, colours, failures."""
+"""The window: opening runs, keys, time, memory, colors, failures."""
 
 import html
 import json
@@ -285,7 +285,7 @@ def test_a_damaged_memory_is_as_good_as_none(stage: Stage, tmp_path: Path, damag
     assert window.pages.current.title == "Manifold"
 
 
-def test_light_and_dark_change_every_colour(window: MainWindow, qtbot: QtBot) -> None:
+def test_light_and_dark_change_every_color(window: MainWindow, qtbot: QtBot) -> None:
     curves = tab_of(window, "Curves")
     for theme, palette in (("dark", DARK), ("light", LIGHT)):
         window.set_theme(theme)

@@ -22,9 +22,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {"model": {"kl_warmup": 10}},
     "gan with a lazy penalty": {
         "model": {"name": "gan", "latent_dim": 3, "hidden_g": [8], "hidden_d": [8], "r1": 1.0, "r1_every": 4},
-        "data": {"binarisation": "none"},
+        "data": {"binarization": "none"},
     },
-    "flow": {"model": {"name": "flow", "couplings": 2, "hidden": [8]}, "data": {"binarisation": "none"}},
+    "flow": {"model": {"name": "flow", "couplings": 2, "hidden": [8]}, "data": {"binarization": "none"}},
 }
 
 

@@ -27,22 +27,22 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "conv vae": {"model": {"architecture": "conv", "channels": [4, 8]}},
     "gan": {
         "model": {"name": "gan", "latent_dim": 3, "hidden_g": [8], "hidden_d": [8], "d_steps": 2, "r1": 1.0},
-        "data": {"binarisation": "none"},
+        "data": {"binarization": "none"},
     },
     "convolutional gan": {
         "model": {"name": "gan", "architecture": "conv", "latent_dim": 3, "channels": [4, 8], "spectral_norm": True},
-        "data": {"binarisation": "none"},
+        "data": {"binarization": "none"},
         "optim": {"name": "sgd", "lr": 1e-2},  # Adam makes steps of the noise that biases before a batch norm get
     },
     "gan with a gradient penalty": {
         "model": {"name": "gan", "latent_dim": 3, "hidden_g": [8], "hidden_d": [8], "loss": "wasserstein-gp"},
-        "data": {"binarisation": "none"},
+        "data": {"binarization": "none"},
         "optim": {"name": "adamw", "weight_decay": 0.01},
     },
-    "flow": {"model": {"name": "flow", "couplings": 2, "hidden": [8]}, "data": {"binarisation": "none"}},
+    "flow": {"model": {"name": "flow", "couplings": 2, "hidden": [8]}, "data": {"binarization": "none"}},
     "flow, descended by hand": {
         "model": {"name": "flow", "couplings": 2, "hidden": [8]},
-        "data": {"binarisation": "none"},
+        "data": {"binarization": "none"},
         "optim": {"name": "sgd", "lr": 1e-3, "grad_clip": 0.5},
     },
 }

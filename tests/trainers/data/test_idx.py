@@ -28,11 +28,11 @@ def test_images_are_read_as_they_were_written(tmp_path: Path, pack: type[bytes])
     assert idx.peek_images(path) == (2, 3, 4, 1)
 
 
-def test_colour_images_have_four_dimensions(tmp_path: Path) -> None:
-    colour = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+def test_color_images_have_four_dimensions(tmp_path: Path) -> None:
+    color = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
     path = tmp_path / "x"
-    path.write_bytes(idx_bytes(colour))
-    assert np.array_equal(idx.read_images(path), colour)
+    path.write_bytes(idx_bytes(color))
+    assert np.array_equal(idx.read_images(path), color)
 
 
 FAULTS = {

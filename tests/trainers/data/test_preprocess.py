@@ -43,14 +43,14 @@ def test_threshold_is_above_one_half() -> None:
     assert seen.flatten().tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_none_keeps_the_grey_levels() -> None:
+def test_none_keeps_the_gray_levels() -> None:
     seen = preprocess.TestImages(PIXELS, "none").take(slice(None))
     assert torch.allclose(seen.flatten(), torch.tensor([0, 1, 127, 128, 254, 255]) / 255)
 
 
-def train_batches(binarisation: str, images: Any, seed: int) -> torch.Tensor:
+def train_batches(binarization: str, images: Any, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    source = preprocess.TrainImages(images, binarisation)
+    source = preprocess.TrainImages(images, binarization)
     return torch.stack([source.take(torch.arange(len(images)), generator) for _ in range(2)])
 
 
@@ -69,7 +69,7 @@ def test_dynamic_is_drawn_anew_for_each_batch_and_by_the_seed() -> None:
     assert torch.equal(first, train_batches("dynamic", images, 1)[0])
 
 
-def test_a_pixel_is_one_with_exactly_its_grey_level() -> None:
+def test_a_pixel_is_one_with_exactly_its_gray_level() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
     uniform = torch.arange(255, dtype=torch.uint8)  # every value that `random_(0, 255)` can take, once
     assert torch.equal((uniform < levels[:, None]).sum(1), torch.arange(256))
@@ -79,11 +79,11 @@ def test_a_pixel_is_one_with_exactly_its_grey_level() -> None:
     assert ((draws - expected).abs() <= 5 * (expected * (1 - expected) / 4000).sqrt()).all()
 
 
-@pytest.mark.parametrize("binarisation", ["threshold", "none"])
-def test_test_images_are_prepared_as_training_images_are(binarisation: str) -> None:
+@pytest.mark.parametrize("binarization", ["threshold", "none"])
+def test_test_images_are_prepared_as_training_images_are(binarization: str) -> None:
     """One of the traps: a test loader that returned [0, 1] where the training used 0 to 255."""
-    train = train_batches(binarisation, PIXELS, 0)[0]
-    assert torch.equal(train, preprocess.TestImages(PIXELS, binarisation).take(slice(None)))
+    train = train_batches(binarization, PIXELS, 0)[0]
+    assert torch.equal(train, preprocess.TestImages(PIXELS, binarization).take(slice(None)))
 
 
 def test_test_images_are_the_same_for_every_evaluation() -> None:
@@ -93,11 +93,11 @@ def test_test_images_are_the_same_for_every_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "binarisation"),
-    [("bernoulli", "none"), ("gaussian", "dynamic"), ("discretised-logistic", "static"), ("gaussian", "threshold")],
+    ("likelihood", "binarization"),
+    [("bernoulli", "none"), ("gaussian", "dynamic"), ("discretized-logistic", "static"), ("gaussian", "threshold")],
 )
-def test_a_likelihood_that_does_not_fit_the_data_is_refused(likelihood: str, binarisation: str) -> None:
-    wanted = presets.assemble("vae", {"model": {"likelihood": likelihood}, "data": {"binarisation": binarisation}})
+def test_a_likelihood_that_does_not_fit_the_data_is_refused(likelihood: str, binarization: str) -> None:
+    wanted = presets.assemble("vae", {"model": {"likelihood": likelihood}, "data": {"binarization": binarization}})
     with pytest.raises(ConfigError, match=r"model\.likelihood") as caught:
         config.check(wanted)
-    assert "data.binarisation" in str(caught.value) and caught.value.hint
+    assert "data.binarization" in str(caught.value) and caught.value.hint

@@ -10,11 +10,11 @@ from torch import Tensor
 from tests.trainers import tiny
 from trainers import presets, registry
 from trainers.config import check
-from trainers.families.gaussian import kl_per_dim, reparameterise
+from trainers.families.gaussian import kl_per_dim, reparameterize
 from trainers.families.interface import StepContext
 from trainers.families.nn import eval_mode
 from trainers.families.vae.evaluation import ElboEvaluator, terms
-from trainers.families.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretisedLogistic, Gaussian
+from trainers.families.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian
 from trainers.families.vae.model import Vae, kl_weight
 from trainers.families.vae.spec import parameter_count
 
@@ -44,7 +44,7 @@ def context(step: int = 0, **given: object) -> StepContext:
 def test_kl_in_closed_form_against_monte_carlo() -> None:
     mu, logvar = torch.tensor([[0.7, -1.3, 0.0]]).double(), torch.tensor([[-0.8, 0.6, 0.0]]).double()
     noise = torch.randn((400_000, 3), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    z = reparameterise(mu, logvar, noise)
+    z = reparameterize(mu, logvar, noise)
     sampled = log_normal(z, mu, torch.exp(0.5 * logvar)) - log_normal(z, torch.zeros(1), torch.ones(1))
     error = sampled.std(0) / math.sqrt(len(z))
     assert ((sampled.mean(0) - kl_per_dim(mu, logvar)[0]).abs() <= 4 * error + 1e-12).all()
@@ -60,8 +60,8 @@ def test_bernoulli_sums_to_one() -> None:
 
 @pytest.mark.parametrize("location", [-3.0, -0.49, 0.0, 0.31, 0.5, 2.0])
 @pytest.mark.parametrize("log_scale", [-6.0, -2.0, 1.0])
-def test_discretised_logistic_sums_to_one_and_has_its_mean(location: float, log_scale: float) -> None:
-    likelihood = DiscretisedLogistic().double()
+def test_discretized_logistic_sums_to_one_and_has_its_mean(location: float, log_scale: float) -> None:
+    likelihood = DiscretizedLogistic().double()
     likelihood.log_scale.data.fill_(log_scale)
     levels = (torch.arange(256, dtype=torch.float64) / 255).view(-1, 1, 1, 1)
     outputs = torch.full_like(levels, location)
@@ -70,8 +70,8 @@ def test_discretised_logistic_sums_to_one_and_has_its_mean(location: float, log_
     assert likelihood.mean(outputs)[0].item() == pytest.approx((mass * levels.flatten()).sum().item(), abs=1e-4)
 
 
-def test_discretised_logistic_is_finite_far_from_its_location() -> None:
-    likelihood = DiscretisedLogistic()
+def test_discretized_logistic_is_finite_far_from_its_location() -> None:
+    likelihood = DiscretizedLogistic()
     likelihood.log_scale.data.fill_(-7.0)
     outputs = torch.full((1, 1, 1, 3), 30.0, requires_grad=True)
     cost = likelihood.log_prob(outputs, torch.tensor([[[[0.0, 0.5, 1.0]]]])).sum()
@@ -244,7 +244,7 @@ def test_the_evaluator_agrees_with_the_integral(scale: float) -> None:
     evaluator = ElboEvaluator(small.model, count, seed=5)
     evaluator.add(x, 0)
     noise = torch.randn((count, 1), generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-    recon, _ = terms(small.model, x, small.mu, small.logvar, reparameterise(small.mu, small.logvar, noise))
+    recon, _ = terms(small.model, x, small.mu, small.logvar, reparameterize(small.mu, small.logvar, noise))
     assert evaluator.result()["elbo"] == pytest.approx(small.elbo, abs=5 * float(recon.std()) / math.sqrt(count))
 
 

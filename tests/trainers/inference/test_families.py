@@ -21,7 +21,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "flow": {"name": "flow", "couplings": 2, "hidden": [8]},
     "flow of splines": {"name": "flow", "couplings": 2, "hidden": [8], "coupling": "spline", "bound": 12.0},
     "convolutional flow": {"name": "flow", "architecture": "conv", "couplings": 2, "channels": [4], "blocks": 1},
-    "flow of points": {"name": "flow", "couplings": 2, "hidden": [8], "dequantisation": "none", "mixing": "lu"},
+    "flow of points": {"name": "flow", "couplings": 2, "hidden": [8], "dequantization": "none", "mixing": "lu"},
     "gan of points": {"name": "gan", "latent_dim": 2, "hidden_g": [8], "hidden_d": [8], "output": "linear"},
     "vae of points": {"name": "vae", "latent_dim": 2, "hidden": [8], "likelihood": "gaussian"},
 }
@@ -51,7 +51,7 @@ def explorer(name: str, folder: Path) -> session.Explorer:
     data = (
         {"name": "moons", "num_train": 300, "num_test": 60}
         if of_points
-        else {"name": "idx", "path": str(folder), "binarisation": "none" if "vae" not in name else "dynamic"}
+        else {"name": "idx", "path": str(folder), "binarization": "none" if "vae" not in name else "dynamic"}
     )
     run: RunConfig = config.parse({"data": data, "model": given, "schedule": {"steps": 1}})
     family, options, shape = registry.family(given["name"]), run.model_options(), (2, 1, 1) if of_points else SIZE
@@ -134,5 +134,5 @@ def test_inversion_comes_nearer_than_any_start(folder: Path) -> None:
     asked = explorer("gan", folder)
     drawn, _ = asked.ask("sample", {"count": 3, "seed": 9})
     found, _ = asked.ask("invert", {"steps": 150, "prior": 0}, {"images": drawn["images"]})
-    levels = (1 / 255) ** 2 / 12  # the variance of rounding to grey levels
+    levels = (1 / 255) ** 2 / 12  # the variance of rounding to gray levels
     assert (found["error"] < 2 * levels).all() and (found["error"] < found["history"][0]).all()

@@ -21,7 +21,7 @@ SHAPE = (1, 9, 7)
 
 @pytest.fixture(scope="module")
 def config(folder: Path) -> RunConfig:
-    return tiny.config(folder, {"data": {"binarisation": "none"}})
+    return tiny.config(folder, {"data": {"binarization": "none"}})
 
 
 @pytest.fixture(scope="module")

@@ -135,7 +135,7 @@ def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.Expl
     assert not torch.is_inference_mode_enabled()
 
 
-def test_the_posterior_is_centred_on_mu(explorer: session.Explorer) -> None:
+def test_the_posterior_is_centered_on_mu(explorer: session.Explorer) -> None:
     code, _ = explorer.ask("encode", {"index": 2})
     drawn, _ = explorer.ask("posterior", {"index": 2, "count": 4000})
     sigma = np.exp(0.5 * code["logvar"][0])
@@ -258,7 +258,7 @@ def test_a_snapshot_of_another_model_is_refused(snapshot: Path, folder: Path) ->
 def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str, likelihood: str) -> None:
     layer = {
         "model": {"likelihood": likelihood, **tiny.ARCHITECTURES[kind]},
-        "data": {"binarisation": tiny.DATA_OF[likelihood]},
+        "data": {"binarization": tiny.DATA_OF[likelihood]},
     }
     config = tiny.config(folder, layer, steps=1)
     last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]

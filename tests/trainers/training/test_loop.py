@@ -26,9 +26,9 @@ from trainers.families.vae.model import Vae
 from trainers.training import loop, session, timing
 
 KINDS: list[dict[str, Any]] = [
-    {"model": {"likelihood": likelihood, **architecture}, "data": {"binarisation": binarisation}}
+    {"model": {"likelihood": likelihood, **architecture}, "data": {"binarization": binarization}}
     for architecture in tiny.ARCHITECTURES.values()
-    for likelihood, binarisation in tiny.DATA_OF.items()
+    for likelihood, binarization in tiny.DATA_OF.items()
 ]
 
 
@@ -64,9 +64,9 @@ def test_every_recorded_metric_is_declared_with_its_setup(events: list[Any]) -> 
     declared = {spec.name: spec for spec in tiny.of(events, Started)[0].metrics}
     recorded = {name for event in tiny.of(events, Metrics) for name in event.values}
     assert recorded == set(declared)
-    assert "dynamic binarisation (test images drawn once" in declared["test/elbo_ema"].setup
-    assert "dynamic binarisation," in declared["train/elbo"].setup
-    assert {spec.panel for spec in declared.values()} == {"objective", "latent", "optimisation", "speed"}
+    assert "dynamic binarization (test images drawn once" in declared["test/elbo_ema"].setup
+    assert "dynamic binarization," in declared["train/elbo"].setup
+    assert {spec.panel for spec in declared.values()} == {"objective", "latent", "optimization", "speed"}
 
 
 def test_the_test_set_is_judged_on_time_and_at_the_end(events: list[Any]) -> None:
@@ -91,7 +91,7 @@ def test_the_card_says_what_the_model_can_do(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
     assert card.family == "vae" and card.step == 12 and card.images_seen == 384 and card.weights == "ema"
     assert card.latent_shape == (2,) and card.image_shape == (1, 9, 7)
-    assert card.data.name == "blobs" and card.data.num_train == 256 and card.data.setup == "dynamic binarisation"
+    assert card.data.name == "blobs" and card.data.num_train == 256 and card.data.setup == "dynamic binarization"
     assert card.ability("manifold").available and not card.ability("trace").available
     assert card.num_parameters == tiny.of(events, Started)[0].num_parameters
     assert card.figures["test/elbo_ema"] < 0
@@ -120,9 +120,9 @@ def test_every_optimizer(folder: Path, name: str) -> None:
     assert list(loop.train(config))[-1] == Finished(12, "succeeded")
 
 
-def test_colour_images(tmp_path: Path) -> None:
-    colour = idx_files.write_folder(tmp_path / "c", size=(3, 6, 5), labels=False)
-    events = list(loop.train(tiny.config(colour, steps=3)))
+def test_color_images(tmp_path: Path) -> None:
+    color = idx_files.write_folder(tmp_path / "c", size=(3, 6, 5), labels=False)
+    events = list(loop.train(tiny.config(color, steps=3)))
     assert tiny.of(events, Pictures)[-1].images.shape == (400, 6, 5, 3)
     assert tiny.of(events, SnapshotReady)[-1].card.data.num_classes == 0
 

@@ -24,7 +24,7 @@ CHANGES: dict[int, list[Command]] = {
 KINDS: dict[str, dict[str, Any]] = {
     "mlp": {},
     "conv": {"model": tiny.ARCHITECTURES["conv"]},
-    "grey": {"model": {"likelihood": "discretised-logistic"}, "data": {"binarisation": "none"}},
+    "gray": {"model": {"likelihood": "discretized-logistic"}, "data": {"binarization": "none"}},
     "sgd": {"optim": {"name": "sgd", "lr": 1e-4}},
     "no average": {"optim": {"ema_decay": 0}},
 }

@@ -14,7 +14,7 @@ class PointOptions(Section):
 
 
 class NoisyOptions(PointOptions):
-    """Options of points with Gaussian noise about a curve or a centre."""
+    """Options of points with Gaussian noise about a curve or a center."""
 
     noise: float = Field(0.2, ge=0.02, le=1)  # its standard deviation in each coordinate
 
@@ -60,6 +60,6 @@ CIRCLES = _points("circles", "two concentric circles", CirclesOptions)
 RINGS = _points("rings", "four concentric rings", RingsOptions)
 PINWHEEL = _points("pinwheel", "a pinwheel of five arms", PinwheelOptions)
 CHECKERBOARD = _points("checkerboard", "a checkerboard of sharp squares", PointOptions)
-SPIRALS = _points("spirals", "two spirals about one centre", SpiralsOptions)
+SPIRALS = _points("spirals", "two spirals about one center", SpiralsOptions)
 EIGHT_GAUSSIANS = _points("eight-gaussians", "eight Gaussians on a circle", NoisyOptions)
 SWISS_ROLL = _points("swiss-roll", "a rolled-up curve", NoisyOptions)

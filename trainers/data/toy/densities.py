@@ -19,21 +19,21 @@ class Mixture:
     """Round Gaussians of one width: p(x) = Σ_k w_k N(x; c_k, σ² I).
 
     Args:
-        centres: (K, 2).
+        centers: (K, 2).
         weights: (K,), with a sum of 1.
         std: σ.
-        separate: Whether the centres are modes; those of a quadrature are not.
+        separate: Whether the centers are modes; those of a quadrature are not.
     """
 
-    centres: Doubles
+    centers: Doubles
     weights: Doubles
     std: float
     separate: bool = True
 
     @property
     def modes(self) -> Doubles | None:
-        """The centres of its modes, (K, 2), where they are separate."""
-        return self.centres if self.separate else None
+        """The centers of its modes, (K, 2), where they are separate."""
+        return self.centers if self.separate else None
 
     @property
     def mode_std(self) -> float:
@@ -43,10 +43,10 @@ class Mixture:
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p of points (N, 2), (N,), in nats."""
         precision = 1 / self.std**2
-        constant = np.log(self.weights) - 0.5 * precision * np.square(self.centres).sum(1)
+        constant = np.log(self.weights) - 0.5 * precision * np.square(self.centers).sum(1)
         pieces = []
-        for part in blocks(points, len(self.centres)):
-            exponents = part @ (precision * self.centres.T) + constant
+        for part in blocks(points, len(self.centers)):
+            exponents = part @ (precision * self.centers.T) + constant
             largest = exponents.max(1)
             total = np.exp(exponents - largest[:, None]).sum(1)
             pieces.append(largest + np.log(total) - 0.5 * precision * np.square(part).sum(1))
@@ -76,7 +76,7 @@ def along(curve: Callable[[Doubles], Doubles], density: Callable[[Doubles], Doub
 def joined(parts: list[Mixture]) -> Mixture:
     """Return the mixture of several in equal shares, all of one width."""
     weights = np.concatenate([part.weights for part in parts]) / len(parts)
-    return Mixture(np.concatenate([part.centres for part in parts]), weights, parts[0].std, parts[0].separate)
+    return Mixture(np.concatenate([part.centers for part in parts]), weights, parts[0].std, parts[0].separate)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trainers.data.toy.densities import Doubles, blocks
 
 ARMS, MEAN, ALONG, RATE, SCALE = 5, 1.0, 0.3, 0.25, 1.9
-REACH = 4.1  # from the centre to where 99.9 % of the points lie within
+REACH = 4.1  # from the center to where 99.9 % of the points lie within
 _SEARCHED = 7.0  # standard deviations of a that are searched: beyond lies 1e-12 of the mass
 _INTERVALS, _HALVINGS = 128, 48
 

@@ -47,7 +47,7 @@ def rings(options: NoisyOptions) -> PointData:
 
 
 def spirals(options: NoisyOptions) -> PointData:
-    """Return two spirals about one centre; the label is the arm. More points lie further out, in proportion."""
+    """Return two spirals about one center; the label is the arm. More points lie further out, in proportion."""
     return _on_curves("spirals", options, [_spiral, lambda t: -_spiral(t)], _REACH, OUTWARD)
 
 
@@ -65,12 +65,12 @@ def swiss_roll(options: NoisyOptions) -> PointData:
 def eight_gaussians(options: NoisyOptions) -> PointData:
     """Return eight round Gaussians on a circle; the label is the mode."""
     angles = 2 * np.pi * np.arange(NUM_MODES) / NUM_MODES
-    centres = MODE_RADIUS * _towards(angles)
-    truth = Mixture(centres, np.full(NUM_MODES, 1 / NUM_MODES), options.noise)
+    centers = MODE_RADIUS * _towards(angles)
+    truth = Mixture(centers, np.full(NUM_MODES, 1 / NUM_MODES), options.noise)
 
     def draw(rng: np.random.Generator, count: int) -> Drawn:
         mode = rng.integers(NUM_MODES, size=count)
-        return centres[mode] + options.noise * rng.standard_normal((count, 2)), mode
+        return centers[mode] + options.noise * rng.standard_normal((count, 2)), mode
 
     return _drawn("eight-gaussians", options, draw, truth, MODE_RADIUS)
 

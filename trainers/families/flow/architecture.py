@@ -47,10 +47,10 @@ Channels = tuple[Channel, ...]
 
 @dataclass(frozen=True)
 class Scale:
-    """One scale: its channels, and which colour of the checkerboard each is of."""
+    """One scale: its channels, and which color of the checkerboard each is of."""
 
     channels: Channels
-    colours: tuple[int, ...]
+    colors: tuple[int, ...]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,21 +95,21 @@ def parts(shape: ImageShape, count: int, couplings: int) -> list[Part]:
 def _squeezed(channels: Channels) -> Scale:
     rows = 2 if max(c.rows for c in channels) > 1 else 1
     columns = 2 if max(c.columns for c in channels) > 1 else 1
-    pieces, colours = [], []
+    pieces, colors = [], []
     for row in range(rows):
         for column in range(columns):
             for number, channel in enumerate(channels):
                 piece = channel.phase(row, column, rows, columns)
                 if piece.rows > 0 and piece.columns > 0:
                     pieces.append(piece)
-                    colours.append((row + column + number) % 2)
-    return Scale(tuple(pieces), tuple(colours))
+                    colors.append((row + column + number) % 2)
+    return Scale(tuple(pieces), tuple(colors))
 
 
 def _part(scale: Scale, number: int, index: int, couplings: int) -> Part:
     half = len(scale.channels) // 2
     checkerboard = number < max(2, -(-couplings // 2))  # two at least, so that everything is moved
-    groups = scale.colours if checkerboard else [int(place >= half) for place in range(len(scale.channels))]
+    groups = scale.colors if checkerboard else [int(place >= half) for place in range(len(scale.channels))]
     kept = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group == number % 2)
     moved = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group != number % 2)
     return Part("checkerboard" if checkerboard else "channels", index, kept, moved, scale.size)

@@ -30,7 +30,7 @@ def transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
 
 
 def noise_transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
-    """Return the conditional transforms of variational dequantisation, from ε to the noise, given the image."""
+    """Return the conditional transforms of variational dequantization, from ε to the noise, given the image."""
     small = options.model_copy(
         update={
             "hidden": (options.noise_width,),

@@ -30,7 +30,7 @@ def flat(num_in: int, num_out: int, unmasked_in: int, hidden: Sequence[int], act
 
 
 class ConvConditioner(nn.Module):
-    """A small residual network, from values (B, N) to parameters (B, P, M), without normalisation.
+    """A small residual network, from values (B, N) to parameters (B, P, M), without normalization.
 
     Each block is x + conv₁(act(conv₃(act(x)))).
 

@@ -1,7 +1,7 @@
-"""From data to real numbers and back: dequantisation of 256 grey levels and the logit, with their log-determinants.
+"""From data to real numbers and back: dequantization of 256 gray levels and the logit, with their log-determinants.
 
-Reference: Uria et al. 2013 (uniform dequantisation); Dinh et al. 2017, section 4.1 (logit with alpha),
-arXiv:1605.08803; Ho et al. 2019, section 3.1 (variational dequantisation), arXiv:1902.00275.
+Reference: Uria et al. 2013 (uniform dequantization); Dinh et al. 2017, section 4.1 (logit with alpha),
+arXiv:1605.08803; Ho et al. 2019, section 3.1 (variational dequantization), arXiv:1902.00275.
 """
 
 import math
@@ -17,7 +17,7 @@ from trainers.families.flow.transforms import Transform, through
 from trainers.families.gaussian import standard_normal
 
 LEVELS = 256
-CENTRE = 0.5  # of a grey level's bin: where an image is encoded from, so that its latent is one point
+CENTER = 0.5  # of a gray level's bin: where an image is encoded from, so that its latent is one point
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Preparation(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
-        """Return the data as the transforms take them; `chance` None takes the centres of the bins."""
+        """Return the data as the transforms take them; `chance` None takes the centers of the bins."""
         raise NotImplementedError
 
     def data_of(self, v: Tensor) -> Tensor:
@@ -54,8 +54,8 @@ class Preparation(nn.Module):
         """Return log |det| of the way back at v, (B,), in nats."""
         raise NotImplementedError
 
-    def centre(self, x: Tensor) -> Tensor:
-        """Return the data that a round trip starts from: in [0, 1], at the centres of the bins."""
+    def center(self, x: Tensor) -> Tensor:
+        """Return the data that a round trip starts from: in [0, 1], at the centers of the bins."""
         raise NotImplementedError
 
     def limit(self, reach: float) -> float:
@@ -83,7 +83,7 @@ class AsItIs(Preparation):
         """Return 0."""
         return v.new_zeros(len(v))
 
-    def centre(self, x: Tensor) -> Tensor:
+    def center(self, x: Tensor) -> Tensor:
         """Return the points."""
         return x
 
@@ -93,7 +93,7 @@ class AsItIs(Preparation):
 
 
 class Uniform(Preparation):
-    """Uniform noise fills each grey level's bin, the logit opens the scale to all real numbers.
+    """Uniform noise fills each gray level's bin, the logit opens the scale to all real numbers.
 
     Args:
         alpha: Keeps the logit finite at black and white.
@@ -108,9 +108,9 @@ class Uniform(Preparation):
         return torch.rand(tuple(shape), generator=generator, device=generator.device)
 
     def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
-        """Return the logits of the dequantised images."""
+        """Return the logits of the dequantized images."""
         levels = to_levels(x)
-        noise = torch.full_like(levels, CENTRE) if chance is None else chance
+        noise = torch.full_like(levels, CENTER) if chance is None else chance
         v, ladj = logit_of_levels(levels, noise, self.alpha)
         return Prepared(v, ladj, torch.zeros_like(ladj))
 
@@ -123,9 +123,9 @@ class Uniform(Preparation):
         slopes = (F.logsigmoid(v) + F.logsigmoid(-v)).flatten(1).sum(1)
         return slopes - v[0].numel() * (math.log1p(-self.alpha) - math.log(LEVELS))
 
-    def centre(self, x: Tensor) -> Tensor:
+    def center(self, x: Tensor) -> Tensor:
         """Return (level + ½) / 256."""
-        return (to_levels(x) + CENTRE) / LEVELS
+        return (to_levels(x) + CENTER) / LEVELS
 
     def limit(self, reach: float) -> float:
         """Return twice as far out as black and white."""
@@ -154,7 +154,7 @@ class Variational(Uniform):
         return torch.randn(tuple(shape), generator=generator, device=generator.device)
 
     def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
-        """Return the logits of the dequantised images."""
+        """Return the logits of the dequantized images."""
         if chance is None:
             return super().forward(x, None)
         levels = to_levels(x)
@@ -165,17 +165,17 @@ class Variational(Uniform):
 
 
 def to_levels(x: Tensor) -> Tensor:
-    """Return the grey levels 0..255, as floats, of images in [0, 1] that were stored as level/255."""
+    """Return the gray levels 0..255, as floats, of images in [0, 1] that were stored as level/255."""
     return (x * (LEVELS - 1)).round()
 
 
 def logit_of_levels(levels: Tensor, noise: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     """Return v = logit(s), s = (1 − α) y + α/2, y = (level + u)/256, and log |det ∂v/∂level|, (B,).
 
-    Both s and 1 − s are computed from small numbers, so that neither end of the grey scale loses digits to the other.
+    Both s and 1 − s are computed from small numbers, so that neither end of the gray scale loses digits to the other.
 
     Args:
-        levels: Grey levels 0..255, (B, C, H, W), float.
+        levels: Gray levels 0..255, (B, C, H, W), float.
         noise: u in [0, 1], of the same shape.
         alpha: Keeps the logit finite at black and white.
     """
@@ -189,6 +189,6 @@ def logit_of_levels(levels: Tensor, noise: Tensor, alpha: float) -> tuple[Tensor
 def unit_of_logit(v: Tensor, alpha: float) -> Tensor:
     """Return y in [0, 1] of v = logit((1 − α) y + α/2): the way back, alpha's rescaling included.
 
-    Values beyond the image of the grey scale are clamped to black and white.
+    Values beyond the image of the gray scale are clamped to black and white.
     """
     return ((torch.sigmoid(v) - alpha / 2) / (1 - alpha)).clamp(0, 1)

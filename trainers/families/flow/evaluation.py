@@ -17,7 +17,7 @@ class Exact(Protocol):
     """A model with an exact inverse and a likelihood."""
 
     def chance(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Return what the dequantisation noise of images is made of."""
+        """Return what the dequantization noise of images is made of."""
         ...
 
     def costs(self, x: Tensor, chance: Tensor | None) -> Mapping[str, Tensor]:

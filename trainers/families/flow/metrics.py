@@ -32,9 +32,9 @@ class Quantities:
     off_scale: str
 
 
-def quantities(dequantisation: str) -> Quantities:
-    """Return the quantities of a flow with a kind of dequantisation; "none" is a flow of points."""
-    if dequantisation == "none":
+def quantities(dequantization: str) -> Quantities:
+    """Return the quantities of a flow with a kind of dequantization; "none" is a flow of points."""
+    if dequantization == "none":
         return Quantities(
             total="nll",
             prior="prior_nats",
@@ -47,8 +47,8 @@ def quantities(dequantisation: str) -> Quantities:
             scale=f"in the data's own units, first {ROUND_TRIPS:,} test points, float32",
             off_scale=f"not finite, or twice as far out as any test point, of {SAMPLES} samples",
         )
-    learned = dequantisation == "variational"
-    words = "variational dequantisation (a bound), 1 sample" if learned else "uniform dequantisation, 1 sample of noise"
+    learned = dequantization == "variational"
+    words = "variational dequantization (a bound), 1 sample" if learned else "uniform dequantization, 1 sample of noise"
     return Quantities(
         total="bits_per_dim",
         prior="prior_bits",
@@ -63,9 +63,9 @@ def quantities(dequantisation: str) -> Quantities:
     )
 
 
-def specs(dequantisation: str) -> tuple[MetricSpec, ...]:
+def specs(dequantization: str) -> tuple[MetricSpec, ...]:
     """Return the metrics of a flow; the loop adds what the data's preparation means for each figure."""
-    names = quantities(dequantisation)
+    names = quantities(dequantization)
     train = [
         MetricSpec(f"train/{quantity}", quantity, f"train {title}", names.unit, better, "objective", names.setup)
         for quantity, title, better in _objective(names)
@@ -83,7 +83,7 @@ def specs(dequantisation: str) -> tuple[MetricSpec, ...]:
         for weights, words in _WEIGHTS.items()
         for quantity, title, better in _objective(names)
     ]
-    loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimisation", names.setup)
+    loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimization", names.setup)
     return (*train, *test, *_inverse(names), loss)
 
 

@@ -37,11 +37,11 @@ class Flow(Model):
         super().__init__()
         self.image_shape = image_shape
         self.latent_shape = (prod(image_shape),)
-        self.dequantisation = options.dequantisation
-        points = options.dequantisation == "none"
+        self.dequantization = options.dequantization
+        points = options.dequantization == "none"
         self.safe_in_bfloat16 = not points  # seen over seeds, docs/performance.md; of points nobody has looked
         self.compile_gain = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
-        self.quantities = flow_metrics.quantities(options.dequantisation)
+        self.quantities = flow_metrics.quantities(options.dequantization)
         self.transforms = nn.ModuleList(flow_build.transforms(options, image_shape))
         self.preparation = _preparation(options, image_shape)
 
@@ -60,7 +60,7 @@ class Flow(Model):
         return back(self.chain, z.view(-1, *self.image_shape))[0]
 
     def chance(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Return what the dequantisation noise of images x is made of, on their device."""
+        """Return what the dequantization noise of images x is made of, on their device."""
         drawn = self.preparation.chance(x.shape, generator)
         return None if drawn is None else drawn.to(x)
 
@@ -82,12 +82,12 @@ class Flow(Model):
         return self.preparation.data_of(self.from_base(z))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z = f(x) at the centres of the grey levels, (B, D), and its log-variance: −∞, for it is exact."""
+        """Return z = f(x) at the centers of the gray levels, (B, D), and its log-variance: −∞, for it is exact."""
         z, _ = self.to_base(self.preparation(x, None).v)
         return z, torch.full_like(z, -math.inf)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Return log p(x), (B,), in nats, at the centres of the grey levels."""
+        """Return log p(x), (B,), in nats, at the centers of the gray levels."""
         return -self.costs(x, None)[self.quantities.total] / self._per_unit
 
     def judged(self, x: Tensor) -> dict[str, Tensor]:
@@ -105,18 +105,18 @@ class Flow(Model):
         """Return the names of an image's figures."""
         return {
             self.quantities.total: (
-                "−log p(x)" if self.quantities.unit == "nats" else "cost at the centres of the levels",
+                "−log p(x)" if self.quantities.unit == "nats" else "cost at the centers of the levels",
                 self.quantities.unit,
             ),
             "round_trip_error": ("round-trip error", ""),
         }
 
     def trace(self, x: Tensor) -> Trace:
-        """Follow data to the base: images as logits of their dequantised levels, then every transform."""
+        """Follow data to the base: images as logits of their dequantized levels, then every transform."""
         prepared = self.preparation(x, None)
         v = prepared.v
         labels, stages, ladj = ["x"], [v], []
-        if self.dequantisation != "none":
+        if self.dequantization != "none":
             labels, stages, ladj = ["x", "logit"], [v, v], [prepared.ladj]
         for transform in self.chain:
             v, own = transform(v)
@@ -126,7 +126,7 @@ class Flow(Model):
         return Trace(tuple(labels), tuple(stages), torch.stack(ladj))
 
     def trace_back(self, z: Tensor) -> Trace:
-        """Follow latents to the data: the inverse of every transform, then, for images, the grey scale."""
+        """Follow latents to the data: the inverse of every transform, then, for images, the gray scale."""
         v = z.view(-1, *self.image_shape)
         labels, stages, ladj = ["z"], [v], []
         for transform in reversed(self.chain):
@@ -134,30 +134,30 @@ class Flow(Model):
             labels.append(transform.label)
             stages.append(v)
             ladj.append(own)
-        if self.dequantisation != "none":
-            labels.append("grey")
+        if self.dequantization != "none":
+            labels.append("gray")
             stages.append(v)
             ladj.append(self.preparation.ladj_back(v))
         return Trace(tuple(labels), tuple(stages), torch.stack(ladj))
 
     def trace_images(self, stages: Tensor) -> Tensor:
-        """Return a stage as it can be shown: as grey, the way back from the logit; points as they are."""
+        """Return a stage as it can be shown: as gray, the way back from the logit; points as they are."""
         return self.preparation.data_of(stages)
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return x, for images its dequantised logit v (as grey), z, and the way back; the parts of its cost."""
+        """Return x, for images its dequantized logit v (as gray), z, and the way back; the parts of its cost."""
         chance = self.chance(x, generator)
         v = self.preparation(x, chance).v
         z, _ = self.to_base(v)
         stations = {"x": x, "v": self.trace_images(v), "z": z, "recon": self.decode(z)}
-        if self.dequantisation == "none":
+        if self.dequantization == "none":
             del stations["v"]
         return stations, {name: float(value.detach()) for name, value in self.costs(x, chance).items()}
 
     def round_trip(self, x: Tensor) -> Tensor:
-        """Return max |y − f⁻¹(f(y))| over the values y of each image, (B,): in [0, 1], at the centres of the levels."""
+        """Return max |y − f⁻¹(f(y))| over the values y of each image, (B,): in [0, 1], at the centers of the levels."""
         z, _ = self.encode(x)
-        return (self.decode(z) - self.preparation.centre(x)).abs().flatten(1).amax(1)
+        return (self.decode(z) - self.preparation.center(x)).abs().flatten(1).amax(1)
 
     def off_scale(self, z: Tensor, reach: float) -> Tensor:
         """Return whether f⁻¹(z) is not finite or far outside of the data's scale, (N,), bool.
@@ -183,10 +183,10 @@ class Flow(Model):
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics."""
-        return flow_metrics.specs(self.dequantisation)
+        return flow_metrics.specs(self.dequantization)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
-        """Return an accumulator of the cost of test data with fixed dequantisation noise."""
+        """Return an accumulator of the cost of test data with fixed dequantization noise."""
         return ExactEvaluator(self, seed)
 
     def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
@@ -224,8 +224,8 @@ def build(options: FlowOptions, image_shape: ImageShape) -> Flow:
 
 
 def _preparation(options: FlowOptions, shape: ImageShape) -> Preparation:
-    if options.dequantisation == "none":
+    if options.dequantization == "none":
         return AsItIs()
-    if options.dequantisation == "variational":
+    if options.dequantization == "variational":
         return Variational(options.alpha, flow_build.noise_transforms(options, shape))
     return Uniform(options.alpha)

@@ -13,7 +13,7 @@ def parameter_count(options: Any, shape: ImageShape) -> int:
     values = prod(shape)
     couplings = _conv(options, shape) if options.architecture == "conv" else _flat(options, values)
     count = sum(couplings) + (len(couplings) + 1) * _mixing(options.mixing, values)
-    return count + (_noise(options, shape) if options.dequantisation == "variational" else 0)
+    return count + (_noise(options, shape) if options.dequantization == "variational" else 0)
 
 
 def _flat(options: Any, values: int) -> list[int]:

@@ -7,7 +7,7 @@ UVA2019_NF = Preset(
     family="flow",
     summary="the normalizing flow of the UvA deep learning course of 2019, as published",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {"couplings": 8, "hidden": [1024, 1024], "activation": "relu", "alpha": 1e-5},
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
         "schedule": {"epochs": 40, "lr": "constant"},
@@ -20,10 +20,10 @@ UVA2019_NF = Preset(
             "precision": "float32",
         },
     },
-    expected="test 1.783 bits/dim (raw weights, uniform dequantisation, 256 levels) after 40 epochs",
+    expected="test 1.783 bits/dim (raw weights, uniform dequantization, 256 levels) after 40 epochs",
     minutes=40,
     source="UvA Deep Learning 2019, assignment 3, part 3",
-    frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
+    frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 REALNVP = Preset(
@@ -31,7 +31,7 @@ REALNVP = Preset(
     family="flow",
     summary="a convolutional flow at three scales, with checkerboards and splits of channels",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {
             "architecture": "conv",
             "couplings": 6,
@@ -43,7 +43,7 @@ REALNVP = Preset(
         "schedule": {"epochs": 8, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="test 1.227 bits/dim (EMA weights, uniform dequantisation, 256 levels) after 8 epochs",
+    expected="test 1.227 bits/dim (EMA weights, uniform dequantization, 256 levels) after 8 epochs",
     minutes=14,
 )
 
@@ -52,7 +52,7 @@ NSF = Preset(
     family="flow",
     summary="a convolutional flow that bends each pixel by a spline",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {
             "architecture": "conv",
             "couplings": 4,
@@ -67,7 +67,7 @@ NSF = Preset(
         "schedule": {"epochs": 6, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
-    expected="test 1.089 bits/dim (EMA weights, uniform dequantisation, 256 levels) after 6 epochs",
+    expected="test 1.089 bits/dim (EMA weights, uniform dequantization, 256 levels) after 6 epochs",
     minutes=15,
 )
 
@@ -76,13 +76,13 @@ FLOW_EXPLODE = Preset(
     family="flow",
     summary="a flow that explodes, on purpose: nothing bounds its log-scale, and the learning rate keeps growing",
     layers={
-        "data": {"name": "mnist", "binarisation": "none", "limit_test": 1000},
+        "data": {"name": "mnist", "binarization": "none", "limit_test": 1000},
         "model": {"couplings": 8, "hidden": [128], "activation": "tanh", "log_scale": "free"},
         "optim": {"name": "adam", "lr": 0.1, "batch_size": 64, "ema_decay": 0},
         "schedule": {"steps": 20_000, "lr": "constant", "warmup_steps": 2000},
         "execution": {"eval_every": 10, "snapshot_every_s": 1},
     },
-    expected="learns to about test 2.3 bits/dim (raw weights, uniform dequantisation, 256 levels, first 1,000 test "
+    expected="learns to about test 2.3 bits/dim (raw weights, uniform dequantization, 256 levels, first 1,000 test "
     "images), then explodes: stopped as not finite after 250 to 310 steps (3 seeds)",
     minutes=0.3,
     look_at="Samples off the scale come first: more and more samples are white noise, black or white, while the bits "
@@ -105,7 +105,7 @@ FLOW_TOY = Preset(
             "bins": 16,
             "bound": 4.0,
             "mixing": "lu",
-            "dequantisation": "none",
+            "dequantization": "none",
         },
         "optim": {"lr": 2e-3, "batch_size": 512, "ema_decay": 0.998},
         "schedule": {"steps": 2000, "lr": "cosine", "warmup_steps": 100},

@@ -32,7 +32,7 @@ class FlowOptions(Section):
     channels: tuple[Width, ...] = Field((32, 64, 64), min_length=1, max_length=8)  # "conv": one width a scale
     blocks: int = Field(2, ge=0, le=64)  # "conv": residual blocks
     mixing: Literal["none", "stretch", "lu"] = "none"  # between couplings, of all values
-    dequantisation: Literal["uniform", "variational", "none"] = "uniform"  # "none": points, which have no levels
+    dequantization: Literal["uniform", "variational", "none"] = "uniform"  # "none": points, which have no levels
     noise_couplings: int = Field(4, ge=1, le=64)  # "variational"
     noise_width: Width = 64  # "variational": of its couplings' networks
 
@@ -46,7 +46,7 @@ def check(options: FlowOptions, data_options: Any, shape: ImageShape, kind: Data
     if kind == "points":
         _check_points(options)
     else:
-        _check_images(options, getattr(data_options, "binarisation", "none"))
+        _check_images(options, getattr(data_options, "binarization", "none"))
     if prod(shape) < 2:
         raise ConfigError("model: a coupling needs at least two values an image", "choose other data")
     if options.architecture == "conv" and shape[0] > flow_architecture.MAX_CHANNELS:
@@ -58,10 +58,10 @@ def check(options: FlowOptions, data_options: Any, shape: ImageShape, kind: Data
 
 
 def _check_points(options: FlowOptions) -> None:
-    if options.dequantisation != "none":
+    if options.dequantization != "none":
         raise ConfigError(
-            f"model.dequantisation: '{options.dequantisation}' fills the bins of grey levels, points have none",
-            "set model.dequantisation=none, or start from 'flow-toy'",
+            f"model.dequantization: '{options.dequantization}' fills the bins of gray levels, points have none",
+            "set model.dequantization=none, or start from 'flow-toy'",
         )
     if options.architecture == "conv":
         raise ConfigError(
@@ -69,17 +69,17 @@ def _check_points(options: FlowOptions) -> None:
         )
 
 
-def _check_images(options: FlowOptions, binarisation: str) -> None:
-    if options.dequantisation == "none":
+def _check_images(options: FlowOptions, binarization: str) -> None:
+    if options.dequantization == "none":
         raise ConfigError(
-            "model.dequantisation: 'none' is for points of the plane; a density of 256 grey levels has peaks without "
+            "model.dequantization: 'none' is for points of the plane; a density of 256 gray levels has peaks without "
             "end",
-            "set model.dequantisation=uniform, or start from 'realnvp'",
+            "set model.dequantization=uniform, or start from 'realnvp'",
         )
-    if binarisation != "none":
+    if binarization != "none":
         raise ConfigError(
-            f"data.binarisation: '{binarisation}' leaves two values a pixel; a flow learns a density of 256 levels",
-            "set data.binarisation=none",
+            f"data.binarization: '{binarization}' leaves two values a pixel; a flow learns a density of 256 levels",
+            "set data.binarization=none",
         )
 
 

@@ -30,14 +30,14 @@ THEORY = Theory(
         ),
     ),
     stages=(
-        Stage("x", "image", "An image of 256 grey levels.", "x"),
-        Stage("v", "dequantised, logit", "Noise fills each level's bin, the logit opens the scale to all of ℝ.", "v"),
+        Stage("x", "image", "An image of 256 gray levels.", "x"),
+        Stage("v", "dequantized, logit", "Noise fills each level's bin, the logit opens the scale to all of ℝ.", "v"),
         Stage("z", "after all transforms", "Where the image lands in the standard normal.", "z"),
         Stage("x̂", "and back", "The inverse is exact: the difference is rounding.", "recon"),
     ),
     reference="Dinh et al. 2017, eq. 2, arXiv:1605.08803",
     notes=(
-        "Every bit is comparable only with its setup: 256 levels, dequantisation, and what x is scaled to.",
+        "Every bit is comparable only with its setup: 256 levels, dequantization, and what x is scaled to.",
         "A coupling leaves half of the values alone and moves the other half by what it reads there: "
         "that is what makes its inverse and its determinant cheap.",
     ),
@@ -48,7 +48,7 @@ _NOISE = Term(
     quantity="noise_bits",
     sign=1,
     name="noise",
-    explanation="What the learned noise u costs. Noise that keeps to the part of a grey level's bin where the density "
+    explanation="What the learned noise u costs. Noise that keeps to the part of a gray level's bin where the density "
     "is easy to learn saves more than it costs; uniform noise costs nothing.",
 )
 
@@ -97,7 +97,7 @@ _MULTISCALE = (
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory of a flow with `FlowOptions` on a kind of data."""
     theory = _POINTS if kind == "points" else THEORY
-    if kind == "images" and options.dequantisation == "variational":
+    if kind == "images" and options.dequantization == "variational":
         theory = _bounded(theory)
     notes = theory.notes
     if options.coupling == "spline":

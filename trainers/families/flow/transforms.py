@@ -161,5 +161,5 @@ def checkerboard(image_shape: tuple[int, int, int], parity: int) -> tuple[Tensor
     """Return the flat indices of the squares of one parity of c + h + w, and those of the other."""
     channels, height, width = image_shape
     c, h, w = torch.meshgrid(torch.arange(channels), torch.arange(height), torch.arange(width), indexing="ij")
-    colour = ((c + h + w) % 2).flatten()
-    return (colour == parity).nonzero().flatten(), (colour != parity).nonzero().flatten()
+    color = ((c + h + w) % 2).flatten()
+    return (color == parity).nonzero().flatten(), (color != parity).nonzero().flatten()

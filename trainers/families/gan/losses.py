@@ -36,7 +36,7 @@ class AdversarialLoss(Protocol):
         ...
 
 
-class _Centred:
+class _Centered:
     """Losses whose logits are symmetric about 0."""
 
     def border(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class _Centred:
         return real.new_zeros(())
 
 
-class NonSaturating(_Centred):
+class NonSaturating(_Centered):
     """L_D = E[−log σ(D(x))] + E[−log(1 − σ(D(G(z))))], L_G = E[−log σ(D(G(z)))].
 
     Reference: Goodfellow et al. 2014, eq. 1 and section 3, arXiv:1406.2661.
@@ -65,7 +65,7 @@ class NonSaturating(_Centred):
         return softplus(-logits).mean()
 
 
-class Hinge(_Centred):
+class Hinge(_Centered):
     """L_D = E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], L_G = −E[D(G(z))].
 
     Reference: Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, eq. 16 and 17, arXiv:1802.05957.
@@ -86,7 +86,7 @@ class Hinge(_Centred):
         return -logits.mean()
 
 
-class LeastSquares(_Centred):
+class LeastSquares(_Centered):
     """L_D = ½E[(D(x) − 1)²] + ½E[(D(G(z)) + 1)²], L_G = ½E[(D(G(z)) − 1)²].
 
     The labels are a = −1, b = c = 1, so that the border between fake and real is 0, as with the other losses.

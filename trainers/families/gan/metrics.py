@@ -54,7 +54,7 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
         for quantity, title in _ANSWERS
     ]
     train += [
-        MetricSpec(f"train/grad_norm_{name}", f"grad_norm_{name}", title, "", "neither", "optimisation")
+        MetricSpec(f"train/grad_norm_{name}", f"grad_norm_{name}", title, "", "neither", "optimization")
         for name, title in (("d", "gradient norm of the discriminator"), ("g", "gradient norm of the generator"))
     ]
     test = [spec for weights, words in _WEIGHTS.items() for spec in _judged(weights, words)]

@@ -20,7 +20,7 @@ from trainers.families.gan.networks import (
     FlatDiscriminator,
     FlatGenerator,
     frozen,
-    normalise_spectrally,
+    normalize_spectrally,
     re_estimate_batch_norms,
 )
 from trainers.families.gan.spec import GanOptions
@@ -125,7 +125,7 @@ class Gan(Model):
         """Return what D pays for its slope: the gradient penalty and R1, where chosen, a scalar with a graph.
 
         R1 is taken every so many steps and is then that many times as heavy (Karras et al. 2020, section 4,
-        arXiv:1912.04958, "lazy regularisation").
+        arXiv:1912.04958, "lazy regularization").
 
         Args:
             real: As D sees them, (B, C, H, W).
@@ -224,5 +224,5 @@ def _networks(options: GanOptions, shape: ImageShape) -> tuple[nn.Module, nn.Mod
         generator = FlatGenerator(shape, d, options.hidden_g, batch_norm)
         discriminator = FlatDiscriminator(shape, options.hidden_d)
     if options.spectral_norm:
-        normalise_spectrally(discriminator)
+        normalize_spectrally(discriminator)
     return generator, discriminator

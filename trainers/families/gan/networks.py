@@ -28,7 +28,7 @@ class FlatGenerator(nn.Module):
         image_shape: (C, H, W), any.
         latent_dim: d.
         hidden: Of each hidden layer, from z to the image.
-        batch_norm: Whether to normalise.
+        batch_norm: Whether to normalize.
     """
 
     def __init__(self, image_shape: Shape, latent_dim: int, hidden: Sequence[int], batch_norm: bool) -> None:
@@ -79,7 +79,7 @@ class ConvGenerator(nn.Module):
         image_shape: (C, H, W), any.
         latent_dim: d.
         channels: Of the discriminator's convolutions, from the image inwards.
-        batch_norm: Whether to normalise after every layer but the last.
+        batch_norm: Whether to normalize after every layer but the last.
     """
 
     def __init__(self, image_shape: Shape, latent_dim: int, channels: Sequence[int], batch_norm: bool) -> None:
@@ -125,7 +125,7 @@ class ConvDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-def normalise_spectrally(network: nn.Module) -> None:
+def normalize_spectrally(network: nn.Module) -> None:
     """Divide every weight of a network by its largest singular value, estimated by one power iteration a step.
 
     W / σ(W). Reference: Miyato et al. 2018, eq. 8, arXiv:1802.05957.

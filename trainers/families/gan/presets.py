@@ -7,16 +7,16 @@ UVA2019_GAN = Preset(
     family="gan",
     summary="the GAN of the UvA deep learning course of 2019, as published",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 100, "hidden_g": [128, 256, 512, 1024], "hidden_d": [512, 256]},
         "optim": {"name": "adam", "lr": 2e-4, "batch_size": 64, "ema_decay": 0},
         "schedule": {"epochs": 200, "lr": "constant"},
         "execution": {"precision": "float32"},
     },
-    expected="readable digits (raw weights, 256 grey levels) after 200 epochs",
+    expected="readable digits (raw weights, 256 gray levels) after 200 epochs",
     minutes=80,
     source="UvA Deep Learning 2019, assignment 3, part 2",
-    frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
+    frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 GAN = Preset(
@@ -24,21 +24,21 @@ GAN = Preset(
     family="gan",
     summary="a small GAN with R1 and an averaged generator",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 64, "hidden_g": [256, 512], "hidden_d": [512, 256], "r1": 1.0, "r1_every": 8},
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 64, "ema_decay": 0.999},
         "schedule": {"epochs": 20, "lr": "cosine"},
     },
-    expected="readable digits (EMA weights, 256 grey levels) after 20 epochs",
+    expected="readable digits (EMA weights, 256 gray levels) after 20 epochs",
     minutes=5,
 )
 
 DCGAN = Preset(
     name="dcgan",
     family="gan",
-    summary="a small convolutional GAN, for images of any size and colour",
+    summary="a small convolutional GAN, for images of any size and color",
     layers={
-        "data": {"name": "mnist", "binarisation": "none"},
+        "data": {"name": "mnist", "binarization": "none"},
         "model": {
             "latent_dim": 64,
             "architecture": "conv",
@@ -49,7 +49,7 @@ DCGAN = Preset(
         "optim": {"lr": 2e-3, "beta1": 0.5, "batch_size": 64, "ema_decay": 0.999},
         "schedule": {"epochs": 6, "lr": "cosine"},
     },
-    expected="readable digits (EMA weights, 256 grey levels) after 6 epochs",
+    expected="readable digits (EMA weights, 256 gray levels) after 6 epochs",
     minutes=4,
 )
 
@@ -73,7 +73,7 @@ GAN_COLLAPSE = Preset(
     },
     expected="0 or 1 of 8 modes covered, diversity mostly below 0.3 (raw weights, 2,500 samples) for 5,000 steps",
     minutes=0.5,
-    look_at="all points huddle in one place, whatever their z, and when the discriminator has learnt that this place "
+    look_at="all points huddle in one place, whatever their z, and when the discriminator has learned that this place "
     "is fake, all of them move on together to the next: the diversity stays near 0 and few modes are covered. Set "
     "model.lr_d_scale to 1 while it trains, and within 1,500 steps the points spread over all eight",
 )

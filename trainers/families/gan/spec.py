@@ -75,11 +75,11 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
             f"model.output: '{options.output}' does not reach {what}",
             f"set model.output={needed}, or start from '{preset}'",
         )
-    binarisation = getattr(data_options, "binarisation", "none")
-    if binarisation != "none":
+    binarization = getattr(data_options, "binarization", "none")
+    if binarization != "none":
         raise ConfigError(
-            f"data.binarisation: '{binarisation}' leaves black and white; D would know G by its first grey pixel",
-            "set data.binarisation=none",
+            f"data.binarization: '{binarization}' leaves black and white; D would know G by its first gray pixel",
+            "set data.binarization=none",
         )
     if kind == "points" and options.architecture == "conv":
         raise ConfigError("model.architecture: 'conv' is for images, the data are points", "set model.architecture=mlp")

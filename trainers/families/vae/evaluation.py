@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from trainers.families.gaussian import kl_per_dim, reparameterise
+from trainers.families.gaussian import kl_per_dim, reparameterize
 from trainers.families.interface import Evaluator
 from trainers.families.vae.metrics import ACTIVE_VARIANCE, MAX_DIMS
 
@@ -49,7 +49,7 @@ class ElboEvaluator(Evaluator):
         """Take in test images `start` to `start + len(x)`, (B, C, H, W) in [0, 1]."""
         mu, logvar = self._model.encode(x)
         noise = self._noise[start : start + len(x)].to(x.device)
-        recon, kl_dims = terms(self._model, x, mu, logvar, reparameterise(mu, logvar, noise))
+        recon, kl_dims = terms(self._model, x, mu, logvar, reparameterize(mu, logvar, noise))
         self._recon += float(recon.cpu().double().sum())
         self._kl_dims += kl_dims.cpu().double().sum(0)
         self._mus.append(mu.cpu())

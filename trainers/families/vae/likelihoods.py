@@ -1,4 +1,4 @@
-"""p(x|z): of pixels Bernoulli, Gaussian or discretised logistic, of points of the plane normal.
+"""p(x|z): of pixels Bernoulli, Gaussian or discretized logistic, of points of the plane normal.
 
 The decoder's outputs are its parameters.
 """
@@ -49,7 +49,7 @@ class Bernoulli(Likelihood):
 class Gaussian(Likelihood):
     """Pixels in [0, 1] with one learned standard deviation; the sigmoid of the outputs is the mean.
 
-    A density on grey levels that are not dequantised: its nats are comparable among Gaussian models alone.
+    A density on gray levels that are not dequantized: its nats are comparable among Gaussian models alone.
     """
 
     def __init__(self) -> None:
@@ -85,8 +85,8 @@ class Normal(Likelihood):
         return outputs
 
 
-class DiscretisedLogistic(Likelihood):
-    """256 grey levels: the logistic distribution's mass in each level's bin, the outermost bins open.
+class DiscretizedLogistic(Likelihood):
+    """256 gray levels: the logistic distribution's mass in each level's bin, the outermost bins open.
 
     The outputs, shifted by one half, are the location; one scale is learned.
 
@@ -100,8 +100,8 @@ class DiscretisedLogistic(Likelihood):
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), a mass over 256 levels, (B,), in nats."""
         rate = torch.exp(-self.log_scale.clamp_min(_MIN_LOG_SCALE))
-        centred = x - (outputs + 0.5)
-        upper, lower = (centred + _HALF_BIN) * rate, (centred - _HALF_BIN) * rate
+        centered = x - (outputs + 0.5)
+        upper, lower = (centered + _HALF_BIN) * rate, (centered - _HALF_BIN) * rate
         # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)): exact in the tails, where the difference would cancel
         inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN * rate))
         lowest, highest = x < _HALF_BIN, x > 1 - _HALF_BIN
@@ -118,6 +118,6 @@ class DiscretisedLogistic(Likelihood):
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
-    "discretised-logistic": DiscretisedLogistic,
+    "discretized-logistic": DiscretizedLogistic,
     "normal": Normal,
 }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainers.data.preprocess import FIXED_SEED
 from trainers.errors import ConfigError
 from trainers.events import MetricSpec
-from trainers.families.gaussian import kl_per_dim, reparameterise
+from trainers.families.gaussian import kl_per_dim, reparameterize
 from trainers.families.interface import Evaluator, Model, Objective, StepContext
 from trainers.families.nn import ConvDecoder, ConvEncoder, FlatDecoder, FlatEncoder
 from trainers.families.vae import evaluation, importance
@@ -124,7 +124,7 @@ class Vae(Model):
             noise: ε, (B, d).
         """
         mu, logvar = self.encode(x)
-        recon = self.recon(x, reparameterise(mu, logvar, noise))
+        recon = self.recon(x, reparameterize(mu, logvar, noise))
         return recon.mean(), kl_per_dim(mu, logvar).sum(1).mean()
 
     def metrics(self) -> Sequence[MetricSpec]:

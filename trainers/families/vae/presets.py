@@ -9,12 +9,12 @@ VAE_2D = Preset(
     family="vae",
     summary="a VAE with a latent plane, to be walked through",
     layers={
-        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "gelu"},
         "optim": _OURS,
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
-    expected="test ELBO −132.5 nats (EMA weights, dynamic binarisation, 1 sample of z) after 40 epochs",
+    expected="test ELBO −132.5 nats (EMA weights, dynamic binarization, 1 sample of z) after 40 epochs",
     minutes=4,
 )
 
@@ -23,12 +23,12 @@ VAE = Preset(
     family="vae",
     summary="a VAE with 20 latent dimensions, for sharper samples",
     layers={
-        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "gelu", "kl_warmup": 2000},
         "optim": _OURS,
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
-    expected="test ELBO −91.8 nats (EMA weights, dynamic binarisation, 1 sample of z) after 40 epochs",
+    expected="test ELBO −91.8 nats (EMA weights, dynamic binarization, 1 sample of z) after 40 epochs",
     minutes=2.5,
 )
 
@@ -37,7 +37,7 @@ VAE_CONV = Preset(
     family="vae",
     summary="a small convolutional VAE",
     layers={
-        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {
             "latent_dim": 20,
             "architecture": "conv",
@@ -49,7 +49,7 @@ VAE_CONV = Preset(
         "schedule": {"epochs": 10, "lr": "cosine", "warmup_steps": 500},
         "execution": {"eval_every": 468},
     },
-    expected="test ELBO −94.1 nats (EMA weights, dynamic binarisation, 1 sample of z) after 10 epochs",
+    expected="test ELBO −94.1 nats (EMA weights, dynamic binarization, 1 sample of z) after 10 epochs",
     minutes=2.5,
 )
 
@@ -58,16 +58,16 @@ UVA2019_VAE = Preset(
     family="vae",
     summary="the VAE of the UvA deep learning course of 2019, as published",
     layers={
-        "data": {"name": "mnist", "binarisation": "static"},
+        "data": {"name": "mnist", "binarization": "static"},
         "model": {"latent_dim": 20, "hidden": [500], "activation": "relu"},
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
         "schedule": {"epochs": 40, "lr": "constant"},
         "execution": {"precision": "float32"},
     },
-    expected="test ELBO −99.3 nats (raw weights, static binarisation, 1 sample of z) after 40 epochs",
+    expected="test ELBO −99.3 nats (raw weights, static binarization, 1 sample of z) after 40 epochs",
     minutes=1.5,
     source="UvA Deep Learning 2019, assignment 3, part 1",
-    frozen=("model", "optim", "schedule", "data.name", "data.binarisation"),
+    frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 VAE_TOY = Preset(
@@ -90,15 +90,15 @@ VAE_COLLAPSE = Preset(
     family="vae",
     summary="a VAE whose posterior collapses, on purpose: its KL weighs fifty times too much",
     layers={
-        "data": {"name": "mnist", "binarisation": "dynamic"},
+        "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [256], "activation": "gelu", "beta": 50},
         "optim": _OURS,
         "schedule": {"steps": 3000, "lr": "constant"},
         "execution": {"eval_every": 150, "snapshot_every_s": 5},
     },
-    expected="test KL below 0.01 nats, test ELBO −206 nats (EMA weights, dynamic binarisation) after 3,000 steps",
+    expected="test KL below 0.01 nats, test ELBO −206 nats (EMA weights, dynamic binarization) after 3,000 steps",
     minutes=0.5,
-    look_at="the KL falls to 0 within 150 steps and every sample, reconstruction and cell of the manifold is one grey "
+    look_at="the KL falls to 0 within 150 steps and every sample, reconstruction and cell of the manifold is one gray "
     "average: z costs fifty times what it is worth, so the encoder says nothing. Set model.beta to 1 while it trains, "
     "and within 600 steps the KL is about 5 nats and the digits come apart",
 )

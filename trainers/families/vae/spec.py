@@ -25,7 +25,7 @@ class VaeOptions(Section):
     hidden: tuple[Width, ...] = Field((512, 256), max_length=32)  # linear layers, from the image to z; mirrored back
     channels: tuple[Width, ...] = Field((32, 64), min_length=1, max_length=12)  # "conv": each halves the image
     activation: Literal["relu", "leaky_relu", "tanh", "silu", "gelu"] = "relu"
-    likelihood: Literal["bernoulli", "gaussian", "discretised-logistic", "normal"] = "bernoulli"  # "normal": points
+    likelihood: Literal["bernoulli", "gaussian", "discretized-logistic", "normal"] = "bernoulli"  # "normal": points
     beta: float = Field(1.0, ge=0, le=1000)  # weight of the KL; 1 is the ELBO
     kl_warmup: int = Field(0, ge=0, le=100_000_000)  # steps over which the weight grows from 0 to beta
 
@@ -62,17 +62,17 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
         ConfigError: naming both and what to change.
     """
     _check_kind(options, kind)
-    binarisation = getattr(data_options, "binarisation", "none")
-    binary = binarisation != "none"
+    binarization = getattr(data_options, "binarization", "none")
+    binary = binarization != "none"
     if options.likelihood == "bernoulli" and not binary:
         raise ConfigError(
-            "model.likelihood: 'bernoulli' is a likelihood of binary pixels, data.binarisation is 'none'",
-            "set data.binarisation=dynamic, or model.likelihood=discretised-logistic",
+            "model.likelihood: 'bernoulli' is a likelihood of binary pixels, data.binarization is 'none'",
+            "set data.binarization=dynamic, or model.likelihood=discretized-logistic",
         )
-    if options.likelihood in ("gaussian", "discretised-logistic") and binary:
+    if options.likelihood in ("gaussian", "discretized-logistic") and binary:
         raise ConfigError(
-            f"model.likelihood: '{options.likelihood}' is of grey levels, data.binarisation is '{binarisation}'",
-            "set data.binarisation=none, or model.likelihood=bernoulli",
+            f"model.likelihood: '{options.likelihood}' is of gray levels, data.binarization is '{binarization}'",
+            "set data.binarization=none, or model.likelihood=bernoulli",
         )
     if options.latent_dim > prod(shape):
         raise ConfigError(

@@ -19,7 +19,7 @@ _OF_POINTS = (
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory as it is told of images, or of points of the plane."""
     thing, points = ("point", True) if kind == "points" else ("image", False)
-    seen = "A point of the plane." if points else "An image as the model sees it: binarised, or grey levels in [0, 1]."
+    seen = "A point of the plane." if points else "An image as the model sees it: binarized, or gray levels in [0, 1]."
     return Theory(
         total="elbo",
         total_name="ELBO",

@@ -207,7 +207,7 @@ class CurvesTab(Tab):
         self.chooser.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
         self.chooser.reset_wanted.connect(lambda: self._choose([]))
         self.chooser.home_wanted.connect(self.home)
-        self.context.palette_changed.connect(self._recolour)
+        self.context.palette_changed.connect(self._recolor)
 
     def _clear_plots(self) -> None:
         self.detail.forget()
@@ -282,9 +282,9 @@ class CurvesTab(Tab):
         self._apply_range()
         self._show_time()
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         for plot in self.plots.values():
-            plot.recolour(self.context.palette)
+            plot.recolor(self.context.palette)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Take one column or two."""

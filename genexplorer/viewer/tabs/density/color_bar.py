@@ -1,4 +1,4 @@
-"""What the colours of a heat map stand for: its name with the unit, the colours, and values below them."""
+"""What the colors of a heat map stand for: its name with the unit, the colors, and values below them."""
 
 import numpy as np
 from PyQt6.QtCore import QRectF, QSize, Qt
@@ -8,13 +8,13 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import round_values
 from genexplorer.viewer.style import GAP, text_font
-from genexplorer.viewer.tabs.density.heat_map import HeatMap, colours
+from genexplorer.viewer.tabs.density.heat_map import HeatMap, colors
 from genexplorer.viewer.widgets.images import to_qimage
 
 _LINE, _BAR = 16, 12
 
 
-class ColourBar(QWidget):
+class ColorBar(QWidget):
     """The scale of the heat map that is shown."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
@@ -30,8 +30,8 @@ class ColourBar(QWidget):
         self.setAccessibleDescription("" if heat is None else heat.name)
         self.update()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self._palette = palette
         self.update()
 
@@ -40,14 +40,14 @@ class ColourBar(QWidget):
         return QSize(24 * GAP, self.height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw name, colours and values."""
+        """Draw name, colors and values."""
         if self._map is None:
             return
         painter, scale = QPainter(self), self._map.scale
         painter.setFont(text_font(8.5))
         painter.setPen(QColor(self._palette.text))
         painter.drawText(QRectF(0, 0, self.width(), _LINE), Qt.AlignmentFlag.AlignLeft, self._map.name)
-        strip = colours(np.linspace(0, 1, 240)[None, :], scale, self._palette)
+        strip = colors(np.linspace(0, 1, 240)[None, :], scale, self._palette)
         bar = QRectF(8, _LINE + 2, self.width() - 16, _BAR)
         painter.drawImage(bar, to_qimage(strip))
         painter.setPen(QPen(QColor(self._palette.faint), 1))

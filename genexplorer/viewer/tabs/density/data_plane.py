@@ -9,7 +9,7 @@ from genexplorer.viewer.plots.scatter_items import Cloud, Lines, Marker, arrow_l
 from genexplorer.viewer.tabs.density.layers import LayersState
 from genexplorer.viewer.tabs.density.point_animation import PointGlider
 from genexplorer.viewer.tabs.density.scene import Scene
-from genexplorer.viewer.tabs.density.side_panel import data_colour, sample_colour
+from genexplorer.viewer.tabs.density.side_panel import data_color, sample_color
 
 Floats = NDArray[np.float64]
 _ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
@@ -21,7 +21,7 @@ class DataPlane(PlanePlot):
     Args:
         state: The switches.
         scene: What is known.
-        palette: Of colours.
+        palette: Of colors.
     """
 
     def __init__(self, state: LayersState, scene: Scene, palette: Palette) -> None:
@@ -36,7 +36,7 @@ class DataPlane(PlanePlot):
         super().__init__("x", palette)
         self.add(self.data, self.grid, self.pairs, self.samples, self.arrows, self.marker, self.returned)
         self.glider = PointGlider(self._place_cloud, self)
-        self.recolour(palette)
+        self.recolor(palette)
 
     def clear(self) -> None:
         """Forget what belongs to a run."""
@@ -91,7 +91,7 @@ class DataPlane(PlanePlot):
         state, scene, ends = self._state, self._scene, self.share >= 1
         classes = state.shows("classes") and scene.labels is not None
         self.data.labels = scene.labels if classes else None
-        self._colour_data()
+        self._color_data()
         self.data.setVisible(state.shows("data"))
         self.data.setOpacity(1.0 if ends else 0.35)
         self.samples.setVisible(state.shows("samples"))
@@ -101,15 +101,15 @@ class DataPlane(PlanePlot):
         self.set_heat(scene.heat if ends else None)
         self.update()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        super().recolour(palette)
-        self.samples.colour = self.pairs.colour = self.arrows.colour = sample_colour(palette)
-        self.grid.colour = palette.muted
-        self._colour_data()
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
+        super().recolor(palette)
+        self.samples.color = self.pairs.color = self.arrows.color = sample_color(palette)
+        self.grid.color = palette.muted
+        self._color_data()
 
-    def _colour_data(self) -> None:
-        self.data.colour = data_colour(self.colours, judged=self._scene.critic)
+    def _color_data(self) -> None:
+        self.data.color = data_color(self.colors, judged=self._scene.critic)
 
     def _place_cloud(self, points: Floats) -> None:
         count = len(points) if self._scene.unmixing is None else len(points) - len(self._scene.grid.points)

@@ -1,4 +1,4 @@
-"""Heat maps: what is mapped, over which values, in which colours. No Qt."""
+"""Heat maps: what is mapped, over which values, in which colors. No Qt."""
 
 import math
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ Floats = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 DEPTH = 8.0  # nats below the highest density that are told apart
 _LARGEST_DIFFERENCE = 2.0
-_FINER = 3  # a cell is drawn as so many by so many, between its neighbours' values
-_STRENGTH, _TWO_STRENGTH = 0.72, 0.5  # of the colours at the end, or both ends; points must stand out on them
+_FINER = 3  # a cell is drawn as so many by so many, between its neighbors' values
+_STRENGTH, _TWO_STRENGTH = 0.72, 0.5  # of the colors at the end, or both ends; points must stand out on them
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The values from one end of the colours to the other; `centre` is where two colours meet, None for one."""
+    """The values from one end of the colors to the other; `center` is where two colors meet, None for one."""
 
     low: float
     high: float
-    centre: float | None = None
+    center: float | None = None
 
     def share(self, values: Floats) -> Floats:
         """Return where values lie between the ends, 0 to 1."""
@@ -72,7 +72,7 @@ class HeatMap:
 
     @property
     def scale(self) -> Scale:
-        """Return the values that the colours stand for."""
+        """Return the values that the colors stand for."""
         if self.kind == "critic":
             return Scale(0.0, 1.0, 0.5)
         if self.kind == "difference":
@@ -91,10 +91,10 @@ class HeatMap:
         return float(self.values[int(row), int(column)])
 
     def pixels(self, palette: Palette) -> NDArray[np.uint8]:
-        """Return the colours, (rows · 3, columns · 3, 3), row 0 on top."""
+        """Return the colors, (rows · 3, columns · 3, 3), row 0 on top."""
         scale = self.scale
         shares = scale.share(np.nan_to_num(self.values, nan=scale.low, neginf=scale.low, posinf=scale.high))
-        return colours(_finer(shares), scale, palette)
+        return colors(_finer(shares), scale, palette)
 
 
 def difference(model: HeatMap, truth: HeatMap) -> HeatMap | None:
@@ -114,12 +114,12 @@ def probability(logits: Floats) -> Floats:
     return shares
 
 
-def colours(shares: Floats, scale: Scale, palette: Palette) -> NDArray[np.uint8]:
-    """Return the colours of shares between the ends of a scale, (…, 3): from the paper to the accent, or from the
-    warning colour over the paper to the accent. Lightness tells the size, so that it is seen without hue as well.
+def colors(shares: Floats, scale: Scale, palette: Palette) -> NDArray[np.uint8]:
+    """Return the colors of shares between the ends of a scale, (…, 3): from the paper to the accent, or from the
+    warning color over the paper to the accent. Lightness tells the size, so that it is seen without hue as well.
     """
     paper, high, low = (np.array(rgb(c), float) for c in (palette.background, palette.accent, palette.warning))
-    if scale.centre is None:
+    if scale.center is None:
         mixed = paper + (high - paper) * (shares**1.2 * _STRENGTH)[..., None]
     else:
         signed = 2 * shares - 1
@@ -137,7 +137,7 @@ def cells(bounds: Bounds, side: int = 96) -> tuple[int, int]:
 
 
 def _finer(values: Floats) -> Floats:
-    """Return values between the cells' centres, straight from one to the next."""
+    """Return values between the cells' centers, straight from one to the next."""
     for axis in (0, 1):
         count = values.shape[axis]
         places = np.clip((np.arange(count * _FINER) + 0.5) / _FINER - 0.5, 0, count - 1)

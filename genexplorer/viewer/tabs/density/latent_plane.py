@@ -7,7 +7,7 @@ from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.plots.scatter_items import Cloud, Lines, Marker, Rings
 from genexplorer.viewer.tabs.density.point_animation import PointGlider
 from genexplorer.viewer.tabs.density.scene import Scene
-from genexplorer.viewer.tabs.density.side_panel import sample_colour
+from genexplorer.viewer.tabs.density.side_panel import sample_color
 
 _HOME = (-3.4, 3.4, -3.4, 3.4)
 
@@ -17,7 +17,7 @@ class LatentPlane(PlanePlot):
 
     Args:
         scene: What is known.
-        palette: Of colours.
+        palette: Of colors.
     """
 
     def __init__(self, scene: Scene, palette: Palette) -> None:
@@ -29,7 +29,7 @@ class LatentPlane(PlanePlot):
         self.set_home(_HOME)
         self.add(self.rings, self.grid, self.encodings, self.draws, self.marker)
         self.glider = PointGlider(self.encodings.place, self)
-        self.recolour(palette)
+        self.recolor(palette)
 
     def clear(self) -> None:
         """Forget what belongs to a run."""
@@ -54,9 +54,9 @@ class LatentPlane(PlanePlot):
         self.grid.place(self._scene.grid.points, self._scene.grid.connect)
         self.grid.setVisible(there)
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        super().recolour(palette)
-        self.encodings.colour = palette.text
-        self.draws.colour = sample_colour(palette)
-        self.grid.colour = palette.muted
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
+        super().recolor(palette)
+        self.encodings.color = palette.text
+        self.draws.color = sample_color(palette)
+        self.grid.color = palette.muted

@@ -39,7 +39,7 @@ class LayerKind:
 
 LAYERS = (
     LayerKind("data", "data", "O", "Points of the test set"),
-    LayerKind("classes", "coloured by class", "C", "Data in the colours of their classes, samples in one", usual=False),
+    LayerKind("classes", "colored by class", "C", "Data in the colors of their classes, samples in one", usual=False),
     LayerKind("samples", "samples", "G", "Generated points, of the same z at every snapshot"),
     LayerKind("arrows", "gradients", "A", "Where each generated point would go to please the discriminator"),
     LayerKind("grid", "base grid", "B", "The grid of the base distribution, pushed through the flow"),

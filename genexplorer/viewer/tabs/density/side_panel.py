@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSpinBox, QVBoxLa
 
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.density.color_bar import ColourBar
+from genexplorer.viewer.tabs.density.color_bar import ColorBar
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import LAYERS, Heat, LayersState
 from genexplorer.viewer.widgets.controls import scroll_area, slider, tool_button
@@ -45,11 +45,11 @@ class SidePanel(QWidget):
         self._state, self._palette = state, palette
         self.heat = QComboBox()
         self.heat.setAccessibleName("heat map")
-        self.heat.setToolTip(literal_tooltip("What the ground is coloured by (H takes the next)"))
+        self.heat.setToolTip(literal_tooltip("What the ground is colored by (H takes the next)"))
         self.heat.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.heat.setMinimumContentsLength(12)
         self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.bar, self.how = ColourBar(palette), wrapped("")
+        self.bar, self.how = ColorBar(palette), wrapped("")
         self.boxes: dict[str, QCheckBox] = {}
         self.unmix = slider(0, UNMIX_STEPS, UNMIX_STEPS, "From the base to the data through the layers (← →)")
         self.unmix_words = muted("")
@@ -60,7 +60,7 @@ class SidePanel(QWidget):
         self._draws = QWidget()
         self._build()
         self._bind()
-        self.recolour(palette)
+        self.recolor(palette)
 
     def show_state(self) -> None:
         """Show what exists and what is switched on."""
@@ -84,7 +84,7 @@ class SidePanel(QWidget):
         self._draws.setVisible("samples" in there)
 
     def show_heat(self, heat: HeatMap | None, asked: bool) -> None:
-        """Show what the colours stand for."""
+        """Show what the colors stand for."""
         self.bar.set_heat(heat)
         self.bar.setVisible(heat is not None)
         waiting = "computing…" if asked else ""
@@ -105,9 +105,9 @@ class SidePanel(QWidget):
         self.seed.setValue(seed)
         self.seed.blockSignals(False)
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
-        self.bar.recolour(palette)
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
+        self.bar.recolor(palette)
         self._palette = palette
         self._show_swatches()
 
@@ -182,13 +182,13 @@ class SidePanel(QWidget):
         self.another.clicked.connect(self.another_wanted)
 
 
-def sample_colour(palette: Palette) -> str:
-    """Return the colour of what the model generates, wherever it is drawn."""
+def sample_color(palette: Palette) -> str:
+    """Return the color of what the model generates, wherever it is drawn."""
     return palette.warning
 
 
-def data_colour(palette: Palette, *, judged: bool) -> str:
-    """Return the colour of the data, where it is not their classes': what a discriminator calls real is of one hue."""
+def data_color(palette: Palette, *, judged: bool) -> str:
+    """Return the color of the data, where it is not their classes': what a discriminator calls real is of one hue."""
     return palette.accent if judged else palette.text
 
 
@@ -199,20 +199,20 @@ def _swatch(name: str, palette: Palette, judged: bool, ratio: float) -> QIcon:
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint_swatch(painter, name, palette, data_colour(palette, judged=judged))
+    _paint_swatch(painter, name, palette, data_color(palette, judged=judged))
     painter.end()
     return QIcon(pixmap)
 
 
 def _paint_swatch(painter: QPainter, name: str, palette: Palette, data: str) -> None:
     if name in ("data", "classes", "latent"):
-        colours = {"data": [data] * 3}.get(name, list(palette.class_colours[:3]))
+        colors = {"data": [data] * 3}.get(name, list(palette.class_colors[:3]))
         painter.setPen(Qt.PenStyle.NoPen)
-        for place, colour in zip(((4, 9), (11, 4), (18, 9)), colours, strict=True):
-            painter.setBrush(QColor(colour))
+        for place, color in zip(((4, 9), (11, 4), (18, 9)), colors, strict=True):
+            painter.setBrush(QColor(color))
             painter.drawEllipse(QPointF(*place), 2.2, 2.2)
         return
-    samples = QColor(sample_colour(palette))
+    samples = QColor(sample_color(palette))
     if name == "samples":
         painter.setPen(QPen(samples, 1.5))
         for x, y in ((5, 9), (16, 5)):

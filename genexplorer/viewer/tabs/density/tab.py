@@ -254,7 +254,7 @@ class DensityTab(Tab):
         self.panel.play_wanted.connect(self.toggle_play)
         self.panel.seed_chosen.connect(self.set_seed)
         self.panel.another_wanted.connect(self._another)
-        self.context.palette_changed.connect(self._recolour)
+        self.context.palette_changed.connect(self._recolor)
         self._show_switches()
 
     def _actions(self, shift: bool) -> dict[int, Callable[[], object]]:
@@ -381,10 +381,10 @@ class DensityTab(Tab):
         write_gif(animation_export.frames(self.plane, FRAMES // 2), path, 2 * FRAME_MS)
         self.plane.set_share(before)
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         for plane in (self.plane, self.latent):
-            plane.recolour(self.context.palette)
-        self.panel.recolour(self.context.palette)
+            plane.recolor(self.context.palette)
+        self.panel.recolor(self.context.palette)
 
     def _read_card(self, step: int) -> "Card | None":
         try:

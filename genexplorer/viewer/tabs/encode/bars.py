@@ -41,7 +41,7 @@ class LatentBars(QWidget):
         self.setToolTip("Each dimension on the prior's scale; −1 to 1 is shaded. At the right, if any, its KL.")
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 

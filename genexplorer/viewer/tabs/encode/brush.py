@@ -36,5 +36,5 @@ class Ink:
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the drawing, (H, W, C), white on black."""
-        grey = np.round(self._strength * 255).astype(np.uint8)
-        return np.repeat(grey[..., None], self.image_shape[0], axis=2)
+        gray = np.round(self._strength * 255).astype(np.uint8)
+        return np.repeat(gray[..., None], self.image_shape[0], axis=2)

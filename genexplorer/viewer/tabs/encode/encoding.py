@@ -46,18 +46,18 @@ class Encoding:
         return self.x.ndim == 1
 
     def difference(self) -> Images:
-        """Return x − x̂ in colours, (H, W, 3): orange where the reconstruction lacks ink, blue where it has too much."""
+        """Return x − x̂ in colors, (H, W, 3): orange where the reconstruction lacks ink, blue where it has too much."""
         x, recon = self.x.astype(np.float64), self.recon.astype(np.float64)
-        return two_coloured((x.mean(axis=2) - recon.mean(axis=2)) / 255)
+        return two_colored((x.mean(axis=2) - recon.mean(axis=2)) / 255)
 
 
-def two_coloured(signed: Floats) -> Images:
-    """Return values in [−1, 1], (H, W), as colours (H, W, 3): orange above 0, blue below, black at 0."""
+def two_colored(signed: Floats) -> Images:
+    """Return values in [−1, 1], (H, W), as colors (H, W, 3): orange above 0, blue below, black at 0."""
     signed = np.nan_to_num(signed)
     above, below = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
     mixed = above * np.array([255.0, 160.0, 60.0]) + below * np.array([70.0, 150.0, 255.0])
-    coloured: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
-    return coloured
+    colored: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
+    return colored
 
 
 def of_found(found: Found) -> Encoding:

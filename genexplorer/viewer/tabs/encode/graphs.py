@@ -41,7 +41,7 @@ class _Graph(QWidget):
         return QSize(360, 200)
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 

@@ -30,7 +30,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 def read(file: Path, image_shape: tuple[int, int, int], *, inverted: bool = False) -> NDArray[np.uint8]:
     """Return a picture file as an image of the model's shape, (H, W, C).
 
-    It is turned upright, made grey or coloured as the model needs, fitted into the shape without distortion on a ground
+    It is turned upright, made gray or colored as the model needs, fitted into the shape without distortion on a ground
     of its border's shade, and resized by area.
 
     Args:

@@ -29,7 +29,7 @@ class LatentMap(QWidget):
         self.setAccessibleName("q(z|x) in the latent plane")
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 
@@ -76,18 +76,18 @@ class LatentMap(QWidget):
         painter.drawLine(QPointF(frame.left(), frame.center().y()), QPointF(frame.right(), frame.center().y()))
         painter.drawLine(QPointF(frame.center().x(), frame.top()), QPointF(frame.center().x(), frame.bottom()))
         painter.setPen(QColor(self._palette.muted))
-        centre = Qt.AlignmentFlag.AlignCenter
+        center = Qt.AlignmentFlag.AlignCenter
         for value in (-reach, 0.0, reach):
             text = f"{value:g}".replace("-", "−")
             x, y = (
                 _place(np.array([value, value]), frame, reach).x(),
                 _place(np.array([value, value]), frame, reach).y(),
             )
-            painter.drawText(QRectF(x - 16, frame.bottom() + 2, 32, 16), centre, text)
+            painter.drawText(QRectF(x - 16, frame.bottom() + 2, 32, 16), center, text)
             if value > -reach:  # the corner is named once
-                painter.drawText(QRectF(frame.left() - 26, y - 8, 22, 16), centre, text)
-        painter.drawText(QRectF(frame.right() - 24, frame.center().y() - 20, 24, 16), centre, "z₁")
-        painter.drawText(QRectF(frame.center().x() + 4, frame.top() - 4, 24, 16), centre, "z₂")
+                painter.drawText(QRectF(frame.left() - 26, y - 8, 22, 16), center, text)
+        painter.drawText(QRectF(frame.right() - 24, frame.center().y() - 20, 24, 16), center, "z₁")
+        painter.drawText(QRectF(frame.center().x() + 4, frame.top() - 4, 24, 16), center, "z₂")
 
 
 def _place(z: Floats, frame: QRectF, reach: float) -> QPointF:

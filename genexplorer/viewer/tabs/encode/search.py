@@ -1,4 +1,4 @@
-"""Looking for the latent of an image by optimisation, where a model has no encoder; it can be given up. No Qt."""
+"""Looking for the latent of an image by optimization, where a model has no encoder; it can be given up. No Qt."""
 
 from dataclasses import dataclass
 

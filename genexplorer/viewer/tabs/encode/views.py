@@ -15,7 +15,7 @@ from genexplorer.session.prior import typical_norm
 from genexplorer.viewer.plots.point_plane import Line, Mark, PointPlane
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.bars import LatentBars
-from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, Figure, two_coloured
+from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, Figure, two_colored
 from genexplorer.viewer.tabs.encode.graphs import LatentHistogram, SearchHistory
 from genexplorer.viewer.tabs.encode.latent_map import LatentMap
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
@@ -25,7 +25,7 @@ from genexplorer.viewer.widgets.images import PictureView, montage, to_qimage
 
 How = Literal["spread", "exact", "search"]  # q(z|x) with a spread; one latent; one that is searched for
 FEW = 8  # dimensions up to which the numbers themselves are told
-MAP_REACH = 3.0  # values of a latent map at which its colours are full
+MAP_REACH = 3.0  # values of a latent map at which its colors are full
 Floats = NDArray[np.float64]
 
 
@@ -56,7 +56,7 @@ class Views(QWidget):
         self.note.hide()
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         for widget in (self.data, self.plane, self.bars, self.map, self.histogram, self.history):
             widget.set_style(palette)
 
@@ -119,7 +119,7 @@ class Views(QWidget):
         self.pictures["reconstruction"].set_picture(current.recon, decoded)
         self.pictures["difference"].set_picture(current.difference(), "difference")
         if not self.pictures["latent"].isHidden():
-            self.pictures["latent"].set_picture(latent_image(current), f"z, ±{MAP_REACH:g} is full colour")
+            self.pictures["latent"].set_picture(latent_image(current), f"z, ±{MAP_REACH:g} is full color")
         if not self.map.isHidden() and current.sigma is not None:
             self.map.set_posterior(current.mu, current.sigma, sampled_z)
 
@@ -208,12 +208,12 @@ def figure_words(figure: Figure) -> str:
 
 
 def latent_image(current: Encoding) -> NDArray[np.uint8]:
-    """Return a latent of an image's size laid out like the image, (H, W, 3); of colour images, colour by colour."""
+    """Return a latent of an image's size laid out like the image, (H, W, 3); of color images, color by color."""
     height, width, channels = current.x.shape
     values = current.mu.reshape(channels, height, width).transpose(1, 2, 0) / MAP_REACH
     values = np.nan_to_num(values)
     if channels == 1:
-        return two_coloured(values[..., 0])
+        return two_colored(values[..., 0])
     shaded: NDArray[np.uint8] = np.round((0.5 + values / 2).clip(0, 1) * 255).astype(np.uint8)
     return shaded
 

@@ -20,7 +20,7 @@ class Swarm:
 
     Args:
         stages: (K + 1, N, 2), in the order in which they went.
-        groups: What colour each has, (N,): classes, or sectors of the base.
+        groups: What color each has, (N,): classes, or sectors of the base.
     """
 
     stages: Floats
@@ -50,7 +50,7 @@ def paint(
         points: (N, 2).
         groups: (N,), see `Swarm`.
         reach: Half of the side of what is seen, in units of the plane.
-        palette: Of colours.
+        palette: Of colors.
         followed: (2,), or None.
         size: Of a point, in logical pixels.
     """
@@ -58,20 +58,20 @@ def paint(
     painter.setClipRect(box)
     painter.fillRect(box, QColor(palette.surface))
     painter.setPen(QPen(QColor(palette.faint), 1))
-    centre = box.center()
-    painter.drawLine(QPointF(box.left(), centre.y()), QPointF(box.right(), centre.y()))
-    painter.drawLine(QPointF(centre.x(), box.top()), QPointF(centre.x(), box.bottom()))
+    center = box.center()
+    painter.drawLine(QPointF(box.left(), center.y()), QPointF(box.right(), center.y()))
+    painter.drawLine(QPointF(center.x(), box.top()), QPointF(center.x(), box.bottom()))
     scale = box.width() / 2 / reach
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    x, y = centre.x() + points[:, 0] * scale, centre.y() - points[:, 1] * scale
+    x, y = center.x() + points[:, 0] * scale, center.y() - points[:, 1] * scale
     for group in np.unique(groups):
-        pen = QPen(QColor(palette.class_colour(int(group))), size)
+        pen = QPen(QColor(palette.class_color(int(group))), size)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         rows = (groups == group) & np.isfinite(x) & np.isfinite(y)
         painter.drawPoints(pg.functions.arrayToQPolygonF(x[rows], y[rows]))
     if followed is not None and np.isfinite(followed).all():
-        at = QPointF(centre.x() + float(followed[0]) * scale, centre.y() - float(followed[1]) * scale)
+        at = QPointF(center.x() + float(followed[0]) * scale, center.y() - float(followed[1]) * scale)
         painter.setPen(QPen(QColor(palette.background), 4))
         painter.drawEllipse(at, 5, 5)
         painter.setPen(QPen(QColor(palette.text), 2))

@@ -103,8 +103,8 @@ class LargeStage(QStackedWidget):
         shown: QImage = self.plane.grab().toImage()
         return shown
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self.plane.palette_now = palette
         self.plane.update()
 

@@ -63,8 +63,8 @@ class StationStrip(QWidget):
         self.setAccessibleDescription(self._words(station))
         self.update()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self.palette_now = palette
         self.update()
 
@@ -127,21 +127,21 @@ class StationStrip(QWidget):
         cell, (width, height) = self.rect_of(index), self.arrangement.picture
         box = QRectF(cell.left() + (cell.width() - width) // 2, cell.top() + 2, width, height)
         self._paint_stage(painter, box, index, way)
-        colours = self.palette_now
+        colors = self.palette_now
         if index == self.station:
-            painter.setPen(QPen(QColor(colours.accent), 2))
+            painter.setPen(QPen(QColor(colors.accent), 2))
             painter.drawRect(box.adjusted(-2, -2, 2, 2))
         if index + 1 < len(way.stations) and (index + 1) % self.arrangement.columns:
             self._paint_arrow(painter, cell, box)
         line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE)
         painter.setFont(text_font(9, bold=index == self.station))
-        painter.setPen(QColor(colours.text))
+        painter.setPen(QColor(colors.text))
         name = painter.fontMetrics().elidedText(station.label, Qt.TextElideMode.ElideMiddle, int(line.width()))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, name)
         painter.setFont(text_font(8))
         line.translate(0, _LINE)
         self._paint_change(painter, line, station, way.largest)
-        painter.setPen(QColor(colours.muted))
+        painter.setPen(QColor(colors.muted))
         spread = f"{plain(station.mean)} ± {plain(station.std)}"
         painter.drawText(line.translated(0, _LINE + _BAR - 2), Qt.AlignmentFlag.AlignCenter, spread)
 
@@ -157,19 +157,19 @@ class StationStrip(QWidget):
 
     def _paint_change(self, painter: QPainter, line: QRectF, station: Station, largest: float) -> None:
         """Draw the bar from the middle, right where volume grows, and the figure with its sign below it."""
-        colours = self.palette_now
+        colors = self.palette_now
         if station.ladj is None:
             return
         middle, half = line.center().x(), line.width() / 2 - 6
         share = max(-1.0, min(1.0, station.ladj / largest)) if math.isfinite(station.ladj) else 0.0
         bar = QRectF(min(middle, middle + share * half), line.top(), max(1.0, abs(share) * half), _BAR - 1)
-        painter.fillRect(bar, QColor(colours.accent if share >= 0 else colours.warning))
+        painter.fillRect(bar, QColor(colors.accent if share >= 0 else colors.warning))
         if abs(station.ladj) > largest * 1.001:  # broken: it goes on
             at = middle + share * half * 0.75
-            painter.fillRect(QRectF(at - 2, line.top(), 4, _BAR - 1), QColor(colours.background))
-        painter.setPen(QColor(colours.muted))
+            painter.fillRect(QRectF(at - 2, line.top(), 4, _BAR - 1), QColor(colors.background))
+        painter.setPen(QColor(colors.muted))
         painter.drawLine(QPointF(middle, line.top() - 1), QPointF(middle, line.top() + _BAR))
-        painter.setPen(QColor(colours.text))
+        painter.setPen(QColor(colors.text))
         words = f"{signed(station.ladj)} nats"
         painter.drawText(line.translated(0, _BAR - 1), Qt.AlignmentFlag.AlignCenter, words)
 
@@ -209,5 +209,5 @@ def signed(value: float) -> str:
 
 
 def plain(value: float, decimals: int = 2) -> str:
-    """Return a figure with fixed decimals, so that neighbours can be compared; large ones as anywhere else."""
+    """Return a figure with fixed decimals, so that neighbors can be compared; large ones as anywhere else."""
     return f"{value:.{decimals}f}".replace("-", "−") if abs(value) < 100 else formatting.number(value)

@@ -208,7 +208,7 @@ class FlowTab(Tab):
         self.strip.chosen.connect(self._look)
         self.inspector.scrub.valueChanged.connect(self._look)
         self.controls.play.clicked.connect(self.toggle_play)
-        self.context.palette_changed.connect(self._recolour)
+        self.context.palette_changed.connect(self._recolor)
         self._chosen()
 
     def _actions(self) -> dict[int, Callable[[], None]]:
@@ -273,9 +273,9 @@ class FlowTab(Tab):
             pictures, frame_ms = animation_export.frames(self.followed.way, self._swarm(), self.context.palette)
             write_gif(pictures, path, frame_ms)
 
-    def _recolour(self) -> None:
-        self.strip.recolour(self.context.palette)
-        self.inspector.large.recolour(self.context.palette)
+    def _recolor(self) -> None:
+        self.strip.recolor(self.context.palette)
+        self.inspector.large.recolor(self.context.palette)
 
     def _read_card(self, step: int) -> "Card | None":
         try:

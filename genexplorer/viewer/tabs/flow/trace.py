@@ -22,7 +22,7 @@ class Station:
 
     Args:
         label: "x", "coupling 3", "z".
-        mean: Of the values themselves, before they are made grey.
+        mean: Of the values themselves, before they are made gray.
         std: Likewise.
         ladj: log |det| of the transform that led here, in nats; None at the start.
         so_far: The sum of the log-determinants up to here.

@@ -111,6 +111,6 @@ class Followed(Observable):
 
 
 def sectors(points: Stages) -> NDArray[np.int64]:
-    """Return in which of some equal sectors around the origin points (N, 2) lie, (N,): neighbours share a colour."""
+    """Return in which of some equal sectors around the origin points (N, 2) lie, (N,): neighbors share a color."""
     turn = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) % 1.0
     return np.minimum((turn * _SECTORS).astype(np.int64), _SECTORS - 1)

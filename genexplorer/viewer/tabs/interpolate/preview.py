@@ -35,7 +35,7 @@ class Stage(QStackedWidget):
         self.addWidget(planes)
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self.data.set_style(palette)
         self.latent.set_style(palette)
 

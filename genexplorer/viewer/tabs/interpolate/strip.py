@@ -47,7 +47,7 @@ class Track(QWidget):
         return QSize(480, GRAPH_PX + (STRIP_PX if self._has_strip else 0))
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self._palette = palette
         self.update()
 

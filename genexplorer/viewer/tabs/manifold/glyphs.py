@@ -1,4 +1,4 @@
-"""Digits and dots in the classes' colours, drawn by the thousand from one small picture."""
+"""Digits and dots in the classes' colors, drawn by the thousand from one small picture."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ def glyph(label: int) -> str:
     return "○" if label < 0 else str(label)
 
 
-def class_colour(label: int, palette: Palette) -> str:
-    """Return a class's colour, lightened until it can be read on the pictures' black."""
-    colour = palette.class_colour(label)
+def class_color(label: int, palette: Palette) -> str:
+    """Return a class's color, lightened until it can be read on the pictures' black."""
+    color = palette.class_color(label)
     for _ in range(12):
-        if contrast(colour, "#000000") >= READABLE:
+        if contrast(color, "#000000") >= READABLE:
             break
-        colour = mix(colour, "#FFFFFF", 0.08)
-    return colour
+        color = mix(color, "#FFFFFF", 0.08)
+    return color
 
 
 class GlyphAtlas:
@@ -79,13 +79,13 @@ class GlyphAtlas:
         halo = QPen(QColor(palette.background), 3.0)
         halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         for row, label in enumerate(classes):
-            colour = QColor(class_colour(label, palette))
-            digit = _centred(glyph(label), font, QRectF(0, row * height, width, height))
+            color = QColor(class_color(label, palette))
+            digit = _centered(glyph(label), font, QRectF(0, row * height, width, height))
             dot = QPainterPath()
             dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_PX, DOT_PX)
             for shape in (digit, dot):
                 painter.strokePath(shape, halo)
-                painter.fillPath(shape, colour)
+                painter.fillPath(shape, color)
         painter.end()
         return pixmap
 
@@ -98,7 +98,7 @@ def _fragments(count: int) -> tuple[Any, NDArray[np.float64]]:
     return array, np.frombuffer(memory, np.float64).reshape(-1, _FIELDS)
 
 
-def _centred(text: str, font: QFont, cell: QRectF) -> QPainterPath:
+def _centered(text: str, font: QFont, cell: QRectF) -> QPainterPath:
     shape = QPainterPath()
     shape.addText(QPointF(0, 0), font, text)
     around = shape.boundingRect()

@@ -17,7 +17,7 @@ from genexplorer.viewer.tabs.manifold.tiles import Mosaic
 from genexplorer.viewer.tabs.manifold.visible_range import PlaneView
 
 Floats = NDArray[np.float64]
-ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colours on it
+ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colors on it
 GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
 _CROSS_PX = 36  # logical; the side of the cursor
 
@@ -159,7 +159,7 @@ def _shared_image(mosaic: Mosaic) -> QImage:
 
 
 class PointLayer(Layer):
-    """The encodings: each a digit where there is room for it, else a dot in its class's colour."""
+    """The encodings: each a digit where there is room for it, else a dot in its class's color."""
 
     def __init__(self) -> None:
         super().__init__(10)
@@ -361,8 +361,8 @@ class MarkLayer(Layer):
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.marks.message)
 
 
-def _pen(colour: QColor, width: float) -> QPen:
-    pen = QPen(colour, width)
+def _pen(color: QColor, width: float) -> QPen:
+    pen = QPen(color, width)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     return pen

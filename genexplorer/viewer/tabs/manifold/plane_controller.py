@@ -168,7 +168,7 @@ class PlaneStage(QWidget):
         return self.panel.tiles.image().copy(left * width, top * height, grid.columns * width, grid.rows * height)
 
     def set_palette_now(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self.palette_now = palette
         self.panel.set_style(palette)
         self._show_veil()

@@ -133,7 +133,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         return self._drag
 
     def set_style(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Take other colors."""
         self.setBackground(QColor(palette.background))
         self._palette = palette
         font = text_font(9.0)
@@ -176,7 +176,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
             per_px = (max(per_px), max(per_px))
         self.at_home = False
         at = PlaneView(self.view.coords, (0, 0), per_px, self.view.width_px, self.view.height_px)
-        self._set_view(at.centred(((x0 + x1) / 2, (y0 + y1) / 2)))
+        self._set_view(at.centered(((x0 + x1) / 2, (y0 + y1) / 2)))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom around a place of the widget, or around the cursor."""

@@ -49,7 +49,7 @@ class TileDecoder(Observable):
 
     Only tiles that are not known at this snapshot are asked for, so that panning costs the rim alone. One question is
     open at a time and takes about a frame: what is wanted meanwhile overtakes the rest. Where not all tiles fit into
-    one, those of each 2nd, 4th … column and row come first and stand for their neighbours, then those between them,
+    one, those of each 2nd, 4th … column and row come first and stand for their neighbors, then those between them,
     from the middle outwards. While something moves drafts will do; at rest each is replaced by the exact picture.
 
     Attributes:
@@ -171,7 +171,7 @@ class TileDecoder(Observable):
         return cells[:0]
 
     def _decode(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells) -> None:
-        z = wanted.plane.lift(Plane(wanted.grid.coords).to_z(wanted.grid.centres(cells))).astype(np.float32)
+        z = wanted.plane.lift(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
         question = Question(
             "decode",
             partial(self._on_result, wanted, mosaic, cells),

@@ -82,10 +82,10 @@ class TileGrid:
         across, down = np.meshgrid(columns, rows)
         return np.column_stack([across.ravel(), down.ravel()]).astype(np.int64)
 
-    def centres(self, cells: Cells) -> NDArray[np.float64]:
+    def centers(self, cells: Cells) -> NDArray[np.float64]:
         """Return the plane's coordinates in the middle of cells, (N, 2)."""
-        centres: NDArray[np.float64] = (cells + 0.5) * np.asarray(self.cell)
-        return centres
+        centers: NDArray[np.float64] = (cells + 0.5) * np.asarray(self.cell)
+        return centers
 
 
 def every(cells: Cells, stride: tuple[int, int]) -> Cells:
@@ -149,7 +149,7 @@ class Mosaic:
     """Tiles of one snapshot laid out as one picture, with what is known of them.
 
     Attributes:
-        pixels: uint8, (rows·H, columns·W) for grey images, (rows·H, columns·W, 3) for coloured ones.
+        pixels: uint8, (rows·H, columns·W) for gray images, (rows·H, columns·W, 3) for colored ones.
         known: bool, (rows, columns), the top row first; what is not known shows the nearest tile that is, if any is.
         exact: bool, likewise; what is known and not exact is a draft.
     """
@@ -182,7 +182,7 @@ class Mosaic:
         return other
 
     def spread(self) -> None:
-        """Let each tile that is not known show the nearest one that is: neighbours are alike."""
+        """Let each tile that is not known show the nearest one that is: neighbors are alike."""
         known, unknown = np.argwhere(self.known), np.argwhere(~self.known)
         if len(known) and len(unknown):
             distances = ((unknown[:, None] - known[None]) ** 2).sum(axis=2)

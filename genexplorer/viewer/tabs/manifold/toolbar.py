@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.glyphs import class_colour, glyph
+from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import ON_TILES
 from genexplorer.viewer.tabs.manifold.scatter import COUNTS
 from genexplorer.viewer.widgets.labels import literal_tooltip
@@ -120,7 +120,7 @@ class Toolbar(QWidget):
 
 
 class Legend(QWidget):
-    """The classes of the points, each with its glyph in its colour; pressing one hides or shows it.
+    """The classes of the points, each with its glyph in its color; pressing one hides or shows it.
 
     Signals:
         toggled(int): A class should be hidden or shown.
@@ -172,9 +172,9 @@ class Legend(QWidget):
         font.setBold(True)
         font.setStrikeOut(hidden)
         button.setFont(font)
-        colour = ON_TILES.muted if hidden else class_colour(label, ON_TILES)
+        color = ON_TILES.muted if hidden else class_color(label, ON_TILES)
         ground = palette.surface if hidden else ON_TILES.background
-        button.setStyleSheet(f"QToolButton {{ color: {colour}; background: {ground}; padding: 2px 7px; }}")
+        button.setStyleSheet(f"QToolButton {{ color: {color}; background: {ground}; padding: 2px 7px; }}")
         name = "no label" if label < 0 else f"class {label}"
         button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: alone")
         button.clicked.connect(lambda: self.toggled.emit(label))

@@ -12,7 +12,7 @@ Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 HOME_Z = 3.2  # at home |z| up to this is seen along the shorter side: 99.9 % of the prior
 _SMALLEST_SPAN = {"z": 1e-4, "u": 1e-5}
 _LARGEST_SPAN = {"z": 40.0, "u": 1.6}
-_CENTRE_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
+_CENTER_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class PlaneView:
 
     Args:
         coords: "z", or "u" = Φ(z) with the whole plane in [0, 1]².
-        centre: The plane's coordinates in the middle of the panel.
+        center: The plane's coordinates in the middle of the panel.
         per_px: Units of the plane per device pixel, across and down.
         width_px: Device pixels across.
         height_px: Device pixels down.
     """
 
     coords: Coords
-    centre: tuple[float, float]
+    center: tuple[float, float]
     per_px: tuple[float, float]
     width_px: int
     height_px: int
@@ -37,7 +37,7 @@ class PlaneView:
     def bounds(self) -> Bounds:
         """Return x0, x1, y0, y1 of what is seen."""
         half_x, half_y = self.per_px[0] * self.width_px / 2, self.per_px[1] * self.height_px / 2
-        return (self.centre[0] - half_x, self.centre[0] + half_x, self.centre[1] - half_y, self.centre[1] + half_y)
+        return (self.center[0] - half_x, self.center[0] + half_x, self.center[1] - half_y, self.center[1] + half_y)
 
     @property
     def plane(self) -> Plane:
@@ -66,13 +66,13 @@ class PlaneView:
 
     def panned(self, dx_px: float, dy_px: float) -> "PlaneView":
         """Return the view after the plane was dragged by so many device pixels, to the right and down."""
-        x, y = self.centre
-        return self.centred((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
+        x, y = self.center
+        return self.centered((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
 
-    def centred(self, centre: tuple[float, float]) -> "PlaneView":
+    def centered(self, center: tuple[float, float]) -> "PlaneView":
         """Return the view with another middle, kept within reach of the prior."""
-        low, high = _CENTRE_LIMITS[self.coords]
-        return replace(self, centre=(min(high, max(low, centre[0])), min(high, max(low, centre[1]))))
+        low, high = _CENTER_LIMITS[self.coords]
+        return replace(self, center=(min(high, max(low, center[0])), min(high, max(low, center[1]))))
 
     def zoomed(self, factor: float, at_px: tuple[float, float] | None = None) -> "PlaneView":
         """Return the view enlarged by a factor (below 1: made smaller) around a device pixel, which stays in place."""
@@ -84,7 +84,7 @@ class PlaneView:
         per_px = self.per_px[0] / factor, self.per_px[1] / factor
         x = fixed[0] - (at[0] - self.width_px / 2) * per_px[0]
         y = fixed[1] + (at[1] - self.height_px / 2) * per_px[1]
-        return replace(self, per_px=per_px).centred((x, y))
+        return replace(self, per_px=per_px).centered((x, y))
 
     def resized(self, width_px: int, height_px: int) -> "PlaneView":
         """Return the view on a panel of another size, with the same scale and middle."""

@@ -42,7 +42,7 @@ class CurvesBeside(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(GAP)
         self._column.addWidget(self._hint)
-        context.palette_changed.connect(self._recolour)
+        context.palette_changed.connect(self._recolor)
 
     def refresh(self, run: "FollowedRun | None") -> None:
         """Draw the run's curves as they are now."""
@@ -104,9 +104,9 @@ class CurvesBeside(QWidget):
         if here is not None:
             self._context.status_message.emit(f"step {max(0, round(here)):,}  ·  click goes there")
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         for plot in self.plots:
-            plot.recolour(self._context.palette)
+            plot.recolor(self._context.palette)
 
 
 def _curve(run: "FollowedRun", chart: Chart, metric: str) -> Curve:

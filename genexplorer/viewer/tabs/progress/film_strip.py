@@ -71,7 +71,7 @@ class FilmStrip(QWidget):
         """Draw thumbnails, steps and the mark."""
         painter = QPainter(self)
         painter.setFont(text_font(8))
-        colours = self.palette()
+        colors = self.palette()
         for place, (step, image) in enumerate(self._frames):
             box, here = self.box_of(place), place == self.marked
             size = image.size().scaled(box.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -80,11 +80,11 @@ class FilmStrip(QWidget):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(inside, image)
             role = QPalette.ColorRole.Highlight if here else QPalette.ColorRole.PlaceholderText
-            colour: QColor = colours.color(role)
+            color: QColor = colors.color(role)
             if here:
-                painter.setPen(QPen(colour, 2))
+                painter.setPen(QPen(color, 2))
                 painter.drawRect(inside.adjusted(1, 1, -1, -1))
-            painter.setPen(colours.color(QPalette.ColorRole.Text) if here else colour)
+            painter.setPen(colors.color(QPalette.ColorRole.Text) if here else color)
             words = formatting.count(step).replace(".0", "")
             below = QRectF(box.left() - GAP, SIDE_PX + 2, box.width() + 2 * GAP, _LABEL_PX)
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)

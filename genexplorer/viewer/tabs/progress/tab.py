@@ -55,7 +55,7 @@ class ProgressTab(Tab):
         self.job = FilmJob(self)
         self._lay_out()
         self._connect()
-        self._recolour()
+        self._recolor()
 
     # The seam ---------------------------------------------------------------------------------------------------
 
@@ -306,8 +306,8 @@ class ProgressTab(Tab):
         self.strip.chosen.connect(self.context.cursor.go)
         self.job.told.connect(lambda share, _words: self.head.show_film(share))
         self.job.ended.connect(self._film_ended)
-        self.context.palette_changed.connect(self._recolour)
+        self.context.palette_changed.connect(self._recolor)
         self._unsubscribe = self.context.cursor.subscribe(self._on_cursor)
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         self.view.set_paper(self.context.palette.background)

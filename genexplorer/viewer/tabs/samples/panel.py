@@ -115,7 +115,7 @@ class SamplesPanel(QWidget):
         self.history.setVisible(there)
         self.history_title.setVisible(there)
 
-    def recolour(self) -> None:
+    def recolor(self) -> None:
         """Take the context's palette."""
         self.history.set_paper(self._context.palette.background)
         self.history.mark(None)

@@ -63,8 +63,8 @@ class SamplesTab(Tab):
         self.panel.temperature_chosen.connect(self._set_temperature)
         self.panel.columns_chosen.connect(self.view.set_columns)
         self.panel.step_chosen.connect(self.context.cursor.go)
-        self.context.palette_changed.connect(self._recolour)
-        self._recolour()
+        self.context.palette_changed.connect(self._recolor)
+        self._recolor()
 
     # The seam ---------------------------------------------------------------------------------------------------
 
@@ -209,9 +209,9 @@ class SamplesTab(Tab):
             self.seed = 0  # the recorded draws were made at temperature 1
         self.touch()
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         self.view.set_paper(self.context.palette.background)
-        self.panel.recolour()
+        self.panel.recolor()
 
     # Recorded ---------------------------------------------------------------------------------------------------
 

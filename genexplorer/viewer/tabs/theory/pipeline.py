@@ -53,13 +53,13 @@ class StageView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP // 2)
-        centre = Qt.AlignmentFlag.AlignHCenter
-        layout.addWidget(symbol, 0, centre)
-        layout.addWidget(self._tensor, 0, centre)
-        layout.addWidget(self.shape, 0, centre)
-        layout.addWidget(heading(stage.name), 0, centre)
+        center = Qt.AlignmentFlag.AlignHCenter
+        layout.addWidget(symbol, 0, center)
+        layout.addWidget(self._tensor, 0, center)
+        layout.addWidget(self.shape, 0, center)
+        layout.addWidget(heading(stage.name), 0, center)
         words = wrapped(stage.explanation)
-        words.setAlignment(centre)
+        words.setAlignment(center)
         layout.addWidget(words)
         layout.addStretch(1)
 
@@ -79,22 +79,22 @@ class StageView(QWidget):
         one = np.asarray(tensor)[0]
         shape = " × ".join(str(length) for length in one.shape)
         if one.ndim == 3 and image_shape != POINTS:
-            self.picture.set_picture(one if one.dtype == np.uint8 else _to_grey(one))
+            self.picture.set_picture(one if one.dtype == np.uint8 else _to_gray(one))
             self._show(self.picture, shape)
         elif one.size == prod(image_shape) > _MANY:
             self._heat = (np.asarray(one, np.float64), image_shape)
             self._draw_heat()
-            self._show(self.picture, f"{one.size} values, colours from −{HEAT_REACH:g} to {HEAT_REACH:g}")
+            self._show(self.picture, f"{one.size} values, colors from −{HEAT_REACH:g} to {HEAT_REACH:g}")
         else:
             view = self._view_of(one.size, image_shape)
             view.set_values(one)
             self._show(view, shape)
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self._palette = palette
         for view in (self.vector, self.point, self.number):
-            view.recolour(palette)
+            view.recolor(palette)
         self._draw_heat()
 
     def _view_of(self, size: int, image_shape: tuple[int, int, int]) -> TensorView:
@@ -159,10 +159,10 @@ class PipelineView(QWidget):
         self.note.setText(words)
         self.note.show()
 
-    def recolour(self) -> None:
+    def recolor(self) -> None:
         """Take the context's palette."""
         for view in self.stages:
-            view.recolour(self._context.palette)
+            view.recolor(self._context.palette)
 
 
 def _arrow(words: str) -> QWidget:
@@ -173,6 +173,6 @@ def _arrow(words: str) -> QWidget:
     return made
 
 
-def _to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
-    grey: NDArray[np.uint8] = (np.clip(np.asarray(image, np.float64), 0, 1) * 255).round().astype(np.uint8)
-    return grey
+def _to_gray(image: NDArray[Any]) -> NDArray[np.uint8]:
+    gray: NDArray[np.uint8] = (np.clip(np.asarray(image, np.float64), 0, 1) * 255).round().astype(np.uint8)
+    return gray

@@ -178,11 +178,11 @@ class TheoryTab(Tab):
     def _connect(self) -> None:
         self.index.valueChanged.connect(self._on_index)
         self.again.clicked.connect(self.draw_again)
-        self.context.palette_changed.connect(self._recolour)
+        self.context.palette_changed.connect(self._recolor)
 
-    def _recolour(self) -> None:
-        self.share.recolour(self.context.palette)
-        self.pipeline.recolour()
+    def _recolor(self) -> None:
+        self.share.recolor(self.context.palette)
+        self.pipeline.recolor()
 
     def _show_words(self) -> None:
         theory = self._theory

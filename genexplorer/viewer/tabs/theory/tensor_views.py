@@ -13,7 +13,7 @@ from genexplorer.session.palette import Palette, rgb
 from genexplorer.viewer.style import GAP, text_font
 
 SIDE_PX = 15 * GAP  # of a picture: a 28-pixel digit four times as large
-HEAT_REACH = 3.0  # the value at either end of a heat map's colours
+HEAT_REACH = 3.0  # the value at either end of a heat map's colors
 _MAX_BARS = 64
 _MAX_WORDS = 4
 _PLANE_REACH = 3.2  # what a small plane shows at least, to either side
@@ -21,12 +21,12 @@ _NUMBER_REACH = 3.0
 
 
 def heat_pixels(values: NDArray[Any], shape: tuple[int, int, int], palette: Palette) -> NDArray[np.uint8]:
-    """Return values drawn as an image: below 0 in one colour, above in another, 0 as the background.
+    """Return values drawn as an image: below 0 in one color, above in another, 0 as the background.
 
     Args:
         values: (D,); D is C·H·W.
         shape: (C, H, W); channels are drawn side by side.
-        palette: The colours.
+        palette: The colors.
     """
     channels, height, width = shape
     laid = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
@@ -52,8 +52,8 @@ class TensorView(QWidget):
         self.setAccessibleDescription(", ".join(formatting.number(float(v)) for v in self._values[:8]))
         self.update()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self._palette = palette
         self.update()
 

@@ -87,8 +87,8 @@ class ShareBar(QWidget):
         self._shares = [(name, abs(value) / total) for name, value in terms] if total > 0 else []
         self.update()
 
-    def recolour(self, palette: Palette) -> None:
-        """Take other colours."""
+    def recolor(self, palette: Palette) -> None:
+        """Take other colors."""
         self._palette = palette
         self.update()
 
@@ -103,8 +103,8 @@ class ShareBar(QWidget):
         left, room = 0.0, float(self.width())
         for place, (name, share) in enumerate(self._shares):
             width = share * room
-            colour = mix(self._palette.accent, self._palette.background, 0.55 * place)
-            painter.fillRect(QRectF(left, 0, max(1.0, width - 2), GAP), QColor(colour))
+            color = mix(self._palette.accent, self._palette.background, 0.55 * place)
+            painter.fillRect(QRectF(left, 0, max(1.0, width - 2), GAP), QColor(color))
             self._write(painter, f"{name} {formatting.percent(share)}", left, width)
             left += width
 

@@ -48,7 +48,7 @@ def test_a_film_goes_to_and_fro_and_rests_at_both_ends(tmp_path: Path, file_form
             (int(np.asarray(frame.convert("L"))[0, 0]), frame.info["duration"])
             for frame in ImageSequence.Iterator(film)
         ]
-    order = [grey for grey, _ in each]
+    order = [gray for gray, _ in each]
     assert order == [order[0], order[1], order[2], order[3], order[2], order[1]] and order[0] < order[3]
     assert each[0][1] == each[3][1] > each[1][1] == each[5][1]
 

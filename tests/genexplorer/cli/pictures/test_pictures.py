@@ -39,7 +39,7 @@ def test_a_grid_lays_images_out_row_by_row() -> None:
     assert not laid[2:, 6:].any(), "the last row is filled up with black"
 
 
-def test_enlarging_makes_squares_and_no_new_colours() -> None:
+def test_enlarging_makes_squares_and_no_new_colors() -> None:
     pixels = images(1, 4, 5, 3)[0]
     large = np.asarray(image_files.to_picture(pixels, 3))
     assert large.shape == (12, 15, 3)

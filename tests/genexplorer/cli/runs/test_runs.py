@@ -69,7 +69,7 @@ def test_show_as_json_has_what_scripts_rely_on(cli: Cli, store: RunStore) -> Non
     elbo = shown["metrics"]["test/elbo_ema"]
     assert elbo["value"] < 0
     assert (elbo["step"], elbo["unit"]) == (469, "nats")
-    assert "dynamic binarisation" in elbo["setup"], "a figure is quoted with its setup"
+    assert "dynamic binarization" in elbo["setup"], "a figure is quoted with its setup"
     assert shown["pictures"]["manifold"] == len(shown["snapshots"])
     assert Path(shown["paths"]["database"]).is_file()
     assert shown["alert_messages"][0]["code"] == "kl_dim_collapsed"

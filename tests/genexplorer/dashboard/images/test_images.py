@@ -43,7 +43,7 @@ def test_a_trace_shows_its_first_and_its_last_stage() -> None:
     assert few[0, 0, 0] == 0 and few[0, -1, 0] == 8 and len(np.unique(few[0])) < 10
 
 
-def test_a_scatter_fills_its_pane_and_keeps_its_colours() -> None:
+def test_a_scatter_fills_its_pane_and_keeps_its_colors() -> None:
     scatter = np.zeros((1, 1, 256, 256, 3), np.uint8)
     scatter[..., :128, :, 2] = 200
     picture = montage(scatter, "samples", 76, 20)
@@ -66,12 +66,12 @@ def test_shrinking_averages() -> None:
     assert resize(image, 8, 8).shape == (1, 8, 8, 3)
 
 
-def test_half_blocks_carry_two_colours_a_cell() -> None:
+def test_half_blocks_carry_two_colors_a_cell() -> None:
     image = np.zeros((3, 5, 3), np.uint8)
     image[0] = 200
     rows = strips(image)
     assert [strip.cell_length for strip in rows] == [5, 5]
-    assert len(list(rows[0])) == 1, "equal neighbours share a segment"
+    assert len(list(rows[0])) == 1, "equal neighbors share a segment"
     style = next(iter(rows[0])).style
     assert style is not None and style.color is not None and style.bgcolor is not None
     assert style.color.triplet == (200, 200, 200) and style.bgcolor.triplet == (0, 0, 0)

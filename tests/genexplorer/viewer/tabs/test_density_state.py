@@ -80,10 +80,10 @@ def _map(values: list[list[float]], kind: Heat = "model") -> HeatMap:
     return HeatMap(kind, np.array(values), (0.0, 2.0, 0.0, 2.0), "exact", 1)
 
 
-def test_a_heat_map_tells_values_and_colours() -> None:
+def test_a_heat_map_tells_values_and_colors() -> None:
     made = _map([[-1.5, -30.0], [float("-inf"), -2.0]])
     assert made.value_at(0.5, 1.5) == -1.5 and made.value_at(1.5, 0.5) == -2.0 and made.value_at(3, 0) is None
-    assert (made.scale.low, made.scale.high, made.scale.centre) == (-9.0, -1.0, None)
+    assert (made.scale.low, made.scale.high, made.scale.center) == (-9.0, -1.0, None)
     for palette in (LIGHT, DARK):
         pixels = made.pixels(palette)
         assert pixels.shape == (6, 6, 3)
@@ -102,7 +102,7 @@ def test_probabilities_diverge_about_a_half() -> None:
 def test_the_difference_forgives_what_neither_thinks_likely() -> None:
     model, truth = _map([[-1.0, -90.0]]), _map([[-2.0, float("-inf")]], "truth")
     found = heat_map.difference(model, truth)
-    assert found is not None and found.values.tolist() == [[1.0, 0.0]] and found.scale.centre == 0
+    assert found is not None and found.values.tolist() == [[1.0, 0.0]] and found.scale.center == 0
     elsewhere = HeatMap("truth", truth.values, (0.0, 1.0, 0.0, 1.0), "", 1)
     assert heat_map.difference(model, elsewhere) is None
 

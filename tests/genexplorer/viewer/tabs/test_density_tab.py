@@ -195,7 +195,7 @@ def test_switches_are_remembered_and_dark_is_taken(make: Make) -> None:
     tab.restore({"on": {"arrows": False}, "heat": "none", "seed": 7})
     assert not tab.plane.arrows.isVisible() and tab.state()["seed"] == 7 and tab.scene.heat is None
     bench.context.set_palette(DARK)
-    assert tab.plane.samples.colour == DARK.warning
+    assert tab.plane.samples.color == DARK.warning
 
 
 def test_a_failure_is_told_above_the_plane(make: Make, qtbot: QtBot) -> None:

@@ -246,10 +246,10 @@ def test_a_latent_map_is_laid_out_like_its_image() -> None:
     x = np.zeros((4, 3, 1), np.uint8)
     shown = latent_image(Encoding(x, x, z, None, None, (), -1, 0))
     assert shown[3, 2, 0] == 255 and not np.delete(shown.reshape(12, 3), 11, axis=0).any()
-    coloured = np.zeros((2, 2, 3), np.uint8)
+    colored = np.zeros((2, 2, 3), np.uint8)
     z = np.zeros(12)
     z[4 * 2 + 1] = 3.0  # blue, first row, second column
-    assert latent_image(Encoding(coloured, coloured, z, None, None, (), -1, 0))[0, 1].tolist() == [128, 128, 255]
+    assert latent_image(Encoding(colored, colored, z, None, None, (), -1, 0))[0, 1].tolist() == [128, 128, 255]
 
 
 def test_figures_are_written_with_their_units() -> None:

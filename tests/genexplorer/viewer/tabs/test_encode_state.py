@@ -13,7 +13,7 @@ from genexplorer.viewer.tabs.encode.brush import Ink
 from genexplorer.viewer.tabs.encode.encoding import Encoding
 from genexplorer.viewer.tabs.encode.source import PAGE, Source
 
-GREY = (1, 28, 28)
+GRAY = (1, 28, 28)
 
 
 def _source() -> Source:
@@ -71,7 +71,7 @@ def test_one_change_tells_once() -> None:
     assert told == [3, 3] and source.kind == "drawn"
 
 
-@pytest.mark.parametrize("shape", [GREY, (3, 32, 48)])
+@pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "I;16"])
 def test_any_picture_gets_the_models_shape(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
     picture = Image.new(mode, (90, 60))
@@ -83,8 +83,8 @@ def test_any_picture_gets_the_models_shape(tmp_path: Path, shape: tuple[int, int
 def test_a_picture_of_the_right_size_is_taken_as_it_is(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "digit.png")
-    np.testing.assert_array_equal(image_file.read(tmp_path / "digit.png", GREY)[..., 0], pixels)
-    inverted = image_file.read(tmp_path / "digit.png", GREY, inverted=True)[..., 0]
+    np.testing.assert_array_equal(image_file.read(tmp_path / "digit.png", GRAY)[..., 0], pixels)
+    inverted = image_file.read(tmp_path / "digit.png", GRAY, inverted=True)[..., 0]
     np.testing.assert_array_equal(inverted, 255 - pixels)
 
 
@@ -92,7 +92,7 @@ def test_a_wide_picture_is_fitted_without_distortion(tmp_path: Path) -> None:
     pixels = np.full((100, 200), 240, np.uint8)
     pixels[30:70, 80:120] = 0  # a square
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    image = image_file.read(tmp_path / "wide.png", GREY)[..., 0]
+    image = image_file.read(tmp_path / "wide.png", GRAY)[..., 0]
     rows, columns = np.nonzero(image < 120)
     assert np.ptp(rows) == np.ptp(columns)
     assert (image[:5] == 240).all() and image_file.looks_light(image[..., None])
@@ -105,7 +105,7 @@ def test_what_is_no_picture_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name in ("no.png", "torn.png", "empty.png", "folder.png", "missing.png"):
         with pytest.raises(DataError) as caught:
-            image_file.read(tmp_path / name, GREY)
+            image_file.read(tmp_path / name, GRAY)
         assert name in caught.value.message and caught.value.hint and "\n" not in str(caught.value)
 
 
@@ -113,17 +113,17 @@ def test_too_many_pixels_and_bytes_are_refused_before_decoding(tmp_path: Path, m
     (tmp_path / "large.png").write_bytes(_png(size=(300, 200)))
     monkeypatch.setattr(image_file, "MAX_PIXELS", 50_000)
     with pytest.raises(DataError, match="300 × 200"):
-        image_file.read(tmp_path / "large.png", GREY)
+        image_file.read(tmp_path / "large.png", GRAY)
     monkeypatch.setattr(image_file, "MAX_BYTES", 20)
     with pytest.raises(DataError, match="too large"):
-        image_file.read(tmp_path / "large.png", GREY)
+        image_file.read(tmp_path / "large.png", GRAY)
 
 
 def test_a_name_with_control_characters_is_shown_clean(tmp_path: Path) -> None:
     file = tmp_path / "a\x1b[31mb\nc.png"
     file.write_bytes(b"no")
     with pytest.raises(DataError) as caught:
-        image_file.read(file, GREY)
+        image_file.read(file, GRAY)
     assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
 
 

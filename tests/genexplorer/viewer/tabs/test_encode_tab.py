@@ -54,7 +54,7 @@ def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> Non
     shown = to_array(tab.views.pictures["reconstruction"].image())
     np.testing.assert_array_equal(shown, picture(current.mu, step)[0, ..., 0])
     assert tab.views.figures.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
-    assert "dynamic binarisation" in tab.views.setup.text()
+    assert "dynamic binarization" in tab.views.setup.text()
     assert tab.views.samples.image().width() > 4 * 28
     sizes = {(view.width() // 8, view.height() // 8) for view in tab.views.pictures.values() if view.isVisible()}
     assert len(sizes) == 1 and min(sizes.pop()) > 10  # side by side, equally large

@@ -91,7 +91,7 @@ def test_stations_stand_in_rows_as_large_as_fits(count: int) -> None:
     assert arrange(count, None, (900, 480)).picture[0] >= arrange(count, None, (400, 300)).picture[0]
 
 
-def test_neighbours_of_the_base_share_a_sector() -> None:
+def test_neighbors_of_the_base_share_a_sector() -> None:
     points = np.array([[1, 0.1], [0.9, 0.2], [-1, 0.1], [1, -0.001]])
     found = sectors(points)
     assert found[0] == found[1] != found[2] and found[3] == 7

@@ -16,7 +16,7 @@ from genexplorer.session.plane import Coords
 from genexplorer.viewer.gif_writer import gif_bytes
 from genexplorer.viewer.request_queue import Question, Questions
 from genexplorer.viewer.tabs.manifold import visible_range as views
-from genexplorer.viewer.tabs.manifold.glyphs import class_colour
+from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
 from genexplorer.viewer.tabs.manifold.scatter import Cloud, Glide, ellipse, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.selection import Selection
@@ -54,7 +54,7 @@ def test_zoom_and_pan_stay_within_reach() -> None:
     assert view.bounds[1] - view.bounds[0] >= 0.99e-5
     for _ in range(200):
         view = view.zoomed(0.5).panned(1e6, 1e6)
-    assert 0 <= view.centre[0] <= 1 and view.bounds[1] - view.bounds[0] < 2
+    assert 0 <= view.center[0] <= 1 and view.bounds[1] - view.bounds[0] < 2
 
 
 def test_home_in_u_is_the_whole_square_in_whole_tiles() -> None:
@@ -69,9 +69,9 @@ def test_home_in_u_is_the_whole_square_in_whole_tiles() -> None:
 def test_a_560_pixel_panel_is_the_classical_20_by_20_manifold() -> None:
     grid = layout(views.home("u", 560, 560, MNIST), MNIST)
     assert grid is not None and (grid.rows, grid.columns) == (20, 20) and grid.factor == 1
-    centres = grid.centres(grid.cells())
-    np.testing.assert_allclose(centres[0], (0.025, 0.975))
-    np.testing.assert_allclose(centres[-1], (0.975, 0.025))
+    centers = grid.centers(grid.cells())
+    np.testing.assert_allclose(centers[0], (0.025, 0.975))
+    np.testing.assert_allclose(centers[-1], (0.975, 0.025))
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_in_u_no_cell_lies_outside_and_far_away_there_is_none() -> None:
     view = views.home("u", 560, 560, MNIST).zoomed(1.37, (10, 10)).panned(500, -800)
     grid = layout(view, MNIST, margin=2)
     assert grid is not None
-    centres = grid.centres(grid.cells())
-    assert centres.min() > 0 and centres.max() < 1
+    centers = grid.centers(grid.cells())
+    assert centers.min() > 0 and centers.max() < 1
 
 
 def _numbered(cells: np.ndarray[Any, Any], channels: int) -> np.ndarray[Any, Any]:
@@ -324,5 +324,5 @@ def test_a_failure_is_told_and_the_next_question_goes_out() -> None:
 
 def test_every_class_can_be_read_on_black() -> None:
     for label in range(-1, 10):
-        assert contrast(class_colour(label, DARK), "#000000") >= 5
-    assert len({class_colour(label, DARK) for label in range(10)}) == 10
+        assert contrast(class_color(label, DARK), "#000000") >= 5
+    assert len({class_color(label, DARK) for label in range(10)}) == 10

@@ -82,7 +82,7 @@ def test_the_pixels_under_a_place_were_decoded_at_its_z(bench: Bench, qtbot: QtB
     shown = to_array(panel.grab().toImage()).reshape(panel.height(), panel.width(), -1)
     cells = mosaic.grid.cells()
     for number in (len(cells) // 3, len(cells) // 2 + 5):
-        z = mosaic.grid.centres(cells[number : number + 1])[0]
+        z = mosaic.grid.centers(cells[number : number + 1])[0]
         place = panel.place_of(z[None])
         for offset, half in ((-5, slice(2, 13)), (5, slice(15, 26))):
             value = shown[round(place.y()) + offset, round(place.x()) + 4, 0]
@@ -242,7 +242,7 @@ def test_hovering_a_point_shows_its_card_and_a_click_picks_it(bench: Bench, qtbo
 
 
 def _lonely_row(tab: ManifoldTab) -> int:
-    """Return a point in sight that has no neighbour nearby."""
+    """Return a point in sight that has no neighbor nearby."""
     cloud, view = tab.stage.encodings.cloud, tab.stage.panel.view
     assert cloud is not None
     pixels = view.z_to_px(cloud.mu)
@@ -284,7 +284,7 @@ def test_pins_make_a_path_that_is_walked_and_exported(bench: Bench, qtbot: QtBot
 
 
 def _length_ms(file: Path) -> int:
-    """Return how long an animation lasts; equal neighbours are one longer frame."""
+    """Return how long an animation lasts; equal neighbors are one longer frame."""
     with Image.open(file) as gif:
         length = 0
         for number in range(gif.n_frames):  # type: ignore[attr-defined]
@@ -408,7 +408,7 @@ def test_ten_thousand_points_are_drawn_and_can_be_picked(bench: Bench, qtbot: Qt
     assert not tab.stage.panel.grab().isNull()
 
 
-def test_other_colours_are_taken(bench: Bench) -> None:
+def test_other_colors_are_taken(bench: Bench) -> None:
     bench.context.set_palette(DARK)
     assert _tab(bench).stage.palette_now is DARK
 

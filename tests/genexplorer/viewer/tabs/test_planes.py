@@ -153,7 +153,7 @@ def _decoder(cost_s: float = 0.005) -> tuple[_Slow, TileDecoder]:
 
 def _whole(mosaic: Mosaic, plane: LatentPlane = PLANE) -> Any:
     whole = Mosaic(mosaic.grid, SHAPE, 3)
-    z = plane.lift(whole.grid.centres(whole.grid.cells())).astype(np.float32)
+    z = plane.lift(whole.grid.centers(whole.grid.cells())).astype(np.float32)
     whole.fill(whole.grid.cells(), picture(z))
     return whole.pixels
 
@@ -177,7 +177,7 @@ def test_a_slow_decoder_draws_some_tiles_first_and_then_all_from_the_middle() ->
     assert sum(len(z) for z, _, _ in slow.asked) == len(mosaic.grid.cells())  # nothing was decoded twice
 
 
-def test_tiles_that_are_there_stand_for_their_neighbours() -> None:
+def test_tiles_that_are_there_stand_for_their_neighbors() -> None:
     slow, decoder = _decoder()
     decoder.show(VIEW, SHAPE, 3, 15, PLANE)
     slow.answer()

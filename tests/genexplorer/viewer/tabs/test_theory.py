@@ -141,7 +141,7 @@ def test_a_latent_as_large_as_the_image_is_drawn_in_its_shape(stage: Stage, tmp_
     assert pixels.shape == (28, 28, 3) and "784 values" in shown["z"].shape.text()
     palette = theory.context.palette
     assert tuple(pixels[0, 0]) == rgb(palette.accent) and tuple(pixels[-1, -1]) == rgb(palette.warning)
-    assert shown["v"].picture.image().isNull()  # not every flow dequantises
+    assert shown["v"].picture.image().isNull()  # not every flow dequantizes
     theory.context.set_palette(DARK)
     assert tuple(to_array(shown["z"].picture.image())[0, 0]) == rgb(DARK.accent)
     theory.context.set_palette(palette)

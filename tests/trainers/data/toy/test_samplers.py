@@ -32,7 +32,7 @@ def log_density(name: str, points: np.ndarray) -> np.ndarray:
 
 @cache
 def grid(side: int) -> tuple[np.ndarray, float]:
-    """Centres of cells over [−6, 6]², and the area of one."""
+    """Centers of cells over [−6, 6]², and the area of one."""
     edge = (np.arange(side) + 0.5) / side * 12 - 6
     return np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2), (12 / side) ** 2
 
@@ -48,7 +48,7 @@ def test_all_eight_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_points_lie_within_the_bounds_and_are_labelled(name: str) -> None:
+def test_points_lie_within_the_bounds_and_are_labeled(name: str) -> None:
     data = loaded(name)
     x0, x1, y0, y1 = data.bounds
     inside = (data.train >= (x0, y0)).all(1) & (data.train <= (x1, y1)).all(1)

@@ -27,12 +27,12 @@ IMAGES: dict[str, dict[str, Any]] = {
     "spline": {"coupling": "spline", "bound": 8, "mixing": "stretch"},
     "conv": _CONV,
     "conv, spline": {**_CONV, "coupling": "spline", "alpha": 0.05},
-    "variational": {"dequantisation": "variational"},
-    "conv, variational": {**_CONV, "dequantisation": "variational", "alpha": 0.05},
+    "variational": {"dequantization": "variational"},
+    "conv, variational": {**_CONV, "dequantization": "variational", "alpha": 0.05},
 }
 POINTS: dict[str, dict[str, Any]] = {
-    "points, affine": {"dequantisation": "none"},
-    "points, spline": {"dequantisation": "none", "coupling": "spline", "mixing": "lu"},
+    "points, affine": {"dequantization": "none"},
+    "points, spline": {"dequantization": "none", "coupling": "spline", "mixing": "lu"},
 }
 VARIANTS = {**IMAGES, **POINTS}
 PRESETS = [name for name, preset in registry.presets().items() if preset.family == "flow"]
@@ -64,13 +64,13 @@ def stirred(flow: Flow, amount: float = 0.1) -> Flow:
 
 def shape_of(name: str, image: Shape = (1, 4, 3)) -> Shape:
     """The shape of a variant's data."""
-    return POINT if options(name).dequantisation == "none" else image
+    return POINT if options(name).dequantization == "none" else image
 
 
 def data(name: str, shape: Shape, count: int = 4) -> Tensor:
-    """Images level/255 with both ends of the grey scale, or points, in double precision."""
+    """Images level/255 with both ends of the gray scale, or points, in double precision."""
     generator = torch.Generator().manual_seed(3)
-    if options(name).dequantisation == "none":
+    if options(name).dequantization == "none":
         return torch.randn((count, *shape), generator=generator, dtype=torch.float64)
     levels = torch.randint(0, 256, (count, *shape), generator=generator)
     levels.view(count, -1)[0, :2] = torch.tensor([0, 255])

@@ -38,11 +38,11 @@ def steps(flow: Flow, x: Tensor) -> dict[str, float]:
 def test_log_determinant_is_that_of_autograds_jacobian(name: str) -> None:
     flow = stirred(name)
     x = flows.data(name, flow.image_shape, count=2)
-    levels = x if flow.dequantisation == "none" else x * 255
+    levels = x if flow.dequantization == "none" else x * 255
 
     def to_base(v: Tensor) -> Tensor:
-        """From real-valued grey levels to z: what the whole determinant is of."""
-        if flow.dequantisation == "none":
+        """From real-valued gray levels to z: what the whole determinant is of."""
+        if flow.dequantization == "none":
             prepared = v.view(1, *flow.image_shape)
         else:
             alpha = flows.options(name).alpha
@@ -74,7 +74,7 @@ def test_a_traces_log_determinants_sum_to_the_whole_there_and_back(name: str) ->
         assert len(trace.labels) == len(trace.stages) == len(trace.ladj) + 1
         assert all(stage.shape == x.shape for stage in trace.stages)
         assert all(flow.trace_images(stage).shape == x.shape for stage in trace.stages)
-    wanted = flow.preparation.centre(x)
+    wanted = flow.preparation.center(x)
     for stage in (there.stages[0], back.stages[-1]):
         assert torch.allclose(flow.trace_images(stage), wanted, atol=1e-8)
 
@@ -139,13 +139,13 @@ def test_what_is_recorded_is_declared(name: str) -> None:
     assert figures.keys() == values.keys()
     judged = flow.judged(x)
     assert flow.figure_names().keys() == judged.keys() - {"mu", "logvar", "recon"}
-    assert torch.allclose(judged["recon"], flow.preparation.centre(x), atol=1e-4)
+    assert torch.allclose(judged["recon"], flow.preparation.center(x), atol=1e-4)
 
 
 def _theory(name: str) -> Any:
     given = flows.options(name)
     assert FLOW.theory_for is not None
-    return FLOW.theory_for(given, "points" if given.dequantisation == "none" else "images")
+    return FLOW.theory_for(given, "points" if given.dequantization == "none" else "images")
 
 
 @pytest.mark.parametrize("name", flows.POINTS)
@@ -166,7 +166,7 @@ def two_pixels(name: str) -> tuple[Flow, Tensor]:
 
 @pytest.mark.parametrize("name", flows.IMAGES)
 def test_probabilities_of_all_images_sum_to_one(name: str) -> None:
-    """Through dequantisation and logit: the sum over all images of two pixels of the integral over each one's bins.
+    """Through dequantization and logit: the sum over all images of two pixels of the integral over each one's bins.
 
     The integral is the mean of p/q over the noise; one draw an image is enough for the sum. What a flow puts beyond
     black and white, where the logit does not reach, is missing from it, and is measured by samples.
@@ -299,22 +299,22 @@ def test_an_exploding_flow_says_so(figures: dict[str, float], codes: list[str]) 
     assert [code for code, _ in flow.warnings(figures)] == codes
 
 
-class Grey:
-    binarisation = "none"
+class Gray:
+    binarization = "none"
 
 
 class Binary:
-    binarisation = "dynamic"
+    binarization = "dynamic"
 
 
 @pytest.mark.parametrize(
     ("given", "data", "kind", "said"),
     [
-        ({}, Binary(), "images", "binarisation"),
-        ({"dequantisation": "none"}, Grey(), "images", "dequantisation"),
-        ({}, None, "points", "dequantisation"),
-        ({"dequantisation": "variational"}, None, "points", "dequantisation"),
-        ({"dequantisation": "none", "architecture": "conv"}, None, "points", "architecture"),
+        ({}, Binary(), "images", "binarization"),
+        ({"dequantization": "none"}, Gray(), "images", "dequantization"),
+        ({}, None, "points", "dequantization"),
+        ({"dequantization": "variational"}, None, "points", "dequantization"),
+        ({"dequantization": "none", "architecture": "conv"}, None, "points", "architecture"),
     ],
 )
 def test_options_that_do_not_fit_the_data_are_refused(given: Any, data: Any, kind: Any, said: str) -> None:
@@ -326,7 +326,7 @@ def test_options_that_do_not_fit_the_data_are_refused(given: Any, data: Any, kin
 
 def test_a_single_value_is_no_image_for_a_flow() -> None:
     with pytest.raises(ConfigError, match="two values"):
-        FLOW.check(FlowOptions(), Grey(), (1, 1, 1), "images")
+        FLOW.check(FlowOptions(), Gray(), (1, 1, 1), "images")
 
 
 def test_the_first_flows_weights_keep_their_names() -> None:

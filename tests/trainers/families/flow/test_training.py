@@ -34,14 +34,14 @@ def config(folder: Path, preset: str, *layers: dict[str, Any], steps: int = 12) 
         "execution": {"threads": 1, "deterministic": True, "eval_every": 50},
     }
     if preset != "flow-toy":
-        base["data"] = {"name": "idx", "path": str(folder), "binarisation": "none"}
+        base["data"] = {"name": "idx", "path": str(folder), "binarization": "none"}
     return presets.assemble(preset, base, *layers)
 
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "conv": ("realnvp", {}),
     "conv, spline": ("nsf", {}),
-    "learned noise": ("realnvp", {"model": {"dequantisation": "variational"}}),
+    "learned noise": ("realnvp", {"model": {"dequantization": "variational"}}),
     "points": ("flow-toy", {"data": {"name": "moons"}}),
 }
 

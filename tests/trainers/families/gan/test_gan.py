@@ -262,16 +262,16 @@ def test_points_pass_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "shape", "binarisation", "key"),
+    ("given", "kind", "shape", "binarization", "key"),
     [
         ({"output": "linear"}, "images", (1, 9, 7), "none", "model.output: 'linear' does not reach images"),
         ({"output": "tanh"}, "points", (2, 1, 1), "none", "model.output: 'tanh' does not reach points"),
         ({"output": "linear", "architecture": "conv"}, "points", (2, 1, 1), "none", "model.architecture"),
-        ({}, "images", (1, 9, 7), "dynamic", "data.binarisation: 'dynamic'"),
+        ({}, "images", (1, 9, 7), "dynamic", "data.binarization: 'dynamic'"),
     ],
 )
-def test_what_does_not_fit_is_refused(given: Any, kind: Any, shape: Shape, binarisation: str, key: str) -> None:
-    data = registry.dataset("mnist").options.model_validate({"binarisation": binarisation})
+def test_what_does_not_fit_is_refused(given: Any, kind: Any, shape: Shape, binarization: str, key: str) -> None:
+    data = registry.dataset("mnist").options.model_validate({"binarization": binarization})
     with pytest.raises(ConfigError, match=key) as refused:
         check(options(**given), data, shape, kind)
     assert "\n" not in str(refused.value) and refused.value.hint

@@ -46,7 +46,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def config(folder: Path, *layers: Mapping[str, Any], steps: int = STEPS) -> RunConfig:
     """A tiny GAN; not through `tiny.config`, which names options of a VAE."""
     base: dict[str, Any] = {
-        "data": {"name": "idx", "path": str(folder), "binarisation": "none"},
+        "data": {"name": "idx", "path": str(folder), "binarization": "none"},
         "model": SMALL,
         "optim": {"batch_size": 32, "lr": 1e-3},
         "schedule": {"steps": steps, "lr": "constant", "warmup_steps": 0},
@@ -94,7 +94,7 @@ def test_every_recorded_metric_is_declared_with_unit_and_words(events: list[Any]
     declared = {spec.name: spec for spec in tiny.of(events, Started)[0].metrics}
     recorded = {name for event in tiny.of(events, Metrics) for name in event.values}
     assert recorded == set(declared)
-    assert "256 grey levels" in declared["test/diversity_ema"].setup
+    assert "256 gray levels" in declared["test/diversity_ema"].setup
     assert "EMA weights" in declared["test/diversity_ema"].title
     assert declared["train/loss_d"].panel == "objective" and declared["train/real_logits"].panel == "discriminator"
     assert {"train/loss_g", "train/grad_norm_g", "train/grad_norm_d"} <= set(declared)
@@ -129,9 +129,9 @@ def test_cards_and_pictures(events: list[Any]) -> None:
     assert {event.kind for event in tiny.of(events, Pictures)} == {"samples"}
 
 
-def test_colour_of_any_size(tmp_path: Path) -> None:
-    colour = idx_files.write_folder(tmp_path / "c", size=(3, 17, 23), labels=False)
-    given = config(colour, {"model": KINDS["conv"]}, steps=2)
+def test_color_of_any_size(tmp_path: Path) -> None:
+    color = idx_files.write_folder(tmp_path / "c", size=(3, 17, 23), labels=False)
+    given = config(color, {"model": KINDS["conv"]}, steps=2)
     assert tiny.of(list(loop.train(given)), Pictures)[-1].images.shape == (64, 17, 23, 3)
 
 
