@@ -29,10 +29,10 @@ from benchmarks.explored import waiting
 from benchmarks.explored.long_run import long_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.playback import TimeCursor
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 
@@ -51,7 +51,7 @@ def main() -> int:
     style.apply(app, style.palette_for("dark"))
     with tempfile.TemporaryDirectory() as folder:
         run = long_run(options.runs or Path(folder), options.points)
-        context = ViewerContext(TimeCursor(), style.palette_for("dark"), Explorer(ExplorerClient), run.parent)
+        context = ViewerContext(TimeCursor(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
         tab = _open(app, context, run)
         plot = next(iter(tab.plots.values()))
         print(f"  {options.points:,} points, {len(tab.plots)} charts\n{waiting.HEAD}")
@@ -76,7 +76,7 @@ def _open(app: QApplication, context: ViewerContext, run: Path) -> CurvesTab:
     tab.resize(1200, 760)
     tab.show()
     tab.is_active = True
-    followed = FollowedRun(run)
+    followed = RunPoller(run)
     followed.poll()
     context.open(followed)
     tab.activated()

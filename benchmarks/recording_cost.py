@@ -29,9 +29,9 @@ from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.commands.control import touch_watch
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import COMMIT_S, RunWriter
-from genexplorer.workers.supervision import Supervision
+from genexplorer.workers.supervision import WorkerControl
 from trainers.config import ExecutionConfig, RunConfig
-from trainers.events import Event, Metrics, SnapshotReady, StateReady
+from trainers.events import CheckpointReady, Event, Metrics, SnapshotReady
 from trainers.presets import assemble
 from trainers.training import timing
 from trainers.training.loop import train
@@ -102,7 +102,7 @@ class Worker:
         self.writer = RunWriter(runs.create(config), config)
         self._lease = CoreLease(config.execution.threads)
         self._lease.take()
-        self._supervision = Supervision(self.writer, self._lease, config.execution)
+        self._supervision = WorkerControl(self.writer, self._lease, config.execution)
         self._events = train(config, control=self._supervision, clock=clock)
 
     def events(self) -> Iterator[Event]:
@@ -162,7 +162,7 @@ def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     often = _config(preset, options.threads, {**QUIET, "snapshot_every_s": 1e-9})
     snapshot = _single(runs, often, SnapshotReady, options.items)
     often = _config(preset, options.threads, {**QUIET, "checkpoint_every_s": 1e-9})
-    checkpoint = _single(runs, often, StateReady, options.items)
+    checkpoint = _single(runs, often, CheckpointReady, options.items)
     print(f"  bare loop    {bare.cpu * 1e6:9,.0f} µs of CPU a step, {bare.wall * 1e6:,.0f} µs by the clock")
     print(f"  its figures  {figures.cpu * 1e6:9,.1f} µs of CPU, {figures.own * 1e6:.1f} of them the training's thread;")
     print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
@@ -269,7 +269,7 @@ def _rarely(config: RunConfig) -> ExecutionConfig:
 
 def _noted(events: Iterator[Event], kind: type[Event], sizes: list[int]) -> Iterator[None]:
     for event in events:
-        if isinstance(event, SnapshotReady | StateReady) and isinstance(event, kind):
+        if isinstance(event, SnapshotReady | CheckpointReady) and isinstance(event, kind):
             sizes.append(sum(array.nbytes for array in event.arrays.values()))
         if isinstance(event, Metrics):
             yield

@@ -25,7 +25,7 @@ from benchmarks.faces.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
 from genexplorer.session.idle import ALONE_AFTER_S
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from tests.fixtures.fake_run import MadeUpRun, running_run
 
 COMMANDS = {
@@ -165,11 +165,11 @@ def _tell_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
 
 def _polls(rows: Rows, folder: Path, rounds: int) -> None:
     """Tell what a look costs that finds nothing new, and one that finds new points."""
-    store, followed = RunStore(folder), FollowedRun(RunStore(folder).find("run-000"))
+    store, followed = RunStore(folder), RunPoller(RunStore(folder).find("run-000"))
     _per_look(rows, "the list of runs, nothing new", rounds, store.list)
     _per_look(rows, "a run that ended, nothing new", rounds, followed.poll)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
-        live = FollowedRun(run.folder)
+        live = RunPoller(run.folder)
         _per_look(rows, "a run that trains, nothing new", rounds, live.poll)
         for _ in range(10 * rounds):
             run.step += 1

@@ -32,10 +32,10 @@ from benchmarks.explored import waiting
 from benchmarks.explored.made_run import write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.playback import TimeCursor
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.layers import TileLayer
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
@@ -73,7 +73,7 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
         client.append(ExplorerClient(answer, ended, threads=options.threads))
         return client[0]
 
-    context = ViewerContext(TimeCursor(), style.palette_for("dark"), Explorer(make), run.parent)
+    context = ViewerContext(TimeCursor(), style.palette_for("dark"), ModelClient(make), run.parent)
     tab = _open(app, context, run)
     if tab.stage.decoder.mosaic is None:
         print(f"  {run} showed no picture in 60 s")
@@ -111,7 +111,7 @@ def _open(app: QApplication, context: ViewerContext, run: Path) -> ManifoldTab:
     tab.resize(940, 690)
     tab.show()
     tab.is_active = True
-    followed = FollowedRun(run)
+    followed = RunPoller(run)
     followed.poll()
     context.open(followed)
     tab.activated()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # who lists runs reads the words of this file, and need not w
     import numpy as np
     from numpy.typing import NDArray
 
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 Better = Literal["higher", "lower", "neither"]
@@ -77,7 +77,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImagesReady:
     """Pictures made with the EMA weights at a step, to be laid out row by row in `columns` columns."""
 
     step: int
@@ -92,11 +92,11 @@ class SnapshotReady:
 
     step: int
     arrays: Arrays
-    card: "Card"
+    card: "ModelCard"
 
 
 @dataclass(frozen=True)
-class StateReady:
+class CheckpointReady:
     """Everything that an exact resume needs, as copies: raw weights, EMA, optimizers, random states, data position."""
 
     step: int
@@ -106,7 +106,7 @@ class StateReady:
 
 
 @dataclass(frozen=True)
-class Changed:
+class CommandApplied:
     """A command took effect at this step. A face learns from it that its command was obeyed."""
 
     step: int
@@ -136,7 +136,7 @@ class Finished:
     reason: str = ""
 
 
-Event = Started | Phase | Metrics | Pictures | SnapshotReady | StateReady | Changed | Alert | Finished
+Event = Started | Phase | Metrics | ImagesReady | SnapshotReady | CheckpointReady | CommandApplied | Alert | Finished
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class Threads:
 Command = Pause | Resume | Stop | SaveNow | Set | Threads
 
 
-class Audience(IntEnum):
+class Viewers(IntEnum):
     """Whether somebody is looking. All but the first are true."""
 
     NOBODY = 0
@@ -202,14 +202,14 @@ class Control(Protocol):
         """Return the commands that came since the last call, oldest first."""
         ...
 
-    def watched(self) -> Audience:
+    def watched(self) -> Viewers:
         """Return who is looking, so that snapshots come more often."""
         ...
 
 
 @dataclass(frozen=True)
 class ResumeState:
-    """What `StateReady` gave, read back: the start of the next attempt."""
+    """What `CheckpointReady` gave, read back: the start of the next attempt."""
 
     step: int
     arrays: Arrays

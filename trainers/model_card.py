@@ -3,12 +3,12 @@
 from math import prod
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 Length = Annotated[int, Field(ge=1, le=65_536)]  # of an axis, whatever a card from elsewhere says
 
 
-class Ability(BaseModel):
+class Capability(BaseModel):
     """One thing that a model can or cannot do, with the words a face shows."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,15 +31,15 @@ class DataCard(BaseModel):
     kind: Literal["images", "points"] = "images"  # "points": of the plane, image_shape is (2, 1, 1)
 
 
-class Card(BaseModel):
+class ModelCard(BaseModel):
     """What the faces ask instead of testing for a family.
 
-    Abilities by name: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
+    Capabilities by name: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
     `manifold` (a latent plane of images), `plane` (planes and axes through more than two latent dimensions), `density`
     (2-D data, drawn as a map). A name that is missing counts as not available.
     """
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, protected_namespaces=(), populate_by_name=True)
 
     schema_version: int = 1
     family: str  # "vae"
@@ -49,18 +49,24 @@ class Card(BaseModel):
     weights: str = "ema"
     latent_shape: tuple[Length, ...]  # (2,)
     image_shape: tuple[Length, Length, Length]  # (C, H, W)
-    abilities: dict[str, Ability] = Field(default_factory=dict)
+    capabilities: dict[str, Capability] = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("abilities", "capabilities"),
+        serialization_alias="abilities",
+    )
     data: DataCard
     num_parameters: int
-    figures: dict[str, float] = Field(default_factory=dict)  # the latest test metrics at this step
+    metrics: dict[str, float] = Field(  # the latest test metrics at this step
+        default_factory=dict, validation_alias=AliasChoices("figures", "metrics"), serialization_alias="figures"
+    )
 
-    def ability(self, name: str) -> Ability:
-        """Return an ability, or why it is absent.
+    def capability(self, name: str) -> Capability:
+        """Return a capability, or why it is absent.
 
         Cards that are older than `plane` do not name it, and their models have it all the same.
         """
         size = prod(self.latent_shape)
-        if name == "plane" and name not in self.abilities and size > 2 and self.data.kind == "images":
-            return self.ability("decode").model_copy(update={"how": f"a plane through {size} dimensions"})
-        missing = Ability(available=False, reason=f"this {self.family} declares no ability '{name}'")
-        return self.abilities.get(name, missing)
+        if name == "plane" and name not in self.capabilities and size > 2 and self.data.kind == "images":
+            return self.capability("decode").model_copy(update={"how": f"a plane through {size} dimensions"})
+        missing = Capability(available=False, reason=f"this {self.family} declares no capability '{name}'")
+        return self.capabilities.get(name, missing)

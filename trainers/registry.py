@@ -17,7 +17,7 @@ from trainers.theory import Theory
 if TYPE_CHECKING:  # the list of runs asks for a kind of data, and need not wait for pydantic
     from pydantic import BaseModel
 
-    from trainers.model_card import Ability
+    from trainers.model_card import Capability
 
 ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for points of the plane
 DataKind = Literal["images", "points"]
@@ -58,7 +58,7 @@ class Family:
     theory: Theory  # of the default options; `theory_for` knows better
     latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
     parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
-    abilities: "Callable[[Any], dict[str, Ability]]"
+    capabilities: "Callable[[Any], dict[str, Capability]]"
     check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
     theory_for: Callable[[Any, DataKind], Theory] | None = None  # where the objective depends on them
 

@@ -29,7 +29,7 @@ def long_run(runs: Path, points: int) -> Path:
     with closing(sqlite.open_for_writing(run)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         specs = [MetricSpec(*spec[:4], "lower", spec[4]) for spec in _METRICS]
-        write.Ledger(connection, 1).write(specs, [], [])
+        write.DatabaseWriter(connection, 1).write(specs, [], [])
         _fill(connection, points)
     (run / _FILLED).write_text(str(points))
     assert (run / layout.DATABASE).is_file()

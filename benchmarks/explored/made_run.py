@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from trainers import registry
 from trainers.storage import checkpoint
-from trainers.model_card import Card, DataCard
+from trainers.model_card import DataCard, ModelCard
 from trainers.config import parse
 import json
 run, place = Path(sys.argv[1]), Path(sys.argv[2])
@@ -28,8 +28,8 @@ config = parse(json.loads((run / "config.json").read_text()))
 family, options, shape = registry.family(config.model.name), config.model_options(), (1, 28, 28)
 model = registry.resolve(family.build)(options, shape)
 arrays = {name: value.numpy() for name, value in model.state_dict().items()}
-card = Card(family=family.name, title=family.title, step=0, images_seen=0, image_shape=shape,
-    latent_shape=tuple(model.latent_shape), abilities=family.abilities(options),
+card = ModelCard(family=family.name, title=family.title, step=0, images_seen=0, image_shape=shape,
+    latent_shape=tuple(model.latent_shape), capabilities=family.capabilities(options),
     data=DataCard(name="mnist", num_train=60000, num_test=10000),
     num_parameters=family.parameter_count(options, shape))
 checkpoint.save_snapshot(place, arrays, card)

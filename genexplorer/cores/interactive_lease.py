@@ -24,7 +24,7 @@ LASTING_S = 0.5  # of work in the window make a job
 LINGER_S = 1.5  # the lease outlasts the work by this
 
 
-class BurstCores:
+class InteractiveLease:
     """The cores of one explorer. `asked` and `computing` belong to the thread that computes.
 
     Args:

@@ -10,7 +10,7 @@ from genexplorer.session.actions import Outcome
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 
 class Deeds(Protocol):
@@ -45,7 +45,7 @@ class Deeds(Protocol):
         ...
 
     def command_lines(
-        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "Card | None"
+        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "ModelCard | None"
     ) -> list[tuple[str, str]]:
         """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
 
@@ -93,7 +93,7 @@ class SessionDeeds:
         return actions.open_viewer(folder, self._runs_dir)
 
     def command_lines(
-        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "Card | None"
+        self, status: RunStatus, config: "RunConfig | None", step: int | None, card: "ModelCard | None"
     ) -> list[tuple[str, str]]:
         """Return commands for a run, as (what it does, command line); pictures are of a step, or of the newest.
 
@@ -112,8 +112,8 @@ def _of_any(run: str) -> list[tuple[str, str]]:
     return [("show", command_lines.show(run)), ("view", command_lines.view(run)), ("film", command_lines.progress(run))]
 
 
-def _of_card(run: str, card: "Card", step: int | None) -> list[tuple[str, str]]:
-    """Return the pictures that a model can make, by its abilities."""
+def _of_card(run: str, card: "ModelCard", step: int | None) -> list[tuple[str, str]]:
+    """Return the pictures that a model can make, by its capabilities."""
     plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
     lines = {
         "manifold": ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)),
@@ -125,7 +125,7 @@ def _of_card(run: str, card: "Card", step: int | None) -> list[tuple[str, str]]:
         "trace": ("trace", command_lines.trace(run, index=0, step=step)),
         "density": ("density", command_lines.density(run, step=step)),
     }
-    return [line for ability, line in lines.items() if card.ability(ability).available]
+    return [line for capability, line in lines.items() if card.capability(capability).available]
 
 
 def _train(config: "RunConfig | None") -> list[tuple[str, str]]:

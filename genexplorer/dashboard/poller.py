@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from genexplorer.dashboard.run_snapshot import RunReading
+from genexplorer.dashboard.run_snapshot import RunSnapshot
 from genexplorer.dashboard.view import Compared, RunView, View, Wanted
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import Attention
+from genexplorer.session.idle import IdleTracker
 
 _LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
@@ -26,7 +26,7 @@ class Lists(Protocol):
         ...
 
 
-class Follower:
+class Poller:
     """Turns what is wanted into a `View`, again and again. `run` belongs to one thread; the rest to any.
 
     Args:
@@ -42,13 +42,13 @@ class Follower:
         self._wanted = Wanted()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._readings: dict[Path, RunReading] = {}
+        self._readings: dict[Path, RunSnapshot] = {}
         self._runs: tuple[RunStatus, ...] = ()
         self._damage: dict[Path, str] = {}  # found by a look inside, which the list does not take
         self._listed = False
         self._problem = ""
         self._list_again = 0.0
-        self._attention = Attention()
+        self._attention = IdleTracker()
 
     def want(self, wanted: Wanted) -> None:
         """Say what is to be shown from now on; the next view follows at once."""
@@ -157,9 +157,9 @@ class Follower:
     def _status_of(self, folder: Path) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _reading(self, folder: Path, *, watching: bool) -> RunReading:
+    def _reading(self, folder: Path, *, watching: bool) -> RunSnapshot:
         if folder not in self._readings:
-            self._readings[folder] = RunReading(folder)
+            self._readings[folder] = RunSnapshot(folder)
         self._readings[folder].watching = watching
         self._readings[folder].stay_calm(self._attention.calm)
         return self._readings[folder]

@@ -12,11 +12,11 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
 from genexplorer.session.gallery import look_at
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from trainers.theory import Theory
 
 if TYPE_CHECKING:
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 _SMALL_POINTS = 80  # of each curve in the small charts
 DOT = 1 / 200  # of a chart's width: curves that have grown by so much, or are older than this, are read and drawn anew:
@@ -25,11 +25,11 @@ _LOG_LINES = 500
 _KINDS = ("samples", "manifold", "reconstructions", "trace")
 
 
-class RunReading:
+class RunSnapshot:
     """Follows one run in the reading thread and keeps what was read until it changes."""
 
     def __init__(self, folder: Path) -> None:
-        self._run = FollowedRun(folder)
+        self._run = RunPoller(folder)
         self._folder = folder
         self._curves = Curves()
         self._curves_for: Wanted | None = None
@@ -39,7 +39,7 @@ class RunReading:
         self._picture: Picture | None = None
         self._values: dict[str, float] = {}
         self._values_at: int | None = None
-        self._card: Card | None = None
+        self._card: ModelCard | None = None
         self._last_words = ""
         self._last_words_state: State | None = None
 

@@ -4,7 +4,7 @@ from textual import on
 from textual.screen import Screen
 from textual.timer import Timer
 
-from genexplorer.dashboard.images.pane import PicturePane
+from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.tabs.curves import CurvesTab
 from genexplorer.dashboard.view import View
 from genexplorer.session.playback import TimeCursor
@@ -71,6 +71,6 @@ class TimeActions(Screen[None]):
 
     def action_picture_size(self) -> None:
         """Few large pictures, or many small ones."""
-        for pane in self.query(PicturePane).results(PicturePane):
+        for pane in self.query(ImagePane).results(ImagePane):
             pane.large = not pane.large
         self.redraw()

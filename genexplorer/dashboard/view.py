@@ -17,7 +17,7 @@ from trainers.theory import Theory
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 NUM_SMALL = 4  # charts below the large one, in the widest terminal
 
@@ -82,7 +82,7 @@ class RunView:
     snapshot_age_s: float | None = None
     at_step: int | None = None  # the time cursor that `values` and `picture` belong to
     cursor_x: float | None = None  # where the time cursor stands on the curves' x axis
-    card: "Card | None" = None  # of a snapshot: what the model can do; None before the first
+    card: "ModelCard | None" = None  # of a snapshot: what the model can do; None before the first
     last_words: str = ""  # of a run that is lost or failed
     problem: str = ""  # why the folder cannot be read
     look_at: str = ""  # of a preset that fails on purpose: what to look at

@@ -31,7 +31,7 @@ Load = Callable[[Path, RunConfig], Explorable]
 _Identity = tuple[str, int, int, int]  # run, step, and what changes when a resumed run writes the step anew
 
 
-class Models:
+class ModelCache:
     """Opens snapshots and keeps the last few open.
 
     Args:

@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from typing import BinaryIO, NoReturn  # noqa: E402
 
-from genexplorer.cores.interactive_lease import BurstCores  # noqa: E402
-from genexplorer.explore.model_cache import Load, Models  # noqa: E402
+from genexplorer.cores.interactive_lease import InteractiveLease  # noqa: E402
+from genexplorer.explore.model_cache import Load, ModelCache  # noqa: E402
 from genexplorer.explore.protocol import (  # noqa: E402
     Answer,
     Failure,
@@ -59,9 +59,9 @@ class _Answers:
 def main() -> None:
     """Listen on a thread of its own, import what answers, and work."""
     options = _options()
-    cores = BurstCores(_set_threads, most=options.threads)
+    cores = InteractiveLease(_set_threads, most=options.threads)
     answers = _Answers(os.fdopen(_ANSWERS, "wb"))
-    models: list[Models] = []  # empty until what answers is imported
+    models: list[ModelCache] = []  # empty until what answers is imported
 
     def work(request: Request) -> tuple[int, Iterator[Chunk]]:
         cores.asked()
@@ -78,7 +78,7 @@ def main() -> None:
         scheduler.put(request)
 
     threading.Thread(target=_listen, args=(os.fdopen(_QUESTIONS, "rb"), take), daemon=True).start()
-    models.append(Models(_load(options.loader)))
+    models.append(ModelCache(_load(options.loader)))
     while True:
         scheduler.turn()
 

@@ -47,7 +47,7 @@ _KNOWN = re.compile(  # the files of a run that are taken over, by their path in
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportResult:
     """What came in."""
 
     folder: Path
@@ -67,7 +67,7 @@ class _Entry:
 _Read = Callable[[_Entry], IO[bytes]]
 
 
-def import_run(source: Path, store: RunStore) -> Taken:
+def import_run(source: Path, store: RunStore) -> ImportResult:
     """Copy a run into a store, under a new id; the source stays as it is.
 
     Args:
@@ -92,7 +92,7 @@ def import_run(source: Path, store: RunStore) -> Taken:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-    return Taken(folder, len(kept), len(entries) - len(kept))
+    return ImportResult(folder, len(kept), len(entries) - len(kept))
 
 
 @contextmanager

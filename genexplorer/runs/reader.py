@@ -32,7 +32,7 @@ from trainers.events import MetricSpec
 
 if TYPE_CHECKING:  # pydantic waits until a configuration or a card is asked for
     from trainers.config import RunConfig
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 _FIRST_LOG_LINES = 2_000
 
@@ -172,20 +172,20 @@ class RunReader:
         with self._reading() as connection:
             return read.latest(connection)[1] if at_step is None else read.latest_at(connection, at_step)
 
-    def card(self, step: int | None = None) -> "Card":
+    def card(self, step: int | None = None) -> "ModelCard":
         """Return the card of a snapshot, of the newest one if no step is given.
 
         Raises:
             CheckpointError: if there is no such snapshot, or its card is damaged.
         """
-        from trainers.model_card import Card
+        from trainers.model_card import ModelCard
         from trainers.storage import checkpoint
 
         steps = self.snapshots()
         if not steps:
             raise CheckpointError(f"{self.folder.name} has no snapshot yet", "the first one comes with step 0")
         place = layout.step_folder(self.folder / layout.SNAPSHOTS, steps[-1] if step is None else step)
-        return Card.model_validate(_shown(checkpoint.load_card(place).model_dump()))
+        return ModelCard.model_validate(_shown(checkpoint.load_card(place).model_dump()))
 
     def snapshots(self) -> list[int]:
         """Return the steps that have a snapshot now, ascending."""

@@ -12,7 +12,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.artifacts.file_writer import FULL
 from genexplorer.runs.artifacts.files import RunFiles
 from genexplorer.runs.commands.control import Ack, Inbox
-from genexplorer.runs.commands.pending_acks import Answers
+from genexplorer.runs.commands.pending_acks import PendingAcks
 from genexplorer.runs.database import sqlite, write
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status import heartbeat, process_id
@@ -20,16 +20,16 @@ from genexplorer.runs.status.headline import Headline
 from trainers.config import RunConfig
 from trainers.events import (
     Alert,
-    Changed,
+    CheckpointReady,
+    CommandApplied,
     Event,
     Finished,
+    ImagesReady,
     Metrics,
     MetricSpec,
     Phase,
-    Pictures,
     SnapshotReady,
     Started,
-    StateReady,
 )
 from trainers.storage import atomic_files
 
@@ -69,9 +69,9 @@ class RunWriter:
         self._connection = sqlite.open_for_writing(folder)
         self._live = heartbeat.LiveFile(folder / layout.LIVE)
         self.attempt = self._next_attempt()
-        self._ledger = write.Ledger(self._connection, self.attempt)
+        self._ledger = write.DatabaseWriter(self._connection, self.attempt)
         self._inbox = Inbox(folder, self.attempt)
-        self._owed = Answers(lambda command_id, command, step: self.acknowledge(command_id, command, step=step))
+        self._owed = PendingAcks(lambda command_id, command, step: self.acknowledge(command_id, command, step=step))
         self._headline = Headline(config)
         self._buffer_lock, self._commit_lock, self._live_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._specs: list[MetricSpec] = []
@@ -130,15 +130,15 @@ class RunWriter:
         match event:
             case Phase():
                 self._take_phase(event)
-            case Pictures():
+            case ImagesReady():
                 self.files.save_pictures(event)
             case SnapshotReady():
                 self.files.save_snapshot(event)
-            case StateReady():
+            case CheckpointReady():
                 self.files.save_state(event)
             case Alert():
                 self._take_alert(event)
-            case Changed():
+            case CommandApplied():
                 self._take_change(event)
             case Started():
                 self._take_started(event)
@@ -158,7 +158,7 @@ class RunWriter:
             self._rows.append(row)
 
     def acknowledge(self, command_id: str, command: str, error: str = "", *, step: int | None = None) -> None:
-        """Answer a command that the training never saw, or saw and told of by `Changed`."""
+        """Answer a command that the training never saw, or saw and told of by `CommandApplied`."""
         if not command_id:
             return
         at = self.record_of_now.step if step is None else step
@@ -309,7 +309,7 @@ class RunWriter:
         self.add_row(write.log_row(*row, event.message))
         self._wake.set()
 
-    def _take_change(self, event: Changed) -> None:
+    def _take_change(self, event: CommandApplied) -> None:
         if event.command_id:  # what the worker does of itself is told in the log alone
             command = (event.command_id, event.command, event.path, event.value)
             self.add_row(write.change_row(self.attempt, event.step, self._live.record.elapsed_s, command, event.error))

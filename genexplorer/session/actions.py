@@ -169,7 +169,7 @@ def picture_command(folder: Path | None) -> str:
     from genexplorer.runs.reader import RunReader  # with NumPy, which who opens a viewer need not wait for
 
     with RunReader(folder) as reader:
-        plane = not reader.snapshots() or reader.card().ability("manifold").available
+        plane = not reader.snapshots() or reader.card().capability("manifold").available
     return command_lines.picture("manifold" if plane else "sample", read_status(folder).name)
 
 

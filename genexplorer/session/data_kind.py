@@ -7,10 +7,10 @@ from trainers import registry
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 
-def is_of_points(run: "FollowedRun | None") -> bool:
+def is_of_points(run: "RunPoller | None") -> bool:
     """Whether a run's data are points of the plane."""
     if run is None or run.config is None:
         return False

@@ -13,7 +13,7 @@ ALONE_AFTER_S = 60.0
 _LOOKS_S = ((CALM_AFTER_S, CALM_LOOK_S), (ALONE_AFTER_S, ALONE_LOOK_S))  # so long untouched: so long between looks
 
 
-class Attention:
+class IdleTracker:
     """When a face was touched last, and what follows from that. Any thread may use it.
 
     Args:

@@ -31,7 +31,7 @@ from trainers.events import MetricSpec
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 T = TypeVar("T")
 LOG_LINES = 2000
@@ -43,7 +43,7 @@ _READ_ERRORS = (UserError, OSError, sqlite3.Error)
 _SeriesKey = tuple[str, XAxis, int, tuple[float, float] | None]
 
 
-class FollowedRun:
+class RunPoller:
     """A run's state as of the last `poll`, on whatever it stands: queued, live, finished, lost, read-only.
 
     Belongs to one thread. What cannot be read is told in `problem`, never raised by `poll`, which keeps what it had.
@@ -78,7 +78,7 @@ class FollowedRun:
         self.snapshots: list[int] = []  # steps, ascending
         self._series: OrderedDict[_SeriesKey, Series] = OrderedDict()
         self._values: dict[int, dict[str, float]] = {}
-        self._cards: OrderedDict[int, Card] = OrderedDict()
+        self._cards: OrderedDict[int, ModelCard] = OrderedDict()
 
     @property
     def config(self) -> "RunConfig | None":
@@ -155,7 +155,7 @@ class FollowedRun:
             self._values[step] = {name: point.value for name, point in points.items()}
         return dict(self._values[step])
 
-    def card(self, step: int | None = None) -> "Card":
+    def card(self, step: int | None = None) -> "ModelCard":
         """Return a snapshot's card; None is the newest.
 
         Raises:

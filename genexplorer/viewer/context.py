@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.model_client import ModelClient
 
 if TYPE_CHECKING:
     from genexplorer.session.palette import Palette
     from genexplorer.session.playback import TimeCursor
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 
 class ViewerContext(QObject):
@@ -40,12 +40,12 @@ class ViewerContext(QObject):
         self,
         cursor: "TimeCursor",
         palette: "Palette",
-        explorer: Explorer,
+        explorer: ModelClient,
         runs_dir: Path,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.run: FollowedRun | None = None
+        self.run: RunPoller | None = None
         self.cursor = cursor
         self.palette = palette
         self.explorer = explorer
@@ -85,7 +85,7 @@ class ViewerContext(QObject):
         self._take_steps()
         self.cursor.notify()  # the steps may be the same, and are now called otherwise
 
-    def open(self, followed: "FollowedRun | None") -> None:
+    def open(self, followed: "RunPoller | None") -> None:
         """Make a run, or none, the one that everything shows; the former one is closed."""
         former, self.run = self.run, followed
         self.explorer.set_run(None if followed is None else followed.folder)

@@ -21,7 +21,7 @@ _log = logging.getLogger("genexplorer.viewer")
 T = TypeVar("T")
 
 
-class FaultReporter(QObject):
+class ErrorHandler(QObject):
     """Takes `sys.excepthook` and `threading.excepthook`.
 
     Signals:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from genexplorer.explore.client import ExplorerClient
     from genexplorer.explore.protocol import Answer
-    from genexplorer.viewer.error_handler import FaultReporter
+    from genexplorer.viewer.error_handler import ErrorHandler
     from genexplorer.viewer.model_client import MakeClient
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
@@ -97,25 +97,25 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     from genexplorer.session.playback import TimeCursor
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
-    from genexplorer.viewer.model_client import Explorer
+    from genexplorer.viewer.model_client import ModelClient
     from genexplorer.viewer.settings import Settings
     from genexplorer.viewer.window import MainWindow
 
     settings = Settings()
     palette = style.palette_for(_theme(settings))
     style.apply(app, palette)
-    explorer = Explorer(make_client or _explorer_client)
+    explorer = ModelClient(make_client or _explorer_client)
     return MainWindow(ViewerContext(TimeCursor(), palette, explorer, runs_dir), settings)
 
 
-def report_faults(window: "MainWindow") -> "FaultReporter":
+def report_faults(window: "MainWindow") -> "ErrorHandler":
     """Show in the window, and log, what nobody caught from now on."""
     from PyQt6.QtCore import Qt
 
-    from genexplorer.viewer.error_handler import FaultReporter, log_to_file
+    from genexplorer.viewer.error_handler import ErrorHandler, log_to_file
 
     log_to_file()
-    reporter = FaultReporter(window)
+    reporter = ErrorHandler(window)
     queued = Qt.ConnectionType.QueuedConnection  # showing it where it happened could make it happen again
     reporter.happened.connect(window.context.alert, queued)  # type: ignore[call-arg]
     reporter.install()

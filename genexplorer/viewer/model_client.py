@@ -68,7 +68,7 @@ class _Waiting:
     on_failure: OnFailure | None
 
 
-class Explorer(QObject):
+class ModelClient(QObject):
     """Asks the model of the open run.
 
     Within a lane and topic the newest question that the child has not begun replaces the older ones. One that has begun

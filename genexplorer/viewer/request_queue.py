@@ -9,7 +9,7 @@ from genexplorer.viewer.model_client import OnFailure, OnProgress, OnResult, Rep
 
 
 class Asked(Protocol):
-    """The part of `genexplorer.viewer.model_client.Explorer` that is used here."""
+    """The part of `genexplorer.viewer.model_client.ModelClient` that is used here."""
 
     def ask(
         self,
@@ -33,7 +33,7 @@ class Asked(Protocol):
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """One question and what to do with its answer."""
 
     op: str
@@ -45,7 +45,7 @@ class Question:
     on_progress: OnProgress | None = None
 
 
-class Questions:
+class RequestQueue:
     """Keeps one question of each lane and key open, and the newest behind it, until its answer is there.
 
     A question that follows the mouse is asked faster than it can be answered: what waits is replaced by what is newer,
@@ -62,10 +62,10 @@ class Questions:
         self._name = name
         self._on_failure = on_failure
         self._open: set[tuple[Lane, str]] = set()
-        self._waiting: dict[tuple[Lane, str], Question] = {}
+        self._waiting: dict[tuple[Lane, str], Request] = {}
         self._round = 0  # grows when everything is forgotten: what comes later from before is not wanted
 
-    def ask(self, lane: Lane, key: str, question: Question) -> None:
+    def ask(self, lane: Lane, key: str, question: Request) -> None:
         """Ask, now or as soon as the one with this key is answered; an older one that waits is not sent any more."""
         self._waiting[lane, key] = question
         if (lane, key) not in self._open:
@@ -123,10 +123,10 @@ class Questions:
             on_failure=lambda message, hint: answered(lambda: self._failed(question, message, hint)),
         )
 
-    def _failed(self, question: Question, message: str, hint: str) -> None:
+    def _failed(self, question: Request, message: str, hint: str) -> None:
         on_failure = question.on_failure or self._on_failure
         if on_failure is not None:
             on_failure(message, hint)
 
 
-__all__ = ["Asked", "Question", "Questions", "Reply"]
+__all__ = ["Asked", "Reply", "Request", "RequestQueue"]

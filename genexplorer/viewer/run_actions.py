@@ -11,7 +11,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 
@@ -43,7 +43,7 @@ class RunControl(QObject):
         """Open a run folder, or the newest run of a folder of runs; an alert says why not. Return whether it worked."""
         try:
             chosen = _run_in(folder)
-            followed = FollowedRun(chosen, watching=True)
+            followed = RunPoller(chosen, watching=True)
         except (UserError, OSError) as error:
             self._context.alert.emit(f"{folder.name} was not opened: {error}")
             return False

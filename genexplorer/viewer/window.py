@@ -15,7 +15,7 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from genexplorer.session.idle import CLOSE_LOOK_S, Attention
+from genexplorer.session.idle import CLOSE_LOOK_S, IdleTracker
 from genexplorer.session.palette import Palette
 from genexplorer.viewer import saving, style
 from genexplorer.viewer.context import ViewerContext
@@ -61,7 +61,7 @@ class MainWindow(QMainWindow):
         self._fill_menu()
         self._connect()
         self._restore()
-        self._hand, self._attention, self._calm = QCursor.pos(), Attention(), False
+        self._hand, self._attention, self._calm = QCursor.pos(), IdleTracker(), False
         self._poll = timer(self, round(1000 * CLOSE_LOOK_S), self._look)
         self._poll.start()
         self._show_run()

@@ -22,7 +22,7 @@ from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import FIRST_WORDS, read_config
 from genexplorer.runs.writer import RunWriter
-from genexplorer.workers.supervision import Supervision
+from genexplorer.workers.supervision import WorkerControl
 from trainers.config import RunConfig, parse
 from trainers.events import Event, Finished, Outcome, ResumeState
 from trainers.storage import checkpoint
@@ -54,7 +54,7 @@ def _attempt(folder: Path, token: int) -> int:
     lease = CoreLease(config.execution.threads)
     writer = RunWriter(folder, config, token=token, threads=lease.take())
     _say(f"{FIRST_WORDS}{writer.attempt} began on {time.strftime('%Y-%m-%d %H:%M:%S')}")
-    supervision = Supervision(writer, lease, config.execution)
+    supervision = WorkerControl(writer, lease, config.execution)
     supervision.install_signals()
     outcome, reason = _train(writer, config, supervision)
     lease.give_back()
@@ -63,7 +63,7 @@ def _attempt(folder: Path, token: int) -> int:
     return TrainingError.exit_code if outcome == "failed" else 0
 
 
-def _train(writer: RunWriter, config: RunConfig, supervision: Supervision) -> tuple[Outcome, str]:
+def _train(writer: RunWriter, config: RunConfig, supervision: WorkerControl) -> tuple[Outcome, str]:
     """Record every event and return how it ended; no failure of the training gets past here."""
     try:
         for event in _events(writer, config, supervision):
@@ -84,7 +84,7 @@ def _train(writer: RunWriter, config: RunConfig, supervision: Supervision) -> tu
         return "failed", reason
 
 
-def _events(writer: RunWriter, config: RunConfig, supervision: Supervision) -> Iterator[Event]:
+def _events(writer: RunWriter, config: RunConfig, supervision: WorkerControl) -> Iterator[Event]:
     resume = _newest_state(writer) if writer.attempt > 1 else None
     pinned = config.execution.deterministic and resume is not None  # as many threads as when the state was saved
     if not config.execution.threads and not pinned:

@@ -10,13 +10,13 @@ from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.commands.control import Watch
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
-from trainers.events import Audience, Changed, Command, Event, Pause, Phase, Resume, Started, Stop, Threads
+from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Viewers
 
 LOOK_S = 0.1  # between looks at the control folder and at the leases
 GROW_S = 0.4  # a larger share must have lasted so long: fewer threads at once, more when nobody wants the cores back
 
 
-class Supervision:
+class WorkerControl:
     """The `Control` of a worker's training.
 
     Args:
@@ -70,7 +70,7 @@ class Supervision:
             raise self._writer.fatal
         return [*self._from_people(), *self._from_disk(), *self._from_cores(now)]
 
-    def watched(self) -> Audience:
+    def watched(self) -> Viewers:
         """Return whether somebody is looking."""
         return self._watch.audience()
 
@@ -81,7 +81,7 @@ class Supervision:
                 self._wait() if name == "paused" else self._go_on()
             case Started(threads=threads) if not self._adapts:
                 self._lease.insist(threads)
-            case Changed(command="threads", value=int(count), command_id=people, error="") if people:
+            case CommandApplied(command="threads", value=int(count), command_id=people, error="") if people:
                 self._adapts, self._threads = False, count
                 self._lease.insist(count)
 

@@ -25,7 +25,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from tests.fault_injection.case import Proof, Tally, at_most
 from tests.fixtures.fake_run import write_run
 from trainers.storage import checkpoint
@@ -161,7 +161,7 @@ def read_all(run: Path) -> None:
             place = layout.step_folder(run / layout.CHECKPOINTS, step)
             _refused_or_answered(lambda place=place: checkpoint.verify(place))  # type: ignore[misc]
         reader.last_words()
-    FollowedRun(run, watching=True).poll()
+    RunPoller(run, watching=True).poll()
 
 
 def _refused_or_answered(question: Callable[[], object]) -> None:
@@ -197,7 +197,7 @@ def steered_from_outside(count: int, folder: Path) -> Tally:
             except UserError as error:
                 said = str(error)
             assert str(home) in said and "\n" not in said, said
-            FollowedRun(sent, watching=True).poll()
+            RunPoller(sent, watching=True).poll()
             assert _content(sent) == before, "something was written"
             shutil.rmtree(sent)
     return tally

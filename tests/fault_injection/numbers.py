@@ -17,7 +17,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
 from tests.fault_injection.case import Proof, Tally
 from tests.fault_injection.tiny_runs import ENDED, FAMILIES, create, kill, reaped, until
-from trainers.events import Alert, Event, Finished, SnapshotReady, StateReady
+from trainers.events import Alert, CheckpointReady, Event, Finished, SnapshotReady
 from trainers.families.interface import Model, Objective
 from trainers.storage import checkpoint
 from trainers.training import loop, session
@@ -38,7 +38,7 @@ def not_finite(count: int, folder: Path) -> Tally:
             run = create(store, family, steps=STEPS)
             with RunReader(run) as reader:
                 config = reader.config()
-            made: list[session.Training] = []
+            made: list[session.TrainingSession] = []
             with mock.patch.object(session, "set_up", partial(_poisoned, made, where, float(value), number)):
                 events = list(loop.train(config))
             _stopped_in_time(events, made[0])
@@ -49,7 +49,9 @@ def not_finite(count: int, folder: Path) -> Tally:
 _set_up = session.set_up
 
 
-def _poisoned(made: list[session.Training], where: str, value: float, which: int, *given: object) -> session.Training:
+def _poisoned(
+    made: list[session.TrainingSession], where: str, value: float, which: int, *given: object
+) -> session.TrainingSession:
     attempt = _set_up(*given)  # type: ignore[arg-type]
     made.append(attempt)
     step = attempt.model.training_step
@@ -70,12 +72,12 @@ def _spoiled(objective: Objective, where: str, value: float, model: Model) -> Ob
     return objective
 
 
-def _stopped_in_time(events: list[Event], attempt: session.Training) -> None:
+def _stopped_in_time(events: list[Event], attempt: session.TrainingSession) -> None:
     last = events[-1]
     assert isinstance(last, Finished) and last.outcome == "failed" and str(BAD_STEP + 1) in last.reason, last
     assert [event.code for event in events if isinstance(event, Alert)][-1] == "loss_not_finite"
     for event in events:
-        if isinstance(event, SnapshotReady | StateReady):
+        if isinstance(event, SnapshotReady | CheckpointReady):
             assert all(np.isfinite(a).all() for a in event.arrays.values() if a.dtype.kind == "f"), "saved it"
     weights = [*attempt.model.parameters(), *attempt.ema.model.parameters()]
     assert all(bool(torch.isfinite(weight).all()) for weight in weights), "the weights took it"

@@ -25,7 +25,7 @@ from genexplorer.runs.database import buckets, sqlite, write
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import XAxis
 from genexplorer.runs.store import RunStore
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from tests.fault_injection.case import Proof, Tally
 from tests.fixtures.fake_run import config, write_run
 from trainers.events import Metrics, MetricSpec
@@ -133,7 +133,7 @@ def many_points(count: int, folder: Path) -> Tally:
     before = _memory()
     axes: tuple[tuple[XAxis, float], ...] = (("step", POINTS), ("images", 128.0 * POINTS), ("time", 0.01 * POINTS))
     with closing(connection), RunReader(run) as reader:
-        books = write.Ledger(connection, 1)
+        books = write.DatabaseWriter(connection, 1)
         for number in range(count):
             x, end = axes[number % 3]
             low = chance.uniform(0, end)
@@ -151,7 +151,7 @@ def many_points(count: int, folder: Path) -> Tally:
                 polled.within(began, ANSWER_S)
     with tally.attempt("a face on it"):
         began = time.monotonic()
-        FollowedRun(run).poll()
+        RunPoller(run).poll()
         polled.within(began, 10 * ANSWER_S)
     with tally.attempt("memory"):
         assert _memory() - before < MOST_MEMORY_BYTES, f"{(_memory() - before) >> 20} MB"
@@ -178,7 +178,7 @@ def _loss(step: int) -> float:
 
 def _ten_million(connection: sqlite3.Connection) -> None:
     """Fill the tables with SQL, which takes a minute; a part of the pyramid is then compared with the real code's."""
-    books = write.Ledger(connection, 1)
+    books = write.DatabaseWriter(connection, 1)
     books.write([MetricSpec("train/loss", "loss", "loss", "nats", "lower", "optimization")], [], [])
     metric = connection.execute("SELECT id FROM metrics").fetchone()[0]
     connection.execute("PRAGMA synchronous=OFF")

@@ -17,7 +17,7 @@ from PyQt6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QKeyEvent, QWheelEvent
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QFileDialog, QMenu, QWidget
 
-from genexplorer.viewer.error_handler import FaultReporter
+from genexplorer.viewer.error_handler import ErrorHandler
 from genexplorer.viewer.main import make_application, make_window, report_faults
 from genexplorer.viewer.tabs.tab_types import TAB_TYPES
 from genexplorer.viewer.window import MainWindow
@@ -61,7 +61,7 @@ def _closes(app: QApplication, window: MainWindow, run: Path, said: list[str]) -
     """Break what is called as a window opens and closes; each closes all the same."""
     window.close()
     _forget(app, window)
-    reporter = FaultReporter()
+    reporter = ErrorHandler()
     reporter.happened.connect(said.append)
     reporter.install()
     for owner in TAB_TYPES:

@@ -18,7 +18,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from tests.fault_injection.case import Proof, Tally
 from tests.fixtures.fake_run import card, config, specs
-from trainers.events import Finished, Metrics, Pictures, SnapshotReady, Started, StateReady
+from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, SnapshotReady, Started
 from trainers.storage import checkpoint
 from trainers.storage.atomic_files import FaultPlan, injected
 
@@ -70,9 +70,9 @@ def record_a_run(folder: Path) -> None:
         writer.record(Metrics(step, step, {"train/elbo": -float(step)}, float(step), step / LAST, None))
         if step % 2 == 0:
             writer.record(SnapshotReady(step, {"w": np.full(2, step, np.float32)}, card(step)))
-            writer.record(Pictures(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
+            writer.record(ImagesReady(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
             reason = "end" if step == LAST else "schedule"
-            writer.record(StateReady(step, {"w": np.full(2, step)}, {"step": step}, reason))  # type: ignore[arg-type]
+            writer.record(CheckpointReady(step, {"w": np.full(2, step)}, {"step": step}, reason))  # type: ignore[arg-type]
     writer.record(Finished(LAST, "succeeded"))
     writer.close(patience_s=0)
 
@@ -123,7 +123,7 @@ def _series(run: Path, chance: random.Random) -> int:
         writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
         before = _whole(parent)
         with injected(FaultPlan(chance.randrange(1, 40), errno.EIO, for_good=chance.random() < 0.5)):
-            writer.files.save_state(StateReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
+            writer.files.save_state(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
         writer.abandon()
         after = _whole(parent)
         saved |= after

@@ -14,10 +14,10 @@ from trainers.config import RunConfig
 from trainers.events import MetricSpec
 from trainers.families.interface import Evaluator, Model, Objective, StepContext, Trace
 from trainers.inference import session
-from trainers.model_card import Ability, Card, DataCard
+from trainers.model_card import Capability, DataCard, ModelCard
 
-YES = Ability(available=True, how="exact")
-NO = Ability(available=False, reason="this stand-in has none")
+YES = Capability(available=True, how="exact")
+NO = Capability(available=False, reason="this stand-in has none")
 
 
 class StandIn(Model):
@@ -54,7 +54,7 @@ class Generator(StandIn):
         return (0.5 + z @ self.weight.T).view(-1, *self.image_shape)
 
 
-class Scale(StandIn):
+class Level(StandIn):
     """z = x / s in K equal steps: x is whatever the data are, s = `scale`."""
 
     able = frozenset({"sample", "decode", "encode", "log_prob", "trace", "critic"})
@@ -100,8 +100,8 @@ class Scale(StandIn):
         return Trace((name, *(f"scale {k + 1}" for k in range(self.steps))), tuple(stages), ladj)
 
 
-def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session.Explorer:
-    """An explorer of a stand-in, with the abilities that the registry would derive from what it can do."""
+def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session.InferenceSession:
+    """An explorer of a stand-in, with the capabilities that the registry would derive from what it can do."""
     own = {
         name: YES if name in model.able else NO
         for name in ["sample", "decode", "encode", "invert", "log_prob", "trace", "critic"]
@@ -111,19 +111,19 @@ def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session
         name="stand-in",
         latent_shape=lambda *_: model.latent_shape,
         parameter_count=lambda *_: 0,
-        abilities=lambda *_: own,
+        capabilities=lambda *_: own,
         check=lambda *_: None,
     )
     data = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
-    card = Card(
+    card = ModelCard(
         family="stand-in",
         title="stand-in",
         step=0,
         images_seen=0,
         latent_shape=model.latent_shape,
         image_shape=model.image_shape,
-        abilities={"manifold": NO, **what.of(family, None, model.image_shape, kind)},
+        capabilities={"manifold": NO, **what.of(family, None, model.image_shape, kind)},
         data=data,
         num_parameters=1,
     )
-    return session.Explorer(model.eval().requires_grad_(False), card, config)
+    return session.InferenceSession(model.eval().requires_grad_(False), card, config)

@@ -8,7 +8,7 @@ import torch
 
 from trainers import presets, registry
 from trainers.config import RunConfig
-from trainers.events import Audience, Command, Event
+from trainers.events import Command, Event, Viewers
 from trainers.families.interface import Model
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
@@ -70,6 +70,6 @@ class Script:
         self.polled.append(step)
         return self._lines.pop(step, [])
 
-    def watched(self) -> Audience:
+    def watched(self) -> Viewers:
         """Whether somebody looks."""
-        return Audience.HANDS_ON if self._watched else Audience.NOBODY
+        return Viewers.HANDS_ON if self._watched else Viewers.NOBODY

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from trainers.compiled.step import WholeStep
+from trainers.compiled.step import CompiledStep
 from trainers.events import Metrics
 from trainers.training import timing
-from trainers.training.session import Training, batch_of, context_of, lr_of, lrs_of, metrics, recorded
+from trainers.training.session import TrainingSession, batch_of, context_of, lr_of, lrs_of, metrics, recorded
 
 MOST = 8
 LONGEST_S = 0.05  # what is due by the clock waits so long at most, and figures come in bursts of it
 
 
-def length(training: Training, evaluate_every: int) -> int:
+def length(training: TrainingSession, evaluate_every: int) -> int:
     """Return how many steps go in one go from here, at least 1.
 
     A stretch ends where a model is judged or shown early on, where the training ends, and where the arithmetic changes.
@@ -40,7 +40,7 @@ def length(training: Training, evaluate_every: int) -> int:
     return max(1, longest)
 
 
-def take(training: Training, count: int, interrupted: Callable[[int], bool]) -> Iterator[Metrics]:
+def take(training: TrainingSession, count: int, interrupted: Callable[[int], bool]) -> Iterator[Metrics]:
     """Do some compiled steps of one variant, then yield the figures of each; they share the seconds evenly.
 
     Args:
@@ -79,7 +79,7 @@ def take(training: Training, count: int, interrupted: Callable[[int], bool]) -> 
         )
 
 
-def _ready(training: Training, whole: WholeStep, step: int) -> tuple[list[Tensor], float]:
+def _ready(training: TrainingSession, whole: CompiledStep, step: int) -> tuple[list[Tensor], float]:
     """Return what a step needs to be run, and its learning rate."""
     lr, batch, context = lr_of(training, step), batch_of(training, step), context_of(training, step)
     return whole.ready(batch, context, lrs_of(training, lr), training.config.optim.grad_clip), lr

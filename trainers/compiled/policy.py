@@ -15,10 +15,10 @@ from typing import Literal
 
 import torch
 
-from trainers.compiled.step import WholeStep
+from trainers.compiled.step import CompiledStep
 from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
-from trainers.events import Alert, Changed, Event, Phase
+from trainers.events import Alert, CommandApplied, Event, Phase
 from trainers.families.interface import Model
 from trainers.training.timing import Clock
 
@@ -33,7 +33,7 @@ KEPT_GAIN = 0.98  # of the plain step's time that the compiled one may take at m
 _COMPILERS = ("c++", "g++", "clang++")
 
 
-class Compilation:
+class CompilePolicy:
     """What has been decided about one training's steps.
 
     Args:
@@ -52,7 +52,7 @@ class Compilation:
     def __init__(self, execution: ExecutionConfig, device: torch.device, clock: Clock = perf_counter) -> None:
         self._state: Literal["off", "watching", "trying", "settled"] = "off"
         self._clock = clock
-        self._steps: dict[Hashable, WholeStep] = {}
+        self._steps: dict[Hashable, CompiledStep] = {}
         self._watched = 0
         self._plain: list[float] = []
         self._compiled: list[float] = []
@@ -76,11 +76,11 @@ class Compilation:
         """Return whether steps of a variant are to be compiled now."""
         return self.taken and variant not in self._steps and len(self._steps) < MOST_VARIANTS
 
-    def step(self, variant: Hashable) -> WholeStep | None:
+    def step(self, variant: Hashable) -> CompiledStep | None:
         """Return the compiled step of a variant, if steps are taken so; None: it goes as it is."""
         return self._steps.get(variant) if self.taken else None
 
-    def compile(self, variant: Hashable, make: Callable[[], WholeStep], step: int) -> Iterator[Event]:
+    def compile(self, variant: Hashable, make: Callable[[], CompiledStep], step: int) -> Iterator[Event]:
         """Compile the steps of a variant; a failure is told, and the training goes on as it is.
 
         Args:
@@ -133,12 +133,12 @@ class Compilation:
     def _seen_s(self) -> float:
         return sum(self._plain) + sum(self._compiled)
 
-    def _decided(self, step: int) -> Changed:
+    def _decided(self, step: int) -> CommandApplied:
         plain, compiled = statistics.median(self._plain), statistics.median(self._compiled)
         self.taken = compiled < KEPT_GAIN * plain
         self._state = "settled" if self.taken else "off"
         verdict = "kept" if self.taken else "dropped, no faster"
-        return Changed(step, "", "compile", value=f"{verdict} ({plain / compiled:.2f} × as fast)")
+        return CommandApplied(step, "", "compile", value=f"{verdict} ({plain / compiled:.2f} × as fast)")
 
 
 def has_compiler() -> bool:

@@ -17,7 +17,7 @@ from trainers.config import ExecutionConfig
 T = TypeVar("T")
 
 
-class Compute:
+class AutocastContext:
     """Does the arithmetic of training steps.
 
     Args:

@@ -27,7 +27,7 @@ _ASKED = 2  # numbers of one descent: the learning rate, and the largest norm of
 
 
 @dataclass(frozen=True)
-class Descent:
+class UpdateResult:
     """What came of one update of one optimizer.
 
     Args:
@@ -56,7 +56,7 @@ class _Call(NamedTuple):
     named: dict[str, Any]
 
 
-class _Outline(NamedTuple):
+class _StepTrace(NamedTuple):
     """What a step consists of: optimizer and quantities of each descent, and its draws, in order.
 
     `operations` are those of torch on the way forward.
@@ -67,7 +67,7 @@ class _Outline(NamedTuple):
     operations: int
 
 
-class WholeStep:
+class CompiledStep:
     """One variant of a model's step, compiled; it updates weights, buffers and moments in place.
 
     An update whose loss or gradient is not finite is left out, and so are those that follow it in the same step.
@@ -105,7 +105,7 @@ class WholeStep:
 
     def __call__(
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], largest_norm: float | None
-    ) -> Iterator[Descent]:
+    ) -> Iterator[UpdateResult]:
         """Do the step, and yield its descents; see `ready` for the arguments."""
         yield from self.descents(self.run(self.ready(batch, context, lrs, largest_norm)).tolist())
 
@@ -131,12 +131,12 @@ class WholeStep:
         (figures,) = self._program(*self._held, *ready)
         return figures
 
-    def descents(self, figures: Sequence[float]) -> Iterator[Descent]:
+    def descents(self, figures: Sequence[float]) -> Iterator[UpdateResult]:
         """Yield what came of a step, from the figures of its run."""
         values = iter(figures)
         for optimizer, quantities in self._outline.descents:
             loss, norm = next(values), next(values)
-            yield Descent(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
+            yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
 
     def _drawn(self, generator: torch.Generator) -> list[Tensor]:
         draws = self._outline.draws
@@ -155,7 +155,7 @@ class _TracedStep(nn.Module):
     """
 
     def __init__(
-        self, model: Model, config: OptimConfig, outline: _Outline, held: Sequence[str], context: StepContext
+        self, model: Model, config: OptimConfig, outline: _StepTrace, held: Sequence[str], context: StepContext
     ) -> None:
         super().__init__()
         self.model = model
@@ -290,11 +290,11 @@ def operations(model: Model, batch: Tensor, context: StepContext) -> int:
     return _outline(model, batch, replace(context, generator=context.generator.clone_state())).operations
 
 
-def _outline(model: Model, batch: Tensor, context: StepContext) -> _Outline:
+def _outline(model: Model, batch: Tensor, context: StepContext) -> _StepTrace:
     stand_in = copy.deepcopy(model)  # a step changes buffers
     with _Recorded() as recorded:
         done = [(each.optimizer, tuple(each.values)) for each in stand_in.training_step(batch, context)]
-    return _Outline(tuple(done), tuple(recorded.calls), recorded.operations)
+    return _StepTrace(tuple(done), tuple(recorded.calls), recorded.operations)
 
 
 def _held(model: Model, optimizers: Mapping[str, Optimizer], config: OptimConfig) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainers.data.points import PointData
 from trainers.events import Better, MetricSpec
 from trainers.families.interface import Evaluator, Model
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 
 NUM_SAMPLES = 2500  # as many as VEEGAN draws; the first so many test points are what they are compared with
 HIGH_QUALITY_STDS = 3.0
@@ -38,9 +38,9 @@ class Reference:
     how: str
 
     @classmethod
-    def of(cls, data: PointData, abilities: Mapping[str, Ability]) -> "Reference":
-        """Return what is known of a data set, as far as a model with these abilities can be held against it."""
-        log_prob, truth = abilities.get("log_prob"), data.truth
+    def of(cls, data: PointData, capabilities: Mapping[str, Capability]) -> "Reference":
+        """Return what is known of a data set, as far as a model with these capabilities can be held against it."""
+        log_prob, truth = capabilities.get("log_prob"), data.truth
         test = data.test[:NUM_SAMPLES]
         modes = truth.modes if truth is not None else None
         comparable = truth is not None and log_prob is not None and log_prob.available

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers.compiled.precision import Compute
+from trainers.compiled.precision import AutocastContext
 from trainers.events import MetricSpec
 
 
@@ -32,7 +32,7 @@ class StepContext:
     step: int
     generator: torch.Generator
     options: Any
-    compute: Compute = field(default_factory=Compute)
+    compute: AutocastContext = field(default_factory=AutocastContext)
     numbers: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -81,7 +81,7 @@ class Trace:
 class Model(nn.Module):
     """A generative model of images, (B, C, H, W) in [0, 1], or of points of the plane, (B, 2, 1, 1), any real numbers.
 
-    Latents are flat: (B, d). What a model cannot do it does not define, and its family does not declare the ability.
+    Latents are flat: (B, d). What a model cannot do it does not define, and its family does not declare the capability.
     """
 
     image_shape: tuple[int, int, int]
@@ -144,7 +144,7 @@ class Model(nn.Module):
         """
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of q(z|x), (N, d) each; only where the ability `encode` is declared."""
+        """Return mean and log-variance of q(z|x), (N, d) each; only where the capability `encode` is declared."""
         raise NotImplementedError
 
     def recon(self, x: Tensor, z: Tensor) -> Tensor:

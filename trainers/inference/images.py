@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from trainers.inference import params
-from trainers.inference.loaded_model import Array, Chunk, Question, labels_at
+from trainers.inference.loaded_model import Array, Chunk, Query, labels_at
 
 
-def describe(question: Question) -> Iterator[Chunk]:
+def describe(question: Query) -> Iterator[Chunk]:
     """Answer with the card."""
     yield "result", {}, {"card": question.opened.card.model_dump(mode="json")}
 
 
-def test_images(question: Question) -> Iterator[Chunk]:
+def test_images(question: Query) -> Iterator[Chunk]:
     """Show test data; without indices the labels alone, of the whole test set."""
     opened = question.opened
     if "indices" not in question.params and "indices" not in question.arrays:
@@ -26,20 +26,20 @@ def test_images(question: Question) -> Iterator[Chunk]:
     yield "result", {"x": question.shown(x), "labels": labels_at(opened.data.test_labels, indices)}, {}
 
 
-def decode(question: Question) -> Iterator[Chunk]:
+def decode(question: Query) -> Iterator[Chunk]:
     """Decode latents that were given."""
     images = yield from question.decoded(question.latents())
     yield "result", {"images": images}, {}
 
 
-def sample(question: Question) -> Iterator[Chunk]:
+def sample(question: Query) -> Iterator[Chunk]:
     """Decode z of the prior, spread by the temperature."""
     z = prior(question, question.whole("count", 64, 1, params.MAX_COUNT), "sample")
     images = yield from question.decoded(z)
     yield "result", {"images": images, "z": z.numpy()}, {}
 
 
-def prior(question: Question, count: int, name: str) -> torch.Tensor:
+def prior(question: Query, count: int, name: str) -> torch.Tensor:
     """Return latents of the prior, (count, d), by the parameters `seed` and `temperature`.
 
     Raises:
@@ -50,7 +50,7 @@ def prior(question: Question, count: int, name: str) -> torch.Tensor:
     return torch.randn((count, question.opened.size), generator=question.chance(name)) * temperature
 
 
-def encode(question: Question) -> Iterator[Chunk]:
+def encode(question: Query) -> Iterator[Chunk]:
     """Reconstruct at z = μ; `recon_nats` is −log p(x | z = μ)."""
     opened = question.opened
     take, labels = question.given()
@@ -66,7 +66,7 @@ def encode(question: Question) -> Iterator[Chunk]:
     yield "result", {**result, "labels": labels}, {"z": "mu", "figures": names}
 
 
-def encodings(question: Question) -> Iterator[Chunk]:
+def encodings(question: Query) -> Iterator[Chunk]:
     """Encode a split, or the first of it."""
     opened = question.opened
     split = params.word(question.params, "split", ("test", "train"))
@@ -84,7 +84,7 @@ def encodings(question: Question) -> Iterator[Chunk]:
     yield "result", {**result, "labels": labels_at(labels, indices)}, {"split": split}
 
 
-def posterior(question: Question) -> Iterator[Chunk]:
+def posterior(question: Query) -> Iterator[Chunk]:
     """Draw z of q(z|x) and decode it."""
     opened = question.opened
     count = question.whole("count", 16, 1, params.MAX_COUNT)
@@ -97,7 +97,7 @@ def posterior(question: Question) -> Iterator[Chunk]:
     yield "result", {"z": z.numpy(), "images": images}, {}
 
 
-def nearest(question: Question) -> Iterator[Chunk]:
+def nearest(question: Query) -> Iterator[Chunk]:
     """Find the test data whose mu is nearest to a latent."""
     opened = question.opened
     z = question.latents()[:1]
@@ -114,7 +114,7 @@ def nearest(question: Question) -> Iterator[Chunk]:
     yield "result", result, {}
 
 
-def pipeline(question: Question) -> Iterator[Chunk]:
+def pipeline(question: Query) -> Iterator[Chunk]:
     """Follow one image through the stages of the theory."""
     take, labels = question.given()
     with torch.inference_mode():

@@ -12,12 +12,12 @@ from trainers.errors import ConfigError
 from trainers.families.interface import Model, Trace
 from trainers.inference import params as inference_params
 from trainers.inference.images import prior
-from trainers.inference.loaded_model import Array, Chunk, Question
+from trainers.inference.loaded_model import Array, Chunk, Query
 
 _PARALLEL = 1e-4  # sine of the angle below which two directions count as one, or as opposite
 
 
-def interpolate(question: Question) -> Iterator[Chunk]:
+def interpolate(question: Query) -> Iterator[Chunk]:
     """Decode points between two latents, both ends included."""
     ends = question.latents()
     if len(ends) != 2:
@@ -59,7 +59,7 @@ def between(start: Tensor, end: Tensor, t: Tensor, mode: str = "spherical") -> T
     return way.float()
 
 
-def trace(question: Question) -> Iterator[Chunk]:
+def trace(question: Query) -> Iterator[Chunk]:
     """Follow data to the base, or latents to the data, through every transform."""
     start, label, forward = _start(question)
     pieces: list[_Piece] = []
@@ -85,7 +85,7 @@ class _Piece:
     error: float
 
 
-def _start(question: Question) -> tuple[Tensor, int, bool]:
+def _start(question: Query) -> tuple[Tensor, int, bool]:
     """Return where the way begins, the label of what begins there, and whether it goes from the data to the base."""
     arrays, params = question.arrays, question.params
     if "images" in arrays or "indices" in arrays or {"index", "indices"} & params.keys():
@@ -96,7 +96,7 @@ def _start(question: Question) -> tuple[Tensor, int, bool]:
     return prior(question, question.whole("count", 1, 1, inference_params.MAX_COUNT), "sample"), -1, False
 
 
-def _traced(question: Question, start: Tensor, *, forward: bool) -> _Piece:
+def _traced(question: Query, start: Tensor, *, forward: bool) -> _Piece:
     model = question.opened.model
     with torch.inference_mode():
         way = model.trace(start) if forward else model.trace_back(start)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainers.inference import params
-from trainers.inference.loaded_model import Array, Chunk, Opened, Question
+from trainers.inference.loaded_model import Array, Chunk, LoadedModel, Query
 
 MAX_STEPS, MAX_RESTARTS = 10_000, 64
 CANDIDATES = 512  # latents of the prior among which each image's starts are chosen
@@ -23,7 +23,7 @@ _BETAS, _TINY = (0.9, 0.999), 1e-8
 _MAX_PULL = 100.0
 
 
-def invert(question: Question) -> Iterator[Chunk]:
+def invert(question: Query) -> Iterator[Chunk]:
     """Search the latents of images, several starts each; the best one of each image counts."""
     steps = question.whole("steps", 200, 1, MAX_STEPS)
     restarts = question.whole("restarts", 8, 1, MAX_RESTARTS)
@@ -48,7 +48,7 @@ def invert(question: Question) -> Iterator[Chunk]:
     yield "result", {**result, "labels": labels}, {"steps": steps, "restarts": restarts, "prior": pull}
 
 
-def _drawn(opened: Opened, candidates: Tensor) -> Generator[Chunk, None, Tensor]:
+def _drawn(opened: LoadedModel, candidates: Tensor) -> Generator[Chunk, None, Tensor]:
     """Yield progress; return what candidates decode to, (N, values)."""
     pieces = []
     for part in torch.split(candidates, opened.chunk):
@@ -84,7 +84,7 @@ class _Search:
         pull: Towards the middle of the prior.
     """
 
-    def __init__(self, opened: Opened, x: Tensor, starts: Tensor, pull: float) -> None:
+    def __init__(self, opened: LoadedModel, x: Tensor, starts: Tensor, pull: float) -> None:
         self._opened, self._x, self._pull = opened, x, pull
         self._z = starts.clone()
         self._momentum, self._scale, self._steps = torch.zeros_like(starts), torch.zeros_like(starts), 0

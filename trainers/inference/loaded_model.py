@@ -19,7 +19,7 @@ from trainers.families.interface import Model
 from trainers.families.nn import images_at_once
 from trainers.inference import params as inference_params
 from trainers.inference.preview import Drafts
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 from trainers.training import rng
 from trainers.training.sample_images import to_uint8
 
@@ -32,7 +32,7 @@ _WEIGHTS_AT_ONCE = 2_000_000_000  # parameters times images, about the multiplic
 _EXACT_BYTES = 4  # of a float32
 
 
-class Opened:
+class LoadedModel:
     """A model with its weights and what is known of it already.
 
     Args:
@@ -41,7 +41,7 @@ class Opened:
         config: Of its run; names the data, which is read when it is first needed.
     """
 
-    def __init__(self, model: Model, card: Card, config: RunConfig) -> None:
+    def __init__(self, model: Model, card: ModelCard, config: RunConfig) -> None:
         self.model, self.card, self.config = model, card, config
         self.codes: tuple[Tensor, Tensor] | None = None  # mu, logvar of the first test images, as many as were asked
         self.effects: Any = None  # how strongly images answer to latents, once it was measured
@@ -110,7 +110,7 @@ class Opened:
             return (self.model.decode(z), False) if self.of_points else self._drafts.decode(self.model, z)
 
 
-class Question:
+class Query:
     """One question, how much of its answer is not finite, and whether it is a draft.
 
     Args:
@@ -119,7 +119,7 @@ class Question:
         arrays: Of the question.
     """
 
-    def __init__(self, opened: Opened, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    def __init__(self, opened: LoadedModel, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         self.opened, self.params, self.arrays = opened, params, arrays
         self._values, self._not_finite, self._is_draft = 0, 0, False
 

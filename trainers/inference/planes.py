@@ -8,7 +8,7 @@ from torch import Tensor
 from trainers.errors import ConfigError, UserError
 from trainers.families.gaussian import kl_per_dim
 from trainers.inference import grids, params, sensitivity
-from trainers.inference.loaded_model import Chunk, Question, labels_at
+from trainers.inference.loaded_model import Chunk, Query, labels_at
 from trainers.inference.sensitivity import Sensitivity
 
 CODES = 2000  # encodings that a plane is laid through, and that are seen in it
@@ -17,7 +17,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Plane = tuple[Tensor, Tensor, Tensor]  # origin, e1, e2, (d,) each
 
 
-def manifold(question: Question) -> Iterator[Chunk]:
+def manifold(question: Query) -> Iterator[Chunk]:
     """Decode the cells of the latent plane, or of a plane through more than two dimensions."""
     rows = question.whole("rows", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS)
     columns = question.whole("columns", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS // rows)
@@ -30,7 +30,7 @@ def manifold(question: Question) -> Iterator[Chunk]:
     yield "result", {"images": shaped}, {"bounds": list(edges), "coords": coords}
 
 
-def axes(question: Question) -> Iterator[Chunk]:
+def axes(question: Query) -> Iterator[Chunk]:
     """Rank the latent axes: by their KL where the posterior has a spread, else by their effect on what is drawn."""
     size = question.opened.size
     count = min(size, question.whole("count", min(8, size), 1, 1 << 31))
@@ -46,7 +46,7 @@ def axes(question: Question) -> Iterator[Chunk]:
     yield "result", {"indices": indices.numpy(), "scores": best.float().numpy()}, meta
 
 
-def plane(question: Question) -> Iterator[Chunk]:
+def plane(question: Query) -> Iterator[Chunk]:
     """Lay a plane: along two axes, along the principal directions, or through three latents."""
     kind = params.word(question.params, "kind", ("axes", "principal", "points"))
     if kind == "axes":
@@ -58,7 +58,7 @@ def plane(question: Question) -> Iterator[Chunk]:
     yield "result", {name: part.float().numpy() for name, part in zip(("origin", "e1", "e2"), laid, strict=True)}, meta
 
 
-def project(question: Question) -> Iterator[Chunk]:
+def project(question: Query) -> Iterator[Chunk]:
     """See the encodings of test data in a plane: the coordinates of the nearest point of it."""
     laid = _given_plane(question)
     data = question.opened.data
@@ -82,7 +82,7 @@ def _in_space(laid: Plane, coords: Tensor) -> Tensor:
     return origin + coords[:, :1] * e1 + coords[:, 1:] * e2
 
 
-def _given_plane(question: Question) -> Plane:
+def _given_plane(question: Query) -> Plane:
     """Return the plane that a question names.
 
     Raises:
@@ -102,7 +102,7 @@ def _flat(e1: Tensor, e2: Tensor) -> bool:
     return bool(lengths < 1e-12) or bool(1 - cosine.square() < 1e-6)
 
 
-def _of_axes(question: Question) -> tuple[Plane, dict[str, object]]:
+def _of_axes(question: Query) -> tuple[Plane, dict[str, object]]:
     size = question.opened.size
     indices = params.indices(question.params, question.arrays, size, "the latent axes").tolist()
     if len(indices) != 2 or indices[0] == indices[1]:
@@ -134,9 +134,9 @@ def _through_points(z: Tensor) -> tuple[Plane, dict[str, object]]:
     return laid, {"title": "through three points", "points": in_plane(laid, z).tolist()}
 
 
-def _principal(question: Question) -> Generator[Chunk, None, tuple[Plane, dict[str, object]]]:
+def _principal(question: Query) -> Generator[Chunk, None, tuple[Plane, dict[str, object]]]:
     opened = question.opened
-    if opened.card.ability("encode").available:
+    if opened.card.capability("encode").available:
         mu, _ = yield from question.test_codes(min(CODES, len(opened.data.test)))
         return _principal_of_codes(mu[mu.isfinite().all(1)])
     found = yield from _sensitivity(question)
@@ -170,10 +170,10 @@ def _signed(direction: Tensor) -> Tensor:
     return direction * direction[direction.abs().argmax()].sign()
 
 
-def _kl_of_axes(question: Question) -> Generator[Chunk, None, Tensor | None]:
+def _kl_of_axes(question: Query) -> Generator[Chunk, None, Tensor | None]:
     """Yield progress; return the mean KL of each axis, or None where there is no posterior with a spread."""
     opened = question.opened
-    if not opened.card.ability("encode").available:
+    if not opened.card.capability("encode").available:
         return None
     _, logvar = opened.encode(opened.test.take(slice(0, 1)))
     if not logvar.isfinite().all():
@@ -183,7 +183,7 @@ def _kl_of_axes(question: Question) -> Generator[Chunk, None, Tensor | None]:
     return scores if bool(scores.isfinite().all()) else None
 
 
-def _sensitivity(question: Question) -> Generator[Chunk, None, Sensitivity]:
+def _sensitivity(question: Query) -> Generator[Chunk, None, Sensitivity]:
     """Yield progress; return how the model answers to its latents, measured once."""
     opened = question.opened
     if opened.effects is None:

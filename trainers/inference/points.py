@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainers.errors import UserError
 from trainers.inference import grids, params
-from trainers.inference.loaded_model import Chunk, Question, labels_at
+from trainers.inference.loaded_model import Chunk, Query, labels_at
 
 MAX_CELLS = 1 << 18  # of a map
 SIDE = 64
@@ -17,7 +17,7 @@ Bounds = tuple[float, float, float, float]
 _NO_MAP = "images have too many dimensions for a map; train a toy density to see one"
 
 
-def points(question: Question) -> Iterator[Chunk]:
+def points(question: Query) -> Iterator[Chunk]:
     """Answer with the first of the data themselves."""
     split = params.word(question.params, "split", ("test", "train"))
     data = question.opened.points
@@ -28,7 +28,7 @@ def points(question: Question) -> Iterator[Chunk]:
     yield "result", result, {"bounds": list(data.bounds), "split": split}
 
 
-def density(question: Question) -> Iterator[Chunk]:
+def density(question: Query) -> Iterator[Chunk]:
     """Map log p of the model, or of the truth where it is known."""
     of = params.word(question.params, "of", ("model", "truth"))
     rows, columns, edges = _map_of(question)
@@ -39,15 +39,15 @@ def density(question: Question) -> Iterator[Chunk]:
             raise UserError(f"the density of {question.opened.points.name} is not known", "ask for the model's")
         how, values = "exact", torch.from_numpy(truth.log_prob(cells.double().numpy()))
     else:
-        ability = question.opened.card.ability("log_prob")
-        if not ability.available:
-            raise UserError("this model has no density", ability.reason)
-        how, values = ability.how, (yield from _mapped(question, cells, question.opened.model.log_prob))
+        capability = question.opened.card.capability("log_prob")
+        if not capability.available:
+            raise UserError("this model has no density", capability.reason)
+        how, values = capability.how, (yield from _mapped(question, cells, question.opened.model.log_prob))
     meta = {"bounds": list(edges), "of": of, "how": how} | _holes(values)
     yield "result", {"log_prob": values.float().view(rows, columns).numpy()}, meta
 
 
-def critic(question: Question) -> Iterator[Chunk]:
+def critic(question: Query) -> Iterator[Chunk]:
     """Map the discriminator's logits, with the generator's points and the way each would go to please it."""
     if not question.opened.of_points:
         raise UserError("this model cannot critic", _NO_MAP)
@@ -65,7 +65,7 @@ def critic(question: Question) -> Iterator[Chunk]:
     yield "result", result, {"bounds": list(edges)}
 
 
-def _map_of(question: Question) -> tuple[int, int, Bounds]:
+def _map_of(question: Query) -> tuple[int, int, Bounds]:
     """Return rows, columns and bounds; by default those of the data."""
     rows = question.whole("rows", SIDE, 1, MAX_CELLS)
     columns = question.whole("columns", SIDE, 1, MAX_CELLS // rows)
@@ -73,7 +73,7 @@ def _map_of(question: Question) -> tuple[int, int, Bounds]:
     return rows, columns, params.bounds(question.params, "z") if given else question.opened.points.bounds
 
 
-def _mapped(question: Question, cells: Tensor, function: Callable[[Tensor], Tensor]) -> Mapped:
+def _mapped(question: Query, cells: Tensor, function: Callable[[Tensor], Tensor]) -> Mapped:
     """Yield progress; return the values of a function at points (N, 2), (N,)."""
     pieces: list[Tensor] = []
     for part in torch.split(cells, question.opened.chunk):

@@ -1,4 +1,4 @@
-"""Snapshots as explorers ask them: opened with checks, each question answered in chunks by the ability it needs.
+"""Snapshots as explorers ask them: opened with checks, each question answered in chunks by the capability it needs.
 
 The operations and their arrays are those of the explorers' protocol. Long answers come in chunks with progress between
 them, so that a drag can overtake.
@@ -14,15 +14,15 @@ from trainers.config import RunConfig
 from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.families.interface import Model
 from trainers.inference import channels_last, images, interpolation, inversion, planes, points
-from trainers.inference.loaded_model import Array, Chunk, Opened, Question
-from trainers.model_card import Card
+from trainers.inference.loaded_model import Array, Chunk, LoadedModel, Query
+from trainers.model_card import ModelCard
 from trainers.storage import checkpoint
 from trainers.training import resume, rng
 
 _OTHER = "it belongs to another run"
 _BESIDE_WEIGHTS = 16 << 20  # bytes: the header of the weights, and buffers that are not counted as parameters
-Operation = Callable[[Question], Iterator[Chunk]]
-_OPERATIONS: dict[str, tuple[Operation, tuple[str, ...]]] = {  # with the abilities that each needs
+Operation = Callable[[Query], Iterator[Chunk]]
+_OPERATIONS: dict[str, tuple[Operation, tuple[str, ...]]] = {  # with the capabilities that each needs
     "describe": (images.describe, ()),
     "test_images": (images.test_images, ()),
     "decode": (images.decode, ("decode",)),
@@ -45,7 +45,7 @@ _OPERATIONS: dict[str, tuple[Operation, tuple[str, ...]]] = {  # with the abilit
 }
 
 
-def load(folder: Path, config: RunConfig) -> "Explorer":
+def load(folder: Path, config: RunConfig) -> "InferenceSession":
     """Open a snapshot.
 
     Args:
@@ -66,13 +66,13 @@ def load(folder: Path, config: RunConfig) -> "Explorer":
     arrays, card = checkpoint.load_snapshot(folder, max_weights_bytes=8 * count + _BESIDE_WEIGHTS)
     if card != told or count > sum(array.size for array in arrays.values()):  # before it is built
         raise disagree
-    with rng.Undrawn():  # which would be half of the time that opening takes
+    with rng.SkipInit():  # which would be half of the time that opening takes
         model: Model = registry.resolve(family.build)(options, card.image_shape)
     resume.load_weights(model, arrays)
-    return Explorer(channels_last.for_looking(model.eval().requires_grad_(False)), card, config)
+    return InferenceSession(channels_last.for_looking(model.eval().requires_grad_(False)), card, config)
 
 
-class Explorer:
+class InferenceSession:
     """A model with its weights, ready to be asked.
 
     Args:
@@ -81,10 +81,10 @@ class Explorer:
         config: Of its run; names the data, which is read when it is first needed.
     """
 
-    def __init__(self, model: Model, card: Card, config: RunConfig) -> None:
+    def __init__(self, model: Model, card: ModelCard, config: RunConfig) -> None:
         self.card = card
         self.config = config
-        self.opened = Opened(model, card, config)
+        self.opened = LoadedModel(model, card, config)
 
     def answer(
         self, op: str, params: Mapping[str, Any] | None = None, arrays: Mapping[str, Any] | None = None
@@ -98,14 +98,14 @@ class Explorer:
         """
         if op not in _OPERATIONS:
             raise ConfigError(f"'{op[:40]}' is no operation", f"choose one of {', '.join(_OPERATIONS)}")
-        question = Question(self.opened, params or {}, arrays or {})
+        question = Query(self.opened, params or {}, arrays or {})
         operation, needs = _OPERATIONS[op]
         if op == "manifold" and "origin" in question.arrays:  # a plane through more dimensions than two
             needs = ("plane",)
         for name in needs:
-            ability = self.card.ability(name)
-            if not ability.available:
-                raise UserError(f"this model cannot {op}", ability.reason)
+            capability = self.card.capability(name)
+            if not capability.available:
+                raise UserError(f"this model cannot {op}", capability.reason)
         try:
             for chunk in _multiplied_fast(operation(question)):
                 yield _with_flaws(chunk, question)
@@ -134,7 +134,7 @@ def _multiplied_fast(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         yield chunk
 
 
-def _with_flaws(chunk: Chunk, question: Question) -> Chunk:
+def _with_flaws(chunk: Chunk, question: Query) -> Chunk:
     match chunk:
         case ("result", arrays, dict() as meta):
             return "result", arrays, {**question.flaws, **meta}

@@ -22,7 +22,7 @@ from safetensors.numpy import load as parse_arrays
 
 from trainers.errors import CheckpointError
 from trainers.events import Arrays, ResumeState
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 from trainers.storage import atomic_files
 from trainers.storage.safetensors_writer import formatted
 
@@ -76,18 +76,18 @@ def verify(folder: Path) -> None:
     _read_folder(folder, ())
 
 
-def save_snapshot(folder: Path, arrays: Arrays, card: Card) -> None:
+def save_snapshot(folder: Path, arrays: Arrays, card: ModelCard) -> None:
     """Write a snapshot durably; a folder of that name is replaced.
 
     Raises:
         OSError: if the disk refused; what had that name is still there, whole.
     """
-    _write_folder(folder, {WEIGHTS: formatted(arrays), CARD: (_encoded(card.model_dump(mode="json")),)})
+    _write_folder(folder, {WEIGHTS: formatted(arrays), CARD: (_encoded(card.model_dump(mode="json", by_alias=True)),)})
 
 
 def load_snapshot(
     folder: Path, *, max_weights_bytes: int = MAX_ARRAY_BYTES
-) -> tuple[dict[str, NDArray[np.generic]], Card]:
+) -> tuple[dict[str, NDArray[np.generic]], ModelCard]:
     """Read a snapshot, every byte verified.
 
     Args:
@@ -101,7 +101,7 @@ def load_snapshot(
     return parsed(files[WEIGHTS], folder / WEIGHTS), _card(files[CARD], folder / CARD)
 
 
-def load_card(folder: Path) -> Card:
+def load_card(folder: Path) -> ModelCard:
     """Read a snapshot's card alone.
 
     Raises:
@@ -221,9 +221,9 @@ def _decoded(data: bytes, path: Path) -> dict[str, Any]:
     return value
 
 
-def _card(data: bytes, path: Path) -> Card:
+def _card(data: bytes, path: Path) -> ModelCard:
     try:
-        return Card.model_validate_json(data)
+        return ModelCard.model_validate_json(data)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"]) or "card"

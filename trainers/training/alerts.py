@@ -14,7 +14,7 @@ _GRACE = 0.1  # share of the training in which a dimension may still wake up
 
 
 @dataclass
-class Watcher:
+class AlertMonitor:
     """Remembers what it has told. All of it is in the resumable state."""
 
     collapsed: set[int] = field(default_factory=set)

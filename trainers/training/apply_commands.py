@@ -1,4 +1,4 @@
-"""What a running training can be told: each command checked, applied and answered with a `Changed`."""
+"""What a running training can be told: each command checked, applied and answered with a `CommandApplied`."""
 
 import time
 from collections.abc import Iterator
@@ -7,9 +7,8 @@ import torch
 
 from trainers.errors import ConfigError, UserError
 from trainers.events import (
-    Audience,
-    Changed,
     Command,
+    CommandApplied,
     Control,
     Event,
     Pause,
@@ -19,9 +18,10 @@ from trainers.events import (
     Set,
     Stop,
     Threads,
+    Viewers,
 )
 from trainers.training import resume, settable
-from trainers.training.session import Training
+from trainers.training.session import TrainingSession
 from trainers.training.timing import SIGN_OF_LIFE_S
 
 MAX_THREADS = 1024
@@ -29,19 +29,19 @@ _NAMES = {Pause: "pause", Resume: "resume", Stop: "stop", SaveNow: "save_now", S
 _POLL_S = 0.05
 
 
-class Unattended:
+class NullControl:
     """A control that says nothing: nobody commands, nobody looks."""
 
     def poll(self, step: int) -> list[Command]:
         """Return no commands."""
         return []
 
-    def watched(self) -> Audience:
+    def watched(self) -> Viewers:
         """Return that nobody looks."""
-        return Audience.NOBODY
+        return Viewers.NOBODY
 
 
-class Ear:
+class BufferedControl:
     """A control that is heard between two steps of a stretch and obeyed behind it.
 
     Args:
@@ -62,12 +62,12 @@ class Ear:
         heard, self._heard = [*self._heard, *self._control.poll(step)], []
         return heard
 
-    def watched(self) -> Audience:
+    def watched(self) -> Viewers:
         """Return whether somebody is looking."""
         return self._control.watched()
 
 
-def obey(attempt: Training, control: Control) -> Iterator[Event]:
+def obey(attempt: TrainingSession, control: Control) -> Iterator[Event]:
     """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
     paused = False
     while True:
@@ -82,7 +82,7 @@ def obey(attempt: Training, control: Control) -> Iterator[Event]:
         yield Phase(attempt.step, "stopping" if attempt.stopping else "training")
 
 
-def _apply(attempt: Training, command: Command) -> Iterator[Event]:
+def _apply(attempt: TrainingSession, command: Command) -> Iterator[Event]:
     error = ""
     try:
         _do(attempt, command)
@@ -90,7 +90,7 @@ def _apply(attempt: Training, command: Command) -> Iterator[Event]:
         error = str(problem)
     path = command.path if isinstance(command, Set) else ""
     value = command.value if isinstance(command, Set) else command.count if isinstance(command, Threads) else None
-    yield Changed(attempt.step, command.id, _NAMES[type(command)], path, value, error)
+    yield CommandApplied(attempt.step, command.id, _NAMES[type(command)], path, value, error)
     if isinstance(command, SaveNow):
         yield Phase(attempt.step, "saving")
         yield resume.state(attempt, "asked")
@@ -99,7 +99,7 @@ def _apply(attempt: Training, command: Command) -> Iterator[Event]:
         attempt.checkpoints.done()
 
 
-def _do(attempt: Training, command: Command) -> None:
+def _do(attempt: TrainingSession, command: Command) -> None:
     match command:
         case Set(path, value):
             _set(attempt, path, value)
@@ -109,13 +109,13 @@ def _do(attempt: Training, command: Command) -> None:
             attempt.stopping = True
 
 
-def _set(attempt: Training, path: str, value: object) -> None:
+def _set(attempt: TrainingSession, path: str, value: object) -> None:
     attempt.config = settable.changed(attempt.config, attempt.model, path, value)
     attempt.options = attempt.config.model_options()
     attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
 
 
-def _set_threads(attempt: Training, count: int) -> None:
+def _set_threads(attempt: TrainingSession, count: int) -> None:
     if attempt.config.execution.deterministic:
         raise ConfigError("threads: pinned by execution.deterministic", "leave them, or start without --deterministic")
     if not 1 <= count <= MAX_THREADS:
@@ -123,7 +123,7 @@ def _set_threads(attempt: Training, count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _wait(attempt: Training) -> Iterator[Event]:
+def _wait(attempt: TrainingSession) -> Iterator[Event]:
     if not attempt.stopwatch.paused:
         attempt.stopwatch.pause()
         attempt.signs.done()

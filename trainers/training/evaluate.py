@@ -7,14 +7,14 @@ from trainers.data.preprocess import FIXED_SEED
 from trainers.evaluation.points import PointsEvaluator
 from trainers.families.interface import Model
 from trainers.families.nn import eval_mode, images_at_once
-from trainers.training.session import Training, metric_specs, metrics
+from trainers.training.session import TrainingSession, metric_specs, metrics
 from trainers.training.timing import SIGN_OF_LIFE_S
 
 IMAGES_AT_ONCE = 200  # of 28×28: as fast as more, and a chunk of a convolutional model takes 25 ms, not 70
 POINTS_AT_ONCE = 1000
 
 
-def evaluate(training: Training) -> Iterator[events.Event]:
+def evaluate(training: TrainingSession) -> Iterator[events.Event]:
     """Judge the EMA weights and the raw ones on the whole test set, with a sign of life in between."""
     yield events.Phase(training.step, "evaluating")
     figures: dict[str, float] = {}
@@ -33,7 +33,7 @@ def evaluate(training: Training) -> Iterator[events.Event]:
     yield metrics(training, training.memory.figures, training.stopwatch.elapsed_s)
 
 
-def _judge(training: Training, model: Model) -> Generator[events.Event, None, dict[str, float]]:
+def _judge(training: TrainingSession, model: Model) -> Generator[events.Event, None, dict[str, float]]:
     """Yield signs of life; return the figures by quantity."""
     num_images = len(training.test_images)
     evaluators = [model.evaluator(num_images, FIXED_SEED)]

@@ -12,7 +12,7 @@ from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState
 from trainers.training import apply_commands, evaluate, rng, session, timing
 from trainers.training import resume as training_resume
-from trainers.training.session import Training
+from trainers.training.session import TrainingSession
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
         resume: The state to go on from; under `execution.deterministic` the rest is then equal, bit for bit, to what an
             uninterrupted training would have done.
         control: Where commands come from; None trains unattended.
-        clock: Monotonic seconds; an `AwakeClock` when None.
+        clock: Monotonic seconds; an `ActiveClock` when None.
 
     Yields:
         Events, `Started` first after the loading, `Finished` last.
@@ -43,19 +43,19 @@ def train(
     """
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
     with rng.pinned(config.execution, _threads(config, resume)):
-        attempt = session.set_up(config, clock or timing.AwakeClock())
+        attempt = session.set_up(config, clock or timing.ActiveClock())
         doubts = training_resume.restore(attempt, resume) if resume else []
         yield session.started(attempt)
         yield from doubts
         yield Phase(attempt.step, "training")
         try:
-            yield from _run(attempt, apply_commands.Ear(control or apply_commands.Unattended()))
+            yield from _run(attempt, apply_commands.BufferedControl(control or apply_commands.NullControl()))
         except session.NotFiniteError as problem:
             yield Alert(attempt.step, "error", "loss_not_finite", str(problem))
             yield Finished(attempt.step, "failed", f"at step {attempt.step + 1} {problem}")
 
 
-def _run(attempt: Training, control: apply_commands.Ear) -> Iterator[Event]:
+def _run(attempt: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
     evaluate_every = timing.eval_every(
         attempt.config, attempt.length, attempt.order.steps_per_epoch, len(attempt.test_images)
     )
@@ -76,11 +76,11 @@ def _run(attempt: Training, control: apply_commands.Ear) -> Iterator[Event]:
     yield from _finish(attempt)
 
 
-def _step(attempt: Training) -> Iterator[Event]:
+def _step(attempt: TrainingSession) -> Iterator[Event]:
     compilation = attempt.compilation
     if compilation.due(attempt.variant) and session.compilable(attempt):
         yield from compilation.compile(attempt.variant, lambda: session.whole_step(attempt), attempt.step)
-        attempt.time_left = timing.TimeLeft(attempt.progress, attempt.stopwatch.elapsed_s)  # no step takes that long
+        attempt.time_left = timing.EtaEstimator(attempt.progress, attempt.stopwatch.elapsed_s)
     compilation.begin()
     figures = session.take_step(attempt)
     yield from compilation.after_step(
@@ -89,7 +89,7 @@ def _step(attempt: Training) -> Iterator[Event]:
     yield from _told(attempt, [figures])
 
 
-def _told(attempt: Training, steps: Iterable[Metrics]) -> Iterator[Event]:
+def _told(attempt: TrainingSession, steps: Iterable[Metrics]) -> Iterator[Event]:
     for figures in steps:
         attempt.signs.done()
         yield figures
@@ -97,13 +97,13 @@ def _told(attempt: Training, steps: Iterable[Metrics]) -> Iterator[Event]:
             yield from attempt.memory.watcher.after_step(attempt.step, figures.values["train/loss"])
 
 
-def _evaluate(attempt: Training) -> Iterator[Event]:
+def _evaluate(attempt: TrainingSession) -> Iterator[Event]:
     if attempt.memory.evaluated_at != attempt.step:
         yield from evaluate.evaluate(attempt)
         yield Phase(attempt.step, "training")
 
 
-def _snapshot_due(attempt: Training, control: Control) -> bool:
+def _snapshot_due(attempt: TrainingSession, control: Control) -> bool:
     if attempt.memory.shown_at == attempt.step:
         return False
     every_s = timing.shown_seconds(attempt.config.execution, control.watched())
@@ -112,13 +112,13 @@ def _snapshot_due(attempt: Training, control: Control) -> bool:
     return early or attempt.snapshots.due(every_s)
 
 
-def _pictures_due(attempt: Training, control: Control) -> bool:
+def _pictures_due(attempt: TrainingSession, control: Control) -> bool:
     """Return whether pictures are drawn beside the weights: those that take long less often, to a live audience too."""
     every_s = timing.watched_seconds(attempt.config.execution.watched_every_s, attempt.drawings.took_s)
     return timing.is_early_step(attempt.step) or not control.watched() or attempt.drawings.due(every_s)
 
 
-def _show(attempt: Training, *, drawn: bool = True) -> Iterator[Event]:
+def _show(attempt: TrainingSession, *, drawn: bool = True) -> Iterator[Event]:
     if attempt.memory.shown_at != attempt.step:
         attempt.memory.shown_at = attempt.step
         yield training_resume.snapshot(attempt)
@@ -128,7 +128,7 @@ def _show(attempt: Training, *, drawn: bool = True) -> Iterator[Event]:
         yield from _draw(attempt)
 
 
-def _draw(attempt: Training) -> Iterator[Event]:
+def _draw(attempt: TrainingSession) -> Iterator[Event]:
     attempt.drawings.begin()
     drawing = Phase(attempt.step, "training")
     for event in attempt.album.draw(attempt.ema.settled(), attempt.step):
@@ -143,12 +143,12 @@ def _draw(attempt: Training) -> Iterator[Event]:
     attempt.drawings.done()
 
 
-def _save(attempt: Training) -> Iterator[Event]:
+def _save(attempt: TrainingSession) -> Iterator[Event]:
     yield training_resume.state(attempt, "schedule")
     attempt.checkpoints.done()
 
 
-def _finish(attempt: Training) -> Iterator[Event]:
+def _finish(attempt: TrainingSession) -> Iterator[Event]:
     """Show and save the last step; a training that was not stopped is judged once more."""
     if not attempt.stopping:
         yield from _evaluate(attempt)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from trainers.data.points import PointData
 from trainers.data.preprocess import FIXED_SEED
-from trainers.events import Phase, Pictures
+from trainers.events import ImagesReady, Phase
 from trainers.families.interface import Model
 from trainers.families.nn import eval_mode
 from trainers.inference.grids import cells
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 
 Bounds = tuple[float, float, float, float]
 Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
@@ -30,36 +30,36 @@ _BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"
 _BINS = 48  # of the histogram that tells how dense the data are
 
 
-class PointAlbum:
+class PointImages:
     """What is drawn at each snapshot: the samples of fixed latents, and the density where the model knows it.
 
     Args:
-        abilities: Of the model.
+        capabilities: Of the model.
         latent_shape: Of the model.
         data: What it learns from; its bounds are the pictures' edges.
         device: Of the model.
     """
 
     def __init__(
-        self, abilities: dict[str, Ability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
+        self, capabilities: dict[str, Capability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
         self._latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._bounds = data.bounds
         self._data = cover(data.test[:NUM_DATA], data.bounds)
         self._peak = peak(data.test, data.bounds)
-        known = abilities.get("log_prob")
+        known = capabilities.get("log_prob")
         grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
         self._grid = grid if known is not None and known.available else None
 
-    def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
+    def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
         """Yield each kind of picture, one of each, with a model's weights as they are, and signs of life between."""
         samples = yield from _asked(model, model.decode, self._latents, step)
         points = samples.reshape(-1, 2)
-        yield Pictures(step, "samples", over_data(points, self._data, self._bounds)[None], 1)
+        yield ImagesReady(step, "samples", over_data(points, self._data, self._bounds)[None], 1)
         if self._grid is not None:
             logs = yield from _asked(model, model.log_prob, self._grid, step)
-            yield Pictures(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
+            yield ImagesReady(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
 
 
 def over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:

@@ -10,22 +10,22 @@ import torch
 from numpy.typing import NDArray
 
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Arrays, ResumeState, SnapshotReady, StateReady
+from trainers.events import Alert, Arrays, CheckpointReady, ResumeState, SnapshotReady
 from trainers.families.interface import Model
 from trainers.training import optim, rng, settable, timing
-from trainers.training.alerts import Watcher
-from trainers.training.session import Memory, Training, snapshot_card
+from trainers.training.alerts import AlertMonitor
+from trainers.training.session import ResumableState, TrainingSession, snapshot_card
 
 SCHEMA = 1
 _OLDER = "resume an older checkpoint, or start the run anew"
 
 
-def snapshot(training: Training) -> SnapshotReady:
+def snapshot(training: TrainingSession) -> SnapshotReady:
     """Return copies of the EMA weights with their card."""
     return SnapshotReady(training.step, model_arrays(training.ema.settled()), snapshot_card(training))
 
 
-def state(training: Training, reason: Literal["schedule", "asked", "stop", "end"]) -> StateReady:
+def state(training: TrainingSession, reason: Literal["schedule", "asked", "stop", "end"]) -> CheckpointReady:
     """Return copies of everything that an exact resume needs."""
     arrays = _prefixed("raw", model_arrays(training.model))
     if training.ema.separate:
@@ -33,10 +33,10 @@ def state(training: Training, reason: Literal["schedule", "asked", "stop", "end"
     for name, optimizer in training.optimizers.items():
         arrays |= _prefixed(f"optim/{name}", optim.to_arrays(optimizer))
     arrays["random/training"] = training.generator.get_state().numpy().copy()
-    return StateReady(training.step, arrays, _meta(training), reason)
+    return CheckpointReady(training.step, arrays, _meta(training), reason)
 
 
-def restore(training: Training, resume: ResumeState) -> list[Alert]:
+def restore(training: TrainingSession, resume: ResumeState) -> list[Alert]:
     """Bring a fresh training to a saved state; return what cannot be promised about it.
 
     Raises:
@@ -53,7 +53,7 @@ def restore(training: Training, resume: ResumeState) -> list[Alert]:
         optim.from_arrays(optimizer, _under(f"optim/{name}", resume.arrays))
     _restore_generator(training.generator, resume.arrays.get("random/training"))
     training.step = resume.step
-    training.time_left = timing.TimeLeft(training.progress, training.stopwatch.elapsed_s)
+    training.time_left = timing.EtaEstimator(training.progress, training.stopwatch.elapsed_s)
     return _differences(training, resume.meta)
 
 
@@ -80,7 +80,7 @@ def load_weights(model: Model, arrays: Arrays) -> None:
     model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
 
 
-def _meta(training: Training) -> dict[str, object]:
+def _meta(training: TrainingSession) -> dict[str, object]:
     memory = training.memory
     watcher = {key: sorted(value) if isinstance(value, set) else value for key, value in asdict(memory.watcher).items()}
     return {
@@ -98,11 +98,11 @@ def _meta(training: Training) -> dict[str, object]:
     }
 
 
-def _restore_memory(training: Training, meta: Mapping[str, Any]) -> None:
+def _restore_memory(training: TrainingSession, meta: Mapping[str, Any]) -> None:
     watcher: dict[str, Any] = {k: set(v) if isinstance(v, list) else v for k, v in dict(meta["watcher"]).items()}
-    training.memory = Memory(
+    training.memory = ResumableState(
         changes=list(meta["changes"]),
-        watcher=Watcher(**watcher),
+        watcher=AlertMonitor(**watcher),
         figures=dict(meta["figures"]),
         evaluated_at=int(meta["evaluated_at"]),
         shown_at=int(meta["shown_at"]),
@@ -120,12 +120,12 @@ def _restore_generator(generator: torch.Generator, saved: NDArray[np.generic] | 
     generator.set_state(torch.from_numpy(saved.copy()))
 
 
-def _fingerprint(training: Training) -> dict[str, Any]:
+def _fingerprint(training: TrainingSession) -> dict[str, Any]:
     compiled = training.config.execution.compile == "on"
     return rng.fingerprint(training.device, bfloat16=training.compute.bfloat16, compiled=compiled)
 
 
-def _differences(training: Training, meta: Mapping[str, Any]) -> list[Alert]:
+def _differences(training: TrainingSession, meta: Mapping[str, Any]) -> list[Alert]:
     now, then = _fingerprint(training), meta.get("machine")
     if not training.config.execution.deterministic or not isinstance(then, dict) or now == then:
         return []

@@ -38,7 +38,7 @@ def global_stream(seed: int, name: str) -> Iterator[None]:
         yield
 
 
-class Undrawn(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Leave tensors as they come where a new layer would fill them by chance: what is loaded next overwrites them.
 
     A draw from a generator of its own is made all the same.
@@ -57,7 +57,7 @@ class Undrawn(TorchFunctionMode):
         return func(*args, **named)
 
 
-class Order:
+class BatchSampler:
     """The order of the training images: a permutation an epoch, a function of seed and step alone.
 
     The last images of an epoch that do not fill a batch are left out; the next permutation brings others there.

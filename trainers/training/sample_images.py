@@ -9,11 +9,11 @@ from torch import Tensor
 
 from trainers.data.images import ImageData
 from trainers.data.preprocess import FIXED_SEED, TestImages
-from trainers.events import Phase, Pictures
+from trainers.events import ImagesReady, Phase
 from trainers.families.interface import Model
 from trainers.families.nn import eval_mode, images_at_once
 from trainers.inference.grids import MANIFOLD_SIDE, cells
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
@@ -27,11 +27,11 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
-class Album:
+class SampleImages:
     """What is drawn at each snapshot: fixed latents and fixed test images.
 
     Args:
-        abilities: Of the model; they decide which pictures there are.
+        capabilities: Of the model; they decide which pictures there are.
         latent_shape: Of the model.
         data: Where the reconstructed images are chosen, one a class.
         test: The same images as the model sees them.
@@ -40,14 +40,14 @@ class Album:
 
     def __init__(
         self,
-        abilities: dict[str, Ability],
+        capabilities: dict[str, Capability],
         latent_shape: tuple[int, ...],
         data: ImageData,
         test: TestImages,
         device: torch.device,
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
-        has = {name for name, ability in abilities.items() if ability.available}
+        has = {name for name, capability in capabilities.items() if capability.available}
         self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
         self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
@@ -55,15 +55,15 @@ class Album:
         if "trace" in has and self._originals is not None:
             self._traced = self._originals[:NUM_TRACED]
 
-    def draw(self, model: Model, step: int) -> Iterator[Pictures | Phase]:
+    def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
         """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
         samples = yield from _decoded(model, self._samples, step)
-        yield Pictures(step, "samples", samples, SAMPLE_COLUMNS)
+        yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
         if self._originals is not None:
-            yield Pictures(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
+            yield ImagesReady(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
         if self._manifold is not None:
             manifold = yield from _decoded(model, self._manifold, step)
-            yield Pictures(step, "manifold", manifold, MANIFOLD_SIDE)
+            yield ImagesReady(step, "manifold", manifold, MANIFOLD_SIDE)
         if self._traced is not None:
             yield _trace(model, self._traced, step)
 
@@ -93,11 +93,11 @@ def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
         return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
 
 
-def _trace(model: Model, x: Tensor, step: int) -> Pictures:
+def _trace(model: Model, x: Tensor, step: int) -> ImagesReady:
     """Return what a chain of transforms makes of each image, a row: the first stage, the last, some in between."""
     with torch.inference_mode(), eval_mode(model):
         stages = model.trace(x).stages
         count = min(len(stages), TRACE_COLUMNS)
         numbers = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
         shown = [to_uint8(model.trace_images(stages[number])) for number in numbers]
-    return Pictures(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)
+    return ImagesReady(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)

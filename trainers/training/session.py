@@ -10,9 +10,9 @@ import torch
 from torch.optim import Optimizer
 
 from trainers import capabilities, events, model_card, registry
-from trainers.compiled.policy import Compilation
-from trainers.compiled.precision import Compute, takes_bfloat16
-from trainers.compiled.step import Descent, WholeStep
+from trainers.compiled.policy import CompilePolicy
+from trainers.compiled.precision import AutocastContext, takes_bfloat16
+from trainers.compiled.step import CompiledStep, UpdateResult
 from trainers.compiled.step import operations as count_operations
 from trainers.config import RunConfig, check
 from trainers.data import preprocess
@@ -24,24 +24,24 @@ from trainers.families.interface import Model, Objective, StepContext
 from trainers.families.nn import count
 from trainers.training import optim as training_optim
 from trainers.training import rng, sample_images, schedule, timing
-from trainers.training.alerts import Watcher
+from trainers.training.alerts import AlertMonitor
 from trainers.training.ema import Ema
-from trainers.training.point_images import PointAlbum
+from trainers.training.point_images import PointImages
 
 
 @dataclass
-class Memory:
+class ResumableState:
     """What the resumable state keeps besides arrays."""
 
     changes: list[dict[str, Any]] = field(default_factory=list)  # applied Set commands with their step
-    watcher: Watcher = field(default_factory=Watcher)
+    watcher: AlertMonitor = field(default_factory=AlertMonitor)
     figures: dict[str, float] = field(default_factory=dict)  # the latest test metrics
     evaluated_at: int = -1
     shown_at: int = -1
 
 
 @dataclass
-class Training:
+class TrainingSession:
     """One attempt. `config` is the configuration as it is now; a `Set` command replaces it."""
 
     config: RunConfig
@@ -51,26 +51,26 @@ class Training:
     model: Model
     ema: Ema
     optimizers: dict[str, Optimizer]
-    abilities: dict[str, model_card.Ability]
+    capabilities: dict[str, model_card.Capability]
     train_images: preprocess.TrainImages | ResidentPoints
     test_images: preprocess.TestImages | ResidentPoints
-    order: rng.Order
+    order: rng.BatchSampler
     generator: torch.Generator
-    compute: Compute
-    compilation: Compilation
+    compute: AutocastContext
+    compilation: CompilePolicy
     device: torch.device
     length: schedule.Length
-    album: sample_images.Album | PointAlbum
+    album: sample_images.SampleImages | PointImages
     reference: Reference | None  # of points: what their models are held against
     clock: timing.Clock
     stopwatch: timing.Stopwatch
-    time_left: timing.TimeLeft
-    speed: timing.Speed
-    snapshots: timing.Every
-    drawings: timing.Every  # of pictures, beside snapshots
-    checkpoints: timing.Every
-    signs: timing.Every
-    memory: Memory = field(default_factory=Memory)
+    time_left: timing.EtaEstimator
+    speed: timing.RateMeter
+    snapshots: timing.Interval
+    drawings: timing.Interval  # of pictures, beside snapshots
+    checkpoints: timing.Interval
+    signs: timing.Interval
+    memory: ResumableState = field(default_factory=ResumableState)
     step: int = 0
     stopping: bool = False
     drawn_at: int = -1  # the step of the latest pictures of this attempt
@@ -110,7 +110,7 @@ class NotFiniteError(TrainingError):
     """A loss or gradient that is NaN or infinite; the weights have not taken it."""
 
 
-def set_up(config: RunConfig, clock: timing.Clock) -> Training:
+def set_up(config: RunConfig, clock: timing.Clock) -> TrainingSession:
     """Return a training at step 0.
 
     Raises:
@@ -125,12 +125,12 @@ def set_up(config: RunConfig, clock: timing.Clock) -> Training:
     with rng.global_stream(config.seed, "weights"):
         model: Model = registry.resolve(family.build)(options, shape)
     model.to(device)
-    order = rng.Order(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
+    order = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     able = capabilities.of(family, options, shape, source.kind)
     binarization = getattr(data_options, "binarization", "none")
     train_images, test_images, album = _resident(data, binarization, device, able, model.latent_shape)
     groups = model.optimizer_groups().items()
-    return Training(
+    return TrainingSession(
         config=config,
         options=options,
         family=family,
@@ -138,25 +138,25 @@ def set_up(config: RunConfig, clock: timing.Clock) -> Training:
         model=model,
         ema=Ema(model, config.optim.ema_decay),
         optimizers={name: training_optim.build(config.optim, parameters) for name, parameters in groups},
-        abilities=able,
+        capabilities=able,
         train_images=train_images,
         test_images=test_images,
         order=order,
         generator=rng.stream(config.seed, "training", device),
-        compute=Compute(device, bfloat16=takes_bfloat16(config.execution, device, model.safe_in_bfloat16)),
-        compilation=Compilation(config.execution, device),
+        compute=AutocastContext(device, bfloat16=takes_bfloat16(config.execution, device, model.safe_in_bfloat16)),
+        compilation=CompilePolicy(config.execution, device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
         album=album,
         reference=Reference.of(data, able) if isinstance(data, PointData) else None,
         clock=clock,
         stopwatch=timing.Stopwatch(clock),
-        time_left=timing.TimeLeft(0.0, 0.0),
-        speed=timing.Speed(clock),
-        snapshots=timing.Every(clock),
-        drawings=timing.Every(clock),
-        checkpoints=timing.Every(clock),
-        signs=timing.Every(clock),
+        time_left=timing.EtaEstimator(0.0, 0.0),
+        speed=timing.RateMeter(clock),
+        snapshots=timing.Interval(clock),
+        drawings=timing.Interval(clock),
+        checkpoints=timing.Interval(clock),
+        signs=timing.Interval(clock),
     )
 
 
@@ -164,21 +164,23 @@ def _resident(
     data: ImageData | PointData,
     binarization: str,
     device: torch.device,
-    able: dict[str, model_card.Ability],
+    able: dict[str, model_card.Capability],
     latent_shape: tuple[int, ...],
 ) -> tuple[
-    preprocess.TrainImages | ResidentPoints, preprocess.TestImages | ResidentPoints, sample_images.Album | PointAlbum
+    preprocess.TrainImages | ResidentPoints,
+    preprocess.TestImages | ResidentPoints,
+    sample_images.SampleImages | PointImages,
 ]:
     """Return what the model learns from, what it is judged on, and what is drawn of it."""
     if isinstance(data, PointData):
-        album = PointAlbum(able, latent_shape, data, device)
+        album = PointImages(able, latent_shape, data, device)
         return ResidentPoints(data.train, device), ResidentPoints(data.test, device), album
     test = preprocess.TestImages(data.test, binarization, device)
     train = preprocess.TrainImages(data.train, binarization, device)
-    return train, test, sample_images.Album(able, latent_shape, data, test, device)
+    return train, test, sample_images.SampleImages(able, latent_shape, data, test, device)
 
 
-def started(training: Training) -> events.Started:
+def started(training: TrainingSession) -> events.Started:
     """Return the event that declares the metrics."""
     return events.Started(
         step=training.step,
@@ -191,7 +193,7 @@ def started(training: Training) -> events.Started:
     )
 
 
-def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
+def metric_specs(training: TrainingSession) -> tuple[events.MetricSpec, ...]:
     """Return every metric, those of the data with the words a figure must be quoted with."""
     averaged = "EMA weights" if training.ema.separate else "raw weights, there is no EMA"
     own = [
@@ -206,7 +208,7 @@ def metric_specs(training: Training) -> tuple[events.MetricSpec, ...]:
     return (*own, *(spec for spec in _general_specs(training) if spec.name not in declared))
 
 
-def _general_specs(training: Training) -> list[events.MetricSpec]:
+def _general_specs(training: TrainingSession) -> list[events.MetricSpec]:
     """Return what every training records; a model may declare these itself, in better words."""
     specs = []
     lone = len(training.optimizers) == 1
@@ -229,7 +231,7 @@ def _general_specs(training: Training) -> list[events.MetricSpec]:
     return specs
 
 
-def _words_of(metric: str, training: Training) -> str:
+def _words_of(metric: str, training: TrainingSession) -> str:
     general = preprocess.setup(training.binarization)
     own = preprocess.setup(training.binarization, metric.partition("/")[0])
     return training.data.setup.replace(general, own, 1)
@@ -258,7 +260,7 @@ def data_card(config: RunConfig, data: ImageData | PointData) -> model_card.Data
     )
 
 
-def take_step(training: Training) -> events.Metrics:
+def take_step(training: TrainingSession) -> events.Metrics:
     """Do one optimizer update, or one of each network, and return its figures.
 
     Raises:
@@ -274,56 +276,56 @@ def take_step(training: Training) -> events.Metrics:
     return metrics(training, values, training.stopwatch.elapsed_s)
 
 
-def batch_of(training: Training, step: int) -> torch.Tensor:
+def batch_of(training: TrainingSession, step: int) -> torch.Tensor:
     """Return the batch of a step, (B, C, H, W); where it is binarized anew, chance is drawn for it."""
     indices = training.order.indices(step).to(training.device, non_blocking=True)
     return training.train_images.take(indices, training.generator)
 
 
-def context_of(training: Training, step: int) -> StepContext:
+def context_of(training: TrainingSession, step: int) -> StepContext:
     """Return what a step may depend on besides its batch."""
     return StepContext(step, training.generator, training.options, training.compute)
 
 
-def compilable(training: Training) -> bool:
+def compilable(training: TrainingSession) -> bool:
     """Return whether the next step could be compiled: whether its optimizers have begun."""
     return all(training_optim.begun(optimizer, training.config.optim) for optimizer in training.optimizers.values())
 
 
-def whole_step(training: Training) -> WholeStep:
+def whole_step(training: TrainingSession) -> CompiledStep:
     """Return the next step, and all of its variant, compiled. Nothing is learned, and no chance is drawn.
 
     Raises:
         Exception: whatever a compiler may raise.
     """
     optim, context = training.config.optim, context_of(training, training.step)
-    return WholeStep(training.model, training.optimizers, optim, _any_batch(training), context)
+    return CompiledStep(training.model, training.optimizers, optim, _any_batch(training), context)
 
 
-def operations(training: Training) -> int:
+def operations(training: TrainingSession) -> int:
     """Return of how many operations of torch the next step consists on its way forward."""
     return count_operations(training.model, _any_batch(training), context_of(training, training.step))
 
 
-def _any_batch(training: Training) -> torch.Tensor:
+def _any_batch(training: TrainingSession) -> torch.Tensor:
     chance = rng.stream(training.config.seed, "rehearsal", training.device)
     indices = training.order.indices(training.step).to(training.device)
     return training.train_images.take(indices, chance)
 
 
-def lr_of(training: Training, step: int) -> float:
+def lr_of(training: TrainingSession, step: int) -> float:
     """Return the learning rate of the update that follows `step` others."""
     progress = training.length.progress(step, training.stopwatch.elapsed_s)
     factor = schedule.lr_factor(training.config.schedule, step, progress, training.order.steps_per_epoch)
     return training.config.optim.lr * factor
 
 
-def lrs_of(training: Training, lr: float) -> dict[str, float]:
+def lrs_of(training: TrainingSession, lr: float) -> dict[str, float]:
     """Return the learning rate of each optimizer, of the one that they share."""
     return {name: lr * training.model.lr_scale(name, training.options) for name in training.optimizers}
 
 
-def metrics(training: Training, values: Mapping[str, float], elapsed_s: float) -> events.Metrics:
+def metrics(training: TrainingSession, values: Mapping[str, float], elapsed_s: float) -> events.Metrics:
     """Return figures of the present step as an event."""
     progress = training.length.progress(training.step, elapsed_s)
     left = training.time_left.seconds(progress, elapsed_s)
@@ -332,9 +334,9 @@ def metrics(training: Training, values: Mapping[str, float], elapsed_s: float) -
     return events.Metrics(training.step, training.images_seen, values, elapsed_s, progress, left)
 
 
-def snapshot_card(training: Training) -> model_card.Card:
+def snapshot_card(training: TrainingSession) -> model_card.ModelCard:
     """Return the card of the EMA weights as they are now."""
-    return model_card.Card(
+    return model_card.ModelCard(
         family=training.family.name,
         title=training.family.title,
         step=training.step,
@@ -342,14 +344,14 @@ def snapshot_card(training: Training) -> model_card.Card:
         weights="ema" if training.ema.separate else "raw",
         latent_shape=training.model.latent_shape,
         image_shape=training.model.image_shape,
-        abilities=training.abilities,
+        capabilities=training.capabilities,
         data=training.data,
         num_parameters=count(training.model),
-        figures={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},
+        metrics={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},
     )
 
 
-def _descents(training: Training, batch: torch.Tensor, lrs: Mapping[str, float]) -> Iterator[Descent]:
+def _descents(training: TrainingSession, batch: torch.Tensor, lrs: Mapping[str, float]) -> Iterator[UpdateResult]:
     context = context_of(training, training.step)
     if whole := training.compilation.step(training.variant):
         yield from whole(batch, context, lrs, training.config.optim.grad_clip)
@@ -358,7 +360,7 @@ def _descents(training: Training, batch: torch.Tensor, lrs: Mapping[str, float])
             yield _descend(training, objective, lrs[objective.optimizer])
 
 
-def _descend(training: Training, objective: Objective, lr: float) -> Descent:
+def _descend(training: TrainingSession, objective: Objective, lr: float) -> UpdateResult:
     """Step one optimizer down one loss, unless loss or gradient is not finite."""
     optimizer = training.optimizers[objective.optimizer]
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -368,7 +370,7 @@ def _descend(training: Training, objective: Objective, lr: float) -> Descent:
     norm = torch.nn.utils.get_total_norm(gradients)
     names, tensors = list(objective.values), [objective.loss.detach(), norm, *objective.values.values()]
     loss, grad_norm, *numbers = torch.stack(tensors).tolist()  # the one wait for the device in a step
-    descent = Descent(objective.optimizer, loss, grad_norm, dict(zip(names, numbers, strict=True)))
+    descent = UpdateResult(objective.optimizer, loss, grad_norm, dict(zip(names, numbers, strict=True)))
     if descent.finite:
         if training.config.optim.grad_clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
@@ -377,7 +379,7 @@ def _descend(training: Training, objective: Objective, lr: float) -> Descent:
     return descent
 
 
-def recorded(training: Training, descents: Iterable[Descent]) -> dict[str, float]:
+def recorded(training: TrainingSession, descents: Iterable[UpdateResult]) -> dict[str, float]:
     """Return the figures of a step, by metric.
 
     Raises:
@@ -392,7 +394,7 @@ def recorded(training: Training, descents: Iterable[Descent]) -> dict[str, float
     return values
 
 
-def _insist_on_finite(training: Training, descent: Descent) -> None:
+def _insist_on_finite(training: TrainingSession, descent: UpdateResult) -> None:
     if descent.finite:
         return
     whose = "" if len(training.optimizers) == 1 else f" of {descent.optimizer}"

@@ -1,6 +1,6 @@
 """When something is due: by steps, by seconds, and the sign of life in between.
 
-Clocks are given, so that tests can turn them; that of a training is `AwakeClock`.
+Clocks are given, so that tests can turn them; that of a training is `ActiveClock`.
 """
 
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from trainers.config import ExecutionConfig, RunConfig
-from trainers.events import Audience
+from trainers.events import Viewers
 from trainers.training.schedule import Length
 
 Clock = Callable[[], float]
@@ -21,7 +21,7 @@ SLEPT_S = 2.0  # between two looks at the clock, with next to nothing computed: 
 _MARK_S = 0.02
 
 
-class AwakeClock:
+class ActiveClock:
     """Monotonic seconds without those that the process slept: stopped by a signal, or frozen with its machine.
 
     A stretch counts as sleep when nobody looked at the clock for two seconds and the process had less than a hundredth
@@ -96,7 +96,7 @@ class Stopwatch:
             self._since = self._clock()
 
 
-class Every:
+class Interval:
     """Due when `seconds` have passed since it was last done."""
 
     def __init__(self, clock: Clock) -> None:
@@ -132,11 +132,11 @@ def snapshot_seconds(num_weights: int) -> float:
     return seconds if seconds >= 1 else 0.0
 
 
-def shown_seconds(execution: ExecutionConfig, audience: Audience) -> float:
+def shown_seconds(execution: ExecutionConfig, audience: Viewers) -> float:
     """Return the seconds between snapshots: those for somebody who looks are configured for one who does something."""
     if not audience:
         return execution.snapshot_every_s
-    return execution.watched_every_s * (CALMER if audience is Audience.LOOKING else 1.0)
+    return execution.watched_every_s * (CALMER if audience is Viewers.LOOKING else 1.0)
 
 
 def watched_seconds(configured_s: float, took_s: float) -> float:
@@ -170,7 +170,7 @@ def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test
     return max(1, wanted, 4 * costs_steps)
 
 
-class Speed:
+class RateMeter:
     """Images per second of the steps themselves, over about the last second of them."""
 
     def __init__(self, clock: Clock, window_s: float = 1.0) -> None:
@@ -194,7 +194,7 @@ class Speed:
         return speed
 
 
-class TimeLeft:
+class EtaEstimator:
     """How long the rest will take, from this attempt's own pace, evaluations included."""
 
     def __init__(self, progress: float, elapsed_s: float) -> None:

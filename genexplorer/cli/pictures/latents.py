@@ -68,5 +68,5 @@ def find(asked: "Asked", end: End) -> "NDArray[np.float32]":
     if asked.can("encode"):
         return np.asarray(asked.answer("encode", {"indices": [end.number]}).arrays["mu"][0], np.float32)
     if not asked.can("invert"):
-        raise UserError(f"test:{end.number}: {asked.card.ability('encode').reason}", "take seeds of samples instead")
+        raise UserError(f"test:{end.number}: {asked.card.capability('encode').reason}", "take seeds of samples instead")
     return np.asarray(asked.answer("invert", {"indices": [end.number]}).arrays["z"][0], np.float32)

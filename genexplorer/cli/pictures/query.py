@@ -44,7 +44,7 @@ class Asked:
         out: The file to write.
         step: The newest snapshot at or before it is asked; None is the newest.
         runs_dir: As it was given.
-        needs: The ability that the model must have; of several, one.
+        needs: The capability that the model must have; of several, one.
         formats: What can be written, by ending; none is the still pictures.
         client: Serves several questions; None starts one for this question.
 
@@ -52,7 +52,7 @@ class Asked:
         ConfigError: if the file cannot be written as named.
         NoSuchRunError: if there is no such run.
         RunStateError: if the run has no snapshot yet.
-        UserError: if the model lacks the ability.
+        UserError: if the model lacks the capability.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Asked:
             self._name = reader.status().name
             self._step = snapshot_at(reader, step)
             self.card = reader.card(self._step)
-        wanted = [self.card.ability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
-        if not any(ability.available for ability in wanted):
+        wanted = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
+        if not any(capability.available for capability in wanted):
             raise UserError(f"{self._name} cannot do this: {wanted[0].reason}", self._instead_of(needs))
         self.num_test = self.card.data.num_test
 
@@ -92,9 +92,9 @@ class Asked:
             return "'genexplorer reconstruct' encodes and decodes"
         return "'genexplorer sample' works for all models"
 
-    def can(self, ability: str) -> bool:
-        """Whether the model has an ability."""
-        return self.card.ability(ability).available
+    def can(self, capability: str) -> bool:
+        """Whether the model has a capability."""
+        return self.card.capability(capability).available
 
     @property
     def of_points(self) -> bool:

@@ -24,7 +24,7 @@ class Dash:
 SOLID = Dash()
 
 
-class Raster:
+class BrailleCanvas:
     """A grid of cells on which polylines are drawn one after the other.
 
     A cell has one color, that of the last line in it. It keeps the dots of the other lines, which would else have

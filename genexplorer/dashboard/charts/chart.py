@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from genexplorer.dashboard.charts.braille import SOLID, Dash, Raster
+from genexplorer.dashboard.charts.braille import SOLID, BrailleCanvas, Dash
 from genexplorer.dashboard.charts.ticks import Floats, Scale, log_kind, tick_texts, ticks, time_ticks
 
 Cell = tuple[str, str]  # a character and its role, such as "axis" or "train": the widget knows the colors
@@ -245,7 +245,7 @@ def _last(values: Floats) -> float | None:
     return float(values[finite[-1]]) if finite.size else None
 
 
-def _label_lines(grid: _Grid, labels: list[Label], raster: Raster, column: int, rows: int) -> None:
+def _label_lines(grid: _Grid, labels: list[Label], raster: BrailleCanvas, column: int, rows: int) -> None:
     """Write labels beside the ends of their lines, moved apart where they would cover each other."""
     highest = sorted(labels, reverse=True)[:rows]  # more lines than rows: the lowest ones go without
     wanted = sorted((raster.cell_of(1.0, place)[1], text, role) for place, text, role in highest)
@@ -291,8 +291,8 @@ def _x_ticks(grid: _Grid, drawing: Drawing, scale: Scale, left: int, columns: in
 
 def _curves(
     grid: _Grid, drawing: Drawing, x_scale: Scale, y_scale: Scale, left: int, columns: int, rows: int
-) -> Raster:
-    raster = Raster(columns, rows)
+) -> BrailleCanvas:
+    raster = BrailleCanvas(columns, rows)
     roles = [f"{line.role}-raw" for line in drawing.lines] + [line.role for line in drawing.lines]
     for index, line in enumerate(drawing.lines):
         if line.raw is not None:
@@ -309,7 +309,7 @@ def _curves(
     return raster
 
 
-def _points(grid: _Grid, line: Line, raster: Raster, x: Floats, y: Floats, left: int) -> None:
+def _points(grid: _Grid, line: Line, raster: BrailleCanvas, x: Floats, y: Floats, left: int) -> None:
     inside = np.isfinite(x) & np.isfinite(y) & (y >= 0) & (y <= 1)
     if not line.points or inside.sum() > raster.columns // 3:
         return

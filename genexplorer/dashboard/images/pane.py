@@ -65,7 +65,7 @@ def _plain(text: str, width: int, widget: Widget) -> Strip:
     return Strip([Segment(text, widget.rich_style)]).adjust_cell_length(width, widget.rich_style)
 
 
-class PicturePane(Vertical):
+class ImagePane(Vertical):
     """A picture with its name, its step and the controls of time."""
 
     def __init__(self, **options: Any) -> None:

@@ -108,7 +108,7 @@ class PointsView(Widget):
         _write(cells[rows], columns + axis - len(x_name), x_name, "name")
 
 
-class PlaneView(PointsView, can_focus=True):
+class LatentPlaneView(PointsView, can_focus=True):
     """Walks in a plane: arrow keys and clicks move the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

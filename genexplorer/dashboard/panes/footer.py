@@ -10,7 +10,7 @@ from genexplorer.dashboard.key_bindings import KEYS
 _SHOWN = tuple(key for key in KEYS if key.footer)
 
 
-class KeyLine(Widget):
+class Footer(Widget):
     """The keys that a newcomer needs; a click on one does the same."""
 
     def render_line(self, y: int) -> Strip:

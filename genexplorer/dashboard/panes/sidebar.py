@@ -19,7 +19,7 @@ _SHOWN = ("model", "data", "optim", "schedule")
 _ALERTS = 4
 
 
-class Side(Vertical):
+class Sidebar(Vertical):
     """What was asked for, and what went wrong."""
 
     def __init__(self, **options: Any) -> None:

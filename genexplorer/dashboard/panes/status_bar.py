@@ -12,7 +12,7 @@ from genexplorer.session import formatting
 _STAYS_S = 6.0
 
 
-class LastLine(Static):
+class StatusBar(Static):
     """One line of news."""
 
     def __init__(self, **options: Any) -> None:

@@ -16,21 +16,21 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from genexplorer.dashboard.curve_actions import CurveActions
 from genexplorer.dashboard.deeds import Deeds
-from genexplorer.dashboard.images.plane import PlaneView
+from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.key_bindings import KEYS
 from genexplorer.dashboard.links import link
-from genexplorer.dashboard.panes.footer import KeyLine
+from genexplorer.dashboard.panes.footer import Footer
 from genexplorer.dashboard.panes.header import Header
 from genexplorer.dashboard.panes.run_list import EMPTY, LETTERS, Row, RunList, matches
-from genexplorer.dashboard.panes.status_bar import LastLine
+from genexplorer.dashboard.panes.status_bar import StatusBar
 from genexplorer.dashboard.panes.tab_bar import TabBar
-from genexplorer.dashboard.poller import Follower
+from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.preferences import remember_dark
 from genexplorer.dashboard.run_actions import RunActions
 from genexplorer.dashboard.screens.help import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigTab
 from genexplorer.dashboard.tabs.curves import CurvesTab
-from genexplorer.dashboard.tabs.latent import MakeClient, WalkTab, start_client
+from genexplorer.dashboard.tabs.latent import LatentTab, MakeClient, start_client
 from genexplorer.dashboard.tabs.log import LogTab
 from genexplorer.dashboard.tabs.samples import SamplesTab
 from genexplorer.dashboard.tabs.theory import TheoryTab
@@ -57,7 +57,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
     class Fresh(Message):
-        """There is a new view; `Follower` keeps the newest, so a slow terminal skips those in between."""
+        """There is a new view; `Poller` keeps the newest, so a slow terminal skips those in between."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self._trash = []
         self._newest = View()
         self._fresh_pending = False
-        self._follower = Follower(runs_dir, self._tell, clock=clock)
+        self._follower = Poller(runs_dir, self._tell, clock=clock)
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -103,10 +103,10 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             yield SamplesTab(id="samples")
             yield ConfigTab(id="config")
             yield LogTab(id="log")
-            yield WalkTab(self._make_client, id="walk")
+            yield LatentTab(self._make_client, id="walk")
             yield TheoryTab(id="theory")
-        yield LastLine(id="last-line")
-        yield KeyLine(id="keys")
+        yield StatusBar(id="last-line")
+        yield Footer(id="keys")
 
     def _name_size(self) -> None:
         """Take the classes of this size at once; else all is styled twice, for no size and for this one."""
@@ -158,7 +158,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             return  # it was chosen a moment ago: its view is on the way
         view = replace(self.view, run=run)
         self.query_one(Header).show(run, self._nothing())
-        self.query_one(LastLine).show(run)
+        self.query_one(StatusBar).show(run)
         self._show_tab(view)
 
     def _show_tab(self, view: View) -> None:
@@ -174,7 +174,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             case "log":
                 self.query_one(LogTab).show(view.run)
             case "walk":
-                self.query_one(WalkTab).show(view.run, view.now)
+                self.query_one(LatentTab).show(view.run, view.now)
             case _:
                 self.query_one(TheoryTab).show(view.run)
 
@@ -339,7 +339,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self.query_one("#tabs", ContentSwitcher).current = tab
         self.query_one(TabBar).show(tab)
         self.redraw()
-        plane = self.query_one("#plane", PlaneView)
+        plane = self.query_one("#plane", LatentPlaneView)
         if tab == "walk" and plane.display:
             plane.focus()
         elif self.focused is None or self.focused is plane:
@@ -351,13 +351,13 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def action_retry_walk(self) -> None:
         """Start the explorer again."""
-        self.query_one(WalkTab).retry()
+        self.query_one(LatentTab).retry()
 
     def action_next_plane(self) -> None:
         """Walk in another plane of the latent space."""
         if self.query_one("#tabs", ContentSwitcher).current != "walk":
             self.action_show_tab("walk")
-        elif not self.query_one(WalkTab).next_plane():
+        elif not self.query_one(LatentTab).next_plane():
             self.say("There is no other plane to walk in.")
 
     def action_escape(self) -> None:
@@ -374,7 +374,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     def say(self, text: str, *, warning: bool = False) -> None:
         """Tell something in passing: in the last line, and in a box where it is a warning."""
-        self.query_one(LastLine).say(text, warning=warning)
+        self.query_one(StatusBar).say(text, warning=warning)
         if warning:
             self.app.notify(text, severity="warning", markup=False)
 

@@ -19,8 +19,8 @@ from genexplorer.dashboard.charts.curve_drawing import (
     empty_words,
     run_drawing,
 )
-from genexplorer.dashboard.images.pane import PicturePane
-from genexplorer.dashboard.panes.sidebar import Side
+from genexplorer.dashboard.images.pane import ImagePane
+from genexplorer.dashboard.panes.sidebar import Sidebar
 from genexplorer.dashboard.view import NUM_SMALL, Curves, RunView, View
 from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import Chart
@@ -60,8 +60,8 @@ class CurvesTab(Horizontal):
             with Horizontal(id="small"):
                 for place in range(NUM_SMALL):
                     yield ChartView(classes="small" if place < 2 else "small rare")
-        yield PicturePane(id="beside")
-        yield Side(id="side")
+        yield ImagePane(id="beside")
+        yield Sidebar(id="side")
 
     @property
     def large(self) -> ChartView:
@@ -73,8 +73,8 @@ class CurvesTab(Horizontal):
         self._run = view.run
         self._draw_large(view)
         self._draw_small(view)
-        self.query_one(PicturePane).show(view.run, following=following, playing=playing)
-        self.query_one(Side).show(view.run)
+        self.query_one(ImagePane).show(view.run, following=following, playing=playing)
+        self.query_one(Sidebar).show(view.run)
 
     def _draw_large(self, view: View) -> None:
         run = view.run

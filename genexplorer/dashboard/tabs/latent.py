@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from genexplorer.dashboard.images.pane import HalfBlockPicture
-from genexplorer.dashboard.images.plane import PlaneView, Points, PointsView
+from genexplorer.dashboard.images.plane import LatentPlaneView, Points, PointsView
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.tabs import latent_planes
 from genexplorer.dashboard.tabs.latent_planes import WalkPlane
@@ -23,7 +23,7 @@ from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress,
 from genexplorer.runs.record import PictureRef
 
 if TYPE_CHECKING:
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 _ENCODED = 400  # test images, or points of the data, shown as points
 _POINTS_EVERY_S = 10.0  # encoding costs the training a little: not at every snapshot
@@ -37,7 +37,7 @@ def start_client(on_answer: Callable[[Answer], None], on_exit: Callable[[str], N
     return ExplorerClient(on_answer, on_exit)
 
 
-class WalkTab(Horizontal):
+class LatentTab(Horizontal):
     """The plane, what is drawn at the cursor, and how old the weights are."""
 
     class Answered(Message):
@@ -59,7 +59,7 @@ class WalkTab(Horizontal):
         self._make_client = make_client
         self._client: ExplorerClient | None = None
         self._folder: Path | None = None
-        self._card: Card | None = None
+        self._card: ModelCard | None = None
         self._planes: list[WalkPlane] = []
         self._chosen = 0  # of the planes
         self._since = 0  # the first question about this run; answers to those before it are of another
@@ -72,7 +72,7 @@ class WalkTab(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Lay out plane, image and words; or the reason why there are none."""
-        yield PlaneView(id="plane")
+        yield LatentPlaneView(id="plane")
         with Vertical(id="walked"):
             yield HalfBlockPicture(id="decoded")
             yield PointsView(id="drawn-point")
@@ -121,7 +121,7 @@ class WalkTab(Horizontal):
     def _plane(self) -> WalkPlane | None:
         return self._planes[self._chosen] if self._planes else None
 
-    def _forget(self, folder: Path, card: "Card") -> None:
+    def _forget(self, folder: Path, card: "ModelCard") -> None:
         self._folder, self._card, self._asked, self._problem, self._since = folder, card, (), "", 0
         self._points_at, self._points_for = 0.0, ()
         self._planes = latent_planes.planes_at_hand(card)
@@ -137,8 +137,8 @@ class WalkTab(Horizontal):
 
     def _show_plane(self) -> None:
         plane = self._plane
-        self.query_one(PlaneView).show_points(None)
-        self.query_one(PlaneView).show_plane(plane.names if plane else ("", ""))
+        self.query_one(LatentPlaneView).show_points(None)
+        self.query_one(LatentPlaneView).show_plane(plane.names if plane else ("", ""))
 
     # what is asked
 
@@ -152,7 +152,7 @@ class WalkTab(Horizontal):
         self._ask("job", "axes", {"count": latent_planes.AXES}, topic="axes")
 
     def _ask_decode(self) -> None:
-        plane, place = self._plane, self.query_one(PlaneView).z
+        plane, place = self._plane, self.query_one(LatentPlaneView).z
         wanted = (plane, place, self._step, self._folder)
         if plane is not None and wanted != self._asked and not self._problem:
             self._asked = wanted
@@ -168,11 +168,11 @@ class WalkTab(Horizontal):
         if card.data.kind == "points" and not self._points_for:
             self._ask("job", "points", {"count": _ENCODED, "split": "test"}, topic="points")
         self._points_at, self._points_for = now, wanted
-        if not card.ability("encode").available:
+        if not card.capability("encode").available:
             return
         if card.latent_shape == (2,):
             self._ask("job", "encodings", {"count": _ENCODED, "split": "test"})
-        elif card.ability("plane").available:
+        elif card.capability("plane").available:
             self._ask("job", "project", {"count": _ENCODED}, plane.arrays())
 
     def _ask(
@@ -198,8 +198,8 @@ class WalkTab(Horizontal):
         if self.is_attached:
             self.post_message(message)
 
-    @on(PlaneView.Moved)
-    def _moved(self, event: PlaneView.Moved) -> None:
+    @on(LatentPlaneView.Moved)
+    def _moved(self, event: LatentPlaneView.Moved) -> None:
         event.stop()
         self._ask_decode()
 
@@ -228,7 +228,7 @@ class WalkTab(Horizontal):
             self._lay(latent_planes.first_axes(self._card.latent_shape[0]))
 
     def _take(self, answer: Answer, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
-        plane = self.query_one(PlaneView)
+        plane = self.query_one(LatentPlaneView)
         match answer.op:
             case "decode":
                 self._show_decoded(answer, arrays["images"])
@@ -261,7 +261,7 @@ class WalkTab(Horizontal):
         card, plane = self._card, self._plane
         if card is None or plane is None:
             return
-        x, y = self.query_one(PlaneView).z
+        x, y = self.query_one(LatentPlaneView).z
         place = _pair(x, y)
         lines = [f"z = {place}" if card.latent_shape == (2,) else f"{', '.join(plane.names)} = {place}"]
         if card.data.kind == "points":
@@ -271,7 +271,7 @@ class WalkTab(Horizontal):
         else:
             self._show_image(answer, np.asarray(images, dtype=np.uint8))
         lines += [plane.title] if plane.title else []
-        rings = "" if card.ability("encode").available else " · rings: 1σ, 2σ of z"
+        rings = "" if card.capability("encode").available else " · rings: 1σ, 2σ of z"
         lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
         self._tell("\n".join(lines), as_lines=True)

@@ -11,7 +11,7 @@ from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
 
 if TYPE_CHECKING:
-    from trainers.model_card import Card
+    from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float32]
 AXES = 8  # the latent axes that matter most: four planes of two
@@ -37,11 +37,11 @@ class WalkPlane:
         return {"origin": self.origin, "e1": self.e1, "e2": self.e2}
 
 
-def planes_at_hand(card: "Card") -> list[WalkPlane]:
+def planes_at_hand(card: "ModelCard") -> list[WalkPlane]:
     """Return what can be walked in without asking: the latent plane itself, or two axes where none are laid."""
     if card.latent_shape == (2,):
         return [_of_axes(2, 0, 1, "")]
-    return [] if card.ability("plane").available else [first_axes(card.latent_shape[0])]
+    return [] if card.capability("plane").available else [first_axes(card.latent_shape[0])]
 
 
 def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> WalkPlane:
@@ -78,10 +78,10 @@ def axis_name(index: int) -> str:
     return "z" + str(index + 1).translate(_LOWERED)
 
 
-def unwalkable(card: "Card") -> str:
+def unwalkable(card: "ModelCard") -> str:
     """Return why a model's latent space cannot be walked through; empty where it can."""
-    if not card.ability("decode").available:
-        return card.ability("decode").reason or "this model draws nothing from a latent"
+    if not card.capability("decode").available:
+        return card.capability("decode").reason or "this model draws nothing from a latent"
     if len(card.latent_shape) == 1 and card.latent_shape[0] >= 2:
         return ""
     shape = " × ".join(str(length) for length in card.latent_shape)

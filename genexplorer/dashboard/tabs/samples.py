@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from genexplorer.dashboard.charts.chart import Drawing
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curve_drawing import Looks, chosen_chart, run_drawing
-from genexplorer.dashboard.images.pane import PicturePane
+from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.tabs.curves import CurvesTab, step_at
 from genexplorer.dashboard.view import RunView
 
@@ -24,13 +24,13 @@ class SamplesTab(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Lay out the pictures and, where there is room, the curves."""
-        yield PicturePane()
+        yield ImagePane()
         yield ChartView(id="beside-samples")
 
     def show(self, run: RunView | None, looks: Looks, *, following: bool, playing: bool) -> None:
         """Show the pictures and the chosen curves of a run at the time cursor."""
         self._run = run
-        self.query_one(PicturePane).show(run, following=following, playing=playing)
+        self.query_one(ImagePane).show(run, following=following, playing=playing)
         chart_view = self.query_one("#beside-samples", ChartView)
         cause = (run.curves if run else None, looks)
         if cause != self._drawn_for:

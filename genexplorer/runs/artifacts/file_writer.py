@@ -35,7 +35,7 @@ class Job:
     replaces: bool = False
 
 
-class FileThread:
+class FileWriter:
     """Does jobs in order, one at a time. A full disk is waited for; other failures are told and passed over.
 
     Args:

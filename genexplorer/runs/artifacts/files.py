@@ -7,12 +7,12 @@ from typing import Protocol
 
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import images, retention, thinning
-from genexplorer.runs.artifacts.file_writer import FileThread, Job
+from genexplorer.runs.artifacts.file_writer import FileWriter, Job
 from genexplorer.runs.database import write
 from genexplorer.runs.sanitize import slug
 from genexplorer.runs.status.heartbeat import LiveRecord
 from trainers.config import RunConfig
-from trainers.events import Pictures, SnapshotReady, StateReady
+from trainers.events import CheckpointReady, ImagesReady, SnapshotReady
 from trainers.storage import checkpoint
 
 _ASKED_TO_LAST = ("asked", "stop", "end")
@@ -77,13 +77,13 @@ class RunFiles:
         self._verified: set[int] = set()
         self._picture_steps: dict[str, list[int]] = {}
         self.unsaved = ""  # what was to last and could not be saved
-        self._thread = FileThread(partial(books.set_problem, "files"), threaded=threaded)
+        self._thread = FileWriter(partial(books.set_problem, "files"), threaded=threaded)
 
     def snapshot_steps(self) -> list[int]:
         """Return the steps that have a snapshot, ascending."""
         return retention.steps(self._snapshots, layout.CARD)
 
-    def save_pictures(self, event: Pictures) -> None:
+    def save_pictures(self, event: ImagesReady) -> None:
         """Write a PNG."""
         what = f"{slug(event.kind)} of step {event.step:,}"
         self._submit(what, "pictures", partial(self._write_pictures, event), size=event.images.nbytes)
@@ -94,7 +94,7 @@ class RunFiles:
         size = _bytes_of(event.arrays)
         self._submit(f"snapshot {event.step:,}", "snapshots", job, size=size, droppable=event.step > 0)
 
-    def save_state(self, event: StateReady) -> None:
+    def save_state(self, event: CheckpointReady) -> None:
         """Write the resumable state; a scheduled one that still waits is replaced."""
         lasting = event.reason in _ASKED_TO_LAST
         job = Job(
@@ -149,7 +149,7 @@ class RunFiles:
 
         self._thread.submit(Job(what, lane, work, failed, size, droppable))
 
-    def _write_pictures(self, event: Pictures) -> None:
+    def _write_pictures(self, event: ImagesReady) -> None:
         kind = images.save(self._pictures, event)
         height, width = event.images.shape[1:3]
         grid = images.grid_of(event)
@@ -168,7 +168,7 @@ class RunFiles:
         self._books.record_of_now.snapshot_step = event.step
         retention.thin_snapshots(self._snapshots, self._sizes, self._budget)
 
-    def _write_state(self, event: StateReady) -> None:
+    def _write_state(self, event: CheckpointReady) -> None:
         folder = layout.step_folder(self._checkpoints, event.step)
         if not self._books.sync():
             raise OSError(28, "No space left on device", layout.DATABASE)
@@ -181,7 +181,7 @@ class RunFiles:
         self._books.state_settled(event.step)
         retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
 
-    def _state_failed(self, event: StateReady, lasting: bool, error: OSError) -> None:
+    def _state_failed(self, event: CheckpointReady, lasting: bool, error: OSError) -> None:
         said = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
         self._books.log(said, severity="error", step=event.step)
         self._books.state_settled(event.step)

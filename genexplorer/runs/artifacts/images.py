@@ -11,7 +11,7 @@ from PIL import Image
 
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs.sanitize import slug
-from trainers.events import Pictures
+from trainers.events import ImagesReady
 from trainers.storage import atomic_files
 
 MAX_BYTES = 64 << 20  # of a file
@@ -23,7 +23,7 @@ def picture_path(parent: Path, kind: str, step: int) -> Path:
     return parent / kind / f"step-{step:08d}.png"
 
 
-def grid_of(pictures: Pictures) -> tuple[int, int]:
+def grid_of(pictures: ImagesReady) -> tuple[int, int]:
     """Return columns and rows of the layout."""
     count = max(len(pictures.images), 1)
     columns = min(max(pictures.columns, 1), count)
@@ -47,7 +47,7 @@ def tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     return spread.reshape(rows * height, columns * width, channels)
 
 
-def save(parent: Path, pictures: Pictures) -> str:
+def save(parent: Path, pictures: ImagesReady) -> str:
     """Write the PNG durably and return its kind as a file name.
 
     Raises:

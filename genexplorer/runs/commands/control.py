@@ -15,13 +15,13 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
-from trainers.events import Audience, Command, Pause, Resume, SaveNow, Set, Stop, Threads
+from trainers.events import Command, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
 from trainers.storage import atomic_files
 
 MAX_BYTES = 64 * 1024
 MAX_WAITING = 1000
 KEPT_ACKS = 200
-WATCH_EXPIRES_S = {Audience.HANDS_ON: 5.0, Audience.LOOKING: 20.0}  # after a touch; faces left alone look seldom
+WATCH_EXPIRES_S = {Viewers.HANDS_ON: 5.0, Viewers.LOOKING: 20.0}  # after a touch; faces left alone look seldom
 _COMMAND = re.compile(r"(\d{8,12})-([a-z2-7]{8})\.json")
 _ACK = re.compile(r"ack-([a-z2-7]{8})\.json")
 
@@ -108,12 +108,12 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         control = folder / layout.CONTROL
-        self._paths = {Audience.HANDS_ON: control / layout.WATCH, Audience.LOOKING: control / layout.WATCH_CALM}
+        self._paths = {Viewers.HANDS_ON: control / layout.WATCH, Viewers.LOOKING: control / layout.WATCH_CALM}
         self._seen = {audience: _mark(path) for audience, path in self._paths.items()}
         self._until = dict.fromkeys(self._paths, 0.0)
         self._next_look = 0.0
 
-    def audience(self) -> Audience:
+    def audience(self) -> Viewers:
         """Return who touched it in the last seconds. Cheap enough for each step."""
         now = time.monotonic()
         if now >= self._next_look:
@@ -122,7 +122,7 @@ class Watch:
                 mark = _mark(path)
                 if mark != self._seen[audience]:
                     self._seen[audience], self._until[audience] = mark, now + WATCH_EXPIRES_S[audience]
-        return max((audience for audience, until in self._until.items() if now < until), default=Audience.NOBODY)
+        return max((audience for audience, until in self._until.items() if now < until), default=Viewers.NOBODY)
 
 
 def _mark(path: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 PATIENCE_S = 1.0  # a disk that takes longer than this does not keep anybody waiting for an answer
 
 
-class Answers:
+class PendingAcks:
     """What is owed, and to which step's state it belongs. Any thread may call.
 
     Args:

@@ -86,7 +86,7 @@ def picture_gone_row(kind: str, step: int) -> Row:
     return "DELETE FROM pictures WHERE kind = ? AND step = ?", (kind, step)
 
 
-class Ledger:
+class DatabaseWriter:
     """Writes batches; the writer's thread alone uses it."""
 
     def __init__(self, connection: sqlite3.Connection, attempt: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.process_id import Identity
+from genexplorer.runs.status.process_id import ProcessId
 from trainers.events import Metrics
 
 SIZE = 4096
@@ -103,9 +103,9 @@ class LiveRecord:
     problem: str = ""  # what keeps the worker from recording: "disk full: …"
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ProcessId:
         """The process that wrote this."""
-        return Identity(self.host, self.boot_id, self.pid, self.start)
+        return ProcessId(self.host, self.boot_id, self.pid, self.start)
 
     def reach(self, metrics: Metrics) -> None:
         """Take over how far the training is."""
@@ -116,7 +116,7 @@ class LiveRecord:
 
 
 def next_life(
-    before: LiveRecord, me: Identity, attempt: int, *, token: int, threads: int, started: float
+    before: LiveRecord, me: ProcessId, attempt: int, *, token: int, threads: int, started: float
 ) -> LiveRecord:
     """Return the first record of a new attempt: who and when is new, what the run has reached stays.
 

@@ -22,7 +22,7 @@ LOST_S = 4.5  # and after this one on another machine is Lost
 STALE_S = 60.0  # by the wall clock, for a first look from another machine only
 
 
-class Pulse(Enum):
+class WorkerHealth(Enum):
     """What is known of a worker."""
 
     ALIVE = "alive"
@@ -55,15 +55,17 @@ class HeartbeatMemory:
 MEMORY = HeartbeatMemory()
 
 
-def judge(folder: Path, record: LiveRecord, memory: HeartbeatMemory = MEMORY) -> Pulse:
+def judge(folder: Path, record: LiveRecord, memory: HeartbeatMemory = MEMORY) -> WorkerHealth:
     """Return the pulse of a worker whose record says that it is at work."""
     quiet_s, moved = memory.quiet_for(folder, record)
     if kernel_lock.is_held(folder / layout.LOCK):
         same_kernel = record.boot_id == boot_id()
-        return Pulse.QUIET if quiet_s > QUIET_S or (same_kernel and suspended(record.pid)) else Pulse.ALIVE
+        return (
+            WorkerHealth.QUIET if quiet_s > QUIET_S or (same_kernel and suspended(record.pid)) else WorkerHealth.ALIVE
+        )
     if record.boot_id == boot_id() or record.host == host_name():
-        return Pulse.DEAD
+        return WorkerHealth.DEAD
     if quiet_s > LOST_S:
-        return Pulse.DEAD
+        return WorkerHealth.DEAD
     stale = not moved and memory.wall_clock() - record.updated > STALE_S
-    return Pulse.QUIET if stale or quiet_s > QUIET_S else Pulse.ALIVE
+    return WorkerHealth.QUIET if stale or quiet_s > QUIET_S else WorkerHealth.ALIVE

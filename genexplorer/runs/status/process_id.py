@@ -11,7 +11,7 @@ import psutil
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessId:
     """One process on one boot of one machine. A pid alone may belong to a stranger by now."""
 
     host: str
@@ -56,11 +56,11 @@ def suspended(pid: int) -> bool:
         return False
 
 
-def current() -> Identity:
+def current() -> ProcessId:
     """Return this process."""
-    return Identity(host_name(), boot_id(), os.getpid(), start_of(os.getpid()) or 0)
+    return ProcessId(host_name(), boot_id(), os.getpid(), start_of(os.getpid()) or 0)
 
 
-def is_alive(identity: Identity) -> bool:
+def is_alive(identity: ProcessId) -> bool:
     """Return whether exactly this process is alive on this machine: not a stranger with its pid, not a zombie."""
     return identity.boot_id == boot_id() and start_of(identity.pid) == identity.start

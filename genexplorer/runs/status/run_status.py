@@ -15,7 +15,7 @@ from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, plain
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, Pulse, judge
+from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, WorkerHealth, judge
 from genexplorer.runs.timestamps import unix_time
 from trainers import registry
 from trainers.errors import ConfigError
@@ -137,8 +137,8 @@ def _state_of(
             return _DONE[record.state], True, record
         state = _AT_WORK.get(record.state, State.RUNNING)
         pulse = judge(folder, record, memory)
-        if pulse is not Pulse.DEAD:
-            return state, pulse is Pulse.ALIVE, record
+        if pulse is not WorkerHealth.DEAD:
+            return state, pulse is WorkerHealth.ALIVE, record
         newer = heartbeat.read(folder / layout.LIVE)
         if newer is None or newer.heartbeat == record.heartbeat:
             break

@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEd
 
 from genexplorer.runs.record import AlertRow, State
 from genexplorer.session import formatting
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.style import GAP, mono_font
 from genexplorer.viewer.widgets.controls import quiet, scroll_area, tool_button
 from genexplorer.viewer.widgets.labels import heading, muted, wrapped
@@ -22,7 +22,7 @@ class AlertsDialog(QDialog):
 
     step_chosen = pyqtSignal(int)
 
-    def __init__(self, run: FollowedRun, parent: QWidget | None = None) -> None:
+    def __init__(self, run: RunPoller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Why")
         self.resize(80 * GAP, 50 * GAP)
@@ -43,7 +43,7 @@ class AlertsDialog(QDialog):
         layout.addWidget(scroll_area(page))
         layout.addWidget(buttons)
 
-    def _add_state(self, column: QVBoxLayout, run: FollowedRun) -> None:
+    def _add_state(self, column: QVBoxLayout, run: RunPoller) -> None:
         status = run.status
         column.addWidget(
             heading(f"{status.name}  {formatting.state_symbol(status.state)} {formatting.state_word(status.state)}")

@@ -16,7 +16,7 @@ from genexplorer.viewer.widgets.labels import heading, muted
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 _TICK_MS = 140  # one snapshot while playing: slow enough to see each
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
@@ -159,7 +159,7 @@ class TimeBar(QWidget):
         self._show_cursor()
 
 
-def objective_metric(run: "FollowedRun") -> str | None:
+def objective_metric(run: "RunPoller") -> str | None:
     """Return the densest curve of the run's objective, or None while there is none."""
     total = "elbo"
     if run.config is not None:
@@ -169,7 +169,7 @@ def objective_metric(run: "FollowedRun") -> str | None:
     return next((name for name in wanted if name in run.specs), None)
 
 
-def change_marks(run: "FollowedRun") -> tuple[tuple[int, str], ...]:
+def change_marks(run: "RunPoller") -> tuple[tuple[int, str], ...]:
     """Return what was changed at which step, in a word: (8400, "lr")."""
     done = (change for change in run.changes if not change.error)
     return tuple((change.step, (change.path or change.command).rpartition(".")[2]) for change in done)

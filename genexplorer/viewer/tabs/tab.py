@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QWidget
 from genexplorer.viewer.context import ViewerContext
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Tab(QWidget):
         """Return why this tab cannot show anything for the current run, or None; shown in the tab's place."""
         return None
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none. What was shown of the former one must go."""
 
     def on_changes(self, what: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ FRAME_MS = 50  # at least, from frame to frame: each draws a whole plane, beside
 _watched = True
 
 
-class Movement(QObject):
+class FrameAnimation(QObject):
     """Calls `draw` with the share of the way, from 0 to 1, of each frame; the last one is 1.
 
     Args:

@@ -19,7 +19,7 @@ Images = NDArray[np.uint8]  # (N, H, W, C)
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ImageGrid:
     """Pictures and what there is to say of them."""
 
     images: Images
@@ -29,7 +29,7 @@ class Sheet:
     z: NDArray[np.float32] | None = None  # (N, d), where they were decoded from
 
 
-def read_sheet(ref: PictureRef, caption: str) -> Sheet:
+def read_sheet(ref: PictureRef, caption: str) -> ImageGrid:
     """Read a recorded sheet.
 
     Raises:
@@ -51,7 +51,7 @@ def read_sheet(ref: PictureRef, caption: str) -> Sheet:
     pixels = to_array(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     tiles = pixels.reshape(ref.rows, height, ref.columns, width, pixels.shape[2]).swapaxes(1, 2)
-    return Sheet(tiles.reshape(-1, height, width, pixels.shape[2]), ref.columns, ref.step, caption)
+    return ImageGrid(tiles.reshape(-1, height, width, pixels.shape[2]), ref.columns, ref.step, caption)
 
 
 def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> int:
@@ -66,7 +66,7 @@ def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> in
     return max(range(1, count + 1), key=factor) if count else 1
 
 
-class SheetView(PictureView):
+class ImageGridView(PictureView):
     """Shows a sheet; the picture under the mouse is framed.
 
     Signals:
@@ -83,7 +83,7 @@ class SheetView(PictureView):
         self.columns = 1
         self.frames_one = True  # whether the picture that is pointed at gets a frame
         self.index = 0  # the picture that is chosen
-        self._sheet: Sheet | None = None
+        self._sheet: ImageGrid | None = None
         self._paper = "#ffffff"
         self.hovered.connect(self._on_hovered)
         self.pressed.connect(self._on_pressed)
@@ -93,7 +93,7 @@ class SheetView(PictureView):
         self._paper = color
         self._lay_out_sheet()
 
-    def set_sheet(self, sheet: Sheet | None, hint: str = "") -> None:
+    def set_sheet(self, sheet: ImageGrid | None, hint: str = "") -> None:
         """Show a sheet, or none and why."""
         self._sheet = sheet
         if sheet is None:
@@ -105,7 +105,7 @@ class SheetView(PictureView):
         self._lay_out_sheet()
 
     @property
-    def sheet(self) -> Sheet | None:
+    def sheet(self) -> ImageGrid | None:
         """What is shown."""
         return self._sheet
 

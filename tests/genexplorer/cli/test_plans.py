@@ -88,7 +88,7 @@ class Stand:
     def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:
         self.asked.append((run, step, given["needs"]))
 
-    def can(self, ability: str) -> bool:
+    def can(self, capability: str) -> bool:
         return True
 
     def answer(self, op: str, params: Any, arrays: Any = None) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genexplorer.cores import interactive_lease
-from genexplorer.cores.interactive_lease import BurstCores
+from genexplorer.cores.interactive_lease import InteractiveLease
 from genexplorer.cores.leases import CoreLease
 
 
@@ -27,14 +27,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def explorer(tmp_path: Path) -> tuple[BurstCores, list[int], CoreLease]:
+def explorer(tmp_path: Path) -> tuple[InteractiveLease, list[int], CoreLease]:
     threads: list[int] = []
     training = CoreLease(0, tmp_path, 2)
     training.take()
-    return BurstCores(threads.append, CoreLease(0, tmp_path, 2, interactive=True)), threads, training
+    return InteractiveLease(threads.append, CoreLease(0, tmp_path, 2, interactive=True)), threads, training
 
 
-def ask(cores: BurstCores, clock: Clock, count: int, every_s: float, cost_s: float) -> None:
+def ask(cores: InteractiveLease, clock: Clock, count: int, every_s: float, cost_s: float) -> None:
     for _ in range(count):
         cores.asked()
         with cores.computing():
@@ -43,7 +43,7 @@ def ask(cores: BurstCores, clock: Clock, count: int, every_s: float, cost_s: flo
 
 
 def test_a_drag_makes_a_training_make_way_and_ends(
-    explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock
+    explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, threads, training = explorer
     ask(cores, clock, 7, 0.033, 0.015)
@@ -64,7 +64,7 @@ def test_a_drag_makes_a_training_make_way_and_ends(
 
 @pytest.mark.parametrize(("every_s", "cost_s"), [(2.0, 0.3), (0.033, 0.0005)])
 def test_what_comes_now_and_then_or_costs_nothing_takes_no_core(
-    explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock, every_s: float, cost_s: float
+    explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock, every_s: float, cost_s: float
 ) -> None:
     cores, _, training = explorer
     ask(cores, clock, 40, every_s, cost_s)
@@ -72,7 +72,7 @@ def test_what_comes_now_and_then_or_costs_nothing_takes_no_core(
 
 
 def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
-    explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock
+    explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, _, training = explorer
     for _ in range(20):
@@ -82,7 +82,7 @@ def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
 
 
 def test_work_that_lasts_takes_a_lease_and_keeps_it(
-    explorer: tuple[BurstCores, list[int], CoreLease], clock: Clock
+    explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, _, training = explorer
     closed = []
@@ -102,7 +102,7 @@ def test_work_that_lasts_takes_a_lease_and_keeps_it(
 
 def test_threads_are_those_of_the_moment(tmp_path: Path) -> None:
     threads: list[int] = []
-    cores = BurstCores(threads.append, CoreLease(0, tmp_path, 4, interactive=True), most=3)
+    cores = InteractiveLease(threads.append, CoreLease(0, tmp_path, 4, interactive=True), most=3)
     training = CoreLease(2, tmp_path, 4)
     steps: list[Callable[[], object]] = [lambda: None, training.take, lambda: None, training.give_back]
     for step in steps:

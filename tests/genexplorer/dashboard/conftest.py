@@ -20,7 +20,7 @@ from genexplorer.runs.record import RunStatus
 from genexplorer.session.actions import Outcome
 from tests.fixtures.fake_run import write_run
 from trainers.config import RunConfig
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 SMALL, LARGE = (80, 24), (200, 50)
 DEADLINE_S = 20.0
@@ -55,7 +55,7 @@ class NotedDeeds:
         return self._note("view", folder)
 
     def command_lines(
-        self, status: RunStatus, config: RunConfig | None, step: int | None, card: Card | None
+        self, status: RunStatus, config: RunConfig | None, step: int | None, card: ModelCard | None
     ) -> list[tuple[str, str]]:
         return [
             ("show", f"genexplorer runs show {status.id}"),

@@ -11,10 +11,10 @@ from textual.widgets import Input, Select
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.deeds import SessionDeeds
 from genexplorer.dashboard.images.pane import HalfBlockPicture
-from genexplorer.dashboard.images.plane import PlaneView
+from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.tab_bar import TabBar
-from genexplorer.dashboard.poller import Follower
+from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.dashboard.screens.new_run import NewRunScreen
 from genexplorer.dashboard.tabs.curves import CurvesTab
@@ -85,7 +85,7 @@ def test_a_run_that_was_seen_to_be_damaged_stays_so_in_the_list(tmp_path: Path) 
     damaged = write_run(tmp_path, name="red-elm", steps=150, pictures=False)
     (damaged / layout.DATABASE).write_bytes(b"garbage " * 1000)
     other = write_run(tmp_path, name="brave-fox", steps=150, pictures=False)
-    follower = Follower(tmp_path, lambda view: None)
+    follower = Poller(tmp_path, lambda view: None)
     follower._look(Wanted(selected=damaged))
     follower.hurry()
     states = {status.folder: status.state for status in follower._look(Wanted(selected=other)).runs}
@@ -372,7 +372,7 @@ async def test_another_preset_brings_its_length(make_app: MakeApp, tmp_path: Pat
 
 
 def plane_rows(pilot: Pilot[None]) -> list[str]:
-    plane = main_of(pilot).query_one(PlaneView)
+    plane = main_of(pilot).query_one(LatentPlaneView)
     return [plane.render_line(y).text for y in range(plane.size.height)]
 
 
@@ -388,8 +388,8 @@ async def test_walk(make_app: MakeApp, finished: Path) -> None:
         assert main_of(pilot).query_one("#decoded", HalfBlockPicture)._picture is not before
         await pilot.press("shift+left", "0")
         await shows(pilot, "z = (0.00, 0.00)")
-        await pilot.click(PlaneView, offset=(10, 2))
-        await until(pilot, lambda: main_of(pilot).query_one(PlaneView).z[0] < -1)
+        await pilot.click(LatentPlaneView, offset=(10, 2))
+        await until(pilot, lambda: main_of(pilot).query_one(LatentPlaneView).z[0] < -1)
 
 
 async def test_walk_says_why_not(make_app: MakeApp, many: Path) -> None:

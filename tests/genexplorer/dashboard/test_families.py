@@ -10,7 +10,7 @@ from textual.widgets import Select
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.deeds import SessionDeeds
 from genexplorer.dashboard.images.pane import HalfBlockPicture
-from genexplorer.dashboard.images.plane import PlaneView, PointsView
+from genexplorer.dashboard.images.plane import LatentPlaneView, PointsView
 from genexplorer.dashboard.preferences import remember_dark, remembered_dark
 from genexplorer.dashboard.screens.gallery import GalleryScreen
 from genexplorer.dashboard.screens.new_run import NewRunScreen
@@ -20,7 +20,7 @@ from tests.fixtures.fake_families import MadeUpKind
 from tests.fixtures.fake_run import card, write_run
 from tests.genexplorer.dashboard.conftest import SMALL, choose, main_of, shows, text_of, until
 from trainers import registry
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 
 MakeApp = Callable[..., DashboardApp]
 WIDE = (120, 36)
@@ -158,13 +158,13 @@ async def test_another_run_is_walked_in_its_own_plane(make_app: MakeApp, familie
         assert not main_of(pilot).query_one("#decoded").display
         await choose(pilot, "gan")
         await shows(pilot, "a, b = (", "▀▀▀")
-        assert "z₁" not in plane_text(pilot) and main_of(pilot).query_one(PlaneView).display
+        assert "z₁" not in plane_text(pilot) and main_of(pilot).query_one(LatentPlaneView).display
 
 
 def test_what_cannot_be_walked_says_why() -> None:
     line = card(0).model_copy(update={"latent_shape": (1,)})
     assert "this model has 1" in unwalkable(line)
-    mute = card(0).model_copy(update={"abilities": {"decode": Ability(available=False, reason="it is mute")}})
+    mute = card(0).model_copy(update={"capabilities": {"decode": Capability(available=False, reason="it is mute")}})
     assert unwalkable(mute) == "it is mute"
     assert unwalkable(card(0, "flow")) == unwalkable(card(0)) == ""
 

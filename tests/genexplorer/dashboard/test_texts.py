@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.binding import Binding
 
 import trainers
-from genexplorer.dashboard.images.plane import PlaneView
+from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.key_bindings import KEYS
 from genexplorer.dashboard.panes.header import header_lines, wrap
 from genexplorer.dashboard.panes.run_list import Columns, Row, RunList, matches, row_cells
@@ -170,7 +170,7 @@ def test_every_key_has_an_action() -> None:
         name = key.action.partition("(")[0]
         assert name.startswith("app.") or hasattr(MainScreen, f"action_{name}"), key
     keys = [one for key in KEYS for one in key.keys.split(",")]
-    for widget in (RunList, PlaneView):
+    for widget in (RunList, LatentPlaneView):
         keys += [one for binding in widget.BINDINGS if isinstance(binding, Binding) for one in binding.key.split(",")]
         assert len(keys) == len(set(keys)), f"no key means two things on {widget.__name__}"
         keys = [one for key in KEYS for one in key.keys.split(",")]

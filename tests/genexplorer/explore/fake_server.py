@@ -12,21 +12,21 @@ import numpy as np
 from genexplorer.explore.scheduler import Chunk
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
-from trainers.model_card import Ability, Card, DataCard
+from trainers.model_card import Capability, DataCard, ModelCard
 
 CONFIG: dict[str, Any] = {"model": {"name": "vae", "latent_dim": 2}, "schedule": {"steps": 1}}
 
 
 class StandIn:
     def __init__(self, step: int) -> None:
-        self.card = Card(
+        self.card = ModelCard(
             family="stand-in",
             title="stand-in",
             step=step,
             images_seen=step,
             latent_shape=(2,),
             image_shape=(1, 28, 28),
-            abilities={"decode": Ability(available=True)},
+            capabilities={"decode": Capability(available=True)},
             data=DataCard(name="none", num_train=0, num_test=0),
             num_parameters=0,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genexplorer.explore.model_cache import Models
+from genexplorer.explore.model_cache import ModelCache
 from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
 from genexplorer.explore.scheduler import Chunk, Scheduler
 from tests.genexplorer.explore import fake_server
@@ -101,7 +101,7 @@ class Real:
         self.run = run
         self.answers: list[Answer] = []
         self.loaded: list[str] = []
-        self.models = Models(self._load, kept, kept_bytes)
+        self.models = ModelCache(self._load, kept, kept_bytes)
         self.scheduler = Scheduler(self.models.work, self.answers.append)
 
     def _load(self, folder: Path, config: Any) -> fake_server.StandIn:

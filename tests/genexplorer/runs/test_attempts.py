@@ -10,7 +10,17 @@ from genexplorer.runs.record import Point, State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from tests.fixtures.fake_run import card, config, specs
-from trainers.events import Alert, Changed, Finished, Metrics, Phase, Pictures, SnapshotReady, Started, StateReady
+from trainers.events import (
+    Alert,
+    CheckpointReady,
+    CommandApplied,
+    Finished,
+    ImagesReady,
+    Metrics,
+    Phase,
+    SnapshotReady,
+    Started,
+)
 
 
 @pytest.fixture
@@ -26,10 +36,10 @@ def attempt(folder: Path, first: int, last: int, value: float, *, outcome: str =
         writer.record(Metrics(step, step, {"train/elbo": value}, float(step), step / 100, None))
         if step % 5 == 0:
             writer.record(SnapshotReady(step, {"w": np.full(2, value, np.float32)}, card(step)))
-            writer.record(StateReady(step, {"w": np.full(2, value)}, {"step": step}, "schedule"))
-            writer.record(Pictures(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
+            writer.record(CheckpointReady(step, {"w": np.full(2, value)}, {"step": step}, "schedule"))
+            writer.record(ImagesReady(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
     writer.record(Alert(last, "warning", f"code-{value}", "look"))
-    writer.record(Changed(last, "id", "set", "optim.lr", value))
+    writer.record(CommandApplied(last, "id", "set", "optim.lr", value))
     if outcome:
         writer.record(Finished(last, "stopped", ""))
         writer.close()

@@ -55,7 +55,9 @@ def test_pictures_snapshots_and_checkpoints(reader: RunReader) -> None:
     manifold = reader.pictures("manifold")[-1]
     assert Image.open(manifold.path).size == (20 * 7, 20 * 7) and manifold.tile_px == (7, 7)
     card = reader.card(5)
-    assert (card.step, card.latent_shape, card.image_shape) == (5, (2,), (1, 7, 7)) and card.ability("encode").available
+    assert (card.step, card.latent_shape, card.image_shape) == (5, (2,), (1, 7, 7)) and card.capability(
+        "encode"
+    ).available
     for step in reader.snapshots():
         arrays, _ = checkpoint.load_snapshot(layout.step_folder(reader.folder / layout.SNAPSHOTS, step))
         assert arrays

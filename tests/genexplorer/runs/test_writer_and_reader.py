@@ -17,15 +17,15 @@ from genexplorer.runs.writer import RunWriter
 from tests.fixtures.fake_run import card, config, running_run, specs, write_run
 from trainers.events import (
     Alert,
-    Changed,
+    CheckpointReady,
+    CommandApplied,
     Finished,
+    ImagesReady,
     Metrics,
     MetricSpec,
     Phase,
-    Pictures,
     SnapshotReady,
     Started,
-    StateReady,
 )
 
 
@@ -73,10 +73,10 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
         metrics(1, train_elbo=-200.0, train_kl=1.0),
         metrics(2, train_elbo=-190.0, train_kl=2.0),
         SnapshotReady(2, {"w": np.ones(3, np.float32)}, card(2)),
-        StateReady(2, {"w": np.zeros(3)}, {"step": 2}, "schedule"),
-        Pictures(2, "samples", images, 3),
+        CheckpointReady(2, {"w": np.zeros(3)}, {"step": 2}, "schedule"),
+        ImagesReady(2, "samples", images, 3),
         Alert(2, "warning", "kl_dim_collapsed", "KL of dimension 1\x1b[31m fell"),
-        Changed(2, "abc", "set", "optim.lr", 0.5),
+        CommandApplied(2, "abc", "set", "optim.lr", 0.5),
     ):
         writer.record(event)
     with RunReader(folder) as reader:
@@ -195,7 +195,7 @@ def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
         told["abilities"]["sample"]["how"] = "two\nlines\x9b31m"
         place.write_text(json.dumps(told))
         card = reader.card()
-    assert (card.title, card.data.name, card.ability("sample").how) == ("ab", "ab", "two lines")
+    assert (card.title, card.data.name, card.capability("sample").how) == ("ab", "ab", "two lines")
 
 
 def test_the_made_up_run_has_all_that_faces_need(tmp_path: Path) -> None:

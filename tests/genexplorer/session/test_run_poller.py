@@ -15,7 +15,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.database import sqlite
 from genexplorer.runs.record import PictureRef, State
 from genexplorer.session.charts import charts
-from genexplorer.session.run_poller import EVERYTHING, FollowedRun
+from genexplorer.session.run_poller import EVERYTHING, RunPoller
 from tests.fixtures.fake_run import IMAGES_PER_S, MadeUpRun, running_run, write_run
 
 DEADLINE_S = 30.0
@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("runs"), steps=1500)
 
 
-def polled_until(followed: FollowedRun, condition: Callable[[], bool]) -> frozenset[str]:
+def polled_until(followed: RunPoller, condition: Callable[[], bool]) -> frozenset[str]:
     deadline, seen = time.monotonic() + DEADLINE_S, frozenset[str]()
     while not condition():
         assert time.monotonic() < deadline, followed.status
@@ -36,7 +36,7 @@ def polled_until(followed: FollowedRun, condition: Callable[[], bool]) -> frozen
 
 
 def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path) -> None:
-    followed = FollowedRun(finished)
+    followed = RunPoller(finished)
     assert followed.status.name == "brave-fox"
     assert followed.poll() >= EVERYTHING - {"status"}
     assert followed.poll() == frozenset()
@@ -54,7 +54,7 @@ def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path)
 
 
 def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    followed = FollowedRun(finished)
+    followed = RunPoller(finished)
     followed.poll()
     curve = followed.series("train/elbo", max_points=50)
     assert 10 < len(curve.x) <= 50
@@ -73,20 +73,20 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 
 def test_several_curves_are_read_from_one_opening(finished: Path, tmp_path: Path, opened: Mock) -> None:
-    run = FollowedRun(finished)
+    run = RunPoller(finished)
     several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
     assert opened.call_count == 1 and len(several["nothing"].x) == 0
     assert several["train/kl"] is run.series("train/kl", max_points=50) and len(several["train/elbo"].x) > 10
     broken = shutil.copytree(finished, tmp_path / "broken")
     (broken / layout.DATABASE).write_bytes(b"no database")
-    run = FollowedRun(broken)
+    run = RunPoller(broken)
     assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
 
 
 def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
     finished: Path, tmp_path: Path, opened: Mock
 ) -> None:
-    run = FollowedRun(finished)
+    run = RunPoller(finished)
     with run.together():
         assert run.poll() >= EVERYTHING - {"status"}
         assert len(run.series("train/elbo").x) and run.values_at(10) and run.several_series(["train/kl"])
@@ -95,14 +95,14 @@ def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
     content = bytearray((rotten / layout.DATABASE).read_bytes())
     content[8192:] = b"\xa5" * (len(content) - 8192)  # its first pages say that all is well
     (rotten / layout.DATABASE).write_bytes(content)
-    run = FollowedRun(rotten)
+    run = RunPoller(rotten)
     with run.together():
         run.poll()
     assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
 
 
 def test_the_past_is_found_by_step(finished: Path) -> None:
-    followed = FollowedRun(finished)
+    followed = RunPoller(finished)
     followed.poll()
     early, now = followed.values_at(10), followed.values_at(None)
     assert early["train/elbo"] < now["train/elbo"]
@@ -117,7 +117,7 @@ def test_the_past_is_found_by_step(finished: Path) -> None:
 
 
 def test_a_step_is_found_on_the_other_axes(finished: Path) -> None:
-    followed = FollowedRun(finished)
+    followed = RunPoller(finished)
     assert followed.x_at(700, "time") is None
     followed.poll()
     assert followed.x_at(700) == 700
@@ -129,7 +129,7 @@ def test_a_step_is_found_on_the_other_axes(finished: Path) -> None:
 
 def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=300) as run:
-        followed = FollowedRun(run.folder)
+        followed = RunPoller(run.folder)
         polled_until(followed, lambda: followed.status.state is State.RUNNING and bool(followed.latest))
         curve = followed.series("train/elbo")
         last = len(curve.x)
@@ -150,7 +150,7 @@ def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path
 
 
 def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
-    followed = FollowedRun(write_run(tmp_path, state="queued"))
+    followed = RunPoller(write_run(tmp_path, state="queued"))
     followed.poll()
     assert followed.status.state is State.QUEUED
     assert (followed.latest, followed.snapshots, followed.values_at(5), followed.last_words()) == ({}, [], {}, "")
@@ -160,7 +160,7 @@ def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
 
 def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run:
-        followed = FollowedRun(run.folder)
+        followed = RunPoller(run.folder)
         watch = run.folder / layout.CONTROL / layout.WATCH
         followed.poll()
         assert not watch.exists()
@@ -181,7 +181,7 @@ def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
 
 def test_a_folder_that_breaks_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=60)
-    followed = FollowedRun(folder)
+    followed = RunPoller(folder)
     followed.poll()
     shutil.rmtree(folder)
     assert "status" in followed.poll()
@@ -193,7 +193,7 @@ def test_a_folder_that_breaks_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
 def test_a_reader_that_fails_becomes_a_problem_and_is_forgotten_when_it_works_again(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    followed = FollowedRun(finished)
+    followed = RunPoller(finished)
     followed.poll()
 
     def fail(cursor: object) -> None:
@@ -211,7 +211,7 @@ def test_a_reader_that_fails_becomes_a_problem_and_is_forgotten_when_it_works_ag
 
 def test_a_new_attempt_is_read_from_the_beginning(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=1300, state="stopped")
-    followed = FollowedRun(folder)
+    followed = RunPoller(folder)
     followed.poll()
     assert [change.step for change in followed.changes] == [1200]
     again = MadeUpRun(folder, 1300)  # from step 0: what came after is superseded

@@ -12,9 +12,9 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from genexplorer.explore.protocol import Answer, Failure, Lane, Result
 from genexplorer.session.palette import LIGHT
 from genexplorer.session.playback import TimeCursor
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.tabs.tab import Tab
 
 NUM_TEST = 10_000
@@ -179,7 +179,7 @@ class Bench:
 
     def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, *, size: int = 2, failing: str = "") -> None:
         self.clients: list[StandInClient] = []
-        self.context = ViewerContext(TimeCursor(), LIGHT, Explorer(self._client), folder.parent)
+        self.context = ViewerContext(TimeCursor(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
         self.client.size, self.client.failing = size, failing
@@ -191,7 +191,7 @@ class Bench:
         self.window.resize(1000, 700)
         self.window.show()
         self.tab.is_active = True
-        self.followed = FollowedRun(folder)
+        self.followed = RunPoller(folder)
         if size != 2:
             real = self.followed.card
             self.followed.card = lambda step=None: real(step).model_copy(  # type: ignore[method-assign]

@@ -25,8 +25,9 @@ from genexplorer.workers import supervision
 from tests.fixtures.fake_run import config, specs
 from trainers.errors import DataError
 from trainers.events import (
-    Changed,
+    CheckpointReady,
     Command,
+    CommandApplied,
     Control,
     Event,
     Finished,
@@ -35,7 +36,6 @@ from trainers.events import (
     Phase,
     Resume,
     Started,
-    StateReady,
     Stop,
     Threads,
 )
@@ -90,7 +90,7 @@ def commands(control: Control, wanted: type[Command]) -> list[Command]:
 def test_a_training_that_ends_well(play: Callable[[Script], int], folder: Path) -> None:
     def script(_: Control) -> Iterator[Event]:
         yield from beginning()
-        yield StateReady(1, {}, {"step": 1}, "end")
+        yield CheckpointReady(1, {}, {"step": 1}, "end")
         yield Finished(1, "succeeded")
 
     assert play(script) == 0
@@ -180,7 +180,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
         stack.enter_context(atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)))
-        yield StateReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
+        yield CheckpointReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
         insistent.start()
         yield Finished(1, "succeeded")
 
@@ -207,7 +207,7 @@ def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], fold
         yield from beginning()
         identity = sending.send(folder, Pause())
         assert commands(control, Pause) == [Pause(identity)]
-        yield Changed(1, identity, "pause")
+        yield CommandApplied(1, identity, "pause")
         with atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)):
             yield metrics(2)
             deadline = time.monotonic() + 20
@@ -271,7 +271,7 @@ def test_others_adapt_to_threads_that_are_pinned(
         if pinned == "by people":
             identity = sending.send(folder, Threads(3))
             assert Threads(3, identity) in commands(control, Threads)
-            yield Changed(1, identity, "threads", "", 3)
+            yield CommandApplied(1, identity, "threads", "", 3)
         assert other.share() == 1
         other.give_back()
         assert not [command for _ in range(20) for command in control.poll(1)]

@@ -12,9 +12,20 @@ import torch
 from tests.trainers import tiny
 from trainers.compiled import multi_step, policy
 from trainers.config import RunConfig
-from trainers.events import Alert, Command, Event, Finished, Metrics, ResumeState, SaveNow, Set, StateReady, Threads
+from trainers.events import (
+    Alert,
+    CheckpointReady,
+    Command,
+    Event,
+    Finished,
+    Metrics,
+    ResumeState,
+    SaveNow,
+    Set,
+    Threads,
+)
 from trainers.training import loop, session
-from trainers.training.session import Training
+from trainers.training.session import TrainingSession
 
 STEPS = 24
 SAID: dict[int, list[Command]] = {4: [SaveNow()], 9: [Set("optim.lr", 3e-3)], 18: [SaveNow()]}
@@ -40,7 +51,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     real = multi_step.take
 
-    def spy(attempt: Training, count: int, *others: Any) -> Any:
+    def spy(attempt: TrainingSession, count: int, *others: Any) -> Any:
         counts.append(count)
         return real(attempt, count, *others)
 
@@ -83,7 +94,7 @@ def test_stretches_learn_and_tell_what_single_steps_do(
     found = _events(config)
     assert max(taken) > 2
     assert _figures(found) == _figures(single)
-    wanted, got = tiny.of(single, StateReady), tiny.of(found, StateReady)
+    wanted, got = tiny.of(single, CheckpointReady), tiny.of(found, CheckpointReady)
     assert [state.step for state in got] == [state.step for state in wanted] == [4, 9, 18, STEPS]
     for one, other in zip(wanted, got, strict=True):
         assert one.arrays.keys() == other.arrays.keys()
@@ -93,11 +104,11 @@ def test_stretches_learn_and_tell_what_single_steps_do(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_training_goes_on_exactly_from_the_middle_of_a_stretch(family: str, folder: Path) -> None:
     config = _config(folder, FAMILIES[family])
-    states = tiny.of(_events(config), StateReady)
+    states = tiny.of(_events(config), CheckpointReady)
     middle, end = states[2], states[-1]
     assert (middle.step, end.step) == (18, STEPS)
     resumed = ResumeState(middle.step, middle.arrays, middle.meta)
-    again = tiny.of(_events(config, resumed, {}), StateReady)[-1]
+    again = tiny.of(_events(config, resumed, {}), CheckpointReady)[-1]
     assert [name for name, array in end.arrays.items() if not np.array_equal(again.arrays[name], array)] == []
 
 
@@ -112,11 +123,11 @@ def test_a_stretch_is_as_long_as_the_steps_are_short(folder: Path, monkeypatch: 
     attempt.step = 12  # nothing is due until step 20
     chosen = attempt.compilation
     monkeypatch.setattr(multi_step, "LONGEST_S", 0.05)
-    monkeypatch.setattr(policy.Compilation, "step", lambda *_: object())
+    monkeypatch.setattr(policy.CompilePolicy, "step", lambda *_: object())
     for seconds, steps in ((0.0, 1), (1.0, 1), (0.02, 2), (0.001, multi_step.MOST)):
         chosen.step_s = seconds
         assert multi_step.length(attempt, 10**9) == steps
-    monkeypatch.setattr(policy.Compilation, "step", lambda *_: None)
+    monkeypatch.setattr(policy.CompilePolicy, "step", lambda *_: None)
     assert multi_step.length(attempt, 10**9) == 1
 
 
@@ -135,10 +146,10 @@ class _Spoiler(tiny.Script):
     def __init__(self, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__({})
         self._step = step
-        self._attempts: list[Training] = []
+        self._attempts: list[TrainingSession] = []
         real = session.set_up
 
-        def seen(*given: Any) -> Training:
+        def seen(*given: Any) -> TrainingSession:
             self._attempts.append(real(*given))
             return self._attempts[-1]
 

@@ -18,7 +18,7 @@ from trainers.compiled import step as compiled_step
 from trainers.compiled.precision import takes_bfloat16
 from trainers.config import ExecutionConfig, OptimConfig
 from trainers.errors import ConfigError
-from trainers.events import Alert, Changed, Event, Metrics, Phase, ResumeState, StateReady
+from trainers.events import Alert, CheckpointReady, CommandApplied, Event, Metrics, Phase, ResumeState
 from trainers.training import loop, optim, session
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def _events(
 
 
 def _weights(events: list[Event]) -> dict[str, Any]:
-    return dict(tiny.of(events, StateReady)[-1].arrays)
+    return dict(tiny.of(events, CheckpointReady)[-1].arrays)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -217,8 +217,8 @@ def test_compiling_without_a_compiler_is_refused_when_insisted_on(
 ) -> None:
     monkeypatch.setattr(policy, "has_compiler", lambda: False)
     with pytest.raises(ConfigError, match="needs a C"):
-        policy.Compilation(ExecutionConfig(compile="on"), CPU)
-    assert not policy.Compilation(ExecutionConfig(), CPU).due("any")
+        policy.CompilePolicy(ExecutionConfig(compile="on"), CPU)
+    assert not policy.CompilePolicy(ExecutionConfig(), CPU).due("any")
 
 
 @pytest.mark.parametrize(("compiled_takes", "kept"), [(0.5, True), (1.0, False)])
@@ -226,7 +226,7 @@ def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_tak
     attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
     attempt.model.compile_gain = 0.5
     now = [0.0]
-    chosen = attempt.compilation = policy.Compilation(ExecutionConfig(), CPU, lambda: now[0])
+    chosen = attempt.compilation = policy.CompilePolicy(ExecutionConfig(), CPU, lambda: now[0])
     told = list[Event]()
 
     def step(seconds_left: float) -> None:
@@ -242,7 +242,7 @@ def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_tak
     assert chosen.due(attempt.variant) and not traced
     for _ in range(2 * policy.TURN * policy.TRIED_TURNS):
         step(1e6)
-    verdicts = tiny.of(told, Changed)
+    verdicts = tiny.of(told, CommandApplied)
     assert len(traced) == 1 and len(verdicts) == 1
     assert (chosen.step(attempt.variant) is not None) is kept
     assert str(verdicts[0].value).startswith("kept (2.00" if kept else "dropped")
@@ -251,7 +251,7 @@ def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_tak
 def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
     attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
     attempt.model.compile_gain = 0.5
-    chosen = policy.Compilation(ExecutionConfig(), CPU)
+    chosen = policy.CompilePolicy(ExecutionConfig(), CPU)
     for _ in range(policy.WATCHED_STEPS + 1):
         chosen.begin()
         list(chosen.after_step(attempt.model, attempt.step, 5.0, lambda: session.operations(attempt)))

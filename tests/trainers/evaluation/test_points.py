@@ -16,10 +16,10 @@ from trainers.data.toy.catalog import NoisyOptions
 from trainers.evaluation import points
 from trainers.evaluation.points import NUM_SAMPLES, PointsEvaluator, Reference
 from trainers.families.vae import importance
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 from trainers.training import point_images
 
-KNOWN = {"log_prob": Ability(available=True, how="exact")}
+KNOWN = {"log_prob": Capability(available=True, how="exact")}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Every family, on images and on points of the plane, answers every question that its abilities promise."""
+"""Every family, on images and on points of the plane, answers every question that its capabilities promise."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from trainers import capabilities, config, registry
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.inference import session
-from trainers.model_card import Card, DataCard
+from trainers.model_card import DataCard, ModelCard
 
 SIZE = (1, 9, 7)
 MODELS: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ NEEDS = {
 }
 
 
-def explorer(name: str, folder: Path) -> session.Explorer:
+def explorer(name: str, folder: Path) -> session.InferenceSession:
     """A model with weights as they are drawn, a little moved, so that nothing is the identity."""
     given, of_points = MODELS[name], "points" in name
     data = (
@@ -64,7 +64,7 @@ def explorer(name: str, folder: Path) -> session.Explorer:
                 parameter.add_(0.02 * torch.randn_like(parameter))
     able = capabilities.of(family, options, shape, kind)
     told = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
-    card = Card(
+    card = ModelCard(
         family=family.name,
         title=family.title,
         step=0,
@@ -72,13 +72,13 @@ def explorer(name: str, folder: Path) -> session.Explorer:
         data=told,
         latent_shape=family.latent_shape(options, shape),
         image_shape=shape,
-        abilities=able,
+        capabilities=able,
         num_parameters=family.parameter_count(options, shape),
     )
-    return session.Explorer(model.eval().requires_grad_(False), card, run)
+    return session.InferenceSession(model.eval().requires_grad_(False), card, run)
 
 
-def question(op: str, asked: session.Explorer) -> tuple[dict[str, Any], dict[str, Any]]:
+def question(op: str, asked: session.InferenceSession) -> tuple[dict[str, Any], dict[str, Any]]:
     z = np.random.default_rng(0).standard_normal((2, asked.opened.size)).astype(np.float32)
     match op:
         case "interpolate":
@@ -90,7 +90,7 @@ def question(op: str, asked: session.Explorer) -> tuple[dict[str, Any], dict[str
         case "invert":
             return {"indices": [3, 4], "steps": 20}, {}
         case "density":
-            known = asked.card.ability("log_prob").available
+            known = asked.card.capability("log_prob").available
             return {"rows": 6, "columns": 6, "of": "model" if known else "truth"}, {}
         case "manifold" | "critic":
             return {"rows": 6, "columns": 6}, {}
@@ -103,7 +103,7 @@ def question(op: str, asked: session.Explorer) -> tuple[dict[str, Any], dict[str
 def test_every_question_that_is_promised_is_answered(name: str, folder: Path) -> None:
     asked = explorer(name, folder)
     for op, needs in NEEDS.items():
-        able = asked.card.ability(needs).available and (op != "project" or asked.card.ability("encode").available)
+        able = asked.card.capability(needs).available and (op != "project" or asked.card.capability("encode").available)
         able = able and (op != "critic" or "points" in name)
         if not able:
             if op != "pipeline":

@@ -25,20 +25,20 @@ def config(folder: Path) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def generator(config: RunConfig) -> session.Explorer:
+def generator(config: RunConfig) -> session.InferenceSession:
     return stand_ins.explorer(stand_ins.Generator(SHAPE, 6), config)
 
 
 @pytest.fixture(scope="module")
-def scale(config: RunConfig) -> session.Explorer:
-    return stand_ins.explorer(stand_ins.Scale(SHAPE), config)
+def scale(config: RunConfig) -> session.InferenceSession:
+    return stand_ins.explorer(stand_ins.Level(SHAPE), config)
 
 
 def random(*shape: int, seed: int = 0) -> "np.ndarray[Any, np.dtype[np.float32]]":
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_the_way_between_two_latents_includes_both(generator: session.Explorer) -> None:
+def test_the_way_between_two_latents_includes_both(generator: session.InferenceSession) -> None:
     ends = random(2, 6)
     for mode in ("spherical", "linear"):
         found, _ = generator.ask("interpolate", {"count": 5, "mode": mode}, {"z": ends})
@@ -70,7 +70,7 @@ def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> 
     )
 
 
-def test_inversion_finds_what_the_generator_drew(generator: session.Explorer) -> None:
+def test_inversion_finds_what_the_generator_drew(generator: session.InferenceSession) -> None:
     z = random(3, 6) * 0.8
     images, _ = generator.ask("decode", arrays={"z": z})
     found, _ = generator.ask("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
@@ -80,7 +80,7 @@ def test_inversion_finds_what_the_generator_drew(generator: session.Explorer) ->
     assert np.allclose(found["history"][-1], found["error"]) and found["labels"].tolist() == [-1] * 3
 
 
-def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: session.Explorer) -> None:
+def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: session.InferenceSession) -> None:
     found, _ = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
     model = generator.opened.model
     assert isinstance(model, stand_ins.Generator)
@@ -95,7 +95,7 @@ def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: 
     assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(found["z"], axis=1)).all()
 
 
-def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.Explorer) -> None:
+def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.InferenceSession) -> None:
     answer = generator.answer("invert", {"index": 0, "steps": 50})
     told = [chunk for chunk in answer if chunk[0] == "progress"]
     fractions = [chunk[1] for chunk in told]
@@ -108,7 +108,7 @@ def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"seed": 2, "temperature": 0.5}, {"seed": 2, "count": 5}])
-def test_a_trace_tells_each_stage_and_its_volume(scale: session.Explorer, params: dict[str, Any]) -> None:
+def test_a_trace_tells_each_stage_and_its_volume(scale: session.InferenceSession, params: dict[str, Any]) -> None:
     found, meta = scale.ask("trace", params)
     forward, count = "index" in params, params.get("count", 1)
     several = (count,) if count > 1 else ()
@@ -125,14 +125,14 @@ def test_a_trace_tells_each_stage_and_its_volume(scale: session.Explorer, params
         assert np.array_equal(found["stages"][-1], drawn["images"][0]) and np.array_equal(found["z"], drawn["z"])
 
 
-def test_a_trace_back_leads_to_where_a_trace_came_from(scale: session.Explorer) -> None:
+def test_a_trace_back_leads_to_where_a_trace_came_from(scale: session.InferenceSession) -> None:
     there, _ = scale.ask("trace", {"index": 5})
     back, meta = scale.ask("trace", arrays={"z": there["z"]})
     assert np.array_equal(back["stages"][::-1], there["stages"]) and meta["label"] == -1
 
 
 def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
-    generator: session.Explorer, monkeypatch: pytest.MonkeyPatch
+    generator: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, meta = generator.ask("axes", {"count": 4})
     weight = next(generator.opened.model.parameters()).abs().mean(0) * 255
@@ -150,8 +150,8 @@ def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
 def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
     config = tiny.config(folder, {"model": {"latent_dim": 3}})
     vae = tiny.vae(tiny.options(latent_dim=3), SHAPE)
-    stand_in = stand_ins.explorer(stand_ins.Scale(SHAPE), config)
-    explorer = session.Explorer(vae.eval().requires_grad_(False), stand_in.card, config)
+    stand_in = stand_ins.explorer(stand_ins.Level(SHAPE), config)
+    explorer = session.InferenceSession(vae.eval().requires_grad_(False), stand_in.card, config)
     found, meta = explorer.ask("axes", {"count": 2})
     mean = explorer.ask("encode", {"indices": list(range(60))})[0]["kl_dims"].mean(0)
     assert meta["measure"] == "KL" and meta["unit"] == "nats"
@@ -159,7 +159,9 @@ def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
     assert found["indices"].tolist() == np.argsort(mean)[::-1][:2].tolist()
 
 
-def test_the_principal_plane_is_that_of_the_encodings(scale: session.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_principal_plane_is_that_of_the_encodings(
+    scale: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, meta = scale.ask("plane", {"kind": "principal"})
     mu = scale.ask("encodings")[0]["mu"].astype(np.float64)
     _, values, directions = np.linalg.svd(mu - mu.mean(0), full_matrices=False)
@@ -178,7 +180,7 @@ def test_the_principal_plane_is_that_of_the_encodings(scale: session.Explorer, m
     )
 
 
-def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.Explorer) -> None:
+def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.InferenceSession) -> None:
     found, meta = generator.ask("plane", {"kind": "principal"})
     assert np.allclose(found["e1"], np.eye(6)[5], atol=1e-3) and np.allclose(found["e2"], np.eye(6)[4], atol=1e-3)
     assert meta["explained"] == pytest.approx([36 / 91, 25 / 91], rel=1e-2)
@@ -186,7 +188,7 @@ def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.E
         generator.ask("project", arrays=found)
 
 
-def test_a_plane_through_three_latents_holds_them(generator: session.Explorer) -> None:
+def test_a_plane_through_three_latents_holds_them(generator: session.InferenceSession) -> None:
     z = random(3, 6)
     found, meta = generator.ask("plane", {"kind": "points"}, {"z": z})
     e1, e2 = found["e1"], found["e2"]
@@ -195,7 +197,7 @@ def test_a_plane_through_three_latents_holds_them(generator: session.Explorer) -
         assert np.allclose(found["origin"] + place[0] * e1 + place[1] * e2, point, atol=1e-5)
 
 
-def test_the_manifold_of_a_plane_decodes_its_points(generator: session.Explorer) -> None:
+def test_the_manifold_of_a_plane_decodes_its_points(generator: session.InferenceSession) -> None:
     plane, meta = generator.ask("plane", {"kind": "axes", "indices": [4, 1]})
     assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and meta["title"] == "z₅ and z₂, all others 0"
     drawn, _ = generator.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
@@ -226,7 +228,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(generator: session.Explorer, case: str) -> None:
+def test_wrong_questions_are_answered_in_one_line(generator: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         generator.ask(op, params, arrays)
@@ -234,21 +236,21 @@ def test_wrong_questions_are_answered_in_one_line(generator: session.Explorer, c
 
 
 @pytest.mark.parametrize("op", ["trace", "critic", "density", "points", "encode", "manifold", "pipeline"])
-def test_what_a_model_lacks_is_said(generator: session.Explorer, op: str) -> None:
+def test_what_a_model_lacks_is_said(generator: session.InferenceSession, op: str) -> None:
     with pytest.raises(UserError, match=f"cannot {op}") as caught:
         generator.ask(op)
     assert caught.value.hint
 
 
-def test_a_critic_of_images_has_no_map(scale: session.Explorer) -> None:
+def test_a_critic_of_images_has_no_map(scale: session.InferenceSession) -> None:
     with pytest.raises(UserError, match="too many dimensions"):
         scale.ask("critic")
 
 
 @pytest.mark.parametrize(("op", "params"), [("trace", {"seed": 0}), ("invert", {}), ("interpolate", {"count": 100})])
 def test_too_much_is_refused(
-    generator: session.Explorer,
-    scale: session.Explorer,
+    generator: session.InferenceSession,
+    scale: session.InferenceSession,
     monkeypatch: pytest.MonkeyPatch,
     op: str,
     params: dict[str, Any],
@@ -261,7 +263,7 @@ def test_too_much_is_refused(
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_model_that_blew_up_is_shown_in_black_and_said(config: RunConfig, value: float) -> None:
-    explorer = stand_ins.explorer(stand_ins.Scale(SHAPE, value), config)
+    explorer = stand_ins.explorer(stand_ins.Level(SHAPE, value), config)
     for op, params in (("sample", {"count": 2}), ("trace", {"seed": 0}), ("encode", {}), ("axes", {})):
         _, meta = explorer.ask(op, params)
         assert op == "axes" or 0 < meta["not_finite"] <= 1

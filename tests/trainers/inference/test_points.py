@@ -14,16 +14,16 @@ SHAPE = (2, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def explorer() -> session.Explorer:
+def explorer() -> session.InferenceSession:
     data = {"name": "eight-gaussians", "num_train": 300, "num_test": 200}
     return stand_ins.explorer(
-        stand_ins.Scale(SHAPE),
+        stand_ins.Level(SHAPE),
         run_config.parse({"data": data, "model": {"name": "flow"}, "schedule": {"steps": 1}}),
         "points",
     )
 
 
-def test_points_take_the_place_of_images(explorer: session.Explorer) -> None:
+def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> None:
     drawn, _ = explorer.ask("sample", {"count": 5})
     assert drawn["images"].dtype == np.float32 and np.allclose(drawn["images"], 2 * drawn["z"])
     code, _ = explorer.ask("encode", {"indices": [1, 2]})
@@ -39,7 +39,7 @@ def test_points_take_the_place_of_images(explorer: session.Explorer) -> None:
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"indices": list(range(4))}, {"seed": 1, "count": 4}])
-def test_a_cloud_is_traced_as_one_point_is(explorer: session.Explorer, params: dict[str, Any]) -> None:
+def test_a_cloud_is_traced_as_one_point_is(explorer: session.InferenceSession, params: dict[str, Any]) -> None:
     found, meta = explorer.ask("trace", params)
     several = () if "index" in params else (4,)
     assert found["stages"].shape == (5, *several, 2) and found["stages"].dtype == np.float32
@@ -48,7 +48,7 @@ def test_a_cloud_is_traced_as_one_point_is(explorer: session.Explorer, params: d
     assert np.allclose(ends[1], ends[0] * (2 if "seed" in params else 0.5))
 
 
-def test_a_large_cloud_is_traced_in_parts(explorer: session.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_cloud_is_traced_in_parts(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, meta = explorer.ask("trace", {"seed": 1, "count": 50})
     monkeypatch.setattr(loaded_model, "POINTS_AT_ONCE", 16)
     *told, (_, parts, same) = explorer.answer("trace", {"seed": 1, "count": 50})
@@ -59,7 +59,7 @@ def test_a_large_cloud_is_traced_in_parts(explorer: session.Explorer, monkeypatc
     assert np.allclose(whole["std"][-1], whole["stages"][-1].std(), rtol=1e-5)
 
 
-def test_the_points_themselves_and_where_they_lie(explorer: session.Explorer) -> None:
+def test_the_points_themselves_and_where_they_lie(explorer: session.InferenceSession) -> None:
     found, meta = explorer.ask("points", {"count": 50})
     x0, x1, y0, y1 = meta["bounds"]
     assert found["points"].shape == (50, 2) and found["labels"].shape == (50,) and found["labels"].max() <= 7
@@ -69,7 +69,7 @@ def test_the_points_themselves_and_where_they_lie(explorer: session.Explorer) ->
     assert len(explorer.ask("points", {"split": "train"})[0]["points"]) == 300
 
 
-def test_a_density_has_its_largest_y_on_top_and_integrates_to_one(explorer: session.Explorer) -> None:
+def test_a_density_has_its_largest_y_on_top_and_integrates_to_one(explorer: session.InferenceSession) -> None:
     sides = {"rows": 60, "columns": 80, "bounds": [-12, 12, -12, 12]}
     for of in ("model", "truth"):
         found, meta = explorer.ask("density", {"of": of, **sides})
@@ -80,12 +80,12 @@ def test_a_density_has_its_largest_y_on_top_and_integrates_to_one(explorer: sess
     assert explorer.ask("density")[1]["bounds"] == explorer.ask("points")[1]["bounds"]
 
 
-def test_a_large_map_says_how_far_it_is(explorer: session.Explorer) -> None:
+def test_a_large_map_says_how_far_it_is(explorer: session.InferenceSession) -> None:
     *told, last = explorer.answer("density", {"rows": 100, "columns": 100})
     assert [chunk[0] for chunk in told] == ["progress"] * 2 and last[0] == "result"
 
 
-def test_the_critics_arrows_point_uphill(explorer: session.Explorer) -> None:
+def test_the_critics_arrows_point_uphill(explorer: session.InferenceSession) -> None:
     found, meta = explorer.ask("critic", {"rows": 9, "columns": 9, "count": 20, "bounds": [-3, 3, -3, 3]})
     assert found["surface"].shape == (9, 9) and found["surface"].argmax() == 40 and meta["bounds"] == [-3, 3, -3, 3]
     assert found["points"].shape == (20, 2) and np.allclose(found["arrows"], -found["points"])
@@ -102,14 +102,14 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(explorer: session.Explorer, case: str) -> None:
+def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         explorer.ask(op, params, arrays)
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
-def test_planes_and_manifolds_are_for_images(explorer: session.Explorer) -> None:
+def test_planes_and_manifolds_are_for_images(explorer: session.InferenceSession) -> None:
     for op in ("plane", "axes", "manifold"):
         with pytest.raises(UserError, match="which Density shows"):
             explorer.ask(op)

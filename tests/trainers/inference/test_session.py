@@ -12,7 +12,7 @@ import torch
 from tests.trainers import tiny
 from trainers import registry
 from trainers.errors import CheckpointError, ConfigError, UserError
-from trainers.events import Pictures, SnapshotReady
+from trainers.events import ImagesReady, SnapshotReady
 from trainers.inference import channels_last, grids, loaded_model, preview, session
 from trainers.inference import params as inference_params
 from trainers.storage import checkpoint
@@ -34,15 +34,15 @@ def snapshot(events: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def explorer(snapshot: Path, folder: Path) -> session.Explorer:
+def explorer(snapshot: Path, folder: Path) -> session.InferenceSession:
     return session.load(snapshot, tiny.config(folder, steps=20))
 
 
 def last_pictures(events: list[Any], kind: str) -> Any:
-    return [event.images for event in tiny.of(events, Pictures) if event.kind == kind][-1]
+    return [event.images for event in tiny.of(events, ImagesReady) if event.kind == kind][-1]
 
 
-def test_describe_gives_the_card(explorer: session.Explorer) -> None:
+def test_describe_gives_the_card(explorer: session.InferenceSession) -> None:
     _, meta = explorer.ask("describe")
     assert meta["card"] == explorer.card.model_dump(mode="json")
 
@@ -53,12 +53,12 @@ def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: P
     assert torch.equal(torch.get_rng_state(), before)
     held, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
     assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in held.items()}
-    with rng.Undrawn():
+    with rng.SkipInit():
         own = torch.empty(3).normal_(generator=torch.Generator().manual_seed(0))
     assert torch.equal(own, torch.empty(3).normal_(generator=torch.Generator().manual_seed(0)))
 
 
-def test_the_manifold_is_the_trainings_own_picture(explorer: session.Explorer, events: list[Any]) -> None:
+def test_the_manifold_is_the_trainings_own_picture(explorer: session.InferenceSession, events: list[Any]) -> None:
     result, meta = explorer.ask("manifold")
     assert result["images"].shape == (20, 20, 9, 7, 1) and meta["coords"] == "u"
     assert np.array_equal(result["images"].reshape(400, 9, 7, 1), last_pictures(events, "manifold"))
@@ -73,14 +73,14 @@ def test_the_grid_has_its_largest_y_on_top_and_spreads_by_the_prior() -> None:
     assert grids.cells(1, 1, (0, 0, 0, 0), "u").isfinite().all()
 
 
-def test_decode_is_what_the_manifold_shows(explorer: session.Explorer) -> None:
+def test_decode_is_what_the_manifold_shows(explorer: session.InferenceSession) -> None:
     grid = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
     decoded, _ = explorer.ask("decode", arrays={"z": grid})
     shown, _ = explorer.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
     assert np.array_equal(decoded["images"], shown["images"].reshape(4, 9, 7, 1))
 
 
-def test_samples_are_by_seed(explorer: session.Explorer) -> None:
+def test_samples_are_by_seed(explorer: session.InferenceSession) -> None:
     one, same, other = (explorer.ask("sample", {"count": 5, "seed": seed})[0] for seed in (1, 1, 2))
     assert np.array_equal(one["images"], same["images"]) and not np.array_equal(one["z"], other["z"])
     cold, _ = explorer.ask("sample", {"count": 5, "seed": 1, "temperature": 0.5})
@@ -88,7 +88,7 @@ def test_samples_are_by_seed(explorer: session.Explorer) -> None:
     assert np.array_equal(explorer.ask("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
 
 
-def test_test_images_are_those_that_are_encoded(explorer: session.Explorer) -> None:
+def test_test_images_are_those_that_are_encoded(explorer: session.InferenceSession) -> None:
     shown, _ = explorer.ask("test_images", {"indices": [3, 5]})
     encoded, _ = explorer.ask("encode", {"indices": [3, 5]})
     assert np.array_equal(shown["x"], encoded["x"]) and np.array_equal(shown["labels"], encoded["labels"])
@@ -96,7 +96,7 @@ def test_test_images_are_those_that_are_encoded(explorer: session.Explorer) -> N
     assert list(whole) == ["labels"] and np.array_equal(whole["labels"][[3, 5]], shown["labels"])
 
 
-def test_encode_judges_test_images(explorer: session.Explorer) -> None:
+def test_encode_judges_test_images(explorer: session.InferenceSession) -> None:
     result, _ = explorer.ask("encode", arrays={"indices": np.array([3, 5])})
     assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
     assert set(np.unique(result["x"])) <= {0, 255}
@@ -105,14 +105,14 @@ def test_encode_judges_test_images(explorer: session.Explorer) -> None:
     assert np.array_equal(explorer.ask("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
 
 
-def test_encode_takes_images_of_ones_own(explorer: session.Explorer) -> None:
+def test_encode_takes_images_of_ones_own(explorer: session.InferenceSession) -> None:
     seen, _ = explorer.ask("encode", {"index": 4})
     given, _ = explorer.ask("encode", arrays={"images": seen["x"]})
     assert np.allclose(given["mu"], seen["mu"]) and given["labels"].tolist() == [-1]
 
 
 @pytest.mark.parametrize(("split", "length"), [("test", 60), ("train", 256)])
-def test_encodings_of_a_split(explorer: session.Explorer, split: str, length: int) -> None:
+def test_encodings_of_a_split(explorer: session.InferenceSession, split: str, length: int) -> None:
     whole, _ = explorer.ask("encodings", {"split": split})
     part, _ = explorer.ask("encodings", {"split": split, "count": 10})
     assert whole["mu"].shape == whole["logvar"].shape == (length, 2)
@@ -120,7 +120,7 @@ def test_encodings_of_a_split(explorer: session.Explorer, split: str, length: in
     assert np.allclose(part["mu"], whole["mu"][:10], atol=1e-6)
 
 
-def test_long_work_says_how_far_it_is(explorer: session.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_work_says_how_far_it_is(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_model, "IMAGES_AT_ONCE", 16)
     monkeypatch.setattr(explorer.opened, "codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
@@ -129,13 +129,13 @@ def test_long_work_says_how_far_it_is(explorer: session.Explorer, monkeypatch: p
     assert last[0] == "result"
 
 
-def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.Explorer) -> None:
+def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.InferenceSession) -> None:
     answer = explorer.answer("encodings", {"split": "train"})
     next(answer)
     assert not torch.is_inference_mode_enabled()
 
 
-def test_the_posterior_is_centered_on_mu(explorer: session.Explorer) -> None:
+def test_the_posterior_is_centered_on_mu(explorer: session.InferenceSession) -> None:
     code, _ = explorer.ask("encode", {"index": 2})
     drawn, _ = explorer.ask("posterior", {"index": 2, "count": 4000})
     sigma = np.exp(0.5 * code["logvar"][0])
@@ -144,14 +144,14 @@ def test_the_posterior_is_centered_on_mu(explorer: session.Explorer) -> None:
     assert drawn["images"].shape == (4000, 9, 7, 1)
 
 
-def test_nearest_finds_the_image_itself(explorer: session.Explorer) -> None:
+def test_nearest_finds_the_image_itself(explorer: session.InferenceSession) -> None:
     code, _ = explorer.ask("encode", {"index": 7})
     found, _ = explorer.ask("nearest", {"count": 3}, {"z": code["mu"]})
     assert found["indices"][0] == 7 and found["distances"][0] == pytest.approx(0, abs=1e-3)
     assert np.all(np.diff(found["distances"]) >= 0) and np.array_equal(found["images"][:1], code["x"])
 
 
-def test_the_pipeline_adds_up(explorer: session.Explorer) -> None:
+def test_the_pipeline_adds_up(explorer: session.InferenceSession) -> None:
     result, meta = explorer.ask("pipeline", {"index": 1, "seed": 3})
     assert all(array.shape[0] == 1 for array in result.values())
     assert {"x", "mu", "sigma", "z", "recon"} == set(result)
@@ -189,7 +189,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(explorer: session.Explorer, case: str) -> None:
+def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         explorer.ask(op, params, arrays)
@@ -209,7 +209,7 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("op", TOO_MUCH)
 def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
-    explorer: session.Explorer, monkeypatch: pytest.MonkeyPatch, op: str
+    explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch, op: str
 ) -> None:
     monkeypatch.setattr(inference_params, "MAX_ANSWER_BYTES", 3000)
     for work in ("decode", "encode"):

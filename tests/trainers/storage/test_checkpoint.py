@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_safetensors
 
 from trainers.errors import CheckpointError
-from trainers.model_card import Card, DataCard
+from trainers.model_card import DataCard, ModelCard
 from trainers.storage import atomic_files, checkpoint, safetensors_writer
 
 OLD: dict[str, NDArray[Any]] = {
@@ -21,7 +21,7 @@ OLD: dict[str, NDArray[Any]] = {
     "random/training": np.arange(5, dtype=np.uint8),
 }
 NEW: dict[str, NDArray[Any]] = {"raw/w": np.ones((2, 3), dtype=np.float32), "step": np.array(3, dtype=np.int64)}
-CARD = Card(
+CARD = ModelCard(
     family="vae",
     title="variational autoencoder",
     step=7,

@@ -8,8 +8,9 @@ import torch
 
 from tests.trainers import tiny
 from trainers.events import (
-    Changed,
+    CheckpointReady,
     Command,
+    CommandApplied,
     Finished,
     Metrics,
     Pause,
@@ -17,7 +18,6 @@ from trainers.events import (
     Resume,
     SaveNow,
     Set,
-    StateReady,
     Stop,
     Threads,
 )
@@ -36,10 +36,10 @@ def test_it_polls_at_each_step_boundary(folder: Path) -> None:
 
 def test_stop_saves_and_finishes(folder: Path) -> None:
     events = run(folder, {5: [Stop("a")]})
-    assert tiny.of(events, Changed) == [Changed(5, "a", "stop")]
-    assert [(state.step, state.reason) for state in tiny.of(events, StateReady)] == [(5, "stop")]
+    assert tiny.of(events, CommandApplied) == [CommandApplied(5, "a", "stop")]
+    assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(5, "stop")]
     assert events[-1] == Finished(5, "stopped")
-    assert isinstance(events[-2], StateReady)
+    assert isinstance(events[-2], CheckpointReady)
 
 
 def test_stop_before_the_first_step(folder: Path) -> None:
@@ -48,12 +48,12 @@ def test_stop_before_the_first_step(folder: Path) -> None:
 
 def test_save_now(folder: Path) -> None:
     events = run(folder, {3: [SaveNow("s")]}, steps=4)
-    assert [(state.step, state.reason) for state in tiny.of(events, StateReady)] == [(3, "asked"), (4, "end")]
+    assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(3, "asked"), (4, "end")]
 
 
 def test_a_change_that_was_obeyed_is_saved_at_once(folder: Path) -> None:
     events = run(folder, {3: [Set("optim.lr", 0.5, "s"), Set("no.such", 1, "t")]}, steps=4)
-    saved = tiny.of(events, StateReady)
+    saved = tiny.of(events, CheckpointReady)
     assert [(state.step, state.reason) for state in saved] == [(3, "schedule"), (4, "end")]
     assert saved[0].meta["changes"] == [{"step": 3, "path": "optim.lr", "value": 0.5}]
     assert saved[0].meta["evaluated_at"] == -1, "the state is of the step's beginning: it is judged after the resume"
@@ -73,7 +73,7 @@ class Pausing(tiny.Script):
 
 def test_a_pause_shows_life_and_ends(folder: Path) -> None:
     events = list(loop.train(tiny.config(folder, steps=5), control=Pausing(Resume("r"))))
-    assert [(c.step, c.command, c.command_id) for c in tiny.of(events, Changed)] == [
+    assert [(c.step, c.command, c.command_id) for c in tiny.of(events, CommandApplied)] == [
         (3, "pause", "p"),
         (3, "resume", "r"),
     ]
@@ -102,7 +102,7 @@ def test_stop_ends_a_pause(folder: Path) -> None:
 def test_set_takes_effect_at_its_step(folder: Path) -> None:
     constant = {"schedule": {"steps": 6, "lr": "constant"}}
     events = run(folder, {3: [Set("optim.lr", 5e-4, "x")]}, constant)
-    assert tiny.of(events, Changed) == [Changed(3, "x", "set", "optim.lr", 5e-4)]
+    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", "optim.lr", 5e-4)]
     rates = [event.values["train/lr"] for event in tiny.of(events, Metrics) if "train/lr" in event.values]
     assert rates == [1e-3] * 3 + [5e-4] * 3
 
@@ -131,10 +131,10 @@ def test_a_command_that_cannot_be_obeyed_is_refused_and_the_training_goes_on(fol
     command, expected = REFUSED[case]
     plain = run(folder, {}, steps=3)
     events = run(folder, {1: [command]}, steps=3)
-    (change,) = tiny.of(events, Changed)
+    (change,) = tiny.of(events, CommandApplied)
     assert expected in change.error
     assert events[-1] == Finished(3, "succeeded")
-    final, undisturbed = (tiny.of(e, StateReady)[-1] for e in (events, plain))
+    final, undisturbed = (tiny.of(e, CheckpointReady)[-1] for e in (events, plain))
     assert all((final.arrays[name] == undisturbed.arrays[name]).all() for name in final.arrays)
     assert final.meta["changes"] == []
 
@@ -146,7 +146,7 @@ def test_what_a_publication_holds_cannot_be_changed(folder: Path) -> None:
     events: list[Any] = []
     for event in loop.train(config, control=tiny.Script({0: [Set("optim.lr", 0.5), Stop()]})):
         events.append(event)
-    assert "to reproduce UvA" in tiny.of(events, Changed)[0].error
+    assert "to reproduce UvA" in tiny.of(events, CommandApplied)[0].error
 
 
 def test_threads(folder: Path) -> None:
@@ -154,11 +154,11 @@ def test_threads(folder: Path) -> None:
     for event in loop.train(tiny.config(folder, steps=3), control=tiny.Script({1: [Threads(2, "t")]})):
         if isinstance(event, Metrics) and "train/loss" in event.values:
             seen.append(torch.get_num_threads())
-        if isinstance(event, Changed):
-            assert event == Changed(1, "t", "threads", "", 2)
+        if isinstance(event, CommandApplied):
+            assert event == CommandApplied(1, "t", "threads", "", 2)
     assert seen == [1, 2, 2]
 
 
 def test_threads_are_pinned_where_every_bit_counts(folder: Path) -> None:
     events = run(folder, {1: [Threads(2)]}, {"execution": {"deterministic": True}}, steps=2)
-    assert "pinned" in tiny.of(events, Changed)[0].error
+    assert "pinned" in tiny.of(events, CommandApplied)[0].error

@@ -13,13 +13,13 @@ from trainers import registry
 from trainers.errors import ConfigError
 from trainers.events import (
     Alert,
+    CheckpointReady,
     Finished,
+    ImagesReady,
     Metrics,
     Phase,
-    Pictures,
     SnapshotReady,
     Started,
-    StateReady,
 )
 from trainers.families.interface import Objective
 from trainers.families.vae.model import Vae
@@ -80,7 +80,7 @@ def test_the_test_set_is_judged_on_time_and_at_the_end(events: list[Any]) -> Non
 
 def test_snapshots_and_pictures_come_together(events: list[Any]) -> None:
     assert [event.step for event in tiny.of(events, SnapshotReady)] == [0, 1, 2, 5, 10, 12]
-    at_end = {event.kind: event for event in tiny.of(events, Pictures) if event.step == 12}
+    at_end = {event.kind: event for event in tiny.of(events, ImagesReady) if event.step == 12}
     assert at_end["samples"].images.shape == (64, 9, 7, 1) and at_end["samples"].columns == 8
     assert at_end["reconstructions"].images.shape == (20, 9, 7, 1) and at_end["reconstructions"].columns == 10
     assert at_end["manifold"].images.shape == (400, 9, 7, 1) and at_end["manifold"].columns == 20
@@ -92,9 +92,9 @@ def test_the_card_says_what_the_model_can_do(events: list[Any]) -> None:
     assert card.family == "vae" and card.step == 12 and card.images_seen == 384 and card.weights == "ema"
     assert card.latent_shape == (2,) and card.image_shape == (1, 9, 7)
     assert card.data.name == "blobs" and card.data.num_train == 256 and card.data.setup == "dynamic binarization"
-    assert card.ability("manifold").available and not card.ability("trace").available
+    assert card.capability("manifold").available and not card.capability("trace").available
     assert card.num_parameters == tiny.of(events, Started)[0].num_parameters
-    assert card.figures["test/elbo_ema"] < 0
+    assert card.metrics["test/elbo_ema"] < 0
 
 
 def test_snapshots_are_copies(events: list[Any]) -> None:
@@ -103,7 +103,7 @@ def test_snapshots_are_copies(events: list[Any]) -> None:
 
 
 def test_the_state_is_saved_at_the_end(events: list[Any]) -> None:
-    (state,) = tiny.of(events, StateReady)
+    (state,) = tiny.of(events, CheckpointReady)
     assert (state.step, state.reason) == (12, "end")
 
 
@@ -123,14 +123,14 @@ def test_every_optimizer(folder: Path, name: str) -> None:
 def test_color_images(tmp_path: Path) -> None:
     color = idx_files.write_folder(tmp_path / "c", size=(3, 6, 5), labels=False)
     events = list(loop.train(tiny.config(color, steps=3)))
-    assert tiny.of(events, Pictures)[-1].images.shape == (400, 6, 5, 3)
+    assert tiny.of(events, ImagesReady)[-1].images.shape == (400, 6, 5, 3)
     assert tiny.of(events, SnapshotReady)[-1].card.data.num_classes == 0
 
 
 def test_more_latent_dimensions_have_no_manifold(folder: Path) -> None:
     events = list(loop.train(tiny.config(folder, {"model": {"latent_dim": 3}}, steps=2)))
-    assert {event.kind for event in tiny.of(events, Pictures)} == {"samples", "reconstructions"}
-    assert "2 latent dimensions" in tiny.of(events, SnapshotReady)[-1].card.ability("manifold").reason
+    assert {event.kind for event in tiny.of(events, ImagesReady)} == {"samples", "reconstructions"}
+    assert "2 latent dimensions" in tiny.of(events, SnapshotReady)[-1].card.capability("manifold").reason
 
 
 def test_without_an_average_the_figures_are_of_the_raw_weights(folder: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_training(folder: Path) -> None:
 def test_looking_does_not_move_the_training(folder: Path) -> None:
     def weights(every: int, watched: bool) -> Any:
         config = tiny.config(folder, {"execution": {"eval_every": every, "watched_every_s": 1e-9}})
-        return tiny.of(list(loop.train(config, control=tiny.Script({}, watched=watched))), StateReady)[-1].arrays
+        return tiny.of(list(loop.train(config, control=tiny.Script({}, watched=watched))), CheckpointReady)[-1].arrays
 
     seldom, often = weights(1000, False), weights(1, True)
     assert all(np.array_equal(seldom[name], often[name]) for name in seldom)
@@ -161,7 +161,7 @@ def test_slow_drawing_shows_signs_of_life(folder: Path) -> None:
     now = iter(range(10**6))  # each look at the clock takes a second
     events = list(loop.train(tiny.config(folder, steps=2), clock=lambda: float(next(now))))
     for place, event in enumerate(events):
-        if isinstance(event, Pictures) and event.kind in ("samples", "manifold"):
+        if isinstance(event, ImagesReady) and event.kind in ("samples", "manifold"):
             assert events[place - 1] == Phase(event.step, "evaluating", "pictures")
             assert next(e.name for e in events[place:] if isinstance(e, Phase) and e.detail == "") != "evaluating"
 
@@ -177,12 +177,12 @@ def test_pictures_that_take_long_hold_no_snapshot_up(folder: Path, monkeypatch: 
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
     assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))
-    assert sorted({event.step for event in tiny.of(events, Pictures)}) == [0, 1, 2, 5, 10, 12]
+    assert sorted({event.step for event in tiny.of(events, ImagesReady)}) == [0, 1, 2, 5, 10, 12]
 
 
 def test_scheduled_checkpoints(folder: Path) -> None:
     config = tiny.config(folder, {"execution": {"checkpoint_every_s": 1e-9}}, steps=4)
-    states = tiny.of(list(loop.train(config)), StateReady)
+    states = tiny.of(list(loop.train(config)), CheckpointReady)
     assert [(state.step, state.reason) for state in states] == [
         (0, "schedule"), (1, "schedule"), (2, "schedule"), (3, "schedule"), (4, "end"),
     ]  # fmt: skip
@@ -220,10 +220,10 @@ class Poisoned(Vae):
 def test_a_step_that_is_not_finite_never_reaches_the_weights(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bad_gradient: bool
 ) -> None:
-    attempts: list[session.Training] = []
+    attempts: list[session.TrainingSession] = []
     real = session.set_up
 
-    def set_up(*args: Any) -> session.Training:
+    def set_up(*args: Any) -> session.TrainingSession:
         attempts.append(real(*args))
         return attempts[-1]
 

@@ -11,7 +11,7 @@ import pytest
 from tests.trainers import tiny
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Command, Finished, Metrics, ResumeState, Set, Started, StateReady, Stop
+from trainers.events import Alert, CheckpointReady, Command, Finished, Metrics, ResumeState, Set, Started, Stop
 from trainers.storage import checkpoint
 from trainers.training import loop
 
@@ -52,7 +52,7 @@ def interrupted(config: RunConfig, folder: Path, stop: int) -> tuple[list[Any], 
     """Train to a stop, through the disk, and on to the end."""
     before = {step: said for step, said in CHANGES.items() if step <= stop}
     first = trained(config, {**before, stop: [*before.get(stop, []), Stop()]})
-    *_, state = tiny.of(first, StateReady)
+    *_, state = tiny.of(first, CheckpointReady)
     checkpoint.save(folder / "c", state.arrays, state.meta)
     after = {step: said for step, said in CHANGES.items() if step > stop}
     return first, trained(config, after, checkpoint.load(folder / "c"))
@@ -67,7 +67,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
     whole = trained(config, CHANGES)
     stop = random.Random(f"{kind}{seed}").randrange(1, STEPS)
     first, second = interrupted(config, tmp_path, stop)
-    wanted, got = tiny.of(whole, StateReady)[-1], tiny.of(second, StateReady)[-1]
+    wanted, got = tiny.of(whole, CheckpointReady)[-1], tiny.of(second, CheckpointReady)[-1]
     assert wanted.arrays.keys() == got.arrays.keys()
     for name, array in wanted.arrays.items():
         assert np.array_equal(array, got.arrays[name]), f"{name}, stopped at step {stop}"
@@ -87,7 +87,7 @@ def test_the_resumed_attempt_goes_on_where_it_was(folder: Path, tmp_path: Path) 
 
 def test_changes_are_kept_with_their_step(folder: Path, tmp_path: Path) -> None:
     first, _ = interrupted(deterministic(folder), tmp_path, 10)
-    assert tiny.of(first, StateReady)[-1].meta["changes"] == [
+    assert tiny.of(first, CheckpointReady)[-1].meta["changes"] == [
         {"step": 4, "path": "optim.lr", "value": 3e-3},
         {"step": 9, "path": "model.beta", "value": 0.5},
         {"step": 9, "path": "optim.grad_clip", "value": 5.0},
@@ -97,14 +97,14 @@ def test_changes_are_kept_with_their_step(folder: Path, tmp_path: Path) -> None:
 def test_data_order_and_chance_are_exact_without_determinism_too(folder: Path) -> None:
     config = tiny.config(folder, steps=STEPS)
     whole = trained(config, {})
-    state = tiny.of(trained(config, {13: [Stop()]}), StateReady)[-1]
+    state = tiny.of(trained(config, {13: [Stop()]}), CheckpointReady)[-1]
     rest = trained(config, {}, ResumeState(state.step, state.arrays, state.meta))
-    wanted, got = (tiny.of(events, StateReady)[-1].arrays["random/training"] for events in (whole, rest))
+    wanted, got = (tiny.of(events, CheckpointReady)[-1].arrays["random/training"] for events in (whole, rest))
     assert np.array_equal(wanted, got)
 
 
 def saved(folder: Path) -> ResumeState:
-    state = tiny.of(trained(deterministic(folder), {3: [Stop()]}), StateReady)[-1]
+    state = tiny.of(trained(deterministic(folder), {3: [Stop()]}), CheckpointReady)[-1]
     return ResumeState(state.step, dict(state.arrays), dict(state.meta))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.trainers import tiny
 from trainers.config import ExecutionConfig, ScheduleConfig
-from trainers.events import Audience
+from trainers.events import Viewers
 from trainers.training import schedule, timing
 
 
@@ -46,7 +46,7 @@ def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
 )
 def test_what_the_process_slept_is_not_counted(gap: float, computed: float, counted: float) -> None:
     clock, cpu = HandClock(), HandClock()
-    awake = timing.AwakeClock(clock, cpu, cores=4)
+    awake = timing.ActiveClock(clock, cpu, cores=4)
     for _ in range(100):
         clock.now += 0.005
         cpu.now += 0.02
@@ -61,7 +61,7 @@ def test_what_the_process_slept_is_not_counted(gap: float, computed: float, coun
 
 def test_every_counts_from_when_it_was_done() -> None:
     clock = HandClock()
-    every = timing.Every(clock)
+    every = timing.Interval(clock)
     clock.now += 1.9
     assert not every.due(2)
     clock.now += 0.1
@@ -77,7 +77,7 @@ def test_early_steps() -> None:
 
 def test_speed_is_of_the_steps_alone() -> None:
     clock = HandClock()
-    speed = timing.Speed(clock)
+    speed = timing.RateMeter(clock)
     for _ in range(50):
         speed.begin()
         clock.now += 0.01
@@ -88,7 +88,7 @@ def test_speed_is_of_the_steps_alone() -> None:
 
 def test_speed_forgets() -> None:
     clock = HandClock()
-    speed = timing.Speed(clock)
+    speed = timing.RateMeter(clock)
     for seconds in [1.0] * 3 + [0.1] * 60:
         speed.begin()
         clock.now += seconds
@@ -97,7 +97,7 @@ def test_speed_forgets() -> None:
 
 
 def test_time_left_is_from_this_attempts_pace() -> None:
-    left = timing.TimeLeft(progress=0.5, elapsed_s=1000)
+    left = timing.EtaEstimator(progress=0.5, elapsed_s=1000)
     assert left.seconds(0.55, 1000.5) is None
     assert left.seconds(0.5, 1010) is None
     assert left.seconds(0.6, 1010) == pytest.approx(40)
@@ -154,8 +154,8 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
 
 def test_snapshots_come_for_whom_they_are() -> None:
     execution = ExecutionConfig(watched_every_s=2.0, snapshot_every_s=30.0)
-    seconds = {audience: timing.shown_seconds(execution, audience) for audience in Audience}
-    assert seconds == {Audience.NOBODY: 30.0, Audience.LOOKING: 4.0, Audience.HANDS_ON: 2.0}
+    seconds = {audience: timing.shown_seconds(execution, audience) for audience in Viewers}
+    assert seconds == {Viewers.NOBODY: 30.0, Viewers.LOOKING: 4.0, Viewers.HANDS_ON: 2.0}
 
 
 def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
@@ -163,7 +163,7 @@ def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
     assert timing.watched_seconds(2.0, 0.12) == pytest.approx(8.0)
     assert timing.watched_seconds(2.0, 9.0) == 10.0
     now = [0.0]
-    every = timing.Every(lambda: now[0])
+    every = timing.Interval(lambda: now[0])
     every.begin()
     now[0] = 0.25
     every.done()

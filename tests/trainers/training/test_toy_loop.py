@@ -9,7 +9,7 @@ from tests.trainers import tiny
 from trainers import config, presets, registry
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
-from trainers.events import Finished, Metrics, Pictures, ResumeState, SnapshotReady, Started, StateReady
+from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, ResumeState, SnapshotReady, Started
 from trainers.training import loop
 
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {  # a preset, and what makes it small
@@ -50,16 +50,16 @@ def test_a_training_on_points_finishes_and_is_judged(events: list[Any]) -> None:
 
 def test_the_gap_is_there_where_the_model_has_a_density(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
-    known = card.ability("log_prob")
+    known = card.capability("log_prob")
     gaps = [spec for spec in tiny.of(events, Started)[0].metrics if spec.quantity == "gap"]
-    assert bool(gaps) == known.available == ("test/gap_ema" in card.figures)
+    assert bool(gaps) == known.available == ("test/gap_ema" in card.metrics)
     assert all(known.how in spec.setup and spec.unit == "nats" for spec in gaps)
 
 
 def test_the_pictures_are_of_the_plane(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
-    last = {event.kind: event for event in tiny.of(events, Pictures) if event.step == 6}
-    assert set(last) == {"samples"} | ({"density"} if card.ability("log_prob").available else set())
+    last = {event.kind: event for event in tiny.of(events, ImagesReady) if event.step == 6}
+    assert set(last) == {"samples"} | ({"density"} if card.capability("log_prob").available else set())
     assert all(event.images.shape == (1, 256, 256, 3) and event.columns == 1 for event in last.values())
     assert card.data.kind == "points" and card.image_shape == (2, 1, 1)
 
@@ -73,11 +73,11 @@ def test_every_toy_preset_fits_every_toy(family: str, data: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_resume_on_points_is_exact(family: str) -> None:
     exact = {"execution": {"deterministic": True, "checkpoint_every_s": 1e-9}}
-    states = tiny.of(list(loop.train(small(family, exact))), StateReady)
+    states = tiny.of(list(loop.train(small(family, exact))), CheckpointReady)
     middle, end = states[3], states[-1]
     assert (middle.step, end.step) == (3, 6)
     resumed = list(loop.train(small(family, exact), resume=ResumeState(middle.step, middle.arrays, middle.meta)))
-    again = tiny.of(resumed, StateReady)[-1]
+    again = tiny.of(resumed, CheckpointReady)[-1]
     assert again.arrays.keys() == end.arrays.keys()
     assert all(np.array_equal(again.arrays[name], end.arrays[name]) for name in end.arrays)
 

@@ -46,7 +46,7 @@ Channels = tuple[Channel, ...]
 
 
 @dataclass(frozen=True)
-class Scale:
+class Level:
     """One scale: its channels, and which color of the checkerboard each is of."""
 
     channels: Channels
@@ -59,7 +59,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Part:
+class CouplingLayout:
     """What one coupling reads and what it moves, as channels of one size."""
 
     kind: Literal["checkerboard", "channels"]
@@ -69,11 +69,11 @@ class Part:
     size: tuple[int, int]
 
 
-def scales(shape: ImageShape, count: int) -> list[Scale]:
+def scales(shape: ImageShape, count: int) -> list[Level]:
     """Return at most `count` scales of an image (C, H, W); fewer where the image is used up."""
     channels, height, width = shape
     current: Channels = tuple(Channel(c * height * width, width, 1, height, width) for c in range(channels))
-    found: list[Scale] = []
+    found: list[Level] = []
     while len(found) < count and len(current) <= MAX_CHANNELS:
         scale = _squeezed(current)
         if len(scale.channels) < 2:
@@ -83,7 +83,7 @@ def scales(shape: ImageShape, count: int) -> list[Scale]:
     return found
 
 
-def parts(shape: ImageShape, count: int, couplings: int) -> list[Part]:
+def parts(shape: ImageShape, count: int, couplings: int) -> list[CouplingLayout]:
     """Return every coupling's part: at each scale checkerboards, then splits of the channels, each way in turn."""
     return [
         _part(scale, number, index, couplings)
@@ -92,7 +92,7 @@ def parts(shape: ImageShape, count: int, couplings: int) -> list[Part]:
     ]
 
 
-def _squeezed(channels: Channels) -> Scale:
+def _squeezed(channels: Channels) -> Level:
     rows = 2 if max(c.rows for c in channels) > 1 else 1
     columns = 2 if max(c.columns for c in channels) > 1 else 1
     pieces, colors = [], []
@@ -103,13 +103,13 @@ def _squeezed(channels: Channels) -> Scale:
                 if piece.rows > 0 and piece.columns > 0:
                     pieces.append(piece)
                     colors.append((row + column + number) % 2)
-    return Scale(tuple(pieces), tuple(colors))
+    return Level(tuple(pieces), tuple(colors))
 
 
-def _part(scale: Scale, number: int, index: int, couplings: int) -> Part:
+def _part(scale: Level, number: int, index: int, couplings: int) -> CouplingLayout:
     half = len(scale.channels) // 2
     checkerboard = number < max(2, -(-couplings // 2))  # two at least, so that everything is moved
     groups = scale.colors if checkerboard else [int(place >= half) for place in range(len(scale.channels))]
     kept = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group == number % 2)
     moved = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group != number % 2)
-    return Part("checkerboard" if checkerboard else "channels", index, kept, moved, scale.size)
+    return CouplingLayout("checkerboard" if checkerboard else "channels", index, kept, moved, scale.size)

@@ -6,10 +6,10 @@ import torch
 
 from trainers.families.flow import architecture, conditioners, masks
 from trainers.families.flow.conditioners import ConvConditioner
-from trainers.families.flow.masks import Lattice, Split
+from trainers.families.flow.masks import CouplingMask, PixelLayout
 from trainers.families.flow.spec import FlowOptions
-from trainers.families.flow.transforms import Coupling, Mix, Stretch, Transform, checkerboard
-from trainers.families.flow.univariate import Affine, Bend, Spline
+from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform, checkerboard
+from trainers.families.flow.univariate import AffineTransform, RationalQuadraticSpline, UnivariateTransform
 from trainers.registry import ImageShape
 
 
@@ -22,7 +22,7 @@ def transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
         couplings = [_flat_coupling(options, shape, number) for number in range(options.couplings)]
     if options.mixing == "none":
         return list(couplings)
-    kind, size = (Mix if options.mixing == "lu" else Stretch), prod(shape)
+    kind, size = (LULinear if options.mixing == "lu" else ElementwiseAffine), prod(shape)
     chain: list[Transform] = []
     for number, coupling in enumerate(couplings):
         chain += [kind(size, f"{options.mixing} {number + 1}"), coupling]
@@ -52,22 +52,22 @@ def _flat_coupling(options: FlowOptions, shape: ImageShape, number: int, *, cont
     num_in, unmasked_in = len(kept) + values * context, values + values * context
     num_out = bend.num_parameters * len(moved)
     net = conditioners.flat(num_in, num_out, unmasked_in, options.hidden, options.activation)
-    return Coupling(Split(kept, moved, values), net, bend, f"coupling {number + 1}")
+    return Coupling(CouplingMask(kept, moved, values), net, bend, f"coupling {number + 1}")
 
 
 def _conv_coupling(
-    options: FlowOptions, shape: ImageShape, part: architecture.Part, number: int, *, context: bool = False
+    options: FlowOptions, shape: ImageShape, part: architecture.CouplingLayout, number: int, *, context: bool = False
 ) -> Coupling:
     kept, moved = masks.indices(part.kept, part.size), masks.indices(part.moved, part.size)
     groups = torch.arange(len(part.moved))[:, None, None].expand_as(moved)[moved != masks.PADDING]
     bend, read = _bend(options, groups), masks.numbered(kept)
-    split = Split(masks.values_of(kept), masks.values_of(moved), prod(shape))
+    split = CouplingMask(masks.values_of(kept), masks.values_of(moved), prod(shape))
     if context:
         every = masks.indices(architecture.scales(shape, 1)[0].channels, part.size)
         read = torch.cat((read, torch.where(every == masks.PADDING, every, every + split.num_kept)))
     net = ConvConditioner(
-        Lattice(read),
-        Lattice(masks.numbered(moved)),
+        PixelLayout(read),
+        PixelLayout(masks.numbered(moved)),
         bend.num_parameters,
         options.channels[part.scale],
         options.blocks,
@@ -76,7 +76,7 @@ def _conv_coupling(
     return Coupling(split, net, bend, f"{part.kind} {number + 1}")
 
 
-def _bend(options: FlowOptions, groups: torch.Tensor) -> Bend:
+def _bend(options: FlowOptions, groups: torch.Tensor) -> UnivariateTransform:
     if options.coupling == "spline":
-        return Spline(options.bins, options.bound)
-    return Affine(options.log_scale, groups)
+        return RationalQuadraticSpline(options.bins, options.bound)
+    return AffineTransform(options.log_scale, groups)

@@ -9,7 +9,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from trainers.families.flow.masks import Lattice
+from trainers.families.flow.masks import PixelLayout
 from trainers.families.nn import ACTIVATIONS, mlp
 
 
@@ -46,7 +46,7 @@ class ConvConditioner(nn.Module):
     """
 
     def __init__(
-        self, read: Lattice, write: Lattice, num_parameters: int, width: int, blocks: int, activation: str
+        self, read: PixelLayout, write: PixelLayout, num_parameters: int, width: int, blocks: int, activation: str
     ) -> None:
         super().__init__()
         self.read, self.write = read, write

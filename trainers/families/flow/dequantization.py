@@ -21,7 +21,7 @@ CENTER = 0.5  # of a gray level's bin: where an image is encoded from, so that i
 
 
 @dataclass(frozen=True)
-class Prepared:
+class DequantizedBatch:
     """Data as the transforms take them.
 
     Args:
@@ -35,14 +35,14 @@ class Prepared:
     noise: Tensor
 
 
-class Preparation(nn.Module):
+class Dequantization(nn.Module):
     """What lies between the data and the transforms."""
 
     def chance(self, shape: Sequence[int], generator: torch.Generator) -> Tensor | None:
         """Return what the noise of images (B, C, H, W) is made of, on the generator's device; None without noise."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
+    def forward(self, x: Tensor, chance: Tensor | None) -> DequantizedBatch:
         """Return the data as the transforms take them; `chance` None takes the centers of the bins."""
         raise NotImplementedError
 
@@ -63,17 +63,17 @@ class Preparation(nn.Module):
         raise NotImplementedError
 
 
-class AsItIs(Preparation):
+class NoDequantization(Dequantization):
     """Points of the plane: real numbers already."""
 
     def chance(self, shape: Sequence[int], generator: torch.Generator) -> Tensor | None:
         """Return None."""
         return None
 
-    def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
+    def forward(self, x: Tensor, chance: Tensor | None) -> DequantizedBatch:
         """Return the points."""
         zero = x.new_zeros(len(x))
-        return Prepared(x, zero, zero)
+        return DequantizedBatch(x, zero, zero)
 
     def data_of(self, v: Tensor) -> Tensor:
         """Return the points."""
@@ -92,7 +92,7 @@ class AsItIs(Preparation):
         return 2 * reach
 
 
-class Uniform(Preparation):
+class UniformDequantization(Dequantization):
     """Uniform noise fills each gray level's bin, the logit opens the scale to all real numbers.
 
     Args:
@@ -107,12 +107,12 @@ class Uniform(Preparation):
         """Return u in [0, 1)."""
         return torch.rand(tuple(shape), generator=generator, device=generator.device)
 
-    def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
+    def forward(self, x: Tensor, chance: Tensor | None) -> DequantizedBatch:
         """Return the logits of the dequantized images."""
         levels = to_levels(x)
         noise = torch.full_like(levels, CENTER) if chance is None else chance
         v, ladj = logit_of_levels(levels, noise, self.alpha)
-        return Prepared(v, ladj, torch.zeros_like(ladj))
+        return DequantizedBatch(v, ladj, torch.zeros_like(ladj))
 
     def data_of(self, v: Tensor) -> Tensor:
         """Return images in [0, 1]."""
@@ -132,7 +132,7 @@ class Uniform(Preparation):
         return 2 * abs(math.log(self.alpha / 2))
 
 
-class Variational(Uniform):
+class VariationalDequantization(UniformDequantization):
     """Learned noise fills the bins: u = Φ(g(ε; x)), ε from N(0, I), with g a conditional flow.
 
     The likelihood becomes a lower bound, E_q(u|x)[log p(x + u) − log q(u|x)]. Where g is the identity, as it is at
@@ -153,7 +153,7 @@ class Variational(Uniform):
         """Return ε."""
         return torch.randn(tuple(shape), generator=generator, device=generator.device)
 
-    def forward(self, x: Tensor, chance: Tensor | None) -> Prepared:
+    def forward(self, x: Tensor, chance: Tensor | None) -> DequantizedBatch:
         """Return the logits of the dequantized images."""
         if chance is None:
             return super().forward(x, None)
@@ -161,7 +161,7 @@ class Variational(Uniform):
         w, ladj_g = through(list(self.transforms), chance, x.flatten(1) - 0.5)  # type: ignore[arg-type]
         log_q = standard_normal(chance.flatten(1)) - ladj_g - standard_normal(w.flatten(1))
         v, ladj = logit_of_levels(levels, torch.special.ndtr(w), self.alpha)
-        return Prepared(v, ladj, log_q)
+        return DequantizedBatch(v, ladj, log_q)
 
 
 def to_levels(x: Tensor) -> Tensor:

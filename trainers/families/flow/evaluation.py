@@ -13,7 +13,7 @@ from trainers.families.interface import Evaluator
 _SAMPLES_AT_ONCE = 64
 
 
-class Exact(Protocol):
+class HasExactLikelihood(Protocol):
     """A model with an exact inverse and a likelihood."""
 
     def chance(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
@@ -48,7 +48,7 @@ class ExactEvaluator(Evaluator):
         seed: Of the noise.
     """
 
-    def __init__(self, model: Exact, seed: int) -> None:
+    def __init__(self, model: HasExactLikelihood, seed: int) -> None:
         self._model = model
         self._generator = torch.Generator().manual_seed(seed)
         self._sums: dict[str, float] = {}

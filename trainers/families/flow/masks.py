@@ -8,7 +8,7 @@ from trainers.families.flow.architecture import Channels
 PADDING = -1
 
 
-class Split(nn.Module):
+class CouplingMask(nn.Module):
     """Takes an image apart into the values that are read, those that are moved and the rest, and together again.
 
     Args:
@@ -37,7 +37,7 @@ class Split(nn.Module):
         return torch.cat((kept, moved, rest), dim=1).index_select(1, _buffer(self, "back")).view_as(like)
 
 
-class Lattice(nn.Module):
+class PixelLayout(nn.Module):
     """Flat values as channels of one size for a convolution, and back; what is too small is padded with zeros.
 
     Args:

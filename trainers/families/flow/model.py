@@ -16,7 +16,12 @@ from trainers.errors import ConfigError
 from trainers.events import MetricSpec
 from trainers.families.flow import build as flow_build
 from trainers.families.flow import metrics as flow_metrics
-from trainers.families.flow.dequantization import AsItIs, Preparation, Uniform, Variational
+from trainers.families.flow.dequantization import (
+    Dequantization,
+    NoDequantization,
+    UniformDequantization,
+    VariationalDequantization,
+)
 from trainers.families.flow.evaluation import ExactEvaluator
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Transform, back, through
@@ -223,9 +228,9 @@ def build(options: FlowOptions, image_shape: ImageShape) -> Flow:
         raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
 
 
-def _preparation(options: FlowOptions, shape: ImageShape) -> Preparation:
+def _preparation(options: FlowOptions, shape: ImageShape) -> Dequantization:
     if options.dequantization == "none":
-        return AsItIs()
+        return NoDequantization()
     if options.dequantization == "variational":
-        return Variational(options.alpha, flow_build.noise_transforms(options, shape))
-    return Uniform(options.alpha)
+        return VariationalDequantization(options.alpha, flow_build.noise_transforms(options, shape))
+    return UniformDequantization(options.alpha)

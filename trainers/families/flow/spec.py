@@ -1,4 +1,4 @@
-"""The family `flow`, described without torch: options, presets, abilities, what goes with what."""
+"""The family `flow`, described without torch: options, presets, capabilities, what goes with what."""
 
 from math import prod
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from trainers.families.flow import architecture as flow_architecture
 from trainers.families.flow.parameter_count import parameter_count
 from trainers.families.flow.presets import PRESETS
 from trainers.families.flow.theory import THEORY, theory_for
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
@@ -83,17 +83,17 @@ def _check_images(options: FlowOptions, binarization: str) -> None:
         )
 
 
-def abilities(options: FlowOptions) -> dict[str, Ability]:
+def capabilities(options: FlowOptions) -> dict[str, Capability]:
     """Return what a flow can do."""
     return {
-        "sample": Ability(available=True, how="z from N(0, I), then the inverse of every transform"),
-        "decode": Ability(available=True, how="exact inverse"),
-        "encode": Ability(available=True, how="exact"),
-        "invert": Ability(available=False, reason="a flow needs no search for z: its encoding is exact"),
-        "log_prob": Ability(available=True, how="exact"),
-        "critic": Ability(available=False, reason="a flow has no discriminator; a GAN has"),
-        "manifold": Ability(available=False, reason="a flow's latent has as many dimensions as the image"),
-        "trace": Ability(available=True, how="the image after each transform, with its log-determinant"),
+        "sample": Capability(available=True, how="z from N(0, I), then the inverse of every transform"),
+        "decode": Capability(available=True, how="exact inverse"),
+        "encode": Capability(available=True, how="exact"),
+        "invert": Capability(available=False, reason="a flow needs no search for z: its encoding is exact"),
+        "log_prob": Capability(available=True, how="exact"),
+        "critic": Capability(available=False, reason="a flow has no discriminator; a GAN has"),
+        "manifold": Capability(available=False, reason="a flow's latent has as many dimensions as the image"),
+        "trace": Capability(available=True, how="the image after each transform, with its log-determinant"),
     }
 
 
@@ -111,7 +111,7 @@ FLOW = Family(
     theory=THEORY,
     latent_shape=latent_shape,
     parameter_count=parameter_count,
-    abilities=abilities,
+    capabilities=capabilities,
     check=check,
     theory_for=theory_for,
 )

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainers.families.flow.masks import Split
-from trainers.families.flow.univariate import Bend
+from trainers.families.flow.masks import CouplingMask
+from trainers.families.flow.univariate import UnivariateTransform
 
 
 class Transform(nn.Module):
@@ -47,7 +47,7 @@ class Coupling(Transform):
         label: What a trace calls it.
     """
 
-    def __init__(self, split: Split, net: nn.Module, bend: Bend, label: str) -> None:
+    def __init__(self, split: CouplingMask, net: nn.Module, bend: UnivariateTransform, label: str) -> None:
         super().__init__()
         self.label = label
         self.split = split
@@ -72,7 +72,7 @@ class Coupling(Transform):
         return parameters.view(len(kept), self.bend.num_parameters, self.split.num_moved)
 
 
-class Mix(Transform):
+class LULinear(Transform):
     """z = L U x + b on flat values, L lower triangular with a unit diagonal, U upper triangular with a positive one.
 
     Reference: Kingma & Dhariwal 2018, section 3.2, arXiv:1807.03039; Durkan et al. 2019, section 3.2.
@@ -113,7 +113,7 @@ class Mix(Transform):
         return lower, upper
 
 
-class Stretch(Transform):
+class ElementwiseAffine(Transform):
     """z = x · exp(s) + b, with a learned s and b of each value.
 
     Reference: Kingma & Dhariwal 2018, section 3.1 (actnorm, here of each value and started as the identity).

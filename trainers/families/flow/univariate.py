@@ -10,7 +10,7 @@ from trainers.families.flow import splines
 LogScale = Literal["tanh", "scaled-tanh", "free"]
 
 
-class Bend(nn.Module):
+class UnivariateTransform(nn.Module):
     """A monotone function of each value. Parameters are (B, P, N) for values (B, N); all zero is the identity.
 
     Attributes:
@@ -28,7 +28,7 @@ class Bend(nn.Module):
         raise NotImplementedError
 
 
-class Affine(Bend):
+class AffineTransform(UnivariateTransform):
     """y = x · exp(s) + t.
 
     Reference: Dinh et al. 2017, eq. 7 and 8, arXiv:1605.08803; the learned factor of the tanh: ibid., section 4.1.
@@ -67,7 +67,7 @@ class Affine(Bend):
         return torch.tanh(raw) * self.reach.index_select(0, groups)
 
 
-class Spline(Bend):
+class RationalQuadraticSpline(UnivariateTransform):
     """A rational-quadratic spline on [−bound, bound], the identity outside.
 
     Reference: Durkan et al. 2019, arXiv:1906.04032.

@@ -10,7 +10,7 @@ from trainers.families.gan.metrics import JUDGED, SPREAD_OF
 from trainers.families.interface import Evaluator
 
 
-class Adversarial(Protocol):
+class HasDiscriminator(Protocol):
     """A generator and a discriminator, judged by a loss's border between real and fake."""
 
     latent_shape: tuple[int, ...]
@@ -34,7 +34,7 @@ class AdversarialEvaluator(Evaluator):
         seed: Of the latents.
     """
 
-    def __init__(self, model: Adversarial, num_images: int, seed: int) -> None:
+    def __init__(self, model: HasDiscriminator, num_images: int, seed: int) -> None:
         self._model = model
         generator = torch.Generator().manual_seed(seed)
         self._latents = torch.randn((min(num_images, JUDGED), *model.latent_shape), generator=generator)

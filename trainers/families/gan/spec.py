@@ -1,4 +1,4 @@
-"""The family `gan`, described without torch: options, presets, arithmetic, abilities, theory."""
+"""The family `gan`, described without torch: options, presets, arithmetic, capabilities, theory."""
 
 from itertools import pairwise
 from math import prod
@@ -10,7 +10,7 @@ from trainers.config import Section
 from trainers.errors import ConfigError
 from trainers.families.gan.presets import PRESETS
 from trainers.families.gan.theory import THEORY, theory_of
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
 from trainers.theory import Theory
 
@@ -85,22 +85,22 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
         raise ConfigError("model.architecture: 'conv' is for images, the data are points", "set model.architecture=mlp")
 
 
-def abilities(options: GanOptions) -> dict[str, Ability]:
+def capabilities(options: GanOptions) -> dict[str, Capability]:
     """Return what a GAN can do."""
     plane = options.latent_dim == 2
     return {
-        "sample": Ability(available=True, how="z from N(0, I), then the generator"),
-        "decode": Ability(available=True, how="the generator's image"),
-        "encode": Ability(available=False, reason="a GAN has no encoder; inversion searches for z"),
-        "invert": Ability(available=True, how="searches for z by gradient descent"),
-        "log_prob": Ability(available=False, reason="a GAN draws samples; it has no likelihood"),
-        "critic": Ability(available=True, how="the discriminator's logit"),
-        "manifold": Ability(
+        "sample": Capability(available=True, how="z from N(0, I), then the generator"),
+        "decode": Capability(available=True, how="the generator's image"),
+        "encode": Capability(available=False, reason="a GAN has no encoder; inversion searches for z"),
+        "invert": Capability(available=True, how="searches for z by gradient descent"),
+        "log_prob": Capability(available=False, reason="a GAN draws samples; it has no likelihood"),
+        "critic": Capability(available=True, how="the discriminator's logit"),
+        "manifold": Capability(
             available=plane,
             how="inverse normal CDF" if plane else "",
             reason="" if plane else f"a manifold needs 2 latent dimensions, this model has {options.latent_dim}",
         ),
-        "trace": Ability(available=False, reason="a GAN has no chain of invertible transforms; a flow has"),
+        "trace": Capability(available=False, reason="a GAN has no chain of invertible transforms; a flow has"),
     }
 
 
@@ -123,7 +123,7 @@ GAN = Family(
     theory=THEORY,
     latent_shape=latent_shape,
     parameter_count=parameter_count,
-    abilities=abilities,
+    capabilities=capabilities,
     check=check,
     theory_for=theory_for,
 )

@@ -10,7 +10,7 @@ from trainers.families.interface import Evaluator
 from trainers.families.vae.metrics import ACTIVE_VARIANCE, MAX_DIMS
 
 
-class Bounded(Protocol):
+class HasElbo(Protocol):
     """A model with an encoder and a decoder: what an ELBO is made of."""
 
     latent_shape: tuple[int, ...]
@@ -36,7 +36,7 @@ class ElboEvaluator(Evaluator):
         seed: Of that noise.
     """
 
-    def __init__(self, model: Bounded, num_images: int, seed: int) -> None:
+    def __init__(self, model: HasElbo, num_images: int, seed: int) -> None:
         self._model = model
         generator = torch.Generator().manual_seed(seed)
         self._noise = torch.randn((num_images, *model.latent_shape), generator=generator)
@@ -67,7 +67,7 @@ class ElboEvaluator(Evaluator):
 
 
 @torch.inference_mode()
-def terms(model: Bounded, x: Tensor, mu: Tensor, logvar: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def terms(model: HasElbo, x: Tensor, mu: Tensor, logvar: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Return the two terms of the ELBO of each image, in nats.
 
     Args:

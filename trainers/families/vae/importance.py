@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from trainers.families.vae.evaluation import Bounded
+from trainers.families.vae.evaluation import HasElbo
 
 
 def noise(samples: int, dimensions: int, seed: int) -> Tensor:
@@ -21,7 +21,7 @@ def noise(samples: int, dimensions: int, seed: int) -> Tensor:
     return normal.float()
 
 
-def log_prob(model: Bounded, x: Tensor, noise: Tensor) -> Tensor:
+def log_prob(model: HasElbo, x: Tensor, noise: Tensor) -> Tensor:
     """Return log (1/K) Σ_k p(x|z_k) p(z_k)/q(z_k|x), (B,), in nats; on average it is below log p(x).
 
     Reference: Burda et al. 2016, eq. 8, arXiv:1509.00519.

@@ -1,4 +1,4 @@
-"""The family `vae`, described without torch: options, presets, arithmetic, abilities, theory."""
+"""The family `vae`, described without torch: options, presets, arithmetic, capabilities, theory."""
 
 from itertools import pairwise
 from math import prod
@@ -11,7 +11,7 @@ from trainers.errors import ConfigError
 from trainers.families.vae.metrics import IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
 from trainers.families.vae.theory import THEORY, theory_for
-from trainers.model_card import Ability
+from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
@@ -95,22 +95,22 @@ def _check_kind(options: VaeOptions, kind: DataKind) -> None:
         )
 
 
-def abilities(options: VaeOptions) -> dict[str, Ability]:
+def capabilities(options: VaeOptions) -> dict[str, Capability]:
     """Return what a VAE can do."""
     plane = options.latent_dim == 2
     return {
-        "sample": Ability(available=True, how="z from N(0, I), then the decoder"),
-        "decode": Ability(available=True, how="expected image under p(x|z)"),
-        "encode": Ability(available=True, how="mean and variance"),
-        "log_prob": Ability(available=True, how=_how_log_prob(options)),
-        "manifold": Ability(
+        "sample": Capability(available=True, how="z from N(0, I), then the decoder"),
+        "decode": Capability(available=True, how="expected image under p(x|z)"),
+        "encode": Capability(available=True, how="mean and variance"),
+        "log_prob": Capability(available=True, how=_how_log_prob(options)),
+        "manifold": Capability(
             available=plane,
             how="inverse normal CDF" if plane else "",
             reason="" if plane else f"a manifold needs 2 latent dimensions, this model has {options.latent_dim}",
         ),
-        "invert": Ability(available=False, reason="a VAE needs no search for z: its encoder finds it"),
-        "critic": Ability(available=False, reason="a VAE has no discriminator; a GAN has"),
-        "trace": Ability(available=False, reason="a VAE has no chain of invertible transforms; a flow has"),
+        "invert": Capability(available=False, reason="a VAE needs no search for z: its encoder finds it"),
+        "critic": Capability(available=False, reason="a VAE has no discriminator; a GAN has"),
+        "trace": Capability(available=False, reason="a VAE has no chain of invertible transforms; a flow has"),
     }
 
 
@@ -134,7 +134,7 @@ VAE = Family(
     theory=THEORY,
     latent_shape=latent_shape,
     parameter_count=parameter_count,
-    abilities=abilities,
+    capabilities=capabilities,
     check=check,
     theory_for=theory_for,
 )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from trainers.storage.atomic_files import write_bytes
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 _MAX_POINTS = 100_000
 
 
-def write_csv(path: Path, run: "FollowedRun", metrics: list[str]) -> None:
+def write_csv(path: Path, run: "RunPoller", metrics: list[str]) -> None:
     """Write metric, step, value, lowest and highest, one row a point.
 
     Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from genexplorer.session.observable import Observable
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 Heat = Literal["none", "model", "truth", "difference", "critic"]
 HEATS: tuple[Heat, ...] = ("none", "model", "truth", "difference", "critic")
@@ -50,9 +50,9 @@ LAYERS = (
 )
 
 
-def layers_of(card: Card) -> tuple[LayerKind, ...]:
+def layers_of(card: ModelCard) -> tuple[LayerKind, ...]:
     """Return the layers that exist for a model, by what it can do."""
-    can = {name: card.ability(name).available for name in ("sample", "decode", "encode", "trace", "critic")}
+    can = {name: card.capability(name).available for name in ("sample", "decode", "encode", "trace", "critic")}
     plane = tuple(card.latent_shape) == (2,)
     exists = {
         "data": True,
@@ -66,9 +66,9 @@ def layers_of(card: Card) -> tuple[LayerKind, ...]:
     return tuple(layer for layer in LAYERS if exists[layer.name])
 
 
-def heats_of(card: Card, *, truth: bool = True) -> tuple[Heat, ...]:
+def heats_of(card: ModelCard, *, truth: bool = True) -> tuple[Heat, ...]:
     """Return the heat maps that exist for a model; `truth` False where the true density is known not to be known."""
-    model, critic = card.ability("log_prob").available, card.ability("critic").available
+    model, critic = card.capability("log_prob").available, card.capability("critic").available
     exists = {"none": True, "model": model, "truth": truth, "difference": model and truth, "critic": critic}
     return tuple(heat for heat in HEATS if exists[heat])
 
@@ -83,7 +83,7 @@ class LayersState(Observable):
         self._on = {layer.name: layer.usual for layer in LAYERS}
         self._heat: Heat | None = None  # None: the best there is
 
-    def set_card(self, card: Card, *, truth: bool = True) -> None:
+    def set_card(self, card: ModelCard, *, truth: bool = True) -> None:
         """Take what a model can do."""
         layers, heats = layers_of(card), heats_of(card, truth=truth)
         if (layers, heats) != (self.layers, self.heats):

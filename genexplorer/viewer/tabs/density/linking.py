@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.viewer.request_queue import Question, Questions, Reply
+from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
 from genexplorer.viewer.tabs.density.data_plane import DataPlane
 from genexplorer.viewer.tabs.density.latent_plane import LatentPlane
 from genexplorer.viewer.tabs.density.layers import LayersState
@@ -26,7 +26,7 @@ class Linking:
     """
 
     def __init__(
-        self, questions: Questions, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
+        self, questions: RequestQueue, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
     ) -> None:
         self._questions, self._state, self._scene = questions, state, scene
         self._data, self._latent = data, latent
@@ -38,7 +38,7 @@ class Linking:
             self.let_go()
         elif self._scene.encodes:
             images = {"images": at[None].astype(np.float32)}
-            question = Question("encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step)
+            question = Request("encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step)
             self._questions.ask("drag", "there", question)
         else:
             self._nearest(at)
@@ -50,7 +50,7 @@ class Linking:
             self.let_go()
             return
         z = {"z": at[None].astype(np.float32)}
-        question = Question("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
+        question = Request("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
         self._questions.ask("drag", "there", question)
 
     def let_go(self) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QObject
 
 from genexplorer.viewer.widgets import animation
-from genexplorer.viewer.widgets.animation import Movement
+from genexplorer.viewer.widgets.animation import FrameAnimation
 
 GLIDE_MS = 260
 Floats = NDArray[np.float64]
@@ -22,7 +22,7 @@ class PointGlider(QObject):
         self._from: Floats = np.zeros((0, 2))
         self._to: Floats = np.zeros((0, 2))
         self.now: Floats = np.zeros((0, 2))
-        self._movement = Movement(self._on_share, GLIDE_MS, self)
+        self._movement = FrameAnimation(self._on_share, GLIDE_MS, self)
 
     def go(self, points: Floats, *, glide: bool = True) -> None:
         """Bring the points to their places."""

@@ -14,7 +14,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.gif_writer import write_gif
-from genexplorer.viewer.request_queue import Questions
+from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.density import animation_export, metrics
 from genexplorer.viewer.tabs.density.data_plane import DataPlane
@@ -29,8 +29,8 @@ from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
-    from trainers.model_card import Card
+    from genexplorer.session.run_poller import RunPoller
+    from trainers.model_card import ModelCard
 
 FRAME_MS, FRAMES = 40, 90  # of the walk from base to data
 _KEY_STEP = 0.025  # of the way, by an arrow key
@@ -46,7 +46,7 @@ class DensityTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.layers = LayersState()
-        self.questions = Questions(context.explorer, "density", self._failed)
+        self.questions = RequestQueue(context.explorer, "density", self._failed)
         self.scene = Scene(self.questions, self.layers)
         self.plane = DataPlane(self.layers, self.scene, context.palette)
         self.latent = LatentPlane(self.scene, context.palette)
@@ -54,8 +54,8 @@ class DensityTab(Tab):
         self.panel = SidePanel(self.layers, context.palette)
         self.figures, self.readout = text(""), muted("")
         self.note = wrapped("", "warning")
-        self._run: FollowedRun | None = None
-        self._card: Card | None = None
+        self._run: RunPoller | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self._timer = timer(self, FRAME_MS, self._play_on)
         self._build()
@@ -71,13 +71,13 @@ class DensityTab(Tab):
             return "Waiting for the first snapshot.\nIt comes with the first step of the training."
         if self._card is None:
             return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        ability = self._card.ability("density")
-        if ability.available:
+        capability = self._card.capability("density")
+        if capability.available:
             return None
         help_words = "Press N and train flow-toy, gan-toy or vae-toy: about a minute, and everything can be seen."
-        return f"No map of this {self._card.title}: {ability.reason}.\n{help_words}"
+        return f"No map of this {self._card.title}: {capability.reason}.\n{help_words}"
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none."""
         self.stop()
         self.questions.forget()
@@ -177,11 +177,11 @@ class DensityTab(Tab):
         card, step = self._card, self._step
         if not self.is_active or card is None or step is None or self.waiting_reason() is not None:
             return
-        self.scene.encodes, self.scene.num_test = card.ability("encode").available, card.data.num_test
-        density = card.ability("log_prob")
+        self.scene.encodes, self.scene.num_test = card.capability("encode").available, card.data.num_test
+        density = card.capability("log_prob")
         self.scene.is_exact = not density.available or density.how == "exact"
         self.layers.set_card(card, truth=self.scene.truth_is_known)
-        self.scene.look(step, traces=card.ability("trace").available, critic=card.ability("critic").available)
+        self.scene.look(step, traces=card.capability("trace").available, critic=card.capability("critic").available)
         self.scene.ask_heat(self.plane.seen)
         self._show_switches()
         self._show_figures()
@@ -386,7 +386,7 @@ class DensityTab(Tab):
             plane.recolor(self.context.palette)
         self.panel.recolor(self.context.palette)
 
-    def _read_card(self, step: int) -> "Card | None":
+    def _read_card(self, step: int) -> "ModelCard | None":
         try:
             return None if self._run is None else self._run.card(step)
         except (UserError, OSError):

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 PEN_SHARE = 0.045  # radius of the pen as a share of the image's shorter side: MNIST's strokes are about this thick
 
 
-class Ink:
+class Brush:
     """A canvas of the model's image size. Places are in its pixels, (x, y), the top left corner is (0, 0)."""
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:

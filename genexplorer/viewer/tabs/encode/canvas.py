@@ -4,7 +4,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from genexplorer.viewer.tabs.encode.brush import Ink
+from genexplorer.viewer.tabs.encode.brush import Brush
 from genexplorer.viewer.widgets.images import to_qimage
 
 SIDE_PX, SMALL_SIDE_PX = 168, 112
@@ -21,7 +21,7 @@ class InkCanvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.ink = Ink((1, 28, 28))
+        self.ink = Brush((1, 28, 28))
         self._last: QPointF | None = None
         self._side_px = SIDE_PX
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -45,7 +45,7 @@ class InkCanvas(QWidget):
     def set_shape(self, image_shape: tuple[int, int, int]) -> None:
         """Take another image size, (C, H, W); what was drawn goes."""
         if image_shape != self.ink.image_shape:
-            self.ink = Ink(image_shape)
+            self.ink = Brush(image_shape)
             self.updateGeometry()
             self.update()
 

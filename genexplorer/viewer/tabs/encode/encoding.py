@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import OnResult, Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.encode.search import Found
 from genexplorer.viewer.tabs.encode.source import Source
 
@@ -69,7 +69,7 @@ def of_found(found: Found) -> Encoding:
 class Encodings(Observable):
     """The newest answers about the chosen image; None where there is none yet."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: RequestQueue) -> None:
         super().__init__()
         self._questions = questions
         self._step: int | None = None
@@ -170,7 +170,7 @@ class Encodings(Observable):
             on_result(reply)
             self.notify()
 
-        self._questions.ask(lane, key, Question(op, told, params, arrays, self._step, self._on_failure))
+        self._questions.ask(lane, key, Request(op, told, params, arrays, self._step, self._on_failure))
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message

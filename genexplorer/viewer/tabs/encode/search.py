@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 
 STEPS, RESTARTS = 200, 8
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
@@ -35,7 +35,7 @@ class Search(Observable):
         key: Keeps this search apart from others.
     """
 
-    def __init__(self, questions: Questions, key: str = "search") -> None:
+    def __init__(self, questions: RequestQueue, key: str = "search") -> None:
         super().__init__()
         self._questions, self._key = questions, key
         self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
@@ -66,7 +66,7 @@ class Search(Observable):
         if index is not None:
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}
-        question = Question("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
+        question = Request("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
         self._questions.ask("job", self._key, question)
         self.notify()
 

@@ -18,7 +18,7 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode import image_file
 from genexplorer.viewer.tabs.encode.chooser import Chooser
@@ -33,8 +33,8 @@ from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import PictureView, save_image
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
-    from trainers.model_card import Card
+    from genexplorer.session.run_poller import RunPoller
+    from trainers.model_card import ModelCard
 
 SEARCH_AFTER_MS = 300  # an image has been chosen and no other one since
 CLOUD = 1500  # data points behind the one that is encoded
@@ -52,14 +52,14 @@ class EncodeTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.source = Source()
-        self.questions = Questions(context.explorer, "encode", self._failed)
+        self.questions = RequestQueue(context.explorer, "encode", self._failed)
         self.encodings = Encodings(self.questions)
         self.search = Search(self.questions)
         self.chooser = Chooser(self.source)
         self.views = Views(context.palette, SearchPanel(self.search))
         self._soon = timer(self, SEARCH_AFTER_MS, self._search_now, once=True)
-        self._followed: FollowedRun | None = None
-        self._card: Card | None = None
+        self._followed: RunPoller | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self._file: Path | None = None
         self._searched_for: tuple[object, ...] = ()
@@ -77,7 +77,7 @@ class EncodeTab(Tab):
             return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
         if self.how is not None:
             return None
-        reason = self._card.ability("encode").reason
+        reason = self._card.capability("encode").reason
         return f"This {self._card.title} cannot encode: {reason}\nIts latents are seen in Samples and Interpolate."
 
     @property
@@ -85,12 +85,12 @@ class EncodeTab(Tab):
         """How the model finds a latent; None where it does not, or is not known yet."""
         if self._card is None:
             return None
-        encode = self._card.ability("encode")
+        encode = self._card.capability("encode")
         if encode.available:
             return "exact" if encode.how == "exact" else "spread"
-        return "search" if self._card.ability("invert").available else None
+        return "search" if self._card.capability("invert").available else None
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none."""
         self._rest()
         self.search.clear()
@@ -262,7 +262,7 @@ class EncodeTab(Tab):
             self._searched_for = ()  # the question for the image itself is dropped as well
         self.questions.forget()
 
-    def _read_card(self, step: int) -> "Card | None":
+    def _read_card(self, step: int) -> "ModelCard | None":
         try:
             return None if self._followed is None else self._followed.card(step)
         except (UserError, OSError):
@@ -280,13 +280,13 @@ class EncodeTab(Tab):
         else:
             self._source_changed()
 
-    def _arrange(self, card: "Card") -> None:
+    def _arrange(self, card: "ModelCard") -> None:
         size, how = int(np.prod(card.latent_shape)), self.how
         self.chooser.set_points(self._points)
         if not self._points:
             self.chooser.canvas.set_shape(card.image_shape)
         else:
-            question = Question("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
+            question = Request("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
             self.questions.ask("preview", "cloud", question)
         if how is not None:
             is_image = not self._points and size == int(np.prod(card.image_shape))

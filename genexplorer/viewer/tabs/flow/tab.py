@@ -12,7 +12,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.gif_writer import write_gif
-from genexplorer.viewer.request_queue import Questions
+from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.flow import animation_export
 from genexplorer.viewer.tabs.flow.controls_row import ControlsRow
@@ -27,8 +27,8 @@ from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import wrapped
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
-    from trainers.model_card import Card
+    from genexplorer.session.run_poller import RunPoller
+    from trainers.model_card import ModelCard
 
 PLAY_MS = 450  # a station
 _KEY = (
@@ -45,15 +45,15 @@ class FlowTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.choice = Choice()
-        self.questions = Questions(context.explorer, "flow", self._failed)
+        self.questions = RequestQueue(context.explorer, "flow", self._failed)
         self.followed = Followed(self.questions, self.choice)
         self.controls = ControlsRow(self.choice)
         self.strip = StationStrip(context.palette)
         self.area = StripArea(self.strip)
         self.inspector = Inspector(context.palette)
         self.key = wrapped(_KEY)
-        self._run: FollowedRun | None = None
-        self._card: Card | None = None
+        self._run: RunPoller | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self._asked: dict[str, object] = {}
         self._timer = timer(self, PLAY_MS, self._play_on)
@@ -70,13 +70,13 @@ class FlowTab(Tab):
             return "Waiting for the first snapshot.\nIt comes with the first step of the training."
         if self._card is None:
             return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        ability = self._card.ability("trace")
-        if ability.available:
+        capability = self._card.capability("trace")
+        if capability.available:
             return None
         shows = "This tab shows data after each transform of a flow; press N to train one."
-        return f"This {self._card.title} cannot be followed: {ability.reason}.\n{shows}"
+        return f"This {self._card.title} cannot be followed: {capability.reason}.\n{shows}"
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none."""
         self.stop()
         self.questions.forget()
@@ -277,7 +277,7 @@ class FlowTab(Tab):
         self.strip.recolor(self.context.palette)
         self.inspector.large.recolor(self.context.palette)
 
-    def _read_card(self, step: int) -> "Card | None":
+    def _read_card(self, step: int) -> "ModelCard | None":
         try:
             return None if self._run is None else self._run.card(step)
         except (UserError, OSError):

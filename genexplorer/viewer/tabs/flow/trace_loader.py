@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.request_queue import Question, Questions, Reply
+from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
 from genexplorer.viewer.tabs.flow import trace as ways
 from genexplorer.viewer.tabs.flow.trace import Way
 from genexplorer.viewer.tabs.flow.trace_request import Choice
@@ -25,7 +25,7 @@ class Followed(Observable):
         choice: What is followed.
     """
 
-    def __init__(self, questions: Questions, choice: Choice) -> None:
+    def __init__(self, questions: RequestQueue, choice: Choice) -> None:
         super().__init__()
         self._questions, self._choice = questions, choice
         self.way: Way | None = None
@@ -48,16 +48,16 @@ class Followed(Observable):
         self._questions.ask(
             "preview",
             "way",
-            Question("trace", self._way_came, self._choice.question, step=step, on_failure=self._failed),
+            Request("trace", self._way_came, self._choice.question, step=step, on_failure=self._failed),
         )
         if not of_points:
             return
         if forward and self._labels is None:
             params = {"count": SWARM, "split": "test"}
-            self._questions.ask("preview", "labels", Question("points", self._labels_came, params, step=step))
+            self._questions.ask("preview", "labels", Request("points", self._labels_came, params, step=step))
         count = max(1, min(SWARM, self._choice.num_test))
         together = {"indices": list(range(count))} if forward else {**self._choice.question, "count": SWARM}
-        self._questions.ask("preview", "swarm", Question("trace", self._swarm_came, together, step=step))
+        self._questions.ask("preview", "swarm", Request("trace", self._swarm_came, together, step=step))
 
     def _way_came(self, reply: Reply) -> None:
         try:
@@ -71,7 +71,7 @@ class Followed(Observable):
         self._spread()
         if self.way.direction == "forward" and not self.way.is_points:
             z = {"z": self.way.z[None].astype(np.float32)}
-            self._questions.ask("preview", "back", Question("trace", self._back_came, arrays=z, step=reply.step))
+            self._questions.ask("preview", "back", Request("trace", self._back_came, arrays=z, step=reply.step))
         self.notify()
 
     def _swarm_came(self, reply: Reply) -> None:

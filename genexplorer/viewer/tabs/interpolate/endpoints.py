@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.encode.search import Search
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 Kind = Literal["sample", "test", "latent", "pin A", "pin B"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -48,11 +48,11 @@ class End:
 class Ends(Observable):
     """Both ends. What a test image becomes depends on the snapshot; every other latent stays as time goes by."""
 
-    def __init__(self, questions: Questions, seed: int | None = None) -> None:
+    def __init__(self, questions: RequestQueue, seed: int | None = None) -> None:
         super().__init__()
         self._questions = questions
         self._chance = np.random.default_rng(seed)
-        self._card: Card | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self.pins: dict[str, Z] = {}
         self.ends = {name: End(name, seed=seed, index=index) for name, seed, index in _FIRST}
@@ -71,7 +71,7 @@ class Ends(Observable):
             self._forget(end)
             self.searches[name].clear()
 
-    def at(self, step: int, card: Card) -> None:
+    def at(self, step: int, card: ModelCard) -> None:
         """Ask this snapshot from now on, what is not known or is another with it."""
         changed = self._card is None or card.latent_shape != self._card.latent_shape
         self._step, self._card = step, card
@@ -102,12 +102,12 @@ class Ends(Observable):
     @property
     def encodes(self) -> bool:
         """Whether the model has an encoder."""
-        return self._card is not None and self._card.ability("encode").available
+        return self._card is not None and self._card.capability("encode").available
 
     @property
     def searches_for(self) -> bool:
         """Whether a test image's latent has to be searched for."""
-        return self._card is not None and not self.encodes and self._card.ability("invert").available
+        return self._card is not None and not self.encodes and self._card.capability("invert").available
 
     def kinds(self) -> tuple[Kind, ...]:
         """Return what an end of this model can be."""
@@ -252,7 +252,7 @@ class Ends(Observable):
             self.notify()
 
         # The end's own key, not its name: A and B may have changed places when the answer comes.
-        self._questions.ask("preview", f"end {id(end)}", Question(op, on_result, params, {}, self._step, on_failure))
+        self._questions.ask("preview", f"end {id(end)}", Request(op, on_result, params, {}, self._step, on_failure))
 
     def _take(self, end: End, reply: Reply) -> None:
         arrays = reply.arrays

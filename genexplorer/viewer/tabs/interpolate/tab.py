@@ -12,7 +12,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate import animation_export, view_state
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndPanel
@@ -27,8 +27,8 @@ from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
-    from trainers.model_card import Card
+    from genexplorer.session.run_poller import RunPoller
+    from trainers.model_card import ModelCard
 
 _NO_RUN = "No run is open.\nOpen one with the run menu, or press N to train one."
 _NO_SNAPSHOT = "Waiting for the first snapshot.\nIt comes with the first step of the training."
@@ -41,13 +41,13 @@ class InterpolateTab(Tab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.questions = Questions(context.explorer, "interpolate", self._failed)
+        self.questions = RequestQueue(context.explorer, "interpolate", self._failed)
         self.ends, self.way = Ends(self.questions), Way(self.questions)
         self.panels = {name: EndPanel(self.ends, name) for name in NAMES}
         self.stage = Stage(context.palette)
         self.transport, self.track = Transport(), Track(context.palette)
-        self._followed: FollowedRun | None = None
-        self._card: Card | None = None
+        self._followed: RunPoller | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self._late_step: int | None = None  # a time that came in the middle of a drag
         self._asked: tuple[object, ...] = ()
@@ -66,12 +66,14 @@ class InterpolateTab(Tab):
             return _NO_SNAPSHOT
         if self._card is None:
             return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        ability = self._card.ability("decode")
-        if not ability.available:
-            return f"This {self._card.title} cannot interpolate: {ability.reason}\nIt needs a latent that is decoded."
+        capability = self._card.capability("decode")
+        if not capability.available:
+            return (
+                f"This {self._card.title} cannot interpolate: {capability.reason}\nIt needs a latent that is decoded."
+            )
         return None
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none."""
         self.pause()
         self.ends.rest()
@@ -261,7 +263,7 @@ class InterpolateTab(Tab):
     def _points(self) -> bool:
         return self._card is not None and self._card.data.kind == "points"
 
-    def _read_card(self, step: int | None) -> "Card | None":
+    def _read_card(self, step: int | None) -> "ModelCard | None":
         try:
             return None if self._followed is None or step is None else self._followed.card(step)
         except (UserError, OSError):
@@ -272,7 +274,7 @@ class InterpolateTab(Tab):
             return
         self.stage.set_kind(points=self._points, size=int(np.prod(self._card.latent_shape)))
         if self._points:
-            question = Question("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
+            question = Request("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
             self.questions.ask("preview", "cloud", question)
         self.ends.at(self._step, self._card)
 

@@ -2,13 +2,13 @@
 
 from math import prod
 
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 _NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
 _NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
 
 
-def why_not(has_run: bool, step: int | None, card: Card | None) -> str | None:
+def why_not(has_run: bool, step: int | None, card: ModelCard | None) -> str | None:
     """Return why there is no plane to walk through, in one or two sentences, or None if there is one."""
     if not has_run:
         return "No run is open. Open one with the run menu, or press N to train a 2-D VAE."
@@ -16,20 +16,20 @@ def why_not(has_run: bool, step: int | None, card: Card | None) -> str | None:
         return "Waiting for the first snapshot. It comes with the first step of the training."
     if card is None:
         return f"The snapshot at step {step:,} cannot be read. Move to another one with [ and ]."
-    decode = card.ability("decode")
+    decode = card.capability("decode")
     if not decode.available:
         return f"This {card.title} cannot decode: {decode.reason}"
     size = latent_size(card)
-    needed = card.ability("plane" if size > 2 else "manifold")
+    needed = card.capability("plane" if size > 2 else "manifold")
     if needed.available and size >= 2:
         return None
     few = f"{size} latent dimension spans no plane"
     return f"This {card.title} has no latent plane of images.\n{few if size < 2 else needed.reason}"
 
 
-def switched_off(card: Card) -> dict[str, str]:
+def switched_off(card: ModelCard) -> dict[str, str]:
     """Return why a switch of the plane is off, by its name; an empty reason where it is not."""
-    planes, encode = has_planes(card), card.ability("encode")
+    planes, encode = has_planes(card), card.capability("encode")
     no_encoder = "" if encode.available else encode.reason
     return {
         "coords": _NO_SQUARE if planes else "",
@@ -38,11 +38,11 @@ def switched_off(card: Card) -> dict[str, str]:
     }
 
 
-def has_planes(card: Card) -> bool:
+def has_planes(card: ModelCard) -> bool:
     """Whether planes are laid through more than two latent dimensions."""
-    return latent_size(card) > 2 and card.ability("plane").available
+    return latent_size(card) > 2 and card.capability("plane").available
 
 
-def latent_size(card: Card) -> int:
+def latent_size(card: ModelCard) -> int:
     """Return the number of latent dimensions."""
     return prod(card.latent_shape)

@@ -4,7 +4,7 @@ import numpy as np
 
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.scatter import Cloud
 
@@ -21,7 +21,7 @@ class Encodings(Observable):
         failure: Why the newest question failed; empty if it did not.
     """
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: RequestQueue) -> None:
         super().__init__()
         self._questions = questions
         self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
@@ -39,7 +39,7 @@ class Encodings(Observable):
             return
         self._wanted = (step, count, plane)
         seen = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
-        question = Question(
+        question = Request(
             "encodings" if plane.is_whole else "project",
             lambda reply: self._on_result(reply, count, plane),
             params={"count": count, "split": "test"} if plane.is_whole else {"count": count},

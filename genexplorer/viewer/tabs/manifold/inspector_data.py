@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from genexplorer.explore.protocol import Lane
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import OnResult, Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
@@ -53,7 +53,7 @@ class Drawn:
 class Details(Observable):
     """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: RequestQueue) -> None:
         super().__init__()
         self._questions = questions
         self._step: int | None = None
@@ -180,7 +180,7 @@ class Details(Observable):
             self.notify()
 
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
-        question = Question(op, told, params, arrays, self._step, self._on_failure)
+        question = Request(op, told, params, arrays, self._step, self._on_failure)
         self._questions.ask(lane, key, question)
 
     def _on_failure(self, message: str, hint: str) -> None:

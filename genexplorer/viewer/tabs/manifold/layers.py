@@ -14,7 +14,7 @@ from genexplorer.session.palette import DARK
 from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
 from genexplorer.viewer.tabs.manifold.scatter import Cloud, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic
-from genexplorer.viewer.tabs.manifold.visible_range import PlaneView
+from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 Floats = NDArray[np.float64]
 ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colors on it
@@ -28,9 +28,9 @@ class Layer(pg.GraphicsObject):  # type: ignore[misc]
     def __init__(self, z_value: int) -> None:
         super().__init__()
         self.setZValue(z_value)
-        self.view: PlaneView | None = None
+        self.view: VisibleRange | None = None
 
-    def set_view(self, view: PlaneView) -> None:
+    def set_view(self, view: VisibleRange) -> None:
         """Take the part of the plane that is seen."""
         self.prepareGeometryChange()
         self.view = view

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from genexplorer.viewer.request_queue import Questions
+from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.tabs.manifold.availability import has_planes, latent_size
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.plane_bar import PlaneBar
 from genexplorer.viewer.tabs.manifold.plane_selection import PINS, Kind, Planes, Source
 from genexplorer.viewer.tabs.manifold.selection import Selection
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 _MAX_NUMBERS = 128  # dimensions of latents that a command still writes out
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ class LatentSpace(QObject):
     changed = pyqtSignal()
     dragging = pyqtSignal(bool)
 
-    def __init__(self, questions: Questions, selection: Selection, parent: QObject | None = None) -> None:
+    def __init__(self, questions: RequestQueue, selection: Selection, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.planes, self._selection = Planes(questions), selection
         self.bar, self.sliders = PlaneBar(), AxisSliders()
@@ -93,10 +93,10 @@ class LatentSpace(QObject):
         self.sliders.clear()
         self._laid = self._moved = None
 
-    def configure(self, card: Card | None) -> None:
+    def configure(self, card: ModelCard | None) -> None:
         """Take a model: planes and sliders are for those of more than two latent dimensions."""
         self.has_planes = card is not None and has_planes(card)
-        self.encodes = card is not None and card.ability("encode").available
+        self.encodes = card is not None and card.capability("encode").available
         for widget in (self.bar, self.sliders):
             widget.setVisible(self.has_planes)
         if card is not None and self.has_planes:

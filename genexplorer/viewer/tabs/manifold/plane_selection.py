@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, of_axes, through
 
 Kind = Literal["principal", "axes", "points"]
@@ -47,7 +47,7 @@ class Planes(Observable):
         failure: Why there is no plane; empty if there is one, or one is on its way.
     """
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: RequestQueue) -> None:
         super().__init__()
         self._questions = questions
         self._size = 0
@@ -233,5 +233,5 @@ class Planes(Observable):
                 self.failure = f"{message}: {hint}" if hint else message
             self.notify()
 
-        question = Question(op, on_result, params, {}, self._step, on_failure, on_progress)
+        question = Request(op, on_result, params, {}, self._step, on_failure, on_progress)
         self._questions.ask("preview" if key == "points" else "job", key, question)

@@ -16,7 +16,7 @@ from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.layers import Layer, MarkLayer, PointLayer, TileLayer
 from genexplorer.viewer.tabs.manifold.scatter import Cloud
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, choose_factor, tile_px
-from genexplorer.viewer.tabs.manifold.visible_range import PlaneView
+from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 GRAB_PX = 16  # logical; the cursor is taken from this near
 HIT_PX = 9
@@ -42,12 +42,12 @@ class PlaneAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, side: str, axis: Axis) -> None:
         super().__init__(side)
         self._axis = axis
-        self._view: PlaneView | None = None
+        self._view: VisibleRange | None = None
         self._labels: dict[float, str] = {}
         self.enableAutoSIPrefix(False)
         self.setStyle(tickLength=-4, autoExpandTextSpace=False, autoReduceTextSpace=False)
 
-    def set_view(self, view: PlaneView) -> None:
+    def set_view(self, view: VisibleRange) -> None:
         """Take the part of the plane that is seen."""
         self._view = view
         self.picture = None
@@ -97,7 +97,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMinimumSize(240, 200)
         self.setAccessibleName("latent plane")
-        self.view: PlaneView = views.home("z", 560, 560)
+        self.view: VisibleRange = views.home("z", 560, 560)
         self.at_home = True
         self.image_px: tuple[int, int] = (28, 28)
         self.target = TARGET
@@ -175,7 +175,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         if self.view.coords == "z":
             per_px = (max(per_px), max(per_px))
         self.at_home = False
-        at = PlaneView(self.view.coords, (0, 0), per_px, self.view.width_px, self.view.height_px)
+        at = VisibleRange(self.view.coords, (0, 0), per_px, self.view.width_px, self.view.height_px)
         self._set_view(at.centered(((x0 + x1) / 2, (y0 + y1) / 2)))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
@@ -347,7 +347,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         seen = 0 <= pixel[0] <= self.view.width_px and 0 <= pixel[1] <= self.view.height_px
         return pixel if seen else np.array([self.view.width_px / 2, self.view.height_px / 2])
 
-    def _home(self) -> PlaneView:
+    def _home(self) -> VisibleRange:
         size = self.view.width_px, self.view.height_px
         tile = tile_px(choose_factor(size, self.image_px, self.target), self.image_px)
         return views.home(self.view.coords, *size, tile)
@@ -360,7 +360,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.view = self.view.resized(width, height)
         self._set_view(self._home() if self.at_home else self.view)
 
-    def _set_view(self, view: PlaneView) -> None:
+    def _set_view(self, view: VisibleRange) -> None:
         zoomed = view.per_px != self.view.per_px or view.coords != self.view.coords
         self.view = view
         self._show_view()

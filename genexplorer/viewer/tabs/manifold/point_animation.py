@@ -8,7 +8,7 @@ from PyQt6.QtCore import QObject
 
 from genexplorer.viewer.tabs.manifold.scatter import Cloud, Glide
 from genexplorer.viewer.widgets import animation
-from genexplorer.viewer.widgets.animation import Movement
+from genexplorer.viewer.widgets.animation import FrameAnimation
 
 GLIDE_MS = 320
 
@@ -21,7 +21,7 @@ class Glider(QObject):
         self._place = place
         self._glide: Glide | None = None
         self._now: NDArray[np.float64] = np.zeros((0, 2))
-        self._movement = Movement(self._on_share, GLIDE_MS, self)
+        self._movement = FrameAnimation(self._on_share, GLIDE_MS, self)
 
     def go(self, former: Cloud | None, cloud: Cloud, *, visible: bool) -> None:
         """Bring the points from one snapshot's places to another's; from where they are, if they still glide."""

@@ -13,7 +13,7 @@ from genexplorer.session import command_lines, formatting
 from genexplorer.session.idle import ALONE_LOOK_S
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.request_queue import Questions
+from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.availability import switched_off, why_not
 from genexplorer.viewer.tabs.manifold.inspector import Inspector
@@ -28,8 +28,8 @@ from genexplorer.viewer.tabs.tab import SaveTarget, Tab
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
-    from trainers.model_card import Card
+    from genexplorer.session.run_poller import RunPoller
+    from trainers.model_card import ModelCard
 
 REST_MS = 400  # the cursor rests this long before the nearest test image is looked for
 REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work,
@@ -47,14 +47,14 @@ class ManifoldTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.selection = Selection()
-        self.questions = Questions(context.explorer, "manifold", self._failed)
+        self.questions = RequestQueue(context.explorer, "manifold", self._failed)
         self.details = Details(self.questions)
         self.stage = PlaneStage(self.questions, self.selection, self.details, context.palette)
         self.space = LatentSpace(self.questions, self.selection, self)
         self.walk = PathWalk(self.selection, self.details)
         self.inspector = Inspector()
-        self._followed: FollowedRun | None = None
-        self._card: Card | None = None
+        self._followed: RunPoller | None = None
+        self._card: ModelCard | None = None
         self._step: int | None = None
         self._late_step: int | None = None  # what came in the middle of a drag
         self._is_dragging = False
@@ -71,7 +71,7 @@ class ManifoldTab(Tab):
         """Say why there is no plane."""
         return why_not(self._followed is not None, self._step, self._card)
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run, or none."""
         self._late_step = None
         self.stage.panel.cancel_drag()
@@ -297,7 +297,7 @@ class ManifoldTab(Tab):
             step, self._late_step = self._late_step, None
             self.on_time(step)
 
-    def _read_card(self, step: int) -> "Card | None":
+    def _read_card(self, step: int) -> "ModelCard | None":
         try:
             return None if self._followed is None else self._followed.card(step)
         except (UserError, OSError):
@@ -343,7 +343,7 @@ class ManifoldTab(Tab):
             self.details.decode_pins(dict(selection.pins))
 
     def _at_rest(self) -> None:
-        can = self._card is not None and self._card.ability("encode").available
+        can = self._card is not None and self._card.capability("encode").available
         if can and self.is_active and self.space.is_laid and not self._is_dragging:
             self.details.find_nearest(self.selection.cursor)
 
@@ -364,7 +364,7 @@ class ManifoldTab(Tab):
 
     def _show_picked(self, picked: Encoded | None) -> None:
         if picked is None:
-            able = self._card is None or self._card.ability("encode").available
+            able = self._card is None or self._card.capability("encode").available
             hint = "Click a point to see its image and reconstruction." if able else ""
             self.inspector.set_pair(None, None, hint, "")
             return

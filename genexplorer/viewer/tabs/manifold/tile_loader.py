@@ -9,10 +9,10 @@ import numpy as np
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
-from genexplorer.viewer.tabs.manifold.visible_range import PlaneView
+from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 _KEY = "tiles"
 FRAME_S = 0.02  # what a question may take while something moves: with sending and drawing below 33 ms
@@ -59,7 +59,7 @@ class TileDecoder(Observable):
         decoded: Number of tiles in the newest answer.
     """
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: RequestQueue) -> None:
         super().__init__()
         self._questions = questions
         self._wanted: _Wanted | None = None
@@ -73,7 +73,7 @@ class TileDecoder(Observable):
 
     def show(
         self,
-        view: PlaneView,
+        view: VisibleRange,
         image_shape: tuple[int, int, int],
         step: int,
         target: int = TARGET,
@@ -172,7 +172,7 @@ class TileDecoder(Observable):
 
     def _decode(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells) -> None:
         z = wanted.plane.lift(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
-        question = Question(
+        question = Request(
             "decode",
             partial(self._on_result, wanted, mosaic, cells),
             params={"draft": True} if wanted.hasty else {},

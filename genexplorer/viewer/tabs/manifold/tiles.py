@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.plane import Coords
-from genexplorer.viewer.tabs.manifold.visible_range import Bounds, PlaneView
+from genexplorer.viewer.tabs.manifold.visible_range import Bounds, VisibleRange
 
 TARGET = 20  # tiles along the panel's shorter side, of the size that is chosen by default
 MAX_TILES = 2_500
@@ -120,7 +120,7 @@ def tile_px(factor: Fraction, image_px: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(factor * image_px[0])), max(1, round(factor * image_px[1]))
 
 
-def layout(view: PlaneView, image_px: tuple[int, int], target: int = TARGET, margin: int = 0) -> TileGrid | None:
+def layout(view: VisibleRange, image_px: tuple[int, int], target: int = TARGET, margin: int = 0) -> TileGrid | None:
     """Return the cells that cover what is seen, and `margin` cells more on each side; None where there are none.
 
     In "u" only cells whose middle lies in (0, 1)² are decodable.

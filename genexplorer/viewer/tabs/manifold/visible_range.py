@@ -16,7 +16,7 @@ _CENTER_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
-class PlaneView:
+class VisibleRange:
     """The visible rectangle of the plane on a panel of width_px × height_px device pixels; y grows upwards.
 
     Args:
@@ -64,17 +64,17 @@ class PlaneView:
         pixels = np.asarray(pixels, np.float64).reshape(-1, 2)
         return np.column_stack([x0 + pixels[:, 0] * self.per_px[0], y1 - pixels[:, 1] * self.per_px[1]])
 
-    def panned(self, dx_px: float, dy_px: float) -> "PlaneView":
+    def panned(self, dx_px: float, dy_px: float) -> "VisibleRange":
         """Return the view after the plane was dragged by so many device pixels, to the right and down."""
         x, y = self.center
         return self.centered((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
 
-    def centered(self, center: tuple[float, float]) -> "PlaneView":
+    def centered(self, center: tuple[float, float]) -> "VisibleRange":
         """Return the view with another middle, kept within reach of the prior."""
         low, high = _CENTER_LIMITS[self.coords]
         return replace(self, center=(min(high, max(low, center[0])), min(high, max(low, center[1]))))
 
-    def zoomed(self, factor: float, at_px: tuple[float, float] | None = None) -> "PlaneView":
+    def zoomed(self, factor: float, at_px: tuple[float, float] | None = None) -> "VisibleRange":
         """Return the view enlarged by a factor (below 1: made smaller) around a device pixel, which stays in place."""
         at = at_px or (self.width_px / 2, self.height_px / 2)
         spans = self.per_px[0] * self.width_px, self.per_px[1] * self.height_px
@@ -86,12 +86,12 @@ class PlaneView:
         y = fixed[1] + (at[1] - self.height_px / 2) * per_px[1]
         return replace(self, per_px=per_px).centered((x, y))
 
-    def resized(self, width_px: int, height_px: int) -> "PlaneView":
+    def resized(self, width_px: int, height_px: int) -> "VisibleRange":
         """Return the view on a panel of another size, with the same scale and middle."""
         return replace(self, width_px=max(1, width_px), height_px=max(1, height_px))
 
 
-def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int] | None = None) -> PlaneView:
+def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int] | None = None) -> VisibleRange:
     """Return the view that opens: the prior's bulk in "z", all of [0, 1]² in "u".
 
     In "u" each axis is a probability and is stretched to fill the panel; with `tile_px`, the height and width of a
@@ -101,12 +101,12 @@ def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int]
     if coords == "u":
         down, across = tile_px or (1, 1)
         columns, rows = max(1, width_px // across), max(1, height_px // down)
-        return PlaneView("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
+        return VisibleRange("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
     per_px = 2 * HOME_Z / min(width_px, height_px)
-    return PlaneView("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
+    return VisibleRange("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
 
 
-def tick_labels(view: PlaneView, axis: Axis, room: float) -> dict[float, str]:
+def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]:
     """Return the marks of an axis: position in the plane and the value of z there, in order.
 
     In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones are kept.

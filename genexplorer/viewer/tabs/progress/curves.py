@@ -20,7 +20,7 @@ from genexplorer.viewer.widgets.labels import muted
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 WIDTH = 36 * GAP
 _MAX_POINTS = 500
@@ -44,7 +44,7 @@ class CurvesBeside(QWidget):
         self._column.addWidget(self._hint)
         context.palette_changed.connect(self._recolor)
 
-    def refresh(self, run: "FollowedRun | None") -> None:
+    def refresh(self, run: "RunPoller | None") -> None:
         """Draw the run's curves as they are now."""
         wanted = [] if run is None else recorded_images.beside(charts.charts(run.specs), _total(run))
         if wanted != self._shown:
@@ -109,7 +109,7 @@ class CurvesBeside(QWidget):
             plot.recolor(self._context.palette)
 
 
-def _curve(run: "FollowedRun", chart: Chart, metric: str) -> Curve:
+def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
     series = run.series(metric, "step", _MAX_POINTS)
     return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
 
@@ -119,7 +119,7 @@ def _telling(metrics: tuple[str, ...]) -> list[str]:
     return [name for name in metrics if not (name.endswith("_raw") and f"{name.removesuffix('_raw')}_ema" in metrics)]
 
 
-def _total(run: "FollowedRun") -> str:
+def _total(run: "RunPoller") -> str:
     if run.config is not None:
         with suppress(UserError):  # a family of a package that is not installed here
             return run.config.theory().total

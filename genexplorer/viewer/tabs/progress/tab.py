@@ -22,11 +22,11 @@ from genexplorer.viewer.tabs.progress.export_job import FilmJob
 from genexplorer.viewer.tabs.progress.film_strip import COUNT, FilmStrip
 from genexplorer.viewer.tabs.progress.thumbnails import thumbnail
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import Sheet, SheetView, read_sheet
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_sheet
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 _KEPT_SHEETS = 96
 _log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ class ProgressTab(Tab):
         self._held: int | None = None  # a step that is shown as long as a key or a button is held
         self._stale = True
         self._shown: Path | None = None
-        self._cache: OrderedDict[Path, Sheet] = OrderedDict()
-        self.head, self.view, self.strip = Head(), SheetView("progress"), FilmStrip()
+        self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
+        self.head, self.view, self.strip = Head(), ImageGridView("progress"), FilmStrip()
         self.view.frames_one = False
         self.view.on_saved = context.status_message.emit
         self.curves = CurvesBeside(context)
@@ -65,7 +65,7 @@ class ProgressTab(Tab):
             return None
         return "No pictures recorded yet.\nThe first ones come with the first snapshot, of latents that stay the same."
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show another run's pictures."""
         self._cache.clear()
         self._held, self._shown, self._stale = None, None, True
@@ -226,7 +226,7 @@ class ProgressTab(Tab):
         frames = [(step, thumbnail(sheet, self.kind)) for step, sheet in sheets if sheet is not None]
         self.strip.set_frames(frames)
 
-    def _read(self, ref: PictureRef) -> Sheet | None:
+    def _read(self, ref: PictureRef) -> ImageGrid | None:
         if ref.path in self._cache:
             self._cache.move_to_end(ref.path)
             return self._cache[ref.path]

@@ -2,13 +2,13 @@
 
 from PyQt6.QtGui import QImage
 
-from genexplorer.viewer.widgets.image_grid import Sheet
+from genexplorer.viewer.widgets.image_grid import ImageGrid
 from genexplorer.viewer.widgets.images import montage, to_qimage
 
 _FEW = 3  # rows and columns of a sheet of samples that a thumbnail shows
 
 
-def thumbnail(sheet: Sheet, kind: str) -> QImage:
+def thumbnail(sheet: ImageGrid, kind: str) -> QImage:
     """Return the first nine samples of a sheet; of other kinds the whole picture, which is drawn smaller."""
     if kind == "samples" and len(sheet.images) >= _FEW * _FEW:
         columns = min(sheet.columns, _FEW)

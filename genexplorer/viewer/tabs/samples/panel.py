@@ -11,7 +11,7 @@ from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import slider, tool_button
-from genexplorer.viewer.widgets.image_grid import Sheet, SheetView
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView
 from genexplorer.viewer.widgets.images import PictureView, Pixels
 from genexplorer.viewer.widgets.labels import heading, muted, upright_rule, wrapped
 
@@ -45,7 +45,7 @@ class SamplesPanel(QWidget):
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
         self.history_title = muted("the same draw through training")
-        self.history = SheetView("sample-through-training")
+        self.history = ImageGridView("sample-through-training")
         self.history.set_columns(_HISTORY_COLUMNS)
         self.history.max_factor = 2
         self.history.setFixedHeight(22 * GAP)
@@ -80,7 +80,7 @@ class SamplesPanel(QWidget):
         self.temperature.blockSignals(False)
         self.temperature_label.setText(f"temperature {temperature:.2f}")
 
-    def show_one(self, index: int, pixels: Pixels, sheet: Sheet) -> None:
+    def show_one(self, index: int, pixels: Pixels, sheet: ImageGrid) -> None:
         """Show one picture large."""
         self.one.set_picture(pixels)
         self.name.setText(f"sample {index + 1}")
@@ -101,7 +101,7 @@ class SamplesPanel(QWidget):
         self._history_of, self._steps = index, steps
         self._show_history_if_room()
         images = np.stack([picture for _, picture in pictures]) if pictures else None
-        self.history.set_sheet(None if images is None else Sheet(images, _HISTORY_COLUMNS, 0, ""))
+        self.history.set_sheet(None if images is None else ImageGrid(images, _HISTORY_COLUMNS, 0, ""))
         self.history.mark(None)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -177,7 +177,7 @@ class SamplesPanel(QWidget):
             self.history.mark(None)
 
 
-def _z_words(sheet: Sheet, index: int) -> str:
+def _z_words(sheet: ImageGrid, index: int) -> str:
     if sheet.z is None or sheet.z.shape[1] > 4:
         return ""
     return f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})"

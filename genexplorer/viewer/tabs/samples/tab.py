@@ -21,7 +21,7 @@ from genexplorer.viewer.model_client import Reply
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import Sheet, SheetView, read_sheet
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_sheet
 from genexplorer.viewer.widgets.images import enlarged, save_image
 
 KIND = "samples"
@@ -41,8 +41,8 @@ class SamplesTab(Tab):
         self.seed: int | None = None  # None: the recorded draws of the run's own fixed seed
         self.temperature = 1.0
         self._stale = True
-        self._cache: OrderedDict[Path, Sheet] = OrderedDict()
-        self.view = SheetView("samples")
+        self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
+        self.view = ImageGridView("samples")
         self.view.on_saved = context.status_message.emit
         self.panel = SamplesPanel(context)
         layout = QHBoxLayout(self)
@@ -233,7 +233,7 @@ class SamplesTab(Tab):
         else:
             self.view.set_sheet(None)
 
-    def _read(self, ref: PictureRef) -> Sheet | None:
+    def _read(self, ref: PictureRef) -> ImageGrid | None:
         if ref.path in self._cache:
             self._cache.move_to_end(ref.path)
             return self._cache[ref.path]
@@ -269,7 +269,7 @@ class SamplesTab(Tab):
             return
         images = np.asarray(reply.arrays["images"], np.uint8)
         z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
-        self.view.set_sheet(Sheet(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
+        self.view.set_sheet(ImageGrid(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
 
     def _on_failure(self, message: str, hint: str) -> None:
         if self.view.sheet is None:

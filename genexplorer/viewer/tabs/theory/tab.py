@@ -24,7 +24,7 @@ from trainers.errors import UserError
 from trainers.theory import Term, Theory
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import FollowedRun
+    from genexplorer.session.run_poller import RunPoller
 
 _WIDTH = 124 * GAP
 _ALSO_COLUMNS = 3
@@ -65,7 +65,7 @@ class TheoryTab(Tab):
         """Say why there is no theory for this run."""
         return self._reason or None
 
-    def set_run(self, followed: "FollowedRun | None") -> None:
+    def set_run(self, followed: "RunPoller | None") -> None:
         """Show the theory of another run's family."""
         self._theory, self._reason = _theory_of(followed)
         self.pipeline.clear()
@@ -308,7 +308,7 @@ def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 
-def _theory_of(followed: "FollowedRun | None") -> tuple[Theory | None, str]:
+def _theory_of(followed: "RunPoller | None") -> tuple[Theory | None, str]:
     if followed is None:
         return None, ""
     if followed.config is None:

@@ -132,7 +132,7 @@ def standing(**can: bool) -> Any:
     def answer(op: str, params: Any) -> query.Answered:
         return query.Answered({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
 
-    card = SimpleNamespace(latent_shape=(3,), ability=lambda name: SimpleNamespace(reason="it has none"))
+    card = SimpleNamespace(latent_shape=(3,), capability=lambda name: SimpleNamespace(reason="it has none"))
     return SimpleNamespace(answer=answer, card=card, num_test=10, can=lambda name: can.get(name, False))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genexplorer.dashboard.charts.braille import Dash, Raster
+from genexplorer.dashboard.charts.braille import BrailleCanvas, Dash
 from genexplorer.dashboard.charts.chart import Drawing, Line, Mark, clip, draw
 from genexplorer.dashboard.charts.ticks import Scale, log_kind, tick_texts, ticks, time_ticks
 
@@ -20,7 +20,7 @@ def one_line(y: np.ndarray = FALLING, **options: object) -> Drawing:
 
 
 def test_a_diagonal_fills_the_corners() -> None:
-    raster = Raster(4, 2)
+    raster = BrailleCanvas(4, 2)
     raster.polyline(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0)
     cells = raster.cells()
     assert cells[1][0] == ("⣠", 0) or cells[1][0][0] != " "
@@ -28,7 +28,7 @@ def test_a_diagonal_fills_the_corners() -> None:
 
 
 def test_gaps_stay_gaps_and_lone_points_are_drawn() -> None:
-    raster = Raster(10, 1)
+    raster = BrailleCanvas(10, 1)
     raster.polyline(np.array([0.0, 0.1, 0.2, 0.9]), np.array([0.5, np.nan, np.nan, 0.5]), 0)
     drawn = [column for column, (character, _) in enumerate(raster.cells()[0]) if character != " "]
     assert drawn == [0, 8]
@@ -36,7 +36,7 @@ def test_gaps_stay_gaps_and_lone_points_are_drawn() -> None:
 
 def test_a_bold_line_replaces_a_faint_one_and_keeps_an_equal() -> None:
     level = np.array([0.0, 1.0])
-    raster = Raster(3, 1)
+    raster = BrailleCanvas(3, 1)
     raster.polyline(level, np.array([1.0, 1.0]), 0, faint=True)
     raster.polyline(level, np.array([0.0, 0.0]), 1)
     assert raster.cells()[0][1] == ("⣀", 1)
@@ -46,7 +46,7 @@ def test_a_bold_line_replaces_a_faint_one_and_keeps_an_equal() -> None:
 
 def test_a_dotted_line_has_fewer_dots() -> None:
     def dots(dash: Dash) -> int:
-        raster = Raster(30, 2)
+        raster = BrailleCanvas(30, 2)
         raster.polyline(np.array([0.0, 1.0]), np.array([0.5, 0.5]), 0, dash)
         return sum((ord(c) - 0x2800).bit_count() for row in raster.cells() for c, _ in row if c != " ")
 
@@ -54,7 +54,7 @@ def test_a_dotted_line_has_fewer_dots() -> None:
 
 
 def test_far_away_values_cost_nothing() -> None:
-    raster = Raster(20, 5)
+    raster = BrailleCanvas(20, 5)
     raster.polyline(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1e300, 0.0]), 0)
     assert any(character != " " for row in raster.cells() for character, _ in row)
 

@@ -8,7 +8,7 @@ import pytest
 from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
-from genexplorer.runs.artifacts.file_writer import FileThread, Job
+from genexplorer.runs.artifacts.file_writer import FileWriter, Job
 from genexplorer.runs.artifacts.thinning import to_remove
 from trainers.storage import checkpoint
 
@@ -119,7 +119,7 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-def blocked(thread: FileThread) -> Callable[[], None]:
+def blocked(thread: FileWriter) -> Callable[[], None]:
     """Keep the thread busy until the returned function is called."""
     from threading import Event
 
@@ -135,7 +135,7 @@ def blocked(thread: FileThread) -> Callable[[], None]:
 
 
 def test_jobs_run_in_order_and_a_waiting_state_is_replaced_by_a_newer_one(recorder: Recorder) -> None:
-    thread = FileThread(recorder.problems.append)
+    thread = FileWriter(recorder.problems.append)
     release = blocked(thread)
     for job in (
         recorder.job("picture 1", lane="p"),
@@ -152,7 +152,7 @@ def test_jobs_run_in_order_and_a_waiting_state_is_replaced_by_a_newer_one(record
 
 
 def test_memory_is_bounded_by_dropping_what_a_newer_one_replaces(recorder: Recorder) -> None:
-    thread = FileThread(recorder.problems.append)
+    thread = FileWriter(recorder.problems.append)
     release = blocked(thread)
     for number in range(10):
         thread.submit(recorder.job(f"{number}", size=100 << 20))
@@ -163,7 +163,7 @@ def test_memory_is_bounded_by_dropping_what_a_newer_one_replaces(recorder: Recor
 
 
 def test_a_full_disk_is_said_waited_for_and_given_up_at_last(recorder: Recorder) -> None:
-    thread = FileThread(recorder.problems.append)
+    thread = FileWriter(recorder.problems.append)
     recorder.full = True
     thread.submit(recorder.job("late"))
     assert thread.drain(patience_s=0.05)

@@ -10,7 +10,7 @@ from genexplorer.runs.commands import control
 from genexplorer.runs.commands.control import Inbox, Watch
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import MadeUpRun, MadeUpState, config, running_run, write_run
-from trainers.events import Audience, Changed, Command, Pause, Resume, SaveNow, Set, Stop, Threads
+from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None
         assert taken[2] == Set("optim.lr", 0.1, ids[2]) and taken[5] == Threads(2, ids[5])
         assert run.writer.inbox.take() == []
         assert control.outcome(run.folder, ids[0]) is None
-        run.writer.record(Changed(3, ids[0], "pause"))
-        run.writer.record(Changed(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
+        run.writer.record(CommandApplied(3, ids[0], "pause"))
+        run.writer.record(CommandApplied(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
         first, third = control.outcome(run.folder, ids[0]), control.outcome(run.folder, ids[2])
         assert first and first.obeyed and first.step == 3
         assert third and not third.obeyed and third.error == "too large"
@@ -122,15 +122,15 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
-        assert watch.audience() is Audience.HANDS_ON
-        clock.now += control.WATCH_EXPIRES_S[Audience.HANDS_ON] + 0.1
+        assert watch.audience() is Viewers.HANDS_ON
+        clock.now += control.WATCH_EXPIRES_S[Viewers.HANDS_ON] + 0.1
         assert not watch.audience()
     control.touch_watch(folder, calm=True)
     clock.now += 1
-    assert watch.audience() is Audience.LOOKING
+    assert watch.audience() is Viewers.LOOKING
     control.touch_watch(folder)
     clock.now += 1
-    assert watch.audience() is Audience.HANDS_ON  # one hand is enough, however many look
+    assert watch.audience() is Viewers.HANDS_ON  # one hand is enough, however many look
 
 
 def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -7,17 +7,17 @@ import pytest
 
 from genexplorer.runs.artifacts import file_writer
 from genexplorer.runs.commands import control
-from genexplorer.runs.commands.pending_acks import PATIENCE_S, Answers
+from genexplorer.runs.commands.pending_acks import PATIENCE_S, PendingAcks
 from genexplorer.runs.reader import RunReader
 from tests.fixtures.fake_run import running_run
-from trainers.events import Changed, Set, StateReady
+from trainers.events import CheckpointReady, CommandApplied, Set
 
 
 class Hand:
     def __init__(self) -> None:
         self.now = 5.0
         self.given: list[str] = []
-        self.answers = Answers(lambda command_id, *_: self.given.append(command_id), lambda: self.now)
+        self.answers = PendingAcks(lambda command_id, *_: self.given.append(command_id), lambda: self.now)
 
 
 def test_what_is_owed_is_given_with_its_state_or_a_later_one() -> None:
@@ -45,15 +45,15 @@ def test_nobody_waits_long_for_a_slow_disk() -> None:
 
 
 def test_a_setting_is_answered_when_its_checkpoint_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Answers, "settle_late", lambda self: None)
-    monkeypatch.setattr(file_writer.FileThread, "submit", lambda self, job: waiting.append(job))
+    monkeypatch.setattr(PendingAcks, "settle_late", lambda self: None)
+    monkeypatch.setattr(file_writer.FileWriter, "submit", lambda self, job: waiting.append(job))
     waiting: list[file_writer.Job] = []
     with running_run(tmp_path, steps=3, pictures=False) as run:
         waiting.clear()
         sent = control.send(run.folder, Set("optim.lr", 0.1))
         (taken,) = run.writer.inbox.take()
-        run.writer.record(Changed(3, taken.id, "set", "optim.lr", 0.1))
-        run.writer.record(StateReady(3, {"w": np.ones(2)}, {"step": 3}, "schedule"))
+        run.writer.record(CommandApplied(3, taken.id, "set", "optim.lr", 0.1))
+        run.writer.record(CheckpointReady(3, {"w": np.ones(2)}, {"step": 3}, "schedule"))
         assert control.outcome(run.folder, sent) is None
         waiting[-1].run()
         answer = control.outcome(run.folder, sent)

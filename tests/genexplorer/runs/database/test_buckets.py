@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genexplorer.runs.database import buckets, sqlite
-from genexplorer.runs.database.write import Ledger, Tick
+from genexplorer.runs.database.write import DatabaseWriter, Tick
 from genexplorer.runs.reader import RunReader
 from trainers.events import Metrics
 
@@ -18,7 +18,7 @@ class Recording:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.connection = sqlite.open_for_writing(folder)
-        self.ledger = Ledger(self.connection, 1)
+        self.ledger = DatabaseWriter(self.connection, 1)
         self.points: Points = {}
 
     def write(self, points: list[tuple[int, float]]) -> None:

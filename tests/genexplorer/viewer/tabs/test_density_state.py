@@ -10,10 +10,10 @@ from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import LAYERS, Heat, LayersState, heats_of, layers_of
 from tests.fixtures.fake_families import KINDS
 from trainers.events import MetricSpec
-from trainers.model_card import Card
+from trainers.model_card import ModelCard
 
 
-def _card(kind: str) -> Card:
+def _card(kind: str) -> ModelCard:
     return KINDS[kind].card(10, 128, 1000)
 
 

@@ -213,8 +213,8 @@ def test_a_point_is_searched_for(opened: Open, qtbot: QtBot) -> None:
 def test_what_neither_encodes_nor_searches_says_why(opened: Open) -> None:
     bench = opened("gan")
     card = bench.followed.card()
-    ability = card.ability("invert").model_copy(update={"available": False})
-    blind = card.model_copy(update={"abilities": {**card.abilities, "invert": ability}})
+    capability = card.capability("invert").model_copy(update={"available": False})
+    blind = card.model_copy(update={"capabilities": {**card.capabilities, "invert": capability}})
     bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
     bench.tab.on_time(bench.context.step)
     assert "a GAN has no encoder" in (bench.tab.waiting_reason() or "")

@@ -9,7 +9,7 @@ from PIL import Image
 from genexplorer.errors import DataError
 from genexplorer.viewer.tabs.encode import image_file
 from genexplorer.viewer.tabs.encode.bars import dimension_name, half_width
-from genexplorer.viewer.tabs.encode.brush import Ink
+from genexplorer.viewer.tabs.encode.brush import Brush
 from genexplorer.viewer.tabs.encode.encoding import Encoding
 from genexplorer.viewer.tabs.encode.source import PAGE, Source
 
@@ -137,7 +137,7 @@ def _png(size: tuple[int, int] = (60, 40)) -> bytes:
 
 
 def test_ink_is_where_it_was_drawn_and_can_be_erased() -> None:
-    ink = Ink((3, 28, 28))
+    ink = Brush((3, 28, 28))
     ink.stroke((5, 14), (23, 14))
     pixels = ink.pixels()
     assert pixels.shape == (28, 28, 3) and (pixels[13:15, 6:22] > 200).all()

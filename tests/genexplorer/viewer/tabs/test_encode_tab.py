@@ -161,8 +161,8 @@ def test_what_can_be_saved_is_saved(bench: Bench, qtbot: QtBot, tmp_path: Path) 
 def test_a_model_without_an_encoder_says_why(qtbot: QtBot, run_folder: Path) -> None:
     bench = Bench(EncodeTab, run_folder)
     card = bench.followed.card()
-    ability = card.ability("encode").model_copy(update={"available": False, "reason": "a GAN has no encoder"})
-    blind = card.model_copy(update={"abilities": {**card.abilities, "encode": ability}})
+    capability = card.capability("encode").model_copy(update={"available": False, "reason": "a GAN has no encoder"})
+    blind = card.model_copy(update={"capabilities": {**card.capabilities, "encode": capability}})
     bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
     bench.tab.on_time(bench.context.step)
     assert "a GAN has no encoder" in (bench.tab.waiting_reason() or "")

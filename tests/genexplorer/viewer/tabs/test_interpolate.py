@@ -287,8 +287,8 @@ def test_it_says_what_is_missing(opened: Open, qtbot: QtBot) -> None:
     _settled(qtbot, bench)
     assert "the snapshot is gone" in tab._hint() and "gone" in tab.panels["A"].said.text()
     card = bench.followed.card()
-    ability = card.ability("decode").model_copy(update={"available": False, "reason": "it has no decoder"})
-    blind = card.model_copy(update={"abilities": {**card.abilities, "decode": ability}})
+    capability = card.capability("decode").model_copy(update={"available": False, "reason": "it has no decoder"})
+    blind = card.model_copy(update={"capabilities": {**card.capabilities, "decode": capability}})
     bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
     tab.on_time(bench.context.step)
     assert "it has no decoder" in (tab.waiting_reason() or "") and not _key(bench, Qt.Key.Key_Space)

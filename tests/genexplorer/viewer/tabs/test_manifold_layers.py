@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.manifold.layers import MarkLayer, TileLayer
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid
-from genexplorer.viewer.widgets.animation import FRAME_MS, Movement
+from genexplorer.viewer.widgets.animation import FRAME_MS, FrameAnimation
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_cursor_is_drawn_where_it_is_on_every_screen(qtbot: QtBot, ratio: fl
 
 def test_a_movement_draws_few_frames_and_arrives(qtbot: QtBot) -> None:
     shares: list[float] = []
-    movement = Movement(shares.append, 200)
+    movement = FrameAnimation(shares.append, 200)
     for _ in range(2):
         shares.clear()
         movement.start()

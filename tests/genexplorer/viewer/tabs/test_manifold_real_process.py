@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.palette import LIGHT
 from genexplorer.session.playback import TimeCursor
-from genexplorer.session.run_poller import FollowedRun
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Explorer
+from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 
 # A process of its own trains: importing torch beside Qt is slow, and no face ever does it.
@@ -44,7 +44,7 @@ print(folder)
 @pytest.mark.timeout(120)
 def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _TRAIN, str(tmp_path)], capture_output=True, text=True, check=True)
-    context = ViewerContext(TimeCursor(), LIGHT, Explorer(ExplorerClient), tmp_path)
+    context = ViewerContext(TimeCursor(), LIGHT, ModelClient(ExplorerClient), tmp_path)
     tab = ManifoldTab(context)
     context.run_changed.connect(lambda: tab.set_run(context.run))
     context.time_changed.connect(lambda step: tab.on_time(None if step < 0 else step))
@@ -53,7 +53,7 @@ def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> No
     window.resize(1000, 700)
     window.show()
     tab.is_active = True
-    followed = FollowedRun(Path(done.stdout.strip()))
+    followed = RunPoller(Path(done.stdout.strip()))
     followed.poll()
     context.open(followed)
     try:

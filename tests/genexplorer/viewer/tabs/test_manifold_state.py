@@ -14,7 +14,7 @@ from genexplorer.errors import DataError, UserError
 from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.gif_writer import gif_bytes
-from genexplorer.viewer.request_queue import Question, Questions
+from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
@@ -273,13 +273,13 @@ class _Lane:
         self.asked[number][2]["on_result"](self.asked[number][1])
 
 
-def _question(value: int, got: list[Any]) -> Question:
-    return Question("decode", got.append, params={"value": value})
+def _question(value: int, got: list[Any]) -> Request:
+    return Request("decode", got.append, params={"value": value})
 
 
 def test_the_newest_question_follows_the_one_under_way() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = Questions(lane, "test")
+    questions = RequestQueue(lane, "test")
     for value in range(5):
         questions.ask("drag", "cursor", _question(value, got))
     assert len(lane.asked) == 1
@@ -291,7 +291,7 @@ def test_the_newest_question_follows_the_one_under_way() -> None:
 
 def test_questions_of_other_keys_are_all_answered() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = Questions(lane, "test")
+    questions = RequestQueue(lane, "test")
     for value, key in enumerate("abc"):
         questions.ask("preview", key, _question(value, got))
     assert len({asked[2]["topic"] for asked in lane.asked}) == 3  # so that none replaces another
@@ -302,7 +302,7 @@ def test_questions_of_other_keys_are_all_answered() -> None:
 
 def test_what_was_forgotten_is_not_delivered() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = Questions(lane, "test")
+    questions = RequestQueue(lane, "test")
     questions.ask("drag", "a", _question(0, got))
     questions.ask("drag", "b", _question(1, got))
     questions.forget()
@@ -315,7 +315,7 @@ def test_what_was_forgotten_is_not_delivered() -> None:
 
 def test_a_failure_is_told_and_the_next_question_goes_out() -> None:
     lane, got, failures = _Lane(), list[Any](), list[str]()
-    questions = Questions(lane, "test", lambda message, hint: failures.append(message))
+    questions = RequestQueue(lane, "test", lambda message, hint: failures.append(message))
     questions.ask("drag", "a", _question(0, got))
     questions.ask("drag", "b", _question(1, got))
     lane.asked[0][2]["on_failure"]("no such snapshot", "")

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Questions
+from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.latent_plane import REACH, WHOLE, LatentPlane, axis_name, of_axes, through
 from genexplorer.viewer.tabs.manifold.selection import Selection
@@ -148,7 +148,7 @@ VIEW = views.home("z", 560, 420)
 
 def _decoder(cost_s: float = 0.005) -> tuple[_Slow, TileDecoder]:
     slow = _Slow(cost_s)
-    return slow, TileDecoder(Questions(slow, "test"))
+    return slow, TileDecoder(RequestQueue(slow, "test"))
 
 
 def _whole(mosaic: Mosaic, plane: LatentPlane = PLANE) -> Any:

@@ -13,7 +13,7 @@ from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Progress, Result
 from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.dialogs.new_run import NewRunDialog
-from genexplorer.viewer.model_client import Explorer, Reply
+from genexplorer.viewer.model_client import ModelClient, Reply
 from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
 from genexplorer.viewer.settings import Settings
 from genexplorer.viewer.widgets.images import (
@@ -134,14 +134,14 @@ def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot)
     assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
 
 
-def _explorer() -> tuple[Explorer, StandIn]:
+def _explorer() -> tuple[ModelClient, StandIn]:
     made: list[StandIn] = []
 
     def make(on_answer: object, on_exit: object) -> StandIn:
         made.append(StandIn(on_answer, on_exit))  # type: ignore[arg-type]
         return made[0]
 
-    explorer = Explorer(make)
+    explorer = ModelClient(make)
     explorer.set_run(Path("run"))
     made[0].silent = True
     return explorer, made[0]

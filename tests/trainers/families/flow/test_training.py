@@ -11,7 +11,7 @@ import torch
 from tests.trainers import tiny
 from trainers import presets
 from trainers.config import RunConfig
-from trainers.events import Alert, Finished, Pictures, ResumeState, StateReady, Stop
+from trainers.events import Alert, CheckpointReady, Finished, ImagesReady, ResumeState, Stop
 from trainers.storage import checkpoint
 from trainers.training import loop, session
 
@@ -50,13 +50,13 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(folder: Path, tmp_path: Path, kind: str) -> None:
     preset, layer = KINDS[kind]
     given = config(folder, preset, layer)
-    whole = tiny.of(list(loop.train(given)), StateReady)[-1]
+    whole = tiny.of(list(loop.train(given)), CheckpointReady)[-1]
     stopped = list(loop.train(given, control=tiny.Script({7: [Stop()]})))
-    state = tiny.of(stopped, StateReady)[-1]
+    state = tiny.of(stopped, CheckpointReady)[-1]
     assert state.step == 7
     checkpoint.save(tmp_path / "c", state.arrays, state.meta)
     resumed: ResumeState = checkpoint.load(tmp_path / "c")
-    again = tiny.of(list(loop.train(given, resume=resumed)), StateReady)[-1]
+    again = tiny.of(list(loop.train(given, resume=resumed)), CheckpointReady)[-1]
     assert whole.arrays.keys() == again.arrays.keys() and again.step == 12
     for name, array in whole.arrays.items():
         assert np.array_equal(array, again.arrays[name]), name
@@ -78,12 +78,12 @@ def test_gradients_are_clipped_at_every_step(folder: Path) -> None:
 
 def test_the_trace_of_test_images_is_among_the_pictures(folder: Path) -> None:
     events = list(loop.train(config(folder, "realnvp", {"model": {"couplings": 6}}, steps=2)))
-    pictures = [event for event in tiny.of(events, Pictures) if event.kind == "trace"]
+    pictures = [event for event in tiny.of(events, ImagesReady) if event.kind == "trace"]
     assert len(pictures) >= 2
     for event in pictures:
         assert event.columns == 10 and event.images.shape == (80, 9, 7, 1)
     rows = pictures[0].images.reshape(8, 10, 9, 7, 1)
-    originals = next(event for event in tiny.of(events, Pictures) if event.kind == "reconstructions").images[:8]
+    originals = next(event for event in tiny.of(events, ImagesReady) if event.kind == "reconstructions").images[:8]
     assert np.abs(rows[:, 0].astype(int) - originals).max() <= 1  # each row begins with the image
     assert np.array_equal(rows[:, 0], rows[:, 1])  # and the logit is shown as what it is the logit of
     last = pictures[-1].images.reshape(8, 10, 9, 7, 1)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from trainers.families.flow import architecture, splines
 from trainers.families.flow import build as flow_build
-from trainers.families.flow.masks import PADDING, Lattice, indices, numbered, values_of
+from trainers.families.flow.masks import PADDING, PixelLayout, indices, numbered, values_of
 from trainers.families.flow.spec import FlowOptions
-from trainers.families.flow.transforms import Coupling, Mix, Stretch, Transform, checkerboard
+from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform, checkerboard
 from trainers.families.nn import mlp
 
 SHAPE = (1, 3, 3)
@@ -54,8 +54,8 @@ KINDS: dict[str, Callable[[], Transform]] = {
     "channels": chained(1, **CONV, coupling="spline"),
     "second scale": chained(2, **CONV),
     "second scale, spline": chained(3, **CONV, coupling="spline"),
-    "stretch": lambda: Stretch(9, "stretch"),
-    "lu": lambda: Mix(9, "lu"),
+    "stretch": lambda: ElementwiseAffine(9, "stretch"),
+    "lu": lambda: LULinear(9, "lu"),
     "noise": chained(1, noise=True),
     "noise, convolutional": chained(2, noise=True, **CONV),
 }
@@ -241,7 +241,7 @@ def test_the_scales_of_a_digit_are_those_of_realnvp() -> None:
 
 def test_padding_is_read_as_zero_and_what_is_written_there_is_dropped() -> None:
     index = torch.tensor([[[0, 1], [2, PADDING]], [[3, PADDING], [PADDING, PADDING]]])
-    lattice = Lattice(index)
+    lattice = PixelLayout(index)
     spread = lattice.spread(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
     assert spread.tolist() == [[[[1, 2], [3, 0]], [[4, 0], [0, 0]]]]
     planes = torch.arange(16.0).view(1, 4, 2, 2)  # two planes a channel

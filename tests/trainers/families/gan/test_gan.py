@@ -14,7 +14,7 @@ from trainers.families.gan.evaluation import AdversarialEvaluator, mean_distance
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
 from trainers.families.gan.model import Gan
 from trainers.families.gan.networks import FlatDiscriminator, frozen
-from trainers.families.gan.spec import GAN, GanOptions, abilities, check, parameter_count, theory_for
+from trainers.families.gan.spec import GAN, GanOptions, capabilities, check, parameter_count, theory_for
 from trainers.families.interface import StepContext
 from trainers.families.nn import eval_mode
 
@@ -279,7 +279,7 @@ def test_what_does_not_fit_is_refused(given: Any, kind: Any, shape: Shape, binar
 
 def test_abilities() -> None:
     for size in (2, 3):
-        able = abilities(options(latent_dim=size))
+        able = capabilities(options(latent_dim=size))
         assert able["manifold"].available == (size == 2)
         assert all(able[name].available for name in ("sample", "decode", "invert", "critic"))
         assert all(not able[name].available and able[name].reason for name in ("encode", "log_prob", "trace"))

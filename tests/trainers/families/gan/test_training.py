@@ -12,21 +12,21 @@ from torch import Tensor
 
 from tests.trainers import idx_files, tiny
 from trainers import presets
-from trainers.compiled.step import Descent
+from trainers.compiled.step import UpdateResult
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import (
     Alert,
-    Changed,
+    CheckpointReady,
     Command,
+    CommandApplied,
     Finished,
+    ImagesReady,
     Metrics,
-    Pictures,
     ResumeState,
     Set,
     SnapshotReady,
     Started,
-    StateReady,
     Stop,
 )
 from trainers.families.gan.model import Gan
@@ -75,10 +75,12 @@ def test_exact_resume_of_both_players(folder: Path, tmp_path: Path, kind: str) -
     change: list[Command] = [Set("optim.lr", 1e-4), Set("model.lr_d_scale", 2.0)]
     whole = trained(given, {4: change})
     first = trained(given, {4: change, 7: [Stop()]})
-    checkpoint.save(tmp_path / "c", tiny.of(first, StateReady)[-1].arrays, tiny.of(first, StateReady)[-1].meta)
+    checkpoint.save(
+        tmp_path / "c", tiny.of(first, CheckpointReady)[-1].arrays, tiny.of(first, CheckpointReady)[-1].meta
+    )
     second = trained(given, {}, checkpoint.load(tmp_path / "c"))
     assert tiny.of(second, Started)[0].step == 7 and second[-1] == Finished(STEPS, "succeeded")
-    wanted, got = tiny.of(whole, StateReady)[-1].arrays, tiny.of(second, StateReady)[-1].arrays
+    wanted, got = tiny.of(whole, CheckpointReady)[-1].arrays, tiny.of(second, CheckpointReady)[-1].arrays
     assert wanted.keys() == got.keys()
     for name, array in wanted.items():
         assert np.array_equal(array, got[name]), name
@@ -123,16 +125,16 @@ def test_a_step_takes_a_batch_for_each_update_of_the_discriminator(events: list[
 
 def test_cards_and_pictures(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
-    assert card.family == "gan" and card.latent_shape == (3,) and card.ability("critic").available
-    assert not card.ability("encode").available and "inversion" in card.ability("encode").reason
-    assert card.figures["test/diversity_ema"] > 0
-    assert {event.kind for event in tiny.of(events, Pictures)} == {"samples"}
+    assert card.family == "gan" and card.latent_shape == (3,) and card.capability("critic").available
+    assert not card.capability("encode").available and "inversion" in card.capability("encode").reason
+    assert card.metrics["test/diversity_ema"] > 0
+    assert {event.kind for event in tiny.of(events, ImagesReady)} == {"samples"}
 
 
 def test_color_of_any_size(tmp_path: Path) -> None:
     color = idx_files.write_folder(tmp_path / "c", size=(3, 17, 23), labels=False)
     given = config(color, {"model": KINDS["conv"]}, steps=2)
-    assert tiny.of(list(loop.train(given)), Pictures)[-1].images.shape == (64, 17, 23, 3)
+    assert tiny.of(list(loop.train(given)), ImagesReady)[-1].images.shape == (64, 17, 23, 3)
 
 
 def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators(
@@ -141,13 +143,13 @@ def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators
     rates: list[tuple[str, float]] = []
     real = session._descend
 
-    def spy(attempt: session.Training, objective: Objective, lr: float) -> Descent:
+    def spy(attempt: session.TrainingSession, objective: Objective, lr: float) -> UpdateResult:
         rates.append((objective.optimizer, lr))
         return real(attempt, objective, lr)
 
     monkeypatch.setattr(session, "_descend", spy)
     given = config(folder, {"model": {"lr_d_scale": 3.0}}, steps=2)
-    answers = tiny.of(trained(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), Changed)
+    answers = tiny.of(trained(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), CommandApplied)
     assert rates == [("d", 3e-3), ("g", 1e-3), ("d", 5e-4), ("g", 1e-3)]
     assert not answers[0].error and "cannot be changed while it trains" in answers[1].error
 
@@ -167,10 +169,10 @@ class Poisoned(Gan):
 def test_a_loss_that_is_not_finite_stops_before_its_weights_take_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, player: str
 ) -> None:
-    attempts: list[session.Training] = []
+    attempts: list[session.TrainingSession] = []
     real = session.set_up
 
-    def set_up(*args: Any) -> session.Training:
+    def set_up(*args: Any) -> session.TrainingSession:
         attempts.append(real(*args))
         return attempts[-1]
 
@@ -201,7 +203,7 @@ def test_a_collapse_is_told_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts: list[session.Training] = []
+    attempts: list[session.TrainingSession] = []
     real = session.set_up
     monkeypatch.setattr(session, "set_up", lambda *args: attempts.append(real(*args)) or attempts[-1])  # type: ignore[func-returns-value]
     list(loop.train(config(folder, {"optim": {"ema_decay": 0.9}}, steps=8)))
