@@ -92,7 +92,7 @@ def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig)
 
 def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
     """Return the first preset of the family that may be changed and is of such data, best of its very name."""
-    able = [p for p in registry.presets().values() if p.family == preset.family and not p.frozen and not p.look_at]
+    able = [p for p in registry.presets().values() if p.family == preset.family and not p.frozen and not p.watch_for]
     free = [p.name for p in able if _kind(assemble(p.name)) == _kind(config)]
     return preset.family if preset.family in free else next(iter(free), "another preset")
 

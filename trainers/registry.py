@@ -43,7 +43,7 @@ class Preset:
     minutes: float
     source: str = ""
     frozen: tuple[str, ...] = ()
-    look_at: str = ""  # where it goes wrong on purpose: what to look at, and why it happens
+    watch_for: str = ""  # where it goes wrong on purpose: what to look at, and why it happens
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def _tell(one: "Preset", *, alone: bool) -> None:
         [
             ("reaches", one.expected),
             ("takes", f"about {minutes(one)} on two cores"),
-            ("look at", one.look_at),
+            ("look at", one.watch_for),
             ("family", registry.family(one.family).title if alone else ""),
             ("source", one.source),
             ("fixed", ", ".join(one.frozen)),
@@ -64,7 +64,7 @@ def _as_json(name: str) -> dict[str, object]:
         "summary": preset.summary,
         "expected": preset.expected,
         "minutes": preset.minutes,
-        "look_at": preset.look_at,
+        "look_at": preset.watch_for,
         "source": preset.source,
         "fixed": list(preset.frozen),
         "config": assembling.assemble(name).model_dump(mode="json"),

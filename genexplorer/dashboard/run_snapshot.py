@@ -11,7 +11,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, State
 from genexplorer.session.charts import Chart, charts, chosen_chart
-from genexplorer.session.gallery import look_at
+from genexplorer.session.gallery import watch_for
 from genexplorer.session.run_poller import RunPoller
 from trainers.theory import Theory
 
@@ -97,7 +97,7 @@ class RunSnapshot:
             card=self._card,
             last_words=self._words(status),
             problem=self._run.problem,
-            look_at=look_at(self._run.config),
+            watch_for=watch_for(self._run.config),
         )
 
     def compare(self, wanted: Wanted) -> Compared:

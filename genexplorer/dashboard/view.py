@@ -85,7 +85,7 @@ class RunView:
     card: "ModelCard | None" = None  # of a snapshot: what the model can do; None before the first
     last_words: str = ""  # of a run that is lost or failed
     problem: str = ""  # why the folder cannot be read
-    look_at: str = ""  # of a preset that fails on purpose: what to look at
+    watch_for: str = ""  # of a preset that fails on purpose: what to look at
 
 
 @dataclass(frozen=True, eq=False)

@@ -213,7 +213,7 @@ def _told(action: Callable[[], Outcome]) -> Outcome:
 def _outcome(folder: Path, command_id: str, done: str) -> Outcome:
     ack = _answer(folder, command_id)
     name = read_status(folder).name
-    if not ack.obeyed:
+    if not ack.applied:
         return Outcome(False, f"{name} cannot: {ack.error}", "", folder)
     return Outcome(True, f"{name} {done.format(step=ack.step)}", "", folder)
 

@@ -34,7 +34,7 @@ def minutes(preset: Preset) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def look_at(config: "RunConfig | None") -> str:
+def watch_for(config: "RunConfig | None") -> str:
     """Return what to look at in a run of a preset that fails on purpose; empty for all others."""
     if config is None:
         return ""
@@ -42,4 +42,4 @@ def look_at(config: "RunConfig | None") -> str:
         presets = registry.family(config.model.name).presets
     except ConfigError:  # of a package that is not installed here
         return ""
-    return next((preset.look_at for preset in presets if preset.name == config.preset), "")
+    return next((preset.watch_for for preset in presets if preset.name == config.preset), "")

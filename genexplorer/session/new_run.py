@@ -81,9 +81,9 @@ class NewRunForm(Observable):
         return self["name"].strip()
 
     @property
-    def look_at(self) -> str:
+    def watch_for(self) -> str:
         """What to look at, where the preset fails on purpose; empty for all others."""
-        return self.preset.look_at
+        return self.preset.watch_for
 
     @property
     def expectation(self) -> str:

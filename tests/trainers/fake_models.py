@@ -72,7 +72,7 @@ class Level(StandIn):
         z = x.flatten(1) / self.scale
         return z, torch.full_like(z, -torch.inf)
 
-    def judged(self, x: Tensor) -> dict[str, Tensor]:
+    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
         z, logvar = self.encode(x)
         return {"mu": z, "logvar": logvar, "recon": self.decode(z)}
 
@@ -81,13 +81,13 @@ class Level(StandIn):
         size = self.latent_shape[0]
         return -0.5 * (z.square().sum(1) + size * math.log(2 * math.pi)) - size * torch.log(self.scale)
 
-    def discriminate(self, x: Tensor) -> Tensor:
+    def discriminator_logits(self, x: Tensor) -> Tensor:
         return -0.5 * x.flatten(1).square().sum(1)
 
     def trace(self, x: Tensor) -> Trace:
         return self._trace(x, 1 / self.scale, "x")
 
-    def trace_back(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> Trace:
         return self._trace(z.view(-1, *self.image_shape), self.scale, "z")
 
     def trace_images(self, stages: Tensor) -> Tensor:

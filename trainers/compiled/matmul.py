@@ -24,7 +24,7 @@ _CPU = Path("/proc/cpuinfo")
 
 
 @contextlib.contextmanager
-def by_the_faster_library() -> Iterator[None]:
+def prefer_onednn() -> Iterator[None]:
     """Multiply float32 matrices of the CPU with oneDNN inside the block, where that is exact and MKL is slow."""
     with _by_onednn() if onednn_is_better() else contextlib.nullcontext():
         yield

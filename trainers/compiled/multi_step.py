@@ -28,14 +28,14 @@ def length(training: TrainingSession, evaluate_every: int) -> int:
         evaluate_every: Steps between evaluations.
     """
     step, compilation = training.step, training.compilation
-    if not compilation.settled or compilation.step(training.variant) is None:
+    if not compilation.settled or compilation.step(training.graph_key) is None:
         return 1
     longest = min(MOST, int(LONGEST_S / compilation.step_s)) if compilation.step_s else 1
     for ahead in range(1, longest):
         there = step + ahead
         if there % evaluate_every == 0 or there == training.length.steps or timing.is_early_step(there):
             return ahead
-        if training.model.variant(training.options, there) != training.variant:
+        if training.model.graph_key(training.options, there) != training.graph_key:
             return ahead
     return max(1, longest)
 
@@ -51,7 +51,7 @@ def take(training: TrainingSession, count: int, interrupted: Callable[[int], boo
     Raises:
         NotFiniteError: in the place of the figures of a step whose loss or gradient is not finite.
     """
-    whole = training.compilation.step(training.variant)
+    whole = training.compilation.step(training.graph_key)
     assert whole is not None
     training.speed.begin()
     training.compilation.begin()

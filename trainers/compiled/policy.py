@@ -72,15 +72,15 @@ class CompilePolicy:
         """Whether steps are taken compiled for good."""
         return self._state == "settled"
 
-    def due(self, variant: Hashable) -> bool:
+    def due(self, graph_key: Hashable) -> bool:
         """Return whether steps of a variant are to be compiled now."""
-        return self.taken and variant not in self._steps and len(self._steps) < MOST_VARIANTS
+        return self.taken and graph_key not in self._steps and len(self._steps) < MOST_VARIANTS
 
-    def step(self, variant: Hashable) -> CompiledStep | None:
+    def step(self, graph_key: Hashable) -> CompiledStep | None:
         """Return the compiled step of a variant, if steps are taken so; None: it goes as it is."""
-        return self._steps.get(variant) if self.taken else None
+        return self._steps.get(graph_key) if self.taken else None
 
-    def compile(self, variant: Hashable, make: Callable[[], CompiledStep], step: int) -> Iterator[Event]:
+    def compile(self, graph_key: Hashable, make: Callable[[], CompiledStep], step: int) -> Iterator[Event]:
         """Compile the steps of a variant; a failure is told, and the training goes on as it is.
 
         Args:
@@ -90,7 +90,7 @@ class CompilePolicy:
         """
         yield Phase(step, "compiling", "the training step")
         try:
-            self._steps[variant] = make()
+            self._steps[graph_key] = make()
         except Exception as error:  # whatever a compiler may raise: nothing was learned, nothing is lost
             self._state, self.taken = "off", False
             said = str(error).strip().partition("\n")[0][:200]
@@ -120,7 +120,7 @@ class CompilePolicy:
         if self._state == "watching":
             self._watched += 1
             if self._watched >= WATCHED_STEPS and seconds_left is not None:
-                self.taken = seconds_left * model.compile_gain > WORTH * COMPILING_S * operations()
+                self.taken = seconds_left * model.compile_speedup > WORTH * COMPILING_S * operations()
                 self._state = "trying" if self.taken else "off"
         elif self._state == "trying":
             (self._compiled if self.taken else self._plain).append(self.step_s)

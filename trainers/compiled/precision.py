@@ -37,7 +37,7 @@ class AutocastContext:
             return function(*arguments)
 
 
-def takes_bfloat16(execution: ExecutionConfig, device: torch.device, shown: bool) -> bool:
+def use_bfloat16(execution: ExecutionConfig, device: torch.device, shown: bool) -> bool:
     """Return whether a training multiplies in bfloat16.
 
     "auto" does where the device is faster with it and the model's figures were shown to stay the same; where every bit
@@ -46,7 +46,7 @@ def takes_bfloat16(execution: ExecutionConfig, device: torch.device, shown: bool
     Args:
         execution: What was asked for.
         device: Where the training is.
-        shown: `Model.safe_in_bfloat16`.
+        shown: `Model.supports_bf16`.
     """
     if execution.precision == "auto":
         return shown and not execution.deterministic and has_bfloat16(device)

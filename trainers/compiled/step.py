@@ -93,11 +93,11 @@ class CompiledStep:
     ) -> None:
         rehearsed = replace(context, generator=context.generator.clone_state())
         self._model = model
-        numbers = [*model.numbers(context.options, context.step).values()]
+        scalars = [*model.scalars(context.options, context.step).values()]
         self._outline = _outline(model, batch, rehearsed)
         held = _held(model, optimizers, config)
         self._held = tuple(held.values())
-        self._told = torch.zeros(len(numbers) + _ASKED * len(self._outline.descents))
+        self._told = torch.zeros(len(scalars) + _ASKED * len(self._outline.descents))
         examples = [*self._held, batch, self._told.to(batch.device), *self._drawn(rehearsed.generator)]
         step = _TracedStep(model, config, self._outline, tuple(held), rehearsed)
         self._program = compiled(step.of_tensors, _copies(examples))
@@ -120,10 +120,10 @@ class CompiledStep:
             lrs: The learning rate of each optimizer.
             largest_norm: What gradients are clipped to; None leaves them.
         """
-        numbers = [*self._model.numbers(context.options, context.step).values()]
+        scalars = [*self._model.scalars(context.options, context.step).values()]
         for optimizer, _ in self._outline.descents:
-            numbers += lrs[optimizer], math.inf if largest_norm is None else largest_norm
-        self._told.numpy()[:] = numbers
+            scalars += lrs[optimizer], math.inf if largest_norm is None else largest_norm
+        self._told.numpy()[:] = scalars
         return [batch, self._told.to(batch.device, copy=True), *self._drawn(context.generator)]
 
     def run(self, ready: Sequence[Tensor]) -> Tensor:
@@ -164,13 +164,13 @@ class _TracedStep(nn.Module):
     def of_tensors(self, *tensors: Tensor) -> list[Tensor]:
         """Return the figures of all descents in a row, of the held tensors, the batch, the numbers and the draws."""
         given = dict(zip(self._held, tensors, strict=False))
-        batch, numbers, *draws = tensors[len(self._held) :]
-        names = self.model.numbers(self._context.options, self._context.step)
-        named = dict(zip(names, numbers.unbind(), strict=False))
-        asked = numbers[len(named) :].reshape(-1, _ASKED).unbind()
+        batch, scalars, *draws = tensors[len(self._held) :]
+        names = self.model.scalars(self._context.options, self._context.step)
+        named = dict(zip(names, scalars.unbind(), strict=False))
+        asked = scalars[len(named) :].reshape(-1, _ASKED).unbind()
         weights = {name: given[name].detach().requires_grad_() for name in given if name in self._own("parameters")}
         buffers = {name: given[name] for name in given if name in self._own("buffers")}
-        context = replace(self._context, numbers=named)
+        context = replace(self._context, scalars=named)
         with _Replayed(draws):
             figures: list[Tensor] = functional_call(self, weights | buffers, (batch, context, given, asked))
         return [torch.stack([figure.float() for figure in figures])]

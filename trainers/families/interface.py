@@ -26,14 +26,14 @@ class StepContext:
         generator: The stream of this training's random numbers, on the batch's device.
         options: The family's options as they are now; a `Set` command changes them.
         compute: Does the heavy arithmetic: what is a pure function of tensors is handed to it.
-        numbers: What stands for `Model.numbers` while a step is traced, as scalars; empty else.
+        numbers: What stands for `Model.scalars` while a step is traced, as scalars; empty else.
     """
 
     step: int
     generator: torch.Generator
     options: Any
     compute: AutocastContext = field(default_factory=AutocastContext)
-    numbers: Mapping[str, Tensor] = field(default_factory=dict)
+    scalars: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,30 +87,30 @@ class Model(nn.Module):
     image_shape: tuple[int, int, int]
     latent_shape: tuple[int, ...]
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
-    safe_in_bfloat16: bool = False  # whether its figures were shown to be the same where products are taken in bfloat16
-    compile_gain: float = 0.0  # share of a step's time that compiling has been seen to save; 0: none
+    supports_bf16: bool = False  # whether its figures were shown to be the same where products are taken in bfloat16
+    compile_speedup: float = 0.0  # share of a step's time that compiling has been seen to save; 0: none
     batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
 
     def lr_scale(self, optimizer: str, options: Any) -> float:
         """Return the factor on `optim.lr` for one of the optimizers, with the family's options as they are now."""
         return 1.0
 
-    def numbers(self, options: Any, step: int) -> dict[str, float]:
+    def scalars(self, options: Any, step: int) -> dict[str, float]:
         """Return what changes from step to step, or by a `Set`, and that a step's arithmetic only multiplies by."""
         return {}
 
-    def numbers_in(self, context: StepContext) -> Mapping[str, float | Tensor]:
+    def step_scalars(self, context: StepContext) -> Mapping[str, float | Tensor]:
         """Return the numbers of a step, for its arithmetic."""
-        return context.numbers or self.numbers(context.options, context.step)
+        return context.scalars or self.scalars(context.options, context.step)
 
-    def variant(self, options: Any, step: int) -> Hashable:
+    def graph_key(self, options: Any, step: int) -> Hashable:
         """Return what decides which arithmetic a step takes: steps of equal variants differ in tensors alone.
 
-        These are the weights, the batch, the chance and the `numbers`. A compiled step is one of a variant.
+        These are the weights, the batch, the chance and the `scalars`. A compiled step is one of a variant.
         """
         return tuple(getattr(options, name) for name in sorted(self.settable))
 
-    def settle(self) -> None:
+    def recalibrate(self) -> None:
         """Make averaged weights fit to be looked at: re-estimate what an average of weights does not carry."""
 
     def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
@@ -151,16 +151,16 @@ class Model(nn.Module):
         """Return the reconstruction cost −log p(x|z), (B,), in nats; only where `encode` is declared."""
         raise NotImplementedError
 
-    def judged(self, x: Tensor) -> dict[str, Tensor]:
+    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
         """Return what `encode` answers of images (B, C, H, W), each with a first axis of B.
 
         Always `mu`, `logvar` (B, d) and `recon` (B, C, H, W); besides, figures of each image (B,) that
-        `figure_names` explains. Only where `encode` is declared.
+        `metric_labels` explains. Only where `encode` is declared.
         """
         raise NotImplementedError
 
-    def figure_names(self) -> dict[str, tuple[str, str]]:
-        """Return name and unit of each figure of `judged`: {"recon_nats": ("reconstruction", "nats")}."""
+    def metric_labels(self) -> dict[str, tuple[str, str]]:
+        """Return name and unit of each metric of an image: {"recon_nats": ("reconstruction", "nats")}."""
         return {}
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -183,7 +183,7 @@ class Model(nn.Module):
         """Follow data (B, C, H, W) to the base distribution; only where `trace` is declared."""
         raise NotImplementedError
 
-    def trace_back(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> Trace:
         """Follow latents (B, d) to the data; only where `trace` is declared."""
         raise NotImplementedError
 
@@ -191,6 +191,6 @@ class Model(nn.Module):
         """Return a trace's stages, (B, C, H, W), as they can be shown: in [0, 1], or, for points, as they are."""
         raise NotImplementedError
 
-    def discriminate(self, x: Tensor) -> Tensor:
+    def discriminator_logits(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits, (B,), of data (B, C, H, W); only where `critic` is declared."""
         raise NotImplementedError

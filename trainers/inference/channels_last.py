@@ -5,7 +5,7 @@ import torch
 from trainers.families.interface import Model
 
 
-def for_looking(model: Model) -> Model:
+def to_channels_last(model: Model) -> Model:
     """Lay out a model's convolutions for decoding and encoding without gradients of the weights; return the model.
 
     Weights in the order of channels-last let oneDNN skip its own reordering: the first transposed convolution of the

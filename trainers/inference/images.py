@@ -59,10 +59,10 @@ def encode(question: Query) -> Iterator[Chunk]:
     for start in range(0, len(labels), opened.chunk):
         x = take(slice(start, start + opened.chunk))
         with torch.inference_mode():
-            pieces.append(question.sent({"x": x, **opened.model.judged(x)}))
+            pieces.append(question.sent({"x": x, **opened.model.reconstruct_with_metrics(x)}))
         yield "progress", min((start + opened.chunk) / len(labels), 1.0), "encoding"
     result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-    names = {name: list(words) for name, words in opened.model.figure_names().items()}
+    names = {name: list(words) for name, words in opened.model.metric_labels().items()}
     yield "result", {**result, "labels": labels}, {"z": "mu", "figures": names}
 
 

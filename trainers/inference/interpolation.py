@@ -99,7 +99,7 @@ def _start(question: Query) -> tuple[Tensor, int, bool]:
 def _traced(question: Query, start: Tensor, *, forward: bool) -> _Piece:
     model = question.opened.model
     with torch.inference_mode():
-        way = model.trace(start) if forward else model.trace_back(start)
+        way = model.trace(start) if forward else model.inverse_trace(start)
         z = way.stages[-1].flatten(1) if forward else start
         stages = np.stack([question.shown(model.trace_images(stage)) for stage in way.stages])
         values = torch.stack([stage.flatten() for stage in way.stages]).double()
@@ -128,7 +128,7 @@ def _round_trip(model: Model, way: Trace, z: Tensor, *, forward: bool) -> float:
         way = model.trace(model.decode(z))
         z = way.stages[-1].flatten(1)
     began = model.trace_images(way.stages[0])
-    return float((began - model.trace_images(model.trace_back(z).stages[-1])).abs().max())
+    return float((began - model.trace_images(model.inverse_trace(z).stages[-1])).abs().max())
 
 
 def _or_worse(error: float) -> float:

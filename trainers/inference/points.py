@@ -54,13 +54,13 @@ def critic(question: Query) -> Iterator[Chunk]:
     count = question.whole("count", 256, 1, params.MAX_COUNT)
     rows, columns, edges = _map_of(question)
     model = question.opened.model
-    values = yield from _mapped(question, grids.cells(rows, columns, edges, "z"), model.discriminate)
+    values = yield from _mapped(question, grids.cells(rows, columns, edges, "z"), model.discriminator_logits)
     z = torch.randn((count, question.opened.size), generator=question.chance("sample"))
     made = question.opened.decode(z)
     result = {
         "surface": values.float().view(rows, columns).numpy(),
         "points": question.shown(made),
-        "arrows": question.shown(_uphill(model.discriminate, made)),
+        "arrows": question.shown(_uphill(model.discriminator_logits, made)),
     }
     yield "result", result, {"bounds": list(edges)}
 
@@ -90,9 +90,9 @@ def _holes(values: Tensor) -> dict[str, float]:
     return {"not_finite": share} if share else {}
 
 
-def _uphill(discriminate: Callable[[Tensor], Tensor], made: Tensor) -> Tensor:
+def _uphill(discriminator_logits: Callable[[Tensor], Tensor], made: Tensor) -> Tensor:
     """Return the gradient of the logits at points (N, 2, 1, 1)."""
     with torch.inference_mode(False), torch.enable_grad():
         x = made.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(discriminate(x).sum(), x)
+        (gradient,) = torch.autograd.grad(discriminator_logits(x).sum(), x)
     return gradient

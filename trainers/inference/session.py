@@ -69,7 +69,7 @@ def load(folder: Path, config: RunConfig) -> "InferenceSession":
     with rng.SkipInit():  # which would be half of the time that opening takes
         model: Model = registry.resolve(family.build)(options, card.image_shape)
     resume.load_weights(model, arrays)
-    return InferenceSession(channels_last.for_looking(model.eval().requires_grad_(False)), card, config)
+    return InferenceSession(channels_last.to_channels_last(model.eval().requires_grad_(False)), card, config)
 
 
 class InferenceSession:
@@ -127,7 +127,7 @@ class InferenceSession:
 def _multiplied_fast(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     """Yield the same; the process's setting is another only while a chunk is worked out, not while its taker works."""
     while True:
-        with matmul.by_the_faster_library():
+        with matmul.prefer_onednn():
             chunk = next(chunks, None)
         if chunk is None:
             return

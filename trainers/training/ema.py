@@ -40,7 +40,7 @@ class Ema:
     def settled(self) -> Model:
         """Return the averaged model, fit to be looked at: what its average does not carry is estimated anew."""
         if self.separate and not self._settled:
-            self.model.settle()
+            self.model.recalibrate()
             self._settled = True
         return self.model
 

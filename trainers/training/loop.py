@@ -78,8 +78,8 @@ def _run(attempt: TrainingSession, control: apply_commands.BufferedControl) -> I
 
 def _step(attempt: TrainingSession) -> Iterator[Event]:
     compilation = attempt.compilation
-    if compilation.due(attempt.variant) and session.compilable(attempt):
-        yield from compilation.compile(attempt.variant, lambda: session.whole_step(attempt), attempt.step)
+    if compilation.due(attempt.graph_key) and session.compilable(attempt):
+        yield from compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step)
         attempt.time_left = timing.EtaEstimator(attempt.progress, attempt.stopwatch.elapsed_s)
     compilation.begin()
     figures = session.take_step(attempt)

@@ -121,7 +121,7 @@ def pinned(execution: ExecutionConfig, threads: int) -> Iterator[None]:
         if execution.deterministic:  # cuBLAS asks for it, and reads it when a process first uses CUDA
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(execution.deterministic)
-        with matmul.by_the_faster_library():
+        with matmul.prefer_onednn():
             yield
     finally:
         torch.set_num_threads(before[0])

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from trainers import capabilities, events, model_card, registry
 from trainers.compiled.policy import CompilePolicy
-from trainers.compiled.precision import AutocastContext, takes_bfloat16
+from trainers.compiled.precision import AutocastContext, use_bfloat16
 from trainers.compiled.step import CompiledStep, UpdateResult
 from trainers.compiled.step import operations as count_operations
 from trainers.config import RunConfig, check
@@ -86,9 +86,9 @@ class TrainingSession:
         return self.step * self.order.batch_size
 
     @property
-    def variant(self) -> Hashable:
+    def graph_key(self) -> Hashable:
         """Which arithmetic the next step takes."""
-        return self.model.variant(self.options, self.step)
+        return self.model.graph_key(self.options, self.step)
 
     @property
     def binarization(self) -> str:
@@ -143,7 +143,7 @@ def set_up(config: RunConfig, clock: timing.Clock) -> TrainingSession:
         test_images=test_images,
         order=order,
         generator=rng.stream(config.seed, "training", device),
-        compute=AutocastContext(device, bfloat16=takes_bfloat16(config.execution, device, model.safe_in_bfloat16)),
+        compute=AutocastContext(device, bfloat16=use_bfloat16(config.execution, device, model.supports_bf16)),
         compilation=CompilePolicy(config.execution, device),
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
@@ -353,7 +353,7 @@ def snapshot_card(training: TrainingSession) -> model_card.ModelCard:
 
 def _descents(training: TrainingSession, batch: torch.Tensor, lrs: Mapping[str, float]) -> Iterator[UpdateResult]:
     context = context_of(training, training.step)
-    if whole := training.compilation.step(training.variant):
+    if whole := training.compilation.step(training.graph_key):
         yield from whole(batch, context, lrs, training.config.optim.grad_clip)
     else:
         for objective in training.model.training_step(batch, context):

@@ -47,9 +47,9 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     if _warnings(run) and not ended_badly:
         trouble, look = _alerts(run), "$warning"
     room = height - len(lines) - bool(advice)
-    lines += [[(line, look)] for line in wrap(trouble, width, min(room, 1) if run.look_at and advice == "" else room)]
-    if run.look_at and not advice:
-        lines += [[(line, "$accent")] for line in wrap(f"Look at: {run.look_at}", width, height - len(lines))]
+    lines += [[(line, look)] for line in wrap(trouble, width, min(room, 1) if run.watch_for and advice == "" else room)]
+    if run.watch_for and not advice:
+        lines += [[(line, "$accent")] for line in wrap(f"Look at: {run.watch_for}", width, height - len(lines))]
     elif advice:
         lines.append([(clip(advice, width), "$accent")])
     elif not trouble:

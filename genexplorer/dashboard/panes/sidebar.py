@@ -30,9 +30,9 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out alerts above config."""
-        look_at = Static("", markup=False, id="side-look-at")
-        look_at.display = False
-        yield look_at
+        watch_for = Static("", markup=False, id="side-look-at")
+        watch_for.display = False
+        yield watch_for
         yield Static("", markup=False, id="side-alerts")
         with VerticalScroll(can_focus=False):
             yield Static("", markup=False, id="side-config")
@@ -40,12 +40,12 @@ class Sidebar(Vertical):
     def show(self, run: RunView | None) -> None:
         """Show a run's alerts and config."""
         alerts, config = (run.alerts, run.config) if run else ((), None)
-        look_at = run.look_at if run else ""
-        if look_at != self._look_at:
-            self._look_at = look_at
-            words = Content.assemble(("What to look at\n", "bold $accent"), look_at)
-            self.query_one("#side-look-at", Static).update(words if look_at else Content(""))
-            self.query_one("#side-look-at").display = bool(look_at)
+        watch_for = run.watch_for if run else ""
+        if watch_for != self._look_at:
+            self._look_at = watch_for
+            words = Content.assemble(("What to look at\n", "bold $accent"), watch_for)
+            self.query_one("#side-look-at", Static).update(words if watch_for else Content(""))
+            self.query_one("#side-look-at").display = bool(watch_for)
         if alerts != self._alerts:
             self._alerts = alerts
             self.query_one("#side-alerts", Static).update(alert_lines(alerts))

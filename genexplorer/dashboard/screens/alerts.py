@@ -35,8 +35,8 @@ ADVICE = {  # by the code of the alert
 def alerts_screen(run: RunView) -> TextScreen:
     """Return what is known about a run's troubles."""
     parts: list[Content] = []
-    if run.look_at:
-        parts += [Content.assemble(("What to look at: ", "bold $accent"), run.look_at), Content("")]
+    if run.watch_for:
+        parts += [Content.assemble(("What to look at: ", "bold $accent"), run.watch_for), Content("")]
     if run.problem:
         parts += [Content.assemble(("✗ ", "$warning"), run.problem), Content("")]
     if run.status.reason:

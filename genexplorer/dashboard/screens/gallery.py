@@ -80,7 +80,7 @@ def _row(preset: Preset, width: int) -> Content:
 
 
 def _facts(preset: Preset) -> Content:
-    lines = [Content.assemble(("What to look at ", "$warning"), preset.look_at)] if preset.look_at else []
+    lines = [Content.assemble(("What to look at ", "$warning"), preset.watch_for)] if preset.watch_for else []
     lines.append(Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"))
     lines.append(Content(preset.summary))
     lines += [Content.assemble(("From ", "$muted"), preset.source)] if preset.source else []

@@ -107,7 +107,7 @@ class NewRunScreen(ModalScreen[Path | None]):
         self._show_expectation()
 
     def _show_expectation(self) -> None:
-        words = self.form.look_at
+        words = self.form.watch_for
         lines = [Content.assemble(("What to look at ", "$warning"), words)] if words else []
         lines.append(Content.assemble(("Expect ", "$muted"), self.form.expectation))
         lines += [Content(self.form.preset.source)] if self.form.preset.source else []

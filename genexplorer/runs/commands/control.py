@@ -37,7 +37,7 @@ class Ack:
     time: float = 0.0  # Unix time
 
     @property
-    def obeyed(self) -> bool:
+    def applied(self) -> bool:
         """Whether the command took effect."""
         return not self.error
 

@@ -84,8 +84,8 @@ class NewRunDialog(QDialog):
         for field in fields:
             self._show_value(field)
         errors = self.form.errors()
-        look_at = f"\nWhat to look at: {self.form.look_at}" if self.form.look_at else ""
-        self.expectation.setText(f"Expected: {self.form.expectation}{look_at}")
+        watch_for = f"\nWhat to look at: {self.form.watch_for}" if self.form.watch_for else ""
+        self.expectation.setText(f"Expected: {self.form.expectation}{watch_for}")
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 

@@ -74,8 +74,8 @@ def test_presets_tell_what_they_reach(cli: Cli) -> None:
     said = cli("presets").out
     for family in registry.families().values():
         assert family.title.capitalize() in said.splitlines()
-    failing = [preset for preset in registry.presets().values() if preset.look_at]
-    assert failing and all(preset.look_at in said for preset in failing)
+    failing = [preset for preset in registry.presets().values() if preset.watch_for]
+    assert failing and all(preset.watch_for in said for preset in failing)
 
 
 class Stand:

@@ -173,7 +173,7 @@ def test_what_cannot_be_walked_says_why() -> None:
 async def test_a_preset_that_fails_on_purpose_says_what_to_look_at(
     make_app: MakeApp, families: Path, size: tuple[int, int]
 ) -> None:
-    words = registry.preset("vae-collapse").look_at.split()[0]
+    words = registry.preset("vae-collapse").watch_for.split()[0]
     async with make_app(families).run_test(size=size) as pilot:
         await choose(pilot, "collapsed")
         await shows(pilot, f"Look at: {words}", *(["What to look at"] if size == WIDE else []))
@@ -198,7 +198,7 @@ async def test_the_gallery_leads_to_a_form_that_is_ready(
         screen = pilot.app.screen
         assert isinstance(screen, NewRunScreen) and screen.form["preset"] == last
         await until(pilot, lambda: screen.focused is not None and screen.focused.id == "start", "the focus")
-        failing = next(preset.name for preset in registry.presets().values() if preset.look_at)
+        failing = next(preset.name for preset in registry.presets().values() if preset.watch_for)
         screen.query_one("#field-family", Select).value = registry.preset(failing).family
         await until(pilot, lambda: screen.form["family"] == registry.preset(failing).family)
         screen.query_one("#field-preset", Select).value = failing

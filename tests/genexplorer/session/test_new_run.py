@@ -9,7 +9,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import eta, formatting
-from genexplorer.session.gallery import gallery, look_at, minutes
+from genexplorer.session.gallery import gallery, minutes, watch_for
 from genexplorer.session.new_run import NewRunForm, parse_settings
 from trainers import bundled_data, registry
 
@@ -202,12 +202,12 @@ def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path)
 
 
 def test_what_fails_on_purpose_says_what_to_look_at() -> None:
-    failing = [preset.name for preset in registry.presets().values() if preset.look_at]
+    failing = [preset.name for preset in registry.presets().values() if preset.watch_for]
     assert failing
     for name in failing:
         form = NewRunForm(name)
-        assert form.look_at and look_at(form.validate()) == form.look_at
-    assert NewRunForm("vae-2d").look_at == look_at(None) == ""
+        assert form.watch_for and watch_for(form.validate()) == form.watch_for
+    assert NewRunForm("vae-2d").watch_for == watch_for(None) == ""
 
 
 def test_the_gallery_has_every_preset_once() -> None:

@@ -58,7 +58,7 @@ def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def obeyed(folder: Path, command: Command) -> Ack:
+def applied(folder: Path, command: Command) -> Ack:
     identifier = control.send(folder, command)
     until(lambda: control.outcome(folder, identifier) is not None)
     answer = control.outcome(folder, identifier)
@@ -80,11 +80,11 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
     training(folder)
     with pytest.raises(RunStateError, match="at work"):
         launcher.start(folder)
-    assert obeyed(folder, Pause()).obeyed
+    assert applied(folder, Pause()).applied
     paused = launcher.wait(folder, {State.PAUSED})
-    assert obeyed(folder, Set("optim.lr", 0.0005)).obeyed
-    assert "cannot be changed" in obeyed(folder, Set("model.latent_dim", 3)).error
-    assert obeyed(folder, SaveNow()).obeyed
+    assert applied(folder, Set("optim.lr", 0.0005)).applied
+    assert "cannot be changed" in applied(folder, Set("model.latent_dim", 3)).error
+    assert applied(folder, SaveNow()).applied
     launcher.resume(folder)
     training(folder, paused.step + 5)
     launcher.stop(folder)

@@ -15,7 +15,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from tests.trainers import tiny
 from trainers.compiled import matmul, policy
 from trainers.compiled import step as compiled_step
-from trainers.compiled.precision import takes_bfloat16
+from trainers.compiled.precision import use_bfloat16
 from trainers.config import ExecutionConfig, OptimConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, CheckpointReady, CommandApplied, Event, Metrics, Phase, ResumeState
@@ -78,9 +78,9 @@ def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder:
 def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
     attempt = session.set_up(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}}), lambda: 0.0)
     session.take_step(attempt)
-    for _ in attempt.compilation.compile(attempt.variant, lambda: session.whole_step(attempt), attempt.step):
+    for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
         pass
-    assert attempt.compilation.step(attempt.variant) is not None
+    assert attempt.compilation.step(attempt.graph_key) is not None
     with torch.no_grad():
         next(attempt.model.discriminator.parameters()).fill_(math.nan)  # type: ignore[union-attr]
     before = [weight.clone() for weight in attempt.model.parameters()]
@@ -95,11 +95,13 @@ def test_what_is_set_while_a_compiled_training_goes_on_is_heard_without_compilin
 ) -> None:
     attempt = session.set_up(tiny.config(folder, {}, {"execution": {"compile": "on"}}), lambda: 0.0)
     session.take_step(attempt)
-    for _ in attempt.compilation.compile(attempt.variant, lambda: session.whole_step(attempt), attempt.step):
+    for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
         pass
     for beta in (1.0, 7.0):
         attempt.options = attempt.options.model_copy(update={"beta": beta, "kl_warmup": 0})
-        assert attempt.compilation.step(attempt.variant) is not None and not attempt.compilation.due(attempt.variant)
+        assert attempt.compilation.step(attempt.graph_key) is not None and not attempt.compilation.due(
+            attempt.graph_key
+        )
         values = session.take_step(attempt).values
         assert values["train/loss"] == pytest.approx(values["train/recon"] + beta * values["train/kl"], rel=1e-5)
     assert len(traced) == 1
@@ -192,10 +194,10 @@ def test_bfloat16_products_change_rounding_alone(family: str, folder: Path) -> N
 
 def test_auto_takes_bfloat16_only_where_it_was_shown_and_nobody_counts_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.compiled.precision.has_bfloat16", lambda _: True)
-    assert takes_bfloat16(ExecutionConfig(), CPU, shown=True)
-    assert not takes_bfloat16(ExecutionConfig(), CPU, shown=False)
-    assert not takes_bfloat16(ExecutionConfig(deterministic=True), CPU, shown=True)
-    assert takes_bfloat16(ExecutionConfig(precision="bfloat16", deterministic=True), CPU, shown=False)
+    assert use_bfloat16(ExecutionConfig(), CPU, shown=True)
+    assert not use_bfloat16(ExecutionConfig(), CPU, shown=False)
+    assert not use_bfloat16(ExecutionConfig(deterministic=True), CPU, shown=True)
+    assert use_bfloat16(ExecutionConfig(precision="bfloat16", deterministic=True), CPU, shown=False)
 
 
 def test_a_step_that_cannot_be_compiled_is_told_and_trained_all_the_same(
@@ -224,38 +226,38 @@ def test_compiling_without_a_compiler_is_refused_when_insisted_on(
 @pytest.mark.parametrize(("compiled_takes", "kept"), [(0.5, True), (1.0, False)])
 def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_takes: float, kept: bool) -> None:
     attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
-    attempt.model.compile_gain = 0.5
+    attempt.model.compile_speedup = 0.5
     now = [0.0]
     chosen = attempt.compilation = policy.CompilePolicy(ExecutionConfig(), CPU, lambda: now[0])
     told = list[Event]()
 
     def step(seconds_left: float) -> None:
-        if chosen.due(attempt.variant):
-            told.extend(chosen.compile(attempt.variant, lambda: session.whole_step(attempt), attempt.step))
+        if chosen.due(attempt.graph_key):
+            told.extend(chosen.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step))
         chosen.begin()
         session.take_step(attempt)
-        now[0] += compiled_takes if chosen.step(attempt.variant) else 1.0
+        now[0] += compiled_takes if chosen.step(attempt.graph_key) else 1.0
         told.extend(chosen.after_step(attempt.model, attempt.step, seconds_left, lambda: session.operations(attempt)))
 
     for _ in range(policy.WATCHED_STEPS):
         step(1e6)
-    assert chosen.due(attempt.variant) and not traced
+    assert chosen.due(attempt.graph_key) and not traced
     for _ in range(2 * policy.TURN * policy.TRIED_TURNS):
         step(1e6)
     verdicts = tiny.of(told, CommandApplied)
     assert len(traced) == 1 and len(verdicts) == 1
-    assert (chosen.step(attempt.variant) is not None) is kept
+    assert (chosen.step(attempt.graph_key) is not None) is kept
     assert str(verdicts[0].value).startswith("kept (2.00" if kept else "dropped")
 
 
 def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
     attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
-    attempt.model.compile_gain = 0.5
+    attempt.model.compile_speedup = 0.5
     chosen = policy.CompilePolicy(ExecutionConfig(), CPU)
     for _ in range(policy.WATCHED_STEPS + 1):
         chosen.begin()
         list(chosen.after_step(attempt.model, attempt.step, 5.0, lambda: session.operations(attempt)))
-    assert not chosen.due(attempt.variant)
+    assert not chosen.due(attempt.graph_key)
 
 
 def test_float32_products_stay_float32_by_whichever_library() -> None:
@@ -263,7 +265,7 @@ def test_float32_products_stay_float32_by_whichever_library() -> None:
     exact = a.double() @ b.double()
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
     before = settings.fp32_precision
-    with matmul.by_the_faster_library():
+    with matmul.prefer_onednn():
         error = ((a @ b).double() - exact).norm() / exact.norm()
     assert error < matmul.LARGEST_ERROR
     assert settings.fp32_precision == before

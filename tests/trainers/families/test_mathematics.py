@@ -120,7 +120,7 @@ def test_every_preset_learns_and_decodes(preset: str) -> None:
         own = model.optimizer_groups()[objective.optimizer]
         assert all(p.grad is not None and p.grad.isfinite().all() for p in own)
         assert all(p.grad is None for p in model.parameters() if id(p) not in set(map(id, own)))
-    model.settle()
+    model.recalibrate()
     with torch.inference_mode(), eval_mode(model):
         made = model.decode(torch.randn((5, *model.latent_shape), generator=torch.Generator().manual_seed(2)))
     assert made.shape == (5, *x.shape[1:]) and made.isfinite().all()

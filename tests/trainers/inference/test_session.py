@@ -278,7 +278,7 @@ def test_a_model_laid_out_for_looking_is_the_same_function(size: tuple[int, int]
         model = registry.resolve(family.build)(family.options.model_validate(given), (1, *size)).requires_grad_(False)
     z, x = torch.from_numpy(Z), torch.rand((5, 1, *size), generator=torch.Generator().manual_seed(0))
     images, codes = model.decode(z), model.encode(x)
-    looked = channels_last.for_looking(model)
+    looked = channels_last.to_channels_last(model)
     assert torch.allclose(looked.decode(z), images, atol=1e-5)
     assert all(torch.allclose(now, before, atol=1e-5) for now, before in zip(looked.encode(x), codes, strict=True))
     wanted = z.clone().requires_grad_()  # as in an inversion

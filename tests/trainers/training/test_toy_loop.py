@@ -106,4 +106,4 @@ def test_the_theory_of_a_vae_speaks_of_what_it_learns() -> None:
 
 def test_presets_that_fail_on_purpose_say_what_to_look_at() -> None:
     collapse = registry.preset("vae-collapse")
-    assert "model.beta" in collapse.look_at and presets.assemble("vae-collapse").model_options().beta > 1
+    assert "model.beta" in collapse.watch_for and presets.assemble("vae-collapse").model_options().beta > 1

@@ -44,8 +44,8 @@ class Flow(Model):
         self.latent_shape = (prod(image_shape),)
         self.dequantization = options.dequantization
         points = options.dequantization == "none"
-        self.safe_in_bfloat16 = not points  # seen over seeds, docs/performance.md; of points nobody has looked
-        self.compile_gain = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
+        self.supports_bf16 = not points  # seen over seeds, docs/performance.md; of points nobody has looked
+        self.compile_speedup = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
         self.quantities = flow_metrics.quantities(options.dequantization)
         self.transforms = nn.ModuleList(flow_build.transforms(options, image_shape))
         self.preparation = _preparation(options, image_shape)
@@ -95,7 +95,7 @@ class Flow(Model):
         """Return log p(x), (B,), in nats, at the centers of the gray levels."""
         return -self.costs(x, None)[self.quantities.total] / self._per_unit
 
-    def judged(self, x: Tensor) -> dict[str, Tensor]:
+    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
         """Return z, its exact reconstruction, what x costs and the error of the round trip."""
         z, logvar = self.encode(x)
         return {
@@ -106,7 +106,7 @@ class Flow(Model):
             "round_trip_error": self.round_trip(x),
         }
 
-    def figure_names(self) -> dict[str, tuple[str, str]]:
+    def metric_labels(self) -> dict[str, tuple[str, str]]:
         """Return the names of an image's figures."""
         return {
             self.quantities.total: (
@@ -130,7 +130,7 @@ class Flow(Model):
             ladj.append(own)
         return Trace(tuple(labels), tuple(stages), torch.stack(ladj))
 
-    def trace_back(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> Trace:
         """Follow latents to the data: the inverse of every transform, then, for images, the gray scale."""
         v = z.view(-1, *self.image_shape)
         labels, stages, ladj = ["z"], [v], []

@@ -85,7 +85,7 @@ FLOW_EXPLODE = Preset(
     expected="learns to about test 2.3 bits/dim (raw weights, uniform dequantization, 256 levels, first 1,000 test "
     "images), then explodes: stopped as not finite after 250 to 310 steps (3 seeds)",
     minutes=0.3,
-    look_at="Samples off the scale come first: more and more samples are white noise, black or white, while the bits "
+    watch_for="Samples off the scale come first: more and more samples are white noise, black or white, while the bits "
     "still fall. Then the round-trip error leaves 0: float32 runs out of digits, and the inverse is no inverse any "
     "more. Then the loss leaps and is not finite, and the training stops. A tanh around the log-scale "
     "(model.log_scale=tanh) or a lower optim.lr prevents it.",

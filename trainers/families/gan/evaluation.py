@@ -20,7 +20,7 @@ class HasDiscriminator(Protocol):
         """Return images of latents."""
         ...
 
-    def discriminate(self, x: Tensor) -> Tensor:
+    def discriminator_logits(self, x: Tensor) -> Tensor:
         """Return logits of images."""
         ...
 
@@ -48,7 +48,7 @@ class AdversarialEvaluator(Evaluator):
         if not len(z):
             return
         for which, images in (("real", x[: len(z)]), ("fake", self._model.decode(z))):
-            self._logits[which].append(self._model.discriminate(images).cpu())
+            self._logits[which].append(self._model.discriminator_logits(images).cpu())
             if start < SPREAD_OF:
                 self._images[which].append(images[: SPREAD_OF - start].cpu())
 

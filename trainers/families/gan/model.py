@@ -50,8 +50,8 @@ class Gan(Model):
         self.loss = LOSSES[options.loss]
         self.options = options
         flat = options.architecture == "mlp"
-        self.safe_in_bfloat16 = flat and options.output == "tanh"  # of others nobody has looked (docs/performance.md)
-        self.compile_gain = 0.3 if flat else 0.08
+        self.supports_bf16 = flat and options.output == "tanh"  # of others nobody has looked (docs/performance.md)
+        self.compile_speedup = 0.3 if flat else 0.08
         self.generator, self.discriminator = _networks(options, image_shape)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:
@@ -68,7 +68,7 @@ class Gan(Model):
         generated = self.generate(z)
         return 0.5 * generated + 0.5 if self.options.output == "tanh" else generated
 
-    def discriminate(self, x: Tensor) -> Tensor:
+    def discriminator_logits(self, x: Tensor) -> Tensor:
         """Return the logits, (B,), of images (B, C, H, W) in [0, 1], or points."""
         return self.judge(self._seen(x))
 
@@ -84,7 +84,7 @@ class Gan(Model):
         with torch.inference_mode(False), torch.enable_grad():  # a penalty is a gradient
             seen, made = self._seen(x).clone(), fake.clone()
             penalty = self.penalty(seen, made, StepContext(0, generator, self.options), every=1)
-        real_logits, fake_logits = self.discriminate(x), self.discriminator(fake)
+        real_logits, fake_logits = self.discriminator_logits(x), self.discriminator(fake)
         terms = {
             "loss_d_real": self.loss.real(real_logits),
             "loss_d_fake": self.loss.fake(fake_logits),
@@ -100,11 +100,11 @@ class Gan(Model):
         """Return the parameters of D and of G."""
         return {"d": list(self.discriminator.parameters()), "g": list(self.generator.parameters())}
 
-    def numbers(self, options: GanOptions, step: int) -> dict[str, float]:
+    def scalars(self, options: GanOptions, step: int) -> dict[str, float]:
         """Return the weights of both penalties."""
         return {"gp_weight": options.gp_weight, "r1": options.r1}
 
-    def variant(self, options: GanOptions, step: int) -> tuple[bool, bool, int]:
+    def graph_key(self, options: GanOptions, step: int) -> tuple[bool, bool, int]:
         """Return which penalties D pays, and how often R1 is taken."""
         return bool(options.gp_weight), options.r1 > 0 and step % options.r1_every == 0, options.r1_every
 
@@ -134,15 +134,15 @@ class Gan(Model):
             every: Steps between R1 penalties.
         """
         options, total = context.options, real.new_zeros(())
-        numbers = self.numbers_in(context)
+        scalars = self.step_scalars(context)
         if options.loss == "wasserstein-gp" and options.gp_weight:
             count = min(len(real), len(fake))
             share = torch.rand((count, 1, 1, 1), generator=context.generator, device=real.device)
-            total = total + numbers["gp_weight"] * gradient_penalty(
+            total = total + scalars["gp_weight"] * gradient_penalty(
                 self.discriminator, real[:count], fake[:count], share
             )
         if options.r1 and context.step % every == 0:
-            total = total + every * 0.5 * numbers["r1"] * squared_gradient(self.discriminator, real)
+            total = total + every * 0.5 * scalars["r1"] * squared_gradient(self.discriminator, real)
         return total
 
     def metrics(self) -> Sequence[MetricSpec]:
@@ -154,7 +154,7 @@ class Gan(Model):
         """Return an accumulator of the samples' diversity and the discriminator's accuracy."""
         return AdversarialEvaluator(self, num_images, seed)
 
-    def settle(self) -> None:
+    def recalibrate(self) -> None:
         """Re-estimate the generator's batch norms from fixed latents: an average of weights does not carry them."""
         device = next(self.parameters()).device
         generator = torch.Generator().manual_seed(FIXED_SEED)

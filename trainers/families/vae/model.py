@@ -36,8 +36,8 @@ class Vae(Model):
         super().__init__()
         self.image_shape = image_shape
         self.latent_shape = (options.latent_dim,)
-        self.safe_in_bfloat16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
-        self.compile_gain = 0.0 if options.architecture == "conv" else 0.35
+        self.supports_bf16 = options.likelihood != "normal"  # of points nobody has looked (docs/performance.md)
+        self.compile_speedup = 0.0 if options.architecture == "conv" else 0.35
         self.encoder, self.decoder = _networks(options, image_shape)
         self.likelihood = LIKELIHOODS[options.likelihood]()
         self._importance: Tensor | None
@@ -69,7 +69,7 @@ class Vae(Model):
         mu, logvar = self.encode(x)
         return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
 
-    def judged(self, x: Tensor) -> dict[str, Tensor]:
+    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
         """Return posterior, reconstruction at z = μ, ELBO, −log p(x | z = μ) and the KL, whole and by dimension."""
         mu, logvar = self.encode(x)
         recon_nats, kl_dims = evaluation.terms(self, x, mu, logvar, mu)
@@ -83,7 +83,7 @@ class Vae(Model):
             "kl_dims": kl_dims,
         }
 
-    def figure_names(self) -> dict[str, tuple[str, str]]:
+    def metric_labels(self) -> dict[str, tuple[str, str]]:
         """Return the names of an image's bound and its two terms."""
         return {"elbo": ("ELBO", "nats"), "recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
 
@@ -101,18 +101,18 @@ class Vae(Model):
         """Return one group: encoder, decoder and the likelihood's scale learn together."""
         return {"vae": list(self.parameters())}
 
-    def numbers(self, options: VaeOptions, step: int) -> dict[str, float]:
+    def scalars(self, options: VaeOptions, step: int) -> dict[str, float]:
         """Return the weight of the KL."""
         return {"kl_weight": kl_weight(options, step)}
 
-    def variant(self, options: VaeOptions, step: int) -> None:
+    def graph_key(self, options: VaeOptions, step: int) -> None:
         """Return None: all steps take the same arithmetic."""
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the negative ELBO of one sample of z an image, its KL weighted by beta and the warm-up."""
         noise = torch.randn((len(batch), *self.latent_shape), generator=context.generator, device=batch.device)
         recon, kl = context.compute(self.terms, batch, noise)
-        weight = self.numbers_in(context)["kl_weight"]
+        weight = self.step_scalars(context)["kl_weight"]
         values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
         yield Objective("vae", recon + weight * kl, values)
 

@@ -115,7 +115,7 @@ class Encodings(Observable):
             chosen: dict[str, object] = {} if arrays else {"index": source.index}
             self._ask(lane, "posterior", "posterior", on_sampled, arrays, {**chosen, "count": SAMPLES, "seed": 0})
 
-    def look_at(self, source: Source) -> None:
+    def watch_for(self, source: Source) -> None:
         """Want the chosen image alone, without its latent."""
         topic = self._topic = object()
         self.x, self.label = (None if source.kind == "test" else source.own), -1

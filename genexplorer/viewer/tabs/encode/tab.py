@@ -327,7 +327,7 @@ class EncodeTab(Tab):
         if chosen != self._searched_for:
             self._searched_for = chosen
             self.search.clear()
-            self.encodings.look_at(self.source)
+            self.encodings.watch_for(self.source)
         known = self.search.found is not None and self.search.found.step == self._step
         if self.views.search.at_once.isChecked() and not self.search.busy and not known:
             self._soon.start()

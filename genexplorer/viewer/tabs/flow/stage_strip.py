@@ -57,7 +57,7 @@ class StationStrip(QWidget):
         self.swarm = swarm
         self.update()
 
-    def look_at(self, station: int) -> None:
+    def watch_for(self, station: int) -> None:
         """Mark a station."""
         self.station = station
         self.setAccessibleDescription(self._words(station))

@@ -173,7 +173,7 @@ class FlowTab(Tab):
             self.controls.play.setChecked(False)
             return
         if self.choice.station >= self.choice.count - 1:
-            self.choice.look_at(0)
+            self.choice.watch_for(0)
         self.controls.play.setChecked(True)
         self._timer.start()
 
@@ -231,7 +231,7 @@ class FlowTab(Tab):
 
     def _look(self, station: int) -> None:
         self.stop()
-        self.choice.look_at(station)
+        self.choice.watch_for(station)
 
     def _play_on(self) -> None:
         if self.choice.station >= self.choice.count - 1:
@@ -258,7 +258,7 @@ class FlowTab(Tab):
 
     def _show_station(self) -> None:
         way, station = self.followed.way, self.choice.station
-        self.strip.look_at(station)
+        self.strip.watch_for(station)
         self.inspector.show_way(way, self._swarm(), station, self.followed.failure or "following…")
         if way is not None:
             self.area.show_station(station)

@@ -77,7 +77,7 @@ class Choice(Observable):
         elif self.num_test > 1:
             self.set_index((self.index + random.randrange(1, self.num_test)) % self.num_test)
 
-    def look_at(self, station: int) -> None:
+    def watch_for(self, station: int) -> None:
         """Look at a station."""
         place = min(max(station, 0), max(0, self.count - 1))
         if place != self.station or self._station is None:
@@ -86,7 +86,7 @@ class Choice(Observable):
 
     def step(self, by: int) -> None:
         """Look at a station before or after this one."""
-        self.look_at(self.station + by)
+        self.watch_for(self.station + by)
 
     def to_json(self) -> dict[str, Any]:
         """Return what is remembered."""

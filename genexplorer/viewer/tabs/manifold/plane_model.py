@@ -102,7 +102,7 @@ class LatentSpace(QObject):
         if card is not None and self.has_planes:
             self.planes.begin(latent_size(card), encodes=self.encodes)
         elif not self._selection.plane.is_whole:
-            self._selection.look_at(WHOLE)
+            self._selection.watch_for(WHOLE)
 
     def show_step(self, step: int) -> None:
         """Want the plane at a snapshot."""
@@ -165,7 +165,7 @@ class LatentSpace(QObject):
         self._laid, self._moved = planes.plane, None
         if planes.plane is None:
             return
-        selection.look_at(planes.plane)
+        selection.watch_for(planes.plane)
         if planes.kind == "points" and planes.source != "pins":
             selection.pins = dict(planes.points)
             selection.notify()

@@ -59,7 +59,7 @@ class Selection(Observable):
         latents = np.asarray(z, np.float64).reshape(-1, self.plane.size)
         return self.plane.drop(latents - self.offset)
 
-    def look_at(self, plane: LatentPlane) -> None:
+    def watch_for(self, plane: LatentPlane) -> None:
         """Take another plane; in another latent space everything else is forgotten."""
         if plane.size != self.plane.size:
             self.plane, self.offset = plane, np.zeros(plane.size)

@@ -31,8 +31,8 @@ def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None
         run.writer.record(CommandApplied(3, ids[0], "pause"))
         run.writer.record(CommandApplied(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
         first, third = control.outcome(run.folder, ids[0]), control.outcome(run.folder, ids[2])
-        assert first and first.obeyed and first.step == 3
-        assert third and not third.obeyed and third.error == "too large"
+        assert first and first.applied and first.step == 3
+        assert third and not third.applied and third.error == "too large"
         waiting = [path.name for path in (run.folder / layout.CONTROL).iterdir() if path.name[0].isdigit()]
         assert len(waiting) == len(sent) - 2
 

@@ -57,6 +57,6 @@ def test_a_setting_is_answered_when_its_checkpoint_is_there(tmp_path: Path, monk
         assert control.outcome(run.folder, sent) is None
         waiting[-1].run()
         answer = control.outcome(run.folder, sent)
-        assert answer is not None and answer.obeyed and answer.step == 3
+        assert answer is not None and answer.applied and answer.step == 3
         with RunReader(run.folder) as reader:
             assert 3 in reader.checkpoints()

@@ -57,7 +57,7 @@ def test_a_choice_faces_the_way_that_it_belongs_to() -> None:
     told: list[dict[str, object]] = []
     choice.subscribe(lambda: told.append(choice.question))
     assert choice.station == 8
-    choice.look_at(3)
+    choice.watch_for(3)
     choice.set_index(250)
     assert choice.question == {"index": 99} and choice.station == 3
     choice.set_draw(temperature=9.0)

@@ -100,7 +100,7 @@ def test_an_axis_does_not_flip_between_snapshots() -> None:
 
 def test_a_selection_keeps_its_place_while_sliders_move_it_out_of_the_plane() -> None:
     selection = Selection()
-    selection.look_at(of_axes(6, 1, 4))
+    selection.watch_for(of_axes(6, 1, 4))
     selection.move_in_plane((0.5, -1))
     selection.slide(2, 1.5)
     np.testing.assert_allclose(selection.cursor, [0, 0.5, 1.5, 0, -1, 0])

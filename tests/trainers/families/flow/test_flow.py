@@ -67,7 +67,7 @@ def test_a_traces_log_determinants_sum_to_the_whole_there_and_back(name: str) ->
     z = there.stages[-1].flatten(1)
     prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
     assert torch.allclose(prior + there.ladj.sum(0), flow.log_prob(x), atol=1e-8)
-    back = flow.trace_back(z)
+    back = flow.inverse_trace(z)
     assert torch.allclose(back.ladj.sum(0), -there.ladj.sum(0), atol=1e-7)
     assert len(there.labels) == len(there.stages) == len(there.ladj) + 1 == len(back.labels)
     for trace in (there, back):
@@ -137,9 +137,9 @@ def test_what_is_recorded_is_declared(name: str) -> None:
     stations, figures = flow.pipeline(x[:1], torch.Generator().manual_seed(1))
     assert {stage.shows for stage in _theory(name).stages} == stations.keys()
     assert figures.keys() == values.keys()
-    judged = flow.judged(x)
-    assert flow.figure_names().keys() == judged.keys() - {"mu", "logvar", "recon"}
-    assert torch.allclose(judged["recon"], flow.preparation.center(x), atol=1e-4)
+    reconstruct_with_metrics = flow.reconstruct_with_metrics(x)
+    assert flow.metric_labels().keys() == reconstruct_with_metrics.keys() - {"mu", "logvar", "recon"}
+    assert torch.allclose(reconstruct_with_metrics["recon"], flow.preparation.center(x), atol=1e-4)
 
 
 def _theory(name: str) -> Any:
@@ -260,8 +260,8 @@ def test_test_images_are_scaled_like_training_images() -> None:
     flow = stirred("affine").float()
     evaluator = flow.evaluator(40, seed=4)
     evaluator.add(test.take(slice(0, 40)), 0)
-    judged, trained = evaluator.result(), steps(flow, batch)
-    assert {name: judged[name] for name in trained} == pytest.approx(trained, rel=1e-5)
+    reconstruct_with_metrics, trained = evaluator.result(), steps(flow, batch)
+    assert {name: reconstruct_with_metrics[name] for name in trained} == pytest.approx(trained, rel=1e-5)
 
 
 def test_samples_off_the_scale_are_counted() -> None:

@@ -161,7 +161,7 @@ def test_images_of_any_size_and_channels(network: str, shape: Shape) -> None:
     model = gan(shape, **NETWORKS[network])
     made = model.decode(torch.randn(5, 3))
     assert made.shape == (5, *shape) and made.min() >= 0 and made.max() <= 1
-    assert model.discriminate(made).shape == (5,)
+    assert model.discriminator_logits(made).shape == (5,)
     assert parameter_count(options(**NETWORKS[network]), shape) == sum(p.numel() for p in model.parameters())
 
 
@@ -233,7 +233,7 @@ def test_settling_re_estimates_batch_norms_and_leaves_modes_as_they_are() -> Non
     assert norm.running_mean is not None and norm.running_var is not None
     norm.running_mean.fill_(1000.0)
     model.eval()
-    model.settle()
+    model.recalibrate()
     settled = norm.running_mean.clone(), norm.running_var.clone()
     assert not model.training and not norm.training and norm.momentum == 0.1
     z = torch.randn((20_000, 3), generator=torch.Generator().manual_seed(7))
@@ -243,14 +243,14 @@ def test_settling_re_estimates_batch_norms_and_leaves_modes_as_they_are() -> Non
     assert torch.allclose(settled[1], before.var(0), rtol=0.3)
     norm.running_mean.fill_(-1.0)
     model.train()
-    model.settle()
+    model.recalibrate()
     assert model.training and torch.equal(norm.running_mean, settled[0])  # of fixed latents
 
 
 def test_settling_without_batch_norm_changes_nothing() -> None:
     model = gan(batch_norm=False)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    model.settle()
+    model.recalibrate()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
@@ -258,7 +258,7 @@ def test_points_pass_as_they_are() -> None:
     model = gan((2, 1, 1), output="linear", batch_norm=False)
     z, x = torch.randn(4, 3), torch.tensor([-7.0, 9.0]).view(1, 2, 1, 1)
     assert torch.equal(model.decode(z), model.generate(z))
-    assert torch.equal(model.discriminate(x), model.discriminator(x))
+    assert torch.equal(model.discriminator_logits(x), model.discriminator(x))
 
 
 @pytest.mark.parametrize(
@@ -298,11 +298,11 @@ class Fixed(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         return self.spread * z.view(-1, 1, 1, 1)
 
-    def discriminate(self, x: Tensor) -> Tensor:
+    def discriminator_logits(self, x: Tensor) -> Tensor:
         return x.flatten(1)[:, 0] - 10.0
 
 
-def judged(model: Fixed, x: Tensor, chunk: int) -> dict[str, float]:
+def reconstruct_with_metrics(model: Fixed, x: Tensor, chunk: int) -> dict[str, float]:
     evaluator = AdversarialEvaluator(model, len(x), seed=4)
     for start in range(0, len(x), chunk):
         evaluator.add(x[start : start + chunk], start)
@@ -312,12 +312,12 @@ def judged(model: Fixed, x: Tensor, chunk: int) -> dict[str, float]:
 def test_diversity_is_the_ratio_of_mean_distances() -> None:
     x = torch.randn((600, 1, 1, 1), generator=torch.Generator().manual_seed(4))
     assert torch.equal(AdversarialEvaluator(Fixed(1.0), 600, seed=4)._latents.view(-1), x.view(-1))
-    figures = judged(Fixed(0.5), x, chunk=100)
+    figures = reconstruct_with_metrics(Fixed(0.5), x, chunk=100)
     assert figures["diversity"] == pytest.approx(0.5, rel=1e-6)
-    assert figures == pytest.approx(judged(Fixed(0.5), x, chunk=600), rel=1e-6)
+    assert figures == pytest.approx(reconstruct_with_metrics(Fixed(0.5), x, chunk=600), rel=1e-6)
     assert figures["real_logits"] == pytest.approx(float(x.mean()) - 10, rel=1e-5)
     assert (figures["d_accuracy_real"], figures["d_accuracy_fake"]) == (0, 1)
-    assert judged(Fixed(0.0), x, chunk=600)["diversity"] == 0
+    assert reconstruct_with_metrics(Fixed(0.0), x, chunk=600)["diversity"] == 0
 
 
 def test_mean_distance_by_hand() -> None:
@@ -329,7 +329,7 @@ def test_mean_distance_by_hand() -> None:
 def test_only_the_first_test_images_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.families.gan.evaluation.JUDGED", 5)
     x = torch.cat((torch.arange(5.0), torch.full((7,), 99.0))).view(-1, 1, 1, 1)
-    assert judged(Fixed(1.0), x, chunk=4)["real_logits"] == pytest.approx(2 - 10)
+    assert reconstruct_with_metrics(Fixed(1.0), x, chunk=4)["real_logits"] == pytest.approx(2 - 10)
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
     name = next(name for name in shown if name.endswith("running_mean"))
     assert not torch.equal(shown[name], raw[name])
     kept = shown[name].clone()
-    attempt.ema.model.settle()
+    attempt.ema.model.recalibrate()
     assert torch.allclose(dict(attempt.ema.model.named_buffers())[name], kept, rtol=1e-5, atol=1e-6)
 
 
