@@ -1,4 +1,4 @@
-"""Films: frames with the time that each is seen, as GIF, WebP or MP4."""
+"""Animations as GIF, WebP or MP4: the one writer for the CLI, the viewer and jobs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -6,23 +6,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, features
 
 from genexplorer.errors import UserError
+from genexplorer.jobs import image_files
 
-GIF_GRAYS = 32  # levels: a film of noise-free pictures is then a quarter of the size and looks the same
-FRAME_MS = 60  # of a film that goes to and fro
-_END_MS = 600  # how long it rests at either end
+FORMATS = {".gif": "GIF", ".webp": "WEBP", ".mp4": "MP4"}
+GIF_GRAYS = 32  # levels: a GIF of gray images is then a quarter of the size and looks the same
+FRAME_MS = 60
+END_MS = 600  # pause at either end of an animation that plays back and forth
+MIN_PX = 280  # `write` enlarges frames by the whole factor that brings the longer side nearest to this
+MAX_FRAMES = 1_000
 _MP4_FPS = 25
 _CRF = "18"  # of H.264: visually lossless
 
 
 def check(file_format: str) -> None:
-    """Refuse what cannot be written here, before any work is done for it.
+    """Raise if a format cannot be written on this machine; call it before rendering.
 
     Raises:
-        UserError: for MP4 without its encoder, with the line that installs it.
+        UserError: with the command that installs what is missing.
     """
+    if file_format == "WEBP" and not features.check("webp"):
+        raise UserError("this Pillow writes no WebP", "use .gif")
     if file_format != "MP4":
         return
     try:
@@ -33,12 +41,47 @@ def check(file_format: str) -> None:
         raise UserError("MP4 needs ffmpeg", "pip install 'genexplorer[video]', or write .webp or .gif") from None
 
 
-def encode(frames: Sequence[Image.Image], durations_ms: Sequence[int], file_format: str) -> bytes:
-    """Return a film as a file's content; GIF and WebP play for ever.
+def write(path: Path, frames: NDArray[np.uint8], *, frame_ms: int = 50, back_and_forth: bool = False) -> None:
+    """Write an endless animation in the format of the file's suffix; an existing file is replaced atomically.
 
     Args:
-        frames: All of one size, gray or RGB.
-        durations_ms: One for each.
+        path: Ends in .gif, .webp or .mp4.
+        frames: (N, H, W, C); C is 1 or 3. Small frames are enlarged.
+        frame_ms: Duration of a frame; GIF counts in hundredths of a second and has at least 20 ms.
+        back_and_forth: Whether it plays backward to the start as well.
+
+    Raises:
+        UserError: if there are no frames or too many, or the file cannot be written.
+    """
+    file_format = image_files.format_of(path, FORMATS)
+    check(file_format)
+    if not 1 <= len(frames) <= MAX_FRAMES:
+        raise UserError(f"an animation has 1 to {MAX_FRAMES} frames, not {len(frames)}")
+    scale = max(1, round(MIN_PX / max(frames.shape[1:3])))
+    images = [image_files.to_picture(frame, scale) for frame in frames]
+    frame_ms = max(20, frame_ms)
+    durations = [frame_ms] * len(images)
+    if back_and_forth:
+        images, durations = mirrored(images, frame_ms, frame_ms)
+    image_files.replace_file(path, encode(images, durations, file_format))
+
+
+def mirrored(
+    frames: Sequence[Image.Image], frame_ms: int = FRAME_MS, end_ms: int = END_MS
+) -> tuple[list[Image.Image], list[int]]:
+    """Return frames and durations that play from the first frame to the last and back, with a pause at both."""
+    images = [*frames, *frames[-2:0:-1]]
+    durations = [frame_ms] * len(images)
+    durations[0] = durations[len(frames) - 1] = end_ms
+    return images, durations
+
+
+def encode(frames: Sequence[Image.Image], durations_ms: Sequence[int], file_format: str) -> bytes:
+    """Return an animation as a file's content; GIF and WebP loop.
+
+    Args:
+        frames: Gray or RGB, all of one size. Pillow merges equal neighbors and adds their durations.
+        durations_ms: One for each frame.
         file_format: "GIF", "WEBP" or "MP4".
 
     Raises:
@@ -48,34 +91,24 @@ def encode(frames: Sequence[Image.Image], durations_ms: Sequence[int], file_form
         return _mp4(frames, durations_ms)
     options: dict[str, Any] = {"lossless": True} if file_format == "WEBP" else {"optimize": True}
     if file_format == "GIF":
-        frames = [frame.point(_coarser) if frame.mode == "L" else frame for frame in frames]
+        frames = [frame.point(_quantize) if frame.mode == "L" else frame for frame in frames]
     buffer = BytesIO()
-    rest = list(frames[1:])
-    frames[0].save(
-        buffer, file_format, save_all=True, append_images=rest, duration=list(durations_ms), loop=0, **options
-    )
+    first, *others = frames
+    first.save(buffer, file_format, save_all=True, append_images=others, duration=list(durations_ms), loop=0, **options)
     return buffer.getvalue()
 
 
-def to_and_fro(frames: Sequence[Image.Image], file_format: str) -> bytes:
-    """Return a film that goes from the first frame to the last and back, and rests at both."""
-    back = list(frames[-2:0:-1])
-    durations = [FRAME_MS] * (len(frames) + len(back))
-    durations[0] = durations[len(frames) - 1] = _END_MS
-    return encode([*frames, *back], durations, file_format)
-
-
-def _coarser(gray: int) -> int:
+def _quantize(gray: int) -> int:
     return round(round(gray * (GIF_GRAYS - 1) / 255) * 255 / (GIF_GRAYS - 1))
 
 
 def _mp4(frames: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:
-    """Return H.264 as browsers play it: yuv420p, which needs an even width and height, with its index in front."""
+    """Return H.264 that browsers play: yuv420p, which needs an even width and height, and the index in front."""
     check("MP4")
     import imageio_ffmpeg
 
-    with tempfile.TemporaryDirectory(prefix="genexplorer-film-") as folder:
-        path = Path(folder) / "film.mp4"
+    with tempfile.TemporaryDirectory(prefix="genexplorer-animation-") as folder:
+        path = Path(folder) / "animation.mp4"
         options = ["-crf", _CRF, "-movflags", "+faststart"]
         width, height = (side + side % 2 for side in frames[0].size)
         writer = imageio_ffmpeg.write_frames(
@@ -93,18 +126,13 @@ def _mp4(frames: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:
         try:
             writer.send(None)
             for frame, duration in zip(frames, durations_ms, strict=True):
-                pixels = _even(frame).tobytes()
+                padded = Image.new("RGB", (width, height))
+                padded.paste(frame.convert("RGB"), (0, 0))
+                pixels = padded.tobytes()
                 for _ in range(max(1, round(duration * _MP4_FPS / 1000))):
                     writer.send(pixels)
             writer.close()
             return path.read_bytes()
         except (OSError, RuntimeError, StopIteration) as error:
-            last = (str(error).strip().splitlines() or ["it ended"])[-1]
+            last = (str(error).strip().splitlines() or ["it exited early"])[-1]
             raise UserError(f"ffmpeg failed: {last[:200]}", "write .webp or .gif instead") from None
-
-
-def _even(frame: Image.Image) -> Image.Image:
-    width, height = frame.size
-    framed = Image.new("RGB", (width + width % 2, height + height % 2))
-    framed.paste(frame.convert("RGB"), (0, 0))
-    return framed

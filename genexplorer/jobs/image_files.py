@@ -12,10 +12,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from genexplorer.errors import ConfigError, UserError
+from genexplorer.runs.artifacts.images import tile
 
 STILL_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".mp4": "MP4", ".png": "PNG"}
 MAX_PIXELS = 200_000_000
+grid = tile  # (N, H, W, C) images as one image
 
 
 def format_of(path: Path, formats: Mapping[str, str]) -> str:
@@ -31,24 +33,6 @@ def format_of(path: Path, formats: Mapping[str, str]) -> str:
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"{path}: there is no folder {path.parent}", "make it first")
     return formats[path.suffix.lower()]
-
-
-def grid(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Lay images out row by row, edge to edge.
-
-    Args:
-        images: (N, H, W, C).
-        columns: Images in a row; the last row is filled up with black.
-
-    Returns:
-        (rows · H, columns · W, C).
-    """
-    count, height, width, channels = images.shape
-    rows = -(-count // columns)
-    padded = np.zeros((rows * columns, height, width, channels), np.uint8)
-    padded[:count] = images
-    by_row = padded.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return by_row.reshape(rows * height, columns * width, channels)
 
 
 def to_picture(pixels: NDArray[np.uint8], scale: int = 1) -> Image.Image:

@@ -136,7 +136,7 @@ class Asked:
 
         scale = scale or max(1, -(-FILM_PX // min(frames[0].shape[:2])))
         pictures = [image_files.to_picture(frame, scale) for frame in frames]
-        image_files.replace_file(self._out, animations.to_and_fro(pictures, self.format))
+        image_files.replace_file(self._out, animations.encode(*animations.mirrored(pictures), self.format))
         self.said(pictures[0].width, pictures[0].height, int(about["step"]), f", {len(pictures)} frames")
 
     def said(self, width: int, height: int, step: int, more: str = "") -> None:

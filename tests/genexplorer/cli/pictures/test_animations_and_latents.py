@@ -42,7 +42,7 @@ def test_an_mp4_is_what_browsers_play(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
 def test_a_film_goes_to_and_fro_and_rests_at_both_ends(tmp_path: Path, file_format: str) -> None:
     path = tmp_path / f"f.{file_format.lower()}"
-    path.write_bytes(animations.to_and_fro(frames(4), file_format))
+    path.write_bytes(animations.encode(*animations.mirrored(frames(4)), file_format))
     with Image.open(path) as film:
         each = [
             (int(np.asarray(frame.convert("L"))[0, 0]), frame.info["duration"])
