@@ -12,8 +12,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
-# Text width for tests of the command line, whatever the terminal of the person who runs them.
-export COLUMNS := 120
 
 .PHONY: demo test setup setup-test format lint types contracts look faults bench clean \
 	test-trainers test-runs test-faces test-dashboard test-viewer test-journeys test-architecture

@@ -7,6 +7,8 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_variable] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ["COLUMNS"] = "120"  # the width of help and messages, whatever terminal runs the tests
+os.environ.pop("LINES", None)
 os.environ.pop("GENEXPLORER_RUNS", None)
 os.environ.pop("NO_COLOR", None)
 

@@ -53,3 +53,26 @@ def test_only_mains_act_on_import() -> None:
             if bare_call and not re.match(SET_UP, ast.unparse(node)):
                 acting.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not acting
+
+
+def fixes_terminal_size(text: str, *, python: bool) -> bool:
+    """Return whether a Python file, or else a makefile or shell script, sets COLUMNS or LINES for a process."""
+    assignment = r"""["'](COLUMNS|LINES)["']\]?\s*[:=,]""" if python else r"\b(COLUMNS|LINES)\s*[:?+]?="
+    return bool(re.search(assignment, text))
+
+
+def test_only_tests_fix_the_size_of_the_terminal() -> None:
+    """Textual and rich believe COLUMNS and LINES more than the terminal: `make demo` would not fill its window."""
+    scripts = [ROOT / "Makefile", *(path for path in (ROOT / ".ci").iterdir() if path.is_file())]
+    assert not [path for path in scripts if fixes_terminal_size(path.read_text(), python=False)]
+    assert not [path for path in SOURCES if fixes_terminal_size(path.read_text(), python=True)]
+
+
+@pytest.mark.parametrize("line", ["export COLUMNS := 120", "COLUMNS=80 make demo"])
+def test_a_fixed_terminal_size_is_detected_in_scripts(line: str) -> None:
+    assert fixes_terminal_size(line, python=False)
+
+
+@pytest.mark.parametrize("line", ['os.environ["LINES"] = "24"', 'env={**os.environ, "COLUMNS": "80"}'])
+def test_a_fixed_terminal_size_is_detected_in_python(line: str) -> None:
+    assert fixes_terminal_size(line, python=True)

@@ -1,0 +1,122 @@
+"""A pseudo-terminal with a program in it, and the screen that its output draws."""
+
+import fcntl
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.cells import cell_len
+
+from tests.journeys.conftest import DEADLINE_S
+
+_TOKEN = re.compile(
+    r"\x1b\[(?P<position>\d+;\d+)H"  # cursor position
+    r"|\x1b\[[?>=<]?[\d;]*[ $]?[A-Za-z~]"  # colors and modes
+    r"|\x1b[P\]_].*?(?:\x1b\\|\x07)"  # titles and queries
+    r"|[\r\n]|[^\x1b]"
+)
+
+
+class Terminal:
+    """A program in a terminal of its own; leaving the `with` block kills it.
+
+    Args:
+        command: What to run.
+        folder: Working directory.
+        environment: Environment variables. COLUMNS and LINES are dropped: the terminal tells its own size.
+        columns: Width of the terminal in cells.
+        rows: Height of the terminal in cells.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], columns: int = 80, rows: int = 24
+    ) -> None:
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.output = b""
+        kept = {key: value for key, value in environment.items() if key not in ("COLUMNS", "LINES")}
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            cwd=folder,
+            env={**kept, "TERM": "xterm-256color"},
+        )
+        os.close(slave)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        os.close(self._master)
+
+    def read_until(self, text: bytes) -> None:
+        """Collect output until a text has come."""
+        deadline = time.monotonic() + DEADLINE_S
+        while text not in self.output:
+            assert time.monotonic() < deadline, self.output[-2000:]
+            self._read(0.2)
+
+    def read_until_line(self, pattern: str) -> list[str]:
+        """Collect output until a line of the screen matches, and return the screen."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            screen = screen_of(self.output.decode(errors="replace"))
+            if any(re.search(pattern, line) for line in screen):
+                return screen
+            assert time.monotonic() < deadline, "\n".join(screen)
+            self._read(0.2)
+
+    def wait(self) -> int:
+        """Collect output until the program has ended and return its exit code."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, self.output[-2000:]
+            self._read(0.2)
+        self._read(0.2)
+        return int(self._process.returncode)
+
+    def press(self, keys: bytes) -> None:
+        """Type."""
+        os.write(self._master, keys)
+
+    def _read(self, timeout_s: float) -> None:
+        if select.select([self._master], [], [], timeout_s)[0]:
+            try:
+                self.output += os.read(self._master, 65536)
+            except OSError:  # Linux reports the end of the other side as an error
+                return
+
+
+def screen_of(output: str) -> list[str]:
+    """Return the lines that output has drawn, each as wide as the last cell written; colors are ignored."""
+    cells: dict[tuple[int, int], str] = {}
+    row, column = 0, 0
+    for token in _TOKEN.finditer(output[max(output.rfind("\x1b[?1049h"), 0) :]):
+        text = token.group()
+        if token.group("position"):
+            row, column = (int(number) - 1 for number in token.group("position").split(";"))
+        elif text == "\n":
+            row += 1
+        elif text == "\r":
+            column = 0
+        elif not text.startswith("\x1b"):
+            cells[row, column] = text
+            column += cell_len(text)
+    height = 1 + max((row for row, _ in cells), default=-1)
+    widths = [1 + max((c for r, c in cells if r == row), default=-1) for row in range(height)]
+    return ["".join(cells.get((row, c), " ") for c in range(width)) for row, width in enumerate(widths)]
