@@ -6,12 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who takes part in a comparison.
+    """A contender of a comparison.
 
     Args:
-        name: What the table says.
+        name: Name in the table.
         target: "module:function" in `benchmarks.peers`.
-        peer: Whose environment it needs; "" for this one.
+        peer: Environment it needs; "" for this one.
         options: Of the variant.
     """
 
@@ -43,7 +43,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A network, everybody who trains it, and what genexplorer should reach; ratios are to the first entrant."""
+    """A network, its contenders, and the targets of genexplorer; ratios are to the first entrant."""
 
     key: str
     title: str
@@ -57,15 +57,15 @@ LAYOUTS = ("careful plain loop", "the same, channels-last", "the same, compiled"
 
 def _ours(network: str) -> tuple[Entrant, ...]:
     """Return the four ways in which genexplorer trains a network."""
-    ways = {
+    variants = {
         PLAIN: {"compile": "off"},
         COMPILED: {"compile": "on"},
         BF16: {"compile": "off", "precision": "bfloat16"},
         BOTH: {"compile": "on", "precision": "bfloat16"},
     }
     return tuple(
-        Entrant(name, "ours:training", options={"network": network, "precision": "float32", **way})
-        for name, way in ways.items()
+        Entrant(name, "ours:training", options={"network": network, "precision": "float32", **variant})
+        for name, variant in variants.items()
     )
 
 

@@ -2,10 +2,9 @@
 
     python -m benchmarks.curves_pan [--runs FOLDER] [--points 10000000] [--seconds 3]
 
-60 moves a second. Told are the times from a move to the painted chart, the frames a second, and how many points of a
-curve are in sight: the buckets of the visible part come from the disk, the whole is never drawn again. The run is kept
-in FOLDER, so that it is made once; without it, it is made anew, which takes minutes. Without a display it draws
-offscreen.
+60 moves per second. Reported are the times from a move to the painted chart, the frames per second, and the number of
+visible points per curve: the buckets of the visible part are read from disk, the whole curve is never redrawn. The run is
+kept in FOLDER and reused; creating it takes minutes. Without a display it draws offscreen.
 """
 
 import argparse
@@ -25,8 +24,8 @@ from PyQt6.QtCore import QEvent, QObject, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QApplication
 
-from benchmarks.explored import waiting
-from benchmarks.explored.long_run import long_run
+from benchmarks.exploring import latency
+from benchmarks.exploring.long_run import long_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.playback import TimeCursor
 from genexplorer.session.run_poller import RunPoller
@@ -54,7 +53,7 @@ def main() -> int:
         context = ViewerContext(TimeCursor(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
         tab = _open(app, context, run)
         plot = next(iter(tab.plots.values()))
-        print(f"  {options.points:,} points, {len(tab.plots)} charts\n{waiting.HEAD}")
+        print(f"  {options.points:,} points, {len(tab.plots)} charts\n{latency.HEAD}")
         for share in ZOOMS:
             tab.home()
             middle, span = 0.6 * options.points, share * options.points
@@ -62,10 +61,10 @@ def main() -> int:
                 tab._on_zoomed((middle - span / 2, middle + span / 2))
             _spin(app, 0.5)
             pan = _Pan(app, plot)
-            found = waiting.windows(pan.window, time.process_time, options.seconds)
-            print(waiting.row(f"{share:.3%} in sight", found.values[0], "16.7 ms"))
+            found = latency.windows(pan.window, time.process_time, options.seconds)
+            print(latency.row(f"{share:.3%} visible", found.values[0], "16.7 ms"))
             _spin(app, 0.5)
-            print(f"    {pan.rate:.0f} frames/s of {MOVES_PER_S}, {_in_sight(plot)} points in sight, {found.words()}")
+            print(f"    {pan.rate:.0f} frames/s of {MOVES_PER_S}, {_in_sight(plot)} points visible, {found.words()}")
         context.close()
     return 0
 
@@ -100,7 +99,7 @@ def _in_sight(plot: ChartPlot) -> int:
 
 
 class _Pan(QObject):
-    """Drags a chart to and fro and sees when it is painted."""
+    """Drags a chart back and forth and records when it is painted."""
 
     def __init__(self, app: QApplication, plot: ChartPlot) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How long a face waits for an answer, from `ask` until it is there: 20×20 manifolds, and 10,000 encodings.
+"""Latency of the model process, from request to response: 20×20 manifolds, and 10,000 encodings.
 
     python -m benchmarks.explorer_latency [--architecture mlp conv] [--encodings mlp conv flow] [--busy 2]
 
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.explored import waiting
-from benchmarks.explored.made_run import MODELS, write_run
+from benchmarks.exploring import latency
+from benchmarks.exploring.untrained_run import MODELS, write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Failure, Progress
 
@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         others = [_busy(options.nice) for _ in range(options.busy)]
         try:
-            print(f"  {options.busy} busy processes on {os.cpu_count()} cores\n{waiting.HEAD}")
+            print(f"  {options.busy} busy processes on {os.cpu_count()} cores\n{latency.HEAD}")
             for architecture in options.architecture:
                 _manifolds(write_run(Path(folder), architecture), architecture, options.threads)
             for architecture in options.encodings:
@@ -101,10 +101,10 @@ def _manifolds(run: Path, architecture: str, threads: int) -> None:
         first = questions(False, 1)[0]
         questions(True, 5)
         for draft in (True, False):
-            found = waiting.windows(lambda d=draft: [questions(d, QUESTIONS)], asker.cpu, WINDOWS)  # type: ignore[misc]
+            found = latency.windows(lambda d=draft: [questions(d, QUESTIONS)], asker.cpu, WINDOWS)  # type: ignore[misc]
             name = f"manifold, {architecture}, {'draft' if draft else 'exact'}"
-            print(waiting.row(name, found.values[0], PROMISED[architecture] if draft else ""), f" ({found.words()})")
-    print(f"  {'':38} first answer, torch and snapshot loaded: {first / 1000:.2f} s")
+            print(latency.row(name, found.values[0], PROMISED[architecture] if draft else ""), f" ({found.words()})")
+    print(f"  {'':38} first response, torch and snapshot loaded: {first / 1000:.2f} s")
 
 
 def _encodings(run: Path, architecture: str, threads: int) -> None:
@@ -113,9 +113,9 @@ def _encodings(run: Path, architecture: str, threads: int) -> None:
         asker.ask("describe", {})
         first = asker.ask("encodings", {"split": "test", "count": 10_000})  # reads the data as well
         ask = {"split": "train", "count": 10_000}  # those of the test set would be remembered
-        found = waiting.windows(lambda: [[asker.ask("encodings", ask)]], asker.cpu, 3)
-    promised = "500 ms" if architecture != "flow" else "18 M parameters: nothing"
-    print(waiting.row(f"10,000 encodings, {architecture}", found.values[0], promised), f" ({found.words()})")
+        found = latency.windows(lambda: [[asker.ask("encodings", ask)]], asker.cpu, 3)
+    target = "500 ms" if architecture != "flow" else "18 M parameters: no target"
+    print(latency.row(f"10,000 encodings, {architecture}", found.values[0], target), f" ({found.words()})")
     print(f"  {'':38} first, with the data read: {first:.0f} ms")
 
 

@@ -1,4 +1,4 @@
-"""Contenders as processes, told over pipes when to run."""
+"""Contenders as processes, controlled over pipes."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from benchmarks.peers import environments
 from benchmarks.peers.environments import MissingError
-from benchmarks.windows import Answer
+from benchmarks.windows import WindowResult
 from genexplorer.cores.environment import computing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ class ContenderProcess:
     Args:
         name: What the table calls it.
         target: "module:function" in `benchmarks.peers`.
-        peer: Whose environment it needs; "" for this one.
+        peer: Environment it needs; "" for this one.
         threads: To compute with.
         device: "cpu" or "cuda".
         options: Of the variant.
@@ -51,7 +51,7 @@ class ContenderProcess:
             text=True,
         )
         try:
-            ready = self._hear(SET_UP_S)
+            ready = self._receive(SET_UP_S)
         except MissingError:
             self.close()
             raise
@@ -65,16 +65,16 @@ class ContenderProcess:
         chunks = self._steps * seconds / took / self._chunk
         self._steps = self._chunk * max(1, math.ceil(chunks))
 
-    def window(self) -> Answer:
+    def window(self) -> WindowResult:
         """Run one window."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps({"steps": self._steps}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise MissingError(self._last_words()) from None
-        answer = self._hear(WINDOW_S)
-        return Answer(float(answer["wall_s"]), float(answer["cpu_s"]), int(answer["images"]))
+            raise MissingError(self._last_line()) from None
+        answer = self._receive(WINDOW_S)
+        return WindowResult(float(answer["wall_s"]), float(answer["cpu_s"]), int(answer["images"]))
 
     def close(self) -> None:
         """End the process."""
@@ -88,7 +88,7 @@ class ContenderProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _hear(self, limit_s: float) -> dict[str, Any]:
+    def _receive(self, limit_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         patience = threading.Timer(limit_s, self._process.kill)
         patience.start()
@@ -98,10 +98,10 @@ class ContenderProcess:
             patience.cancel()
         if not line:
             self._process.wait()
-            raise MissingError(self._last_words())
+            raise MissingError(self._last_line())
         return cast(dict[str, Any], json.loads(line))
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
         return lines[-1] if lines else f"ended with code {self._process.returncode}"

@@ -1,16 +1,16 @@
-"""What a worker's record-keeping costs beside the bare loop: its parts, each weighed by how often it comes.
+"""Cost of recording a run, relative to the bare training loop.
 
     python -m benchmarks.recording_cost [--preset vae-2d …] [--windows 9] [--window-s 0.7] [--threads 1]
     python -m benchmarks.recording_cost --preset vae-2d --whole 3 --whole-s 61 [--watched]
 
-The bare loop iterates `train(config)` and throws its events away. The worker's records every event, hears commands,
-looks at the leases and at who watches. They take turns in short windows, A B A B, each with figures alone; then single
-snapshots (with their pictures) and checkpoints are made one by one. Of each it is told how long the training's thread
-stood still and how much CPU all threads took. A worker with a core beside its own pays the first, one whose cores all
-compute pays the second, so that `kept` is given by both. CPU time is the robust figure on a machine that is shared.
+The bare loop iterates `train(config)` and discards its events. The worker's loop records every event, polls commands,
+leases and watchers. They take turns in short windows, A B A B, with metrics only; then single snapshots (with their
+images) and checkpoints are measured one by one. Reported are the time for which the training thread is blocked and the
+CPU time of all threads. A worker with a spare core pays the first, one whose cores all compute pays the second, so `kept`
+is given for both. CPU time is the more robust value on a shared machine.
 
-`--whole` compares directly: windows of the bare loop and of a worker with everything on its true schedule. Without any
-words the first preset is compared so as well, watched.
+`--whole` compares directly: windows of the bare loop and of a worker with everything on its real schedule. Without
+arguments the first preset is also compared this way, watched.
 """
 
 import argparse
@@ -38,13 +38,13 @@ from trainers.training.loop import train
 
 PRESETS = ("vae-2d", "vae-conv", "gan", "uva2019-nf", "flow-toy", "vae-toy", "gan-toy")
 NEVER = 1e9  # seconds
-LOOK_S = 1.0  # between the signs of somebody who looks
+WATCH_S = 1.0  # between the watch files of a front end
 WARM_STEPS = 12  # the early snapshots are over then
 QUIET: dict[str, object] = {
     "eval_every": 1_000_000,
     "snapshot_every_s": NEVER,
     "checkpoint_every_s": NEVER,
-    "compile": "off",  # nobody shall compile within a window
+    "compile": "off",  # no compilation within a window
 }
 SNAPSHOT_S, WATCHED_S, CHECKPOINT_S = 30.0, 2.0, 60.0  # the schedule of a run
 
@@ -65,14 +65,14 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Made:
+class ItemCost:
     """What one snapshot with its pictures, or one checkpoint, costs."""
 
     cost: Cost
     size: int  # bytes of arrays
 
 
-class Ticking:
+class PausableClock:
     """A clock that goes on only while its loop is measured, so that schedules are those of a run of its own."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Worker:
     def __init__(
         self, runs: RunStore, config: RunConfig, clock: timing.Clock | None = None, *, watched: bool = False
     ) -> None:
-        self._look_s = LOOK_S if watched else NEVER
+        self._watch_s = WATCH_S if watched else NEVER
         self.writer = RunWriter(runs.create(config), config)
         self._lease = CoreLease(config.execution.threads)
         self._lease.take()
@@ -107,11 +107,11 @@ class Worker:
 
     def events(self) -> Iterator[Event]:
         """Yield what has been recorded."""
-        looked = 0.0
+        touched = 0.0
         for event in self._events:
-            if time.monotonic() - looked >= self._look_s:
-                looked = time.monotonic()
-                touch_watch(self.writer.folder)  # as a face does
+            if time.monotonic() - touched >= self._watch_s:
+                touched = time.monotonic()
+                touch_watch(self.writer.folder)  # as a front end does
             self.writer.record(event)
             self._supervision.see(event)
             yield event
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5, help="snapshots and checkpoints to measure")
     parser.add_argument("--whole", type=int, default=0, help="pairs of long windows instead")
     parser.add_argument("--whole-s", type=float, default=61.0)
-    parser.add_argument("--watched", action="store_true", help="long windows with somebody looking")
+    parser.add_argument("--watched", action="store_true", help="long windows while being watched")
     options = parser.parse_args()
     parts_and_whole = options.preset == PRESETS and not options.whole
     with tempfile.TemporaryDirectory() as name:
@@ -150,29 +150,29 @@ def main() -> None:
             else:
                 _compare_parts(runs, preset, options)
         if parts_and_whole:
-            print(f"{PRESETS[0]}, directly, watched", flush=True)
+            print(f"{PRESETS[0]}, direct comparison, watched", flush=True)
             options.whole, options.whole_s, options.watched = 3, 31.0, True
             _compare_whole(runs, PRESETS[0], options)
 
 
 def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> None:
     quiet = _config(preset, options.threads, QUIET)
-    bare, kept = _in_turn(runs, quiet, options.windows, options.window_s)
-    figures = _replayed(runs, quiet, max(int(COMMIT_S / bare.wall), 1))
+    bare_loop, kept = _in_turn(runs, quiet, options.windows, options.window_s)
+    metrics = _replayed(runs, quiet, max(int(COMMIT_S / bare_loop.wall), 1))
     often = _config(preset, options.threads, {**QUIET, "snapshot_every_s": 1e-9})
     snapshot = _single(runs, often, SnapshotReady, options.items)
     often = _config(preset, options.threads, {**QUIET, "checkpoint_every_s": 1e-9})
     checkpoint = _single(runs, often, CheckpointReady, options.items)
-    print(f"  bare loop    {bare.cpu * 1e6:9,.0f} µs of CPU a step, {bare.wall * 1e6:,.0f} µs by the clock")
-    print(f"  its figures  {figures.cpu * 1e6:9,.1f} µs of CPU, {figures.own * 1e6:.1f} of them the training's thread;")
+    print(f"  bare loop    {bare_loop.cpu * 1e6:9,.0f} µs of CPU per step, {bare_loop.wall * 1e6:,.0f} µs by the clock")
+    print(f"  its metrics  {metrics.cpu * 1e6:9,.1f} µs of CPU, {metrics.own * 1e6:.1f} of them the training's thread;")
     print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
-    _print_made("a snapshot", snapshot)
-    _print_made("a checkpoint", checkpoint)
+    _print_item("a snapshot", snapshot)
+    _print_item("a checkpoint", checkpoint)
     least_s = timing.snapshot_seconds(snapshot.size // 4)
     watched_s = timing.watched_seconds(WATCHED_S, snapshot.cost.wall)
-    for what, every_s in (("nobody looks", SNAPSHOT_S), ("watched", watched_s)):
+    for what, every_s in (("unwatched", SNAPSHOT_S), ("watched", watched_s)):
         schedule = [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)]
-        _print_kept(what, bare, figures, schedule)
+        _print_kept(what, bare_loop, metrics, schedule)
 
 
 def _config(preset: str, threads: int, execution: Mapping[str, object]) -> RunConfig:
@@ -187,15 +187,15 @@ def _in_turn(runs: RunStore, config: RunConfig, windows: int, window_s: float) -
         _spend(loop, WARM_STEPS)
     worker.settle()
     steps = max(int(window_s / _spend(loops[0], 10).wall * 10), 5)
-    bare: list[Cost] = []
+    bare_loop: list[Cost] = []
     kept: list[Cost] = []
     for window in range(windows + 1):
         one, other = _spend(loops[0], steps) / steps, _spend(loops[1], steps, worker.settle) / steps
         if window:  # the first is for warming up
-            bare.append(one)
+            bare_loop.append(one)
             kept.append(Cost(one.wall / other.wall, one.own / other.own, one.cpu / other.cpu))
     worker.close()
-    return _median(bare), _median(kept)
+    return _median(bare_loop), _median(kept)
 
 
 def _replayed(runs: RunStore, config: RunConfig, at_once: int, count: int = 3000) -> Cost:
@@ -243,7 +243,7 @@ def _median(costs: list[Cost]) -> Cost:
     return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "own", "cpu")))
 
 
-def _single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) -> Made:
+def _single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) -> ItemCost:
     """Return what one event of a kind costs, with what belongs to it: steps with it less the quickest without."""
     worker = Worker(runs, config)
     sizes: list[int] = []
@@ -260,7 +260,7 @@ def _single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) ->
     _spend(calm, WARM_STEPS, quiet.settle)
     still = [_spend(calm, 1, quiet.settle) for _ in range(2 * count)]
     quiet.close()
-    return Made(_median(busy) - _median(still), sizes[-1])
+    return ItemCost(_median(busy) - _median(still), sizes[-1])
 
 
 def _rarely(config: RunConfig) -> ExecutionConfig:
@@ -277,7 +277,7 @@ def _noted(events: Iterator[Event], kind: type[Event], sizes: list[int]) -> Iter
 
 def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> None:
     """Compare a bare loop and a worker with all it does, on the schedule of a run, in long windows."""
-    clock = Ticking()
+    clock = PausableClock()
     quiet = _config(preset, options.threads, QUIET)
     scheduled = _config(preset, options.threads, {"eval_every": 1_000_000, "compile": "off"})
     worker = Worker(runs, scheduled, clock, watched=options.watched)
@@ -287,14 +287,14 @@ def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     worker.settle()
     ratios: list[Cost] = []
     for pair in range(options.whole):
-        bare, _ = _long(loops[0], options.whole_s, lambda: None)
+        bare_loop, _ = _long(loops[0], options.whole_s, lambda: None)
         with clock.going():
             recorded, steps = _long(loops[1], options.whole_s, worker.settle)
-        ratios.append(Cost(bare.wall / recorded.wall, bare.own / recorded.own, bare.cpu / recorded.cpu))
+        ratios.append(Cost(bare_loop.wall / recorded.wall, bare_loop.own / recorded.own, bare_loop.cpu / recorded.cpu))
         print(f"  {pair + 1}: {steps:,} steps, kept {ratios[-1].cpu:7.1%} by CPU, {ratios[-1].wall:7.1%} by the clock")
     worker.close()
     kept = _median(ratios)
-    print(f"  whole        kept {kept.cpu:7.1%} by CPU, {kept.wall:7.1%} by the clock")
+    print(f"  overall      kept {kept.cpu:7.1%} by CPU, {kept.wall:7.1%} by the clock")
 
 
 def _long(loop: Iterator[None], seconds: float, finish: Callable[[], None]) -> tuple[Cost, int]:
@@ -309,22 +309,22 @@ def _long(loop: Iterator[None], seconds: float, finish: Callable[[], None]) -> t
     return Cost(wall, own, time.process_time() - cpu) / steps, steps
 
 
-def _print_made(name: str, made: Made) -> None:
-    cost = made.cost
+def _print_item(name: str, item: ItemCost) -> None:
+    cost = item.cost
     print(
         f"  {name:12} {cost.cpu * 1e3:9,.1f} ms of CPU, {cost.own * 1e3:,.1f} ms of them the training's thread,"
-        f" which stood {cost.wall * 1e3:,.1f} ms; {made.size / 1e6:,.1f} MB"
+        f" which waited {cost.wall * 1e3:,.1f} ms; {item.size / 1e6:,.1f} MB"
     )
 
 
-def _print_kept(what: str, bare: Cost, figures: Cost, schedule: list[tuple[Made, float]]) -> None:
+def _print_kept(what: str, bare_loop: Cost, metrics: Cost, schedule: list[tuple[ItemCost, float]]) -> None:
     kept = [
-        getattr(bare, name) / (getattr(bare, name) + getattr(figures, name))
-        - sum(max(getattr(made.cost, name), 0.0) / seconds for made, seconds in schedule)
+        getattr(bare_loop, name) / (getattr(bare_loop, name) + getattr(metrics, name))
+        - sum(max(getattr(item.cost, name), 0.0) / seconds for item, seconds in schedule)
         for name in ("cpu", "wall")
     ]
     every_s = schedule[0][1]
-    print(f"  {what:12} kept {kept[0]:7.1%} by CPU, {kept[1]:7.1%} by the clock; a snapshot each {every_s:.1f} s")
+    print(f"  {what:12} kept {kept[0]:7.1%} by CPU, {kept[1]:7.1%} by the clock; one snapshot every {every_s:.1f} s")
 
 
 if __name__ == "__main__":

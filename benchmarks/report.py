@@ -8,45 +8,47 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.comparisons import COMPARISONS, Aim, Comparison, Entrant
-from benchmarks.windows import Figure
+from benchmarks.windows import Throughput
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-HEAD = "| who | images/s (middle half) | ratio | of the matrix peak | windows kept, dropped |\n|---|---|---|---|---|"
+HEAD = (
+    "| contender | images/s (middle half) | ratio | of the matrix peak | windows used, dropped |\n|---|---|---|---|---|"
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a comparison.
+    """Result of a comparison.
 
     Args:
-        figures: Of everybody who ran.
-        flops: Of everybody, an image.
-        missing: Why somebody did not run.
-        products: Who measured the peak of matrix products; the fastest of a precision is its peak.
+        figures: Of each contender that ran.
+        flops: Of each contender, per image.
+        missing: Why a contender did not run.
+        products: Entrants that measure the peak of matrix products; the fastest of a precision is its peak.
     """
 
-    figures: Mapping[str, Figure]
+    throughputs: Mapping[str, Throughput]
     flops: Mapping[str, float]
     missing: Mapping[str, str]
     products: Sequence[Entrant]
 
     def flops_a_second(self, name: str) -> float:
-        """Return how many floating-point operations a second somebody did."""
-        return self.figures[name].rate * self.flops[name]
+        """Return the floating-point operations per second of a contender."""
+        return self.throughputs[name].rate * self.flops[name]
 
     def peak(self, precision: str) -> float:
         """Return the most that products of a precision do."""
-        names = [e.name for e in self.products if e.name in self.figures and e.precision == precision]
+        names = [e.name for e in self.products if e.name in self.throughputs and e.precision == precision]
         return max(self.flops_a_second(name) for name in names)
 
 
 def section(comparison: Comparison, outcome: Outcome, threads: int) -> list[str]:
     """Return a comparison's part of the document."""
-    measured = [e.name for e in outcome.products if e.name in outcome.figures]
+    measured = [e.name for e in outcome.products if e.name in outcome.throughputs]
     peaks = ", ".join(f"{name} {outcome.flops_a_second(name) / 1e9:,.0f}" for name in measured)
     lines = [f"### {comparison.title}", ""]
     lines += [f"{threads} thread{'s' * (threads > 1)}; the peak of the machine in GFLOP/s: {peaks}.", ""]
-    if any(figure.by_cpu for figure in outcome.figures.values()):
+    if any(throughput.by_cpu for throughput in outcome.throughputs.values()):
         lines += ["The machine was never quiet: **images a second of CPU time**, all windows.", ""]
     lines += HEAD.splitlines()
     lines += [row for entrant in comparison.entrants if (row := _row(comparison, entrant, outcome))]
@@ -55,31 +57,31 @@ def section(comparison: Comparison, outcome: Outcome, threads: int) -> list[str]
 
 def means_little(outcome: Outcome, threads: int) -> bool:
     """Return whether even ratios do: on a busy machine threads that wait for each other spin, and that is CPU time."""
-    return threads > 1 and any(figure.by_cpu for figure in outcome.figures.values())
+    return threads > 1 and any(throughput.by_cpu for throughput in outcome.throughputs.values())
 
 
 def _row(comparison: Comparison, entrant: Entrant, outcome: Outcome) -> str:
     if reason := outcome.missing.get(entrant.name):
         return f"| {entrant.name} | missing: {reason.replace('|', '/')} | | | |"
-    figure = outcome.figures.get(entrant.name)
-    if figure is None:
+    throughput = outcome.throughputs.get(entrant.name)
+    if throughput is None:
         return ""
-    base = outcome.figures.get(comparison.entrants[0].name)
-    ratio = f"{figure.rate / base.rate:.2f}" if base else ""
+    base = outcome.throughputs.get(comparison.entrants[0].name)
+    ratio = f"{throughput.rate / base.rate:.2f}" if base else ""
     share = outcome.flops_a_second(entrant.name) / outcome.peak(entrant.precision)
-    speed = f"{_rounded(figure.rate)} ({_rounded(figure.low)} to {_rounded(figure.high)})"
-    return f"| {entrant.name} | {speed} | {ratio} | {share:.0%} | {figure.kept}, {figure.dropped} |"
+    speed = f"{_rounded(throughput.rate)} ({_rounded(throughput.low)} to {_rounded(throughput.high)})"
+    return f"| {entrant.name} | {speed} | {ratio} | {share:.0%} | {throughput.kept}, {throughput.dropped} |"
 
 
 def _verdict(aim: Aim, outcome: Outcome) -> str:
-    """Say whether an aim is reached; nothing where somebody is missing."""
-    against = [(outcome.figures[name].rate, name) for name in aim.theirs if name in outcome.figures]
-    if aim.ours not in outcome.figures or not against:
+    """Return whether an aim is reached; empty where a contender is missing."""
+    against = [(outcome.throughputs[name].rate, name) for name in aim.theirs if name in outcome.throughputs]
+    if aim.ours not in outcome.throughputs or not against:
         return ""
     rate, name = max(against)
-    ratio = outcome.figures[aim.ours].rate / rate
+    ratio = outcome.throughputs[aim.ours].rate / rate
     word = "reached" if ratio >= aim.ratio else "not reached"
-    return f"{aim.ours} beside {name}: {ratio:.2f}, aim {aim.ratio:.1f}: {word}."
+    return f"{aim.ours} relative to {name}: {ratio:.2f}, target {aim.ratio:.1f}: {word}."
 
 
 def _rounded(rate: float) -> str:
@@ -96,7 +98,7 @@ def keep(comparison: Comparison, lines: Sequence[str], device: str, graphics: st
 
 
 def put(name: str, text: str) -> None:
-    """Replace what stands between the markers of a name; a document without them is left as it is."""
+    """Replace the text between the markers of a name; a document without them is left as it is."""
     begin, end = (f"<!-- {name}: {edge} -->" for edge in ("begin", "end"))
     document = DOCUMENT.read_text() if DOCUMENT.is_file() else ""
     before, found, rest = document.partition(begin)
@@ -117,8 +119,10 @@ def cores() -> int:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in told.read_text().splitlines() if line.startswith("model name")]
+    reported = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip() for line in reported.read_text().splitlines() if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or "unknown processor"
 
 

@@ -1,14 +1,13 @@
-"""What runs, explorer and faces leave each other on one machine: real workers, the real explorer, real faces.
+"""How runs, the model process and front ends share one machine: real workers, a real model process, real front ends.
 
-    python -m benchmarks.sharing [--only runs drag faces reaction] [--presets vae-2d uva2019-nf] [--seconds 4]
+    python -m benchmarks.sharing [--only runs drag frontends reaction] [--presets vae-2d uva2019-nf] [--seconds 4]
 
-Two runs together, of one preset, of the other and of both, against each alone with its share (somebody else holds the
-rest and lets it lie; images of different networks are not added, but what each keeps of its own); a run while the
-explorer answers 20×20 manifolds, 30 a second; a run with faces on which nobody lays a hand; and the seconds until a
-worker computes with another number of threads. Situations take turns, A B B A, and are compared round by round; a
-window counts if at most 5 % of the machine's CPU went elsewhere, and where too few are so quiet, all count: then read
-ratios, and read them with care. What faces cost is told by the kernel too, which drifts less: how long the training's
-threads waited for a core.
+Measured: two runs together, of one preset, of the other and of both, relative to each alone with its share of the cores
+(an idle lease holds the others); a run while the model process answers 30 manifolds of 20×20 images per second; a run
+with idle front ends; and the seconds until a worker changes its number of threads. Situations take turns, A B B A, and
+are compared round by round. A window counts if at most 5 % of the machine's CPU went elsewhere; if too few do, all
+count, and only ratios mean something. The kernel's account of how long the training threads waited for a core drifts
+less than throughput and is printed too.
 """
 
 import argparse
@@ -29,9 +28,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faces.processes import cpu_seconds, family
-from benchmarks.faces.terminal import Terminal
-from benchmarks.faces.window import Window
+from benchmarks.frontends.processes import cpu_seconds, family
+from benchmarks.frontends.terminal import Terminal
+from benchmarks.frontends.window import Window
 from benchmarks.workers.situations import Situation, in_turn
 from benchmarks.workers.worker import Worker, until
 from genexplorer import paths
@@ -46,7 +45,7 @@ from genexplorer.workers import launcher
 from trainers.events import Stop
 
 PICTURES_PER_S = 30
-FACES = 6.0  # so many times the window: a face that is left alone looks every eight seconds
+FRONTEND_WINDOWS = 6.0  # so many times the window: an idle front end polls every eight seconds
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def main() -> int:
 
 
 def runs(plan: Plan) -> None:
-    """Two runs together, against each with its share alone."""
+    """Two runs together, against each with with its share, alone."""
     first, second = plan.presets
     for names in ((first, first), (second, second), (first, second)):
         pair(replace(plan, presets=names))
@@ -101,15 +100,17 @@ def pair(plan: Plan) -> None:
                 worker.go_on() if worker in awake else worker.pause()
             rest.take() if shared else rest.give_back()
 
-        alone = [Situation(f"{w.preset}, its share alone", [w], partial(enter, [w], shared=True)) for w in (one, two)]
+        alone = [
+            Situation(f"{w.preset}, with its share, alone", [w], partial(enter, [w], shared=True)) for w in (one, two)
+        ]
         both = Situation(f"{one.preset} and {two.preset}", [one, two], partial(enter, [one, two], shared=False))
-        whole = Situation(f"{one.preset}, all cores alone", [one], partial(enter, [one], shared=False))
-        in_turn([*alone, both, whole], plan.seconds, plan.rounds)
+        all_cores = Situation(f"{one.preset}, all cores, alone", [one], partial(enter, [one], shared=False))
+        in_turn([*alone, both, all_cores], plan.seconds, plan.rounds)
         rest.give_back()
     kept = [both.beside(situation, number) for number, situation in enumerate(alone)]
     by_cpu = [both.by_cpu(number) / situation.by_cpu(0) for number, situation in enumerate(alone)]
     print(f"    together each keeps {kept[0]:.0%} and {kept[1]:.0%}; by CPU time {by_cpu[0]:.0%} and {by_cpu[1]:.0%}")
-    _promise("two runs together, of what each has with its share alone", statistics.mean(kept), 0.9)
+    _print_target("two runs together, relative to its share alone", statistics.mean(kept), 0.9)
 
 
 def drag(plan: Plan) -> None:
@@ -118,14 +119,16 @@ def drag(plan: Plan) -> None:
         calm = Situation(f"{worker.preset}, undisturbed", [worker], hand.rest)
         dragged = Situation(f"{worker.preset}, dragged", [worker], hand.drag, count=lambda: hand.answers)
         in_turn([calm, dragged], plan.seconds, plan.rounds)
-    print(f"    pictures that came: {dragged.counted():.1f} a second, {hand.milliseconds:.0f} ms from asked to come")
-    _promise(f"a run while dragged {PICTURES_PER_S} times a second", dragged.beside(calm), 0.6)
+    print(f"    images received: {dragged.counted():.1f} per second, {hand.milliseconds:.0f} ms latency")
+    _print_target(f"a run during a drag, {PICTURES_PER_S} times a second", dragged.beside(calm), 0.6)
 
 
-def faces(plan: Plan) -> None:
-    """A run with faces attached that nobody touches."""
+def frontends(plan: Plan) -> None:
+    """A run with idle front ends attached."""
     environment = {**os.environ, paths.RUNS_VARIABLE: str(plan.store.runs_dir), "QT_QPA_PLATFORM": "offscreen"}
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})  # inherited: to be thawed is nobody's touch
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGCONT}
+    )  # inherited: continuing a process must not count as a touch
     with plan.worker() as worker, ExitStack() as stack:
         terminal = stack.enter_context(Terminal(["dashboard", worker.folder.name], environment, (120, 40)))
         window = stack.enter_context(Window([worker.folder.name], environment))
@@ -136,23 +139,25 @@ def faces(plan: Plan) -> None:
         terminal.read(ALONE_AFTER_S + 4.0)
         used: dict[str, list[float]] = {}
         situations = []
-        for name, attached in (("no face", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
+        for name, attached in (("no front end", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
             enter = partial(_attach, pids, attached)
             wait = partial(_wait_and_see, terminal, {n: pids[n] for n in attached}, used.setdefault)
             situations.append(
                 Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait, settle=terminal.read)
             )
-        in_turn(situations, FACES * plan.seconds, plan.rounds)
+        in_turn(situations, FRONTEND_WINDOWS * plan.seconds, plan.rounds)
     waits = [100 * situation.waited() for situation in situations]
     print(
         "    threads of the training wait for a core: " + ", ".join(f"{wait:.1f} %" for wait in waits) + " of the time"
     )
     for name, shares in used.items():
-        print(f"    {name}: {statistics.median(shares):.1%} of a core, with its explorer")
+        print(f"    {name}: {statistics.median(shares):.1%} of a core, with its model process")
     for situation in situations[1:]:
         name = situation.name.partition(", ")[2]
-        _promise(f"{name}, idle", situation.beside(situations[0]), 0.97)
-        _promise(f"{name}, idle: at least, by those waits", 1 - situation.waited() + situations[0].waited(), 0.97)
+        _print_target(f"{name}, idle", situation.beside(situations[0]), 0.97)
+        _print_target(
+            f"{name}, idle: at least, from those waits", 1 - situation.waited() + situations[0].waited(), 0.97
+        )
 
 
 def reaction(plan: Plan) -> None:
@@ -161,7 +166,7 @@ def reaction(plan: Plan) -> None:
         print("  one core: nothing to share")
         return
     seconds: dict[str, list[float]] = {}
-    plan = replace(plan, execution={"compile": "off", **plan.execution})  # who compiles hears nothing meanwhile
+    plan = replace(plan, execution={"compile": "off", **plan.execution})  # a compiling worker does not poll commands
 
     def clock(what: str, begin: Callable[[], object], threads: int) -> None:
         begin()
@@ -173,14 +178,14 @@ def reaction(plan: Plan) -> None:
         until(lambda: worker.record.threads == cores, "all cores")
         for _ in range(plan.rounds):
             clock("a drag begins", hand.drag, most)
-            clock("a drag ends (it is given 1.5 s to go on)", hand.rest, cores)
+            clock("a drag ends (lease lingers for 1.5 s)", hand.rest, cores)
             with _launched(plan) as other:
-                clock("a run has its lease", lambda: until(lambda: _num_leases() > 1, "its lease"), rest)
+                clock("another run takes its lease", lambda: until(lambda: _num_leases() > 1, "its lease"), rest)
                 until(lambda: other.record.pid, "a heartbeat")
                 clock("a run pauses", other.pause, cores)
-                clock("a run goes on", other.go_on, rest)
+                clock("a run resumes", other.go_on, rest)
                 other.tell(Stop())
-                clock("a run has stopped", lambda: until(lambda: _num_leases() < 2, "its end"), cores)
+                clock("a run stops", lambda: until(lambda: _num_leases() < 2, "its end"), cores)
             with _launched(plan) as other:
                 until(lambda: worker.record.threads == rest and other.record.pid, "shared")
                 clock("a run is killed", other.kill, cores)
@@ -202,7 +207,7 @@ def _launched(plan: Plan) -> Iterator[Worker]:
 
 
 def _shielded(launch: Callable[[], object]) -> None:
-    with contextlib.suppress(UserError):  # it is killed before it has said a word
+    with contextlib.suppress(UserError):  # it is killed before its first heartbeat
         launch()
 
 
@@ -217,7 +222,7 @@ class _Hand:
         self._run = run
         self._client = ExplorerClient(self._take, lambda words: print(words, file=sys.stderr))
         self._drags, self._over = threading.Event(), False
-        self._asked: dict[int, float] = {}
+        self._sent_at: dict[int, float] = {}
         self._late: list[float] = []
         self.answers = 0
         self._thread = threading.Thread(target=self._move, daemon=True)
@@ -251,8 +256,8 @@ class _Hand:
         while not self._over:
             self._drags.wait()
             number += 1
-            asked = self._client.ask("drag", self._run, "manifold", params=self._question(number))
-            self._asked[asked] = time.perf_counter()
+            request_id = self._client.ask("drag", self._run, "manifold", params=self._question(number))
+            self._sent_at[request_id] = time.perf_counter()
             due = max(due + 1 / PICTURES_PER_S, time.perf_counter() - 1 / PICTURES_PER_S)
             time.sleep(max(due - time.perf_counter(), 0))
 
@@ -261,13 +266,13 @@ class _Hand:
         return {"rows": 20, "columns": 20, "bounds": [-3 + shift, 3 + shift, -3.0, 3.0], "coords": "z"}
 
     def _take(self, answer: Answer) -> None:
-        if isinstance(answer.body, Result) and answer.generation in self._asked:
+        if isinstance(answer.body, Result) and answer.generation in self._sent_at:
             self.answers += 1
-            self._late.append(time.perf_counter() - self._asked.pop(answer.generation))
+            self._late.append(time.perf_counter() - self._sent_at.pop(answer.generation))
 
 
 def _attach(pids: dict[str, int], names: Sequence[str]) -> None:
-    """Let some faces live and freeze the others, with all that they started; wait until the run knows."""
+    """Continue some front ends and suspend the others with their children; wait until the watch files expire."""
     for name, pid in pids.items():
         _set_frozen([pid], name not in names)
     time.sleep(max(WATCH_EXPIRES_S.values()) + 0.5)
@@ -282,7 +287,7 @@ def _set_frozen(pids: Sequence[int], frozen: bool) -> None:
 def _wait_and_see(
     terminal: Terminal, pids: dict[str, int], used: Callable[[str, list[float]], list[float]], seconds: float
 ) -> None:
-    """Wait, take what the dashboard writes, and note which share of a core each face used."""
+    """Wait, take what the dashboard writes, and record the share of a core that each front end used."""
     before = {name: sum(map(cpu_seconds, family(pid))) for name, pid in pids.items()}
     began = time.perf_counter()
     terminal.read(seconds)
@@ -292,11 +297,11 @@ def _wait_and_see(
         used(name, []).append(share)
 
 
-def _promise(what: str, kept: float, least: float) -> None:
-    print(f"  {what:60} {kept:6.1%}  promised {least:.0%}{'' if kept >= least else '  NOT KEPT'}")
+def _print_target(what: str, kept: float, least: float) -> None:
+    print(f"  {what:60} {kept:6.1%}  target {least:.0%}{'' if kept >= least else '  MISSED'}")
 
 
-PARTS: dict[str, Callable[[Plan], None]] = {"runs": runs, "drag": drag, "faces": faces, "reaction": reaction}
+PARTS: dict[str, Callable[[Plan], None]] = {"runs": runs, "drag": drag, "frontends": frontends, "reaction": reaction}
 
 if __name__ == "__main__":
     sys.exit(main())

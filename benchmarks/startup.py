@@ -1,9 +1,9 @@
-"""How long a person waits for help, dashboard and viewer, and what these take while they stand.
+"""Start-up time of help, dashboard and viewer, and their cost while idle.
 
     python -m benchmarks.startup [--runs 100] [--points 100000] [--rounds 5] [--folder DIR]
 
 Commands, dashboard (in a real pseudo-terminal) and viewer (offscreen, and on an X server where there is one) are
-started in turn, and their medians printed with what is promised. CPU time is the robust figure on a machine that is
+started in turn, and their medians printed with the targets. CPU time is the robust value on a machine that is
 shared. `--folder` keeps the runs, so that they are made once.
 """
 
@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.faces import runs_folder
-from benchmarks.faces.processes import command, cpu_seconds, family, megabytes
-from benchmarks.faces.terminal import Terminal
-from benchmarks.faces.window import Window, display, hand_over
+from benchmarks.frontends import runs_folder
+from benchmarks.frontends.processes import command, cpu_seconds, family, megabytes
+from benchmarks.frontends.terminal import Terminal
+from benchmarks.frontends.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
 from genexplorer.session.idle import ALONE_AFTER_S
@@ -43,32 +43,30 @@ DEADLINE_S = 60.0
 
 @dataclass
 class Rows:
-    """What was measured, by its name, and what is promised of it."""
+    """Measured values by name, with their targets."""
 
-    seen: dict[str, list[float]] = field(default_factory=dict)
+    values_by_name: dict[str, list[float]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, value: float, unit: str, limit: float | None = None) -> None:
-        """Note a figure."""
-        self.seen.setdefault(name, []).append(value)
+        """Add a value."""
+        self.values_by_name.setdefault(name, []).append(value)
         self.units[name] = unit
         if limit is not None:
             self.limits[name] = limit
 
     def print(self) -> None:
         """Print the medians, the extremes and the limits."""
-        print(f"  {'':52} {'median':>8} {'least':>8} {'most':>8}  promised")
-        for name, values in self.seen.items():
+        print(f"  {'':52} {'median':>8} {'least':>8} {'most':>8}  target")
+        for name, values in self.values_by_name.items():
             limit = self.limits.get(name)
             median = statistics.median(values)
-            told = (
-                ""
-                if limit is None
-                else f"below {limit:g} {self.units[name]}" + ("" if median < limit else "  NOT KEPT")
+            target = (
+                "" if limit is None else f"below {limit:g} {self.units[name]}" + ("" if median < limit else "  MISSED")
             )
-            figures = " ".join(f"{value:8.3g}" for value in (median, min(values), max(values)))
-            print(f"  {name + ', ' + self.units[name]:52} {figures}  {told}")
+            metrics = " ".join(f"{value:8.3g}" for value in (median, min(values), max(values)))
+            print(f"  {name + ', ' + self.units[name]:52} {metrics}  {target}")
 
 
 def main() -> None:
@@ -99,7 +97,7 @@ def main() -> None:
 
 
 def _environment(folder: Path, **more: str) -> dict[str, str]:
-    """Return what a person's shell would give a face: one that may keep its compiled files."""
+    """Return the environment of a shell; compiled files may be written."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, paths.RUNS_VARIABLE: str(folder), "OMP_NUM_THREADS": "1", **more}
 
@@ -123,12 +121,12 @@ def _dashboard(rows: Rows, folder: Path, rounds: int) -> None:
                 used = cpu_seconds(terminal.process.pid)
                 if not number:
                     continue
-                rows.add(f"{what}: first sign", terminal.first_byte or 0.0, "s")
+                rows.add(f"{what}: first output", terminal.first_byte or 0.0, "s")
                 rows.add(f"{what}: complete", whole, "s", 1.0)
                 rows.add(f"{what}: CPU until then", used, "s")
                 if number == 1:
                     terminal.read(3.0)
-                    _tell_memory(rows, what, terminal.process.pid, 150)
+                    _add_memory(rows, what, terminal.process.pid, 150)
 
 
 def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
@@ -148,17 +146,17 @@ def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
                     rows.add(f"{what}: CPU until then", used, "s")
                     rows.add(f"{what}: painted, from the command", before + painted, "s", 1.0)
                     rows.add(f"{what}: the run shown", shown, "s")
-                    rows.add(f"{what}: first picture of the model", model, "s")
+                    rows.add(f"{what}: first image of the model", model, "s")
                     if number == 1:
                         time.sleep(3.0)
-                        _tell_memory(rows, what, window.process.pid, 250)
+                        _add_memory(rows, what, window.process.pid, 250)
 
 
 def _hand_over(folder: Path) -> float:
     return hand_over(["run-000"], _environment(folder, QT_QPA_PLATFORM="offscreen"))
 
 
-def _tell_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
+def _add_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
     for kind, value in megabytes(pid).items():
         rows.add(f"{what}: {kind.upper()}", value, "MB", limit if kind == "rss" else None)
 
@@ -166,30 +164,30 @@ def _tell_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
 def _polls(rows: Rows, folder: Path, rounds: int) -> None:
     """Tell what a look costs that finds nothing new, and one that finds new points."""
     store, followed = RunStore(folder), RunPoller(RunStore(folder).find("run-000"))
-    _per_look(rows, "the list of runs, nothing new", rounds, store.list)
-    _per_look(rows, "a run that ended, nothing new", rounds, followed.poll)
+    _per_poll(rows, "the list of runs, nothing new", rounds, store.list)
+    _per_poll(rows, "a run that ended, nothing new", rounds, followed.poll)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
         live = RunPoller(run.folder)
-        _per_look(rows, "a run that trains, nothing new", rounds, live.poll)
+        _per_poll(rows, "a run that trains, nothing new", rounds, live.poll)
         for _ in range(10 * rounds):
             run.step += 1
             run.writer.record(run._metrics(run.step, run._train_values(run.step)))
             run.writer.flush()
             began = time.thread_time()
             assert "metrics" in live.poll()
-            rows.add("a look at a run that trains, with new points: CPU", 1000 * (time.thread_time() - began), "ms")
+            rows.add("poll of a run that trains, with new points: CPU", 1000 * (time.thread_time() - began), "ms")
 
 
-def _per_look(rows: Rows, what: str, rounds: int, look: Callable[[], object]) -> None:
+def _per_poll(rows: Rows, what: str, rounds: int, poll: Callable[[], object]) -> None:
     for number in range(10 * rounds + 1):
         began = time.thread_time()
-        look()
+        poll()
         if number:
-            rows.add(f"a look at {what}: CPU", 1000 * (time.thread_time() - began), "ms")
+            rows.add(f"poll of {what}: CPU", 1000 * (time.thread_time() - began), "ms")
 
 
 def _idle(rows: Rows, folder: Path, rounds: int) -> None:
-    """Let both faces stand on a run that ended, then on one that trains, and read what they take."""
+    """Measure both front ends, idle, on a finished run and on one that trains."""
     _stand(rows, folder, "a run that ended", "run-000", rounds)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
         runs_folder.give_weights(run.folder, run.step)
@@ -206,12 +204,12 @@ def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
         terminal.read(ALONE_AFTER_S + 4.0)
         for _ in range(rounds):
             terminal.forget()
-            faces = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
-            before = {name: _all_cpu(pid) for name, pid in faces.items()}
+            frontends = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
+            before = {name: _all_cpu(pid) for name, pid in frontends.items()}
             began = time.perf_counter()
             terminal.read(IDLE_S)
             wall = time.perf_counter() - began
-            shares = {name: 100 * (_all_cpu(pid) - before[name]) / wall for name, pid in faces.items()}
+            shares = {name: 100 * (_all_cpu(pid) - before[name]) / wall for name, pid in frontends.items()}
             for name, share in shares.items():
                 rows.add(f"{name} on {what}", share, "% of a core")
             rows.add(f"both on {what}", sum(shares.values()), "% of a core", 3.0)

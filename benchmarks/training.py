@@ -2,8 +2,8 @@
 
     python -m benchmarks.training [--only vae] [--threads 2] [--seconds 0.6] [--windows 9] [--no-write]
 
-Everybody is a process of its own; they take turns in short windows, A B A B, and disturbed windows are dropped. The
-table is kept in docs/performance.md. See benchmarks/windows.py for what is dropped, benchmarks/peers for who they are.
+Each contender is a process; they take turns in short windows, A B A B, and disturbed windows are dropped. The table is
+written to docs/performance.md. benchmarks/windows.py defines disturbed windows, benchmarks/peers has the contenders.
 """
 
 import argparse
@@ -31,12 +31,12 @@ PATIENCE = 4  # rounds, for each window that is wanted
 
 @dataclass(frozen=True)
 class Conditions:
-    """How everybody is measured."""
+    """Conditions of a measurement."""
 
     threads: int
     device: str
     seconds: float
-    wanted: int
+    num_windows: int
     lock: Path | None
 
     @contextlib.contextmanager
@@ -51,31 +51,31 @@ class Conditions:
 
 
 def main() -> int:
-    """Measure what was asked for; print the tables and keep them."""
-    given = _parsed()
-    on_gpu = given.device == "cuda"
-    threads = given.threads or report.cores()
-    conditions = Conditions(threads, given.device, given.seconds, given.windows, given.lock)
+    """Run the selected comparisons; print and store the tables."""
+    options = _parse_args()
+    on_gpu = options.device == "cuda"
+    threads = options.threads or report.cores()
+    conditions = Conditions(threads, options.device, options.seconds, options.windows, options.lock)
     for comparison in COMPARISONS:
-        if given.only and comparison.key not in given.only:
+        if options.only and comparison.key not in options.only:
             continue
-        outcome = _compared(comparison, conditions, given.entrants)
+        outcome = _compare(comparison, conditions, options.entrants)
         lines = report.section(comparison, outcome, conditions.threads)
         print("\n".join(lines), flush=True)
-        if not given.write:
+        if not options.write:
             continue
         if report.means_little(outcome, threads):
             print("not kept: measure again when nothing else runs", file=sys.stderr)
         else:
-            report.keep(comparison, lines, given.device, torch.cuda.get_device_name() if on_gpu else "")
+            report.keep(comparison, lines, options.device, torch.cuda.get_device_name() if on_gpu else "")
     return 0
 
 
-def _parsed() -> argparse.Namespace:
+def _parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("--only", action="append", choices=[comparison.key for comparison in COMPARISONS])
     parser.add_argument("--entrants", action="append", default=[], help="those whose name contains this, and the first")
-    parser.add_argument("--threads", type=int, default=0, help="of everybody; 0: as many as there are cores")
+    parser.add_argument("--threads", type=int, default=0, help="of each contender; 0: one per core")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--seconds", type=float, default=0.6, help="of a window")
     parser.add_argument("--windows", type=int, default=9, help="undisturbed ones that are wanted of each")
@@ -84,28 +84,28 @@ def _parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _compared(comparison: Comparison, conditions: Conditions, wanted: Sequence[str]) -> report.Outcome:
+def _compare(comparison: Comparison, conditions: Conditions, num_windows: Sequence[str]) -> report.Outcome:
     missing: dict[str, str] = {}
     first, *others = comparison.entrants
-    taking_part = [first, *(e for e in others if not wanted or any(part in e.name for part in wanted))]
+    taking_part = [first, *(e for e in others if not num_windows or any(part in e.name for part in num_windows))]
     with contextlib.ExitStack() as stack:
         running = []
         peaks = [entrant for entrant in PEAKS if conditions.device == "cpu" or "onednn" not in entrant.options]
         for entrant in (*peaks, *taking_part):
             try:
-                running.append(stack.enter_context(_started(entrant, conditions)))
+                running.append(stack.enter_context(_start(entrant, conditions)))
             except MissingError as problem:
                 missing[entrant.name] = str(problem)
                 print(f"missing: {entrant.name} ({problem})", file=sys.stderr, flush=True)
         with conditions.alone():
-            limit, on_cpu = PATIENCE * conditions.wanted, conditions.device == "cpu"
-            found = windows.interleave(running, conditions.wanted, limit, watched=on_cpu)
+            limit, on_cpu = PATIENCE * conditions.num_windows, conditions.device == "cpu"
+            results = windows.interleave(running, conditions.num_windows, limit, watched=on_cpu)
         flops = {contender.name: contender.flops for contender in running}
-    figures = windows.figures(found)
-    return report.Outcome(figures, flops, missing, PEAKS)
+    throughputs = windows.throughputs(results)
+    return report.Outcome(throughputs, flops, missing, PEAKS)
 
 
-def _started(entrant: Entrant, conditions: Conditions) -> ContenderProcess:
+def _start(entrant: Entrant, conditions: Conditions) -> ContenderProcess:
     print(f"setting up {entrant.name} …", file=sys.stderr, flush=True)
     contender = ContenderProcess(
         entrant.name, entrant.target, entrant.peer, conditions.threads, conditions.device, entrant.options

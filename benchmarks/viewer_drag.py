@@ -4,7 +4,7 @@
 
 A 2-D run, one that exists or one of random weights, is shown in a panel of 600 by 600 pixels. "pan" drags it by its
 background, 100 moves a second, and what comes into sight is decoded; "whole" shows another plane with each move, as
-when a slider is dragged, and all of the picture is decoded anew. The first picture is the first one painted that is of
+when a slider is dragged, and all of the image is decoded again. The first picture is the first one painted that is of
 this move or a later one, be it coarse; the complete one has every tile. Without a display it draws offscreen.
 """
 
@@ -28,8 +28,8 @@ from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent, QPainter, QTransform
 from PyQt6.QtWidgets import QApplication
 
-from benchmarks.explored import waiting
-from benchmarks.explored.made_run import write_run
+from benchmarks.exploring import latency
+from benchmarks.exploring.untrained_run import write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.playback import TimeCursor
 from genexplorer.session.run_poller import RunPoller
@@ -41,7 +41,7 @@ from genexplorer.viewer.tabs.manifold.layers import TileLayer
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 
 MOVES_PER_S = 100
-PROMISED = {"mlp": ("", "16 ms median, 33 ms p99"), "conv": ("33 ms median", "")}
+TARGETS = {"mlp": ("", "16 ms median, 33 ms p99"), "conv": ("33 ms median", "")}
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
     options = parser.parse_args()
     app = QApplication(sys.argv[:1])
     style.apply(app, style.palette_for("dark"))
-    print(waiting.HEAD)
+    print(latency.HEAD)
     with tempfile.TemporaryDirectory() as folder:
         made = options.run is None
         for name in options.architecture if made else (options.run.name,):
@@ -81,16 +81,14 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
     watch = _Watch(tab, whole=motion == "whole")
     drag = _Drag(app, tab, watch)
     drag.window()  # the first one wakes everything up
-    found = waiting.windows(drag.window, lambda: _cpu(client[0]), max(1, round(options.seconds)))
+    found = latency.windows(drag.window, lambda: _cpu(client[0]), max(1, round(options.seconds)))
     rate = watch.complete_pictures / max(watch.seconds, 1e-9)
-    for number, what in enumerate(("a first picture", "the complete picture")):
-        promised = PROMISED.get(name, ("", ""))[number] if motion == "whole" else ""
-        print(waiting.row(f"{name}, {motion}: to {what}", found.values[number], promised))
+    for number, what in enumerate(("the first image", "the complete image")):
+        target = TARGETS.get(name, ("", ""))[number] if motion == "whole" else ""
+        print(latency.row(f"{name}, {motion}: to {what}", found.values[number], target))
     grid = tab.stage.seen_grid()
     assert grid is not None
-    print(
-        f"    {grid.columns}×{grid.rows} tiles, {rate:.0f} complete pictures/s, {found.words()}, {watch.at_rest(app)}"
-    )
+    print(f"    {grid.columns}×{grid.rows} tiles, {rate:.0f} complete images/s, {found.words()}, {watch.at_rest(app)}")
     tab.closing()
     context.close()
     tab.hide()
@@ -188,7 +186,7 @@ class _Drag:
         self._center = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
 
     def window(self) -> tuple[list[float], list[float]]:
-        """Return the times, in ms, from each move to a first and to the complete picture."""
+        """Return the times, in ms, from each move to a first and to the complete image."""
         watch = self._watch
         watch.painted.clear()
         self._mouse(QEvent.Type.MouseButtonPress, self._center)

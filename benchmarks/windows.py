@@ -1,7 +1,7 @@
 """Contenders in turn, A B A B, in short windows; windows in which the machine did something else are dropped.
 
-What a machine did besides is told by /proc/stat: the time of all processes and the time stolen from a virtual machine,
-less what the contender itself used. Where /proc/stat is missing nothing is dropped.
+Other work is measured by /proc/stat: the CPU time of all processes and the time stolen from a virtual machine, less the
+contender's own. Where /proc/stat is missing nothing is dropped.
 """
 
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 LIMIT = 0.05  # of the machine's CPU may go elsewhere in a window
-FEWEST = 3  # undisturbed windows that a figure needs
+FEWEST = 3  # undisturbed windows that a result needs
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal; guests are within user
 STAT = Path("/proc/stat")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a contender says of a window: seconds of the clock and of its own CPU (all threads), and images."""
+class WindowResult:
+    """A contender's report of a window: seconds of the clock and of its own CPU (all threads), and images."""
 
     wall_s: float
     cpu_s: float
@@ -30,7 +30,7 @@ class Answer:
 class Window:
     """A window and the share of the machine's CPU that went elsewhere meanwhile."""
 
-    answer: Answer
+    answer: WindowResult
     elsewhere: float
 
     @property
@@ -40,16 +40,16 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Throughput:
     """Medians of a contender's windows.
 
     Args:
         rate: Images a second; a second of its CPU where `by_cpu`.
         low: The lower quartile.
         high: The upper quartile.
-        kept: Windows that the figure is of.
+        kept: Windows used.
         dropped: Windows that were disturbed.
-        by_cpu: Whether every machine second was too disturbed to count.
+        by_cpu: Whether the machine was too busy for wall time.
     """
 
     rate: float
@@ -61,14 +61,14 @@ class Figure:
 
 
 class Contender(Protocol):
-    """Who takes part."""
+    """A participant."""
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Its name in the table."""
         ...
 
-    def window(self) -> Answer:
+    def window(self) -> WindowResult:
         """Run for a short while."""
         ...
 
@@ -82,7 +82,7 @@ class Ticks:
 
     @classmethod
     def now(cls) -> "Ticks":
-        """Read them; zero where the system does not tell."""
+        """Read them; zero where /proc/stat is missing."""
         return cls.of(STAT.read_text()) if STAT.is_file() else cls(0.0, 0.0)
 
     @classmethod
@@ -100,41 +100,41 @@ def elsewhere(before: Ticks, after: Ticks, own_s: float) -> float:
 
 
 def interleave(
-    contenders: Sequence[Contender], wanted: int, limit: int, *, watched: bool = True
+    contenders: Sequence[Contender], num_windows: int, limit: int, *, watched: bool = True
 ) -> dict[str, list[Window]]:
-    """Give each contender a window in turn until all have `wanted` quiet ones.
+    """Give each contender a window in turn until all have `num_windows` quiet ones.
 
     Args:
         contenders: In their order.
         wanted: Quiet windows of each.
-        limit: Rounds at most; where after `wanted` rounds somebody has had no quiet one, there is no more waiting.
+        limit: Rounds at most; if a contender has had no quiet window after `num_windows` rounds, stop.
         watched: Whether the processor's other work matters: it does not where a graphics processor computes.
     """
-    found: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
+    results: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
     for number in range(limit):
-        if number == wanted and not all(any(w.quiet for w in windows) for windows in found.values()):
+        if number == num_windows and not all(any(w.quiet for w in windows) for windows in results.values()):
             break
         for contender in contenders:
             before = Ticks.now()
             answer = contender.window()
             share = elsewhere(before, Ticks.now(), answer.cpu_s) if watched else 0.0
-            found[contender.name].append(Window(answer, share))
-        if all(sum(w.quiet for w in windows) >= wanted for windows in found.values()):
+            results[contender.name].append(Window(answer, share))
+        if all(sum(w.quiet for w in windows) >= num_windows for windows in results.values()):
             break
-    return found
+    return results
 
 
-def figures(found: Mapping[str, Sequence[Window]]) -> dict[str, Figure]:
-    """Return everybody's figures: of quiet windows by the clock, or, if somebody has too few, all by CPU time.
+def throughputs(results: Mapping[str, Sequence[Window]]) -> dict[str, Throughput]:
+    """Return each contender's throughput: of quiet windows by wall time, or, if one has too few, of all by CPU time.
 
-    CPU time hardly knows of other processes, so there every window counts.
+    CPU time hardly depends on other processes, so every window counts then.
     """
-    by_cpu = any(sum(w.quiet for w in windows) < FEWEST for windows in found.values())
-    return {name: _figure(windows, by_cpu) for name, windows in found.items()}
+    by_cpu = any(sum(w.quiet for w in windows) < FEWEST for windows in results.values())
+    return {name: _throughput(windows, by_cpu) for name, windows in results.items()}
 
 
-def _figure(windows: Sequence[Window], by_cpu: bool) -> Figure:
+def _throughput(windows: Sequence[Window], by_cpu: bool) -> Throughput:
     kept = [w.answer for w in windows if by_cpu or w.quiet]
     rates = sorted(a.images / (a.cpu_s if by_cpu else a.wall_s) for a in kept)
     low, middle, high = statistics.quantiles(rates, n=4, method="inclusive") if len(rates) > 1 else 3 * rates
-    return Figure(middle, low, high, len(kept), sum(not w.quiet for w in windows), by_cpu)
+    return Throughput(middle, low, high, len(kept), sum(not w.quiet for w in windows), by_cpu)

@@ -32,9 +32,9 @@ def main() -> None:
     setting = Setting(given.threads, given.device, given.options)
     loop: Loop = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)(setting)
     loop.run(loop.chunk)
-    _say(answers, {"flops": loop.flops, "chunk": loop.chunk, "batch": loop.batch})
+    _send(answers, {"flops": loop.flops, "chunk": loop.chunk, "batch": loop.batch})
     for line in sys.stdin:
-        _say(answers, _window(loop, int(json.loads(line)["steps"])))
+        _send(answers, _window(loop, int(json.loads(line)["steps"])))
 
 
 def _window(loop: Loop, steps: int) -> dict[str, float]:
@@ -58,7 +58,7 @@ def _own_output() -> TextIO:
     return answers
 
 
-def _say(answers: TextIO, what: dict[str, float]) -> None:
+def _send(answers: TextIO, what: dict[str, float]) -> None:
     answers.write(json.dumps(what) + "\n")
     answers.flush()
 

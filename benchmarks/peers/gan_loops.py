@@ -49,12 +49,12 @@ def tutorial(setting: Setting) -> Loop:
         for x in mnist.loaded(BATCH, setting.device, centered=True):
             real, valid, fake = x.view(len(x), -1), torch.ones(len(x), 1).to(x), torch.zeros(len(x), 1).to(x)
             of_g.zero_grad()
-            drawn = g(torch.from_numpy(np.random.normal(0, 1, (len(x), 100))).float().to(x))
-            loss_g = cost(d(drawn), valid)
+            fake = g(torch.from_numpy(np.random.normal(0, 1, (len(x), 100))).float().to(x))
+            loss_g = cost(d(fake), valid)
             loss_g.backward()
             of_g.step()
             of_d.zero_grad()
-            loss_d = (cost(d(real), valid) + cost(d(drawn.detach()), fake)) / 2
+            loss_d = (cost(d(real), valid) + cost(d(fake.detach()), fake)) / 2
             loss_d.backward()
             of_d.step()
             yield loss_d.item() + loss_g.item()
@@ -75,8 +75,8 @@ class ConvGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images in [−1, 1]."""
-        drawn: Tensor = self.layers(z)
-        return drawn
+        fake: Tensor = self.layers(z)
+        return fake
 
 
 def _conv_discriminator() -> nn.Sequential:
@@ -87,7 +87,7 @@ def _conv_discriminator() -> nn.Sequential:
 
 
 def convolutional(setting: Setting) -> Loop:
-    """Return a careful plain loop of a DCGAN: resident data, logits, fused Adam, no gradient that nobody needs."""
+    """Return a careful plain loop of a DCGAN: resident data, logits, fused Adam, no unneeded gradient."""
     torch.set_num_threads(setting.threads)
     g, d = stepping.placed(ConvGenerator(), setting), stepping.placed(_conv_discriminator(), setting)
     return stepping.of(_careful(g, d, setting), setting, BATCH, CONV)
@@ -95,17 +95,17 @@ def convolutional(setting: Setting) -> Loop:
 
 def _careful(g: nn.Module, d: nn.Module, setting: Setting) -> Iterator[float]:
     of_g, of_d = (stepping.fused_adam(net, 2e-3, betas=(0.5, 0.999)) for net in (g, d))
-    draw, judge = stepping.prepared(g, setting), stepping.prepared(d, setting)
+    draw, discriminate = stepping.prepared(g, setting), stepping.prepared(d, setting)
     for x in mnist.resident(BATCH, setting.device):
         of_d.zero_grad()
-        drawn = draw(torch.randn(BATCH, 64, device=setting.device))
-        logits = judge(torch.cat((2 * x - 1, drawn.detach())))
+        fake = draw(torch.randn(BATCH, 64, device=setting.device))
+        logits = discriminate(torch.cat((2 * x - 1, fake.detach())))
         loss_d = F.softplus(-logits[:BATCH]).mean() + F.softplus(logits[BATCH:]).mean()
         loss_d.backward()  # type: ignore[no-untyped-call]
         of_d.step()
         of_g.zero_grad()
         d.requires_grad_(False)
-        loss_g = F.softplus(-judge(drawn)).mean()
+        loss_g = F.softplus(-discriminate(fake)).mean()
         loss_g.backward()  # type: ignore[no-untyped-call]
         of_g.step()
         d.requires_grad_(True)

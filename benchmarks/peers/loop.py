@@ -1,4 +1,4 @@
-"""What a contender is: a training loop that can be run for a number of steps. Standard library alone."""
+"""A contender: a training loop that runs for a given number of steps. Standard library alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Setting:
-    """How a contender is to run.
+    """Settings of a contender.
 
     Args:
         threads: To compute with.
@@ -53,6 +53,6 @@ def learning(multiplications: int, first: int = 0) -> float:
 
     Args:
         multiplications: Of the network, forward.
-        first: Of the layers that read the data, whose gradient nobody asks for.
+        first: Of the layers that read the data, whose gradient is not needed.
     """
     return 2.0 * (3 * multiplications - first)

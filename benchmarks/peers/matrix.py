@@ -21,7 +21,7 @@ def product(setting: Setting) -> Loop:
     side = SIDE[setting.device]
     if setting.options.get("onednn"):
         torch.backends.mkldnn.matmul.fp32_precision = "bf16"  # type: ignore[attr-defined]  # it is a permission
-        _insist_on_float32()
+        _check_float32()
     kind = getattr(torch, setting.options.get("precision", "float32"))
     left, right = (torch.randn(side, side, device=setting.device).to(kind) for _ in range(2))
     out = torch.empty_like(left)
@@ -34,7 +34,7 @@ def product(setting: Setting) -> Loop:
     return stepping.of(steps(), setting, 1, 2.0 * side**3)
 
 
-def _insist_on_float32() -> None:
+def _check_float32() -> None:
     left, right = torch.randn(128, 784), torch.randn(784, 400)
     exact = left.double() @ right.double()
     error = float(((left @ right).double() - exact).abs().max() / exact.abs().max())

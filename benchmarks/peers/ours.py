@@ -11,7 +11,7 @@ from trainers.presets import assemble
 from trainers.training.loop import train
 
 NEVER = 1e6  # seconds
-EARLY = 101  # steps, in which every model is shown often, whatever the clock says
+EARLY = 101  # steps, with frequent snapshots at any speed
 QUIET: dict[str, Any] = {"eval_every": 10**9, "snapshot_every_s": NEVER, "checkpoint_every_s": NEVER}
 _SHARED: dict[str, Any] = {
     "optim": {"ema_decay": 0},
@@ -37,22 +37,22 @@ class NotYetError(Exception):
 def training(setting: Setting) -> Loop:
     """Return the loop of one of NETWORKS, `options["network"]`, with the execution that the options ask for."""
     preset, layer, batch, flops = NETWORKS[setting.options["network"]]
-    asked = {key: value for key, value in setting.options.items() if key != "network"}
-    if missing := asked.keys() - ExecutionConfig.model_fields.keys():
+    execution_options = {key: value for key, value in setting.options.items() if key != "network"}
+    if missing := execution_options.keys() - ExecutionConfig.model_fields.keys():
         raise NotYetError(f"no execution.{', execution.'.join(sorted(missing))} yet")
-    execution = {**QUIET, **asked, "threads": setting.threads, "device": setting.device}
+    execution = {**QUIET, **execution_options, "threads": setting.threads, "device": setting.device}
     shared = {} if preset == "uva2019-nf" else _SHARED  # that preset is held fixed
     events, step = train(assemble(preset, shared, layer, {"execution": execution})), 0
 
     def run(count: int) -> int:
-        """Go on until as many more steps are done; figures may come less often than at each step."""
+        """Go on until as many more steps are done; metrics may arrive less often than every step."""
         nonlocal step
-        begun = step
-        while step < begun + count:
+        start = step
+        while step < start + count:
             step = max(step, next(events).step)
         if setting.device == "cuda":
             torch.cuda.synchronize()
-        return step - begun
+        return step - start
 
     run(EARLY)
     return Loop(run, batch, flops)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from benchmarks import windows
-from benchmarks.windows import Answer, Ticks, Window
+from benchmarks.windows import Ticks, Window, WindowResult
 
 QUIET, LOUD = 0.01, 0.2
 
@@ -32,22 +32,22 @@ def test_a_system_that_does_not_tell_drops_nothing() -> None:
 
 
 def seen(walls: list[float], shares: list[float], cpu: float = 2.0) -> list[Window]:
-    return [Window(Answer(wall, cpu, 100), share) for wall, share in zip(walls, shares, strict=True)]
+    return [Window(WindowResult(wall, cpu, 100), share) for wall, share in zip(walls, shares, strict=True)]
 
 
 def test_disturbed_windows_do_not_count() -> None:
-    figures = windows.figures({"a": seen([1, 1, 1, 50, 50, 50, 50], [QUIET] * 3 + [LOUD] * 4)})
-    assert figures["a"].rate == 100
-    assert (figures["a"].kept, figures["a"].dropped, figures["a"].by_cpu) == (3, 4, False)
+    throughputs = windows.throughputs({"a": seen([1, 1, 1, 50, 50, 50, 50], [QUIET] * 3 + [LOUD] * 4)})
+    assert throughputs["a"].rate == 100
+    assert (throughputs["a"].kept, throughputs["a"].dropped, throughputs["a"].by_cpu) == (3, 4, False)
 
 
 def test_where_one_was_never_left_alone_all_are_told_by_cpu_time() -> None:
-    figures = windows.figures(
+    throughputs = windows.throughputs(
         {"a": seen([1] * 4, [QUIET] * 4), "b": seen([9] * 4, [QUIET, QUIET, LOUD, LOUD], cpu=4.0)}
     )
-    assert figures["a"].by_cpu and figures["b"].by_cpu
-    assert (figures["a"].rate, figures["b"].rate) == (50, 25)
-    assert figures["b"].kept == 4
+    assert throughputs["a"].by_cpu and throughputs["b"].by_cpu
+    assert (throughputs["a"].rate, throughputs["b"].rate) == (50, 25)
+    assert throughputs["b"].kept == 4
 
 
 @dataclass
@@ -59,10 +59,10 @@ class Told:
     elsewhere: list[float]
     used: int = field(default=0)
 
-    def window(self) -> Answer:
+    def window(self) -> WindowResult:
         self.log.append(self.name)
         self.used += 1
-        return Answer(1.0, 1.0, 10)
+        return WindowResult(1.0, 1.0, 10)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, shares: dict[str, list[float]], wanted: int, limit: int) -> list[str]:

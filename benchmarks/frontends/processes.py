@@ -1,4 +1,4 @@
-"""What processes take: their times, their memory, and commands from start to end."""
+"""CPU time, memory and run time of processes and commands."""
 
 import os
 import statistics

@@ -1,4 +1,4 @@
-"""What is told of waiting times: median and the slowest of a hundred, in windows in which nobody else was at work."""
+"""Latencies: median, p95 and p99, from windows in which the machine was otherwise idle."""
 
 import statistics
 import time
@@ -9,12 +9,12 @@ import numpy as np
 
 from benchmarks.windows import FEWEST, LIMIT, Ticks, elsewhere
 
-HEAD = f"  {'':38} {'median':>9} {'p95':>9} {'p99':>9}   promised"
+HEAD = f"  {'':38} {'median':>9} {'p95':>9} {'p99':>9}   target"
 
 
 @dataclass(frozen=True)
 class Windowed:
-    """Numbers of some windows of a measurement, and how many were dropped because somebody else was at work."""
+    """Values of a measurement, by window, and how many windows were dropped as disturbed."""
 
     values: list[list[float]]  # ms, by what is measured
     kept: int
@@ -51,12 +51,12 @@ def windows(measure: Callable[[], Sequence[Sequence[float]]], cpu: Callable[[], 
     return Windowed(joined, len(kept) if kept is quiet else 0, len(every) - len(quiet))
 
 
-def row(name: str, times: Sequence[float], promised: str = "") -> str:
+def row(name: str, times: Sequence[float], target: str = "") -> str:
     """Return a line of a table: median, p95 and p99 in ms."""
     if not times:
         return f"  {name:38} nothing was shown"
     p95, p99 = np.percentile(times, (95, 99))
-    return f"  {name:38} {statistics.median(times):6.1f} ms {p95:6.1f} ms {p99:6.1f} ms   {promised}".rstrip()
+    return f"  {name:38} {statistics.median(times):6.1f} ms {p95:6.1f} ms {p99:6.1f} ms   {target}".rstrip()
 
 
 def timed(does: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""The viewer as a process that tells on its standard output when it shows what: `python -m benchmarks.faces.window`.
+"""The viewer as a process that prints when it shows what: `python -m benchmarks.frontends.window`.
 
 It runs `genexplorer.viewer.main` as it is; watching the window costs one call of Python for each of its events.
 """
@@ -14,18 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.faces.processes import COMMAND, family
+from benchmarks.frontends.processes import COMMAND, family
 
 
 class Window:
-    """A viewer on a run, and the seconds after its start at which it told of something; leaving the block ends it."""
+    """A viewer on a run and the times of its reports, in seconds after its start; leaving the block ends it."""
 
     def __init__(self, words: Sequence[str], environment: dict[str, str]) -> None:
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.faces.window", *words], env=environment, stdout=subprocess.PIPE
+            [sys.executable, "-m", "benchmarks.frontends.window", *words], env=environment, stdout=subprocess.PIPE
         )
-        self.told: dict[str, float] = {}
+        self.reported: dict[str, float] = {}
 
     def __enter__(self) -> "Window":
         return self
@@ -39,19 +39,21 @@ class Window:
             self.process.wait()
 
     def wait_for(self, what: str) -> float:
-        """Return when something was told of first, in seconds after the start.
+        """Return when something was first reported, in seconds after the start.
 
         Raises:
             RuntimeError: if the viewer ends before.
         """
         assert self.process.stdout is not None
-        while what not in self.told:
+        while what not in self.reported:
             line = self.process.stdout.readline()
             if not line:
-                raise RuntimeError(f"the viewer ended without '{what}'; it told of {', '.join(self.told) or 'nothing'}")
-            told = json.loads(line)
-            self.told.setdefault(told["what"], told["at"] - self.began)
-        return self.told[what]
+                raise RuntimeError(
+                    f"the viewer ended without reporting '{what}'; it reported {', '.join(self.reported) or 'nothing'}"
+                )
+            reported = json.loads(line)
+            self.reported.setdefault(reported["what"], reported["at"] - self.began)
+        return self.reported[what]
 
 
 def hand_over(words: Sequence[str], environment: dict[str, str]) -> float:
@@ -88,19 +90,19 @@ def display() -> Iterator[dict[str, str]]:
     finally:
         os.close(theirs)
     try:
-        with os.fdopen(ours) as told:
-            yield {"DISPLAY": f":{told.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}
+        with os.fdopen(ours) as reported:
+            yield {"DISPLAY": f":{reported.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}
     finally:
         server.terminate()
         server.wait()
 
 
-def _tell(what: str) -> None:
+def _report(what: str) -> None:
     print(json.dumps({"what": what, "at": time.perf_counter()}), flush=True)
 
 
 def _watch(window: Any) -> None:
-    """Tell of the first paint, of an opened run and of each answer, once Qt has done what they brought."""
+    """Report the first paint, an opened run and each response, after Qt has processed them."""
     from PyQt6.QtCore import QEvent, QObject, QTimer
 
     class Watch(QObject):
@@ -109,12 +111,12 @@ def _watch(window: Any) -> None:
         def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
             if not self.painted and event is not None and event.type() == QEvent.Type.Paint:
                 self.painted = True
-                QTimer.singleShot(0, lambda: _tell("painted"))
+                QTimer.singleShot(0, lambda: _report("painted"))
             return False
 
     window.installEventFilter(Watch(window))
-    window.context.run_changed.connect(lambda: QTimer.singleShot(0, lambda: _tell("run")))
-    window.context.explorer.answered.connect(lambda op, *_: QTimer.singleShot(0, lambda: _tell("model")))
+    window.context.run_changed.connect(lambda: QTimer.singleShot(0, lambda: _report("run")))
+    window.context.explorer.answered.connect(lambda op, *_: QTimer.singleShot(0, lambda: _report("model")))
 
 
 def main() -> int:

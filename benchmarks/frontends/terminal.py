@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from benchmarks.faces.processes import COMMAND
+from benchmarks.frontends.processes import COMMAND
 
 _CODES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_])")
 _CURVE = re.compile("[\u2801-\u28ff]")  # braille: lines of a curve
@@ -68,7 +68,7 @@ class Terminal:
         if select.select([self._ours], [], [], patience_s)[0]:
             try:
                 self.written += os.read(self._ours, 1 << 16).decode("utf-8", "replace")
-            except OSError:  # nobody holds the other end any more
+            except OSError:  # the other end is closed
                 time.sleep(patience_s)
                 return
             self.first_byte = self.first_byte or time.perf_counter() - self.began

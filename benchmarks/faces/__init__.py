@@ -1,1 +1,0 @@
-"""The faces as processes of their own, as `benchmarks.startup` measures them."""

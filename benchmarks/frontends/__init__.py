@@ -1,0 +1,1 @@
+"""Front ends as separate processes, as `benchmarks.startup` measures them."""
