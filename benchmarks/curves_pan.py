@@ -3,8 +3,8 @@
     python -m benchmarks.curves_pan [--runs FOLDER] [--points 10000000] [--seconds 3]
 
 60 moves per second. Reported are the times from a move to the painted chart, the frames per second, and the number of
-visible points per curve: the buckets of the visible part are read from disk, the whole curve is never redrawn. The run is
-kept in FOLDER and reused; creating it takes minutes. Without a display it draws offscreen.
+visible points per curve: the buckets of the visible part are read from disk, the whole curve is never redrawn. The run
+is kept in FOLDER and reused; creating it takes minutes. Without a display it draws offscreen.
 """
 
 import argparse

@@ -5,9 +5,9 @@
 
 The bare loop iterates `train(config)` and discards its events. The worker's loop records every event, polls commands,
 leases and watchers. They take turns in short windows, A B A B, with metrics only; then single snapshots (with their
-images) and checkpoints are measured one by one. Reported are the time for which the training thread is blocked and the
-CPU time of all threads. A worker with a spare core pays the first, one whose cores all compute pays the second, so `kept`
-is given for both. CPU time is the more robust value on a shared machine.
+images) and checkpoints are measured one by one. Reported are the time for which the training thread is blocked and
+the CPU time of all threads. A worker with a spare core pays the first, one whose cores all compute pays the second, so
+`kept` is given for both. CPU time is the more robust value on a shared machine.
 
 `--whole` compares directly: windows of the bare loop and of a worker with everything on its real schedule. Without
 arguments the first preset is also compared this way, watched.
