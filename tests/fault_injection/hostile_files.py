@@ -63,7 +63,7 @@ def flipped_tensors(count: int, folder: Path) -> Tally:
 def _parsed_or_refused(path: Path) -> None:
     """Parse the arrays as if no sum guarded them: whatever comes, it is an answer or one clear error."""
     try:
-        checkpoint.parsed(path.read_bytes(), path)
+        checkpoint.parse_safetensors(path.read_bytes(), path)
     except CheckpointError as error:
         assert "\n" not in str(error)
 

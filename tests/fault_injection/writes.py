@@ -20,10 +20,10 @@ from tests.fault_injection.case import Proof, Tally
 from tests.fixtures.fake_run import card, config, specs
 from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, SnapshotReady, Started
 from trainers.storage import checkpoint
-from trainers.storage.atomic_files import FaultPlan, injected
+from trainers.storage.atomic_files import FaultPlan, inject_faults
 
 LAST = 4
-WAYS = [(error, for_good) for error in (errno.ENOSPC, errno.EIO) for for_good in (False, True)]
+WAYS = [(error, persistent) for error in (errno.ENOSPC, errno.EIO) for persistent in (False, True)]
 
 
 def failing_writes(count: int, folder: Path) -> Tally:
@@ -32,9 +32,9 @@ def failing_writes(count: int, folder: Path) -> Tally:
     with mock.patch("os.fsync"):  # the plan decides before the real call what fails, so that it need not be slow
         calls = calls_of_a_run(folder)
         cases = [(position, *way) for way in WAYS for position in range(1, calls + 1)]
-        for position, error, for_good in cases[:: max(1, len(cases) // count)]:
-            with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if for_good else ''}"):
-                told += _recorded_despite(folder / "runs", FaultPlan(position, error, for_good=for_good))
+        for position, error, persistent in cases[:: max(1, len(cases) // count)]:
+            with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if persistent else ''}"):
+                told += _recorded_despite(folder / "runs", FaultPlan(position, error, persistent=persistent))
     tally.notes.append(f"{calls} positions, 4 ways each; {told} times the run could not even begin, and said so")
     return tally
 
@@ -43,7 +43,7 @@ def _recorded_despite(runs: Path, plan: FaultPlan) -> bool:
     """Record a run while a call fails, and check what is there; return whether it could not even begin."""
     run = RunStore(runs).create(config(steps=LAST), name="x")
     try:
-        with injected(plan):
+        with inject_faults(plan):
             record_a_run(run)
     except OSError:  # which the worker says, and dies
         assert RunReader(run).status().state is State.QUEUED
@@ -57,7 +57,7 @@ def _recorded_despite(runs: Path, plan: FaultPlan) -> bool:
 
 def calls_of_a_run(folder: Path) -> int:
     """Return how many calls there are that can fail."""
-    with injected(FaultPlan(0, 0)) as plan:
+    with inject_faults(FaultPlan(0, 0)) as plan:
         record_a_run(RunStore(folder / "count").create(config(steps=LAST)))
     return len(plan.calls)
 
@@ -122,7 +122,7 @@ def _series(run: Path, chance: random.Random) -> int:
     for step in range(1, 13):
         writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
         before = _whole(parent)
-        with injected(FaultPlan(chance.randrange(1, 40), errno.EIO, for_good=chance.random() < 0.5)):
+        with inject_faults(FaultPlan(chance.randrange(1, 40), errno.EIO, persistent=chance.random() < 0.5)):
             writer.files.save_state(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
         writer.abandon()
         after = _whole(parent)

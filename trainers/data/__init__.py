@@ -1,1 +1,1 @@
-"""Data sets: image files, their binarization, the bundled MNIST."""
+"""Data sets: image files and toy densities, and their preprocessing."""

@@ -1,4 +1,4 @@
-"""The data sets that come with genexplorer, described without torch."""
+"""Specs of the built-in image data sets: the bundled MNIST and folders of IDX files. Imports no torch."""
 
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,8 @@ class MnistOptions(Section):
     """Options of the bundled MNIST."""
 
     binarization: Binarization = "dynamic"
-    limit: int | None = Field(None, ge=1)  # at most this many training images, the first ones
-    limit_test: int | None = Field(None, ge=1)  # likewise of the test images; every figure then says so
+    limit: int | None = Field(None, ge=1)  # use only the first `limit` training images
+    limit_test: int | None = Field(None, ge=1)  # likewise for test images; recorded in the setup of every metric
 
 
 class IdxFolderOptions(Section):
@@ -30,14 +30,14 @@ class IdxFolderOptions(Section):
     binarization: Binarization = "dynamic"
     limit: int | None = Field(None, ge=1)
     limit_test: int | None = Field(None, ge=1)
-    prefix: str = ""  # which data set, where the folder holds several: "emnist-letters"
-    transpose: bool | None = None  # exchange rows and columns; unset: for EMNIST, which is stored so
+    prefix: str = ""  # selects a data set in a folder with several: "emnist-letters"
+    transpose: bool | None = None  # swap rows and columns; None: only for EMNIST, which is stored transposed
 
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: str) -> str:
         if not value or "\0" in value:
-            raise ValueError("name the folder that holds the IDX files")
+            raise ValueError("choose a folder with IDX files")
         return str(Path(value).expanduser().resolve())
 
 
@@ -51,7 +51,7 @@ def load_mnist(options: MnistOptions) -> ImageData:
 
 
 def peek_mnist(options: MnistOptions) -> ImageShape:
-    """Return the shape of an image, from the headers alone.
+    """Return the image shape (C, H, W), reading only file headers.
 
     Raises:
         DataError: if its files are missing or damaged.
@@ -63,25 +63,25 @@ def load_idx_folder(options: IdxFolderOptions) -> ImageData:
     """Read a folder of IDX files.
 
     Raises:
-        DataError: in one line, with the file and what to do.
+        DataError: if a file is missing, damaged or inconsistent.
     """
     files = idx_folder.find(Path(options.path), options.prefix)
     name = files.prefix or Path(options.path).name or "images"
     limits = options.limit, options.limit_test
-    return idx_folder.load(files, name, limits=limits, transpose=_transposed(options, files))
+    return idx_folder.load(files, name, limits=limits, transpose=_is_transposed(options, files))
 
 
 def peek_idx_folder(options: IdxFolderOptions) -> ImageShape:
-    """Return the shape of an image, from the headers alone.
+    """Return the image shape (C, H, W), reading only file headers.
 
     Raises:
-        DataError: in one line, with the file and what to do.
+        DataError: if a file is missing, damaged or inconsistent.
     """
     files = idx_folder.find(Path(options.path), options.prefix)
-    return idx_folder.peek(files, transpose=_transposed(options, files))
+    return idx_folder.peek(files, transpose=_is_transposed(options, files))
 
 
-def _transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> bool:
+def _is_transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> bool:
     return files.prefix.startswith("emnist") if options.transpose is None else options.transpose
 
 
@@ -89,7 +89,7 @@ def _bundled() -> idx_folder.IdxFiles:
     try:
         return idx_folder.find(bundled_data.folder("mnist"))
     except DataError as error:
-        raise DataError(error.message, "install genexplorer again") from None
+        raise DataError(error.message, "reinstall genexplorer") from None
 
 
 MNIST = DataSet(

@@ -1,4 +1,4 @@
-"""Images in memory: one uint8 copy for a whole run."""
+"""An image data set in memory, as uint8."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ Labels = NDArray[np.uint8]  # (N,)
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set of images, training and test, as it was stored: nothing scaled, nothing binarized.
+    """Training and test images as stored: not scaled, not binarized.
 
     Args:
-        name: "mnist", or a folder's own name.
+        name: "mnist", or the name of the folder.
         train: (N, H, W, C), uint8.
         test: (M, H, W, C), uint8.
-        train_labels: (N,), or None where there are none.
-        test_labels: (M,), or None where there are none.
+        train_labels: (N,), or None without labels.
+        test_labels: (M,), or None without labels.
     """
 
     name: str
@@ -29,13 +29,13 @@ class ImageData:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """The shape of an image as (C, H, W)."""
+        """The image shape as (C, H, W)."""
         _, height, width, channels = self.train.shape
         return channels, height, width
 
     @property
     def num_classes(self) -> int:
-        """How many different labels there are; 0 without labels."""
+        """The number of distinct training labels; 0 without labels."""
         if self.train_labels is None:
             return 0
         return len(np.unique(self.train_labels))

@@ -1,4 +1,4 @@
-"""Points of the plane in memory: toy densities on which everything can be seen."""
+"""2-D data in memory: points, their true density where it is known, and batches of them."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,35 +13,35 @@ Labels = NDArray[np.uint8]  # (N,)
 
 
 class Density(Protocol):
-    """A density of the plane that is known."""
+    """A known 2-D density."""
 
     @property
     def modes(self) -> NDArray[np.float64] | None:
-        """The centers of its modes, (K, 2), where it has separate ones."""
+        """Centers of the modes, (K, 2); None without separate modes."""
         ...
 
     @property
     def mode_std(self) -> float:
-        """The standard deviation of each mode; 0 where there are none."""
+        """Standard deviation of each mode; 0 without separate modes."""
         ...
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return log p of points (N, 2), (N,), in nats; −∞ where it is 0."""
+        """Return log p(x) in nats, (N,), for points (N, 2); −∞ where the density is 0."""
         ...
 
 
 @dataclass(frozen=True)
 class PointData:
-    """A data set of points of the plane, training and test.
+    """Training and test points of a 2-D data set.
 
     Args:
         name: "moons".
         train: (N, 2), float32.
         test: (M, 2), float32.
-        bounds: (x0, x1, y0, y1) that hold nearly all of it, for drawing: the same for every run.
-        train_labels: (N,), which arm, ring or mode a point belongs to; None where there are none.
-        test_labels: (M,), likewise.
-        truth: The density itself, where it is known.
+        bounds: Plot limits (x0, x1, y0, y1) that contain nearly all points; the same for every run.
+        train_labels: (N,), the arm, ring or mode of each point; None without labels.
+        test_labels: (M,), or None without labels.
+        truth: The true density, where it is known.
     """
 
     name: str
@@ -54,21 +54,21 @@ class PointData:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """The shape of a point as a model sees it: (2, 1, 1)."""
+        """The shape of a point as a model input: (2, 1, 1)."""
         return 2, 1, 1
 
     @property
     def num_classes(self) -> int:
-        """How many different labels there are; 0 without labels."""
+        """The number of distinct training labels; 0 without labels."""
         return 0 if self.train_labels is None else len(np.unique(self.train_labels))
 
 
 class ResidentPoints:
-    """Points of one split, resident once, gathered a batch at a time; takes the place of images in a training.
+    """The points of one split on a device, served in batches like `TrainImages`.
 
     Args:
         points: (N, 2), float32.
-        device: Where they live.
+        device: Device that stores them.
     """
 
     def __init__(self, points: Points, device: torch.device | str = "cpu") -> None:
@@ -78,5 +78,5 @@ class ResidentPoints:
         return len(self._points)
 
     def take(self, indices: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Return points, (B, 2, 1, 1), float32; nothing is drawn."""
+        """Return points, (B, 2, 1, 1), float32; `generator` is ignored."""
         return self._points[indices]

@@ -1,1 +1,1 @@
-"""What is measured on held-out data: the ELBO and its parts."""
+"""Metrics on held-out data that do not depend on the family."""

@@ -19,7 +19,7 @@ from trainers.data import preprocess
 from trainers.data.images import ImageData
 from trainers.data.points import PointData, ResidentPoints
 from trainers.errors import TrainingError
-from trainers.evaluation.points import Reference
+from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, Objective, StepContext
 from trainers.families.nn import count
 from trainers.training import optim as training_optim
@@ -61,7 +61,7 @@ class TrainingSession:
     device: torch.device
     length: schedule.Length
     album: sample_images.SampleImages | PointImages
-    reference: Reference | None  # of points: what their models are held against
+    reference: PointReference | None  # of points: what their models are held against
     clock: timing.Clock
     stopwatch: timing.Stopwatch
     time_left: timing.EtaEstimator
@@ -148,7 +148,7 @@ def set_up(config: RunConfig, clock: timing.Clock) -> TrainingSession:
         device=device,
         length=schedule.Length.of(config.schedule, order.steps_per_epoch),
         album=album,
-        reference=Reference.of(data, able) if isinstance(data, PointData) else None,
+        reference=PointReference.of(data, able) if isinstance(data, PointData) else None,
         clock=clock,
         stopwatch=timing.Stopwatch(clock),
         time_left=timing.EtaEstimator(0.0, 0.0),
@@ -232,8 +232,8 @@ def _general_specs(training: TrainingSession) -> list[events.MetricSpec]:
 
 
 def _words_of(metric: str, training: TrainingSession) -> str:
-    general = preprocess.setup(training.binarization)
-    own = preprocess.setup(training.binarization, metric.partition("/")[0])
+    general = preprocess.describe_setup(training.binarization)
+    own = preprocess.describe_setup(training.binarization, metric.partition("/")[0])
     return training.data.setup.replace(general, own, 1)
 
 
@@ -244,7 +244,7 @@ def data_card(config: RunConfig, data: ImageData | PointData) -> model_card.Data
     """
     options = config.data_options()
     points = isinstance(data, PointData)
-    words = ["points of the plane"] if points else [preprocess.setup(getattr(options, "binarization", "none"))]
+    words = ["points of the plane"] if points else [preprocess.describe_setup(getattr(options, "binarization", "none"))]
     if points and hasattr(options, "noise"):
         words.append(f"noise {options.noise:g}")
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):

@@ -158,7 +158,7 @@ def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Sc
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        with atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)):
+        with atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)):
             yield metrics(2)
             commands(control, Pause)
             yield Phase(2, "paused")
@@ -179,7 +179,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        stack.enter_context(atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)))
+        stack.enter_context(atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)))
         yield CheckpointReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
         insistent.start()
         yield Finished(1, "succeeded")
@@ -208,7 +208,7 @@ def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], fold
         identity = sending.send(folder, Pause())
         assert commands(control, Pause) == [Pause(identity)]
         yield CommandApplied(1, identity, "pause")
-        with atomic_files.injected(atomic_files.FaultPlan(1, 28, for_good=True)):
+        with atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)):
             yield metrics(2)
             deadline = time.monotonic() + 20
             while not RunReader(folder).status().reason and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The bundled MNIST, and from stored pixels to what a model sees."""
+"""The bundled MNIST, and the preprocessing of stored pixels."""
 
 import hashlib
 from pathlib import Path
@@ -19,8 +19,8 @@ def test_the_bundled_mnist_is_the_canonical_one() -> None:
     data = catalog.load_mnist(catalog.MnistOptions())
     assert data.train.shape == (60_000, 28, 28, 1) and data.test.shape == (10_000, 28, 28, 1)
     assert data.num_classes == 10
-    announced = bytes.fromhex("00000803000027100000001c0000001c")
-    digest = hashlib.md5(announced + data.test.tobytes(), usedforsecurity=False).hexdigest()
+    header = bytes.fromhex("00000803000027100000001c0000001c")
+    digest = hashlib.md5(header + data.test.tobytes(), usedforsecurity=False).hexdigest()
     assert digest == "2646ac647ad5339dbf082846283269ea"
     assert catalog.peek_mnist(catalog.MnistOptions()) == data.image_shape
 
@@ -32,20 +32,20 @@ def test_paths_become_absolute_and_a_tilde_is_home(monkeypatch: pytest.MonkeyPat
     assert catalog.IdxFolderOptions(path="d").path == str(tmp_path / "d")
 
 
-def test_a_missing_folder_is_found_before_anything_is_allocated(tmp_path: Path) -> None:
-    wanted = presets.assemble("vae", {"data": {"name": "idx", "path": str(tmp_path / "nowhere")}})
+def test_a_missing_folder_is_reported_before_anything_is_allocated(tmp_path: Path) -> None:
+    run_config = presets.assemble("vae", {"data": {"name": "idx", "path": str(tmp_path / "nowhere")}})
     with pytest.raises(DataError, match="no such folder"):
-        config.check(wanted)
+        config.check(run_config)
 
 
 def test_threshold_is_above_one_half() -> None:
-    seen = preprocess.TestImages(PIXELS, "threshold").take(slice(None))
-    assert seen.flatten().tolist() == [0, 0, 0, 1, 1, 1]
+    images = preprocess.TestImages(PIXELS, "threshold").take(slice(None))
+    assert images.flatten().tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_none_keeps_the_gray_levels() -> None:
-    seen = preprocess.TestImages(PIXELS, "none").take(slice(None))
-    assert torch.allclose(seen.flatten(), torch.tensor([0, 1, 127, 128, 254, 255]) / 255)
+def test_no_binarization_keeps_the_gray_levels() -> None:
+    images = preprocess.TestImages(PIXELS, "none").take(slice(None))
+    assert torch.allclose(images.flatten(), torch.tensor([0, 1, 127, 128, 254, 255]) / 255)
 
 
 def train_batches(binarization: str, images: Any, seed: int) -> torch.Tensor:
@@ -54,7 +54,7 @@ def train_batches(binarization: str, images: Any, seed: int) -> torch.Tensor:
     return torch.stack([source.take(torch.arange(len(images)), generator) for _ in range(2)])
 
 
-def test_static_is_drawn_once_whatever_the_seed() -> None:
+def test_static_binarization_does_not_depend_on_the_seed() -> None:
     images = np.full((4, 5, 5, 1), 128, dtype=np.uint8)
     first, again = train_batches("static", images, 1)
     assert torch.equal(first, again)
@@ -62,26 +62,26 @@ def test_static_is_drawn_once_whatever_the_seed() -> None:
     assert 0 < first.mean() < 1 and set(first.unique().tolist()) == {0.0, 1.0}
 
 
-def test_dynamic_is_drawn_anew_for_each_batch_and_by_the_seed() -> None:
+def test_dynamic_binarization_differs_between_batches_and_follows_the_seed() -> None:
     images = np.full((4, 5, 5, 1), 128, dtype=np.uint8)
     first, again = train_batches("dynamic", images, 1)
     assert not torch.equal(first, again)
     assert torch.equal(first, train_batches("dynamic", images, 1)[0])
 
 
-def test_a_pixel_is_one_with_exactly_its_gray_level() -> None:
+def test_a_pixel_is_one_with_probability_gray_level_over_255() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
     uniform = torch.arange(255, dtype=torch.uint8)  # every value that `random_(0, 255)` can take, once
     assert torch.equal((uniform < levels[:, None]).sum(1), torch.arange(256))
     generator = torch.Generator().manual_seed(0)
-    draws = preprocess.draw(levels.repeat(4000, 1), generator).float().mean(0)
+    means = preprocess.sample_bernoulli(levels.repeat(4000, 1), generator).float().mean(0)
     expected = levels.float() / 255
-    assert ((draws - expected).abs() <= 5 * (expected * (1 - expected) / 4000).sqrt()).all()
+    assert ((means - expected).abs() <= 5 * (expected * (1 - expected) / 4000).sqrt()).all()
 
 
 @pytest.mark.parametrize("binarization", ["threshold", "none"])
-def test_test_images_are_prepared_as_training_images_are(binarization: str) -> None:
-    """One of the traps: a test loader that returned [0, 1] where the training used 0 to 255."""
+def test_test_images_are_preprocessed_like_training_images(binarization: str) -> None:
+    """A known trap: a test loader that returns [0, 1] while the training uses 0 to 255."""
     train = train_batches(binarization, PIXELS, 0)[0]
     assert torch.equal(train, preprocess.TestImages(PIXELS, binarization).take(slice(None)))
 
@@ -96,8 +96,8 @@ def test_test_images_are_the_same_for_every_evaluation() -> None:
     ("likelihood", "binarization"),
     [("bernoulli", "none"), ("gaussian", "dynamic"), ("discretized-logistic", "static"), ("gaussian", "threshold")],
 )
-def test_a_likelihood_that_does_not_fit_the_data_is_refused(likelihood: str, binarization: str) -> None:
-    wanted = presets.assemble("vae", {"model": {"likelihood": likelihood}, "data": {"binarization": binarization}})
+def test_a_likelihood_that_does_not_fit_the_data_is_rejected(likelihood: str, binarization: str) -> None:
+    run_config = presets.assemble("vae", {"model": {"likelihood": likelihood}, "data": {"binarization": binarization}})
     with pytest.raises(ConfigError, match=r"model\.likelihood") as caught:
-        config.check(wanted)
+        config.check(run_config)
     assert "data.binarization" in str(caught.value) and caught.value.hint

@@ -1,4 +1,4 @@
-"""Figures of points on samples whose figures are known, and their pictures."""
+"""Metrics of 2-D data on samples with known metrics, and rendered images."""
 
 import math
 
@@ -14,7 +14,7 @@ from trainers.data.preprocess import FIXED_SEED
 from trainers.data.toy import samplers
 from trainers.data.toy.catalog import NoisyOptions
 from trainers.evaluation import points
-from trainers.evaluation.points import NUM_SAMPLES, PointsEvaluator, Reference
+from trainers.evaluation.points import NUM_SAMPLES, PointReference, PointsEvaluator
 from trainers.families.vae import importance
 from trainers.model_card import Capability
 from trainers.training import point_images
@@ -27,26 +27,26 @@ def gaussians() -> PointData:
     return samplers.eight_gaussians(NoisyOptions(num_train=NUM_SAMPLES, num_test=NUM_SAMPLES))
 
 
-class Sampler(StandIn):
-    """Draws the points it was given; its density is the true one, a little off."""
+class FixedSampler(StandIn):
+    """Samples fixed points; its density is the true one times exp(−off)."""
 
     image_shape, latent_shape = (2, 1, 1), (2,)
 
-    def __init__(self, drawn: np.ndarray, data: PointData, off: float) -> None:
+    def __init__(self, samples: np.ndarray, data: PointData, off: float) -> None:
         super().__init__()
-        self._drawn, self._truth, self._off = torch.from_numpy(drawn), data.truth, off
+        self._samples, self._truth, self._off = torch.from_numpy(samples), data.truth, off
 
     def decode(self, z: Tensor) -> Tensor:
-        assert len(z) == len(self._drawn)
-        return self._drawn.view(-1, 2, 1, 1)
+        assert len(z) == len(self._samples)
+        return self._samples.view(-1, 2, 1, 1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         assert self._truth is not None
         return torch.from_numpy(self._truth.log_prob(x.flatten(1).numpy()) - self._off)
 
 
-def judged(drawn: np.ndarray, data: PointData, off: float = 0.0) -> dict[str, float]:
-    evaluator = PointsEvaluator(Sampler(drawn, data, off), Reference.of(data, KNOWN), seed=0)
+def evaluate(samples: np.ndarray, data: PointData, off: float = 0.0) -> dict[str, float]:
+    evaluator = PointsEvaluator(FixedSampler(samples, data, off), PointReference.of(data, KNOWN), seed=0)
     x = torch.from_numpy(data.test).view(-1, 2, 1, 1)
     for start in range(0, len(x), 1000):
         evaluator.add(x[start : start + 1000], start)
@@ -54,39 +54,39 @@ def judged(drawn: np.ndarray, data: PointData, off: float = 0.0) -> dict[str, fl
 
 
 def test_true_points_cover_every_mode(gaussians: PointData) -> None:
-    found = judged(gaussians.train, gaussians)
-    assert found["modes_covered"] == 8
+    metrics = evaluate(gaussians.train, gaussians)
+    assert metrics["modes_covered"] == 8
     inside = 1 - math.exp(-4.5)  # of a round Gaussian within three standard deviations
-    assert found["high_quality"] == pytest.approx(inside, abs=4 * math.sqrt(inside * (1 - inside) / NUM_SAMPLES))
-    assert 0 <= found["energy_distance"] < 0.02
+    assert metrics["high_quality"] == pytest.approx(inside, abs=4 * math.sqrt(inside * (1 - inside) / NUM_SAMPLES))
+    assert 0 <= metrics["energy_distance"] < 0.02
 
 
-def test_three_modes_are_three(gaussians: PointData) -> None:
+def test_samples_of_three_modes_cover_three(gaussians: PointData) -> None:
     assert gaussians.train_labels is not None
     of_three = gaussians.train[gaussians.train_labels < 3]
-    found = judged(np.resize(of_three, (NUM_SAMPLES, 2)), gaussians)
-    assert found["modes_covered"] == 3 and found["high_quality"] > 0.97 and found["energy_distance"] > 0.5
+    metrics = evaluate(np.resize(of_three, (NUM_SAMPLES, 2)), gaussians)
+    assert metrics["modes_covered"] == 3 and metrics["high_quality"] > 0.97 and metrics["energy_distance"] > 0.5
 
 
-def test_a_mode_with_hardly_a_sample_is_not_covered(gaussians: PointData) -> None:
+def test_a_mode_with_few_samples_is_not_covered(gaussians: PointData) -> None:
     assert gaussians.train_labels is not None
     drawn = gaussians.train[gaussians.train_labels != 5]
     few = gaussians.train[gaussians.train_labels == 5][:24]  # below one in a hundred
-    found = judged(np.concatenate((few, np.resize(drawn, (NUM_SAMPLES - 24, 2)))), gaussians)
-    assert found["modes_covered"] == 7
+    metrics = evaluate(np.concatenate((few, np.resize(drawn, (NUM_SAMPLES - 24, 2)))), gaussians)
+    assert metrics["modes_covered"] == 7
 
 
 def test_points_between_the_modes_are_of_low_quality(gaussians: PointData) -> None:
-    found = judged(np.zeros((NUM_SAMPLES, 2), np.float32), gaussians)
-    assert found["modes_covered"] == 0 and found["high_quality"] == 0
+    metrics = evaluate(np.zeros((NUM_SAMPLES, 2), np.float32), gaussians)
+    assert metrics["modes_covered"] == 0 and metrics["high_quality"] == 0
 
 
-def test_the_gap_is_by_how_much_the_density_is_off(gaussians: PointData) -> None:
-    assert judged(gaussians.train, gaussians)["gap"] == pytest.approx(0, abs=1e-9)
-    assert judged(gaussians.train, gaussians, off=0.25)["gap"] == pytest.approx(0.25)
+def test_the_gap_is_the_mean_difference_of_log_densities(gaussians: PointData) -> None:
+    assert evaluate(gaussians.train, gaussians)["gap"] == pytest.approx(0, abs=1e-9)
+    assert evaluate(gaussians.train, gaussians, off=0.25)["gap"] == pytest.approx(0.25)
 
 
-def test_the_energy_distance_is_that_of_its_definition() -> None:
+def test_the_energy_distance_matches_its_definition() -> None:
     equal = torch.randn((300, 2), generator=torch.Generator().manual_seed(0))
     assert points.energy_distance(equal, equal) == pytest.approx(0, abs=1e-6)
     one, other = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
@@ -95,10 +95,10 @@ def test_the_energy_distance_is_that_of_its_definition() -> None:
     assert points.energy_distance(two, one) == pytest.approx(2 * 2.5 - 2.5)
 
 
-def test_without_modes_or_density_there_are_fewer_figures() -> None:
+def test_without_modes_or_density_there_are_fewer_metrics() -> None:
     moons = samplers.moons(NoisyOptions(num_train=10, num_test=50))
-    assert {spec.quantity for spec in Reference.of(moons, {}).specs()} == {"energy_distance"}
-    assert {spec.quantity for spec in Reference.of(moons, KNOWN).specs()} == {"energy_distance", "gap"}
+    assert {spec.quantity for spec in PointReference.of(moons, {}).specs()} == {"energy_distance"}
+    assert {spec.quantity for spec in PointReference.of(moons, KNOWN).specs()} == {"energy_distance", "gap"}
 
 
 def test_the_importance_weighted_estimate_is_the_integral_over_z() -> None:
@@ -106,13 +106,13 @@ def test_the_importance_weighted_estimate_is_the_integral_over_z() -> None:
     x = torch.tensor([[0.3, -0.2], [1.0, 0.5]]).view(2, 2, 1, 1)
     z = torch.linspace(-12, 12, 20_001)[:, None]
     with torch.no_grad():
-        found = importance.log_prob(model, x, importance.noise(4096, 1, seed=0))
+        metrics = importance.log_prob(model, x, importance.noise(4096, 1, seed=0))
         elbo = importance.log_prob(model, x, torch.zeros(1, 1))
-        for point, estimate in zip(x, found, strict=True):
+        for point, estimate in zip(x, metrics, strict=True):
             integrand = -model.recon(point.expand(len(z), -1, -1, -1), z) - 0.5 * z[:, 0] ** 2
             exact = torch.logsumexp(integrand, 0) + math.log(24 / 20_000) - 0.5 * math.log(2 * math.pi)
             assert float(estimate) == pytest.approx(float(exact), abs=5e-3)
-    assert not torch.allclose(elbo, found, atol=5e-3)
+    assert not torch.allclose(elbo, metrics, atol=5e-3)
 
 
 def test_a_density_of_points_is_smooth_and_the_same_every_time() -> None:
@@ -123,7 +123,7 @@ def test_a_density_of_points_is_smooth_and_the_same_every_time() -> None:
     assert torch.equal(first, again) and float(first.diff().abs().max()) < 0.2
 
 
-def test_samples_lie_over_the_data_where_they_are() -> None:
+def test_sample_images_cover_the_data() -> None:
     data = np.array([[-2.0, 2.0]], np.float32)
     bounds = (-4.0, 4.0, -4.0, 4.0)
     drawn = np.array([[2.0, 2.0], [math.nan, 0.0], [1e9, 0.0]], np.float32)
@@ -135,7 +135,7 @@ def test_samples_lie_over_the_data_where_they_are() -> None:
     assert upper_right[2] > upper_left[2] > background[2]
 
 
-def test_a_density_map_is_brighter_where_there_is_more() -> None:
+def test_a_density_map_is_brighter_where_density_is_higher() -> None:
     logs = np.full((64, 64), -math.inf)
     logs[:, 0:8], logs[:, 8:16], logs[:, 16:24], logs[:, 24:32] = 0.0, -4.0, math.nan, 5.0
     row = point_images.density_map(logs, peak=0.0)[128].astype(int).sum(1)

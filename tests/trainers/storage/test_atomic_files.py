@@ -20,15 +20,15 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new" * 1_000_000 and names(tmp_path) == ["f"]
 
 
-@pytest.mark.parametrize("for_good", [False, True])
-def test_a_fault_leaves_the_old_or_the_new(tmp_path: Path, for_good: bool) -> None:
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_fault_leaves_the_old_or_the_new(tmp_path: Path, persistent: bool) -> None:
     path = tmp_path / "f"
-    with atomic_files.injected(atomic_files.FaultPlan(10**6, errno.EIO)) as plan:
+    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.EIO)) as plan:
         atomic_files.write_bytes(path, b"x" * 3_000_000)
     for nth in range(1, len(plan.calls) + 1):
         path.write_bytes(b"old")
         with (
-            atomic_files.injected(atomic_files.FaultPlan(nth, errno.ENOSPC, for_good=for_good)),
+            atomic_files.inject_faults(atomic_files.FaultPlan(nth, errno.ENOSPC, persistent=persistent)),
             pytest.raises(OSError),
         ):
             atomic_files.write_bytes(path, b"x" * 3_000_000)

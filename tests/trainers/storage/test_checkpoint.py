@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved is loaded; what is damaged is told; what fails half-way leaves the old or the new."""
+"""Checkpoints: round trip, reports of damage, and failures while writing, which leave the old or the new state."""
 
 import errno
 import json
@@ -44,7 +44,7 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_state_round_trips(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "step-7", OLD, {"step": 7, "changes": []})
     state = checkpoint.load(tmp_path / "step-7")
     assert state.step == 7 and state.meta == {"step": 7, "changes": []}
@@ -53,13 +53,13 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["step-7"]
 
 
-def test_arrays_that_are_views_are_saved_as_they_look(tmp_path: Path) -> None:
+def test_views_are_saved_like_contiguous_arrays(tmp_path: Path) -> None:
     turned = np.arange(6, dtype=np.float32).reshape(2, 3).T
     checkpoint.save(tmp_path / "c", {"w": turned}, {"step": 0})
     assert np.array_equal(checkpoint.load(tmp_path / "c").arrays["w"], turned)
 
 
-def test_a_snapshot_comes_back_with_its_card(tmp_path: Path) -> None:
+def test_a_snapshot_round_trips_with_its_card(tmp_path: Path) -> None:
     checkpoint.save_snapshot(tmp_path / "step-7", OLD, CARD)
     arrays, card = checkpoint.load_snapshot(tmp_path / "step-7")
     assert same(arrays, OLD) and card == CARD == checkpoint.load_card(tmp_path / "step-7")
@@ -76,14 +76,14 @@ def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
 def number_of_calls(folder: Path) -> int:
     folder.mkdir()
     checkpoint.save(folder / "c", OLD, {"step": 1})
-    with atomic_files.injected(atomic_files.FaultPlan(10**6, errno.ENOSPC)) as plan:
+    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.ENOSPC)) as plan:
         checkpoint.save(folder / "c", NEW, {"step": 2})
     return len(plan.calls)
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["fresh", "over an old one"])
-@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
-def test_a_fault_at_any_call_leaves_the_old_or_the_new(tmp_path: Path, before: bool, for_good: bool) -> None:
+@pytest.mark.parametrize("persistent", [False, True], ids=["once", "persistent"])
+def test_a_fault_at_any_call_leaves_the_old_or_the_new(tmp_path: Path, before: bool, persistent: bool) -> None:
     calls = number_of_calls(tmp_path / "count")
     assert calls >= 10
     for nth in range(1, calls + 1):
@@ -91,8 +91,8 @@ def test_a_fault_at_any_call_leaves_the_old_or_the_new(tmp_path: Path, before: b
         parent.mkdir()
         if before:
             checkpoint.save(parent / "c", OLD, {"step": 1})
-        plan = atomic_files.FaultPlan(nth, errno.ENOSPC, for_good=for_good)
-        with atomic_files.injected(plan), pytest.raises(OSError, match="No space"):
+        plan = atomic_files.FaultPlan(nth, errno.ENOSPC, persistent=persistent)
+        with atomic_files.inject_faults(plan), pytest.raises(OSError, match="No space"):
             checkpoint.save(parent / "c", NEW, {"step": 2})  # it never says saved when it is not
         if before:
             state = checkpoint.load(parent / "c")
@@ -113,13 +113,13 @@ class PowerCut(atomic_files.FaultPlan):
             raise Power
 
 
-def test_a_power_cut_never_leaves_a_half_under_the_final_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_power_failure_leaves_no_partial_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = number_of_calls(tmp_path / "count")
     monkeypatch.setattr("trainers.storage.checkpoint.shutil.rmtree", lambda *_, **__: None)
     for nth in range(1, calls + 1):
         parent = tmp_path / str(nth)
         parent.mkdir()
-        with atomic_files.injected(PowerCut(nth, errno.EIO)), pytest.raises(Power):
+        with atomic_files.inject_faults(PowerCut(nth, errno.EIO)), pytest.raises(Power):
             checkpoint.save(parent / "c", NEW, {"step": 2})
         if (parent / "c").exists():
             assert checkpoint.load(parent / "c").step == 2
@@ -132,21 +132,21 @@ def damage(path: Path, data: bytes) -> None:
 
 FAULTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "a bit": (checkpoint.ARRAYS, lambda data: data[:-1] + bytes((data[-1] ^ 1,)), "damaged"),
-    "cut": (checkpoint.ARRAYS, lambda data: data[:-1], "its manifest says"),
-    "longer": (checkpoint.ARRAYS, lambda data: data + b"\0", "its manifest says"),
-    "meta cut": (checkpoint.META, lambda data: data[:-2], "its manifest says"),
-    "manifest cut": (checkpoint.MANIFEST, lambda data: data[: len(data) // 2], "not readable as JSON"),
+    "cut": (checkpoint.ARRAYS, lambda data: data[:-1], "the manifest lists"),
+    "longer": (checkpoint.ARRAYS, lambda data: data + b"\0", "the manifest lists"),
+    "meta cut": (checkpoint.META, lambda data: data[:-2], "the manifest lists"),
+    "manifest cut": (checkpoint.MANIFEST, lambda data: data[: len(data) // 2], "not valid JSON"),
     "manifest of a list": (checkpoint.MANIFEST, lambda data: b"[]", "not a JSON object"),
-    "manifest deep": (checkpoint.MANIFEST, lambda data: b'{"a":' * 100_000, "not readable as JSON"),
+    "manifest deep": (checkpoint.MANIFEST, lambda data: b'{"a":' * 100_000, "not valid JSON"),
     "newer schema": (checkpoint.MANIFEST, lambda data: data.replace(b'"schema": 1', b'"schema": 9'), "schema 9"),
     "files unlisted": (checkpoint.MANIFEST, lambda data: b'{"schema": 1, "files": {}}', "does not list"),
     "a path": (checkpoint.MANIFEST, lambda data: data.replace(b"meta.json", b"../x.json"), "does not list"),
-    "no size": (checkpoint.MANIFEST, lambda data: data.replace(b'"bytes"', b'"octets"'), "no size and sum"),
+    "no size": (checkpoint.MANIFEST, lambda data: data.replace(b'"bytes"', b'"octets"'), "lacks size or SHA-256"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_damage_is_told_in_one_line(tmp_path: Path, fault: str) -> None:
+def test_damage_is_reported_in_one_line(tmp_path: Path, fault: str) -> None:
     folder = tmp_path / "step-7"
     checkpoint.save(folder, OLD, {"step": 7})
     name, change, expected = FAULTS[fault]
@@ -179,13 +179,13 @@ def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("meta", [{}, {"step": -1}, {"step": "7"}])
-def test_a_state_without_a_step_is_refused(tmp_path: Path, meta: dict[str, object]) -> None:
+def test_a_state_without_a_step_is_rejected(tmp_path: Path, meta: dict[str, object]) -> None:
     checkpoint.save(tmp_path / "c", OLD, meta)
-    with pytest.raises(CheckpointError, match="names no step"):
+    with pytest.raises(CheckpointError, match="no valid 'step' field"):
         checkpoint.load(tmp_path / "c")
 
 
-def test_a_card_that_is_not_one(tmp_path: Path) -> None:
+def test_an_invalid_card(tmp_path: Path) -> None:
     checkpoint.save_snapshot(tmp_path / "s", OLD, CARD)
     card = json.loads((tmp_path / "s" / checkpoint.CARD).read_text())
     card["step"] = "many"
@@ -194,13 +194,13 @@ def test_a_card_that_is_not_one(tmp_path: Path) -> None:
         checkpoint.load_card(tmp_path / "s")
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     for read in (checkpoint.load, checkpoint.load_snapshot, checkpoint.verify):
         with pytest.raises(CheckpointError, match="no such folder"):
             read(tmp_path / "nowhere")
 
 
-def test_every_kind_of_array_is_written_as_safetensors_reads_it() -> None:
+def test_every_dtype_is_written_as_safetensors_reads_it() -> None:
     kinds = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", ">f4", ">i8")
     arrays: dict[str, NDArray[Any]] = {
         f"{kind}/{shape}": np.arange(np.prod(shape, dtype=int)).astype(kind).reshape(shape)
@@ -208,10 +208,10 @@ def test_every_kind_of_array_is_written_as_safetensors_reads_it() -> None:
         for shape in ((), (0, 3), (7,), (3, 5))
     }
     arrays["transposed"] = np.arange(12.0).reshape(3, 4).T
-    read = load_safetensors(b"".join(safetensors_writer.formatted(arrays)))
+    read = load_safetensors(b"".join(safetensors_writer.serialize(arrays)))
     assert set(read) == set(arrays)
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype.newbyteorder("=") and read[name].shape == array.shape
         np.testing.assert_array_equal(read[name], array)
     with pytest.raises(TypeError):
-        b"".join(safetensors_writer.formatted({"words": np.array(["a"])}))
+        b"".join(safetensors_writer.serialize({"words": np.array(["a"])}))

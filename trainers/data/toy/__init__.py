@@ -1,1 +1,1 @@
-"""Toy densities in two dimensions."""
+"""2-D toy data sets with known densities."""

@@ -1,4 +1,4 @@
-"""The toy densities of the plane, described without torch."""
+"""Specs of the 2-D toy data sets. Imports no torch."""
 
 from pydantic import Field
 
@@ -7,26 +7,26 @@ from trainers.registry import DataSet, ImageShape
 
 
 class PointOptions(Section):
-    """Options of every data set of points."""
+    """Options of every 2-D data set."""
 
     num_train: int = Field(100_000, ge=1, le=10_000_000)
     num_test: int = Field(10_000, ge=1, le=1_000_000)
 
 
 class NoisyOptions(PointOptions):
-    """Options of points with Gaussian noise about a curve or a center."""
+    """Options of points with Gaussian noise around a curve or a center."""
 
-    noise: float = Field(0.2, ge=0.02, le=1)  # its standard deviation in each coordinate
+    noise: float = Field(0.2, ge=0.02, le=1)  # standard deviation in each coordinate
 
 
 class CirclesOptions(NoisyOptions):
-    """Options of two circles."""
+    """Options of two concentric circles."""
 
     noise: float = Field(0.15, ge=0.02, le=1)
 
 
 class RingsOptions(NoisyOptions):
-    """Options of four circles."""
+    """Options of four concentric circles."""
 
     noise: float = Field(0.1, ge=0.02, le=1)
 
@@ -40,26 +40,26 @@ class SpiralsOptions(NoisyOptions):
 class PinwheelOptions(NoisyOptions):
     """Options of five bent arms."""
 
-    noise: float = Field(0.1, ge=0.02, le=0.3)  # across an arm; wider ones would fold over themselves
+    noise: float = Field(0.1, ge=0.02, le=0.3)  # across an arm; wider arms would overlap themselves
 
 
 def peek(options: PointOptions) -> ImageShape:
-    """Return the shape of a point as a model sees it."""
+    """Return the shape of a point as a model input."""
     return 2, 1, 1
 
 
-def _points(name: str, title: str, options: type[PointOptions]) -> DataSet:
+def _point_dataset(name: str, title: str, options: type[PointOptions]) -> DataSet:
     function = name.replace("-", "_")
     return DataSet(
         name, title, options, f"trainers.data.toy.samplers:{function}", "trainers.data.toy.catalog:peek", kind="points"
     )
 
 
-MOONS = _points("moons", "two half moons", NoisyOptions)
-CIRCLES = _points("circles", "two concentric circles", CirclesOptions)
-RINGS = _points("rings", "four concentric rings", RingsOptions)
-PINWHEEL = _points("pinwheel", "a pinwheel of five arms", PinwheelOptions)
-CHECKERBOARD = _points("checkerboard", "a checkerboard of sharp squares", PointOptions)
-SPIRALS = _points("spirals", "two spirals about one center", SpiralsOptions)
-EIGHT_GAUSSIANS = _points("eight-gaussians", "eight Gaussians on a circle", NoisyOptions)
-SWISS_ROLL = _points("swiss-roll", "a rolled-up curve", NoisyOptions)
+MOONS = _point_dataset("moons", "two half moons", NoisyOptions)
+CIRCLES = _point_dataset("circles", "two concentric circles", CirclesOptions)
+RINGS = _point_dataset("rings", "four concentric rings", RingsOptions)
+PINWHEEL = _point_dataset("pinwheel", "a pinwheel of five arms", PinwheelOptions)
+CHECKERBOARD = _point_dataset("checkerboard", "a checkerboard of sharp squares", PointOptions)
+SPIRALS = _point_dataset("spirals", "two spirals about one center", SpiralsOptions)
+EIGHT_GAUSSIANS = _point_dataset("eight-gaussians", "eight Gaussians on a circle", NoisyOptions)
+SWISS_ROLL = _point_dataset("swiss-roll", "a rolled-up curve", NoisyOptions)

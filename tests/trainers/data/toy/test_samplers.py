@@ -108,8 +108,8 @@ def test_a_quadrature_along_a_circle_agrees_with_the_bessel_function() -> None:
         return 3 * np.stack((np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)), axis=1)
 
     points = np.random.default_rng(0).uniform(-4, 4, (500, 2))
-    by_quadrature = densities.along(circle, np.ones_like, 0.3).log_prob(points)
-    assert by_quadrature == pytest.approx(densities.Circles((3.0,), 0.3).log_prob(points), abs=1e-5)
+    by_quadrature = densities.noisy_curve(circle, np.ones_like, 0.3).log_prob(points)
+    assert by_quadrature == pytest.approx(densities.NoisyCircles((3.0,), 0.3).log_prob(points), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["moons", "spirals", "swiss-roll"])
