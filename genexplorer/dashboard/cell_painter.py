@@ -16,7 +16,7 @@ from textual.widget import Widget
 from genexplorer.dashboard.charts.chart import Cell
 
 _CLASSES = range(10)  # colors of labels, of compared runs, of latent dimensions
-LOOKS: Mapping[str, Mapping[str, str]] = {
+STYLES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "name": "$foreground",
         "second": "$muted",
@@ -56,16 +56,16 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
 }  # roles, by the kind of widget
 
 
-class Painter:
+class CellPainter:
     """Resolves the roles of one widget to styles, for one painting of it.
 
     Args:
         widget: What is painted.
-        kind: Of `LOOKS`.
+        kind: Of `STYLES`.
     """
 
     def __init__(self, widget: Widget, kind: str) -> None:
-        self._looks = LOOKS[kind]
+        self._looks = STYLES[kind]
         self._parse = widget.app.stylesheet.parse_style  # it remembers them as long as the theme stays
         self._base = widget.rich_style
 

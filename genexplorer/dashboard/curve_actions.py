@@ -5,17 +5,17 @@ from dataclasses import replace
 from textual import on
 from textual.screen import Screen
 
-from genexplorer.dashboard.charts.curve_drawing import chosen_chart
+from genexplorer.dashboard.charts.curves import chosen_chart
 from genexplorer.dashboard.screens.choice import ChoiceScreen
-from genexplorer.dashboard.tabs.curves import CurvesTab
-from genexplorer.dashboard.view import View
+from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.dashboard.view import DashboardView
 from genexplorer.session import formatting
 
 
 class CurveActions(Screen[None]):
     """Metric, scale, axis, smoothing."""
 
-    view: View
+    view: DashboardView
 
     def redraw(self) -> None:
         """Show the present view again, and ask for another where needed."""
@@ -30,9 +30,9 @@ class CurveActions(Screen[None]):
         raise NotImplementedError
 
     @property
-    def curves(self) -> CurvesTab:
+    def curves(self) -> CurvesPane:
         """The tab of curves."""
-        return self.query_one(CurvesTab)
+        return self.query_one(CurvesPane)
 
     def action_choose_metric(self) -> None:
         """Ask for the metric of the large chart."""
@@ -59,8 +59,8 @@ class CurveActions(Screen[None]):
         self.action_show_tab("curves")
         self.redraw()
 
-    @on(CurvesTab.QuantityWanted)
-    def _quantity_wanted(self, event: CurvesTab.QuantityWanted) -> None:
+    @on(CurvesPane.QuantityWanted)
+    def _quantity_wanted(self, event: CurvesPane.QuantityWanted) -> None:
         self.action_curve(event.quantity)
 
     def action_log_scale(self) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from genexplorer.dashboard.run_snapshot import RunSnapshot
-from genexplorer.dashboard.view import Compared, RunView, View, Wanted
+from genexplorer.dashboard.run_view_builder import RunViewBuilder
+from genexplorer.dashboard.view import ComparedRun, DashboardView, RunView, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
@@ -27,7 +27,7 @@ class Lists(Protocol):
 
 
 class Poller:
-    """Turns what is wanted into a `View`, again and again. `run` belongs to one thread; the rest to any.
+    """Turns what is wanted into a `DashboardView`, again and again. `run` belongs to one thread; the rest to any.
 
     Args:
         runs_dir: The folder of runs.
@@ -35,14 +35,16 @@ class Poller:
         clock: Unix time; tests freeze it.
     """
 
-    def __init__(self, runs_dir: Path, tell: Callable[[View], None], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, runs_dir: Path, tell: Callable[[DashboardView], None], *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store: Lists = RunStore(runs_dir)
         self._tell = tell
         self._clock = clock
-        self._wanted = Wanted()
+        self._wanted = ViewRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._readings: dict[Path, RunSnapshot] = {}
+        self._readings: dict[Path, RunViewBuilder] = {}
         self._runs: tuple[RunStatus, ...] = ()
         self._damage: dict[Path, str] = {}  # found by a look inside, which the list does not take
         self._listed = False
@@ -50,7 +52,7 @@ class Poller:
         self._list_again = 0.0
         self._attention = IdleTracker()
 
-    def want(self, wanted: Wanted) -> None:
+    def want(self, wanted: ViewRequest) -> None:
         """Say what is to be shown from now on; the next view follows at once."""
         if wanted != self._wanted:
             self._wanted = wanted
@@ -89,7 +91,7 @@ class Poller:
         self._attention.touch()
         self._wake.set()
 
-    def _look(self, wanted: Wanted) -> View:
+    def _look(self, wanted: ViewRequest) -> DashboardView:
         self._read_list()
         if wanted.selected is None and self._runs:
             wanted = replace(wanted, selected=self._runs[0].folder)
@@ -98,7 +100,7 @@ class Poller:
         compared = tuple(c for c in (self._compared(folder, wanted) for folder in wanted.compared) if c is not None)
         if run is not None:
             self._take_status(run.status)
-        return View(self._runs, run, compared, self._listed, self._problem, self._clock())
+        return DashboardView(self._runs, run, compared, self._listed, self._problem, self._clock())
 
     def _take_status(self, status: RunStatus) -> None:
         """Put the selected run's fresher status into the list; the list stays the same object where nothing changed."""
@@ -127,12 +129,12 @@ class Poller:
         reason = self._damage.get(status.folder)
         return status if reason is None or status.state.live else replace(status, state=State.DAMAGED, reason=reason)
 
-    def _let_go(self, wanted: Wanted) -> None:
+    def _let_go(self, wanted: ViewRequest) -> None:
         keep = {wanted.selected, *wanted.compared}
         for folder in [folder for folder in self._readings if folder not in keep]:
             self._readings.pop(folder).close()
 
-    def _run_view(self, wanted: Wanted) -> RunView | None:
+    def _run_view(self, wanted: ViewRequest) -> RunView | None:
         if wanted.selected is None:
             return None
         status = self._status_of(wanted.selected)
@@ -144,7 +146,7 @@ class Poller:
             self._forget(wanted.selected)
             return RunView(wanted.selected, status, problem=str(error) or type(error).__name__)
 
-    def _compared(self, folder: Path, wanted: Wanted) -> Compared | None:
+    def _compared(self, folder: Path, wanted: ViewRequest) -> ComparedRun | None:
         status = self._status_of(folder)
         if status is None:
             return None
@@ -157,9 +159,9 @@ class Poller:
     def _status_of(self, folder: Path) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _reading(self, folder: Path, *, watching: bool) -> RunSnapshot:
+    def _reading(self, folder: Path, *, watching: bool) -> RunViewBuilder:
         if folder not in self._readings:
-            self._readings[folder] = RunSnapshot(folder)
+            self._readings[folder] = RunViewBuilder(folder)
         self._readings[folder].watching = watching
         self._readings[folder].stay_calm(self._attention.calm)
         return self._readings[folder]

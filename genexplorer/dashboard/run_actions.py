@@ -15,7 +15,7 @@ from genexplorer.dashboard.screens.alerts import alerts_screen
 from genexplorer.dashboard.screens.choice import ChoiceScreen
 from genexplorer.dashboard.screens.confirm import ConfirmScreen
 from genexplorer.dashboard.screens.text import TextScreen
-from genexplorer.dashboard.view import View
+from genexplorer.dashboard.view import DashboardView
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session.actions import Outcome
 
@@ -23,12 +23,12 @@ from genexplorer.session.actions import Outcome
 class RunActions(Screen[None]):
     """New, pause, stop, resume, trash, undo, viewer, copy."""
 
-    view: View
+    view: DashboardView
     deeds: Deeds
     runs_dir: Path
     _trash: list[Path]
 
-    class Done(Message):
+    class ActionFinished(Message):
         """A deed came to an end."""
 
         def __init__(self, outcome: Outcome) -> None:
@@ -42,7 +42,7 @@ class RunActions(Screen[None]):
             super().__init__()
             self.trash = trash
 
-    class Started(Message):
+    class RunStarted(Message):
         """A run was started, or brought back: it is to be chosen."""
 
         def __init__(self, folder: Path) -> None:
@@ -86,7 +86,7 @@ class RunActions(Screen[None]):
 
     def _new_run_asked(self, started: Path | None) -> None:
         if started is not None:
-            self.post_message(self.Started(started))
+            self.post_message(self.RunStarted(started))
 
     def action_pause_or_go_on(self) -> None:
         """Pause, or go on."""
@@ -159,7 +159,7 @@ class RunActions(Screen[None]):
         def restore() -> Outcome:
             outcome = self.deeds.restore(trash)
             if outcome.ok and outcome.folder is not None:
-                self.post_message(self.Started(outcome.folder))
+                self.post_message(self.RunStarted(outcome.folder))
             return outcome
 
         self._do("Bringing it back…", restore)
@@ -214,12 +214,12 @@ class RunActions(Screen[None]):
                 outcome = deed()
             except Exception as error:  # told, never thrown at the person: the dashboard goes on
                 outcome = Outcome(False, f"{type(error).__name__}: {error}")
-            self.post_message(self.Done(outcome))
+            self.post_message(self.ActionFinished(outcome))
 
         threading.Thread(target=work, name="deed", daemon=True).start()
 
-    @on(Done)
-    def _done(self, event: Done) -> None:
+    @on(ActionFinished)
+    def _done(self, event: ActionFinished) -> None:
         self.say(str(event.outcome), warning=not event.outcome.ok)
         self.hurry()
 

@@ -5,8 +5,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.tabs.curves import CurvesTab
-from genexplorer.dashboard.view import View
+from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.dashboard.view import DashboardView
 from genexplorer.session.playback import TimeCursor
 
 _TICK_S = 0.25
@@ -15,7 +15,7 @@ _TICK_S = 0.25
 class TimeActions(Screen[None]):
     """Replay, play, follow, and which pictures."""
 
-    view: View
+    view: DashboardView
     cursor: TimeCursor
     kind: str
     _player: Timer | None = None
@@ -56,8 +56,8 @@ class TimeActions(Screen[None]):
         self.cursor.follow()
         self.redraw()
 
-    @on(CurvesTab.TimeWanted)
-    def _time_wanted(self, event: CurvesTab.TimeWanted) -> None:
+    @on(CurvesPane.TimeWanted)
+    def _time_wanted(self, event: CurvesPane.TimeWanted) -> None:
         self.cursor.go(event.step)
         self.redraw()
 

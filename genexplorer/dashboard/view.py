@@ -23,7 +23,7 @@ NUM_SMALL = 4  # charts below the large one, in the widest terminal
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ViewRequest:
     """What the screen wants to show now."""
 
     selected: Path | None = None
@@ -37,7 +37,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class TiledImage:
     """One recorded picture, cut into its tiles."""
 
     ref: PictureRef
@@ -45,7 +45,7 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class RunCurves:
     """The curves of a run. Another object each time that something in them changed, so `is` tells."""
 
     charts: tuple[Chart, ...] = ()
@@ -55,7 +55,7 @@ class Curves:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedRun:
     """One run of a comparison: its curves of the wanted quantity."""
 
     status: RunStatus
@@ -70,14 +70,14 @@ class RunView:
     status: RunStatus
     config: "RunConfig | None" = None
     theory: Theory | None = None
-    curves: Curves = Curves()
+    curves: RunCurves = RunCurves()
     values: Mapping[str, float] = field(default_factory=dict)  # at the time cursor
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     changes: tuple[Change, ...] = ()
     picture_kinds: tuple[str, ...] = ()
     picture_steps: tuple[int, ...] = ()
-    picture: Picture | None = None
+    picture: TiledImage | None = None
     snapshots: tuple[int, ...] = ()
     snapshot_age_s: float | None = None
     at_step: int | None = None  # the time cursor that `values` and `picture` belong to
@@ -89,12 +89,12 @@ class RunView:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class DashboardView:
     """What the screen shows."""
 
     runs: tuple[RunStatus, ...] = ()
     run: RunView | None = None
-    compared: tuple[Compared, ...] = ()
+    compared: tuple[ComparedRun, ...] = ()
     listed: bool = False  # whether the folder of runs has been read at all
     problem: str = ""  # why it cannot be read
     now: float = 0.0  # Unix time

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from genexplorer.dashboard.images.load import load_picture
+from genexplorer.dashboard.images.load import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
 from genexplorer.runs.record import PictureRef
@@ -60,7 +60,7 @@ def mutated_recordings(count: int, folder: Path) -> Tally:
         form = number % len(FORMATS) if number % 3 == 0 else 0
         with tally.attempt(f"{FORMATS[form]} {number}"):
             path.write_bytes(_mutated(wholes[form], chance))
-            picture, frame = load_picture(ref), progress_gif._read(ref)
+            picture, frame = load_tiles(ref), progress_gif._read(ref)
             assert picture is None or picture.tiles.shape == (4, 4, 10, 10, 3)
             assert frame is None or frame.size[0] * frame.size[1] <= 16_000_000
             assert form == 0 or (picture is None and frame is None), "another format was unpacked"
@@ -96,14 +96,14 @@ _OPEN = """
 import sys, time
 from pathlib import Path
 from PIL import Image
-from genexplorer.dashboard.images.load import load_picture
+from genexplorer.dashboard.images.load import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.tabs.encode import image_file
 def peak():
     return 1024 * int(next(l for l in open("/proc/self/status") if "VmHWM" in l).split()[1])
 path, before, began = Path(sys.argv[1]), peak(), time.monotonic()
-load_picture(PictureRef("samples", 1, path, 1, 1, (28, 28)))
+load_tiles(PictureRef("samples", 1, path, 1, 1, (28, 28)))
 try:
     image_file.read(path, (1, 28, 28))
     print("opened")

@@ -15,7 +15,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from genexplorer.dashboard.charts.braille import SOLID, BrailleCanvas, Dash
-from genexplorer.dashboard.charts.ticks import Floats, Scale, log_kind, tick_texts, ticks, time_ticks
+from genexplorer.dashboard.charts.ticks import AxisScale, Floats, log_kind, tick_texts, ticks, time_ticks
 
 Cell = tuple[str, str]  # a character and its role, such as "axis" or "train": the widget knows the colors
 _MIN_PLOT = 12  # columns of plot below which labels at the ends of lines are left out
@@ -25,7 +25,7 @@ _EARLY = 0.06  # of the x axis
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A curve. `raw` is drawn faint below it; `points` are shown as dots where they are few."""
 
     label: str
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChartMark:
     """Something that happened at an x: "▲lr"."""
 
     x: float
@@ -56,14 +56,14 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ChartData:
     """What a chart shows."""
 
     title: str  # "ELBO, nats"
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
     axis: Axis = Axis()
     number: Callable[[float], str] = "{:.4g}".format
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ChartMark, ...] = ()
     cursor: float | None = None  # the time cursor's x
     log: bool = False
     whole: bool = False  # show the first steep stretch too
@@ -73,11 +73,11 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Plot:
+class RenderedChart:
     """A drawn chart, and where its plot lies, so that a click can be told as an x."""
 
     rows: tuple[tuple[Cell, ...], ...]
-    x_scale: Scale | None = None
+    x_scale: AxisScale | None = None
     left: int = 0
     columns: int = 1
 
@@ -112,7 +112,7 @@ class _Grid:
         self.write(end - cell_len(text), row, text, role)
 
 
-def draw(drawing: Drawing, width: int, height: int) -> Plot:
+def draw(drawing: ChartData, width: int, height: int) -> RenderedChart:
     """Draw a chart in a rectangle of cells."""
     grid = _Grid(max(width, 1), max(height, 1))
     x_scale, y_scale, off_scale = _scales(drawing)
@@ -133,8 +133,8 @@ def draw(drawing: Drawing, width: int, height: int) -> Plot:
     rows = height - 3
     _axes(grid, left, rows, columns, y_scale, list(zip(y_values, texts, strict=True)))
     _x_ticks(grid, drawing, x_scale, left, columns)
-    raster = _curves(grid, drawing, x_scale, y_scale, left, columns, rows)
-    _label_lines(grid, labels, raster, left + columns + 1, rows)
+    canvas = _curves(grid, drawing, x_scale, y_scale, left, columns, rows)
+    _label_lines(grid, labels, canvas, left + columns + 1, rows)
     _draw_marks(grid, drawing, x_scale, left, columns, rows)
     return _plot(grid, x_scale, left, columns)
 
@@ -146,8 +146,8 @@ def clip(text: str, width: int) -> str:
     return set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
 
 
-def _plot(grid: _Grid, x_scale: Scale | None = None, left: int = 0, columns: int = 1) -> Plot:
-    return Plot(tuple(tuple(row) for row in grid.cells), x_scale, left, columns)
+def _plot(grid: _Grid, x_scale: AxisScale | None = None, left: int = 0, columns: int = 1) -> RenderedChart:
+    return RenderedChart(tuple(tuple(row) for row in grid.cells), x_scale, left, columns)
 
 
 def _center(grid: _Grid, text: str) -> None:
@@ -157,7 +157,7 @@ def _center(grid: _Grid, text: str) -> None:
         grid.write((grid.width - cell_len(line)) // 2, top + row, line, "note")
 
 
-def _scales(drawing: Drawing) -> tuple[Scale | None, Scale | None, str]:
+def _scales(drawing: ChartData) -> tuple[AxisScale | None, AxisScale | None, str]:
     """Return the x scale, the y scale, and a note where the first stretch is left off."""
     xs = _finite([line.x for line in drawing.lines])
     both = [y for line in drawing.lines for y in (line.y, line.raw) if y is not None]
@@ -183,10 +183,10 @@ def _scales(drawing: Drawing) -> tuple[Scale | None, Scale | None, str]:
     return x_scale, _widened(low, high, "linear"), note
 
 
-def _x_scale(low: float, high: float) -> Scale:
+def _x_scale(low: float, high: float) -> AxisScale:
     """Return the x axis: from 0 where the curves begin near it."""
     low = 0.0 if 0 < low < 0.1 * high else low
-    return Scale(low, high if high > low else low + 1.0)
+    return AxisScale(low, high if high > low else low + 1.0)
 
 
 def _finite(arrays: list[Floats]) -> Floats:
@@ -195,7 +195,7 @@ def _finite(arrays: list[Floats]) -> Floats:
     return finite
 
 
-def _settled(drawing: Drawing, x_scale: Scale) -> Floats:
+def _settled(drawing: ChartData, x_scale: AxisScale) -> Floats:
     """Return the values after the first stretch, where a training has left its starting point."""
     late = []
     for line in drawing.lines:
@@ -213,18 +213,18 @@ def _range(values: Floats) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _widened(low: float, high: float, kind: str) -> Scale:
+def _widened(low: float, high: float, kind: str) -> AxisScale:
     if kind == "linear":
         edge = (high - low) * 0.04 or max(abs(high) * 0.05, 1e-6)
-        return Scale(low - edge, high + edge)
+        return AxisScale(low - edge, high + edge)
     factor = 1.05 if low > 0 else 1 / 1.05
-    return Scale(low / factor, high * factor, "log" if kind == "log" else "mirrored log")
+    return AxisScale(low / factor, high * factor, "log" if kind == "log" else "mirrored log")
 
 
 Label = tuple[float, str, str]  # fraction of the height, text, role
 
 
-def _labels(drawing: Drawing, y_scale: Scale, width: int) -> list[Label]:
+def _labels(drawing: ChartData, y_scale: AxisScale, width: int) -> list[Label]:
     """Return what stands at the ends of the lines, shortened until the plot keeps most of the width."""
     ends = [(line, _last(line.y)) for line in drawing.lines]
     shown = [(line, end) for line, end in ends if end is not None]
@@ -245,10 +245,10 @@ def _last(values: Floats) -> float | None:
     return float(values[finite[-1]]) if finite.size else None
 
 
-def _label_lines(grid: _Grid, labels: list[Label], raster: BrailleCanvas, column: int, rows: int) -> None:
+def _label_lines(grid: _Grid, labels: list[Label], canvas: BrailleCanvas, column: int, rows: int) -> None:
     """Write labels beside the ends of their lines, moved apart where they would cover each other."""
     highest = sorted(labels, reverse=True)[:rows]  # more lines than rows: the lowest ones go without
-    wanted = sorted((raster.cell_of(1.0, place)[1], text, role) for place, text, role in highest)
+    wanted = sorted((canvas.cell_of(1.0, place)[1], text, role) for place, text, role in highest)
     taken = [row for row, _, _ in wanted]
     for index in range(1, len(taken)):
         taken[index] = max(taken[index], taken[index - 1] + 1)
@@ -260,7 +260,7 @@ def _label_lines(grid: _Grid, labels: list[Label], raster: BrailleCanvas, column
         grid.write(column, row + 1, text, role)
 
 
-def _axes(grid: _Grid, left: int, rows: int, columns: int, y_scale: Scale, texts: list[tuple[float, str]]) -> None:
+def _axes(grid: _Grid, left: int, rows: int, columns: int, y_scale: AxisScale, texts: list[tuple[float, str]]) -> None:
     for row in range(rows):
         grid.write(left - 1, row + 1, "│", "axis")
     grid.write(left - 1, rows + 1, "└" + "─" * columns, "axis")
@@ -272,7 +272,7 @@ def _axes(grid: _Grid, left: int, rows: int, columns: int, y_scale: Scale, texts
             grid.right(left - 1, row, text, "tick")
 
 
-def _x_ticks(grid: _Grid, drawing: Drawing, scale: Scale, left: int, columns: int) -> None:
+def _x_ticks(grid: _Grid, drawing: ChartData, scale: AxisScale, left: int, columns: int) -> None:
     """Write ticks below the axis, as many as fit, and the axis' name behind the last of them."""
     row = grid.height - 1
     most = max(3, columns // 12)
@@ -290,35 +290,35 @@ def _x_ticks(grid: _Grid, drawing: Drawing, scale: Scale, left: int, columns: in
 
 
 def _curves(
-    grid: _Grid, drawing: Drawing, x_scale: Scale, y_scale: Scale, left: int, columns: int, rows: int
+    grid: _Grid, drawing: ChartData, x_scale: AxisScale, y_scale: AxisScale, left: int, columns: int, rows: int
 ) -> BrailleCanvas:
-    raster = BrailleCanvas(columns, rows)
+    canvas = BrailleCanvas(columns, rows)
     roles = [f"{line.role}-raw" for line in drawing.lines] + [line.role for line in drawing.lines]
     for index, line in enumerate(drawing.lines):
         if line.raw is not None:
-            raster.polyline(x_scale.fraction(line.x), y_scale.fraction(line.raw), index, faint=True)
+            canvas.polyline(x_scale.fraction(line.x), y_scale.fraction(line.raw), index, faint=True)
     for index, line in enumerate(drawing.lines):
         place = len(drawing.lines) + index
-        raster.polyline(x_scale.fraction(line.x), y_scale.fraction(line.y), place, line.dash)
-    for row, cells in enumerate(raster.cells()):
+        canvas.polyline(x_scale.fraction(line.x), y_scale.fraction(line.y), place, line.dash)
+    for row, cells in enumerate(canvas.cells()):
         for column, (character, role) in enumerate(cells):
             if role >= 0:
                 grid.write(left + column, row + 1, character, roles[role])
     for line in drawing.lines:
-        _points(grid, line, raster, x_scale.fraction(line.x), y_scale.fraction(line.y), left)
-    return raster
+        _points(grid, line, canvas, x_scale.fraction(line.x), y_scale.fraction(line.y), left)
+    return canvas
 
 
-def _points(grid: _Grid, line: Line, raster: BrailleCanvas, x: Floats, y: Floats, left: int) -> None:
+def _points(grid: _Grid, line: ChartLine, canvas: BrailleCanvas, x: Floats, y: Floats, left: int) -> None:
     inside = np.isfinite(x) & np.isfinite(y) & (y >= 0) & (y <= 1)
-    if not line.points or inside.sum() > raster.columns // 3:
+    if not line.points or inside.sum() > canvas.columns // 3:
         return
     for a, b in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
-        column, row = raster.cell_of(a, b)
+        column, row = canvas.cell_of(a, b)
         grid.write(left + column, row + 1, "•", line.role)
 
 
-def _draw_marks(grid: _Grid, drawing: Drawing, scale: Scale, left: int, columns: int, rows: int) -> None:
+def _draw_marks(grid: _Grid, drawing: ChartData, scale: AxisScale, left: int, columns: int, rows: int) -> None:
     def column_of(x: float) -> int:
         return left + round(float(scale.fraction(np.array([x]))[0]) * (columns - 1))
 

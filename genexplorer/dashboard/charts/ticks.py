@@ -16,7 +16,7 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """An axis from `low` to `high`. A mirrored log is for values that are all negative: −1, −10, −100 downwards."""
 
     low: float
@@ -54,7 +54,7 @@ def log_kind(values: Floats) -> Kind | None:
     return None
 
 
-def ticks(scale: Scale, most: int) -> list[float]:
+def ticks(scale: AxisScale, most: int) -> list[float]:
     """Return at most about `most` round values within a scale, ascending."""
     if scale.kind == "linear":
         return _linear(scale.low, scale.high, most)

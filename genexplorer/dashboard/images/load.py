@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from genexplorer.dashboard.view import Picture
+from genexplorer.dashboard.view import TiledImage
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs.artifacts import images
 from genexplorer.runs.record import PictureRef
 
 
-def load_picture(ref: PictureRef) -> Picture | None:
+def load_tiles(ref: PictureRef) -> TiledImage | None:
     """Read a picture; None where it cannot be read or is not what its record says."""
     try:
         picture = images.read(ref.path)
@@ -22,7 +22,7 @@ def load_picture(ref: PictureRef) -> Picture | None:
     down, across = height // tile_height, width // tile_width
     tiles = pixels[: down * tile_height, : across * tile_width]
     tiles = tiles.reshape(down, tile_height, across, tile_width, 3).transpose(0, 2, 1, 3, 4)
-    return Picture(ref, np.ascontiguousarray(tiles))
+    return TiledImage(ref, np.ascontiguousarray(tiles))
 
 
 def _fits(ref: PictureRef, width: int, height: int) -> bool:

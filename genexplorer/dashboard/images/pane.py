@@ -15,25 +15,25 @@ from genexplorer.dashboard.charts.chart import clip
 from genexplorer.dashboard.images import half_blocks
 from genexplorer.dashboard.images.tiles import montage
 from genexplorer.dashboard.links import link
-from genexplorer.dashboard.view import Picture, RunView
+from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.session.objective import breakdown
 
 _GAP = {"manifold": 0, "samples": 1, "reconstructions": 1}
 _NAMES = {"trace": "trace: stage by stage, x → z"}  # where the kind alone says too little
 
 
-class HalfBlockPicture(Widget):
+class HalfBlockImage(Widget):
     """Paints one picture, or words in its place."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._picture: Picture | None = None
+        self._picture: TiledImage | None = None
         self._words = ""
         self._large = False
         self._strips: list[Strip] | None = None
         self._strips_size = Size(0, 0)
 
-    def show(self, picture: Picture | None, words: str, *, large: bool) -> None:
+    def show(self, picture: TiledImage | None, words: str, *, large: bool) -> None:
         """Show a picture; without one, the words."""
         if picture is self._picture and words == self._words and large == self._large:
             return
@@ -76,13 +76,13 @@ class ImagePane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay out caption, picture and controls."""
         yield Static("", markup=False, classes="caption")
-        yield HalfBlockPicture(classes="picture")
+        yield HalfBlockImage(classes="picture")
         yield Static("", markup=False, classes="controls")
 
     def show(self, run: RunView | None, *, following: bool, playing: bool) -> None:
         """Show the picture of a run at the time cursor."""
         picture = run.picture if run else None
-        self.query_one(HalfBlockPicture).show(picture, _no_picture(run), large=self.large)
+        self.query_one(HalfBlockImage).show(picture, _no_picture(run), large=self.large)
         caption = _caption(run, self.content_size.width)
         controls = _controls(following=following, playing=playing) if picture else Content("")
         controls = controls + _moment(run, self.content_size.width - len(controls.plain))

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genexplorer.dashboard.cell_painter import Painter
+from genexplorer.dashboard.cell_painter import CellPainter
 from genexplorer.session.plane import HOME, Bounds, Plane
 
 _GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -21,20 +21,20 @@ _RINGS = (1.0, 2.0)  # deviations of the prior, drawn where there are no points
 
 
 @dataclass(frozen=True)
-class Points:
+class LabeledPoints:
     """What is seen in the plane: where it lies, and its label (−1: not known)."""
 
     z: NDArray[np.float64]  # (N, 2)
     labels: NDArray[np.int64]  # (N,)
 
 
-class PointsView(Widget):
+class ScatterView(Widget):
     """Shows a plane with points, and a cursor where there is one."""
 
     def __init__(self, *, rings: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.cursor: tuple[float, float] | None = None
-        self._points: Points | None = None
+        self._points: LabeledPoints | None = None
         self._plane = Plane()
         self._names = ("", "")
         self._rings = rings
@@ -47,7 +47,7 @@ class PointsView(Widget):
             self._names, self._plane, self._cells = names, Plane("z", bounds), None
             self.refresh()
 
-    def show_points(self, points: Points | None) -> None:
+    def show_points(self, points: LabeledPoints | None) -> None:
         """Show points, or none."""
         self._points, self._cells = points, None
         self.refresh()
@@ -66,7 +66,7 @@ class PointsView(Widget):
         cell = self._plane.cell(self._plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
         if cell is not None and cell[0] == y:
             row[self._axis + cell[1]] = ("╋", "cursor")
-        return Painter(self, "plane").strip(row, self.size.width)
+        return CellPainter(self, "plane").strip(row, self.size.width)
 
     @property
     def _axis(self) -> int:
@@ -108,7 +108,7 @@ class PointsView(Widget):
         _write(cells[rows], columns + axis - len(x_name), x_name, "name")
 
 
-class LatentPlaneView(PointsView, can_focus=True):
+class LatentPlaneView(ScatterView, can_focus=True):
     """Walks in a plane: arrow keys and clicks move the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -169,9 +169,9 @@ def _write(row: list[tuple[str, str]], column: int, text: str, role: str) -> Non
             row[column + offset] = (character, role)
 
 
-def _rings() -> Points:
+def _rings() -> LabeledPoints:
     """Return circles about the origin as points: how usual a place is, where no encodings tell it."""
     angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     places = np.concatenate([circle * radius for radius in _RINGS])
-    return Points(places, np.full(len(places), -1, np.int64))
+    return LabeledPoints(places, np.full(len(places), -1, np.int64))

@@ -4,7 +4,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genexplorer.dashboard.cell_painter import Painter
+from genexplorer.dashboard.cell_painter import CellPainter
 from genexplorer.dashboard.key_bindings import KEYS
 
 _SHOWN = tuple(key for key in KEYS if key.footer)
@@ -16,7 +16,7 @@ class Footer(Widget):
     def render_line(self, y: int) -> Strip:
         """Paint the row."""
         cells = [part for key in _SHOWN for part in ((key.shown, "key"), (f" {key.name} ", "name"))]
-        return Painter(self, "keys").strip(cells, self.size.width)
+        return CellPainter(self, "keys").strip(cells, self.size.width)
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""

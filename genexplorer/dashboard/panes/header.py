@@ -14,17 +14,17 @@ from genexplorer.session import formatting
 from genexplorer.session.objective import breakdown
 from trainers.theory import Theory
 
-Line = list[tuple[str, str]]  # texts with the names of their styles
+ChartLine = list[tuple[str, str]]  # texts with the names of their styles
 
 _MOOD = {State.RUNNING: "$accent", State.FAILED: "$warning", State.LOST: "$warning", State.DAMAGED: "$warning"}
 
 
-class Header(Static):
+class RunHeader(Static):
     """Five lines about the selected run."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("", markup=False, **options)
-        self._shown: tuple[Line, ...] = ()
+        self._shown: tuple[ChartLine, ...] = ()
 
     def show(self, run: RunView | None, empty: str) -> None:
         """Show a run, or what to do where there is none."""
@@ -35,7 +35,7 @@ class Header(Static):
             self.update(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
 
 
-def header_lines(run: RunView, width: int, height: int) -> list[Line]:
+def header_lines(run: RunView, width: int, height: int) -> list[ChartLine]:
     """Return the lines of the header, cut to a width."""
     status = run.status
     lines = [_title(status, width), _objective(run.theory, run.values, run.at_step, width)]
@@ -57,7 +57,7 @@ def header_lines(run: RunView, width: int, height: int) -> list[Line]:
     return lines[:height]
 
 
-def _title(status: RunStatus, width: int) -> Line:
+def _title(status: RunStatus, width: int) -> ChartLine:
     state = f"{formatting.state_symbol(status.state)} {formatting.state_word(status.state)}"
     end = formatting.time_left(status) if status.state in (State.RUNNING, State.SUCCEEDED) else ""
     share = "" if status.state is State.SUCCEEDED else formatting.percent(status.progress)
@@ -72,7 +72,7 @@ def _title(status: RunStatus, width: int) -> Line:
     return [(name, "bold"), ("  ", ""), (state, _MOOD.get(status.state, "$muted")), (rest, "$muted")]
 
 
-def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> Line:
+def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> ChartLine:
     written = breakdown(theory, values) if theory else None
     if written is None:
         return [("No figures yet" if not at_step else f"No figures at step {at_step:,}", "$muted")]
@@ -82,7 +82,7 @@ def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int 
     return [(clip(text, width), look), (source, "$muted")]
 
 
-def _speed(run: RunView, width: int, *, told_below: bool) -> Line:
+def _speed(run: RunView, width: int, *, told_below: bool) -> ChartLine:
     status = run.status
     if run.at_step is not None:
         return [(_looking_back(run.at_step, status, width), "$accent")]
@@ -134,7 +134,7 @@ def _alerts(run: RunView) -> str:
     return f"⚠ {len(found)} alert{'s' if len(found) > 1 else ''}, d reads: {found[-1].message}"
 
 
-def _bar(status: RunStatus, width: int) -> Line:
+def _bar(status: RunStatus, width: int) -> ChartLine:
     text = f" {_steps(status)}"
     length = max(min(width - cell_len(text), 48), 0)
     done = min(max(round(status.progress * length), 0), length)

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from genexplorer.dashboard.cell_painter import Painter
+from genexplorer.dashboard.cell_painter import CellPainter
 from genexplorer.dashboard.charts.chart import Cell, clip
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
@@ -27,7 +27,7 @@ _JUDGED = 500  # rows by which the columns are set
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """What a row shows."""
 
     status: RunStatus
@@ -35,7 +35,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnWidths:
     """How many cells the columns beside the name take: no more than their texts need, so that names get the rest."""
 
     letter: int = 0
@@ -44,7 +44,7 @@ class Columns:
     end: int = 4
 
     @classmethod
-    def fitting(cls, rows: Sequence[Row]) -> "Columns":
+    def fitting(cls, rows: Sequence[RunRow]) -> "ColumnWidths":
         """Return the columns of a list; a list of thousands is judged by the rows at its top."""
         judged = rows[:_JUDGED]
         return cls(
@@ -76,19 +76,19 @@ class RunList(ScrollView, can_focus=True):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._rows: tuple[Row, ...] = ()
-        self._columns = Columns()
+        self._rows: tuple[RunRow, ...] = ()
+        self._columns = ColumnWidths()
         self._hint = "Reading the runs…"
-        self._painter: Painter | None = None
+        self._painter: CellPainter | None = None
         self.chosen: Path | None = None
 
-    def show(self, rows: Sequence[Row], hint: str) -> None:
+    def show(self, rows: Sequence[RunRow], hint: str) -> None:
         """Show rows; the hint stands in their place where there are none."""
         fresh = tuple(rows)
         if fresh == self._rows and hint == self._hint:
             return
         before = self._place()
-        self._rows, self._hint, self._columns = fresh, hint, Columns.fitting(fresh)
+        self._rows, self._hint, self._columns = fresh, hint, ColumnWidths.fitting(fresh)
         self.virtual_size = Size(0, len(fresh))
         self.refresh()
         if self._place() != before:  # it was brought back, or others came above it
@@ -131,13 +131,13 @@ class RunList(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Paint the rows in sight."""
-        self._painter = Painter(self, "runs")
+        self._painter = CellPainter(self, "runs")
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Paint one row."""
         width = self.scrollable_content_region.width  # beside the scroll bar
-        paint = self._painter or Painter(self, "runs")
+        paint = self._painter or CellPainter(self, "runs")
         if not self._rows:
             lines = self._hint.splitlines()
             text = lines[y] if y < len(lines) else ""
@@ -159,7 +159,7 @@ class RunList(ScrollView, can_focus=True):
         return next((i for i, row in enumerate(self._rows) if row.status.folder == self.chosen), None)
 
 
-def row_cells(row: Row, width: int, columns: Columns, *, chosen: bool) -> list[Cell]:
+def row_cells(row: RunRow, width: int, columns: ColumnWidths, *, chosen: bool) -> list[Cell]:
     """Return a row: arrow, letter, symbol, name, family, progress, time left and, where there is room, the speed."""
     status = row.status
     speed = formatting.speed(status, short=True) if status.state.live else ""

@@ -7,15 +7,15 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genexplorer.dashboard.cell_painter import Painter
+from genexplorer.dashboard.cell_painter import CellPainter
 
 TABS = ("curves", "samples", "config", "log", "walk", "theory")
 
 
-class TabBar(Widget):
+class NumberedTabs(Widget):
     """Six tabs. In a narrow terminal the gaps go first."""
 
-    class Wanted(Message):
+    class ViewRequest(Message):
         """Somebody asked for a tab."""
 
         def __init__(self, tab: str) -> None:
@@ -33,7 +33,7 @@ class TabBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Paint the row."""
-        paint = Painter(self, "tabs")
+        paint = CellPainter(self, "tabs")
         cells: list[tuple[str, str]] = []
         for number, tab in enumerate(TABS, 1):
             if tab == self.shown:
@@ -49,5 +49,5 @@ class TabBar(Widget):
         for tab in TABS:
             column += len(tab) + 4
             if event.x < column:
-                self.post_message(self.Wanted(tab))
+                self.post_message(self.ViewRequest(tab))
                 return

@@ -20,23 +20,23 @@ from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.key_bindings import KEYS
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.panes.footer import Footer
-from genexplorer.dashboard.panes.header import Header
-from genexplorer.dashboard.panes.run_list import EMPTY, LETTERS, Row, RunList, matches
+from genexplorer.dashboard.panes.header import RunHeader
+from genexplorer.dashboard.panes.run_list import EMPTY, LETTERS, RunList, RunRow, matches
 from genexplorer.dashboard.panes.status_bar import StatusBar
-from genexplorer.dashboard.panes.tab_bar import TabBar
+from genexplorer.dashboard.panes.tab_bar import NumberedTabs
 from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.preferences import remember_dark
 from genexplorer.dashboard.run_actions import RunActions
 from genexplorer.dashboard.screens.help import HelpScreen
-from genexplorer.dashboard.tabs.config import ConfigTab
-from genexplorer.dashboard.tabs.curves import CurvesTab
-from genexplorer.dashboard.tabs.latent import LatentTab, MakeClient, start_client
-from genexplorer.dashboard.tabs.log import LogTab
-from genexplorer.dashboard.tabs.samples import SamplesTab
-from genexplorer.dashboard.tabs.theory import TheoryTab
+from genexplorer.dashboard.tabs.config import ConfigPane
+from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient, start_client
+from genexplorer.dashboard.tabs.log import LogPane
+from genexplorer.dashboard.tabs.samples import SamplesPane
+from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import NAMES
 from genexplorer.dashboard.time_actions import TimeActions
-from genexplorer.dashboard.view import View, Wanted
+from genexplorer.dashboard.view import DashboardView, ViewRequest
 from genexplorer.runs.record import RunStatus
 from genexplorer.session.playback import TimeCursor
 
@@ -71,7 +71,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         super().__init__()
         self.runs_dir = runs_dir
         self.deeds = deeds
-        self.view = View()
+        self.view = DashboardView()
         self.cursor = TimeCursor()
         self.kind = ""
         self.compared: list[Path] = []
@@ -84,7 +84,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self._folders: frozenset[Path] = frozenset()
         self._top_height = 0
         self._trash = []
-        self._newest = View()
+        self._newest = DashboardView()
         self._fresh_pending = False
         self._follower = Poller(runs_dir, self._tell, clock=clock)
 
@@ -96,15 +96,15 @@ class MainScreen(RunActions, CurveActions, TimeActions):
                 yield Static("Runs", markup=False, id="runs-title")
                 yield Input(placeholder="name, family, state, tag…", compact=True, id="filter")
                 yield RunList(id="runs")
-            yield Header(id="header")
-        yield TabBar(id="tab-bar")
+            yield RunHeader(id="header")
+        yield NumberedTabs(id="tab-bar")
         with ContentSwitcher(initial="curves", id="tabs"):
-            yield CurvesTab(id="curves")
-            yield SamplesTab(id="samples")
-            yield ConfigTab(id="config")
-            yield LogTab(id="log")
-            yield LatentTab(self._make_client, id="walk")
-            yield TheoryTab(id="theory")
+            yield CurvesPane(id="curves")
+            yield SamplesPane(id="samples")
+            yield ConfigPane(id="config")
+            yield LogPane(id="log")
+            yield LatentPane(self._make_client, id="walk")
+            yield TheoryPane(id="theory")
         yield StatusBar(id="last-line")
         yield Footer(id="keys")
 
@@ -131,7 +131,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
 
     # what is read
 
-    def _tell(self, view: View) -> None:
+    def _tell(self, view: DashboardView) -> None:
         """Take a view in the reading thread."""
         self._newest = view
         if not self._fresh_pending:
@@ -157,31 +157,31 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         if run is None and chosen is not None and chosen in self._known:
             return  # it was chosen a moment ago: its view is on the way
         view = replace(self.view, run=run)
-        self.query_one(Header).show(run, self._nothing())
+        self.query_one(RunHeader).show(run, self._nothing())
         self.query_one(StatusBar).show(run)
         self._show_tab(view)
 
-    def _show_tab(self, view: View) -> None:
+    def _show_tab(self, view: DashboardView) -> None:
         following, playing = self.cursor.following, self.cursor.playing
         match self.query_one("#tabs", ContentSwitcher).current:
             case "curves":
-                self.query_one(CurvesTab).show(view, following=following, playing=playing)
+                self.query_one(CurvesPane).show(view, following=following, playing=playing)
             case "samples":
-                looks = self.query_one(CurvesTab).looks
-                self.query_one(SamplesTab).show(view.run, looks, following=following, playing=playing)
+                looks = self.query_one(CurvesPane).looks
+                self.query_one(SamplesPane).show(view.run, looks, following=following, playing=playing)
             case "config":
-                self.query_one(ConfigTab).show(view.run)
+                self.query_one(ConfigPane).show(view.run)
             case "log":
-                self.query_one(LogTab).show(view.run)
+                self.query_one(LogPane).show(view.run)
             case "walk":
-                self.query_one(LatentTab).show(view.run, view.now)
+                self.query_one(LatentPane).show(view.run, view.now)
             case _:
-                self.query_one(TheoryTab).show(view.run)
+                self.query_one(TheoryPane).show(view.run)
 
-    def _wanted(self) -> Wanted:
-        curves = self.query_one(CurvesTab)
+    def _wanted(self) -> ViewRequest:
+        curves = self.query_one(CurvesPane)
         following = self.cursor.following or self.cursor.position is None
-        return Wanted(
+        return ViewRequest(
             selected=self.query_one(RunList).chosen,
             compared=tuple(self.compared),
             quantity=curves.looks.quantity,
@@ -218,7 +218,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         if cause == self._runs_shown:
             return
         self._runs_shown, self._runs_kept = cause, self.view.runs  # kept, so that its id stays its own
-        rows = [Row(status, self._letter(status.folder)) for status in self._matching]
+        rows = [RunRow(status, self._letter(status.folder)) for status in self._matching]
         if not self.view.listed:
             hint = "Reading the runs…"
         elif self.view.problem:
@@ -276,8 +276,8 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         self.cursor.follow()
         self.redraw()
 
-    @on(RunActions.Started)
-    def _run_started(self, event: RunActions.Started) -> None:
+    @on(RunActions.RunStarted)
+    def _run_started(self, event: RunActions.RunStarted) -> None:
         self._select = event.folder
         self.hurry()
 
@@ -337,7 +337,7 @@ class MainScreen(RunActions, CurveActions, TimeActions):
     def action_show_tab(self, tab: str) -> None:
         """Show a tab; the walk takes the arrow keys, the others leave them to the runs."""
         self.query_one("#tabs", ContentSwitcher).current = tab
-        self.query_one(TabBar).show(tab)
+        self.query_one(NumberedTabs).show(tab)
         self.redraw()
         plane = self.query_one("#plane", LatentPlaneView)
         if tab == "walk" and plane.display:
@@ -345,19 +345,19 @@ class MainScreen(RunActions, CurveActions, TimeActions):
         elif self.focused is None or self.focused is plane:
             self.query_one(RunList).focus()
 
-    @on(TabBar.Wanted)
-    def _tab_wanted(self, event: TabBar.Wanted) -> None:
+    @on(NumberedTabs.ViewRequest)
+    def _tab_wanted(self, event: NumberedTabs.ViewRequest) -> None:
         self.action_show_tab(event.tab)
 
     def action_retry_walk(self) -> None:
         """Start the explorer again."""
-        self.query_one(LatentTab).retry()
+        self.query_one(LatentPane).retry()
 
     def action_next_plane(self) -> None:
         """Walk in another plane of the latent space."""
         if self.query_one("#tabs", ContentSwitcher).current != "walk":
             self.action_show_tab("walk")
-        elif not self.query_one(LatentTab).next_plane():
+        elif not self.query_one(LatentPane).next_plane():
             self.say("There is no other plane to walk in.")
 
     def action_escape(self) -> None:

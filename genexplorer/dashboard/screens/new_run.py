@@ -31,14 +31,14 @@ class NewRunScreen(ModalScreen[Path | None]):
         Binding("ctrl+s,f5", "start", "Start", show=False),
     ]
 
-    class Checked(Message):
+    class FormValidated(Message):
         """The form was checked: a line for each field that is wrong."""
 
         def __init__(self, errors: dict[str, str]) -> None:
             super().__init__()
             self.errors = errors
 
-    class Came(Message):
+    class StartFinished(Message):
         """Starting came to an end."""
 
         def __init__(self, outcome: Outcome) -> None:
@@ -141,10 +141,10 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     def _check(self) -> None:
         """Check in a thread: the headers of the data are read, and a folder may lie on a slow disk."""
-        threading.Thread(target=lambda: self._post(self.Checked(self.form.errors())), daemon=True).start()
+        threading.Thread(target=lambda: self._post(self.FormValidated(self.form.errors())), daemon=True).start()
 
-    @on(Checked)
-    def _checked(self, event: Checked) -> None:
+    @on(FormValidated)
+    def _checked(self, event: FormValidated) -> None:
         self.errors = event.errors
         for key in _KEYS:
             self.query_one(f"#row-{key}").set_class(key in self.errors, "-wrong")
@@ -178,10 +178,12 @@ class NewRunScreen(ModalScreen[Path | None]):
         self.starting = True
         self._tell("Starting its worker… (a few seconds)")
         name = self.form.name
-        threading.Thread(target=lambda: self._post(self.Came(self._deeds.start(config, name))), daemon=True).start()
+        threading.Thread(
+            target=lambda: self._post(self.StartFinished(self._deeds.start(config, name))), daemon=True
+        ).start()
 
-    @on(Came)
-    def _came(self, event: Came) -> None:
+    @on(StartFinished)
+    def _came(self, event: StartFinished) -> None:
         self.starting = False
         if event.outcome.ok:
             self.dismiss(event.outcome.folder)

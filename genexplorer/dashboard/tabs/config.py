@@ -19,7 +19,7 @@ SECTIONS = ("preset", "seed", "model", "data", "optim", "schedule", "execution")
 _VALUE_LIMIT = 400
 
 
-class ConfigTab(VerticalScroll):
+class ConfigPane(VerticalScroll):
     """The configuration of the selected run."""
 
     def __init__(self, **options: Any) -> None:

@@ -9,19 +9,19 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from genexplorer.dashboard.charts.chart import Drawing
+from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
-from genexplorer.dashboard.charts.curve_drawing import (
+from genexplorer.dashboard.charts.curves import (
     WEIGHTS,
-    Looks,
+    CurveOptions,
     chosen_chart,
-    compared_drawing,
+    comparison_chart,
     empty_words,
-    run_drawing,
+    run_chart,
 )
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.panes.sidebar import Sidebar
-from genexplorer.dashboard.view import NUM_SMALL, Curves, RunView, View
+from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
 from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import Chart
 
@@ -29,7 +29,7 @@ _WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng opens the gallery\n? s
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
 
 
-class CurvesTab(Horizontal):
+class CurvesPane(Horizontal):
     """Curves, and what stands beside them where there is room."""
 
     class QuantityWanted(Message):
@@ -48,7 +48,7 @@ class CurvesTab(Horizontal):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.looks = Looks()
+        self.looks = CurveOptions()
         self._run: RunView | None = None
         self._drawn_for: tuple[object, ...] = ()
         self._small_for: tuple[object, ...] = ()
@@ -68,7 +68,7 @@ class CurvesTab(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, view: View, *, following: bool, playing: bool) -> None:
+    def show(self, view: DashboardView, *, following: bool, playing: bool) -> None:
         """Show a view: redraws what has changed and nothing else."""
         self._run = view.run
         self._draw_large(view)
@@ -76,7 +76,7 @@ class CurvesTab(Horizontal):
         self.query_one(ImagePane).show(view.run, following=following, playing=playing)
         self.query_one(Sidebar).show(view.run)
 
-    def _draw_large(self, view: View) -> None:
+    def _draw_large(self, view: DashboardView) -> None:
         run = view.run
         cause = (
             run.curves if run else None,
@@ -91,18 +91,18 @@ class CurvesTab(Horizontal):
         elif run is not None and not view.compared:
             self.large.set_cursor(run.cursor_x)
 
-    def _large_drawing(self, view: View) -> Drawing:
+    def _large_drawing(self, view: DashboardView) -> ChartData:
         run = view.run
         if run is None:
-            return Drawing("", (), empty=_WELCOME if view.listed and not view.runs else "")
+            return ChartData("", (), empty=_WELCOME if view.listed and not view.runs else "")
         chart = chosen_chart(run, self.looks.quantity)
         if chart is None:
-            return Drawing("", (), empty=empty_words(run))
+            return ChartData("", (), empty=empty_words(run))
         if view.compared:
-            return compared_drawing(view.compared, chart, self.looks)
-        return run_drawing(run, chart, self.looks)
+            return comparison_chart(view.compared, chart, self.looks)
+        return run_chart(run, chart, self.looks)
 
-    def _draw_small(self, view: View) -> None:
+    def _draw_small(self, view: DashboardView) -> None:
         run = view.run
         charts = self.query_one("#small")
         if not charts.display or run is None:
@@ -117,7 +117,7 @@ class CurvesTab(Horizontal):
             chart: Chart | None = others[place] if place < len(others) else None
             view_of.quantity = chart.quantity if chart else ""
             looks = replace(self.looks, log=False)
-            view_of.show(run_drawing(run, chart, looks, small=True) if chart else Drawing("", (), empty=""))
+            view_of.show(run_chart(run, chart, looks, small=True) if chart else ChartData("", (), empty=""))
 
     @on(ChartView.Clicked)
     def _clicked(self, event: ChartView.Clicked) -> None:
@@ -140,7 +140,7 @@ class CurvesTab(Horizontal):
         return self.looks.weight
 
 
-def step_at(curves: Curves, x: float) -> int:
+def step_at(curves: RunCurves, x: float) -> int:
     """Return the step at an x of the large chart."""
     places = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
     if curves.x == "step" or curves.steps is None or len(curves.steps) != len(places) or not len(places):

@@ -12,12 +12,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from genexplorer.dashboard.images.pane import HalfBlockPicture
-from genexplorer.dashboard.images.plane import LatentPlaneView, Points, PointsView
+from genexplorer.dashboard.images.pane import HalfBlockImage
+from genexplorer.dashboard.images.plane import LabeledPoints, LatentPlaneView, ScatterView
 from genexplorer.dashboard.links import link
 from genexplorer.dashboard.tabs import latent_planes
-from genexplorer.dashboard.tabs.latent_planes import WalkPlane
-from genexplorer.dashboard.view import Picture, RunView
+from genexplorer.dashboard.tabs.latent_planes import AffinePlane
+from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, Result
 from genexplorer.runs.record import PictureRef
@@ -37,17 +37,17 @@ def start_client(on_answer: Callable[[Answer], None], on_exit: Callable[[str], N
     return ExplorerClient(on_answer, on_exit)
 
 
-class LatentTab(Horizontal):
+class LatentPane(Horizontal):
     """The plane, what is drawn at the cursor, and how old the weights are."""
 
-    class Answered(Message):
+    class AnswerReceived(Message):
         """The explorer answered."""
 
         def __init__(self, answer: Answer) -> None:
             super().__init__()
             self.answer = answer
 
-    class Died(Message):
+    class ClientExited(Message):
         """The explorer ended."""
 
         def __init__(self, words: str) -> None:
@@ -60,7 +60,7 @@ class LatentTab(Horizontal):
         self._client: ExplorerClient | None = None
         self._folder: Path | None = None
         self._card: ModelCard | None = None
-        self._planes: list[WalkPlane] = []
+        self._planes: list[AffinePlane] = []
         self._chosen = 0  # of the planes
         self._since = 0  # the first question about this run; answers to those before it are of another
         self._step: int | None = None  # of the snapshot that is asked
@@ -74,8 +74,8 @@ class LatentTab(Horizontal):
         """Lay out plane, image and words; or the reason why there are none."""
         yield LatentPlaneView(id="plane")
         with Vertical(id="walked"):
-            yield HalfBlockPicture(id="decoded")
-            yield PointsView(id="drawn-point")
+            yield HalfBlockImage(id="decoded")
+            yield ScatterView(id="drawn-point")
             yield Static("", markup=False, id="walk-words")
         yield Static("", markup=False, id="walk-reason")
 
@@ -118,7 +118,7 @@ class LatentTab(Horizontal):
         return True
 
     @property
-    def _plane(self) -> WalkPlane | None:
+    def _plane(self) -> AffinePlane | None:
         return self._planes[self._chosen] if self._planes else None
 
     def _forget(self, folder: Path, card: "ModelCard") -> None:
@@ -128,10 +128,10 @@ class LatentTab(Horizontal):
         self._chosen = 0
         points = card.data.kind == "points"
         self.query_one("#decoded").display = not points
-        self.query_one("#drawn-point", PointsView).display = points
-        self.query_one("#decoded", HalfBlockPicture).show(None, "Loading the model…\n(a few seconds)", large=True)
-        self.query_one("#drawn-point", PointsView).show_points(None)
-        self.query_one("#drawn-point", PointsView).show_cursor(None)
+        self.query_one("#drawn-point", ScatterView).display = points
+        self.query_one("#decoded", HalfBlockImage).show(None, "Loading the model…\n(a few seconds)", large=True)
+        self.query_one("#drawn-point", ScatterView).show_points(None)
+        self.query_one("#drawn-point", ScatterView).show_cursor(None)
         self._tell("Loading the model… (a few seconds)" if points else "")
         self._show_plane()
 
@@ -187,7 +187,8 @@ class LatentTab(Horizontal):
             return
         if self._client is None:
             self._client = self._make_client(
-                lambda answer: self._post(self.Answered(answer)), lambda words: self._post(self.Died(words))
+                lambda answer: self._post(self.AnswerReceived(answer)),
+                lambda words: self._post(self.ClientExited(words)),
             )
         generation = self._client.ask(
             lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step, topic=topic
@@ -205,8 +206,8 @@ class LatentTab(Horizontal):
 
     # what is answered
 
-    @on(Answered)
-    def _answered(self, event: Answered) -> None:
+    @on(AnswerReceived)
+    def _answered(self, event: AnswerReceived) -> None:
         event.stop()
         answer = event.answer
         if answer.generation < self._since:
@@ -222,7 +223,7 @@ class LatentTab(Horizontal):
     def _failed(self, op: str, words: str) -> None:
         """Say what cannot be; without a better plane the first two axes serve, without points the walk goes on."""
         if op == "decode":
-            self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
+            self.query_one("#decoded", HalfBlockImage).show(None, "", large=True)
             self._tell(words)
         elif op == "plane" and not self._planes and self._card is not None:
             self._lay(latent_planes.first_axes(self._card.latent_shape[0]))
@@ -244,11 +245,11 @@ class LatentTab(Horizontal):
             case "project":
                 plane.show_points(_points(arrays["coords"], arrays["labels"]))
             case "points":
-                drawn = self.query_one("#drawn-point", PointsView)
+                drawn = self.query_one("#drawn-point", ScatterView)
                 drawn.show_plane(_POINT_NAMES, _bounds(meta))
                 drawn.show_points(_points(arrays["points"], arrays["labels"]))
 
-    def _lay(self, plane: WalkPlane, *, first: bool = False) -> None:
+    def _lay(self, plane: AffinePlane, *, first: bool = False) -> None:
         """Add a plane; the first one that comes is walked in."""
         if first and self._planes:
             self._chosen += 1
@@ -266,7 +267,7 @@ class LatentTab(Horizontal):
         lines = [f"z = {place}" if card.latent_shape == (2,) else f"{', '.join(plane.names)} = {place}"]
         if card.data.kind == "points":
             point = np.asarray(images, dtype=np.float64).reshape(-1, 2)[0]
-            self.query_one("#drawn-point", PointsView).show_cursor((float(point[0]), float(point[1])))
+            self.query_one("#drawn-point", ScatterView).show_cursor((float(point[0]), float(point[1])))
             lines[0] += f" → x = {_pair(*point)}"
         else:
             self._show_image(answer, np.asarray(images, dtype=np.uint8))
@@ -282,13 +283,13 @@ class LatentTab(Horizontal):
             image = np.repeat(image, 3, axis=-1)
         height, width = image.shape[1:3]
         ref = PictureRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
-        self.query_one("#decoded", HalfBlockPicture).show(Picture(ref, image[None]), "", large=True)
+        self.query_one("#decoded", HalfBlockImage).show(TiledImage(ref, image[None]), "", large=True)
 
-    @on(Died)
-    def _died(self, event: Died) -> None:
+    @on(ClientExited)
+    def _died(self, event: ClientExited) -> None:
         event.stop()
         self._problem = event.words or "no last words"
-        self.query_one("#decoded", HalfBlockPicture).show(None, "", large=True)
+        self.query_one("#decoded", HalfBlockImage).show(None, "", large=True)
         self._tell(f"The explorer ended: {self._problem}")
 
     def _tell(self, words: str, *, as_lines: bool = False) -> None:
@@ -320,8 +321,8 @@ def unavailable(run: RunView | None) -> str:
     return f"Cannot walk: {reason}.\n2 shows its samples, n trains a 2-D VAE." if reason else ""
 
 
-def _points(places: Array, labels: Array) -> Points:
-    return Points(np.asarray(places, np.float64)[:, :2], np.asarray(labels, np.int64))
+def _points(places: Array, labels: Array) -> LabeledPoints:
+    return LabeledPoints(np.asarray(places, np.float64)[:, :2], np.asarray(labels, np.int64))
 
 
 def _pair(x: float, y: float) -> str:

@@ -19,7 +19,7 @@ _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, eq=False)
-class WalkPlane:
+class AffinePlane:
     """A plane of the latent space: its points are origin + a e1 + b e2."""
 
     title: str
@@ -37,14 +37,14 @@ class WalkPlane:
         return {"origin": self.origin, "e1": self.e1, "e2": self.e2}
 
 
-def planes_at_hand(card: "ModelCard") -> list[WalkPlane]:
+def planes_at_hand(card: "ModelCard") -> list[AffinePlane]:
     """Return what can be walked in without asking: the latent plane itself, or two axes where none are laid."""
     if card.latent_shape == (2,):
         return [_of_axes(2, 0, 1, "")]
     return [] if card.capability("plane").available else [first_axes(card.latent_shape[0])]
 
 
-def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> WalkPlane:
+def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> AffinePlane:
     """Return the plane that an explorer answered with."""
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
     title = str(meta.get("title") or "")
@@ -52,10 +52,10 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> 
     shares = meta.get("explained")
     if isinstance(shares, Sequence) and len(shares) == 2 and all(isinstance(share, float) for share in shares):
         title += f", {shares[0]:.0%} + {shares[1]:.0%}"
-    return WalkPlane(title, ("a", "b"), origin, e1, e2)
+    return AffinePlane(title, ("a", "b"), origin, e1, e2)
 
 
-def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[WalkPlane]:
+def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
     """Return planes of two axes each, those that matter most first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
@@ -68,7 +68,7 @@ def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, objec
     return planes
 
 
-def first_axes(size: int) -> WalkPlane:
+def first_axes(size: int) -> AffinePlane:
     """Return the plane of the first two axes, where no better one can be had."""
     return _of_axes(size, 0, 1, "the first two axes")
 
@@ -88,7 +88,7 @@ def unwalkable(card: "ModelCard") -> str:
     return f"walking needs two latent dimensions or more; this model has {shape}"
 
 
-def _of_axes(size: int, first: int, second: int, title: str) -> WalkPlane:
+def _of_axes(size: int, first: int, second: int, title: str) -> AffinePlane:
     unit = np.zeros((2, size), np.float32)
     unit[0, first] = unit[1, second] = 1
-    return WalkPlane(title, (axis_name(first), axis_name(second)), np.zeros(size, np.float32), unit[0], unit[1])
+    return AffinePlane(title, (axis_name(first), axis_name(second)), np.zeros(size, np.float32), unit[0], unit[1])

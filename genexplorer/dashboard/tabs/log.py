@@ -12,7 +12,7 @@ from genexplorer.session import formatting
 _SIGNS = {"warning": "⚠", "error": "✗"}
 
 
-class LogTab(RichLog):
+class LogPane(RichLog):
     """Log lines, written once each."""
 
     def __init__(self, **options: Any) -> None:

@@ -6,15 +6,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from genexplorer.dashboard.charts.chart import Drawing
+from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
-from genexplorer.dashboard.charts.curve_drawing import Looks, chosen_chart, run_drawing
+from genexplorer.dashboard.charts.curves import CurveOptions, chosen_chart, run_chart
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.tabs.curves import CurvesTab, step_at
+from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
 from genexplorer.dashboard.view import RunView
 
 
-class SamplesTab(Horizontal):
+class SamplesPane(Horizontal):
     """Pictures at the time cursor: the same latents, or the same test images, through all of the training."""
 
     def __init__(self, **options: Any) -> None:
@@ -27,7 +27,7 @@ class SamplesTab(Horizontal):
         yield ImagePane()
         yield ChartView(id="beside-samples")
 
-    def show(self, run: RunView | None, looks: Looks, *, following: bool, playing: bool) -> None:
+    def show(self, run: RunView | None, looks: CurveOptions, *, following: bool, playing: bool) -> None:
         """Show the pictures and the chosen curves of a run at the time cursor."""
         self._run = run
         self.query_one(ImagePane).show(run, following=following, playing=playing)
@@ -36,7 +36,7 @@ class SamplesTab(Horizontal):
         if cause != self._drawn_for:
             self._drawn_for = cause
             chart = chosen_chart(run, looks.quantity) if run else None
-            chart_view.show(run_drawing(run, chart, looks) if run and chart else Drawing("", (), empty=""))
+            chart_view.show(run_chart(run, chart, looks) if run and chart else ChartData("", (), empty=""))
         elif run is not None:
             chart_view.set_cursor(run.cursor_x)
 
@@ -44,4 +44,4 @@ class SamplesTab(Horizontal):
     def _clicked(self, event: ChartView.Clicked) -> None:
         event.stop()
         if event.x is not None and self._run is not None:
-            self.post_message(CurvesTab.TimeWanted(step_at(self._run.curves, event.x)))
+            self.post_message(CurvesPane.TimeWanted(step_at(self._run.curves, event.x)))

@@ -19,7 +19,7 @@ from trainers.theory import Theory
 _BAR = 24  # cells of the largest term
 
 
-class TheoryTab(VerticalScroll):
+class TheoryPane(VerticalScroll):
     """The theory of the selected run's family, with the run's own numbers."""
 
     def __init__(self, **options: Any) -> None:

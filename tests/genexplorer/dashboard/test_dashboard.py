@@ -10,15 +10,15 @@ from textual.widgets import Input, Select
 
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.deeds import SessionDeeds
-from genexplorer.dashboard.images.pane import HalfBlockPicture
+from genexplorer.dashboard.images.pane import HalfBlockImage
 from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.panes.run_list import RunList
-from genexplorer.dashboard.panes.tab_bar import TabBar
+from genexplorer.dashboard.panes.tab_bar import NumberedTabs
 from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.dashboard.screens.new_run import NewRunScreen
-from genexplorer.dashboard.tabs.curves import CurvesTab
-from genexplorer.dashboard.view import Wanted
+from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.dashboard.view import ViewRequest
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
@@ -86,9 +86,9 @@ def test_a_run_that_was_seen_to_be_damaged_stays_so_in_the_list(tmp_path: Path) 
     (damaged / layout.DATABASE).write_bytes(b"garbage " * 1000)
     other = write_run(tmp_path, name="brave-fox", steps=150, pictures=False)
     follower = Poller(tmp_path, lambda view: None)
-    follower._look(Wanted(selected=damaged))
+    follower._look(ViewRequest(selected=damaged))
     follower.hurry()
-    states = {status.folder: status.state for status in follower._look(Wanted(selected=other)).runs}
+    states = {status.folder: status.state for status in follower._look(ViewRequest(selected=other)).runs}
     assert states == {damaged: State.DAMAGED, other: State.SUCCEEDED}
 
 
@@ -119,7 +119,7 @@ async def test_a_long_list_scrolls_and_loses_nothing_to_its_scroll_bar(make_app:
         rows = text_of(pilot).splitlines()[1:6]
         assert sum("owl-" in row for row in rows) == 5 and all("% queued" in row for row in rows)
         assert "first-fir" not in "".join(rows)
-        main_of(pilot).post_message(MainScreen.Started(first))  # as when it was brought back from the trash
+        main_of(pilot).post_message(MainScreen.RunStarted(first))  # as when it was brought back from the trash
         await until(pilot, lambda: "▸✓  first-fir" in text_of(pilot), "the run that was brought back")
 
 
@@ -143,7 +143,7 @@ async def test_tabs_by_key_and_by_mouse(make_app: MakeApp, finished: Path) -> No
         await shows(pilot, "attempt 1 started")
         await pilot.press("t")
         await shows(pilot, "ELBO(x) =", "reconstruction", "KL(q(z|x) ‖ p(z))")
-        await pilot.click(TabBar, offset=(14, 0))
+        await pilot.click(NumberedTabs, offset=(14, 0))
         await shows(pilot, "samples", "▀▀▀")
 
 
@@ -175,7 +175,7 @@ async def test_a_small_chart_becomes_the_large_one(make_app: MakeApp, finished: 
     async with make_app(finished).run_test(size=LARGE) as pilot:
         await shows(pilot, "reconstruction cost")
         await pilot.click("#small ChartView", offset=(3, 3))
-        await until(pilot, lambda: "reconstruction" in main_of(pilot).query_one(CurvesTab).large.drawing.title)
+        await until(pilot, lambda: "reconstruction" in main_of(pilot).query_one(CurvesPane).large.drawing.title)
 
 
 async def test_replay_moves_pictures_figures_and_the_mark(make_app: MakeApp, finished: Path) -> None:
@@ -281,7 +281,7 @@ async def test_new_points_arrive_and_a_dead_worker_is_lost(make_app: MakeApp, tm
             run.advance(100)
             run.writer.flush()
             await shows(pilot, "step 400 of 480")
-            await until(pilot, lambda: main_of(pilot).query_one(CurvesTab).large.drawing.lines[0].x[-1] >= 399)
+            await until(pilot, lambda: main_of(pilot).query_one(CurvesPane).large.drawing.lines[0].x[-1] >= 399)
         await shows(pilot, "? Lost", "r resumes from the last save")
 
 
@@ -382,10 +382,10 @@ async def test_walk(make_app: MakeApp, finished: Path) -> None:
         await pilot.press("w")
         await shows(pilot, "z = (0.00, 0.00)", "z₁", "z₂", "▀▀▀")
         await until(pilot, lambda: any("7" in text for text in plane_rows(pilot)), "the digit 7")
-        before = main_of(pilot).query_one("#decoded", HalfBlockPicture)._picture
+        before = main_of(pilot).query_one("#decoded", HalfBlockImage)._picture
         await pilot.press("right", "up")
         await shows(pilot, "z = (0.10, 0.10)")
-        assert main_of(pilot).query_one("#decoded", HalfBlockPicture)._picture is not before
+        assert main_of(pilot).query_one("#decoded", HalfBlockImage)._picture is not before
         await pilot.press("shift+left", "0")
         await shows(pilot, "z = (0.00, 0.00)")
         await pilot.click(LatentPlaneView, offset=(10, 2))

@@ -9,8 +9,8 @@ from textual.widgets import Select
 
 from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.deeds import SessionDeeds
-from genexplorer.dashboard.images.pane import HalfBlockPicture
-from genexplorer.dashboard.images.plane import LatentPlaneView, PointsView
+from genexplorer.dashboard.images.pane import HalfBlockImage
+from genexplorer.dashboard.images.plane import LatentPlaneView, ScatterView
 from genexplorer.dashboard.preferences import remember_dark, remembered_dark
 from genexplorer.dashboard.screens.gallery import GalleryScreen
 from genexplorer.dashboard.screens.new_run import NewRunScreen
@@ -93,17 +93,17 @@ async def test_the_same_latents_through_training_beside_the_curve(make_app: Make
         await choose(pilot, "gan")
         await pilot.press("2")
         await shows(pilot, "losses (nats)", "12 of 12")
-        newest = main_of(pilot).query_one("SamplesTab HalfBlockPicture", HalfBlockPicture)._picture
+        newest = main_of(pilot).query_one("SamplesPane HalfBlockImage", HalfBlockImage)._picture
         await pilot.press("[", "[")
         await shows(pilot, "10 of 12", "step 500", "┊", "○ held")
-        held = main_of(pilot).query_one("SamplesTab HalfBlockPicture", HalfBlockPicture)._picture
+        held = main_of(pilot).query_one("SamplesPane HalfBlockImage", HalfBlockImage)._picture
         assert newest is not None and held is not None and held.ref.step == 500 < newest.ref.step
         await pilot.click("#beside-samples", offset=(12, 5))
         await until(pilot, lambda: (main_of(pilot).cursor.position or 500) < 500, "the step that was clicked")
 
 
 def plane_text(pilot: Pilot[None], where: str = "#plane") -> str:
-    view = main_of(pilot).query_one(where, PointsView)
+    view = main_of(pilot).query_one(where, ScatterView)
     return "\n".join(view.render_line(y).text for y in range(view.size.height))
 
 
@@ -113,10 +113,10 @@ async def test_walk_in_planes_of_more_dimensions(make_app: MakeApp, families: Pa
         await pilot.press("w")
         await shows(pilot, "a, b = (0.00, 0.00)", "principal plane, 25% + 12%", "▀▀▀", "e plane")
         await until(pilot, lambda: "7" in plane_text(pilot), "the digit 7")
-        before = main_of(pilot).query_one("#decoded", HalfBlockPicture)._picture
+        before = main_of(pilot).query_one("#decoded", HalfBlockImage)._picture
         await pilot.press("right", "up")
         await shows(pilot, "a, b = (0.10, 0.10)")
-        assert main_of(pilot).query_one("#decoded", HalfBlockPicture)._picture is not before
+        assert main_of(pilot).query_one("#decoded", HalfBlockImage)._picture is not before
         await pilot.press("e")
         await shows(pilot, "z₄₂, z₇ = (0.10, 0.10)", "KL 3.50, 3.00 nats")
         assert "z₄₂" in plane_text(pilot) and "z₇" in plane_text(pilot)
@@ -140,7 +140,7 @@ async def test_walk_moves_a_point_among_the_data(make_app: MakeApp, families: Pa
         await choose(pilot, name)
         await pilot.press("w")
         await shows(pilot, "z = (0.00, 0.00) → x = (0.00, 0.00)", "x₁", "x₂")
-        drawn = main_of(pilot).query_one("#drawn-point", PointsView)
+        drawn = main_of(pilot).query_one("#drawn-point", ScatterView)
         await until(pilot, lambda: "7" in plane_text(pilot, "#drawn-point"), "the point of the data")
         await until(pilot, lambda: ("7" in plane_text(pilot)) == encodes, "the encodings")
         await pilot.press("left", "e")

@@ -12,7 +12,7 @@ import trainers
 from genexplorer.dashboard.images.plane import LatentPlaneView
 from genexplorer.dashboard.key_bindings import KEYS
 from genexplorer.dashboard.panes.header import header_lines, wrap
-from genexplorer.dashboard.panes.run_list import Columns, Row, RunList, matches, row_cells
+from genexplorer.dashboard.panes.run_list import ColumnWidths, RunList, RunRow, matches, row_cells
 from genexplorer.dashboard.screens.alerts import ADVICE, alerts_screen
 from genexplorer.dashboard.screens.main import MainScreen, farewell
 from genexplorer.dashboard.theme import prefers_dark
@@ -93,28 +93,28 @@ def test_held_time_is_told() -> None:
 @pytest.mark.parametrize("width", [10, 25, 34, 46, 62])
 def test_rows_fill_their_width(width: int) -> None:
     for state in State:
-        row = Row(replace(STATUS, state=state, name="日本語" * 20))
-        cells = row_cells(row, width, Columns.fitting([row]), chosen=True)
+        row = RunRow(replace(STATUS, state=state, name="日本語" * 20))
+        cells = row_cells(row, width, ColumnWidths.fitting([row]), chosen=True)
         assert sum(cell_len(text) for text, _ in cells) <= max(width, 11)
 
 
 def test_states_differ_without_color() -> None:
-    rows = [Row(replace(STATUS, state=state)) for state in State]
-    shown = {"".join(text for text, _ in row_cells(row, 34, Columns.fitting(rows), chosen=False)) for row in rows}
+    rows = [RunRow(replace(STATUS, state=state)) for state in State]
+    shown = {"".join(text for text, _ in row_cells(row, 34, ColumnWidths.fitting(rows), chosen=False)) for row in rows}
     assert len(shown) == len(State)
 
 
 def test_a_name_gets_the_room_that_the_other_columns_leave() -> None:
-    long = Row(replace(STATUS, name="a-name-of-19-letters", state=State.RUNNING))
+    long = RunRow(replace(STATUS, name="a-name-of-19-letters", state=State.RUNNING))
     marked = replace(long, letter="A")
     for rows, name in (([long], "a-name-of-19-lette…"), ([marked, long], "a-name-of-19-lett…")):
-        shown = "".join(text for text, _ in row_cells(rows[0], 36, Columns.fitting(rows), chosen=False))
+        shown = "".join(text for text, _ in row_cells(rows[0], 36, ColumnWidths.fitting(rows), chosen=False))
         assert f" {name} vae 62% 1:10" in shown and cell_len(shown) == 36
 
 
 def test_columns_stand_below_each_other() -> None:
-    rows = [Row(STATUS), Row(replace(STATUS, name="x", state=State.STOPPING, progress=1.0, family="flow"))]
-    shown = ["".join(text for text, _ in row_cells(row, 36, Columns.fitting(rows), chosen=False)) for row in rows]
+    rows = [RunRow(STATUS), RunRow(replace(STATUS, name="x", state=State.STOPPING, progress=1.0, family="flow"))]
+    shown = ["".join(text for text, _ in row_cells(row, 36, ColumnWidths.fitting(rows), chosen=False)) for row in rows]
     assert shown[0].index(" vae") == shown[1].index(" flow")
     assert [line.rstrip()[-4:] for line in shown] == ["1:10", "ping"]
 

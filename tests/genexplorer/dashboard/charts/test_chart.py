@@ -4,66 +4,66 @@ import numpy as np
 import pytest
 
 from genexplorer.dashboard.charts.braille import BrailleCanvas, Dash
-from genexplorer.dashboard.charts.chart import Drawing, Line, Mark, clip, draw
-from genexplorer.dashboard.charts.ticks import Scale, log_kind, tick_texts, ticks, time_ticks
+from genexplorer.dashboard.charts.chart import ChartData, ChartLine, ChartMark, clip, draw
+from genexplorer.dashboard.charts.ticks import AxisScale, log_kind, tick_texts, ticks, time_ticks
 
 STEPS = np.arange(0, 4001, 20, dtype=np.float64)
 FALLING = 100 + 400 * np.exp(-STEPS / 60)
 
 
-def text(drawing: Drawing, width: int = 78, height: int = 15) -> str:
+def text(drawing: ChartData, width: int = 78, height: int = 15) -> str:
     return "\n".join("".join(character for character, _ in row) for row in draw(drawing, width, height).rows)
 
 
-def one_line(y: np.ndarray = FALLING, **options: object) -> Drawing:
-    return Drawing("loss (nats)", (Line("train", "train", STEPS, y),), **options)  # type: ignore[arg-type]
+def one_line(y: np.ndarray = FALLING, **options: object) -> ChartData:
+    return ChartData("loss (nats)", (ChartLine("train", "train", STEPS, y),), **options)  # type: ignore[arg-type]
 
 
 def test_a_diagonal_fills_the_corners() -> None:
-    raster = BrailleCanvas(4, 2)
-    raster.polyline(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0)
-    cells = raster.cells()
+    canvas = BrailleCanvas(4, 2)
+    canvas.polyline(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0)
+    cells = canvas.cells()
     assert cells[1][0] == ("⣠", 0) or cells[1][0][0] != " "
     assert cells[0][3][0] != " " and cells[0][0][0] == " "
 
 
 def test_gaps_stay_gaps_and_lone_points_are_drawn() -> None:
-    raster = BrailleCanvas(10, 1)
-    raster.polyline(np.array([0.0, 0.1, 0.2, 0.9]), np.array([0.5, np.nan, np.nan, 0.5]), 0)
-    drawn = [column for column, (character, _) in enumerate(raster.cells()[0]) if character != " "]
+    canvas = BrailleCanvas(10, 1)
+    canvas.polyline(np.array([0.0, 0.1, 0.2, 0.9]), np.array([0.5, np.nan, np.nan, 0.5]), 0)
+    drawn = [column for column, (character, _) in enumerate(canvas.cells()[0]) if character != " "]
     assert drawn == [0, 8]
 
 
 def test_a_bold_line_replaces_a_faint_one_and_keeps_an_equal() -> None:
     level = np.array([0.0, 1.0])
-    raster = BrailleCanvas(3, 1)
-    raster.polyline(level, np.array([1.0, 1.0]), 0, faint=True)
-    raster.polyline(level, np.array([0.0, 0.0]), 1)
-    assert raster.cells()[0][1] == ("⣀", 1)
-    raster.polyline(level, np.array([1.0, 1.0]), 2)
-    assert raster.cells()[0][1] == ("⣉", 2)
+    canvas = BrailleCanvas(3, 1)
+    canvas.polyline(level, np.array([1.0, 1.0]), 0, faint=True)
+    canvas.polyline(level, np.array([0.0, 0.0]), 1)
+    assert canvas.cells()[0][1] == ("⣀", 1)
+    canvas.polyline(level, np.array([1.0, 1.0]), 2)
+    assert canvas.cells()[0][1] == ("⣉", 2)
 
 
 def test_a_dotted_line_has_fewer_dots() -> None:
     def dots(dash: Dash) -> int:
-        raster = BrailleCanvas(30, 2)
-        raster.polyline(np.array([0.0, 1.0]), np.array([0.5, 0.5]), 0, dash)
-        return sum((ord(c) - 0x2800).bit_count() for row in raster.cells() for c, _ in row if c != " ")
+        canvas = BrailleCanvas(30, 2)
+        canvas.polyline(np.array([0.0, 1.0]), np.array([0.5, 0.5]), 0, dash)
+        return sum((ord(c) - 0x2800).bit_count() for row in canvas.cells() for c, _ in row if c != " ")
 
     assert dots(Dash(1, 2)) < dots(Dash(5, 3)) < dots(Dash())
 
 
 def test_far_away_values_cost_nothing() -> None:
-    raster = BrailleCanvas(20, 5)
-    raster.polyline(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1e300, 0.0]), 0)
-    assert any(character != " " for row in raster.cells() for character, _ in row)
+    canvas = BrailleCanvas(20, 5)
+    canvas.polyline(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1e300, 0.0]), 0)
+    assert any(character != " " for row in canvas.cells() for character, _ in row)
 
 
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 1), (-0.003, 0.001), (1e5, 3e6), (-148.2, -135.0), (5, 5.0001), (0, 1.8e14)]
 )
 def test_ticks_are_round_and_inside(low: float, high: float) -> None:
-    values = ticks(Scale(low, high), 5)
+    values = ticks(AxisScale(low, high), 5)
     assert 2 <= len(values) <= 7
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in values)
     assert len(set(tick_texts(values))) == len(values), "no two ticks read the same"
@@ -74,8 +74,8 @@ def test_ticks_of_an_explosion_have_no_letter() -> None:
 
 
 def test_log_ticks_are_decades() -> None:
-    assert ticks(Scale(0.001, 10, "log"), 5) == pytest.approx([0.001, 0.01, 0.1, 1, 10])
-    assert ticks(Scale(-1000, -1, "mirrored log"), 4) == pytest.approx([-1000, -100, -10, -1])
+    assert ticks(AxisScale(0.001, 10, "log"), 5) == pytest.approx([0.001, 0.01, 0.1, 1, 10])
+    assert ticks(AxisScale(-1000, -1, "mirrored log"), 4) == pytest.approx([-1000, -100, -10, -1])
 
 
 def test_times_are_round_times() -> None:
@@ -84,7 +84,7 @@ def test_times_are_round_times() -> None:
 
 @pytest.mark.parametrize("kind", ["linear", "log", "mirrored log"])
 def test_a_scale_is_inverted_by_value(kind: str) -> None:
-    scale = Scale(-100, -1, "mirrored log") if kind == "mirrored log" else Scale(1, 100, kind)  # type: ignore[arg-type]
+    scale = AxisScale(-100, -1, "mirrored log") if kind == "mirrored log" else AxisScale(1, 100, kind)  # type: ignore[arg-type]
     for fraction in (0.0, 0.3, 1.0):
         assert scale.fraction(np.array([scale.value(fraction)]))[0] == pytest.approx(fraction)
 
@@ -96,7 +96,7 @@ def test_log_needs_one_sign() -> None:
 
 
 def test_a_chart_names_its_axes_and_its_lines() -> None:
-    shown = text(one_line(marks=(Mark(2000, "▲lr 0.001"),)))
+    shown = text(one_line(marks=(ChartMark(2000, "▲lr 0.001"),)))
     assert "loss (nats)" in shown and "step" in shown and "train 100" in shown and "▲lr 0.001" in shown
 
 
@@ -114,17 +114,17 @@ def test_log_changes_the_ticks() -> None:
 
 
 def test_no_points_say_what_comes() -> None:
-    assert "soon" in text(Drawing("loss", (), empty="soon"))
+    assert "soon" in text(ChartData("loss", (), empty="soon"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 3), (12, 4), (30, 8), (78, 15), (190, 40)])
 def test_any_size_is_filled_exactly(width: int, height: int) -> None:
-    rows = draw(one_line(cursor=2000.0, marks=(Mark(100, "▲x"),)), width, height).rows
+    rows = draw(one_line(cursor=2000.0, marks=(ChartMark(100, "▲x"),)), width, height).rows
     assert len(rows) == height and all(len(row) == width for row in rows)
 
 
 def test_no_size_is_too_small_for_the_time_cursor() -> None:
-    whole = one_line(cursor=3900.0, marks=(Mark(100, "▲lr"), Mark(4000, "▲paused")))
+    whole = one_line(cursor=3900.0, marks=(ChartMark(100, "▲lr"), ChartMark(4000, "▲paused")))
     for width in range(1, 50):
         for height in range(1, 9):
             plot = draw(whole, width, height)
@@ -143,8 +143,8 @@ def test_a_click_is_told_as_an_x() -> None:
 
 
 def test_labels_do_not_cover_each_other() -> None:
-    lines = tuple(Line(f"run {i}", "train", STEPS, FALLING + i * 1e-3) for i in range(4))
-    shown = text(Drawing("loss", lines))
+    lines = tuple(ChartLine(f"run {i}", "train", STEPS, FALLING + i * 1e-3) for i in range(4))
+    shown = text(ChartData("loss", lines))
     assert all(f"run {i}" in shown for i in range(4))
 
 

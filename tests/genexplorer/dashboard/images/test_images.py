@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from genexplorer.dashboard.images.half_blocks import strips
-from genexplorer.dashboard.images.load import load_picture
+from genexplorer.dashboard.images.load import load_tiles
 from genexplorer.dashboard.images.tiles import montage, resize
 from genexplorer.runs.record import PictureRef
 
@@ -81,10 +81,10 @@ def test_a_picture_that_is_not_what_it_says_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.fromarray(np.zeros((56, 84), np.uint8)).save(path)
     good = PictureRef("samples", 5, path, 3, 2, (28, 28))
-    loaded = load_picture(good)
+    loaded = load_tiles(good)
     assert loaded is not None and loaded.tiles.shape == (2, 3, 28, 28, 3)
-    assert load_picture(PictureRef("samples", 5, path, 1, 1, (100, 100))) is None
-    assert load_picture(PictureRef("samples", 5, path, 1, 1, (0, 0))) is None
+    assert load_tiles(PictureRef("samples", 5, path, 1, 1, (100, 100))) is None
+    assert load_tiles(PictureRef("samples", 5, path, 1, 1, (0, 0))) is None
     path.write_bytes(b"not a png")
-    assert load_picture(good) is None
-    assert load_picture(PictureRef("samples", 5, tmp_path / "gone.png", 1, 1, (28, 28))) is None
+    assert load_tiles(good) is None
+    assert load_tiles(PictureRef("samples", 5, tmp_path / "gone.png", 1, 1, (28, 28))) is None

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from genexplorer.dashboard.run_snapshot import OLDEST_S, RunSnapshot
-from genexplorer.dashboard.view import Wanted
+from genexplorer.dashboard.run_view_builder import OLDEST_S, RunViewBuilder
+from genexplorer.dashboard.view import ViewRequest
 from tests.fixtures.fake_run import running_run
 
 
 def test_curves_of_a_training_are_read_anew_when_a_dot_longer_or_old(tmp_path: Path) -> None:
-    wanted, now = Wanted(max_points=200), 1000.0
+    wanted, now = ViewRequest(max_points=200), 1000.0
     with running_run(tmp_path, steps=1000) as run:
-        reading = RunSnapshot(run.folder)
+        reading = RunViewBuilder(run.folder)
         first = reading.look(wanted, now)
         assert max(series.x[-1] for series in first.curves.series.values()) > 900
         run.advance(3)

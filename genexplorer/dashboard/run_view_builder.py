@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genexplorer.dashboard.images.load import load_picture
-from genexplorer.dashboard.view import NUM_SMALL, Compared, Curves, Picture, RunView, Wanted
+from genexplorer.dashboard.images.load import load_tiles
+from genexplorer.dashboard.view import NUM_SMALL, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, State
@@ -25,18 +25,18 @@ _LOG_LINES = 500
 _KINDS = ("samples", "manifold", "reconstructions", "trace")
 
 
-class RunSnapshot:
+class RunViewBuilder:
     """Follows one run in the reading thread and keeps what was read until it changes."""
 
     def __init__(self, folder: Path) -> None:
         self._run = RunPoller(folder)
         self._folder = folder
-        self._curves = Curves()
-        self._curves_for: Wanted | None = None
+        self._curves = RunCurves()
+        self._curves_for: ViewRequest | None = None
         self._curves_at = (0, 0.0)  # step and time of their reading
         self._curves_old = False
         self._theory: Theory | None = None
-        self._picture: Picture | None = None
+        self._picture: TiledImage | None = None
         self._values: dict[str, float] = {}
         self._values_at: int | None = None
         self._card: ModelCard | None = None
@@ -60,12 +60,12 @@ class RunSnapshot:
         """Let go of the run's files."""
         self._run.close()
 
-    def look(self, wanted: Wanted, now: float) -> RunView:
+    def look(self, wanted: ViewRequest, now: float) -> RunView:
         """Return what is to be shown of this run."""
         with self._run.together():
             return self._look(wanted, now)
 
-    def _look(self, wanted: Wanted, now: float) -> RunView:
+    def _look(self, wanted: ViewRequest, now: float) -> RunView:
         changed = self._run.poll()
         status = self._run.status
         self._curves_old |= "metrics" in changed
@@ -100,14 +100,14 @@ class RunSnapshot:
             watch_for=watch_for(self._run.config),
         )
 
-    def compare(self, wanted: Wanted) -> Compared:
+    def compare(self, wanted: ViewRequest) -> ComparedRun:
         """Return this run's curves of the wanted quantity."""
         with self._run.together():
             self._run.poll()
             chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
             metrics = chart.metrics if chart is not None else ()
             series = self._run.several_series(metrics, wanted.x, wanted.max_points)
-        return Compared(self._run.status, series)
+        return ComparedRun(self._run.status, series)
 
     def _has_grown(self, now: float) -> bool:
         step, read_at = self._curves_at
@@ -117,7 +117,7 @@ class RunSnapshot:
     def _last_step(self) -> int:
         return max((point.step for point in self._run.latest.values()), default=0)
 
-    def _read_curves(self, wanted: Wanted) -> None:
+    def _read_curves(self, wanted: ViewRequest) -> None:
         made = tuple(charts(self._run.specs))
         theory = self._theory_now()
         large = _chosen(made, wanted.quantity, theory)
@@ -126,7 +126,7 @@ class RunSnapshot:
         series = self._run.several_series(small, wanted.x, min(_SMALL_POINTS, wanted.max_points))
         series |= self._run.several_series(large.metrics if large is not None else (), wanted.x, wanted.max_points)
         steps = self._run.series(large.metrics[0], "step", wanted.max_points).x if large is not None else None
-        self._curves = Curves(made, series, wanted.x, steps)
+        self._curves = RunCurves(made, series, wanted.x, steps)
         self._curves_for = _curve_key(wanted)
 
     def _read_card(self) -> None:
@@ -150,7 +150,7 @@ class RunSnapshot:
                 self._theory = config.theory()
         return self._theory
 
-    def _read_picture(self, wanted: Wanted) -> Picture | None:
+    def _read_picture(self, wanted: ViewRequest) -> TiledImage | None:
         refs = self._refs(wanted.kind)
         at = wanted.at_step
         past = [ref for ref in refs if at is None or ref.step <= at]
@@ -158,7 +158,7 @@ class RunSnapshot:
         if ref is None:
             self._picture = None
         elif self._picture is None or self._picture.ref != ref:
-            self._picture = load_picture(ref) or self._picture
+            self._picture = load_tiles(ref) or self._picture
         return self._picture
 
     def _snapshot_age(self, now: float) -> float | None:
@@ -186,7 +186,7 @@ class RunSnapshot:
         return self._last_words
 
 
-def _curve_key(wanted: Wanted) -> Wanted:
+def _curve_key(wanted: ViewRequest) -> ViewRequest:
     """Return what the curves depend on."""
     return replace(wanted, selected=None, compared=(), kind="", at_step=None)
 

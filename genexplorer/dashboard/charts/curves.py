@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
-from genexplorer.dashboard.charts.chart import Axis, Drawing, Line, Mark
+from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine, ChartMark
 from genexplorer.dashboard.panes.run_list import LETTERS
-from genexplorer.dashboard.view import Compared, RunView
+from genexplorer.dashboard.view import ComparedRun, RunView
 from genexplorer.runs.record import Change, Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle
@@ -23,7 +23,7 @@ WEIGHTS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # of smoothing, from none to much
 
 
 @dataclass(frozen=True)
-class Looks:
+class CurveOptions:
     """How curves are shown."""
 
     quantity: str = ""  # empty: the family's objective
@@ -49,15 +49,17 @@ def chosen_chart(run: RunView, quantity: str) -> Chart | None:
     return charts.chosen_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
 
 
-def run_drawing(run: RunView, chart: Chart, looks: Looks, *, small: bool = False) -> Drawing:
+def run_chart(run: RunView, chart: Chart, looks: CurveOptions, *, small: bool = False) -> ChartData:
     """Return the drawing of one run's chart: train and test together."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_line(chart.style(name), series, looks) for name, series in metrics if len(series.x))
     if small:  # without room for more than the essence
-        empty = Drawing.empty if metrics else ""  # they were not asked for yet: nothing can be said
-        return Drawing(chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=formatting.number, empty=empty)
+        empty = ChartData.empty if metrics else ""  # they were not asked for yet: nothing can be said
+        return ChartData(
+            chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=formatting.number, empty=empty
+        )
     marks = tuple(_marks(run, looks.x)) + tuple(_gaps(metrics, looks.x))
-    return Drawing(
+    return ChartData(
         title=chart.label,
         lines=lines,
         marks=marks,
@@ -71,7 +73,7 @@ def run_drawing(run: RunView, chart: Chart, looks: Looks, *, small: bool = False
     )
 
 
-def compared_drawing(runs: tuple[Compared, ...], chart: Chart, looks: Looks) -> Drawing:
+def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, looks: CurveOptions) -> ChartData:
     """Return the drawing of one metric of several runs: the test curve where all have one, else the training's."""
     metric = _shared_metric(runs, chart)
     lines = []
@@ -80,7 +82,7 @@ def compared_drawing(runs: tuple[Compared, ...], chart: Chart, looks: Looks) -> 
         if series is not None and len(series.x):
             raw = series.mean if looks.weight else None
             lines.append(
-                Line(
+                ChartLine(
                     f"{LETTERS[index % len(LETTERS)]} {run.status.name or run.status.id}",
                     f"run{index % 10}",
                     series.x,
@@ -91,7 +93,7 @@ def compared_drawing(runs: tuple[Compared, ...], chart: Chart, looks: Looks) -> 
                 )
             )
     title = f"{chart.label}, {chart.style(metric).label if metric else 'no curve in common'}, {len(runs)} runs"
-    return Drawing(
+    return ChartData(
         title=title,
         lines=tuple(lines),
         log=looks.log,
@@ -113,7 +115,7 @@ def empty_words(run: RunView) -> str:
     return "No points were recorded.\n4 shows the log."
 
 
-def _shared_metric(runs: tuple[Compared, ...], chart: Chart) -> str:
+def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
     """Return the metric by which runs are compared: of the best kind that every run has at least twice."""
     order = {"test_ema": 0, "train": 1, "test_raw": 2}
     names = sorted(chart.metrics, key=lambda name: order[chart.style(name).role])
@@ -123,9 +125,9 @@ def _shared_metric(runs: tuple[Compared, ...], chart: Chart) -> str:
     return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
-def _line(told: LineStyle, series: Series, looks: Looks) -> Line:
+def _line(told: LineStyle, series: Series, looks: CurveOptions) -> ChartLine:
     calm = smooth(series.mean, looks.weight) if looks.weight and told.role == "train" else series.mean
-    return Line(
+    return ChartLine(
         label=told.label,
         role=_role(told),
         x=series.x,
@@ -140,12 +142,12 @@ def _role(told: LineStyle) -> str:
     return _ROLES[told.role] if told.index is None else f"run{told.index % 10}"
 
 
-def _marks(run: RunView, x: XAxis) -> list[Mark]:
+def _marks(run: RunView, x: XAxis) -> list[ChartMark]:
     """Return the changes that took effect; on the axis of images they have no place."""
     if x == "images":
         return []
     return [
-        Mark(float(change.step) if x == "step" else change.elapsed_s, _change_text(change))
+        ChartMark(float(change.step) if x == "step" else change.elapsed_s, _change_text(change))
         for change in run.changes
         if not change.error and change.command in ("set", "threads")
     ]
@@ -158,8 +160,8 @@ def _change_text(change: Change) -> str:
     return f"▲{change.path.rpartition('.')[2]} {value}"
 
 
-def _gaps(metrics: list[tuple[str, Series]], x: XAxis) -> list[Mark]:
+def _gaps(metrics: list[tuple[str, Series]], x: XAxis) -> list[ChartMark]:
     """Return marks at the steps where a value was not finite."""
     if x != "step":
         return []
-    return [Mark(float(step), "✗NaN", "alert") for _, series in metrics for step in series.special[:20]]
+    return [ChartMark(float(step), "✗NaN", "alert") for _, series in metrics for step in series.special[:20]]
