@@ -1,7 +1,7 @@
 """Runs that an earlier version stopped at step 3 of 6 open and resume, with that version's own names in their files.
 
-Their configurations hold `binarisation`, `dequantisation` and `discretised-logistic`. `expected.safetensors` has the state
-that the earlier version reached at step 6 without a stop.
+Their configurations hold `binarisation`, `dequantisation` and `discretised-logistic`. `expected.safetensors` has the
+state that the earlier version reached at step 6 without a stop.
 """
 
 import json
