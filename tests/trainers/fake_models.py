@@ -20,7 +20,7 @@ YES = Capability(available=True, how="exact")
 NO = Capability(available=False, reason="this stand-in has none")
 
 
-class StandIn(Model):
+class StandIn(Model, abstract=True):
     """What no test of an explorer asks for."""
 
     able: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainers.data.points import PointData
 from trainers.events import Better, MetricSpec
-from trainers.families.interface import Evaluator, Model
+from trainers.families.interface import Evaluator, HasLogProb, Model
 from trainers.model_card import Capability
 
 NUM_SAMPLES = 2500  # as in VEEGAN; compared with as many test points
@@ -102,6 +102,7 @@ class PointsEvaluator(Evaluator):
         self._device = x.device
         x = x[: max(0, len(self._reference.test) - start)]
         if self._reference.log_true is not None and len(x):
+            assert isinstance(self._model, HasLogProb)
             self._log_model.append(self._model.log_prob(x).cpu().double())
 
     @torch.inference_mode()

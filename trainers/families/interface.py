@@ -1,14 +1,14 @@
-"""What the loop asks of a model, whatever its family.
+"""The interface between the training loop and a model, whatever its family.
 
-A family's `build(options, image_shape)` returns a `Model`. The loop never looks inside: a training step is a generator
-that yields one objective after another, so that a GAN steps its discriminator, then its generator, with the weights
-that the first update left, in the same loop as a VAE with its single one.
+A small core that every model implements, and one protocol per capability. The loop never looks inside a model: a
+training step is a generator of objectives, so that a GAN can update its discriminator, and then its generator against
+the updated discriminator, in the same loop that trains a VAE with its single objective.
 """
 
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +19,14 @@ from trainers.events import MetricSpec
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a training step may depend on besides its batch.
+    """Everything that a training step may depend on besides its batch.
 
     Args:
-        step: Optimizer updates done before this one.
-        generator: The stream of this training's random numbers, on the batch's device.
-        options: The family's options as they are now; a `Set` command changes them.
-        compute: Does the heavy arithmetic: what is a pure function of tensors is handed to it.
-        numbers: What stands for `Model.scalars` while a step is traced, as scalars; empty else.
+        step: Number of optimizer updates done before this one.
+        generator: The training's random number generator, on the batch's device.
+        options: The family's options; a `Set` command may change them between steps.
+        compute: Calls a pure function of tensors, under autocast where that is enabled.
+        scalars: The values of `Model.scalars` as tensors, while a step is traced for compilation; empty otherwise.
     """
 
     step: int
@@ -38,12 +38,12 @@ class StepContext:
 
 @dataclass(frozen=True)
 class Objective:
-    """One loss to descend with one optimizer.
+    """One loss to minimize with one optimizer.
 
     Args:
         optimizer: A key of `Model.optimizer_groups`.
         loss: A scalar with a graph.
-        values: Scalars to record by quantity, without a graph: {"recon": …, "kl": …}.
+        values: Detached scalars to record, by quantity: {"recon": …, "kl": …}.
     """
 
     optimizer: str
@@ -51,26 +51,127 @@ class Objective:
     values: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Evaluator:
-    """Accumulates the figures of a test set, a chunk at a time, so that the loop can breathe in between."""
+class Evaluator(Protocol):
+    """Accumulates test metrics over chunks of the test set."""
 
     def add(self, x: Tensor, start: int) -> None:
-        """Take in test images `start` to `start + len(x)`, (B, C, H, W) in [0, 1]."""
-        raise NotImplementedError
+        """Add test images `start` to `start + len(x)`, (B, C, H, W) in [0, 1]."""
 
     def result(self) -> dict[str, float]:
-        """Return the figures by quantity: {"elbo": …, "kl_dim_0": …}."""
-        raise NotImplementedError
+        """Return the metrics by quantity: {"elbo": …, "kl_dim_0": …}."""
+        ...
+
+
+class Model(nn.Module):
+    """A generative model of images, (B, C, H, W) in [0, 1], or of 2-D points, (B, 2, 1, 1).
+
+    A subclass defines the abstract methods, sets `image_shape` and `latent_shape` in its constructor, and implements
+    the protocols below for the capabilities that its family declares. Latents are flat: (B, d).
+
+    Raises:
+        TypeError: when a subclass is defined that lacks one of the abstract methods.
+    """
+
+    image_shape: tuple[int, int, int]
+    latent_shape: tuple[int, ...]
+    settable: frozenset[str] = frozenset()  # options that a `Set` command may change during training
+    supports_bf16: bool = False  # whether training with bfloat16 matrix products was shown to give the same metrics
+    compile_speedup: float = 0.0  # share of a step's time that compilation was measured to save
+    batches_per_step: int = 1  # a step's batch is this many batches concatenated: (batches · B, C, H, W)
+
+    def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        missing = [name for name in vars(Model) if getattr(getattr(cls, name), "__isabstractmethod__", False)]
+        if missing and not abstract:
+            raise TypeError(f"{cls.__qualname__} must define {', '.join(missing)}: every Model has these methods")
+
+    @abstractmethod
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters of each optimizer, by its name."""
+
+    @abstractmethod
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        """Yield the objectives of one step; weights are updated on each before the next one is computed."""
+
+    @abstractmethod
+    def metrics(self) -> Sequence[MetricSpec]:
+        """Return the declarations of all metrics that `training_step` and the evaluator record."""
+
+    @abstractmethod
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        """Return a new evaluator for a test set of that size, with noise that depends on `seed` alone."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Return images, (N, C, H, W) in [0, 1], or points, (N, 2, 1, 1), for latents (N, d).
+
+        For a VAE these are the expected images under p(x|z).
+        """
+
+    def lr_scale(self, optimizer: str, options: Any) -> float:
+        """Return the factor on `optim.lr` for one of the optimizers, under the current options."""
+        return 1.0
+
+    def scalars(self, options: Any, step: int) -> dict[str, float]:
+        """Return the scalars, such as the KL weight, that change between steps and are inputs of the compiled graph."""
+        return {}
+
+    def step_scalars(self, context: StepContext) -> Mapping[str, float | Tensor]:
+        """Return the scalars of a step: tensors while it is traced, numbers otherwise."""
+        return context.scalars or self.scalars(context.options, context.step)
+
+    def graph_key(self, options: Any, step: int) -> Hashable:
+        """Return the cache key of the compiled step: steps with equal keys run the same graph on different inputs.
+
+        Inputs are the weights, the batch, the noise and the `scalars`. By default the key is every settable option.
+        """
+        return tuple(getattr(options, name) for name in sorted(self.settable))
+
+    def recalibrate(self) -> None:
+        """Recompute what averaging weights does not average, such as BatchNorm statistics, on the EMA model."""
+
+    def metric_labels(self) -> dict[str, tuple[str, str]]:
+        """Return name and unit of metrics of single images: {"recon_nats": ("reconstruction", "nats")}."""
+        return {}
+
+    def warnings(self, metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        """Yield (code, message) for each problem visible in an evaluation's metrics, by quantity.
+
+        A code is reported when it appears, and again only after it has disappeared.
+        """
+        yield from ()
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Capability `encode`: a posterior over latents."""
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of q(z|x), (B, d) each, for data (B, C, H, W)."""
+        ...
+
+    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
+        """Return `mu`, `logvar` (B, d), `recon` (B, C, H, W), and metrics of each image, (B, …)."""
+        ...
+
+
+@runtime_checkable
+class HasLogProb(Protocol):
+    """Capability `log_prob`: a density, or an estimate of it."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x), or the estimate that the family declares, (B,), in nats, for data (B, C, H, W)."""
+        ...
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The way of a batch through a chain of transforms, K of them, in the order in which it went.
+    """A batch after each of K transforms, in the order in which they were applied.
 
     Args:
-        labels: K + 1 names: where it starts ("x" or "z"), then each transform.
-        stages: K + 1 tensors of the batch's shape (B, C, H, W): the start, then what each transform made of it.
-        ladj: (K, B): each transform's log-determinant in the direction it went, in nats.
+        labels: K + 1 names: the start ("x" or "z"), then each transform.
+        stages: K + 1 tensors of shape (B, C, H, W): the start, then the output of each transform.
+        ladj: (K, B): log|det J| of each transform in the direction in which it was applied, in nats.
     """
 
     labels: tuple[str, ...]
@@ -78,119 +179,52 @@ class Trace:
     ladj: Tensor
 
 
-class Model(nn.Module):
-    """A generative model of images, (B, C, H, W) in [0, 1], or of points of the plane, (B, 2, 1, 1), any real numbers.
+@runtime_checkable
+class Traces(Protocol):
+    """Capability `trace`: a chain of invertible transforms."""
 
-    Latents are flat: (B, d). What a model cannot do it does not define, and its family does not declare the capability.
-    """
+    def trace(self, x: Tensor) -> Trace:
+        """Return every stage from data (B, C, H, W) to the base distribution."""
+        ...
 
-    image_shape: tuple[int, int, int]
-    latent_shape: tuple[int, ...]
-    settable: frozenset[str] = frozenset()  # options that a `Set` command may change while it trains
-    supports_bf16: bool = False  # whether its figures were shown to be the same where products are taken in bfloat16
-    compile_speedup: float = 0.0  # share of a step's time that compiling has been seen to save; 0: none
-    batches_per_step: int = 1  # how many batches of data one step gets, as one tensor (batches · B, C, H, W)
+    def inverse_trace(self, z: Tensor) -> Trace:
+        """Return every stage from latents (B, d) to data."""
+        ...
 
-    def lr_scale(self, optimizer: str, options: Any) -> float:
-        """Return the factor on `optim.lr` for one of the optimizers, with the family's options as they are now."""
-        return 1.0
+    def trace_images(self, stages: Tensor) -> Tensor:
+        """Return a stage, (B, C, H, W), as displayable images in [0, 1]; points are returned unchanged."""
+        ...
 
-    def scalars(self, options: Any, step: int) -> dict[str, float]:
-        """Return what changes from step to step, or by a `Set`, and that a step's arithmetic only multiplies by."""
-        return {}
 
-    def step_scalars(self, context: StepContext) -> Mapping[str, float | Tensor]:
-        """Return the numbers of a step, for its arithmetic."""
-        return context.scalars or self.scalars(context.options, context.step)
+@runtime_checkable
+class Discriminates(Protocol):
+    """Capability `critic`: a discriminator."""
 
-    def graph_key(self, options: Any, step: int) -> Hashable:
-        """Return what decides which arithmetic a step takes: steps of equal variants differ in tensors alone.
+    def discriminator_logits(self, x: Tensor) -> Tensor:
+        """Return the discriminator's logits, (B,), for data (B, C, H, W)."""
+        ...
 
-        These are the weights, the batch, the chance and the `scalars`. A compiled step is one of a variant.
-        """
-        return tuple(getattr(options, name) for name in sorted(self.settable))
 
-    def recalibrate(self) -> None:
-        """Make averaged weights fit to be looked at: re-estimate what an average of weights does not carry."""
-
-    def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-        """Yield (code, message) for what a person should look at in an evaluation's figures, by quantity.
-
-        Each code is told once, when it begins.
-        """
-        yield from ()
-
-    @abstractmethod
-    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters of each optimizer by its name."""
-
-    @abstractmethod
-    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
-        """Yield the objectives of one step; the loop updates the weights before it asks for the next one."""
-
-    @abstractmethod
-    def metrics(self) -> Sequence[MetricSpec]:
-        """Return what `training_step` and the evaluator record, declared for the faces."""
-
-    @abstractmethod
-    def evaluator(self, num_images: int, seed: int) -> Evaluator:
-        """Return a fresh accumulator for a test set of that size; its chance comes from `seed` alone."""
-
-    @abstractmethod
-    def decode(self, z: Tensor) -> Tensor:
-        """Return images, (N, C, H, W) in [0, 1], or points, (N, 2, 1, 1), of latents (N, d).
-
-        For a VAE the expected images under p(x|z).
-        """
-
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of q(z|x), (N, d) each; only where the capability `encode` is declared."""
-        raise NotImplementedError
-
-    def recon(self, x: Tensor, z: Tensor) -> Tensor:
-        """Return the reconstruction cost −log p(x|z), (B,), in nats; only where `encode` is declared."""
-        raise NotImplementedError
-
-    def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
-        """Return what `encode` answers of images (B, C, H, W), each with a first axis of B.
-
-        Always `mu`, `logvar` (B, d) and `recon` (B, C, H, W); besides, figures of each image (B,) that
-        `metric_labels` explains. Only where `encode` is declared.
-        """
-        raise NotImplementedError
-
-    def metric_labels(self) -> dict[str, tuple[str, str]]:
-        """Return name and unit of each metric of an image: {"recon_nats": ("reconstruction", "nats")}."""
-        return {}
+@runtime_checkable
+class HasPipeline(Protocol):
+    """The steps from data to loss for one image, as the Theory panels show them."""
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return the stations of one image's way, named as the theory's stages, and the objective's terms.
+        """Return the intermediate tensors and the terms of the objective for one image.
 
         Args:
             x: One image, (1, C, H, W).
-            generator: Of chance, on the CPU.
+            generator: On the CPU.
 
         Returns:
-            Tensors with a first axis of 1, images as (1, C, H, W); figures by quantity.
+            Tensors by the `shows` of the theory's stages, each with a first axis of 1; values by quantity.
         """
-        raise NotImplementedError
+        ...
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Return log p(x) of data (B, C, H, W), or what is known of it, (B,), in nats; where `log_prob` is declared."""
-        raise NotImplementedError
 
-    def trace(self, x: Tensor) -> Trace:
-        """Follow data (B, C, H, W) to the base distribution; only where `trace` is declared."""
-        raise NotImplementedError
-
-    def inverse_trace(self, z: Tensor) -> Trace:
-        """Follow latents (B, d) to the data; only where `trace` is declared."""
-        raise NotImplementedError
-
-    def trace_images(self, stages: Tensor) -> Tensor:
-        """Return a trace's stages, (B, C, H, W), as they can be shown: in [0, 1], or, for points, as they are."""
-        raise NotImplementedError
-
-    def discriminator_logits(self, x: Tensor) -> Tensor:
-        """Return the discriminator's logits, (B,), of data (B, C, H, W); only where `critic` is declared."""
-        raise NotImplementedError
+PROTOCOLS: dict[str, type] = {  # what a model with a declared capability must implement
+    "encode": Encodes,
+    "log_prob": HasLogProb,
+    "trace": Traces,
+    "critic": Discriminates,
+}

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from trainers.errors import UserError
+from trainers.families.interface import Encodes, HasPipeline
 from trainers.inference import params
 from trainers.inference.loaded_model import Array, Chunk, Query, labels_at
 
@@ -52,14 +54,15 @@ def prior(question: Query, count: int, name: str) -> torch.Tensor:
 
 def encode(question: Query) -> Iterator[Chunk]:
     """Reconstruct at z = μ; `recon_nats` is −log p(x | z = μ)."""
-    opened = question.opened
+    opened, model = question.opened, question.opened.model
+    assert isinstance(model, Encodes)
     take, labels = question.given()
     params.affordable(len(labels), 2 * opened.bytes_each + 12 * opened.size, question.plural)
     pieces: list[dict[str, Array]] = []
     for start in range(0, len(labels), opened.chunk):
         x = take(slice(start, start + opened.chunk))
         with torch.inference_mode():
-            pieces.append(question.sent({"x": x, **opened.model.reconstruct_with_metrics(x)}))
+            pieces.append(question.sent({"x": x, **model.reconstruct_with_metrics(x)}))
         yield "progress", min((start + opened.chunk) / len(labels), 1.0), "encoding"
     result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
     names = {name: list(words) for name, words in opened.model.metric_labels().items()}
@@ -116,7 +119,10 @@ def nearest(question: Query) -> Iterator[Chunk]:
 
 def pipeline(question: Query) -> Iterator[Chunk]:
     """Follow one image through the stages of the theory."""
+    model = question.opened.model
+    if not isinstance(model, HasPipeline):
+        raise UserError("'pipeline' is not available for this model", "its family does not implement it")
     take, labels = question.given()
     with torch.inference_mode():
-        stations, figures = question.opened.model.pipeline(take(slice(1)), question.chance("pipeline"))
+        stations, figures = model.pipeline(take(slice(1)), question.chance("pipeline"))
     yield "result", question.sent(stations), {"figures": figures, "label": int(labels[0])}

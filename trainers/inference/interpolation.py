@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import ConfigError
-from trainers.families.interface import Model, Trace
+from trainers.families.interface import Model, Trace, Traces
 from trainers.inference import params as inference_params
 from trainers.inference.images import prior
 from trainers.inference.loaded_model import Array, Chunk, Query
@@ -98,6 +98,7 @@ def _start(question: Query) -> tuple[Tensor, int, bool]:
 
 def _traced(question: Query, start: Tensor, *, forward: bool) -> _Piece:
     model = question.opened.model
+    assert isinstance(model, Traces)
     with torch.inference_mode():
         way = model.trace(start) if forward else model.inverse_trace(start)
         z = way.stages[-1].flatten(1) if forward else start
@@ -124,6 +125,7 @@ def _joined(pieces: list[_Piece]) -> dict[str, Array]:
 
 def _round_trip(model: Model, way: Trace, z: Tensor, *, forward: bool) -> float:
     """Return max |x − f⁻¹(f(x))| of the data that the way began at, or arrived at."""
+    assert isinstance(model, Traces)
     if not forward:
         way = model.trace(model.decode(z))
         z = way.stages[-1].flatten(1)

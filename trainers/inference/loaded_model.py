@@ -15,7 +15,7 @@ from trainers.config import RunConfig
 from trainers.data import preprocess
 from trainers.data.images import ImageData
 from trainers.data.points import PointData, ResidentPoints
-from trainers.families.interface import Model
+from trainers.families.interface import Encodes, Model
 from trainers.families.nn import images_at_once
 from trainers.inference import params as inference_params
 from trainers.inference.preview import Drafts
@@ -96,6 +96,7 @@ class LoadedModel:
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each."""
+        assert isinstance(self.model, Encodes)
         with torch.inference_mode():
             return self.model.encode(x)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import UserError
+from trainers.families.interface import Discriminates, HasLogProb
 from trainers.inference import grids, params
 from trainers.inference.loaded_model import Chunk, Query, labels_at
 
@@ -14,7 +15,7 @@ MAX_CELLS = 1 << 18  # of a map
 SIDE = 64
 Mapped = Generator[Chunk, None, Tensor]
 Bounds = tuple[float, float, float, float]
-_NO_MAP = "images have too many dimensions for a map; train a toy density to see one"
+_NO_MAP = "images have too many dimensions for a map; train on a 2-D toy density to see one"
 
 
 def points(question: Query) -> Iterator[Chunk]:
@@ -42,7 +43,9 @@ def density(question: Query) -> Iterator[Chunk]:
         capability = question.opened.card.capability("log_prob")
         if not capability.available:
             raise UserError("this model has no density", capability.reason)
-        how, values = capability.how, (yield from _mapped(question, cells, question.opened.model.log_prob))
+        model = question.opened.model
+        assert isinstance(model, HasLogProb)
+        how, values = capability.how, (yield from _mapped(question, cells, model.log_prob))
     meta = {"bounds": list(edges), "of": of, "how": how} | _holes(values)
     yield "result", {"log_prob": values.float().view(rows, columns).numpy()}, meta
 
@@ -50,10 +53,11 @@ def density(question: Query) -> Iterator[Chunk]:
 def critic(question: Query) -> Iterator[Chunk]:
     """Map the discriminator's logits, with the generator's points and the way each would go to please it."""
     if not question.opened.of_points:
-        raise UserError("this model cannot critic", _NO_MAP)
+        raise UserError("the discriminator surface is only available for 2-D data", _NO_MAP)
     count = question.whole("count", 256, 1, params.MAX_COUNT)
     rows, columns, edges = _map_of(question)
     model = question.opened.model
+    assert isinstance(model, Discriminates)
     values = yield from _mapped(question, grids.cells(rows, columns, edges, "z"), model.discriminator_logits)
     z = torch.randn((count, question.opened.size), generator=question.chance("sample"))
     made = question.opened.decode(z)

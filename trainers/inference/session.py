@@ -12,7 +12,7 @@ from trainers import registry
 from trainers.compiled import matmul
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError, ConfigError, UserError
-from trainers.families.interface import Model
+from trainers.families.interface import PROTOCOLS, Model
 from trainers.inference import channels_last, images, interpolation, inversion, planes, points
 from trainers.inference.loaded_model import Array, Chunk, LoadedModel, Query
 from trainers.model_card import ModelCard
@@ -105,12 +105,11 @@ class InferenceSession:
         for name in needs:
             capability = self.card.capability(name)
             if not capability.available:
-                raise UserError(f"this model cannot {op}", capability.reason)
-        try:
-            for chunk in _multiplied_fast(operation(question)):
-                yield _with_flaws(chunk, question)
-        except NotImplementedError:
-            raise UserError(f"this model cannot {op}", "its family does not define it") from None
+                raise UserError(f"'{op}' is not available for this model", capability.reason)
+            if not isinstance(self.opened.model, PROTOCOLS.get(name, Model)):
+                raise UserError(f"'{op}' is not available for this model", f"its family does not implement '{name}'")
+        for chunk in _multiplied_fast(operation(question)):
+            yield _with_flaws(chunk, question)
 
     def ask(
         self, op: str, params: Mapping[str, Any] | None = None, arrays: Mapping[str, Any] | None = None

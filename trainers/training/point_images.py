@@ -12,7 +12,7 @@ from torch import Tensor
 from trainers.data.points import PointData
 from trainers.data.preprocess import FIXED_SEED
 from trainers.events import ImagesReady, Phase
-from trainers.families.interface import Model
+from trainers.families.interface import HasLogProb, Model
 from trainers.families.nn import eval_mode
 from trainers.inference.grids import cells
 from trainers.model_card import Capability
@@ -58,6 +58,7 @@ class PointImages:
         points = samples.reshape(-1, 2)
         yield ImagesReady(step, "samples", over_data(points, self._data, self._bounds)[None], 1)
         if self._grid is not None:
+            assert isinstance(model, HasLogProb)
             logs = yield from _asked(model, model.log_prob, self._grid, step)
             yield ImagesReady(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainers.data.images import ImageData
 from trainers.data.preprocess import FIXED_SEED, TestImages
 from trainers.events import ImagesReady, Phase
-from trainers.families.interface import Model
+from trainers.families.interface import Encodes, Model, Traces
 from trainers.families.nn import eval_mode, images_at_once
 from trainers.inference.grids import MANIFOLD_SIDE, cells
 from trainers.model_card import Capability
@@ -88,6 +88,7 @@ def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArr
 
 
 def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
+    assert isinstance(model, Encodes)
     with torch.inference_mode(), eval_mode(model):
         mu, _ = model.encode(x)
         return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
@@ -95,6 +96,7 @@ def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
 
 def _trace(model: Model, x: Tensor, step: int) -> ImagesReady:
     """Return what a chain of transforms makes of each image, a row: the first stage, the last, some in between."""
+    assert isinstance(model, Traces)
     with torch.inference_mode(), eval_mode(model):
         stages = model.trace(x).stages
         count = min(len(stages), TRACE_COLUMNS)

@@ -1,0 +1,87 @@
+"""The interface of a model: what a subclass must define, and what it may."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.trainers import tiny
+from trainers import registry
+from trainers.errors import ConfigError
+from trainers.events import MetricSpec
+from trainers.families.build import build
+from trainers.families.interface import (
+    Discriminates,
+    Encodes,
+    Evaluator,
+    HasLogProb,
+    HasPipeline,
+    Model,
+    Objective,
+    StepContext,
+    Traces,
+)
+
+
+class Constant(Model):
+    """The core and nothing else."""
+
+    latent_shape = (1,)
+
+    def __init__(self, options: object, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.value = nn.Parameter(torch.tensor(0.5))
+
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"all": [self.value]}
+
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield Objective("all", (batch - self.value).square().mean())
+
+    def metrics(self) -> Sequence[MetricSpec]:
+        return ()
+
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        raise AssertionError("not evaluated here")
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.value.expand(len(z), *self.image_shape)
+
+
+def test_a_model_without_a_required_method_is_refused_when_its_class_is_defined() -> None:
+    with pytest.raises(TypeError, match=r"Half must define training_step, decode: every Model has these methods"):
+
+        class Half(Model):
+            optimizer_groups, metrics, evaluator = Constant.optimizer_groups, Constant.metrics, Constant.evaluator
+
+
+def test_the_core_alone_is_a_model_without_capabilities() -> None:
+    model = Constant(None, (1, 2, 2))
+    assert model.lr_scale("all", None) == 1 and model.scalars(None, 0) == {} and model.graph_key(None, 0) == ()
+    assert list(model.warnings({"loss": 3.0})) == []
+    assert not isinstance(model, Encodes | HasLogProb | Traces | Discriminates | HasPipeline)
+
+
+@pytest.mark.parametrize(
+    ("family", "protocols"),
+    [
+        ("vae", (Encodes, HasLogProb, HasPipeline)),
+        ("gan", (Discriminates, HasPipeline)),
+        ("flow", (Encodes, HasLogProb, Traces, HasPipeline)),
+    ],
+)
+def test_families_implement_the_protocols_of_their_capabilities(family: str, protocols: tuple[type, ...]) -> None:
+    given = registry.family(family).options()
+    model = tiny.built(family, given, (1, 4, 4))
+    implemented = [p for p in (Encodes, HasLogProb, Traces, Discriminates, HasPipeline) if isinstance(model, p)]
+    assert set(implemented) == set(protocols)
+
+
+def test_a_family_whose_model_lacks_a_declared_capability_is_refused() -> None:
+    family = replace(registry.family("vae"), build=f"{__name__}:Constant")
+    with pytest.raises(ConfigError, match="declares the capability 'encode', but its model lacks it") as caught:
+        build(family, family.options(), (1, 2, 2))
+    assert caught.value.hint == "implement the protocol Encodes in Constant"
