@@ -8,11 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 
 from trainers import registry
 from trainers.errors import ConfigError
-from trainers.registry import ImageShape
 from trainers.schema import SCHEMA_VERSION
 from trainers.theory import Theory
-
-MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
 
 # Names that configurations of earlier versions use; they are read, never written.
 _OLD_KEYS = {"binarisation": "binarization", "dequantisation": "dequantization"}
@@ -176,25 +173,6 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
             "data": Ref(name=config.data.name, options=data),
         }
     )
-
-
-def check(config: RunConfig) -> ImageShape:
-    """Check a configuration against its data and against arithmetic bounds; return the shape of an image.
-
-    Reads only the headers of the data files.
-
-    Raises:
-        ConfigError: if options contradict each other or the data, or the model is too large.
-        DataError: if the data cannot be read.
-    """
-    family = registry.family(config.model.name)
-    shape: ImageShape = registry.resolve(registry.dataset(config.data.name).peek)(config.data_options())
-    options = config.model_options()
-    family.check(options, config.data_options(), shape, registry.dataset(config.data.name).kind)
-    count = family.parameter_count(options, shape)
-    if count > MAX_PARAMETERS:
-        raise ConfigError(f"model: {count:,} parameters, more than the {MAX_PARAMETERS:,} allowed", "make it smaller")
-    return shape
 
 
 def parse_section(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:

@@ -27,7 +27,8 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
         values = merge(values, with_current_names(layer))
     values["preset"] = preset_name
     config = parse(values)
-    _refuse_changes(preset, parse({**base, "preset": preset_name}), config)
+    if preset.frozen:
+        _refuse_changes(preset, parse({**base, "preset": preset_name}), config)
     return config
 
 

@@ -1,7 +1,8 @@
-"""What can be trained on what: descriptors of families and data sets, torch-free, from here and from other packages.
+"""Families and data sets by name, described without torch.
 
-Another package adds its own through the entry point groups `genexplorer.families` and `genexplorer.datasets`; each
-entry names a `Family` or `DataSet` object in a module that does not import torch.
+`register_family` and `register_dataset` add to them in one process. An installed package adds its own for every process
+through the entry point groups `genexplorer.families` and `genexplorer.datasets`; each entry names a `Family` or
+`DataSet` object in a module that does not import torch.
 """
 
 import difflib
@@ -14,19 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from trainers.errors import ConfigError
 from trainers.theory import Theory
 
-if TYPE_CHECKING:  # the list of runs asks for a kind of data, and need not wait for pydantic
+if TYPE_CHECKING:  # listing runs needs `data_kind` alone, and should not import pydantic
     from pydantic import BaseModel
 
     from trainers.model_card import Capability
 
-ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for points of the plane
+ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for 2-D points
 DataKind = Literal["images", "points"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named starting point with the result that it is expected to reach.
+    """A named starting point with its expected result.
 
     Args:
         layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
@@ -43,38 +44,61 @@ class Preset:
     minutes: float
     source: str = ""
     frozen: tuple[str, ...] = ()
-    watch_for: str = ""  # where it goes wrong on purpose: what to look at, and why it happens
+    watch_for: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
 
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models, described without torch."""
+    """A family of models, described without torch.
 
-    name: str
-    title: str
-    options: "type[BaseModel]"
-    build: str  # "trainers.families.vae.model:build", imported only where a model is made
-    presets: tuple[Preset, ...]
-    theory: Theory  # of the default options; `theory_for` knows better
-    latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]  # of the options
-    parameter_count: Callable[[Any, ImageShape], int]  # by arithmetic, before anything is allocated
-    capabilities: "Callable[[Any], dict[str, Capability]]"
-    check: Callable[[Any, Any, ImageShape, DataKind], None]  # options against the data; raises ConfigError
-    theory_for: Callable[[Any, DataKind], Theory] | None = None  # where the objective depends on them
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set, described without torch. `load` and `peek` are "module:function" of the options.
-
-    `load` returns `trainers.data.images.ImageData`, or, for the kind "points", `trainers.data.points.PointData`.
+    Args:
+        name: As configurations name it: "vae".
+        title: As people read it: "variational autoencoder".
+        options: The pydantic model of its options.
+        build: "module:function" or a function of (options, image shape) that returns a `Model`. It must also work under
+            `torch.device("meta")` unless `parameter_count` is given.
+        presets: Starting points, the usual one first.
+        theory: The objective with the default options.
+        latent_shape: Of the model with such options on images of such a shape.
+        capabilities: What a model with such options can do.
+        check: Raises ConfigError where (options, data options, image shape, kind of data) do not go together.
+        theory_for: The objective with other options, where it depends on them.
+        parameter_count: The number of parameters by arithmetic, to refuse an oversized model before torch is imported.
     """
 
     name: str
     title: str
     options: "type[BaseModel]"
-    load: str  # options -> ImageData or PointData
-    peek: str  # options -> ImageShape, from the headers alone
+    build: str | Callable[[Any, ImageShape], Any]
+    presets: tuple[Preset, ...]
+    theory: Theory
+    latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]
+    capabilities: "Callable[[Any], dict[str, Capability]]"
+    check: Callable[[Any, Any, ImageShape, DataKind], None]
+    theory_for: Callable[[Any, DataKind], Theory] | None = None
+    parameter_count: Callable[[Any, ImageShape], int] | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, described without torch.
+
+    Args:
+        name: As configurations name it: "mnist".
+        title: As people read it.
+        options: The pydantic model of its options.
+        load: "module:function" or a function of the options that returns `trainers.data.images.ImageData`, or, for the
+            kind "points", `trainers.data.points.PointData`.
+        peek: Likewise; returns the shape of an image, from the headers alone.
+        aliases: Other names that `--data` accepts.
+        kind: "images", or "points" for 2-D points.
+    """
+
+    name: str
+    title: str
+    options: "type[BaseModel]"
+    load: str | Callable[[Any], Any]
+    peek: str | Callable[[Any], ImageShape]
     aliases: tuple[str, ...] = field(default=())
     kind: DataKind = "images"
 
@@ -88,23 +112,62 @@ _TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "ei
 _IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
 _POINTS = {name: f"trainers.data.toy.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
 
+_registered_families: dict[str, Family] = {}  # by `register_family`, in this process
+_registered_datasets: dict[str, DataSet] = {}
 
-def resolve(target: str) -> Any:
-    """Import "package.module:name" and return the object."""
+
+def register_family(spec: Family, *, replace: bool = False) -> None:
+    """Make a family known in this process, without an installed package.
+
+    Raises:
+        ConfigError: if its name or that of one of its presets is taken.
+    """
+    _check_name("family", spec.name, spec.name in families(), replace=replace and spec.name in _registered_families)
+    for preset in spec.presets:
+        other = presets().get(preset.name)
+        if other is not None and other.family != spec.name:
+            raise ConfigError(f"preset '{preset.name}' is already one of the family '{other.family}'", "rename it")
+    _registered_families[spec.name] = spec
+    families.cache_clear()
+    presets.cache_clear()
+
+
+def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
+    """Make a data set known in this process, without an installed package.
+
+    Raises:
+        ConfigError: if its name is taken.
+    """
+    _check_name("data set", spec.name, spec.name in datasets(), replace=replace and spec.name in _registered_datasets)
+    _registered_datasets[spec.name] = spec
+    datasets.cache_clear()
+
+
+def _check_name(kind: str, name: str, taken: bool, *, replace: bool) -> None:
+    if taken and not replace:
+        raise ConfigError(
+            f"there is already a {kind} '{name}'", "choose another name, or pass replace=True for your own"
+        )
+
+
+def resolve(target: str | Callable[..., Any]) -> Any:
+    """Import "package.module:name" and return the object; a function is returned as it is."""
+    if not isinstance(target, str):
+        return target
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 @cache
 def families() -> dict[str, Family]:
-    """Return every family by name: ours first, then those of other packages."""
-    return _collect(_FAMILIES.values(), "genexplorer.families", Family)
+    """Return every family by name: built-in ones, registered ones, then those of installed packages."""
+    return _collect(_FAMILIES.values(), _registered_families, "genexplorer.families", Family)
 
 
 @cache
 def datasets() -> dict[str, DataSet]:
-    """Return every data set by name: ours first, then those of other packages."""
-    return _collect((*_IMAGES.values(), *_POINTS.values()), "genexplorer.datasets", DataSet)
+    """Return every data set by name: built-in ones, registered ones, then those of installed packages."""
+    return _collect((*_IMAGES.values(), *_POINTS.values()), _registered_datasets, "genexplorer.datasets", DataSet)
 
 
 @cache
@@ -114,34 +177,34 @@ def presets() -> dict[str, Preset]:
 
 
 def family(name: str) -> Family:
-    """Return a family. One of ours is found without the others, and without a look at other packages.
+    """Return a family. A built-in one is found without importing any other or searching installed packages.
 
     Raises:
-        ConfigError: if no family has that name.
+        ConfigError: if there is no such family.
     """
     if name in _FAMILIES:
-        ours: Family = resolve(_FAMILIES[name])
-        return ours
+        builtin: Family = resolve(_FAMILIES[name])
+        return builtin
     return _find(families(), name, "model.name", "family")
 
 
 def dataset(name: str) -> DataSet:
-    """Return a data set. One of ours is found without a look at other packages.
+    """Return a data set. A built-in one is found without searching installed packages.
 
     Raises:
-        ConfigError: if no data set has that name.
+        ConfigError: if there is no such data set.
     """
     if name in _IMAGES or name in _POINTS:
-        ours: DataSet = resolve(_IMAGES.get(name) or _POINTS[name])
-        return ours
+        builtin: DataSet = resolve(_IMAGES.get(name) or _POINTS[name])
+        return builtin
     return _find(datasets(), name, "data.name", "data set")
 
 
 def data_kind(name: str) -> DataKind:
-    """Return what a data set is made of; of ours without importing anything.
+    """Return the kind of a data set; of a built-in one without importing anything.
 
     Raises:
-        ConfigError: if no data set has that name.
+        ConfigError: if there is no such data set.
     """
     if name in _IMAGES:
         return "images"
@@ -149,41 +212,53 @@ def data_kind(name: str) -> DataKind:
 
 
 def theory(model: str, options: Any, data: str) -> Theory:
-    """Return the theory of a model with its options (see `RunConfig.model_options`) on a data set.
+    """Return the objective of a model with its options (see `RunConfig.model_options`) on a data set.
 
     Raises:
         ConfigError: if there is no such family or data set.
     """
-    found = family(model)
-    return found.theory if found.theory_for is None else found.theory_for(options, dataset(data).kind)
+    spec = family(model)
+    return spec.theory if spec.theory_for is None else spec.theory_for(options, dataset(data).kind)
+
+
+def parameter_count(spec: Family, options: Any, shape: ImageShape) -> int:
+    """Return the number of parameters of a model, without allocating it.
+
+    Families that do not count by arithmetic are built on torch's meta device.
+    """
+    if spec.parameter_count is not None:
+        return spec.parameter_count(options, shape)
+    number: int = resolve("trainers.families.nn:count_on_meta_device")(resolve(spec.build), options, shape)
+    return number
 
 
 def preset(name: str) -> Preset:
-    """Return a preset; of ours, without a look at other packages.
+    """Return a preset; a built-in one without searching installed packages.
 
     Raises:
-        ConfigError: if no preset has that name.
+        ConfigError: if there is no such preset.
     """
-    for ours in map(family, _FAMILIES):
-        for one in ours.presets:
-            if one.name == name:
-                return one
+    for builtin in map(family, _FAMILIES):
+        for candidate in builtin.presets:
+            if candidate.name == name:
+                return candidate
     return _find(presets(), name, "preset", "preset")
 
 
-def _collect(ours: Iterable[str], group: str, kind: type[T]) -> dict[str, T]:
-    found: dict[str, T] = {}
-    for target in ours:
-        descriptor = resolve(target)
-        found[descriptor.name] = descriptor
+def _collect(builtin: Iterable[str], registered: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
+    specs: dict[str, T] = {}
+    for target in builtin:
+        spec = resolve(target)
+        specs[spec.name] = spec
+    specs |= registered
     from importlib.metadata import entry_points  # itself slow to import, and seldom needed
 
     for entry in entry_points(group=group):
-        descriptor = entry.load()
-        if not isinstance(descriptor, kind):
+        spec = entry.load()
+        if not isinstance(spec, kind):
             raise ConfigError(f"entry point '{entry.name}' of {group} is not a {kind.__name__}", f"see {entry.value}")
-        found.setdefault(descriptor.name, descriptor)  # type: ignore[attr-defined]
-    return found
+        specs.setdefault(spec.name, spec)  # type: ignore[attr-defined]
+    return specs
 
 
 def _find(known: Mapping[str, T], name: str, where: str, kind: str) -> T:

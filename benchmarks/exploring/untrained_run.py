@@ -31,7 +31,7 @@ arrays = {name: value.numpy() for name, value in model.state_dict().items()}
 card = ModelCard(family=family.name, title=family.title, step=0, images_seen=0, image_shape=shape,
     latent_shape=tuple(model.latent_shape), capabilities=family.capabilities(options),
     data=DataCard(name="mnist", num_train=60000, num_test=10000),
-    num_parameters=family.parameter_count(options, shape))
+    num_parameters=registry.parameter_count(family, options, shape))
 checkpoint.save_snapshot(place, arrays, card)
 """
 

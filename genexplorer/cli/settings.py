@@ -13,8 +13,8 @@ from typing import Any
 
 from genexplorer.errors import ConfigError
 from genexplorer.session.values import parse_assignment, parse_value
-from trainers import presets, registry
-from trainers.config import RunConfig, check
+from trainers import plan, presets, registry
+from trainers.config import RunConfig
 
 VARIABLE_PREFIX = "GENEXPLORER__"
 MAX_FILE_BYTES = 1 << 20
@@ -98,7 +98,7 @@ def resolve(
     try:
         layers = [presets.from_dotted(source.values) for source in reversed(sources[:2])]
         config = presets.assemble(name, file_layer, *layers)
-        check(config)
+        plan.resolve(config)
     except ConfigError as error:
         raise _with_origin(error, sources) from None
     return config

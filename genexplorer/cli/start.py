@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 def show_plan(config: "RunConfig", runs_dir: Path | None, *, as_json: bool) -> None:
     """Print a configuration, its number of parameters and the expected time."""
     from genexplorer.session.eta import expected_time
-    from trainers.config import check
+    from trainers import plan
 
-    family = registry.family(config.model.name)
-    shape = check(config)
-    parameters = family.parameter_count(config.model_options(), shape)
+    resolved = plan.resolve(config)
+    shape, parameters = resolved.image_shape, resolved.num_parameters()
     estimate = expected_time(config, paths.runs_dir(runs_dir))
     expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
     if as_json:

@@ -12,8 +12,8 @@ from genexplorer.session.formatting import duration
 from genexplorer.session.gallery import minutes
 from genexplorer.session.observable import Observable
 from genexplorer.session.values import parse_assignment
-from trainers import presets, registry
-from trainers.config import RunConfig, check
+from trainers import plan, presets, registry
+from trainers.config import RunConfig
 from trainers.registry import Preset
 
 Kind = Literal["choice", "number", "text"]
@@ -143,7 +143,7 @@ class NewRunForm(Observable):
 
     def _check(self, layers: list[dict[str, Any]]) -> None:
         config = presets.assemble(self["preset"], *layers)
-        check(config)
+        plan.resolve(config)
         self._estimate = expected_time(config, self._runs_dir)
 
     def validate(self) -> RunConfig:
@@ -155,7 +155,7 @@ class NewRunForm(Observable):
         """
         layers = [self._layer(key) for key in _LAYERS]
         config = presets.assemble(self["preset"], *layers)
-        check(config)
+        plan.resolve(config)
         return config
 
     def _choose(self, preset: Preset) -> None:

@@ -23,7 +23,7 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import FIRST_WORDS, read_config
 from genexplorer.runs.writer import RunWriter
 from genexplorer.workers.supervision import WorkerControl
-from trainers.config import RunConfig, parse
+from trainers.config import RunConfig
 from trainers.events import Event, Finished, Outcome, ResumeState
 from trainers.storage import checkpoint
 
@@ -92,7 +92,7 @@ def _events(writer: RunWriter, config: RunConfig, supervision: WorkerControl) ->
         config = config.model_copy(update={"execution": execution})
     from trainers.training.loop import train  # brings torch: after the first heartbeat
 
-    return train(parse(config.model_dump(mode="json")), resume=resume, control=supervision)
+    return train(config, resume=resume, control=supervision)
 
 
 def _newest_state(writer: RunWriter) -> ResumeState | None:

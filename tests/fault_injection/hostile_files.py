@@ -212,9 +212,9 @@ def hostile_configs(count: int, folder: Path) -> Tally:
 
 
 def _checked(run: Path) -> None:
-    from trainers.config import check, parse
+    from trainers import plan
 
-    check(parse(read_config(run).model_dump(mode="json")))
+    plan.resolve(read_config(run))
 
 
 def mutated_idx(count: int, folder: Path) -> Tally:

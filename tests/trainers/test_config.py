@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trainers import config, presets, registry
+from trainers import config, plan, presets, registry
 from trainers.errors import ConfigError
 
 
@@ -12,7 +12,7 @@ from trainers.errors import ConfigError
 def test_every_preset_is_a_valid_run(preset: str) -> None:
     assembled = presets.assemble(preset)
     of_points = registry.dataset(assembled.data.name).kind == "points"
-    assert config.check(assembled) == ((2, 1, 1) if of_points else (1, 28, 28))
+    assert plan.resolve(assembled).image_shape == ((2, 1, 1) if of_points else (1, 28, 28))
     assert config.parse(assembled.model_dump(mode="json")) == assembled
 
 
@@ -87,9 +87,9 @@ def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
 def test_a_model_too_large_is_refused_by_arithmetic() -> None:
     huge = presets.assemble("vae", {"model": {"hidden": [60_000, 60_000]}})
     with pytest.raises(ConfigError, match="more than the 500,000,000 allowed"):
-        config.check(huge)
+        plan.resolve(huge)
 
 
 def test_more_latents_than_pixels_are_refused() -> None:
     with pytest.raises(ConfigError, match="more than the 784 values"):
-        config.check(presets.assemble("vae", {"model": {"latent_dim": 785}}))
+        plan.resolve(presets.assemble("vae", {"model": {"latent_dim": 785}}))

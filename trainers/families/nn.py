@@ -1,10 +1,12 @@
 """Blocks that families share: multilayer perceptrons and small convolutional networks for any size of image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from trainers.families.upsampling import doubling
@@ -155,3 +157,9 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
 def count(module: nn.Module) -> int:
     """Return the number of parameters that are trained."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def count_on_meta_device(build: Callable[[Any, Any], nn.Module], options: Any, shape: Any) -> int:
+    """Return the number of parameters of the model that `build` makes, without allocating them."""
+    with torch.device("meta"):
+        return count(build(options, shape))

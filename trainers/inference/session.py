@@ -59,7 +59,7 @@ def load(folder: Path, config: RunConfig) -> "InferenceSession":
     if told.family != config.model.name:
         raise CheckpointError(f"{folder}: is of the family '{told.family}', its run of '{config.model.name}'", _OTHER)
     family, options = registry.family(config.model.name), config.model_options()
-    count = family.parameter_count(options, told.image_shape)
+    count = registry.parameter_count(family, options, told.image_shape)
     disagree = CheckpointError(f"{folder}: its weights and its run's config.json disagree about the model", _OTHER)
     if count != told.num_parameters:
         raise disagree

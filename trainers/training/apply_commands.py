@@ -110,8 +110,7 @@ def _do(attempt: TrainingSession, command: Command) -> None:
 
 
 def _set(attempt: TrainingSession, path: str, value: object) -> None:
-    attempt.config = settable.changed(attempt.config, attempt.model, path, value)
-    attempt.options = attempt.config.model_options()
+    attempt.plan = settable.changed(attempt.plan, attempt.model, path, value)
     attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
 
 

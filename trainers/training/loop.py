@@ -10,13 +10,14 @@ from trainers.compiled import multi_step
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState
+from trainers.plan import Plan, resolve
 from trainers.training import apply_commands, evaluate, rng, session, timing
 from trainers.training import resume as training_resume
 from trainers.training.session import TrainingSession
 
 
 def train(
-    config: RunConfig,
+    config: RunConfig | Plan,
     *,
     resume: ResumeState | None = None,
     control: Control | None = None,
@@ -27,7 +28,7 @@ def train(
     Closing the generator abandons the training; a `Stop` from `control` ends it with its state saved.
 
     Args:
-        config: What to train; validated by `trainers.presets.assemble`.
+        config: What to train: a configuration, as `trainers.presets.assemble` returns it, or a plan made of it.
         resume: The state to go on from; under `execution.deterministic` the rest is then equal, bit for bit, to what an
             uninterrupted training would have done.
         control: Where commands come from; None trains unattended.
@@ -41,9 +42,12 @@ def train(
         DataError: if the data cannot be read.
         CheckpointError: if `resume` does not fit the configuration.
     """
+    plan = config if isinstance(config, Plan) else None
+    if isinstance(config, Plan):
+        config = config.config
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
     with rng.pinned(config.execution, _threads(config, resume)):
-        attempt = session.set_up(config, clock or timing.ActiveClock())
+        attempt = session.set_up(plan or resolve(config), clock or timing.ActiveClock())
         doubts = training_resume.restore(attempt, resume) if resume else []
         yield session.started(attempt)
         yield from doubts

@@ -109,8 +109,7 @@ def _restore_memory(training: TrainingSession, meta: Mapping[str, Any]) -> None:
     )
     training.stopwatch = timing.Stopwatch(training.clock, float(meta["elapsed_s"]))
     for change in training.memory.changes:
-        training.config = settable.changed(training.config, training.model, change["path"], change["value"])
-    training.options = training.config.model_options()
+        training.plan = settable.changed(training.plan, training.model, change["path"], change["value"])
 
 
 def _restore_generator(generator: torch.Generator, saved: NDArray[np.generic] | None) -> None:

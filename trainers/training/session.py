@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from trainers import capabilities, events, model_card, registry
+from trainers import events, model_card, registry
 from trainers.compiled.policy import CompilePolicy
 from trainers.compiled.precision import AutocastContext, use_bfloat16
 from trainers.compiled.step import CompiledStep, UpdateResult
 from trainers.compiled.step import operations as count_operations
-from trainers.config import RunConfig, check
+from trainers.config import RunConfig
 from trainers.data import preprocess
 from trainers.data.images import ImageData
 from trainers.data.points import PointData, ResidentPoints
@@ -22,6 +22,7 @@ from trainers.errors import TrainingError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, Objective, StepContext
 from trainers.families.nn import count
+from trainers.plan import Plan
 from trainers.training import optim as training_optim
 from trainers.training import rng, sample_images, schedule, timing
 from trainers.training.alerts import AlertMonitor
@@ -42,11 +43,9 @@ class ResumableState:
 
 @dataclass
 class TrainingSession:
-    """One attempt. `config` is the configuration as it is now; a `Set` command replaces it."""
+    """One attempt. A `Set` command replaces the plan by one with the setting changed."""
 
-    config: RunConfig
-    options: Any
-    family: registry.Family
+    plan: Plan
     data: model_card.DataCard
     model: Model
     ema: Ema
@@ -91,9 +90,14 @@ class TrainingSession:
         return self.model.graph_key(self.options, self.step)
 
     @property
-    def binarization(self) -> str:
-        """How the images are binarized; "none" where they are not."""
-        return str(getattr(self.config.data_options(), "binarization", "none"))
+    def config(self) -> RunConfig:
+        """The configuration as it is now."""
+        return self.plan.config
+
+    @property
+    def options(self) -> Any:
+        """The model's options as they are now."""
+        return self.plan.model_options
 
     @property
     def progress(self) -> float:
@@ -110,31 +114,27 @@ class NotFiniteError(TrainingError):
     """A loss or gradient that is NaN or infinite; the weights have not taken it."""
 
 
-def set_up(config: RunConfig, clock: timing.Clock) -> TrainingSession:
+def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
     """Return a training at step 0.
 
     Raises:
-        ConfigError: if the configuration contradicts itself, the data or the machine.
+        ConfigError: if the machine lacks what the plan needs, or the model is too large.
         DataError: if the data cannot be read.
     """
-    shape = check(config)
+    config = plan.config
     device = rng.device(config.execution.device)
-    family, options = registry.family(config.model.name), config.model_options()
-    source, data_options = registry.dataset(config.data.name), config.data_options()
-    data: ImageData | PointData = registry.resolve(source.load)(data_options)
+    plan.num_parameters()  # refuses an oversized model before it is allocated
+    data: ImageData | PointData = registry.resolve(plan.dataset.load)(plan.data_options)
     with rng.global_stream(config.seed, "weights"):
-        model: Model = registry.resolve(family.build)(options, shape)
+        model: Model = registry.resolve(plan.family.build)(plan.model_options, plan.image_shape)
     model.to(device)
     order = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
-    able = capabilities.of(family, options, shape, source.kind)
-    binarization = getattr(data_options, "binarization", "none")
-    train_images, test_images, album = _resident(data, binarization, device, able, model.latent_shape)
+    able = plan.capabilities()
+    train_images, test_images, album = _resident(data, plan.binarization, device, able, model.latent_shape)
     groups = model.optimizer_groups().items()
     return TrainingSession(
-        config=config,
-        options=options,
-        family=family,
-        data=data_card(config, data),
+        plan=plan,
+        data=data_card(plan, data),
         model=model,
         ema=Ema(model, config.optim.ema_decay),
         optimizers={name: training_optim.build(config.optim, parameters) for name, parameters in groups},
@@ -232,19 +232,19 @@ def _general_specs(training: TrainingSession) -> list[events.MetricSpec]:
 
 
 def _words_of(metric: str, training: TrainingSession) -> str:
-    general = preprocess.describe_setup(training.binarization)
-    own = preprocess.describe_setup(training.binarization, metric.partition("/")[0])
+    general = preprocess.describe_setup(training.plan.binarization)
+    own = preprocess.describe_setup(training.plan.binarization, metric.partition("/")[0])
     return training.data.setup.replace(general, own, 1)
 
 
-def data_card(config: RunConfig, data: ImageData | PointData) -> model_card.DataCard:
+def data_card(plan: Plan, data: ImageData | PointData) -> model_card.DataCard:
     """Return what is to be known of a data set once its images are on their way: the images themselves may go.
 
     Its `setup` says what the preparation is called, "dynamic binarization", and which part of the data it is.
     """
-    options = config.data_options()
+    options = plan.data_options
     points = isinstance(data, PointData)
-    words = ["points of the plane"] if points else [preprocess.describe_setup(getattr(options, "binarization", "none"))]
+    words = ["points of the plane"] if points else [preprocess.describe_setup(plan.binarization)]
     if points and hasattr(options, "noise"):
         words.append(f"noise {options.noise:g}")
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
@@ -337,8 +337,8 @@ def metrics(training: TrainingSession, values: Mapping[str, float], elapsed_s: f
 def snapshot_card(training: TrainingSession) -> model_card.ModelCard:
     """Return the card of the EMA weights as they are now."""
     return model_card.ModelCard(
-        family=training.family.name,
-        title=training.family.title,
+        family=training.plan.family.name,
+        title=training.plan.family.title,
         step=training.step,
         images_seen=training.images_seen,
         weights="ema" if training.ema.separate else "raw",

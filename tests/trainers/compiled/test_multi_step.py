@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
+from trainers import plan
 from trainers.compiled import multi_step, policy
 from trainers.config import RunConfig
 from trainers.events import (
@@ -119,7 +120,7 @@ def test_a_stretch_ends_where_something_is_due(folder: Path, taken: list[int]) -
 
 
 def test_a_stretch_is_as_long_as_the_steps_are_short(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = session.set_up(_config(folder), lambda: 0.0)
+    attempt = session.set_up(plan.resolve(_config(folder)), lambda: 0.0)
     attempt.step = 12  # nothing is due until step 20
     chosen = attempt.compilation
     monkeypatch.setattr(multi_step, "LONGEST_S", 0.05)

@@ -13,6 +13,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
+from trainers import plan
 from trainers.compiled import matmul, policy
 from trainers.compiled import step as compiled_step
 from trainers.compiled.precision import use_bfloat16
@@ -76,7 +77,9 @@ def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder:
 
 
 def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
-    attempt = session.set_up(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}}), lambda: 0.0)
+    attempt = session.set_up(
+        plan.resolve(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}})), lambda: 0.0
+    )
     session.take_step(attempt)
     for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
         pass
@@ -93,12 +96,12 @@ def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: lis
 def test_what_is_set_while_a_compiled_training_goes_on_is_heard_without_compiling_anew(
     folder: Path, traced: list[int]
 ) -> None:
-    attempt = session.set_up(tiny.config(folder, {}, {"execution": {"compile": "on"}}), lambda: 0.0)
+    attempt = session.set_up(plan.resolve(tiny.config(folder, {}, {"execution": {"compile": "on"}})), lambda: 0.0)
     session.take_step(attempt)
     for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
         pass
     for beta in (1.0, 7.0):
-        attempt.options = attempt.options.model_copy(update={"beta": beta, "kl_warmup": 0})
+        attempt.plan = attempt.plan.with_setting("model.beta", beta)
         assert attempt.compilation.step(attempt.graph_key) is not None and not attempt.compilation.due(
             attempt.graph_key
         )
@@ -225,7 +228,7 @@ def test_compiling_without_a_compiler_is_refused_when_insisted_on(
 
 @pytest.mark.parametrize(("compiled_takes", "kept"), [(0.5, True), (1.0, False)])
 def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_takes: float, kept: bool) -> None:
-    attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
+    attempt = session.set_up(plan.resolve(tiny.config(folder, {})), lambda: 0.0)
     attempt.model.compile_speedup = 0.5
     now = [0.0]
     chosen = attempt.compilation = policy.CompilePolicy(ExecutionConfig(), CPU, lambda: now[0])
@@ -251,7 +254,7 @@ def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_tak
 
 
 def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
-    attempt = session.set_up(tiny.config(folder, {}), lambda: 0.0)
+    attempt = session.set_up(plan.resolve(tiny.config(folder, {})), lambda: 0.0)
     attempt.model.compile_speedup = 0.5
     chosen = policy.CompilePolicy(ExecutionConfig(), CPU)
     for _ in range(policy.WATCHED_STEPS + 1):

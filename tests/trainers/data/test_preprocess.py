@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers import config, presets
+from trainers import plan, presets
 from trainers.data import catalog, preprocess
 from trainers.errors import ConfigError, DataError
 
@@ -35,7 +35,7 @@ def test_paths_become_absolute_and_a_tilde_is_home(monkeypatch: pytest.MonkeyPat
 def test_a_missing_folder_is_reported_before_anything_is_allocated(tmp_path: Path) -> None:
     run_config = presets.assemble("vae", {"data": {"name": "idx", "path": str(tmp_path / "nowhere")}})
     with pytest.raises(DataError, match="no such folder"):
-        config.check(run_config)
+        plan.resolve(run_config)
 
 
 def test_threshold_is_above_one_half() -> None:
@@ -99,5 +99,5 @@ def test_test_images_are_the_same_for_every_evaluation() -> None:
 def test_a_likelihood_that_does_not_fit_the_data_is_rejected(likelihood: str, binarization: str) -> None:
     run_config = presets.assemble("vae", {"model": {"likelihood": likelihood}, "data": {"binarization": binarization}})
     with pytest.raises(ConfigError, match=r"model\.likelihood") as caught:
-        config.check(run_config)
+        plan.resolve(run_config)
     assert "data.binarization" in str(caught.value) and caught.value.hint

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.trainers import tiny
-from trainers import presets, registry
-from trainers.config import check
+from trainers import plan, presets, registry
 from trainers.families.gaussian import kl_per_dim, reparameterize
 from trainers.families.interface import StepContext
 from trainers.families.nn import eval_mode
@@ -97,9 +96,9 @@ def test_parameters_counted_by_arithmetic(architecture: str, likelihood: str, sh
 @pytest.mark.parametrize("preset", registry.presets())
 def test_presets_build_what_they_count(preset: str) -> None:
     config = presets.assemble(preset)
-    family, shape = registry.family(config.model.name), check(config)
+    family, shape = registry.family(config.model.name), plan.resolve(config).image_shape
     model = tiny.built(config.model.name, config.model_options(), shape)
-    assert family.parameter_count(config.model_options(), shape) == sum(p.numel() for p in model.parameters())
+    assert registry.parameter_count(family, config.model_options(), shape) == sum(p.numel() for p in model.parameters())
     assert model.latent_shape == family.latent_shape(config.model_options(), model.image_shape)
 
 

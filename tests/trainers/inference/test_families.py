@@ -73,7 +73,7 @@ def explorer(name: str, folder: Path) -> session.InferenceSession:
         latent_shape=family.latent_shape(options, shape),
         image_shape=shape,
         capabilities=able,
-        num_parameters=family.parameter_count(options, shape),
+        num_parameters=registry.parameter_count(family, options, shape),
     )
     return session.InferenceSession(model.eval().requires_grad_(False), card, run)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.trainers import tiny
-from trainers import config, presets, registry
+from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, ResumeState, SnapshotReady, Started
@@ -67,7 +67,7 @@ def test_the_pictures_are_of_the_plane(events: list[Any]) -> None:
 @pytest.mark.parametrize("data", TOYS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_toy_preset_fits_every_toy(family: str, data: str) -> None:
-    assert config.check(presets.assemble(FAMILIES[family][0], {"data": {"name": data}})) == (2, 1, 1)
+    assert plan.resolve(presets.assemble(FAMILIES[family][0], {"data": {"name": data}})).image_shape == (2, 1, 1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,7 +93,7 @@ def test_a_resume_on_points_is_exact(family: str) -> None:
 )
 def test_a_vae_that_does_not_fit_points_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        config.check(small("vae", changes))
+        plan.resolve(small("vae", changes))
     assert caught.value.hint
 
 

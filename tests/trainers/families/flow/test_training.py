@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import presets
+from trainers import plan, presets
 from trainers.config import RunConfig
 from trainers.events import Alert, CheckpointReady, Finished, ImagesReady, ResumeState, Stop
 from trainers.storage import checkpoint
@@ -66,7 +66,7 @@ def test_gradients_are_clipped_at_every_step(folder: Path) -> None:
     """A trap: gradients clipped once before the training. With plain descent a step is as long as its gradient."""
     clip, lr = 0.01, 0.5
     sgd = {"optim": {"name": "sgd", "beta1": 0.0, "lr": lr, "grad_clip": clip}, "schedule": {"lr": "constant"}}
-    held = session.set_up(config(folder, "realnvp", sgd), time.monotonic)
+    held = session.set_up(plan.resolve(config(folder, "realnvp", sgd)), time.monotonic)
     parameters = list(held.model.parameters())
     for _ in range(4):
         before = [parameter.detach().clone() for parameter in parameters]

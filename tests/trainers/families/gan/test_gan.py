@@ -380,7 +380,7 @@ def test_the_presets_count_as_published() -> None:
     config = presets.assemble("uva2019-gan")
     generator = 100 * 128 + 128 + 128 * 256 + 256 + 256 * 512 + 512 + 512 * 1024 + 1024 + 1024 * 784 + 784
     discriminator = 784 * 512 + 512 + 512 * 256 + 256 + 256 + 1
-    assert GAN.parameter_count(config.model_options(), (1, 28, 28)) == (
+    assert registry.parameter_count(GAN, config.model_options(), (1, 28, 28)) == (
         generator + 2 * (256 + 512 + 1024) + discriminator
     )
     model = tiny.built("gan", config.model_options(), (1, 28, 28))

@@ -1,0 +1,108 @@
+"""A plan: a run configuration with its names looked up and its options checked against the data.
+
+A process resolves a configuration once and hands the plan down. The plan is not stored; `config.json` holds the
+`RunConfig`, from which any process can resolve it again.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainers import capabilities, presets, registry
+from trainers.config import Ref, RunConfig, parse_section
+from trainers.errors import ConfigError
+from trainers.model_card import Capability
+from trainers.registry import DataSet, Family, ImageShape
+
+MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A validated run configuration and the objects that it names.
+
+    Args:
+        config: The configuration, every option filled in.
+        family: The model's family.
+        model_options: The model's options, as `family.options`.
+        dataset: The data set's descriptor; its images are not loaded.
+        data_options: The data set's options, as `dataset.options`.
+        image_shape: (C, H, W) of one image; (2, 1, 1) for 2-D points.
+    """
+
+    config: RunConfig
+    family: Family
+    model_options: Any
+    dataset: DataSet
+    data_options: Any
+    image_shape: ImageShape
+
+    @property
+    def binarization(self) -> str:
+        """How the images are binarized; "none" where they are not."""
+        return str(getattr(self.data_options, "binarization", "none"))
+
+    def capabilities(self) -> dict[str, Capability]:
+        """Return what the model can do on this data."""
+        return capabilities.of(self.family, self.model_options, self.image_shape, self.dataset.kind)
+
+    def num_parameters(self) -> int:
+        """Return the number of parameters; imports torch unless the family counts them by arithmetic.
+
+        Raises:
+            ConfigError: if there are more than `MAX_PARAMETERS`.
+        """
+        count = registry.parameter_count(self.family, self.model_options, self.image_shape)
+        if count > MAX_PARAMETERS:
+            raise ConfigError(
+                f"model: {count:,} parameters, more than the {MAX_PARAMETERS:,} allowed", "use a smaller model"
+            )
+        return count
+
+    def with_setting(self, path: str, value: object) -> "Plan":
+        """Return a plan with one setting changed, such as `optim.lr` or `model.beta`.
+
+        Raises:
+            ConfigError: if there is no such setting, or the value is not allowed.
+        """
+        changed = presets.merge(self.config.model_dump(mode="json"), presets.from_dotted({path: value}))
+        config = parse_section(RunConfig, changed, "")
+        return resolve(config, family=self.family, dataset=self.dataset, image_shape=self.image_shape)
+
+
+def resolve(
+    config: RunConfig,
+    *,
+    family: Family | None = None,
+    dataset: DataSet | None = None,
+    image_shape: ImageShape | None = None,
+) -> Plan:
+    """Look up what a configuration names and check its options; of the data only the headers are read.
+
+    Args:
+        config: As `trainers.presets.assemble` returns it, or as read from a run folder.
+        family: Overrides the registered family of that name.
+        dataset: Overrides the registered data set of that name.
+        image_shape: Where it is known, as from a model card. Data files are then not read, and options are not checked
+            against them.
+
+    Raises:
+        ConfigError: if an option is unknown, out of range, contradicts another or the data, or the model is too large.
+        DataError: if the data cannot be read.
+    """
+    family = family or registry.family(config.model.name)
+    dataset = dataset or registry.dataset(config.data.name)
+    model_options = parse_section(family.options, config.model.options, "model")
+    data_options = parse_section(dataset.options, config.data.options, "data")
+    complete = config.model_copy(
+        update={
+            "model": Ref(name=config.model.name, options=model_options.model_dump(mode="json")),
+            "data": Ref(name=config.data.name, options=data_options.model_dump(mode="json")),
+        }
+    )
+    plan = Plan(complete, family, model_options, dataset, data_options, image_shape or (0, 0, 0))
+    if image_shape is None:
+        plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
+        family.check(model_options, data_options, plan.image_shape, dataset.kind)
+        if family.parameter_count is not None:  # else the worker counts, before it allocates anything
+            plan.num_parameters()
+    return plan
