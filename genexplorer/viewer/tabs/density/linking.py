@@ -26,9 +26,9 @@ class Linking:
     """
 
     def __init__(
-        self, questions: RequestQueue, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
+        self, requests: RequestQueue, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
     ) -> None:
-        self._questions, self._state, self._scene = questions, state, scene
+        self._requests, self._state, self._scene = requests, state, scene
         self._data, self._latent = data, latent
 
     def over_data(self, x: float, y: float) -> None:
@@ -39,7 +39,7 @@ class Linking:
         elif self._scene.encodes:
             images = {"images": at[None].astype(np.float32)}
             question = Request("encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step)
-            self._questions.ask("drag", "there", question)
+            self._requests.ask("drag", "there", question)
         else:
             self._nearest(at)
 
@@ -51,11 +51,11 @@ class Linking:
             return
         z = {"z": at[None].astype(np.float32)}
         question = Request("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
-        self._questions.ask("drag", "there", question)
+        self._requests.ask("drag", "there", question)
 
     def let_go(self) -> None:
         """Show no counterpart."""
-        self._questions.withdraw("drag", "there")
+        self._requests.withdraw("drag", "there")
         for marker in (self._data.marker, self._data.returned, self._latent.marker):
             marker.put(None)
 

@@ -46,9 +46,9 @@ class Scene(Observable):
         state: The switches.
     """
 
-    def __init__(self, questions: RequestQueue, state: LayersState) -> None:
+    def __init__(self, requests: RequestQueue, state: LayersState) -> None:
         super().__init__()
-        self._questions, self._state = questions, state
+        self._requests, self._state = requests, state
         self.grid = base_grid()
         self.news: News = "data"
         self.seed = 0
@@ -165,7 +165,7 @@ class Scene(Observable):
         self._ask("drag", "way", Request("trace", self._way_came, arrays={"z": together}, step=self.step))
 
     def _ask(self, lane: Literal["drag", "preview"], key: str, question: Request) -> None:
-        self._questions.ask(lane, key, question)
+        self._requests.ask(lane, key, question)
 
     # Answers ----------------------------------------------------------------------------------------------------
 

@@ -3,18 +3,17 @@
 import math
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.gif_writer import write_gif
-from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.density import animation_export, metrics
 from genexplorer.viewer.tabs.density.data_plane import DataPlane
@@ -23,13 +22,13 @@ from genexplorer.viewer.tabs.density.layers import Heat, LayersState
 from genexplorer.viewer.tabs.density.linking import Linking
 from genexplorer.viewer.tabs.density.scene import SAMPLES, Scene
 from genexplorer.viewer.tabs.density.side_panel import SidePanel
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
+from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import RunPoller
     from trainers.model_card import ModelCard
 
 FRAME_MS, FRAMES = 40, 90  # of the walk from base to data
@@ -38,50 +37,38 @@ _ZOOM, _PAN = 1.25, 0.08
 _GROUNDS: dict[Heat, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
 
 
-class DensityTab(Tab):
+class DensityTab(ModelTab):
     """The plane with its layers, the latent plane beside it where there is one, and the switches."""
 
     title = "Density"
+    training_hint = "train a toy density"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.layers = LayersState()
-        self.questions = RequestQueue(context.explorer, "density", self._failed)
-        self.scene = Scene(self.questions, self.layers)
+        self.scene = Scene(self.requests, self.layers)
         self.plane = DataPlane(self.layers, self.scene, context.palette)
         self.latent = LatentPlane(self.scene, context.palette)
-        self.linking = Linking(self.questions, self.layers, self.scene, self.plane, self.latent)
+        self.linking = Linking(self.requests, self.layers, self.scene, self.plane, self.latent)
         self.panel = SidePanel(self.layers, context.palette)
         self.figures, self.readout = text(""), muted("")
         self.note = wrapped("", "warning")
-        self._run: RunPoller | None = None
-        self._card: ModelCard | None = None
-        self._step: int | None = None
         self._timer = timer(self, FRAME_MS, self._play_on)
         self._build()
         self._bind()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The model and its snapshot ---------------------------------------------------------------------------------
 
-    def waiting_reason(self) -> str | None:
-        """Say why there is no plane."""
-        if self._run is None:
-            return "No run is open.\nOpen one with the run menu, or press N and train a toy density."
-        if self._step is None:
-            return "Waiting for the first snapshot.\nIt comes with the first step of the training."
-        if self._card is None:
-            return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        capability = self._card.capability("density")
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why there is no density map."""
+        capability = card.capability("density")
         if capability.available:
             return None
-        help_words = "Press N and train flow-toy, gan-toy or vae-toy: about a minute, and everything can be seen."
-        return f"No map of this {self._card.title}: {capability.reason}.\n{help_words}"
+        hint = "Press N to train flow-toy, gan-toy or vae-toy; it takes about a minute."
+        return f"No density map: {capability.reason}.\n{hint}"
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none."""
-        self.stop()
-        self.questions.forget()
-        self._run, self._card, self._step = followed, None, None
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
         self.scene.clear()
         self.plane.clear()
         self.latent.clear()
@@ -89,48 +76,17 @@ class DensityTab(Tab):
         self.figures.setText("")
         self._say("")
 
+    def stop(self) -> None:
+        """Stop animations and requests."""
+        self.pause()
+        self.plane.glider.stop()
+        self.latent.glider.stop()
+        super().stop()
+
     def on_changes(self, what: frozenset[str]) -> None:
         """Take up new figures."""
         if "metrics" in what and self.is_active:
             self._show_figures()
-
-    def on_time(self, step: int | None) -> None:
-        """Show another snapshot."""
-        self._step = step
-        if step is not None and self._run is not None:
-            self._card = self._read_card(step)
-        self.refresh()
-
-    def activated(self) -> None:
-        """Bring the tab up to date."""
-        self.questions.forget()
-        self.refresh()
-
-    def deactivated(self) -> None:
-        """Stop asking and moving."""
-        self.stop()
-        self.plane.glider.stop()
-        self.latent.glider.stop()
-        self.questions.forget()
-
-    def closing(self) -> None:
-        """Let go of timers."""
-        self.deactivated()
-
-    def on_key(self, event: QKeyEvent) -> bool:
-        """Switch layers by their letters; H heat map, R other samples, arrows and Enter unmix, + − 0 zoom."""
-        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        plain = not (event.modifiers() & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier))
-        if not plain or self.waiting_reason() is not None:
-            return False
-        layer = self.layers.by_key(chr(event.key())) if 0 < event.key() < 128 else None
-        action = (
-            (lambda: self.layers.switch(layer.name)) if layer is not None else self._actions(shift).get(event.key())
-        )
-        if action is None:
-            return False
-        action()
-        return True
 
     def save_targets(self) -> list[SaveTarget]:
         """Offer the plane, and the walk from base to data."""
@@ -145,19 +101,16 @@ class DensityTab(Tab):
         """Return the plane as it is shown."""
         return None if self.scene.data is None else self._shown()
 
-    def command_line(self) -> str | None:
-        """Return the command that draws ground and samples."""
-        if self._run is None or self._step is None or self.waiting_reason() is not None:
-            return None
-        line = command_lines.density(
-            self._run.status.id,
+    def build_command(self, run_id: str, step: int) -> str | None:
+        """Return the command that draws heat map and samples."""
+        return command_lines.density(
+            run_id,
             bounds=None if self.plane.at_home else self.plane.seen,
             of=_GROUNDS.get(self.layers.heat, ""),
             count=SAMPLES,
             seed=self.scene.seed,
-            step=self._step,
+            step=step,
         )
-        return command_lines.with_runs_dir(line, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:
         """Remember the switches."""
@@ -170,13 +123,10 @@ class DensityTab(Tab):
         self.panel.show_seed(self.scene.seed)
         self.layers.restore(state)
 
-    # Looking ----------------------------------------------------------------------------------------------------
+    # Display ----------------------------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """Ask for everything that is shown, at the step of the time."""
-        card, step = self._card, self._step
-        if not self.is_active or card is None or step is None or self.waiting_reason() is not None:
-            return
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Request everything that is shown."""
         self.scene.encodes, self.scene.num_test = card.capability("encode").available, card.data.num_test
         density = card.capability("log_prob")
         self.scene.is_exact = not density.available or density.how == "exact"
@@ -186,7 +136,7 @@ class DensityTab(Tab):
         self._show_switches()
         self._show_figures()
         if self.scene.data is None:
-            self._say("asking the model…")
+            self._say("computing…")
 
     def set_seed(self, seed: int) -> None:
         """Draw other samples."""
@@ -204,15 +154,15 @@ class DensityTab(Tab):
     def toggle_play(self) -> None:
         """Walk from base to data, or stand still."""
         if self._timer.isActive() or self.scene.unmixing is None:
-            self.stop()
+            self.pause()
             return
         if self.plane.share >= 1:
             self.unmix(0.0)
         self.panel.play.setChecked(True)
         self._timer.start()
 
-    def stop(self) -> None:
-        """Stand still."""
+    def pause(self) -> None:
+        """Stop the animation."""
         self._timer.stop()
         self.panel.play.setChecked(False)
 
@@ -257,8 +207,10 @@ class DensityTab(Tab):
         self.context.palette_changed.connect(self._recolor)
         self._show_switches()
 
-    def _actions(self, shift: bool) -> dict[int, Callable[[], object]]:
+    def key_actions(self, shift: bool) -> KeyActions:
+        """Layers by their letters; H heat map, R resample, arrows and Enter play the flow, + − 0 zoom."""
         key, share, plane = Qt.Key, self.plane.share, self.plane
+        layers = {ord(layer.key): partial(self.layers.switch, layer.name) for layer in self.layers.layers}
         pans: dict[int, Callable[[], object]] = {
             key.Key_Up: lambda: plane.pan(0, _PAN),
             key.Key_Down: lambda: plane.pan(0, -_PAN),
@@ -272,36 +224,40 @@ class DensityTab(Tab):
                 key.Key_Home: lambda: self._by_slider(0.0),
                 key.Key_End: lambda: self._by_slider(1.0),
             }
-        return pans | {
-            key.Key_H: self.layers.next_heat,
-            key.Key_R: self._another,
-            key.Key_Return: self.toggle_play,
-            key.Key_Enter: self.toggle_play,
-            key.Key_0: plane.go_home,
-            key.Key_Plus: lambda: plane.zoom(_ZOOM),
-            key.Key_Equal: lambda: plane.zoom(_ZOOM),
-            key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
-        }
+        return (
+            layers
+            | pans
+            | {
+                key.Key_H: self.layers.next_heat,
+                key.Key_R: self._another,
+                key.Key_Return: self.toggle_play,
+                key.Key_Enter: self.toggle_play,
+                key.Key_0: plane.go_home,
+                key.Key_Plus: lambda: plane.zoom(_ZOOM),
+                key.Key_Equal: lambda: plane.zoom(_ZOOM),
+                key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
+            }
+        )
 
     def _another(self) -> None:
         self.set_seed(random.randrange(10_000))
 
     def _by_slider(self, share: float) -> None:
-        self.stop()
+        self.pause()
         self.unmix(share)
 
     def _play_on(self) -> None:
         self.unmix(self.plane.share + 1 / FRAMES)
         if self.plane.share >= 1 or self.scene.unmixing is None:
-            self.stop()
+            self.pause()
 
     def _moved(self) -> None:
-        if self.is_active and self._card is not None and self.waiting_reason() is None:
+        if self.is_showing:
             self.scene.ask_heat(self.plane.seen)
 
     def _switched(self) -> None:
         """Ask for what a switch has brought up, and draw what is known already."""
-        if self.is_active and self._card is not None and self.waiting_reason() is None:
+        if self.is_showing:
             if self.scene.samples is None or (self.layers.shows("grid") and self.scene.unmixing is None):
                 self.scene.ask_cloud()
             if self.scene.pairs is None:
@@ -328,8 +284,8 @@ class DensityTab(Tab):
                 self.plane.show_pairs()
                 self.latent.show_points()
             case "truth":
-                if self._card is not None:
-                    self.layers.set_card(self._card, truth=False)
+                if self.card is not None:
+                    self.layers.set_card(self.card, truth=False)
             case "failure":
                 self._say("", self.scene.failure)
         if self.scene.news != "failure":
@@ -352,9 +308,9 @@ class DensityTab(Tab):
         self.panel.show_unmix(unmixing is not None, share, "" if unmixing is None else unmixing.words(share))
 
     def _show_figures(self) -> None:
-        if self._run is None:
+        if self.run is None:
             return
-        found = metrics.figures(self._run.specs, self._run.values_at(self._step))
+        found = metrics.figures(self.run.specs, self.run.values_at(self.step))
         self.figures.setText(metrics.line(found))
         self.figures.setToolTip(literal_tooltip("\n".join(setup for _, _, setup in found)))
 
@@ -386,12 +342,7 @@ class DensityTab(Tab):
             plane.recolor(self.context.palette)
         self.panel.recolor(self.context.palette)
 
-    def _read_card(self, step: int) -> "ModelCard | None":
-        try:
-            return None if self._run is None else self._run.card(step)
-        except (UserError, OSError):
-            return None
-
-    def _failed(self, message: str, hint: str) -> None:
+    def report_failure(self, message: str, hint: str) -> None:
+        """Show above the plane, too, why a request failed."""
         self.scene.failed(message, hint)
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
+        super().report_failure(message, hint)

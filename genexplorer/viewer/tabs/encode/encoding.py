@@ -69,9 +69,9 @@ def of_found(found: Found) -> Encoding:
 class Encodings(Observable):
     """The newest answers about the chosen image; None where there is none yet."""
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._step: int | None = None
         self._topic: object = None  # of the newest question: an answer to an older one is not shown
         self._page: tuple[object, ...] = ()
@@ -143,7 +143,7 @@ class Encodings(Observable):
 
     def want_labels(self) -> None:
         """Want the labels of the whole test set, for filtering."""
-        if self.labels is not None or self._questions.is_open("job", "labels"):
+        if self.labels is not None or self._requests.is_open("job", "labels"):
             return
 
         def on_result(reply: Reply) -> None:
@@ -170,7 +170,7 @@ class Encodings(Observable):
             on_result(reply)
             self.notify()
 
-        self._questions.ask(lane, key, Request(op, told, params, arrays, self._step, self._on_failure))
+        self._requests.ask(lane, key, Request(op, told, params, arrays, self._step, self._on_failure))
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message

@@ -35,9 +35,9 @@ class Search(Observable):
         key: Keeps this search apart from others.
     """
 
-    def __init__(self, questions: RequestQueue, key: str = "search") -> None:
+    def __init__(self, requests: RequestQueue, key: str = "search") -> None:
         super().__init__()
-        self._questions, self._key = questions, key
+        self._requests, self._key = requests, key
         self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
         self.near = True  # whether z is kept about as long as a draw of the prior
         self._begin()
@@ -51,13 +51,13 @@ class Search(Observable):
 
     def clear(self) -> None:
         """Forget everything; a search under way is given up."""
-        self._questions.drop("job", self._key)
+        self._requests.drop("job", self._key)
         self._begin()
         self.notify()
 
     def start(self, step: int, *, index: int | None = None, image: Array | None = None) -> None:
         """Look for the latent of a test image, or of an image (1, …) of one's own."""
-        self._questions.drop("job", self._key)
+        self._requests.drop("job", self._key)
         self._begin()
         self.busy = True
         params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
@@ -67,14 +67,14 @@ class Search(Observable):
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}
         question = Request("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
-        self._questions.ask("job", self._key, question)
+        self._requests.ask("job", self._key, question)
         self.notify()
 
     def cancel(self) -> bool:
         """Give up; return whether there was anything to give up."""
         if not self.busy:
             return False
-        self._questions.drop("job", self._key)
+        self._requests.drop("job", self._key)
         self.busy, self.cancelled = False, True
         self.notify()
         return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from genexplorer.errors import UserError
@@ -17,8 +17,6 @@ from genexplorer.explore.protocol import Array
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode import image_file
 from genexplorer.viewer.tabs.encode.chooser import Chooser
@@ -27,24 +25,21 @@ from genexplorer.viewer.tabs.encode.search import Search
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.tabs.encode.source import Source
 from genexplorer.viewer.tabs.encode.views import How, Views
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
+from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import PictureView, save_image
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import RunPoller
     from trainers.model_card import ModelCard
 
 SEARCH_AFTER_MS = 300  # an image has been chosen and no other one since
-CLOUD = 1500  # data points behind the one that is encoded
 _KEY = "In the difference orange is ink that is lacking, blue is too much."
-_NO_RUN = "No run is open.\nOpen one with the run menu, or press N to train one."
-_NO_SNAPSHOT = "Waiting for the first snapshot.\nIt comes with the first step of the training."
 _DECODED: dict[How, str] = {"spread": "decoded at z = μ", "exact": "decoded from z", "search": "decoded at the best z"}
 
 
-class EncodeTab(Tab):
+class EncodeTab(ModelTab):
     """What a model makes of one image or point, whatever its family and the number of its latent dimensions."""
 
     title = "Encode"
@@ -52,79 +47,73 @@ class EncodeTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.source = Source()
-        self.questions = RequestQueue(context.explorer, "encode", self._failed)
-        self.encodings = Encodings(self.questions)
-        self.search = Search(self.questions)
+        self.encodings = Encodings(self.requests)
+        self.search = Search(self.requests)
         self.chooser = Chooser(self.source)
         self.views = Views(context.palette, SearchPanel(self.search))
         self._soon = timer(self, SEARCH_AFTER_MS, self._search_now, once=True)
-        self._followed: RunPoller | None = None
-        self._card: ModelCard | None = None
-        self._step: int | None = None
         self._file: Path | None = None
         self._searched_for: tuple[object, ...] = ()
         self.setAcceptDrops(True)
         self._build()
         self._bind()
 
-    def waiting_reason(self) -> str | None:
-        """Say why nothing can be encoded."""
-        if self._followed is None:
-            return _NO_RUN
-        if self._step is None:
-            return _NO_SNAPSHOT
-        if self._card is None:
-            return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why nothing can be encoded."""
         if self.how is not None:
             return None
-        reason = self._card.capability("encode").reason
-        return f"This {self._card.title} cannot encode: {reason}\nIts latents are seen in Samples and Interpolate."
+        reason = card.capability("encode").reason
+        return f"This {card.title} cannot encode: {reason}.\nSamples and Interpolate show its latents."
 
     @property
     def how(self) -> How | None:
         """How the model finds a latent; None where it does not, or is not known yet."""
-        if self._card is None:
+        if self.card is None:
             return None
-        encode = self._card.capability("encode")
+        encode = self.card.capability("encode")
         if encode.available:
             return "exact" if encode.how == "exact" else "spread"
-        return "search" if self._card.capability("invert").available else None
+        return "search" if self.card.capability("invert").available else None
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none."""
-        self._rest()
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
         self.search.clear()
-        self._followed, self._card, self._step, self._file = followed, None, None, None
+        self._file = None
         self.encodings.clear()
         self.source.reset(0)
         self.chooser.canvas.clear()
         self.views.data.set_cloud(None)
         self.views.note.hide()
 
-    def on_time(self, step: int | None) -> None:
-        """Encode with another snapshot."""
-        self._step = step
-        if step is not None and self._followed is not None:
-            self._card = self._read_card(step)
-        if self.is_active:
-            self._ask_all()
+    def stop(self) -> None:
+        """Stop requests and cancel a search for a latent."""
+        self._soon.stop()
+        if self.search.busy:
+            self.search.clear()
+        if self.encodings.x is None:
+            self._searched_for = ()  # the request for the image itself is canceled as well
+        super().stop()
+
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Encode the chosen image with the snapshot."""
+        self.encodings.at(step)
+        self._arrange(card)
+        if self.source.num_test != card.data.num_test:
+            index = self.source.index
+            self.source.reset(card.data.num_test)
+            self.source.choose(index)  # encodes, through `_source_changed`
+        else:
+            self._source_changed()
 
     def activated(self) -> None:
         """Bring the tab up to date."""
-        self._rest()
         self.encodings.asked_anew()
-        self._ask_all()
+        super().activated()
 
-    def deactivated(self) -> None:
-        """Stop asking; a search is given up."""
-        self._rest()
-
-    def closing(self) -> None:
-        """Let go of the timer."""
-        self._soon.stop()
-
-    def on_key(self, event: QKeyEvent) -> bool:
-        """Walk through the test images; search for a latent, and give up."""
+    def key_actions(self, shift: bool) -> KeyActions:
+        """Arrows and R choose a test image; Enter searches for its latent, Esc cancels the search."""
+        if shift:
+            return {}
         actions: dict[int, Callable[[], object]] = {
             Qt.Key.Key_Right: lambda: self.source.move(1),
             Qt.Key.Key_Left: lambda: self.source.move(-1),
@@ -136,19 +125,14 @@ class EncodeTab(Tab):
             actions |= {Qt.Key.Key_Return: self.search_now, Qt.Key.Key_Enter: self.search_now}
             if self.search.busy:
                 actions[Qt.Key.Key_Escape] = self.search.cancel
-        action = actions.get(event.key())
-        plain = not (event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier)
-        if action is None or not plain or self.waiting_reason() is not None:
-            return False
-        action()
-        return True
+        return actions
 
     def open_file(self, file: Path) -> None:
         """Encode a picture file; ink on paper is turned over by itself."""
-        if self._card is None or self._points:
+        if self.card is None or self.is_point_data:
             return
         try:
-            image = image_file.read(file, self._card.image_shape)
+            image = image_file.read(file, self.card.image_shape)
         except UserError as error:
             self.views.note.setText(str(error))
             self.views.note.show()
@@ -195,25 +179,16 @@ class EncodeTab(Tab):
         """Return the pictures in a row, or, of points, the planes."""
         return None if self.current is None else self.views.row_image(self.current)
 
-    def command_line(self) -> str | None:
-        """Return the command that reconstructs the same test image or point, or None for one of one's own."""
-        if self._followed is None or self.source.kind != "test" or self._step is None:
+    def build_command(self, run_id: str, step: int) -> str | None:
+        """Return the command that reconstructs the same test image or point, or None for a file or a drawing."""
+        index, search = self.source.index, self.search
+        if self.source.kind != "test":
             return None
-        run, which = self._followed.status.id, self.source.index
-        if self.how == "search":
-            search = self.search
-            command = command_lines.invert(
-                run,
-                first=which,
-                count=1,
-                steps=search.steps,
-                restarts=search.restarts,
-                near=search.near,
-                step=self._step,
-            )
-        else:
-            command = command_lines.reconstruct(run, first=which, count=1, step=self._step)
-        return command_lines.with_runs_dir(command, self.context.runs_dir)
+        if self.how != "search":
+            return command_lines.reconstruct(run_id, first=index, count=1, step=step)
+        return command_lines.invert(
+            run_id, first=index, count=1, steps=search.steps, restarts=search.restarts, near=search.near, step=step
+        )
 
     def state(self) -> dict[str, Any]:
         """Return the chosen test image, and how a latent is searched for."""
@@ -254,55 +229,16 @@ class EncodeTab(Tab):
         self.views.data.pressed.connect(self._point_chosen)
         self.context.palette_changed.connect(lambda: self.views.set_style(self.context.palette))
 
-    def _rest(self) -> None:
-        self._soon.stop()
-        if self.search.busy:
-            self.search.clear()
-        if self.encodings.x is None:
-            self._searched_for = ()  # the question for the image itself is dropped as well
-        self.questions.forget()
-
-    def _read_card(self, step: int) -> "ModelCard | None":
-        try:
-            return None if self._followed is None else self._followed.card(step)
-        except (UserError, OSError):
-            return None
-
-    def _ask_all(self) -> None:
-        if self.waiting_reason() is not None or self._card is None or self._step is None:
-            return
-        self.encodings.at(self._step)
-        self._arrange(self._card)
-        if self.source.num_test != self._card.data.num_test:
-            index = self.source.index
-            self.source.reset(self._card.data.num_test)
-            self.source.choose(index)  # asks, through `_source_changed`
-        else:
-            self._source_changed()
-
     def _arrange(self, card: "ModelCard") -> None:
         size, how = int(np.prod(card.latent_shape)), self.how
-        self.chooser.set_points(self._points)
-        if not self._points:
+        self.chooser.set_points(self.is_point_data)
+        if not self.is_point_data:
             self.chooser.canvas.set_shape(card.image_shape)
         else:
-            question = Request("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
-            self.questions.ask("preview", "cloud", question)
+            self.request_data_points(self.views.data)
         if how is not None:
-            is_image = not self._points and size == int(np.prod(card.image_shape))
-            self.views.arrange(how, points=self._points, size=size, is_image=is_image)
-
-    def _take_cloud(self, reply: Reply) -> None:
-        points = np.asarray(reply.arrays["points"], np.float64)
-        self.views.data.set_cloud(points, np.asarray(reply.arrays["labels"], np.int64))
-        bounds = reply.meta.get("bounds")
-        if isinstance(bounds, list | tuple) and len(bounds) == 4:
-            x0, x1, y0, y1 = (float(edge) for edge in bounds)
-            self.views.data.set_bounds((x0, x1, y0, y1))
-
-    @property
-    def _points(self) -> bool:
-        return self._card is not None and self._card.data.kind == "points"
+            is_image = not self.is_point_data and size == int(np.prod(card.image_shape))
+            self.views.arrange(how, points=self.is_point_data, size=size, is_image=is_image)
 
     @property
     def current(self) -> Encoding | None:
@@ -313,12 +249,12 @@ class EncodeTab(Tab):
 
     def _source_changed(self) -> None:
         self.views.note.hide()
-        if self.is_active and self._step is not None and self.source.num_test and self.waiting_reason() is None:
+        if self.is_showing and self.source.num_test:
             if self.how == "search":
                 self._look_and_search()
             else:
                 self.encodings.encode(self.source, spread=self.how == "spread")
-            if not self._points:
+            if not self.is_point_data:
                 self.encodings.show_page(self.source.page())
         self.chooser.refresh(self.encodings)
 
@@ -328,19 +264,19 @@ class EncodeTab(Tab):
             self._searched_for = chosen
             self.search.clear()
             self.encodings.watch_for(self.source)
-        known = self.search.found is not None and self.search.found.step == self._step
+        known = self.search.found is not None and self.search.found.step == self.step
         if self.views.search.at_once.isChecked() and not self.search.busy and not known:
             self._soon.start()
 
     def search_now(self) -> None:
         """Search for the chosen image's latent, in the snapshot that is looked at."""
         self._soon.stop()
-        if self.how != "search" or self._step is None or not self.is_active:
+        if self.how != "search" or self.step is None or not self.is_active:
             return
         if self.source.kind == "test":
-            self.search.start(self._step, index=self.source.index)
+            self.search.start(self.step, index=self.source.index)
         elif self.source.own is not None:
-            self.search.start(self._step, image=self.source.own[None])
+            self.search.start(self.step, image=self.source.own[None])
 
     def _search_now(self) -> None:
         if not self.search.busy:
@@ -396,17 +332,14 @@ class EncodeTab(Tab):
         return self.search.failure or "Press Enter to search for the latent that is decoded to this image."
 
     def _setup_words(self) -> str:
-        if self._card is None:
+        if self.card is None:
             return ""
-        if self._points:
+        if self.is_point_data:
             return ""
-        setup = self._card.data.setup or "data as they are"
+        setup = self.card.data.setup or "data as they are"
         own = "" if self.source.kind == "test" else " The image is seen as the model sees its data."
         taken = ", the reconstruction at z = μ alone" if self.how == "spread" else ""
         return f"One image{taken}; {setup}.{own} {_KEY}"
-
-    def _failed(self, message: str, hint: str) -> None:
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
 
 
 def _writer(picture: PictureView) -> Callable[[Path], None]:

@@ -1,18 +1,16 @@
 """The Flow tab: an image, or points, after every transform, from x to z and from z to x."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QImage, QKeyEvent, QResizeEvent
+from PyQt6.QtGui import QImage, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.gif_writer import write_gif
-from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.flow import animation_export
 from genexplorer.viewer.tabs.flow.controls_row import ControlsRow
@@ -21,13 +19,13 @@ from genexplorer.viewer.tabs.flow.point_batch import Swarm
 from genexplorer.viewer.tabs.flow.stage_strip import StationStrip, StripArea
 from genexplorer.viewer.tabs.flow.trace_loader import Followed
 from genexplorer.viewer.tabs.flow.trace_request import Choice
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
+from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import wrapped
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import RunPoller
     from trainers.model_card import ModelCard
 
 PLAY_MS = 450  # a station
@@ -37,83 +35,57 @@ _KEY = (
 )
 
 
-class FlowTab(Tab):
+class FlowTab(ModelTab):
     """The stations in rows, the one that is looked at large beside them."""
 
     title = "Flow"
+    training_hint = "train a normalizing flow"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.choice = Choice()
-        self.questions = RequestQueue(context.explorer, "flow", self._failed)
-        self.followed = Followed(self.questions, self.choice)
+        self.followed = Followed(self.requests, self.choice)
         self.controls = ControlsRow(self.choice)
         self.strip = StationStrip(context.palette)
         self.area = StripArea(self.strip)
         self.inspector = Inspector(context.palette)
         self.key = wrapped(_KEY)
-        self._run: RunPoller | None = None
-        self._card: ModelCard | None = None
-        self._step: int | None = None
         self._asked: dict[str, object] = {}
         self._timer = timer(self, PLAY_MS, self._play_on)
         self._build()
         self._bind()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The model and its snapshot ---------------------------------------------------------------------------------
 
-    def waiting_reason(self) -> str | None:
-        """Say why there is nothing to follow."""
-        if self._run is None:
-            return "No run is open.\nOpen one with the run menu, or press N and train a normalizing flow."
-        if self._step is None:
-            return "Waiting for the first snapshot.\nIt comes with the first step of the training."
-        if self._card is None:
-            return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        capability = self._card.capability("trace")
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why there are no layers to trace."""
+        capability = card.capability("trace")
         if capability.available:
             return None
-        shows = "This tab shows data after each transform of a flow; press N to train one."
-        return f"This {self._card.title} cannot be followed: {capability.reason}.\n{shows}"
+        hint = "This tab shows the data after each transform of a normalizing flow; press N to train one."
+        return f"Nothing to trace: {capability.reason}.\n{hint}"
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none."""
-        self.stop()
-        self.questions.forget()
-        self._run, self._card, self._step, self._asked = followed, None, None, {}
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
+        self._asked = {}
         self.followed.clear()
         self.choice.count = 0
         self._show()
 
-    def on_time(self, step: int | None) -> None:
-        """Follow the same through another snapshot."""
-        self._step = step
-        if step is not None and self._run is not None:
-            self._card = self._read_card(step)
-        self.refresh()
-
-    def activated(self) -> None:
-        """Bring the tab up to date."""
+    def stop(self) -> None:
+        """Stop playback and requests."""
+        self.pause()
         self._asked = {}
-        self.refresh()
+        super().stop()
 
-    def deactivated(self) -> None:
-        """Stop asking and playing."""
-        self.stop()
-        self.questions.forget()
-
-    def closing(self) -> None:
-        """Let go of the timer."""
-        self.deactivated()
-
-    def on_key(self, event: QKeyEvent) -> bool:
-        """← → station, Home End its ends, ↑ ↓ R other data, D direction, − + temperature, Enter plays."""
-        plain = not (event.modifiers() & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier))
-        action = self._actions().get(event.key())
-        if action is None or not plain or self.waiting_reason() is not None:
-            return False
-        action()
-        return True
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Request the trace of the chosen data, unless it is the one requested last."""
+        self.choice.num_test = card.data.num_test
+        self.choice.index = min(self.choice.index, max(0, self.choice.num_test - 1))
+        wanted = {**self.choice.question, "step": step}
+        if wanted != self._asked:
+            self._asked = wanted
+            self.followed.ask(step, of_points=self.is_point_data)
 
     def save_targets(self) -> list[SaveTarget]:
         """Offer the stations, the one that is looked at, and the film."""
@@ -130,16 +102,12 @@ class FlowTab(Tab):
         """Return the stations."""
         return None if self.followed.way is None else self.strip.image()
 
-    def command_line(self) -> str | None:
+    def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that draws the same trace."""
-        if self._run is None or self._step is None or self.waiting_reason() is not None:
-            return None
-        run, choice = self._run.status.id, self.choice
+        choice = self.choice
         if choice.direction == "forward":
-            line = command_lines.trace(run, index=choice.index, step=self._step)
-        else:
-            line = command_lines.trace(run, seed=choice.seed, temperature=choice.temperature, step=self._step)
-        return command_lines.with_runs_dir(line, self.context.runs_dir)
+            return command_lines.trace(run_id, index=choice.index, step=step)
+        return command_lines.trace(run_id, seed=choice.seed, temperature=choice.temperature, step=step)
 
     def state(self) -> dict[str, Any]:
         """Remember what is followed."""
@@ -154,18 +122,7 @@ class FlowTab(Tab):
         super().resizeEvent(event)
         self.inspector.take_share(self.width())
 
-    # Following --------------------------------------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Ask for what is chosen, if the tab is seen and it is not what was asked last."""
-        if not self.is_active or self._card is None or self._step is None or self.waiting_reason() is not None:
-            return
-        self.choice.num_test = self._card.data.num_test
-        self.choice.index = min(self.choice.index, max(0, self.choice.num_test - 1))
-        wanted = {**self.choice.question, "step": self._step}
-        if wanted != self._asked:
-            self._asked = wanted
-            self.followed.ask(self._step, of_points=self._of_points)
+    # Playback ---------------------------------------------------------------------------------------------------
 
     def play(self) -> None:
         """Walk through the stations; from the last, from the first."""
@@ -177,18 +134,14 @@ class FlowTab(Tab):
         self.controls.play.setChecked(True)
         self._timer.start()
 
-    def stop(self) -> None:
-        """Stand still."""
+    def pause(self) -> None:
+        """Stop playback."""
         self._timer.stop()
         self.controls.play.setChecked(False)
 
     def toggle_play(self) -> None:
         """Walk, or stand still."""
-        (self.stop if self._timer.isActive() else self.play)()
-
-    @property
-    def _of_points(self) -> bool:
-        return self._card is not None and self._card.data.kind == "points"
+        (self.pause if self._timer.isActive() else self.play)()
 
     def _build(self) -> None:
         left = QVBoxLayout()
@@ -211,7 +164,8 @@ class FlowTab(Tab):
         self.context.palette_changed.connect(self._recolor)
         self._chosen()
 
-    def _actions(self) -> dict[int, Callable[[], None]]:
+    def key_actions(self, shift: bool) -> KeyActions:
+        """← → layer, Home End the first and last, ↑ ↓ R other data, D direction, − + temperature, Enter plays."""
         key, choice = Qt.Key, self.choice
         return {
             key.Key_Left: lambda: self._look(choice.station - 1),
@@ -230,12 +184,12 @@ class FlowTab(Tab):
         }
 
     def _look(self, station: int) -> None:
-        self.stop()
+        self.pause()
         self.choice.watch_for(station)
 
     def _play_on(self) -> None:
         if self.choice.station >= self.choice.count - 1:
-            self.stop()
+            self.pause()
         else:
             self.choice.step(1)
 
@@ -246,7 +200,7 @@ class FlowTab(Tab):
 
     def _show(self) -> None:
         way = self.followed.way
-        self.controls.set_noun(self._of_points)
+        self.controls.set_noun(self.is_point_data)
         self.choice.count = 0 if way is None else len(way.stations)
         hint = self.followed.failure or "following…"
         self.strip.set_way(way, f"Nothing to follow: {hint}" if self.followed.failure else hint)
@@ -276,12 +230,3 @@ class FlowTab(Tab):
     def _recolor(self) -> None:
         self.strip.recolor(self.context.palette)
         self.inspector.large.recolor(self.context.palette)
-
-    def _read_card(self, step: int) -> "ModelCard | None":
-        try:
-            return None if self._run is None else self._run.card(step)
-        except (UserError, OSError):
-            return None
-
-    def _failed(self, message: str, hint: str) -> None:
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)

@@ -25,9 +25,9 @@ class Followed(Observable):
         choice: What is followed.
     """
 
-    def __init__(self, questions: RequestQueue, choice: Choice) -> None:
+    def __init__(self, requests: RequestQueue, choice: Choice) -> None:
         super().__init__()
-        self._questions, self._choice = questions, choice
+        self._requests, self._choice = requests, choice
         self.way: Way | None = None
         self.swarm: Stages | None = None  # (K + 1, N, 2)
         self.groups: NDArray[np.int64] | None = None  # (N,): classes of test points, or sectors of the base
@@ -45,7 +45,7 @@ class Followed(Observable):
         """Ask for the way at a snapshot."""
         self._of_points = of_points
         forward = self._choice.direction == "forward"
-        self._questions.ask(
+        self._requests.ask(
             "preview",
             "way",
             Request("trace", self._way_came, self._choice.question, step=step, on_failure=self._failed),
@@ -54,10 +54,10 @@ class Followed(Observable):
             return
         if forward and self._labels is None:
             params = {"count": SWARM, "split": "test"}
-            self._questions.ask("preview", "labels", Request("points", self._labels_came, params, step=step))
+            self._requests.ask("preview", "labels", Request("points", self._labels_came, params, step=step))
         count = max(1, min(SWARM, self._choice.num_test))
         together = {"indices": list(range(count))} if forward else {**self._choice.question, "count": SWARM}
-        self._questions.ask("preview", "swarm", Request("trace", self._swarm_came, together, step=step))
+        self._requests.ask("preview", "swarm", Request("trace", self._swarm_came, together, step=step))
 
     def _way_came(self, reply: Reply) -> None:
         try:
@@ -71,7 +71,7 @@ class Followed(Observable):
         self._spread()
         if self.way.direction == "forward" and not self.way.is_points:
             z = {"z": self.way.z[None].astype(np.float32)}
-            self._questions.ask("preview", "back", Request("trace", self._back_came, arrays=z, step=reply.step))
+            self._requests.ask("preview", "back", Request("trace", self._back_came, arrays=z, step=reply.step))
         self.notify()
 
     def _swarm_came(self, reply: Reply) -> None:

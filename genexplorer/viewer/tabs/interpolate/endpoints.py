@@ -48,15 +48,15 @@ class End:
 class Ends(Observable):
     """Both ends. What a test image becomes depends on the snapshot; every other latent stays as time goes by."""
 
-    def __init__(self, questions: RequestQueue, seed: int | None = None) -> None:
+    def __init__(self, requests: RequestQueue, seed: int | None = None) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._chance = np.random.default_rng(seed)
         self._card: ModelCard | None = None
         self._step: int | None = None
         self.pins: dict[str, Z] = {}
         self.ends = {name: End(name, seed=seed, index=index) for name, seed, index in _FIRST}
-        self.searches = {name: Search(questions, f"search {name}") for name in NAMES}
+        self.searches = {name: Search(requests, f"search {name}") for name in NAMES}
         for search in self.searches.values():
             search.subscribe(self._searched)
 
@@ -192,7 +192,7 @@ class Ends(Observable):
         for search in self.searches.values():
             if search.busy:
                 search.clear()
-        self._questions.forget()
+        self._requests.forget()
 
     def cancel(self) -> bool:
         """Give up every search; return whether there was one."""
@@ -252,7 +252,7 @@ class Ends(Observable):
             self.notify()
 
         # The end's own key, not its name: A and B may have changed places when the answer comes.
-        self._questions.ask("preview", f"end {id(end)}", Request(op, on_result, params, {}, self._step, on_failure))
+        self._requests.ask("preview", f"end {id(end)}", Request(op, on_result, params, {}, self._step, on_failure))
 
     def _take(self, end: End, reply: Reply) -> None:
         arrays = reply.arrays

@@ -65,9 +65,9 @@ class Way(Observable):
         frames: What is decoded; None while there is nothing yet.
     """
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self.mode: Mode = "spherical"
         self.count = COUNT
         self.t = 0.5
@@ -84,7 +84,7 @@ class Way(Observable):
     def ask(self, ends: Z, step: int) -> None:
         """Want the way between two latents, (2, d), of a snapshot."""
         wanted = self._wanted = object()
-        self._questions.withdraw("preview", "walk")  # of a way that is no longer meant
+        self._requests.withdraw("preview", "walk")  # of a way that is no longer meant
         mode, count = self.mode, self.count
 
         def on_strip(reply: Reply) -> None:
@@ -122,7 +122,7 @@ class Way(Observable):
     def _send(self, key: str, ends: Z, step: int, mode: Mode, count: int, on_result: OnResult) -> None:
         params = {"count": count, "mode": mode}
         arrays = {"z": ends.astype(np.float32)}
-        self._questions.ask("preview", key, Request("interpolate", on_result, params, arrays, step, self._failed))
+        self._requests.ask("preview", key, Request("interpolate", on_result, params, arrays, step, self._failed))
 
     def _take(self, reply: Reply, mode: Mode, *, every: int) -> None:
         arrays = reply.arrays

@@ -11,7 +11,6 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.path import Frames
 from genexplorer.viewer.widgets.images import PictureView, to_array
 
-CLOUD = 1500  # data points behind the way
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
 

@@ -5,121 +5,101 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate import animation_export, view_state
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndPanel
 from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Ends
 from genexplorer.viewer.tabs.interpolate.path import MAX_COUNT, MIN_COUNT, MODES, SMOOTH, Frames, Way
 from genexplorer.viewer.tabs.interpolate.playback_controls import Transport
-from genexplorer.viewer.tabs.interpolate.preview import CLOUD, Images, Stage
+from genexplorer.viewer.tabs.interpolate.preview import Images, Stage
 from genexplorer.viewer.tabs.interpolate.strip import Track
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
+from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import RunPoller
     from trainers.model_card import ModelCard
 
-_NO_RUN = "No run is open.\nOpen one with the run menu, or press N to train one."
-_NO_SNAPSHOT = "Waiting for the first snapshot.\nIt comes with the first step of the training."
 
-
-class InterpolateTab(Tab):
+class InterpolateTab(ModelTab):
     """Two ends, the way between them, and one place on it, large."""
 
     title = "Interpolate"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.questions = RequestQueue(context.explorer, "interpolate", self._failed)
-        self.ends, self.way = Ends(self.questions), Way(self.questions)
+        self.ends, self.way = Ends(self.requests), Way(self.requests)
         self.panels = {name: EndPanel(self.ends, name) for name in NAMES}
         self.stage = Stage(context.palette)
         self.transport, self.track = Transport(), Track(context.palette)
-        self._followed: RunPoller | None = None
-        self._card: ModelCard | None = None
-        self._step: int | None = None
-        self._late_step: int | None = None  # a time that came in the middle of a drag
         self._asked: tuple[object, ...] = ()
         self._forward = True
         self._timer = timer(self, animation_export.FRAME_MS, self._tick)
         self._build()
         self._bind()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The model and its snapshot ---------------------------------------------------------------------------------
 
-    def waiting_reason(self) -> str | None:
-        """Say why there is no way to go."""
-        if self._followed is None:
-            return _NO_RUN
-        if self._step is None:
-            return _NO_SNAPSHOT
-        if self._card is None:
-            return f"The snapshot at step {self._step:,} cannot be read.\nMove to another one with [ and ]."
-        capability = self._card.capability("decode")
-        if not capability.available:
-            return (
-                f"This {self._card.title} cannot interpolate: {capability.reason}\nIt needs a latent that is decoded."
-            )
-        return None
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why there is nothing to interpolate."""
+        capability = card.capability("decode")
+        if capability.available:
+            return None
+        return f"This {card.title} cannot interpolate: {capability.reason}.\nInterpolation decodes latents."
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none."""
-        self.pause()
-        self.ends.rest()
-        self._followed, self._card, self._step, self._late_step, self._asked = followed, None, None, None, ()
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
+        self._asked = ()
         self.stage.data.set_cloud(None)
         self.way.clear()
         self.ends.clear()
 
-    def on_time(self, step: int | None) -> None:
-        """Go the same way through another snapshot."""
-        if self.context.dragging and self._step is not None:
-            self._late_step = step
-            return
-        self._step = step
-        self._card = self._read_card(step)
-        if self.is_active:
-            self._ask_all()
+    def stop(self) -> None:
+        """Stop playback and requests, and cancel searches for latents."""
+        self.pause()
+        self.ends.rest()
 
     def activated(self) -> None:
         """Bring the tab up to date."""
         self._asked = ()
         self.ends.set_pins(self.context.pins)
-        self._ask_all()
+        self.refresh()
 
-    def deactivated(self) -> None:
-        """Stop asking and walking; a search is given up."""
-        self.pause()
-        self.ends.rest()
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Decode the same interpolation with the snapshot."""
+        self.stage.set_kind(points=self.is_point_data, size=int(np.prod(card.latent_shape)))
+        if self.is_point_data:
+            self.request_data_points(self.stage.data)
+        self.ends.at(step, card)
 
-    def closing(self) -> None:
-        """Stop walking."""
-        self._timer.stop()
-
-    def on_key(self, event: QKeyEvent) -> bool:
-        """Walk along the way and choose its ends."""
-        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        fine = modifiers == Qt.KeyboardModifier.ShiftModifier
-        if self.waiting_reason() is not None or not (fine or modifiers == Qt.KeyboardModifier.NoModifier):
-            return False
-        if event.key() == Qt.Key.Key_Escape:
-            return self.ends.cancel()
-        action = self._actions(fine).get(event.key())
-        if action is None:
-            return False
-        action()
-        return True
+    def key_actions(self, shift: bool) -> KeyActions:
+        """Arrows, Home and End move along the path; Space plays, M mode, X swap, R A B resample, + − images."""
+        key, way, ends = Qt.Key, self.way, self.ends
+        actions: dict[int, Callable[[], object]] = {
+            key.Key_Left: lambda: self._step_by(-1, shift),
+            key.Key_Right: lambda: self._step_by(1, shift),
+            key.Key_Home: lambda: self.scrub(0.0),
+            key.Key_End: lambda: self.scrub(1.0),
+            key.Key_Space: self.toggle_play,
+            key.Key_M: lambda: self.set_mode(MODES[1 - MODES.index(way.mode)]),
+            key.Key_X: ends.swap,
+            key.Key_R: self.random_both,
+            key.Key_A: lambda: ends.another("A"),
+            key.Key_B: lambda: ends.another("B"),
+            key.Key_Plus: lambda: self.set_count(way.count + 1),
+            key.Key_Equal: lambda: self.set_count(way.count + 1),
+            key.Key_Minus: lambda: self.set_count(way.count - 1),
+        }
+        if any(search.busy for search in ends.searches.values()):
+            actions[key.Key_Escape] = ends.cancel
+        return actions
 
     def save_targets(self) -> list[SaveTarget]:
         """Offer strip, walk and the picture that is looked at."""
@@ -132,7 +112,7 @@ class InterpolateTab(Tab):
             lambda path: animation_export.write(self._film(frames), path),
         )
         one = SaveTarget("Picture at t", (".png",), lambda path: save_image(self.stage.image(), path))
-        if self._points:
+        if self.is_point_data:
             return [one, walk]
         strip = SaveTarget("Strip", (".png",), lambda path: save_image(_strip_image(frames), path))
         return [strip, walk, one]
@@ -141,17 +121,15 @@ class InterpolateTab(Tab):
         """Return the strip, or, of points, the plane."""
         if self.way.frames is None:
             return None
-        return self.stage.image() if self._points else _strip_image(self.way.frames)
+        return self.stage.image() if self.is_point_data else _strip_image(self.way.frames)
 
-    def command_line(self) -> str | None:
+    def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same strip."""
         start, end = (self.ends[name].as_word() for name in NAMES)
         frames, way = self.way.frames, self.way
-        if self._followed is None or frames is None or not start or not end:
+        if frames is None or not start or not end:
             return None
-        run = self._followed.status.id
-        command = command_lines.interpolate(run, start=start, end=end, count=way.count, mode=way.mode, step=frames.step)
-        return command_lines.with_runs_dir(command, self.context.runs_dir)
+        return command_lines.interpolate(run_id, start=start, end=end, count=way.count, mode=way.mode, step=frames.step)
 
     def state(self) -> dict[str, Any]:
         """Remember ends and way."""
@@ -235,66 +213,20 @@ class InterpolateTab(Tab):
         transport.moved.connect(self.scrub)
         track.scrubbed.connect(self.scrub)
         for source in (transport.dragging, track.scrubbing):
-            source.connect(self._drag)
+            source.connect(self.set_dragging)
         for name, panel in self.panels.items():
             panel.cancel_wanted.connect(lambda name=name: self.ends.searches[name].cancel())
             panel.search_wanted.connect(lambda name=name: self.ends.search(name))
         self.context.palette_changed.connect(self._restyle)
 
-    def _actions(self, fine: bool) -> dict[int, Callable[[], object]]:
-        key, way, ends = Qt.Key, self.way, self.ends
-        return {
-            key.Key_Left: lambda: self._step_by(-1, fine),
-            key.Key_Right: lambda: self._step_by(1, fine),
-            key.Key_Home: lambda: self.scrub(0.0),
-            key.Key_End: lambda: self.scrub(1.0),
-            key.Key_Space: self.toggle_play,
-            key.Key_M: lambda: self.set_mode(MODES[1 - MODES.index(way.mode)]),
-            key.Key_X: ends.swap,
-            key.Key_R: self.random_both,
-            key.Key_A: lambda: ends.another("A"),
-            key.Key_B: lambda: ends.another("B"),
-            key.Key_Plus: lambda: self.set_count(way.count + 1),
-            key.Key_Equal: lambda: self.set_count(way.count + 1),
-            key.Key_Minus: lambda: self.set_count(way.count - 1),
-        }
-
-    @property
-    def _points(self) -> bool:
-        return self._card is not None and self._card.data.kind == "points"
-
-    def _read_card(self, step: int | None) -> "ModelCard | None":
-        try:
-            return None if self._followed is None or step is None else self._followed.card(step)
-        except (UserError, OSError):
-            return None
-
-    def _ask_all(self) -> None:
-        if self.waiting_reason() is not None or self._card is None or self._step is None:
-            return
-        self.stage.set_kind(points=self._points, size=int(np.prod(self._card.latent_shape)))
-        if self._points:
-            question = Request("points", self._take_cloud, {"count": CLOUD, "split": "test"}, {}, self._step)
-            self.questions.ask("preview", "cloud", question)
-        self.ends.at(self._step, self._card)
-
-    def _take_cloud(self, reply: Reply) -> None:
-        self.stage.data.set_cloud(
-            np.asarray(reply.arrays["points"], np.float64), np.asarray(reply.arrays["labels"], np.int64)
-        )
-        bounds = reply.meta.get("bounds")
-        if isinstance(bounds, list | tuple) and len(bounds) == 4:
-            x0, x1, y0, y1 = (float(edge) for edge in bounds)
-            self.stage.data.set_bounds((x0, x1, y0, y1))
-
     def _ends_changed(self) -> None:
         """Ask for the way where it is another one."""
         both = self.ends.both
-        if both is not None and self._step is not None and self.is_active:
-            wanted = (both.tobytes(), self._step, self.way.mode, self.way.count)
+        if both is not None and self.step is not None and self.is_active:
+            wanted = (both.tobytes(), self.step, self.way.mode, self.way.count)
             if wanted != self._asked:
                 self._asked = wanted
-                self.way.ask(both, self._step)
+                self.way.ask(both, self.step)
         self._show()
 
     def _show(self) -> None:
@@ -306,9 +238,9 @@ class InterpolateTab(Tab):
         self.stage.show_way(frames, self.ends.both, here, caption, hint)
         self.track.set_way(frames, self.ends.both, hint)
         self.track.set_t(self.way.t if frames is None else float(frames.t[here]))
-        self.transport.refresh(self.way, frames, points=self._points)
+        self.transport.refresh(self.way, frames, points=self.is_point_data)
         for place, (name, panel) in enumerate(self.panels.items()):
-            panel.refresh(self._points)
+            panel.refresh(self.is_point_data)
             end = self.ends[name]
             known = frames is not None and end.z is not None
             decoded = frames.images[-place] if frames is not None and known else None
@@ -343,18 +275,9 @@ class InterpolateTab(Tab):
             self._forward = t <= 0.0
         self.way.go(t)
 
-    def _drag(self, dragging: bool) -> None:
-        self.context.hold_still(dragging)
-        if not dragging and self._late_step is not None:
-            step, self._late_step = self._late_step, None
-            self.on_time(step)
-
     def _restyle(self) -> None:
         self.stage.set_style(self.context.palette)
         self.track.set_style(self.context.palette)
-
-    def _failed(self, message: str, hint: str) -> None:
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
 
 
 def _strip_image(frames: Frames) -> QImage:

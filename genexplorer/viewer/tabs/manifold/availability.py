@@ -8,14 +8,8 @@ _NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a 
 _NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
 
 
-def why_not(has_run: bool, step: int | None, card: ModelCard | None) -> str | None:
-    """Return why there is no plane to walk through, in one or two sentences, or None if there is one."""
-    if not has_run:
-        return "No run is open. Open one with the run menu, or press N to train a 2-D VAE."
-    if step is None:
-        return "Waiting for the first snapshot. It comes with the first step of the training."
-    if card is None:
-        return f"The snapshot at step {step:,} cannot be read. Move to another one with [ and ]."
+def missing_plane_reason(card: ModelCard) -> str | None:
+    """Return why a model has no latent plane of images, or None if it has one."""
     decode = card.capability("decode")
     if not decode.available:
         return f"This {card.title} cannot decode: {decode.reason}"

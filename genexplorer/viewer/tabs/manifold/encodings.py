@@ -21,9 +21,9 @@ class Encodings(Observable):
         failure: Why the newest question failed; empty if it did not.
     """
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
         self._count = 0
         self._plane: LatentPlane = WHOLE  # of the cloud
@@ -34,7 +34,7 @@ class Encodings(Observable):
 
     def show(self, step: int, count: int, plane: LatentPlane = WHOLE) -> None:
         """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
-        asked = self._wanted == (step, count, plane) and self._questions.is_open("job", _KEY)
+        asked = self._wanted == (step, count, plane) and self._requests.is_open("job", _KEY)
         if asked or self._has(step, count, plane):
             return
         self._wanted = (step, count, plane)
@@ -48,7 +48,7 @@ class Encodings(Observable):
             on_failure=self._on_failure,
             on_progress=self._on_progress,
         )
-        self._questions.ask("job", _KEY, question)
+        self._requests.ask("job", _KEY, question)
 
     def toggle(self, label: int) -> None:
         """Hide a class or show it again."""
@@ -64,7 +64,7 @@ class Encodings(Observable):
 
     def not_wanted(self) -> None:
         """Ask for nothing until `show`; the points that are there stay."""
-        self._questions.withdraw("job", _KEY)
+        self._requests.withdraw("job", _KEY)
         self._wanted, self.progress = None, None
 
     def clear(self) -> None:
@@ -104,6 +104,6 @@ class Encodings(Observable):
     def _done(self, failure: str) -> None:
         self.failure = failure
         self.progress = None
-        if not self._questions.is_open("job", _KEY):
+        if not self._requests.is_open("job", _KEY):
             self._wanted = None
         self.notify()

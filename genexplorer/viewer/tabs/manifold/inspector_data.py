@@ -53,9 +53,9 @@ class Drawn:
 class Details(Observable):
     """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._step: int | None = None
         self.size: int | None = None  # of a latent; a cursor of another size waits until its plane is laid
         self.draws = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
@@ -154,7 +154,7 @@ class Details(Observable):
         self.hovered = self.drawn = None
         if index is None:
             for key in ("hover", "drawn"):
-                self._questions.withdraw("drag", key)
+                self._requests.withdraw("drag", key)
             self.notify()
             return
 
@@ -181,7 +181,7 @@ class Details(Observable):
 
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
         question = Request(op, told, params, arrays, self._step, self._on_failure)
-        self._questions.ask(lane, key, question)
+        self._requests.ask(lane, key, question)
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message

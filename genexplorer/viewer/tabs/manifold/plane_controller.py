@@ -47,7 +47,7 @@ class PlaneStage(QWidget):
 
     def __init__(
         self,
-        questions: RequestQueue,
+        requests: RequestQueue,
         selection: Selection,
         details: Details,
         palette: Palette,
@@ -55,7 +55,7 @@ class PlaneStage(QWidget):
     ) -> None:
         super().__init__(parent)
         self.selection, self.details, self.palette_now = selection, details, palette
-        self.decoder, self.encodings = TileDecoder(questions), Encodings(questions)
+        self.decoder, self.encodings = TileDecoder(requests), Encodings(requests)
         self.toolbar, self.panel = Toolbar(), PlanePanel(palette)
         self.card = HoverCard(self.panel)
         self.glider = Glider(self._place_points, self)

@@ -30,9 +30,9 @@ class LatentSpace(QObject):
     changed = pyqtSignal()
     dragging = pyqtSignal(bool)
 
-    def __init__(self, questions: RequestQueue, selection: Selection, parent: QObject | None = None) -> None:
+    def __init__(self, requests: RequestQueue, selection: Selection, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.planes, self._selection = Planes(questions), selection
+        self.planes, self._selection = Planes(requests), selection
         self.bar, self.sliders = PlaneBar(), AxisSliders()
         self.has_planes = self.encodes = False
         self.is_dragging = False

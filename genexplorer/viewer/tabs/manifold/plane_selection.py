@@ -47,9 +47,9 @@ class Planes(Observable):
         failure: Why there is no plane; empty if there is one, or one is on its way.
     """
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._size = 0
         self._encodes = False
         self._step: int | None = None
@@ -93,7 +93,7 @@ class Planes(Observable):
     def show(self, step: int) -> None:
         """Want the plane at a snapshot; asks again for what did not come, as after all questions were dropped."""
         new, self._step = step != self._step, step
-        if new or (self.axes is None and not self._questions.is_open("job", "axes")):
+        if new or (self.axes is None and not self._requests.is_open("job", "axes")):
             self._ask_axes()
         if new or self._laid_for != self._choice:
             self._lay()
@@ -234,4 +234,4 @@ class Planes(Observable):
             self.notify()
 
         question = Request(op, on_result, params, {}, self._step, on_failure, on_progress)
-        self._questions.ask("preview" if key == "points" else "job", key, question)
+        self._requests.ask("preview" if key == "points" else "job", key, question)

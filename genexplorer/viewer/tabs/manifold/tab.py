@@ -1,21 +1,20 @@
 """The Manifold tab: the plane, the inspector at its right and the path strip below it, bound to run and time."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QGuiApplication, QImage, QKeyEvent
+from PyQt6.QtGui import QGuiApplication, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.session import command_lines, formatting
 from genexplorer.session.idle import ALONE_LOOK_S
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.request_queue import RequestQueue
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.availability import switched_off, why_not
+from genexplorer.viewer.tabs.manifold.availability import missing_plane_reason, switched_off
 from genexplorer.viewer.tabs.manifold.inspector import Inspector
 from genexplorer.viewer.tabs.manifold.inspector_data import Details, Encoded
 from genexplorer.viewer.tabs.manifold.path_controls import PathWalk
@@ -24,11 +23,11 @@ from genexplorer.viewer.tabs.manifold.plane_model import LatentSpace
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import TARGET
 from genexplorer.viewer.tabs.manifold.view_state import Remembered
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
+from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
-    from genexplorer.session.run_poller import RunPoller
     from trainers.model_card import ModelCard
 
 REST_MS = 400  # the cursor rests this long before the nearest test image is looked for
@@ -39,25 +38,20 @@ ZOOM = 1.25
 PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow
 
 
-class ManifoldTab(Tab):
+class ManifoldTab(ModelTab):
     """The latent plane of a model with two latent dimensions, or planes through more."""
 
     title = "Manifold"
+    training_hint = "train a 2-D VAE"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.selection = Selection()
-        self.questions = RequestQueue(context.explorer, "manifold", self._failed)
-        self.details = Details(self.questions)
-        self.stage = PlaneStage(self.questions, self.selection, self.details, context.palette)
-        self.space = LatentSpace(self.questions, self.selection, self)
+        self.details = Details(self.requests)
+        self.stage = PlaneStage(self.requests, self.selection, self.details, context.palette)
+        self.space = LatentSpace(self.requests, self.selection, self)
         self.walk = PathWalk(self.selection, self.details)
         self.inspector = Inspector()
-        self._followed: RunPoller | None = None
-        self._card: ModelCard | None = None
-        self._step: int | None = None
-        self._late_step: int | None = None  # what came in the middle of a drag
-        self._is_dragging = False
         self._asked_cursor = _NOWHERE
         self._asked_pick: int | None = None
         self._asked_pins: tuple[object, ...] = ()
@@ -67,17 +61,12 @@ class ManifoldTab(Tab):
         self._build()
         self._bind()
 
-    def waiting_reason(self) -> str | None:
-        """Say why there is no plane."""
-        return why_not(self._followed is not None, self._step, self._card)
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why there is no latent plane."""
+        return missing_plane_reason(card)
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none."""
-        self._late_step = None
-        self.stage.panel.cancel_drag()
-        self.questions.forget()
-        self._followed, self._card, self._step = followed, None, None
-        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
         self.space.clear()
         self.space.configure(None)
         self.stage.clear()
@@ -85,54 +74,61 @@ class ManifoldTab(Tab):
         self.selection.clear()
         self.inspector.clear()
 
-    def on_time(self, step: int | None) -> None:
-        """Show another snapshot; in the middle of a drag, after it."""
-        if self._is_dragging and self._step is not None:
-            self._late_step = step
-            return
-        self._step = step
-        if step is not None and self._followed is not None:
-            self._card = self._read_card(step)
-            self._configure()
-        if self.is_active:
-            self._ask_all()
-
-    def activated(self) -> None:
-        """Bring the tab up to date."""
-        self.questions.forget()
-        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
-        self._ask_all()
-
-    def deactivated(self) -> None:
-        """Stop asking."""
+    def stop(self) -> None:
+        """Stop drags, animations and requests."""
         self.stage.panel.cancel_drag()
         self.stage.panel.end_hover()
-        self.questions.forget()
         self._rest.stop()
         self.walk.pause()
+        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
+        super().stop()
 
     def closing(self) -> None:
-        """Let go of timers."""
-        self.deactivated()
+        """Stop timers and animations."""
+        super().closing()
         self.stage.glider.stop()
 
-    def on_key(self, event: QKeyEvent) -> bool:
-        """Move the cursor, zoom, pin, and turn the switches."""
-        if self.waiting_reason() is not None:
-            return False
-        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        fine = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-        if modifiers & ~Qt.KeyboardModifier.ShiftModifier:
-            return False
-        arrow = _ARROWS.get(event.key())
-        if arrow is not None:
-            self.nudge(*arrow, fine=fine)
-            return True
-        action = self._actions().get(event.key())
-        if action is None:
-            return False
-        action()
-        return True
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Request the plane, the cursor, the pins and the path."""
+        self._configure(card)
+        self.details.at(step)
+        self.walk.origin = {"run": self.run.status.id if self.run is not None else "", "step": step}
+        self.space.show_step(step)
+        if self.space.is_laid:
+            self.details.decode_cursor(self.selection.cursor)
+        self._show_plane()
+        self.stage.show_step(step, card.image_shape)
+        if self.selection.picked is not None:
+            self.details.pick(self.selection.picked)
+        if self.selection.pins:
+            self.details.decode_pins(self.selection.pins)
+        self.walk.ask_again()
+        later = REST_FOLLOWING_MS if self.context.cursor.following else REST_IN_TIME_MS
+        self._rest.start(REST_MS if self.details.nearest is None else later)
+
+    def key_actions(self, shift: bool) -> KeyActions:
+        """Arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; the other keys turn switches."""
+        key, bar, panel = Qt.Key, self.stage.toolbar, self.stage.panel
+        arrows: dict[int, Any] = {code: partial(self.nudge, *by, fine=shift) for code, by in _ARROWS.items()}
+        planes: dict[int, Any] = self._plane_actions() if self.space.has_planes else {key.Key_U: self._swap_coords}
+        return (
+            arrows
+            | planes
+            | {
+                key.Key_0: panel.go_home,
+                key.Key_Plus: lambda: panel.zoom(ZOOM),
+                key.Key_Equal: lambda: panel.zoom(ZOOM),
+                key.Key_Minus: lambda: panel.zoom(1 / ZOOM),
+                key.Key_A: lambda: self.selection.pin("A"),
+                key.Key_B: lambda: self.selection.pin("B"),
+                key.Key_P: bar.pen.toggle,
+                key.Key_E: bar.ellipses.click,
+                key.Key_O: bar.points.click,
+                key.Key_Return: self.walk.toggle_play,
+                key.Key_Enter: self.walk.toggle_play,
+                key.Key_Escape: self.walk.close_path,
+            }
+        )
 
     def nudge(self, right: int, up: int, *, fine: bool = False) -> None:
         """Move the cursor by a key's step on the screen."""
@@ -161,24 +157,20 @@ class ManifoldTab(Tab):
         """Return the plane as it is shown."""
         return None if self.stage.panel.tiles.image().isNull() else self._shown()
 
-    def command_line(self) -> str | None:
+    def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same manifold, or None while there is none."""
-        grid = self.stage.seen_grid()
-        if self._followed is None or self._step is None or grid is None or self.waiting_reason() is not None:
+        grid, named = self.stage.seen_grid(), self.space.named()
+        if grid is None or named is None:
             return None
-        named = self.space.named()
-        if named is None:
-            return None
-        command = command_lines.manifold(
-            self._followed.status.id,
+        return command_lines.manifold(
+            run_id,
             bounds=[edge * self.space.unit for edge in _inside(grid.bounds, grid.coords)],
             **named,
             coords=grid.coords,
             rows=grid.rows,
             columns=grid.columns,
-            step=self._step,
+            step=step,
         )
-        return command_lines.with_runs_dir(command, self.context.runs_dir)
 
     def state(self) -> dict[str, Any]:
         """Return the switches, the part of the plane, and which plane."""
@@ -210,33 +202,15 @@ class ManifoldTab(Tab):
         self.space.changed.connect(self._show_plane)
         self.space.planes.subscribe(self._say_plane)
         self.space.dragging.connect(self._slide)
-        self.stage.dragging.connect(self._drag)
+        self.stage.dragging.connect(self.set_dragging)
         self.stage.failed.connect(self.context.status_message)
-        self.walk.dragging.connect(self._drag)
+        self.walk.dragging.connect(self.set_dragging)
         self.walk.told.connect(self.context.status_message)
         self.walk.closed.connect(lambda: self.stage.toolbar.pen.setChecked(False))
         self.stage.toolbar.pen_changed.connect(self.walk.set_pen_mode)
         self.inspector.pin_wanted.connect(self.selection.pin)
         self.inspector.command_wanted.connect(self._copy_command)
         self.context.palette_changed.connect(lambda: self.stage.set_palette_now(self.context.palette))
-
-    def _actions(self) -> dict[int, Any]:
-        key, bar, panel = Qt.Key, self.stage.toolbar, self.stage.panel
-        planes: dict[int, Any] = self._plane_actions() if self.space.has_planes else {key.Key_U: self._swap_coords}
-        return planes | {
-            key.Key_0: panel.go_home,
-            key.Key_Plus: lambda: panel.zoom(ZOOM),
-            key.Key_Equal: lambda: panel.zoom(ZOOM),
-            key.Key_Minus: lambda: panel.zoom(1 / ZOOM),
-            key.Key_A: lambda: self.selection.pin("A"),
-            key.Key_B: lambda: self.selection.pin("B"),
-            key.Key_P: bar.pen.toggle,
-            key.Key_E: bar.ellipses.click,
-            key.Key_O: bar.points.click,
-            key.Key_Return: self.walk.toggle_play,
-            key.Key_Enter: self.walk.toggle_play,
-            key.Key_Escape: self.walk.close_path,
-        }
 
     def _plane_actions(self) -> dict[int, Any]:
         key, sliders = Qt.Key, self.space.sliders
@@ -254,22 +228,20 @@ class ManifoldTab(Tab):
     def _swap_coords(self) -> None:
         self.stage.set_coords("z" if self.stage.coords == "u" else "u")
 
-    def _configure(self) -> None:
+    def _configure(self, card: "ModelCard") -> None:
         """Offer what this model has."""
-        if self._card is None:
-            return
-        self.space.configure(self._card)
-        planes, off = self.space.has_planes, switched_off(self._card)
+        self.space.configure(card)
+        planes, off = self.space.has_planes, switched_off(card)
         self.stage.prefer_target(PLANE_TARGET if planes else TARGET)
         self.details.draws = not planes
-        self.details.size = int(np.prod(self._card.latent_shape))
+        self.details.size = int(np.prod(card.latent_shape))
         self.stage.toolbar.allow(**off)
         self.inspector.allow(encoder=off["points"], third_pin=planes)
         if planes and self.stage.coords == "u":
             self.stage.set_coords("z")
 
     def _show_plane(self) -> None:
-        if self._step is None or not self.is_active:
+        if self.step is None or not self.is_active:
             return
         plane = self.space.plane if self.space.is_laid else None
         if plane is None:
@@ -286,47 +258,16 @@ class ManifoldTab(Tab):
         return planes.failure or "finding a plane through latent space …"
 
     def _slide(self, dragging: bool) -> None:
-        self._drag(dragging)
+        self.set_dragging(dragging)
         if not dragging:
             self.stage.settle()
-
-    def _drag(self, dragging: bool) -> None:
-        self._is_dragging = dragging
-        self.context.hold_still(dragging)
-        if not dragging and self._late_step is not None:
-            step, self._late_step = self._late_step, None
-            self.on_time(step)
-
-    def _read_card(self, step: int) -> "ModelCard | None":
-        try:
-            return None if self._followed is None else self._followed.card(step)
-        except (UserError, OSError):
-            return None
-
-    def _ask_all(self) -> None:
-        if self.waiting_reason() is not None or self._card is None or self._step is None:
-            return
-        self.details.at(self._step)
-        self.walk.origin = {"run": self._followed.status.id if self._followed is not None else "", "step": self._step}
-        self.space.show_step(self._step)
-        if self.space.is_laid:
-            self.details.decode_cursor(self.selection.cursor)
-        self._show_plane()
-        self.stage.show_step(self._step, self._card.image_shape)
-        if self.selection.picked is not None:
-            self.details.pick(self.selection.picked)
-        if self.selection.pins:
-            self.details.decode_pins(self.selection.pins)
-        self.walk.ask_again()
-        later = REST_FOLLOWING_MS if self.context.cursor.following else REST_IN_TIME_MS
-        self._rest.start(REST_MS if self.details.nearest is None else later)
 
     def _selection_changed(self) -> None:
         selection = self.selection
         if not self.space.is_laid:
             return
         self.inspector.set_cursor(selection.cursor, selection.place)
-        if self._step is None or not self.is_active:
+        if self.step is None or not self.is_active:
             return
         if not np.array_equal(selection.cursor, self._asked_cursor):
             self._asked_cursor = selection.cursor.copy()
@@ -343,7 +284,7 @@ class ManifoldTab(Tab):
             self.details.decode_pins(dict(selection.pins))
 
     def _at_rest(self) -> None:
-        can = self._card is not None and self._card.capability("encode").available
+        can = self.card is not None and self.card.capability("encode").available
         if can and self.is_active and self.space.is_laid and not self._is_dragging:
             self.details.find_nearest(self.selection.cursor)
 
@@ -357,14 +298,14 @@ class ManifoldTab(Tab):
             inspector.set_nearest(None, "")
         else:
             label = f"{nearest.label}  " if nearest.label >= 0 else ""
-            then = "" if nearest.step == self._step else f" at step {nearest.step:,}"  # the picture beside it is newer
+            then = "" if nearest.step == self.step else f" at step {nearest.step:,}"  # the picture beside it is newer
             words = f"nearest: {label}#{nearest.index}\n{nearest.distance:.3f} away{then}"
             inspector.set_nearest(nearest.image, words)
         self._show_picked(details.picked)
 
     def _show_picked(self, picked: Encoded | None) -> None:
         if picked is None:
-            able = self._card is None or self._card.capability("encode").available
+            able = self.card is None or self.card.capability("encode").available
             hint = "Click a point to see its image and reconstruction." if able else ""
             self.inspector.set_pair(None, None, hint, "")
             return
@@ -383,9 +324,6 @@ class ManifoldTab(Tab):
             return
         clipboard.setText(command)
         self.context.status_message.emit(f"copied: {command}")
-
-    def _failed(self, message: str, hint: str) -> None:
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
 
 
 def _inside(bounds: Bounds, coords: Coords) -> Bounds:

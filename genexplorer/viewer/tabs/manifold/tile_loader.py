@@ -59,9 +59,9 @@ class TileDecoder(Observable):
         decoded: Number of tiles in the newest answer.
     """
 
-    def __init__(self, questions: RequestQueue) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         super().__init__()
-        self._questions = questions
+        self._requests = requests
         self._wanted: _Wanted | None = None
         self._plane: LatentPlane | None = None  # of the mosaic
         self._costs: dict[bool, deque[float]] = {hasty: deque(maxlen=5) for hasty in (True, False)}  # seconds an image
@@ -139,7 +139,7 @@ class TileDecoder(Observable):
 
     def _ask(self) -> None:
         wanted = self._wanted
-        if wanted is None or self._questions.is_open("preview", _KEY):
+        if wanted is None or self._requests.is_open("preview", _KEY):
             return
         mosaic = self._start(wanted)
         missing = mosaic.missing()
@@ -180,7 +180,7 @@ class TileDecoder(Observable):
             step=wanted.step,
             on_failure=self._on_failure,
         )
-        self._questions.ask("preview", _KEY, question)
+        self._requests.ask("preview", _KEY, question)
 
     def _on_result(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
         exact = not (wanted.hasty and reply.meta.get("draft") is True)

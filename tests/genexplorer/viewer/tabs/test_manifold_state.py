@@ -279,21 +279,21 @@ def _question(value: int, got: list[Any]) -> Request:
 
 def test_the_newest_question_follows_the_one_under_way() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = RequestQueue(lane, "test")
+    requests = RequestQueue(lane, "test")
     for value in range(5):
-        questions.ask("drag", "cursor", _question(value, got))
+        requests.ask("drag", "cursor", _question(value, got))
     assert len(lane.asked) == 1
     lane.answer(0)
     assert [asked[1]["value"] for asked in lane.asked] == [0, 4]
     lane.answer(1)
-    assert [answer["value"] for answer in got] == [0, 4] and not questions.is_open("drag", "cursor")
+    assert [answer["value"] for answer in got] == [0, 4] and not requests.is_open("drag", "cursor")
 
 
 def test_questions_of_other_keys_are_all_answered() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = RequestQueue(lane, "test")
+    requests = RequestQueue(lane, "test")
     for value, key in enumerate("abc"):
-        questions.ask("preview", key, _question(value, got))
+        requests.ask("preview", key, _question(value, got))
     assert len({asked[2]["topic"] for asked in lane.asked}) == 3  # so that none replaces another
     for number in (1, 0, 2):
         lane.answer(number)
@@ -302,22 +302,22 @@ def test_questions_of_other_keys_are_all_answered() -> None:
 
 def test_what_was_forgotten_is_not_delivered() -> None:
     lane, got = _Lane(), list[Any]()
-    questions = RequestQueue(lane, "test")
-    questions.ask("drag", "a", _question(0, got))
-    questions.ask("drag", "b", _question(1, got))
-    questions.forget()
+    requests = RequestQueue(lane, "test")
+    requests.ask("drag", "a", _question(0, got))
+    requests.ask("drag", "b", _question(1, got))
+    requests.forget()
     lane.answer(0)
     assert not got
-    questions.ask("drag", "a", _question(2, got))
+    requests.ask("drag", "a", _question(2, got))
     lane.answer(2)
     assert got == [{"value": 2}]
 
 
 def test_a_failure_is_told_and_the_next_question_goes_out() -> None:
     lane, got, failures = _Lane(), list[Any](), list[str]()
-    questions = RequestQueue(lane, "test", lambda message, hint: failures.append(message))
-    questions.ask("drag", "a", _question(0, got))
-    questions.ask("drag", "b", _question(1, got))
+    requests = RequestQueue(lane, "test", lambda message, hint: failures.append(message))
+    requests.ask("drag", "a", _question(0, got))
+    requests.ask("drag", "b", _question(1, got))
     lane.asked[0][2]["on_failure"]("no such snapshot", "")
     assert failures == ["no such snapshot"] and len(lane.asked) == 2
 

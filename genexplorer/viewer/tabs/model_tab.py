@@ -1,0 +1,186 @@
+"""The base of the tabs that query the model of the open run: Manifold, Density, Encode, Interpolate and Flow.
+
+It follows run and snapshot, gives the reason while there is nothing to show, and dispatches keys from a table.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import QWidget
+
+from genexplorer.errors import UserError
+from genexplorer.session import command_lines
+from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.tabs.tab import Tab
+
+if TYPE_CHECKING:
+    from genexplorer.session.run_poller import RunPoller
+    from genexplorer.viewer.plots.point_plane import PointPlane
+    from trainers.model_card import ModelCard
+
+KeyActions = Mapping[int, Callable[[], object]]
+_DATA_POINTS = 1500  # shown behind the points of a model of 2-D data
+
+
+class ModelTab(Tab):
+    """A tab that shows the model of the open run at the snapshot of the time bar.
+
+    A subclass overrides `unsupported_reason`, `clear`, `stop`, `show_snapshot`, `key_actions` and `build_command`.
+
+    Attributes:
+        run: The open run, or None.
+        step: The snapshot's step; None while there is no snapshot.
+        card: The model card at `step`; None while there is none, or where it cannot be read.
+        requests: This tab's requests to the model, canceled when the tab is hidden or the run changes.
+    """
+
+    training_hint = "train one"  # "press N to …"
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.run: RunPoller | None = None
+        self.step: int | None = None
+        self.card: ModelCard | None = None
+        self.requests = RequestQueue(context.explorer, self.title.lower(), self.report_failure)
+        self._is_dragging = False
+        self._postponed_step: int | None = None  # of a snapshot that arrived during a drag
+
+    # For subclasses ---------------------------------------------------------------------------------------------
+
+    def unsupported_reason(self, card: "ModelCard") -> str | None:
+        """Return why this model has nothing to show here, with a hint on a second line; None if it has."""
+        return None
+
+    def clear(self) -> None:
+        """Discard what belongs to the former run."""
+
+    def stop(self) -> None:
+        """Stop timers and animations, and cancel the requests."""
+        self.requests.forget()
+
+    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+        """Request and show what this tab shows at a snapshot; called only while the tab is active."""
+
+    def key_actions(self, shift: bool) -> KeyActions:
+        """Return what each key does, with Shift or without any modifier; called only while there is a model."""
+        return {}
+
+    def build_command(self, run_id: str, step: int) -> str | None:
+        """Return the shell command that makes the same picture, without the folder of runs, or None."""
+        return None
+
+    # Run and snapshot -------------------------------------------------------------------------------------------
+
+    def waiting_reason(self) -> str | None:
+        """Return why there is nothing to show, with what to do on a second line, or None."""
+        if self.run is None:
+            return f"No run is open.\nOpen one with the run menu, or press N to {self.training_hint}."
+        if self.step is None:
+            return "Waiting for the first snapshot.\nIt is saved after the first training step."
+        if self.card is None:
+            return f"The snapshot at step {self.step:,} cannot be read.\nChoose another one with [ and ]."
+        return self.unsupported_reason(self.card)
+
+    @property
+    def is_showing(self) -> bool:
+        """Whether the tab is in front and its model can be shown."""
+        return self.is_active and self.waiting_reason() is None
+
+    @property
+    def is_point_data(self) -> bool:
+        """Whether the model's data are 2-D points, not images."""
+        return self.card is not None and self.card.data.kind == "points"
+
+    def set_run(self, run: "RunPoller | None") -> None:
+        """Show another run, or none."""
+        self._postponed_step = None
+        self.stop()
+        self.run, self.step, self.card = run, None, None
+        self.clear()
+
+    def on_time(self, step: int | None) -> None:
+        """Show another snapshot; during a drag, once it ends."""
+        if self._is_dragging and self.step is not None:
+            self._postponed_step = step
+            return
+        self.step, self.card = step, self._read_card(step)
+        self.refresh()
+
+    def set_dragging(self, dragging: bool) -> None:
+        """Keep the snapshot while something is dragged; afterwards show the one that arrived meanwhile."""
+        self._is_dragging = dragging
+        self.context.hold_still(dragging)
+        if not dragging and self._postponed_step is not None:
+            step, self._postponed_step = self._postponed_step, None
+            self.on_time(step)
+
+    def refresh(self) -> None:
+        """Show the present snapshot if the tab is in front."""
+        if self.is_showing and self.card is not None and self.step is not None:
+            self.show_snapshot(self.card, self.step)
+
+    def activated(self) -> None:
+        """Bring the tab up to date."""
+        self.stop()
+        self.refresh()
+
+    def deactivated(self) -> None:
+        """Stop timers and requests."""
+        self.stop()
+
+    def closing(self) -> None:
+        """Stop timers and requests."""
+        self.stop()
+
+    # Keys, commands, messages -----------------------------------------------------------------------------------
+
+    def on_key(self, event: QKeyEvent) -> bool:
+        """Run the action of a key; return whether there is one."""
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        shift = modifiers == Qt.KeyboardModifier.ShiftModifier
+        if not (shift or modifiers == Qt.KeyboardModifier.NoModifier) or self.waiting_reason() is not None:
+            return False
+        action = self.key_actions(shift).get(event.key())
+        if action is None:
+            return False
+        action()
+        return True
+
+    def command_line(self) -> str | None:
+        """Return the shell command that makes the same picture, or None."""
+        if self.run is None or self.step is None or self.waiting_reason() is not None:
+            return None
+        command = self.build_command(self.run.status.id, self.step)
+        return None if command is None else command_lines.with_runs_dir(command, self.context.runs_dir)
+
+    def report_failure(self, message: str, hint: str) -> None:
+        """Show in the status bar why a request failed."""
+        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
+
+    def request_data_points(self, plane: "PointPlane") -> None:
+        """Show test points behind what a plane shows, within their bounds."""
+
+        def show(reply: Reply) -> None:
+            points, labels = (
+                np.asarray(reply.arrays["points"], np.float64),
+                np.asarray(reply.arrays["labels"], np.int64),
+            )
+            plane.set_cloud(points, labels)
+            bounds = reply.meta.get("bounds")
+            if isinstance(bounds, list | tuple) and len(bounds) == 4:
+                x0, x1, y0, y1 = (float(edge) for edge in bounds)
+                plane.set_bounds((x0, x1, y0, y1))
+
+        request = Request("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
+        self.requests.ask("preview", "cloud", request)
+
+    def _read_card(self, step: int | None) -> "ModelCard | None":
+        try:
+            return None if self.run is None or step is None else self.run.card(step)
+        except (UserError, OSError):
+            return None
