@@ -1,6 +1,7 @@
-"""What a key does to a run, the same in both faces, told in one line. Every function waits: call it in a thread.
+"""User actions on runs (start, pause, resume, stop, delete, open the viewer), shared by CLI, dashboard and viewer.
 
-Runs outside of the face's own runs folder are only read: what would change one is refused.
+Every function blocks: call it in a thread. Expected failures are returned as an `Outcome`, not raised. Only runs of the
+own runs folder are changed; a run folder elsewhere is read-only.
 """
 
 import os
@@ -12,13 +13,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
 from genexplorer.runs.commands import control
 from genexplorer.runs.commands.control import Ack
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
@@ -29,152 +30,184 @@ from trainers.events import Pause
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
-OBEY_S = 30.0  # a step boundary comes within a second, a compilation may take longer
-VIEWER_STANDS_S = 1.5
-_LOOK_EVERY_S = 0.05
+ACK_TIMEOUT_S = 30.0  # a step boundary comes within a second, a compilation may take longer
+VIEWER_STARTUP_S = 1.5  # a viewer that still runs after this time has opened
+_POLL_S = 0.05
+_ENDED = frozenset(state for state in State if not state.live)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of it. Nothing here raises for what a person can mend: `ok` is then false and `line` says why."""
+    """Result of a user action; if `ok` is false, `line` says why."""
 
     ok: bool
     line: str
     hint: str = ""
-    folder: Path | None = None  # of the new run; of the trash after `delete`, to be given to `restore`
+    folder: Path | None = None  # of the new run; of the trash after `delete`, to be passed to `restore`
+    exit_code: int = 0  # of a command that did this
 
     def __str__(self) -> str:
         return f"{self.line}: {self.hint}" if self.hint else self.line
 
 
 def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Outcome:
-    """Make the folder of a new run and start its worker; waits for its first sign of life."""
+    """Create a run folder, start its worker and wait for the first heartbeat."""
 
     def start() -> Outcome:
         folder = RunStore(runs_dir).create(config, name=name, tags=tuple(tags))
         try:
             status = launcher.start(folder)
         except UserError as error:
-            return Outcome(False, error.message, error.hint, folder)
-        return Outcome(True, f"{status.name} trains", "", folder)
+            return Outcome(False, error.message, error.hint, folder, error.exit_code)
+        return Outcome(True, f"{status.name} started", "", folder)
 
-    return _told(start)
+    return _catch(start)
 
 
-def pause(folder: Path, runs_dir: Path) -> Outcome:
-    """Pause a run: it keeps its memory and gives its cores back."""
+def pause(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False) -> Outcome:
+    """Pause a run: the worker keeps its memory and releases its cores.
 
-    def hold() -> Outcome:
+    Args:
+        folder: The run folder.
+        runs_dir: The own runs folder.
+        timeout_s: How long to wait for the worker's acknowledgement.
+        wait_for_state: Wait until the run is paused too, at most as long again.
+    """
+
+    def send() -> Outcome:
         RunStore(runs_dir).require_own(folder)
-        return _outcome(folder, control.send(folder, Pause()), "pauses at step {step:,}")
+        step = _wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
+        if wait_for_state:
+            status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
+            if status.state is not State.PAUSED:
+                raise RunStateError(f"{status.name} {status.state} before it paused", status.reason)
+        return Outcome(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
 
-    return _told(hold)
+    return _catch(send)
 
 
-def resume(folder: Path, runs_dir: Path) -> Outcome:
-    """Go on with a paused run; start a stopped, failed or lost one again from its newest checkpoint."""
+def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> Outcome:
+    """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint."""
 
-    def go_on() -> Outcome:
+    def send() -> Outcome:
         RunStore(runs_dir).require_own(folder)
-        status = launcher.resume(folder)
-        return Outcome(True, f"{status.name} trains from step {status.step:,}", "", folder)
+        status = launcher.resume(folder, timeout_s=timeout_s)
+        return Outcome(True, f"{status.name} resumed at step {status.step:,}", "", folder)
 
-    return _told(go_on)
+    return _catch(send)
 
 
 def pause_or_resume(folder: Path, runs_dir: Path) -> Outcome:
-    """Pause what runs, go on with what does not: one key for both."""
-    act = pause if read_status(folder).state is State.RUNNING else resume
-    return act(folder, runs_dir)
+    """Pause a running run, resume any other: one key for both."""
+    action = pause if read_status(folder).state is State.RUNNING else resume
+    return action(folder, runs_dir)
 
 
-def stop(folder: Path, runs_dir: Path) -> Outcome:
-    """Stop a run at its next step; it saves its state first and can be resumed."""
+def stop(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False) -> Outcome:
+    """Stop a run at its next step; its state is saved first, so that it can be resumed.
 
-    def end() -> Outcome:
+    Args:
+        folder: The run folder.
+        runs_dir: The own runs folder.
+        timeout_s: How long to wait for the worker's acknowledgement.
+        wait_for_state: Wait for the end of the run instead.
+    """
+
+    def send() -> Outcome:
         RunStore(runs_dir).require_own(folder)
         command_id = launcher.stop(folder)
-        if not command_id:  # a full disk took no command: the process itself was told
-            return Outcome(True, f"{read_status(folder).name} was told to stop", "", folder)
-        return _outcome(folder, command_id, "stops at step {step:,} and saves its state")
+        if wait_for_state:
+            status = launcher.wait(folder, _ENDED, timeout_s)
+            return Outcome(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
+        if not command_id:  # the disk is full: the process got a signal instead of a command
+            return Outcome(True, f"{read_status(folder).name} received a signal to stop", "", folder)
+        step = _wait_for_ack(folder, command_id, timeout_s).step
+        return Outcome(True, f"{read_status(folder).name} is stopping at step {step:,} and saves its state", "", folder)
 
-    return _told(end)
+    return _catch(send)
 
 
 def delete(folder: Path, runs_dir: Path) -> Outcome:
-    """Move a run to the trash; `restore` of the outcome's folder brings it back. Live runs are refused."""
+    """Move a run to the trash; pass the outcome's folder to `restore` to undo it. Active runs are refused."""
 
     def move() -> Outcome:
         name = read_status(folder).name
-        return Outcome(True, f"{name} is in the trash", "", RunStore(runs_dir).delete(folder))
+        return Outcome(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
 
-    return _told(move)
+    return _catch(move)
 
 
 def restore(trash: Path) -> Outcome:
-    """Bring a deleted run back from the trash."""
+    """Move a deleted run back from the trash."""
 
     def move() -> Outcome:
         folder = RunStore(trash.parent).restore(trash)
-        return Outcome(True, f"{read_status(folder).name} is back", "", folder)
+        return Outcome(True, f"{read_status(folder).name} restored", "", folder)
 
-    return _told(move)
+    return _catch(move)
 
 
 def open_viewer(folder: Path | None, runs_dir: Path) -> Outcome:
-    """Open the desktop viewer as a process of its own, which outlives this one; says why it cannot."""
+    """Open the desktop viewer as a process of its own, which outlives this one."""
 
-    def open_it() -> Outcome:
+    def launch() -> Outcome:
         require_display(folder)
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
                 viewer_command(folder),
                 env=viewer_environment(runs_dir),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=stderr,
                 start_new_session=True,
             )
-            code = _stands(process)
-            if code is None:
+            try:
+                code = process.wait(VIEWER_STARTUP_S)
+            except subprocess.TimeoutExpired:  # it is open
                 threading.Thread(target=process.wait, name="viewer-reaper", daemon=True).start()
-                return Outcome(True, "the viewer opens")
-            return _fell(code, said)
+                return Outcome(True, "viewer opened")
+            if code == 0:
+                return Outcome(True, "viewer opened and closed")
+            # The last line of its errors names the reason.
+            stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4096, 0))
+            lines = [one_line(line, 200) for line in stderr.read().decode("utf-8", "replace").splitlines()]
+            reason = next((line for line in reversed(lines) if line), f"exit status {code}")
+            return Outcome(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
 
-    return _told(open_it)
+    return _catch(launch)
 
 
 def has_display() -> bool:
-    """Return whether a window can be asked for: a display is named, or Qt was told of a platform of its own."""
+    """Return whether a window can be opened: the environment names a display or a Qt platform."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     return sys.platform != "linux" or any(os.environ.get(name) for name in names)
 
 
 def require_display(folder: Path | None) -> None:
-    """Raise where no window can be asked for, with the command that writes a picture instead.
+    """Check that a window can be opened; the error's hint is a command that writes an image instead.
 
     Raises:
         DisplayError: if there is no display.
     """
     if not has_display():
         raise DisplayError(
-            "there is no display to open a window on", f"write a picture instead: {picture_command(folder)}"
+            "there is no display to open a window on", f"write an image instead: {image_command(folder)}"
         )
 
 
-def picture_command(folder: Path | None) -> str:
-    """Return the command that writes what the viewer would show first: the plane of a 2-D model, else samples."""
+def image_command(folder: Path | None) -> str:
+    """Return the command that writes what the viewer shows first: the latent plane of a 2-D model, else samples."""
     if folder is None:
-        return command_lines.picture("manifold", "RUN")
-    from genexplorer.runs.reader import RunReader  # with NumPy, which who opens a viewer need not wait for
+        return command_lines.image("manifold", "RUN")
+    from genexplorer.runs.reader import RunReader  # imports NumPy, which opening a viewer does not need
 
     with RunReader(folder) as reader:
         plane = not reader.snapshots() or reader.card().capability("manifold").available
-    return command_lines.picture("manifold" if plane else "sample", read_status(folder).name)
+    return command_lines.image("manifold" if plane else "sample", read_status(folder).name)
 
 
 def viewer_command(folder: Path | None) -> list[str]:
-    """Return the command of a viewer process; `viewer_environment` goes with it."""
+    """Return the command of a viewer process; run it with `viewer_environment`."""
     return [sys.executable, "-P", "-m", "genexplorer.viewer.main", *([str(folder)] if folder else [])]
 
 
@@ -183,51 +216,36 @@ def viewer_environment(runs_dir: Path) -> dict[str, str]:
     return {**os.environ, paths.RUNS_VARIABLE: str(runs_dir)}
 
 
-def _stands(process: "subprocess.Popen[bytes]") -> int | None:
-    """Return the exit status of a viewer that fell at once, None of one that stands."""
-    try:
-        return process.wait(VIEWER_STANDS_S)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-def _fell(code: int, said: IO[bytes]) -> Outcome:
-    if code == 0:
-        return Outcome(True, "the viewer was opened and closed")
-    said.seek(max(said.seek(0, os.SEEK_END) - 4096, 0))
-    lines = [one_line(line, 200) for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return Outcome(False, f"the viewer did not open: {lines[-1] if lines else f'it ended with status {code}'}")
-
-
-def _told(action: Callable[[], Outcome]) -> Outcome:
-    """Do it; what a person can mend becomes a line."""
+def _catch(action: Callable[[], Outcome]) -> Outcome:
+    """Run an action; expected errors become its outcome."""
     try:
         return action()
     except UserError as error:
-        return Outcome(False, error.message, error.hint)
+        return Outcome(False, error.message, error.hint, exit_code=error.exit_code)
     except OSError as error:
-        where = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
-        return Outcome(False, f"{error.strerror or error}{where}", "is the disk full, or the folder read-only?")
+        path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
+        hint = "is the disk full, or the folder read-only?"
+        return Outcome(False, f"{error.strerror or error}{path}", hint, exit_code=1)
 
 
-def _outcome(folder: Path, command_id: str, done: str) -> Outcome:
-    ack = _answer(folder, command_id)
-    name = read_status(folder).name
-    if not ack.applied:
-        return Outcome(False, f"{name} cannot: {ack.error}", "", folder)
-    return Outcome(True, f"{name} {done.format(step=ack.step)}", "", folder)
+def _wait_for_ack(folder: Path, command_id: str, timeout_s: float) -> Ack:
+    """Wait until the worker has acknowledged a command.
 
-
-def _answer(folder: Path, command_id: str) -> Ack:
-    deadline = time.monotonic() + OBEY_S
+    Raises:
+        RunStateError: if the worker refused the command, or the run has ended.
+        WorkerError: if the worker does not answer.
+    """
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         ack = control.outcome(folder, command_id)
+        status = read_status(folder)
+        if ack is not None and ack.error:
+            raise RunStateError(f"{status.name}: {ack.error}")
         if ack is not None:
             return ack
-        status: RunStatus = read_status(folder)
         if not status.state.live:
             raise RunStateError(f"{status.name} is {status.state}", status.reason)
         if not status.answering:
-            raise WorkerError(f"the worker of {status.name} does not answer", "it will obey once it wakes")
-        time.sleep(_LOOK_EVERY_S)
-    raise WorkerError(f"the worker did not obey within {OBEY_S:.0f} s", "it may be compiling; it obeys when it is done")
+            raise WorkerError(f"the worker of {status.name} does not answer", "the command applies once it does")
+        time.sleep(_POLL_S)
+    raise WorkerError(f"no answer within {timeout_s:.0f} s", "the worker may be compiling; it answers afterwards")

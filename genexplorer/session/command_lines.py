@@ -187,9 +187,9 @@ def progress(run: str, *, kind: str = "", out: str = "progress.gif") -> str:
     return _line("progress", run, *(["--kind", kind] if kind else []), "--out", out)
 
 
-def picture(what: str, run: str) -> str:
-    """Return the shortest command that draws a picture of a run: `what` is "manifold", "sample", "reconstruct", …"""
-    return _line(what, run, "--out", f"{what}.png")
+def image(command: str, run: str) -> str:
+    """Return the shortest command that draws an image of a run: "manifold", "sample", "reconstruct", …"""
+    return _line(command, run, "--out", f"{command}.png")
 
 
 def view(run: str) -> str:

@@ -1,4 +1,4 @@
-"""`genexplorer runs pause | resume | stop`: steering workers, each answer awaited."""
+"""`genexplorer runs pause | resume | stop`: send a command to workers and wait for each answer."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from genexplorer.cli.typer_classes import Command
 from genexplorer.errors import UserError
 
 if TYPE_CHECKING:
-    from genexplorer.runs.record import RunStatus, State
     from genexplorer.runs.store import RunStore
+    from genexplorer.session.actions import Outcome
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="RUN", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs),
 ]
-All = Annotated[bool, typer.Option("--all", help="Every live run.")]
+All = Annotated[bool, typer.Option("--all", help="Every active run.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
 
 
@@ -32,107 +32,72 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
-    """Pause runs: they keep their memory and give their cores back."""
-    from genexplorer.runs.commands import control
-    from genexplorer.runs.record import State
-    from trainers.events import Pause
+    """Pause runs: they keep their memory and release their cores."""
+    from genexplorer.session import actions
 
-    def one(folder: Path) -> str:
-        control.send(folder, Pause())
-        status = _until(folder, [State.PAUSED], timeout)
-        return f"{status.name} pauses at step {status.step:,}; {_resume_hint(status)} goes on"
+    def pause_one(folder: Path, own_dir: Path) -> "Outcome":
+        return actions.pause(folder, own_dir, timeout_s=timeout, wait_for_state=True)
 
-    _each(names, every, runs_dir, one)
+    _each(names, every, runs_dir, pause_one)
 
 
 def resume(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
-    """Go on with paused runs; start stopped, failed and lost ones again from their newest checkpoint."""
-    from genexplorer.workers import launcher
+    """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
+    from genexplorer.session import actions
 
-    def one(folder: Path) -> str:
-        status = launcher.resume(folder, timeout_s=timeout)
-        return f"{status.name} trains from step {status.step:,}, attempt {status.attempt}, process {status.pid}"
-
-    _each(names, every, runs_dir, one, own=True)
+    _each(names, every, runs_dir, lambda folder, own_dir: actions.resume(folder, own_dir, timeout_s=timeout))
 
 
 def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Stop runs; they save their state first and can be resumed."""
-    from genexplorer.runs.record import State
-    from genexplorer.workers import launcher
+    from genexplorer.session import actions
 
-    def one(folder: Path) -> str:
-        launcher.stop(folder)
-        status = _until(folder, [state for state in State if not state.live], timeout)
-        if status.state is not State.STOPPED:
-            return f"{status.name} {status.state.value} at step {status.step:,}"
-        return f"{status.name} stopped at step {status.step:,}; {_resume_hint(status)} goes on from there"
+    def stop_one(folder: Path, own_dir: Path) -> "Outcome":
+        return actions.stop(folder, own_dir, timeout_s=timeout, wait_for_state=True)
 
-    _each(names, every, runs_dir, one)
-
-
-def _resume_hint(status: "RunStatus") -> str:
-    return f"'genexplorer runs resume {output.handle(status.name, status.id)}'"
-
-
-def _until(folder: Path, states: "Sequence[State]", timeout_s: float) -> "RunStatus":
-    """Wait until the run is in one of the states.
-
-    Raises:
-        RunStateError: if the run ended in another one.
-        WorkerError: if the worker does not obey in time.
-    """
-    from genexplorer.errors import RunStateError
-    from genexplorer.runs.record import State
-    from genexplorer.workers import launcher
-
-    ends = [state for state in State if not state.live]
-    status = launcher.wait(folder, {*states, *ends}, timeout_s)
-    if status.state not in states:
-        raise RunStateError(f"{status.name} {status.state.value} before it obeyed", status.reason)
-    return status
+    _each(names, every, runs_dir, stop_one)
 
 
 def _each(
-    names: Sequence[str] | None,
-    every: bool,
-    runs_dir: Path | None,
-    action: Callable[[Path], str],
-    *,
-    own: bool = False,
+    names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: "Callable[[Path, Path], Outcome]"
 ) -> None:
-    """Do one thing to each run; one that fails does not keep the others from it. `own` refuses runs from elsewhere."""
+    """Apply an action to each run; a failure does not keep the others from it, but decides the exit code."""
+    from genexplorer.runs.record import State
+    from genexplorer.runs.status.run_status import read_status
     from genexplorer.runs.store import RunStore
 
     store = RunStore(paths.runs_dir(runs_dir))
-    failures: list[UserError] = []
-    for folder in _folders(names or (), every, store, failures):
-        try:
-            if own:
-                store.require_own(folder)
-            output.say(action(folder))
-        except UserError as error:
-            output.complain(error)
-            failures.append(error)
-    if failures:
-        raise typer.Exit(failures[0].exit_code)
+    folders, codes = _folders(names or (), every, store)
+    for folder in folders:
+        outcome = action(folder, store.runs_dir)
+        if not outcome.ok:
+            output.complain(UserError(outcome.line, outcome.hint))
+            codes.append(outcome.exit_code)
+            continue
+        status = read_status(folder)
+        resumable = status.state in (State.PAUSED, State.STOPPED)
+        handle = output.handle(status.name, status.id)
+        output.say(outcome.line + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else ""))
+    if codes:
+        raise typer.Exit(codes[0])
 
 
-def _folders(names: Sequence[str], every: bool, store: "RunStore", failures: list[UserError]) -> list[Path]:
+def _folders(names: Sequence[str], every: bool, store: "RunStore") -> tuple[list[Path], list[int]]:
+    """Return the folders of the named runs, and the exit codes for the names that are not found."""
     from genexplorer.errors import ConfigError
 
     if every:
-        live = [status.folder for status in store.list() if status.state.live]
-        if not live:
-            output.say("no run is live")
-        return live
+        active = [status.folder for status in store.list() if status.state.live]
+        if not active:
+            output.say("no active runs")
+        return active, []
     if not names:
-        raise ConfigError("which run is not said", "give an id, a name, 'latest', or --all")
-    folders = []
+        raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
+    folders, codes = [], []
     for name in dict.fromkeys(names):
         try:
             folders.append(store.find(name))
         except UserError as error:
             output.complain(error)
-            failures.append(error)
-    return folders
+            codes.append(error.exit_code)
+    return folders, codes

@@ -1,4 +1,4 @@
-"""`genexplorer runs delete | restore | empty-trash`: a deleted run can be brought back until the trash is emptied."""
+"""`genexplorer runs delete | restore | empty-trash`: deleted runs can be restored until the trash is emptied."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,71 +24,77 @@ def register(app: typer.Typer) -> None:
 
 
 def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
-    """Move runs to the trash; 'restore' brings them back. A live run must be stopped first."""
-    from genexplorer.runs.reader import RunReader
+    """Move runs to the trash; 'restore' brings them back. An active run must be stopped first."""
     from genexplorer.runs.store import RunStore
+    from genexplorer.session import actions
 
     store = RunStore(paths.runs_dir(runs_dir))
     code = 0
     for name in dict.fromkeys(runs):
         try:
             folder = store.find(name)
-            with RunReader(folder) as reader:
-                status = reader.status()
-            store.delete(folder)
-            output.say(f"deleted {status.name}; 'genexplorer runs restore {status.id}' brings it back")
         except UserError as error:
             output.complain(error)
             code = code or error.exit_code
+            continue
+        outcome = actions.delete(folder, store.runs_dir)
+        if outcome.ok:
+            output.say(f"{outcome.line}; 'genexplorer runs restore {folder.name}' restores it")
+        else:
+            output.complain(UserError(outcome.line, outcome.hint))
+            code = code or outcome.exit_code
     raise typer.Exit(code)
 
 
 def restore(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, name, or 'latest' (deleted last).")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Id, name, or 'latest' (last deleted).")] = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Bring a deleted run back; without a RUN, list what is in the trash."""
-    from genexplorer.runs.reader import RunReader
+    """Restore a deleted run; without a RUN, list the trash."""
     from genexplorer.runs.store import RunStore
+    from genexplorer.session import actions
 
     store = RunStore(paths.runs_dir(runs_dir))
     if run is None:
         for entry in store.trash():
             output.data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
         return
-    restored = store.restore(_find_in_trash(store, run))
-    with RunReader(restored) as reader:
-        output.say(f"{reader.status().name} is back")
+    outcome = actions.restore(_find_in_trash(store, run))
+    if not outcome.ok:
+        output.complain(UserError(outcome.line, outcome.hint))
+        raise typer.Exit(outcome.exit_code)
+    output.say(outcome.line)
 
 
 def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
-    """Remove deleted runs for good."""
+    """Delete the runs in the trash permanently."""
     from genexplorer.runs.store import RunStore
 
     store = RunStore(paths.runs_dir(runs_dir))
-    found = store.trash()
-    if not found:
+    entries = store.trash()
+    if not entries:
         output.say("the trash is empty")
         return
-    size = sum(_size(entry) for entry in found)
-    runs = f"{len(found)} deleted run{'' if len(found) == 1 else 's'} ({size / 1e6:,.1f} MB)"
+    files = (path for entry in entries for path in entry.rglob("*") if path.is_file() and not path.is_symlink())
+    size = sum(path.lstat().st_size for path in files)
+    runs = f"{len(entries)} deleted run{'' if len(entries) == 1 else 's'} ({size / 1e6:,.1f} MB)"
     if not yes:
-        typer.confirm(f"Remove {runs} for good?", abort=True, err=True)
+        typer.confirm(f"Delete {runs} permanently?", abort=True, err=True)
     store.empty_trash()
-    output.say(f"removed {runs}")
+    output.say(f"permanently deleted {runs}")
 
 
 def _find_in_trash(store: "RunStore", selector: str) -> Path:
-    found = store.trash()
-    if selector == "latest" and found:
-        return found[0]
-    exact = [entry for entry in found if selector in (_id_of(entry), _name_of(entry))]
-    matching = exact or [e for e in found if _id_of(e).startswith(selector) or _name_of(e).startswith(selector)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise NoSuchRunError(f"{len(matching)} deleted runs answer to '{selector}'", "give more of the id")
-    raise NoSuchRunError(f"no deleted run answers to '{selector}'", "'genexplorer runs restore' lists them")
+    entries = store.trash()
+    if selector == "latest" and entries:
+        return entries[0]
+    exact = [entry for entry in entries if selector in (_id_of(entry), _name_of(entry))]
+    matches = exact or [e for e in entries if _id_of(e).startswith(selector) or _name_of(e).startswith(selector)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise NoSuchRunError(f"'{selector}' matches {len(matches)} deleted runs", "use the id")
+    raise NoSuchRunError(f"no deleted run '{selector}'", "'genexplorer runs restore' lists them")
 
 
 def _id_of(entry: Path) -> str:
@@ -99,7 +105,3 @@ def _name_of(entry: Path) -> str:
     from genexplorer.runs import notes
 
     return notes.read(entry).name
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

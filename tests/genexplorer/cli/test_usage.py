@@ -28,7 +28,7 @@ from tests.genexplorer.cli.conftest import Cli
         (["runs", "shwo", "latest"], "did you mean 'show'?"),
         (["runs", "show"], "missing argument 'RUN'"),
         (["runs", "list", "--state", "asleep"], "no such state"),
-        (["runs", "stop"], "which run is not said"),
+        (["runs", "stop"], "no run given"),
         (["manifold", "latest"], "missing option '--out'"),
         (["manifold", "latest", "--out", "x.bmp"], ".png"),
         (["manifold", "latest", "--out", "nowhere/x.png"], "no folder"),

@@ -1,4 +1,4 @@
-"""What keys do, told in one line; workers are played by this process."""
+"""User actions return their outcome in one line; this process plays the worker."""
 
 import subprocess
 import threading
@@ -24,70 +24,71 @@ from trainers.events import Command
 
 @contextmanager
 def worker(folder: Path, error: str = "") -> Iterator[list[Command]]:
-    """Obey every command, or refuse it with an error."""
-    heard: list[Command] = []
-    ended = threading.Event()
+    """Acknowledge every command, with or without an error."""
+    received: list[Command] = []
+    closed = threading.Event()
     inbox = control.Inbox(folder, read_status(folder).attempt)
 
     def listen() -> None:
-        while not ended.wait(0.01):
+        while not closed.wait(0.01):
             for command in inbox.take():
-                heard.append(command)
+                received.append(command)
                 inbox.acknowledge(control.Ack(command.id, type(command).__name__.lower(), 1200, error))
 
     thread = threading.Thread(target=listen)
     thread.start()
     try:
-        yield heard
+        yield received
     finally:
-        ended.set()
+        closed.set()
         thread.join()
 
 
 @pytest.mark.parametrize(
     ("act", "command", "line"),
     [
-        (actions.pause, "Pause", "calm-owl pauses at step 1,200"),
-        (actions.pause_or_resume, "Pause", "calm-owl pauses at step 1,200"),
-        (actions.stop, "Stop", "calm-owl stops at step 1,200 and saves its state"),
+        (actions.pause, "Pause", "calm-owl paused at step 1,200"),
+        (actions.pause_or_resume, "Pause", "calm-owl paused at step 1,200"),
+        (actions.stop, "Stop", "calm-owl is stopping at step 1,200 and saves its state"),
     ],
 )
-def test_a_command_is_obeyed_and_told(
+def test_a_command_is_acknowledged_with_its_step(
     tmp_path: Path, act: Callable[[Path, Path], actions.Outcome], command: str, line: str
 ) -> None:
-    with running_run(tmp_path, steps=20) as run, worker(run.folder) as heard:
+    with running_run(tmp_path, steps=20) as run, worker(run.folder) as received:
         outcome = act(run.folder, tmp_path)
     assert (outcome.ok, outcome.line) == (True, line)
-    assert [type(one).__name__ for one in heard] == [command]
+    assert [type(item).__name__ for item in received] == [command]
 
 
-def test_a_command_that_is_refused_says_why(tmp_path: Path) -> None:
+def test_a_refused_command_gives_the_reason(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run, worker(run.folder, "it is stopping"):
         outcome = actions.pause(run.folder, tmp_path)
-    assert (outcome.ok, str(outcome)) == (False, "calm-owl cannot: it is stopping")
+    assert (outcome.ok, str(outcome)) == (False, "calm-owl: it is stopping")
 
 
-def test_a_worker_that_does_not_obey_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "OBEY_S", 0.05)
+def test_a_worker_that_does_not_answer_in_time_is_reported(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run:
-        outcome = actions.pause(run.folder, tmp_path)
+        outcome = actions.pause(run.folder, tmp_path, timeout_s=0.05)
     assert not outcome.ok
-    assert "did not obey" in outcome.line
+    assert "no answer within" in outcome.line
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.stop])
-def test_nobody_is_alive_to_obey(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
+def test_a_command_needs_an_active_run(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
     outcome = act(write_run(tmp_path, steps=20), tmp_path)
     assert not outcome.ok
     assert "brave-fox is succeeded" in outcome.line
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.resume, actions.pause_or_resume, actions.stop, actions.delete])
-def test_a_run_from_elsewhere_is_only_read(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
-    sent = write_run(tmp_path / "sent", steps=20, state="stopped")
-    outcome = act(sent, tmp_path / "runs")
+def test_a_run_outside_the_runs_folder_is_read_only(
+    tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]
+) -> None:
+    other = write_run(tmp_path / "other", steps=20, state="stopped")
+    outcome = act(other, tmp_path / "runs")
     assert not outcome.ok and str(tmp_path / "runs") in str(outcome)
-    assert sent.is_dir() and not (sent / "worker.lock").exists()
+    assert other.is_dir() and not (other / "worker.lock").exists()
 
 
 def test_a_complete_run_cannot_be_resumed(tmp_path: Path) -> None:
@@ -98,10 +99,10 @@ def test_a_complete_run_cannot_be_resumed(tmp_path: Path) -> None:
 def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=20)
     deleted = actions.delete(folder, tmp_path)
-    assert (deleted.ok, deleted.line, folder.exists()) == (True, "brave-fox is in the trash", False)
+    assert (deleted.ok, deleted.line, folder.exists()) == (True, "brave-fox moved to the trash", False)
     assert deleted.folder is not None
     restored = actions.restore(deleted.folder)
-    assert (restored.line, restored.folder) == ("brave-fox is back", folder)
+    assert (restored.line, restored.folder) == ("brave-fox restored", folder)
     assert read_status(folder).state is State.SUCCEEDED
     assert not actions.restore(deleted.folder).ok
     with running_run(tmp_path, steps=20) as run:
@@ -110,9 +111,7 @@ def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:
         assert run.folder.exists()
 
 
-def test_a_new_run_is_started_or_told_with_its_workers_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_run_starts_or_reports_its_workers_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
 
     def start(folder: Path, **_: object) -> RunStatus:
@@ -121,7 +120,7 @@ def test_a_new_run_is_started_or_told_with_its_workers_last_words(
 
     monkeypatch.setattr(launcher, "start", start)
     outcome = actions.start_run(tmp_path, NewRunForm().validate(), name="my fox")
-    assert (outcome.ok, outcome.line, outcome.folder) == (True, "my fox trains", started[0])
+    assert (outcome.ok, outcome.line, outcome.folder) == (True, "my fox started", started[0])
 
     def die(folder: Path, **_: object) -> RunStatus:
         raise WorkerError("the worker died", "no space left on device")
@@ -132,14 +131,14 @@ def test_a_new_run_is_started_or_told_with_its_workers_last_words(
     assert failed.folder is not None
 
 
-def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
+def test_a_disk_error_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
     outcome = actions.start_run(tmp_path / "runs", NewRunForm().validate())
     assert not outcome.ok
     assert "\n" not in str(outcome)
 
 
-def test_without_a_display_the_viewer_says_what_to_do_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_display_the_hint_is_an_image_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(variable, raising=False)
     outcome = actions.open_viewer(write_run(tmp_path, steps=20), tmp_path)
@@ -150,30 +149,33 @@ def test_without_a_display_the_viewer_says_what_to_do_instead(tmp_path: Path, mo
 
 class FakeViewer:
     def __init__(self, command: list[str], *, stderr: IO[bytes], **options: object) -> None:
-        self._falls = "fox" in command[-1]
+        self._crashes = "fox" in command[-1]
         stderr.write(b"first\nQt is missing a library\n")
 
     def wait(self, timeout: float | None = None) -> int:
-        if not self._falls and timeout is not None:
+        if not self._crashes and timeout is not None:
             raise subprocess.TimeoutExpired("viewer", timeout)
-        return int(self._falls)
+        return int(self._crashes)
 
 
-def test_a_viewer_that_falls_at_once_is_told_with_its_last_line(
+def test_a_viewer_that_crashes_at_startup_is_reported_with_its_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":9")
     monkeypatch.setattr(subprocess, "Popen", FakeViewer)
     outcome = actions.open_viewer(tmp_path / "fox", tmp_path)
-    assert (outcome.ok, outcome.line) == (False, "the viewer did not open: Qt is missing a library")
-    assert actions.open_viewer(None, tmp_path) == actions.Outcome(True, "the viewer opens")
+    assert (outcome.ok, outcome.exit_code, outcome.line) == (
+        False,
+        9,
+        "the viewer did not open: Qt is missing a library",
+    )
+    assert actions.open_viewer(None, tmp_path) == actions.Outcome(True, "viewer opened")
 
 
-def test_a_worker_that_is_suspended_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspended_worker_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_run(tmp_path, steps=5) as run:
         asleep = replace(read_status(run.folder), answering=False)
         monkeypatch.setattr(actions, "read_status", lambda folder: asleep)
-        monkeypatch.setattr(actions, "OBEY_S", 1e9)  # without the look at it, this test would not end
-        told = actions.pause(run.folder, tmp_path)
-    assert not told.ok
-    assert "does not answer" in told.line
+        outcome = actions.pause(run.folder, tmp_path, timeout_s=1e9)  # not the time limit ends the wait
+    assert not outcome.ok
+    assert "does not answer" in outcome.line

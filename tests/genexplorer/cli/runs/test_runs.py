@@ -146,7 +146,7 @@ def test_deleting_is_undone_until_the_trash_is_emptied(cli: Cli, store: RunStore
     assert cli("runs", "empty-trash").err == "the trash is empty\n"
 
 
-def test_a_run_that_is_alive_is_not_deleted_and_one_that_is_not_is_not_steered(cli: Cli, store: RunStore) -> None:
+def test_an_active_run_is_not_deleted_and_an_ended_one_not_steered(cli: Cli, store: RunStore) -> None:
     with running_run(store, steps=50) as run:
         said = cli("runs", "delete", run.folder.name)
         assert said.code == 7
@@ -156,7 +156,17 @@ def test_a_run_that_is_alive_is_not_deleted_and_one_that_is_not_is_not_steered(c
         assert cli("runs", verb, "brave-fox").code == 7
     assert cli("runs", "resume", "brave-fox").code == 7
     assert cli("runs", "pause", "nobody", "brave-fox").code == 6
-    assert cli("runs", "stop", "--all").err == "no run is live\n"
+    assert cli("runs", "stop", "--all").err == "no active runs\n"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "stop"])
+def test_a_run_outside_the_runs_folder_is_not_steered(cli: Cli, store: RunStore, tmp_path: Path, verb: str) -> None:
+    """As the dashboard, with the same message: somebody else's folder is read-only."""
+    with running_run(tmp_path / "other", steps=50) as run:
+        result = cli("runs", verb, run.folder)
+        assert not list((run.folder / layout.CONTROL).glob("*.json")), "no command is written"
+    assert result.code == 7
+    assert "genexplorer runs import" in result.err and str(store.runs_dir) in result.err
 
 
 def test_following_prints_figures_with_their_names_and_ends_with_the_run(
