@@ -38,7 +38,7 @@ from genexplorer.cores.leases import CoreLease, num_cores
 from genexplorer.errors import UserError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
-from genexplorer.runs.commands.control import WATCH_EXPIRES_S
+from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
 from genexplorer.session.idle import ALONE_AFTER_S
 from genexplorer.workers import launcher

@@ -185,6 +185,14 @@ class Threads:
 
 
 Command = Pause | Resume | Stop | SaveNow | Set | Threads
+COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `CommandApplied` and the log use
+    "pause": Pause,
+    "resume": Resume,
+    "stop": Stop,
+    "save_now": SaveNow,
+    "set": Set,
+    "threads": Threads,
+}
 
 
 class Viewers(IntEnum):

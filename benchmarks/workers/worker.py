@@ -74,7 +74,7 @@ class Worker:
     def tell(self, command: Command) -> None:
         """Send a command and wait until it is obeyed."""
         identity = control.send(self.folder, command)
-        until(lambda: control.outcome(self.folder, identity) is not None, f"{self.preset} obeys")
+        until(lambda: control.read_ack(self.folder, identity) is not None, f"{self.preset} obeys")
 
     def pause(self) -> None:
         """Pause it, if it is not."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts.file_writer import FULL
 from genexplorer.runs.artifacts.files import RunFiles
-from genexplorer.runs.commands.control import Ack, Inbox
-from genexplorer.runs.commands.pending_acks import PendingAcks
+from genexplorer.runs.commands.control import Ack
+from genexplorer.runs.commands.inbox import Inbox, PendingAcks
 from genexplorer.runs.database import sqlite, write
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status import heartbeat, process_id
@@ -71,7 +71,7 @@ class RunWriter:
         self.attempt = self._next_attempt()
         self._ledger = write.DatabaseWriter(self._connection, self.attempt)
         self._inbox = Inbox(folder, self.attempt)
-        self._owed = PendingAcks(lambda command_id, command, step: self.acknowledge(command_id, command, step=step))
+        self._pending_acks = PendingAcks(lambda *command: self.acknowledge(command[0], command[1], step=command[2]))
         self._headline = Headline(config)
         self._buffer_lock, self._commit_lock, self._live_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._specs: list[MetricSpec] = []
@@ -169,7 +169,7 @@ class RunWriter:
 
     def state_settled(self, step: int) -> None:
         """Take note that a step's state is saved, or that it was said that it could not be."""
-        self._owed.settle(step)
+        self._pending_acks.release(step)
 
     def set_problem(self, source: str, problem: str) -> None:
         """Say what keeps a part of the run from being recorded; "" when it goes on."""
@@ -238,7 +238,7 @@ class RunWriter:
         outcome, reason = outcome or finished.outcome, one_line(reason or finished.reason, 400)
         deadline = time.monotonic() + patience_s
         self.files.finish(patience_s)
-        self._owed.settle(finished.step)
+        self._pending_acks.release(finished.step)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
         self.add_row(write.ended_row(self.attempt, self.now(), outcome, reason))
         self.add_row(write.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
@@ -320,7 +320,7 @@ class RunWriter:
         refused = f": {event.error}" if event.error else ""
         self.log(f"{said}{refused}", severity="warning" if event.error else "info", step=event.step)
         if event.command == "set" and event.command_id and not event.error:  # its state follows at once
-            self._owed.owe(event.command_id, event.command, event.step)
+            self._pending_acks.add(event.command_id, event.command, event.step)
         else:
             self.acknowledge(event.command_id, event.command, event.error)
         self._wake.set()
@@ -376,7 +376,7 @@ class RunWriter:
             except Exception as error:
                 self.fatal = error
             self.beat()
-            self._owed.settle_late()
+            self._pending_acks.release_overdue()
 
     def _flush_patiently(self, deadline: float) -> bool:
         while not self.flush():

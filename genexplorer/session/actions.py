@@ -9,16 +9,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genexplorer import paths
-from genexplorer.errors import DisplayError, RunStateError, UserError, WorkerError
+from genexplorer.errors import DisplayError, RunStateError, UserError
 from genexplorer.runs.commands import control
-from genexplorer.runs.commands.control import Ack
 from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 ACK_TIMEOUT_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STARTUP_S = 1.5  # a viewer that still runs after this time has opened
-_POLL_S = 0.05
 _ENDED = frozenset(state for state in State if not state.live)
 
 
@@ -76,7 +73,7 @@ def pause(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wai
 
     def send() -> Outcome:
         RunStore(runs_dir).require_own(folder)
-        step = _wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
+        step = control.wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
         if wait_for_state:
             status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
             if status.state is not State.PAUSED:
@@ -121,7 +118,7 @@ def stop(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait
             return Outcome(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
         if not command_id:  # the disk is full: the process got a signal instead of a command
             return Outcome(True, f"{read_status(folder).name} received a signal to stop", "", folder)
-        step = _wait_for_ack(folder, command_id, timeout_s).step
+        step = control.wait_for_ack(folder, command_id, timeout_s).step
         return Outcome(True, f"{read_status(folder).name} is stopping at step {step:,} and saves its state", "", folder)
 
     return _catch(send)
@@ -226,26 +223,3 @@ def _catch(action: Callable[[], Outcome]) -> Outcome:
         path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
         hint = "is the disk full, or the folder read-only?"
         return Outcome(False, f"{error.strerror or error}{path}", hint, exit_code=1)
-
-
-def _wait_for_ack(folder: Path, command_id: str, timeout_s: float) -> Ack:
-    """Wait until the worker has acknowledged a command.
-
-    Raises:
-        RunStateError: if the worker refused the command, or the run has ended.
-        WorkerError: if the worker does not answer.
-    """
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        ack = control.outcome(folder, command_id)
-        status = read_status(folder)
-        if ack is not None and ack.error:
-            raise RunStateError(f"{status.name}: {ack.error}")
-        if ack is not None:
-            return ack
-        if not status.state.live:
-            raise RunStateError(f"{status.name} is {status.state}", status.reason)
-        if not status.answering:
-            raise WorkerError(f"the worker of {status.name} does not answer", "the command applies once it does")
-        time.sleep(_POLL_S)
-    raise WorkerError(f"no answer within {timeout_s:.0f} s", "the worker may be compiling; it answers afterwards")

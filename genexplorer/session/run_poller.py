@@ -117,7 +117,7 @@ class RunPoller:
     def watch(self) -> None:
         """Tell the worker that somebody looks."""
         self._watched_at, self._watched_calm = time.monotonic(), self.calm
-        control.touch_watch(self.folder, calm=self.calm)
+        control.touch_watch(self.folder, idle=self.calm)
 
     def series(
         self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None

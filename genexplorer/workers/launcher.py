@@ -75,8 +75,7 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
         WorkerError: if the worker died or does not answer.
     """
     if read_status(folder).state is State.PAUSED:
-        identity_of_command = control.send(folder, Resume())
-        _until_answered(folder, identity_of_command, timeout_s)
+        control.wait_for_ack(folder, control.send(folder, Resume()), timeout_s)
         return read_status(folder)
     return start(folder, timeout_s=timeout_s)
 
@@ -185,16 +184,3 @@ def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> Ru
                 raise RunStateError(f"{folder.name} has been started by somebody else")
             raise WorkerError(f"the worker of {folder.name} died", last_words(folder, 5) or "it left no word")
     raise WorkerError(f"the worker of {folder.name} gave no sign of life in {timeout_s:.0f} s", last_words(folder, 5))
-
-
-def _until_answered(folder: Path, command_id: str, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while (answer := control.outcome(folder, command_id)) is None:
-        status = read_status(folder)
-        if not status.state.live:
-            raise WorkerError(f"{status.name} is {status.state}", status.reason)
-        if time.monotonic() >= deadline:
-            raise WorkerError(f"{status.name} does not answer", "is its process suspended?")
-        time.sleep(POLL_S)
-    if answer.error:
-        raise RunStateError(f"{folder.name}: {answer.error}")

@@ -7,7 +7,7 @@ from types import FrameType
 
 from genexplorer.cores.contention import Contention
 from genexplorer.cores.leases import CoreLease
-from genexplorer.runs.commands.control import Watch
+from genexplorer.runs.commands.inbox import ViewerWatch
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
 from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Viewers
@@ -30,7 +30,7 @@ class WorkerControl:
         self._lease = lease
         self._adapts = execution.adapts_threads
         self._contention = Contention()
-        self._watch = Watch(writer.folder)
+        self._watch = ViewerWatch(writer.folder)
         self._threads = lease.share()
         self._larger_since: float | None = None
         self._next_look = 0.0
@@ -72,7 +72,7 @@ class WorkerControl:
 
     def watched(self) -> Viewers:
         """Return whether somebody is looking."""
-        return self._watch.audience()
+        return self._watch.viewers()
 
     def see(self, event: Event) -> None:
         """Notice what concerns other trainings: cores that a pause sets free, threads that are pinned."""
@@ -95,7 +95,7 @@ class WorkerControl:
         self._next_look = 0.0  # who came meanwhile has the cores
 
     def _from_people(self) -> list[Command]:
-        commands: list[Command] = list(self._writer.inbox.take())
+        commands: list[Command] = list(self._writer.inbox.receive())
         if self._terminations and not self._stop_told:
             commands.append(Stop())
         for command in commands:

@@ -128,7 +128,7 @@ def _trains_all_the_same(run: Path, face: float) -> None:
             time.sleep(0.05)
         _told_sanely(run, face)
         command = control.send(run, Pause())
-        until(lambda: control.outcome(run, command) is not None, "it obeys")
+        until(lambda: control.read_ack(run, command) is not None, "it obeys")
         until(lambda: reader.status().state is State.PAUSED, "a pause")
         elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
         assert np.all(np.diff(elapsed) >= 0) and elapsed[-1] < 60, f"{elapsed[-1]:.1f} s"

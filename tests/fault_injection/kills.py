@@ -102,7 +102,7 @@ def killed_after_an_answer(count: int, folder: Path) -> Tally:
 
 
 def _answered(run: Path, command: str) -> bool:
-    answer = control.outcome(run, command)
+    answer = control.read_ack(run, command)
     assert answer is None or answer.applied, answer
     return answer is not None
 

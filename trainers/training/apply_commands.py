@@ -7,6 +7,7 @@ import torch
 
 from trainers.errors import ConfigError, UserError
 from trainers.events import (
+    COMMANDS,
     Command,
     CommandApplied,
     Control,
@@ -25,7 +26,7 @@ from trainers.training.session import TrainingSession
 from trainers.training.timing import SIGN_OF_LIFE_S
 
 MAX_THREADS = 1024
-_NAMES = {Pause: "pause", Resume: "resume", Stop: "stop", SaveNow: "save_now", Set: "set", Threads: "threads"}
+_NAMES = {kind: name for name, kind in COMMANDS.items()}
 _POLL_S = 0.05
 
 

@@ -1,39 +1,40 @@
-"""Commands to a worker: small JSON files moved atomically into control/, for one attempt, each acknowledged."""
+"""Commands to a worker: small JSON files moved atomically into control/, addressed to one attempt, each acknowledged.
+
+This module is the front ends' side; `genexplorer.runs.commands.inbox` is the worker's.
+"""
 
 import contextlib
 import json
 import os
 import re
 import secrets
-import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from genexplorer.errors import DamagedRunError, RunStateError
+from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
-from trainers.events import Command, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
+from trainers.events import COMMANDS, Command
 from trainers.storage import atomic_files
 
 MAX_BYTES = 64 * 1024
-MAX_WAITING = 1000
-KEPT_ACKS = 200
-WATCH_EXPIRES_S = {Viewers.HANDS_ON: 5.0, Viewers.LOOKING: 20.0}  # after a touch; faces left alone look seldom
-_COMMAND = re.compile(r"(\d{8,12})-([a-z2-7]{8})\.json")
-_ACK = re.compile(r"ack-([a-z2-7]{8})\.json")
+MAX_PENDING = 1000
+POLL_S = 0.05
+COMMAND_FILE = re.compile(r"(\d{8,12})-([a-z2-7]{8})\.json")
+_COMMAND_ID = re.compile(r"[a-z2-7]{8}")
 
 
 @dataclass(frozen=True)
 class Ack:
-    """The worker's answer to a command."""
+    """The worker's reply to a command."""
 
     id: str
     command: str
     step: int
-    error: str = ""  # why it was not obeyed; empty when it was
+    error: str = ""  # why it was refused; empty when it was applied
     time: float = 0.0  # Unix time
 
     @property
@@ -43,30 +44,35 @@ class Ack:
 
 
 def send(folder: Path, command: Command) -> str:
-    """Hand a command to the run's current attempt and return the command's id; `outcome` tells what became of it.
+    """Send a command to the run's current attempt and return the command's id, for `wait_for_ack`.
 
     Raises:
-        RunStateError: if no worker is alive to obey.
-        DamagedRunError: if the place of commands leads elsewhere.
-        OSError: if the command could not be written, such as on a full disk.
+        RunStateError: if the run has no live worker.
+        DamagedRunError: if control/ is a link.
+        OSError: if the command cannot be written, such as on a full disk.
     """
     status = read_status(folder)
     _require_worker(status)
-    identity = _new_id()
-    message = {"run": folder.name, "attempt": status.attempt, "id": identity, **_fields(command)}
+    name = next(name for name, kind in COMMANDS.items() if isinstance(command, kind))
+    command_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
+    message = {**asdict(command), "run": folder.name, "attempt": status.attempt, "id": command_id, "command": name}
     control = folder / layout.CONTROL
     control.mkdir(exist_ok=True)
     if control.is_symlink():
-        raise DamagedRunError(f"the folder '{layout.CONTROL}' of {status.name} is a link", "it is never followed")
-    atomic_files.write_json(control / f"{_next_number(control):08d}-{identity}.json", message)
-    return identity
+        raise DamagedRunError(f"the folder '{layout.CONTROL}' of {status.name} is a link", "links are not followed")
+    # Number the file after all that are pending, and by the clock: applied commands need no memory.
+    pending = pending_commands(control)
+    newest = int(pending[-1].partition("-")[0]) if pending else 0
+    number = max(newest + 1, int(time.time()) % 10**10)
+    atomic_files.write_json(control / f"{number:08d}-{command_id}.json", message)
+    return command_id
 
 
-def outcome(folder: Path, command_id: str) -> Ack | None:
-    """Return the worker's answer; None while there is none."""
-    if not re.fullmatch(r"[a-z2-7]{8}", command_id):
+def read_ack(folder: Path, command_id: str) -> Ack | None:
+    """Return the worker's reply to a command; None while there is none."""
+    if not _COMMAND_ID.fullmatch(command_id):
         return None
-    values = _read_json(folder / layout.CONTROL / f"ack-{command_id}.json")
+    values = read_json(folder / layout.CONTROL / f"ack-{command_id}.json")
     try:
         return Ack(
             command_id,
@@ -79,16 +85,44 @@ def outcome(folder: Path, command_id: str) -> Ack | None:
         return None
 
 
-def touch_watch(folder: Path, *, calm: bool = False) -> None:
-    """Say that somebody is looking; a face calls it about each second, a calm one less often.
+def wait_for_ack(folder: Path, command_id: str, timeout_s: float = 30.0) -> Ack:
+    """Wait until the worker has applied a command.
 
-    On a read-only folder nothing happens.
+    Raises:
+        RunStateError: if the worker refused the command, or the run ended before.
+        WorkerError: if the worker crashed, does not respond, or has not replied in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        status = read_status(folder)
+        ack = read_ack(folder, command_id)  # after the status: a run that ended may have replied before
+        if ack is not None and ack.error:
+            raise RunStateError(f"{status.name}: {ack.error}")
+        if ack is not None:
+            return ack
+        if not status.state.live:
+            failure = WorkerError if status.state is State.LOST else RunStateError
+            raise failure(f"{status.name} is {status.state}", status.reason)
+        if not status.answering:
+            raise WorkerError(
+                f"the worker of {status.name} does not respond", "it applies the command once it is no longer suspended"
+            )
+        if time.monotonic() >= deadline:
+            raise WorkerError(
+                f"the worker of {status.name} has not replied within {timeout_s:.0f} s",
+                "it may be compiling; it applies the command when that is done",
+            )
+        time.sleep(POLL_S)
+
+
+def touch_watch(folder: Path, *, idle: bool = False) -> None:
+    """Tell the worker that a front end shows the run; call it about once a second, less often when idle.
 
     Args:
-        folder: The run folder.
-        calm: Whether nobody has touched the face for a while.
+        folder: The run folder. Nothing happens if it is read-only.
+        idle: Whether the front end has had no input for a while.
     """
-    path = folder / layout.CONTROL / (layout.WATCH_CALM if calm else layout.WATCH)
+    path = folder / layout.CONTROL / (layout.WATCH_IDLE if idle else layout.WATCH)
     if path.parent.is_symlink():
         return
     with contextlib.suppress(OSError):
@@ -100,149 +134,17 @@ def touch_watch(folder: Path, *, calm: bool = False) -> None:
             os.close(handle)
 
 
-class Watch:
-    """The worker's end of `touch_watch`: a touch counts when the file's time changes, by the worker's own clock.
-
-    So neither a jump of the wall clock nor a file left behind by an earlier face is taken for somebody looking.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        control = folder / layout.CONTROL
-        self._paths = {Viewers.HANDS_ON: control / layout.WATCH, Viewers.LOOKING: control / layout.WATCH_CALM}
-        self._seen = {audience: _mark(path) for audience, path in self._paths.items()}
-        self._until = dict.fromkeys(self._paths, 0.0)
-        self._next_look = 0.0
-
-    def audience(self) -> Viewers:
-        """Return who touched it in the last seconds. Cheap enough for each step."""
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + 0.25
-            for audience, path in self._paths.items():
-                mark = _mark(path)
-                if mark != self._seen[audience]:
-                    self._seen[audience], self._until[audience] = mark, now + WATCH_EXPIRES_S[audience]
-        return max((audience for audience, until in self._until.items() if now < until), default=Viewers.NOBODY)
-
-
-def _mark(path: Path) -> int:
+def pending_commands(control: Path) -> list[str]:
+    """Return the names of the command files that have no acknowledgement yet, oldest first."""
     try:
-        return path.lstat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-class Inbox:
-    """The worker's end of `send`: commands for this attempt in order; those for another are removed unread."""
-
-    def __init__(self, folder: Path, attempt: int) -> None:
-        self._control = folder / layout.CONTROL
-        self._run = folder.name
-        self._attempt = attempt
-        self._taken: set[str] = set()
-        self._lock = threading.Lock()  # answers come from several threads
-        with contextlib.suppress(OSError):
-            self._control.mkdir(exist_ok=True)
-
-    def take(self) -> list[Command]:
-        """Return the commands that came since the last call, oldest first."""
-        commands = []
-        for name in _waiting(self._control):
-            if name in self._taken:
-                continue
-            path = self._control / name
-            command = _parse(_read_json(path), self._run, self._attempt, name)
-            if command is None:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-            else:
-                with self._lock:
-                    self._taken.add(name)
-                commands.append(command)
-        return commands
-
-    def acknowledge(self, ack: Ack) -> None:
-        """Answer a command that was taken, and remove it; one that did not come from here needs no answer.
-
-        Raises:
-            OSError: if the answer could not be written.
-        """
-        with self._lock:
-            names = [name for name in self._taken if name.endswith(f"-{ack.id}.json")]
-        if not names:
-            return
-        values = {"command": ack.command, "step": ack.step, "error": one_line(ack.error, 400), "time": ack.time}
-        atomic_files.write_json(self._control / f"ack-{ack.id}.json", values)
-        for name in names:
-            with contextlib.suppress(OSError):
-                (self._control / name).unlink()
-            with self._lock:
-                self._taken.discard(name)
-        _prune_acks(self._control)
-
-
-def _require_worker(status: RunStatus) -> None:
-    if status.state in (State.RUNNING, State.PAUSED, State.STOPPING):
-        return
-    if status.state is State.QUEUED:
-        raise RunStateError(f"{status.name} has not started", "wait for its worker's first sign of life")
-    hint = f"start it again with 'genexplorer runs resume {status.id}'" if status.state.resumable else ""
-    raise RunStateError(f"{status.name} is {status.state}, no worker is alive to obey", hint)
-
-
-def _fields(command: Command) -> dict[str, object]:
-    match command:
-        case Pause():
-            return {"command": "pause"}
-        case Resume():
-            return {"command": "resume"}
-        case Stop():
-            return {"command": "stop"}
-        case SaveNow():
-            return {"command": "save_now"}
-        case Set(path, value):
-            return {"command": "set", "path": path, "value": value}
-        case Threads(count):
-            return {"command": "threads", "count": count}
-
-
-def _parse(values: dict[str, object], run: str, attempt: int, name: str) -> Command | None:
-    match = _COMMAND.fullmatch(name)
-    if not match or values.get("id") != match[2] or (values.get("run"), values.get("attempt")) != (run, attempt):
-        return None
-    identity, path, value, count = match[2], values.get("path"), values.get("value"), values.get("count")
-    match values.get("command"):
-        case "pause":
-            return Pause(identity)
-        case "resume":
-            return Resume(identity)
-        case "stop":
-            return Stop(identity)
-        case "save_now":
-            return SaveNow(identity)
-        case "set" if isinstance(path, str) and isinstance(value, str | int | float | bool):
-            return Set(path, value, identity)
-        case "threads" if isinstance(count, int) and 1 <= count <= 1024:
-            return Threads(count, identity)
-    return None
-
-
-def _waiting(control: Path) -> list[str]:
-    try:
-        names = [name for name in os.listdir(control) if _COMMAND.fullmatch(name)]  # noqa: PTH208 - at 10 Hz
+        names = [name for name in os.listdir(control) if COMMAND_FILE.fullmatch(name)]  # noqa: PTH208 - at 10 Hz
     except OSError:
         return []
-    return sorted(names, key=lambda name: (int(name.partition("-")[0]), name))[:MAX_WAITING]
+    return sorted(names, key=lambda name: (int(name.partition("-")[0]), name))[:MAX_PENDING]
 
 
-def _next_number(control: Path) -> int:
-    """Return a number after all that wait; by the clock as well, so that answered commands need no memory."""
-    waiting = _waiting(control)
-    newest = int(waiting[-1].partition("-")[0]) if waiting else 0
-    return max(newest + 1, int(time.time()) % 10**10)
-
-
-def _read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
+    """Return the object in a small regular JSON file; empty if it is missing, a link or not an object."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
@@ -252,14 +154,10 @@ def _read_json(path: Path) -> dict[str, object]:
     return values if isinstance(values, dict) else {}
 
 
-def _prune_acks(control: Path) -> None:
-    with contextlib.suppress(OSError):
-        acks = [path for path in control.iterdir() if _ACK.fullmatch(path.name)]
-        if len(acks) > 2 * KEPT_ACKS:
-            acks.sort(key=lambda path: path.lstat().st_mtime_ns)
-            for path in acks[:-KEPT_ACKS]:
-                path.unlink()
-
-
-def _new_id() -> str:
-    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
+def _require_worker(status: RunStatus) -> None:
+    if status.state in (State.RUNNING, State.PAUSED, State.STOPPING):
+        return
+    if status.state is State.QUEUED:
+        raise RunStateError(f"{status.name} has not started", "wait for its worker's first heartbeat")
+    hint = f"restart it with 'genexplorer runs resume {status.id}'" if status.state.resumable else ""
+    raise RunStateError(f"{status.name} is {status.state}; it has no worker", hint)

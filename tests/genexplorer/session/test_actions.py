@@ -12,6 +12,7 @@ import pytest
 
 from genexplorer.errors import WorkerError
 from genexplorer.runs.commands import control
+from genexplorer.runs.commands.inbox import Inbox
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
@@ -27,11 +28,11 @@ def worker(folder: Path, error: str = "") -> Iterator[list[Command]]:
     """Acknowledge every command, with or without an error."""
     received: list[Command] = []
     closed = threading.Event()
-    inbox = control.Inbox(folder, read_status(folder).attempt)
+    inbox = Inbox(folder, read_status(folder).attempt)
 
     def listen() -> None:
         while not closed.wait(0.01):
-            for command in inbox.take():
+            for command in inbox.receive():
                 received.append(command)
                 inbox.acknowledge(control.Ack(command.id, type(command).__name__.lower(), 1200, error))
 
@@ -71,7 +72,7 @@ def test_a_worker_that_does_not_answer_in_time_is_reported(tmp_path: Path) -> No
     with running_run(tmp_path, steps=20) as run:
         outcome = actions.pause(run.folder, tmp_path, timeout_s=0.05)
     assert not outcome.ok
-    assert "no answer within" in outcome.line
+    assert "has not replied" in outcome.line
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.stop])
@@ -175,7 +176,7 @@ def test_a_viewer_that_crashes_at_startup_is_reported_with_its_last_line(
 def test_a_suspended_worker_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_run(tmp_path, steps=5) as run:
         asleep = replace(read_status(run.folder), answering=False)
-        monkeypatch.setattr(actions, "read_status", lambda folder: asleep)
+        monkeypatch.setattr(control, "read_status", lambda folder: asleep)
         outcome = actions.pause(run.folder, tmp_path, timeout_s=1e9)  # not the time limit ends the wait
     assert not outcome.ok
-    assert "does not answer" in outcome.line
+    assert "does not respond" in outcome.line

@@ -1,6 +1,6 @@
 """How closely a face follows a run."""
 
-from genexplorer.runs.commands.control import WATCH_EXPIRES_S
+from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.session.idle import IdleTracker
 from trainers.events import Viewers
 

@@ -172,7 +172,7 @@ def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
         assert not watch.exists()  # about once a second, not at every poll
         followed.calm = True
         followed.poll()
-        assert watch.with_name(layout.WATCH_CALM).exists() and not watch.exists()
+        assert watch.with_name(layout.WATCH_IDLE).exists() and not watch.exists()
     polled_until(followed, lambda: followed.status.state is State.LOST)
     followed._watched_at = -1e9
     followed.poll()

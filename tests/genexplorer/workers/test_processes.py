@@ -60,8 +60,8 @@ def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
 
 def applied(folder: Path, command: Command) -> Ack:
     identifier = control.send(folder, command)
-    until(lambda: control.outcome(folder, identifier) is not None)
-    answer = control.outcome(folder, identifier)
+    until(lambda: control.read_ack(folder, identifier) is not None)
+    answer = control.read_ack(folder, identifier)
     assert answer is not None
     return answer
 

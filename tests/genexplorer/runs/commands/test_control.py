@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from genexplorer.errors import RunStateError
+from genexplorer.errors import RunStateError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.commands import control
-from genexplorer.runs.commands.control import Inbox, Watch
+from genexplorer.runs.commands import inbox as inbox_module
+from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S, Inbox, ViewerWatch
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import MadeUpRun, MadeUpState, config, running_run, write_run
 from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
@@ -22,15 +23,15 @@ def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None
     sent: list[Command] = [Pause(), Resume(), Set("optim.lr", 0.1), Set("a", "b"), SaveNow(), Threads(2), Stop()]
     with running_run(store, steps=3, pictures=False) as run:
         ids = [control.send(run.folder, command) for command in sent]
-        taken = run.writer.inbox.take()
+        taken = run.writer.inbox.receive()
         assert [type(command) for command in taken] == [type(command) for command in sent]
         assert [command.id for command in taken] == ids
         assert taken[2] == Set("optim.lr", 0.1, ids[2]) and taken[5] == Threads(2, ids[5])
-        assert run.writer.inbox.take() == []
-        assert control.outcome(run.folder, ids[0]) is None
+        assert run.writer.inbox.receive() == []
+        assert control.read_ack(run.folder, ids[0]) is None
         run.writer.record(CommandApplied(3, ids[0], "pause"))
         run.writer.record(CommandApplied(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
-        first, third = control.outcome(run.folder, ids[0]), control.outcome(run.folder, ids[2])
+        first, third = control.read_ack(run.folder, ids[0]), control.read_ack(run.folder, ids[2])
         assert first and first.applied and first.step == 3
         assert third and not third.applied and third.error == "too large"
         waiting = [path.name for path in (run.folder / layout.CONTROL).iterdir() if path.name[0].isdigit()]
@@ -50,7 +51,7 @@ def test_commands_for_a_dead_attempt_are_ignored_and_removed(store: RunStore) ->
     with running_run(store, steps=2, pictures=False) as run:
         control.send(run.folder, Stop())
     later = Inbox(run.folder, attempt=2)
-    assert later.take() == []
+    assert later.receive() == []
     assert list((run.folder / layout.CONTROL).iterdir()) == []
 
 
@@ -62,7 +63,8 @@ def test_commands_for_a_dead_attempt_are_ignored_and_removed(store: RunStore) ->
         b"[" * 100_000,
         b'{"command": "stop"}',
         b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "explode"}',
-        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "threads", "count": 9999999}',
+        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "threads", "count": "2"}',
+        b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "threads"}',
         b'{"run": "RUN", "attempt": 1, "id": "aaaaaaaa", "command": "set", "path": 3, "value": 4}',
         b'{"run": "RUN", "attempt": 1, "id": "bbbbbbbb", "command": "stop"}',
         b'{"run": "other", "attempt": 1, "id": "aaaaaaaa", "command": "stop"}',
@@ -73,7 +75,7 @@ def test_what_is_not_a_command_for_this_run_is_dropped(store: RunStore, content:
     inbox = Inbox(folder, 1)
     path = folder / layout.CONTROL / "00000001-aaaaaaaa.json"
     path.write_bytes(content.replace(b"RUN", folder.name.encode()))
-    assert inbox.take() == [] and not path.exists()
+    assert inbox.receive() == [] and not path.exists()
 
 
 def test_links_pipes_and_other_names_are_never_opened(store: RunStore, tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_links_pipes_and_other_names_are_never_opened(store: RunStore, tmp_path:
     (where / "00000001-aaaaaaaa.json").symlink_to(tmp_path / "outside.json")
     os.mkfifo(where / "00000002-bbbbbbbb.json")
     (where / "stop.json").write_text(json.dumps(good))
-    assert inbox.take() == []
+    assert inbox.receive() == []
     assert (tmp_path / "outside.json").exists()
 
 
@@ -94,7 +96,7 @@ def test_order_holds_when_the_clock_jumps_back(store: RunStore, monkeypatch: pyt
             monkeypatch.setattr("genexplorer.runs.commands.control.time.time", lambda now=now: now)
             control.send(run.folder, Set("order", now))
         monkeypatch.undo()
-        values = [command.value for command in run.writer.inbox.take() if isinstance(command, Set)]
+        values = [command.value for command in run.writer.inbox.receive() if isinstance(command, Set)]
         assert values == [2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0]
 
 
@@ -115,22 +117,22 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     folder = store.create(config())
     control.touch_watch(folder)
     clock = Clock()
-    monkeypatch.setattr(control, "time", clock)
-    watch = Watch(folder)
-    assert not watch.audience()  # left behind by an earlier face
+    monkeypatch.setattr(inbox_module, "time", clock)
+    watch = ViewerWatch(folder)
+    assert not watch.viewers()  # left behind by an earlier face
     mark = folder / layout.CONTROL / layout.WATCH
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
-        assert watch.audience() is Viewers.HANDS_ON
-        clock.now += control.WATCH_EXPIRES_S[Viewers.HANDS_ON] + 0.1
-        assert not watch.audience()
-    control.touch_watch(folder, calm=True)
+        assert watch.viewers() is Viewers.HANDS_ON
+        clock.now += WATCH_EXPIRES_S[Viewers.HANDS_ON] + 0.1
+        assert not watch.viewers()
+    control.touch_watch(folder, idle=True)
     clock.now += 1
-    assert watch.audience() is Viewers.LOOKING
+    assert watch.viewers() is Viewers.LOOKING
     control.touch_watch(folder)
     clock.now += 1
-    assert watch.audience() is Viewers.HANDS_ON  # one hand is enough, however many look
+    assert watch.viewers() is Viewers.HANDS_ON  # one hand is enough, however many look
 
 
 def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
@@ -142,14 +144,36 @@ def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_answers_do_not_pile_up(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "KEPT_ACKS", 5)
+    monkeypatch.setattr(inbox_module, "MAX_ACKS", 5)
     folder = store.create(config())
     run = MadeUpRun(folder, 10, pictures=False)
-    for number in range(2 * control.KEPT_ACKS + 5):
+    for number in range(2 * inbox_module.MAX_ACKS + 5):
         identity = "".join(chr(ord("a") + int(digit)) for digit in f"{number:08d}")
         inbox = run.writer.inbox
-        inbox._taken.add(f"{number:08d}-{identity}.json")
+        inbox._received.add(f"{number:08d}-{identity}.json")
         inbox.acknowledge(control.Ack(identity, "set", 0))
-    assert len(list((folder / layout.CONTROL).iterdir())) <= 2 * control.KEPT_ACKS
-    assert control.outcome(folder, identity) is not None
+    assert len(list((folder / layout.CONTROL).iterdir())) <= 2 * inbox_module.MAX_ACKS
+    assert control.read_ack(folder, identity) is not None
     run.writer.abandon()
+
+
+def test_waiting_for_an_acknowledgement_ends_with_the_reply_or_with_the_run(store: RunStore) -> None:
+    with running_run(store, steps=2, pictures=False) as run:
+        pause = control.send(run.folder, Pause())
+        with pytest.raises(WorkerError, match="has not replied within 0 s"):
+            control.wait_for_ack(run.folder, pause, timeout_s=0)
+        run.writer.inbox.receive()
+        run.writer.record(CommandApplied(2, pause, "pause"))
+        assert control.wait_for_ack(run.folder, pause).step == 2
+        refused = control.send(run.folder, Set("optim.lr", -1.0))
+        run.writer.inbox.receive()
+        run.writer.record(CommandApplied(2, refused, "set", "optim.lr", -1.0, error="too small"))
+        with pytest.raises(RunStateError, match="too small"):
+            control.wait_for_ack(run.folder, refused)
+        stop = control.send(run.folder, Stop())
+    folder = write_run(store, steps=2, state="stopped", pictures=False)
+    with pytest.raises(RunStateError, match="is stopped"):
+        control.wait_for_ack(folder, stop)
+    lost = write_run(store, steps=2, state="lost", pictures=False)
+    with pytest.raises(WorkerError, match="is lost"):
+        control.wait_for_ack(lost, stop)

@@ -1,0 +1,166 @@
+"""The worker's side of `genexplorer.runs.commands.control`: commands in, acknowledgements out, and who is viewing."""
+
+import contextlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from genexplorer.runs import layout
+from genexplorer.runs.commands.control import COMMAND_FILE, Ack, pending_commands, read_json
+from genexplorer.runs.sanitize import one_line
+from trainers.events import COMMANDS, Command, Viewers
+from trainers.storage import atomic_files
+
+MAX_ACKS = 200
+ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
+WATCH_EXPIRES_S = {Viewers.HANDS_ON: 5.0, Viewers.LOOKING: 20.0}  # since the last touch; idle front ends touch rarely
+_ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
+
+
+class Inbox:
+    """Commands for one attempt, in order; those for another attempt are removed unread."""
+
+    def __init__(self, folder: Path, attempt: int) -> None:
+        self._control = folder / layout.CONTROL
+        self._run = folder.name
+        self._attempt = attempt
+        self._received: set[str] = set()  # names of files that have no acknowledgement yet
+        self._lock = threading.Lock()  # several threads acknowledge
+        with contextlib.suppress(OSError):
+            self._control.mkdir(exist_ok=True)
+
+    def receive(self) -> list[Command]:
+        """Return the commands that arrived since the last call, oldest first."""
+        commands = []
+        for name in pending_commands(self._control):
+            if name in self._received:
+                continue
+            command = self._parse(name)
+            if command is None:
+                with contextlib.suppress(OSError):
+                    (self._control / name).unlink()
+            else:
+                with self._lock:
+                    self._received.add(name)
+                commands.append(command)
+        return commands
+
+    def acknowledge(self, ack: Ack) -> None:
+        """Acknowledge a received command and remove its file; a command from elsewhere needs no acknowledgement.
+
+        Raises:
+            OSError: if the acknowledgement cannot be written.
+        """
+        with self._lock:
+            names = [name for name in self._received if name.endswith(f"-{ack.id}.json")]
+        if not names:
+            return
+        values = {"command": ack.command, "step": ack.step, "error": one_line(ack.error, 400), "time": ack.time}
+        atomic_files.write_json(self._control / f"ack-{ack.id}.json", values)
+        for name in names:
+            with contextlib.suppress(OSError):
+                (self._control / name).unlink()
+            with self._lock:
+                self._received.discard(name)
+        self._prune_acks()
+
+    def _parse(self, name: str) -> Command | None:
+        """Return the command in a file; None if it is not one, or addressed to another run or attempt."""
+        from pydantic import TypeAdapter, ValidationError  # workers have it loaded; front ends never get here
+
+        match, values = COMMAND_FILE.fullmatch(name), read_json(self._control / name)
+        if not match or values.get("id") != match[2]:
+            return None
+        if (values.get("run"), values.get("attempt")) != (self._run, self._attempt):
+            return None
+        kind = COMMANDS.get(str(values.get("command")))
+        if kind is None:
+            return None
+        own = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+        try:
+            command: Command = TypeAdapter(kind).validate_json(json.dumps(own), strict=True)
+        except ValidationError:
+            return None
+        return command
+
+    def _prune_acks(self) -> None:
+        with contextlib.suppress(OSError):
+            acks = [path for path in self._control.iterdir() if _ACK_FILE.fullmatch(path.name)]
+            if len(acks) > 2 * MAX_ACKS:
+                acks.sort(key=lambda path: path.lstat().st_mtime_ns)
+                for path in acks[:-MAX_ACKS]:
+                    path.unlink()
+
+
+class PendingAcks:
+    """Acknowledgements held back until the checkpoint that contains the change is on disk. Thread-safe.
+
+    Args:
+        acknowledge: Acknowledges a command by its id, name and step.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, acknowledge: Callable[[str, str, int], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._acknowledge = acknowledge
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pending: list[tuple[int, float, str, str]] = []  # step, deadline, id, command
+
+    def add(self, command_id: str, command: str, step: int) -> None:
+        """Acknowledge a command once a checkpoint of this step, or of a later one, is saved."""
+        with self._lock:
+            self._pending.append((step, self._clock() + ACK_PATIENCE_S, command_id, command))
+
+    def release(self, step: int) -> None:
+        """Acknowledge all commands up to a step: its checkpoint is saved, or its failure is logged."""
+        self._release(lambda pending_step, _: pending_step <= step)
+
+    def release_overdue(self) -> None:
+        """Acknowledge commands that have waited too long; the log reports when the checkpoint is saved."""
+        now = self._clock()
+        self._release(lambda _, deadline: now >= deadline)
+
+    def _release(self, is_due: Callable[[int, float], bool]) -> None:
+        with self._lock:
+            due = [pending for pending in self._pending if is_due(pending[0], pending[1])]
+            self._pending = [pending for pending in self._pending if pending not in due]
+        for step, _, command_id, command in due:
+            self._acknowledge(command_id, command, step)
+
+
+class ViewerWatch:
+    """Whether front ends show the run: a touch counts when the file's time changes, by the worker's own clock.
+
+    So neither a jump of the wall clock nor a file left by an earlier front end counts as a viewer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        control = folder / layout.CONTROL
+        self._paths = {Viewers.HANDS_ON: control / layout.WATCH, Viewers.LOOKING: control / layout.WATCH_IDLE}
+        self._last_mtime = {level: _mtime_ns(path) for level, path in self._paths.items()}
+        self._expires = dict.fromkeys(self._paths, 0.0)
+        self._next_poll = 0.0
+
+    def viewers(self) -> Viewers:
+        """Return the highest level of attention in the last seconds. Cheap enough for each step."""
+        now = time.monotonic()
+        if now >= self._next_poll:
+            self._next_poll = now + 0.25
+            for level, path in self._paths.items():
+                mtime = _mtime_ns(path)
+                if mtime != self._last_mtime[level]:
+                    self._last_mtime[level], self._expires[level] = mtime, now + WATCH_EXPIRES_S[level]
+        return max((level for level, expires in self._expires.items() if now < expires), default=Viewers.NOBODY)
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
