@@ -5,6 +5,7 @@ A plane is looked at in coordinates "z" (linear) or "u" = Φ(z), in which a stan
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -100,6 +101,16 @@ class Plane:
             for place, value in zip(positions, values, strict=True)
             if low <= place <= high
         ]
+
+
+def bounds_from(meta: Mapping[str, object]) -> Bounds | None:
+    """Return the bounds of the data that a reply names, or None where it names none that are usable."""
+    edges = meta.get("bounds")
+    if isinstance(edges, list | tuple) and len(edges) == 4 and all(isinstance(edge, int | float) for edge in edges):
+        x0, x1, y0, y1 = (float(edge) for edge in edges)
+        if x0 < x1 and y0 < y1:
+            return x0, x1, y0, y1
+    return None
 
 
 def phi(z: ArrayLike) -> Floats:

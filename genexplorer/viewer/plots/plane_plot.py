@@ -1,25 +1,26 @@
-"""A plane with named axes of one scale, that the mouse pans and zooms."""
+"""A 2-D plane with named axes of equal scale, drawn in layers, that the mouse pans and zooms."""
 
 import math
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QImage
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtWidgets import QSizePolicy
 
 from genexplorer.session.palette import Palette
+from genexplorer.session.plane import Bounds
+from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.plots.chart_axis import ChartAxis, linear_ticks, round_spacing
-from genexplorer.viewer.plots.scatter_items import PlaneItem
-from genexplorer.viewer.style import text_font
-from genexplorer.viewer.tabs.density.heat_map import Bounds, HeatMap
+from genexplorer.viewer.plots.plane_layers import PlaneLayer
 
-_SETTLE_MS = 120  # the plane rests so long before its heat map is asked anew
-_FARTHEST = 60.0  # as far out as one can zoom, in units of the plane
+_SETTLE_MS = 120  # `view_settled` is emitted after the view has not changed for so long
+_MAX_RANGE = 120.0  # the widest view, in units of the plane
 
 
 class PlaneAxis(ChartAxis):
-    """An axis with as many ticks as there is room for, also on a small plane."""
+    """An axis with as many ticks as fit, also on a small plane."""
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return one level of ticks."""
@@ -30,142 +31,159 @@ class PlaneAxis(ChartAxis):
         return [(round_spacing(high - low, count), linear_ticks(low, high, count))]
 
 
-class PlanePlot(pg.PlotWidget):  # type: ignore[misc]
-    """Axes, a heat map below everything, and items above it.
+class PlanePlot(BasePlot):
+    """Axes, an image below everything, and layers above it.
+
+    Args:
+        names: Of the axes, x first: ("z₁", "z₂").
+        palette: The colors.
+        picks: Whether the left button reports places instead of panning.
 
     Signals:
         pointed(x, y): The mouse is there; NaN when it has left.
-        moved: Another part is seen, and it rests.
+        pressed(x, y): The place that was clicked or dragged over, where `picks`.
+        view_settled: The visible part has changed, and rests.
     """
 
     pointed = pyqtSignal(float, float)
-    moved = pyqtSignal()
+    pressed = pyqtSignal(float, float)
+    view_settled = pyqtSignal()
 
-    def __init__(self, letter: str, palette: Palette) -> None:
-        self._axes = {"bottom": PlaneAxis("bottom"), "left": PlaneAxis("left")}
-        super().__init__(axisItems=self._axes)
-        self.colors, self.letter = palette, letter
+    def __init__(self, names: tuple[str, str], palette: Palette, *, picks: bool = False) -> None:
+        super().__init__(palette, PlaneAxis("left"), PlaneAxis("bottom"), names, interactive=not picks)
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
         self.at_home = True
-        self._map: HeatMap | None = None
-        self._layers: list[PlaneItem] = []
-        self._picture = pg.ImageItem(axisOrder="row-major")
-        self._picture.setZValue(-10)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_SETTLE_MS)
-        self._rest.timeout.connect(self.moved)
-        self._prepare()
+        self._picks = picks
+        self._layers: list[PlaneLayer] = []
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._image.setZValue(-10)
+        self._hint = pg.TextItem(anchor=(0.5, 0.5))
+        self._hint.setVisible(False)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.view_settled)
+        self.setMinimumSize(200, 180)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(f"plane of {names[0]} and {names[1]}")
+        self.left.setWidth(48)
+        self.bottom.setHeight(40)
+        box = self.getViewBox()
+        box.setAspectLocked(True)
+        box.setLimits(minXRange=0.02, minYRange=0.02, maxXRange=_MAX_RANGE, maxYRange=_MAX_RANGE)
+        box.addItem(self._image, ignoreBounds=True)
+        box.addItem(self._hint, ignoreBounds=True)
+        box.sigRangeChangedManually.connect(self._moved_by_mouse)
+        box.sigRangeChanged.connect(lambda *_: self._settle.start())
+        box.sigResized.connect(lambda *_: self.reset_view() if self.at_home else None)
+        self.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.reset_view()
         self.recolor(palette)
 
-    def add(self, *items: PlaneItem) -> None:
-        """Take layers."""
-        for item in items:
-            self._layers.append(item)
-            self.getViewBox().addItem(item, ignoreBounds=True)
+    def sizeHint(self) -> QSize:
+        """Return a square."""
+        return QSize(320, 320)
+
+    def add(self, *layers: PlaneLayer) -> None:
+        """Add layers."""
+        for layer in layers:
+            self._layers.append(layer)
+            self.getViewBox().addItem(layer, ignoreBounds=True)
+
+    # View -------------------------------------------------------------------------------------------------------
 
     def set_home(self, bounds: Bounds) -> None:
-        """Take the part that is seen at home; go there where the plane is at home."""
+        """Set the part that `reset_view` shows, and show it unless the user has panned or zoomed."""
         if bounds != self._home:
             self._home = bounds
             if self.at_home:
-                self.go_home()
+                self.reset_view()
 
-    def go_home(self) -> None:
-        """See all of the data."""
+    def reset_view(self) -> None:
+        """Show the home part again."""
         self.at_home = True
         x0, x1, y0, y1 = self._home
         self.getViewBox().setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0.0)
 
     def zoom(self, factor: float) -> None:
-        """See less, or more, around the middle."""
+        """Zoom in around the middle, or out for a factor below 1."""
         self.at_home = False
         self.getViewBox().scaleBy((1 / factor, 1 / factor))
 
-    def pan(self, across: float, up: float) -> None:
-        """Move by shares of what is seen."""
+    def pan(self, right: float, up: float) -> None:
+        """Move the view by shares of its size."""
         self.at_home = False
-        x0, x1, y0, y1 = self.seen
-        self.getViewBox().translateBy(((x1 - x0) * across, (y1 - y0) * up))
+        x0, x1, y0, y1 = self.visible_bounds
+        self.getViewBox().translateBy(((x1 - x0) * right, (y1 - y0) * up))
 
     @property
-    def seen(self) -> Bounds:
-        """Return the part that is seen."""
+    def visible_bounds(self) -> Bounds:
+        """The visible part."""
         (x0, x1), (y0, y1) = self.getViewBox().viewRange()
         return float(x0), float(x1), float(y0), float(y1)
 
-    def set_heat(self, heat: HeatMap | None) -> None:
-        """Show a heat map, or none."""
-        self._map = heat
-        self._picture.setVisible(heat is not None)
-        if heat is not None:
-            x0, x1, y0, y1 = heat.bounds
-            self._picture.setImage(np.ascontiguousarray(heat.pixels(self.colors)[::-1]), autoLevels=False)
-            self._picture.setRect(QRectF(x0, y0, x1 - x0, y1 - y0))
+    def widget_point(self, x: float, y: float) -> QPointF:
+        """Return the widget's pixel of a point of the plane."""
+        return QPointF(self.mapFromScene(self.getViewBox().mapViewToScene(QPointF(x, y))))
 
-    def set_letter(self, letter: str) -> None:
-        """Call the axes x, z, or v between the two."""
-        if letter != self.letter:
-            self.letter = letter
-            self._name_axes()
+    # Content ----------------------------------------------------------------------------------------------------
+
+    def set_image(self, pixels: NDArray[np.uint8] | None, bounds: Bounds = (0.0, 1.0, 0.0, 1.0)) -> None:
+        """Show an image, (H, W, 3), row 0 on top, over a part of the plane; None hides it."""
+        self._image.setVisible(pixels is not None)
+        if pixels is not None:
+            x0, x1, y0, y1 = bounds
+            self._image.setImage(np.ascontiguousarray(pixels[::-1]), autoLevels=False)
+            self._image.setRect(QRectF(x0, y0, x1 - x0, y1 - y0))
+
+    def set_hint(self, hint: str) -> None:
+        """Show why there is nothing to see, in the middle; empty hides it."""
+        self._hint.setPlainText(hint)
+        self._hint.setVisible(bool(hint))
+        x0, x1, y0, y1 = self.visible_bounds
+        self._hint.setPos((x0 + x1) / 2, (y0 + y1) / 2)
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
-        self.colors = palette
-        self.setBackground(palette.background)
-        for axis in self._axes.values():
-            axis.setPen(pg.mkPen(palette.faint))
-            axis.setTextPen(pg.mkPen(palette.muted))
-            axis.setTickFont(text_font(8))
-        for item in self._layers:
-            item.recolor(palette)
-        self._name_axes()
-        self.set_heat(self._map)
+        """Apply other colors."""
+        super().recolor(palette)
+        self._hint.setColor(palette.muted)
+        for layer in self._layers:
+            layer.recolor(palette)
 
-    def image(self) -> QImage:
-        """Return what is shown."""
-        shown: QImage = self.grab().toImage()
-        return shown
+    # Mouse ------------------------------------------------------------------------------------------------------
 
-    def place_of(self, point: NDArray[np.float64]) -> QPointF:
-        """Return the widget's pixel of a point of the plane."""
-        scene = self.getViewBox().mapViewToScene(QPointF(float(point[0]), float(point[1])))
-        return QPointF(self.mapFromScene(scene))
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Report the place, or start to pan."""
+        super().mousePressEvent(event)
+        self._pick(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Report places that are dragged over, or pan."""
+        super().mouseMoveEvent(event)
+        self._pick(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        """Reset the view."""
+        super().mouseDoubleClickEvent(event)
+        self.reset_view()
 
     def leaveEvent(self, event: object) -> None:
-        """Tell that the mouse has left."""
+        """Report that the mouse has left."""
         self.pointed.emit(float("nan"), float("nan"))
 
-    def _prepare(self) -> None:
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
-        self.setMinimumSize(200, 180)
-        item = self.getPlotItem()
-        item.hideButtons()
-        item.setMenuEnabled(False)
-        self._axes["left"].setWidth(48)
-        self._axes["bottom"].setHeight(40)
+    def _pick(self, event: QMouseEvent | None) -> None:
         box = self.getViewBox()
-        box.disableAutoRange()
-        box.setAspectLocked(True)
-        box.setLimits(minXRange=0.02, minYRange=0.02, maxXRange=2 * _FARTHEST, maxYRange=2 * _FARTHEST)
-        box.addItem(self._picture, ignoreBounds=True)
-        box.sigRangeChangedManually.connect(self._by_hand)
-        box.sigRangeChanged.connect(lambda *_: self._rest.start())
-        box.sigResized.connect(lambda *_: self.go_home() if self.at_home else None)
-        self.scene().sigMouseMoved.connect(self._on_moved)
-        self.go_home()
+        if self._picks and event is not None and event.buttons() & Qt.MouseButton.LeftButton:
+            scene = self.mapToScene(event.position().toPoint())
+            if box.sceneBoundingRect().contains(scene):
+                place = box.mapSceneToView(scene)
+                self.pressed.emit(place.x(), place.y())
 
-    def _by_hand(self, *_: object) -> None:
+    def _moved_by_mouse(self, *_: object) -> None:
         self.at_home = False
 
-    def _on_moved(self, place: QPointF) -> None:
+    def _on_mouse_moved(self, scene: QPointF) -> None:
         box = self.getViewBox()
-        inside = box.sceneBoundingRect().contains(place)
-        at = box.mapSceneToView(place)
-        self.pointed.emit(at.x() if inside else float("nan"), at.y() if inside else float("nan"))
-
-    def _name_axes(self) -> None:
-        for side, digit in (("bottom", "₁"), ("left", "₂")):
-            style = {"color": self.colors.muted, "font-size": "10pt"}
-            self._axes[side].setLabel(f"{self.letter}{digit}", **style)
+        inside = box.sceneBoundingRect().contains(scene)
+        place = box.mapSceneToView(scene)
+        self.pointed.emit(place.x() if inside else float("nan"), place.y() if inside else float("nan"))

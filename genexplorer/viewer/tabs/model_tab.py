@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.session import command_lines
+from genexplorer.session.plane import bounds_from
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import Reply
 from genexplorer.viewer.request_queue import Request, RequestQueue
@@ -20,7 +21,7 @@ from genexplorer.viewer.tabs.tab import Tab
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
-    from genexplorer.viewer.plots.point_plane import PointPlane
+    from genexplorer.viewer.plots.path_plot import PathPlot
     from trainers.model_card import ModelCard
 
 KeyActions = Mapping[int, Callable[[], object]]
@@ -162,19 +163,12 @@ class ModelTab(Tab):
         """Show in the status bar why a request failed."""
         self.context.status_message.emit(f"{message}: {hint}" if hint else message)
 
-    def request_data_points(self, plane: "PointPlane") -> None:
-        """Show test points behind what a plane shows, within their bounds."""
+    def request_data_points(self, plot: "PathPlot") -> None:
+        """Show test points in the background of a plot."""
 
         def show(reply: Reply) -> None:
-            points, labels = (
-                np.asarray(reply.arrays["points"], np.float64),
-                np.asarray(reply.arrays["labels"], np.int64),
-            )
-            plane.set_cloud(points, labels)
-            bounds = reply.meta.get("bounds")
-            if isinstance(bounds, list | tuple) and len(bounds) == 4:
-                x0, x1, y0, y1 = (float(edge) for edge in bounds)
-                plane.set_bounds((x0, x1, y0, y1))
+            points = np.asarray(reply.arrays["points"], np.float64)
+            plot.set_data(points, np.asarray(reply.arrays["labels"], np.int64), bounds_from(reply.meta))
 
         request = Request("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
         self.requests.ask("preview", "cloud", request)

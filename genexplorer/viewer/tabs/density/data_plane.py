@@ -1,11 +1,11 @@
-"""The plane of the data with its layers: draws what the scene knows and the switches want."""
+"""The plane of the data: draws the scene's layers that are switched on."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.palette import Palette
+from genexplorer.viewer.plots.plane_layers import LineLayer, MarkerLayer, ScatterLayer, arrow_lines, pair_lines
 from genexplorer.viewer.plots.plane_plot import PlanePlot
-from genexplorer.viewer.plots.scatter_items import Cloud, Lines, Marker, arrow_lines, pair_lines
 from genexplorer.viewer.tabs.density.layers import LayersState
 from genexplorer.viewer.tabs.density.point_animation import PointGlider
 from genexplorer.viewer.tabs.density.scene import Scene
@@ -27,34 +27,32 @@ class DataPlane(PlanePlot):
     def __init__(self, state: LayersState, scene: Scene, palette: Palette) -> None:
         self._state, self._scene = state, scene
         self.share = 1.0  # of the way from base to data
-        self.data = Cloud(2, palette, "dot", 3.4, 0.6)
-        self.samples = Cloud(6, palette, "cross", 4.5, 0.9)
-        self.grid = Lines(3, palette, 1.0, 0.85)
-        self.arrows = Lines(7, palette, 1.1, 0.85)
-        self.pairs = Lines(4, palette, 1.0, 0.6)
-        self.marker, self.returned = Marker(palette), Marker(palette)
-        super().__init__("x", palette)
-        self.add(self.data, self.grid, self.pairs, self.samples, self.arrows, self.marker, self.returned)
+        self.data = ScatterLayer(2, palette, "dot", 3.4, 0.6)
+        self.samples = ScatterLayer(6, palette, "cross", 4.5, 0.9)
+        self.grid = LineLayer(3, palette, 1.0, 0.85)
+        self.arrows = LineLayer(7, palette, 1.1, 0.85)
+        self.pairs = LineLayer(4, palette, 1.0, 0.6)
+        self.markers = MarkerLayer(palette)
+        super().__init__(axis_names("x"), palette)
+        self.add(self.data, self.grid, self.pairs, self.samples, self.arrows, self.markers)
         self.glider = PointGlider(self._place_cloud, self)
         self.recolor(palette)
 
     def clear(self) -> None:
         """Forget what belongs to a run."""
         self.glider.go(np.zeros((0, 2)), glide=False)
-        nothing = np.zeros((0, 2)), np.zeros(0, np.int32)
-        self.data.place(nothing[0])
-        self.arrows.place(*nothing)
-        self.pairs.place(*nothing)
-        self.set_heat(None)
-        self.marker.put(None)
-        self.returned.put(None)
-        self.go_home()
+        for layer in (self.arrows, self.pairs):
+            layer.set_lines(np.zeros((0, 2)))
+        self.data.set_points(np.zeros((0, 2)))
+        self.set_image(None)
+        self.markers.set_markers()
+        self.reset_view()
 
     def show_data(self) -> None:
         """Draw the test set."""
         scene = self._scene
         if scene.data is not None:
-            self.data.place(scene.data)
+            self.data.set_points(scene.data)
         if scene.bounds is not None:
             self.set_home(scene.bounds)
         self.show_switches()
@@ -69,7 +67,7 @@ class DataPlane(PlanePlot):
         """Show the cloud on its way from base to data; what belongs to the data alone waits for the end."""
         self.share = share
         if self._scene.unmixing is not None:
-            self.set_letter(self._scene.unmixing.letter(share))
+            self.set_axis_names(axis_names(self._scene.unmixing.letter(share)))
         self.show_cloud(glide=False)
         self.show_switches()
 
@@ -78,13 +76,13 @@ class DataPlane(PlanePlot):
         if self._scene.arrows is not None:
             x0, x1, y0, y1 = self._home
             longest = _ARROW_SHARE * max(x1 - x0, y1 - y0)
-            self.arrows.place(*arrow_lines(*self._scene.arrows, longest))
+            self.arrows.set_lines(*arrow_lines(*self._scene.arrows, longest))
 
     def show_pairs(self) -> None:
         """Draw lines from test points to their reconstructions."""
         pairs = self._scene.pairs
         if pairs is not None:
-            self.pairs.place(*pair_lines(pairs.x, pairs.recon))
+            self.pairs.set_lines(*pair_lines(pairs.x, pairs.recon))
 
     def show_switches(self) -> None:
         """Draw what is switched on."""
@@ -98,7 +96,7 @@ class DataPlane(PlanePlot):
         self.grid.setVisible(state.shows("grid") and scene.unmixing is not None)
         self.arrows.setVisible(state.shows("arrows"))
         self.pairs.setVisible(state.shows("lines"))
-        self.set_heat(scene.heat if ends else None)
+        self._show_heat_map()
         self.update()
 
     def recolor(self, palette: Palette) -> None:
@@ -107,12 +105,25 @@ class DataPlane(PlanePlot):
         self.samples.color = self.pairs.color = self.arrows.color = sample_color(palette)
         self.grid.color = palette.muted
         self._color_data()
+        self._show_heat_map()
+
+    def _show_heat_map(self) -> None:
+        heat = self._scene.heat if self.share >= 1 else None
+        if heat is None:
+            self.set_image(None)
+        else:
+            self.set_image(heat.pixels(self.colors), heat.bounds)
 
     def _color_data(self) -> None:
         self.data.color = data_color(self.colors, judged=self._scene.critic)
 
     def _place_cloud(self, points: Floats) -> None:
         count = len(points) if self._scene.unmixing is None else len(points) - len(self._scene.grid.points)
-        self.samples.place(points[:count])
+        self.samples.set_points(points[:count])
         if self._scene.unmixing is not None and len(points) > count:
-            self.grid.place(points[count:], self._scene.grid.connect)
+            self.grid.set_lines(points[count:], self._scene.grid.connect)
+
+
+def axis_names(letter: str) -> tuple[str, str]:
+    """Return the names of both axes of a plane: x, z, or v between the two."""
+    return f"{letter}₁", f"{letter}₂"

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.palette import Palette, rgb
+from genexplorer.session.plane import Bounds
 from genexplorer.viewer.tabs.density.layers import Heat
 
 Floats = NDArray[np.float64]
-Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 DEPTH = 8.0  # nats below the highest density that are told apart
 _LARGEST_DIFFERENCE = 2.0
 _FINER = 3  # a cell is drawn as so many by so many, between its neighbors' values

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
 from genexplorer.viewer.tabs.density.data_plane import DataPlane
 from genexplorer.viewer.tabs.density.latent_plane import LatentPlane
@@ -18,7 +19,7 @@ class Linking:
     """Asks encoder and decoder for what the mouse means.
 
     Args:
-        questions: To the explorer.
+        requests: To the model.
         state: The switches.
         scene: What is known.
         data: The plane of the data.
@@ -56,20 +57,19 @@ class Linking:
     def let_go(self) -> None:
         """Show no counterpart."""
         self._requests.withdraw("drag", "there")
-        for marker in (self._data.marker, self._data.returned, self._latent.marker):
-            marker.put(None)
+        self._data.markers.set_markers()
+        self._latent.markers.set_markers()
 
     def _encoded(self, at: Floats, reply: Reply) -> None:
         mu = finite(reply.arrays["mu"])[0]
         sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
-        self._latent.marker.put(mu, "q(z|x)", sigma)
-        self._data.marker.put(at, "x")
-        self._data.returned.put(finite(reply.arrays["recon"])[0], "x̂")
+        recon = finite(reply.arrays["recon"])[0]
+        self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
+        self._data.markers.set_markers(Marker(at, "x"), Marker(recon, "x̂", hollow=True))
 
     def _decoded(self, at: Floats, reply: Reply) -> None:
-        self._latent.marker.put(at, "z")
-        self._data.marker.put(None)
-        self._data.returned.put(finite(reply.arrays["images"])[0], "x(z)")
+        self._latent.markers.set_markers(Marker(at, "z"))
+        self._data.markers.set_markers(Marker(finite(reply.arrays["images"])[0], "x(z)", hollow=True))
 
     def _nearest(self, at: Floats) -> None:
         """Mark the sample nearest to the mouse, and the z that it comes from: there is no encoder to ask."""
@@ -77,5 +77,5 @@ class Linking:
         if samples is None or z is None or not len(samples) or len(samples) != len(z):
             return
         row = int(np.square(samples - at).sum(1).argmin())
-        self._data.marker.put(samples[row], "x = G(z)")
-        self._latent.marker.put(z[row], "z")
+        self._data.markers.set_markers(Marker(samples[row], "x = G(z)"))
+        self._latent.markers.set_markers(Marker(z[row], "z"))

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
+from genexplorer.session.plane import Bounds, bounds_from
 from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
 from genexplorer.viewer.tabs.density import heat_map as heats
 from genexplorer.viewer.tabs.density.flow_animation import Unmixing, base_grid
-from genexplorer.viewer.tabs.density.heat_map import Bounds, HeatMap
+from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import Heat, LayersState
 
 Floats = NDArray[np.float64]
@@ -172,10 +173,7 @@ class Scene(Observable):
     def _data_came(self, reply: Reply) -> None:
         self.data = np.asarray(reply.arrays["points"], np.float64)
         self.labels = np.asarray(reply.arrays["labels"], np.int64)
-        edges = reply.meta.get("bounds")
-        if isinstance(edges, list | tuple) and len(edges) == 4:
-            x0, x1, y0, y1 = (float(edge) for edge in edges)
-            self.bounds = x0, x1, y0, y1
+        self.bounds = bounds_from(reply.meta) or self.bounds
         self._tell("data")
 
     def _samples_came(self, reply: Reply) -> None:

@@ -105,7 +105,7 @@ class DensityTab(ModelTab):
         """Return the command that draws heat map and samples."""
         return command_lines.density(
             run_id,
-            bounds=None if self.plane.at_home else self.plane.seen,
+            bounds=None if self.plane.at_home else self.plane.visible_bounds,
             of=_GROUNDS.get(self.layers.heat, ""),
             count=SAMPLES,
             seed=self.scene.seed,
@@ -132,7 +132,7 @@ class DensityTab(ModelTab):
         self.scene.is_exact = not density.available or density.how == "exact"
         self.layers.set_card(card, truth=self.scene.truth_is_known)
         self.scene.look(step, traces=card.capability("trace").available, critic=card.capability("critic").available)
-        self.scene.ask_heat(self.plane.seen)
+        self.scene.ask_heat(self.plane.visible_bounds)
         self._show_switches()
         self._show_figures()
         if self.scene.data is None:
@@ -143,7 +143,7 @@ class DensityTab(ModelTab):
         self.panel.show_seed(seed)
         self.scene.set_seed(seed)
         if self.layers.shows("arrows"):
-            self.scene.ask_heat(self.plane.seen)
+            self.scene.ask_heat(self.plane.visible_bounds)
 
     def unmix(self, share: float) -> None:
         """Show the cloud on its way from base to data."""
@@ -196,7 +196,7 @@ class DensityTab(ModelTab):
     def _bind(self) -> None:
         self.layers.subscribe(self._switched)
         self.scene.subscribe(self._on_news)
-        self.plane.moved.connect(self._moved)
+        self.plane.view_settled.connect(self._moved)
         self.plane.pointed.connect(self._pointed)
         self.plane.pointed.connect(self.linking.over_data)
         self.latent.pointed.connect(self.linking.over_latent)
@@ -232,7 +232,7 @@ class DensityTab(ModelTab):
                 key.Key_R: self._another,
                 key.Key_Return: self.toggle_play,
                 key.Key_Enter: self.toggle_play,
-                key.Key_0: plane.go_home,
+                key.Key_0: plane.reset_view,
                 key.Key_Plus: lambda: plane.zoom(_ZOOM),
                 key.Key_Equal: lambda: plane.zoom(_ZOOM),
                 key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
@@ -253,7 +253,7 @@ class DensityTab(ModelTab):
 
     def _moved(self) -> None:
         if self.is_showing:
-            self.scene.ask_heat(self.plane.seen)
+            self.scene.ask_heat(self.plane.visible_bounds)
 
     def _switched(self) -> None:
         """Ask for what a switch has brought up, and draw what is known already."""
@@ -263,7 +263,7 @@ class DensityTab(ModelTab):
             if self.scene.pairs is None:
                 self.scene.ask_pairs()
             self.scene.show_heat()
-            self.scene.ask_heat(self.plane.seen)
+            self.scene.ask_heat(self.plane.visible_bounds)
         self._show_switches()
 
     def _on_news(self) -> None:
@@ -318,7 +318,7 @@ class DensityTab(ModelTab):
         if math.isnan(x):
             self.readout.setText("")
             return
-        letter, heat = self.plane.letter, self.scene.heat if self.plane.share >= 1 else None
+        letter, heat = self.plane.names[0][0], self.scene.heat if self.plane.share >= 1 else None
         words = f"{letter} = ({x:.2f}, {y:.2f})".replace("-", "−")
         value = None if heat is None else heat.value_at(x, y)
         if heat is not None and value is not None:

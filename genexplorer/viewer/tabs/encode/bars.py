@@ -40,8 +40,8 @@ class LatentBars(QWidget):
         self.setAccessibleName("q(z|x) by dimension")
         self.setToolTip("Each dimension on the prior's scale; −1 to 1 is shaded. At the right, if any, its KL.")
 
-    def set_style(self, palette: Palette) -> None:
-        """Take other colors."""
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
         self._palette = palette
         self.update()
 

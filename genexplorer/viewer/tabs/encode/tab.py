@@ -82,7 +82,7 @@ class EncodeTab(ModelTab):
         self.encodings.clear()
         self.source.reset(0)
         self.chooser.canvas.clear()
-        self.views.data.set_cloud(None)
+        self.views.data.set_data(None)
         self.views.note.hide()
 
     def stop(self) -> None:
@@ -227,7 +227,7 @@ class EncodeTab(ModelTab):
         self.search.subscribe(self._show)
         self.views.search.wanted.connect(self.search_now)
         self.views.data.pressed.connect(self._point_chosen)
-        self.context.palette_changed.connect(lambda: self.views.set_style(self.context.palette))
+        self.context.palette_changed.connect(lambda: self.views.recolor(self.context.palette))
 
     def _arrange(self, card: "ModelCard") -> None:
         size, how = int(np.prod(card.latent_shape)), self.how

@@ -12,12 +12,12 @@ from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.session.prior import typical_norm
-from genexplorer.viewer.plots.point_plane import Line, Mark, PointPlane
+from genexplorer.viewer.plots.path_plot import PathPlot
+from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.bars import LatentBars
+from genexplorer.viewer.tabs.encode.bars import LatentBars, half_width
 from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, Figure, two_colored
 from genexplorer.viewer.tabs.encode.graphs import LatentHistogram, SearchHistory
-from genexplorer.viewer.tabs.encode.latent_map import LatentMap
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.tabs.encode.square_row import SquareRow
 from genexplorer.viewer.widgets import labels
@@ -38,11 +38,10 @@ class Views(QWidget):
         names = ("x", "latent", "reconstruction", "difference")
         self.pictures = {name: PictureView(name) for name in names}
         self.row = SquareRow(list(self.pictures.values()))
-        self.data = PointPlane(palette, ("x₁", "x₂"))
-        self.plane = PointPlane(palette, ("z₁", "z₂"))
-        self.plane.set_circles((1.0, 2.0))
+        self.data = PathPlot(("x₁", "x₂"), palette, picks=True)
+        self.plane, self.map = (PathPlot(("z₁", "z₂"), palette, prior=True) for _ in range(2))
         self.samples = PictureView("posterior samples")
-        self.bars, self.map = LatentBars(palette), LatentMap(palette)
+        self.bars = LatentBars(palette)
         self.histogram, self.history = LatentHistogram(palette), SearchHistory(palette)
         self.figures, self.setup, self.note = (
             labels.wrapped("", "heading"),
@@ -55,10 +54,10 @@ class Views(QWidget):
         self._build()
         self.note.hide()
 
-    def set_style(self, palette: Palette) -> None:
-        """Take other colors."""
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
         for widget in (self.data, self.plane, self.bars, self.map, self.histogram, self.history):
-            widget.set_style(palette)
+            widget.recolor(palette)
 
     def arrange(self, how: How, *, points: bool, size: int, is_image: bool) -> None:
         """Show what suits a model.
@@ -95,13 +94,12 @@ class Views(QWidget):
             picture.set_picture(None, hint=hint)
         if x is not None and x.ndim == 3:
             self.pictures["x"].set_picture(x, what)
-        marks = [Mark(x.astype(np.float64), "x")] if x is not None and x.ndim == 1 else []
-        self.data.show_ways([], marks, "" if marks else hint)
-        self.plane.show_ways([], [], hint)
-        self.plane.set_ellipse(None, None)
+        markers = [Marker(x.astype(np.float64), "x")] if x is not None and x.ndim == 1 else []
+        self.data.show_path(*markers, hint="" if markers else hint)
+        for plane in (self.plane, self.map):
+            plane.show_path(hint=hint)
         self.figures.setText("")
         self.length.setText("")
-        self.map.set_posterior(None, np.ones(2), None)
         self.bars.set_posterior(np.zeros(0), None, None)
         self.histogram.set_latent(None)
         self.samples.set_picture(None, hint=hint)
@@ -121,7 +119,7 @@ class Views(QWidget):
         if not self.pictures["latent"].isHidden():
             self.pictures["latent"].set_picture(latent_image(current), f"z, ±{MAP_REACH:g} is full color")
         if not self.map.isHidden() and current.sigma is not None:
-            self.map.set_posterior(current.mu, current.sigma, sampled_z)
+            _show_posterior(self.map, current, sampled_z)
 
     def show_samples(self, samples: Array | None, hint: str) -> None:
         """Show what samples of q(z|x) decode to, images (N, H, W, C)."""
@@ -141,11 +139,9 @@ class Views(QWidget):
 
     def _show_point(self, current: Encoding, sampled_z: Floats | None) -> None:
         x, recon = current.x.astype(np.float64), current.recon.astype(np.float64)
-        self.data.show_ways([Line(np.stack([x, recon]))], [Mark(recon, "x̂", hollow=True), Mark(x, "x")])
+        self.data.show_path(Marker(recon, "x̂", hollow=True), Marker(x, "x"), path=np.stack([x, recon]))
         if self._size == 2:
-            self.plane.show_ways([], [Mark(current.mu, "z" if current.sigma is None else "μ")])
-            self.plane.set_ellipse(current.mu if current.sigma is not None else None, current.sigma)
-            self.plane.set_dots(sampled_z)
+            _show_posterior(self.plane, current, sampled_z)
 
     def _build(self) -> None:
         row = QHBoxLayout(self)
@@ -196,6 +192,14 @@ class Views(QWidget):
         column.addWidget(self._below, 1)
         outer.addLayout(column, 1)
         return self._side
+
+
+def _show_posterior(plane: PathPlot, current: Encoding, sampled_z: Floats | None) -> None:
+    """Show q(z|x) with samples of it, or the one latent."""
+    sigma = current.sigma
+    reach = half_width(current.mu, np.zeros(2) if sigma is None else sigma)
+    plane.set_data(None, bounds=(-reach, reach, -reach, reach))
+    plane.show_path(Marker(current.mu, "z" if sigma is None else "μ", sigma=sigma), dots=sampled_z)
 
 
 def figure_words(figure: Figure) -> str:

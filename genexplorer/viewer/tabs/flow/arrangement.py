@@ -1,11 +1,11 @@
-"""How stations stand in rows, as large as fits. No Qt."""
+"""The layout of the stages in rows, as large as fits. No Qt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MIN_CELL = 90  # logical pixels; a station's figures need them
-GAP_X, GAP_Y = 14, 10  # between cells; the arrow stands in the first
-WORDS = 62  # height of label, bar and figures below a picture
+MIN_CELL = 90  # logical pixels, for the text below a stage
+GAP_X, GAP_Y = 14, 10  # between cells; the first has room for an arrow
+TEXT_PX = 62  # height of label, bar and numbers below a picture
 _SIDES = (160, 136, 112, 96, 80, 64, 56, 48)  # of a picture of points
 
 
@@ -14,10 +14,10 @@ class Arrangement:
     """Cells in rows, all of one size.
 
     Args:
-        count: Stations.
+        count: Of stages.
         columns: In a row.
         picture: Width and height of a picture.
-        cell_width: Of a cell, the gap left out.
+        cell_width: Without the gap.
     """
 
     count: int
@@ -27,17 +27,17 @@ class Arrangement:
 
     @property
     def rows(self) -> int:
-        """Return the number of rows."""
+        """The number of rows."""
         return -(-self.count // self.columns)
 
     @property
     def cell_height(self) -> int:
-        """Return the height of a cell, the gap left out."""
-        return self.picture[1] + WORDS
+        """The height of a cell without the gap."""
+        return self.picture[1] + TEXT_PX
 
     @property
     def height(self) -> int:
-        """Return the height of all rows."""
+        """The height of all rows."""
         return self.rows * (self.cell_height + GAP_Y)
 
     def place(self, index: int) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class Arrangement:
         return GAP_X // 2 + column * (self.cell_width + GAP_X), row * (self.cell_height + GAP_Y)
 
     def at(self, x: float, y: float) -> int | None:
-        """Return the cell under a place, or None."""
+        """Return the cell at a pixel, or None."""
         column = int((x - GAP_X / 2) // (self.cell_width + GAP_X))
         row = int(y // (self.cell_height + GAP_Y))
         index = row * self.columns + column
@@ -54,15 +54,15 @@ class Arrangement:
 
 
 def arrange(count: int, image: tuple[int, int] | None, room: tuple[int, int]) -> Arrangement:
-    """Return the arrangement with the largest pictures that fit a room; the smallest, to be scrolled, if none does.
+    """Return the layout with the largest pictures that fit the room; the smallest, to be scrolled, if none does.
 
     Args:
-        count: Stations.
+        count: Of stages.
         image: Height and width of an image, enlarged by whole factors; None for points, which have no pixels.
         room: Width and height, in logical pixels.
     """
-    made = [_with(count, size, room[0]) for size in _sizes(image)]
-    return next((one for one in made if one.height <= room[1] + GAP_Y), made[-1])
+    candidates = [_with_picture_size(count, size, room[0]) for size in _sizes(image)]
+    return next((layout for layout in candidates if layout.height <= room[1] + GAP_Y), candidates[-1])
 
 
 def _sizes(image: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
@@ -74,7 +74,7 @@ def _sizes(image: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
     return [size for size in fit if max(size) >= 40] or fit[:1]
 
 
-def _with(count: int, picture: tuple[int, int], width: int) -> Arrangement:
+def _with_picture_size(count: int, picture: tuple[int, int], width: int) -> Arrangement:
     cell = max(MIN_CELL, picture[0])
     columns = min(max(1, count), max(1, width // (cell + GAP_X)))
     return Arrangement(max(1, count), columns, picture, cell)

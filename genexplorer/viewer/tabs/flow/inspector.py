@@ -1,14 +1,14 @@
-"""The column at the right of the stations: one large, its figures, the sum of all, and the way back."""
+"""The column at the right of the stages: the selected one, its values, the likelihood, and the inverse."""
 
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.point_batch import Swarm
-from genexplorer.viewer.tabs.flow.stage_detail import LargeStage
+from genexplorer.viewer.tabs.flow.point_batch import PointBatch
+from genexplorer.viewer.tabs.flow.stage_detail import StageDetail
 from genexplorer.viewer.tabs.flow.stage_strip import plain, signed
-from genexplorer.viewer.tabs.flow.trace import Way
+from genexplorer.viewer.tabs.flow.trace import Trace
 from genexplorer.viewer.widgets.controls import slider
 from genexplorer.viewer.widgets.images import PictureView
 from genexplorer.viewer.widgets.labels import heading, muted, rule, text, upright_rule, wrapped
@@ -17,61 +17,61 @@ WIDTHS = 34 * GAP, 50 * GAP  # the narrowest and the widest
 _PAIR_PX = 9 * GAP
 
 
-class Inspector(QWidget):
-    """Shows the station that is looked at."""
+class TraceInspector(QWidget):
+    """Shows the selected stage."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedWidth(WIDTHS[0])
-        self.large = LargeStage(palette)
-        self.large.setMinimumHeight(16 * GAP)
-        self.scrub = slider(0, 0, 0, "Walk through the stations (← →)")
+        self.detail = StageDetail(palette)
+        self.detail.setMinimumHeight(16 * GAP)
+        self.scrub = slider(0, 0, 0, "Stage (← →)")
         self.name = heading("")
-        self.figures: dict[str, QLabel] = {}
-        self.back_title, self.back = heading("And back"), wrapped("")
+        self.values: dict[str, QLabel] = {}
+        self.inverse_title, self.inverse = heading("Inverse"), wrapped("")
         self.pair = (PictureView("x"), PictureView("reconstruction"))
         self._pair_row = QWidget()
         self._build()
 
-    def take_share(self, width: int) -> None:
-        """Take three tenths of a tab's width, within bounds."""
+    def fit_width(self, width: int) -> None:
+        """Fix the width at three tenths of the tab's, within bounds."""
         self.setFixedWidth(min(max(WIDTHS[0], width * 3 // 10), WIDTHS[1]))
 
-    def show_way(self, way: Way | None, swarm: Swarm | None, station: int, hint: str) -> None:
-        """Show a station of a way, or why there is none."""
-        self.large.show_station(way, swarm, station, hint)
+    def show_trace(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
+        """Show a stage of a trace, or why there is none."""
+        self.detail.show_stage(trace, batch, stage, hint)
         self.scrub.blockSignals(True)
-        self.scrub.setRange(0, 0 if way is None else len(way.stations) - 1)
-        self.scrub.setValue(station)
+        self.scrub.setRange(0, 0 if trace is None else len(trace.stages) - 1)
+        self.scrub.setValue(stage)
         self.scrub.blockSignals(False)
-        self.scrub.setEnabled(way is not None)
-        if way is None:
+        self.scrub.setEnabled(trace is not None)
+        if trace is None:
             self.name.setText("")
-            for label in self.figures.values():
+            for label in self.values.values():
                 label.setText("—")
             return
-        place = way.stations[station]
-        self.name.setText(f"{place.label}   {station + 1} of {len(way.stations)}")
-        ladj = "start" if place.ladj is None else f"{signed(place.ladj)} nats"
+        shown = trace.stages[stage]
+        self.name.setText(f"{shown.label}   {stage + 1} of {len(trace.stages)}")
+        ladj = "start" if shown.ladj is None else f"{signed(shown.ladj)} nats"
         values = {
-            "log |det| here": ladj,
-            "so far": f"{signed(place.so_far)} nats",
-            "mean": plain(place.mean, 3),
-            "standard deviation": plain(place.std, 3),
-            "sum of log |det|": f"{signed(way.total)} nats",
-            "log N(z; 0, I)": f"{signed(way.log_base)} nats",
-            "log p(x)": f"{signed(way.log_prob)} nats",
+            "log |det|": ladj,
+            "cumulative": f"{signed(shown.cumulative)} nats",
+            "mean": plain(shown.mean, 3),
+            "standard deviation": plain(shown.std, 3),
+            "sum of log |det|": f"{signed(trace.total)} nats",
+            "log N(z; 0, I)": f"{signed(trace.log_base)} nats",
+            "log p(x)": f"{signed(trace.log_prob)} nats",
         }
-        for name, words in values.items():
-            self.figures[name].setText(words)
-        sign = "+" if way.direction == "forward" else "−"
-        self.figures["log p(x)"].setToolTip(f"log N(z; 0, I) {sign} the sum of log |det|")
+        for name, value in values.items():
+            self.values[name].setText(value)
+        sign = "+" if trace.direction == "forward" else "−"
+        self.values["log p(x)"].setToolTip(f"log N(z; 0, I) {sign} the sum of log |det|")
 
-    def show_back(self, way: Way | None, images: tuple[object, object] | None) -> None:
-        """Show the error of the round trip and, for images, where it began and where it ended."""
-        self.back_title.setVisible(way is not None)
-        words = "" if way is None or way.error is None else _error_words(way)
-        self.back.setText(words)
+    def show_inverse(self, trace: Trace | None, images: tuple[object, object] | None) -> None:
+        """Show the error of the round trip and, for images, both ends of it."""
+        self.inverse_title.setVisible(trace is not None)
+        error = None if trace is None else trace.error
+        self.inverse.setText("" if error is None else f"f⁻¹(f(x)) and x differ by at most {formatting.number(error)}.")
         self._pair_row.setVisible(images is not None)
         if images is not None:
             for view, image, caption in zip(self.pair, images, ("x", "f⁻¹(f(x))"), strict=True):
@@ -81,10 +81,10 @@ class Inspector(QWidget):
         column = QVBoxLayout()
         column.setContentsMargins(2 * GAP, 0, 0, 0)
         column.setSpacing(GAP // 2)
-        column.addWidget(self.large, 1)
+        column.addWidget(self.detail, 1)
         column.addWidget(self.scrub)
         column.addWidget(self.name)
-        column.addLayout(self._grid(("log |det| here", "so far", "mean", "standard deviation")))
+        column.addLayout(self._grid(("log |det|", "cumulative", "mean", "standard deviation")))
         column.addWidget(rule())
         column.addLayout(self._grid(("log N(z; 0, I)", "sum of log |det|", "log p(x)")))
         column.addWidget(rule())
@@ -93,9 +93,9 @@ class Inspector(QWidget):
         for view in self.pair:
             view.setFixedSize(14 * GAP, _PAIR_PX + 3 * GAP)
             pair.addWidget(view)
-        column.addWidget(self.back_title)
+        column.addWidget(self.inverse_title)
         column.addWidget(self._pair_row)
-        column.addWidget(self.back)
+        column.addWidget(self.inverse)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -107,12 +107,8 @@ class Inspector(QWidget):
         grid.setHorizontalSpacing(2 * GAP)
         grid.setVerticalSpacing(2)
         for row, name in enumerate(names):
-            self.figures[name] = text("—")
+            self.values[name] = text("—")
             grid.addWidget(muted(name), row, 0)
-            grid.addWidget(self.figures[name], row, 1)
+            grid.addWidget(self.values[name], row, 1)
         grid.setColumnStretch(1, 1)
         return grid
-
-
-def _error_words(way: Way) -> str:
-    return f"f⁻¹(f(x)) and x differ by at most {formatting.number(way.error)}."

@@ -1,4 +1,4 @@
-"""Asks the model for the way that is chosen, for the points that go with it, and for the way back. No Qt."""
+"""Requests the selected trace, the traces of many points beside it, and the inverse. No Qt."""
 
 from typing import Any
 
@@ -7,110 +7,110 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
-from genexplorer.viewer.tabs.flow import trace as ways
-from genexplorer.viewer.tabs.flow.trace import Way
-from genexplorer.viewer.tabs.flow.trace_request import Choice
+from genexplorer.viewer.tabs.flow.point_batch import PointBatch
+from genexplorer.viewer.tabs.flow.trace import Floats, Trace, parse_trace
+from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
 
-SWARM = 800  # points that go along
-_SECTORS = 8
-
-Stages = NDArray[np.float64]
+NUM_POINTS = 800  # traced beside the selected one
+_NUM_SECTORS = 8
 
 
-class Followed(Observable):
-    """What is known of the way that is chosen; every answer tells the listeners.
+class TraceLoader(Observable):
+    """The newest trace of the selected input; listeners are called after each reply.
 
     Args:
-        questions: To the explorer.
-        choice: What is followed.
+        requests: The requests to the model.
+        selection: What to trace.
     """
 
-    def __init__(self, requests: RequestQueue, choice: Choice) -> None:
+    def __init__(self, requests: RequestQueue, selection: TraceSelection) -> None:
         super().__init__()
-        self._requests, self._choice = requests, choice
-        self.way: Way | None = None
-        self.swarm: Stages | None = None  # (K + 1, N, 2)
-        self.groups: NDArray[np.int64] | None = None  # (N,): classes of test points, or sectors of the base
-        self.returned: NDArray[np.uint8] | None = None  # f⁻¹(f(x)), (H, W, C)
-        self.failure = ""
-        self._labels: NDArray[np.int64] | None = None
-        self._of_points = False
+        self._requests, self._selection = requests, selection
+        self.clear()
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
-        self.way = self.swarm = self.groups = self.returned = self._labels = None
+        """Forget everything, as when another run is opened."""
+        self.trace: Trace | None = None
+        self.reconstruction: NDArray[np.uint8] | None = None  # f⁻¹(f(x)), (H, W, C)
         self.failure = ""
+        self._points: Floats | None = None  # (K + 1, N, 2)
+        self._groups: NDArray[np.int64] | None = None  # (N,)
+        self._labels: NDArray[np.int64] | None = None  # of the test points
 
-    def ask(self, step: int, *, of_points: bool) -> None:
-        """Ask for the way at a snapshot."""
-        self._of_points = of_points
-        forward = self._choice.direction == "forward"
-        self._requests.ask(
-            "preview",
-            "way",
-            Request("trace", self._way_came, self._choice.question, step=step, on_failure=self._failed),
-        )
+    @property
+    def batch(self) -> PointBatch | None:
+        """The traces of many points, where they fit the trace; None for images."""
+        points, groups, trace = self._points, self._groups, self.trace
+        if points is None or groups is None or trace is None or len(points) != len(trace.stages):
+            return None
+        return PointBatch(points, groups)
+
+    def load(self, step: int, *, of_points: bool) -> None:
+        """Request the trace at a snapshot, and, for 2-D data, those of many points."""
+        selection, send = self._selection, self._requests.ask
+        request = Request("trace", self._on_trace, selection.params, step=step, on_failure=self._on_failure)
+        send("preview", "trace", request)
         if not of_points:
             return
+        forward = selection.direction == "forward"
         if forward and self._labels is None:
-            params = {"count": SWARM, "split": "test"}
-            self._requests.ask("preview", "labels", Request("points", self._labels_came, params, step=step))
-        count = max(1, min(SWARM, self._choice.num_test))
-        together = {"indices": list(range(count))} if forward else {**self._choice.question, "count": SWARM}
-        self._requests.ask("preview", "swarm", Request("trace", self._swarm_came, together, step=step))
+            params = {"count": NUM_POINTS, "split": "test"}
+            send("preview", "labels", Request("points", self._on_labels, params, step=step))
+        count = max(1, min(NUM_POINTS, selection.num_test))
+        batch = {"indices": list(range(count))} if forward else {**selection.params, "count": NUM_POINTS}
+        send("preview", "batch", Request("trace", self._on_batch, batch, step=step))
 
-    def _way_came(self, reply: Reply) -> None:
+    def _on_trace(self, reply: Reply) -> None:
         try:
-            self.way = ways.read(reply.arrays, reply.meta, reply.step)
+            self.trace = parse_trace(reply.arrays, reply.meta, reply.step)
         except (KeyError, ValueError):
-            self._failed("the answer is not understood", "another version made this run")
+            self._on_failure("the reply is malformed", "the run was made by another version")
             return
-        self.failure, self.returned = "", None
-        if self.swarm is not None and len(self.swarm) != len(self.way.stations):
-            self.swarm = None
-        self._spread()
-        if self.way.direction == "forward" and not self.way.is_points:
-            z = {"z": self.way.z[None].astype(np.float32)}
-            self._requests.ask("preview", "back", Request("trace", self._back_came, arrays=z, step=reply.step))
+        self.failure, self.reconstruction = "", None
+        self._update_stats()
+        if self.trace.direction == "forward" and not self.trace.is_points:
+            z = {"z": self.trace.z[None].astype(np.float32)}
+            self._requests.ask("preview", "inverse", Request("trace", self._on_inverse, arrays=z, step=reply.step))
         self.notify()
 
-    def _swarm_came(self, reply: Reply) -> None:
-        stages = np.asarray(reply.arrays["stages"], np.float64)
-        if stages.ndim != 3:
+    def _on_batch(self, reply: Reply) -> None:
+        points = np.asarray(reply.arrays["stages"], np.float64)
+        if points.ndim != 3:
             return
-        self.swarm = np.nan_to_num(stages, nan=0.0, posinf=1e6, neginf=-1e6)
+        self._points = np.nan_to_num(points, nan=0.0, posinf=1e6, neginf=-1e6)
         forward = reply.meta.get("direction") != "inverse"
-        known = self._labels if forward else None
-        base = self.swarm[-1] if forward else self.swarm[0]
-        self.groups = known if known is not None and len(known) == len(base) else sectors(base)
-        self._spread()
+        labels = self._labels if forward else None
+        base = self._points[-1] if forward else self._points[0]
+        self._groups = labels if labels is not None and len(labels) == len(base) else sectors(base)
+        self._update_stats()
         self.notify()
 
-    def _spread(self) -> None:
-        """Tell mean and spread of all points: those of the two numbers of one point say nothing."""
-        if self.way is not None and self.swarm is not None and len(self.swarm) == len(self.way.stations):
-            self.way = self.way.with_spread(self.swarm.mean(axis=(1, 2)), self.swarm.std(axis=(1, 2)))
+    def _update_stats(self) -> None:
+        """Show mean and deviation of all points: those of one point's two numbers say nothing."""
+        batch = self.batch
+        if self.trace is not None and batch is not None:
+            self.trace = self.trace.with_stats(batch.points.mean(axis=(1, 2)), batch.points.std(axis=(1, 2)))
 
-    def _labels_came(self, reply: Reply) -> None:
+    def _on_labels(self, reply: Reply) -> None:
         labels = np.asarray(reply.arrays["labels"], np.int64)
         self._labels = labels if len(np.unique(labels)) > 1 else None
-        if self._labels is not None and self.swarm is not None and len(self._labels) == self.swarm.shape[1]:
-            self.groups = self._labels
+        if self._labels is not None and self._points is not None and len(self._labels) == self._points.shape[1]:
+            self._groups = self._labels
             self.notify()
 
-    def _back_came(self, reply: Reply) -> None:
-        stages: Any = np.asarray(reply.arrays["stages"])
-        if stages.ndim == 4:
-            self.returned = stages[-1]
+    def _on_inverse(self, reply: Reply) -> None:
+        values: Any = np.asarray(reply.arrays["stages"])
+        if values.ndim == 4:
+            self.reconstruction = values[-1]
             self.notify()
 
-    def _failed(self, message: str, hint: str) -> None:
+    def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message
-        self.way = self.swarm = self.returned = None
+        self.trace = self.reconstruction = self._points = None
         self.notify()
 
 
-def sectors(points: Stages) -> NDArray[np.int64]:
-    """Return in which of some equal sectors around the origin points (N, 2) lie, (N,): neighbors share a color."""
+def sectors(points: Floats) -> NDArray[np.int64]:
+    """Return the sector around the origin, of eight equal ones, of points (N, 2): neighbors share a color."""
     turn = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) % 1.0
-    return np.minimum((turn * _SECTORS).astype(np.int64), _SECTORS - 1)
+    return np.minimum((turn * _NUM_SECTORS).astype(np.int64), _NUM_SECTORS - 1)

@@ -1,4 +1,4 @@
-"""What the Flow tab follows, which way, and the station that is looked at. No Qt."""
+"""The settings of a trace, direction and input, and the selected stage. No Qt."""
 
 import random
 from collections.abc import Mapping
@@ -11,11 +11,8 @@ MAX_SEED = 2**31 - 1
 MAX_TEMPERATURE = 1.5
 
 
-class Choice(Observable):
-    """A test image that goes from x to z, or a draw of z that goes to x; every change tells the listeners.
-
-    `station` None is the last one, wherever the way ends.
-    """
+class TraceSelection(Observable):
+    """A test image that is traced from x to z, or a sample of the base that is traced from z to x."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,90 +21,84 @@ class Choice(Observable):
         self.seed = 0
         self.temperature = 1.0
         self.num_test = 0
-        self.count = 0  # stations of the way that is shown
-        self._station: int | None = None
+        self.count = 0  # stages of the trace that is shown
+        self._stage: int | None = None  # None: the last one
 
     @property
-    def station(self) -> int:
-        """Return the place that is looked at, from 0."""
+    def stage(self) -> int:
+        """The selected stage, from 0."""
         last = max(0, self.count - 1)
-        return last if self._station is None else min(self._station, last)
+        return last if self._stage is None else min(self._stage, last)
 
     @property
-    def question(self) -> dict[str, object]:
-        """Return the parameters of `trace`."""
+    def params(self) -> dict[str, object]:
+        """The parameters of a `trace` request."""
         if self.direction == "forward":
             return {"index": self.index}
         return {"seed": self.seed, "temperature": self.temperature}
 
     def set_direction(self, direction: Direction) -> None:
-        """Go the other way; the place that is looked at is the end again."""
+        """Change the direction and select the last stage."""
         if direction != self.direction:
-            self.direction, self._station = direction, None
-            self.notify()
+            self._update(direction)
 
-    def turn(self) -> None:
-        """Go the other way."""
+    def reverse(self) -> None:
+        """Change the direction."""
         self.set_direction("inverse" if self.direction == "forward" else "forward")
 
     def set_index(self, index: int) -> None:
-        """Follow a test image, from x to z."""
+        """Trace a test image from x to z."""
         index = min(max(index, 0), max(0, self.num_test - 1))
         if (index, self.direction) != (self.index, "forward"):
             self.index = index
-            self._face("forward")
+            self._update("forward")
 
-    def set_draw(self, seed: int | None = None, temperature: float | None = None) -> None:
-        """Follow a draw of z, from z to x."""
+    def set_sample(self, seed: int | None = None, temperature: float | None = None) -> None:
+        """Trace a sample from z to x."""
         self.seed = self.seed if seed is None else min(max(seed, 0), MAX_SEED)
         self.temperature = self.temperature if temperature is None else min(max(temperature, 0.0), MAX_TEMPERATURE)
-        self._face("inverse")
+        self._update("inverse")
 
     def move(self, by: int) -> None:
-        """Take the test image, or the seed, so many further on."""
+        """Step to another test image, or seed."""
         if self.direction == "forward":
             self.set_index(self.index + by)
         else:
-            self.set_draw(seed=self.seed + by)
+            self.set_sample(seed=self.seed + by)
 
-    def another(self) -> None:
-        """Take any other test image or seed."""
+    def resample(self) -> None:
+        """Choose a random test image or seed."""
         if self.direction == "inverse":
-            self.set_draw(seed=random.randrange(10_000))
+            self.set_sample(seed=random.randrange(10_000))
         elif self.num_test > 1:
             self.set_index((self.index + random.randrange(1, self.num_test)) % self.num_test)
 
-    def watch_for(self, station: int) -> None:
-        """Look at a station."""
-        place = min(max(station, 0), max(0, self.count - 1))
-        if place != self.station or self._station is None:
-            self._station = place
+    def select_stage(self, stage: int) -> None:
+        """Select a stage."""
+        stage = min(max(stage, 0), max(0, self.count - 1))
+        if stage != self.stage or self._stage is None:
+            self._stage = stage
             self.notify()
 
     def step(self, by: int) -> None:
-        """Look at a station before or after this one."""
-        self.watch_for(self.station + by)
+        """Select a stage before or after this one."""
+        self.select_stage(self.stage + by)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is remembered."""
-        return {
-            "direction": self.direction,
-            "index": self.index,
-            "seed": self.seed,
-            "temperature": self.temperature,
-        }
+        """Return what is saved until the next start."""
+        return {name: getattr(self, name) for name in ("direction", "index", "seed", "temperature")}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what is sound of what `to_json` returned."""
+        """Restore what `to_json` returned; invalid values are ignored."""
         index, seed, temperature = state.get("index"), state.get("seed"), state.get("temperature")
         self.direction = "inverse" if state.get("direction") == "inverse" else "forward"
         self.index = index if type(index) is int and 0 <= index < 10_000_000 else 0
         self.seed = seed if type(seed) is int and 0 <= seed <= MAX_SEED else 0
-        sound = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
-        self.temperature = float(temperature) if sound and temperature is not None else 1.0
+        valid = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
+        self.temperature = float(temperature) if valid and temperature is not None else 1.0
         self.notify()
 
-    def _face(self, direction: Direction) -> None:
+    def _update(self, direction: Direction) -> None:
         if direction != self.direction:
-            self.direction, self._station = direction, None
+            self.direction, self._stage = direction, None
         self.notify()

@@ -6,7 +6,8 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.plots.point_plane import Line, Mark, PointPlane
+from genexplorer.viewer.plots.path_plot import PathPlot
+from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.path import Frames
 from genexplorer.viewer.widgets.images import PictureView, to_array
@@ -21,9 +22,8 @@ class Stage(QStackedWidget):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture = PictureView("interpolation")
-        self.data = PointPlane(palette, ("x₁", "x₂"))
-        self.latent = PointPlane(palette, ("z₁", "z₂"))
-        self.latent.set_circles((1.0, 2.0))
+        self.data = PathPlot(("x₁", "x₂"), palette)
+        self.latent = PathPlot(("z₁", "z₂"), palette, prior=True)
         planes = QWidget()
         row = QHBoxLayout(planes)
         row.setContentsMargins(0, 0, 0, 0)
@@ -33,10 +33,10 @@ class Stage(QStackedWidget):
         self.addWidget(self.picture)
         self.addWidget(planes)
 
-    def set_style(self, palette: Palette) -> None:
-        """Take other colors."""
-        self.data.set_style(palette)
-        self.latent.set_style(palette)
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        self.data.recolor(palette)
+        self.latent.recolor(palette)
 
     def set_kind(self, *, points: bool, size: int) -> None:
         """Show data of a kind, decoded from so many dimensions."""
@@ -48,8 +48,7 @@ class Stage(QStackedWidget):
         if frames is None:
             self.picture.set_picture(None, hint=hint)
             for plane in (self.data, self.latent):
-                plane.show_ways([], [], hint)
-                plane.set_dots(None)
+                plane.show_path(hint=hint)
         elif frames.images.ndim == 4:
             self.picture.set_picture(frames.images[here], caption)
         else:
@@ -71,16 +70,11 @@ class Stage(QStackedWidget):
 
     def _show_planes(self, frames: Frames, here: int) -> None:
         points = frames.images.astype(np.float64)
-        self.data.show_ways([Line(points)], _marks(points, here))
-        self.data.set_dots(points[:: frames.every])
-        if frames.z.shape[1] == 2:
-            self.latent.set_dots(frames.z[:: frames.every])
-            self.latent.show_ways([Line(frames.z)], _marks(frames.z, here))
+        planes = [(self.data, points), (self.latent, frames.z)] if frames.z.shape[1] == 2 else [(self.data, points)]
+        for plane, path in planes:
+            markers = Marker(path[0], "A"), Marker(path[-1], "B"), Marker(path[here], "", hollow=True)
+            plane.show_path(*markers, path=path, dots=path[:: frames.every])
 
     def _grabbed(self) -> QImage:
         widget = self.currentWidget()
         return QImage() if widget is None else widget.grab().toImage()
-
-
-def _marks(points: Floats, here: int) -> list[Mark]:
-    return [Mark(points[0], "A"), Mark(points[-1], "B"), Mark(points[here], "", hollow=True)]

@@ -1,26 +1,89 @@
-"""The way drawn out along t: its images in a row and |z| below, walked along with the mouse."""
+"""The interpolation along t: its images in a row, |z| below them, and a position that the mouse drags."""
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.prior import typical_norm
-from genexplorer.viewer.plots.painted_axes import PaintedAxes
+from genexplorer.viewer.plots.base_plot import BasePlot
+from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.tabs.interpolate.path import Frames, chord_norms
 from genexplorer.viewer.widgets.images import to_qimage
 
 GRAPH_PX, STRIP_PX = 128, 92
-_RIGHT_PX = 96.0  # for the name of the line of typical lengths
-_LEAST_CELL_PX = 18.0
+_AXIS_PX = 52
+_RIGHT_PX = 96.0  # for the label of the typical norm
+_MIN_CELL_PX = 18.0
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_LABEL_GAP = 0.06  # difference of both curves, as a share of the y range, from which "linear" is written
 Floats = NDArray[np.float64]
 
 
-class Track(QWidget):
-    """One axis of t for images and curve; pressing or dragging anywhere goes to that t.
+class NormPlot(BasePlot):
+    """|z| along the interpolation, beside the typical norm of a sample and the norm on the straight line."""
+
+    def __init__(self, palette: Palette, parent: QWidget) -> None:
+        names = ("t, from A to B", "|z|")
+        super().__init__(palette, ChartAxis("left"), ChartAxis("bottom"), names, interactive=False)
+        self.setParent(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the strip handles the mouse
+        self.left.setWidth(_AXIS_PX)
+        self.bottom.setTicks([[(t, f"{t:g}") for t in _TICKS]])
+        self.getPlotItem().showGrid(x=False, y=True, alpha=0.12)
+        self._norms, self._chord = (pg.PlotDataItem(connect="finite", antialias=True) for _ in range(2))
+        self._typical = pg.InfiniteLine(angle=0, movable=False)
+        self._typical_name, self._chord_name = pg.TextItem("typical |z|"), pg.TextItem("linear")
+        self._position = pg.InfiniteLine(angle=90, movable=False)
+        self._dot = pg.ScatterPlotItem(size=7, pen=None)
+        for item in (self._typical, self._chord, self._norms, self._position, self._dot):
+            self.addItem(item, ignoreBounds=True)
+        for item in (self._typical_name, self._chord_name):
+            self.addItem(item, ignoreBounds=True)
+        self.recolor(palette)
+
+    def set_frames(self, frames: Frames, ends: Floats | None) -> None:
+        """Show an interpolation; `ends`, (2, d), are the latents that it joins."""
+        norms, typical = frames.norms, typical_norm(frames.z.shape[1])
+        top = max(float(np.max(np.nan_to_num(norms, posinf=0.0))), typical) * 1.15
+        self.setYRange(0.0, top, padding=0)
+        self._norms.setData(frames.t, norms)
+        self._typical.setPos(typical)
+        self._typical_name.setPos(1.02, typical)
+        # The straight line through the middle, where the interpolation is not the straight line itself.
+        has_chord = ends is not None and frames.mode != "linear"
+        self._chord.setVisible(has_chord)
+        self._chord_name.setVisible(False)
+        if ends is not None and has_chord:
+            chord = chord_norms(ends, frames.t)
+            self._chord.setData(frames.t, chord)
+            gaps = np.abs(norms - chord)
+            row = (int(np.argmax(gaps)) + len(chord) - 1) // 2  # on the rising side, where there is room below
+            self._chord_name.setVisible(bool(gaps.max() > _LABEL_GAP * top))
+            self._chord_name.setPos(float(frames.t[row]), float(chord[row]))
+
+    def set_position(self, t: float, norm: float) -> None:
+        """Mark a t and its |z|."""
+        self._position.setPos(t)
+        self._dot.setData([t], [norm]) if np.isfinite(norm) else self._dot.clear()
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        self._norms.setPen(pg.mkPen(palette.accent, width=2))
+        self._chord.setPen(pg.mkPen(palette.muted, width=1.2, style=Qt.PenStyle.DashLine))
+        self._typical.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
+        self._position.setPen(pg.mkPen(palette.text))
+        self._dot.setBrush(palette.text)
+        for name in (self._typical_name, self._chord_name):
+            name.setColor(palette.muted)
+
+
+class InterpolationStrip(QWidget):
+    """Images and the plot of |z| over one axis of t; pressing or dragging anywhere goes to that t.
 
     Signals:
         scrubbed(float): The t that was pressed.
@@ -34,150 +97,125 @@ class Track(QWidget):
         super().__init__(parent)
         self._palette = palette
         self._frames: Frames | None = None
-        self._ends: Floats | None = None
         self._images: list[QImage] = []
         self._t, self._hint = 0.5, ""
-        self._has_strip = True
+        self._has_images = True
+        self.plot = NormPlot(palette, self)
+        self.plot.getViewBox().sigResized.connect(self._fit_range)
+        self.plot.hide()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("the way from A to B")
-        self.setToolTip("Drag to walk along the way (← →, Shift finely, Space to and fro)")
+        self.setAccessibleName("interpolation from A to B")
+        self.setToolTip("Drag to move along the path (← →, Shift: fine steps, Space: play)")
 
     def sizeHint(self) -> QSize:
-        """Return room for images and curve."""
-        return QSize(480, GRAPH_PX + (STRIP_PX if self._has_strip else 0))
+        """Return room for images and plot."""
+        return QSize(480, GRAPH_PX + (STRIP_PX if self._has_images else 0))
 
-    def set_style(self, palette: Palette) -> None:
-        """Take other colors."""
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
         self._palette = palette
+        self.plot.recolor(palette)
         self.update()
 
-    def set_way(self, frames: Frames | None, ends: Floats | None, hint: str = "") -> None:
-        """Show a way and the ends (2, d) that it joins, or the hint that says why there is none."""
-        self._hint, self._ends = hint, ends
+    def set_frames(self, frames: Frames | None, ends: Floats | None, hint: str = "") -> None:
+        """Show an interpolation and the ends (2, d) that it joins, or the hint why there is none."""
+        self._hint = hint
+        self.plot.setVisible(frames is not None)
         if frames is not self._frames:
             self._frames = frames
             images = [] if frames is None or frames.images.ndim < 4 else list(frames.strip)
             self._images = [to_qimage(image) for image in images]
-        strip = frames is None or frames.images.ndim == 4
-        if strip != self._has_strip:
-            self._has_strip = strip
+            if frames is not None:
+                self.plot.set_frames(frames, ends)
+                self._fit_range()
+        has_images = frames is None or frames.images.ndim == 4
+        if has_images != self._has_images:
+            self._has_images = has_images
             self.updateGeometry()
+            self._place_plot()
         self.update()
 
     def set_t(self, t: float) -> None:
-        """Mark a place of the way."""
+        """Mark a t."""
         self._t = t
+        if self._frames is not None:
+            self.plot.set_position(t, float(self._frames.norms[self._frames.nearest(t)]))
         self.update()
 
-    def axes(self) -> PaintedAxes:
-        """Return the axes of the curve; the strip above has the same t."""
-        top = STRIP_PX if self._has_strip else 0
-        highest = 1.0
-        if self._frames is not None:
-            longest = float(np.max(np.nan_to_num(self._frames.norms, posinf=0.0)))
-            highest = max(longest, typical_norm(self._frames.z.shape[1])) * 1.15
-        room = QRectF(0, top, self.width(), self.height() - top)
-        inset = self._cell_px / 2 if self._has_strip else 0.0
-        return PaintedAxes(
-            room, (0, 1), (0, highest), "t, from A to B", "|z|", left_px=52 + inset, right_px=_RIGHT_PX + inset
-        )
-
     def x_of(self, t: float) -> float:
-        """Return where a t lies."""
-        return self.axes().place(t, 0).x()
+        """Return the x of a t, in the widget's pixels."""
+        scene = self.plot.getViewBox().mapViewToScene(QPointF(t, 0.0))
+        return float(self.plot.x() + scene.x())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Put the plot below the images."""
+        self._place_plot()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw strip, curve and the place where one stands."""
+        """Draw the images, or the hint."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._frames is None:
             painter.setPen(QColor(self._palette.muted))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect(), flags, self._hint)
-            return
-        axes = self.axes()
-        axes.paint(painter, self._palette, _TICKS)
-        self._paint_norms(painter, axes, self._frames)
-        self._paint_strip(painter, axes, self._frames)
-        x = axes.place(self._t, 0).x()
-        painter.setPen(QPen(QColor(self._palette.text), 1))
-        painter.drawLine(QPointF(x, axes.frame.top()), QPointF(x, axes.frame.bottom()))
-        painter.setBrush(QColor(self._palette.text))
-        y = float(self._frames.norms[self._frames.nearest(self._t)])
-        if np.isfinite(y):
-            painter.drawEllipse(axes.place(self._t, y), 3.5, 3.5)
+        elif self._images:
+            self._paint_images(painter, self._frames)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Begin to walk."""
+        """Start to drag."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self._frames is not None:
             self.scrubbing.emit(True)
             self._scrub(event)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Walk to where the mouse is."""
+        """Go to where the mouse is."""
         if event is not None and event.buttons() & Qt.MouseButton.LeftButton and self._frames is not None:
             self._scrub(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """End the walk."""
+        """End the drag."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self.scrubbing.emit(False)
 
     def _scrub(self, event: QMouseEvent) -> None:
-        t, _ = self.axes().value_at(event.position())
+        left, right = self.x_of(0.0), self.x_of(1.0)
+        t = (event.position().x() - left) / max(1.0, right - left)
         self.scrubbed.emit(min(1.0, max(0.0, t)))
+
+    def _place_plot(self) -> None:
+        top = STRIP_PX if self._has_images else 0
+        self.plot.setGeometry(0, top, self.width(), max(1, self.height() - top))
+
+    def _fit_range(self) -> None:
+        """Leave room beside t = 0 and t = 1 for half an image, and at the right for a label."""
+        inset = self._cell_px / 2 if self._has_images else 0.0
+        width = max(1.0, float(self.plot.getViewBox().width()) - 2 * inset - _RIGHT_PX)
+        self.plot.setXRange(-inset / width, 1 + (inset + _RIGHT_PX) / width, padding=0)
+        self.update()
 
     @property
     def _cell_px(self) -> float:
         count = max(2, len(self._images))
-        return max(_LEAST_CELL_PX, (self.width() - 52 - _RIGHT_PX) / count)
+        return max(_MIN_CELL_PX, (self.width() - _AXIS_PX - _RIGHT_PX) / count)
 
-    def _paint_norms(self, painter: QPainter, axes: PaintedAxes, frames: Frames) -> None:
-        palette = self._palette
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        typical = typical_norm(frames.z.shape[1])
-        painter.setPen(QPen(QColor(palette.muted), 1, Qt.PenStyle.DotLine))
-        painter.drawLine(axes.place(0, typical), axes.place(1, typical))
-        painter.setPen(QColor(palette.muted))
-        beside = QRectF(axes.frame.right() + 6, axes.place(1, typical).y() - 8, _RIGHT_PX, 16)
-        painter.drawText(beside, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "a sample’s |z|")
-        self._paint_chord(painter, axes, frames)
-        painter.setPen(QPen(QColor(palette.accent), 2))
-        painter.drawPolyline(axes.polygon(frames.t, frames.norms))
-
-    def _paint_chord(self, painter: QPainter, axes: PaintedAxes, frames: Frames) -> None:
-        """Draw what the straight line would do, where the way is another: it leads through the middle."""
-        if self._ends is None or frames.mode == "linear":
-            return
-        chord = chord_norms(self._ends, frames.t)
-        painter.setPen(QPen(QColor(self._palette.muted), 1.2, Qt.PenStyle.DashLine))
-        painter.drawPolyline(axes.polygon(frames.t, chord))
-        dip = int(np.argmax(np.abs(frames.norms - chord)))
-        if abs(axes.place(0, float(frames.norms[dip])).y() - axes.place(0, float(chord[dip])).y()) > 12:
-            beside = (dip + len(chord) - 1) // 2  # on the way up again, where there is room below
-            place = axes.place(float(frames.t[beside]), float(chord[beside]))
-            painter.setPen(QColor(self._palette.muted))
-            box = QRectF(place.x() + 8, min(place.y() + 1, axes.frame.bottom() - 16), 80, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignLeft, "linear")
-
-    def _paint_strip(self, painter: QPainter, axes: PaintedAxes, frames: Frames) -> None:
-        if not self._images:
-            return
+    def _paint_images(self, painter: QPainter, frames: Frames) -> None:
+        # Enlarge by a whole factor where images are small, else shrink.
         ratio, size = self.devicePixelRatioF(), self._images[0].size()
         room = min(self._cell_px - 4, STRIP_PX - 8.0)
         scale = room * ratio / max(size.width(), size.height())
         scale = (int(scale) if scale >= 1 else scale) / ratio
         width, height = size.width() * scale, size.height() * scale
-        fits = max(2, int(axes.frame.width() / (width + 2)) + 1)
-        places = np.unique(np.linspace(0, len(self._images) - 1, min(fits, len(self._images))).round().astype(int))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale * ratio < 1)
+        # Leave images out where not all fit.
+        fits = max(2, int((self.x_of(1.0) - self.x_of(0.0)) / (width + 2)) + 1)
+        rows = np.unique(np.linspace(0, len(self._images) - 1, min(fits, len(self._images))).round().astype(int))
         strip_t = frames.t[:: frames.every]
-        here = places[int(np.argmin(np.abs(strip_t[places] - self._t)))]
-        for place in places:
-            x = axes.place(float(strip_t[place]), 0).x()
+        current = rows[int(np.argmin(np.abs(strip_t[rows] - self._t)))]
+        for row in rows:
+            x = self.x_of(float(strip_t[row]))
             box = QRectF(round(x - width / 2), round((STRIP_PX - height) / 2), width, height)
-            painter.drawImage(box, self._images[place])
-            if place == here:
+            painter.drawImage(box, self._images[row])
+            if row == current:
                 painter.setPen(QPen(QColor(self._palette.accent), 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(box.adjusted(-2, -2, 2, 2))

@@ -17,7 +17,7 @@ from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Ends
 from genexplorer.viewer.tabs.interpolate.path import MAX_COUNT, MIN_COUNT, MODES, SMOOTH, Frames, Way
 from genexplorer.viewer.tabs.interpolate.playback_controls import Transport
 from genexplorer.viewer.tabs.interpolate.preview import Images, Stage
-from genexplorer.viewer.tabs.interpolate.strip import Track
+from genexplorer.viewer.tabs.interpolate.strip import InterpolationStrip
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets import labels
@@ -38,7 +38,7 @@ class InterpolateTab(ModelTab):
         self.ends, self.way = Ends(self.requests), Way(self.requests)
         self.panels = {name: EndPanel(self.ends, name) for name in NAMES}
         self.stage = Stage(context.palette)
-        self.transport, self.track = Transport(), Track(context.palette)
+        self.transport, self.track = Transport(), InterpolationStrip(context.palette)
         self._asked: tuple[object, ...] = ()
         self._forward = True
         self._timer = timer(self, animation_export.FRAME_MS, self._tick)
@@ -57,7 +57,7 @@ class InterpolateTab(ModelTab):
     def clear(self) -> None:
         """Discard what belongs to the former run."""
         self._asked = ()
-        self.stage.data.set_cloud(None)
+        self.stage.data.set_data(None)
         self.way.clear()
         self.ends.clear()
 
@@ -236,7 +236,7 @@ class InterpolateTab(ModelTab):
         if frames is not None and frames.not_finite:
             caption += f", {frames.not_finite:.1%} of all values are not finite"
         self.stage.show_way(frames, self.ends.both, here, caption, hint)
-        self.track.set_way(frames, self.ends.both, hint)
+        self.track.set_frames(frames, self.ends.both, hint)
         self.track.set_t(self.way.t if frames is None else float(frames.t[here]))
         self.transport.refresh(self.way, frames, points=self.is_point_data)
         for place, (name, panel) in enumerate(self.panels.items()):
@@ -276,8 +276,8 @@ class InterpolateTab(ModelTab):
         self.way.go(t)
 
     def _restyle(self) -> None:
-        self.stage.set_style(self.context.palette)
-        self.track.set_style(self.context.palette)
+        self.stage.recolor(self.context.palette)
+        self.track.recolor(self.context.palette)
 
 
 def _strip_image(frames: Frames) -> QImage:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -65,7 +64,7 @@ def test_a_flow_has_density_grid_and_unmixing(make: Make, qtbot: QtBot) -> None:
     assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
     assert tab.scene.unmixing is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
     assert len(tab.plane.samples.points) == 600 and bench.last("trace").lane == "drag"
-    x0, x1, y0, y1 = tab.plane.seen
+    x0, x1, y0, y1 = tab.plane.visible_bounds
     assert x0 <= BOUNDS[0] and x1 >= BOUNDS[1] and y0 <= BOUNDS[2] and y1 >= BOUNDS[3]
     assert not tab.panel.boxes["arrows"].isVisible() and tab.panel.boxes["grid"].isChecked()
     assert tab.latent.isVisible() and tab.latent.grid.isVisible() and len(tab.latent.encodings.points) == 500
@@ -79,11 +78,11 @@ def test_unmixing_morphs_the_cloud_from_the_base(make: Make, qtbot: QtBot, monke
     assert z is not None
     tab.panel.unmix.setValue(0)
     np.testing.assert_allclose(tab.plane.samples.points, z, atol=1e-5)
-    assert tab.plane.letter == "z" and "N(0, I)" in tab.panel.unmix_words.text()
+    assert tab.plane.names == ("z₁", "z₂") and "N(0, I)" in tab.panel.unmix_words.text()
     tab.panel.unmix.setValue(200)
     np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
     assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.unmix_words.text()
-    assert _key(tab, Qt.Key.Key_End) and tab.plane.letter == "x"
+    assert _key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")
     tab._timer.setInterval(1)
     assert _key(tab, Qt.Key.Key_Return) and tab.plane.share == 0
     qtbot.waitUntil(lambda: not tab.panel.play.isChecked(), timeout=5000)
@@ -145,7 +144,7 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
     assert _key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
     assert not tab.panel._mixing.isVisible() and tab.latent.isVisible()
     tab.plane.pointed.emit(0.0, 0.0)
-    assert tab.latent.marker.name == "z" and tab.latent.marker.at is not None
+    assert [marker.name for marker in tab.latent.markers.markers] == ["z"]
 
 
 def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
@@ -155,13 +154,13 @@ def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     tab.plane.pointed.emit(1.0, 2.0)
     _settled(qtbot, tab)
     np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])
-    assert tab.latent.marker.radii is not None and tab.plane.returned.name == "x̂"
+    assert tab.latent.markers.markers[0].sigma is not None and tab.plane.markers.markers[1].name == "x̂"
     tab.latent.pointed.emit(0.5, -0.5)
     _settled(qtbot, tab)
-    returned = cast(np.ndarray, tab.plane.returned.at)
+    returned = tab.plane.markers.markers[0].position
     np.testing.assert_allclose(returned, to_data(np.array([0.5, -0.5]), bench.context.step or 0), rtol=1e-5)
     tab.latent.pointed.emit(float("nan"), float("nan"))
-    assert tab.latent.marker.at is None
+    assert not tab.latent.markers.markers
     assert _key(tab, Qt.Key.Key_Z) and not tab.latent.isVisible()
 
 
@@ -169,11 +168,11 @@ def test_zooming_asks_for_the_heat_of_what_is_seen(make: Make, qtbot: QtBot) -> 
     bench = make("flow-points")
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Plus)
-    qtbot.waitUntil(lambda: bench.last("density").params["bounds"] == list(tab.plane.seen), timeout=5000)
+    qtbot.waitUntil(lambda: bench.last("density").params["bounds"] == list(tab.plane.visible_bounds), timeout=5000)
     assert "--bounds=" in (tab.command_line() or "")
     assert _key(tab, Qt.Key.Key_Up) and _key(tab, Qt.Key.Key_0)
     assert "--bounds=" not in (tab.command_line() or "") and "--of model" in (tab.command_line() or "")
-    assert tab.plane.seen[2] <= BOUNDS[2]
+    assert tab.plane.visible_bounds[2] <= BOUNDS[2]
 
 
 def test_what_is_seen_is_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,9 +184,8 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     views = tab.views
     assert views.data.isVisible() and views.plane.isVisible() and not views.row.isVisible()
     assert not tab.chooser.canvas.isVisible() and not tab.chooser.thumbs.isVisible()
-    axes = views.data.axes()
-    place = axes.place(1.5, -0.5).toPoint()
-    QTest.mouseClick(views.data, Qt.MouseButton.LeftButton, pos=place)
+    place = views.data.widget_point(1.5, -0.5).toPoint()
+    QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
     asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
     assert asked.shape == (1, 2) and np.abs(asked[0] - [1.5, -0.5]).max() < 0.05

@@ -1,14 +1,14 @@
-"""The Flow tab without Qt: ways, what is chosen, rows of stations."""
+"""The Flow tab without Qt: traces, the selection, the layout of the stages."""
 
 import math
 
 import numpy as np
 import pytest
 
-from genexplorer.viewer.tabs.flow import trace as ways
 from genexplorer.viewer.tabs.flow.arrangement import arrange
+from genexplorer.viewer.tabs.flow.trace import parse_trace
 from genexplorer.viewer.tabs.flow.trace_loader import sectors
-from genexplorer.viewer.tabs.flow.trace_request import Choice
+from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
 
 
 def _answer(count: int = 3) -> dict[str, np.ndarray]:
@@ -22,65 +22,65 @@ def _answer(count: int = 3) -> dict[str, np.ndarray]:
 
 
 def test_the_log_determinants_add_up_to_the_likelihood() -> None:
-    way = ways.read(_answer(), {"labels": ["x", "a", "b"], "direction": "forward", "error": 1e-6, "label": 3}, 7)
-    assert [s.label for s in way.stations] == ["x", "a", "b"] and way.stations[0].ladj is None
-    assert [s.so_far for s in way.stations] == [0.0, 1.0, 3.0] and way.total == 3.0 and way.largest == 2.0
+    trace = parse_trace(_answer(), {"labels": ["x", "a", "b"], "direction": "forward", "error": 1e-6, "label": 3}, 7)
+    assert [s.label for s in trace.stages] == ["x", "a", "b"] and trace.stages[0].ladj is None
+    assert [s.cumulative for s in trace.stages] == [0.0, 1.0, 3.0] and trace.total == 3.0 and trace.bar_scale == 2.0
     base = -0.5 * 5 - math.log(2 * math.pi)
-    assert way.log_base == pytest.approx(base) and way.log_prob == pytest.approx(base + 3.0)
-    back = ways.read(_answer(), {"direction": "inverse"}, 7)
+    assert trace.log_base == pytest.approx(base) and trace.log_prob == pytest.approx(base + 3.0)
+    back = parse_trace(_answer(), {"direction": "inverse"}, 7)
     assert back.log_prob == pytest.approx(base - 3.0) and back.error is None and back.label == -1
 
 
 def test_one_log_determinant_does_not_dwarf_the_others() -> None:
     arrays = {**_answer(4), "ladj": np.array([-1600.0, 4.0, -2.0], np.float32)}
-    assert ways.read(arrays, {}, 1).largest == 4.0
+    assert parse_trace(arrays, {}, 1).bar_scale == 4.0
     arrays["ladj"] = np.array([9.0, 4.0, float("nan")], np.float32)
-    assert ways.read(arrays, {}, 1).largest == 9.0
+    assert parse_trace(arrays, {}, 1).bar_scale == 9.0
 
 
-def test_the_way_of_a_point_may_have_an_axis_of_its_own() -> None:
+def test_a_point_may_have_a_batch_axis() -> None:
     points = {**_answer(), "stages": np.zeros((3, 1, 2), np.float32), "ladj": np.ones((2, 1), np.float32)}
-    way = ways.read(points, {}, 1)
-    assert way.is_points and way.stages.shape == (3, 2) and way.total == 2.0
+    trace = parse_trace(points, {}, 1)
+    assert trace.is_points and trace.values.shape == (3, 2) and trace.total == 2.0
     with pytest.raises(ValueError):
-        ways.read({**points, "ladj": np.ones(7, np.float32)}, {}, 1)
+        parse_trace({**points, "ladj": np.ones(7, np.float32)}, {}, 1)
 
 
-def test_labels_are_kept_short_and_on_one_line() -> None:
-    way = ways.read(_answer(), {"labels": ["x", "evil\nname" * 9, "b"]}, 1)
-    assert "\n" not in way.stations[1].label and len(way.stations[1].label) <= 24
+def test_labels_are_short_and_on_one_line() -> None:
+    trace = parse_trace(_answer(), {"labels": ["x", "evil\nname" * 9, "b"]}, 1)
+    assert "\n" not in trace.stages[1].label and len(trace.stages[1].label) <= 24
 
 
-def test_a_choice_faces_the_way_that_it_belongs_to() -> None:
-    choice = Choice()
-    choice.num_test, choice.count = 100, 9
-    told: list[dict[str, object]] = []
-    choice.subscribe(lambda: told.append(choice.question))
-    assert choice.station == 8
-    choice.watch_for(3)
-    choice.set_index(250)
-    assert choice.question == {"index": 99} and choice.station == 3
-    choice.set_draw(temperature=9.0)
-    assert choice.question == {"seed": 0, "temperature": 1.5} and choice.station == 8
-    choice.move(2)
-    assert choice.seed == 2
-    choice.turn()
-    assert choice.direction == "forward" and len(told) == 5
-    before = choice.index
-    choice.another()
-    assert choice.index != before
+def test_index_and_sample_set_the_direction() -> None:
+    selection = TraceSelection()
+    selection.num_test, selection.count = 100, 9
+    calls: list[dict[str, object]] = []
+    selection.subscribe(lambda: calls.append(selection.params))
+    assert selection.stage == 8
+    selection.select_stage(3)
+    selection.set_index(250)
+    assert selection.params == {"index": 99} and selection.stage == 3
+    selection.set_sample(temperature=9.0)
+    assert selection.params == {"seed": 0, "temperature": 1.5} and selection.stage == 8
+    selection.move(2)
+    assert selection.seed == 2
+    selection.reverse()
+    assert selection.direction == "forward" and len(calls) == 5
+    before = selection.index
+    selection.resample()
+    assert selection.index != before
 
 
-def test_a_remembered_choice_is_checked() -> None:
-    choice = Choice()
-    choice.restore({"direction": "inverse", "index": 5, "seed": 6, "temperature": 0.5})
-    assert choice.to_json() == {"direction": "inverse", "index": 5, "seed": 6, "temperature": 0.5}
-    choice.restore({"direction": 3, "index": -1, "seed": "x", "temperature": 99})
-    assert choice.to_json() == {"direction": "forward", "index": 0, "seed": 0, "temperature": 1.0}
+def test_a_saved_selection_is_validated() -> None:
+    selection = TraceSelection()
+    selection.restore({"direction": "inverse", "index": 5, "seed": 6, "temperature": 0.5})
+    assert selection.to_json() == {"direction": "inverse", "index": 5, "seed": 6, "temperature": 0.5}
+    selection.restore({"direction": 3, "index": -1, "seed": "x", "temperature": 99})
+    assert selection.to_json() == {"direction": "forward", "index": 0, "seed": 0, "temperature": 1.0}
 
 
 @pytest.mark.parametrize("count", [2, 9, 30])
-def test_stations_stand_in_rows_as_large_as_fits(count: int) -> None:
+def test_stages_are_laid_out_as_large_as_fits(count: int) -> None:
     made = arrange(count, (28, 28), (900, 480))
     assert made.picture[0] % 28 == 0 and made.rows * made.columns >= count
     assert made.height <= 490 or made.picture == (56, 56)

@@ -1,0 +1,267 @@
+"""Layers of a 2-D plane: points, lines, arrows, markers and the prior's circles, thousands of them at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
+
+from genexplorer.session.palette import Palette
+from genexplorer.session.plane import Bounds
+from genexplorer.viewer.style import math_font
+
+Floats = NDArray[np.float64]
+Shape = Literal["dot", "cross"]
+_EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
+_HEAD_SHARE = 0.35  # length of an arrow's head
+_MARKER_PX = 5.5
+
+
+class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
+    """Base of all layers: paints in logical pixels, whatever part of the plane is visible.
+
+    Args:
+        z_value: Layers with a higher value are drawn above.
+        palette: The colors.
+    """
+
+    def __init__(self, z_value: float, palette: Palette) -> None:
+        super().__init__()
+        self.setZValue(z_value)
+        self.colors = palette
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        self.colors = palette
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Return the whole plane, so that Qt never clips a layer."""
+        return _EVERYWHERE
+
+    def paint(self, painter: QPainter, *_: Any) -> None:
+        """Paint in pixels."""
+        to_px = painter.worldTransform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.paint_px(painter, to_px)
+        painter.restore()
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Paint in logical pixels; `to_px` maps points of the plane to them."""
+        raise NotImplementedError
+
+
+class ScatterLayer(PlaneLayer):
+    """Points as dots or crosses, in one color or in those of their classes."""
+
+    def __init__(self, z_value: float, palette: Palette, shape: Shape, size: float, alpha: float = 1.0) -> None:
+        super().__init__(z_value, palette)
+        self.points: Floats = np.zeros((0, 2))
+        self.labels: NDArray[np.int64] | None = None  # None: all in `color`
+        self.color = palette.muted
+        self._shape, self._size, self._alpha = shape, size, alpha
+
+    def set_points(self, points: Floats) -> None:
+        """Show points, (N, 2)."""
+        self.points = points
+        self.update()
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw the points, one class after the other."""
+        if not len(self.points):
+            return
+        pixels, labels = to_pixels(self.points, to_px), self.labels
+        if labels is None or len(labels) != len(pixels):
+            self._draw(painter, pixels, self.color)
+            return
+        for label in np.unique(labels):
+            self._draw(painter, pixels[labels == label], self.colors.class_color(int(label)))
+
+    def _draw(self, painter: QPainter, pixels: Floats, color: str) -> None:
+        ink = QColor(color)
+        ink.setAlphaF(self._alpha)
+        if self._shape == "dot":
+            pen = QPen(ink, self._size)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawPoints(pg.functions.arrayToQPolygonF(pixels[:, 0], pixels[:, 1]))
+            return
+        half = self._size / 2
+        crosses = [
+            line
+            for x, y in pixels.tolist()
+            for line in (QLineF(x - half, y - half, x + half, y + half), QLineF(x - half, y + half, x + half, y - half))
+        ]
+        halo = QColor(self.colors.background)
+        halo.setAlpha(80)
+        painter.setPen(QPen(halo, 2.6))
+        painter.drawLines(crosses)  # type: ignore[call-overload]
+        painter.setPen(QPen(ink, 1.2))
+        painter.drawLines(crosses)  # type: ignore[call-overload]
+
+
+class LineLayer(PlaneLayer):
+    """Many lines at once, drawn as one path.
+
+    Args:
+        z_value: Of the layer.
+        palette: The colors.
+        width: Of the lines, in pixels.
+        alpha: Opacity.
+        halo: Width of the background color around the lines, in pixels.
+    """
+
+    def __init__(self, z_value: float, palette: Palette, width: float, alpha: float = 1.0, halo: float = 0.0) -> None:
+        super().__init__(z_value, palette)
+        self.color = palette.muted
+        self._points: Floats = np.zeros((0, 2))
+        self._connect: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._width, self._alpha, self._halo = width, alpha, halo
+
+    def set_lines(self, points: Floats, connect: NDArray[np.int32] | None = None) -> None:
+        """Show lines through points, (N, 2); `connect`, (N,), is 1 where a point is joined to the next one."""
+        self._points = points
+        self._connect = np.ones(len(points), np.int32) if connect is None else connect
+        self.update()
+
+    @property
+    def count(self) -> int:
+        """The number of points."""
+        return len(self._points)
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw all lines as one path."""
+        if not len(self._points):
+            return
+        pixels = np.clip(to_pixels(self._points, to_px), -1e5, 1e5)
+        path = pg.arrayToQPath(pixels[:, 0], pixels[:, 1], connect=self._connect, finiteCheck=True)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self._halo:
+            painter.setPen(QPen(QColor(self.colors.background), self._halo))
+            painter.drawPath(path)
+        ink = QColor(self.color)
+        ink.setAlphaF(self._alpha)
+        painter.setPen(QPen(ink, self._width))
+        painter.drawPath(path)
+
+
+@dataclass(frozen=True, eq=False)
+class Marker:
+    """A point with a name beside it.
+
+    Args:
+        position: (2,).
+        name: "A", "x̂".
+        hollow: A ring instead of a disc, its name below instead of above.
+        sigma: (2,), draws ellipses of one and two standard deviations around it.
+    """
+
+    position: Floats
+    name: str
+    hollow: bool = False
+    sigma: Floats | None = None
+
+
+class MarkerLayer(PlaneLayer):
+    """Named points, above everything else."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(30, palette)
+        self.markers: tuple[Marker, ...] = ()
+
+    def set_markers(self, *markers: Marker) -> None:
+        """Show markers; none hides all."""
+        self.markers = markers
+        self.update()
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw markers with a halo, so that they are visible on any background."""
+        for marker in self.markers:
+            if np.isfinite(marker.position).all():
+                self._paint_marker(painter, to_px, marker)
+
+    def _paint_marker(self, painter: QPainter, to_px: QTransform, marker: Marker) -> None:
+        x, y = to_pixels(marker.position[None], to_px)[0].tolist()
+        text, background = QColor(self.colors.text), QColor(self.colors.background)
+        # The posterior: one standard deviation solid, two dashed.
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if marker.sigma is not None and np.isfinite(marker.sigma).all():
+            rx, ry = float(marker.sigma[0]) * to_px.m11(), float(marker.sigma[1]) * abs(to_px.m22())
+            for scale, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
+                painter.setPen(QPen(QColor(self.colors.accent), 1.5, style))
+                painter.drawEllipse(QPointF(x, y), max(1.5, scale * rx), max(1.5, scale * ry))
+        # The point itself.
+        for color, width in ((background, 4.5), (text, 2.0)):
+            painter.setPen(QPen(color, width))
+            painter.setBrush(Qt.BrushStyle.NoBrush if marker.hollow else text)
+            painter.drawEllipse(QPointF(x, y), _MARKER_PX, _MARKER_PX)
+        name = QPainterPath()
+        name.addText(QPointF(x + 10, y + 16 if marker.hollow else y - 8), math_font(11), marker.name)
+        painter.strokePath(name, QPen(background, 3.5))
+        painter.fillPath(name, text)
+
+
+class PriorCircles(PlaneLayer):
+    """Circles around the origin at 1, 2 and 3 standard deviations of the prior."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(1, palette)
+
+    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
+        """Draw 1σ to 3σ."""
+        center = QPointF(to_px.dx(), to_px.dy())
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for sigma in (1, 2, 3):
+            painter.setPen(QPen(QColor(self.colors.muted), 1, Qt.PenStyle.DotLine))
+            rx, ry = sigma * to_px.m11(), sigma * abs(to_px.m22())
+            painter.drawEllipse(center, rx, ry)
+            painter.setPen(QColor(self.colors.muted))
+            painter.drawText(QPointF(center.x() + 3, center.y() - ry - 3), f"{sigma}σ")
+
+
+def to_pixels(points: Floats, to_px: QTransform) -> Floats:
+    """Return the logical pixels, (N, 2), of points of the plane, (N, 2)."""
+    return np.column_stack([points[:, 0] * to_px.m11() + to_px.dx(), points[:, 1] * to_px.m22() + to_px.dy()])
+
+
+def arrow_lines(points: Floats, arrows: Floats, max_length: float) -> tuple[Floats, NDArray[np.int32]]:
+    """Return arrows as lines for a `LineLayer`: a shaft and two strokes of the head each.
+
+    Args:
+        points: Where they start, (N, 2).
+        arrows: Their directions and strengths, (N, 2).
+        max_length: The length of the strongest tenth, which is clipped, in units of the plane.
+    """
+    sizes = np.linalg.norm(arrows, axis=1)
+    strong = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0
+    if strong <= 0:
+        return np.zeros((0, 2)), np.zeros(0, np.int32)
+    shafts = arrows * (np.minimum(sizes / strong, 1.0) * max_length / np.maximum(sizes, 1e-12))[:, None]
+    tips, normals = points + shafts, shafts[:, ::-1] * (-1, 1)
+    left, right = (tips - _HEAD_SHARE * shafts + sign * 0.6 * _HEAD_SHARE * normals for sign in (1, -1))
+    lines = np.stack([points, tips, left, tips, right], axis=1).reshape(-1, 2)
+    return lines, np.tile(np.array([1, 1, 1, 1, 0], np.int32), len(points))
+
+
+def pair_lines(starts: Floats, ends: Floats) -> tuple[Floats, NDArray[np.int32]]:
+    """Return lines from points to points for a `LineLayer`."""
+    lines = np.stack([starts, ends], axis=1).reshape(-1, 2)
+    return lines, np.tile(np.array([1, 0], np.int32), len(starts))
+
+
+def covering(bounds: Bounds, *points: Floats | None) -> Bounds:
+    """Return bounds, x0, x1, y0, y1, widened so that they hold all finite points, (N, 2) each."""
+    x0, x1, y0, y1 = bounds
+    everything: Sequence[Floats] = [p.reshape(-1, 2) for p in points if p is not None]
+    together = np.concatenate(everything) if everything else np.zeros((0, 2))
+    together = together[np.isfinite(together).all(axis=1)]
+    if len(together):
+        (left, bottom), (right, top) = together.min(axis=0).tolist(), together.max(axis=0).tolist()
+        x0, x1, y0, y1 = min(x0, left), max(x1, right), min(y0, bottom), max(y1, top)
+    return x0, x1, y0, y1
