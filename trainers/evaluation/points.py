@@ -29,6 +29,7 @@ class PointReference:
         modes: Centers of the modes, (K, 2); None without separate modes.
         mode_std: Standard deviation of each mode.
         estimator: How the model computes log_prob, such as "exact".
+        can_sample: Whether the model can sample.
     """
 
     test: Tensor
@@ -36,6 +37,7 @@ class PointReference:
     modes: Tensor | None
     mode_std: float
     estimator: str
+    can_sample: bool
 
     @classmethod
     def of(cls, data: PointData, capabilities: Mapping[str, Capability]) -> "PointReference":
@@ -50,6 +52,7 @@ class PointReference:
             modes=None if modes is None else torch.from_numpy(modes).float(),
             mode_std=truth.mode_std if truth is not None else 0.0,
             estimator=log_prob.how if log_prob is not None else "",
+            can_sample="sample" not in capabilities or capabilities["sample"].available,
         )
 
     def specs(self) -> tuple[MetricSpec, ...]:
@@ -63,10 +66,11 @@ class PointReference:
     def _quantities(self) -> list[tuple[str, str, str, Better, str, str]]:
         count = f"{NUM_SAMPLES:,} samples"
         setup = f"{count}, first {len(self.test):,} test points"
-        quantities: list[tuple[str, str, str, Better, str, str]] = [
-            ("energy_distance", "energy distance of samples and data", "", "lower", "samples", setup)
-        ]
-        if self.modes is not None:
+        quantities: list[tuple[str, str, str, Better, str, str]] = []
+        if self.can_sample:
+            title = "energy distance of samples and data"
+            quantities.append(("energy_distance", title, "", "lower", "samples", setup))
+        if self.can_sample and self.modes is not None:
             near = f"within {HIGH_QUALITY_STDS:.0f} standard deviations of the nearest mode"
             covered = f"modes with {COVERED_SHARE:.0%} of {count} {near} or more"
             title = f"modes covered of {len(self.modes)}"
@@ -107,12 +111,14 @@ class PointsEvaluator(Evaluator):
 
     @torch.inference_mode()
     def result(self) -> dict[str, float]:
-        """Return energy_distance and, where defined, modes_covered, high_quality and gap."""
-        z = torch.randn((NUM_SAMPLES, *self._model.latent_shape), generator=self._generator)
-        samples = self._model.decode(z.to(self._device)).flatten(1).cpu()
-        metrics = {"energy_distance": energy_distance(samples, self._reference.test)}
-        if self._reference.modes is not None:
-            metrics |= mode_metrics(samples, self._reference.modes, self._reference.mode_std)
+        """Return those of energy_distance, modes_covered, high_quality and gap that are defined."""
+        metrics: dict[str, float] = {}
+        if self._reference.can_sample:
+            z = torch.randn((NUM_SAMPLES, *self._model.latent_shape), generator=self._generator)
+            samples = self._model.decode(z.to(self._device)).flatten(1).cpu()
+            metrics["energy_distance"] = energy_distance(samples, self._reference.test)
+            if self._reference.modes is not None:
+                metrics |= mode_metrics(samples, self._reference.modes, self._reference.mode_std)
         if self._reference.log_true is not None:
             metrics["gap"] = float((self._reference.log_true - torch.cat(self._log_model)).mean())
         return metrics

@@ -44,19 +44,21 @@ class PointImages:
         self, capabilities: dict[str, Capability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
-        self._latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        has = {name for name, capability in capabilities.items() if capability.available}
+        latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        self._latents = latents if "sample" in has else None
         self._bounds = data.bounds
         self._data = cover(data.test[:NUM_DATA], data.bounds)
         self._peak = peak(data.test, data.bounds)
-        known = capabilities.get("log_prob")
         grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
-        self._grid = grid if known is not None and known.available else None
+        self._grid = grid if "log_prob" in has else None
 
     def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
         """Yield each kind of picture, one of each, with a model's weights as they are, and signs of life between."""
-        samples = yield from _asked(model, model.decode, self._latents, step)
-        points = samples.reshape(-1, 2)
-        yield ImagesReady(step, "samples", over_data(points, self._data, self._bounds)[None], 1)
+        if self._latents is not None:
+            samples = yield from _asked(model, model.decode, self._latents, step)
+            image = over_data(samples.reshape(-1, 2), self._data, self._bounds)
+            yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:
             assert isinstance(model, HasLogProb)
             logs = yield from _asked(model, model.log_prob, self._grid, step)

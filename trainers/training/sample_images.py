@@ -48,7 +48,8 @@ class SampleImages:
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
         has = {name for name, capability in capabilities.items() if capability.available}
-        self._samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
+        self._samples = samples if "sample" in has else None
         self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
         self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
         self._traced = None
@@ -57,8 +58,9 @@ class SampleImages:
 
     def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
         """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
-        samples = yield from _decoded(model, self._samples, step)
-        yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
+        if self._samples is not None:
+            samples = yield from _decoded(model, self._samples, step)
+            yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
         if self._originals is not None:
             yield ImagesReady(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
         if self._manifold is not None:

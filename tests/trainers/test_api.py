@@ -1,0 +1,378 @@
+"""The public API: own data, own models, loading, and errors that name the argument."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import trainers
+from tests.trainers import tiny
+from tests.trainers.fake_models import Level
+from trainers.data.arrays import from_arrays
+from trainers.events import ImagesReady, Stop
+from trainers.storage import checkpoint
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 6), dtype=np.uint8)
+POINTS = np.random.default_rng(1).normal(size=(500, 2))
+TINY = {"model.hidden": [8], "optim.batch_size": 16, "execution.threads": 1}
+
+
+class Autoencoder(nn.Module):
+    latent_dim = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(48, 2), nn.Linear(2, 48)
+        self.norm = nn.BatchNorm1d(2)
+
+    def encode(self, x: Tensor) -> Tensor:
+        mu: Tensor = self.norm(self.down(x.flatten(1)))
+        return mu
+
+    def decode(self, z: Tensor) -> Tensor:
+        images: Tensor = self.up(z).sigmoid().view(-1, 1, 8, 6)
+        return images
+
+    def loss(self, x: Tensor) -> dict[str, Tensor]:
+        z = self.encode(x)
+        recon = (self.decode(z + 0.1 * torch.randn_like(z)) - x).square().mean()
+        return {"loss": recon, "code_norm": z.norm()}
+
+
+class Mean(nn.Module):
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(shape))
+
+    def loss(self, x: Tensor) -> Tensor:
+        return (x - self.mean).square().mean()
+
+
+def run(*args: Any, **kwargs: Any) -> list[Any]:
+    settings = {"execution.threads": 1, **kwargs.pop("settings", {})}
+    return list(trainers.train(*args, settings=settings, **kwargs))
+
+
+def last_snapshot(events: list[Any]) -> trainers.SnapshotReady:
+    return tiny.of(events, trainers.SnapshotReady)[-1]
+
+
+@pytest.fixture(scope="module")
+def vae() -> trainers.TrainedModel:
+    plan = trainers.make_plan("vae-2d", data=IMAGES, steps=12, settings=TINY)
+    return trainers.load(last_snapshot(list(trainers.train(plan))), plan=plan)
+
+
+@pytest.fixture(scope="module")
+def flow() -> trainers.TrainedModel:
+    settings = {"model.hidden": [8], "model.couplings": 2, "optim.batch_size": 16, "execution.threads": 1}
+    plan = trainers.make_plan("flow-toy", data=torch.from_numpy(POINTS), steps=12, settings=settings)
+    return trainers.load(last_snapshot(list(trainers.train(plan))), plan=plan)
+
+
+# Training
+
+
+def test_a_preset_trains_on_own_arrays_with_labels() -> None:
+    labels = np.arange(300) % 3
+    events = run("vae-2d", data=IMAGES / 255, labels=labels, steps=10, settings=TINY)
+    card = last_snapshot(events).card
+    assert (card.data.name, card.data.num_train, card.data.num_test, card.data.num_classes) == ("arrays", 270, 30, 3)
+    assert card.image_shape == (1, 8, 6) and "dynamic binarization" in card.data.setup
+    assert tiny.of(events, trainers.Finished)[-1].outcome == "succeeded"
+
+
+def test_floats_and_bytes_are_the_same_data() -> None:
+    first, second = (trainers.make_plan("vae-2d", data=data, steps=1) for data in (IMAGES, IMAGES / 255))
+    load = [plan.dataset.load(plan.data_options) for plan in (first, second) if callable(plan.dataset.load)]
+    assert np.array_equal(load[0].train, load[1].train) and np.array_equal(load[0].test, load[1].test)
+
+
+def test_a_pair_is_kept_as_training_and_test_split() -> None:
+    color = np.zeros((4, 3, 8, 6), np.float32)
+    dataset = from_arrays((color, color[:2]), ([0, 1, 2, 3], [0, 1]))
+    assert callable(dataset.load) and callable(dataset.peek)
+    loaded = dataset.load(None)
+    assert loaded.train.shape == (4, 8, 6, 3) and loaded.test.shape == (2, 8, 6, 3) and dataset.peek(None) == (3, 8, 6)
+    assert loaded.train_labels.tolist() == [0, 1, 2, 3]
+
+
+def test_presets_bring_their_binarization_to_own_data(tmp_path: Path) -> None:
+    assert trainers.make_plan("vae-2d", data=IMAGES).binarization == "dynamic"
+    assert trainers.make_plan("realnvp", data=IMAGES).binarization == "none"
+    assert trainers.make_plan("vae-2d", data=IMAGES, settings={"data.binarization": "static"}).binarization == "static"
+    assert trainers.make_plan(Mean(1, 8, 6), data=IMAGES).binarization == "none"
+
+
+def test_a_folder_is_data_and_a_configuration_is_a_model(folder: Path) -> None:
+    plan = trainers.make_plan("realnvp", data=folder, epochs=2, seed=7)
+    assert (plan.config.data.name, plan.binarization) == ("idx", "none")
+    longer = trainers.make_plan(plan.config, steps=5)
+    assert (longer.config.seed, longer.config.schedule.steps, longer.config.schedule.epochs) == (7, 5, None)
+
+
+def test_an_own_module_is_trained_in_place_and_has_every_capability_it_implements() -> None:
+    module = Autoencoder()
+    before = module.down.weight.detach().clone()
+    plan = trainers.make_plan(module, data=IMAGES, steps=20, settings={"execution.threads": 1})
+    events = list(trainers.train(plan))
+    assert not torch.equal(before, module.down.weight)
+    started = tiny.of(events, trainers.Started)[0]
+    assert {"train/loss", "train/code_norm", "test/loss_ema", "test/code_norm_raw"} <= {m.name for m in started.metrics}
+    assert {event.kind for event in tiny.of(events, ImagesReady)} >= {"samples", "reconstructions"}
+    model = trainers.load(last_snapshot(events), plan=plan)
+    assert model.reconstruct(IMAGES[:3]).shape == (3, 1, 8, 6) and model.sample(4).shape == (4, 1, 8, 6)
+    with pytest.raises(trainers.UserError, match=r"does not support 'log_prob': Autoencoder has no method log_prob"):
+        model.log_prob(IMAGES[:3])
+    assert all(parameter is not other for parameter in model.module.parameters() for other in module.parameters())
+
+
+@pytest.mark.parametrize(("data", "shape"), [(IMAGES, (1, 8, 6)), (POINTS, (2,))])
+def test_a_module_with_nothing_but_a_loss_trains(data: np.ndarray, shape: tuple[int, ...]) -> None:
+    events = run(Mean(*shape), data=data, steps=15)
+    assert tiny.of(events, trainers.Finished)[-1].outcome == "succeeded"
+    assert not tiny.of(events, ImagesReady)
+
+
+def test_the_noise_of_an_own_module_follows_the_seed() -> None:
+    def trained(seed: int) -> Tensor:
+        torch.manual_seed(0)
+        module = Autoencoder()
+        torch.manual_seed(seed + 99)  # the global state has no influence
+        run(module, data=IMAGES, steps=10, seed=seed)
+        return module.down.weight.detach()
+
+    assert torch.equal(trained(3), trained(3)) and not torch.equal(trained(3), trained(4))
+
+
+def test_checking_a_loss_leaves_no_trace_in_the_module() -> None:
+    module = Autoencoder()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.random.get_rng_state()
+    next(trainers.train(module, data=IMAGES, steps=1))
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_an_instance_of_model_is_trained_as_it_is() -> None:
+    class Scale(Level):
+        def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+            return {"model": list(self.parameters())}
+
+        def training_step(self, batch: Tensor, context: Any) -> Any:
+            from trainers.families.interface import Objective
+
+            yield Objective("model", -self.log_prob(batch).mean())
+
+        def metrics(self) -> list[Any]:
+            return []
+
+        def evaluator(self, num_images: int, seed: int) -> Any:
+            class Nothing:
+                def add(self, x: Tensor, start: int) -> None: ...
+                def result(self) -> dict[str, float]:
+                    return {}
+
+            return Nothing()
+
+    plan = trainers.make_plan(Scale((1, 8, 6)), data=IMAGES, steps=5, settings={"execution.threads": 1})
+    card = last_snapshot(list(trainers.train(plan))).card
+    assert {n for n, c in card.capabilities.items() if c.available} >= {
+        "sample",
+        "encode",
+        "log_prob",
+        "trace",
+        "critic",
+    }
+
+
+def test_a_training_resumes_from_a_checkpoint_folder(tmp_path: Path) -> None:
+    class StopAt:
+        def poll(self, step: int) -> list[Stop]:
+            return [Stop()] if step == 6 else []
+
+        def watched(self) -> Any:
+            return tiny.Script({}).watched()
+
+    plan = trainers.make_plan("vae-2d", data=IMAGES, steps=12, settings={**TINY, "execution.deterministic": True})
+    state = tiny.of(list(trainers.train(plan, control=StopAt())), trainers.CheckpointReady)[-1]
+    checkpoint.save(tmp_path / "c", state.arrays, state.meta)
+    resumed = last_snapshot(list(trainers.train(plan, resume=tmp_path / "c")))
+    unbroken = last_snapshot(list(trainers.train(plan)))
+    assert state.step == 6 and resumed.step == 12
+    assert all(np.array_equal(value, unbroken.arrays[name]) for name, value in resumed.arrays.items())
+
+
+# Inference
+
+
+def test_arrays_in_arrays_out_and_tensors_in_tensors_out(vae: trainers.TrainedModel) -> None:
+    for x in (IMAGES[:5], torch.from_numpy(IMAGES[:5])):
+        z = vae.encode(x)
+        mu, logvar = vae.posterior(x)
+        images = vae.decode(z)
+        assert {type(value) for value in (z, mu, logvar, images, vae.log_prob(x))} == {type(x)}
+        assert tuple(z.shape) == tuple(logvar.shape) == (5, 2) and tuple(images.shape) == (5, 1, 8, 6)
+        assert (mu == z).all() and tuple(vae.log_prob(x).shape) == (5,)
+        assert 0 <= images.min() <= images.max() <= 1
+
+
+def test_samples_depend_on_the_seed_alone(vae: trainers.TrainedModel) -> None:
+    assert np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=1))
+    assert not np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=2))
+
+
+def test_bytes_are_preprocessed_and_floats_used_as_they_are(vae: trainers.TrainedModel) -> None:
+    black_and_white = (IMAGES[:4] > 127) * np.uint8(255)
+    assert np.array_equal(vae.encode(black_and_white), vae.encode(black_and_white[:, None] / 255))
+
+
+def test_a_flow_inverts_and_its_density_matches_the_change_of_variables(flow: trainers.TrainedModel) -> None:
+    x = flow.sample(20)
+    z = flow.encode(x)
+    assert x.shape == (20, 2) and flow.decode(z) == pytest.approx(x, abs=1e-4)
+    assert np.isneginf(flow.posterior(x)[1]).all() and np.isfinite(flow.log_prob(x)).all()
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+
+    folder = tmp_path_factory.mktemp("runs") / "vae"
+    plan = trainers.make_plan(
+        "vae-2d", data="mnist", steps=12, settings={**TINY, "data.limit": 64, "data.limit_test": 20}
+    )
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "config.json").write_text(plan.config.model_dump_json())
+    for event in tiny.of(list(trainers.train(plan)), trainers.SnapshotReady):
+        checkpoint.save_snapshot(folder / "snapshots" / f"step-{event.step:08d}", event.arrays, event.card)
+    return folder
+
+
+def test_a_run_folder_a_step_and_a_snapshot_load(run_folder: Path) -> None:
+    newest = trainers.load(run_folder)
+    assert newest.step == 12 and trainers.load(str(run_folder), step=0).step == 0
+    assert np.array_equal(trainers.load(run_folder / "snapshots" / "step-00000012").sample(3), newest.sample(3))
+    with pytest.raises(trainers.CheckpointError, match="no snapshot at step 7"):
+        trainers.load(run_folder, step=7)
+    with pytest.raises(trainers.CheckpointError, match="neither a run folder nor a snapshot"):
+        trainers.load(run_folder.parent / "nowhere")
+
+
+# Misuse
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros(10), r"data: shape \(10,\); expected images \(N, H, W\)"),
+        (np.zeros((10, 3)), r"data: shape \(10, 3\)"),
+        (np.zeros((10, 8, 8, 3)), r"channels come second: data\.transpose\(0, 3, 1, 2\)"),
+        (np.zeros((10, 2, 8, 8)), "use 1 or 3 channels"),
+        (np.zeros((10, 8, 8), np.int64), "data: dtype int64; expected uint8, bool or floats"),
+        (np.full((10, 8, 8), 255.0), r"data: values from 255 to 255; expected \[0, 1\]"),
+        (np.full((10, 8, 8), np.nan), r"data: values from nan to nan"),
+        (np.full((10, 2), np.inf), "data: contains NaN or infinite"),
+        (np.zeros((1, 8, 8)), "data: 1 example; at least 2"),
+        ((IMAGES, IMAGES[:, :4]), r"training shape \(8, 6, 1\), but test shape \(4, 6, 1\)"),
+        ((IMAGES, IMAGES, IMAGES), r"data: expected a pair"),
+        (np.array(["a"]), "data: expected an array of numbers"),
+    ],
+)
+def test_unfit_data_are_rejected_by_name(data: Any, message: str) -> None:
+    with pytest.raises(trainers.DataError, match=message):
+        trainers.train("vae-2d", data=data)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(299, int), np.zeros(300), np.full(300, 256)])
+def test_unfit_labels_are_rejected(labels: Any) -> None:
+    with pytest.raises(trainers.DataError, match="labels: "):
+        trainers.train("vae-2d", data=IMAGES, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "message"),
+    [
+        ("vea", {}, "did you mean 'vae"),
+        (3, {}, "model: got int"),
+        ("vae-2d", {"data": "minst"}, "did you mean 'mnist'"),
+        ("vae-2d", {"epochs": 0}, r"schedule\.epochs"),
+        ("vae-2d", {"epochs": 1, "steps": 2}, "exactly one of epochs, steps, minutes"),
+        ("vae-2d", {"seed": -1}, "seed"),
+        ("vae-2d", {"settings": {"model.bteta": 4}}, "did you mean 'beta'"),
+        ("vae-2d", {"data": POINTS}, r"model\.likelihood"),
+        ("vae-2d", {"labels": [1, 2]}, "labels: only arrays"),
+        (Mean(1, 8, 6), {"data": IMAGES, "settings": {"model.beta": 1}}, r"model\.beta: unknown key"),
+    ],
+)
+def test_misuse_is_reported_before_anything_runs(model: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(trainers.ConfigError, match=message):
+        trainers.train(model, **arguments)
+
+
+def with_loss(returned: Any) -> nn.Module:
+    module = Mean(1)
+    module.loss = lambda x: returned  # type: ignore[method-assign]
+    return module
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Linear(2, 2), r"Linear has no method loss\(batch\)"),
+        (with_loss(torch.zeros(4)), r"returned a tensor of shape \(4,\) as 'loss'"),
+        (with_loss(1.0), "returned a float as 'loss'"),
+        (with_loss({"recon": torch.zeros(())}), "without 'loss'"),
+        (with_loss({"loss": torch.zeros(()), "a b": torch.zeros(())}), "a value named 'a b'"),
+    ],
+)
+def test_a_module_that_cannot_be_trained_is_rejected(module: nn.Module, message: str) -> None:
+    with pytest.raises(trainers.ConfigError, match=message):
+        run(module, data=IMAGES, steps=1)
+
+
+def test_a_decoder_needs_a_latent_dim() -> None:
+    module = Autoencoder()
+    module.latent_dim = "two"  # type: ignore[assignment]
+    with pytest.raises(trainers.ConfigError, match="no latent_dim"):
+        trainers.train(module, data=IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.encode(IMAGES[:2, :4]), r"x: shape \(2, 1, 4, 6\); expected \(N, 1, 8, 6\)"),
+        (lambda m: m.encode(IMAGES[:2] * 1.0), r"x: values from .* expected floats in \[0, 1\] or uint8"),
+        (lambda m: m.encode(IMAGES[:2].astype(int)), "x: dtype int64; expected floats"),
+        (lambda m: m.decode(np.zeros((3, 5))), r"z: shape \(3, 5\); expected \(N, 2\)"),
+        (lambda m: m.decode(np.full((3, 2), np.nan)), "z: contains NaN"),
+        (lambda m: m.decode(torch.zeros(3, 2, dtype=torch.int32)), "z: dtype int32; expected floats"),
+        (lambda m: m.sample(0), "n: expected 1 to"),
+    ],
+)
+def test_unfit_arguments_of_a_model_are_rejected_by_name(vae: trainers.TrainedModel, call: Any, message: str) -> None:
+    with pytest.raises(trainers.DataError, match=message):
+        call(vae)
+
+
+def test_an_event_needs_its_plan(vae: trainers.TrainedModel) -> None:
+    with pytest.raises(trainers.ConfigError, match="needs the plan"):
+        trainers.load(trainers.SnapshotReady(0, {}, vae.card))
+
+
+# Import
+
+
+def test_importing_trainers_needs_no_torch() -> None:
+    code = "import sys, trainers; assert 'train' in dir(trainers); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_public_name_can_be_imported() -> None:
+    assert all(getattr(trainers, name) is not None for name in trainers.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = trainers.nothing

@@ -1,0 +1,229 @@
+"""The functions behind `import trainers`: plan a training, run it, load a model."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from trainers import presets, registry
+from trainers.config import Ref, RunConfig, parse
+from trainers.data.arrays import from_arrays
+from trainers.errors import CheckpointError, ConfigError
+from trainers.events import Control, Event, ResumeState, SnapshotReady
+from trainers.families import custom
+from trainers.families.interface import Model
+from trainers.inference import session
+from trainers.inference.trained_model import TrainedModel
+from trainers.plan import Plan, resolve
+from trainers.registry import DataSet
+from trainers.storage import checkpoint
+from trainers.training import loop
+from trainers.training.resume import load_weights
+
+
+def make_plan(
+    model: str | RunConfig | nn.Module,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Validate what is to be trained. Nothing is allocated, and of data files only the headers are read.
+
+    Args:
+        model: Name of a preset, a configuration, or your own module: a `trainers.Model`, or any `nn.Module` with a
+            method `loss(batch)` that returns a scalar, or a mapping with a scalar "loss" and others to record. It may
+            also have `decode(z)` and an attribute `latent_dim`, `encode(x)`, and `log_prob(x)`.
+        data: Name of a data set, a folder of IDX files, a `DataSet`, or arrays or tensors: images, (N, H, W) or
+            (N, C, H, W), uint8 or floats in [0, 1]; 2-D points, (N, 2); or a pair (train, test) of these. None: the
+            preset's data, MNIST for your own module.
+        labels: Of arrays: integers, (N,), or a pair.
+        epochs: Passes over the data. Give at most one of epochs, steps and minutes; None: as in the preset, else one
+            epoch.
+        steps: Optimizer updates.
+        minutes: Training time.
+        seed: Of all random numbers.
+        settings: Any other settings by their dotted keys: {"optim.lr": 1e-3, "model.latent_dim": 8}.
+
+    Raises:
+        ConfigError: if a name is unknown, or a setting is out of range or contradicts another or the data.
+        DataError: if data cannot be read or have the wrong shape, dtype or range.
+    """
+    layer = presets.from_dotted(settings or {})
+    length = {"epochs": epochs, "steps": steps, "minutes": minutes}
+    if any(value is not None for value in length.values()):
+        layer = presets.merge(layer, {"schedule": {name: value for name, value in length.items() if value is not None}})
+    if seed is not None:
+        layer["seed"] = seed
+    dataset = _dataset(data, labels)
+    data_layer = layer.pop("data", {}) if dataset else {}
+    if dataset is None and data is not None:
+        layer = presets.merge({"data": _by_name(str(data))}, layer)
+
+    family = None
+    if isinstance(model, nn.Module):
+        family = custom.family_of(model)
+        base = {"model": {"name": family.name}, "data": _unprocessed(layer), "schedule": {"epochs": 1}}
+        config = _with_registered_data(base, layer)
+    elif isinstance(model, RunConfig):
+        config = parse(presets.merge(model.model_dump(mode="json"), layer))
+    elif isinstance(model, str):
+        config = presets.assemble(model, _with_preset_options(model, layer))
+    else:
+        raise ConfigError(
+            f"model: got {type(model).__name__}", "pass the name of a preset, a RunConfig or a torch.nn.Module"
+        )
+    if dataset is not None:
+        known = {key: config.data.options[key] for key in dataset.options.model_fields if key in config.data.options}
+        config = config.model_copy(update={"data": Ref(name=dataset.name, options={**known, **data_layer})})
+    return resolve(config, family=family, dataset=dataset)
+
+
+def train(
+    model: str | RunConfig | Plan | nn.Module,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    resume: ResumeState | str | Path | None = None,
+    control: Control | None = None,
+) -> Iterator[Event]:
+    """Train a model in this process and yield events; nothing is written to disk.
+
+    Arguments are checked at once, before the first event is requested. Your own module is trained in place.
+
+    Args:
+        model: As in `make_plan`, or a plan.
+        data: As in `make_plan`, and so are labels, epochs, steps, minutes, seed and settings.
+        labels: Labels of arrays.
+        epochs: Passes over the data.
+        steps: Optimizer updates.
+        minutes: Training time.
+        seed: Of all random numbers.
+        settings: Any other settings.
+        resume: A checkpoint folder, or the state read from one, to continue from.
+        control: Source of commands such as `Stop`, polled between steps.
+
+    Yields:
+        `Started` with the declared metrics, `Metrics` after each step and evaluation, `ImagesReady`, `SnapshotReady`
+        with EMA weights, `CheckpointReady` with the resumable state, and `Finished` at the end.
+
+    Raises:
+        ConfigError: as `make_plan`.
+        DataError: as `make_plan`.
+        CheckpointError: if the checkpoint cannot be read or belongs to another model.
+    """
+    changes = {"data": data, "labels": labels, "epochs": epochs, "steps": steps, "minutes": minutes, "seed": seed}
+    if not isinstance(model, Plan):
+        plan = make_plan(model, settings=settings, **changes)
+    elif settings or any(value is not None for value in changes.values()):
+        raise ConfigError("a plan is complete", "pass data, length, seed and settings to make_plan")
+    else:
+        plan = model
+    state = checkpoint.load(Path(resume)) if isinstance(resume, str | Path) else resume
+    return loop.train(plan, resume=state, control=control)
+
+
+def load(
+    source: str | Path | SnapshotReady, *, step: int | None = None, plan: Plan | RunConfig | None = None
+) -> TrainedModel:
+    """Load a trained model.
+
+    Args:
+        source: A run folder, the folder of one snapshot in it, or a `SnapshotReady` event.
+        step: The snapshot of a run folder to load; None is the newest.
+        plan: What an event's training was started with; needed for an event only.
+
+    Raises:
+        CheckpointError: if there is no such snapshot, or it is damaged or of another model.
+        ConfigError: if the configuration cannot be read, or its family is not installed.
+    """
+    if isinstance(source, SnapshotReady):
+        if plan is None:
+            raise ConfigError("load: a SnapshotReady event needs the plan it was trained with", "pass plan=")
+        return _from_event(source, resolve(plan) if isinstance(plan, RunConfig) else plan)
+    folder, config = _snapshot_folder(Path(source).expanduser(), step)
+    loaded = session.load(folder, config)
+    binarization = str(config.data.options.get("binarization", "none"))
+    return TrainedModel(loaded.opened.model, loaded.card, binarization, folder)
+
+
+def _from_event(event: SnapshotReady, plan: Plan) -> TrainedModel:
+    model: Model = registry.resolve(plan.family.build)(plan.model_options, event.card.image_shape)
+    if plan.family.name == custom.NAME:  # the build is the module that is being trained
+        model = copy.deepcopy(model)
+    load_weights(model, event.arrays)
+    return TrainedModel(model.cpu().eval().requires_grad_(False), event.card, plan.binarization)
+
+
+def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
+    run = source if (source / "config.json").is_file() else source.parent.parent
+    try:
+        config = RunConfig.model_validate_json((run / "config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{source}: neither a run folder nor a snapshot in one ({type(error).__name__})", "check the path"
+        ) from None
+    if run != source:
+        return source, config
+    steps = {
+        int(folder.name.removeprefix("step-")): folder
+        for folder in (run / "snapshots").glob("step-*")
+        if folder.name.removeprefix("step-").isdigit()
+    }
+    if not steps:
+        raise CheckpointError(f"{run}: has no snapshot yet", "the first one is saved at step 0")
+    if step is not None and step not in steps:
+        nearest = min(steps, key=lambda known: abs(known - step))
+        raise CheckpointError(f"{run}: has no snapshot at step {step:,}", f"the nearest is at step {nearest:,}")
+    return steps[max(steps) if step is None else step], config
+
+
+def _dataset(data: Any, labels: Any) -> DataSet | None:
+    """Return the data set that `data` is or contains, None where it is a name or not given."""
+    if data is None or isinstance(data, str | Path | DataSet):
+        if labels is not None:
+            raise ConfigError("labels: only arrays passed as data take labels", "leave them out")
+        return data if isinstance(data, DataSet) else None
+    return from_arrays(data, labels)
+
+
+def _by_name(name: str) -> dict[str, Any]:
+    """Return the data section for the name of a data set or a folder of IDX files."""
+    if name not in registry.datasets() and Path(name).expanduser().is_dir():
+        return {"name": "idx", "path": name}
+    registry.dataset(name)  # raises with the known names
+    return {"name": name}
+
+
+def _with_preset_options(preset_name: str, layer: dict[str, Any]) -> dict[str, Any]:
+    """Carry the preset's data options, such as its binarization, over to another data set that has them too."""
+    name = layer.get("data", {}).get("name")
+    if name is None:
+        return layer
+    options = presets.assemble(preset_name).data.options
+    known = registry.dataset(name).options.model_fields
+    shared = {key: options[key] for key in ("binarization",) if key in options and key in known}
+    return {**layer, "data": {**shared, **layer["data"]}}
+
+
+def _unprocessed(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data section for an own module: gray levels unless binarization is requested."""
+    name = layer.get("data", {}).get("name", "mnist")
+    has_binarization = "binarization" in registry.dataset(name).options.model_fields
+    return {"name": name, **({"binarization": "none"} if has_binarization else {})}
+
+
+def _with_registered_data(base: Mapping[str, Any], layer: Mapping[str, Any]) -> RunConfig:
+    values = presets.merge(base, layer)
+    return RunConfig.model_validate(values)

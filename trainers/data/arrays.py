@@ -1,0 +1,146 @@
+"""Data sets made of arrays in memory. They exist in this process only: a background worker cannot load them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.config import Section
+from trainers.data.catalog import Binarization
+from trainers.data.idx import MAX_SIDE
+from trainers.data.images import ImageData, Images, Labels
+from trainers.data.points import PointData, Points
+from trainers.data.preprocess import FIXED_SEED
+from trainers.errors import DataError
+from trainers.registry import DataSet
+
+NAME = "arrays"
+_TEST_SHARE = 0.1
+_EXPECTED = "images (N, H, W) or (N, C, H, W) with C = 1 or 3, or 2-D points (N, 2)"
+
+
+class ImageArrayOptions(Section):
+    """Options of images in memory."""
+
+    binarization: Binarization = "none"
+
+
+class PointArrayOptions(Section):
+    """2-D points in memory have no options."""
+
+
+def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
+    """Make a data set of arrays or tensors.
+
+    Args:
+        data: Images, (N, H, W) or (N, C, H, W), uint8 or floats in [0, 1], or 2-D points, (N, 2), floats. A pair
+            (train, test) gives both splits; of a single array a random tenth, the same every time, is the test split.
+            Floats are stored with 256 gray levels.
+        labels: Integers 0..255, (N,), or a pair, like `data`.
+        name: Name of the data set in configurations and cards.
+
+    Raises:
+        DataError: if a shape, dtype or value does not fit; the message names the argument.
+    """
+    if isinstance(data, tuple):
+        train, test = (_values(part, f"data[{index}]") for index, part in enumerate(_pair(data, "data")))
+        parts = (None, None) if labels is None else _pair(labels, "labels")
+        train_labels, test_labels = _labels(parts[0], len(train)), _labels(parts[1], len(test))
+    else:
+        train, train_labels = _values(data, "data"), _labels(labels, len(data))
+        if len(train) < 2:
+            raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
+        # Split at random, the same every time.
+        order = np.random.default_rng(FIXED_SEED).permutation(len(train))
+        chosen, others = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
+        test_labels = None if train_labels is None else train_labels[chosen]
+        train_labels = None if train_labels is None else train_labels[others]
+        train, test = train[others], train[chosen]
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(f"data: training shape {train.shape[1:]}, but test shape {test.shape[1:]}", "use one shape")
+    loaded: ImageData | PointData
+    if train.ndim == 2:
+        loaded = PointData(name, train, test, _bounds(train), train_labels, test_labels)
+    else:
+        loaded = ImageData(name, train, test, train_labels, test_labels)
+    of_points = isinstance(loaded, PointData)
+    return DataSet(
+        name=name,
+        title="arrays in memory",
+        options=PointArrayOptions if of_points else ImageArrayOptions,
+        load=lambda options: loaded,
+        peek=lambda options: loaded.image_shape,
+        kind="points" if of_points else "images",
+    )
+
+
+def to_numpy(value: Any, name: str) -> NDArray[Any]:
+    """Convert a tensor, array or nested list to a NumPy array.
+
+    Raises:
+        DataError: if it has no numeric dtype, naming the argument.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return array
+
+
+def _pair(value: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise DataError(f"{name}: expected a pair (train, test)", "pass a tuple of two arrays")
+    return value
+
+
+def _values(value: Any, name: str) -> NDArray[Any]:
+    """Return images as (N, H, W, C) uint8, or points as (N, 2) float32."""
+    array = to_numpy(value, name)
+    is_points = array.ndim == 2 and array.shape[1] == 2
+    if not (is_points or array.ndim in (3, 4)) or 0 in array.shape:
+        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}")
+    if not is_points:
+        return _images(array if array.ndim == 4 else array[:, None], name)
+    if not np.isfinite(array).all():
+        raise DataError(f"{name}: contains NaN or infinite coordinates", "remove these points")
+    return array.astype(np.float32)
+
+
+def _images(array: NDArray[Any], name: str) -> Images:
+    """Return (N, H, W, C) uint8 for images (N, C, H, W), uint8, bool or floats in [0, 1]."""
+    if array.shape[1] not in (1, 3):
+        channels_last = array.shape[3] in (1, 3)
+        hint = "channels come second: data.transpose(0, 3, 1, 2)" if channels_last else "use 1 or 3 channels"
+        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}", hint)
+    if max(array.shape[2:]) > MAX_SIDE:
+        raise DataError(f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {MAX_SIDE} pixels per side")
+    if array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not 0 <= low <= high <= 1:
+            raise DataError(f"{name}: values from {low:g} to {high:g}; expected [0, 1]", "rescale them, or pass uint8")
+        array = np.rint(array * 255)
+    elif array.dtype == np.bool_:
+        array = array * np.uint8(255)
+    elif array.dtype != np.uint8:
+        raise DataError(f"{name}: dtype {array.dtype}; expected uint8, bool or floats in [0, 1]", "convert it")
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1), dtype=np.uint8)
+
+
+def _bounds(points: Points) -> tuple[float, float, float, float]:
+    """Return plot limits (x0, x1, y0, y1) around all but 0.2 % of the points, with a margin."""
+    low, high = np.quantile(points, (0.001, 0.999), axis=0)
+    margin = np.maximum(0.15 * (high - low), 1e-3)
+    (x0, y0), (x1, y1) = low - margin, high + margin
+    return float(x0), float(x1), float(y0), float(y1)
+
+
+def _labels(value: Any, count: int) -> Labels | None:
+    if value is None:
+        return None
+    labels = to_numpy(value, "labels")
+    if labels.shape != (count,):
+        raise DataError(f"labels: shape {labels.shape}; expected ({count},), one label per example")
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 255:
+        raise DataError(f"labels: dtype {labels.dtype}; expected integers from 0 to 255")
+    return labels.astype(np.uint8)

@@ -1,0 +1,173 @@
+"""A trained model for scripts and notebooks: arrays or tensors in, the same out, in float32."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainers.compiled import matmul
+from trainers.data.arrays import to_numpy
+from trainers.data.points import ResidentPoints
+from trainers.data.preprocess import TestImages
+from trainers.errors import DataError, UserError
+from trainers.families.interface import Model
+from trainers.families.nn import images_at_once
+from trainers.model_card import ModelCard
+from trainers.training import rng
+
+_IMAGES_PER_CHUNK, _POINTS_PER_CHUNK = 200, 4096
+MAX_SAMPLES = 1_000_000
+
+
+class TrainedModel:
+    """A model with loaded weights.
+
+    Every method takes NumPy arrays or tensors and returns what it was given. Images are (N, C, H, W), or (N, H, W) for
+    one channel. uint8 images are preprocessed like the test set of the run (binarized, or scaled to [0, 1]); floats
+    must be in [0, 1] and are used as they are. 2-D points are (N, 2). Latents are (N, latent_dim).
+
+    Args:
+        model: The model on the CPU, in evaluation mode.
+        card: Describes the weights and the capabilities.
+        binarization: Of the images of the run: "threshold", "static", "dynamic" or "none".
+        folder: The snapshot it was read from, if any.
+    """
+
+    def __init__(self, model: Model, card: ModelCard, binarization: str, folder: Path | None = None) -> None:
+        self.module = model
+        self.card = card
+        self.folder = folder
+        self._binarization = binarization
+
+    def __repr__(self) -> str:
+        able = ", ".join(name for name, capability in self.card.capabilities.items() if capability.available)
+        return f"<TrainedModel {self.card.family}, step {self.card.step:,}, latent_dim={self.latent_dim}: {able}>"
+
+    @property
+    def step(self) -> int:
+        """Optimizer updates behind these weights."""
+        return self.card.step
+
+    @property
+    def latent_dim(self) -> int:
+        """The number of latent dimensions."""
+        return int(np.prod(self.card.latent_shape))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of an image; (2, 1, 1) for 2-D points."""
+        return self.card.image_shape
+
+    def sample(self, n: int = 16, *, seed: int = 0) -> Any:
+        """Return n samples as an array: images (n, C, H, W) in [0, 1], or points (n, 2).
+
+        Raises:
+            UserError: if the model cannot sample, or n is out of range.
+        """
+        self._require("sample")
+        if not 1 <= n <= MAX_SAMPLES:
+            raise DataError(f"n: expected 1 to {MAX_SAMPLES:,} samples, got {n}")
+        z = torch.randn(n, self.latent_dim, generator=rng.stream(seed, "sample", torch.device("cpu")))
+        return self._shaped(self._in_chunks(self.module.decode, z)).numpy()
+
+    def decode(self, z: Any) -> Any:
+        """Return images (N, C, H, W) in [0, 1], or points (N, 2), for latents (N, latent_dim).
+
+        For a VAE these are the expected images under p(x|z).
+
+        Raises:
+            UserError: if the model has no decoder, or `z` has another shape or values that are not finite.
+        """
+        self._require("decode")
+        latents = _as_float(z, "z")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise DataError(f"z: shape {tuple(latents.shape)}; expected (N, {self.latent_dim})")
+        return _like(z, self._shaped(self._in_chunks(self.module.decode, latents)))
+
+    def encode(self, x: Any) -> Any:
+        """Return latents (N, latent_dim): the posterior mean of a VAE, f⁻¹(x) of a flow.
+
+        Raises:
+            UserError: if the model has no encoder, or `x` has another shape, dtype or range.
+        """
+        return self.posterior(x)[0]
+
+    def posterior(self, x: Any) -> tuple[Any, Any]:
+        """Return mean and log-variance of q(z|x), (N, latent_dim) each; −∞ for an exact code.
+
+        Raises:
+            UserError: as `encode`.
+        """
+        self._require("encode")
+        data = self._data(x)
+        mu = self._in_chunks(lambda part: self.module.encode(part)[0], data)  # type: ignore[operator]
+        logvar = self._in_chunks(lambda part: self.module.encode(part)[1], data)  # type: ignore[operator]
+        return _like(x, mu), _like(x, logvar)
+
+    def reconstruct(self, x: Any) -> Any:
+        """Return `decode(encode(x))`."""
+        return self.decode(self.encode(x))
+
+    def log_prob(self, x: Any) -> Any:
+        """Return log p(x) in nats, (N,), or the estimate that `card.capability("log_prob").how` names.
+
+        Raises:
+            UserError: if the model has no density, or `x` has another shape, dtype or range.
+        """
+        self._require("log_prob")
+        return _like(x, self._in_chunks(self.module.log_prob, self._data(x)))  # type: ignore[arg-type]
+
+    def _require(self, name: str) -> None:
+        capability = self.card.capability(name)
+        if not capability.available:
+            raise UserError(f"this {self.card.title} does not support '{name}'", capability.reason)
+
+    def _data(self, x: Any) -> Tensor:
+        """Return data as the model expects it, (N, C, H, W) float32."""
+        if self.card.data.kind == "points":
+            points = _as_float(x, "x")
+            if points.ndim != 2 or points.shape[1] != 2:
+                raise DataError(f"x: shape {tuple(points.shape)}; expected points (N, 2)")
+            return ResidentPoints(points.numpy()).take(slice(None))
+        array = to_numpy(x, "x")
+        if array.ndim == 3 and self.image_shape[0] == 1:
+            array = array[:, None]
+        if array.ndim != 4 or array.shape[1:] != self.image_shape:
+            raise DataError(f"x: shape {array.shape}; expected (N, {', '.join(map(str, self.image_shape))})")
+        if array.dtype == np.uint8:
+            return TestImages(array.transpose(0, 2, 3, 1), self._binarization).take(slice(None))
+        images = _as_float(x, "x").view(array.shape)
+        if len(images) and not 0 <= float(images.min()) <= float(images.max()) <= 1:
+            raise DataError(
+                f"x: values from {float(images.min()):g} to {float(images.max()):g}; expected floats in [0, 1] or uint8"
+            )
+        return images
+
+    def _in_chunks(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        size = _POINTS_PER_CHUNK
+        if self.card.data.kind == "images":
+            size = images_at_once(self.image_shape, _IMAGES_PER_CHUNK)
+        with torch.inference_mode(), matmul.prefer_onednn():
+            parts = [function(part) for part in torch.split(batch, size)]
+        return torch.cat(parts).clone()
+
+    def _shaped(self, decoded: Tensor) -> Tensor:
+        return decoded.flatten(1) if self.card.data.kind == "points" else decoded.reshape(-1, *self.image_shape)
+
+
+def _as_float(value: Any, name: str) -> Tensor:
+    array = to_numpy(value, name)
+    if array.dtype.kind != "f":
+        raise DataError(f"{name}: dtype {array.dtype}; expected floats", "convert it with astype('float32')")
+    tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    if not tensor.isfinite().all():
+        raise DataError(f"{name}: contains NaN or infinite values")
+    return tensor
+
+
+def _like(given: Any, result: Tensor) -> Any:
+    """Return a result as the argument came: a tensor on its device for a tensor, else an array."""
+    return result.to(given.device) if isinstance(given, Tensor) else result.numpy()
