@@ -172,7 +172,7 @@ class _Watch:
 
     def at_rest(self, app: QApplication) -> str:
         """Wait until nothing is open any more and say whether every tile is exact."""
-        _spin(app, 5.0, lambda: not self.tab.context.explorer.is_busy and not self.tab.stage._rest.isActive())
+        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.stage._rest.isActive())
         grid, mosaic = self.tab.stage.seen_grid(), self.tab.stage.decoder.mosaic
         exact = grid is not None and mosaic is not None and mosaic.knows(grid, exactly=True)
         return "exact at rest" if exact else "NOT EXACT AT REST"

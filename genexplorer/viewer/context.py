@@ -1,4 +1,4 @@
-"""What the window's parts share: the run, the time cursor, the palette and the explorer; no widgets here."""
+"""What the window's parts share: the run, the time cursor, the palette and the client of the model; no widgets here."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class ViewerContext(QObject):
         self,
         cursor: "TimeCursor",
         palette: "Palette",
-        explorer: ModelClient,
+        model_client: ModelClient,
         runs_dir: Path,
         parent: QObject | None = None,
     ) -> None:
@@ -48,15 +48,15 @@ class ViewerContext(QObject):
         self.run: RunPoller | None = None
         self.cursor = cursor
         self.palette = palette
-        self.explorer = explorer
+        self.model_client = model_client
         self.runs_dir = runs_dir
         self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
         self.pins: dict[str, Any] = {}  # latents (d,) by name, pinned in the Manifold tab, to be used by the others
         self._last_step: int | None = None
         self._stops: Callable[[], list[int]] | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
-        explorer.died.connect(self.alert)
-        explorer.failed.connect(self.alert)
+        model_client.died.connect(self.alert)
+        model_client.failed.connect(self.alert)
 
     @property
     def step(self) -> int | None:
@@ -88,7 +88,7 @@ class ViewerContext(QObject):
     def open(self, followed: "RunPoller | None") -> None:
         """Make a run, or none, the one that everything shows; the former one is closed."""
         former, self.run = self.run, followed
-        self.explorer.set_run(None if followed is None else followed.folder)
+        self.model_client.set_run(None if followed is None else followed.folder)
         self.dragging = False
         self.pins = {}
         self._last_step = None
@@ -132,12 +132,12 @@ class ViewerContext(QObject):
         self.palette_changed.emit()
 
     def close(self) -> None:
-        """Let go of the run and end the explorer's child."""
+        """Let go of the run and end the model's process."""
         self._unsubscribe()
         if self.run is not None:
             self.run.close()
             self.run = None
-        self.explorer.close()
+        self.model_client.close()
 
     def _on_cursor(self, *, force: bool = False) -> None:
         step = self.step

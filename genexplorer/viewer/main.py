@@ -104,8 +104,8 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     settings = Settings()
     palette = style.palette_for(_theme(settings))
     style.apply(app, palette)
-    explorer = ModelClient(make_client or _explorer_client)
-    return MainWindow(ViewerContext(TimeCursor(), palette, explorer, runs_dir), settings)
+    model_client = ModelClient(make_client or _explorer_client)
+    return MainWindow(ViewerContext(TimeCursor(), palette, model_client, runs_dir), settings)
 
 
 def report_faults(window: "MainWindow") -> "ErrorHandler":

@@ -1,85 +1,83 @@
-"""The explorer child seen from Qt: questions go out, answers come back in the Qt thread."""
+"""Requests of the viewer to the model of the open run, which another process computes.
+
+Widgets send a `ModelRequest` through the `RequestGroup` of their tab. `ModelClient` keeps, for each lane and topic, one
+request in flight and the newest one behind it: a drag produces requests faster than a model answers them, and this way
+each answer is shown and the next one is never older than necessary. Answers arrive on the client's thread and are
+delivered in Qt's.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
 from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, ProtocolError, Result
 
+if TYPE_CHECKING:
+    from genexplorer.explore.client import ExplorerClient
+
 
 @dataclass(frozen=True)
 class Reply:
-    """What a question brought: the arrays and meta of the protocol's answer, and where they came from."""
+    """The result of a request: arrays and meta as `genexplorer.explore.protocol` describes them, and their origin."""
 
     arrays: Mapping[str, Array]
     meta: Mapping[str, object]
     step: int  # of the snapshot
-    seconds: float  # that the work took in the child
+    seconds: float  # of computation
 
 
 OnResult = Callable[[Reply], None]
-OnProgress = Callable[[float, str], None]
-OnFailure = Callable[[str, str], None]
-
-
-class Client(Protocol):
-    """The part of `genexplorer.explore.client.ExplorerClient` that is used here."""
-
-    def ask(
-        self,
-        lane: Lane,
-        run: Path,
-        op: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        arrays: Mapping[str, Any] | None = None,
-        snapshot_step: int | None = None,
-        topic: str = "",
-    ) -> int:
-        """Send a question; return its generation."""
-        ...
-
-    def abandon(self, lane: Lane, topic: str = "") -> None:
-        """Let go of what was asked."""
-        ...
-
-    def warm(self) -> None:
-        """Start the child before the first question."""
-        ...
-
-    def close(self) -> None:
-        """End the child."""
-        ...
-
-
-MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], Client]
+OnProgress = Callable[[float, str], None]  # fraction, message
+OnFailure = Callable[[str, str], None]  # message, hint
+MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], "ExplorerClient"]
+_Key = tuple[Lane, str]  # lane, topic
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    lane: Lane
-    topic: str
+class ModelRequest:
+    """An operation of the model and the callbacks for its outcome.
+
+    Args:
+        op: The operation; `genexplorer.explore.protocol` lists them with their parameters and arrays.
+        on_result: Gets the reply.
+        params: JSON values.
+        arrays: By name; floats are sent as float32, integers as int64, uint8 as it is.
+        step: The snapshot's step; None for the newest.
+        on_failure: Gets message and hint; by default the tab shows them.
+        on_progress: Gets a fraction and a message, between chunks of long work.
+    """
+
+    op: str
     on_result: OnResult
-    on_progress: OnProgress | None
-    on_failure: OnFailure | None
+    params: Mapping[str, object] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    step: int | None = None
+    on_failure: OnFailure | None = None
+    on_progress: OnProgress | None = None
+
+
+@dataclass
+class _Slot:
+    """The requests of one lane and topic."""
+
+    in_flight: ModelRequest | None = None
+    generation: int = 0  # of the one in flight
+    waiting: ModelRequest | None = None
 
 
 class ModelClient(QObject):
-    """Asks the model of the open run.
-
-    Within a lane and topic the newest question that the child has not begun replaces the older ones. One that has begun
-    is answered all the same, so that a steady drag shows pictures on its way; what arrives is never older than what
-    arrived before.
+    """Sends requests to the model of the open run and delivers the answers in Qt's thread.
 
     Signals:
-        answered(op, seconds, step): A result arrived; for the status line.
-        busy(bool): Whether any question is open.
-        died(str): The child is gone; in one line, with its last words. The next question starts a new one.
-        failed(str): The model could not answer a question whose asker does not care.
+        answered(op, seconds, step): A result arrived.
+        busy(bool): Whether any request is pending.
+        died(str): The model's process ended, with the reason; the next request starts a new one.
+        failed(str): A request without `on_failure` failed.
     """
 
     answered = pyqtSignal(str, float, int)
@@ -92,131 +90,184 @@ class ModelClient(QObject):
     def __init__(self, make_client: MakeClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folder: Path | None = None
-        self._waiting: dict[int, _Waiting] = {}  # by generation, ascending
+        self._slots: dict[_Key, _Slot] = {}
         self._was_busy = False
         self._closed = False
-        # The client calls from its own thread: a queued signal carries each call over to Qt's.
-        self._arrived.connect(self._on_answer, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        # The client calls from its own thread: queued signals carry the calls over to Qt's.
+        self._arrived.connect(self.receive, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self._exited.connect(self._on_exit, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self._client = make_client(self._arrived.emit, self._exited.emit)
 
     def set_run(self, folder: Path | None) -> None:
-        """Ask another run from now on; open questions to the former one are forgotten."""
-        for lane, topic in {(waiting.lane, waiting.topic) for waiting in self._waiting.values()}:
-            self.forget(lane, topic)
+        """Send later requests to another run; cancel the pending ones."""
+        for lane, topic in list(self._slots):
+            self.cancel(lane, topic)
         self._folder = folder
 
     def warm(self) -> None:
-        """Let the child start now, as a question will come soon."""
+        """Start the model's process now, as a request will follow soon."""
         if not self._closed:
             self._client.warm()
 
-    def ask(
-        self,
-        lane: Lane,
-        op: str,
-        params: Mapping[str, object] | None = None,
-        arrays: Mapping[str, Any] | None = None,
-        *,
-        topic: str = "",
-        step: int | None = None,
-        on_result: OnResult,
-        on_progress: OnProgress | None = None,
-        on_failure: OnFailure | None = None,
-    ) -> None:
-        """Ask a question of the protocol; exactly one of `on_result` and `on_failure` follows, unless it is replaced.
+    def send(self, lane: Lane, topic: str, request: ModelRequest) -> None:
+        """Send a request, or keep it until the one in flight of its lane and topic is answered.
+
+        A request that is still waiting is replaced by a newer one. Without a run nothing happens.
 
         Args:
-            lane: "drag" for what follows the mouse, "preview" for what the tab shows, "job" for long work.
-            op: The operation; its parameters and arrays are told in `genexplorer.explore.protocol`.
-            params: JSON values.
-            arrays: By name; floats travel as float32, integers as int64, uint8 as it is.
-            topic: Questions of one lane with different topics do not replace each other.
-            step: The snapshot to ask; None for the newest.
-            on_result: Gets the reply, in the Qt thread.
-            on_progress: Gets a fraction and a message, between chunks of long work.
-            on_failure: Gets the message and the hint. Without it a failure is shown as an alert of the window.
+            lane: "drag" for what follows the mouse, "preview" for what a tab shows, "job" for long work.
+            topic: Requests of different topics do not replace each other.
+            request: What to compute, and the callbacks. Exactly one of `on_result` and `on_failure` is called, unless
+                the request is replaced or canceled.
         """
         if self._folder is None or self._closed:
             return
-        try:
-            generation = self._client.ask(
-                lane, self._folder, op, params=params, arrays=arrays, snapshot_step=step, topic=topic
-            )
-        except (UserError, ProtocolError, OSError) as error:
-            self._tell(on_failure, str(error), "")
-            return
-        self._waiting[generation] = _Waiting(lane, topic, on_result, on_progress, on_failure)
-        self._say_busy()
+        self._slots.setdefault((lane, topic), _Slot()).waiting = request
+        self._advance((lane, topic))
 
-    def forget(self, lane: Lane, topic: str = "") -> None:
-        """Let go of the open questions of a lane and topic: their answers will not be delivered."""
-        if self.is_waiting(lane, topic):
-            self._drop_before(None, lane, topic)
+    def withdraw(self, lane: Lane, topic: str) -> None:
+        """Discard a request that waits; one in flight is still answered."""
+        if (lane, topic) in self._slots:
+            self._slots[lane, topic].waiting = None
+
+    def cancel(self, lane: Lane, topic: str) -> None:
+        """Cancel a request, waiting or in flight: its answer is not delivered."""
+        slot = self._slots.pop((lane, topic), None)
+        if slot is not None and slot.in_flight is not None:
             self._client.abandon(lane, topic)
+        self._report_busy()
+
+    def is_pending(self, lane: Lane, topic: str | None = None) -> bool:
+        """Whether a request of a lane waits or is in flight, of one topic or, for None, of any."""
+        return any(
+            slot.in_flight is not None or slot.waiting is not None
+            for (other, name), slot in self._slots.items()
+            if other == lane and topic in (None, name)
+        )
 
     @property
     def is_busy(self) -> bool:
-        """Whether any question is open."""
-        return bool(self._waiting)
-
-    def is_waiting(self, lane: Lane, topic: str | None = None) -> bool:
-        """Whether a question of a lane is open, of one topic or, for None, of any."""
-        return any(w.lane == lane and topic in (None, w.topic) for w in self._waiting.values())
+        """Whether any request is pending."""
+        return bool(self._slots)
 
     def close(self) -> None:
-        """End the child; nothing is delivered any more."""
+        """End the model's process; nothing is delivered any more."""
         self._closed = True
-        self._waiting.clear()
+        self._slots.clear()
         self._client.close()
 
-    def _on_answer(self, answer: Answer) -> None:
-        waiting = self._waiting.get(answer.generation)
-        if self._closed or waiting is None:
+    def receive(self, answer: Answer) -> None:
+        """Deliver an answer, unless its request was canceled or another one took its place. In Qt's thread."""
+        key = (answer.lane, answer.topic)
+        slot = self._slots.get(key)
+        if slot is None or slot.in_flight is None or slot.generation != answer.generation:
             return
-        self._drop_before(answer.generation, waiting.lane, waiting.topic)
+        request = slot.in_flight
         match answer.body:
             case Progress(fraction, message):
-                if waiting.on_progress is not None:
-                    waiting.on_progress(fraction, message)
+                if request.on_progress is not None:
+                    request.on_progress(fraction, message)
             case Result(arrays, meta):
-                self._done(answer.generation)
                 self.answered.emit(answer.op, answer.seconds, answer.snapshot_step)
-                waiting.on_result(Reply(arrays, meta, answer.snapshot_step, answer.seconds))
+                reply = Reply(arrays, meta, answer.snapshot_step, answer.seconds)
+                self._finish(key, partial(request.on_result, reply))
             case Failure(message, hint):
-                self._done(answer.generation)
-                self._tell(waiting.on_failure, message, hint)
+                self._finish(key, partial(self._fail, request, message, hint))
 
-    def _on_exit(self, last_words: str) -> None:
+    def _on_exit(self, reason: str) -> None:
         if self._closed:
             return
-        lost = list(self._waiting.values())
-        self._waiting.clear()
-        self._say_busy()
-        message = f"The explorer process ended: {last_words or 'no last words'}"
+        message = f"The model's process ended: {reason or 'it gave no reason'}"
         self.died.emit(message)
-        for waiting in lost:
-            if waiting.on_failure is not None:
-                waiting.on_failure(message, "the next question starts a new one")
+        for key, slot in list(self._slots.items()):
+            if slot.in_flight is not None and slot is self._slots.get(key):
+                on_failure = slot.in_flight.on_failure or _ignore  # `died` has reported it already
+                self._finish(key, partial(on_failure, message, "the next request starts a new one"))
 
-    def _drop_before(self, generation: int | None, lane: Lane, topic: str) -> None:
-        """Forget the questions that an answer has overtaken, or, without a generation, all of a lane and topic."""
-        for asked, waiting in list(self._waiting.items()):
-            if (waiting.lane, waiting.topic) == (lane, topic) and (generation is None or asked < generation):
-                del self._waiting[asked]
-        self._say_busy()
+    def _finish(self, key: _Key, deliver: Callable[[], None]) -> None:
+        """End the request in flight, deliver its outcome, and send the one that waits, whatever the callback does."""
+        self._slots[key].in_flight = None
+        try:
+            deliver()
+        finally:
+            self._advance(key)
 
-    def _done(self, generation: int) -> None:
-        self._waiting.pop(generation, None)
-        self._say_busy()
+    def _advance(self, key: _Key) -> None:
+        """Send the waiting request if none is in flight."""
+        slot = self._slots.get(key)
+        if slot is None or slot.in_flight is not None:
+            return
+        request, slot.waiting = slot.waiting, None
+        if request is None or self._folder is None:
+            del self._slots[key]
+            self._report_busy()
+            return
+        lane, topic = key
+        slot.in_flight = request
+        self._report_busy()
+        try:
+            slot.generation = self._client.ask(
+                lane,
+                self._folder,
+                request.op,
+                params=request.params,
+                arrays=request.arrays,
+                snapshot_step=request.step,
+                topic=topic,
+            )
+        except (UserError, ProtocolError, OSError) as error:
+            self._finish(key, partial(self._fail, request, str(error), ""))
 
-    def _say_busy(self) -> None:
-        if self._was_busy != bool(self._waiting):
-            self._was_busy = bool(self._waiting)
-            self.busy.emit(self._was_busy)
-
-    def _tell(self, on_failure: OnFailure | None, message: str, hint: str) -> None:
-        if on_failure is not None:
-            on_failure(message, hint)
+    def _fail(self, request: ModelRequest, message: str, hint: str) -> None:
+        if request.on_failure is not None:
+            request.on_failure(message, hint)
         else:
             self.failed.emit(f"{message}: {hint}" if hint else message)
+
+    def _report_busy(self) -> None:
+        if self._was_busy != self.is_busy:
+            self._was_busy = self.is_busy
+            self.busy.emit(self._was_busy)
+
+
+class RequestGroup:
+    """The requests of one tab, with topics of their own, which are canceled together.
+
+    Args:
+        client: Sends them.
+        name: Of the tab; the topics begin with it.
+        on_failure: For requests without one.
+    """
+
+    def __init__(self, client: ModelClient, name: str, on_failure: OnFailure | None = None) -> None:
+        self._client, self._name, self._on_failure = client, name, on_failure
+        self._keys: set[_Key] = set()
+
+    def send(self, lane: Lane, key: str, request: ModelRequest) -> None:
+        """Send a request, as `ModelClient.send`; it replaces one of the same lane and key that waits."""
+        if request.on_failure is None:
+            request = replace(request, on_failure=self._on_failure)
+        self._keys.add((lane, key))
+        self._client.send(lane, f"{self._name}/{key}", request)
+
+    def withdraw(self, lane: Lane, key: str) -> None:
+        """Discard a request that waits; one in flight is still answered."""
+        self._client.withdraw(lane, f"{self._name}/{key}")
+
+    def cancel(self, lane: Lane, key: str) -> None:
+        """Cancel a request, waiting or in flight: its answer is not delivered."""
+        self._client.cancel(lane, f"{self._name}/{key}")
+
+    def cancel_all(self) -> None:
+        """Cancel every request of the group."""
+        for lane, key in self._keys:
+            self.cancel(lane, key)
+        self._keys.clear()
+
+    def is_pending(self, lane: Lane, key: str) -> bool:
+        """Whether a request waits or is in flight."""
+        return self._client.is_pending(lane, f"{self._name}/{key}")
+
+
+def _ignore(message: str, hint: str) -> None:
+    pass

@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
 
     def _painted_first(self) -> None:
         if self._first is not None and self.context.run is None and self.pages.will_ask:
-            self.context.explorer.warm()  # it imports torch while the tabs are made
+            self.context.model_client.warm()  # it imports torch while the tabs are made
         self.pages.make()
         if self._first is not None and self.context.run is None and not self.open_run(self._first):
             self._show_run()

@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, Q
 
 from genexplorer.viewer.error_handler import ErrorHandler
 from genexplorer.viewer.main import make_application, make_window, report_faults
+from genexplorer.viewer.tabs.tab import Tab
 from genexplorer.viewer.tabs.tab_types import TAB_TYPES
 from genexplorer.viewer.window import MainWindow
 from tests.genexplorer.viewer.fake_client import StandIn
@@ -101,16 +102,18 @@ def _window(app: QApplication, run: Path) -> MainWindow:
 
 
 def _methods() -> Iterator[tuple[type, str]]:
-    """Yield the methods of every tab that are its own, those of the seam first."""
-    seam = [name for name in vars(TAB_TYPES[0].__mro__[1]) if not name.startswith("_")]
+    """Yield the methods of every tab that it or its base implements, those of `Tab` first."""
+    seam = [name for name in vars(Tab) if not name.startswith("_")]
     for owner in TAB_TYPES:
-        names = [name for name, value in vars(owner).items() if inspect.isfunction(value) and not name.startswith("__")]
+        bases = [base for base in owner.__mro__ if issubclass(base, Tab) and base is not Tab]
+        methods = {name: value for base in reversed(bases) for name, value in vars(base).items()}
+        names = [name for name, value in methods.items() if inspect.isfunction(value) and not name.startswith("__")]
         yield from ((owner, name) for name in sorted(names, key=lambda name: (name not in seam, name)))
 
 
 def _make_breakable(owner: type, name: str) -> None:
     """Let a method raise while it is armed."""
-    method = vars(owner)[name]
+    method = getattr(owner, name)
     parameters = inspect.signature(method).parameters.values()
     most = None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
 

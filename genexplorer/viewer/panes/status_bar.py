@@ -36,8 +36,8 @@ class StatusLine(QWidget):
         self._fade = timer(self, _MESSAGE_MS, self.message.clear, once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.say)
-        context.explorer.answered.connect(self._on_answer)
-        context.explorer.busy.connect(lambda _busy: self.refresh())
+        context.model_client.answered.connect(self._on_answer)
+        context.model_client.busy.connect(lambda _busy: self.refresh())
         context.run_changed.connect(self._on_run)
         context.changes.connect(lambda what: self._show_alert() if "alerts" in what else None)
         context.time_changed.connect(lambda _step: self.refresh())
@@ -60,7 +60,7 @@ class StatusLine(QWidget):
         return f"snapshot of step {step:,}{age}"
 
     def _working(self) -> str:
-        return "the model is working …" if self._context.explorer.is_busy else ""
+        return "the model is working …" if self._context.model_client.is_busy else ""
 
     def _on_answer(self, op: str, seconds: float, _step: int) -> None:
         self._answer = f"{op} {seconds * 1000:.0f} ms" if seconds < 10 else f"{op} {seconds:.0f} s"

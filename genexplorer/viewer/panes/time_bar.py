@@ -113,7 +113,7 @@ class TimeBar(QWidget):
 
     def _tick(self) -> None:
         """Walk on, but let a picture that is on its way arrive first: else a slow model would show none at all."""
-        busy = self._context.explorer.is_waiting("preview") or self._context.explorer.is_waiting("drag")
+        busy = self._context.model_client.is_pending("preview") or self._context.model_client.is_pending("drag")
         self._waited = self._waited + 1 if busy else 0
         if self._waited < 1 or self._waited > _PATIENCE:
             self._waited = 0

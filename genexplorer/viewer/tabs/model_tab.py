@@ -15,8 +15,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.session.plane import bounds_from
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.tab import Tab
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class ModelTab(Tab):
         self.run: RunPoller | None = None
         self.step: int | None = None
         self.card: ModelCard | None = None
-        self.requests = RequestQueue(context.explorer, self.title.lower(), self.report_failure)
+        self.requests = RequestGroup(context.model_client, self.title.lower(), self.report_failure)
         self._is_dragging = False
         self._postponed_step: int | None = None  # of a snapshot that arrived during a drag
 
@@ -62,7 +61,7 @@ class ModelTab(Tab):
 
     def stop(self) -> None:
         """Stop timers and animations, and cancel the requests."""
-        self.requests.forget()
+        self.requests.cancel_all()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Request and show what this tab shows at a snapshot; called only while the tab is active."""
@@ -170,8 +169,8 @@ class ModelTab(Tab):
             points = np.asarray(reply.arrays["points"], np.float64)
             plot.set_data(points, np.asarray(reply.arrays["labels"], np.int64), bounds_from(reply.meta))
 
-        request = Request("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
-        self.requests.ask("preview", "cloud", request)
+        request = ModelRequest("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
+        self.requests.send("preview", "cloud", request)
 
     def _read_card(self, step: int | None) -> "ModelCard | None":
         try:

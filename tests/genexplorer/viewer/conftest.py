@@ -46,7 +46,7 @@ class Stage:
         return made
 
     @property
-    def explorer(self) -> StandIn:
+    def client(self) -> StandIn:
         return self.explorers[-1]
 
     def close(self) -> None:

@@ -1,19 +1,20 @@
 """An explorer without a child process: it answers what a test lets it answer, from a thread as the real one does."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
 from tests.fixtures.fake_run import digits
 
 Body = Progress | Result | Failure
 
 
-class StandIn:
+class StandIn(ExplorerClient):
     """Takes questions; `sample` and `pipeline` are answered at once, the others only by `answer`."""
 
     def __init__(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> None:
@@ -22,19 +23,9 @@ class StandIn:
         self.closed = self.warmed = False
         self.silent = False
 
-    def ask(
-        self,
-        lane: Lane,
-        run: Path,
-        op: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        arrays: Mapping[str, Any] | None = None,
-        snapshot_step: int | None = None,
-        topic: str = "",
-    ) -> int:
+    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
         generation = len(self.asked) + 1
-        request = Request(lane, generation, str(run), snapshot_step, op, params or {}, arrays or {}, topic)
+        request = Request(lane, generation, str(run), op=op, **options)
         self.asked.append(request)
         body = None if self.silent else _plausible(request)
         if body is not None:

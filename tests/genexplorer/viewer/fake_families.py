@@ -64,7 +64,7 @@ class FamilyClient(StandInClient):
         self._say(q, body)
 
     def _say(self, q: Asked, body: Progress | Result | Failure) -> None:
-        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001))
+        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
     def _meta(self, q: Asked) -> dict[str, object]:
         if self.exploded:

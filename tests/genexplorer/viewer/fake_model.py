@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Failure, Lane, Result
 from genexplorer.session.palette import LIGHT
 from genexplorer.session.playback import TimeCursor
@@ -58,7 +59,7 @@ class Asked:
 
 
 @dataclass
-class StandInClient:
+class StandInClient(ExplorerClient):
     """Answers at once, or, while `holding`, when `release` is called."""
 
     on_answer: Callable[[Answer], None]
@@ -70,18 +71,9 @@ class StandInClient:
     closed: bool = False
     warmed: bool = False
 
-    def ask(
-        self,
-        lane: Lane,
-        run: Path,
-        op: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        arrays: Mapping[str, Any] | None = None,
-        snapshot_step: int | None = None,
-        topic: str = "",
-    ) -> int:
-        question = Asked(len(self.asked) + 1, lane, op, params or {}, arrays or {}, snapshot_step or 0, topic)
+    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
+        step = options.pop("snapshot_step") or 0
+        question = Asked(len(self.asked) + 1, lane, op, step=step, **options)
         self.asked.append(question)
         if self.holding:
             self.held.append(question)
@@ -111,7 +103,7 @@ class StandInClient:
     def _answer(self, q: Asked) -> None:
         meta = {"figures": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
-        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001))
+        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
     def _arrays(self, q: Asked) -> Arrays:
         match q.op:

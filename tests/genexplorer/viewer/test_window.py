@@ -22,6 +22,7 @@ from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.dialogs.help import KEYS, HelpDialog
 from genexplorer.viewer.main import main, report_faults
+from genexplorer.viewer.model_client import ModelRequest
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run, write_run
@@ -88,16 +89,16 @@ def test_space_plays_to_the_newest_snapshot(window: MainWindow, qtbot: QtBot) ->
 
 def test_playing_waits_for_a_picture_on_its_way(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
     tab = tab_of(window, "Samples")
-    stage.explorer.silent = True
+    stage.client.silent = True
     cursor = window.context.cursor
     cursor.go(0)
     tab.draw(3)
-    assert window.context.explorer.is_waiting("preview", "samples")
+    assert window.context.model_client.is_pending("preview", "samples/images")
     cursor.play()
     window.time._tick()
     assert cursor.position == 0
-    window.context.explorer.forget("preview", "samples")
-    window.context.explorer.set_run(window.context.run.folder if window.context.run else None)
+    window.context.model_client.cancel("preview", "samples/images")
+    window.context.model_client.set_run(window.context.run.folder if window.context.run else None)
     window.time._tick()
     assert cursor.position == cursor.steps[1]
 
@@ -174,15 +175,15 @@ def test_a_training_that_dies_is_told_in_the_window(stage: Stage, tmp_path: Path
 
 
 def test_a_dead_explorer_is_told_in_the_window(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
-    stage.explorer.die("killed by signal 9")
+    stage.client.die("killed by signal 9")
     qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
     assert "killed by signal 9" in window.banner.lines()[0]
     assert window.banner.isVisible()
 
 
 def test_a_failure_that_nobody_expects_is_an_alert(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
-    window.context.explorer.ask("job", "describe", on_result=lambda reply: None)
-    stage.explorer.answer(stage.explorer.last("describe"), Failure("the weights are damaged", "train it again"))
+    window.context.model_client.send("job", "card", ModelRequest("describe", lambda reply: None))
+    stage.client.answer(stage.client.last("describe"), Failure("the weights are damaged", "train it again"))
     qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
     assert window.banner.lines() == ["the weights are damaged: train it again"]
 
@@ -274,7 +275,7 @@ def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, 
     stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
     assert window._middle.currentWidget() is window.pages
     assert [tab.title for tab in window.pages.tabs] == TITLES
-    assert stage.explorer.warmed
+    assert stage.client.warmed
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
@@ -363,7 +364,7 @@ def test_closing_lets_go_of_the_run_and_the_explorer(stage: Stage, run_folder: P
     window = stage.window(run_folder)
     before = {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
     window.close()
-    assert window.context.run is None and stage.explorer.closed
+    assert window.context.run is None and stage.client.closed
     assert before == {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
 
 
@@ -426,7 +427,7 @@ def test_torch_is_never_imported(run_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["gan", "flow-points"])
 def test_tabs_that_cannot_show_a_run_are_dimmed_and_say_why(stage: Stage, tmp_path: Path, kind: str) -> None:
     window = stage.window()
-    stage.explorer.silent = True  # its made-up samples are of two latent dimensions
+    stage.client.silent = True  # its made-up samples are of two latent dimensions
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind=kind))  # type: ignore[arg-type]
     bar = window.pages.bar
     for place, tab in enumerate(window.pages.tabs):

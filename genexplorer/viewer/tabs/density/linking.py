@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.plots.plane_layers import Marker
-from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
 from genexplorer.viewer.tabs.density.data_plane import DataPlane
 from genexplorer.viewer.tabs.density.latent_plane import LatentPlane
 from genexplorer.viewer.tabs.density.layers import LayersState
@@ -27,7 +27,7 @@ class Linking:
     """
 
     def __init__(
-        self, requests: RequestQueue, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
+        self, requests: RequestGroup, state: LayersState, scene: Scene, data: DataPlane, latent: LatentPlane
     ) -> None:
         self._requests, self._state, self._scene = requests, state, scene
         self._data, self._latent = data, latent
@@ -39,8 +39,10 @@ class Linking:
             self.let_go()
         elif self._scene.encodes:
             images = {"images": at[None].astype(np.float32)}
-            question = Request("encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step)
-            self._requests.ask("drag", "there", question)
+            question = ModelRequest(
+                "encode", lambda reply: self._encoded(at, reply), arrays=images, step=self._scene.step
+            )
+            self._requests.send("drag", "there", question)
         else:
             self._nearest(at)
 
@@ -51,8 +53,8 @@ class Linking:
             self.let_go()
             return
         z = {"z": at[None].astype(np.float32)}
-        question = Request("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
-        self._requests.ask("drag", "there", question)
+        question = ModelRequest("decode", lambda reply: self._decoded(at, reply), arrays=z, step=self._scene.step)
+        self._requests.send("drag", "there", question)
 
     def let_go(self) -> None:
         """Show no counterpart."""

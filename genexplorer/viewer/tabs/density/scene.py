@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, bounds_from
-from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.density import heat_map as heats
 from genexplorer.viewer.tabs.density.flow_animation import Unmixing, base_grid
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
@@ -47,7 +47,7 @@ class Scene(Observable):
         state: The switches.
     """
 
-    def __init__(self, requests: RequestQueue, state: LayersState) -> None:
+    def __init__(self, requests: RequestGroup, state: LayersState) -> None:
         super().__init__()
         self._requests, self._state = requests, state
         self.grid = base_grid()
@@ -78,7 +78,7 @@ class Scene(Observable):
         self.step, self.traces, self.critic = step, traces, critic
         if self.data is None:
             params = {"count": DATA, "split": "test"}
-            self._ask("drag", "data", Request("points", self._data_came, params, step=step))
+            self._ask("drag", "data", ModelRequest("points", self._data_came, params, step=step))
         self.ask_cloud()
         self.ask_pairs()
 
@@ -95,14 +95,14 @@ class Scene(Observable):
             self._ask_way(self.z)
             return
         params = {"count": SAMPLES, "seed": self.seed, "temperature": 1.0}
-        self._ask("drag", "samples", Request("sample", self._samples_came, params, step=self.step))
+        self._ask("drag", "samples", ModelRequest("sample", self._samples_came, params, step=self.step))
 
     def ask_pairs(self) -> None:
         """Ask for encodings and reconstructions of test points."""
         wanted = self._state.shows("lines") or self._state.shows("latent")
         if self.step is not None and wanted and self.encodes:
             params = {"indices": list(range(min(PAIRS, self.num_test)))}
-            self._ask("preview", "pairs", Request("encode", self._pairs_came, params, step=self.step))
+            self._ask("preview", "pairs", ModelRequest("encode", self._pairs_came, params, step=self.step))
 
     encodes = False  # whether there is an encoder; kept by the tab, with what follows
     num_test = 0
@@ -117,7 +117,7 @@ class Scene(Observable):
         params: dict[str, Any] = {"bounds": list(bounds), "rows": rows, "columns": columns}
         if kind == "critic" or self._state.shows("arrows"):
             judged = {**params, "count": SAMPLES, "seed": self.seed}
-            question = Request("critic", lambda reply: self._critic_came(bounds, reply), judged, step=step)
+            question = ModelRequest("critic", lambda reply: self._critic_came(bounds, reply), judged, step=step)
             self._ask("preview", "critic", question)
         if kind in ("model", "difference"):
             self._ask("preview", "model", self._density("model", bounds, params, step))
@@ -130,7 +130,7 @@ class Scene(Observable):
         else:
             self._show_heat()
 
-    def _density(self, of: Heat, bounds: Bounds, params: dict[str, Any], step: int) -> Request:
+    def _density(self, of: Heat, bounds: Bounds, params: dict[str, Any], step: int) -> ModelRequest:
         def came(reply: Reply) -> None:
             values = np.asarray(reply.arrays["log_prob"], np.float64)
             how = one_line(str(reply.meta.get("how", "")), 80)
@@ -142,7 +142,7 @@ class Scene(Observable):
             self._show_heat()
 
         unknown = self._truth_unknown if of == "truth" else None
-        return Request("density", came, {**params, "of": of}, step=step, on_failure=unknown)
+        return ModelRequest("density", came, {**params, "of": of}, step=step, on_failure=unknown)
 
     def show_heat(self) -> None:
         """Show the heat map that is wanted of what is known."""
@@ -163,10 +163,10 @@ class Scene(Observable):
 
     def _ask_way(self, z: Floats) -> None:
         together = np.concatenate([z, self.grid.points]).astype(np.float32)
-        self._ask("drag", "way", Request("trace", self._way_came, arrays={"z": together}, step=self.step))
+        self._ask("drag", "way", ModelRequest("trace", self._way_came, arrays={"z": together}, step=self.step))
 
-    def _ask(self, lane: Literal["drag", "preview"], key: str, question: Request) -> None:
-        self._requests.ask(lane, key, question)
+    def _ask(self, lane: Literal["drag", "preview"], key: str, question: ModelRequest) -> None:
+        self._requests.send(lane, key, question)
 
     # Answers ----------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import OnResult, Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
 from genexplorer.viewer.tabs.encode.search import Found
 from genexplorer.viewer.tabs.encode.source import Source
 
@@ -69,7 +68,7 @@ def of_found(found: Found) -> Encoding:
 class Encodings(Observable):
     """The newest answers about the chosen image; None where there is none yet."""
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._step: int | None = None
@@ -143,7 +142,7 @@ class Encodings(Observable):
 
     def want_labels(self) -> None:
         """Want the labels of the whole test set, for filtering."""
-        if self.labels is not None or self._requests.is_open("job", "labels"):
+        if self.labels is not None or self._requests.is_pending("job", "labels"):
             return
 
         def on_result(reply: Reply) -> None:
@@ -170,7 +169,7 @@ class Encodings(Observable):
             on_result(reply)
             self.notify()
 
-        self._requests.ask(lane, key, Request(op, told, params, arrays, self._step, self._on_failure))
+        self._requests.send(lane, key, ModelRequest(op, told, params, arrays, self._step, self._on_failure))
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 
 STEPS, RESTARTS = 200, 8
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
@@ -35,7 +34,7 @@ class Search(Observable):
         key: Keeps this search apart from others.
     """
 
-    def __init__(self, requests: RequestQueue, key: str = "search") -> None:
+    def __init__(self, requests: RequestGroup, key: str = "search") -> None:
         super().__init__()
         self._requests, self._key = requests, key
         self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
@@ -51,13 +50,13 @@ class Search(Observable):
 
     def clear(self) -> None:
         """Forget everything; a search under way is given up."""
-        self._requests.drop("job", self._key)
+        self._requests.cancel("job", self._key)
         self._begin()
         self.notify()
 
     def start(self, step: int, *, index: int | None = None, image: Array | None = None) -> None:
         """Look for the latent of a test image, or of an image (1, …) of one's own."""
-        self._requests.drop("job", self._key)
+        self._requests.cancel("job", self._key)
         self._begin()
         self.busy = True
         params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
@@ -66,15 +65,15 @@ class Search(Observable):
         if index is not None:
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}
-        question = Request("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
-        self._requests.ask("job", self._key, question)
+        question = ModelRequest("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
+        self._requests.send("job", self._key, question)
         self.notify()
 
     def cancel(self) -> bool:
         """Give up; return whether there was anything to give up."""
         if not self.busy:
             return False
-        self._requests.drop("job", self._key)
+        self._requests.cancel("job", self._key)
         self.busy, self.cancelled = False, True
         self.notify()
         return True

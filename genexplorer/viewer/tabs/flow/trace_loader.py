@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.request_queue import Reply, Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.flow.point_batch import PointBatch
 from genexplorer.viewer.tabs.flow.trace import Floats, Trace, parse_trace
 from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
@@ -23,7 +23,7 @@ class TraceLoader(Observable):
         selection: What to trace.
     """
 
-    def __init__(self, requests: RequestQueue, selection: TraceSelection) -> None:
+    def __init__(self, requests: RequestGroup, selection: TraceSelection) -> None:
         super().__init__()
         self._requests, self._selection = requests, selection
         self.clear()
@@ -47,18 +47,18 @@ class TraceLoader(Observable):
 
     def load(self, step: int, *, of_points: bool) -> None:
         """Request the trace at a snapshot, and, for 2-D data, those of many points."""
-        selection, send = self._selection, self._requests.ask
-        request = Request("trace", self._on_trace, selection.params, step=step, on_failure=self._on_failure)
+        selection, send = self._selection, self._requests.send
+        request = ModelRequest("trace", self._on_trace, selection.params, step=step, on_failure=self._on_failure)
         send("preview", "trace", request)
         if not of_points:
             return
         forward = selection.direction == "forward"
         if forward and self._labels is None:
             params = {"count": NUM_POINTS, "split": "test"}
-            send("preview", "labels", Request("points", self._on_labels, params, step=step))
+            send("preview", "labels", ModelRequest("points", self._on_labels, params, step=step))
         count = max(1, min(NUM_POINTS, selection.num_test))
         batch = {"indices": list(range(count))} if forward else {**selection.params, "count": NUM_POINTS}
-        send("preview", "batch", Request("trace", self._on_batch, batch, step=step))
+        send("preview", "batch", ModelRequest("trace", self._on_batch, batch, step=step))
 
     def _on_trace(self, reply: Reply) -> None:
         try:
@@ -70,7 +70,9 @@ class TraceLoader(Observable):
         self._update_stats()
         if self.trace.direction == "forward" and not self.trace.is_points:
             z = {"z": self.trace.z[None].astype(np.float32)}
-            self._requests.ask("preview", "inverse", Request("trace", self._on_inverse, arrays=z, step=reply.step))
+            self._requests.send(
+                "preview", "inverse", ModelRequest("trace", self._on_inverse, arrays=z, step=reply.step)
+            )
         self.notify()
 
     def _on_batch(self, reply: Reply) -> None:

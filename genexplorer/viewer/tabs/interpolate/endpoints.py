@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.encode.search import Search
 from trainers.model_card import ModelCard
 
@@ -48,7 +47,7 @@ class End:
 class Ends(Observable):
     """Both ends. What a test image becomes depends on the snapshot; every other latent stays as time goes by."""
 
-    def __init__(self, requests: RequestQueue, seed: int | None = None) -> None:
+    def __init__(self, requests: RequestGroup, seed: int | None = None) -> None:
         super().__init__()
         self._requests = requests
         self._chance = np.random.default_rng(seed)
@@ -192,7 +191,7 @@ class Ends(Observable):
         for search in self.searches.values():
             if search.busy:
                 search.clear()
-        self._requests.forget()
+        self._requests.cancel_all()
 
     def cancel(self) -> bool:
         """Give up every search; return whether there was one."""
@@ -252,7 +251,9 @@ class Ends(Observable):
             self.notify()
 
         # The end's own key, not its name: A and B may have changed places when the answer comes.
-        self._requests.ask("preview", f"end {id(end)}", Request(op, on_result, params, {}, self._step, on_failure))
+        self._requests.send(
+            "preview", f"end {id(end)}", ModelRequest(op, on_result, params, {}, self._step, on_failure)
+        )
 
     def _take(self, end: End, reply: Reply) -> None:
         arrays = reply.arrays

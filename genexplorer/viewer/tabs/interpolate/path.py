@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import OnResult, Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
 
 Mode = Literal["spherical", "linear"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -65,7 +64,7 @@ class Way(Observable):
         frames: What is decoded; None while there is nothing yet.
     """
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self.mode: Mode = "spherical"
@@ -122,7 +121,7 @@ class Way(Observable):
     def _send(self, key: str, ends: Z, step: int, mode: Mode, count: int, on_result: OnResult) -> None:
         params = {"count": count, "mode": mode}
         arrays = {"z": ends.astype(np.float32)}
-        self._requests.ask("preview", key, Request("interpolate", on_result, params, arrays, step, self._failed))
+        self._requests.send("preview", key, ModelRequest("interpolate", on_result, params, arrays, step, self._failed))
 
     def _take(self, reply: Reply, mode: Mode, *, every: int) -> None:
         arrays = reply.arrays

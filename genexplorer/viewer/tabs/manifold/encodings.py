@@ -3,8 +3,7 @@
 import numpy as np
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.scatter import Cloud
 
@@ -21,7 +20,7 @@ class Encodings(Observable):
         failure: Why the newest question failed; empty if it did not.
     """
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
@@ -34,12 +33,12 @@ class Encodings(Observable):
 
     def show(self, step: int, count: int, plane: LatentPlane = WHOLE) -> None:
         """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
-        asked = self._wanted == (step, count, plane) and self._requests.is_open("job", _KEY)
+        asked = self._wanted == (step, count, plane) and self._requests.is_pending("job", _KEY)
         if asked or self._has(step, count, plane):
             return
         self._wanted = (step, count, plane)
         seen = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
-        question = Request(
+        question = ModelRequest(
             "encodings" if plane.is_whole else "project",
             lambda reply: self._on_result(reply, count, plane),
             params={"count": count, "split": "test"} if plane.is_whole else {"count": count},
@@ -48,7 +47,7 @@ class Encodings(Observable):
             on_failure=self._on_failure,
             on_progress=self._on_progress,
         )
-        self._requests.ask("job", _KEY, question)
+        self._requests.send("job", _KEY, question)
 
     def toggle(self, label: int) -> None:
         """Hide a class or show it again."""
@@ -104,6 +103,6 @@ class Encodings(Observable):
     def _done(self, failure: str) -> None:
         self.failure = failure
         self.progress = None
-        if not self._requests.is_open("job", _KEY):
+        if not self._requests.is_pending("job", _KEY):
             self._wanted = None
         self.notify()

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genexplorer.explore.protocol import Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import OnResult, Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
 from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
@@ -53,7 +52,7 @@ class Drawn:
 class Details(Observable):
     """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._step: int | None = None
@@ -180,8 +179,8 @@ class Details(Observable):
             self.notify()
 
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
-        question = Request(op, told, params, arrays, self._step, self._on_failure)
-        self._requests.ask(lane, key, question)
+        question = ModelRequest(op, told, params, arrays, self._step, self._on_failure)
+        self._requests.send(lane, key, question)
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message

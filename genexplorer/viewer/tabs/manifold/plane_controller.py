@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from genexplorer.session.formatting import count as short_count
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
-from genexplorer.viewer.request_queue import RequestQueue
+from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold import outlines
 from genexplorer.viewer.tabs.manifold.encodings import Encodings
@@ -47,7 +47,7 @@ class PlaneStage(QWidget):
 
     def __init__(
         self,
-        requests: RequestQueue,
+        requests: RequestGroup,
         selection: Selection,
         details: Details,
         palette: Palette,

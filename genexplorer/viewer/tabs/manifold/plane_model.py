@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from genexplorer.viewer.request_queue import RequestQueue
+from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.tabs.manifold.availability import has_planes, latent_size
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
@@ -30,7 +30,7 @@ class LatentSpace(QObject):
     changed = pyqtSignal()
     dragging = pyqtSignal(bool)
 
-    def __init__(self, requests: RequestQueue, selection: Selection, parent: QObject | None = None) -> None:
+    def __init__(self, requests: RequestGroup, selection: Selection, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.planes, self._selection = Planes(requests), selection
         self.bar, self.sliders = PlaneBar(), AxisSliders()

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, of_axes, through
 
 Kind = Literal["principal", "axes", "points"]
@@ -47,7 +46,7 @@ class Planes(Observable):
         failure: Why there is no plane; empty if there is one, or one is on its way.
     """
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._size = 0
@@ -93,7 +92,7 @@ class Planes(Observable):
     def show(self, step: int) -> None:
         """Want the plane at a snapshot; asks again for what did not come, as after all questions were dropped."""
         new, self._step = step != self._step, step
-        if new or (self.axes is None and not self._requests.is_open("job", "axes")):
+        if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
             self._ask_axes()
         if new or self._laid_for != self._choice:
             self._lay()
@@ -233,5 +232,5 @@ class Planes(Observable):
                 self.failure = f"{message}: {hint}" if hint else message
             self.notify()
 
-        question = Request(op, on_result, params, {}, self._step, on_failure, on_progress)
-        self._requests.ask("preview" if key == "points" else "job", key, question)
+        question = ModelRequest(op, on_result, params, {}, self._step, on_failure, on_progress)
+        self._requests.send("preview" if key == "points" else "job", key, question)

@@ -8,8 +8,7 @@ import numpy as np
 
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import Request, RequestQueue
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
@@ -59,7 +58,7 @@ class TileDecoder(Observable):
         decoded: Number of tiles in the newest answer.
     """
 
-    def __init__(self, requests: RequestQueue) -> None:
+    def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._wanted: _Wanted | None = None
@@ -139,7 +138,7 @@ class TileDecoder(Observable):
 
     def _ask(self) -> None:
         wanted = self._wanted
-        if wanted is None or self._requests.is_open("preview", _KEY):
+        if wanted is None or self._requests.is_pending("preview", _KEY):
             return
         mosaic = self._start(wanted)
         missing = mosaic.missing()
@@ -172,7 +171,7 @@ class TileDecoder(Observable):
 
     def _decode(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells) -> None:
         z = wanted.plane.lift(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
-        question = Request(
+        question = ModelRequest(
             "decode",
             partial(self._on_result, wanted, mosaic, cells),
             params={"draft": True} if wanted.hasty else {},
@@ -180,7 +179,7 @@ class TileDecoder(Observable):
             step=wanted.step,
             on_failure=self._on_failure,
         )
-        self._requests.ask("preview", _KEY, question)
+        self._requests.send("preview", _KEY, question)
 
     def _on_result(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
         exact = not (wanted.hasty and reply.meta.get("draft") is True)

@@ -17,7 +17,7 @@ from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
 from genexplorer.session.data_kind import is_of_points
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
@@ -40,6 +40,7 @@ class SamplesTab(Tab):
         super().__init__(context, parent)
         self.seed: int | None = None  # None: the recorded draws of the run's own fixed seed
         self.temperature = 1.0
+        self._requests = RequestGroup(context.model_client, "samples", self._on_failure)
         self._stale = True
         self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
         self.view = ImageGridView("samples")
@@ -101,7 +102,7 @@ class SamplesTab(Tab):
 
     def deactivated(self) -> None:
         """Ask for nothing any more."""
-        self.context.explorer.forget("preview", "samples")
+        self._requests.cancel_all()
 
     def on_key(self, event: QKeyEvent) -> bool:
         """R draws anew, F the fixed seed, + and − columns, arrows the picture that is looked at."""
@@ -182,7 +183,7 @@ class SamplesTab(Tab):
     def show_fixed(self) -> None:
         """Go back to the recorded draws, which are the same at every step."""
         self.seed = None
-        self.context.explorer.forget("preview", "samples")
+        self._requests.cancel_all()
         self.touch()
 
     def touch(self) -> None:
@@ -254,15 +255,8 @@ class SamplesTab(Tab):
         if self.view.sheet is None:
             self.view.set_sheet(None, "Loading the model …")
         params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
-        self.context.explorer.ask(
-            "preview",
-            "sample",
-            params,
-            topic="samples",
-            step=self.context.step,
-            on_result=self._on_drawn,
-            on_failure=self._on_failure,
-        )
+        self._requests.cancel_all()  # images of another seed or snapshot are not shown any more
+        self._requests.send("preview", "images", ModelRequest("sample", self._on_drawn, params, step=self.context.step))
 
     def _on_drawn(self, reply: Reply) -> None:
         if self.seed is None:

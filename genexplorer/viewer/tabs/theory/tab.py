@@ -12,7 +12,7 @@ from genexplorer.session import formatting
 from genexplorer.session.data_kind import is_of_points
 from genexplorer.session.objective import Breakdown, breakdown
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import Reply
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
 from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
@@ -41,6 +41,9 @@ class TheoryTab(Tab):
         self._reason = ""
         self._pipeline_stale = True
         self._seed = 0
+        self._requests = RequestGroup(
+            context.model_client, "theory", lambda message, hint: self.pipeline.say(f"{message}. {hint}")
+        )
         self.cards: dict[str, TermCard] = {}
         self._counting: set[TermCard] = set()  # those of the terms
         self.equation, self.total, self.source = text(), text(), muted()
@@ -91,7 +94,7 @@ class TheoryTab(Tab):
 
     def deactivated(self) -> None:
         """Ask for nothing any more."""
-        self.context.explorer.forget("preview", "pipeline")
+        self._requests.cancel_all()
 
     def on_key(self, event: QKeyEvent) -> bool:
         """R draws z again, left and right another image."""
@@ -270,15 +273,9 @@ class TheoryTab(Tab):
             self.pipeline.say("The tensors come with the first snapshot.")
             return
         self._pipeline_stale = False
-        self.context.explorer.ask(
-            "preview",
-            "pipeline",
-            {"index": self.index.value(), "seed": self._seed},
-            topic="pipeline",
-            step=step,
-            on_result=self._on_tensors,
-            on_failure=lambda message, hint: self.pipeline.say(f"{message}. {hint}"),
-        )
+        params = {"index": self.index.value(), "seed": self._seed}
+        self._requests.cancel_all()  # tensors of another image or snapshot are not shown any more
+        self._requests.send("preview", "pipeline", ModelRequest("pipeline", self._on_tensors, params, step=step))
 
     def _on_tensors(self, reply: Reply) -> None:
         self.pipeline.show_tensors(reply.arrays, self._image_shape())

@@ -35,7 +35,7 @@ def make(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Make]:
         made.append(PointsBench(DensityTab, folders[kind], before=before, failing=failing))
         tab = _tab(made[-1])
         if before is None and not failing:
-            qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.explorer.is_busy, timeout=5000)
+            qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.model_client.is_busy, timeout=5000)
         return made[-1]
 
     yield one
@@ -49,7 +49,7 @@ def _tab(bench: Bench) -> DensityTab:
 
 
 def _settled(qtbot: QtBot, tab: DensityTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)
 
 
 def _key(tab: DensityTab, key: Qt.Key) -> bool:

@@ -52,7 +52,7 @@ def _key(bench: FamilyBench, key: Qt.Key) -> bool:
 
 def _encoded(qtbot: QtBot, bench: FamilyBench) -> EncodeTab:
     tab = _tab(bench)
-    qtbot.waitUntil(lambda: tab.current is not None and not tab.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: tab.current is not None and not tab.context.model_client.is_busy)
     return tab
 
 
@@ -96,7 +96,7 @@ def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _encoded(qtbot, bench)
     QTest.mouseClick(tab.chooser.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
-    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     last = [q for q in bench.client.asked if q.op == "encode"][-1]
     np.testing.assert_array_equal(last.arrays["images"][0], tab.chooser.canvas.ink.pixels())
 
@@ -123,7 +123,7 @@ def test_a_search_is_given_up_and_begun_again_with_other_settings(opened: Open, 
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     assert _key(bench, Qt.Key.Key_Escape) and not tab.search.busy
-    assert not bench.context.explorer.is_waiting("job") and "given up" in tab.views.search.said.text()
+    assert not bench.context.model_client.is_pending("job") and "given up" in tab.views.search.said.text()
     assert not _key(bench, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
     bench.client.finish_search()  # comes too late
     qtbot.wait(20)
@@ -186,13 +186,13 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     assert not tab.chooser.canvas.isVisible() and not tab.chooser.thumbs.isVisible()
     place = views.data.widget_point(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
     assert asked.shape == (1, 2) and np.abs(asked[0] - [1.5, -0.5]).max() < 0.05
     assert f"x ({asked[0, 0]:.2f}" in views.data.accessibleDescription()
     assert "x =" in tab.chooser.file_note.text() and tab.command_line() is None
     assert _key(bench, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
-    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     tab.save_targets()[0].write(tmp_path / "planes.png")
     assert Image.open(tmp_path / "planes.png").width > 300
     assert "reconstruct" in (tab.command_line() or "")

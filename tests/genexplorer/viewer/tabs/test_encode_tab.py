@@ -37,7 +37,7 @@ def _tab(bench: Bench) -> EncodeTab:
 
 
 def _settled(qtbot: QtBot, tab: EncodeTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy)
 
 
 def _key(tab: EncodeTab, key: Qt.Key) -> bool:

@@ -31,7 +31,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 def bench(request: pytest.FixtureRequest, qtbot: QtBot, folders: dict[bool, Path]) -> Iterator[PointsBench]:
     made = PointsBench(FlowTab, folders[request.param], images=request.param)
     tab = _tab(made)
-    qtbot.waitUntil(lambda: tab.loader.trace is not None and not tab.context.explorer.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: tab.loader.trace is not None and not tab.context.model_client.is_busy, timeout=5000)
     yield made
     made.close()
 
@@ -42,7 +42,7 @@ def _tab(bench: Bench) -> FlowTab:
 
 
 def _settled(qtbot: QtBot, tab: FlowTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)
 
 
 def _key(tab: FlowTab, key: Qt.Key) -> bool:
@@ -142,7 +142,7 @@ def test_an_image_is_reconstructed(qtbot: QtBot, folders: dict[bool, Path]) -> N
 def test_many_points_are_traced_beside_the_selected_one(qtbot: QtBot, folders: dict[bool, Path]) -> None:
     bench = PointsBench(FlowTab, folders[False])
     tab = _tab(bench)
-    qtbot.waitUntil(lambda: tab.strip.batch is not None and not tab.context.explorer.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: tab.strip.batch is not None and not tab.context.model_client.is_busy, timeout=5000)
     batch = tab.strip.batch
     assert batch is not None and batch.points.shape == (TRANSFORMS + 1, 800, 2)
     assert set(batch.groups) == set(range(8)) and batch.reach > 3

@@ -46,7 +46,7 @@ def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
 
 
 def _settled(qtbot: QtBot, bench: FamilyBench) -> None:
-    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
 
 
 def _tab(bench: FamilyBench) -> InterpolateTab:
@@ -215,7 +215,7 @@ def test_a_search_is_given_up_with_escape_and_begun_again(opened: Open, qtbot: Q
     tab.ends.choose("A", "test")
     qtbot.waitUntil(lambda: bool(client.searches))
     assert _key(bench, Qt.Key.Key_Escape) and not tab.ends.searches["A"].busy
-    assert not bench.context.explorer.is_waiting("job") and "given up" in tab._hint()
+    assert not bench.context.model_client.is_pending("job") and "given up" in tab._hint()
     client.finish_search()  # comes too late
     qtbot.wait(20)
     assert tab.ends["A"].z is None

@@ -14,7 +14,6 @@ from genexplorer.errors import DataError, UserError
 from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.gif_writer import gif_bytes
-from genexplorer.viewer.request_queue import Request, RequestQueue
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
@@ -255,71 +254,6 @@ def test_two_pins_make_a_straight_path() -> None:
     assert len(told) == 5
     selection.move_to((99, float("nan")))
     assert np.abs(selection.cursor).max() <= 8
-
-
-class _Lane:
-    """An explorer that answers when it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, Any, Any]] = []
-
-    def ask(self, lane: str, op: str, params: Any = None, arrays: Any = None, **callbacks: Any) -> None:
-        self.asked.append((op, params, callbacks))
-
-    def forget(self, lane: str, topic: str = "") -> None:
-        pass
-
-    def answer(self, number: int) -> None:
-        self.asked[number][2]["on_result"](self.asked[number][1])
-
-
-def _question(value: int, got: list[Any]) -> Request:
-    return Request("decode", got.append, params={"value": value})
-
-
-def test_the_newest_question_follows_the_one_under_way() -> None:
-    lane, got = _Lane(), list[Any]()
-    requests = RequestQueue(lane, "test")
-    for value in range(5):
-        requests.ask("drag", "cursor", _question(value, got))
-    assert len(lane.asked) == 1
-    lane.answer(0)
-    assert [asked[1]["value"] for asked in lane.asked] == [0, 4]
-    lane.answer(1)
-    assert [answer["value"] for answer in got] == [0, 4] and not requests.is_open("drag", "cursor")
-
-
-def test_questions_of_other_keys_are_all_answered() -> None:
-    lane, got = _Lane(), list[Any]()
-    requests = RequestQueue(lane, "test")
-    for value, key in enumerate("abc"):
-        requests.ask("preview", key, _question(value, got))
-    assert len({asked[2]["topic"] for asked in lane.asked}) == 3  # so that none replaces another
-    for number in (1, 0, 2):
-        lane.answer(number)
-    assert [answer["value"] for answer in got] == [1, 0, 2]
-
-
-def test_what_was_forgotten_is_not_delivered() -> None:
-    lane, got = _Lane(), list[Any]()
-    requests = RequestQueue(lane, "test")
-    requests.ask("drag", "a", _question(0, got))
-    requests.ask("drag", "b", _question(1, got))
-    requests.forget()
-    lane.answer(0)
-    assert not got
-    requests.ask("drag", "a", _question(2, got))
-    lane.answer(2)
-    assert got == [{"value": 2}]
-
-
-def test_a_failure_is_told_and_the_next_question_goes_out() -> None:
-    lane, got, failures = _Lane(), list[Any](), list[str]()
-    requests = RequestQueue(lane, "test", lambda message, hint: failures.append(message))
-    requests.ask("drag", "a", _question(0, got))
-    requests.ask("drag", "b", _question(1, got))
-    lane.asked[0][2]["on_failure"]("no such snapshot", "")
-    assert failures == ["no such snapshot"] and len(lane.asked) == 2
 
 
 def test_every_class_can_be_read_on_black() -> None:

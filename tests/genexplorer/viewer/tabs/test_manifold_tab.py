@@ -70,7 +70,7 @@ def _empty_place(tab: ManifoldTab) -> QPointF:
 
 
 def _settled(qtbot: QtBot, tab: ManifoldTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.explorer.is_busy and not tab.stage.glider.is_gliding)
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy and not tab.stage.glider.is_gliding)
 
 
 def test_the_pixels_under_a_place_were_decoded_at_its_z(bench: Bench, qtbot: QtBot) -> None:

@@ -10,8 +10,9 @@ from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
-from genexplorer.viewer.model_client import Reply
-from genexplorer.viewer.request_queue import RequestQueue
+from genexplorer.explore.client import ExplorerClient
+from genexplorer.explore.protocol import Answer, Lane, Result
+from genexplorer.viewer.model_client import ModelClient, RequestGroup
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.latent_plane import REACH, WHOLE, LatentPlane, axis_name, of_axes, through
 from genexplorer.viewer.tabs.manifold.selection import Selection
@@ -55,7 +56,7 @@ def _tab(bench: Bench) -> ManifoldTab:
 
 
 def _settled(qtbot: QtBot, bench: Bench) -> None:
-    qtbot.waitUntil(lambda: not bench.context.explorer.is_busy and not _tab(bench).stage.glider.is_gliding)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy and not _tab(bench).stage.glider.is_gliding)
 
 
 def _key(bench: Bench, key: Qt.Key) -> bool:
@@ -114,27 +115,29 @@ def test_a_selection_keeps_its_place_while_sliders_move_it_out_of_the_plane() ->
 # Coarse to fine -----------------------------------------------------------------------------------------------------
 
 
-class _Slow:
-    """A decoder of some time an image that answers when it is told to; its drafts are a shade brighter."""
+class _Slow(ExplorerClient):
+    """A decoder that takes a set time per image and answers when a test lets it; its drafts are a shade brighter."""
 
     def __init__(self, cost_s: float = 0.005) -> None:
         self.cost_s = cost_s
         self.asked: list[tuple[Any, Any, Any]] = []
         self.answered = 0
+        self.model_client = ModelClient(lambda on_answer, on_exit: self)
+        self.model_client.set_run(Path("run"))
 
-    def ask(self, lane: str, op: str, params: Any = None, arrays: Any = None, **calls: Any) -> None:
-        self.asked.append((arrays["z"], params, calls["on_result"]))
-
-    def forget(self, lane: str, topic: str = "") -> None:
-        pass
+    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
+        self.asked.append((options["arrays"]["z"], options["params"], (lane, options["topic"])))
+        return len(self.asked)
 
     def answer(self) -> float:
         """Answer the open question; return how long it took."""
-        z, params, on_result = self.asked[self.answered]
+        z, params, (lane, topic) = self.asked[self.answered]
         self.answered += 1
         draft = params.get("draft") is True
-        on_result(Reply({"images": picture(z) + draft}, {"draft": True} if draft else {}, 3, len(z) * self.cost_s))
-        return len(z) * self.cost_s
+        seconds = len(z) * self.cost_s
+        body = Result({"images": picture(z) + draft}, {"draft": True} if draft else {})
+        self.model_client.receive(Answer(lane, self.answered, "decode", 3, body, seconds, topic))
+        return seconds
 
     @property
     def waits(self) -> bool:
@@ -148,7 +151,7 @@ VIEW = views.home("z", 560, 420)
 
 def _decoder(cost_s: float = 0.005) -> tuple[_Slow, TileDecoder]:
     slow = _Slow(cost_s)
-    return slow, TileDecoder(RequestQueue(slow, "test"))
+    return slow, TileDecoder(RequestGroup(slow.model_client, "test"))
 
 
 def _whole(mosaic: Mosaic, plane: LatentPlane = PLANE) -> Any:

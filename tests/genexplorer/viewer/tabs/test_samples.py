@@ -35,7 +35,7 @@ def test_the_recorded_sheet_follows_the_time(samples: SamplesTab, window: MainWi
 
 
 def test_nothing_is_asked_of_the_model_for_recorded_draws(samples: SamplesTab, stage: Stage) -> None:
-    assert stage.explorer.count("sample") == 0
+    assert stage.client.count("sample") == 0
 
 
 def test_draw_anew_asks_the_snapshot_of_the_time(
@@ -43,7 +43,7 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
 ) -> None:
     window.context.cursor.go(500)
     QTest.keyClick(window, Qt.Key.Key_R)
-    asked = stage.explorer.last("sample")
+    asked = stage.client.last("sample")
     assert asked.snapshot_step == 500 and asked.params["seed"] == samples.seed == samples.panel.seed.value()
     qtbot.waitUntil(lambda: "drawn at" in samples.panel.detail.text(), timeout=5000)
     assert "z = (" in samples.panel.detail.text()
@@ -55,31 +55,31 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
 def test_temperature_draws_with_the_same_seed(samples: SamplesTab, stage: Stage) -> None:
     samples.draw(17)
     samples.panel.temperature.setValue(50)
-    asked = stage.explorer.last("sample")
+    asked = stage.client.last("sample")
     assert (asked.params["seed"], asked.params["temperature"]) == (17, 0.5)
     assert "--temperature 0.5" in (samples.command_line() or "") and "--seed 17" in (samples.command_line() or "")
 
 
 def test_an_answer_that_was_overtaken_is_not_shown(samples: SamplesTab, stage: Stage, qtbot: QtBot) -> None:
-    stage.explorer.silent = True
+    stage.client.silent = True
     samples.draw(1)
-    first = stage.explorer.last("sample")
+    first = stage.client.last("sample")
     samples.draw(2)
-    second = stage.explorer.last("sample")
+    second = stage.client.last("sample")
     black, white = np.zeros((64, 28, 28, 1), np.uint8), np.full((64, 28, 28, 1), 255, np.uint8)
-    stage.explorer.answer(second, Result({"images": white}))
-    stage.explorer.answer(first, Result({"images": black}))
+    stage.client.answer(second, Result({"images": white}))
+    stage.client.answer(first, Result({"images": black}))
     qtbot.waitUntil(lambda: samples.view.sheet is not None and samples.view.sheet.images.min() == 255, timeout=5000)
-    qtbot.waitUntil(lambda: not samples.context.explorer.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not samples.context.model_client.is_busy, timeout=5000)
     assert samples.view.sheet is not None and samples.view.sheet.images.min() == 255
 
 
 def test_a_failure_is_told_and_the_old_sheet_stays(
     samples: SamplesTab, window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:
-    stage.explorer.silent = True
+    stage.client.silent = True
     samples.draw(1)
-    stage.explorer.answer(stage.explorer.last("sample"), Failure("the snapshot is gone", "choose another"))
+    stage.client.answer(stage.client.last("sample"), Failure("the snapshot is gone", "choose another"))
     qtbot.waitUntil(lambda: "the snapshot is gone" in window.status.message.text(), timeout=5000)
     assert samples.view.sheet is not None
 
@@ -119,7 +119,7 @@ def test_a_run_without_pictures_is_decoded_live(stage: Stage, tmp_path: Path, qt
     window = stage.window(write_run(tmp_path / "runs", steps=60, pictures=False))
     tab = tab_of(window, "Samples")
     qtbot.waitUntil(lambda: tab.view.sheet is not None, timeout=5000)
-    assert stage.explorer.count("sample") == 1
+    assert stage.client.count("sample") == 1
 
 
 def test_a_sheet_that_is_not_as_announced_is_refused(tmp_path: Path) -> None:
@@ -145,19 +145,19 @@ def test_columns_suit_the_room() -> None:
 
 def test_samples_that_are_points_are_the_density_tab_s(stage: Stage, tmp_path: Path) -> None:
     window = stage.window()
-    stage.explorer.silent = True
+    stage.client.silent = True
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="flow-points"))
     tab = tab_of(window, "Samples")
     assert "Density" in tab.waiting_reason() and not tab.isVisible()
-    assert "samples" not in [request.topic for request in stage.explorer.asked]
+    assert "samples/images" not in [request.topic for request in stage.client.asked]
 
 
 def test_a_gan_draws_with_its_temperature(stage: Stage, tmp_path: Path) -> None:
     window = stage.window()
-    stage.explorer.silent = True
+    stage.client.silent = True
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="gan"))
     tab = tab_of(window, "Samples")
     assert tab.waiting_reason() is None and tab.view.sheet is not None
     tab.draw(4)
     tab.panel.temperature.setValue(70)
-    assert stage.explorer.last("sample").params == {"count": 64, "seed": 4, "temperature": 0.7}
+    assert stage.client.last("sample").params == {"count": 64, "seed": 4, "temperature": 0.7}

@@ -58,32 +58,32 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])
     assert shown["x"].shape.text() == "28 × 28 × 1" and shown["mu"].shape.text() == "2"
     window.context.cursor.go(100)
-    assert stage.explorer.last("pipeline").snapshot_step == 100
+    assert stage.client.last("pipeline").snapshot_step == 100
 
 
 def test_z_is_drawn_again_with_another_seed(theory: TheoryTab, window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
-    before = stage.explorer.last("pipeline").params
+    before = stage.client.last("pipeline").params
     QTest.keyClick(window, Qt.Key.Key_R)
-    after = stage.explorer.last("pipeline").params
+    after = stage.client.last("pipeline").params
     assert before["seed"] != after["seed"] and before["index"] == after["index"] == 0
     QTest.keyClick(window, Qt.Key.Key_Right)
-    assert stage.explorer.last("pipeline").params["index"] == 1
+    assert stage.client.last("pipeline").params["index"] == 1
 
 
 def test_a_failure_stands_where_the_tensors_would(theory: TheoryTab, stage: Stage, qtbot: QtBot) -> None:
-    stage.explorer.silent = True
+    stage.client.silent = True
     theory.draw_again()
-    stage.explorer.answer(stage.explorer.last("pipeline"), Failure("there is no test image 7", "there are 7"))
+    stage.client.answer(stage.client.last("pipeline"), Failure("there is no test image 7", "there are 7"))
     qtbot.waitUntil(lambda: theory.pipeline.note.isVisible(), timeout=5000)
     assert "no test image 7" in theory.pipeline.note.text()
 
 
 def test_a_hidden_tab_asks_for_nothing(window: MainWindow, stage: Stage) -> None:
     tab_of(window, "Curves")
-    before = len(stage.explorer.asked)
+    before = len(stage.client.asked)
     window.context.cursor.go(100)
     window.context.cursor.go(500)
-    assert stage.explorer.count("pipeline") == 0 and len(stage.explorer.asked) == before
+    assert stage.client.count("pipeline") == 0 and len(stage.client.asked) == before
 
 
 def test_before_the_first_figures_it_says_so(stage: Stage, tmp_path: Path) -> None:
@@ -99,12 +99,12 @@ def test_the_page_is_saved_as_a_picture(theory: TheoryTab, tmp_path: Path) -> No
 
 
 def _answered(stage: Stage, arrays: dict[str, Any], figures: dict[str, float]) -> None:
-    stage.explorer.answer(stage.explorer.last("pipeline"), Result(arrays, {"figures": figures}))
+    stage.client.answer(stage.client.last("pipeline"), Result(arrays, {"figures": figures}))
 
 
 def _opened(stage: Stage, tmp_path: Path, kind: Any) -> TheoryTab:
     window = stage.window()
-    stage.explorer.silent = True
+    stage.client.silent = True
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind=kind))
     tab = tab_of(window, "Theory")
     assert isinstance(tab, TheoryTab)

@@ -10,10 +10,8 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from genexplorer.errors import UserError
-from genexplorer.explore.protocol import Progress, Result
 from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.dialogs.new_run import NewRunDialog
-from genexplorer.viewer.model_client import ModelClient, Reply
 from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
 from genexplorer.viewer.settings import Settings
 from genexplorer.viewer.widgets.images import (
@@ -26,7 +24,6 @@ from genexplorer.viewer.widgets.images import (
     whole_factor,
 )
 from tests.fixtures.fake_run import digits
-from tests.genexplorer.viewer.fake_client import StandIn
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -132,71 +129,6 @@ def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot)
     left, top = track._drawn[1].T
     assert len(left) <= 781 and (np.diff(np.floor(left)) >= 1).all()  # a point a pixel at most, however many there are
     assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
-
-
-def _explorer() -> tuple[ModelClient, StandIn]:
-    made: list[StandIn] = []
-
-    def make(on_answer: object, on_exit: object) -> StandIn:
-        made.append(StandIn(on_answer, on_exit))  # type: ignore[arg-type]
-        return made[0]
-
-    explorer = ModelClient(make)
-    explorer.set_run(Path("run"))
-    made[0].silent = True
-    return explorer, made[0]
-
-
-def test_a_steady_drag_shows_pictures_on_its_way(qtbot: QtBot) -> None:
-    explorer, child = _explorer()
-    seen: list[int] = []
-    for _ in range(3):
-        explorer.ask("drag", "decode", on_result=lambda reply: seen.append(reply.step))
-    child.answer(child.asked[1], Result(), step=2)
-    qtbot.waitUntil(lambda: seen == [2], timeout=5000)
-    assert explorer.is_waiting("drag")
-    child.answer(child.asked[0], Result(), step=1)  # older than what was shown
-    child.answer(child.asked[2], Result(), step=3)
-    qtbot.waitUntil(lambda: seen == [2, 3], timeout=5000)
-    assert not explorer.is_busy
-
-
-def test_topics_do_not_take_each_others_place_and_progress_comes_before(qtbot: QtBot) -> None:
-    explorer, child = _explorer()
-    told: list[object] = []
-    for topic in ("a", "b"):
-        explorer.ask(
-            "job",
-            "encodings",
-            topic=topic,
-            on_result=lambda reply: told.append(reply.seconds),
-            on_progress=lambda fraction, words: told.append((fraction, words)),
-        )
-    child.answer(child.asked[1], Progress(0.5, "half"))
-    child.answer(child.asked[1], Result())
-    child.answer(child.asked[0], Result())
-    qtbot.waitUntil(lambda: told == [(0.5, "half"), 0.008, 0.008], timeout=5000)
-
-
-def test_another_run_gets_no_answers_meant_for_the_former(qtbot: QtBot) -> None:
-    explorer, child = _explorer()
-    seen: list[Reply] = []
-    explorer.ask("drag", "decode", on_result=seen.append)
-    explorer.set_run(Path("other"))
-    explorer.ask("drag", "decode", on_result=seen.append)
-    child.answer(child.asked[0], Result(), step=1)
-    child.answer(child.asked[1], Result(), step=2)
-    qtbot.waitUntil(lambda: len(seen) == 1, timeout=5000)
-    assert seen[0].step == 2 and child.asked[1].run == "other"
-
-
-def test_a_death_fails_every_open_question(qtbot: QtBot) -> None:
-    explorer, child = _explorer()
-    failures: list[str] = []
-    explorer.ask("job", "decode", on_result=lambda reply: None, on_failure=lambda words, hint: failures.append(words))
-    with qtbot.waitSignal(explorer.died, timeout=5000):
-        child.die("out of memory")
-    assert len(failures) == 1 and "out of memory" in failures[0] and not explorer.is_busy
 
 
 def test_settings_are_bounded_and_written_whole(tmp_path: Path) -> None:
