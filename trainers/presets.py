@@ -64,9 +64,21 @@ def from_dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
+def flatten(tree: Layer, prefix: str = "") -> dict[str, Any]:
+    """Turn {"model": {"beta": 4}} into {"model.beta": 4}; the inverse of `from_dotted`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, path + "."))
+        else:
+            flat[path] = value
+    return flat
+
+
 def known_keys(config: RunConfig) -> list[str]:
     """Return every dotted key of a configuration, for help and completion."""
-    return _flatten(config.model_dump(mode="json"), "")
+    return list(flatten(config.model_dump(mode="json")))
 
 
 def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,7 +93,7 @@ def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, A
 
 def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig) -> None:
     before, after = base.model_dump(mode="json"), config.model_dump(mode="json")
-    flat_before, flat_after = _values(before, ""), _values(after, "")
+    flat_before, flat_after = flatten(before), flatten(after)
     for key in flat_after:
         held = any(key == prefix or key.startswith(prefix + ".") for prefix in preset.frozen)
         if held and flat_after[key] != flat_before.get(key):
@@ -100,18 +112,3 @@ def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
 
 def _kind(config: RunConfig) -> registry.DataKind:
     return registry.dataset(config.data.name).kind
-
-
-def _values(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat.update(_values(value, path + "."))
-        else:
-            flat[path] = value
-    return flat
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str) -> list[str]:
-    return list(_values(tree, prefix))

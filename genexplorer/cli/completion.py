@@ -1,84 +1,82 @@
-"""What the shell offers on Tab: runs, presets, data sets, keys. A failure offers nothing rather than an error."""
+"""Shell completion of runs, presets, data sets and keys; a failure completes nothing rather than print an error."""
 
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 import typer
 
 from genexplorer.cli import output
 
-Offer = list[tuple[str, str]]
+Completions = list[tuple[str, str]]
 
 
-def _quietly(function: Callable[[typer.Context, str], Offer]) -> Callable[[typer.Context, str], Offer]:
+def _suppress_errors(
+    function: Callable[[typer.Context, str], Completions],
+) -> Callable[[typer.Context, str], Completions]:
     @wraps(function)
-    def offer(ctx: typer.Context, incomplete: str) -> Offer:
+    def complete(ctx: typer.Context, incomplete: str) -> Completions:
         try:
             return [(value, text) for value, text in function(ctx, incomplete) if value.startswith(incomplete)]
         except Exception:
             return []
 
-    return offer
+    return complete
 
 
-def one_of(*values: str) -> Callable[[typer.Context, str], Offer]:
-    """Return what offers a few fixed words."""
-    return _quietly(lambda ctx, incomplete: [(value, "") for value in values])
+def one_of(*values: str) -> Callable[[typer.Context, str], Completions]:
+    """Complete one of a few fixed values."""
+    return _suppress_errors(lambda ctx, incomplete: [(value, "") for value in values])
 
 
-@_quietly
-def states(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer the states of runs, and 'live'."""
+@_suppress_errors
+def states(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete the states of runs, and 'active'."""
     from genexplorer.runs.record import State
 
-    return [("live", "any that has a worker"), *((state.value, "") for state in State)]
+    return [("active", "any with a worker"), *((state.value, "") for state in State)]
 
 
-@_quietly
-def runs(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer the names of runs, their ids where these are begun or needed, and 'latest'."""
+@_suppress_errors
+def runs(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete names of runs, ids if typed or needed, and 'latest'."""
     from genexplorer import paths
     from genexplorer.runs.store import RunStore
 
-    given = ctx.params.get("runs_dir") or ctx.find_root().params.get("runs_dir")
-    found = RunStore(paths.runs_dir(given)).list()
-    times = Counter(status.name for status in found)
-    offer = [
-        (output.handle(status.name, status.id) if times[status.name] == 1 else status.id, str(status.state))
-        for status in found
+    runs_dir = ctx.params.get("runs_dir") or ctx.find_root().params.get("runs_dir")
+    statuses = RunStore(paths.runs_dir(runs_dir)).list()
+    counts = Counter(status.name for status in statuses)
+    completions = [
+        (output.handle(status.name, status.id) if counts[status.name] == 1 else status.id, str(status.state))
+        for status in statuses
     ]
-    offer += [(status.id, f"{status.state} {status.name}") for status in found if incomplete]
-    return [*dict(offer).items(), ("latest", "the newest run")] if found else []
+    completions += [(status.id, f"{status.state} {status.name}") for status in statuses if incomplete]
+    return [*dict(completions).items(), ("latest", "the newest run")] if statuses else []
 
 
-@_quietly
-def presets(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer the presets with their summaries."""
+@_suppress_errors
+def presets(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete presets, with their summaries."""
     from trainers import registry
 
     return [(preset.name, preset.summary) for preset in registry.presets().values()]
 
 
-@_quietly
-def data_sets(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer the names of data sets."""
+@_suppress_errors
+def data_sets(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete names of data sets."""
     from trainers import registry
 
     return [(dataset.name, dataset.title) for dataset in registry.datasets().values()]
 
 
-@_quietly
-def keys(ctx: typer.Context, incomplete: str) -> Offer:
-    """Offer `key=` for each setting of the preset that was typed, else of every preset."""
+@_suppress_errors
+def keys(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete `key=` for each setting of the preset on the command line, else of all presets."""
     from trainers import presets as assembling
     from trainers import registry
 
-    typed = ctx.params.get("preset")
-    names = [typed] if typed in registry.presets() else list(registry.presets())
-    found: dict[str, Any] = {}
-    for name in names:
-        for key in assembling.known_keys(assembling.assemble(name)):
-            found.setdefault(f"{key}=", "")
-    return list(found.items())
+    preset = ctx.params.get("preset")
+    names = [preset] if preset in registry.presets() else list(registry.presets())
+    configs = [assembling.assemble(name) for name in names]
+    return [(f"{key}=", "") for key in dict.fromkeys(key for c in configs for key in assembling.known_keys(c))]

@@ -1,4 +1,4 @@
-"""`genexplorer demo`: what `make demo` runs. Train a 2-D VAE, watch it, walk through its latent plane."""
+"""`genexplorer demo`, run by `make demo`: train a 2-D VAE, watch it, explore its latent plane."""
 
 import threading
 from pathlib import Path
@@ -11,61 +11,61 @@ from genexplorer.cli import open_ui, output
 from genexplorer.cli.options import RunsDir
 
 PRESET = "vae-2d"
-SOMETHING_TO_SEE = 100  # steps: before them the plane is gray
+VIEWER_STEP = 100  # the latent plane is gray before
 POLL_S = 0.5
 
 
 def demo(
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.01, help="Train this long instead of the preset's length.")
+        float | None, typer.Option("--minutes", min=0.01, help="Training time instead of the preset's length.")
     ] = None,
     out_dir: Annotated[
-        Path, typer.Option("--out-dir", metavar="DIR", help="Where pictures go on a machine without a display.")
+        Path, typer.Option("--out-dir", metavar="DIR", help="Folder for images, on a machine without a display.")
     ] = Path("demo-pictures"),
     runs_dir: RunsDir = None,
 ) -> None:
     """Train a 2-D VAE on MNIST with the live dashboard, and open the viewer on it.
 
-    Without a terminal it prints progress lines; without a display it writes pictures.
+    Without a terminal it prints progress lines; without a display it writes images.
     """
-    from genexplorer.cli import settings, start
+    from genexplorer.cli import settings, train
     from genexplorer.session import actions
     from trainers import registry
 
-    config = settings.resolve(PRESET, flags={"--minutes": minutes})
-    status = start.launch(config, runs_dir, tags=("demo",))
+    config = settings.resolve(PRESET, flags={"--minutes": minutes}).config
+    status = train.launch(config, runs_dir, tags=("demo",))
     length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(PRESET).minutes:g} minutes"
-    output.say(f"{status.name}: a VAE with a latent plane learns MNIST for {length}; it is kept in {status.folder}")
-    opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
+    output.say(f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}")
+    viewer = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
         _watch(status.folder, runs_dir)
     finally:
-        failure = opener.close() if opener else "there is no display"
-    if opener and opener.opened:
-        output.say("the viewer shows it")
+        failure = viewer.close() if viewer else "there is no display"
+    if viewer and viewer.opened:
+        output.say("the viewer is open")
     if failure:
-        output.say(f"{failure}, so the viewer's pictures are written as files")
-        write_pictures(status.folder, out_dir, runs_dir)
+        output.say(f"{failure}; writing images instead")
+        write_images(status.folder, out_dir, runs_dir)
 
 
-def write_pictures(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
-    """Write the manifold, samples, reconstructions and the film of a run, and say where."""
-    from genexplorer.cli.pictures import images as pictures
-    from genexplorer.cli.pictures import query
+def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
+    """Write the manifold, samples, reconstructions and the animation of a run."""
+    from genexplorer.cli.pictures import images, reconstruct
     from genexplorer.cli.pictures.progress import progress
+    from genexplorer.cli.pictures.query import ModelQuery, new_client
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
-    with query.new_client() as client:
+    with new_client() as client:
 
-        def asked(name: str, needs: str) -> query.Asked:
-            return query.Asked(run, out_dir / name, None, runs_dir, needs=needs, client=client)
+        def query(name: str, needs: str) -> ModelQuery:
+            return ModelQuery(run, out_dir / name, None, runs_dir, needs=needs, client=client)
 
-        pictures.draw_manifold(asked("manifold.png", "manifold"))
-        pictures.draw_samples(asked("samples.png", "sample"), scale=2)
-        pictures.draw_reconstructions(asked("reconstructions.png", "encode"), range(10), scale=2)
+        images.draw_manifold(query("manifold.png", "manifold"))
+        images.draw_samples(query("samples.png", "sample"), scale=2)
+        reconstruct.draw_reconstructions(query("reconstructions.png", "encode"), range(10), scale=2)
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
-    output.say(f"the pictures are in {out_dir.resolve()}")
+    output.say(f"the images are in {out_dir.resolve()}")
 
 
 def _watch(folder: Path, runs_dir: Path | None) -> None:
@@ -78,20 +78,20 @@ def _watch(folder: Path, runs_dir: Path | None) -> None:
 
 
 class _ViewerOpener:
-    """Opens the viewer, from a thread, as soon as there is something to see."""
+    """Opens the viewer, from a thread, as soon as the model has learned something."""
 
     def __init__(self, folder: Path, runs_dir: Path) -> None:
         self._folder = folder
         self._runs_dir = runs_dir
         self._failure = ""
         self.opened = False
-        self._left = threading.Event()
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="viewer-opener", daemon=True)
         self._thread.start()
 
     def close(self) -> str:
-        """Stop waiting; return why there is no viewer, or nothing if there is one or it was not time for it yet."""
-        self._left.set()
+        """Stop waiting; return why the viewer did not open, empty if it did or was not due yet."""
+        self._closed.set()
         self._thread.join()
         return self._failure
 
@@ -100,9 +100,9 @@ class _ViewerOpener:
         from genexplorer.session import actions
 
         with RunReader(self._folder) as reader:
-            while not self._left.wait(POLL_S):
+            while not self._closed.wait(POLL_S):
                 status = reader.status()
-                if (status.snapshot_step or 0) >= SOMETHING_TO_SEE or not status.state.live:
+                if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.live:
                     outcome = actions.open_viewer(self._folder, self._runs_dir)
                     self.opened, self._failure = outcome.ok, "" if outcome.ok else outcome.line
                     return

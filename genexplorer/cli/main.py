@@ -1,4 +1,4 @@
-"""The entry point: the tree of commands, and how failures are told."""
+"""The entry point: the tree of commands, and the reporting of errors."""
 
 import difflib
 import errno
@@ -7,29 +7,52 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from genexplorer import __version__
-from genexplorer.cli import demo, doctor, open_ui, output, presets, train
+from genexplorer.cli import demo, open_ui, output, presets, train
+from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
-from genexplorer.cli.pictures import density, images, interpolate, invert, progress, trace
-from genexplorer.cli.runs import import_run, notes, show, steer, trash
-from genexplorer.cli.typer_classes import Command, Group
+from genexplorer.cli.pictures import density, images, interpolate, progress, reconstruct, trace
+from genexplorer.cli.runs import import_run, logs, notes, show, steer, trash
+from genexplorer.cli.runs.list import list_runs
 from genexplorer.errors import UserError
 
 INTERRUPTED = 130
 
 EPILOG = """\
-A RUN is named by its id, its name, a unique beginning of either, or 'latest'.
+A RUN is an id, a name, a unique prefix of either, or 'latest'.
 
-Runs live in ./runs, or in $GENEXPLORER_RUNS, or in --runs-dir. Data goes to standard output, messages go to \
+Runs live in ./runs, or in $GENEXPLORER_RUNS, or in --runs-dir. Data goes to standard output, messages to \
 standard error.
 
-Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 bad data · 4 damaged run or checkpoint · \
-5 training failed · 6 no such run · 7 the run's state forbids it · 8 a background process died · 9 no display · \
-130 interrupted"""
+Exit codes: 0 success · 1 failure · 2 wrong usage or configuration · 3 bad data · 4 damaged run or checkpoint · \
+5 training failed · 6 no such run · 7 not possible in the run's state · 8 a background process crashed · \
+9 no display · 130 interrupted"""
+
+
+class _PlainFlags:
+    """Omits the type that typer prints beside flags without a value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters as shown in the help."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+                parameter.metavar = ""
+        return parameters
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command."""
+
+
+class Group(_PlainFlags, TyperGroup):
+    """A group of commands."""
+
 
 app = typer.Typer(
     name="genexplorer",
@@ -39,11 +62,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-runs_app = typer.Typer(help="List, show, steer, describe and delete runs.", cls=Group)
+runs_app = typer.Typer(help="List, control, describe, delete and import runs.", cls=Group)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         output.data(f"genexplorer {__version__}")
         raise typer.Exit()
 
@@ -55,7 +78,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Train, watch and explore generative models on your own machine.
 
@@ -71,35 +94,50 @@ def root(
 
 @runs_app.callback(invoke_without_command=True)
 def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
-    """List, show, steer, describe and delete runs. Without a command it lists them."""
+    """List, control, describe, delete and import runs. Without a command it lists them."""
     if context.invoked_subcommand is None:
-        show.list_runs(runs_dir=runs_dir)
+        list_runs(runs_dir=runs_dir)
 
 
 def _assemble() -> None:
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Train": {"train": train.train, "presets": presets.presets, "demo": demo.demo},
-        "Look": {
+        "Explore": {
             "dashboard": open_ui.dashboard,
             "view": open_ui.view,
             "manifold": images.manifold,
             "sample": images.sample,
-            "reconstruct": images.reconstruct,
+            "reconstruct": reconstruct.reconstruct,
             "interpolate": interpolate.interpolate,
-            "invert": invert.invert,
+            "invert": reconstruct.invert,
             "trace": trace.trace,
             "density": density.density,
             "progress": progress.progress,
         },
-        "Keep": {"doctor": doctor.doctor},
+        "Manage": {"doctor": doctor.doctor},
     }
     for panel, commands in panels.items():
         for name, function in commands.items():
             epilog = train.EPILOG if name == "train" else None
             app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
-    app.add_typer(runs_app, name="runs", rich_help_panel="Keep")
-    for module in (show, steer, notes, trash, import_run):
-        module.register(runs_app)
+    app.add_typer(runs_app, name="runs", rich_help_panel="Manage")
+    run_commands: dict[str, Callable[..., None]] = {
+        "list": list_runs,
+        "show": show.show,
+        "logs": logs.logs,
+        "pause": steer.pause,
+        "resume": steer.resume,
+        "stop": steer.stop,
+        "rename": notes.rename,
+        "tag": notes.tag,
+        "note": notes.note,
+        "delete": trash.delete,
+        "restore": trash.restore,
+        "empty-trash": trash.empty_trash,
+        "import": import_run.import_,
+    }
+    for name, function in run_commands.items():
+        runs_app.command(name, cls=Command)(function)
 
 
 _assemble()
@@ -107,7 +145,7 @@ _assemble()
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    gc.set_threshold(20_000, 20, 20)  # what a start makes stays: looking for garbage in it was a tenth of the start
+    gc.set_threshold(20_000, 20, 20)  # garbage collection took a tenth of the startup time
     output.prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
@@ -115,17 +153,17 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code.
 
-    `--debug` is understood anywhere before a lone `--`, because it is asked for after something went wrong.
+    `--debug` is accepted anywhere before a lone `--`: it is usually added after something went wrong.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end]
-    kept = [argument for i, argument in enumerate(arguments) if argument != "--debug" or i > end]
+    remaining = [argument for i, argument in enumerate(arguments) if argument != "--debug" or i > end]
     try:
-        return _invoke(kept)
+        return _invoke(remaining)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _tell(error)
+        return _report(error)
     except KeyboardInterrupt:
         output.say("interrupted")
         return INTERRUPTED
@@ -138,43 +176,43 @@ def _invoke(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _tell(error: Exception) -> int:
+def _report(error: Exception) -> int:
     match error:
         case UserError():
             output.complain(error)
             return error.exit_code
         case typer.Abort():
-            output.say("not done")
+            output.say("cancelled")
             return 1
         case typer.TyperException():
-            return _tell_usage(error)
+            return _report_usage(error)
         case OSError():
-            output.complain(_of_the_disk(error))
+            output.complain(_disk_error(error))
             return 1
     output.complain(
-        UserError(f"{type(error).__name__}: {error}", "this is a fault of genexplorer; --debug shows where")
+        UserError(f"{type(error).__name__}: {error}", "this is a bug in genexplorer; --debug shows the traceback")
     )
     return 1
 
 
 _HINTS = {
-    errno.EROFS: "--runs-dir or --out can name another place",
-    errno.EACCES: "check the permissions, or name another place with --runs-dir or --out",
-    errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' removes deleted runs for good",
+    errno.EROFS: "choose another place with --runs-dir or --out",
+    errno.EACCES: "check the permissions, or choose another place with --runs-dir or --out",
+    errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",
 }
 
 
-def _of_the_disk(error: OSError) -> UserError:
-    """Tell what a disk refused, by the file that is meant and not by the temporary one beside it."""
+def _disk_error(error: OSError) -> UserError:
+    """Return the error of a disk operation, naming the folder instead of a temporary file in it."""
     path = Path(str(error.filename)) if error.filename else None
     if path is not None and path.name.startswith("."):
         path = path.parent
-    where = f"{path}: " if path else ""
-    return UserError(f"{where}{error.strerror or error}", _HINTS.get(error.errno or 0, ""))
+    place = f"{path}: " if path else ""
+    return UserError(f"{place}{error.strerror or error}", _HINTS.get(error.errno or 0, ""))
 
 
-def _tell_usage(error: typer.TyperException) -> int:
-    """Tell wrong usage in one line: what is wrong, then the closest match or where the help is."""
+def _report_usage(error: typer.TyperException) -> int:
+    """Report wrong usage in one line, with the closest match or a reference to the help."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "genexplorer"
     message, _, close = error.format_message().strip().partition(". Did you mean ")

@@ -1,4 +1,4 @@
-"""`genexplorer dashboard | view`: the two faces that are not this one."""
+"""`genexplorer dashboard | view`: open one of the other front ends."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from genexplorer import paths
 from genexplorer.cli import output
-from genexplorer.cli.options import MaybeRun, RunsDir
+from genexplorer.cli.options import MaybeRun, RunsDir, find_run
 from genexplorer.errors import DisplayError, UserError
 
 
@@ -16,26 +16,21 @@ def dashboard(run: MaybeRun = None, runs_dir: RunsDir = None) -> None:
     """Open the dashboard in this terminal."""
     if not output.full_screen():
         raise UserError("the dashboard needs a terminal", "'genexplorer runs list' prints the runs")
-    folder = None
-    if run is not None:
-        from genexplorer.cli.runs.show import find
-
-        folder = find(run, runs_dir)
-    open_dashboard(runs_dir, folder)
+    open_dashboard(runs_dir, None if run is None else find_run(run, runs_dir))
 
 
 def view(
     run: MaybeRun = None,
     runs_dir: RunsDir = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Open the window and return.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Open the window and return at once.")] = False,
 ) -> None:
-    """Open the viewer on the desktop; without a RUN, on the newest one."""
+    """Open the desktop viewer on a run (the newest)."""
     from genexplorer.session import actions
 
     folder = _folder_to_view(run, runs_dir)
     actions.require_display(folder)
     if not detach:
-        raise typer.Exit(_show_window(folder, paths.runs_dir(runs_dir)))
+        raise typer.Exit(_run_viewer(folder, paths.runs_dir(runs_dir)))
     outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
     if not outcome.ok:
         raise DisplayError(outcome.line, outcome.hint or "'genexplorer doctor' checks the display")
@@ -52,18 +47,17 @@ def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
 
 
 def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
-    from genexplorer.cli.runs.show import find
     from genexplorer.errors import NoSuchRunError
 
     if run is not None:
-        return find(run, runs_dir)
+        return find_run(run, runs_dir)
     try:
-        return find("latest", runs_dir)
+        return find_run("latest", runs_dir)
     except NoSuchRunError:
-        return None  # the window opens empty and says how to begin
+        return None  # the empty window explains how to start
 
 
-def _show_window(folder: Path | None, runs_dir: Path) -> int:
+def _run_viewer(folder: Path | None, runs_dir: Path) -> int:
     """Run the viewer until its window is closed and return its exit code; Ctrl+C closes it."""
     from genexplorer.session import actions
 
@@ -75,5 +69,5 @@ def _show_window(folder: Path | None, runs_dir: Path) -> int:
         process.wait()
         raise
     if code < 0:  # Qt aborts where it cannot reach the display
-        raise DisplayError(f"the viewer was ended by signal {-code}", "'genexplorer doctor' checks the display")
+        raise DisplayError(f"the viewer was killed by signal {-code}", "'genexplorer doctor' checks the display")
     return code

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, each worded once."""
+"""Options and arguments shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +7,11 @@ import typer
 
 from genexplorer.cli import completion
 
+MAX_SIDE = 100  # rows or columns of an image grid
 
-def _or_of_parents(context: typer.Context, value: Path | None) -> Path | None:
-    """Let `genexplorer --runs-dir X runs list` mean the same as `genexplorer runs list --runs-dir X`."""
+
+def _inherit(context: typer.Context, value: Path | None) -> Path | None:
+    """Take --runs-dir from a parent command: `genexplorer --runs-dir X runs list`."""
     parent = context.parent
     while value is None and parent is not None:
         value = parent.params.get("runs_dir")
@@ -23,33 +25,44 @@ RunsDir = Annotated[
         "--runs-dir",
         file_okay=False,
         metavar="DIR",
-        callback=_or_of_parents,
-        help="Folder of the runs (GENEXPLORER_RUNS, else ./runs).",
+        callback=_inherit,
+        help="Runs folder (GENEXPLORER_RUNS, else ./runs).",
     ),
 ]
 Run = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="Id, name, unique beginning, or 'latest'.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs),
 ]
 MaybeRun = Annotated[
     str | None,
-    typer.Argument(metavar="RUN", help="Id, name, unique beginning, or 'latest'.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs),
 ]
 Runs = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help="Ids, names, unique beginnings, or 'latest'.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OutFile = Annotated[
-    Path, typer.Option("--out", "-o", metavar="FILE", help="File to write; one that is there is replaced.")
+    Path, typer.Option("--out", "-o", metavar="FILE", help="File to write; an existing one is replaced.")
 ]
 Step = Annotated[
     int | None,
-    typer.Option("--step", min=0, metavar="N", help="The newest snapshot at or before this step (the newest of all)."),
+    typer.Option("--step", min=0, metavar="N", help="Newest snapshot at or before this step (newest of all)."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
-Scale = Annotated[
-    int, typer.Option("--scale", min=1, max=32, metavar="K", help="Enlarge each pixel to K × K, without smoothing.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but failures.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_SIDE, help="Images from top to bottom.")]
+Columns = Annotated[int, typer.Option("--columns", min=1, max=MAX_SIDE, help="Images from left to right.")]
+Scale = Annotated[int, typer.Option("--scale", min=1, max=32, metavar="K", help="Enlarge each pixel to K × K.")]
+
+
+def find_run(run: str, runs_dir: Path | None) -> Path:
+    """Return the folder of the run with this id, name or unique prefix.
+
+    Raises:
+        NoSuchRunError: if there is none, or more than one.
+    """
+    from genexplorer import paths
+    from genexplorer.runs.store import RunStore
+
+    return RunStore(paths.runs_dir(runs_dir)).find(run)

@@ -1,4 +1,7 @@
-"""How the command line speaks: data on standard output, everything else on standard error, both safe for any reader."""
+"""Terminal output: data on standard output, messages on standard error.
+
+A reader that closes its end (`| head`) ends a command quietly; texts from data are printed literally.
+"""
 
 import json
 import math
@@ -6,10 +9,10 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, Literal, TextIO
 
 import typer
 
@@ -19,22 +22,23 @@ STYLES = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright
 
 
 def prepare_streams() -> None:
-    """Let output that is closed swallow what is written, and a terminal that lacks a sign show '?'."""
+    """Discard output to closed streams, and print '?' for characters that a terminal lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started this process
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for life
+        if stream is None:  # closed by the parent process
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until exit
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
 def data(text: str) -> None:
-    """Print one line of data on standard output. A reader that has left (`| head`) ends the command quietly."""
+    """Print one line on standard output; a closed pipe ends the command quietly."""
     try:
         typer.echo(text, color=colored(sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
-        _end_quietly()
+        _silence_stdout()
+        raise typer.Exit(0) from None
 
 
 def as_json(value: Any) -> None:
@@ -43,17 +47,17 @@ def as_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line for people on standard error."""
+    """Print one line on standard error."""
     typer.echo(text, err=True, color=colored(sys.stderr))
 
 
 def complain(error: UserError) -> None:
-    """Tell a failure: what is wrong and what to do, on standard error."""
+    """Print an error and its hint on standard error."""
     say(f"{style('error', 'error', sys.stderr)}: {error}")
 
 
 def style(text: str, role: str, stream: TextIO | None = None) -> str:
-    """Color a text by its role where the stream shows colors."""
+    """Color a text by its role, if the stream shows colors."""
     return typer.style(text, fg=STYLES[role]) if colored(stream or sys.stdout) else text
 
 
@@ -63,7 +67,7 @@ def colored(stream: TextIO) -> bool:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person sees this stream as it is written."""
+    """Whether a stream is a terminal; False for a closed one."""
     try:
         return stream.isatty()
     except ValueError:  # closed
@@ -71,35 +75,47 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def full_screen() -> bool:
-    """Whether a terminal dashboard can run: input and output are a terminal that can move its cursor."""
+    """Whether the dashboard can run: input and output are a terminal that is not dumb."""
     return is_terminal(sys.stdin) and is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def width() -> int:
-    """Columns of the terminal; a wide page where there is none, so that a file or a pipe loses nothing."""
+    """Columns of the terminal; very wide without one, so that files and pipes lose nothing."""
     return shutil.get_terminal_size((80, 24)).columns if is_terminal(sys.stdout) else 10_000
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Print aligned columns, the last one cut where the terminal ends.
+    """Print aligned columns; the last one is truncated to the terminal's width.
 
     Args:
         headings: One for each column.
         rows: Texts without control characters.
         right: Indices of the columns that are aligned to the right.
     """
-    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    limit = width()
-    for number, row in enumerate([headings, *rows]):
-        cells = [
-            text.rjust(w) if i in right else text.ljust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        line = cut("  ".join(cells).rstrip(), limit)
-        data(style(line, "faint") if number == 0 else line)
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=STYLES["faint"])
+    room = width()
+    for i, heading in enumerate(headings):
+        needed = max(cell_len(row[i]) for row in [headings, *rows])
+        columns = needed if i < len(headings) - 1 else max(min(needed, room), 1)
+        room -= columns + 2
+        justify: Literal["left", "right"] = "right" if i in right else "left"
+        grid.add_column(Text(heading), justify=justify, width=columns, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        grid.add_row(*map(Text, row))  # `Text` shows brackets literally
+    console = Console(width=width(), color_system="standard" if colored(sys.stdout) else None)
+    with console.capture() as capture:
+        console.print(grid)
+    for line in capture.get().splitlines():
+        data(line.rstrip())
 
 
 def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
-    """Print "name   value" lines with the values in one column, leaving out empty values."""
+    """Print "name   value" lines with aligned values, omitting empty values."""
     shown = [(name, value) for name, value in rows if value]
     name_width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -107,66 +123,44 @@ def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
 
 
 def handle(name: str, identity: str) -> str:
-    """Return what a hint calls a run by: its name, or its id where the name would need quotes in a shell."""
+    """Return how a hint refers to a run: its name, or its id if the name needs quotes in a shell."""
     return name if shlex.quote(name) == name else identity
 
 
 def cut(text: str, limit: int) -> str:
-    """Shorten a text to a number of columns, with an ellipsis."""
+    """Truncate a text with an ellipsis."""
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator["ProgressBar"]:
-    """Show how far a long work is, on standard error, only where that is a terminal."""
-    bar = ProgressBar(title)
-    try:
-        yield bar
-    finally:
-        bar.clear()
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """Show a progress bar on standard error, if that is a terminal; yields `show(fraction, message)`."""
+    if not is_terminal(sys.stderr):
+        yield lambda fraction, message: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-
-class ProgressBar:
-    """One line that is written over: a title, a bar, a percentage, a message."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._shown = is_terminal(sys.stderr)
-
-    def show(self, fraction: float, message: str = "") -> None:
-        """Draw the bar at a fraction in [0, 1]."""
-        if not self._shown:
-            return
-        done = round(20 * min(max(fraction, 0.0), 1.0))
-        line = f"{self._title} {'━' * done}{'╌' * (20 - done)} {fraction:4.0%} {message}"
-        sys.stderr.write("\r\x1b[2K" + cut(line, shutil.get_terminal_size().columns - 1))
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+    message_column = TextColumn("{task.description}", markup=False)
+    columns = (TextColumn(title, markup=False), BarColumn(20), TaskProgressColumn(), message_column)
+    with Progress(*columns, console=Console(stderr=True, force_terminal=True), transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda fraction, message: progress.update(task, completed=fraction, description=message)
 
 
 def flush() -> None:
-    """Write out what is buffered, so that a reader that has left is noticed here and not while Python exits."""
+    """Flush standard output, so that a closed pipe is noticed here and not when Python exits."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
 
 
-def _end_quietly() -> NoReturn:
-    _silence_stdout()
-    raise typer.Exit(0)
-
-
 def _silence_stdout() -> None:
-    """Point standard output nowhere; Python would otherwise complain when it flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Redirect standard output to /dev/null, so that Python's flush at exit does not fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _finite(value: Any) -> Any:

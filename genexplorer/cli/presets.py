@@ -1,4 +1,4 @@
-"""`genexplorer presets`: what can be trained, what it is expected to reach, and in what time."""
+"""`genexplorer presets`: list the presets with their reference results and training times."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,51 +13,49 @@ if TYPE_CHECKING:
 
 def presets(
     preset: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help="Only this one.", autocompletion=completion.presets)
+        str | None, typer.Argument(metavar="PRESET", help="Show only this preset.", autocompletion=completion.presets)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what can be trained, family by family, with the expected result and time."""
+    """List presets by family, with reference result and training time."""
     from trainers import registry
 
-    chosen = [registry.preset(preset)] if preset else list(registry.presets().values())
+    selected = [registry.preset(preset)] if preset else list(registry.presets().values())
     if as_json:
-        output.as_json([_as_json(one.name) for one in chosen])
+        output.as_json([_as_json(spec) for spec in selected])
         return
     family = ""
-    for number, one in enumerate(chosen):
+    for number, spec in enumerate(selected):
         if number:
             output.data("")
-        if preset is None and one.family != family:
-            family = one.family
+        if preset is None and spec.family != family:
+            family = spec.family
             output.data(registry.family(family).title.capitalize())
-        _tell(one, alone=preset is not None)
-    output.say("\ntrain one with: genexplorer train " + chosen[0].name)
+        _print_preset(spec, alone=preset is not None)
+    output.say("\ntrain one with: genexplorer train " + selected[0].name)
 
 
-def _tell(one: "Preset", *, alone: bool) -> None:
+def _print_preset(preset: "Preset", *, alone: bool) -> None:
     from genexplorer.session.gallery import minutes
     from trainers import registry
 
-    output.data(f"{'' if alone else '  '}{output.style(one.name, 'accent')}  {one.summary}")
+    output.data(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
     output.pairs(
         [
-            ("reaches", one.expected),
-            ("takes", f"about {minutes(one)} on two cores"),
-            ("look at", one.watch_for),
-            ("family", registry.family(one.family).title if alone else ""),
-            ("source", one.source),
-            ("fixed", ", ".join(one.frozen)),
+            ("result", preset.expected),
+            ("time", f"about {minutes(preset)} on two cores"),
+            ("watch", preset.watch_for),
+            ("family", registry.family(preset.family).title if alone else ""),
+            ("source", preset.source),
+            ("fixed", ", ".join(preset.frozen)),
         ],
         indent=2 if alone else 4,
     )
 
 
-def _as_json(name: str) -> dict[str, object]:
-    from trainers import presets as assembling
-    from trainers import registry
+def _as_json(preset: "Preset") -> dict[str, object]:
+    from trainers.presets import assemble
 
-    preset = registry.preset(name)
     return {
         "name": preset.name,
         "family": preset.family,
@@ -67,5 +65,5 @@ def _as_json(name: str) -> dict[str, object]:
         "look_at": preset.watch_for,
         "source": preset.source,
         "fixed": list(preset.frozen),
-        "config": assembling.assemble(name).model_dump(mode="json"),
+        "config": assemble(preset.name).model_dump(mode="json"),
     }

@@ -1,4 +1,4 @@
-"""Where a run's settings come from: flags over environment over file over preset. Torch-free.
+"""Settings of a run: flags override the environment, that overrides a file, that overrides the preset. No torch.
 
 Every setting has a dotted key, such as `model.beta`. In the environment it is `GENEXPLORER__MODEL__BETA`; in a TOML
 file `beta` under `[model]`; on the command line a flag (`--beta`) or `--set model.beta=4`.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genexplorer.cli.setting_flags import FLAGS
 from genexplorer.errors import ConfigError
 from genexplorer.session.values import parse_assignment, parse_value
 from trainers import plan, presets, registry
@@ -18,42 +19,21 @@ from trainers.config import RunConfig
 
 VARIABLE_PREFIX = "GENEXPLORER__"
 MAX_FILE_BYTES = 1 << 20
-FOLDER_DATASET = "idx"  # what a folder given as --data is
-
-# Flags of `train` and what they set; `--data` and `--config` are handled on their own.
-FLAG_KEYS = {
-    "--epochs": "schedule.epochs",
-    "--steps": "schedule.steps",
-    "--minutes": "schedule.minutes",
-    "--batch-size": "optim.batch_size",
-    "--lr": "optim.lr",
-    "--latent-dim": "model.latent_dim",
-    "--hidden": "model.hidden",
-    "--beta": "model.beta",
-    "--kl-warmup": "model.kl_warmup",
-    "--likelihood": "model.likelihood",
-    "--binarization": "data.binarization",
-    "--seed": "seed",
-    "--device": "execution.device",
-    "--threads": "execution.threads",
-    "--deterministic": "execution.deterministic",
-    "--compile": "execution.compile",
-    "--precision": "execution.precision",
-}
+FOLDER_DATASET = "idx"  # the data set of a folder given as --data
 
 
 @dataclass
 class Source:
-    """One layer of settings: values by dotted key, and what the person typed for each."""
+    """One layer of settings: values by dotted key, and the flag, variable or file of each."""
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
-    def give(self, key: str, value: Any, origin: str) -> None:
+    def add(self, key: str, value: Any, origin: str) -> None:
         """Add one setting.
 
         Raises:
-            ConfigError: if the same key was given already in this layer.
+            ConfigError: if the layer has the key already.
         """
         if key in self.values:
             raise ConfigError(f"{key} is given twice: {self.origins[key]} and {origin}", "give it once")
@@ -61,7 +41,7 @@ class Source:
         self.origins[key] = origin
 
     def origin_of(self, key: str) -> str:
-        """Return what set a key or something below or above it; empty if nothing did."""
+        """Return the origin of a key, or of a key below or above it; empty if this layer does not set it."""
         for known, origin in self.origins.items():
             if known == key or known.startswith(key + ".") or key.startswith(known + "."):
                 return origin
@@ -76,32 +56,34 @@ def resolve(
     data: str | None = None,
     config_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
-) -> RunConfig:
-    """Lay flags over the environment over a file over a preset, validate, and check against the data.
+) -> plan.Plan:
+    """Return the plan of flags over environment over file over preset, checked against the data.
 
     Args:
-        preset: Name of the preset; None takes the one that the file names.
-        flags: Values by flag, such as {"--beta": 4.0}; None means not given.
+        preset: Name of the preset; None takes it from the file.
+        flags: Values by flag, such as {"--beta": 4.0}; None is not given.
         assignments: Texts of `--set`, such as "model.beta=4".
         data: A data set's name or a folder.
         config_file: A TOML file.
-        environment: The process's environment unless given.
+        environment: Environment variables; those of this process by default.
 
     Raises:
-        ConfigError: in one line, naming the key, what is allowed and where the value came from.
+        ConfigError: with the key, what is allowed, and the origin of the value.
         DataError: if the data cannot be read.
     """
     file_layer = read_file(config_file) if config_file else {}
     name = preset or _preset_of(file_layer, config_file)
-    file_source = Source(origins={key: str(config_file) for key in flatten(file_layer)})
+    file_source = Source(origins={key: str(config_file) for key in presets.flatten(file_layer)})
     sources = [_from_flags(flags, assignments, data), _from_environment(environment or os.environ), file_source]
     try:
         layers = [presets.from_dotted(source.values) for source in reversed(sources[:2])]
         config = presets.assemble(name, file_layer, *layers)
-        plan.resolve(config)
+        return plan.resolve(config)
     except ConfigError as error:
-        raise _with_origin(error, sources) from None
-    return config
+        # Name the flag, variable or file that set the value.
+        key = error.message.partition(":")[0]
+        origin = next((origin for source in sources if (origin := source.origin_of(key))), "")
+        raise ConfigError(f"{error.message} [from {origin}]" if origin else error.message, error.hint) from None
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -122,34 +104,26 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {_one_line(error)}") from None
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn {"model": {"beta": 4}} into {"model.beta": 4}."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat.update(flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
-    return flat
+        raise ConfigError(f"{path}: not TOML: {' '.join(str(error).split())}") from None
 
 
 def data_values(data: str) -> dict[str, Any]:
-    """Return the settings that `--data NAME|PATH` stands for.
+    """Return the settings of `--data NAME|DIR`.
 
     Raises:
-        ConfigError: if it is neither a known name nor a folder.
+        ConfigError: if it is neither a data set nor a folder.
     """
     for dataset in registry.datasets().values():
         if data != dataset.name and data not in dataset.aliases:
             continue
         if dataset.name == FOLDER_DATASET:
-            raise ConfigError(f"--data {data}: which folder is not said", "give the folder itself: --data DIR")
+            raise ConfigError(f"--data {data} needs a folder", "give the folder itself: --data DIR")
         return {"data.name": dataset.name}
     path = Path(data).expanduser()
     if path.is_dir():
         return {"data.name": FOLDER_DATASET, "data.path": str(path.resolve())}
     if path.exists():
-        raise ConfigError(f"--data {data}: is a file", "name the folder of IDX files that it lies in")
+        raise ConfigError(f"--data {data}: is a file", "give the folder that contains the IDX files")
     names = ", ".join(name for name in registry.datasets() if name != FOLDER_DATASET)
     raise ConfigError(f"--data {data}: neither a data set nor a folder", f"known: {names}; or a folder of IDX files")
 
@@ -160,20 +134,20 @@ def _preset_of(layer: Mapping[str, Any], path: Path | None) -> str:
         return name
     known = ", ".join(registry.presets())
     if path is None:
-        raise ConfigError("no preset is named", f"choose one of {known} ('genexplorer presets' tells about them)")
-    raise ConfigError(f"{path}: names no preset", f'add preset = "vae-2d", or give one of {known}')
+        raise ConfigError("choose a preset", f"one of {known} ('genexplorer presets' describes them)")
+    raise ConfigError(f"{path}: has no preset", f'add preset = "vae-2d", or give one of {known}')
 
 
 def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> Source:
     source = Source()
     for flag, value in flags.items():
         if value is not None:
-            source.give(FLAG_KEYS[flag], value, flag)
+            source.add(FLAGS[flag].key, value, flag)
     for key, value in (data_values(data) if data is not None else {}).items():
-        source.give(key, value, "--data")
+        source.add(key, value, "--data")
     for assignment in assignments:
         key, value = parse_assignment(assignment, "--set")
-        source.give(key, value, f"--set {key}")
+        source.add(key, value, f"--set {key}")
     return source
 
 
@@ -184,16 +158,35 @@ def _from_environment(environment: Mapping[str, str]) -> Source:
             continue
         key = variable.removeprefix(VARIABLE_PREFIX).lower().replace("__", ".")
         if not all(key.split(".")):
-            raise ConfigError(f"{variable}: names no setting", f"for instance {VARIABLE_PREFIX}MODEL__BETA=4")
-        source.give(key, parse_value(environment[variable]), variable)
+            raise ConfigError(f"{variable}: not a setting", f"for instance {VARIABLE_PREFIX}MODEL__BETA=4")
+        source.add(key, parse_value(environment[variable]), variable)
     return source
 
 
-def _with_origin(error: ConfigError, sources: Sequence[Source]) -> ConfigError:
-    key = error.message.partition(":")[0]
-    origin = next((found for source in sources if (found := source.origin_of(key))), "")
-    return ConfigError(f"{error.message} [from {origin}]" if origin else error.message, error.hint)
+def to_toml(config: RunConfig) -> str:
+    """Write a configuration as TOML for `train --config`; settings without a value are omitted: TOML has no null."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Train with: genexplorer train --config THIS_FILE"))
+    values = config.model_dump(mode="json")
+    for key, value in values.items():
+        if not isinstance(value, Mapping) and value is not None:
+            document.add(key, tomlkit.item(value))
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            document.add(tomlkit.nl())
+            document.add(key, _toml_table(value))
+    return tomlkit.dumps(document)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _toml_table(values: Mapping[str, Any]) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            table.add(key, _toml_table(value))
+        elif value is not None:
+            table.add(key, value)
+    return table

@@ -1,36 +1,44 @@
-"""`genexplorer train`: from a preset and settings to a run that trains in the background and is watched."""
+"""`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
+import time
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genexplorer import paths
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir
+from genexplorer.cli.setting_flags import MODEL, SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from genexplorer.runs.record import RunStatus
     from trainers.config import RunConfig
+    from trainers.plan import Plan
 
-LENGTH, MODEL, RUN, SETTINGS, WATCH = "Length (one of)", "Model and data", "Run", "Settings", "Watching"
+RUN, WATCH = "Run", "Watching"
+LOADING_TIMEOUT_S = 120.0
 
 EPILOG = """\
-Each setting has a dotted key, as in the dry run's list. Flags and --set go over the environment \
-(GENEXPLORER__MODEL__BETA=4), that over the --config file, that over the preset.
+Each setting has a dotted key, as listed by --dry-run. Flags and --set override the environment \
+(GENEXPLORER__MODEL__BETA=4), that overrides the --config file, that overrides the preset.
 
-Closing the dashboard, the terminal or the connection does not touch the training."""
+Closing the dashboard, the terminal or the connection does not affect the training."""
 
 
 class Watch(StrEnum):
-    """What the command does once the worker trains."""
+    """What the command does after the worker has started."""
 
     DASHBOARD = "dashboard"
     LINES = "lines"
-    NOT = "not"
+    DETACHED = "detached"
     FOREGROUND = "foreground"
 
 
+@with_setting_flags
 def train(
     preset: Annotated[
         str | None,
@@ -48,93 +56,7 @@ def train(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    latent_dim: Annotated[
-        int | None, typer.Option("--latent-dim", help="Size of z (VAE, GAN).", rich_help_panel=MODEL)
-    ] = None,
-    hidden: Annotated[
-        str | None,
-        typer.Option("--hidden", metavar="N,N,…", help="Sizes of hidden layers (VAE, flow).", rich_help_panel=MODEL),
-    ] = None,
-    beta: Annotated[
-        float | None, typer.Option("--beta", help="Weight of the KL term (VAE).", rich_help_panel=MODEL)
-    ] = None,
-    kl_warmup: Annotated[
-        int | None, typer.Option("--kl-warmup", help="Steps until the KL has that weight (VAE).", rich_help_panel=MODEL)
-    ] = None,
-    likelihood: Annotated[
-        str | None,
-        typer.Option(
-            "--likelihood",
-            help="bernoulli, gaussian or discretized-logistic; of points normal (VAE).",
-            metavar="KIND",
-            autocompletion=completion.one_of("bernoulli", "gaussian", "discretized-logistic"),
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    binarization: Annotated[
-        str | None,
-        typer.Option(
-            "--binarization",
-            help="threshold, static, dynamic or none (images).",
-            metavar="KIND",
-            autocompletion=completion.one_of("threshold", "static", "dynamic", "none"),
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    binarization_old_name: Annotated[str | None, typer.Option("--binarisation", hidden=True)] = None,
-    epochs: Annotated[
-        float | None, typer.Option("--epochs", help="Passes over the data.", rich_help_panel=LENGTH)
-    ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Optimizer updates.", rich_help_panel=LENGTH)] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Time of training, pauses left out.", rich_help_panel=LENGTH)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images, or points, in a step.", rich_help_panel=SETTINGS)
-    ] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.", rich_help_panel=SETTINGS)] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of all random numbers.", rich_help_panel=SETTINGS)
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="NAME",
-            help="auto, cpu, cuda or mps.",
-            autocompletion=completion.one_of("auto", "cpu", "cuda", "mps"),
-            rich_help_panel=SETTINGS,
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", help="Threads; 0 is a fair share.", rich_help_panel=SETTINGS)
-    ] = None,
-    deterministic: Annotated[
-        bool,
-        typer.Option(
-            "--deterministic", help="A resumed run equals an unbroken one bit for bit.", rich_help_panel=SETTINGS
-        ),
-    ] = False,
-    compile_step: Annotated[
-        str | None,
-        typer.Option(
-            "--compile",
-            metavar="WHEN",
-            help="auto, on or off: compile the training step.",
-            autocompletion=completion.one_of("auto", "on", "off"),
-            rich_help_panel=SETTINGS,
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision",
-            metavar="NAME",
-            help="Of products in training: auto, float32 or bfloat16.",
-            autocompletion=completion.one_of("auto", "float32", "bfloat16"),
-            rich_help_panel=SETTINGS,
-        ),
-    ] = None,
+    flags: Mapping[str, Any] | None = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,10 +69,10 @@ def train(
     ] = None,
     config_file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Take settings from a TOML file.", rich_help_panel=SETTINGS),
+        typer.Option("--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=SETTINGS),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Made up if not given.", show_default=False, rich_help_panel=RUN)
+        str, typer.Option("--name", help="Automatic if not given.", show_default=False, rich_help_panel=RUN)
     ] = "",
     tags: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=RUN)
@@ -158,10 +80,10 @@ def train(
     runs_dir: RunsDir = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=WATCH)] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Progress lines. Ctrl+C leaves it training.", rich_help_panel=WATCH)
+        bool, typer.Option("--plain", help="Print progress lines. Ctrl+C leaves it training.", rich_help_panel=WATCH)
     ] = False,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Progress lines. Ctrl+C stops the training.", rich_help_panel=WATCH)
+        bool, typer.Option("--foreground", help="Print progress lines. Ctrl+C stops it.", rich_help_panel=WATCH)
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings, parameters and expected time; do not train.")
@@ -174,63 +96,61 @@ def train(
 ) -> None:
     """Train a model in the background and watch it.
 
-    Starts a worker of its own, waits for its first sign of life, and opens the dashboard (in a pipe: prints lines).
+    Starts a worker process, waits for its first heartbeat, and opens the dashboard (in a pipe: prints progress lines).
     """
-    from genexplorer.cli import settings, start
+    from genexplorer.cli import settings
 
-    watch = _watch(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
-    flags: dict[str, Any] = {
-        "--epochs": epochs,
-        "--steps": steps,
-        "--minutes": minutes,
-        "--batch-size": batch_size,
-        "--lr": lr,
-        "--latent-dim": latent_dim,
-        "--hidden": _sizes(hidden),
-        "--beta": beta,
-        "--kl-warmup": kl_warmup,
-        "--likelihood": likelihood,
-        "--binarization": binarization or binarization_old_name,
-        "--seed": seed,
-        "--device": device,
-        "--threads": threads,
-        "--deterministic": deterministic or None,
-        "--compile": compile_step,
-        "--precision": precision,
-    }
-    config = settings.resolve(preset, flags=flags, assignments=assignments or (), data=data, config_file=config_file)
+    watch = _watch_mode(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
+    plan = settings.resolve(
+        preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
+    )
     if write_config is not None:
-        _write_toml(config, write_config)
+        _write_toml(plan.config, write_config)
     if dry_run:
-        start.show_plan(config, runs_dir, as_json=as_json)
+        _print_plan(plan, paths.runs_dir(runs_dir), as_json=as_json)
     if dry_run or write_config is not None:
         return
-    start.start(config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
+    _start(plan.config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
 
 
-def _watch(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> Watch:
+def launch(
+    config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: Sequence[str] = (), watch: Watch = Watch.LINES
+) -> "RunStatus":
+    """Create a run folder and start its worker. Ctrl+C meanwhile stops a foreground run and leaves any other running.
+
+    Raises:
+        WorkerError: with the end of the worker's output, if it crashed before its first heartbeat.
+    """
+    from genexplorer.cli import follow
+    from genexplorer.runs.store import RunStore
+    from genexplorer.workers import launcher
+
+    folder = RunStore(paths.runs_dir(runs_dir)).create(config, name=name, tags=tuple(tags))
+    try:
+        return launcher.start(folder)
+    except KeyboardInterrupt:
+        if watch is Watch.FOREGROUND:
+            with follow.RunFollower(folder) as follower:
+                follow.stop_and_wait(folder, follower)
+        else:
+            follow.print_still_training(folder)
+        raise typer.Exit(follow.INTERRUPTED) from None
+
+
+def _watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> Watch:
     if detach + plain + foreground > 1:
-        raise ConfigError("give one of --detach, --plain, --foreground")
+        raise ConfigError("--detach, --plain and --foreground exclude each other", "give one of them")
     if as_json and (plain or foreground):
-        raise ConfigError("--json prints one value and returns", "leave --plain and --foreground out")
+        raise ConfigError("--json prints one value and returns", "omit --plain and --foreground")
     if detach or as_json:
-        return Watch.NOT
+        return Watch.DETACHED
     if foreground:
         return Watch.FOREGROUND
     return Watch.LINES if plain or not output.full_screen() else Watch.DASHBOARD
 
 
-def _sizes(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(size) for size in text.strip("[] ").split(",") if size.strip()]
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is not a list of numbers such as 512,256", param_hint="--hidden") from None
-
-
 def _write_toml(config: "RunConfig", path: Path) -> None:
-    from genexplorer.cli.toml_text import to_toml
+    from genexplorer.cli.settings import to_toml
     from genexplorer.jobs.image_files import replace_file
 
     text = to_toml(config)
@@ -239,3 +159,89 @@ def _write_toml(config: "RunConfig", path: Path) -> None:
         return
     replace_file(path, text.encode())
     output.say(f"wrote {path}; train it with: genexplorer train --config {path}")
+
+
+def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
+    """Print a configuration, its number of parameters and the expected time."""
+    from genexplorer.session import formatting
+    from genexplorer.session.eta import expected_time
+    from trainers import presets, registry
+
+    config, shape = plan.config, plan.image_shape
+    estimate = expected_time(config, runs_dir)
+    expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
+    if as_json:
+        output.as_json(
+            {
+                "config": config.model_dump(mode="json"),
+                "parameters": plan.num_parameters(),
+                "image_shape": list(shape),
+                "expected_time": estimate.as_json(),
+                "preset_expects": expected,
+            }
+        )
+        return
+    output.pairs([(key, _format(value)) for key, value in presets.flatten(config.model_dump(mode="json")).items()])
+    output.data("")
+    images = ("images", "×".join(map(str, shape)) + " (C×H×W)")
+    duration = formatting.duration(estimate.seconds) if estimate.seconds is not None else "unknown"
+    output.pairs(
+        [
+            ("parameters", f"{plan.num_parameters():,}"),
+            images if plan.dataset.kind == "images" else ("data", "2-D points"),
+            ("expected time", f"{duration} ({estimate.source})"),
+            ("reference result", expected),
+        ]
+    )
+
+
+def _format(value: object) -> str:
+    if value is None or value == "":
+        return output.style("(not set)", "faint")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _start(
+    config: "RunConfig", runs_dir: Path | None, *, name: str, tags: Sequence[str], watch: Watch, as_json: bool
+) -> None:
+    """Create a run, start its worker, and watch it."""
+    from genexplorer.cli import follow
+
+    status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
+    if watch is Watch.DETACHED:
+        status = _wait_until_loaded(status)
+    if as_json:
+        from genexplorer.cli.runs.json_output import status_json
+
+        output.as_json(status_json(status))
+    else:
+        output.say(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
+    match watch:
+        case Watch.DETACHED:
+            stop = f"'genexplorer runs stop {output.handle(status.name, status.id)}' stops it"
+            output.say(f"'genexplorer' opens the dashboard, {stop}")
+        case Watch.DASHBOARD:
+            from genexplorer.cli.open_ui import open_dashboard
+
+            open_dashboard(runs_dir, status.folder)
+        case Watch.LINES:
+            follow.follow_detachable(status.folder)
+        case Watch.FOREGROUND:
+            follow.follow_in_foreground(status.folder)
+
+
+def _wait_until_loaded(status: "RunStatus") -> "RunStatus":
+    """Wait until the model and the data are loaded, so that start-up errors are reported even with --detach."""
+    from genexplorer.cli import follow
+    from genexplorer.runs.reader import RunReader
+
+    deadline = time.monotonic() + LOADING_TIMEOUT_S
+    with RunReader(status.folder) as reader:
+        while status.state.live and status.phase in ("", "loading") and time.monotonic() < deadline:
+            time.sleep(follow.POLL_S)
+            status = reader.status()
+    if not status.state.live and status.state in follow.END_CODES:
+        follow.finish(status)
+    return status

@@ -22,7 +22,7 @@ class Estimate:
 
     seconds: float | None
     images_per_s: float | None
-    source: str  # "run brave-fox on this machine", "what preset 'vae-2d' states for two cores", "--minutes"
+    source: str  # "estimated from brave-fox", "estimate of preset 'vae-2d' for two cores", "the given length"
 
     def as_json(self) -> dict[str, object]:
         """Return the fields for `--json`."""
@@ -32,7 +32,7 @@ class Estimate:
 def expected_time(config: RunConfig, runs_dir: Path) -> Estimate:
     """Return how long a run will take, and say from what that was told."""
     if config.schedule.minutes is not None:
-        return Estimate(config.schedule.minutes * 60, None, "its length is given in minutes")
+        return Estimate(config.schedule.minutes * 60, None, "the given length")
     return _from_measured(config, runs_dir) or _from_preset(config)
 
 
@@ -72,7 +72,7 @@ def _from_measured(config: RunConfig, runs_dir: Path) -> Estimate | None:
     if status is None:
         return None
     speed = status.images_seen / status.elapsed_s
-    return Estimate(images / speed, speed, f"the speed of run {status.name} in this folder of runs")
+    return Estimate(images / speed, speed, f"estimated from {status.name}")
 
 
 def _comparable(config: RunConfig, runs_dir: Path) -> RunStatus | None:
@@ -102,12 +102,12 @@ def _same_work(one: RunConfig, other: RunConfig) -> bool:
 
 def _from_preset(config: RunConfig) -> Estimate:
     if config.preset not in registry.presets():
-        return Estimate(None, None, "no comparable run, and no preset to go by")
+        return Estimate(None, None, "no comparable run and no preset")
     preset = registry.preset(config.preset)
     stated = assemble(preset.name)
     images, usual = images_to_train(config), images_to_train(stated)
     share = images / usual if images is not None and usual else None
-    source = f"what preset '{preset.name}' states for two cores"
+    source = f"estimate of preset '{preset.name}' for two cores"
     if share is None:
-        return Estimate(preset.minutes * 60, None, source + ", whatever the length")
+        return Estimate(preset.minutes * 60, None, source + ", not scaled to the length")
     return Estimate(preset.minutes * 60 * share, None, source + ("" if share == 1 else ", scaled to this length"))

@@ -89,7 +89,7 @@ class NewRunForm(Observable):
     def expectation(self) -> str:
         """What the preset reaches, and in what time as of the last `errors`.
 
-        'test ELBO −136.5 nats after 40 epochs · about 2:10, by the speed of run brave-fox in this folder of runs'
+        'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """
         return " · ".join(part for part in (self.preset.expected, self._time()) if part)
 
@@ -98,7 +98,7 @@ class NewRunForm(Observable):
             return ""  # the length says it
         if self._estimate is None or self._estimate.seconds is None:
             return f"about {minutes(self.preset)} on two cores"
-        return f"about {duration(self._estimate.seconds)}, by {self._estimate.source}"
+        return f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
 
     def __getitem__(self, key: str) -> str:
         return self._values[key]

@@ -9,7 +9,7 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from genexplorer.cli.runs.show import _columns
+from genexplorer.cli.runs.list import list_columns
 from genexplorer.runs import layout
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
@@ -52,7 +52,7 @@ def _shown_in_a_list(store: RunStore, good: Path) -> None:
     found = RunStore(store.runs_dir).list()
     assert good in [status.folder for status in found]
     assert all(status.name != "mine" for status in found), "a link was followed"
-    texts = [text for column in _columns(found).values() for text in column]
+    texts = [text for column in list_columns(found).values() for text in column]
     assert max(map(len, texts)) <= 40, "one run takes the room of all"
 
 

@@ -21,7 +21,7 @@ TINY = (
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What one command did."""
 
     code: int
@@ -39,22 +39,27 @@ class Shell:
         kept = {key: value for key, value in os.environ.items() if key not in dropped}
         self.environment = {**kept, "GENEXPLORER_STATE": str(folder / "state"), "COLUMNS": "80"}
 
-    def __call__(self, *words: object, code: int | None = 0, **environment: str) -> Said:
+    def __call__(self, *arguments: object, code: int | None = 0, **environment: str) -> CommandResult:
         """Run a command to its end and check its exit code."""
         done = subprocess.run(
-            _command(words), capture_output=True, text=True, timeout=DEADLINE_S, check=False, **self._place(environment)
+            _command(arguments),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+            **self._place(environment),
         )
-        assert code is None or done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return Said(done.returncode, done.stdout, done.stderr)
+        assert code is None or done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: object) -> "subprocess.Popen[str]":
         """Start a command and return at once; its output is collected."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(_command(words), stdout=pipe, stderr=pipe, text=True, **self._place({}))
+        return subprocess.Popen(_command(arguments), stdout=pipe, stderr=pipe, text=True, **self._place({}))
 
-    def json(self, *words: object) -> Any:
+    def json(self, *arguments: object) -> Any:
         """Run a command with --json and return what it printed."""
-        return json.loads(self(*words, "--json").out)
+        return json.loads(self(*arguments, "--json").out)
 
     def show(self, run: str = "latest") -> Any:
         """Return all about a run."""
@@ -85,8 +90,8 @@ class Shell:
         return {"cwd": self.folder, "env": {**self.environment, **environment}, "stdin": subprocess.DEVNULL}
 
 
-def _command(words: tuple[object, ...]) -> list[str]:
-    return [sys.executable, "-m", "genexplorer.cli", *(str(word) for word in words)]
+def _command(arguments: tuple[object, ...]) -> list[str]:
+    return [sys.executable, "-m", "genexplorer.cli", *(str(word) for word in arguments)]
 
 
 @pytest.fixture(scope="module")

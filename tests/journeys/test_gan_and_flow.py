@@ -22,8 +22,8 @@ def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
 
 def test_a_gan_is_trained_and_walked_through(shell: Shell) -> None:
     out = shell.folder
-    said = shell("train", "gan", *GAN, "--steps", "20", "--name", "forger", "--foreground")
-    assert "succeeded" in said.err
+    result = shell("train", "gan", *GAN, "--steps", "20", "--name", "forger", "--foreground")
+    assert "succeeded" in result.err
     assert {"train/loss_g", "train/loss_d"} <= set(shell.show("forger")["metrics"])
 
     shell("interpolate", "forger", "--out", "ways.png", "--rows", "3", "--seed", "4")
@@ -35,10 +35,10 @@ def test_a_gan_is_trained_and_walked_through(shell: Shell) -> None:
         assert film.n_frames == recorded > 3  # type: ignore[attr-defined]
     shell("progress", "forger", "--out", "film.mp4")
     assert b"ftyp" in (out / "film.mp4").read_bytes()[:16]
-    said = shell("reconstruct", "forger", "--count", "2", "--out", "found.png")
-    assert "mean squared error" in said.err
+    result = shell("reconstruct", "forger", "--count", "2", "--out", "found.png")
+    assert "mean squared error" in result.err
     assert pixels(out / "found.png").shape == (56, 56)
-    assert "no encoder" not in said.err
+    assert "no encoder" not in result.err
     refused = shell("trace", "forger", "--out", "no.png", code=1)
     assert (refused.err.count("\n"), "invertible" in refused.err) == (1, True)
 
@@ -54,19 +54,28 @@ def test_a_flow_is_stopped_taken_up_again_and_traced(shell: Shell) -> None:
     assert (again["attempt"], again["status"]) == (2, "running")
     shell("runs", "stop", "river")
 
-    said = shell("trace", "river", "--index", "7", "--out", "trace.png")
-    stages = [line for line in said.out.splitlines() if line][1:]
+    result = shell("trace", "river", "--index", "7", "--out", "trace.png")
+    stages = [line for line in result.out.splitlines() if line][1:]
     assert pixels(out / "trace.png").shape == (28, 28 * len(stages))
-    assert float(said.err.split("(x))| ")[1].split()[0]) < 1e-4, "the inverse is the inverse"
+    assert float(result.err.split("(x))| ")[1].split()[0]) < 1e-4, "the inverse is the inverse"
     assert "round-trip error" in shell("reconstruct", "river", "--count", "3", "--out", "same.png").err
     difference = pixels(out / "same.png")[:28].astype(int) - pixels(out / "same.png")[28:]
     assert np.abs(difference).max() <= 1, "a level's center is shown, not its edge"
 
 
-def test_a_density_of_the_plane_is_mapped(shell: Shell) -> None:
-    words = ("--data", "eight-gaussians", "--set", "data.num_train=500", "--set", "data.num_test=200", "--threads", "1")
-    shell("train", "flow-toy", *words, "--set", "model.hidden=[8]", "--steps", "5", "--name", "toy", "--foreground")
-    said = shell("density", "toy", "--out", "map.png", "--side", "200")
-    assert "exact" in said.err
+def test_the_density_of_2d_data_is_mapped(shell: Shell) -> None:
+    arguments = (
+        "--data",
+        "eight-gaussians",
+        "--set",
+        "data.num_train=500",
+        "--set",
+        "data.num_test=200",
+        "--threads",
+        "1",
+    )
+    shell("train", "flow-toy", *arguments, "--set", "model.hidden=[8]", "--steps", "5", "--name", "toy", "--foreground")
+    result = shell("density", "toy", "--out", "map.png", "--side", "200")
+    assert "exact" in result.err
     assert pixels(shell.folder / "map.png").shape == (200, 200)
     assert pixels(shell.folder / "map.png").std() > 5

@@ -72,10 +72,10 @@ def test_ctrl_c_leaves_a_plain_run_training_and_stops_a_foreground_one(shell: Sh
     plain = shell.start("train", "vae-2d", *TINY, *LONG, "--name", "kept", "--plain")
     shell.wait_for_run("kept", lambda run: run["step"] > 0)
     plain.send_signal(signal.SIGINT)
-    _, told = plain.communicate(timeout=30)
+    _, message = plain.communicate(timeout=30)
     assert plain.returncode == 130
-    assert "goes on" in told
-    assert "runs stop kept" in told
+    assert "goes on" in message
+    assert "runs stop kept" in message
     before = shell.show("kept")
     assert before["status"] == "running"
     shell.wait_for("kept", lambda run: run["step"] > before["step"])
@@ -84,10 +84,10 @@ def test_ctrl_c_leaves_a_plain_run_training_and_stops_a_foreground_one(shell: Sh
     both = shell.wait_for_run("ended", lambda run: run["step"] > 0)
     assert both["status"] == shell.show("kept")["status"] == "running", "two runs train at once"
     second.send_signal(signal.SIGINT)
-    _, told = second.communicate(timeout=30)
+    _, message = second.communicate(timeout=30)
     assert second.returncode == 130
-    assert "stopped" in told
-    assert "Traceback" not in told
+    assert "stopped" in message
+    assert "Traceback" not in message
     assert shell.show("ended")["status"] == "stopped"
     shell("runs", "stop", "--all")
     assert [run["live"] for run in shell.json("runs", "list")] == [False, False]
@@ -114,7 +114,7 @@ def test_a_worker_that_cannot_train_shows_why(shell: Shell) -> None:
         data = source.read_bytes()
         rotten = data[:-8] + b"rots" + data[-4:]  # the length is right, only reading it whole shows that the sum is not
         (folder / source.name).write_bytes(rotten if "train-images" in source.name else data)
-    said = shell("train", "vae-2d", *TINY, "--steps", "10", "--data", folder, "--name", "rotten", "--detach", code=5)
-    assert "train-images-idx3-ubyte.gz" in said.err
-    assert "Traceback" not in said.err
+    result = shell("train", "vae-2d", *TINY, "--steps", "10", "--data", folder, "--name", "rotten", "--detach", code=5)
+    assert "train-images-idx3-ubyte.gz" in result.err
+    assert "Traceback" not in result.err
     assert shell.show("rotten")["status"] == "failed"

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.process
 @pytest.fixture(scope="module")
 def trained(shell: Shell) -> Shell:
     """A shell with one run that was trained in the foreground to its end."""
-    said = shell("train", "vae-2d", *TINY, "--steps", "60", "--name", "short", "--foreground")
-    assert "succeeded" in said.err
-    assert "step" in said.out
-    assert "ELBO" in said.out
+    result = shell("train", "vae-2d", *TINY, "--steps", "60", "--name", "short", "--foreground")
+    assert "succeeded" in result.err
+    assert "step" in result.out
+    assert "ELBO" in result.out
     return shell
 
 
@@ -31,9 +31,9 @@ def test_pictures_have_the_size_and_content_that_were_asked_for(trained: Shell) 
     out = trained.folder
     trained("manifold", "short", "--out", "m.png", "--step", "0")
     untrained = pixels(out / "m.png")
-    said = trained("manifold", "short", "--out", "m.png")
-    assert said.out == ""
-    assert "560×560" in said.err
+    result = trained("manifold", "short", "--out", "m.png")
+    assert result.out == ""
+    assert "560×560" in result.err
     assert pixels(out / "m.png").shape == (560, 560)
     assert pixels(out / "m.png").std() > 5
     assert not np.array_equal(pixels(out / "m.png"), untrained), "the file that was there is replaced"
@@ -69,16 +69,16 @@ def test_a_film_shows_each_recorded_step(trained: Shell) -> None:
 
 
 def test_without_a_display_the_viewer_names_the_command_that_writes_the_picture(trained: Shell) -> None:
-    said = trained("view", "short", code=9)
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert "genexplorer manifold short --out manifold.png" in said.err
+    result = trained("view", "short", code=9)
+    assert result.out == ""
+    assert result.err.count("\n") == 1
+    assert "genexplorer manifold short --out manifold.png" in result.err
 
 
 def test_the_demo_without_terminal_and_display_leaves_pictures(shell: Shell) -> None:
-    said = shell("demo", "--minutes", "0.05", "--out-dir", "shown")
-    assert "step" in said.out
-    assert str(shell.folder / "shown") in said.err
+    result = shell("demo", "--minutes", "0.05", "--out-dir", "shown")
+    assert "step" in result.out
+    assert str(shell.folder / "shown") in result.err
     for name, shape in {
         "manifold.png": (560, 560),
         "samples.png": (448, 448),

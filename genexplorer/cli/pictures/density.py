@@ -1,4 +1,4 @@
-"""`genexplorer density`: the log-density of a model of points as a map, with samples over it."""
+"""`genexplorer density`: the log-density over 2-D data as a heat map, with samples."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -8,13 +8,13 @@ import typer
 from genexplorer.cli import output
 from genexplorer.cli.options import OutFile, Run, RunsDir, Seed, Step
 from genexplorer.cli.pictures.images import Coords, parse_bounds
-from genexplorer.cli.pictures.query import Asked, new_client
+from genexplorer.cli.pictures.query import ModelQuery, new_client
 
 MAX_SAMPLES = 20_000
 
 
 class Of(StrEnum):
-    """Whose density is the ground of the map."""
+    """Density shown as the heat map."""
 
     MODEL = "model"
     TRUTH = "truth"
@@ -26,52 +26,49 @@ def density(
     out: OutFile,
     of: Annotated[
         Of | None,
-        typer.Option("--of", help="Whose density (the model's, where it has one).", show_default=False),
+        typer.Option("--of", help="Density to show (the model's, if it has one).", show_default=False),
     ] = None,
     bounds: Annotated[
         str | None,
-        typer.Option(
-            "--bounds", metavar="X0,X1,Y0,Y1", help="Part of the data's plane (all of it).", show_default=False
-        ),
+        typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).", show_default=False),
     ] = None,
-    side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the picture's longer side.")] = 512,
-    count: Annotated[int, typer.Option("--count", min=0, max=MAX_SAMPLES, help="Samples drawn over it.")] = 1000,
+    side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 512,
+    count: Annotated[
+        int, typer.Option("--count", min=0, max=MAX_SAMPLES, help="Number of samples drawn over it.")
+    ] = 1000,
     seed: Seed = 0,
     step: Step = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw the log-density of a model of points as a map, with its samples over it."""
+    """Draw the log-density of a model of 2-D data as a heat map, with samples."""
     area = list(parse_bounds(bounds, Coords.Z)) if bounds else None
     with new_client() as client:
-        asked = Asked(run, out, step, runs_dir, needs="density", client=client)
-        draw_density(asked, of, area, side=side, count=count, seed=seed)
+        query = ModelQuery(run, out, step, runs_dir, needs="density", client=client)
+        draw_density(query, of, area, side=side, count=count, seed=seed)
 
 
 def draw_density(
-    asked: Asked, of: Of | None, area: list[float] | None, *, side: int = 512, count: int = 1000, seed: int = 0
+    query: ModelQuery, of: Of | None, area: list[float] | None, *, side: int = 512, count: int = 1000, seed: int = 0
 ) -> None:
-    """Write a map: a log-density where there is one, else the data, and samples over it."""
+    """Write a heat map: a log-density if there is one, else the data; with samples over it."""
     from genexplorer.jobs import point_images
 
-    data = asked.answer("points", {"count": 4000})
+    data = query.send("points", {"count": 4000})
     x0, x1, y0, y1 = area or data.meta["bounds"]
     picture = point_images.PointPicture((x0, x1, y0, y1), side)
-    of = of or (Of.MODEL if asked.can("log_prob") else Of.NOTHING)
+    of = of or (Of.MODEL if query.can("log_prob") else Of.NOTHING)
     about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
     if of is Of.NOTHING:
         picture.dots(data.arrays["points"], point_images.DATA)
     else:
-        wide = (x1 - x0) / (y1 - y0)
-        rows, columns = (round(min(1.0, 1 / wide) * _cells(side)), round(min(1.0, wide) * _cells(side)))
+        aspect = (x1 - x0) / (y1 - y0)
+        cells = min(side // 2, 256)
+        rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
         params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
-        mapped = asked.answer("density", params | {"bounds": [x0, x1, y0, y1]})
-        picture.map(mapped.arrays["log_prob"])
-        output.say(f"log-density: {mapped.meta['how']}")
+        density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
+        picture.map(density_map.arrays["log_prob"])
+        output.say(f"log-density: {density_map.meta['how']}")
     if count:
-        samples = asked.answer("sample", {"count": count, "seed": seed})
+        samples = query.send("sample", {"count": count, "seed": seed})
         picture.dots(samples.arrays["images"], point_images.SAMPLES)
-    asked.write(picture.pixels()[None], 1, 1, about)
-
-
-def _cells(side: int) -> int:
-    return min(side // 2, 256)
+    query.write(picture.pixels()[None], 1, 1, about)

@@ -1,4 +1,4 @@
-"""`genexplorer interpolate`: the images between two latents, as rows of a picture or as a film."""
+"""`genexplorer interpolate`: the images between two latents, as rows of an image or as an animation."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli.options import OutFile, Run, RunsDir, Seed, Step
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.query import Asked, new_client
+from genexplorer.cli.pictures.query import ModelQuery, new_client
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_COUNT, MAX_ROWS = 200, 100
-FILM_STEPS = 8  # frames of a film from one image to the next
+ANIMATION_STEPS = 8  # frames from one image to the next
 RANDOM_ROWS = 5
 
 
 class Mode(StrEnum):
-    """How the way goes from one latent to the other."""
+    """Path between two latents."""
 
     SPHERICAL = "spherical"
     LINEAR = "linear"
@@ -31,14 +31,16 @@ def interpolate(
     out: OutFile,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="LATENT", help=f"One end: {latents.HELP} (random).", show_default=False),
+        typer.Option("--from", metavar="LATENT", help=f"First latent: {latents.HELP} (random).", show_default=False),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="LATENT", help="The other end, likewise (random).", show_default=False)
+        str | None, typer.Option("--to", metavar="LATENT", help="Last latent, likewise (random).", show_default=False)
     ] = None,
-    count: Annotated[int, typer.Option("--count", min=2, max=MAX_COUNT, help="Images, both ends included.")] = 9,
+    count: Annotated[
+        int, typer.Option("--count", min=2, max=MAX_COUNT, help="Number of images, both ends included.")
+    ] = 9,
     mode: Annotated[
-        Mode, typer.Option("--mode", help="Along a great circle, which keeps |z| typical, or in a straight line.")
+        Mode, typer.Option("--mode", help="Great circle, which keeps |z| typical of the prior, or straight line.")
     ] = Mode.SPHERICAL,
     rows: Annotated[
         int | None,
@@ -46,7 +48,7 @@ def interpolate(
             "--rows",
             min=1,
             max=MAX_ROWS,
-            help="Ways, one below the other (5; 1 between given ends).",
+            help="Number of paths (5; 1 if both ends are given).",
             show_default=False,
         ),
     ] = None,
@@ -54,80 +56,82 @@ def interpolate(
     step: Step = None,
     scale: Annotated[
         int,
-        typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: films to be seen)."),
+        typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic)."),
     ] = 0,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw the images between two latents: a row each in a .png, a film in a .gif, .webp or .mp4."""
+    """Draw the images between two latents: rows in a .png; an animation in a .gif, .webp or .mp4."""
     from genexplorer.jobs import animations, image_files
 
-    named = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
-    given = len([one for one in named if one])
-    rows = rows or (1 if given == 2 else RANDOM_ROWS)
-    if given == 2 and rows > 1:
-        raise ConfigError(f"--rows {rows}: there is one way between two given ends", "leave out --from or --to")
+    ends = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
+    fixed = None not in ends
+    rows = rows or (1 if fixed else RANDOM_ROWS)
+    if fixed and rows > 1:
+        raise ConfigError(f"--rows {rows}: two given ends have one path", "omit --from or --to")
     formats = {**image_files.MOVING_FORMATS, **{e: f for e, f in image_files.STILL_FORMATS.items() if e != ".webp"}}
     with new_client() as client:
-        asked = Asked(run, out, step, runs_dir, needs="decode", formats=formats, client=client)
-        animations.check(asked.format)
-        draw_ways(asked, _pairs(asked, named, rows, seed), count=count, mode=mode, scale=scale)
+        query = ModelQuery(run, out, step, runs_dir, needs="decode", formats=formats, client=client)
+        animations.check(query.format)
+        draw_paths(query, _pairs(query, ends, rows, seed), count=count, mode=mode, scale=scale)
 
 
-def _pairs(asked: Asked, named: list[latents.End | None], rows: int, seed: int) -> "NDArray[np.float32]":
-    """Return the two ends of each row, (rows, 2, d); those that are not named are samples, by the seed."""
+def _pairs(query: ModelQuery, ends: list[latents.LatentRef | None], rows: int, seed: int) -> "NDArray[np.float32]":
+    """Return the two ends of each row, (rows, 2, d); ends that are not given are samples."""
     import numpy as np
 
-    (size,) = asked.card.latent_shape
+    (size,) = query.card.latent_shape
     pairs = np.empty((rows, 2, size), np.float32)
-    if None in named:
-        pairs[:] = asked.answer("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
-    for place, one in enumerate(named):
-        if one is not None:
-            pairs[:, place] = latents.find(asked, one)
+    if None in ends:
+        pairs[:] = query.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
+    for i, latent in enumerate(ends):
+        if latent is not None:
+            pairs[:, i] = latents.find(query, latent)
     return pairs
 
 
-def draw_ways(
-    asked: Asked, pairs: "NDArray[np.float32]", *, count: int = 9, mode: Mode = Mode.SPHERICAL, scale: int = 0
+def draw_paths(
+    query: ModelQuery, pairs: "NDArray[np.float32]", *, count: int = 9, mode: Mode = Mode.SPHERICAL, scale: int = 0
 ) -> None:
-    """Write the ways between pairs of latents, (rows, 2, d), as a picture or as a film."""
+    """Write the paths between pairs of latents, (rows, 2, d), as an image or an animation."""
     import numpy as np
 
-    film = asked.format in ("GIF", "WEBP", "MP4")
-    frames = (count - 1) * FILM_STEPS + 1 if film else count
-    answers = [asked.answer("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
+    animated = query.format in ("GIF", "WEBP", "MP4")
+    frames = (count - 1) * ANIMATION_STEPS + 1 if animated else count
+    answers = [query.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
     about = answers[0].about | {"count": str(count)}
-    ways = np.stack([answer.arrays["images"] for answer in answers])  # (rows, frames, …)
-    if asked.of_points:
-        _draw_on_plane(asked, ways, film=film, scale=scale, about=about)
-    elif film:
-        asked.write_film([_in_a_square(ways[:, place]) for place in range(frames)], scale, about)
+    paths = np.stack([answer.arrays["images"] for answer in answers])  # (rows, frames, …)
+    if query.is_points:
+        _draw_point_paths(query, paths, animated=animated, scale=scale, about=about)
+    elif animated:
+        query.write_animation([_tile_square(paths[:, i]) for i in range(frames)], scale, about)
     else:
-        asked.write(ways.reshape(-1, *ways.shape[2:]), count, scale or 1, about)
+        query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
 
 
-def _in_a_square(images: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-    """Return a frame of a film: one image of each row, side by side in about a square."""
+def _tile_square(images: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Return an animation frame: one image of each row, arranged in about a square."""
     from genexplorer.jobs import image_files
 
     columns = next(side for side in range(1, len(images) + 1) if side * side >= len(images))
     return image_files.grid(images, columns)
 
 
-def _draw_on_plane(asked: Asked, ways: "NDArray[np.float32]", *, film: bool, scale: int, about: dict[str, str]) -> None:
-    """Draw ways of points, (rows, count, 2), over the data."""
+def _draw_point_paths(
+    query: ModelQuery, paths: "NDArray[np.float32]", *, animated: bool, scale: int, about: dict[str, str]
+) -> None:
+    """Draw paths of 2-D points, (rows, count, 2), over the data."""
     from genexplorer.jobs import point_images
 
-    data = asked.answer("points", {"count": 2000})
+    data = query.send("points", {"count": 2000})
 
-    def drawn(count: int) -> Any:
+    def draw(count: int) -> Any:
         picture = point_images.PointPicture(tuple(data.meta["bounds"]))
         picture.dots(data.arrays["points"], point_images.DATA)
-        for way in ways:
-            picture.way(way[:count])
+        for path in paths:
+            picture.way(path[:count])
         return picture.pixels()
 
-    if film:
-        asked.write_film([drawn(count) for count in range(1, ways.shape[1] + 1)], scale, about)
+    if animated:
+        query.write_animation([draw(count) for count in range(1, paths.shape[1] + 1)], scale, about)
     else:
-        asked.write(drawn(ways.shape[1])[None], 1, scale or 1, about)
+        query.write(draw(paths.shape[1])[None], 1, scale or 1, about)

@@ -1,11 +1,11 @@
-"""`genexplorer progress`: a run's recorded pictures as a film through training."""
+"""`genexplorer progress`: the images recorded during training as an animation."""
 
 from typing import Annotated
 
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import OutFile, Run, RunsDir
+from genexplorer.cli.options import OutFile, Run, RunsDir, find_run
 
 
 def progress(
@@ -14,21 +14,21 @@ def progress(
     kind: Annotated[
         str,
         typer.Option(
-            "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (the first there is)."
+            "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (first available)."
         ),
     ] = "",
     scale: Annotated[
-        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: readable).")
+        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")
     ] = 0,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Write the training as a film: .gif, .webp or .mp4 moves, .png lays a dozen steps side by side."""
-    from genexplorer.cli.runs.show import find
+    """Write the progress of a training: an animation as .gif, .webp or .mp4; a dozen steps side by side as .png."""
     from genexplorer.jobs import progress_gif
 
-    folder = find(run, runs_dir)
-    with output.progress_bar("film") as bar:
-        film = progress_gif.export(folder, out, kind=kind, scale=scale, tell=bar.show)
-    width, height = film.size_px
-    steps = f"steps {film.first_step:,} to {film.last_step:,}"
-    output.say(f"wrote {film.path}: {film.kind}, {film.frames} frames of {width}×{height} px, {steps}")
+    folder = find_run(run, runs_dir)
+    with output.progress_bar("animation") as show_progress:
+        animation = progress_gif.export(folder, out, kind=kind, scale=scale, tell=show_progress)
+    width, height = animation.size_px
+    steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
+    size = f"{animation.frames} frames of {width}×{height} px"
+    output.say(f"wrote {animation.path}: {animation.kind}, {size}, {steps}")

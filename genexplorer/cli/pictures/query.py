@@ -1,4 +1,4 @@
-"""Questions that a command puts to a run's model: checked first, asked with progress, the answer as a picture."""
+"""Requests of a command to a run's model, checked before the model is loaded; the result is written as an image."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genexplorer.cli import output
+from genexplorer.cli.options import find_run
 from genexplorer.errors import RunStateError, UserError
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from genexplorer.explore.client import ExplorerClient
     from genexplorer.runs.reader import RunReader
 
-FILM_PX = 280  # the shorter side of a film that is enlarged to be seen
-PATIENCE_S = 3600.0  # an inversion of many images takes minutes; ctrl-c ends it
+ANIMATION_PX = 280  # the shorter side of an animation that is enlarged automatically
+TIMEOUT_S = 3600.0  # an inversion of many images takes minutes; Ctrl+C ends it
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer: arrays, meta, and what the picture's own metadata says."""
+class QueryResult:
+    """Result of a request: arrays, metadata, and text fields for the image file."""
 
     arrays: Mapping[str, Any]
     meta: Mapping[str, Any]
@@ -30,23 +31,23 @@ class Answered:
 
 
 def new_client() -> "ExplorerClient":
-    """Return a client whose child shares the cores with the trainings of this machine."""
+    """Return a client for requests; its child process shares the cores with trainings."""
     from genexplorer.explore.client import ExplorerClient
 
-    return ExplorerClient(lambda answer: None, lambda words: None)
+    return ExplorerClient(lambda answer: None, lambda line: None)
 
 
-class Asked:
-    """One question to the model of a run, checked before the model is loaded.
+class ModelQuery:
+    """A model and the file that its images are written to.
 
     Args:
-        run: As it was named.
+        run: Id, name or prefix of the run.
         out: The file to write.
-        step: The newest snapshot at or before it is asked; None is the newest.
-        runs_dir: As it was given.
-        needs: The capability that the model must have; of several, one.
-        formats: What can be written, by ending; none is the still pictures.
-        client: Serves several questions; None starts one for this question.
+        step: Use the newest snapshot at or before this step; None is the newest of all.
+        runs_dir: Value of --runs-dir.
+        needs: Capability that the model must have; of several, at least one.
+        formats: File formats by suffix; still images by default.
+        client: Reused for all requests; None starts one for each request.
 
     Raises:
         ConfigError: if the file cannot be written as named.
@@ -66,28 +67,27 @@ class Asked:
         formats: Mapping[str, str] | None = None,
         client: "ExplorerClient | None" = None,
     ) -> None:
-        from genexplorer.cli.runs.show import find
         from genexplorer.jobs import image_files
         from genexplorer.runs.reader import RunReader
 
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
         self._out, self._client = out, client
-        self._folder = find(run, runs_dir)
+        self._folder = find_run(run, runs_dir)
         with RunReader(self._folder) as reader:
             self._name = reader.status().name
             self._step = snapshot_at(reader, step)
             self.card = reader.card(self._step)
-        wanted = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
-        if not any(capability.available for capability in wanted):
-            raise UserError(f"{self._name} cannot do this: {wanted[0].reason}", self._instead_of(needs))
+        capabilities = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
+        if not any(capability.available for capability in capabilities):
+            raise UserError(f"{self._name} cannot do this: {capabilities[0].reason}", self._alternative(needs))
         self.num_test = self.card.data.num_test
 
-    def _instead_of(self, needs: str | tuple[str, ...]) -> str:
-        """Return what this model can do in the place of what it cannot."""
+    def _alternative(self, needs: str | tuple[str, ...]) -> str:
+        """Return a hint to what this model can do instead."""
         if needs == "manifold" and self.can("plane"):
-            return "--axes, --through or --principal lay a plane"
+            return "choose a plane with --axes, --through or --principal"
         if needs in ("manifold", "plane") and self.can("density"):
-            return "'genexplorer density' draws their plane"
+            return "'genexplorer density' draws 2-D data"
         if needs == "invert" and self.can("encode"):
             return "'genexplorer reconstruct' encodes and decodes"
         return "'genexplorer sample' works for all models"
@@ -97,59 +97,60 @@ class Asked:
         return self.card.capability(capability).available
 
     @property
-    def of_points(self) -> bool:
-        """Whether the data are points of the plane."""
+    def is_points(self) -> bool:
+        """Whether the data are 2-D points."""
         return self.card.data.kind == "points"
 
-    def answer(self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None) -> Answered:
-        """Ask and wait."""
+    def send(self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None) -> QueryResult:
+        """Send a request, show its progress and return the result."""
         from genexplorer.explore.protocol import Result
 
-        with output.progress_bar(op) as bar, nullcontext(self._client) if self._client else new_client() as client:
-            bar.show(0.0, "loading the model")
+        with (
+            output.progress_bar(op) as show_progress,
+            nullcontext(self._client) if self._client else new_client() as client,
+        ):
+            show_progress(0.0, "loading the model")
             answer = client.call(
                 self._folder,
                 op,
                 params=params,
                 arrays=arrays,
                 snapshot_step=self._step,
-                timeout_s=PATIENCE_S,
-                on_progress=lambda progress: bar.show(progress.fraction, progress.message),
+                timeout_s=TIMEOUT_S,
+                on_progress=lambda progress: show_progress(progress.fraction, progress.message),
             )
         assert isinstance(answer.body, Result)
+        _warn_of_non_finite(answer.body.meta)
         about = {"Software": "genexplorer", "run": self._folder.name, "step": str(answer.snapshot_step), "picture": op}
-        said = {key: str(value) for key, value in params.items() if key != "indices"}
-        _complain_of_flaws(answer.body.meta)
-        return Answered(answer.body.arrays, answer.body.meta, about | said)
+        about |= {key: str(value) for key, value in params.items() if key != "indices"}
+        return QueryResult(answer.body.arrays, answer.body.meta, about)
 
     def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, about: Mapping[str, str]) -> None:
-        """Write images (N, H, W, C) in rows of `columns` and say where."""
+        """Write images (N, H, W, C) in rows of `columns`."""
         from genexplorer.jobs import image_files
 
         picture = image_files.to_picture(image_files.grid(images, columns), scale)
         image_files.write_picture(self._out, picture, about)
-        self.said(picture.width, picture.height, int(about["step"]))
+        self.report(picture.width, picture.height, int(about["step"]))
 
-    def write_film(self, frames: "Sequence[NDArray[np.uint8]]", scale: int, about: Mapping[str, str]) -> None:
-        """Write frames (H, W, C) as a film that goes to and fro, and say where; scale 0 makes it large enough."""
+    def write_animation(self, frames: "Sequence[NDArray[np.uint8]]", scale: int, about: Mapping[str, str]) -> None:
+        """Write frames (H, W, C) as an animation that plays forth and back; scale 0 is automatic."""
         from genexplorer.jobs import animations, image_files
 
-        scale = scale or max(1, -(-FILM_PX // min(frames[0].shape[:2])))
+        scale = scale or max(1, -(-ANIMATION_PX // min(frames[0].shape[:2])))
         pictures = [image_files.to_picture(frame, scale) for frame in frames]
         image_files.replace_file(self._out, animations.encode(*animations.mirrored(pictures), self.format))
-        self.said(pictures[0].width, pictures[0].height, int(about["step"]), f", {len(pictures)} frames")
+        self.report(pictures[0].width, pictures[0].height, int(about["step"]), f", {len(pictures)} frames")
 
-    def said(self, width: int, height: int, step: int, more: str = "") -> None:
-        """Say what was written."""
-        output.say(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{more}")
+    def report(self, width: int, height: int, step: int, suffix: str = "") -> None:
+        """Print what was written."""
+        output.say(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
 
 
-def _complain_of_flaws(meta: Mapping[str, Any]) -> None:
+def _warn_of_non_finite(meta: Mapping[str, Any]) -> None:
     share = meta.get("not_finite")
     if isinstance(share, float):
-        output.say(
-            f"{output.style('warning', 'warning')}: {share:.0%} of the values are not finite; they are left black"
-        )
+        output.say(f"{output.style('warning', 'warning')}: {share:.0%} of the values are not finite and shown black")
 
 
 def snapshot_at(reader: "RunReader", step: int | None) -> int:
@@ -158,12 +159,11 @@ def snapshot_at(reader: "RunReader", step: int | None) -> int:
     Raises:
         RunStateError: if there is none.
     """
-    steps = [known for known in reader.snapshots() if step is None or known <= step]
+    snapshots = reader.snapshots()
+    steps = [snapshot for snapshot in snapshots if step is None or snapshot <= step]
     if steps:
         return max(steps)
     name = reader.status().name
-    if step is not None and reader.snapshots():
-        raise RunStateError(
-            f"{name} has no snapshot at or before step {step:,}", f"the first is {min(reader.snapshots()):,}"
-        )
-    raise RunStateError(f"{name} has no snapshot yet", "the first comes when its training begins")
+    if step is not None and snapshots:
+        raise RunStateError(f"{name} has no snapshot at or before step {step:,}", f"the first is {min(snapshots):,}")
+    raise RunStateError(f"{name} has no snapshot yet", "the first is written when training starts")

@@ -1,4 +1,4 @@
-"""`genexplorer trace`: the image, or the points, after every transform of a flow, with each log-determinant."""
+"""`genexplorer trace`: intermediate values and log-determinants of every transform of a flow."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Step
-from genexplorer.cli.pictures.query import Answered, Asked, new_client
+from genexplorer.cli.pictures.query import ModelQuery, QueryResult, new_client
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_COUNT = 100
-CLOUD = 1500  # points that are followed together
-FEW_POINTS = 100  # are drawn as larger dots
+NUM_POINTS = 1500  # 2-D points traced together
+FEW_POINTS = 100  # fewer points than this are drawn as larger dots
 
 
 class Direction(StrEnum):
-    """Which way."""
+    """Direction through the flow."""
 
     FORWARD = "forward"
     INVERSE = "inverse"
@@ -30,92 +30,97 @@ def trace(
     run: Run,
     out: OutFile,
     index: Annotated[
-        int | None, typer.Option("--index", min=0, help="A test image by its place (0).", show_default=False)
+        int | None, typer.Option("--index", min=0, help="Index of a test image (0).", show_default=False)
     ] = None,
     direction: Annotated[
-        Direction, typer.Option("--direction", help="From the data to z, or from z to the data.")
+        Direction, typer.Option("--direction", help="forward: data to z; inverse: z to data.")
     ] = Direction.FORWARD,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="inverse: z of this sample (0).", show_default=False)
+        int | None, typer.Option("--seed", min=0, help="With inverse: seed of z (0).", show_default=False)
     ] = None,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0.0, max=10.0, help="Spread of that z; 1 is the base distribution.")
+        float,
+        typer.Option(
+            "--temperature", min=0.0, max=10.0, help="Standard deviation of that z; 1 is the base distribution."
+        ),
     ] = 1.0,
-    count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="Rows: images from there on.")] = 1,
+    count: Annotated[
+        int, typer.Option("--count", min=1, max=MAX_COUNT, help="Number of consecutive images, a row each.")
+    ] = 1,
     step: Step = None,
     scale: Scale = 1,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw the image after every transform of a flow, and print what each does to the volume."""
+    """Draw the image after every transform of a flow, and print each log-determinant."""
     if seed is not None and (index is not None or direction is Direction.FORWARD):
-        raise ConfigError("--seed names a z", "take it with --direction inverse and without --index")
+        raise ConfigError("--seed is for a sampled z", "use it with --direction inverse and without --index")
     with new_client() as client:
-        asked = Asked(run, out, step, runs_dir, needs="trace", client=client)
-        if index is not None and index + count > asked.num_test:
-            raise ConfigError(f"the test set has {asked.num_test:,} images", "lower --index or --count")
-        together = CLOUD if asked.of_points and index is None and count == 1 else count
-        followed = _followed(asked, index, seed, temperature, min(together, max(1, asked.num_test)), direction)
-        _draw(asked, followed, scale)
-    _tell(followed)
+        query = ModelQuery(run, out, step, runs_dir, needs="trace", client=client)
+        if index is not None and index + count > query.num_test:
+            raise ConfigError(f"the test set has {query.num_test:,} images", "lower --index or --count")
+        if query.is_points and index is None and count == 1:
+            count = NUM_POINTS
+        result = _trace(query, index, seed, temperature, min(count, max(1, query.num_test)), direction)
+        _draw(query, result, scale)
+    _print_log_dets(result)
 
 
-def _followed(
-    asked: Asked, index: int | None, seed: int | None, temperature: float, count: int, direction: Direction
-) -> Answered:
-    drawn = direction is Direction.INVERSE and index is None
-    if drawn:
-        return asked.answer("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
+def _trace(
+    query: ModelQuery, index: int | None, seed: int | None, temperature: float, count: int, direction: Direction
+) -> QueryResult:
+    if direction is Direction.INVERSE and index is None:
+        return query.send("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
     first = index or 0
-    there = asked.answer("trace", {"indices": list(range(first, first + count))})
+    forward = query.send("trace", {"indices": list(range(first, first + count))})
     if direction is Direction.FORWARD:
-        return there
-    return asked.answer("trace", {}, {"z": there.arrays["z"]})
+        return forward
+    return query.send("trace", {}, {"z": forward.arrays["z"]})
 
 
-def _draw(asked: Asked, followed: Answered, scale: int) -> None:
-    """Write one row an image and one column a stage; points of the plane are drawn together, a panel a stage."""
+def _draw(query: ModelQuery, result: QueryResult, scale: int) -> None:
+    """Write a row for each image with a column for each stage; 2-D points get a panel for each stage."""
     import numpy as np
 
-    stages: Any = followed.arrays["stages"]
-    if asked.of_points:
+    stages: Any = result.arrays["stages"]
+    if query.is_points:
         panels = _panels(stages if stages.ndim == 3 else stages[:, None])
-        asked.write(panels, min(len(panels), 6), scale, followed.about)
+        query.write(panels, min(len(panels), 6), scale, result.about)
         return
     batch = stages if stages.ndim == 5 else stages[:, None]  # (K + 1, N, H, W, C)
     rows = np.swapaxes(batch, 0, 1)
-    asked.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, followed.about)
+    query.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.about)
 
 
 def _panels(stages: "NDArray[np.float32]") -> "NDArray[np.uint8]":
-    """Return a picture of each stage of points (K + 1, N, 2), all to one scale."""
+    """Return an image of each stage of points (K + 1, N, 2), all on one scale."""
     import numpy as np
 
     from genexplorer.jobs import point_images
 
     bounds = point_images.holding(*stages)
-    drawn = []
+    panels = []
     for points in stages:
         picture = point_images.PointPicture(bounds, 224)
         picture.dots(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
-        drawn.append(picture.pixels())
-    return np.stack(drawn)
+        panels.append(picture.pixels())
+    return np.stack(panels)
 
 
-def _tell(followed: Answered) -> None:
+def _print_log_dets(result: QueryResult) -> None:
     import numpy as np
 
-    labels, ladj = followed.meta["labels"], np.asarray(followed.arrays["ladj"], np.float64)
-    volume = ladj.reshape(len(labels) - 1, -1).mean(1)
+    labels, ladj = result.meta["labels"], np.asarray(result.arrays["ladj"], np.float64)
+    mean_ladj = ladj.reshape(len(labels) - 1, -1).mean(1)
     cells = [
         [
-            "".join(sign for sign in str(label)[:40] if sign.isprintable()),
-            f"{volume[place - 1]:+.2f}" if place else "",
-            f"{followed.arrays['mean'][place]:.3f}",
-            f"{followed.arrays['std'][place]:.3f}",
+            "".join(c for c in str(label)[:40] if c.isprintable()),
+            f"{mean_ladj[i - 1]:+.2f}" if i else "",
+            f"{result.arrays['mean'][i]:.3f}",
+            f"{result.arrays['std'][i]:.3f}",
         ]
-        for place, label in enumerate(labels)
+        for i, label in enumerate(labels)
     ]
     output.table(["stage", "log|det| nats", "mean", "std"], cells, right=(1, 2, 3))
     output.say(
-        f"log|det| in all {volume.sum():+.2f} nats; round trip: max |x − f⁻¹(f(x))| {followed.meta['error']:.2g}"
+        f"total log|det| {mean_ladj.sum():+.2f} nats; round-trip error: max |x − f⁻¹(f(x))| {result.meta['error']:.2g}"
     )

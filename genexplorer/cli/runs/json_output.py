@@ -1,4 +1,4 @@
-"""Runs as JSON: the shapes that `--json` prints and that scripts rely on."""
+"""JSON output of runs, as printed by `--json`; scripts depend on these fields."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def status_json(status: RunStatus) -> dict[str, Any]:
-    """Return one run at a glance. Times are Unix times and seconds."""
+    """Return the status of a run. Times are Unix times and seconds."""
     return {
         "id": status.id,
         "name": status.name,
@@ -52,13 +52,13 @@ def status_json(status: RunStatus) -> dict[str, Any]:
 
 
 def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
-    """Return all about one run: its status, the latest value of each metric, its settings and where its files are.
+    """Return the status of a run, its latest metrics, settings, attempts and paths.
 
-    What a damaged run has lost is empty; its "status" and "reason" say so.
+    What cannot be read of a damaged run is empty.
     """
     specs = if_readable(reader.specs) or {}
     metrics = {
-        name: {"value": point.value, "step": point.step, **_meaning(specs.get(name))}
+        name: {"value": point.value, "step": point.step, **_description(specs.get(name))}
         for name, point in sorted((if_readable(reader.latest) or {}).items())
     }
     kinds = Counter(picture.kind for picture in (if_readable(reader.pictures) or []))
@@ -88,20 +88,20 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
 
 
 def if_readable(read: Callable[[], T]) -> T | None:
-    """Return what is read, or None where a damaged run has lost it."""
+    """Return what `read` returns, or None if that part of the run is damaged."""
     try:
         return read()
     except UserError:
         return None
 
 
-def _meaning(spec: "MetricSpec | None") -> dict[str, str]:
-    """Return what a figure must be quoted with."""
+def _description(spec: "MetricSpec | None") -> dict[str, str]:
+    """Return unit, title and setup of a metric."""
     return {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
 
 
 def paths_json(status: RunStatus) -> dict[str, str]:
-    """Return where a run's files are; not all of them exist at all times."""
+    """Return the paths of a run's files; not all of them exist at all times."""
     names = {
         "config": layout.CONFIG,
         "database": layout.DATABASE,

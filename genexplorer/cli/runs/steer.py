@@ -9,7 +9,6 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import RunsDir
-from genexplorer.cli.typer_classes import Command
 from genexplorer.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,13 +21,6 @@ Names = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Every active run.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("pause", cls=Command)(pause)
-    app.command("resume", cls=Command)(resume)
-    app.command("stop", cls=Command)(stop)
 
 
 def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:

@@ -8,19 +8,11 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import Runs, RunsDir, Yes
-from genexplorer.cli.typer_classes import Command
 from genexplorer.errors import NoSuchRunError, UserError
 from genexplorer.runs import layout
 
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("delete", cls=Command)(delete)
-    app.command("restore", cls=Command)(restore)
-    app.command("empty-trash", cls=Command)(empty_trash)
 
 
 def delete(runs: Runs, runs_dir: RunsDir = None) -> None:

@@ -9,7 +9,7 @@ from genexplorer.cli import main
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What one command did."""
 
     code: int
@@ -17,7 +17,7 @@ class Said:
     err: str
 
 
-Cli = Callable[..., Said]
+Cli = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Run a command as its words and return its exit code and what it printed."""
     monkeypatch.setenv("COLUMNS", "100")
 
-    def run(*words: object) -> Said:
+    def run(*arguments: object) -> CommandResult:
         capsys.readouterr()
-        code = main.run([str(word) for word in words])
+        code = main.run([str(word) for word in arguments])
         captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
+        return CommandResult(code, captured.out, captured.err)
 
     return run

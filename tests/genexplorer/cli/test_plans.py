@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from genexplorer import paths
-from genexplorer.cli import machine_checks, qt_libraries, settings
-from genexplorer.cli.pictures import density, images, interpolate, invert, query, trace
+from genexplorer.cli import settings
+from genexplorer.cli.doctor import checks, qt_libraries
+from genexplorer.cli.pictures import density, images, interpolate, query, reconstruct, trace
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines, eta
 from tests.fixtures.fake_run import write_run
@@ -21,18 +22,18 @@ from trainers import registry
 
 
 def test_a_dry_run_prints_settings_parameters_and_time_and_makes_nothing(cli: Cli) -> None:
-    said = cli("train", "vae-2d", "--beta", "2", "--dry-run")
-    assert said.code == 0
-    assert "model.beta" in said.out
-    assert "1,594,132" in said.out
-    assert "what preset 'vae-2d' states" in said.out
+    result = cli("train", "vae-2d", "--beta", "2", "--dry-run")
+    assert result.code == 0
+    assert "model.beta" in result.out
+    assert "1,594,132" in result.out
+    assert "estimate of preset 'vae-2d'" in result.out
     assert not paths.runs_dir().exists()
 
 
 def test_a_dry_run_on_points_says_so(cli: Cli) -> None:
-    said = cli("train", "flow-toy", "--dry-run").out
-    assert "points of the plane" in said
-    assert "C×H×W" not in said
+    result = cli("train", "flow-toy", "--dry-run").out
+    assert "2-D points" in result
+    assert "C×H×W" not in result
 
 
 def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
@@ -42,13 +43,13 @@ def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
 
 def test_the_expected_time_is_the_preset_s_scaled_to_the_length() -> None:
     preset = registry.preset("vae-2d")
-    whole = eta.expected_time(settings.resolve("vae-2d", flags={}), Path("/nowhere"))
-    tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}), Path("/nowhere"))
+    whole = eta.expected_time(settings.resolve("vae-2d", flags={}).config, Path("/nowhere"))
+    tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}).config, Path("/nowhere"))
     assert whole.seconds == pytest.approx(preset.minutes * 60)
     assert tenth.seconds == pytest.approx(preset.minutes * 6)
     assert "scaled" in tenth.source
     assert "scaled" not in whole.source
-    fixed = eta.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}), Path("/nowhere"))
+    fixed = eta.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}).config, Path("/nowhere"))
     assert fixed.seconds == 180
 
 
@@ -58,10 +59,10 @@ def test_the_expected_time_is_measured_where_a_like_run_was_made(tmp_path: Path)
 
     with RunReader(folder) as reader:
         alike, status = reader.config(), reader.status()
-    told = eta.expected_time(alike, tmp_path)
-    assert "swift-hare" in told.source
-    assert told.images_per_s == pytest.approx(status.images_seen / status.elapsed_s)
-    assert told.seconds == pytest.approx(800 * 128 * status.elapsed_s / status.images_seen)
+    message = eta.expected_time(alike, tmp_path)
+    assert "swift-hare" in message.source
+    assert message.images_per_s == pytest.approx(status.images_seen / status.elapsed_s)
+    assert message.seconds == pytest.approx(800 * 128 * status.elapsed_s / status.images_seen)
     other = alike.model_copy(update={"optim": alike.optim.model_copy(update={"batch_size": 64})})
     assert "swift-hare" not in eta.expected_time(other, tmp_path).source
 
@@ -71,38 +72,38 @@ def test_presets_tell_what_they_reach(cli: Cli) -> None:
     assert [preset["name"] for preset in listed] == list(registry.presets())
     assert all(preset["config"]["schema_version"] for preset in listed)
     assert "fixed" in cli("presets", "uva2019-vae").out
-    said = cli("presets").out
+    result = cli("presets").out
     for family in registry.families().values():
-        assert family.title.capitalize() in said.splitlines()
+        assert family.title.capitalize() in result.splitlines()
     failing = [preset for preset in registry.presets().values() if preset.watch_for]
-    assert failing and all(preset.watch_for in said for preset in failing)
+    assert failing and all(preset.watch_for in result for preset in failing)
 
 
-class Stand:
-    """Takes the questions of a command and answers with latents alone, until the one that makes the picture."""
+class FakeQuery:
+    """Records the requests of a command; answers those for latents, and fails the one for the image."""
 
-    asked: ClassVar[list[tuple[str, Any, Any]]] = []
-    num_test, format, of_points = 10_000, "PNG", False
+    requests: ClassVar[list[tuple[str, Any, Any]]] = []
+    num_test, format, is_points = 10_000, "PNG", False
     card = SimpleNamespace(latent_shape=(2,))
 
     def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:
-        self.asked.append((run, step, given["needs"]))
+        self.requests.append((run, step, given["needs"]))
 
     def can(self, capability: str) -> bool:
         return True
 
-    def answer(self, op: str, params: Any, arrays: Any = None) -> Any:
-        self.asked.append((op, params, arrays))
+    def send(self, op: str, params: Any, arrays: Any = None) -> Any:
+        self.requests.append((op, params, arrays))
         plane = {name: np.zeros(2) for name in ("origin", "e1", "e2")}
         match op:
             case "plane":
-                return query.Answered(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
+                return query.QueryResult(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
             case "points":
-                return query.Answered({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
+                return query.QueryResult({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
             case "sample" if "temperature" not in params and params["count"] == 1:
-                return query.Answered({"z": np.full((1, 2), params["seed"])}, {}, {})
+                return query.QueryResult({"z": np.full((1, 2), params["seed"])}, {}, {})
             case "encode" if len(params["indices"]) == 1:
-                return query.Answered({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
+                return query.QueryResult({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
         raise ConfigError("enough")
 
 
@@ -182,12 +183,12 @@ COPIED: list[tuple[str, str, dict[str, object], Any]] = [
 def test_every_command_that_can_be_copied_asks_the_same(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
 ) -> None:
-    for module in (images, interpolate, trace, invert, density):
-        monkeypatch.setattr(module, "Asked", Stand)
-    Stand.asked.clear()
+    for module in (images, interpolate, trace, reconstruct, density):
+        monkeypatch.setattr(module, "ModelQuery", FakeQuery)
+    FakeQuery.requests.clear()
     assert cli(*shlex.split(line)[1:]).err.splitlines()[-1] == "error: enough", line
-    assert Stand.asked[0][0] == shlex.split(line)[2]
-    *_, (asked_op, asked_params, given) = Stand.asked
+    assert FakeQuery.requests[0][0] == shlex.split(line)[2]
+    *_, (asked_op, asked_params, given) = FakeQuery.requests
     assert (asked_op, asked_params) == (op, params)
     if op == "interpolate":
         assert given["z"].tolist() == arrays
@@ -198,74 +199,72 @@ def test_every_command_that_can_be_copied_asks_the_same(
 def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> None:
     config = settings.resolve(
         "vae", flags={"--steps": 7, "--seed": 3}, assignments=["model.hidden=[5,6]", "optim.lr=0.01"]
-    )
+    ).config
     line = command_lines.train(config, name="again")
-    words = [word for word in shlex.split(line)[1:] if word not in ("--name", "again")]
-    plan = json.loads(cli(*words, "--dry-run", "--json").out)
+    arguments = [word for word in shlex.split(line)[1:] if word not in ("--name", "again")]
+    plan = json.loads(cli(*arguments, "--dry-run", "--json").out)
     assert plan["config"] == config.model_dump(mode="json")
 
 
-def finding(check: Callable[[], machine_checks.Finding]) -> tuple[str, str]:
-    found = check()
-    return found.level, found.advice
+def level_and_advice(check: Callable[[], checks.Finding]) -> tuple[str, str]:
+    finding = check()
+    return finding.level, finding.advice
 
 
-TOLD = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": True}
+TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": True}
 
 
 def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "told_by_torch", lambda: TOLD)
-    told = json.loads(cli("doctor", "--json").out)
-    names = {check["name"] for check in told["checks"]}
+    monkeypatch.setattr(checks, "probe_torch", lambda: TORCH_REPORT)
+    message = json.loads(cli("doctor", "--json").out)
+    names = {check["name"] for check in message["checks"]}
     assert {"python", "torch", "data", "threads", "disk", "display", "qt", "runs folder"} <= names
-    assert told["healthy"] is True
-    monkeypatch.setattr(
-        machine_checks, "bundled_data", lambda: machine_checks.Finding("data", "broken", "gone", "mend it")
-    )
-    said = cli("doctor")
-    assert said.code == 1
-    assert "→ mend it" in said.out
-    assert "broken: data" in said.err
+    assert message["healthy"] is True
+    monkeypatch.setattr(checks, "bundled_data", lambda: checks.Finding("data", "broken", "gone", "mend it"))
+    result = cli("doctor")
+    assert result.code == 1
+    assert "→ mend it" in result.out
+    assert "broken: data" in result.err
 
 
 def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
-    found = machine_checks.writable("runs folder", file / "runs")
+    found = checks.writable("runs folder", file / "runs")
     assert (found.level, "--runs-dir" in found.advice) == ("broken", True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    assert finding(machine_checks.display)[0] == "warning"
+    assert level_and_advice(checks.display)[0] == "warning"
     monkeypatch.setattr(qt_libraries, "missing", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
-    level, advice = finding(machine_checks.qt)
+    level, advice = level_and_advice(checks.qt)
     assert level == "warning", "no display, no window, nothing broken"
     assert "apt install libxcb-cursor0" in advice
     assert "libodd.so.1" in advice
     monkeypatch.setenv("DISPLAY", ":0")
-    assert finding(machine_checks.qt)[0] == "broken"
+    assert level_and_advice(checks.qt)[0] == "broken"
 
 
 def test_a_torch_that_cannot_be_imported_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_checks, "TORCH_SCRIPT", "import nothing_of_this_name")
-    machine_checks.told_by_torch.cache_clear()
+    monkeypatch.setattr(checks, "TORCH_SCRIPT", "import nothing_of_this_name")
+    checks.probe_torch.cache_clear()
     try:
-        found = machine_checks.torch_and_device()
-        assert finding(machine_checks.steps)[0] == "warning"
+        found = checks.torch_and_device()
+        assert level_and_advice(checks.steps)[0] == "warning"
     finally:
-        machine_checks.told_by_torch.cache_clear()
+        checks.probe_torch.cache_clear()
     assert found.level == "broken"
-    assert "nothing_of_this_name" in found.found
+    assert "nothing_of_this_name" in found.message
 
 
 def test_the_doctor_says_what_makes_steps_fast_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = dict(TOLD)
-    monkeypatch.setattr(machine_checks, "told_by_torch", lambda: told)
+    report = dict(TORCH_REPORT)
+    monkeypatch.setattr(checks, "probe_torch", lambda: report)
     monkeypatch.setenv("LD_PRELOAD", "")
-    found = machine_checks.steps()
+    found = checks.steps()
     assert found.level == "ok"
-    assert found.found == "compiled where that pays, products in bfloat16 where figures stay, memory by the system"
+    assert found.message == "compiled where faster, bfloat16 matmul where accuracy is unaffected, system allocator"
     monkeypatch.setenv("LD_PRELOAD", "/somewhere/libmimalloc.so")
-    told |= {"compiles": False, "bfloat16": False}
-    found = machine_checks.steps()
+    report |= {"compiles": False, "bfloat16": False}
+    found = checks.steps()
     assert found.level == "warning" and "g++" in found.advice
-    assert found.found == "not compiled, there is no C++ compiler, products in float32, memory by mimalloc"
+    assert found.message == "not compiled: no C++ compiler, float32 matmul, mimalloc allocator"

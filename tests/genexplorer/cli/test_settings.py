@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from genexplorer.cli import settings
-from genexplorer.cli.toml_text import to_toml
+from genexplorer.cli.settings import to_toml
 from genexplorer.errors import ConfigError
 from genexplorer.session.values import parse_value
 from trainers.presets import assemble
 
 
 def resolve(preset: str | None = "vae-2d", **given: Any) -> Any:
-    return settings.resolve(preset, **{"flags": {}, "environment": {"PATH": "/bin"}, **given})
+    return settings.resolve(preset, **{"flags": {}, "environment": {"PATH": "/bin"}, **given}).config
 
 
 def toml_file(folder: Path, text: str) -> Path:
@@ -66,7 +66,7 @@ def test_set_reaches_every_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "arguments"),
     [
         ({"assignments": ["model.bta=4"]}, ["model.bta", "unknown key", "--set model.bta", "did you mean 'beta'?"]),
         ({"assignments": ["model.beta"]}, ["--set model.beta", "key=value"]),
@@ -82,12 +82,12 @@ def test_set_reaches_every_setting() -> None:
         ({"flags": {"--likelihood": "gaussian"}}, ["model.likelihood", "data.binarization"]),
         ({"flags": {"--deterministic": True, "--minutes": 1.0}}, ["deterministic"]),
         ({"environment": {"GENEXPLORER__MODEL__BTA": "4"}}, ["model.bta", "GENEXPLORER__MODEL__BTA"]),
-        ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "names no setting"]),
+        ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "not a setting"]),
         ({"data": "no-such-data"}, ["--data no-such-data", "mnist"]),
         ({"data": __file__}, ["is a file"]),
         ({"data": "idx"}, ["--data idx", "--data DIR"]),
         ({"preset": "vae2d"}, ["vae2d", "did you mean 'vae-2d'?"]),
-        ({"preset": None}, ["no preset is named", "vae-2d"]),
+        ({"preset": None}, ["choose a preset", "vae-2d"]),
         ({"preset": "uva2019-vae", "flags": {"--beta": 2.0}}, ["uva2019-vae", "--beta", "'vae'"]),
         ({"preset": "uva2019-nf", "assignments": ["model.couplings=4"]}, ["uva2019-nf", "'realnvp'"]),
         ({"preset": "uva2019-nf", "data": "moons"}, ["uva2019-nf", "'flow-toy'"]),
@@ -100,32 +100,32 @@ def test_set_reaches_every_setting() -> None:
         ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantization", "'realnvp'"]),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], words: list[str]) -> None:
+def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], arguments: list[str]) -> None:
     preset = given.get("preset", "vae-2d")
     with pytest.raises(ConfigError) as caught:
         resolve(preset, **{key: value for key, value in given.items() if key != "preset"})
-    told = str(caught.value)
-    assert "\n" not in told
-    for word in words:
-        assert word in told
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in arguments:
+        assert word in message
     assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "arguments"),
     [
         ("beta = = 4", "not TOML"),
         ("[model]\nbta = 4", "model.bta"),
         ("[modle]\nbeta = 4", "modle"),
-        ("seed = 1", "names no preset"),
+        ("seed = 1", "has no preset"),
         ("preset = 'vae2d'", "did you mean 'vae-2d'?"),
     ],
 )
-def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, arguments: str) -> None:
     preset = None if "seed" in text or "preset" in text else "vae-2d"
     with pytest.raises(ConfigError) as caught:
         resolve(preset, config_file=toml_file(tmp_path, text))
-    assert words in str(caught.value)
+    assert arguments in str(caught.value)
 
 
 def test_a_file_that_is_missing_or_far_too_long_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Wrong words are told in one line with exit code 2; help and version come without the heavy packages."""
+"""Wrong usage is one line with exit code 2; help and version do not import heavy packages."""
 
 import errno
 import json
@@ -16,7 +16,7 @@ from tests.genexplorer.cli.conftest import Cli
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["trian"], "did you mean 'train'"),
         (["train", "vae-2d", "--epoch", "3"], "did you mean --epochs?"),
@@ -34,13 +34,13 @@ from tests.genexplorer.cli.conftest import Cli
         (["manifold", "latest", "--out", "nowhere/x.png"], "no folder"),
         (["manifold", "latest", "--out", "x.png", "--bounds", "1,2,3"], "four numbers"),
         (["manifold", "latest", "--out", "x.png", "--bounds", "2,1,0,1"], "X0 < X1"),
-        (["manifold", "latest", "--out", "x.png", "--bounds=-1,1,0,1"], "u lies between 0 and 1"),
+        (["manifold", "latest", "--out", "x.png", "--bounds=-1,1,0,1"], "u is between 0 and 1"),
         (["manifold", "latest", "--out", "x.png", "--rows", "0"], "--rows"),
         (["manifold", "latest", "--out", "x.png", "--axes", "3"], "not two axes"),
         (["manifold", "latest", "--out", "x.png", "--axes", "3,4", "--principal"], "give one of them"),
         (["manifold", "latest", "--out", "x.png", "--through", "1,2"], "not three latents"),
-        (["manifold", "latest", "--out", "x.png", "--axes", "3,4", "--coords", "u"], "leave out --coords"),
-        (["interpolate", "latest", "--out", "x.png", "--from", "here"], "names no latent"),
+        (["manifold", "latest", "--out", "x.png", "--axes", "3,4", "--coords", "u"], "omit --coords"),
+        (["interpolate", "latest", "--out", "x.png", "--from", "here"], "not a latent"),
         (["interpolate", "latest", "--out", "x.png", "--from", "1", "--to", "2", "--rows", "3"], "--rows 3"),
         (["interpolate", "latest", "--out", "x.bmp"], ".mp4"),
         (["trace", "latest", "--out", "x.png", "--seed", "1"], "--direction inverse"),
@@ -50,42 +50,42 @@ from tests.genexplorer.cli.conftest import Cli
         (["presets", "gnn"], "no preset 'gnn'"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str], told: str) -> None:
-    said = cli(*words)
-    assert said.code == 2
-    assert told in said.err
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str], message: str) -> None:
+    result = cli(*arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert result.out == ""
 
 
-def test_a_fault_is_one_line_and_its_traceback_comes_when_asked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_one_line_and_debug_shows_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(arguments: list[str]) -> int:
         raise RuntimeError("surprise")
 
     monkeypatch.setattr(main, "_invoke", fail)
-    said = cli("presets")
-    assert said.code == 1
-    assert "RuntimeError: surprise" in said.err
-    assert "--debug" in said.err
-    assert "Traceback" not in said.err
+    result = cli("presets")
+    assert result.code == 1
+    assert "RuntimeError: surprise" in result.err
+    assert "--debug" in result.err
+    assert "Traceback" not in result.err
     assert "Traceback" in cli("presets", "--debug").err
 
 
-def test_what_a_disk_refuses_is_told_by_the_file_that_is_meant(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_names_the_folder_instead_of_the_temporary_file(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/cd/runs/a/.notes.json.x1.tmp")
 
     monkeypatch.setattr(RunStore, "set_note", refuse)
     write_run(paths.runs_dir(), name="brave-fox", state="queued")
-    said = cli("runs", "note", "brave-fox", "x")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("error: /cd/runs/a: Read-only file system: --runs-dir")
+    result = cli("runs", "note", "brave-fox", "x")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: /cd/runs/a: Read-only file system: choose another place with --runs-dir")
 
 
 def test_a_runs_folder_that_is_a_file_is_wrong_usage(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
-    said = cli("runs", "list", "--runs-dir", tmp_path / "x")
-    assert said.code == 2 and "is a file" in said.err
+    result = cli("runs", "list", "--runs-dir", tmp_path / "x")
+    assert result.code == 2 and "is a file" in result.err
 
 
 def test_an_interrupt_exits_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,26 +96,26 @@ def test_an_interrupt_exits_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     assert cli("presets").code == 130
 
 
-def test_debug_after_a_double_dash_is_not_ours(cli: Cli) -> None:
+def test_debug_after_a_double_dash_is_an_argument(cli: Cli) -> None:
     assert "'--debug'" in cli("presets", "--", "--debug").err
 
 
 def test_version_and_help_are_data(cli: Cli) -> None:
     assert cli("--version").out == f"genexplorer {__version__}\n"
-    for words in (["-h"], ["--help"], ["train", "-h"], ["runs", "--help"], ["runs", "tag", "-h"]):
-        said = cli(*words)
-        assert said.code == 0
-        assert "Usage" in said.out
+    for arguments in (["-h"], ["--help"], ["train", "-h"], ["runs", "--help"], ["runs", "tag", "-h"]):
+        result = cli(*arguments)
+        assert result.code == 0
+        assert "Usage" in result.out
     assert "130" in cli("-h").out, "the exit codes are documented"
-    assert "(the newest of all)" in " ".join(cli("sample", "-h").out.replace("│", " ").split()), (
-        "no text is eaten as markup"
+    assert "(newest of all)" in " ".join(cli("sample", "-h").out.replace("│", " ").split()), (
+        "no text is taken for markup"
     )
 
 
-def test_without_a_terminal_the_bare_command_prints_its_help(cli: Cli) -> None:
-    said = cli()
-    assert said.code == 0
-    assert "dashboard" in said.out
+def test_without_a_terminal_the_command_alone_prints_its_help(cli: Cli) -> None:
+    result = cli()
+    assert result.code == 0
+    assert "dashboard" in result.out
 
 
 def test_help_needs_neither_torch_nor_a_toolkit() -> None:
@@ -128,7 +128,7 @@ def test_help_needs_neither_torch_nor_a_toolkit() -> None:
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_leaves_ends_the_command_without_a_word() -> None:
+def test_a_closed_pipe_ends_the_command_quietly() -> None:
     command = f"{sys.executable} -m genexplorer.cli presets --json | head -c 10 >/dev/null; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == ""
@@ -137,15 +137,39 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word() -> None:
     assert subprocess.run(["bash", "-c", closed], check=False, timeout=60).returncode == 0
 
 
-def test_json_has_null_where_a_figure_is_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_null_for_values_that_are_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
     output.as_json({"a": float("nan"), "b": [1.5, float("inf")]})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None]}
 
 
-def test_no_colors_outside_a_terminal_or_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_colors_outside_a_terminal_or_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.style("text", "error", sys.__stdout__) in ("text", "\x1b[31mtext\x1b[0m")
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)
     monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[" in output.style("text", "error")
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.style("text", "error") == "text"
+
+
+def test_a_table_shows_texts_literally_and_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("[red]7[/red]", "a title that is long"), ("8", "")]
+    output.table(("n", "title"), rows, right=(0,))
+    piped = capsys.readouterr().out
+    assert piped == "           n  title\n[red]7[/red]  a title that is long\n           8\n"
+    monkeypatch.setattr(output, "width", lambda: 23)
+    output.table(("n", "title"), rows, right=(0,))
+    assert capsys.readouterr().out.splitlines()[1] == "[red]7[/red]  a title …"
+
+
+def test_progress_is_shown_in_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with output.progress_bar("sample") as show_progress:
+        show_progress(0.5, "decoding")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    with output.progress_bar("sample") as show_progress:
+        show_progress(0.5, "[b]decoding")
+    assert "[b]decoding" in capsys.readouterr().err

@@ -122,7 +122,7 @@ def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_pat
     form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
     form.errors()
     half = formatting.duration(preset.minutes * 30)
-    stated = "by what preset 'vae-2d' states for two cores, scaled to this length"
+    stated = "estimate of preset 'vae-2d' for two cores, scaled to this length"
     assert form.expectation.endswith(f"about {half}, {stated}")
     form.set("length", "x")
     form.errors()

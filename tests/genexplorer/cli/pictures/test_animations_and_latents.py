@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from genexplorer.cli.pictures import latents, planes, query
+from genexplorer.cli.pictures import images, latents, query
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.jobs import animations, point_images, progress_gif
 from tests.fixtures.fake_run import write_run
@@ -33,9 +33,9 @@ def told_of(content: bytes, folder: Path) -> str:
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_an_mp4_is_what_browsers_play(tmp_path: Path, mode: str) -> None:
     content = animations.encode(frames(5, mode=mode), [80, 80, 80, 80, 400], "MP4")
-    said = told_of(content, tmp_path)
-    assert "h264" in said and "yuv420p" in said and "34x22" in said, "even sides"
-    assert "frame=   18" in said, "each is seen as long as it was asked: 4 × 2 and 10 frames of 40 ms"
+    result = told_of(content, tmp_path)
+    assert "h264" in result and "yuv420p" in result and "34x22" in result, "even sides"
+    assert "frame=   18" in result, "each is seen as long as it was asked: 4 × 2 and 10 frames of 40 ms"
     assert content.index(b"moov") < content.index(b"mdat"), "it starts before all of it has come"
 
 
@@ -71,9 +71,9 @@ def test_without_the_encoder_one_line_says_how_to_get_it(
 
     monkeypatch.setattr(builtins, "__import__", without)
     run = write_run(tmp_path / "runs", steps=20)
-    said = cli("progress", run, "--out", tmp_path / "f.mp4")
-    assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "pip install 'genexplorer[video]'" in said.err
+    result = cli("progress", run, "--out", tmp_path / "f.mp4")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "pip install 'genexplorer[video]'" in result.err
     assert not (tmp_path / "f.mp4").exists()
     assert cli("progress", run, "--out", tmp_path / "f.webp").code == 0
 
@@ -113,45 +113,45 @@ def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
 @pytest.mark.parametrize(
     ("text", "end"),
     [
-        ("7", latents.End("sample", 7)),
-        ("test:12", latents.End("test", 12)),
-        ("-0.5, 2", latents.End("latent", numbers=(-0.5, 2.0))),
+        ("7", latents.LatentRef("sample", 7)),
+        ("test:12", latents.LatentRef("test", 12)),
+        ("-0.5, 2", latents.LatentRef("latent", coordinates=(-0.5, 2.0))),
     ],
 )
-def test_a_latent_by_name(text: str, end: latents.End) -> None:
+def test_a_latent_by_name(text: str, end: latents.LatentRef) -> None:
     assert latents.parse(text, "--from") == end
 
 
 @pytest.mark.parametrize("text", ["", "seven", "test:", "test:-1", "test:x", "-3", "1,nan", "1,,2", "٣", "9" * 30])
 def test_what_names_no_latent_is_told_in_one_line(text: str) -> None:
-    with pytest.raises(ConfigError, match="names no latent"):
+    with pytest.raises(ConfigError, match="not a latent"):
         latents.parse(text, "--from")
 
 
 def standing(**can: bool) -> Any:
-    def answer(op: str, params: Any) -> query.Answered:
-        return query.Answered({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
+    def answer(op: str, params: Any) -> query.QueryResult:
+        return query.QueryResult({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
 
     card = SimpleNamespace(latent_shape=(3,), capability=lambda name: SimpleNamespace(reason="it has none"))
-    return SimpleNamespace(answer=answer, card=card, num_test=10, can=lambda name: can.get(name, False))
+    return SimpleNamespace(send=answer, card=card, num_test=10, can=lambda name: can.get(name, False))
 
 
 def test_a_test_image_is_encoded_or_else_searched_for() -> None:
-    assert latents.find(standing(encode=True), latents.End("test", 3)).tolist() == [2, 2, 2]
-    assert latents.find(standing(invert=True), latents.End("test", 3)).tolist() == [1, 1, 1]
+    assert latents.find(standing(encode=True), latents.LatentRef("test", 3)).tolist() == [2, 2, 2]
+    assert latents.find(standing(invert=True), latents.LatentRef("test", 3)).tolist() == [1, 1, 1]
     with pytest.raises(UserError, match="it has none"):
-        latents.find(standing(), latents.End("test", 3))
+        latents.find(standing(), latents.LatentRef("test", 3))
     with pytest.raises(ConfigError, match="the test set has 10 images"):
-        latents.find(standing(encode=True), latents.End("test", 10))
+        latents.find(standing(encode=True), latents.LatentRef("test", 10))
     with pytest.raises(ConfigError, match="the latent has 3"):
-        latents.find(standing(), latents.End("latent", numbers=(1.0, 2.0)))
+        latents.find(standing(), latents.LatentRef("latent", coordinates=(1.0, 2.0)))
 
 
 def test_a_plane_by_name() -> None:
-    assert planes.parse(None, None, principal=False) is None
-    assert planes.parse("3, 7", None, principal=False) == planes.Plane(axes=(3, 7))
-    through = planes.parse(None, "0;test:4;1,2", principal=False)
+    assert images.parse_plane(None, None, principal=False) is None
+    assert images.parse_plane("3, 7", None, principal=False) == images.Plane(axes=(3, 7))
+    through = images.parse_plane(None, "0;test:4;1,2", principal=False)
     assert through is not None and [end.kind for end in through.through] == ["sample", "test", "latent"]
     for given in (("3", None, False), ("3,x", None, False), (None, "1,2", False), ("1,2", None, True)):
         with pytest.raises(ConfigError):
-            planes.parse(given[0], given[1], principal=given[2])
+            images.parse_plane(given[0], given[1], principal=given[2])

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from genexplorer import paths
-from genexplorer.cli.pictures import images as pictures_images
-from genexplorer.cli.pictures import query
+from genexplorer.cli.pictures import query, reconstruct
 from genexplorer.errors import ConfigError, RunStateError, UserError
 from genexplorer.jobs import image_files, progress_gif
 from genexplorer.runs.reader import RunReader
@@ -50,7 +49,7 @@ def test_enlarging_makes_squares_and_no_new_colors() -> None:
 
 def test_reconstructions_stand_below_their_images() -> None:
     above, below = images(5), images(5) + 1
-    rows = pictures_images.interleave(above, below, 3)
+    rows = reconstruct.interleave(above, below, 3)
     assert len(rows) == 12
     assert np.array_equal(rows[:3], above[:3])
     assert np.array_equal(rows[3:6], below[:3])
@@ -71,13 +70,15 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_a_film_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Path, suffix: str) -> None:
-    told: list[float] = []
-    film = progress_gif.export(run, tmp_path / f"film{suffix}", tell=lambda fraction, message: told.append(fraction))
+    fractions: list[float] = []
+    film = progress_gif.export(
+        run, tmp_path / f"film{suffix}", tell=lambda fraction, message: fractions.append(fraction)
+    )
     recorded = RunReader(run).pictures("manifold")
     assert (film.kind, film.first_step, film.last_step) == ("manifold", 0, 700)
     assert film.frames == len(recorded)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
     with Image.open(film.path) as picture:
         assert getattr(picture, "n_frames", 1) == (1 if suffix == ".png" else len(recorded))
 
@@ -118,12 +119,12 @@ def test_the_job_prints_json_lines(run: Path, tmp_path: Path, capsys: pytest.Cap
 
 def test_a_run_without_pictures_or_snapshots_says_so(cli: Cli, tmp_path: Path) -> None:
     write_run(paths.runs_dir(), state="queued", name="new-one")
-    for words in (["manifold"], ["sample"], ["reconstruct"]):
-        said = cli(*words, "new-one", "--out", tmp_path / "x.png")
-        assert said.code == RunStateError.exit_code
-        assert "no snapshot yet" in said.err
-    said = cli("progress", "new-one", "--out", tmp_path / "x.gif")
-    assert (said.code, "no pictures yet" in said.err) == (1, True)
+    for arguments in (["manifold"], ["sample"], ["reconstruct"]):
+        result = cli(*arguments, "new-one", "--out", tmp_path / "x.png")
+        assert result.code == RunStateError.exit_code
+        assert "no snapshot yet" in result.err
+    result = cli("progress", "new-one", "--out", tmp_path / "x.gif")
+    assert (result.code, "no pictures yet" in result.err) == (1, True)
     assert not list(tmp_path.glob("x.*"))
 
 
@@ -139,8 +140,8 @@ def test_without_a_display_the_viewer_names_the_command_and_exits_with_9(
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    said = cli("view")
-    assert said.code == 9
-    assert "genexplorer manifold RUN --out manifold.png" in said.err
+    result = cli("view")
+    assert result.code == 9
+    assert "genexplorer manifold RUN --out manifold.png" in result.err
     write_run(paths.runs_dir(), steps=100, name="two words")
     assert "genexplorer manifold 'two words' --out manifold.png" in cli("view", "latest").err

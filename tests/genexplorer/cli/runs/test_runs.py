@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from genexplorer import paths
-from genexplorer.cli import follow, output, settings
-from genexplorer.cli.runs import show
+from genexplorer.cli import follow, options, output, settings
 from genexplorer.errors import NoSuchRunError
 from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
@@ -26,9 +25,9 @@ def store() -> RunStore:
 
 
 def test_no_runs_is_a_message_and_an_empty_list(cli: Cli, tmp_path: Path) -> None:
-    said = cli("runs", "list", "--runs-dir", tmp_path / "none")
-    assert (said.code, said.out) == (0, "")
-    assert "genexplorer train vae-2d" in said.err
+    result = cli("runs", "list", "--runs-dir", tmp_path / "none")
+    assert (result.code, result.out) == (0, "")
+    assert "genexplorer train vae-2d" in result.err
     assert json.loads(cli("runs", "list", "--json").out) == []
     assert not (tmp_path / "none").exists(), "looking makes no folder"
 
@@ -37,7 +36,7 @@ def test_a_list_is_newest_first_and_can_be_narrowed(cli: Cli, store: RunStore) -
     lines = cli("runs", "list").out.splitlines()
     assert [line.split()[2] for line in lines[1:]] == ["red-elm", "brave-fox"]
     assert "test/elbo_ema" in lines[0], "a figure's name is always there"
-    without_age = [re.sub(r"\d+ s ago", "", cli(*words).out) for words in (["runs"], ["runs", "list"])]
+    without_age = [re.sub(r"\d+ s ago", "", cli(*arguments).out) for arguments in (["runs"], ["runs", "list"])]
     assert without_age[0] == without_age[1]
     named = [run["name"] for run in json.loads(cli("runs", "list", "--state", "failed", "--json").out)]
     assert named == ["red-elm"]
@@ -76,26 +75,30 @@ def test_show_as_json_has_what_scripts_rely_on(cli: Cli, store: RunStore) -> Non
 
 
 def test_show_for_people_names_every_figure(cli: Cli, store: RunStore) -> None:
-    said = cli("runs", "show", "red-elm")
-    assert re.search(r"^✗ red-elm +failed$", said.out, re.MULTILINE)
-    assert "the loss is not finite" in said.out
-    assert re.search(r"test/elbo_ema +−[\d.]+ nats", said.out)
+    result = cli("runs", "show", "red-elm")
+    assert re.search(r"^✗ red-elm +failed$", result.out, re.MULTILINE)
+    assert "the loss is not finite" in result.out
+    assert re.search(r"test/elbo_ema +−[\d.]+ nats", result.out)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage " * 1000])
 def test_a_run_whose_database_is_damaged_shows_the_rest(cli: Cli, store: RunStore, content: bytes) -> None:
     (store.find("brave-fox") / layout.DATABASE).write_bytes(content)
-    said = cli("runs", "show", "brave-fox")
-    assert said.code == 4 and said.err == ""
-    assert re.search(r"^! brave-fox +damaged$", said.out, re.MULTILINE)
-    assert "reason" in said.out and "database" in said.out.replace("metrics.sqlite", "database") and "700" in said.out
+    result = cli("runs", "show", "brave-fox")
+    assert result.code == 4 and result.err == ""
+    assert re.search(r"^! brave-fox +damaged$", result.out, re.MULTILINE)
+    assert (
+        "reason" in result.out
+        and "database" in result.out.replace("metrics.sqlite", "database")
+        and "700" in result.out
+    )
     shown = cli("runs", "show", "brave-fox", "--json")
     values = json.loads(shown.out)
     assert shown.code == 4 and (values["status"], values["metrics"]) == ("damaged", {})
 
 
 def test_show_as_toml_is_a_file_to_train_from(cli: Cli, store: RunStore, tmp_path: Path) -> None:
-    config = settings.resolve("vae-conv", flags={"--steps": 5, "--beta": 3.0})
+    config = settings.resolve("vae-conv", flags={"--steps": 5, "--beta": 3.0}).config
     store.create(config, name="asked-for")
     file = tmp_path / "again.toml"
     file.write_text(cli("runs", "show", "asked-for", "--toml").out)
@@ -113,10 +116,10 @@ def test_the_log_is_printed_with_its_steps(cli: Cli, store: RunStore) -> None:
 
 def test_names_that_do_not_answer_or_answer_twice(cli: Cli, store: RunStore) -> None:
     write_run(store, steps=100, name="brave-hen", pictures=False)
-    for words in (["runs", "show", "nobody"], ["runs", "show", "brave"], ["runs", "logs", ""], ["view", "nobody"]):
-        said = cli(*words)
-        assert said.code == 6, words
-        assert said.err.count("\n") == 1
+    for arguments in (["runs", "show", "nobody"], ["runs", "show", "brave"], ["runs", "logs", ""], ["view", "nobody"]):
+        result = cli(*arguments)
+        assert result.code == 6, arguments
+        assert result.err.count("\n") == 1
 
 
 def test_what_people_say_about_a_run(cli: Cli, store: RunStore) -> None:
@@ -148,9 +151,9 @@ def test_deleting_is_undone_until_the_trash_is_emptied(cli: Cli, store: RunStore
 
 def test_an_active_run_is_not_deleted_and_an_ended_one_not_steered(cli: Cli, store: RunStore) -> None:
     with running_run(store, steps=50) as run:
-        said = cli("runs", "delete", run.folder.name)
-        assert said.code == 7
-        assert "stop" in said.err
+        result = cli("runs", "delete", run.folder.name)
+        assert result.code == 7
+        assert "stop" in result.err
         assert "training" not in cli("runs", "list", "--state", "live").err
     for verb in ("pause", "stop"):
         assert cli("runs", verb, "brave-fox").code == 7
@@ -172,7 +175,8 @@ def test_a_run_outside_the_runs_folder_is_not_steered(cli: Cli, store: RunStore,
 def test_following_prints_figures_with_their_names_and_ends_with_the_run(
     capsys: pytest.CaptureFixture[str], store: RunStore
 ) -> None:
-    status = follow.follow(store.find("brave-fox"))
+    with follow.RunFollower(store.find("brave-fox")) as follower:
+        status = follower.follow()
     lines = capsys.readouterr().out.splitlines()
     assert status.state.value == "succeeded"
     last = lines[-1]
@@ -182,18 +186,18 @@ def test_following_prints_figures_with_their_names_and_ends_with_the_run(
 
 def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with RunReader(store.find("brave-fox")) as reader:
-        told = reader.status(), reader.latest(), reader.specs()
+        message = reader.status(), reader.latest(), reader.specs()
     monkeypatch.setattr(output, "width", lambda: 80)
-    line = follow.progress_line(*told)
+    line = follow.progress_line(*message)
     assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
 
 
 def test_following_goes_on_where_it_was(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
-    with follow.Following(store.find("brave-fox")) as followed:
-        followed.to_the_end()
+    with follow.RunFollower(store.find("brave-fox")) as follower:
+        follower.follow()
         assert "step" in capsys.readouterr().out
-        followed.to_the_end()
-        assert capsys.readouterr().out == "", "an interruption tells nothing twice"
+        follower.follow()
+        assert capsys.readouterr().out == "", "nothing is printed twice"
 
 
 def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunStore) -> None:
@@ -204,22 +208,22 @@ def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunSt
 
 def test_find_says_what_there_is(store: RunStore) -> None:
     with pytest.raises(NoSuchRunError, match="there are red-elm, brave-fox"):
-        show.find("nobody", None)
+        options.find_run("nobody", None)
 
 
 def test_completion_offers_runs_presets_and_keys(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offered(words: str, place: int) -> str:
+    def offered(arguments: str, place: int) -> str:
         monkeypatch.setenv("_GENEXPLORER_COMPLETE", "complete_bash")
-        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_WORDS", arguments)
         monkeypatch.setenv("COMP_CWORD", str(place))
         from genexplorer.cli.main import app
 
         with pytest.raises(SystemExit):
             app([], prog_name="genexplorer")
         monkeypatch.delenv("_GENEXPLORER_COMPLETE")
-        return words
+        return arguments
 
-    for words, place, expected in (
+    for arguments, place, expected in (
         ("genexplorer runs show bra", 3, "brave-fox"),
         ("genexplorer runs show vae-2d-", 3, store.find("brave-fox").name),
         ("genexplorer runs list --state su", 4, "succeeded"),
@@ -228,14 +232,14 @@ def test_completion_offers_runs_presets_and_keys(cli: Cli, store: RunStore, monk
         ("genexplorer train vae-2d --set model.be", 4, "model.beta="),
         ("genexplorer manifold la", 2, "latest"),
     ):
-        assert expected in _completed(words, place, offered), words
+        assert expected in _completed(arguments, place, offered), arguments
 
 
-def _completed(words: str, place: int, offered: object) -> str:
+def _completed(arguments: str, place: int, offered: object) -> str:
     import contextlib
     import io
 
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
-        offered(words, place)  # type: ignore[operator]
+        offered(arguments, place)  # type: ignore[operator]
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The single checks of `genexplorer doctor`. Each returns what it found and, if need be, what to do."""
+"""The checks of `genexplorer doctor`. Each returns a finding and, if needed, advice."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genexplorer import __version__, paths
-from genexplorer.cli import qt_libraries
+from genexplorer.cli.doctor import qt_libraries
 from genexplorer.cores import environment
 
 LOW_DISK_BYTES = 2_000_000_000
@@ -39,16 +39,16 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """Result of one check."""
 
     name: str
     level: Literal["ok", "warning", "broken"]
-    found: str
+    message: str
     advice: str = ""
 
 
 def all_checks(runs_dir: Path) -> Iterator[Finding]:
-    """Run every check, in the order in which a person reads them."""
+    """Run all checks, in the order of the report."""
     checks: tuple[Callable[[], Finding], ...] = (
         python_version,
         packages,
@@ -70,15 +70,17 @@ def all_checks(runs_dir: Path) -> Iterator[Finding]:
 
 
 def python_version() -> Finding:
-    """The interpreter and the version of genexplorer."""
-    found = f"genexplorer {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    """Versions of genexplorer and Python."""
+    message = (
+        f"genexplorer {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
     if sys.platform == "win32":
-        return Finding("python", "warning", found, "Windows has not been tried; WSL works as Linux does")
-    return Finding("python", "ok", found)
+        return Finding("python", "warning", message, "Windows is untested; WSL works like Linux")
+    return Finding("python", "ok", message)
 
 
 def packages() -> Finding:
-    """The packages that are not torch or Qt."""
+    """Versions of the packages other than torch and Qt."""
     versions, missing = [], []
     for name in PACKAGES:
         try:
@@ -86,38 +88,38 @@ def packages() -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("packages", "broken", f"missing: {', '.join(missing)}", "install genexplorer again")
+        return Finding("packages", "broken", f"missing: {', '.join(missing)}", "reinstall genexplorer")
     return Finding("packages", "ok", ", ".join(versions))
 
 
 def torch_and_device() -> Finding:
-    """Whether torch can be imported, in a process of its own, and on what it computes."""
-    told = told_by_torch()
-    if isinstance(told, Finding):
-        return told
-    devices = [*told["cuda"], *(["Apple GPU (mps)"] if told["mps"] else [])]
-    return Finding("torch", "ok", f"torch {told['version']}, computes on {', '.join(devices) or 'the processor (cpu)'}")
+    """Whether torch can be imported, and its devices."""
+    report = probe_torch()
+    if isinstance(report, Finding):
+        return report
+    devices = [*report["cuda"], *(["Apple GPU (mps)"] if report["mps"] else [])]
+    return Finding("torch", "ok", f"torch {report['version']}, device: {', '.join(devices) or 'cpu'}")
 
 
 def steps() -> Finding:
-    """What makes the steps of a training fast here: compiling, products in bfloat16, an allocator."""
-    told = told_by_torch()
-    if isinstance(told, Finding):
-        return Finding("steps", "warning", "nobody can tell without torch")
-    found = [
-        "compiled where that pays" if told["compiles"] else "not compiled, there is no C++ compiler",
-        "products in bfloat16 where figures stay" if told["bfloat16"] else "products in float32",
-        "memory by mimalloc"
+    """What makes training steps fast: compilation, bfloat16 matrix products, the allocator."""
+    report = probe_torch()
+    if isinstance(report, Finding):
+        return Finding("steps", "warning", "unknown: torch is not installed")
+    parts = [
+        "compiled where faster" if report["compiles"] else "not compiled: no C++ compiler",
+        "bfloat16 matmul where accuracy is unaffected" if report["bfloat16"] else "float32 matmul",
+        "mimalloc allocator"
         if "mimalloc" in environment.computing(os.environ).get("LD_PRELOAD", "")
-        else "memory by the system",
+        else "system allocator",
     ]
-    advice = "" if told["compiles"] else "install g++: small networks then train 1.4 to 4 times as fast"
-    return Finding("steps", "ok" if told["compiles"] else "warning", ", ".join(found), advice)
+    advice = "" if report["compiles"] else "install g++: small networks then train 1.4 to 4 times faster"
+    return Finding("steps", "ok" if report["compiles"] else "warning", ", ".join(parts), advice)
 
 
 @cache
-def told_by_torch() -> dict[str, Any] | Finding:
-    """Return what torch tells in a process of its own, or what is wrong with it."""
+def probe_torch() -> dict[str, Any] | Finding:
+    """Import torch in a child process and return its report, or what is wrong with it."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
@@ -126,13 +128,13 @@ def told_by_torch() -> dict[str, Any] | Finding:
         return Finding("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return Finding("torch", "broken", last[:200], "install torch again: pip install --force-reinstall torch")
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+        return Finding("torch", "broken", last[:200], "reinstall torch: pip install --force-reinstall torch")
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
 
 
 def bundled_data() -> Finding:
-    """The bundled MNIST."""
+    """Whether the bundled MNIST is complete."""
     from genexplorer.errors import DataError
     from trainers import bundled_data as mnist_assets
     from trainers.data import idx, idx_folder
@@ -146,37 +148,38 @@ def bundled_data() -> Finding:
 
 
 def threads() -> Finding:
-    """How many processors there are for this process."""
+    """Number of processors available to this process."""
     total = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
     quota = _cpu_quota()
-    found = f"{usable} of {total} processors"
+    message = f"{usable} of {total} processors"
     if quota is not None and quota < usable:
-        found += f", limited to the time of {quota:g}"
-    set_to = os.environ.get("OMP_NUM_THREADS")
-    if set_to:
-        found += f", OMP_NUM_THREADS={set_to}"
-    return Finding("threads", "ok", found)
+        message += f", limited to the time of {quota:g}"
+    if omp_threads := os.environ.get("OMP_NUM_THREADS"):
+        message += f", OMP_NUM_THREADS={omp_threads}"
+    return Finding("threads", "ok", message)
 
 
 def memory() -> Finding:
-    """How much memory is free."""
+    """Free memory."""
     import psutil
 
     state = psutil.virtual_memory()
-    found = f"{state.available / 1e9:.1f} of {state.total / 1e9:.1f} GB free"
+    message = f"{state.available / 1e9:.1f} of {state.total / 1e9:.1f} GB free"
     if state.available < LOW_MEMORY_BYTES:
-        return Finding("memory", "warning", found, "a training with a viewer takes about 1.5 GB; close something")
-    return Finding("memory", "ok", found)
+        return Finding(
+            "memory", "warning", message, "a training with the viewer needs about 1.5 GB; close other programs"
+        )
+    return Finding("memory", "ok", message)
 
 
 def database() -> Finding:
-    """The SQLite that records runs."""
+    """Version of SQLite."""
     return Finding("database", "ok", f"SQLite {sqlite3.sqlite_version}")
 
 
 def writable(name: str, folder: Path) -> Finding:
-    """Whether a folder can be made and written to."""
+    """Whether a folder can be created and written to."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
@@ -185,79 +188,81 @@ def writable(name: str, folder: Path) -> Finding:
             os.fsync(file.fileno())
     except OSError as error:
         advice = (
-            "name another with --runs-dir or GENEXPLORER_RUNS" if name == "runs folder" else "check its permissions"
+            "choose another with --runs-dir or GENEXPLORER_RUNS" if name == "runs folder" else "check its permissions"
         )
         return Finding(name, "broken", f"{existing}: {error.strerror}", advice)
-    note = "" if existing == folder else " (made when first needed)"
+    note = "" if existing == folder else " (created when needed)"
     return Finding(name, "ok", f"{folder}{note}")
 
 
 def disk(folder: Path) -> Finding:
-    """How much room there is for runs."""
+    """Free disk space for runs."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
-    found = f"{free / 1e9:.1f} GB free for runs"
+    message = f"{free / 1e9:.1f} GB free for runs"
     if free < LOW_DISK_BYTES:
-        return Finding("disk", "warning", found, "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' makes room")
-    return Finding("disk", "ok", found)
+        return Finding(
+            "disk", "warning", message, "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
+        )
+    return Finding("disk", "ok", message)
 
 
 def terminal() -> Finding:
-    """What the dashboard would have to draw on."""
+    """Size and colors of the terminal."""
     if not sys.stdout.isatty():
-        return Finding("terminal", "ok", "none here; commands print plain lines")
+        return Finding("terminal", "ok", "none; commands print plain lines")
     columns, rows = shutil.get_terminal_size()
     kind = os.environ.get("TERM", "unknown")
     colors = (
         "no colors (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM", "256 colors or fewer")
     )
-    found = f"{columns}×{rows}, {kind}, {colors}"
+    message = f"{columns}×{rows}, {kind}, {colors}"
     if kind == "dumb":
         return Finding(
-            "terminal", "warning", found, "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
+            "terminal", "warning", message, "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
         )
     if columns < 80 or rows < 24:
-        return Finding("terminal", "warning", found, "the dashboard is drawn for 80×24 and more")
-    return Finding("terminal", "ok", found)
+        return Finding("terminal", "warning", message, "the dashboard needs 80×24 or more")
+    return Finding("terminal", "ok", message)
 
 
 def display() -> Finding:
-    """Where the viewer would open its window."""
+    """The display on which the viewer opens."""
     if sys.platform == "darwin":
         return Finding("display", "ok", "macOS")
-    named = [
+    variables = [
         f"{name}={os.environ[name]}"
         for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM")
         if os.environ.get(name)
     ]
-    if named:
-        return Finding("display", "ok", ", ".join(named))
-    advice = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes what it would show"
+    if variables:
+        return Finding("display", "ok", ", ".join(variables))
+    advice = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
     return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", advice)
 
 
 def qt() -> Finding:
-    """Whether Qt and the system's libraries that its window needs are here."""
+    """Whether PyQt6 and the system libraries of Qt are installed."""
     try:
         versions = metadata.version("PyQt6"), metadata.version("PyQt6-Qt6")
     except metadata.PackageNotFoundError as error:
-        return Finding("qt", "broken", f"{error.name} is not installed", "install genexplorer again")
-    found = f"PyQt6 {versions[0]} with Qt {versions[1]}"
+        return Finding("qt", "broken", f"{error.name} is not installed", "reinstall genexplorer")
+    message = f"PyQt6 {versions[0]} with Qt {versions[1]}"
     if versions[0].split(".")[:2] != versions[1].split(".")[:2]:
-        return Finding("qt", "broken", found, "the two must match: pip install --force-reinstall PyQt6")
+        return Finding("qt", "broken", message, "the two must match: pip install --force-reinstall PyQt6")
     if util.find_spec("PyQt6.QtWidgets") is None:
-        return Finding("qt", "broken", f"{found}, without QtWidgets", "pip install --force-reinstall PyQt6")
+        return Finding("qt", "broken", f"{message}, without QtWidgets", "pip install --force-reinstall PyQt6")
     if not sys.platform.startswith("linux"):
-        return Finding("qt", "ok", found)
+        return Finding("qt", "ok", message)
     missing = qt_libraries.missing()
     if not missing:
-        return Finding("qt", "ok", f"{found}, its system libraries are here")
+        return Finding("qt", "ok", f"{message}, all system libraries found")
     level: Literal["warning", "broken"] = "broken" if display().level == "ok" else "warning"
-    return Finding("qt", level, f"{found}, lacks {', '.join(missing)}", qt_libraries.how_to_install(missing))
+    return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_libraries.how_to_install(missing))
 
 
 def _cpu_quota() -> float | None:
-    """Return the processors' worth of time that a container may use, None where there is no limit."""
+    """Return the CPU quota of a container in processors; None without a limit."""
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)

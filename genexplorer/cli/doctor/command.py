@@ -1,6 +1,6 @@
-"""`genexplorer doctor`: what this machine can do, what it lacks, and what to do about it."""
+"""The command `genexplorer doctor`: print the checks with advice."""
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -8,12 +8,15 @@ from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import AsJson, RunsDir
 
+if TYPE_CHECKING:
+    from genexplorer.cli.doctor.checks import Finding
+
 SYMBOLS = {"ok": ("✓", "good"), "warning": ("⚠", "warning"), "broken": ("✗", "error")}
 
 
 def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     """Check the installation, the device, the display, threads and disk. Exits with 1 if something is broken."""
-    from genexplorer.cli.machine_checks import all_checks
+    from genexplorer.cli.doctor.checks import all_checks
 
     findings = []
     for finding in all_checks(paths.runs_dir(runs_dir)):
@@ -21,13 +24,17 @@ def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         if as_json:
             continue
         symbol, role = SYMBOLS[finding.level]
-        output.data(f"{output.style(symbol, role)} {finding.name:<14}{finding.found}")
+        output.data(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
         if finding.advice:
             output.data(" " * 16 + "→ " + finding.advice)
     broken = [finding.name for finding in findings if finding.level == "broken"]
     if as_json:
-        output.as_json({"healthy": not broken, "checks": [asdict(finding) for finding in findings]})
+        output.as_json({"healthy": not broken, "checks": [_as_json(finding) for finding in findings]})
     else:
-        output.say(f"broken: {', '.join(broken)}" if broken else "everything needed is here")
+        output.say(f"broken: {', '.join(broken)}" if broken else "all required components are available")
     if broken:
         raise typer.Exit(1)
+
+
+def _as_json(finding: "Finding") -> dict[str, str]:
+    return {"name": finding.name, "level": finding.level, "found": finding.message, "advice": finding.advice}

@@ -1,4 +1,4 @@
-"""Which of the system's libraries Qt's window lacks, found without starting Qt: it would abort the process."""
+"""System libraries that Qt lacks, determined without starting Qt, which would abort the process."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ PLUGIN = "Qt6/plugins/platforms/libqxcb.so"
 PARTS = (PLUGIN, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
 LOAD_SCRIPT = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 
-# Debian's and Ubuntu's packages by the library they bring.
+# Debian and Ubuntu packages by library.
 PACKAGES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -46,21 +46,20 @@ PACKAGES = {
 
 
 def missing() -> list[str]:
-    """Return the libraries that Qt's X11 window needs and that are not here, by file name."""
+    """Return the file names of missing libraries that Qt needs on X11."""
     root = _pyqt_root()
     if root is None or not (root / PLUGIN).exists():
         return []
-    found = _by_ldd(root) if shutil.which("ldd") else _by_loading(root)
-    return sorted(set(found))
+    return sorted(set(_missing_by_ldd(root) if shutil.which("ldd") else _missing_by_loading(root)))
 
 
 def how_to_install(libraries: list[str]) -> str:
-    """Return the command that installs libraries on Debian and Ubuntu, or names what has no known package."""
+    """Return the command that installs libraries on Debian and Ubuntu, and the libraries without a known package."""
     packages = sorted({PACKAGES[name] for name in libraries if name in PACKAGES})
     unknown = [name for name in libraries if name not in PACKAGES]
     parts = [f"sudo apt install {' '.join(packages)}"] if packages else []
     if unknown:
-        parts.append(f"find the packages that bring {', '.join(unknown)}")
+        parts.append(f"find the packages that contain {', '.join(unknown)}")
     return "; ".join(parts)
 
 
@@ -71,18 +70,18 @@ def _pyqt_root() -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _by_ldd(root: Path) -> list[str]:
-    found: list[str] = []
+def _missing_by_ldd(root: Path) -> list[str]:
+    missing: list[str] = []
     for part in PARTS:
         if not (root / part).exists():
             continue
         done = subprocess.run(["ldd", str(root / part)], capture_output=True, text=True, timeout=30, check=False)
-        found += re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE)
-    return found
+        missing += re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE)
+    return missing
 
 
-def _by_loading(root: Path) -> list[str]:
-    """Load the plugin in a process of its own, which names the first library that it lacks."""
+def _missing_by_loading(root: Path) -> list[str]:
+    """Load the plugin in a child process; its error names the first missing library."""
     done = subprocess.run(
         [sys.executable, "-c", LOAD_SCRIPT, str(root / PLUGIN)], capture_output=True, text=True, timeout=30, check=False
     )

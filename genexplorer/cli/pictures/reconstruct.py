@@ -1,0 +1,149 @@
+"""`genexplorer reconstruct | invert`: test images above their reconstructions, by the encoder or by latent search."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genexplorer.cli import output
+from genexplorer.cli.options import Columns, OutFile, Run, RunsDir, Scale, Seed, Step
+from genexplorer.cli.pictures.query import ModelQuery
+from genexplorer.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_COUNT = 10_000
+MAX_INVERSIONS = 1000
+STEPS, RESTARTS = 200, 8
+
+
+def reconstruct(
+    run: Run,
+    out: OutFile,
+    step: Step = None,
+    count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="How many test images.")] = 10,
+    first: Annotated[int, typer.Option("--first", min=0, help="Index of the first one in the test set.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Choose test images at random instead.", show_default=False)
+    ] = None,
+    columns: Columns = 10,
+    scale: Scale = 1,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Draw test images above their reconstructions; a model without encoder is inverted by optimization."""
+    query = ModelQuery(run, out, step, runs_dir, needs=("encode", "invert"))
+    indices = choose_test_images(count, first, seed, query.num_test)
+    draw = draw_reconstructions if query.can("encode") else draw_inversions
+    draw(query, indices, columns=columns, scale=scale)
+
+
+def invert(
+    run: Run,
+    out: OutFile,
+    step: Step = None,
+    first: Annotated[int, typer.Option("--first", min=0, help="Index of the first test image.")] = 0,
+    count: Annotated[int, typer.Option("--count", min=1, max=MAX_INVERSIONS, help="Number of test images.")] = 10,
+    steps: Annotated[int, typer.Option("--steps", min=1, max=10_000, help="Optimization steps.")] = STEPS,
+    restarts: Annotated[
+        int, typer.Option("--restarts", min=1, max=64, help="Random restarts for each image.")
+    ] = RESTARTS,
+    prior: Annotated[
+        float | None,
+        typer.Option(
+            "--prior", min=0, max=100, help="Weight of the prior penalty; 0 is none. [default: keeps z likely]"
+        ),
+    ] = None,
+    seed: Seed = 0,
+    columns: Columns = 10,
+    scale: Scale = 1,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Find latents of test images by gradient descent; draw each image above its reconstruction."""
+    query = ModelQuery(run, out, step, runs_dir, needs="invert")
+    indices = choose_test_images(count, first, None, query.num_test)
+    draw_inversions(
+        query, indices, steps=steps, restarts=restarts, prior=prior, seed=seed, columns=columns, scale=scale
+    )
+
+
+def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
+    """Write test images above their reconstructions and print their metrics."""
+    encoded = query.send("encode", {"indices": list(indices)})
+    x, recon = encoded.arrays["x"], encoded.arrays["recon"]
+    for name, (title, unit) in encoded.meta.get("figures", {}).items():
+        values = encoded.arrays[name]
+        output.say(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
+    if query.is_points:
+        draw_pairs(query, x, recon, scale, encoded.about)
+    else:
+        query.write(interleave(x, recon, columns), min(columns, len(indices)), scale, encoded.about)
+
+
+def draw_inversions(
+    query: ModelQuery,
+    indices: Sequence[int],
+    *,
+    steps: int = STEPS,
+    restarts: int = RESTARTS,
+    prior: float | None = None,
+    seed: int = 0,
+    columns: int = 10,
+    scale: int = 1,
+) -> None:
+    """Write test images above the images decoded from the latents found for them, and print the error."""
+    params: dict[str, object] = {"indices": list(indices), "steps": steps, "restarts": restarts, "seed": seed}
+    if prior is not None:
+        params["prior"] = prior
+    result = query.send("invert", params)
+    x, recon, error = result.arrays["x"], result.arrays["recon"], result.arrays["error"]
+    output.say(
+        f"mean squared error per {'coordinate' if query.is_points else 'pixel'}: "
+        f"mean {error.mean():.4g}, largest {error.max():.4g}"
+    )
+    if query.is_points:
+        draw_pairs(query, x, recon, scale, result.about)
+    else:
+        query.write(interleave(x, recon, columns), min(columns, len(indices)), scale, result.about)
+
+
+def draw_pairs(query: ModelQuery, x: Any, recon: Any, scale: int, about: Mapping[str, str]) -> None:
+    """Draw points (N, 2), each joined to its reconstruction, over the data."""
+    import numpy as np
+
+    from genexplorer.jobs import point_images
+
+    data: Any = query.send("points", {"count": 4000}).arrays["points"]
+    picture = point_images.PointPicture(point_images.holding(x, recon, data))
+    picture.dots(data, point_images.DATA)
+    for pair in np.stack((x, recon), axis=1):
+        picture.way(pair, point_images.WAY)
+    picture.dots(x, point_images.SAMPLES, 4.0)
+    picture.dots(recon, point_images.WAY, 2.0)
+    query.write(picture.pixels()[None], 1, scale, about)
+
+
+def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":
+    """Return images (N, H, W, C) in rows of `columns`, each row of `above` followed by its row of `below`."""
+    import numpy as np
+
+    columns = min(columns, len(above))
+    rows = [part[i : i + columns] for i in range(0, len(above), columns) for part in (above, below)]
+    empty = np.zeros((columns, *above.shape[1:]), np.uint8)
+    return np.concatenate([np.concatenate([row, empty[len(row) :]]) for row in rows])
+
+
+def choose_test_images(count: int, first: int, seed: int | None, num_test: int) -> list[int]:
+    """Return indices of test images: consecutive ones, or random ones by a seed.
+
+    Raises:
+        ConfigError: if there are not as many.
+    """
+    if seed is not None:
+        import numpy as np
+
+        return [int(i) for i in np.random.default_rng(seed).permutation(num_test)[:count]]
+    if first + count > num_test:
+        raise ConfigError(f"the test set has {num_test:,} images", "lower --first or --count")
+    return list(range(first, first + count))
