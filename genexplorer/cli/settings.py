@@ -23,7 +23,7 @@ FOLDER_DATASET = "idx"  # the data set of a folder given as --data
 
 
 @dataclass
-class Source:
+class SettingsLayer:
     """One layer of settings: values by dotted key, and the flag, variable or file of each."""
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def resolve(
     """
     file_layer = read_file(config_file) if config_file else {}
     name = preset or _preset_of(file_layer, config_file)
-    file_source = Source(origins={key: str(config_file) for key in presets.flatten(file_layer)})
+    file_source = SettingsLayer(origins={key: str(config_file) for key in presets.flatten(file_layer)})
     sources = [_from_flags(flags, assignments, data), _from_environment(environment or os.environ), file_source]
     try:
         layers = [presets.from_dotted(source.values) for source in reversed(sources[:2])]
@@ -138,8 +138,8 @@ def _preset_of(layer: Mapping[str, Any], path: Path | None) -> str:
     raise ConfigError(f"{path}: has no preset", f'add preset = "vae-2d", or give one of {known}')
 
 
-def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> Source:
-    source = Source()
+def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:
+    source = SettingsLayer()
     for flag, value in flags.items():
         if value is not None:
             source.add(FLAGS[flag].key, value, flag)
@@ -151,8 +151,8 @@ def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str 
     return source
 
 
-def _from_environment(environment: Mapping[str, str]) -> Source:
-    source = Source()
+def _from_environment(environment: Mapping[str, str]) -> SettingsLayer:
+    source = SettingsLayer()
     for variable in sorted(environment):
         if not variable.startswith(VARIABLE_PREFIX):
             continue

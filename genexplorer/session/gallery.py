@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Group:
+class PresetGroup:
     """The presets of one family."""
 
     title: str  # "normalizing flow"
     presets: tuple[Preset, ...]
 
 
-def gallery() -> tuple[Group, ...]:
+def gallery() -> tuple[PresetGroup, ...]:
     """Return every family that has presets, in the order of the registry."""
-    return tuple(Group(family.title, family.presets) for family in registry.families().values() if family.presets)
+    return tuple(PresetGroup(family.title, family.presets) for family in registry.families().values() if family.presets)
 
 
 def minutes(preset: Preset) -> str:

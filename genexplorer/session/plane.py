@@ -30,7 +30,7 @@ _LARGEST = 1 - 1e-15
 
 
 @dataclass(frozen=True)
-class Tick:
+class AxisTick:
     """A mark on an axis: where, in the plane's coordinates, and the value of z there."""
 
     position: float
@@ -88,7 +88,7 @@ class Plane:
         """Return the latent points at the centers of all tiles, (rows, columns, 2), row 0 on top."""
         return self.to_z(self.centers(rows, columns))
 
-    def ticks(self, axis: Axis, count: int = 7) -> list[Tick]:
+    def ticks(self, axis: Axis, count: int = 7) -> list[AxisTick]:
         """Return about `count` marks at round values of z inside the window, labeled with z in both coordinates."""
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
         ends = self.to_z([low, high])
@@ -97,7 +97,7 @@ class Plane:
         positions = self.from_z(values)
         digits = _digits(values)
         return [
-            Tick(float(place), f"{value:.{digits}f}".replace("-", "−"))
+            AxisTick(float(place), f"{value:.{digits}f}".replace("-", "−"))
             for place, value in zip(positions, values, strict=True)
             if low <= place <= high
         ]

@@ -20,7 +20,7 @@ FULL_PLANE = {"u": (0.0, 1.0, 0.0, 1.0), "z": (-3.0, 3.0, -3.0, 3.0)}
 
 
 @dataclass(frozen=True)
-class Plane:
+class PlaneSpec:
     """A plane in latent space, given in one of three ways."""
 
     axes: tuple[int, int] | None = None
@@ -145,7 +145,7 @@ def draw_samples(
     query.write(picture.pixels()[None], 1, scale, result.about)
 
 
-def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> Plane | None:
+def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> PlaneSpec | None:
     """Return the plane given by the options, or None.
 
     Raises:
@@ -157,17 +157,17 @@ def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> Pl
         parts = axes.split(",")
         if len(parts) != 2 or not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
             raise ConfigError(f"--axes {axes[:60]}: not two axes", "for instance --axes 3,7")
-        return Plane(axes=(int(parts[0]), int(parts[1])))
+        return PlaneSpec(axes=(int(parts[0]), int(parts[1])))
     if through is not None:
         texts = through.split(";" if ";" in through else ",")
         if len(texts) != 3:
             raise ConfigError(f"--through {through[:60]}: not three latents", "for instance --through 0,1,test:7")
-        return Plane(through=tuple(latents.parse(text, "--through") for text in texts))
-    return Plane(principal=True) if principal else None
+        return PlaneSpec(through=tuple(latents.parse(text, "--through") for text in texts))
+    return PlaneSpec(principal=True) if principal else None
 
 
 def draw_plane(
-    query: ModelQuery, plane: Plane, area: Sequence[float] | None, *, rows: int, columns: int, scale: int
+    query: ModelQuery, plane: PlaneSpec, area: Sequence[float] | None, *, rows: int, columns: int, scale: int
 ) -> None:
     """Write the images decoded on a grid over part of a plane in a larger latent space."""
     import numpy as np

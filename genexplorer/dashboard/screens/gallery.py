@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from genexplorer.session.gallery import Group, gallery, minutes
+from genexplorer.session.gallery import PresetGroup, gallery, minutes
 from trainers import registry
 from trainers.registry import Preset
 
@@ -25,7 +25,7 @@ class GalleryScreen(ModalScreen[str | None]):
         Binding("k", "up", "Up", show=False),
     ]
 
-    def __init__(self, groups: tuple[Group, ...] | None = None) -> None:
+    def __init__(self, groups: tuple[PresetGroup, ...] | None = None) -> None:
         super().__init__()
         self._groups = gallery() if groups is None else groups
 

@@ -149,7 +149,7 @@ def test_a_test_image_is_encoded_or_else_searched_for() -> None:
 
 def test_a_plane_by_name() -> None:
     assert images.parse_plane(None, None, principal=False) is None
-    assert images.parse_plane("3, 7", None, principal=False) == images.Plane(axes=(3, 7))
+    assert images.parse_plane("3, 7", None, principal=False) == images.PlaneSpec(axes=(3, 7))
     through = images.parse_plane(None, "0;test:4;1,2", principal=False)
     assert through is not None and [end.kind for end in through.through] == ["sample", "test", "latent"]
     for given in (("3", None, False), ("3,x", None, False), (None, "1,2", False), ("1,2", None, True)):
