@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from trainers.api import make_plan as make_plan
     from trainers.api import train as train
     from trainers.config import RunConfig as RunConfig
+    from trainers.data.arrays import save_images as save_images
     from trainers.errors import CheckpointError as CheckpointError
     from trainers.errors import ConfigError as ConfigError
     from trainers.errors import DataError as DataError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "trainers.api": ("load", "make_plan", "train"),
     "trainers.config": ("RunConfig",),
+    "trainers.data.arrays": ("save_images",),
     "trainers.errors": ("CheckpointError", "ConfigError", "DataError", "UserError"),
     "trainers.events": ("CheckpointReady", "Finished", "ImagesReady", "Metrics", "SnapshotReady", "Started"),
     "trainers.families.interface": ("Model",),

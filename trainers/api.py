@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from trainers import presets, registry
-from trainers.config import Ref, RunConfig, parse
+from trainers.config import Ref, RunConfig, parse_section
 from trainers.data.arrays import from_arrays
 from trainers.errors import CheckpointError, ConfigError
 from trainers.events import Control, Event, ResumeState, SnapshotReady
@@ -55,33 +55,26 @@ def make_plan(
         ConfigError: if a name is unknown, or a setting is out of range or contradicts another or the data.
         DataError: if data cannot be read or have the wrong shape, dtype or range.
     """
-    layer = presets.from_dotted(settings or {})
-    length = {"epochs": epochs, "steps": steps, "minutes": minutes}
-    if any(value is not None for value in length.values()):
-        layer = presets.merge(layer, {"schedule": {name: value for name, value in length.items() if value is not None}})
-    if seed is not None:
-        layer["seed"] = seed
     dataset = _dataset(data, labels)
-    data_layer = layer.pop("data", {}) if dataset else {}
-    if dataset is None and data is not None:
-        layer = presets.merge({"data": _by_name(str(data))}, layer)
+    layer = presets.changes(
+        data=None if dataset else data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings
+    )
+    data_options = layer.pop("data", {}) if dataset else {}
 
     family = None
     if isinstance(model, nn.Module):
         family = custom.family_of(model)
-        base = {"model": {"name": family.name}, "data": _unprocessed(layer), "schedule": {"epochs": 1}}
-        config = _with_registered_data(base, layer)
-    elif isinstance(model, RunConfig):
-        config = parse(presets.merge(model.model_dump(mode="json"), layer))
-    elif isinstance(model, str):
-        config = presets.assemble(model, _with_preset_options(model, layer))
+        base = {"model": {"name": family.name}, "data": _gray_levels(layer), "schedule": {"epochs": 1}}
+        config = parse_section(RunConfig, presets.merge(base, layer), "")
+    elif isinstance(model, str | RunConfig):
+        config = presets.configure(model, layer)
     else:
         raise ConfigError(
             f"model: got {type(model).__name__}", "pass the name of a preset, a RunConfig or a torch.nn.Module"
         )
     if dataset is not None:
-        known = {key: config.data.options[key] for key in dataset.options.model_fields if key in config.data.options}
-        config = config.model_copy(update={"data": Ref(name=dataset.name, options={**known, **data_layer})})
+        inherited = {key: value for key, value in config.data.options.items() if key in dataset.options.model_fields}
+        config = config.model_copy(update={"data": Ref(name=dataset.name, options={**inherited, **data_options})})
     return resolve(config, family=family, dataset=dataset)
 
 
@@ -198,32 +191,8 @@ def _dataset(data: Any, labels: Any) -> DataSet | None:
     return from_arrays(data, labels)
 
 
-def _by_name(name: str) -> dict[str, Any]:
-    """Return the data section for the name of a data set or a folder of IDX files."""
-    if name not in registry.datasets() and Path(name).expanduser().is_dir():
-        return {"name": "idx", "path": name}
-    registry.dataset(name)  # raises with the known names
-    return {"name": name}
-
-
-def _with_preset_options(preset_name: str, layer: dict[str, Any]) -> dict[str, Any]:
-    """Carry the preset's data options, such as its binarization, over to another data set that has them too."""
-    name = layer.get("data", {}).get("name")
-    if name is None:
-        return layer
-    options = presets.assemble(preset_name).data.options
-    known = registry.dataset(name).options.model_fields
-    shared = {key: options[key] for key in ("binarization",) if key in options and key in known}
-    return {**layer, "data": {**shared, **layer["data"]}}
-
-
-def _unprocessed(layer: Mapping[str, Any]) -> dict[str, Any]:
+def _gray_levels(layer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data section for an own module: gray levels unless binarization is requested."""
     name = layer.get("data", {}).get("name", "mnist")
     has_binarization = "binarization" in registry.dataset(name).options.model_fields
     return {"name": name, **({"binarization": "none"} if has_binarization else {})}
-
-
-def _with_registered_data(base: Mapping[str, Any], layer: Mapping[str, Any]) -> RunConfig:
-    values = presets.merge(base, layer)
-    return RunConfig.model_validate(values)

@@ -1,6 +1,7 @@
 """From a preset's name and layers of changes to a validated configuration."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from trainers import registry
@@ -30,6 +31,60 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
     if preset.frozen:
         _refuse_changes(preset, parse({**base, "preset": preset_name}), config)
     return config
+
+
+def configure(model: str | RunConfig, layer: Layer) -> RunConfig:
+    """Return the configuration of a preset, or a given one, with the changes of a layer.
+
+    Another data set keeps the preset's binarization, unless the layer sets it.
+
+    Raises:
+        ConfigError: as `assemble`.
+    """
+    if isinstance(model, RunConfig):
+        return parse(merge(model.model_dump(mode="json"), layer))
+    if name := layer.get("data", {}).get("name"):
+        binarization = assemble(model).data.options.get("binarization")
+        if binarization and "binarization" in registry.dataset(name).options.model_fields:
+            layer = {**layer, "data": {"binarization": binarization, **layer["data"]}}
+    return assemble(model, layer)
+
+
+def changes(
+    *,
+    data: str | Path | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a layer of the given changes.
+
+    Args:
+        data: Name of a data set, or a folder of IDX files.
+        epochs: Passes over the data.
+        steps: Optimizer updates.
+        minutes: Training time.
+        seed: Of all random numbers.
+        settings: Others by dotted key.
+
+    Raises:
+        ConfigError: if there is no such data set or folder.
+    """
+    layer = from_dotted(settings or {})
+    lengths = {"epochs": epochs, "steps": steps, "minutes": minutes}
+    if given := {name: value for name, value in lengths.items() if value is not None}:
+        layer["schedule"] = {**layer.get("schedule", {}), **given}
+    if seed is not None:
+        layer["seed"] = seed
+    if data is not None:
+        if str(data) not in registry.datasets() and Path(data).expanduser().is_dir():
+            source = {"name": "idx", "path": str(data)}
+        else:
+            source = {"name": registry.dataset(str(data)).name}
+        layer["data"] = {**layer.get("data", {}), **source}
+    return layer
 
 
 def merge(below: Layer, above: Layer) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import trainers
 from tests.trainers import tiny
 from tests.trainers.fake_models import Level
+from trainers import registry
 from trainers.data.arrays import from_arrays
 from trainers.events import ImagesReady, Stop
 from trainers.storage import checkpoint
@@ -376,3 +377,26 @@ def test_every_public_name_can_be_imported() -> None:
     assert all(getattr(trainers, name) is not None for name in trainers.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = trainers.nothing
+
+
+def test_a_registered_data_set_is_data_by_name() -> None:
+    from trainers.config import Section
+    from trainers.data.images import ImageData
+
+    pixels = IMAGES[..., None]
+    spec = trainers.DataSet(
+        "mine",
+        "my images",
+        Section,
+        load=lambda options: ImageData("mine", pixels[:200], pixels[200:]),
+        peek=lambda options: (1, 8, 6),
+    )
+    trainers.register_dataset(spec)
+    try:
+        events = run("realnvp", data="mine", steps=2, settings={"model.architecture": "mlp", "model.hidden": [8]})
+        assert last_snapshot(events).card.data.name == "mine"
+        with pytest.raises(trainers.ConfigError, match="already a data set 'mine'"):
+            trainers.register_dataset(spec)
+    finally:
+        registry._registered_datasets.clear()
+        registry.datasets.cache_clear()

@@ -1,18 +1,20 @@
 """Data sets made of arrays in memory. They exist in this process only: a background worker cannot load them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.config import Section
+from trainers.data import idx
 from trainers.data.catalog import Binarization
-from trainers.data.idx import MAX_SIDE
 from trainers.data.images import ImageData, Images, Labels
 from trainers.data.points import PointData, Points
 from trainers.data.preprocess import FIXED_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet
+from trainers.storage.atomic_files import write_bytes
 
 NAME = "arrays"
 _TEST_SHARE = 0.1
@@ -74,6 +76,38 @@ def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
     )
 
 
+def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
+    """Write images as a folder of IDX files, which background runs and other processes can train on by its path.
+
+    Args:
+        folder: Created if missing; files of these names are replaced.
+        data: Images, as in `from_arrays`.
+        labels: As in `from_arrays`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: as `from_arrays`, or if the data are 2-D points.
+        OSError: if writing failed.
+    """
+    spec = from_arrays(data, labels)
+    images = spec.load(None) if callable(spec.load) else None
+    if not isinstance(images, ImageData):
+        raise DataError("data: 2-D points cannot be saved as images", "train on them with trainers.train")
+    folder = Path(folder).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, pixels, classes in (
+        ("train", images.train, images.train_labels),
+        ("t10k", images.test, images.test_labels),
+    ):
+        gray = pixels[..., 0] if pixels.shape[3] == 1 else pixels
+        write_bytes(folder / f"{split}-images-idx{gray.ndim}-ubyte", idx.to_bytes(gray))
+        if classes is not None:
+            write_bytes(folder / f"{split}-labels-idx1-ubyte", idx.to_bytes(classes))
+    return folder
+
+
 def to_numpy(value: Any, name: str) -> NDArray[Any]:
     """Convert a tensor, array or nested list to a NumPy array.
 
@@ -113,8 +147,8 @@ def _images(array: NDArray[Any], name: str) -> Images:
         channels_last = array.shape[3] in (1, 3)
         hint = "channels come second: data.transpose(0, 3, 1, 2)" if channels_last else "use 1 or 3 channels"
         raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}", hint)
-    if max(array.shape[2:]) > MAX_SIDE:
-        raise DataError(f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {MAX_SIDE} pixels per side")
+    if max(array.shape[2:]) > idx.MAX_SIDE:
+        raise DataError(f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {idx.MAX_SIDE} pixels per side")
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         if not 0 <= low <= high <= 1:

@@ -1,4 +1,4 @@
-"""Strict reader for IDX files, the format of MNIST. Sizes are checked before anything is allocated.
+"""IDX files, the format of MNIST: a strict reader that checks sizes before anything is allocated, and a writer.
 
 Reference: "The IDX file format", Y. LeCun, C. Cortes, C. Burges, http://yann.lecun.com/exdb/mnist/.
 """
@@ -75,6 +75,12 @@ def peek_labels(path: Path) -> int:
         DataError: if it is not the header of a label file, or the file is truncated or too long.
     """
     return _peek(path, (1,), "labels").dims[0]
+
+
+def to_bytes(array: NDArray[np.uint8]) -> bytes:
+    """Return the content of an IDX file of images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
+    header = bytes((0, 0, _UNSIGNED_BYTE, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.tobytes()
 
 
 def _peek(path: Path, ranks: tuple[int, ...], kind: str) -> Header:

@@ -1,0 +1,287 @@
+"""Runs for scripts and notebooks: start one in the background, find it again, watch, steer and load it.
+
+The same runs folder, workers and actions as in the command line: a run started here shows up in the dashboard and in
+the viewer, and the other way round.
+"""
+
+import fnmatch
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from genexplorer import paths
+from genexplorer.errors import ConfigError, UserError, WorkerError
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import RunStatus
+from genexplorer.runs.store import RunStore
+from genexplorer.session import actions
+from genexplorer.session.actions import Outcome
+from genexplorer.session.run_poller import RunPoller
+from trainers.events import MetricSpec
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
+    from trainers.inference.trained_model import TrainedModel
+
+_POLL_S = 0.1
+_REFRESH_S = 1.0  # of a notebook cell
+_LINE_EVERY_S = 5.0
+
+
+class MetricRow(NamedTuple):
+    """One value of one metric."""
+
+    metric: str
+    step: int
+    value: float
+
+
+class MetricRows(list[MetricRow]):
+    """Metrics as tidy rows."""
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with the columns metric, step and value.
+
+        Raises:
+            UserError: if pandas is not installed.
+        """
+        try:
+            import pandas  # type: ignore[import-untyped]
+        except ImportError:
+            raise UserError(
+                "to_pandas: pandas is not installed", "pip install pandas, or use the rows as they are"
+            ) from None
+        return pandas.DataFrame(list(self), columns=list(MetricRow._fields))
+
+
+class Run:
+    """A run in its folder: queued, active, paused or ended.
+
+    Args:
+        folder: The run folder.
+        runs_dir: The runs folder; a run elsewhere can be read, but not steered. None: the folder's parent.
+    """
+
+    def __init__(self, folder: Path, runs_dir: Path | None = None) -> None:
+        self.folder = folder
+        self._runs_dir = runs_dir or folder.parent
+        self._reader = RunReader(folder)
+
+    def __repr__(self) -> str:
+        status = self.status
+        title = f"{status.preset or status.family} on {status.data}"
+        return f"<Run {status.name}: {title}, {status.state}, step {status.step:,}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the run; `folder.name` is its id."""
+        return self.status.name
+
+    @property
+    def status(self) -> RunStatus:
+        """The state, progress, step and speed now."""
+        return self._reader.status()
+
+    @property
+    def config(self) -> "RunConfig":
+        """The configuration the run was started with.
+
+        Raises:
+            DamagedRunError: if it cannot be read.
+        """
+        return self._reader.config()
+
+    @property
+    def metric_specs(self) -> dict[str, MetricSpec]:
+        """Title, unit and setup of each metric, by name."""
+        return self._reader.specs()
+
+    def metrics(self, pattern: str = "*", *, max_points: int = 10_000) -> MetricRows:
+        """Return recorded values, ordered by metric and step.
+
+        Args:
+            pattern: Selects metrics: "test/*", "train/elbo".
+            max_points: Longer curves are reduced to this many means over equal ranges of steps.
+
+        Raises:
+            DamagedRunError: if the database cannot be read.
+        """
+        rows = MetricRows()
+        for name in self._reader.specs():
+            if fnmatch.fnmatchcase(name, pattern):
+                curve = self._reader.series(name, "step", max_points)
+                steps = (round(step) for step in curve.x.tolist())
+                rows += map(MetricRow, [name] * len(curve.x), steps, curve.mean.tolist())
+        return rows
+
+    def model(self, step: int | None = None) -> "TrainedModel":
+        """Load the newest snapshot, or the one at a step. Imports torch.
+
+        Raises:
+            CheckpointError: if there is no such snapshot yet, or it is damaged.
+        """
+        import trainers
+
+        return trainers.load(self.folder, step=step)
+
+    def watch(self, *, timeout_s: float | None = None) -> None:
+        """Show live progress until the run ends; interrupting leaves it training, and calling again continues.
+
+        In a notebook the cell shows progress, curves and the latest samples; in a terminal lines are printed.
+
+        Args:
+            timeout_s: Return after this time; None waits for the end.
+        """
+        poller = RunPoller(self.folder, watching=True)
+        update, every_s = _display()
+        deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
+        due = 0.0
+        try:
+            while True:
+                poller.poll()
+                ended = not poller.status.state.live or time.monotonic() >= deadline
+                if ended or time.monotonic() >= due:
+                    update(poller)
+                    due = time.monotonic() + every_s
+                if ended:
+                    return
+                time.sleep(_POLL_S)
+        except KeyboardInterrupt:
+            sys.stdout.write(f"{poller.status.name} keeps training; watch() attaches again, stop() stops it\n")
+        finally:
+            poller.close()
+
+    def wait(self, timeout_s: float | None = None) -> RunStatus:
+        """Wait until the run has ended, and return its status.
+
+        Raises:
+            WorkerError: if it has not ended after `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
+        while (status := self.status).state.live:
+            if time.monotonic() >= deadline:
+                raise WorkerError(f"{status.name} is {status.state} after {timeout_s:g} s", "wait longer, or stop() it")
+            time.sleep(_POLL_S)
+        return status
+
+    def pause(self) -> None:
+        """Pause the run; the worker keeps its memory and releases its cores.
+
+        Raises:
+            UserError: if no worker is active or it does not answer.
+        """
+        _require(actions.pause(self.folder, self._runs_dir, wait_for_state=True))
+
+    def resume(self) -> None:
+        """Resume a paused run, or restart a stopped, failed or lost one from its newest checkpoint.
+
+        Raises:
+            UserError: if it is running or complete, or the worker does not start.
+        """
+        _require(actions.resume(self.folder, self._runs_dir))
+
+    def stop(self) -> None:
+        """Stop the run and wait until it has ended; its state is saved, so that it can be resumed.
+
+        Raises:
+            UserError: if no worker is active or it does not answer.
+        """
+        _require(actions.stop(self.folder, self._runs_dir, wait_for_state=True))
+
+
+def train(
+    model: "str | RunConfig",
+    *,
+    data: str | Path | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str = "",
+    tags: Iterable[str] = (),
+    runs_dir: Path | str | None = None,
+    detach: bool = True,
+) -> Run:
+    """Start a run in a background process, as `genexplorer train` does. It outlives this process.
+
+    Args:
+        model: Name of a preset, or a configuration.
+        data: Name of a data set, or a folder of IDX files; None: the preset's. A background process cannot see arrays
+            of this one: write images with `trainers.save_images`, or train here with `trainers.train`.
+        epochs: Passes over the data. Give at most one of epochs, steps and minutes; None: as in the preset.
+        steps: Optimizer updates.
+        minutes: Training time.
+        seed: Of all random numbers.
+        settings: Any other settings by their dotted keys: {"optim.lr": 1e-3, "model.latent_dim": 8}.
+        name: Name of the run; an automatic one if empty.
+        tags: Labels.
+        runs_dir: The runs folder; None: $GENEXPLORER_RUNS, else ./runs.
+        detach: Return at once; False watches the run until it ends.
+
+    Raises:
+        ConfigError: if a name is unknown, or a setting is out of range or contradicts another or the data.
+        DataError: if data files cannot be read.
+        WorkerError: if the worker does not start; the message has its last log lines.
+    """
+    from trainers import plan, presets
+    from trainers.config import RunConfig
+
+    if not isinstance(model, str | RunConfig):
+        raise ConfigError(
+            f"model: a background run needs the name of a preset, got {type(model).__name__}",
+            "train your own module in this process with trainers.train, or install its family as a package",
+        )
+    if data is not None and not isinstance(data, str | Path):
+        raise ConfigError(
+            f"data: a background run cannot see the {type(data).__name__} of this process",
+            "write images with trainers.save_images and pass the folder, or train here with trainers.train",
+        )
+    changes = presets.changes(data=data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings)
+    config = plan.resolve(presets.configure(model, changes)).config
+    folder = paths.runs_dir(None if runs_dir is None else Path(runs_dir))
+    outcome = _require(actions.start_run(folder, config, name=name, tags=tags))
+    assert outcome.folder is not None
+    run = Run(outcome.folder, folder)
+    if not detach:
+        run.watch()
+    return run
+
+
+def open(selector: str | Path = "latest", *, runs_dir: Path | str | None = None) -> Run:  # noqa: A001
+    """Return a run by its id, its name, a unique prefix of either, "latest", or the path of its folder.
+
+    Raises:
+        NoSuchRunError: if there is none, or more than one.
+    """
+    store = RunStore(paths.runs_dir(None if runs_dir is None else Path(runs_dir)))
+    return Run(store.find(str(selector)), store.runs_dir)
+
+
+def list_runs(*, runs_dir: Path | str | None = None) -> list[Run]:
+    """Return all runs of the runs folder, newest first."""
+    store = RunStore(paths.runs_dir(None if runs_dir is None else Path(runs_dir)))
+    return [Run(status.folder, store.runs_dir) for status in store.list()]
+
+
+def _require(outcome: Outcome) -> Outcome:
+    if not outcome.ok:
+        raise UserError(outcome.line, outcome.hint)
+    return outcome
+
+
+def _display() -> tuple[Callable[[RunPoller], None], float]:
+    """Return what shows a poll in this environment, and how often it is to be called, in seconds."""
+    from genexplorer import notebook
+
+    handle = notebook.new_cell_display()
+    if handle is not None:
+        return lambda poller: handle.update(notebook.Html(notebook.run_html(poller))), _REFRESH_S
+
+    def print_line(poller: RunPoller) -> None:
+        sys.stdout.write(notebook.progress_text(poller) + "\n")
+        sys.stdout.flush()
+
+    return print_line, _LINE_EVERY_S
