@@ -17,24 +17,25 @@ from textual.screen import Screen
 
 from genexplorer import paths
 from genexplorer.dashboard.command_palette import DashboardCommands
-from genexplorer.dashboard.deeds import Deeds, SessionDeeds
-from genexplorer.dashboard.preferences import remembered_dark
+from genexplorer.dashboard.preferences import load_dark
 from genexplorer.dashboard.screens.main import MainScreen
-from genexplorer.dashboard.tabs.latent import MakeClient, start_client
-from genexplorer.dashboard.theme import NAMES, prefers_dark, themes, variables
+from genexplorer.dashboard.tabs.latent import MakeClient
+from genexplorer.dashboard.theme import THEME_NAMES, prefers_dark, themes, variables
+from genexplorer.explore.client import ExplorerClient
+from genexplorer.session.idle import IdleTracker
 from genexplorer.session.palette import palette
 
 
 class DashboardApp(App[None]):
-    """Runs and what became of them.
+    """The list of runs, and the selected run in detail.
 
     Args:
         runs_dir: The folder of runs; it need not exist yet.
-        select: The run to begin with; the newest without it.
-        deeds: What the keys do; tests put others in their place.
-        make_client: Starts explorers for the walk.
+        select: The run to select first; the newest by default.
+        make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
-        dark: The look to begin with; None takes the one that was chosen last, else asks the terminal.
+        idle: When the dashboard was last used; tests control its clock.
+        dark: Whether to start in the dark theme; by default the saved choice, else the terminal's.
     """
 
     TITLE = "genexplorer"
@@ -47,55 +48,51 @@ class DashboardApp(App[None]):
         runs_dir: Path,
         select: Path | None = None,
         *,
-        deeds: Deeds | None = None,
-        make_client: MakeClient = start_client,
+        make_client: MakeClient = ExplorerClient,
         clock: Callable[[], float] = time.time,
+        idle: IdleTracker | None = None,
         dark: bool | None = None,
     ) -> None:
         super().__init__()
-        self._main = MainScreen(
-            runs_dir, select, deeds=deeds or SessionDeeds(runs_dir), make_client=make_client, clock=clock
-        )
+        self._main = MainScreen(runs_dir, select, make_client=make_client, clock=clock, idle=idle)
         for theme in themes():
             self.register_theme(theme)
-        self.theme = NAMES[self._look() if dark is None else dark]
-
-    def _look(self) -> bool:
-        remembered = remembered_dark()
-        return prefers_dark() if remembered is None else remembered
+        if dark is None:
+            dark = load_dark()
+        self.theme = THEME_NAMES[prefers_dark() if dark is None else dark]
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the one screen."""
+        """Return the main screen."""
         return self._main
 
     async def on_event(self, event: events.Event) -> None:
-        """Wake up when somebody is back, before what they do is done."""
+        """Resume frequent polling on any input, before the input is handled."""
         if isinstance(event, events.InputEvent | events.AppFocus):
             self._main.touch()
         await super().on_event(event)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return colors of our own for Textual's other themes too."""
+        """Return our CSS variables for Textual's own themes."""
         return variables(palette(dark=True))
 
 
 def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
-    """Show the runs of a folder until the person leaves. Trainings are never touched by that.
+    """Show the runs of a folder until the user quits, which does not affect any training.
 
     Args:
         runs_dir: The folder of runs; it need not exist yet.
-        select: The run folder to begin with; the newest without it.
+        select: The run folder to select first; the newest by default.
     Returns:
-        The exit code: 0, or 1 where a fault of the dashboard ended it.
+        The exit code: 0, or 1 after an internal error.
     """
-    _insist_on_a_size()
+    _ensure_terminal_size()
     app = DashboardApp(runs_dir, select)
     app.run()
     return app.return_code or 0
 
 
-def _insist_on_a_size() -> None:
-    """Take a terminal that does not know its size for 80 × 24; Textual and Rich guess differently, without an end."""
+def _ensure_terminal_size() -> None:
+    """Give a terminal of unknown size 80 × 24 cells; Textual and Rich would assume different sizes."""
     with contextlib.suppress(OSError, ValueError):
         handle = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
         if 0 in os.get_terminal_size(handle):
@@ -103,7 +100,7 @@ def _insist_on_a_size() -> None:
 
 
 def main() -> None:
-    """Run the dashboard on the folder that is named first, else on the usual one."""
+    """Run the dashboard on the folder given as first argument, else on the default one."""
     option = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     sys.exit(run_dashboard(paths.runs_dir(option)))
 

@@ -1,16 +1,16 @@
-"""Painted cells: from (text, role) to strips; what a role looks like is told here, in the colors of the theme.
+"""Rendering of rows of (text, role) cells as strips, in the theme's colors.
 
-Not as component classes of the style sheet: Textual works out each of them for each widget whenever a class changes,
-and the sixty roles of five charts took more than half of the time to the first screen.
+Roles are not component classes of the style sheet: Textual computes each of those for each widget whenever a class
+changes, and the sixty roles of five charts took more than half of the time to the first screen.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from rich.segment import Segment
-from rich.style import Style
+from rich.style import Style as RichStyle
 from textual.strip import Strip
-from textual.style import Style as Look
+from textual.style import Style
 from textual.widget import Widget
 
 from genexplorer.dashboard.charts.chart import Cell
@@ -19,14 +19,14 @@ _CLASSES = range(10)  # colors of labels, of compared runs, of latent dimensions
 STYLES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "name": "$foreground",
-        "second": "$muted",
-        "live": "$accent",
-        "wrong": "$warning",
+        "other": "$muted",
+        "running": "$accent",
+        "problem": "$warning",
         "letter": "bold $accent",
         "hint": "$muted",
-        "chosen": "bold on $surface",
+        "selected": "bold on $surface",
     },
-    "tabs": {"name": "$muted", "key": "$quiet", "shown": "bold $foreground on $surface", "rest": "$faint"},
+    "tabs": {"name": "$muted", "key": "$quiet", "active": "bold $foreground on $surface", "line": "$faint"},
     "keys": {"key": "bold $accent", "name": "$muted"},
     "chart": {
         "title": "bold",
@@ -53,29 +53,29 @@ STYLES: Mapping[str, Mapping[str, str]] = {
         "unknown": "$quiet",
         **{f"class{number}": f"$class-{number}" for number in _CLASSES},
     },
-}  # roles, by the kind of widget
+}  # by kind of widget, then by role
 
 
 class CellPainter:
-    """Resolves the roles of one widget to styles, for one painting of it.
+    """Renders the cells of one widget, for one repaint.
 
     Args:
-        widget: What is painted.
-        kind: Of `STYLES`.
+        widget: The widget that is painted.
+        kind: A key of `STYLES`.
     """
 
     def __init__(self, widget: Widget, kind: str) -> None:
-        self._looks = STYLES[kind]
-        self._parse = widget.app.stylesheet.parse_style  # it remembers them as long as the theme stays
+        self._styles = STYLES[kind]
+        self._parse = widget.app.stylesheet.parse_style  # cached by Textual until the theme changes
         self._base = widget.rich_style
 
-    def style(self, role: str) -> Style:
-        """Return the style of a role; the widget's own where a role is not known."""
-        look = self._looks.get(role)
-        return self._base if look is None else _upon(self._base, self._parse(look))
+    def style(self, role: str) -> RichStyle:
+        """Return the style of a role; the widget's own for an unknown role."""
+        definition = self._styles.get(role)
+        return self._base if definition is None else _combine(self._base, self._parse(definition))
 
     def strip(self, cells: Iterable[Cell], width: int) -> Strip:
-        """Paint a row of cells, neighbors of one role together."""
+        """Return a row of cells as a strip; adjacent cells of one role share a segment."""
         segments: list[Segment] = []
         text, current = "", ""
         for character, role in cells:
@@ -90,5 +90,5 @@ class CellPainter:
 
 
 @lru_cache(maxsize=512)
-def _upon(base: Style, look: Look) -> Style:
-    return base + look.rich_style
+def _combine(base: RichStyle, style: Style) -> RichStyle:
+    return base + style.rich_style

@@ -1,4 +1,4 @@
-"""What ctrl+p finds: every key's action by its name, and every run by its own."""
+"""Command palette (ctrl+p): every key's action, and every run."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,10 +6,11 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from genexplorer.dashboard.key_bindings import KEYS
 from genexplorer.dashboard.panes.run_list import RunList
+from genexplorer.dashboard.screens.main import MainScreen
 
-_MOST_RUNS = 50
+_MAX_RUNS = 50
+_Command = tuple[str, str, Callable[[], object]]  # name, help, callback
 
 
 class DashboardCommands(Provider):
@@ -21,23 +22,23 @@ class DashboardCommands(Provider):
             yield DiscoveryHit(Content(name), run, text=name, help=text)
 
     async def search(self, query: str) -> Hits:
-        """Offer what matches."""
+        """Offer matching actions and runs."""
         matcher = self.matcher(query)
         for name, text, run in [*self._actions(), *self._runs()]:
             score = max(matcher.match(name), matcher.match(text) * 0.8)
             if score > 0:
                 yield Hit(score, Content(name), run, text=name, help=text)
 
-    def _actions(self) -> list[tuple[str, str, Callable[[], object]]]:
+    def _actions(self) -> list[_Command]:
         return [
-            (f"{key.name.capitalize()} ({key.shown})", key.help, partial(self.screen.run_action, key.action))
-            for key in KEYS
+            (f"{key.name.capitalize()} ({key.display})", key.help, partial(self.screen.run_action, key.action))
+            for key in MainScreen.KEYS
             if key.action != "escape"
         ]
 
-    def _runs(self) -> list[tuple[str, str, Callable[[], object]]]:
+    def _runs(self) -> list[_Command]:
         runs = self.screen.query_one(RunList)
         return [
-            (f"Go to {folder.name}", "choose this run", partial(runs.choose, folder))
-            for folder in runs.folders[:_MOST_RUNS]
+            (f"Go to {folder.name}", "select this run", partial(runs.select, folder))
+            for folder in runs.folders[:_MAX_RUNS]
         ]

@@ -1,11 +1,10 @@
-"""Reads runs in a thread of its own, up to four times a second, so that the screen never waits for a disk."""
+"""Polls runs in a background thread, up to four times a second, so that the screen never waits for a disk."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from genexplorer.dashboard.run_view_builder import RunViewBuilder
 from genexplorer.dashboard.view import ComparedRun, DashboardView, RunView, ViewRequest
@@ -18,56 +17,58 @@ _LIST_S = 1.0  # the whole folder of runs is read less often than the selected r
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
 
 
-class Lists(Protocol):
-    """Where the list of runs comes from."""
-
-    def list(self) -> list[RunStatus]:
-        """Return every run, newest first."""
-        ...
-
-
 class Poller:
-    """Turns what is wanted into a `DashboardView`, again and again. `run` belongs to one thread; the rest to any.
+    """Turns the current `ViewRequest` into a `DashboardView`, again and again.
+
+    `run` belongs to one thread; the other methods may be called from any.
 
     Args:
         runs_dir: The folder of runs.
-        tell: Called in the reading thread with each new view; must return at once.
+        on_view: Called in the polling thread with each new view; must return at once.
         clock: Unix time; tests freeze it.
+        idle: When the dashboard was last used; polls are rarer while it is idle.
     """
 
     def __init__(
-        self, runs_dir: Path, tell: Callable[[DashboardView], None], *, clock: Callable[[], float] = time.time
+        self,
+        runs_dir: Path,
+        on_view: Callable[[DashboardView], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        idle: IdleTracker | None = None,
     ) -> None:
-        self._store: Lists = RunStore(runs_dir)
-        self._tell = tell
+        self._store = RunStore(runs_dir)
+        self._on_view = on_view
         self._clock = clock
-        self._wanted = ViewRequest()
+        self._idle = idle or IdleTracker()
+        self._request = ViewRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._readings: dict[Path, RunViewBuilder] = {}
+        self._builders: dict[Path, RunViewBuilder] = {}
         self._runs: tuple[RunStatus, ...] = ()
-        self._damage: dict[Path, str] = {}  # found by a look inside, which the list does not take
-        self._listed = False
+        self._damage: dict[Path, str] = {}  # reasons found while reading a run; the list does not look inside
+        self._loaded = False
         self._problem = ""
-        self._list_again = 0.0
-        self._attention = IdleTracker()
+        self._list_due = 0.0
 
-    def want(self, wanted: ViewRequest) -> None:
-        """Say what is to be shown from now on; the next view follows at once."""
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._rouse()
+    def request(self, request: ViewRequest) -> None:
+        """Set what to show from now on; a changed request is answered at once."""
+        if request != self._request:
+            self._request = request
+            self._idle.touch()
+            self._wake.set()
 
-    def hurry(self) -> None:
-        """Read the folder of runs again now: something was started, deleted or restored."""
-        self._list_again = 0.0
-        self._rouse()
+    def refresh_list(self) -> None:
+        """Read the folder of runs again now: a run was started, deleted or restored."""
+        self._list_due = 0.0
+        self._idle.touch()
+        self._wake.set()
 
     def touch(self) -> None:
-        """Say that somebody is there, whatever they did; a view that was long in coming follows at once."""
-        if self._attention.calm:
+        """Record that the dashboard is in use; wakes an idle poller at once."""
+        if self._idle.calm:
             self._wake.set()
-        self._attention.touch()
+        self._idle.touch()
 
     def close(self) -> None:
         """End `run` soon."""
@@ -75,98 +76,91 @@ class Poller:
         self._wake.set()
 
     def run(self) -> None:
-        """Read until `close`."""
+        """Poll until `close`."""
         try:
             while not self._closed.is_set():
-                view = self._look(self._wanted)
+                view = self.poll(self._request)
                 if not self._closed.is_set():
-                    self._tell(view)
-                self._wake.wait(self._attention.look_s)
+                    self._on_view(view)
+                self._wake.wait(self._idle.look_s)
                 self._wake.clear()
         finally:
-            for reading in self._readings.values():
-                reading.close()
+            for builder in self._builders.values():
+                builder.close()
 
-    def _rouse(self) -> None:
-        self._attention.touch()
-        self._wake.set()
-
-    def _look(self, wanted: ViewRequest) -> DashboardView:
+    def poll(self, request: ViewRequest) -> DashboardView:
+        """Return the view of a request, of the newest run where none is selected."""
         self._read_list()
-        if wanted.selected is None and self._runs:
-            wanted = replace(wanted, selected=self._runs[0].folder)
-        self._let_go(wanted)
-        run = self._run_view(wanted)
-        compared = tuple(c for c in (self._compared(folder, wanted) for folder in wanted.compared) if c is not None)
+        if request.selected is None and self._runs:
+            request = replace(request, selected=self._runs[0].folder)
+        # Close runs that are no longer displayed.
+        displayed = {request.selected, *request.compared}
+        for folder in [folder for folder in self._builders if folder not in displayed]:
+            self._builders.pop(folder).close()
+        # Read the displayed ones.
+        run = self._build_run(request)
+        compared = [self._build_compared(folder, request) for folder in request.compared]
         if run is not None:
-            self._take_status(run.status)
-        return DashboardView(self._runs, run, compared, self._listed, self._problem, self._clock())
+            self._update_status(run.status)
+        present = tuple(entry for entry in compared if entry is not None)
+        return DashboardView(self._runs, run, present, self._loaded, self._problem, self._clock())
 
-    def _take_status(self, status: RunStatus) -> None:
-        """Put the selected run's fresher status into the list; the list stays the same object where nothing changed."""
+    def _read_list(self) -> None:
+        started = time.monotonic()
+        if started < self._list_due:
+            return
+        try:
+            runs, self._problem = tuple(self._with_damage(status) for status in self._store.list()), ""
+            self._runs = self._runs if runs == self._runs else runs
+        except (UserError, OSError) as error:
+            self._runs, self._problem = (), str(error)
+        self._loaded = True
+        duration = time.monotonic() - started
+        self._list_due = started + duration + max(_LIST_S, _LIST_SHARE * duration)
+
+    def _with_damage(self, status: RunStatus) -> RunStatus:
+        reason = self._damage.get(status.folder)
+        return status if reason is None or status.state.live else replace(status, state=State.DAMAGED, reason=reason)
+
+    def _update_status(self, status: RunStatus) -> None:
+        """Put the selected run's fresher status into the list, which stays the same object if nothing changed."""
         if status.state is State.DAMAGED:
             self._damage[status.folder] = status.reason
         else:
             self._damage.pop(status.folder, None)
-        place = next((i for i, known in enumerate(self._runs) if known.folder == status.folder), None)
-        if place is not None and self._runs[place] != status:
-            self._runs = (*self._runs[:place], status, *self._runs[place + 1 :])
+        index = next((i for i, old in enumerate(self._runs) if old.folder == status.folder), None)
+        if index is not None and self._runs[index] != status:
+            self._runs = (*self._runs[:index], status, *self._runs[index + 1 :])
 
-    def _read_list(self) -> None:
-        started = time.monotonic()
-        if started < self._list_again:
-            return
-        try:
-            runs, self._problem = tuple(self._as_known(status) for status in self._store.list()), ""
-            self._runs = self._runs if runs == self._runs else runs
-        except (UserError, OSError) as error:
-            self._runs, self._problem = (), str(error)
-        self._listed = True
-        took = time.monotonic() - started
-        self._list_again = started + took + max(_LIST_S, _LIST_SHARE * took)
-
-    def _as_known(self, status: RunStatus) -> RunStatus:
-        reason = self._damage.get(status.folder)
-        return status if reason is None or status.state.live else replace(status, state=State.DAMAGED, reason=reason)
-
-    def _let_go(self, wanted: ViewRequest) -> None:
-        keep = {wanted.selected, *wanted.compared}
-        for folder in [folder for folder in self._readings if folder not in keep]:
-            self._readings.pop(folder).close()
-
-    def _run_view(self, wanted: ViewRequest) -> RunView | None:
-        if wanted.selected is None:
-            return None
-        status = self._status_of(wanted.selected)
+    def _build_run(self, request: ViewRequest) -> RunView | None:
+        status = self._status_of(request.selected)
         if status is None:
             return None
         try:
-            return self._reading(wanted.selected, watching=True).look(wanted, self._clock())
-        except Exception as error:  # a folder may vanish or be damaged while it is read: say so, and go on
-            self._forget(wanted.selected)
-            return RunView(wanted.selected, status, problem=str(error) or type(error).__name__)
+            return self._builder(status.folder, watching=True).build(request, self._clock())
+        except Exception as error:  # the folder may vanish or be damaged while it is read
+            self._discard_builder(status.folder)
+            return RunView(status.folder, status, problem=str(error) or type(error).__name__)
 
-    def _compared(self, folder: Path, wanted: ViewRequest) -> ComparedRun | None:
-        status = self._status_of(folder)
-        if status is None:
+    def _build_compared(self, folder: Path, request: ViewRequest) -> ComparedRun | None:
+        if self._status_of(folder) is None:
             return None
         try:
-            return self._reading(folder, watching=folder == wanted.selected).compare(wanted)
-        except Exception:  # the run list says what is wrong with it
-            self._forget(folder)
+            return self._builder(folder, watching=folder == request.selected).build_compared(request)
+        except Exception:  # the list of runs shows what is wrong with it
+            self._discard_builder(folder)
             return None
 
-    def _status_of(self, folder: Path) -> RunStatus | None:
+    def _status_of(self, folder: Path | None) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _reading(self, folder: Path, *, watching: bool) -> RunViewBuilder:
-        if folder not in self._readings:
-            self._readings[folder] = RunViewBuilder(folder)
-        self._readings[folder].watching = watching
-        self._readings[folder].stay_calm(self._attention.calm)
-        return self._readings[folder]
+    def _builder(self, folder: Path, *, watching: bool) -> RunViewBuilder:
+        if folder not in self._builders:
+            self._builders[folder] = RunViewBuilder(folder)
+        self._builders[folder].set_viewer(watching=watching, idle=self._idle.calm)
+        return self._builders[folder]
 
-    def _forget(self, folder: Path) -> None:
-        reading = self._readings.pop(folder, None)
-        if reading is not None:
-            reading.close()
+    def _discard_builder(self, folder: Path) -> None:
+        builder = self._builders.pop(folder, None)
+        if builder is not None:
+            builder.close()

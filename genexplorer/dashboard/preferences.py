@@ -1,4 +1,4 @@
-"""What the dashboard remembers from one start to the next: light or dark. A small file in the user's state folder."""
+"""Preferences that outlive a session, in a small file of the user's state folder: the dark or the light theme."""
 
 import contextlib
 import json
@@ -11,19 +11,19 @@ _FILE = "dashboard.json"
 _MAX_BYTES = 1 << 16
 
 
-def remembered_dark() -> bool | None:
-    """Return whether the dark look was chosen last; None where nothing is known, or it cannot be read."""
+def load_dark() -> bool | None:
+    """Return whether the dark theme was chosen last; None if nothing was saved or it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
         path = _path()
         if path.stat().st_size <= _MAX_BYTES:
             values = json.loads(path.read_text(encoding="utf-8"))
-            look = values.get("look") if isinstance(values, dict) else None
-            return {"dark": True, "light": False}.get(look) if isinstance(look, str) else None
+            theme = values.get("look") if isinstance(values, dict) else None
+            return {"dark": True, "light": False}.get(theme) if isinstance(theme, str) else None
     return None
 
 
-def remember_dark(dark: bool) -> None:
-    """Remember the look; a disk that refuses costs nothing but the memory."""
+def save_dark(dark: bool) -> None:
+    """Save the choice of theme; a full or read-only disk is ignored."""
     with contextlib.suppress(OSError):
         write_json(_path(), {"look": "dark" if dark else "light"})
 

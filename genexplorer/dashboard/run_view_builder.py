@@ -1,11 +1,11 @@
-"""One run, read for the screen: what changed is read again, what did not stays the same object."""
+"""Builds the `RunView` of one run. Only what changed is read again; everything else stays the same object."""
 
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genexplorer.dashboard.images.load import load_tiles
+from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.dashboard.view import NUM_SMALL, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
@@ -18,148 +18,142 @@ from trainers.theory import Theory
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
+# Drawing curves is most of what a dashboard costs a training. They are redrawn when they have grown by one braille dot,
+# as a fraction of the chart's width, or are older than this.
+MIN_GROWTH = 1 / 200
+MAX_AGE_S = 3.0
 _SMALL_POINTS = 80  # of each curve in the small charts
-DOT = 1 / 200  # of a chart's width: curves that have grown by so much, or are older than this, are read and drawn anew:
-OLDEST_S = 3.0  # drawing them is most of what a dashboard costs a training
 _LOG_LINES = 500
 _KINDS = ("samples", "manifold", "reconstructions", "trace")
 
 
 class RunViewBuilder:
-    """Follows one run in the reading thread and keeps what was read until it changes."""
+    """Polls one run and caches what was read until it changes. Belongs to the polling thread."""
 
     def __init__(self, folder: Path) -> None:
         self._run = RunPoller(folder)
         self._folder = folder
         self._curves = RunCurves()
-        self._curves_for: ViewRequest | None = None
-        self._curves_at = (0, 0.0)  # step and time of their reading
-        self._curves_old = False
+        self._curves_request: ViewRequest | None = None
+        self._curves_read_at = (0, 0.0)  # step and time
+        self._curves_stale = False
         self._theory: Theory | None = None
-        self._picture: TiledImage | None = None
+        self._image: TiledImage | None = None
         self._values: dict[str, float] = {}
-        self._values_at: int | None = None
+        self._values_step: int | None = None
         self._card: ModelCard | None = None
-        self._last_words = ""
-        self._last_words_state: State | None = None
+        self._log_tail = ""
+        self._log_tail_state: State | None = None
 
-    @property
-    def watching(self) -> bool:
-        """Whether the worker is told that somebody looks, so that it takes snapshots more often."""
-        return self._run.watching
-
-    @watching.setter
-    def watching(self, value: bool) -> None:
-        self._run.watching = value
-
-    def stay_calm(self, calm: bool) -> None:
-        """Say whether nobody has touched a key for a while."""
-        self._run.calm = calm
+    def set_viewer(self, *, watching: bool, idle: bool) -> None:
+        """Set what the worker is told: whether the run is displayed, and whether the dashboard is idle."""
+        self._run.watching, self._run.calm = watching, idle
 
     def close(self) -> None:
-        """Let go of the run's files."""
+        """Close the run's files."""
         self._run.close()
 
-    def look(self, wanted: ViewRequest, now: float) -> RunView:
-        """Return what is to be shown of this run."""
+    def build(self, request: ViewRequest, now: float) -> RunView:
+        """Return the run's view at a Unix time."""
         with self._run.together():
-            return self._look(wanted, now)
+            return self._build(request, now)
 
-    def _look(self, wanted: ViewRequest, now: float) -> RunView:
+    def _build(self, request: ViewRequest, now: float) -> RunView:
         changed = self._run.poll()
         status = self._run.status
-        self._curves_old |= "metrics" in changed
-        if self._curves_for != _curve_key(wanted) or (self._curves_old and self._has_grown(now)):
-            self._read_curves(wanted)
-            self._curves_at, self._curves_old = (self._last_step(), now), False
-        if "snapshots" in changed:
-            self._read_card()
-        self._read_values(wanted.at_step, fresh="metrics" in changed)
-        kinds = _kinds(self._run.pictures)
-        steps = tuple(sorted({ref.step for ref in self._refs(wanted.kind)}))
+        # Read what changed.
+        self._curves_stale |= "metrics" in changed
+        if self._curves_request != _curves_key(request) or (self._curves_stale and self._needs_redraw(now)):
+            self._read_curves(request)
+            self._curves_read_at, self._curves_stale = (self._last_step(), now), False
+        if "snapshots" in changed and self._card is None and self._run.snapshots:
+            with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
+                self._card = self._run.card()
+        self._read_values(request.at_step, changed="metrics" in changed)
+        image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.kind)}))
         return RunView(
             folder=self._folder,
             status=status,
             config=self._run.config,
-            theory=self._theory_now(),
+            theory=self._read_theory(),
             curves=self._curves,
             values=self._values,
             log=tuple(self._run.log)[-_LOG_LINES:],
             alerts=tuple(self._run.alerts),
             changes=tuple(self._run.changes),
-            picture_kinds=kinds,
-            picture_steps=steps or tuple(self._run.snapshots),
-            picture=self._read_picture(wanted),
+            image_kinds=_ordered_kinds(self._run.pictures),
+            image_steps=image_steps or tuple(self._run.snapshots),
+            image=self._read_image(request),
             snapshots=tuple(self._run.snapshots),
             snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
-            at_step=wanted.at_step,
-            cursor_x=None if wanted.at_step is None else self._run.x_at(wanted.at_step, wanted.x),
+            at_step=request.at_step,
+            cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
             card=self._card,
-            last_words=self._words(status),
+            log_tail=self._read_log_tail(status),
             problem=self._run.problem,
             watch_for=watch_for(self._run.config),
         )
 
-    def compare(self, wanted: ViewRequest) -> ComparedRun:
-        """Return this run's curves of the wanted quantity."""
+    def build_compared(self, request: ViewRequest) -> ComparedRun:
+        """Return this run's curves of the requested quantity."""
         with self._run.together():
             self._run.poll()
-            chart = _chosen(charts(self._run.specs), wanted.quantity, self._theory_now())
+            chart = self._large_chart(charts(self._run.specs), request)
             metrics = chart.metrics if chart is not None else ()
-            series = self._run.several_series(metrics, wanted.x, wanted.max_points)
+            series = self._run.several_series(metrics, request.x, request.max_points)
         return ComparedRun(self._run.status, series)
 
-    def _has_grown(self, now: float) -> bool:
-        step, read_at = self._curves_at
-        grown, old = abs(self._last_step() - step) >= DOT * step, abs(now - read_at) >= OLDEST_S
+    def _needs_redraw(self, now: float) -> bool:
+        step, read_at = self._curves_read_at
+        grown, old = abs(self._last_step() - step) >= MIN_GROWTH * step, abs(now - read_at) >= MAX_AGE_S
         return grown or old or not self._run.status.state.live
 
     def _last_step(self) -> int:
         return max((point.step for point in self._run.latest.values()), default=0)
 
-    def _read_curves(self, wanted: ViewRequest) -> None:
-        made = tuple(charts(self._run.specs))
-        theory = self._theory_now()
-        large = _chosen(made, wanted.quantity, theory)
-        beside = [chart for chart in made if chart is not large][:NUM_SMALL] if wanted.small else []
-        small = [name for chart in beside for name in chart.metrics]
-        series = self._run.several_series(small, wanted.x, min(_SMALL_POINTS, wanted.max_points))
-        series |= self._run.several_series(large.metrics if large is not None else (), wanted.x, wanted.max_points)
-        steps = self._run.series(large.metrics[0], "step", wanted.max_points).x if large is not None else None
-        self._curves = RunCurves(made, series, wanted.x, steps)
-        self._curves_for = _curve_key(wanted)
+    def _read_curves(self, request: ViewRequest) -> None:
+        all_charts = tuple(charts(self._run.specs))
+        large = self._large_chart(all_charts, request)
+        small = [chart for chart in all_charts if chart is not large][:NUM_SMALL] if request.small_charts else []
+        metrics = [name for chart in small for name in chart.metrics]
+        series = self._run.several_series(metrics, request.x, min(_SMALL_POINTS, request.max_points))
+        series |= self._run.several_series(large.metrics if large is not None else (), request.x, request.max_points)
+        steps = self._run.series(large.metrics[0], "step", request.max_points).x if large is not None else None
+        self._curves = RunCurves(all_charts, series, request.x, steps)
+        self._curves_request = _curves_key(request)
 
-    def _read_card(self) -> None:
-        if self._card is None and self._run.snapshots:
-            try:
-                self._card = self._run.card()
-            except (UserError, OSError):
-                self._card = None  # thinned away between two looks: the next snapshot tells
+    def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ViewRequest) -> Chart | None:
+        theory = self._read_theory()
+        return chosen_chart(all_charts, request.quantity, theory.total if theory else "")
 
-    def _read_values(self, at_step: int | None, *, fresh: bool) -> None:
+    def _read_values(self, at_step: int | None, *, changed: bool) -> None:
         if at_step is None:
             self._values = self._run.values_at(None)
-        elif fresh or self._values_at != at_step:
+        elif changed or self._values_step != at_step:
             self._values = dict(self._run.values_at(at_step))
-        self._values_at = at_step
+        self._values_step = at_step
 
-    def _theory_now(self) -> Theory | None:
+    def _read_theory(self) -> Theory | None:
         config = self._run.config
         if self._theory is None and config is not None:
-            with suppress(UserError):  # a family of a package that is not installed here
+            with suppress(UserError):  # the family's package is not installed here
                 self._theory = config.theory()
         return self._theory
 
-    def _read_picture(self, wanted: ViewRequest) -> TiledImage | None:
-        refs = self._refs(wanted.kind)
-        at = wanted.at_step
-        past = [ref for ref in refs if at is None or ref.step <= at]
+    def _image_refs(self, kind: str) -> list[PictureRef]:
+        """Return the images of a kind, or of the first kind available."""
+        pictures = self._run.pictures
+        return pictures.get(kind if kind in pictures else next(iter(_ordered_kinds(pictures)), ""), [])
+
+    def _read_image(self, request: ViewRequest) -> TiledImage | None:
+        refs = self._image_refs(request.kind)
+        past = [ref for ref in refs if request.at_step is None or ref.step <= request.at_step]
         ref = past[-1] if past else (refs[0] if refs else None)
         if ref is None:
-            self._picture = None
-        elif self._picture is None or self._picture.ref != ref:
-            self._picture = load_tiles(ref) or self._picture
-        return self._picture
+            self._image = None
+        elif self._image is None or self._image.ref != ref:
+            self._image = load_tiles(ref) or self._image
+        return self._image
 
     def _snapshot_age(self, now: float) -> float | None:
         if not self._run.snapshots:
@@ -170,32 +164,22 @@ class RunViewBuilder:
         except OSError:
             return None
 
-    def _refs(self, kind: str) -> list[PictureRef]:
-        """Return the pictures of a kind, or of the first kind there is."""
-        pictures = self._run.pictures
-        chosen = kind if kind in pictures else next(iter(_kinds(pictures)), "")
-        return pictures.get(chosen, [])
-
-    def _words(self, status: RunStatus) -> str:
+    def _read_log_tail(self, status: RunStatus) -> str:
         if status.state not in (State.LOST, State.FAILED):
-            self._last_words_state = None  # another attempt may end with other words
+            self._log_tail_state = None  # another attempt has its own log
             return ""
-        if status.state is not self._last_words_state:
-            self._last_words_state = status.state
-            self._last_words = self._run.last_words()
-        return self._last_words
+        if status.state is not self._log_tail_state:
+            self._log_tail_state = status.state
+            self._log_tail = self._run.last_words()
+        return self._log_tail
 
 
-def _curve_key(wanted: ViewRequest) -> ViewRequest:
-    """Return what the curves depend on."""
-    return replace(wanted, selected=None, compared=(), kind="", at_step=None)
+def _curves_key(request: ViewRequest) -> ViewRequest:
+    """Return the part of a request that curves depend on."""
+    return replace(request, selected=None, compared=(), kind="", at_step=None)
 
 
-def _chosen(made: list[Chart] | tuple[Chart, ...], quantity: str, theory: Theory | None) -> Chart | None:
-    return chosen_chart(made, quantity, theory.total if theory else "")
-
-
-def _kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:
-    """Return the kinds of pictures there are, in a fixed order."""
+def _ordered_kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:
+    """Return the kinds of images, known ones in a fixed order."""
     known = [kind for kind in _KINDS if kind in pictures]
     return (*known, *sorted(set(pictures) - set(known)))

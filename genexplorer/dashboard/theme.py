@@ -1,4 +1,4 @@
-"""The two looks of the dashboard, made from the palette that both faces share."""
+"""The dark and the light theme, made from the palette that dashboard and viewer share."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from textual.theme import Theme
 
 from genexplorer.session.palette import DARK, LIGHT, Palette
 
-NAMES = {True: "genexplorer-dark", False: "genexplorer-light"}
+THEME_NAMES = {True: "genexplorer-dark", False: "genexplorer-light"}
 
 
 def themes() -> list[Theme]:
@@ -16,11 +16,11 @@ def themes() -> list[Theme]:
 
 
 def variables(palette: Palette) -> dict[str, str]:
-    """Return what the style sheet and styled texts name beyond Textual's own variables."""
+    """Return the CSS variables beyond Textual's own."""
     return {
         "muted": palette.muted,
         "faint": palette.faint,
-        "quiet": _between(palette.faint, palette.muted),
+        "quiet": _mix(palette.faint, palette.muted),
         **{f"class-{index}": color for index, color in enumerate(palette.class_colors)},
     }
 
@@ -34,7 +34,7 @@ def prefers_dark(environment: Mapping[str, str] | None = None) -> bool:
 
 def _theme(palette: Palette, *, dark: bool) -> Theme:
     return Theme(
-        name=NAMES[dark],
+        name=THEME_NAMES[dark],
         primary=palette.accent,
         secondary=palette.muted,
         accent=palette.accent,
@@ -66,6 +66,7 @@ def _theme(palette: Palette, *, dark: bool) -> Theme:
     )
 
 
-def _between(one: str, other: str) -> str:
-    mixed = [(int(one[i : i + 2], 16) + int(other[i : i + 2], 16)) // 2 for i in (1, 3, 5)]
+def _mix(first: str, second: str) -> str:
+    """Return the color halfway between two colors "#RRGGBB"."""
+    mixed = [(int(first[i : i + 2], 16) + int(second[i : i + 2], 16)) // 2 for i in (1, 3, 5)]
     return "#" + "".join(f"{channel:02X}" for channel in mixed)

@@ -1,6 +1,6 @@
-"""What passes between the thread that reads runs and the screen: plain frozen values both ways.
+"""Frozen values exchanged by the polling thread and the screen: a request one way, a view the other.
 
-Values that hold arrays are compared by identity: the reading thread keeps an object until what it holds has changed.
+Values that hold arrays are compared by identity: the polling thread returns the same object until its content changes.
 """
 
 from collections.abc import Mapping
@@ -24,21 +24,21 @@ NUM_SMALL = 4  # charts below the large one, in the widest terminal
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """What the screen wants to show now."""
+    """What the screen needs at present."""
 
     selected: Path | None = None
     compared: tuple[Path, ...] = ()  # in the order in which they were marked
     quantity: str = ""  # of the large chart; empty: the family's objective
-    small: bool = False  # the other charts are on the screen too
+    small_charts: bool = False  # whether the other charts are visible
     x: XAxis = "step"
     max_points: int = 160
-    kind: str = ""  # of pictures; empty: the first there is
+    kind: str = ""  # of images; empty: the first available
     at_step: int | None = None  # the time cursor; None: the newest
 
 
 @dataclass(frozen=True, eq=False)
 class TiledImage:
-    """One recorded picture, cut into its tiles."""
+    """A recorded image, split into its tiles."""
 
     ref: PictureRef
     tiles: NDArray[np.uint8]  # (rows, columns, H, W, 3)
@@ -46,7 +46,7 @@ class TiledImage:
 
 @dataclass(frozen=True, eq=False)
 class RunCurves:
-    """The curves of a run. Another object each time that something in them changed, so `is` tells."""
+    """The curves of a run; a new object whenever one of them changed."""
 
     charts: tuple[Chart, ...] = ()
     series: Mapping[str, Series] = field(default_factory=dict)  # by metric
@@ -56,7 +56,7 @@ class RunCurves:
 
 @dataclass(frozen=True, eq=False)
 class ComparedRun:
-    """One run of a comparison: its curves of the wanted quantity."""
+    """A run of a comparison, with its curves of the requested quantity."""
 
     status: RunStatus
     series: Mapping[str, Series]
@@ -64,37 +64,37 @@ class ComparedRun:
 
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """Everything that is shown of the selected run."""
+    """Everything the screen shows of the selected run."""
 
     folder: Path
     status: RunStatus
     config: "RunConfig | None" = None
     theory: Theory | None = None
     curves: RunCurves = RunCurves()
-    values: Mapping[str, float] = field(default_factory=dict)  # at the time cursor
+    values: Mapping[str, float] = field(default_factory=dict)  # metrics at the time cursor
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     changes: tuple[Change, ...] = ()
-    picture_kinds: tuple[str, ...] = ()
-    picture_steps: tuple[int, ...] = ()
-    picture: TiledImage | None = None
+    image_kinds: tuple[str, ...] = ()
+    image_steps: tuple[int, ...] = ()
+    image: TiledImage | None = None
     snapshots: tuple[int, ...] = ()
     snapshot_age_s: float | None = None
-    at_step: int | None = None  # the time cursor that `values` and `picture` belong to
-    cursor_x: float | None = None  # where the time cursor stands on the curves' x axis
-    card: "ModelCard | None" = None  # of a snapshot: what the model can do; None before the first
-    last_words: str = ""  # of a run that is lost or failed
+    at_step: int | None = None  # the time cursor of `values` and `image`
+    cursor_x: float | None = None  # the time cursor on the curves' x axis
+    card: "ModelCard | None" = None  # of a snapshot; None before the first
+    log_tail: str = ""  # the last lines of worker.log, of a lost or failed run
     problem: str = ""  # why the folder cannot be read
-    watch_for: str = ""  # of a preset that fails on purpose: what to look at
+    watch_for: str = ""  # of a preset that fails on purpose: what to watch
 
 
 @dataclass(frozen=True, eq=False)
 class DashboardView:
-    """What the screen shows."""
+    """Everything the screen shows."""
 
     runs: tuple[RunStatus, ...] = ()
     run: RunView | None = None
     compared: tuple[ComparedRun, ...] = ()
-    listed: bool = False  # whether the folder of runs has been read at all
+    loaded: bool = False  # whether the folder of runs has been read
     problem: str = ""  # why it cannot be read
     now: float = 0.0  # Unix time

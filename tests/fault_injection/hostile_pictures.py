@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from genexplorer.dashboard.images.load import load_tiles
+from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
 from genexplorer.runs.record import PictureRef
@@ -96,7 +96,7 @@ _OPEN = """
 import sys, time
 from pathlib import Path
 from PIL import Image
-from genexplorer.dashboard.images.load import load_tiles
+from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.tabs.encode import image_file

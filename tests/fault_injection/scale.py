@@ -97,14 +97,14 @@ async def _in_the_dashboard(tally: Tally, runs: Path, count: int, keys: _Times) 
         listed, tabs = app.screen.query_one(RunList), app.screen.query_one("#tabs", ContentSwitcher)
         assert app._driver is not None
         with tally.attempt("first screen"):
-            await _comes_true(pilot, lambda: len(listed.folders) == FOLDERS and listed.chosen is not None)
+            await _comes_true(pilot, lambda: len(listed.folders) == FOLDERS and listed.selected is not None)
             usable.within(began, USABLE_S)
         for number in range(count):
-            key, before = _KEYS[number % len(_KEYS)], (listed.chosen, tabs.current)
+            key, before = _KEYS[number % len(_KEYS)], (listed.selected, tabs.current)
             with tally.attempt(f"key {key}"):
                 began = time.monotonic()
                 app._driver.process_message(events.Key(key, None))  # as the terminal does: Pilot waits for more
-                await _comes_true(pilot, lambda before=before: (listed.chosen, tabs.current) != before)  # type: ignore[misc]
+                await _comes_true(pilot, lambda before=before: (listed.selected, tabs.current) != before)  # type: ignore[misc]
                 keys.within(began, ANSWER_S)
     return usable.seconds[0] if usable.seconds else float("nan")
 

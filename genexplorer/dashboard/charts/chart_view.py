@@ -1,4 +1,4 @@
-"""A chart on the screen: drawn only when what it shows or its size has changed; a click is told as an x."""
+"""Widget that displays a chart and reports clicks as x values."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,14 +10,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import ChartData, RenderedChart, draw
+from genexplorer.dashboard.charts.chart import ChartData, RenderedChart, render_chart
 
 
 class ChartView(Widget):
-    """Shows one `ChartData`."""
+    """Displays a `ChartData`, rendered again only when it or the size has changed."""
 
     class Clicked(Message):
-        """Somebody clicked on the chart: at an x within the plot, or elsewhere (None)."""
+        """The chart was clicked, at an x within the plot or elsewhere (None)."""
 
         def __init__(self, chart: "ChartView", x: float | None) -> None:
             super().__init__()
@@ -26,50 +26,47 @@ class ChartView(Widget):
 
         @property
         def control(self) -> "ChartView":
-            """The chart that was clicked."""
+            """The chart, for Textual's `on` decorator."""
             return self.chart
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._drawing = ChartData("", (), empty="")
-        self._plot: RenderedChart | None = None
-        self._plot_size = (0, 0)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data = ChartData("", (), empty="")
+        self._rendered: RenderedChart | None = None
+        self._rendered_size = (0, 0)
         self._painter: CellPainter | None = None
-        self.quantity = ""  # what it shows, for whoever is told of a click
+        self.quantity = ""  # of a small chart, for the receiver of `Clicked`
 
-    @property
-    def drawing(self) -> ChartData:
-        """What is shown."""
-        return self._drawing
-
-    def show(self, drawing: ChartData) -> None:
-        """Show another drawing."""
-        self._drawing, self._plot = drawing, None
+    def show(self, data: ChartData) -> None:
+        """Show another chart."""
+        self.data, self._rendered = data, None
         self.refresh()
 
     def set_cursor(self, x: float | None) -> None:
-        """Move the time cursor alone."""
-        if x != self._drawing.cursor:
-            self.show(replace(self._drawing, cursor=x))
+        """Move the time cursor."""
+        if x != self.data.cursor:
+            self.show(replace(self.data, cursor=x))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Paint the plot, or a part of it."""
-        self._painter = CellPainter(self, "chart")  # for all rows: finding a widget's own style takes as long as a row
+        """Render the visible rows."""
+        self._painter = CellPainter(
+            self, "chart"
+        )  # one for all rows: computing the widget's own style takes as long as a row
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Paint one row of the plot."""
-        plot = self._drawn()
-        cells = plot.rows[y] if y < len(plot.rows) else ()
+        """Render a row of cells."""
+        rows = self._render_chart().rows
+        cells = rows[y] if y < len(rows) else ()
         return (self._painter or CellPainter(self, "chart")).strip(cells, self.size.width)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell where the click was."""
+        """Report the x under the mouse."""
         inside = 0 < event.y < self.size.height - 1
-        self.post_message(self.Clicked(self, self._drawn().x_at(event.x) if inside else None))
+        self.post_message(self.Clicked(self, self._render_chart().x_at(event.x) if inside else None))
 
-    def _drawn(self) -> RenderedChart:
+    def _render_chart(self) -> RenderedChart:
         size = (self.size.width, self.size.height)
-        if self._plot is None or size != self._plot_size:
-            self._plot, self._plot_size = draw(self._drawing, *size), size
-        return self._plot
+        if self._rendered is None or size != self._rendered_size:
+            self._rendered, self._rendered_size = render_chart(self.data, *size), size
+        return self._rendered

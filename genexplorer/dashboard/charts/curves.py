@@ -1,17 +1,18 @@
-"""From what was read of runs to a drawing: which curves, how they are told apart, what is marked on them."""
+"""Builds `ChartData` from the metrics of runs: which curves, their styles, and the marks on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine, ChartMark
-from genexplorer.dashboard.panes.run_list import LETTERS
 from genexplorer.dashboard.view import ComparedRun, RunView
 from genexplorer.runs.record import Change, Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle
 from genexplorer.session.smoothing import smooth
 
+LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
+SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights, from none to much
 _DASHES = {"solid": SOLID, "dashed": Dash(5, 3), "dotted": Dash(1, 2)}
 _ROLES = {"train": "train", "test_ema": "test", "test_raw": "other"}
 _AXES: Mapping[XAxis, Axis] = {
@@ -19,104 +20,100 @@ _AXES: Mapping[XAxis, Axis] = {
     "time": Axis("time, h:m:s", formatting.duration, is_time=True),
     "images": Axis("images"),
 }
-WEIGHTS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # of smoothing, from none to much
 
 
 @dataclass(frozen=True)
 class CurveOptions:
-    """How curves are shown."""
+    """How curves are displayed."""
 
     quantity: str = ""  # empty: the family's objective
     x: XAxis = "step"
     log: bool = False
-    whole: bool = False
-    smoothing: int = 0  # a place in WEIGHTS
+    full_range: bool = False
+    smoothing: int = 0  # index into SMOOTHING
 
     @property
     def weight(self) -> float:
-        """The weight of smoothing."""
-        return WEIGHTS[self.smoothing]
+        """The weight of the exponential smoothing."""
+        return SMOOTHING[self.smoothing]
 
     @property
     def notes(self) -> str:
-        """What of this is unusual, for the chart's corner."""
+        """The options that differ from the defaults, for the chart's corner."""
         parts = [f"smooth {self.weight:g}" if self.weight else "", "log" if self.log else ""]
         return " · ".join(part for part in parts if part)
 
 
 def chosen_chart(run: RunView, quantity: str) -> Chart | None:
-    """Return the chart of a quantity; without one the objective's, else the first."""
+    """Return the chart of a quantity, by default of the objective, else the first."""
     return charts.chosen_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
 
 
-def run_chart(run: RunView, chart: Chart, looks: CurveOptions, *, small: bool = False) -> ChartData:
-    """Return the drawing of one run's chart: train and test together."""
+def run_chart(run: RunView, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
+    """Return the chart of one run, train and test together; a small one has no marks and notes."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
-    lines = tuple(_line(chart.style(name), series, looks) for name, series in metrics if len(series.x))
-    if small:  # without room for more than the essence
-        empty = ChartData.empty if metrics else ""  # they were not asked for yet: nothing can be said
-        return ChartData(
-            chart.label, lines, axis=_AXES[run.curves.x], plain=True, number=formatting.number, empty=empty
-        )
-    marks = tuple(_marks(run, looks.x)) + tuple(_gaps(metrics, looks.x))
+    lines = tuple(_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
+    axis = _AXES[run.curves.x]
+    if small:
+        empty = ChartData.empty if metrics else ""  # not read yet: unknown whether there are points
+        return ChartData(chart.label, lines, axis=axis, plain=True, number=formatting.number, empty=empty)
     return ChartData(
         title=chart.label,
         lines=lines,
-        marks=marks,
+        marks=(*_change_marks(run, options.x), *_nan_marks(metrics, options.x)),
         cursor=run.cursor_x,
-        log=looks.log,
-        whole=looks.whole,
-        notes=looks.notes,
+        log=options.log,
+        full_range=options.full_range,
+        notes=options.notes,
         number=formatting.number,
-        empty=empty_words(run),
-        axis=_AXES[run.curves.x],
+        empty=no_points_text(run),
+        axis=axis,
     )
 
 
-def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, looks: CurveOptions) -> ChartData:
-    """Return the drawing of one metric of several runs: the test curve where all have one, else the training's."""
+def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: CurveOptions) -> ChartData:
+    """Return the chart of one metric of several runs: the test curve if all have one, else the training curve."""
     metric = _shared_metric(runs, chart)
     lines = []
     for index, run in enumerate(runs):
         series = run.series.get(metric)
         if series is not None and len(series.x):
-            raw = series.mean if looks.weight else None
             lines.append(
                 ChartLine(
                     f"{LETTERS[index % len(LETTERS)]} {run.status.name or run.status.id}",
                     f"run{index % 10}",
                     series.x,
-                    smooth(series.mean, looks.weight) if looks.weight else series.mean,
-                    raw,
+                    smooth(series.mean, options.weight) if options.weight else series.mean,
+                    series.mean if options.weight else None,
                     tuple(_DASHES.values())[index % 3],
                     points=metric.startswith("test/"),
                 )
             )
-    title = f"{chart.label}, {chart.style(metric).label if metric else 'no curve in common'}, {len(runs)} runs"
+    label = chart.style(metric).label if metric else "no curve in common"
     return ChartData(
-        title=title,
+        title=f"{chart.label}, {label}, {len(runs)} runs",
         lines=tuple(lines),
-        log=looks.log,
-        whole=looks.whole,
-        notes=looks.notes,
+        log=options.log,
+        full_range=options.full_range,
+        notes=options.notes,
         number=formatting.number,
-        empty="These runs have no curve of this in common yet.\nm chooses another metric.",
-        axis=_AXES[looks.x],
+        empty="These runs have no such curve in common yet.\nm: another metric",
+        axis=_AXES[options.x],
     )
 
 
-def empty_words(run: RunView) -> str:
-    """Return what stands in the place of curves that have no points yet."""
+def no_points_text(run: RunView) -> str:
+    """Return the text in the place of a chart without points."""
     if run.problem:
         return "This run cannot be read."
     if run.status.state.live:
         phase = run.status.phase or run.status.state.value
         return f"{phase.capitalize()} {run.status.phase_detail}…\nThe first points come within seconds of training."
-    return "No points were recorded.\n4 shows the log."
+    return "No points were recorded.\n4: log"
 
 
 def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
-    """Return the metric by which runs are compared: of the best kind that every run has at least twice."""
+    """Return the metric to compare: the best kind of which every run has at least two points."""
     order = {"test_ema": 0, "train": 1, "test_raw": 2}
     names = sorted(chart.metrics, key=lambda name: order[chart.style(name).role])
     for name in names:
@@ -125,25 +122,21 @@ def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
     return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
-def _line(told: LineStyle, series: Series, looks: CurveOptions) -> ChartLine:
-    calm = smooth(series.mean, looks.weight) if looks.weight and told.role == "train" else series.mean
+def _line(style: LineStyle, series: Series, options: CurveOptions) -> ChartLine:
+    smoothed = options.weight > 0 and style.role == "train"
     return ChartLine(
-        label=told.label,
-        role=_role(told),
+        label=style.label,
+        role=_ROLES[style.role] if style.index is None else f"run{style.index % 10}",
         x=series.x,
-        y=calm,
-        raw=series.mean if calm is not series.mean else None,
-        dash=_DASHES[told.dash] if told.role == "test_raw" else SOLID,
-        points=told.role == "test_ema" and told.dash == "dashed",
+        y=smooth(series.mean, options.weight) if smoothed else series.mean,
+        raw=series.mean if smoothed else None,
+        dash=_DASHES[style.dash] if style.role == "test_raw" else SOLID,
+        points=style.role == "test_ema" and style.dash == "dashed",
     )
 
 
-def _role(told: LineStyle) -> str:
-    return _ROLES[told.role] if told.index is None else f"run{told.index % 10}"
-
-
-def _marks(run: RunView, x: XAxis) -> list[ChartMark]:
-    """Return the changes that took effect; on the axis of images they have no place."""
+def _change_marks(run: RunView, x: XAxis) -> list[ChartMark]:
+    """Return the setting changes that took effect; their position is unknown on the axis of images."""
     if x == "images":
         return []
     return [
@@ -155,12 +148,12 @@ def _marks(run: RunView, x: XAxis) -> list[ChartMark]:
 
 def _change_text(change: Change) -> str:
     if change.command == "threads":
-        return f"▲{change.value} thr"
+        return "▲1 thread" if change.value == 1 else f"▲{change.value} threads"
     value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
     return f"▲{change.path.rpartition('.')[2]} {value}"
 
 
-def _gaps(metrics: list[tuple[str, Series]], x: XAxis) -> list[ChartMark]:
+def _nan_marks(metrics: list[tuple[str, Series]], x: XAxis) -> list[ChartMark]:
     """Return marks at the steps where a value was not finite."""
     if x != "step":
         return []

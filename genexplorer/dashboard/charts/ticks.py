@@ -1,4 +1,4 @@
-"""Round numbers for axes, and the scale between a value and its place on the axis."""
+"""Axis scales, and round tick values for them."""
 
 import itertools
 import math
@@ -17,36 +17,36 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 
 @dataclass(frozen=True)
 class AxisScale:
-    """An axis from `low` to `high`. A mirrored log is for values that are all negative: −1, −10, −100 downwards."""
+    """An axis from `low` to `high`. "mirrored log" is for negative values: −1, −10, −100 downwards."""
 
     low: float
     high: float
     kind: Kind = "linear"
 
     def fraction(self, values: Floats) -> Floats:
-        """Return where values lie, 0 at `low` and 1 at `high`; NaN where the scale has no place for them."""
-        low, high = self._bent(np.array([self.low, self.high]))
-        return np.asarray((self._bent(values) - low) / ((high - low) or 1.0))
+        """Map values to the axis: 0 at `low`, 1 at `high`, NaN where the logarithm is undefined."""
+        low, high = self._transform(np.array([self.low, self.high]))
+        return np.asarray((self._transform(values) - low) / ((high - low) or 1.0))
 
     def value(self, fraction: float) -> float:
-        """Return the value at a fraction of the axis: the inverse of `fraction`."""
-        low, high = self._bent(np.array([self.low, self.high]))
-        bent = float(low + fraction * (high - low))
+        """Return the value at a fraction of the axis, the inverse of `fraction`."""
+        low, high = self._transform(np.array([self.low, self.high]))
+        position = float(low + fraction * (high - low))
         if self.kind == "log":
-            return float(10**bent)
-        return float(-(10**-bent)) if self.kind == "mirrored log" else bent
+            return float(10**position)
+        return float(-(10**-position)) if self.kind == "mirrored log" else position
 
-    def _bent(self, values: Floats) -> Floats:
+    def _transform(self, values: Floats) -> Floats:
         values = np.asarray(values, dtype=np.float64)
         if self.kind == "linear":
             return values
         with np.errstate(divide="ignore", invalid="ignore"):
-            bent = np.log10(values) if self.kind == "log" else -np.log10(-values)
-        return np.where(np.isfinite(bent), bent, np.nan)
+            logarithm = np.log10(values) if self.kind == "log" else -np.log10(-values)
+        return np.where(np.isfinite(logarithm), logarithm, np.nan)
 
 
 def log_kind(values: Floats) -> Kind | None:
-    """Return the logarithmic scale that fits finite values, or None where signs are mixed or all are zero."""
+    """Return the logarithmic scale that fits finite values; None for mixed signs or zeros only."""
     if values.size and (values > 0).any() and not (values < 0).any():
         return "log"
     if values.size and (values < 0).any() and not (values > 0).any():
@@ -54,24 +54,24 @@ def log_kind(values: Floats) -> Kind | None:
     return None
 
 
-def ticks(scale: AxisScale, most: int) -> list[float]:
-    """Return at most about `most` round values within a scale, ascending."""
+def ticks(scale: AxisScale, max_ticks: int) -> list[float]:
+    """Return about `max_ticks` round values within a scale, ascending."""
     if scale.kind == "linear":
-        return _linear(scale.low, scale.high, most)
+        return _linear(scale.low, scale.high, max_ticks)
     near, far = (scale.low, scale.high) if scale.kind == "log" else (-scale.high, -scale.low)
     sign = 1 if scale.kind == "log" else -1
-    return sorted(sign * value for value in _decades(near, far, most))
+    return sorted(sign * value for value in _decades(near, far, max_ticks))
 
 
-def time_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return round times in seconds: multiples of 1, 2, 5, 10, 15, 30 s, minutes, hours."""
+def time_ticks(low: float, high: float, max_ticks: int) -> list[float]:
+    """Return round times in seconds: multiples of 1, 2, 5, 10, 15, 30 s, minutes or hours."""
     span = max(high - low, 1e-9)
-    step = next((s for s in _TIME_STEPS if span / s <= max(most, 1)), None)
-    return _multiples(low, high, float(step)) if step else _linear(low, high, most)
+    step = next((s for s in _TIME_STEPS if span / s <= max(max_ticks, 1)), None)
+    return _multiples(low, high, float(step)) if step else _linear(low, high, max_ticks)
 
 
 def tick_texts(values: list[float], unit: Callable[[float], str] | None = None) -> list[str]:
-    """Return what is written at ticks, all with the same number of decimals: "−140", "2.5", "1e-4", "20k"."""
+    """Return tick labels with equal numbers of decimals: "−140", "2.5", "1e-4", "20k"."""
     if unit is not None:
         return [unit(value) for value in values]
     size = max((abs(v) for v in values), default=0.0)
@@ -97,11 +97,11 @@ def _text(value: float, size: float, gap: float) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def _linear(low: float, high: float, most: int) -> list[float]:
+def _linear(low: float, high: float, max_ticks: int) -> list[float]:
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return [low] if math.isfinite(low) else []
-    rough = span / max(most, 1)
+    rough = span / max(max_ticks, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(s * power for s in _STEPS if s * power >= rough * (1 - 1e-9))
     return _multiples(low, high, step)
@@ -112,16 +112,16 @@ def _multiples(low: float, high: float, step: float) -> list[float]:
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
-def _decades(low: float, high: float, most: int) -> list[float]:
-    """Return round values between two positive ones: decades, with 2 and 5 between where there is room."""
+def _decades(low: float, high: float, max_ticks: int) -> list[float]:
+    """Return round values between two positive ones: decades, and multiples of them where there is room."""
     if not 0 < low < high < math.inf:
         return [low] if 0 < low < math.inf else []
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for digits in ((1, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         values = [d * 10.0**p for p in range(first, last + 1) for d in digits]
         values = [v for v in values if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
-        if len(values) <= most:
+        if len(values) <= max_ticks:
             break
     if len(values) < 2:
-        values = [v for v in _linear(low, high, most) if v > 0]
-    return values[:: max(1, math.ceil(len(values) / max(most, 1)))]
+        values = [v for v in _linear(low, high, max_ticks) if v > 0]
+    return values[:: max(1, math.ceil(len(values) / max(max_ticks, 1)))]

@@ -1,28 +1,65 @@
-"""Pictures in the terminal: two pixels a cell, the upper half block in one color on the other.
+"""Images in the terminal: two pixels per cell, an upper half block in one color on a background of the other.
 
-Neighboring cells of equal colors share a segment, which keeps a mostly black picture small on a slow connection.
+Adjacent cells of equal colors share a segment, which keeps a mostly black image small on a slow connection.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Size
 from textual.strip import Strip
+from textual.widget import Widget
 
-Pixels = NDArray[np.uint8]
-_LEVELS = 4  # colors are rounded to multiples of this: not to be seen, and equal neighbors merge
+from genexplorer.dashboard.charts.chart import clip
+from genexplorer.dashboard.images.tiles import Pixels, montage
+from genexplorer.dashboard.view import TiledImage
+
+_LEVELS = 4  # colors are rounded to multiples of this: invisible, but more neighbors are equal
 
 
-@lru_cache(maxsize=16_384)
-def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
-    return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
+class HalfBlockImage(Widget):
+    """Displays a tiled image, or a text in its place."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.image: TiledImage | None = None
+        self._text = ""
+        self._large = False
+        self._strips: list[Strip] | None = None
+        self._strips_size = Size(0, 0)
+
+    def show(self, image: TiledImage | None, text: str, *, large: bool) -> None:
+        """Show an image, or the text if there is none; `large` shows few tiles at full size."""
+        if image is self.image and text == self._text and large == self._large:
+            return
+        self.image, self._text, self._large, self._strips = image, text, large, None
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Render a row of cells."""
+        width = self.size.width
+        if self.image is None:
+            lines = self._text.splitlines()
+            strip = Strip([Segment(clip(lines[y], width) if y < len(lines) else "", self.rich_style)])
+        else:
+            rows = self._render_image(self.image)
+            strip = rows[y] if y < len(rows) else Strip([])
+        return strip.adjust_cell_length(width, self.rich_style)
+
+    def _render_image(self, image: TiledImage) -> list[Strip]:
+        if self._strips is None or self.size != self._strips_size:
+            gap = 0 if image.ref.kind == "manifold" else 1
+            pixels = montage(image.tiles, image.ref.kind, self.size.width, self.size.height, gap=gap, large=self._large)
+            self._strips, self._strips_size = half_block_strips(pixels), self.size
+        return self._strips
 
 
-def strips(image: Pixels) -> list[Strip]:
-    """Draw an image, (H, W, 3), in ⌈H/2⌉ rows of W cells; a missing last line is black."""
+def half_block_strips(image: Pixels) -> list[Strip]:
+    """Return an image, (H, W, 3), as ⌈H/2⌉ rows of W cells; a missing last pixel row is black."""
     height, width = image.shape[:2]
     if height % 2:
         image = np.concatenate([image, np.zeros((1, width, 3), np.uint8)])
@@ -31,13 +68,18 @@ def strips(image: Pixels) -> list[Strip]:
 
 
 def _row(upper: Pixels, lower: Pixels) -> Strip:
-    both = np.concatenate([upper, lower], axis=1)
-    if not len(both):
+    pairs = np.concatenate([upper, lower], axis=1)
+    if not len(pairs):
         return Strip([])
-    starts = np.concatenate([[0], np.flatnonzero((both[1:] != both[:-1]).any(axis=1)) + 1])
-    ends = np.concatenate([starts[1:], [len(both)]])
+    starts = np.concatenate([[0], np.flatnonzero((pairs[1:] != pairs[:-1]).any(axis=1)) + 1])
+    ends = np.concatenate([starts[1:], [len(pairs)]])
     segments = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        r, g, b, r2, g2, b2 = both[start].tolist()
+        r, g, b, r2, g2, b2 = pairs[start].tolist()
         segments.append(Segment("▀" * (end - start), _style((r, g, b), (r2, g2, b2))))
-    return Strip(segments, len(both))
+    return Strip(segments, len(pairs))
+
+
+@lru_cache(maxsize=16_384)
+def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
+    return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))

@@ -1,137 +1,89 @@
-"""Recorded pictures in half blocks, through time: ◂ ▸ step, ● follows, a click on the name changes the kind."""
+"""A recorded image in half blocks with the playback controls: ◂ ▶ ▸, follow, and the kind of image."""
 
 from typing import Any
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.geometry import Size
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from genexplorer.dashboard.charts.chart import clip
-from genexplorer.dashboard.images import half_blocks
-from genexplorer.dashboard.images.tiles import montage
-from genexplorer.dashboard.links import link
-from genexplorer.dashboard.view import RunView, TiledImage
+from genexplorer.dashboard.images.half_blocks import HalfBlockImage
+from genexplorer.dashboard.key_bindings import link
+from genexplorer.dashboard.view import RunView
 from genexplorer.session.objective import breakdown
+from genexplorer.session.playback import TimeCursor
 
-_GAP = {"manifold": 0, "samples": 1, "reconstructions": 1}
-_NAMES = {"trace": "trace: stage by stage, x → z"}  # where the kind alone says too little
-
-
-class HalfBlockImage(Widget):
-    """Paints one picture, or words in its place."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._picture: TiledImage | None = None
-        self._words = ""
-        self._large = False
-        self._strips: list[Strip] | None = None
-        self._strips_size = Size(0, 0)
-
-    def show(self, picture: TiledImage | None, words: str, *, large: bool) -> None:
-        """Show a picture; without one, the words."""
-        if picture is self._picture and words == self._words and large == self._large:
-            return
-        self._picture, self._words, self._large, self._strips = picture, words, large, None
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Paint one row of cells."""
-        width = self.size.width
-        rows = self._drawn()
-        if self._picture is None:
-            lines = self._words.splitlines()
-            text = clip(lines[y], width) if y < len(lines) else ""
-            return _plain(text, width, self)
-        return rows[y].adjust_cell_length(width, self.rich_style) if y < len(rows) else _plain("", width, self)
-
-    def _drawn(self) -> list[Strip]:
-        if self._picture is None:
-            return []
-        if self._strips is None or self.size != self._strips_size:
-            kind = self._picture.ref.kind
-            gap = _GAP.get(kind, 1)
-            pixels = montage(self._picture.tiles, kind, self.size.width, self.size.height, gap=gap, large=self._large)
-            self._strips, self._strips_size = half_blocks.strips(pixels), self.size
-        return self._strips
-
-
-def _plain(text: str, width: int, widget: Widget) -> Strip:
-    return Strip([Segment(text, widget.rich_style)]).adjust_cell_length(width, widget.rich_style)
+_TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is too short
 
 
 class ImagePane(Vertical):
-    """A picture with its name, its step and the controls of time."""
+    """An image with its kind, its step and the playback controls."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._caption: Content | None = None
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._shown: Content | None = None
         self.large = False
 
     def compose(self) -> ComposeResult:
-        """Lay out caption, picture and controls."""
+        """Create the caption, the image and the controls."""
         yield Static("", markup=False, classes="caption")
-        yield HalfBlockImage(classes="picture")
+        yield HalfBlockImage(classes="image")
         yield Static("", markup=False, classes="controls")
 
-    def show(self, run: RunView | None, *, following: bool, playing: bool) -> None:
-        """Show the picture of a run at the time cursor."""
-        picture = run.picture if run else None
-        self.query_one(HalfBlockImage).show(picture, _no_picture(run), large=self.large)
-        caption = _caption(run, self.content_size.width)
-        controls = _controls(following=following, playing=playing) if picture else Content("")
-        controls = controls + _moment(run, self.content_size.width - len(controls.plain))
+    def show(self, run: RunView | None, cursor: TimeCursor) -> None:
+        """Show a run's image at the time cursor."""
+        image = run.image if run else None
+        self.query_one(HalfBlockImage).show(image, _placeholder(run), large=self.large)
+        width = self.content_size.width
+        caption = _caption(run, width) if run else Content("")
+        controls = _controls(cursor) if image else Content("")
+        if run is not None:
+            controls = controls + _position(run, width - len(controls.plain))
         both = Content("\n").join([caption, controls])
-        if self._caption is None or not both.is_same(self._caption):
-            self._caption = both
-            self.query_one(".caption", Static).update(caption, layout=False)  # a line each, whatever it says
+        if self._shown is None or not both.is_same(self._shown):
+            self._shown = both
+            self.query_one(".caption", Static).update(caption, layout=False)  # always one line
             self.query_one(".controls", Static).update(controls, layout=False)
 
 
-def _no_picture(run: RunView | None) -> str:
+def _placeholder(run: RunView | None) -> str:
     if run is None:
         return ""
     if run.status.state.live:
-        return "Pictures come with\nthe first snapshot."
-    return "No pictures\nwere recorded."
+        return "The first images come\nwith the first snapshot."
+    return "No images\nwere recorded."
 
 
-def _caption(run: RunView | None, width: int) -> Content:
-    if run is None or run.picture is None:
+def _caption(run: RunView, width: int) -> Content:
+    """Return the image's kind, and its step on the right."""
+    if run.image is None:
         return Content("")
-    ref = run.picture.ref
-    more = " ▾" if len(run.picture_kinds) > 1 else ""
+    ref = run.image.ref
+    more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {ref.step:,}"
-    name = clip(_NAMES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
-    gap = max(width - len(name) - len(step), 1)
-    return Content.assemble(link(name, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
+    title = clip(_TITLES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
+    gap = max(width - len(title) - len(step), 1)
+    return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 
 
-def _moment(run: RunView | None, width: int) -> Content:
-    """Return which of the pictures this is and the objective at its step, as far as there is room."""
-    if run is None or run.picture is None:
+def _position(run: RunView, width: int) -> Content:
+    """Return the image's number among all steps, and the objective at its step if there is room."""
+    if run.image is None:
         return Content("")
-    steps = run.picture_steps
-    place = steps.index(run.picture.ref.step) + 1 if run.picture.ref.step in steps else len(steps)
+    steps, step = run.image_steps, run.image.ref.step
+    position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
     written = breakdown(run.theory, run.values) if run.theory else None
-    texts = [f"   {place} of {len(steps)}   {line}" for line in (written.lines if written else ())]
-    texts.append(f"   {place} of {len(steps)}")
+    texts = [*(f"{position}   {line}" for line in (written.lines if written else ())), position]
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls(*, following: bool, playing: bool) -> Content:
-    follow = (
-        link("● following", "screen.follow", "$accent") if following else link("○ held, L follows", "screen.follow")
-    )
+def _controls(cursor: TimeCursor) -> Content:
+    following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
         link(" ◂ ", "screen.replay(-1)", "bold"),
-        link(" ❚❚ " if playing else " ▶ ", "screen.play", "bold"),
+        link(" ❚❚ " if cursor.playing else " ▶ ", "screen.play", "bold"),
         link(" ▸ ", "screen.replay(1)", "bold"),
         " ",
-        follow,
+        following if cursor.following else link("○ paused, L follows", "screen.follow"),
     )

@@ -1,4 +1,4 @@
-"""The list of runs: one row each, drawn as it scrolls into sight, so that ten thousand are no different from ten."""
+"""The list of runs, one row each; only visible rows are rendered, so ten thousand runs cost no more than ten."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,171 +18,170 @@ from genexplorer.dashboard.charts.chart import Cell, clip
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
 
-EMPTY = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng opens the gallery"
-LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
 _NARROW = 31  # columns below which only the name has room
 _WIDE = 53  # columns from which the speed has room
-_FAMILY = 4  # letters of a family's name
-_JUDGED = 500  # rows by which the columns are set
+_FAMILY_WIDTH = 4
+_MEASURED = 500  # rows that determine the widths of the columns
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """What a row shows."""
+    """A row of the list."""
 
     status: RunStatus
-    letter: str = ""  # "A" where the run takes part in a comparison
+    letter: str = ""  # "A" if the run is part of a comparison
 
 
 @dataclass(frozen=True)
 class ColumnWidths:
-    """How many cells the columns beside the name take: no more than their texts need, so that names get the rest."""
+    """Widths of the columns beside the name, as small as their texts allow, so that names get the remaining room."""
 
     letter: int = 0
     family: int = 0
-    share: int = 3
+    progress: int = 3
     end: int = 4
 
     @classmethod
     def fitting(cls, rows: Sequence[RunRow]) -> "ColumnWidths":
-        """Return the columns of a list; a list of thousands is judged by the rows at its top."""
-        judged = rows[:_JUDGED]
+        """Return the widths for a list, measured on its first rows."""
+        measured = rows[:_MEASURED]
         return cls(
             letter=any(row.letter for row in rows),
-            family=max((min(cell_len(row.status.family), _FAMILY) for row in judged), default=0),
-            share=max([3, *(len(formatting.percent(row.status.progress)) for row in judged)]),
-            end=max([4, *(cell_len(_end(row.status)) for row in judged)]),
+            family=max((min(cell_len(row.status.family), _FAMILY_WIDTH) for row in measured), default=0),
+            progress=max([3, *(len(formatting.percent(row.status.progress)) for row in measured)]),
+            end=max([4, *(cell_len(_end_text(row.status)) for row in measured)]),
         )
 
 
 class RunList(ScrollView, can_focus=True):
-    """Runs, one of them chosen. Arrow keys and the mouse choose."""
+    """Runs, one of them selected by arrow keys or the mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "choose(-1)", "Run above", show=False),
-        Binding("down", "choose(1)", "Run below", show=False),
-        Binding("pageup", "choose_page(-1)", "Page up", show=False),
-        Binding("pagedown", "choose_page(1)", "Page down", show=False),
-        Binding("home", "choose_end(0)", "First run", show=False),
-        Binding("end", "choose_end(1)", "Last run", show=False),
+        Binding("up", "move(-1)", "Run above", show=False),
+        Binding("down", "move(1)", "Run below", show=False),
+        Binding("pageup", "move_page(-1)", "Page up", show=False),
+        Binding("pagedown", "move_page(1)", "Page down", show=False),
+        Binding("home", "move_to_end(0)", "First run", show=False),
+        Binding("end", "move_to_end(1)", "Last run", show=False),
     ]
 
-    class Chosen(Message):
-        """Another run was chosen."""
+    class Selected(Message):
+        """Another run was selected."""
 
         def __init__(self, folder: Path) -> None:
             super().__init__()
             self.folder = folder
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._rows: tuple[RunRow, ...] = ()
-        self._columns = ColumnWidths()
+        self._widths = ColumnWidths()
         self._hint = "Reading the runs…"
         self._painter: CellPainter | None = None
-        self.chosen: Path | None = None
+        self.selected: Path | None = None
 
     def show(self, rows: Sequence[RunRow], hint: str) -> None:
-        """Show rows; the hint stands in their place where there are none."""
-        fresh = tuple(rows)
-        if fresh == self._rows and hint == self._hint:
+        """Show rows; the hint takes their place if there are none."""
+        new = tuple(rows)
+        if new == self._rows and hint == self._hint:
             return
-        before = self._place()
-        self._rows, self._hint, self._columns = fresh, hint, ColumnWidths.fitting(fresh)
-        self.virtual_size = Size(0, len(fresh))
+        index_before = self._selected_index()
+        self._rows, self._hint, self._widths = new, hint, ColumnWidths.fitting(new)
+        self.virtual_size = Size(0, len(new))
         self.refresh()
-        if self._place() != before:  # it was brought back, or others came above it
-            self.call_after_refresh(self._bring_into_sight)
+        if self._selected_index() != index_before:  # restored, or pushed down by new runs
+            self.call_after_refresh(self._scroll_to_selected)
 
-    def choose(self, folder: Path | None, *, tell: bool = True) -> None:
-        """Choose a run and bring it into sight."""
-        changed, self.chosen = folder != self.chosen, folder
-        self._bring_into_sight()
+    def select(self, folder: Path | None) -> None:
+        """Select a run and scroll to it."""
+        changed, self.selected = folder != self.selected, folder
+        self._scroll_to_selected()
         if changed:
             self.refresh()
-            if tell and folder is not None:
-                self.post_message(self.Chosen(folder))
+            if folder is not None:
+                self.post_message(self.Selected(folder))
 
     @property
     def folders(self) -> list[Path]:
         """The folders of the rows, from the top."""
         return [row.status.folder for row in self._rows]
 
-    def action_choose(self, by: int) -> None:
-        """Choose the run so many rows further down."""
+    def action_move(self, by: int) -> None:
+        """Select the run a number of rows further down."""
         if self._rows:
-            place = self._place()
-            wanted = 0 if place is None else min(max(place + by, 0), len(self._rows) - 1)
-            self.choose(self._rows[wanted].status.folder)
+            index = self._selected_index()
+            target = 0 if index is None else min(max(index + by, 0), len(self._rows) - 1)
+            self.select(self._rows[target].status.folder)
 
-    def action_choose_page(self, by: int) -> None:
-        """Choose the run a page further down."""
-        self.action_choose(by * max(self.size.height - 1, 1))
+    def action_move_page(self, by: int) -> None:
+        """Select the run a number of pages further down."""
+        self.action_move(by * max(self.size.height - 1, 1))
 
-    def action_choose_end(self, end: int) -> None:
-        """Choose the first run or the last."""
-        self.action_choose(len(self._rows) if end else -len(self._rows))
+    def action_move_to_end(self, end: int) -> None:
+        """Select the first run (0) or the last (1)."""
+        self.action_move(len(self._rows) if end else -len(self._rows))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the run under the mouse."""
-        place = event.y + round(self.scroll_y)
-        if 0 <= place < len(self._rows):
-            self.choose(self._rows[place].status.folder)
+        """Select the run under the mouse."""
+        index = event.y + round(self.scroll_y)
+        if 0 <= index < len(self._rows):
+            self.select(self._rows[index].status.folder)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Paint the rows in sight."""
+        """Render the visible rows."""
         self._painter = CellPainter(self, "runs")
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Paint one row."""
-        width = self.scrollable_content_region.width  # beside the scroll bar
-        paint = self._painter or CellPainter(self, "runs")
+        """Render a row."""
+        width = self.scrollable_content_region.width  # without the scroll bar
+        painter = self._painter or CellPainter(self, "runs")
         if not self._rows:
             lines = self._hint.splitlines()
             text = lines[y] if y < len(lines) else ""
-            return paint.strip([(clip(" " + text, width), "hint")], width)
-        place = y + round(self.scroll_y)
-        if place >= len(self._rows):
+            return painter.strip([(clip(" " + text, width), "hint")], width)
+        index = y + round(self.scroll_y)
+        if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        row = self._rows[place]
-        chosen = row.status.folder == self.chosen
-        strip = paint.strip(row_cells(row, width, self._columns, chosen=chosen), width)
-        return strip.apply_style(paint.style("chosen")) if chosen else strip
+        row = self._rows[index]
+        selected = row.status.folder == self.selected
+        strip = painter.strip(row_cells(row, width, self._widths, selected=selected), width)
+        return strip.apply_style(painter.style("selected")) if selected else strip
 
-    def _bring_into_sight(self) -> None:
-        place = self._place()
-        if place is not None:
-            self.scroll_to_region(Region(0, place, 1, 1), animate=False, force=True)
+    def _scroll_to_selected(self) -> None:
+        index = self._selected_index()
+        if index is not None:
+            self.scroll_to_region(Region(0, index, 1, 1), animate=False, force=True)
 
-    def _place(self) -> int | None:
-        return next((i for i, row in enumerate(self._rows) if row.status.folder == self.chosen), None)
+    def _selected_index(self) -> int | None:
+        return next((i for i, row in enumerate(self._rows) if row.status.folder == self.selected), None)
 
 
-def row_cells(row: RunRow, width: int, columns: ColumnWidths, *, chosen: bool) -> list[Cell]:
-    """Return a row: arrow, letter, symbol, name, family, progress, time left and, where there is room, the speed."""
+def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[Cell]:
+    """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is room, the speed."""
     status = row.status
     speed = formatting.speed(status, short=True) if status.state.live else ""
     progress = formatting.percent(status.progress)
-    middle = f" {clip(status.family, columns.family):<{columns.family}} {progress:>{columns.share}}"
-    last = f" {_end(status):>{columns.end}}" if width < _WIDE else f"  {_end(status):<{columns.end}}{speed:>15}"
+    middle = f" {clip(status.family, widths.family):<{widths.family}} {progress:>{widths.progress}}"
+    end = _end_text(status)
+    last = f" {end:>{widths.end}}" if width < _WIDE else f"  {end:<{widths.end}}{speed:>15}"
     if width < _NARROW:
         middle = last = ""
-    name_width = max(width - 4 - columns.letter - cell_len(middle) - cell_len(last), 6)
-    wrong = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
-    role = "wrong" if wrong else "live" if status.state in (State.RUNNING, State.QUEUED) else "second"
+    name_width = max(width - 4 - widths.letter - cell_len(middle) - cell_len(last), 6)
+    has_problem = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
+    role = "problem" if has_problem else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
     return [
-        ("▸" if chosen else " ", "name"),
-        (set_cell_size(row.letter, columns.letter), "letter"),
+        ("▸" if selected else " ", "name"),
+        (set_cell_size(row.letter, widths.letter), "letter"),
         (set_cell_size(formatting.state_symbol(status.state), 2) + " ", role),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
-        (middle, "second"),
-        (last, "wrong" if wrong else "second"),
+        (middle, "other"),
+        (last, "problem" if has_problem else "other"),
     ]
 
 
-def _end(status: RunStatus) -> str:
-    """Return what the list says about the end of a run, in at most eleven cells."""
+def _end_text(status: RunStatus) -> str:
+    """Return the time left or taken, or the state, in at most eleven cells."""
     if status.state is State.RUNNING and status.answering and status.seconds_left is not None:
         return formatting.duration(status.seconds_left)
     if status.state is State.RUNNING:
@@ -190,11 +189,3 @@ def _end(status: RunStatus) -> str:
     if status.state is State.SUCCEEDED:
         return formatting.duration(status.elapsed_s)
     return {State.STOPPING: "stopping", State.DAMAGED: "damaged"}.get(status.state, str(status.state.value))
-
-
-def matches(status: RunStatus, words: str) -> bool:
-    """Return whether every word of a filter is found in the run's name, id, family, data, state or tags."""
-    text = " ".join(
-        (status.name, status.id, status.preset, status.family, status.data, status.state.value, *status.tags)
-    ).lower()
-    return all(word in text for word in words.lower().split())

@@ -1,4 +1,4 @@
-"""Config and alerts beside the curves, from 120 columns on."""
+"""Alerts and configuration beside the curves, in terminals of at least 120 columns."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from genexplorer.dashboard.links import link
+from genexplorer.dashboard.key_bindings import link, run_on
 from genexplorer.dashboard.tabs.config import config_lines
 from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow
@@ -15,22 +15,22 @@ from genexplorer.runs.record import AlertRow
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
-_SHOWN = ("model", "data", "optim", "schedule")
-_ALERTS = 4
+_SECTIONS = ("model", "data", "optim", "schedule")
+_MAX_ALERTS = 4
 
 
 class Sidebar(Vertical):
-    """What was asked for, and what went wrong."""
+    """The alerts and the configuration of a run."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._config: RunConfig | None = None
         self._alerts: tuple[AlertRow, ...] | None = None
-        self._look_at = ""
+        self._watch_for = ""
 
     def compose(self) -> ComposeResult:
-        """Lay out alerts above config."""
-        watch_for = Static("", markup=False, id="side-look-at")
+        """Create the texts."""
+        watch_for = Static("", markup=False, id="side-watch-for")
         watch_for.display = False
         yield watch_for
         yield Static("", markup=False, id="side-alerts")
@@ -38,27 +38,27 @@ class Sidebar(Vertical):
             yield Static("", markup=False, id="side-config")
 
     def show(self, run: RunView | None) -> None:
-        """Show a run's alerts and config."""
+        """Show a run."""
         alerts, config = (run.alerts, run.config) if run else ((), None)
         watch_for = run.watch_for if run else ""
-        if watch_for != self._look_at:
-            self._look_at = watch_for
-            words = Content.assemble(("What to look at\n", "bold $accent"), watch_for)
-            self.query_one("#side-look-at", Static).update(words if watch_for else Content(""))
-            self.query_one("#side-look-at").display = bool(watch_for)
+        if watch_for != self._watch_for:
+            self._watch_for = watch_for
+            text = self.query_one("#side-watch-for", Static)
+            text.update(Content.assemble(("What to watch\n", "bold $accent"), watch_for))
+            text.display = bool(watch_for)
         if alerts != self._alerts:
             self._alerts = alerts
             self.query_one("#side-alerts", Static).update(alert_lines(alerts))
         if config is not self._config:
             self._config = config
-            lines = config_lines(config, _SHOWN) if config else Content("")
+            lines = config_lines(config, _SECTIONS) if config else Content("")
             self.query_one("#side-config", Static).update(lines)
 
 
 def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:
-    """Return the newest alerts, the newest first."""
+    """Return the last alerts, newest first."""
     if not alerts:
         return Content.assemble(("Alerts\n", "bold"), ("none", "$muted"))
-    title = link(f"Alerts ({len(alerts)}), d explains\n", "screen.alerts", "bold")
-    rows = [Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_ALERTS:])]
+    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{run_on('RunsPane', 'diagnose')}", "bold")
+    rows = [Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_MAX_ALERTS:])]
     return title + Content("\n").join(rows)

@@ -1,4 +1,4 @@
-"""The one screen: runs above on the left, the chosen run above on the right, tabs below."""
+"""The main screen: runs at the top left, the selected run at the top right, tabs below."""
 
 import threading
 from collections.abc import Callable
@@ -9,93 +9,106 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher
 
-from genexplorer.dashboard.curve_actions import CurveActions
-from genexplorer.dashboard.deeds import Deeds
-from genexplorer.dashboard.images.plane import LatentPlaneView
-from genexplorer.dashboard.key_bindings import KEYS
-from genexplorer.dashboard.links import link
-from genexplorer.dashboard.panes.footer import Footer
+from genexplorer.dashboard.charts.scatter import LatentPlaneView
+from genexplorer.dashboard.images.pane import ImagePane
+from genexplorer.dashboard.key_bindings import Key, screen_keys
+from genexplorer.dashboard.panes.bars import Footer, NumberedTabs, StatusBar
 from genexplorer.dashboard.panes.header import RunHeader
-from genexplorer.dashboard.panes.run_list import EMPTY, LETTERS, RunList, RunRow, matches
-from genexplorer.dashboard.panes.status_bar import StatusBar
-from genexplorer.dashboard.panes.tab_bar import NumberedTabs
+from genexplorer.dashboard.panes.run_list import RunList
+from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import Poller
-from genexplorer.dashboard.preferences import remember_dark
-from genexplorer.dashboard.run_actions import RunActions
+from genexplorer.dashboard.preferences import save_dark
 from genexplorer.dashboard.screens.help import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
 from genexplorer.dashboard.tabs.curves import CurvesPane
-from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient, start_client
+from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient
 from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
-from genexplorer.dashboard.theme import NAMES
-from genexplorer.dashboard.time_actions import TimeActions
-from genexplorer.dashboard.view import DashboardView, ViewRequest
-from genexplorer.runs.record import RunStatus
+from genexplorer.dashboard.theme import THEME_NAMES
+from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
+from genexplorer.session.idle import IdleTracker
 from genexplorer.session.playback import TimeCursor
 
+_PLAYBACK_S = 0.25  # from one image to the next
 
-class MainScreen(RunActions, CurveActions, TimeActions):
-    """Binds what was read to what is shown; nothing here touches a disk.
+
+class MainScreen(Screen[None]):
+    """Requests views from the poller and passes them to the widgets; does no I/O itself.
 
     Args:
         runs_dir: The folder of runs.
-        select: The run to begin with; the newest without it.
-        deeds: What the keys do.
-        make_client: Starts explorers for the walk.
+        select: The run to select first; the newest by default.
+        make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
+        idle: When the dashboard was last used.
     """
 
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        *screen_keys("RunsPane", RunsPane.KEYS),
+        *screen_keys("CurvesPane", CurvesPane.KEYS),
+        Key("left_square_bracket", "replay(-1)", "back", "previous image", "Time", footer=True),
+        Key("right_square_bracket", "replay(1)", "ahead", "next image", "Time", footer=True),
+        Key("full_stop", "play", "play", "play or pause the images over time", "Time"),
+        Key("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
+        Key("k", "next_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
+        Key("z", "image_size", "large", "few large images or many small ones", "Time"),
+        Key("1,c", "show_tab('curves')", "curves", "tab Curves", "Tabs"),
+        Key("2", "show_tab('samples')", "samples", "tab Samples", "Tabs"),
+        Key("3", "show_tab('config')", "config", "tab Config", "Tabs"),
+        Key("4", "show_tab('log')", "log", "tab Log", "Tabs"),
+        Key("5,w", "show_tab('latent')", "latent", "tab Latent: arrows move through the latent space", "Tabs"),
+        Key("6,t", "show_tab('theory')", "theory", "tab Theory: the objective and its current terms", "Tabs"),
+        Key("e", "next_plane", "next plane", "another plane of the latent space", "Tabs"),
+        Key("D,shift+d", "toggle_dark", "light/dark", "light or dark theme", "Screen"),
+        Key("escape", "escape", "back", "leave the filter, the comparison, the latent plane", "Screen"),
+        Key("question_mark", "help", "keys", "this list", "Screen", footer=True),
+        Key("ctrl+p", "app.command_palette", "palette", "search all actions and runs", "Screen"),
+        Key("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", footer=True),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-wider"), (170, "-widest")]  # noqa: RUF012 - Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
-    class Fresh(Message):
-        """There is a new view; `Poller` keeps the newest, so a slow terminal skips those in between."""
+    class ViewReady(Message):
+        """The poller has a new view; only the newest is shown, so a slow terminal skips views."""
 
     def __init__(
         self,
         runs_dir: Path,
         select: Path | None,
         *,
-        deeds: Deeds,
+        make_client: MakeClient,
         clock: Callable[[], float],
-        make_client: MakeClient = start_client,
+        idle: IdleTracker | None = None,
     ) -> None:
         super().__init__()
-        self.runs_dir = runs_dir
-        self.deeds = deeds
         self.view = DashboardView()
         self.cursor = TimeCursor()
-        self.kind = ""
-        self.compared: list[Path] = []
-        self._make_client = make_client
+        self._runs_dir = runs_dir
         self._select = select
-        self._runs_title = ""
-        self._runs_shown: tuple[object, ...] = ()
-        self._runs_kept: tuple[RunStatus, ...] = ()
-        self._folders_of: tuple[RunStatus, ...] = ()
-        self._folders: frozenset[Path] = frozenset()
+        self._make_client = make_client
+        self._image_kind = ""
         self._top_height = 0
-        self._trash = []
-        self._newest = DashboardView()
-        self._fresh_pending = False
-        self._follower = Poller(runs_dir, self._tell, clock=clock)
+        self._player: Timer | None = None
+        self._newest = self.view
+        self._view_pending = False
+        self._poller = Poller(runs_dir, self._receive, clock=clock, idle=idle)
 
     def compose(self) -> ComposeResult:
-        """Lay out the screen."""
-        self._name_size()
+        """Create the panes and the tabs."""
+        # Set the size classes now; otherwise everything is styled twice, first for no size.
+        sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS), (self.app.size.height, self.VERTICAL_BREAKPOINTS))
+        for cells, breakpoints in sizes:
+            self.add_class(next(name for least, name in reversed(breakpoints) if cells >= least), update=False)
         with Horizontal(id="top"):
-            with Vertical(id="runs-pane"):
-                yield Static("Runs", markup=False, id="runs-title")
-                yield Input(placeholder="name, family, state, tag…", compact=True, id="filter")
-                yield RunList(id="runs")
+            yield RunsPane(self._runs_dir, self._select, id="runs-pane")
             yield RunHeader(id="header")
         yield NumberedTabs(id="tab-bar")
         with ContentSwitcher(initial="curves", id="tabs"):
@@ -103,305 +116,243 @@ class MainScreen(RunActions, CurveActions, TimeActions):
             yield SamplesPane(id="samples")
             yield ConfigPane(id="config")
             yield LogPane(id="log")
-            yield LatentPane(self._make_client, id="walk")
+            yield LatentPane(self._make_client, id="latent")
             yield TheoryPane(id="theory")
-        yield StatusBar(id="last-line")
-        yield Footer(id="keys")
-
-    def _name_size(self) -> None:
-        """Take the classes of this size at once; else all is styled twice, for no size and for this one."""
-        sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS), (self.app.size.height, self.VERTICAL_BREAKPOINTS))
-        for cells, breakpoints in sizes:
-            self.add_class(next(name for least, name in reversed(breakpoints) if cells >= least), update=False)
+        yield StatusBar(id="status-bar")
+        yield Footer(self.KEYS, id="footer")
 
     def on_mount(self) -> None:
-        """Begin to read."""
-        self.query_one("#filter").display = False
+        """Start polling."""
         self.query_one(RunList).focus()
-        self._follower.want(self._wanted())
-        threading.Thread(target=self._follower.run, name="follower", daemon=True).start()
+        self._poller.request(self._view_request())
+        threading.Thread(target=self._poller.run, name="poller", daemon=True).start()
 
     def on_unmount(self) -> None:
-        """Stop to read."""
-        self._follower.close()
+        """Stop polling."""
+        self._poller.close()
 
     def on_resize(self) -> None:
-        """Ask for as many points as there is room for."""
+        """Request as many points as there is room for."""
         self.call_after_refresh(self.redraw)
 
-    # what is read
+    async def action_run_on(self, widget: str, action: str) -> None:
+        """Run an action of the widget of a class."""
+        await self.query_one(widget).run_action(action)
 
-    def _tell(self, view: DashboardView) -> None:
-        """Take a view in the reading thread."""
+    # From the poller to the widgets
+
+    def _receive(self, view: DashboardView) -> None:
+        """Take a view, in the polling thread."""
         self._newest = view
-        if not self._fresh_pending:
-            self._fresh_pending = True
-            self.post_message(self.Fresh())
+        if not self._view_pending:
+            self._view_pending = True
+            self.post_message(self.ViewReady())
 
-    @on(Fresh)
-    def _take(self) -> None:
-        self._fresh_pending = False
+    @on(ViewReady)
+    def _show_newest(self) -> None:
+        self._view_pending = False
         self.view = self._newest
-        self._choose_first()
-        run = self.view.run
-        if run is not None and run.folder == self.query_one(RunList).chosen:
-            self.cursor.set_steps(run.picture_steps)
+        self.query_one(RunsPane).show(self.view)
+        run = self._selected_run()
+        if run is not None:
+            self.cursor.set_steps(run.image_steps)
         self.redraw()
 
     def redraw(self) -> None:
-        """Show the present view and say what is wanted next; widgets skip what has not changed."""
-        self._follower.want(self._wanted())
-        self._show_runs()
-        chosen = self.query_one(RunList).chosen
-        run = self.view.run if self.view.run is not None and self.view.run.folder == chosen else None
-        if run is None and chosen is not None and chosen in self._known:
-            return  # it was chosen a moment ago: its view is on the way
-        view = replace(self.view, run=run)
-        self.query_one(RunHeader).show(run, self._nothing())
-        self.query_one(StatusBar).show(run)
-        self._show_tab(view)
-
-    def _show_tab(self, view: DashboardView) -> None:
-        following, playing = self.cursor.following, self.cursor.playing
-        match self.query_one("#tabs", ContentSwitcher).current:
-            case "curves":
-                self.query_one(CurvesPane).show(view, following=following, playing=playing)
-            case "samples":
-                looks = self.query_one(CurvesPane).looks
-                self.query_one(SamplesPane).show(view.run, looks, following=following, playing=playing)
-            case "config":
-                self.query_one(ConfigPane).show(view.run)
-            case "log":
-                self.query_one(LogPane).show(view.run)
-            case "walk":
-                self.query_one(LatentPane).show(view.run, view.now)
-            case _:
-                self.query_one(TheoryPane).show(view.run)
-
-    def _wanted(self) -> ViewRequest:
-        curves = self.query_one(CurvesPane)
-        following = self.cursor.following or self.cursor.position is None
-        return ViewRequest(
-            selected=self.query_one(RunList).chosen,
-            compared=tuple(self.compared),
-            quantity=curves.looks.quantity,
-            small=self.has_class("-tall"),
-            x=curves.looks.x,
-            max_points=max(2 * curves.large.size.width, 80),
-            kind=self.kind,
-            at_step=None if following else self.cursor.position,
-        )
-
-    # runs
-
-    @property
-    def status(self) -> RunStatus | None:
-        """The chosen run's status."""
-        chosen = self.query_one(RunList).chosen
-        return next((status for status in self.view.runs if status.folder == chosen), None)
-
-    @property
-    def _known(self) -> frozenset[Path]:
-        """The folders of all runs, collected once for each list."""
-        if self._folders_of is not self.view.runs:
-            self._folders_of, self._folders = self.view.runs, frozenset(status.folder for status in self.view.runs)
-        return self._folders
-
-    @property
-    def _matching(self) -> list[RunStatus]:
-        words = self.query_one("#filter", Input).value
-        return [status for status in self.view.runs if matches(status, words)] if words else list(self.view.runs)
-
-    def _show_runs(self) -> None:
-        words = self.query_one("#filter", Input).value
-        cause = (id(self.view.runs), words, tuple(self.compared), self.view.listed, self.view.problem, self.size)
-        if cause == self._runs_shown:
-            return
-        self._runs_shown, self._runs_kept = cause, self.view.runs  # kept, so that its id stays its own
-        rows = [RunRow(status, self._letter(status.folder)) for status in self._matching]
-        if not self.view.listed:
-            hint = "Reading the runs…"
-        elif self.view.problem:
-            hint = f"Cannot read {self.runs_dir}:\n{self.view.problem}"
-        elif words and self.view.runs:
-            hint = "No run matches.\nesc shows all."
-        else:
-            hint = EMPTY
-        self.query_one(RunList).show(rows, hint)
-        self._fit_top(len(rows))
-        total = len(self.view.runs)
-        shown = f"{len(rows)} of {total}" if words else str(total)
-        live = sum(status.state.live for status in self.view.runs)
-        self._set_title(f"Runs ({shown})" + (f" · {live} live" if live else "") + "  ")
-
-    def _fit_top(self, rows: int) -> None:
-        """In a tall terminal, give the runs as many rows as they fill, up to a quarter of it."""
-        height = min(max(rows + 1, 6), max(self.size.height // 4, 6))
+        """Show the current view and request the next; widgets skip what has not changed."""
+        self._poller.request(self._view_request())
+        runs = self.query_one(RunsPane)
+        # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
+        height = min(max(runs.num_rows + 1, 6), max(self.size.height // 4, 6))
         if height != self._top_height:
             self._top_height = height
             self.query_one("#top").styles.height = height if self.size.height >= 24 else None
+        run = self._selected_run()
+        if run is None and runs.selected in runs.folders:
+            return  # just selected: its view comes with the next poll
+        view = replace(self.view, run=run)
+        empty = "No run selected." if view.runs else f"No runs in {self._runs_dir}"
+        self.query_one(RunHeader).show(run, empty if view.loaded else "")
+        self.query_one(StatusBar).show(run)
+        curves = self.query_one(CurvesPane)
+        curves.run = run  # its keys work in every tab
+        match self._active_tab:
+            case "curves":
+                curves.show(view, self.cursor)
+            case "samples":
+                self.query_one(SamplesPane).show(run, curves.options, self.cursor)
+            case "config":
+                self.query_one(ConfigPane).show(run)
+            case "log":
+                self.query_one(LogPane).show(run)
+            case "latent":
+                self.query_one(LatentPane).show(run, view.now)
+            case _:
+                self.query_one(TheoryPane).show(run)
 
-    def _set_title(self, title: str) -> None:
-        if title != self._runs_title:
-            self._runs_title = title
-            words = Content(title) + link("/ filter", "screen.filter", "$muted")
-            self.query_one("#runs-title", Static).update(words, layout=False)
+    def _selected_run(self) -> RunView | None:
+        """Return the selected run's view; None if the current view is still of another run."""
+        run = self.view.run
+        return run if run is not None and run.folder == self.query_one(RunsPane).selected else None
 
-    def _letter(self, folder: Path) -> str:
-        return LETTERS[self.compared.index(folder) % len(LETTERS)] if folder in self.compared else ""
+    def _view_request(self) -> ViewRequest:
+        curves, runs = self.query_one(CurvesPane), self.query_one(RunsPane)
+        return ViewRequest(
+            selected=runs.selected,
+            compared=tuple(runs.compared),
+            quantity=curves.options.quantity,
+            small_charts=self.has_class("-tall"),
+            x=curves.options.x,
+            max_points=max(2 * curves.large.size.width, 80),
+            kind=self._image_kind,
+            at_step=None if self.cursor.following else self.cursor.position,
+        )
 
-    def _nothing(self) -> str:
-        if not self.view.listed:
-            return ""
-        return f"No runs in {self.runs_dir}" if not self.view.runs else "No run is chosen."
+    def touch(self) -> None:
+        """Poll as often as while the dashboard is in use."""
+        self._poller.touch()
 
-    def _choose_first(self) -> None:
-        """Choose a run where none is chosen, or where the chosen one is gone."""
-        runs, known = self.query_one(RunList), self._known
-        gone = self._select is None and runs.chosen not in known
-        folders = [status.folder for status in self._matching] if gone else []
-        if self._select is not None and self._select in known:
-            runs.choose(self._select)
-            self._select = None
-        elif folders:
-            before = runs.folders
-            place = before.index(runs.chosen) if runs.chosen in before else 0
-            runs.choose(folders[min(place, len(folders) - 1)])
-        elif not known and self.view.listed:
-            runs.choose(None)
-        self.compared = [folder for folder in self.compared if folder in known]
+    @on(RunList.Selected)
+    def _run_selected(self) -> None:
+        self.action_follow()
 
-    @on(RunList.Chosen)
-    def _run_chosen(self) -> None:
+    @on(RunsPane.ListChanged)
+    def _list_changed(self) -> None:
+        self._poller.refresh_list()
+
+    @on(CurvesPane.OptionsChanged)
+    def _options_changed(self) -> None:
+        self.redraw()
+
+    @on(StatusBar.Notice)
+    def _show_notice(self, notice: StatusBar.Notice) -> None:
+        self.query_one(StatusBar).show_notice(notice)
+        if notice.warning:
+            self.app.notify(notice.text, severity="warning", markup=False)
+
+    # Time: the image, the metrics and the cursor on the curves move together.
+
+    def action_replay(self, by: int) -> None:
+        """Move by a number of images."""
+        if not self.cursor.steps:
+            self.post_message(StatusBar.Notice("No images yet."))
+            return
+        self.cursor.move(by)
+        self.redraw()
+
+    def action_play(self) -> None:
+        """Play or pause."""
+        if self.cursor.playing:
+            self.cursor.pause()
+        else:
+            self.cursor.play()
+        if self._player is None:
+            self._player = self.set_interval(_PLAYBACK_S, self._advance)
+        self.redraw()
+
+    def _advance(self) -> None:
+        if self.cursor.playing:
+            self.cursor.tick()
+            self.redraw()
+
+    def action_follow(self) -> None:
+        """Follow the newest step."""
         self.cursor.follow()
         self.redraw()
 
-    @on(RunActions.RunStarted)
-    def _run_started(self, event: RunActions.RunStarted) -> None:
-        self._select = event.folder
-        self.hurry()
-
-    def hurry(self) -> None:
-        """Read the runs again now."""
-        self._follower.hurry()
-
-    def touch(self) -> None:
-        """Somebody is there: read as often as they may look."""
-        self._follower.touch()
-
-    def action_compare(self) -> None:
-        """Mark the chosen run for a comparison, or take the mark away."""
-        status = self._chosen()
-        if status is None:
-            return
-        if status.folder in self.compared:
-            self.compared.remove(status.folder)
-        elif len(self.compared) >= len(LETTERS):
-            self.say(f"At most {len(LETTERS)} runs are compared; space takes a mark away.", warning=True)
-        else:
-            self.compared.append(status.folder)
-            if len(self.compared) == 1:
-                self.say("Marked A. Choose another run and press space; esc ends the comparison.")
-        self.action_show_tab("curves")
+    @on(CurvesPane.StepClicked)
+    def _step_clicked(self, event: CurvesPane.StepClicked) -> None:
+        self.cursor.go(event.step)
         self.redraw()
 
-    # filter
+    def action_next_kind(self) -> None:
+        """Show the next kind of image."""
+        kinds = self.view.run.image_kinds if self.view.run else ()
+        if kinds:
+            index = kinds.index(self._image_kind) if self._image_kind in kinds else 0
+            self._image_kind = kinds[(index + 1) % len(kinds)]
+            self.redraw()
 
-    def action_filter(self) -> None:
-        """Ask for words."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        self.query_one("#runs-title").display = False
-        field.focus()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self) -> None:
-        folders = [status.folder for status in self._matching]
-        runs = self.query_one(RunList)
-        if folders and runs.chosen not in folders:
-            runs.choose(folders[0])
+    def action_image_size(self) -> None:
+        """Switch between few large images and many small ones."""
+        for pane in self.query(ImagePane).results(ImagePane):
+            pane.large = not pane.large
         self.redraw()
 
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self) -> None:
-        self.query_one(RunList).focus()
-        self._hide_empty_filter()
+    # Tabs
 
-    def _hide_empty_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.display = bool(field.value)
-        self.query_one("#runs-title").display = not field.value
-
-    # screen
+    @property
+    def _active_tab(self) -> str | None:
+        return self.query_one("#tabs", ContentSwitcher).current
 
     def action_show_tab(self, tab: str) -> None:
-        """Show a tab; the walk takes the arrow keys, the others leave them to the runs."""
+        """Show a tab. The latent plane takes the arrow keys; other tabs leave them to the list of runs."""
         self.query_one("#tabs", ContentSwitcher).current = tab
         self.query_one(NumberedTabs).show(tab)
         self.redraw()
-        plane = self.query_one("#plane", LatentPlaneView)
-        if tab == "walk" and plane.display:
+        plane = self.query_one(LatentPlaneView)
+        if tab == "latent" and plane.display:
             plane.focus()
         elif self.focused is None or self.focused is plane:
             self.query_one(RunList).focus()
 
-    @on(NumberedTabs.ViewRequest)
-    def _tab_wanted(self, event: NumberedTabs.ViewRequest) -> None:
+    @on(NumberedTabs.TabClicked)
+    def _tab_clicked(self, event: NumberedTabs.TabClicked) -> None:
         self.action_show_tab(event.tab)
 
-    def action_retry_walk(self) -> None:
-        """Start the explorer again."""
-        self.query_one(LatentPane).retry()
+    @on(RunsPane.ComparisonChanged)
+    def _comparison_changed(self) -> None:
+        self.action_show_tab("curves")
+
+    @on(CurvesPane.MetricChosen)
+    def _metric_chosen(self, event: CurvesPane.MetricChosen) -> None:
+        self.action_show_quantity(event.quantity)
+
+    def action_show_quantity(self, quantity: str) -> None:
+        """Show the curves of a quantity."""
+        self.query_one(CurvesPane).show_quantity(quantity)
+        self.action_show_tab("curves")
 
     def action_next_plane(self) -> None:
-        """Walk in another plane of the latent space."""
-        if self.query_one("#tabs", ContentSwitcher).current != "walk":
-            self.action_show_tab("walk")
-        elif not self.query_one(LatentPane).next_plane():
-            self.say("There is no other plane to walk in.")
+        """Show another plane of the latent space."""
+        if self._active_tab == "latent":
+            self.query_one(LatentPane).next_plane()
+        else:
+            self.action_show_tab("latent")
+
+    # Screen
 
     def action_escape(self) -> None:
-        """Leave, one after the other: the filter, the walk, the comparison."""
-        field = self.query_one("#filter", Input)
-        runs = self.query_one(RunList)
-        if field.display:
-            field.value = ""
-            self._hide_empty_filter()
-        elif self.focused is runs and self.compared:
-            self.compared.clear()
+        """Close the filter or leave the latent plane; if the list has the focus, end the comparison."""
+        runs = self.query_one(RunsPane)
+        if not runs.clear_filter() and self.focused is runs.run_list and runs.compared:
+            runs.clear_comparison()
             self.redraw()
-        runs.focus()
-
-    def say(self, text: str, *, warning: bool = False) -> None:
-        """Tell something in passing: in the last line, and in a box where it is a warning."""
-        self.query_one(StatusBar).say(text, warning=warning)
-        if warning:
-            self.app.notify(text, severity="warning", markup=False)
+        runs.run_list.focus()
 
     def action_help(self) -> None:
-        """Show all keys."""
-        self.app.push_screen(HelpScreen(), self._run_chosen_key)
+        """Show all keys; run the action of the one that is clicked."""
 
-    async def _run_chosen_key(self, action: str | None) -> None:
-        if action is not None:
-            await self.run_action(action)
+        async def run(action: str | None) -> None:
+            if action is not None:
+                await self.run_action(action)
 
-    def action_dark(self) -> None:
-        """Change between light and dark."""
+        self.app.push_screen(HelpScreen(self.KEYS), run)
+
+    def action_toggle_dark(self) -> None:
+        """Switch between the light and the dark theme."""
         dark = not self.app.current_theme.dark
-        self.app.theme = NAMES[dark]
-        remember_dark(dark)
+        self.app.theme = THEME_NAMES[dark]
+        save_dark(dark)
 
-    def action_leave(self) -> None:
-        """Leave the dashboard, and say that the trainings go on."""
-        names = [status.name for status in self.view.runs if status.state.live]
-        self.app.exit(message=farewell(names))
+    def action_quit(self) -> None:
+        """Quit the dashboard and print which trainings continue."""
+        self.app.exit(message=farewell([status.name for status in self.view.runs if status.state.live]))
 
 
 def farewell(names: list[str]) -> str | None:
-    """Return what is said at the end; None where nothing is running."""
+    """Return the message printed after quitting; None if no run is active."""
     if not names:
         return None
-    who = names[0] if len(names) == 1 else f"{len(names)} runs"
-    verb = "goes" if len(names) == 1 else "go"
-    return f"{who} {verb} on training in the background. 'genexplorer dashboard' shows it again."
+    subject = f"{names[0]} continues" if len(names) == 1 else f"{len(names)} runs continue"
+    return f"{subject} training in the background. 'genexplorer dashboard' reopens this view."

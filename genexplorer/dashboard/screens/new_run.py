@@ -1,4 +1,4 @@
-"""n: what to train, from the presets, checked as it is filled in, with the result and the time to expect."""
+"""n: the form of a new run, filled in from a preset and validated as it is edited."""
 
 import threading
 from pathlib import Path
@@ -14,186 +14,172 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select, Static
 
-from genexplorer.dashboard.deeds import Deeds
 from genexplorer.errors import UserError
+from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
 from genexplorer.session.new_run import FormField, NewRunForm
 
-_SETTLES_S = 0.15  # after the last key, before the form is checked
-_KEYS = ("family", "preset", "data", "folder", "length", "unit", "seed", "name", "settings")
+_DEBOUNCE_S = 0.15  # from the last edit to the validation
 
 
 class NewRunScreen(ModalScreen[Path | None]):
-    """Asks what to train and starts it; returns the folder of the new run, or None."""
+    """Starts a run and returns its folder, or None.
+
+    Args:
+        runs_dir: The folder of runs.
+        preset: The chosen preset, which focuses the start button; empty for the default one.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", show=False),
+        Binding("escape", "cancel", "Cancel", show=False),
         Binding("ctrl+s,f5", "start", "Start", show=False),
     ]
 
     class FormValidated(Message):
-        """The form was checked: a line for each field that is wrong."""
+        """The form was validated: a message for each wrong field."""
 
         def __init__(self, errors: dict[str, str]) -> None:
             super().__init__()
             self.errors = errors
 
     class StartFinished(Message):
-        """Starting came to an end."""
+        """The run was started, or could not be."""
 
         def __init__(self, outcome: Outcome) -> None:
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, deeds: Deeds, form: NewRunForm | None = None, *, ready: bool = False) -> None:
-        """Make the form; `ready` puts the focus on its start, as the preset is chosen already."""
+    def __init__(self, runs_dir: Path, preset: str = "") -> None:
         super().__init__()
-        self._ready = ready
-        self._deeds = deeds
-        self.form = form or NewRunForm()
+        self.form = NewRunForm(preset, runs_dir=runs_dir)
         self.errors: dict[str, str] = {}
-        self.starting = False
-        self._settling: Timer | None = None
+        self._runs_dir = runs_dir
+        self._focus_start = bool(preset)
+        self._keys = tuple(field.key for field in self.form.all_fields)
+        self._starting = False
+        self._debounce: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay out a row for each field, what to expect, what is wrong, and the buttons."""
+        """Create a row for each field, the expected result, the errors and the buttons."""
         with Vertical(classes="dialog wide", id="new-run"):
             yield Static("Train a new model", markup=False, classes="dialog-title")
             with VerticalScroll(id="fields", can_focus=False):
-                for field in self._all_fields():
+                for field in self.form.all_fields:
                     with Horizontal(classes="field", id=f"row-{field.key}"):
                         yield Label(field.label, markup=False)
-                        yield self._control(field)
+                        yield self._make_control(field)
             with VerticalScroll(id="expectation"):
                 yield Static("", markup=False, id="expect")
-            yield Static("", markup=False, id="wrong")
+            yield Static("", markup=False, id="message")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        """Show what the form says."""
-        self._bind()
-        self._check_soon()
-        if self._ready:
+        """Show the values of the form."""
+        self._update_controls()
+        self._validate_later()
+        if self._focus_start:
             self.query_one("#start").focus()
 
-    def _all_fields(self) -> tuple[FormField, ...]:
-        """Return every field that may come to be shown, in the form's order."""
-        return self.form.all_fields
-
-    def _control(self, field: FormField) -> Select[str] | Input:
+    def _make_control(self, field: FormField) -> Select[str] | Input:
         value = self.form[field.key]
         if field.kind == "choice":
             options = [(Content(choice.label), choice.value) for choice in field.choices]
             return Select(options, value=value, allow_blank=False, compact=True, id=f"field-{field.key}")
         return Input(value, placeholder=field.placeholder or field.help, compact=True, id=f"field-{field.key}")
 
-    def _bind(self) -> None:
-        """Bring the controls up to what the form says; a preset may have changed several."""
-        shown = {field.key: field for field in self.form.fields}
-        for key in _KEYS:
-            row = self.query_one(f"#row-{key}")
-            row.display = key in shown
-            if key not in shown:
+    def _update_controls(self) -> None:
+        """Show the values of the form; a preset may have changed several, or which fields apply."""
+        fields = {field.key: field for field in self.form.fields}
+        for key in self._keys:
+            self.query_one(f"#row-{key}").display = key in fields
+            if key not in fields:
                 continue
-            control = self.query_one(f"#field-{key}")
-            value = self.form[key]
+            control, value = self.query_one(f"#field-{key}"), self.form[key]
             with self.prevent(Input.Changed, Select.Changed):
-                if isinstance(control, Input) and control.value != value:
+                if isinstance(control, Select) and key in ("preset", "data"):  # these depend on the family
+                    control.set_options([(Content(choice.label), choice.value) for choice in fields[key].choices])
+                if isinstance(control, Select | Input) and control.value != value:
                     control.value = value
-                elif isinstance(control, Select):
-                    self._bind_choice(control, shown[key], value)
         self._show_expectation()
 
     def _show_expectation(self) -> None:
-        words = self.form.watch_for
-        lines = [Content.assemble(("What to look at ", "$warning"), words)] if words else []
+        watch_for, source = self.form.watch_for, self.form.preset.source
+        lines = [Content.assemble(("What to watch ", "$warning"), watch_for)] if watch_for else []
         lines.append(Content.assemble(("Expect ", "$muted"), self.form.expectation))
-        lines += [Content(self.form.preset.source)] if self.form.preset.source else []
+        lines += [Content(source)] if source else []
         self.query_one("#expect", Static).update(Content("\n").join(lines))
 
-    def _bind_choice(self, control: "Select[str]", field: FormField, value: str) -> None:
-        if field.key in ("preset", "data"):  # another family has other presets, points have other data
-            control.set_options([(Content(choice.label), choice.value) for choice in field.choices])
-        if control.value != value:
-            control.value = value
-
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._filled_in(event.input.id, event.value)
+    def _input_changed(self, event: Input.Changed) -> None:
+        self._set_field(event.input.id, event.value)
 
     @on(Select.Changed)
-    def _selected(self, event: Select.Changed) -> None:
-        self._filled_in(event.select.id, str(event.value))
+    def _select_changed(self, event: Select.Changed) -> None:
+        self._set_field(event.select.id, str(event.value))
 
-    def _filled_in(self, control: str | None, value: str) -> None:
-        key = (control or "").removeprefix("field-")
-        if key in _KEYS and self.form[key] != value:
+    def _set_field(self, control_id: str | None, value: str) -> None:
+        key = (control_id or "").removeprefix("field-")
+        if key in self._keys and self.form[key] != value:
             self.form.set(key, value)
-            self._bind()
-            self._check_soon()
+            self._update_controls()
+            self._validate_later()
 
-    def _check_soon(self) -> None:
-        if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(_SETTLES_S, self._check)
+    def _validate_later(self) -> None:
+        if self._debounce is not None:
+            self._debounce.stop()
+        self._debounce = self.set_timer(_DEBOUNCE_S, self._validate)
 
-    def _check(self) -> None:
-        """Check in a thread: the headers of the data are read, and a folder may lie on a slow disk."""
+    def _validate(self) -> None:
+        """Validate in a thread, since headers of the data are read, perhaps from a slow disk."""
         threading.Thread(target=lambda: self._post(self.FormValidated(self.form.errors())), daemon=True).start()
 
     @on(FormValidated)
-    def _checked(self, event: FormValidated) -> None:
+    def _form_validated(self, event: FormValidated) -> None:
         self.errors = event.errors
-        for key in _KEYS:
+        for key in self._keys:
             self.query_one(f"#row-{key}").set_class(key in self.errors, "-wrong")
-        self._tell("\n".join(f"✗ {line}" for line in self.errors.values()))
+        self._show_message("\n".join(f"✗ {line}" for line in self.errors.values()))
         self._show_expectation()
 
     @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_start()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "start":
-            self.action_start()
-        else:
-            self.action_leave()
-
-    def action_leave(self) -> None:
-        """Leave without a run."""
-        self.dismiss(None)
-
+    @on(Button.Pressed, "#start")
     def action_start(self) -> None:
-        """Start, or say why not."""
-        if self.starting:
+        """Start the run, or show why it cannot be started."""
+        if self._starting:
             return
         try:
             config = self.form.validate()
         except UserError as error:
-            self._tell(f"✗ {error}")
+            self._show_message(f"✗ {error}")
             return
-        self.starting = True
-        self._tell("Starting its worker… (a few seconds)")
+        self._starting = True
+        self._show_message("Starting the worker… (a few seconds)")
         name = self.form.name
-        threading.Thread(
-            target=lambda: self._post(self.StartFinished(self._deeds.start(config, name))), daemon=True
-        ).start()
+
+        def start() -> None:
+            self._post(self.StartFinished(actions.start_run(self._runs_dir, config, name=name)))
+
+        threading.Thread(target=start, daemon=True).start()
 
     @on(StartFinished)
-    def _came(self, event: StartFinished) -> None:
-        self.starting = False
+    def _start_finished(self, event: StartFinished) -> None:
+        self._starting = False
         if event.outcome.ok:
             self.dismiss(event.outcome.folder)
         else:
-            self._tell(f"✗ {event.outcome}")
+            self._show_message(f"✗ {event.outcome}")
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Close the form without a run."""
+        self.dismiss(None)
 
     def _post(self, message: Message) -> None:
         if self.is_attached:
             self.post_message(message)
 
-    def _tell(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         style = "$warning" if text.startswith("✗") else "$accent"
-        self.query_one("#wrong", Static).update(Content.assemble((text, style)))
+        self.query_one("#message", Static).update(Content.assemble((text, style)))

@@ -1,7 +1,7 @@
-"""Tab 1: the curves of one metric, large; beside it pictures, config and alerts; below it the other metrics."""
+"""Tab 1: the curves of one quantity in a large chart, the other quantities in small ones, an image, and the sidebar."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from textual import on
@@ -12,54 +12,70 @@ from textual.message import Message
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import (
-    WEIGHTS,
+    SMOOTHING,
     CurveOptions,
     chosen_chart,
     comparison_chart,
-    empty_words,
+    no_points_text,
     run_chart,
 )
 from genexplorer.dashboard.images.pane import ImagePane
+from genexplorer.dashboard.key_bindings import Key
+from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.sidebar import Sidebar
+from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
 from genexplorer.runs.record import XAxis
-from genexplorer.session.charts import Chart
+from genexplorer.session import formatting
+from genexplorer.session.playback import TimeCursor
 
-_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng opens the gallery\n? shows all keys"
+_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
 
 
 class CurvesPane(Horizontal):
-    """Curves, and what stands beside them where there is room."""
+    """Charts, with an image and the sidebar beside them in a wide terminal. The screen keeps `run` up to date."""
 
-    class QuantityWanted(Message):
-        """A click on a small chart asks for its quantity."""
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
+        Key("l", "toggle_option('log')", "log scale", "logarithmic y axis", "Curves"),
+        Key("x", "next_x", "x axis", "x axis: step, time or images", "Curves"),
+        Key("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
+        Key("minus", "smooth(-1)", "smooth less", "less smoothing", "Curves"),
+        Key("a", "toggle_option('full_range')", "full range", "full y range, or cropped to the later values", "Curves"),
+    )
+
+    class MetricChosen(Message):
+        """Another quantity was chosen for the large chart."""
 
         def __init__(self, quantity: str) -> None:
             super().__init__()
             self.quantity = quantity
 
-    class TimeWanted(Message):
-        """A click on the large chart asks for a step."""
+    class OptionsChanged(Message):
+        """`options` has changed."""
+
+    class StepClicked(Message):
+        """A step was chosen by a click on a chart."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.looks = CurveOptions()
-        self._run: RunView | None = None
-        self._drawn_for: tuple[object, ...] = ()
-        self._small_for: tuple[object, ...] = ()
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.options = CurveOptions()
+        self.run: RunView | None = None
+        self._large_shown: tuple[object, ...] = ()
+        self._small_shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Lay out the charts and the panes beside them."""
+        """Create the charts and the panes beside them."""
         with Vertical(id="charts"):
             yield ChartView(id="large")
             with Horizontal(id="small"):
-                for place in range(NUM_SMALL):
-                    yield ChartView(classes="small" if place < 2 else "small rare")
+                for index in range(NUM_SMALL):
+                    yield ChartView(classes="small" if index < 2 else "small rare")
         yield ImagePane(id="beside")
         yield Sidebar(id="side")
 
@@ -68,81 +84,107 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, view: DashboardView, *, following: bool, playing: bool) -> None:
-        """Show a view: redraws what has changed and nothing else."""
-        self._run = view.run
-        self._draw_large(view)
-        self._draw_small(view)
-        self.query_one(ImagePane).show(view.run, following=following, playing=playing)
+    def show(self, view: DashboardView, cursor: TimeCursor) -> None:
+        """Show a view; only what has changed is drawn again."""
+        self._show_large(view)
+        self._show_small(view.run)
+        self.query_one(ImagePane).show(view.run, cursor)
         self.query_one(Sidebar).show(view.run)
 
-    def _draw_large(self, view: DashboardView) -> None:
-        run = view.run
-        cause = (
+    def _show_large(self, view: DashboardView) -> None:
+        run, options = view.run, self.options
+        shown = (
             run.curves if run else None,
             tuple(id(compared.series) for compared in view.compared) if view.compared else (),
-            self.looks,
-            view.listed and not view.runs,
+            options,
+            view.loaded and not view.runs,
             (run.changes, run.status.state, run.status.phase, run.problem, run.folder) if run else None,
         )
-        if cause != self._drawn_for:
-            self._drawn_for = cause
-            self.large.show(self._large_drawing(view))
-        elif run is not None and not view.compared:
-            self.large.set_cursor(run.cursor_x)
-
-    def _large_drawing(self, view: DashboardView) -> ChartData:
-        run = view.run
+        if shown == self._large_shown:
+            if run is not None and not view.compared:
+                self.large.set_cursor(run.cursor_x)
+            return
+        self._large_shown = shown
+        chart = chosen_chart(run, options.quantity) if run is not None else None
         if run is None:
-            return ChartData("", (), empty=_WELCOME if view.listed and not view.runs else "")
-        chart = chosen_chart(run, self.looks.quantity)
-        if chart is None:
-            return ChartData("", (), empty=empty_words(run))
-        if view.compared:
-            return comparison_chart(view.compared, chart, self.looks)
-        return run_chart(run, chart, self.looks)
+            data = ChartData("", (), empty=_WELCOME if view.loaded and not view.runs else "")
+        elif chart is None:
+            data = ChartData("", (), empty=no_points_text(run))
+        elif view.compared:
+            data = comparison_chart(view.compared, chart, options)
+        else:
+            data = run_chart(run, chart, options)
+        self.large.show(data)
 
-    def _draw_small(self, view: DashboardView) -> None:
-        run = view.run
-        charts = self.query_one("#small")
-        if not charts.display or run is None:
+    def _show_small(self, run: RunView | None) -> None:
+        parent = self.query_one("#small")
+        if not parent.display or run is None:
             return
-        cause = (run.curves, self.looks, run.folder)
-        if cause == self._small_for:
+        shown = (run.curves, self.options, run.folder)
+        if shown == self._small_shown:
             return
-        self._small_for = cause
-        others = [c for c in run.curves.charts if c != chosen_chart(run, self.looks.quantity)]
-        views = [child for child in charts.children if isinstance(child, ChartView)]
-        for place, view_of in enumerate(views):
-            chart: Chart | None = others[place] if place < len(others) else None
-            view_of.quantity = chart.quantity if chart else ""
-            looks = replace(self.looks, log=False)
-            view_of.show(run_chart(run, chart, looks, small=True) if chart else ChartData("", (), empty=""))
+        self._small_shown = shown
+        large = chosen_chart(run, self.options.quantity)
+        others = [chart for chart in run.curves.charts if chart != large]
+        options = replace(self.options, log=False)
+        for index, chart_view in enumerate(parent.query_children(ChartView)):
+            chart = others[index] if index < len(others) else None
+            chart_view.quantity = chart.quantity if chart else ""
+            chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), empty=""))
 
     @on(ChartView.Clicked)
-    def _clicked(self, event: ChartView.Clicked) -> None:
+    def _chart_clicked(self, event: ChartView.Clicked) -> None:
         event.stop()
         if event.chart.quantity:
-            self.post_message(self.QuantityWanted(event.chart.quantity))
-        elif event.x is not None and self._run is not None:
-            self.post_message(self.TimeWanted(step_at(self._run.curves, event.x)))
+            self.post_message(self.MetricChosen(event.chart.quantity))
+        elif event.x is not None and self.run is not None:
+            self.post_message(self.StepClicked(step_at(self.run.curves, event.x)))
 
-    def next_x(self) -> XAxis:
-        """Go on to the next x axis."""
-        x = _AXES[(_AXES.index(self.looks.x) + 1) % len(_AXES)]
-        self.looks = replace(self.looks, x=x)
-        return x
+    def show_quantity(self, quantity: str) -> None:
+        """Choose the quantity of the large chart; takes effect with the next view."""
+        self.options = replace(self.options, quantity=quantity, log=False)
 
-    def smooth(self, by: int) -> float:
-        """Smooth more or less; return the weight."""
-        place = min(max(self.looks.smoothing + by, 0), len(WEIGHTS) - 1)
-        self.looks = replace(self.looks, smoothing=place)
-        return self.looks.weight
+    def action_choose_metric(self) -> None:
+        """Choose the quantity of the large chart from a list."""
+        run = self.run
+        if run is None or not run.curves.charts:
+            self.post_message(StatusBar.Notice("No metrics yet."))
+            return
+        choices = []
+        for chart in run.curves.charts:
+            latest = [run.values[name] for name in chart.metrics if name in run.values]
+            value = formatting.number(latest[-1], chart.unit) if latest else ""
+            choices.append((chart.quantity, chart.title, f"{value}  {chart.panel}".strip()))
+        current = chosen_chart(run, self.options.quantity)
+
+        def choose(quantity: str | None) -> None:
+            if quantity is not None:
+                self.post_message(self.MetricChosen(quantity))
+
+        self.app.push_screen(ChoiceScreen("Which metric?", choices, current.quantity if current else ""), choose)
+
+    def action_toggle_option(self, option: str) -> None:
+        """Toggle an option: "log" or "full_range"."""
+        self._change_options(**{option: not getattr(self.options, option)})
+
+    def action_next_x(self) -> None:
+        """Change to the next x axis."""
+        x = _AXES[(_AXES.index(self.options.x) + 1) % len(_AXES)]
+        self.post_message(StatusBar.Notice(f"x axis: {x}"))
+        self._change_options(x=x)
+
+    def action_smooth(self, by: int) -> None:
+        """Smooth more or less."""
+        self._change_options(smoothing=min(max(self.options.smoothing + by, 0), len(SMOOTHING) - 1))
+
+    def _change_options(self, **changes: Any) -> None:
+        self.options = replace(self.options, **changes)
+        self.post_message(self.OptionsChanged())
 
 
 def step_at(curves: RunCurves, x: float) -> int:
     """Return the step at an x of the large chart."""
-    places = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
-    if curves.x == "step" or curves.steps is None or len(curves.steps) != len(places) or not len(places):
+    xs = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
+    if curves.x == "step" or curves.steps is None or len(curves.steps) != len(xs) or not len(xs):
         return round(x)
-    return round(float(np.interp(x, places, curves.steps)))
+    return round(float(np.interp(x, xs, curves.steps)))

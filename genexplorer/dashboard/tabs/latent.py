@@ -1,4 +1,4 @@
-"""Tab 5: walk through a latent space, two of its dimensions at a time, and see what the model draws there."""
+"""Tab 5: a plane of the latent space, and what the model decodes at the cursor."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from genexplorer.dashboard.images.pane import HalfBlockImage
-from genexplorer.dashboard.images.plane import LabeledPoints, LatentPlaneView, ScatterView
-from genexplorer.dashboard.links import link
+from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
+from genexplorer.dashboard.images.half_blocks import HalfBlockImage
+from genexplorer.dashboard.key_bindings import link, run_on
+from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.tabs import latent_planes
 from genexplorer.dashboard.tabs.latent_planes import AffinePlane
 from genexplorer.dashboard.view import RunView, TiledImage
@@ -25,157 +26,169 @@ from genexplorer.runs.record import PictureRef
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-_ENCODED = 400  # test images, or points of the data, shown as points
-_POINTS_EVERY_S = 10.0  # encoding costs the training a little: not at every snapshot
-_POINT_NAMES = ("x₁", "x₂")
+_NUM_POINTS = 400  # encoded test images, or points of 2-D data
+_POINTS_EVERY_S = 10.0  # encoding slows the training a little, so not at every snapshot
+_DATA_AXES = ("x₁", "x₂")
 
 MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], ExplorerClient]
 
 
-def start_client(on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> ExplorerClient:
-    """Return a client whose child shares the cores with the trainings of this machine."""
-    return ExplorerClient(on_answer, on_exit)
-
-
 class LatentPane(Horizontal):
-    """The plane, what is drawn at the cursor, and how old the weights are."""
+    """The plane on the left; on the right the decoded image or 2-D point, and a description.
+
+    Args:
+        make_client: Makes the client of the process that evaluates the model, given callbacks for its replies and for
+            its exit. The process starts with the first request.
+    """
 
     class AnswerReceived(Message):
-        """The explorer answered."""
+        """The model process replied."""
 
         def __init__(self, answer: Answer) -> None:
             super().__init__()
             self.answer = answer
 
     class ClientExited(Message):
-        """The explorer ended."""
+        """The model process exited."""
 
-        def __init__(self, words: str) -> None:
+        def __init__(self, error: str) -> None:
             super().__init__()
-            self.words = words
+            self.error = error
 
-    def __init__(self, make_client: MakeClient = start_client, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, make_client: MakeClient, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._make_client = make_client
         self._client: ExplorerClient | None = None
+        self._error = ""  # of a model process that exited
+        self._shown = ("", "")
+        # The run.
         self._folder: Path | None = None
         self._card: ModelCard | None = None
+        self._step: int | None = None  # of the snapshot that answers requests
         self._planes: list[AffinePlane] = []
-        self._chosen = 0  # of the planes
-        self._since = 0  # the first question about this run; answers to those before it are of another
-        self._step: int | None = None  # of the snapshot that is asked
-        self._asked: tuple[object, ...] = ()
-        self._points_at = 0.0
-        self._points_for: tuple[object, ...] = ()
-        self._words = ("", "")
-        self._problem = ""
+        self._plane_index = 0
+        # The requests made for it.
+        self._first_generation = 0  # replies of earlier generations belong to other runs
+        self._requested: tuple[object, ...] = ()  # the last plane or decode request
+        self._points_requested: tuple[object, ...] = ()
+        self._points_requested_at = 0.0
 
     def compose(self) -> ComposeResult:
-        """Lay out plane, image and words; or the reason why there are none."""
+        """Create the plane, the image and the description; or a reason in their place."""
         yield LatentPlaneView(id="plane")
-        with Vertical(id="walked"):
+        with Vertical(id="latent-side"):
             yield HalfBlockImage(id="decoded")
-            yield ScatterView(id="drawn-point")
-            yield Static("", markup=False, id="walk-words")
-        yield Static("", markup=False, id="walk-reason")
+            yield ScatterView(id="decoded-point")
+            yield Static("", markup=False, id="latent-text")
+        yield Static("", markup=False, id="latent-reason")
 
     def on_unmount(self) -> None:
-        """End the explorer's child."""
+        """End the model process."""
         if self._client is not None:
             self._client.close()
 
-    def show(self, run: RunView | None, now: float) -> None:
-        """Show a run; called at each view while the tab is shown. The first call starts the explorer."""
-        reason = unavailable(run)
-        for name in ("#plane", "#walked"):
-            self.query_one(name).display = not reason
-        self.query_one("#walk-reason").display = bool(reason)
-        if reason or run is None or run.card is None:
-            self._set_words(reason, "#walk-reason")
-            return
-        if run.folder != self._folder:
-            self._forget(run.folder, run.card)
-        step = run.snapshots[-1] if run.at_step is None else _at_or_before(run.snapshots, run.at_step)
-        self._step = step
-        self._ask_planes()
-        self._ask_decode()
-        self._ask_points(now, at_once=run.at_step is not None)
+    @property
+    def _plane_view(self) -> LatentPlaneView:
+        return self.query_one(LatentPlaneView)
 
-    def retry(self) -> None:
-        """Ask again after the explorer has died."""
-        self._problem, self._asked, self._points_for = "", (), ()
-        self._ask_planes()
-        self._ask_decode()
+    @property
+    def _image(self) -> HalfBlockImage:
+        return self.query_one("#decoded", HalfBlockImage)
 
-    def next_plane(self) -> bool:
-        """Go on to the next plane; False where there is only one."""
-        if len(self._planes) < 2:
-            return False
-        self._chosen = (self._chosen + 1) % len(self._planes)
-        self._points_at, self._points_for = 0.0, ()
-        self._show_plane()
-        self._ask_decode()
-        return True
+    @property
+    def _data_view(self) -> ScatterView:
+        return self.query_one("#decoded-point", ScatterView)
 
     @property
     def _plane(self) -> AffinePlane | None:
-        return self._planes[self._chosen] if self._planes else None
+        return self._planes[self._plane_index] if self._planes else None
 
-    def _forget(self, folder: Path, card: "ModelCard") -> None:
-        self._folder, self._card, self._asked, self._problem, self._since = folder, card, (), "", 0
-        self._points_at, self._points_for = 0.0, ()
-        self._planes = latent_planes.planes_at_hand(card)
-        self._chosen = 0
-        points = card.data.kind == "points"
-        self.query_one("#decoded").display = not points
-        self.query_one("#drawn-point", ScatterView).display = points
-        self.query_one("#decoded", HalfBlockImage).show(None, "Loading the model…\n(a few seconds)", large=True)
-        self.query_one("#drawn-point", ScatterView).show_points(None)
-        self.query_one("#drawn-point", ScatterView).show_cursor(None)
-        self._tell("Loading the model… (a few seconds)" if points else "")
+    def show(self, run: RunView | None, now: float) -> None:
+        """Show a run at its time cursor, and request what is missing."""
+        reason = unavailable_reason(run)
+        for selector in ("#plane", "#latent-side"):
+            self.query_one(selector).display = not reason
+        self.query_one("#latent-reason").display = bool(reason)
+        if reason or run is None or run.card is None:
+            self._set_text(reason, "#latent-reason")
+            return
+        if run.folder != self._folder:
+            self._reset(run.folder, run.card)
+        past = [step for step in run.snapshots if run.at_step is None or step <= run.at_step]
+        self._step = past[-1] if past else run.snapshots[0]
+        self._request_planes()
+        self._request_decode()
+        self._request_points(now, throttled=run.at_step is None)
+
+    def action_retry(self) -> None:
+        """Start the model process again after it exited."""
+        self._error, self._requested, self._points_requested = "", (), ()
+        self._request_planes()
+        self._request_decode()
+
+    def next_plane(self) -> None:
+        """Show the next plane."""
+        if len(self._planes) < 2:
+            self.post_message(StatusBar.Notice("This latent space has only one plane."))
+            return
+        self._plane_index = (self._plane_index + 1) % len(self._planes)
+        self._points_requested = ()
+        self._show_plane()
+        self._request_decode()
+
+    def _reset(self, folder: Path, card: "ModelCard") -> None:
+        """Show another run."""
+        self._folder, self._card, self._error = folder, card, ""
+        self._first_generation, self._requested, self._points_requested = 0, (), ()
+        self._planes, self._plane_index = latent_planes.initial_planes(card), 0
+        is_2d = card.data.kind == "points"
+        self._image.display, self._data_view.display = not is_2d, is_2d
+        self._image.show(None, "Loading the model…\n(a few seconds)", large=True)
+        self._data_view.show_points(None)
+        self._data_view.show_cursor(None)
+        self._describe("Loading the model… (a few seconds)" if is_2d else "")
         self._show_plane()
 
     def _show_plane(self) -> None:
         plane = self._plane
-        self.query_one(LatentPlaneView).show_points(None)
-        self.query_one(LatentPlaneView).show_plane(plane.names if plane else ("", ""))
+        self._plane_view.show_points(None)
+        self._plane_view.show_plane(plane.axis_names if plane else ("", ""))
 
-    # what is asked
+    # Requests
 
-    def _ask_planes(self) -> None:
-        """Ask for planes through more than two dimensions, once for a run."""
+    def _request_planes(self) -> None:
+        """Request the planes of a latent space of more than two dimensions, once for each run."""
         key = ("planes", self._folder)
-        if self._planes or key == self._asked or self._problem:
-            return
-        self._asked = key
-        self._ask("preview", "plane", {"kind": "principal"})
-        self._ask("job", "axes", {"count": latent_planes.AXES}, topic="axes")
+        if not self._planes and key != self._requested and not self._error:
+            self._requested = key
+            self._request("preview", "plane", {"kind": "principal"})
+            self._request("job", "axes", {"count": latent_planes.NUM_AXES}, topic="axes")
 
-    def _ask_decode(self) -> None:
-        plane, place = self._plane, self.query_one(LatentPlaneView).z
-        wanted = (plane, place, self._step, self._folder)
-        if plane is not None and wanted != self._asked and not self._problem:
-            self._asked = wanted
-            self._ask("drag", "decode", {}, {"z": plane.latent(place)})
+    def _request_decode(self) -> None:
+        plane, position = self._plane, self._plane_view.position
+        key = (plane, position, self._step, self._folder)
+        if plane is not None and key != self._requested and not self._error:
+            self._requested = key
+            self._request("drag", "decode", {}, {"z": plane.latent(position)})
 
-    def _ask_points(self, now: float, *, at_once: bool) -> None:
-        """Ask what is seen in the plane; for points of the plane also for the data themselves."""
-        plane, card, wanted = self._plane, self._card, (self._plane, self._step)
-        if plane is None or card is None or wanted == self._points_for:
+    def _request_points(self, now: float, *, throttled: bool) -> None:
+        """Request the encodings of test data in the plane; of 2-D data also the data themselves."""
+        plane, card, key = self._plane, self._card, (self._plane, self._step)
+        if plane is None or card is None or key == self._points_requested:
             return
-        if self._points_for and now - self._points_at < _POINTS_EVERY_S and not at_once:
+        if self._points_requested and throttled and now - self._points_requested_at < _POINTS_EVERY_S:
             return
-        if card.data.kind == "points" and not self._points_for:
-            self._ask("job", "points", {"count": _ENCODED, "split": "test"}, topic="points")
-        self._points_at, self._points_for = now, wanted
+        if card.data.kind == "points" and not self._points_requested:
+            self._request("job", "points", {"count": _NUM_POINTS, "split": "test"}, topic="points")
+        self._points_requested_at, self._points_requested = now, key
         if not card.capability("encode").available:
             return
         if card.latent_shape == (2,):
-            self._ask("job", "encodings", {"count": _ENCODED, "split": "test"})
+            self._request("job", "encodings", {"count": _NUM_POINTS, "split": "test"})
         elif card.capability("plane").available:
-            self._ask("job", "project", {"count": _ENCODED}, plane.arrays())
+            self._request("job", "project", {"count": _NUM_POINTS}, plane.arrays())
 
-    def _ask(
+    def _request(
         self,
         lane: Lane,
         op: str,
@@ -188,158 +201,151 @@ class LatentPane(Horizontal):
         if self._client is None:
             self._client = self._make_client(
                 lambda answer: self._post(self.AnswerReceived(answer)),
-                lambda words: self._post(self.ClientExited(words)),
+                lambda error: self._post(self.ClientExited(error)),
             )
         generation = self._client.ask(
             lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step, topic=topic
         )
-        self._since = self._since or generation
+        self._first_generation = self._first_generation or generation
 
     def _post(self, message: Message) -> None:
         if self.is_attached:
             self.post_message(message)
 
-    @on(LatentPlaneView.Moved)
-    def _moved(self, event: LatentPlaneView.Moved) -> None:
+    @on(LatentPlaneView.CursorMoved)
+    def _cursor_moved(self, event: LatentPlaneView.CursorMoved) -> None:
         event.stop()
-        self._ask_decode()
+        self._request_decode()
 
-    # what is answered
+    # Replies
 
     @on(AnswerReceived)
-    def _answered(self, event: AnswerReceived) -> None:
+    def _answer_received(self, event: AnswerReceived) -> None:
         event.stop()
         answer = event.answer
-        if answer.generation < self._since:
+        if answer.generation < self._first_generation:
             return
         match answer.body:
             case Failure(message, hint):
-                self._failed(answer.op, f"Cannot: {message}. {hint}".strip())
+                self._show_failure(answer.op, f"{message}. {hint}".strip())
             case Progress(fraction, _) if answer.op == "plane":
-                self._tell(f"Looking for the directions that matter… {fraction:.0%}")
+                self._describe(f"Ranking directions… {fraction:.0%}")
             case Result(arrays, meta):
-                self._take(answer, arrays, meta)
+                self._show_result(answer, arrays, meta)
 
-    def _failed(self, op: str, words: str) -> None:
-        """Say what cannot be; without a better plane the first two axes serve, without points the walk goes on."""
+    def _show_failure(self, op: str, message: str) -> None:
+        """Show a failed decoding; without a better plane use the first two axes, without points none."""
         if op == "decode":
-            self.query_one("#decoded", HalfBlockImage).show(None, "", large=True)
-            self._tell(words)
+            self._image.show(None, "", large=True)
+            self._describe(message)
         elif op == "plane" and not self._planes and self._card is not None:
-            self._lay(latent_planes.first_axes(self._card.latent_shape[0]))
+            self._add_plane(latent_planes.first_axes(self._card.latent_shape[0]))
 
-    def _take(self, answer: Answer, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
-        plane = self.query_one(LatentPlaneView)
+    def _show_result(self, answer: Answer, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
         match answer.op:
             case "decode":
                 self._show_decoded(answer, arrays["images"])
             case "plane":
-                self._lay(latent_planes.principal_plane(arrays, meta), first=True)
+                self._add_plane(latent_planes.principal_plane(arrays, meta), first=True)
             case "axes" if self._card is not None:
-                for laid in latent_planes.axis_planes(self._card.latent_shape[0], arrays, meta):
-                    self._lay(laid)
-                self._asked = ()  # the words beside the picture now tell of other planes
-                self._ask_decode()
+                for plane in latent_planes.axis_planes(self._card.latent_shape[0], arrays, meta):
+                    self._add_plane(plane)
+                self._requested = ()  # decode again: the description now offers other planes
+                self._request_decode()
             case "encodings":
-                plane.show_points(_points(arrays["mu"], arrays["labels"]))
+                self._plane_view.show_points(_labeled_points(arrays["mu"], arrays["labels"]))
             case "project":
-                plane.show_points(_points(arrays["coords"], arrays["labels"]))
+                self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
             case "points":
-                drawn = self.query_one("#drawn-point", ScatterView)
-                drawn.show_plane(_POINT_NAMES, _bounds(meta))
-                drawn.show_points(_points(arrays["points"], arrays["labels"]))
+                self._data_view.show_plane(_DATA_AXES, _bounds(meta))
+                self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
 
-    def _lay(self, plane: AffinePlane, *, first: bool = False) -> None:
-        """Add a plane; the first one that comes is walked in."""
+    def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:
+        """Add a plane; the first plane to arrive is shown."""
         if first and self._planes:
-            self._chosen += 1
+            self._plane_index += 1
         self._planes.insert(0 if first else len(self._planes), plane)
         if len(self._planes) == 1:
             self._show_plane()
-            self._ask_decode()
+            self._request_decode()
 
     def _show_decoded(self, answer: Answer, images: Array) -> None:
         card, plane = self._card, self._plane
         if card is None or plane is None:
             return
-        x, y = self.query_one(LatentPlaneView).z
-        place = _pair(x, y)
-        lines = [f"z = {place}" if card.latent_shape == (2,) else f"{', '.join(plane.names)} = {place}"]
+        # The latent, and the decoded point or image.
+        position = _pair_text(*self._plane_view.position)
+        names = "z" if card.latent_shape == (2,) else ", ".join(plane.axis_names)
+        lines = [f"{names} = {position}"]
         if card.data.kind == "points":
-            point = np.asarray(images, dtype=np.float64).reshape(-1, 2)[0]
-            self.query_one("#drawn-point", ScatterView).show_cursor((float(point[0]), float(point[1])))
-            lines[0] += f" → x = {_pair(*point)}"
+            x, y = np.asarray(images, dtype=np.float64).reshape(-1, 2)[0].tolist()
+            self._data_view.show_cursor((x, y))
+            lines[0] += f" → x = {_pair_text(x, y)}"
         else:
-            self._show_image(answer, np.asarray(images, dtype=np.uint8))
+            self._show_image(np.asarray(images, dtype=np.uint8)[:1], answer.snapshot_step)
+        # The plane, the snapshot and the keys.
         lines += [plane.title] if plane.title else []
         rings = "" if card.capability("encode").available else " · rings: 1σ, 2σ of z"
         lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
-        self._tell("\n".join(lines), as_lines=True)
+        self._describe("\n".join(lines), wrap=False)
 
-    def _show_image(self, answer: Answer, images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> None:
-        image = images[:1]
+    def _show_image(self, image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", step: int) -> None:
+        """Show an image, (1, H, W, C)."""
         if image.shape[-1] == 1:
             image = np.repeat(image, 3, axis=-1)
         height, width = image.shape[1:3]
-        ref = PictureRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
-        self.query_one("#decoded", HalfBlockImage).show(TiledImage(ref, image[None]), "", large=True)
+        ref = PictureRef("decoded", step, self._folder or Path(), 1, 1, (height, width))
+        self._image.show(TiledImage(ref, image[None]), "", large=True)
 
     @on(ClientExited)
-    def _died(self, event: ClientExited) -> None:
+    def _client_exited(self, event: ClientExited) -> None:
         event.stop()
-        self._problem = event.words or "no last words"
-        self.query_one("#decoded", HalfBlockImage).show(None, "", large=True)
-        self._tell(f"The explorer ended: {self._problem}")
+        self._error = event.error or "no error message"
+        self._image.show(None, "", large=True)
+        self._describe(f"The model process exited: {self._error}")
 
-    def _tell(self, words: str, *, as_lines: bool = False) -> None:
-        self.query_one("#walk-words").set_class(as_lines, "-lines")
-        self._set_words(words, "#walk-words")
+    def _describe(self, text: str, *, wrap: bool = True) -> None:
+        self.query_one("#latent-text").set_class(not wrap, "-lines")
+        self._set_text(text, "#latent-text")
 
-    def _set_words(self, words: str, where: str) -> None:
-        if (where, words) == self._words:
-            return
-        self._words = (where, words)
-        text = Content(words)
-        if self._problem and where == "#walk-words":
-            text = text + "\n" + link("try again (enter)", "screen.retry_walk", "$accent")
-        self.query_one(where, Static).update(text)
+    def _set_text(self, text: str, selector: str) -> None:
+        if (selector, text) != self._shown:
+            self._shown = (selector, text)
+            content = Content(text)
+            if self._error and selector == "#latent-text":
+                content = content + "\n" + link("retry", f"screen.{run_on('LatentPane', 'retry')}", "$accent")
+            self.query_one(selector, Static).update(content)
 
 
-def unavailable(run: RunView | None) -> str:
-    """Return why there is nothing to walk through; empty where there is."""
+def unavailable_reason(run: RunView | None) -> str:
+    """Return why there is no latent space to explore; empty if there is."""
     if run is None:
-        return "Choose a run to walk through its latent space."
+        return "Select a run to explore its latent space."
     if run.problem:
         return f"This run cannot be read: {run.problem}"
     if not run.snapshots:
-        live = run.status.state.live
-        return "The first snapshot comes when training begins." if live else "This run has no snapshot to walk through."
+        return "Waiting for the first snapshot." if run.status.state.live else "This run has no snapshot."
     if run.card is None:
-        return "Reading what this model can do…"
-    reason = latent_planes.unwalkable(run.card)
-    return f"Cannot walk: {reason}.\n2 shows its samples, n trains a 2-D VAE." if reason else ""
+        return "Reading the model card…"
+    reason = latent_planes.no_plane_reason(run.card)
+    return f"No latent plane: {reason}.\n2: samples · n: train a 2-D VAE" if reason else ""
 
 
-def _points(places: Array, labels: Array) -> LabeledPoints:
-    return LabeledPoints(np.asarray(places, np.float64)[:, :2], np.asarray(labels, np.int64))
+def _labeled_points(positions: Array, labels: Array) -> LabeledPoints:
+    return LabeledPoints(np.asarray(positions, np.float64)[:, :2], np.asarray(labels, np.int64))
 
 
-def _pair(x: float, y: float) -> str:
-    """Write a place: '(0.42, −1.10)', never −0.00."""
+def _pair_text(x: float, y: float) -> str:
+    """Format two coordinates: '(0.42, −1.10)', never −0.00."""
     return f"({round(x, 2) + 0.0:.2f}, {round(y, 2) + 0.0:.2f})".replace("-", "−")
 
 
 def _bounds(meta: Mapping[str, object]) -> tuple[float, float, float, float]:
-    """Return the window that holds the data, as the explorer told it; ±3 where it did not."""
-    told = meta.get("bounds")
-    if isinstance(told, list) and len(told) == 4 and all(isinstance(edge, int | float) for edge in told):
-        x0, x1, y0, y1 = (float(edge) for edge in told)
+    """Return the range of the data from a reply; ±3 if it has none."""
+    bounds = meta.get("bounds")
+    if isinstance(bounds, list) and len(bounds) == 4 and all(isinstance(edge, int | float) for edge in bounds):
+        x0, x1, y0, y1 = (float(edge) for edge in bounds)
         if x0 < x1 and y0 < y1:
             return x0, x1, y0, y1
     return -3.0, 3.0, -3.0, 3.0
-
-
-def _at_or_before(steps: tuple[int, ...], step: int) -> int:
-    past = [known for known in steps if known <= step]
-    return past[-1] if past else steps[0]

@@ -1,4 +1,4 @@
-"""Tab 4: the worker's log, newest last; of a run that died also the last words of its process."""
+"""Tab 4: the run's log, newest last; for a lost or failed run also the last lines of worker.log."""
 
 from typing import Any
 
@@ -9,41 +9,41 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import LogLine
 from genexplorer.session import formatting
 
-_SIGNS = {"warning": "⚠", "error": "✗"}
+_SYMBOLS = {"warning": "⚠", "error": "✗"}
 
 
 class LogPane(RichLog):
-    """Log lines, written once each."""
+    """Log lines; only new ones are appended."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **options)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
         self._shown: tuple[object, int, str] = (None, 0, "")
 
     def show(self, run: RunView | None) -> None:
-        """Write what is new; another run begins anew."""
+        """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()
-        words = run.last_words if run else ""
-        if folder != self._shown[0] or words != self._shown[2]:
+        tail = run.log_tail if run else ""
+        if folder != self._shown[0] or tail != self._shown[2]:
             self.clear()
-            self._shown = (folder, 0, words)
-            if not log and not words and run is not None:
-                self.write(Text("Nothing was logged yet.", style="dim"))
-        fresh = [line for line in log if line.id > self._shown[1]]
-        for line in fresh:
+            self._shown = (folder, 0, tail)
+            if not log and not tail and run is not None:
+                self.write(Text("The log is empty.", style="dim"))
+        new = [line for line in log if line.id > self._shown[1]]
+        for line in new:
             self.write(log_text(line))
-        if words and self._shown[1] == 0:
-            self.write(Text("\nLast words of the worker:", style="bold"))
-            self.write(Text(words))
-        if fresh:
-            self._shown = (folder, fresh[-1].id, words)
+        if tail and self._shown[1] == 0:
+            self.write(Text("\nLast log lines of the worker:", style="bold"))
+            self.write(Text(tail))
+        if new:
+            self._shown = (folder, new[-1].id, tail)
 
 
 def log_text(line: LogLine) -> Text:
-    """Return a line with its time, step and sign."""
-    sign = _SIGNS.get(line.severity, " ")
+    """Return a line with its time, step and severity."""
+    symbol = _SYMBOLS.get(line.severity, " ")
     text = Text(no_wrap=False)
     text.append(f"{formatting.clock(line.time)} ", style="dim")
     text.append(f"{line.step:>8,} ", style="dim")
-    text.append(f"{sign} {line.message}", style="bold" if line.severity in _SIGNS else "")
+    text.append(f"{symbol} {line.message}", style="bold" if line.severity in _SYMBOLS else "")
     return text

@@ -1,7 +1,7 @@
-"""Runs that are only told of, deeds that are only noted down, and waiting that has an end."""
+"""Dashboards on fake runs, with recorded actions and a fake model process, and waits with a deadline."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,97 +17,80 @@ from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
+from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
+from tests.fixtures.fake_families import MadeUpKind
 from tests.fixtures.fake_run import write_run
-from trainers.config import RunConfig
-from trainers.model_card import ModelCard
 
-SMALL, LARGE = (80, 24), (200, 50)
+MakeApp = Callable[..., DashboardApp]
+SMALL, WIDE, LARGE = (80, 24), (120, 36), (200, 50)
+KINDS: tuple[MadeUpKind, ...] = ("vae-points", "gan", "flow", "gan-points", "flow-points")
 DEADLINE_S = 20.0
 
 
 @dataclass
-class NotedDeeds:
-    """Notes what the keys asked for and answers as told."""
+class RecordedActions:
+    """Calls of `genexplorer.session.actions`, all of which return `outcome`."""
 
-    asked: list[tuple[str, object]] = field(default_factory=list)
-    answer: Outcome = field(default_factory=lambda: Outcome(True, "done as asked"))
+    calls: list[tuple[str, object]] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=lambda: Outcome(True, "action done"))
 
-    def start(self, config: RunConfig, name: str) -> Outcome:
-        return self._note("start", (config.preset, name))
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
 
-    def pause(self, folder: Path) -> Outcome:
-        return self._note("pause", folder)
-
-    def resume(self, folder: Path) -> Outcome:
-        return self._note("resume", folder)
-
-    def stop(self, folder: Path) -> Outcome:
-        return self._note("stop", folder)
-
-    def delete(self, folder: Path) -> Outcome:
-        return self._note("delete", folder)
-
-    def restore(self, trash: Path) -> Outcome:
-        return self._note("restore", trash)
-
-    def open_viewer(self, folder: Path) -> Outcome:
-        return self._note("view", folder)
-
-    def command_lines(
-        self, status: RunStatus, config: RunConfig | None, step: int | None, card: ModelCard | None
-    ) -> list[tuple[str, str]]:
-        return [
-            ("show", f"genexplorer runs show {status.id}"),
-            ("samples", f"genexplorer sample {status.id} --step {step}"),
-        ]
-
-    def _note(self, what: str, about: object) -> Outcome:
-        self.asked.append((what, about))
-        return self.answer
+    def record(self, name: str, argument: object) -> Outcome:
+        self.calls.append((name, argument))
+        return self.outcome
 
 
-class PaintedClient(ExplorerClient):
-    """An explorer without a child: answers at once with an image that is as bright as z₁ is large."""
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> RecordedActions:
+    """Replaces the actions on runs: nothing is started, paused or deleted."""
+    recorded = RecordedActions()
+    for name in ("pause", "resume", "stop", "delete", "open_viewer"):
+        monkeypatch.setattr(actions, name, lambda folder, runs_dir, name=name: recorded.record(name, folder))
+    monkeypatch.setattr(actions, "restore", lambda trash: recorded.record("restore", trash))
+    monkeypatch.setattr(
+        actions, "start_run", lambda runs_dir, config, name: recorded.record("start_run", (config.preset, name))
+    )
+    return recorded
 
-    def ask(self, lane: Any, run: Path, op: str, **asked: Any) -> int:
-        step = asked.get("snapshot_step") or 0
-        result = self._painted(run, op, asked.get("arrays") or {})
-        self._on_answer(Answer(lane, 1, op, step, result))
+
+class FakeClient(ExplorerClient):
+    """A model without a process: replies at once, decoding to an image that is as bright as the latent is large."""
+
+    def ask(self, lane: Any, run: Path, op: str, **request: Any) -> int:
+        step = request.get("snapshot_step") or 0
+        self._on_answer(Answer(lane, 1, op, step, self._reply(run, op, request.get("arrays") or {})))
         return 1
 
-    def _painted(self, run: Path, op: str, arrays: dict[str, Any]) -> Result:
+    def _reply(self, run: Path, op: str, arrays: dict[str, Any]) -> Result:
+        with RunReader(run) as reader:
+            card = reader.card()
         labels = np.array([7], np.int64)
-        size, points = self._kind(run)
         match op:
-            case "decode" if points:
+            case "decode" if card.data.kind == "points":
                 return Result({"images": 2 * arrays["z"][:, :2]})
             case "decode":
                 brightness = int(np.clip(128 + 40 * arrays["z"].sum(), 0, 255))
                 return Result({"images": np.full((1, 28, 28, 1), brightness, np.uint8)})
             case "plane":
-                plane = np.zeros((3, size), np.float32)
+                plane = np.zeros((3, card.latent_shape[0]), np.float32)
                 plane[1, 0] = plane[2, 1] = 1
                 return Result(
                     dict(zip(("origin", "e1", "e2"), plane, strict=True)),
                     {"title": "principal plane of 2,000 test encodings", "explained": [0.25, 0.125]},
                 )
             case "axes":
-                scores = np.array([3.5, 3.0, 2.0, 1.0], np.float32)
-                return Result(
-                    {"indices": np.array([41, 6, 0, 1], np.int64), "scores": scores}, {"measure": "KL", "unit": "nats"}
-                )
+                indices, scores = np.array([41, 6, 0, 1], np.int64), np.array([3.5, 3.0, 2.0, 1.0], np.float32)
+                return Result({"indices": indices, "scores": scores}, {"measure": "KL", "unit": "nats"})
             case "project":
                 return Result({"coords": np.array([[1.0, 1.0]], np.float32), "labels": labels})
             case "points":
-                points_at = np.array([[-2.0, 3.0]], np.float32)
-                return Result({"points": points_at, "labels": labels}, {"bounds": [-4.0, 4.0, -4.0, 4.0]})
+                points = np.array([[-2.0, 3.0]], np.float32)
+                return Result({"points": points, "labels": labels}, {"bounds": [-4.0, 4.0, -4.0, 4.0]})
         return Result({"mu": np.array([[1.0, 1.0]], np.float32), "labels": labels})
-
-    def _kind(self, run: Path) -> tuple[int, bool]:
-        with RunReader(run) as reader:
-            card = reader.card()
-        return card.latent_shape[0], card.data.kind == "points"
 
 
 @pytest.fixture(scope="session")
@@ -130,33 +113,37 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs
 
 
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run of each kind, named by it, and one of a preset that fails on purpose."""
+    runs = tmp_path_factory.mktemp("families")
+    write_run(runs, name="collapsed", preset="vae-collapse", steps=700, pictures=False)
+    for kind in KINDS:
+        write_run(runs, kind=kind, name=kind, steps=1100)
+    return runs
+
+
 @pytest.fixture
-def make_app() -> Iterator[Callable[..., DashboardApp]]:
-    """Makes dashboards with noted deeds; `app.noted` are these."""
+def make_app() -> MakeApp:
+    """Makes dashboards with a fake model process, in the dark theme."""
 
     def make(runs: Path, **options: Any) -> DashboardApp:
-        noted = NotedDeeds()
-        options.setdefault("deeds", noted)
-        options.setdefault("make_client", PaintedClient)
-        options.setdefault("dark", True)
-        app = DashboardApp(runs, **options)
-        app.noted = noted  # type: ignore[attr-defined]
-        return app
+        return DashboardApp(runs, **{"make_client": FakeClient, "dark": True, **options})
 
-    yield make
+    return make
 
 
 def text_of(pilot: Pilot[None]) -> str:
-    """Return what the screen shows, as text."""
+    """Return the text on the screen."""
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], what: str = "") -> None:
-    """Wait until something holds; fail with what the screen showed instead."""
+async def until(pilot: Pilot[None], condition: Callable[[], object], description: str = "") -> None:
+    """Wait for a condition; fail with the text on the screen after a deadline."""
     deadline = time.monotonic() + DEADLINE_S
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what or 'it'} never came:\n{text_of(pilot)}")
+            raise AssertionError(f"timeout waiting for {description or 'a condition'}:\n{text_of(pilot)}")
         await pilot.pause(0.02)
 
 
@@ -166,12 +153,12 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
         await until(pilot, lambda text=text: text in text_of(pilot), repr(text))  # type: ignore[misc]
 
 
-async def choose(pilot: Pilot[None], name: str) -> RunStatus:
-    """Choose a run by its name and wait until the screen shows it."""
+async def select(pilot: Pilot[None], name: str) -> RunStatus:
+    """Select a run by its name and wait for its view."""
     main = main_of(pilot)
     await until(pilot, lambda: any(status.name == name for status in main.view.runs), f"run {name}")
     status = next(status for status in main.view.runs if status.name == name)
-    main.query_one(RunList).choose(status.folder)
+    main.query_one(RunList).select(status.folder)
     await until(pilot, lambda: main.view.run is not None and main.view.run.folder == status.folder, f"view of {name}")
     await pilot.pause()
     return status
@@ -182,9 +169,3 @@ def main_of(pilot: Pilot[None]) -> MainScreen:
     screen = pilot.app.screen_stack[0]
     assert isinstance(screen, MainScreen)
     return screen
-
-
-def noted(pilot: Pilot[None]) -> NotedDeeds:
-    """Return what was asked of the deeds."""
-    deeds: NotedDeeds = pilot.app.noted  # type: ignore[attr-defined]
-    return deeds

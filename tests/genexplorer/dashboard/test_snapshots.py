@@ -1,4 +1,4 @@
-"""Whole screens against accepted pictures of them; `pytest --snapshot-update` accepts new ones after a look."""
+"""Whole screens against reviewed snapshots; `pytest --snapshot-update` replaces them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from genexplorer.dashboard.app import DashboardApp
 from tests.fixtures.fake_run import write_run
-from tests.genexplorer.dashboard.conftest import shows
+from tests.genexplorer.dashboard.conftest import MakeApp, shows
 
 Compare = Callable[..., bool]
-MakeApp = Callable[..., DashboardApp]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def after(*keys: str, text: str) -> Callable[[Pilot[None]], object]:
-    """Return what to do before the picture is taken: press keys and wait for a text."""
+    """Return a callback that presses keys and waits for a text."""
 
     async def prepare(pilot: Pilot[None]) -> None:
         await shows(pilot, "train −", "14:02:11")
@@ -42,12 +40,10 @@ def after(*keys: str, text: str) -> Callable[[Pilot[None]], object]:
 
 def test_curves_small(snap_compare: Compare, make_app: MakeApp, two: Path) -> None:
     app = make_app(two, clock=lambda: 0.0)
-    assert snap_compare(
-        app, terminal_size=(80, 24), run_before=after("plus", "plus", "[", text="looking at step 2,000")
-    )
+    assert snap_compare(app, terminal_size=(80, 24), run_before=after("plus", "plus", "[", text="viewing step 2,000"))
 
 
-def test_curves_beside_pictures_in_light(snap_compare: Compare, make_app: MakeApp, two: Path) -> None:
+def test_curves_beside_images_in_light(snap_compare: Compare, make_app: MakeApp, two: Path) -> None:
     app = make_app(two, clock=lambda: 0.0, dark=False)
     assert snap_compare(app, terminal_size=(120, 36), run_before=after(text="Alerts (1)"))
 

@@ -1,4 +1,4 @@
-"""Tiles in a pane and half blocks, without a screen."""
+"""Arrangement of tiles in a pane, and half blocks."""
 
 from pathlib import Path
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genexplorer.dashboard.images.half_blocks import strips
-from genexplorer.dashboard.images.load import load_tiles
-from genexplorer.dashboard.images.tiles import montage, resize
+from genexplorer.dashboard.images.half_blocks import half_block_strips
+from genexplorer.dashboard.images.tiles import load_tiles, montage, resize
 from genexplorer.runs.record import PictureRef
 
 
@@ -20,39 +19,37 @@ def tiles(down: int, across: int, size: int = 28) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["samples", "reconstructions", "manifold", "trace"])
 @pytest.mark.parametrize(("columns", "rows"), [(2, 1), (10, 4), (30, 12), (76, 13), (190, 40)])
-def test_a_montage_fits_its_pane(kind: str, columns: int, rows: int) -> None:
+def test_montage_fits_its_pane(kind: str, columns: int, rows: int) -> None:
     for large in (False, True):
-        picture = montage(tiles(8, 8), kind, columns, rows, gap=1, large=large)
-        assert 0 < picture.shape[0] <= 2 * rows and 0 < picture.shape[1] <= columns
+        image = montage(tiles(8, 8), kind, columns, rows, gap=1, large=large)
+        assert 0 < image.shape[0] <= 2 * rows and 0 < image.shape[1] <= columns
 
 
-def test_a_manifold_shows_both_ends() -> None:
-    picture = montage(tiles(20, 12), "manifold", 76, 13)
-    assert picture[0, 0, 0] == 0 and picture[-1, -1, 0] == 239
+def test_manifold_keeps_both_ends() -> None:
+    image = montage(tiles(20, 12), "manifold", 76, 13)
+    assert image[0, 0, 0] == 0 and image[-1, -1, 0] == 239
 
 
 def test_reconstructions_keep_their_rows() -> None:
-    picture = montage(tiles(2, 10), "reconstructions", 76, 13)
-    assert picture[0, 0, 0] == 0 and picture[-1, 0, 0] == 10
+    image = montage(tiles(2, 10), "reconstructions", 76, 13)
+    assert image[0, 0, 0] == 0 and image[-1, 0, 0] == 10
 
 
-def test_a_trace_shows_its_first_and_its_last_stage() -> None:
-    picture = montage(tiles(6, 9), "trace", 76, 13, gap=1)
-    assert picture[0, 0, 0] == 0 and picture[0, -1, 0] == 8
+def test_trace_keeps_its_first_and_last_stage() -> None:
+    image = montage(tiles(6, 9), "trace", 76, 13, gap=1)
+    assert image[0, 0, 0] == 0 and image[0, -1, 0] == 8
     few = montage(tiles(6, 9), "trace", 30, 13, gap=1)
     assert few[0, 0, 0] == 0 and few[0, -1, 0] == 8 and len(np.unique(few[0])) < 10
 
 
-def test_a_scatter_fills_its_pane_and_keeps_its_colors() -> None:
+def test_single_tile_fills_its_pane_and_keeps_its_colors() -> None:
     scatter = np.zeros((1, 1, 256, 256, 3), np.uint8)
     scatter[..., :128, :, 2] = 200
-    picture = montage(scatter, "samples", 76, 20)
-    assert (
-        picture.shape == (40, 40, 3) and picture[5, 5].tolist() == [0, 0, 200] and picture[-5, 5].tolist() == [0, 0, 0]
-    )
+    image = montage(scatter, "samples", 76, 20)
+    assert image.shape == (40, 40, 3) and image[5, 5].tolist() == [0, 0, 200] and image[-5, 5].tolist() == [0, 0, 0]
 
 
-def test_large_shows_fewer() -> None:
+def test_large_shows_fewer_tiles() -> None:
     few = montage(tiles(8, 8), "samples", 76, 14, large=True)
     many = montage(tiles(8, 8), "samples", 76, 14)
     assert len(np.unique(few)) < len(np.unique(many))
@@ -66,10 +63,10 @@ def test_shrinking_averages() -> None:
     assert resize(image, 8, 8).shape == (1, 8, 8, 3)
 
 
-def test_half_blocks_carry_two_colors_a_cell() -> None:
+def test_half_blocks_have_two_colors_per_cell() -> None:
     image = np.zeros((3, 5, 3), np.uint8)
     image[0] = 200
-    rows = strips(image)
+    rows = half_block_strips(image)
     assert [strip.cell_length for strip in rows] == [5, 5]
     assert len(list(rows[0])) == 1, "equal neighbors share a segment"
     style = next(iter(rows[0])).style
@@ -77,7 +74,7 @@ def test_half_blocks_carry_two_colors_a_cell() -> None:
     assert style.color.triplet == (200, 200, 200) and style.bgcolor.triplet == (0, 0, 0)
 
 
-def test_a_picture_that_is_not_what_it_says_is_left_out(tmp_path: Path) -> None:
+def test_images_that_differ_from_their_record_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.fromarray(np.zeros((56, 84), np.uint8)).save(path)
     good = PictureRef("samples", 5, path, 3, 2, (28, 28))

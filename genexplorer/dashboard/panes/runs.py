@@ -1,0 +1,398 @@
+"""The pane of runs: list, filter, comparison marks, and the actions on the selected run."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from genexplorer.dashboard.charts.curves import LETTERS
+from genexplorer.dashboard.key_bindings import Key, link, run_on
+from genexplorer.dashboard.panes.bars import StatusBar
+from genexplorer.dashboard.panes.run_list import RunList, RunRow
+from genexplorer.dashboard.screens.copy_command import copy_command_screen
+from genexplorer.dashboard.screens.diagnosis import diagnosis_screen
+from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
+from genexplorer.dashboard.view import DashboardView, RunView
+from genexplorer.runs.record import RunStatus, State
+from genexplorer.session import actions
+from genexplorer.session.actions import Outcome
+
+_NO_RUNS = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
+
+
+class RunsPane(Vertical):
+    """The list of runs, and what can be done with the selected one.
+
+    Args:
+        runs_dir: The folder of runs.
+        select: The run to select first; the newest by default.
+    """
+
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key("n", "new_run", "new", "train a new model", "Runs", footer=True),
+        Key("g", "gallery", "gallery", "presets, with expected result and time", "Runs"),
+        Key("p", "pause_or_resume", "pause", "pause or resume", "Runs", footer=True),
+        Key("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", footer=True),
+        Key("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
+        Key("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
+        Key("u", "undo", "undo", "restore the last run from the trash", "Runs"),
+        Key("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
+        Key("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
+        Key("d", "diagnose", "diagnose", "alerts and last log lines, with advice", "Runs"),
+        Key("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),
+        Key("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
+    )
+
+    class ListChanged(Message):
+        """A run was started, changed, deleted or restored: the folder of runs is to be read again."""
+
+    class ComparisonChanged(Message):
+        """A run was added to the comparison, or removed."""
+
+    class RunAdded(Message):
+        """A run was started or restored; it is to be selected."""
+
+        def __init__(self, folder: Path) -> None:
+            super().__init__()
+            self.folder = folder
+
+    class RunTrashed(Message):
+        """A run was moved to the trash."""
+
+        def __init__(self, trash: Path) -> None:
+            super().__init__()
+            self.trash = trash
+
+    class ActionFinished(Message):
+        """An action on a run has finished."""
+
+        def __init__(self, outcome: Outcome) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    def __init__(self, runs_dir: Path, select: Path | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.runs_dir = runs_dir
+        self.compared: list[Path] = []
+        self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
+        self._view = DashboardView()
+        self._select = select
+        self._shown: tuple[object, ...] = ()
+        self._title = ""
+        self._trash: list[Path] = []
+
+    def compose(self) -> ComposeResult:
+        """Create title or filter, and the list."""
+        yield Static("Runs", markup=False, id="runs-title")
+        field = Input(placeholder="name, family, state, tag…", compact=True, id="filter")
+        field.display = False
+        yield field
+        yield RunList(id="runs")
+
+    @property
+    def run_list(self) -> RunList:
+        """The list of runs."""
+        return self.query_one(RunList)
+
+    @property
+    def selected(self) -> Path | None:
+        """The folder of the selected run."""
+        return self.run_list.selected
+
+    @property
+    def num_rows(self) -> int:
+        """Number of runs that match the filter."""
+        return len(self.run_list.folders)
+
+    # Display
+
+    def show(self, view: DashboardView) -> None:
+        """Show the runs of a view; selects another run if none is selected or the selected one is gone."""
+        if view.runs is not self._view.runs:
+            self.folders = frozenset(status.folder for status in view.runs)
+        self._view = view
+        self.compared = [folder for folder in self.compared if folder in self.folders]
+        if self._select is not None and self._select in self.folders:
+            self.run_list.select(self._select)
+            self._select = None
+        elif self._select is None and self.selected not in self.folders:
+            self._select_neighbor()
+        self._show_rows()
+
+    def _select_neighbor(self) -> None:
+        """Select the run that took the place of a deleted one."""
+        before, after = self.run_list.folders, [status.folder for status in self._matching()]
+        if after:
+            index = before.index(self.selected) if self.selected in before else 0
+            self.run_list.select(after[min(index, len(after) - 1)])
+        elif not self.folders and self._view.loaded:
+            self.run_list.select(None)
+
+    def _show_rows(self) -> None:
+        view, query = self._view, self.query_one("#filter", Input).value
+        shown = (view.runs, query, tuple(self.compared), view.loaded, view.problem)
+        if self._shown and shown[0] is self._shown[0] and shown[1:] == self._shown[1:]:
+            return
+        self._shown = shown
+        rows = [RunRow(status, self._letter(status.folder)) for status in self._matching()]
+        if not view.loaded:
+            hint = "Reading the runs…"
+        elif view.problem:
+            hint = f"Cannot read {self.runs_dir}:\n{view.problem}"
+        elif query and view.runs:
+            hint = "No run matches.\nesc clears the filter."
+        else:
+            hint = _NO_RUNS
+        self.run_list.show(rows, hint)
+        # Title: "Runs (3 of 5) · 1 active   / filter"
+        total, active = len(view.runs), sum(status.state.live for status in view.runs)
+        count = f"{len(rows)} of {total}" if query else str(total)
+        title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
+        if title != self._title:
+            self._title = title
+            content = Content(title) + link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
+            self.query_one("#runs-title", Static).update(content, layout=False)
+
+    def _letter(self, folder: Path) -> str:
+        return LETTERS[self.compared.index(folder)] if folder in self.compared else ""
+
+    def _matching(self) -> tuple[RunStatus, ...]:
+        query = self.query_one("#filter", Input).value
+        runs = self._view.runs
+        return tuple(status for status in runs if matches(status, query)) if query else runs
+
+    # Filter and comparison
+
+    def action_filter(self) -> None:
+        """Show the filter and focus it."""
+        field = self.query_one("#filter", Input)
+        field.display, self.query_one("#runs-title").display = True, False
+        field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self) -> None:
+        matching = [status.folder for status in self._matching()]
+        if matching and self.selected not in matching:
+            self.run_list.select(matching[0])
+        self._show_rows()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        self.run_list.focus()
+        self._hide_empty_filter()
+
+    def clear_filter(self) -> bool:
+        """Clear and hide the filter; False if there was none."""
+        field = self.query_one("#filter", Input)
+        if not field.display:
+            return False
+        field.value = ""
+        self._hide_empty_filter()
+        return True
+
+    def _hide_empty_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.display, self.query_one("#runs-title").display = bool(field.value), not field.value
+
+    def action_compare(self) -> None:
+        """Add the selected run to the comparison, or remove it."""
+        status = self._require_selected()
+        if status is None:
+            return
+        if status.folder in self.compared:
+            self.compared.remove(status.folder)
+        elif len(self.compared) >= len(LETTERS):
+            self._notify(f"At most {len(LETTERS)} runs can be compared; space removes one.", warning=True)
+        else:
+            self.compared.append(status.folder)
+            if len(self.compared) == 1:
+                self._notify("Marked A. Select another run and press space; esc ends the comparison.")
+        self._show_rows()
+        self.post_message(self.ComparisonChanged())
+
+    def clear_comparison(self) -> None:
+        """End the comparison."""
+        self.compared.clear()
+        self._show_rows()
+
+    # New runs
+
+    def action_new_run(self) -> None:
+        """Open the form of a new run."""
+        self._open_form("")
+
+    def action_gallery(self) -> None:
+        """Open the list of presets, then the form of the chosen one."""
+        from genexplorer.dashboard.screens.gallery import GalleryScreen
+
+        def open_form(preset: str | None) -> None:
+            if preset is not None:
+                self._open_form(preset)
+
+        self.app.push_screen(GalleryScreen(), open_form)
+
+    def _open_form(self, preset: str) -> None:
+        from genexplorer.dashboard.screens.new_run import NewRunScreen  # imported late: slow, and seldom the first act
+
+        def started(folder: Path | None) -> None:
+            if folder is not None:
+                self.post_message(self.RunAdded(folder))
+
+        self.app.push_screen(NewRunScreen(self.runs_dir, preset), started)
+
+    @on(RunAdded)
+    def _run_added(self, event: RunAdded) -> None:
+        self._select = event.folder
+        self.post_message(self.ListChanged())
+
+    # Actions on the selected run
+
+    def action_pause_or_resume(self) -> None:
+        """Pause an active run, or resume a paused one."""
+        status = self._require_selected()
+        if status is None:
+            return
+        if status.state is State.PAUSED:
+            self.action_resume()
+        elif self._require_active(status):
+            self._start(f"Pausing {status.name}…", lambda: actions.pause(status.folder, self.runs_dir))
+
+    def action_stop(self) -> None:
+        """Stop an active run, after a confirmation."""
+        status = self._require_selected()
+        if status is None or not self._require_active(status):
+            return
+
+        def stop(confirmed: bool | None) -> None:
+            if confirmed:
+                self._start(f"Stopping {status.name}…", lambda: actions.stop(status.folder, self.runs_dir))
+
+        question = f"Stop {status.name} at step {status.step:,}?"
+        self.app.push_screen(ConfirmScreen(question, "Its state is saved; r resumes it later.", "Stop"), stop)
+
+    def action_resume(self) -> None:
+        """Resume a run that is paused or has ended early."""
+        status = self._require_selected()
+        if status is None:
+            return
+        if status.state is State.PAUSED or status.state.resumable:
+            self._start(f"Resuming {status.name}…", lambda: actions.resume(status.folder, self.runs_dir))
+        else:
+            self._notify(f"{status.name} cannot be resumed: {status.state.value}.", warning=True)
+
+    def action_trash(self) -> None:
+        """Move an ended run to the trash."""
+        status = self._require_selected()
+        if status is None:
+            return
+        if status.state.live:
+            self._notify(f"{status.name} is {status.state.value}; stop it first (s).", warning=True)
+            return
+
+        def delete() -> Outcome:
+            outcome = actions.delete(status.folder, self.runs_dir)
+            if outcome.ok and outcome.folder is not None:
+                self.post_message(self.RunTrashed(outcome.folder))
+            return replace(outcome, hint="u restores it") if outcome.ok else outcome
+
+        self._start(f"Moving {status.name} to the trash…", delete)
+
+    @on(RunTrashed)
+    def _run_trashed(self, event: RunTrashed) -> None:
+        self._trash.append(event.trash)
+
+    def action_undo(self) -> None:
+        """Restore the run that was moved to the trash last."""
+        if not self._trash:
+            self._notify("Nothing to restore.")
+            return
+        trash = self._trash.pop()
+
+        def restore() -> Outcome:
+            outcome = actions.restore(trash)
+            if outcome.ok and outcome.folder is not None:
+                self.post_message(self.RunAdded(outcome.folder))
+            return outcome
+
+        self._start("Restoring…", restore)
+
+    def action_viewer(self) -> None:
+        """Open the desktop viewer on the run."""
+        status = self._require_selected()
+        if status is not None:
+            self._start("Opening the viewer…", lambda: actions.open_viewer(status.folder, self.runs_dir))
+
+    def action_copy_command(self) -> None:
+        """Offer command lines for the run; the chosen one is copied to the clipboard."""
+        status = self._require_selected()
+        if status is not None:
+            self.app.push_screen(copy_command_screen(status, self._run_view(status), self.runs_dir), self._copy)
+
+    def _copy(self, line: str | None) -> None:
+        if line is not None:
+            self.app.copy_to_clipboard(line)
+            hint = "Sent to the terminal's clipboard. If the terminal does not support that, copy it from here."
+            self.app.push_screen(TextScreen("Copied", Content.assemble((line, "bold"), "\n\n", (hint, "$muted"))))
+
+    def action_diagnose(self) -> None:
+        """Show alerts and the last log lines, with advice."""
+        status = self._require_selected()
+        run = self._run_view(status) if status is not None else None
+        if run is not None:
+            self.app.push_screen(diagnosis_screen(run))
+
+    def _run_view(self, status: RunStatus) -> RunView | None:
+        run = self._view.run
+        return run if run is not None and run.folder == status.folder else None
+
+    def _require_selected(self) -> RunStatus | None:
+        """Return the selected run's status; without one, tell how to get one."""
+        selected = self.selected
+        status = next((status for status in self._view.runs if status.folder == selected), None)
+        if status is None:
+            self._notify("No run selected; n trains a model.")
+        return status
+
+    def _require_active(self, status: RunStatus) -> bool:
+        """Return whether a run is active; if not, tell its state."""
+        if not status.state.live:
+            hint = "; r resumes it" if status.state.resumable else ""
+            self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)
+        return status.state.live
+
+    def _start(self, announcement: str, action: Callable[[], Outcome]) -> None:
+        """Run an action in a thread that does not delay quitting, and report its outcome."""
+        self._notify(announcement)
+
+        def work() -> None:
+            try:
+                outcome = action()
+            except Exception as error:  # a bug must not end the dashboard
+                outcome = Outcome(False, f"{type(error).__name__}: {error}")
+            self.post_message(self.ActionFinished(outcome))
+
+        threading.Thread(target=work, name="run-action", daemon=True).start()
+
+    @on(ActionFinished)
+    def _action_finished(self, event: ActionFinished) -> None:
+        self._notify(str(event.outcome), warning=not event.outcome.ok)
+        self.post_message(self.ListChanged())
+
+    def _notify(self, text: str, *, warning: bool = False) -> None:
+        self.post_message(StatusBar.Notice(text, warning=warning))
+
+
+def matches(status: RunStatus, query: str) -> bool:
+    """Return whether the run's name, id, preset, family, data, state or tags contain every word of a query."""
+    text = " ".join(
+        (status.name, status.id, status.preset, status.family, status.data, status.state.value, *status.tags)
+    ).lower()
+    return all(word in text for word in query.lower().split())

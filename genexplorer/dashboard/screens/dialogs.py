@@ -1,0 +1,124 @@
+"""Dialogs of general use: a text, a confirmation, a choice from a list."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+
+class TextScreen(ModalScreen[Any]):
+    """Shows a scrollable text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,question_mark,d,y", "close", "Close", show=False),
+    ]
+
+    def __init__(self, title: str, text: Content) -> None:
+        super().__init__()
+        self._title, self.text = title, text
+
+    def compose(self) -> ComposeResult:
+        """Create the text and a button below it."""
+        with Vertical(classes="dialog wide"):
+            yield Static(self._title, markup=False, classes="dialog-title")
+            with VerticalScroll(classes="dialog-text"):
+                yield Static(self.text, markup=False)
+            yield Button("Close (esc)", compact=True)
+
+    @on(Button.Pressed)
+    def action_close(self) -> None:
+        """Close the dialog."""
+        self.dismiss(None)
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Asks for a confirmation; returns whether it was given."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes", show=False),
+        Binding("n,escape,q", "answer(False)", "No", show=False),
+    ]
+
+    def __init__(self, question: str, consequence: str, yes: str) -> None:
+        super().__init__()
+        self._question, self._consequence, self._yes = question, consequence, yes
+
+    def compose(self) -> ComposeResult:
+        """Create the question, its consequence and two buttons."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, markup=False, classes="dialog-title")
+            yield Static(self._consequence, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(f"{self._yes} (y)", id="yes", variant="primary", compact=True)
+                yield Button("No (n)", id="no", compact=True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """Close the dialog with an answer."""
+        self.dismiss(answer)
+
+
+class ListScreen(ModalScreen[str | None]):
+    """Base of dialogs with an option list; returns the id of the selected option, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "cancel", "Cancel", show=False),
+        Binding("j", "down", "Down", show=False),
+        Binding("k", "up", "Up", show=False),
+    ]
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_cancel(self) -> None:
+        """Close the dialog without a selection."""
+        self.dismiss(None)
+
+    def action_down(self) -> None:
+        """Highlight the next option."""
+        self.query_one(OptionList).action_cursor_down()
+
+    def action_up(self) -> None:
+        """Highlight the previous option."""
+        self.query_one(OptionList).action_cursor_up()
+
+
+class ChoiceScreen(ListScreen):
+    """A choice from a list of (id, name, description)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "down", "Down", show=False)]
+
+    def __init__(
+        self, title: str, choices: Sequence[tuple[str, str, str]], current: str = "", *, wide: bool = False
+    ) -> None:
+        super().__init__()
+        self._title, self._choices, self._current, self._wide = title, choices, current, wide
+
+    def compose(self) -> ComposeResult:
+        """Create the title and the list."""
+        width = max((len(name) for _, name, _ in self._choices), default=0)
+        options = [
+            Option(Content.assemble((f"{name:<{width}}  ", "bold"), (description, "$muted")), id=key)
+            for key, name, description in self._choices
+        ]
+        with Vertical(classes="dialog widest" if self._wide else "dialog"):
+            yield Static(self._title, markup=False, classes="dialog-title")
+            yield OptionList(*options, compact=True, markup=False)
+
+    def on_mount(self) -> None:
+        """Highlight the current choice."""
+        keys = [key for key, _, _ in self._choices]
+        options = self.query_one(OptionList)
+        options.highlighted = keys.index(self._current) if self._current in keys else 0
+        options.focus()

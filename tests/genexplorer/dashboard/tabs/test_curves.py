@@ -1,0 +1,71 @@
+"""Curves and samples: options of the chart, choice of the metric, replay."""
+
+from pathlib import Path
+
+from genexplorer.dashboard.tabs.curves import CurvesPane
+from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, main_of, shows, text_of, until
+
+
+async def test_scale_axis_smoothing_and_range(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "train −")
+        await pilot.press("plus", "plus")
+        await shows(pilot, "smooth 0.8")
+        await pilot.press("minus", "l")
+        await shows(pilot, "smooth 0.5 · log")
+        await pilot.press("l", "x")
+        await shows(pilot, "time, h:m:s", "0:10")
+        await pilot.press("x")
+        await shows(pilot, "images", "200k")
+        await pilot.press("x", "a")
+        await until(pilot, lambda: "cropped" not in text_of(pilot), "the full range")
+
+
+async def test_metric_from_the_list(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "ELBO (nats)")
+        await pilot.press("4", "m")
+        await shows(pilot, "Which metric?", "learning rate", "gradient norm")
+        await pilot.press("down", "down", "enter")
+        await shows(pilot, "KL(q(z|x) ‖ p(z)) (nats)")
+
+
+async def test_metric_by_a_click_on_a_small_chart(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=LARGE) as pilot:
+        await shows(pilot, "reconstruction cost")
+        await pilot.click("#small ChartView", offset=(3, 3))
+        await until(pilot, lambda: "reconstruction" in main_of(pilot).query_one(CurvesPane).large.data.title)
+
+
+async def test_replay_moves_image_metrics_and_cursor(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=LARGE) as pilot:
+        await shows(pilot, "● following", "step 2,500")
+        newest = main_of(pilot).view.run
+        await pilot.press("[")
+        await shows(pilot, "viewing step 2,000 of 2,500", "step 2,000", "○ paused", "┊")
+        previous = main_of(pilot).view.run
+        assert previous is not None and newest is not None and previous.image is not newest.image
+        assert previous.values["test/elbo_ema"] < newest.values["test/elbo_ema"]
+        await pilot.press("[", "]", "L")
+        await shows(pilot, "● following")
+        cursor = main_of(pilot).cursor
+        await pilot.press("full_stop")  # from the newest step, playing starts at the first
+        await until(pilot, lambda: cursor.playing and cursor.position is not None)
+        await until(pilot, lambda: cursor.position == 2500, "the last image")
+
+
+async def test_click_on_the_curve_chooses_the_step(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "train −")
+        await pilot.click("#large", offset=(30, 5))
+        await shows(pilot, "viewing step 1,000")
+
+
+async def test_kinds_of_images(make_app: MakeApp, finished: Path) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await pilot.press("2")
+        await shows(pilot, "samples")
+        await pilot.press("k")
+        await shows(pilot, "manifold")
+        await pilot.click("#samples .caption", offset=(2, 0))
+        await shows(pilot, "reconstructions")
