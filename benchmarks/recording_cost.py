@@ -27,8 +27,9 @@ from pathlib import Path
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.commands.control import touch_watch
+from genexplorer.runs.database.committer import COMMIT_S
 from genexplorer.runs.store import RunStore
-from genexplorer.runs.writer import COMMIT_S, RunWriter
+from genexplorer.runs.writer import RunWriter
 from genexplorer.workers.supervision import WorkerControl
 from trainers.config import ExecutionConfig, RunConfig
 from trainers.events import CheckpointReady, Event, Metrics, SnapshotReady
@@ -219,7 +220,6 @@ def _replayed(runs: RunStore, config: RunConfig, at_once: int, count: int = 3000
             writer.record(event)
         own += time.thread_time() - began
         writer.flush()
-        writer.beat()
     cpu = time.process_time() - cpu
     writer.close("stopped")
     return Cost(own, own, cpu) / count

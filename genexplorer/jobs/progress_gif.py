@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genexplorer.errors import DamagedRunError, UserError
 from genexplorer.jobs import animations, image_files
 from genexplorer.runs.artifacts import images
-from genexplorer.runs.artifacts.thinning import to_remove
+from genexplorer.runs.artifacts.retention import to_remove
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
 

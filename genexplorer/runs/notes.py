@@ -13,8 +13,7 @@ from typing import Any
 
 from genexplorer.errors import ConfigError
 from genexplorer.runs import layout
-from genexplorer.runs.sanitize import one_line, plain
-from genexplorer.runs.timestamps import unix_time
+from genexplorer.runs.sanitize import one_line, plain, unix_time
 from trainers.storage import atomic_files
 
 MAX_BYTES = 256 * 1024

@@ -1,5 +1,6 @@
 """The sanitizer: what came from data, names, files or logs is made safe to show, once, at the door."""
 
+import math
 import re
 
 _ESCAPES = re.compile(
@@ -16,6 +17,7 @@ _INVISIBLE = re.compile(
 )
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
+_LATEST_TIME = 253_402_214_400.0  # the last day of the year 9999, in any time zone
 
 
 def plain(text: str, limit: int = 100_000) -> str:
@@ -45,3 +47,12 @@ def slug(text: str, limit: int = 32) -> str:
     """Return text as a part of a file name: lower case ASCII letters, digits and single dashes; may be empty."""
     ascii_only = re.sub(r"[^a-z0-9]+", "-", text.lower().encode("ascii", "ignore").decode())
     return ascii_only.strip("-")[:limit].strip("-")
+
+
+def unix_time(value: object) -> float:
+    """Return a Unix time; 0 if it is not a finite number, or before 1970 or after the year 9999."""
+    try:
+        time = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return time if math.isfinite(time) and 0 <= time <= _LATEST_TIME else 0.0

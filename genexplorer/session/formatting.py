@@ -5,7 +5,7 @@ import re
 import time
 
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.timestamps import unix_time
+from genexplorer.runs.sanitize import unix_time
 
 _SYMBOLS = {
     State.QUEUED: "○",

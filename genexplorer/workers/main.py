@@ -71,7 +71,7 @@ def _train(writer: RunWriter, config: RunConfig, supervision: WorkerControl) -> 
             supervision.see(event)
             if isinstance(event, Finished):
                 return event.outcome, event.reason
-        return "failed", "the training ended without a word"
+        return "failed", "the training ended without an error message"
     except UserError as error:
         _say(str(error))
         return "failed", one_line(error, 400)

@@ -82,7 +82,7 @@ def _absurd_notes(run: Path, name: str, chance: random.Random) -> None:
 
 
 def _absurd_record(run: Path, name: str, chance: random.Random) -> None:
-    file = heartbeat.LiveFile(run / layout.LIVE)
+    file = heartbeat.Heartbeat(run / layout.LIVE)
     values = {
         field.name: chance.choice(_ABSURD[type(getattr(file.record, field.name))])
         for field in fields(heartbeat.LiveRecord)

@@ -205,7 +205,7 @@ def steered_from_outside(count: int, folder: Path) -> Tally:
 
 def _says_that_it_lives(run: Path) -> None:
     """Let a run claim that a worker of another machine is at work on it."""
-    file = heartbeat.LiveFile(run / layout.LIVE)
+    file = heartbeat.Heartbeat(run / layout.LIVE)
     file.record = replace(file.record, state="running", host="elsewhere", boot_id="x", attempt=1)
     file.write()
     file.close()

@@ -62,7 +62,7 @@ def strangers(count: int, folder: Path) -> Tally:
             try:
                 if zombie:
                     until(lambda pid=stranger.pid: _is_zombie(pid), "it has ended")  # type: ignore[misc]
-                file = heartbeat.LiveFile(run / layout.LIVE)
+                file = heartbeat.Heartbeat(run / layout.LIVE)
                 start = process_id.start_of(stranger.pid) or 1
                 file.record = heartbeat.LiveRecord(
                     attempt=1, state="running", host=me.host, boot_id=me.boot_id, pid=stranger.pid, start=start - 1

@@ -123,7 +123,7 @@ def _series(run: Path, chance: random.Random) -> int:
         writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
         before = _whole(parent)
         with inject_faults(FaultPlan(chance.randrange(1, 40), errno.EIO, persistent=chance.random() < 0.5)):
-            writer.files.save_state(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
+            writer.files.save_checkpoint(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
         writer.abandon()
         after = _whole(parent)
         saved |= after

@@ -1,4 +1,4 @@
-"""One thread that writes a run's large files, one after the other, so that the training does not wait for the disk."""
+"""A thread that writes a run's large files one after the other, so that the training never waits for the disk."""
 
 import errno
 import threading
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 RETRY_S = 1.0
-MAX_WAITING_BYTES = 256 << 20
+MAX_PENDING_BYTES = 256 << 20
 
 
 @dataclass
@@ -17,30 +17,30 @@ class Job:
     """One file or folder to write.
 
     Args:
-        what: For people: "checkpoint 8,000".
-        lane: A waiting job is replaced by a newer one of the same lane, if both are droppable and room is short.
+        name: For messages: "checkpoint 8,000".
+        lane: A newer job may replace a pending one of the same lane.
         run: Does the work; raises OSError.
-        failed: Told when it will not be done.
-        size: Bytes it keeps in memory until it is done.
-        droppable: Whether a newer one may take its place.
-        replaces: Whether it takes the place of a waiting one even when there is room.
+        on_failure: Called if it will not be done.
+        size: Bytes of memory that it holds until it is done.
+        droppable: Whether a newer job may replace it when memory is short.
+        replaces: Whether it replaces droppable jobs even when memory is not short.
     """
 
-    what: str
+    name: str
     lane: str
     run: Callable[[], None]
-    failed: Callable[[OSError], None]
+    on_failure: Callable[[OSError], None]
     size: int = 0
     droppable: bool = True
     replaces: bool = False
 
 
 class FileWriter:
-    """Does jobs in order, one at a time. A full disk is waited for; other failures are told and passed over.
+    """Does jobs in order, one at a time; waits while the disk is full and reports other failures.
 
     Args:
-        on_problem: Told what the disk refuses, and "" when it goes on.
-        threaded: False does each job at once, in the caller's thread, and waits for nothing. For tests.
+        on_problem: Called with what the disk refuses, and with "" when it no longer does.
+        threaded: False does each job at once, in the caller's thread, and never waits. For tests.
     """
 
     def __init__(self, on_problem: Callable[[str], None], *, threaded: bool = True) -> None:
@@ -56,26 +56,26 @@ class FileWriter:
             self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Add a job; waits only when more than 256 MB are waiting and none of it can be dropped."""
+        """Add a job; blocks only when more than 256 MB are pending and none can be dropped."""
         if self._thread is None:
             self._do(job)
             return
         with self._changed:
-            if job.replaces or self._waiting_bytes() + job.size > MAX_WAITING_BYTES:
+            if job.replaces or self._pending_bytes() + job.size > MAX_PENDING_BYTES:
                 self._make_room(job)
-            self._changed.wait_for(lambda: not self._jobs or self._waiting_bytes() + job.size <= MAX_WAITING_BYTES)
+            self._changed.wait_for(lambda: not self._jobs or self._pending_bytes() + job.size <= MAX_PENDING_BYTES)
             self._jobs.append(job)
             self._changed.notify_all()
 
-    def drain(self, patience_s: float = float("inf")) -> bool:
-        """Wait until all is written; give up on a full disk after the patience. True if all went well enough."""
+    def drain(self, patience_s: float = float("inf")) -> None:
+        """Wait until no job is pending; wait for a full disk no longer than the patience."""
         with self._changed:
             self._give_up_at = time.monotonic() + patience_s
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._jobs and not self._busy, None)
+            self._changed.wait_for(lambda: not self._jobs and not self._busy)
 
     def give_up(self) -> None:
-        """Stop waiting for a full disk, within a second. Takes no lock, so that a signal's handler may call it."""
+        """Stop waiting for a full disk, within a second. Takes no lock, so that a signal handler may call it."""
         self.gave_up = True
 
     def close(self) -> None:
@@ -111,26 +111,26 @@ class FileWriter:
             except OSError as error:
                 full = error.errno in FULL and self._thread is not None
                 if full:
-                    self._on_problem(f"disk full: cannot write {job.what}")
+                    self._on_problem(f"disk full: cannot write {job.name}")
                 if not full or not self._may_wait():
                     self._on_problem("")
-                    job.failed(error)
+                    job.on_failure(error)
                     return
             except Exception as error:
-                job.failed(OSError(errno.EIO, f"{type(error).__name__}: {error}"))
+                job.on_failure(OSError(errno.EIO, f"{type(error).__name__}: {error}"))
                 return
 
     def _may_wait(self) -> bool:
         with self._changed:
-            rest = self._give_up_at - time.monotonic()
-            if rest > 0:
-                self._changed.wait(min(RETRY_S, rest))
+            remaining_s = self._give_up_at - time.monotonic()
+            if remaining_s > 0:
+                self._changed.wait(min(RETRY_S, remaining_s))
             return not self.gave_up and time.monotonic() < self._give_up_at
 
-    def _waiting_bytes(self) -> int:
+    def _pending_bytes(self) -> int:
         return sum(job.size for job in self._jobs)
 
     def _make_room(self, newer: Job) -> None:
         for job in [job for job in self._jobs if job.lane == newer.lane and job.droppable]:
-            if newer.replaces or self._waiting_bytes() + newer.size > MAX_WAITING_BYTES:
+            if newer.replaces or self._pending_bytes() + newer.size > MAX_PENDING_BYTES:
                 self._jobs.remove(job)

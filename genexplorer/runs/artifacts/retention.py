@@ -2,16 +2,17 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import log
 from pathlib import Path
 
 from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
-from genexplorer.runs.artifacts.thinning import to_remove
 
 KEPT_CHECKPOINTS = 2
 MAX_SNAPSHOTS = 512
 MAX_PICTURES = 1000  # of a kind
+RECENT = 4  # the newest steps stay as long as possible: they may be on display
 _GONE = ".gone-"
 _ASIDE = ".old"  # see trainers.storage.checkpoint: what is being replaced steps aside
 _PIN = ".pin"
@@ -63,6 +64,39 @@ def tidy(parent: Path) -> None:
                 aside.rename(parent / aside.name)
         if path.name.startswith(_GONE) or path.name.endswith((_ASIDE, ".tmp")):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def to_remove(
+    sizes: Mapping[int, int], budget_bytes: float, max_count: int, *, recent: int = RECENT, origin: int = 1
+) -> list[int]:
+    """Return the steps to remove until the others fit, evenly spaced on a logarithmic axis: learning is fastest first.
+
+    The newest step and step 0 always stay, and the last few while others can be removed. Each time the step whose
+    neighbors are closest to each other on the logarithmic axis is removed.
+
+    Args:
+        sizes: Bytes by step.
+        budget_bytes: The most that may stay.
+        max_count: The most steps that may stay.
+        recent: How many of the newest steps are removed last.
+        origin: Steps below it count as close together: the axis is log(step + origin).
+    """
+    remaining = sorted(sizes)
+    total, removed = sum(sizes.values()), []
+
+    def gap(index: int) -> float:
+        previous = remaining[index - 1] if index else 0
+        return log(remaining[index + 1] + origin) - log(previous + origin)
+
+    while total > budget_bytes or len(remaining) > max_count:
+        first = 1 if remaining and remaining[0] == 0 else 0
+        candidates = range(first, len(remaining) - recent) or range(first, len(remaining) - 1)
+        if not candidates:
+            break
+        index = min(candidates, key=gap)
+        total -= sizes[remaining[index]]
+        removed.append(remaining.pop(index))
+    return removed
 
 
 def thin_snapshots(parent: Path, sizes: dict[int, int], budget_bytes: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Figures as columns: the ticks of one commit sorted by metric, and the buckets over them, computed with NumPy."""
+"""Metrics as columns: the steps of one commit grouped by metric, and the buckets over them, computed with NumPy."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 
 
 class Tick(NamedTuple):
-    """Figures of one step with the time they came."""
+    """Metrics of one step with the Unix time at which they were recorded."""
 
     metrics: Metrics
     time: float
@@ -24,13 +24,13 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """Steps that have the same metrics, as they came.
+    """Consecutive steps that have the same metrics.
 
     Args:
-        names: Of the metrics, M of them.
-        steps: (B,).
-        images: Seen at each step, (B,).
-        elapsed: Seconds at each step, (B,).
+        names: Of the M metrics.
+        steps: (B,), in the order of recording.
+        images: Images seen at each step, (B,).
+        elapsed: Seconds of training at each step, (B,).
         values: (B, M).
     """
 
@@ -42,19 +42,19 @@ class Block:
 
     @property
     def ascending(self) -> bool:
-        """Whether each step comes once and after the one before."""
+        """Whether the steps are strictly ascending."""
         return bool((self.steps[1:] > self.steps[:-1]).all())
 
 
 @dataclass(frozen=True)
 class Buckets:
-    """The points of one block over each bucket of one level.
+    """Aggregates of one block over the buckets of one level.
 
     Args:
         index: Of the buckets, ascending, (K,).
         sums: Count, sums of step, images and elapsed, then M counts of finite values and M sums of them, (K, 4 + 2M).
-        low: Least finite value, NaN where there is none, (K, M).
-        high: Greatest finite value, (K, M).
+        low: Smallest finite value, NaN where there is none, (K, M).
+        high: Largest finite value, (K, M).
     """
 
     index: Integers
@@ -63,7 +63,7 @@ class Buckets:
     high: Floats
 
     def coarser(self, factor: int) -> "Buckets":
-        """Return the next level."""
+        """Return the aggregates of the next coarser level."""
         index = self.index // factor
         if len(index) == 1:
             return Buckets(index, self.sums, self.low, self.high)
@@ -75,7 +75,7 @@ class Buckets:
 
 
 def blocks(ticks: Sequence[Tick]) -> Iterator[Block]:
-    """Yield the ticks, those with the same metrics together."""
+    """Yield blocks of the ticks that have the same metrics."""
     groups: dict[tuple[str, ...], list[Metrics]] = {}
     for metrics, _ in ticks:
         groups.setdefault(tuple(metrics.values), []).append(metrics)
@@ -92,40 +92,36 @@ def blocks(ticks: Sequence[Tick]) -> Iterator[Block]:
 
 
 def scalar_rows(ids: Sequence[int], block: Block) -> list[tuple[object, ...]]:
-    """Return the rows of a block's values, those of a metric together, as that is how they are stored."""
+    """Return the rows of a block's values, sorted by metric as they are stored."""
     steps, no_special = block.steps.tolist(), [None] * len(block.steps)
     rows: list[tuple[object, ...]] = []
     for metric, values in zip(ids, block.values.T.tolist(), strict=True):
         rows.extend(zip(itertools.repeat(metric), steps, values, no_special, strict=False))
-    for place in np.flatnonzero(~np.isfinite(block.values.T)).tolist():
-        rows[place] = (*rows[place][:2], *split_value(cast("float", rows[place][2])))
+    for index in np.flatnonzero(~np.isfinite(block.values.T)).tolist():
+        rows[index] = (*rows[index][:2], *split_value(cast("float", rows[index][2])))
     return rows
 
 
 def bucket_rows(ids: Sequence[int], block: Block, factor: int, levels: int) -> Iterable[tuple[object, ...]]:
-    """Return the rows of every level's buckets over a block whose steps ascend: those of a metric together."""
-    level = _points(block).coarser(factor)
+    """Yield the rows of all levels' buckets over a block with ascending steps, sorted by metric."""
+    # A block as buckets of one step each, then level by level.
+    finite_values = np.isfinite(block.values)
+    known = np.where(finite_values, block.values, np.nan)
+    shared = (np.ones(len(block.steps)), block.steps, block.images, block.elapsed)
+    points = np.column_stack((*shared, finite_values, np.where(finite_values, block.values, 0.0)))
+    level = Buckets(block.steps, points, known, known).coarser(factor)
     pyramid = [level] + [level := level.coarser(factor) for _ in range(levels - 1)]
     numbered = [(number, bucket) for number, level in enumerate(pyramid, 1) for bucket in level.index.tolist()]
     sums = np.concatenate([level.sums for level in pyramid])
     low, high = (np.concatenate([getattr(level, name) for level in pyramid]) for name in ("low", "high"))
     count, steps, images, elapsed = sums[:, :4].T.tolist()
     finite, totals = np.split(sums[:, 4:].T, 2)
-    for place, metric in enumerate(ids):
-        columns = (finite[place].tolist(), totals[place].tolist(), _or_none(low[:, place]), _or_none(high[:, place]))
-        for (number, bucket), n, f, *rest in zip(numbered, count, *columns, steps, images, elapsed, strict=True):
-            yield (metric, number, bucket, int(n), int(f), *rest)
-
-
-def _points(block: Block) -> Buckets:
-    """Return a block as buckets of one step each."""
-    finite = np.isfinite(block.values)
-    known = np.where(finite, block.values, np.nan)
-    shared = (np.ones(len(block.steps)), block.steps, block.images, block.elapsed)
-    sums = np.column_stack((*shared, finite, np.where(finite, block.values, 0.0)))
-    return Buckets(block.steps, sums, known, known)
+    for column, metric in enumerate(ids):
+        values = (finite[column].tolist(), totals[column].tolist(), _or_none(low[:, column]), _or_none(high[:, column]))
+        for (number, bucket), n, f, *aggregates in zip(numbered, count, *values, steps, images, elapsed, strict=True):
+            yield (metric, number, bucket, int(n), int(f), *aggregates)
 
 
 def _or_none(values: Floats) -> list[float | None]:
-    listed: list[float | None] = values.tolist()
-    return [None if value != value else value for value in listed] if np.isnan(values).any() else listed
+    items: list[float | None] = values.tolist()
+    return [None if value != value else value for value in items] if np.isnan(values).any() else items

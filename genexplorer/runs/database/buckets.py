@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.runs.database import rows
+from genexplorer.runs.database.sqlite import insert_rows
 
 FACTOR = 8
 LEVELS = 10  # 8^10 steps, the longest run there can be
@@ -46,7 +46,7 @@ def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
             row = connection.execute(_FROM_BUCKETS, (metric, level - 1, first, first + FACTOR)).fetchone()
         connection.execute("DELETE FROM buckets WHERE metric = ? AND level = ? AND bucket = ?", (metric, level, index))
         if row[0]:
-            rows.insert(connection, INSERT, [(metric, level, index, *row)], MERGE)
+            insert_rows(connection, INSERT, [(metric, level, index, *row)], MERGE)
 
 
 def cut(connection: sqlite3.Connection, metrics: Iterable[int], step: int) -> None:

@@ -1,20 +1,20 @@
-"""The write side of metrics.sqlite: every statement that changes it, each batch in one transaction."""
+"""Writes metrics.sqlite: every statement that changes it, each batch in one transaction."""
 
 import json
 import sqlite3
 from collections.abc import Iterable
 
-from genexplorer.runs.database import batches, buckets, rows
+from genexplorer.runs.database import batches, buckets
 from genexplorer.runs.database.batches import Tick as Tick
-from genexplorer.runs.database.sqlite import split_value
+from genexplorer.runs.database.sqlite import insert_rows, split_value
 from genexplorer.runs.sanitize import one_line
-from trainers.events import MetricSpec
+from trainers.events import CommandApplied, MetricSpec
 
 Row = tuple[str, tuple[object, ...]]  # a statement and its values
 
 
 def attempt_row(number: int, started: float, host: str, pid: int, threads: int) -> Row:
-    """Begin an attempt; its first step, device and size are told by `Started`."""
+    """Insert an attempt; its first step, device and size follow with `Started`."""
     return (
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, -1, ?, ?, '', ?, 0, NULL, NULL, '', '')",
         (number, started, host, pid, threads),
@@ -22,7 +22,7 @@ def attempt_row(number: int, started: float, host: str, pid: int, threads: int) 
 
 
 def started_row(number: int, step: int, device: str, threads: int, num_parameters: int, total: int | None) -> Row:
-    """Complete an attempt with what `Started` says."""
+    """Complete an attempt with the values of `Started`."""
     return (
         "UPDATE attempts SET first_step=?, device=?, threads=?, num_parameters=?, total_steps=? WHERE number=?",
         (step, one_line(device, 32), threads, num_parameters, total, number),
@@ -30,50 +30,48 @@ def started_row(number: int, step: int, device: str, threads: int, num_parameter
 
 
 def ended_row(number: int, ended: float, outcome: str, reason: str) -> Row:
-    """End an attempt."""
+    """Record the end of an attempt."""
     statement = "UPDATE attempts SET ended=?, outcome=?, reason=? WHERE number=?"
     return statement, (ended, outcome, one_line(reason, 400), number)
 
 
-def forgotten_row(number: int, ended: float, outcome: str, reason: str) -> Row:
-    """End an earlier attempt that nobody ended."""
+def unended_attempt_row(number: int, ended: float, outcome: str, reason: str) -> Row:
+    """Record the end of an earlier attempt whose worker did not."""
     statement = "UPDATE attempts SET ended=?, outcome=?, reason=? WHERE number=? AND ended IS NULL"
     return statement, (ended, outcome, one_line(reason, 400), number)
 
 
 def transition_row(attempt: int, time: float, step: int, state: str, reason: str) -> Row:
-    """Note a change of state."""
+    """Insert a change of state."""
     statement = "INSERT INTO transitions (attempt, time, step, state, reason) VALUES (?, ?, ?, ?, ?)"
     return statement, (attempt, time, step, state, one_line(reason, 400))
 
 
 def log_row(attempt: int, time: float, step: int, severity: str, message: str) -> Row:
-    """Add a line to the log."""
+    """Insert a log line."""
     statement = "INSERT INTO log (attempt, time, step, severity, message) VALUES (?, ?, ?, ?, ?)"
     return statement, (attempt, time, step, severity, one_line(message, 400))
 
 
 def alert_row(attempt: int, time: float, step: int, severity: str, code: str, message: str) -> Row:
-    """Add an alert."""
+    """Insert an alert."""
     statement = "INSERT INTO alerts (attempt, time, step, severity, code, message) VALUES (?, ?, ?, ?, ?, ?)"
     return statement, (attempt, time, step, severity, one_line(code, 64), one_line(message, 400))
 
 
-def change_row(
-    attempt: int, step: int, elapsed_s: float, command: tuple[str, str, str, object], error: str = ""
-) -> Row:
-    """Add a change: `command` is its id, its name, its path and its value."""
-    identity, name, path, value = command
-    encoded = json.dumps(value if isinstance(value, str | int | float | bool | None) else str(value))
+def change_row(attempt: int, elapsed_s: float, event: CommandApplied) -> Row:
+    """Insert a command that was applied or refused."""
+    value = event.value if isinstance(event.value, str | int | float | bool | None) else str(event.value)
+    command = (event.command_id, event.command, one_line(event.path, 100), json.dumps(value)[:1000])
     return (
         "INSERT INTO changes (attempt, step, elapsed_s, command_id, command, path, value, error)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (attempt, step, elapsed_s, identity, name, one_line(path, 100), encoded[:1000], one_line(error, 400)),
+        (attempt, event.step, elapsed_s, *command, one_line(event.error, 400)),
     )
 
 
 def picture_row(attempt: int, kind: str, step: int, grid: tuple[int, int], tile_px: tuple[int, int]) -> Row:
-    """Note a PNG that is there: `grid` is its columns and rows."""
+    """Insert a PNG that has been written; `grid` is its columns and rows."""
     return (
         "INSERT OR REPLACE INTO pictures (attempt, kind, step, columns, rows, tile_height, tile_width)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -81,34 +79,39 @@ def picture_row(attempt: int, kind: str, step: int, grid: tuple[int, int], tile_
     )
 
 
-def picture_gone_row(kind: str, step: int) -> Row:
-    """Forget a PNG that was thinned out."""
+def delete_picture_row(kind: str, step: int) -> Row:
+    """Delete the row of a PNG that has been removed."""
     return "DELETE FROM pictures WHERE kind = ? AND step = ?", (kind, step)
 
 
+def last_attempt(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest attempt, 0 if there is none."""
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM attempts").fetchone()[0])
+
+
 class DatabaseWriter:
-    """Writes batches; the writer's thread alone uses it."""
+    """Writes batches; used by one thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection, attempt: int) -> None:
         self._connection = connection
         self._attempt = attempt
-        self._ids: dict[str, int] = {}
-        self._last_step: dict[int, int] = {}
+        self._ids: dict[str, int] = {}  # of metrics, by name
+        self._last_step: dict[int, int] = {}  # by metric id
         self._revision = 0
         self.reload()
 
     def reload(self) -> None:
-        """Take up what is stored: at the start, and after a batch that failed half-way."""
+        """Read what is stored: at the start, and after a batch was rolled back."""
         rows = self._connection.execute("SELECT id, name, last_step, revision FROM metrics").fetchall()
         self._ids = {name: identity for identity, name, _, _ in rows}
         self._last_step = {identity: step for identity, _, step, _ in rows if step is not None}
         self._revision = max((revision for *_, revision in rows), default=0)
 
-    def write(self, specs: Iterable[MetricSpec], ticks: list[Tick], others: Iterable[Row]) -> None:
+    def write(self, specs: Iterable[MetricSpec], ticks: list[Tick], rows: Iterable[Row]) -> None:
         """Write one batch: all of it, or nothing.
 
         Raises:
-            sqlite3.Error: if it could not be written; it may be tried again.
+            sqlite3.Error: if it cannot be written; it may be retried.
         """
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -116,7 +119,7 @@ class DatabaseWriter:
             for spec in specs:
                 self._declare(spec)
             self._write_ticks(ticks)
-            for statement, values in others:
+            for statement, values in rows:
                 self._connection.execute(statement, values)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -142,26 +145,24 @@ class DatabaseWriter:
     def _write_ticks(self, ticks: list[Tick]) -> None:
         if not ticks:
             return
-        of_tick = [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks]
-        rows.insert(self._connection, "INSERT OR REPLACE INTO ticks", of_tick)
+        rows = [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks]
+        insert_rows(self._connection, "INSERT OR REPLACE INTO ticks", rows)
         for block in batches.blocks(ticks):
             self._write_block(block)
 
     def _write_block(self, block: batches.Block) -> None:
-        """Write scalars, buckets and the newest values; a step that comes again has its buckets computed anew."""
-        ids = [self._numbered(name) for name in block.names]
-        newest = max(map(self._last, ids), default=-1)
-        rows.insert(self._connection, "INSERT OR REPLACE INTO scalars", batches.scalar_rows(ids, block))
-        if block.ascending and block.steps[0] > newest:
-            fresh = batches.bucket_rows(ids, block, buckets.FACTOR, buckets.LEVELS)
-            rows.insert(self._connection, buckets.INSERT, fresh, buckets.MERGE)
+        """Write scalars, buckets and latest values; a step that is repeated has its buckets recomputed."""
+        ids = [self._metric_id(name) for name in block.names]
+        last = max(map(self._last, ids), default=-1)
+        insert_rows(self._connection, "INSERT OR REPLACE INTO scalars", batches.scalar_rows(ids, block))
+        if block.ascending and block.steps[0] > last:
+            rows = batches.bucket_rows(ids, block, buckets.FACTOR, buckets.LEVELS)
+            insert_rows(self._connection, buckets.INSERT, rows, buckets.MERGE)
         else:
             for first in sorted({step - step % buckets.FACTOR for step in block.steps.tolist()}):
                 for metric in ids:
                     buckets.rebuild(self._connection, metric, first)
-        self._note_newest(ids, block)
-
-    def _note_newest(self, ids: list[int], block: batches.Block) -> None:
+        # Update the latest value of each metric.
         newest = len(block.steps) - 1 - int(block.steps[::-1].argmax())
         step, values = int(block.steps[newest]), block.values[newest].tolist()
         later = [(metric, value) for metric, value in zip(ids, values, strict=True) if step >= self._last(metric)]
@@ -174,21 +175,19 @@ class DatabaseWriter:
     def _last(self, metric: int) -> int:
         return self._last_step.get(metric, -1)
 
-    def _numbered(self, name: str) -> int:
+    def _metric_id(self, name: str) -> int:
         metric = self._ids.get(name)
-        if metric is None:  # not declared: drawn under its own name
+        if metric is None:  # not declared: shown under its own name
             metric = self._declare(MetricSpec(name, name.partition("/")[2] or name, name, "", "neither", "other"))
         return metric
 
-    def supersede(self, step: int) -> None:
-        """Set aside what an earlier attempt recorded after `step`: a new attempt goes on from there.
-
-        The rows are kept, in tables of their own.
-        """
+    def supersede(self, step: int) -> int:
+        """Move what earlier attempts recorded after `step` to tables of its own; return how many alerts remain."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._set_aside(step)
+            num_alerts = self._supersede(step)
             self._connection.execute("COMMIT")
+            return num_alerts
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -196,7 +195,7 @@ class DatabaseWriter:
         finally:
             self.reload()
 
-    def _set_aside(self, step: int) -> None:
+    def _supersede(self, step: int) -> int:
         run = self._connection.execute
         affected = [row[0] for row in run("SELECT id FROM metrics WHERE last_step > ?", (step,))]
         run(
@@ -222,3 +221,4 @@ class DatabaseWriter:
                 " (SELECT step, value, special FROM scalars WHERE metric = ? ORDER BY step DESC LIMIT 1) WHERE id=?",
                 (self._revision, metric, metric),
             )
+        return int(run("SELECT count(*) FROM alerts WHERE superseded = 0").fetchone()[0])

@@ -1,13 +1,14 @@
-"""live.bin: what a run is doing right now, in 4 KiB that are there from the beginning.
+"""live.bin: the current state of a run in 4 KiB that are reserved when the run is created.
 
-Two slots of 2 KiB are written in turn, in place: a full disk can still say so, a reader that catches one half written
-takes the other, and 10,000 runs list without opening 10,000 databases. A slot is the fixed layout of `LiveRecord`
-behind a magic word, followed by a CRC-32 of all before it.
+Two slots of 2 KiB are written in turn, in place: a full disk can still be reported, a reader that finds one half
+written uses the other, and 10,000 runs are listed without opening 10,000 databases. A slot is a magic number, the
+fixed layout of `LiveRecord`, and a CRC-32 of both.
 """
 
 import contextlib
 import os
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from trainers.events import Metrics
 SIZE = 4096
 _SLOT = SIZE // 2
 _MAGIC = b"GXLIVE01"
-_NONE = -1  # of a count that is not known
+_NONE = -1  # a count that is not known
 
 # The order is the layout of schema 1: append only, and only while a slot has room.
 _LAYOUT: dict[str, str] = {
@@ -58,27 +59,27 @@ _LAYOUT: dict[str, str] = {
     "reason": "400s",
     "problem": "240s",
 }
-_REACHED = (
+_INHERITED = (
     *("heartbeat", "step", "total_steps", "images_seen", "recorded_step", "snapshot_step", "checkpoint_step"),
     *("num_alerts", "headline", "headline_name", "elapsed_s", "progress", "created"),
-)  # what a new attempt takes over
+)  # by a new attempt
 _STRUCT = struct.Struct("<" + "".join(_LAYOUT.values()))
 _TEXT_BYTES = {name: int(code[:-1]) for name, code in _LAYOUT.items() if code.endswith("s")}
 
 
 @dataclass
 class LiveRecord:
-    """The worker's word on itself. NaN and -1 stand for what is not known."""
+    """Worker status as written to live.bin. NaN and -1 stand for unknown values."""
 
-    heartbeat: int = 0  # grows at each write; judged by the reader's own clock
-    token: int = 0  # which launch this worker came from
+    heartbeat: int = 0  # incremented by each write; readers compare it by their own clock
+    token: int = 0  # identifies the launch of this worker
     attempt: int = 0  # 0: no worker has run yet
     pid: int = 0
     start: int = 0
     step: int = 0
     total_steps: int = _NONE
     images_seen: int = 0
-    recorded_step: int = _NONE  # the newest step whose figures are committed
+    recorded_step: int = _NONE  # the newest step whose metrics are committed
     snapshot_step: int = _NONE
     checkpoint_step: int = _NONE  # the newest step from which an attempt can resume
     threads: int = 0
@@ -104,45 +105,88 @@ class LiveRecord:
 
     @property
     def identity(self) -> ProcessId:
-        """The process that wrote this."""
+        """The process that wrote the record."""
         return ProcessId(self.host, self.boot_id, self.pid, self.start)
 
-    def reach(self, metrics: Metrics) -> None:
-        """Take over how far the training is."""
-        self.step = max(self.step, metrics.step)
-        self.images_seen, self.elapsed_s, self.progress = metrics.images_seen, metrics.elapsed_s, metrics.progress
-        self.seconds_left = float("nan") if metrics.seconds_left is None else metrics.seconds_left
-        self.images_per_s = metrics.values.get("speed/images_per_s", self.images_per_s)
 
+class Heartbeat:
+    """The writer's side of live.bin: any thread may change the record and write it.
 
-def next_life(
-    before: LiveRecord, me: ProcessId, attempt: int, *, token: int, threads: int, started: float
-) -> LiveRecord:
-    """Return the first record of a new attempt: who and when is new, what the run has reached stays.
-
-    Args:
-        before: The last word of the attempt before.
-        me: The process that begins.
-        attempt: Its number.
-        token: The launch that it came from.
-        threads: Threads that it starts with.
-        started: Unix time.
+    The file stays open, so that a full or failing disk cannot keep the worker from reporting just that.
     """
-    who: dict[str, Any] = {"pid": me.pid, "start": me.start, "host": me.host, "boot_id": me.boot_id}
-    kept: dict[str, Any] = {name: getattr(before, name) for name in _REACHED}
-    return LiveRecord(attempt=attempt, token=token, threads=threads, started=started, phase="loading", **who, **kept)
-
-
-class LiveFile:
-    """The writer's end: the file stays open, so that a full or failing disk cannot keep it from saying so."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists() or path.stat().st_size != SIZE:
             create(path, LiveRecord(created=time.time()))
         self._handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         newest = _newest(os.pread(self._handle, SIZE, 0))
-        self._turn = newest[0] if newest else 0
-        self.record = newest[1] if newest else LiveRecord()
+        self._slot, self._record = newest or (0, LiveRecord())
+        self._lock = threading.Lock()
+        self.newest_metrics: Metrics | None = None  # set at each step; the record catches up when it is read
+
+    @property
+    def record(self) -> LiveRecord:
+        """The record as the next write has it."""
+        metrics, record = self.newest_metrics, self._record
+        if metrics is not None:
+            record.step = max(record.step, metrics.step)
+            record.images_seen, record.elapsed_s, record.progress = (
+                metrics.images_seen,
+                metrics.elapsed_s,
+                metrics.progress,
+            )
+            record.seconds_left = float("nan") if metrics.seconds_left is None else metrics.seconds_left
+            record.images_per_s = metrics.values.get("speed/images_per_s", record.images_per_s)
+        return record
+
+    @record.setter
+    def record(self, record: LiveRecord) -> None:
+        self._record = record
+
+    def begin(self, process: ProcessId, attempt: int, *, token: int, threads: int, started: float) -> None:
+        """Replace the record by that of a new attempt, which inherits how far the run has come.
+
+        Args:
+            process: The worker.
+            attempt: Its number.
+            token: Identifies the launch.
+            threads: Threads that it starts with.
+            started: Unix time.
+        """
+        identity: dict[str, Any] = {"pid": process.pid, "start": process.start, "host": process.host}
+        inherited: dict[str, Any] = {name: getattr(self._record, name) for name in _INHERITED}
+        self._record = LiveRecord(
+            attempt=attempt,
+            token=token,
+            threads=threads,
+            started=started,
+            phase="loading",
+            boot_id=process.boot_id,
+            **identity,
+            **inherited,
+        )
+
+    def beat(self, problem: str) -> None:
+        """Write the record with the next heartbeat; a failing disk is ignored.
+
+        Args:
+            problem: What keeps the run from being recorded, if anything does.
+        """
+        with self._lock, contextlib.suppress(OSError):
+            self._record.problem = problem
+            self.write()
+
+    def finish(self, outcome: str, reason: str, ended: float) -> None:
+        """Write the last record durably and close the file."""
+        record = self.record
+        record.state, record.reason, record.ended = outcome, reason, ended
+        record.phase, record.phase_detail, record.problem, record.seconds_left = "", "", "", float("nan")
+        if outcome == "succeeded":
+            record.progress = 1.0
+        self.newest_metrics = None
+        with self._lock, contextlib.suppress(OSError):
+            self.write(sync=True)
+        self.close()
 
     def write(self, *, sync: bool = False) -> None:
         """Write the record with the next heartbeat; `sync` forces it to the disk.
@@ -150,10 +194,11 @@ class LiveFile:
         Raises:
             OSError: if the disk fails. A full one does not: the space is reserved.
         """
-        self.record.heartbeat += 1
-        self.record.updated = time.time()
-        self._turn = 1 - self._turn
-        os.pwrite(self._handle, _encode(self.record), self._turn * _SLOT)
+        record = self.record
+        record.heartbeat += 1
+        record.updated = time.time()
+        self._slot = 1 - self._slot
+        os.pwrite(self._handle, _encode(record), self._slot * _SLOT)
         if sync:
             os.fsync(self._handle)
 
@@ -170,7 +215,7 @@ def create(path: Path, record: LiveRecord) -> None:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        os.pwrite(handle, bytes(SIZE), 0)  # written, not only reserved: some file systems would not keep the promise
+        os.pwrite(handle, bytes(SIZE), 0)  # written, not only reserved, which some file systems do not honor
         os.pwrite(handle, _encode(record), 0)
         os.fsync(handle)
     finally:
@@ -178,7 +223,7 @@ def create(path: Path, record: LiveRecord) -> None:
 
 
 def read(path: Path) -> LiveRecord | None:
-    """Return the newest whole record; None if the file is missing, or has no whole record after a few looks."""
+    """Return the newest whole record; None if the file is missing, or has no valid record after a few reads."""
     for attempt in range(4):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -197,11 +242,11 @@ def read(path: Path) -> LiveRecord | None:
 
 
 def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
-    newest = max(_whole_slots(data), key=lambda found: found[1]["heartbeat"], default=None)
+    newest = max(_valid_slots(data), key=lambda slot: slot[1]["heartbeat"], default=None)
     return None if newest is None else (newest[0], _as_record(newest[1]))
 
 
-def _whole_slots(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+def _valid_slots(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     for slot in (0, 1):
         with contextlib.suppress(ValueError, struct.error):
             yield slot, _decode(data[slot * _SLOT : (slot + 1) * _SLOT])
@@ -214,7 +259,7 @@ def _encode(record: LiveRecord) -> bytes:
 
 
 def _packable(name: str, value: object) -> object:
-    if isinstance(value, int):  # a heartbeat must not fail for a count that is absurd
+    if isinstance(value, int):  # clamp: an absurd count must not stop the heartbeat
         return min(max(value, 0 if _LAYOUT[name] == "Q" else -(2**63)), 2**63 - 1)
     if name not in _TEXT_BYTES:
         return value
@@ -224,7 +269,7 @@ def _packable(name: str, value: object) -> object:
 def _decode(slot: bytes) -> dict[str, Any]:
     body, checksum = slot[:-4], slot[-4:]
     if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
-        raise ValueError("not a whole slot")
+        raise ValueError("not a valid slot")
     return dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))
 
 

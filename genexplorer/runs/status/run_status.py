@@ -13,10 +13,9 @@ from genexplorer import kernel_lock
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.sanitize import one_line, plain
+from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, WorkerHealth, judge
-from genexplorer.runs.timestamps import unix_time
 from trainers import registry
 from trainers.errors import ConfigError
 from trainers.schema import SCHEMA_VERSION

@@ -198,7 +198,7 @@ def test_a_list_is_never_stale(store: RunStore) -> None:
     assert store.list()[0].name == "brave-fox"
     store.rename(folder, "other")
     assert store.list()[0].name == "other"
-    file = heartbeat.LiveFile(folder / layout.LIVE)
+    file = heartbeat.Heartbeat(folder / layout.LIVE)
     file.record.state = "failed"
     file.write()
     file.close()

@@ -142,7 +142,7 @@ def test_suspended_is_not_lost_killed_is_with_its_last_words(store: RunStore) ->
 def test_a_strangers_pid_is_never_signalled(store: RunStore) -> None:
     folder = make(store)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        file = heartbeat.LiveFile(folder / layout.LIVE)
+        file = heartbeat.Heartbeat(folder / layout.LIVE)
         me = process_id.current()
         file.record = heartbeat.LiveRecord(
             attempt=1, state="running", host=me.host, boot_id=me.boot_id, pid=stranger.pid, start=1

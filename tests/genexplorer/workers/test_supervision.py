@@ -51,7 +51,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Script], int]]:
-    """Run the worker with a script in place of the training."""
+    """Run the worker with a script in place of the training, on a machine where nothing else runs."""
+    monkeypatch.setattr("genexplorer.cores.contention.reading", lambda: None)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def run(script: Script) -> int:
@@ -129,7 +130,7 @@ def test_a_failure_is_told_in_one_line(
 
 def test_a_training_that_just_stops_talking_has_failed(play: Callable[[Script], int], folder: Path) -> None:
     assert play(lambda _: beginning()) == 5
-    assert RunReader(folder).status().reason == "the training ended without a word"
+    assert RunReader(folder).status().reason == "the training ended without an error message"
 
 
 def test_a_second_worker_is_turned_away(play: Callable[[Script], int], folder: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Sc
         yield Finished(3, "stopped")
 
     assert play(script) == 0
-    assert seen == ["disk full: cannot write figures"]
+    assert seen == ["disk full: cannot write metrics"]
     with RunReader(folder) as reader:
         assert reader.series("train/elbo").x.tolist() == [1, 2, 3]
 

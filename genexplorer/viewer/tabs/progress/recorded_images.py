@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from genexplorer.runs.artifacts.thinning import to_remove
+from genexplorer.runs.artifacts.retention import to_remove
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart

@@ -9,7 +9,7 @@ from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.artifacts.file_writer import FileWriter, Job
-from genexplorer.runs.artifacts.thinning import to_remove
+from genexplorer.runs.artifacts.retention import to_remove
 from trainers.storage import checkpoint
 
 
@@ -146,7 +146,7 @@ def test_jobs_run_in_order_and_a_waiting_state_is_replaced_by_a_newer_one(record
     ):
         thread.submit(job)
     release()
-    assert thread.drain()
+    thread.drain()
     thread.close()
     assert recorder.done == ["picture 1", "asked", "state 2", "picture 2"] and recorder.failed == []
 
@@ -166,7 +166,7 @@ def test_a_full_disk_is_said_waited_for_and_given_up_at_last(recorder: Recorder)
     thread = FileWriter(recorder.problems.append)
     recorder.full = True
     thread.submit(recorder.job("late"))
-    assert thread.drain(patience_s=0.05)
+    thread.drain(patience_s=0.05)
     thread.close()
     assert recorder.failed == ["late"] and recorder.done == []
     assert recorder.problems[0] == "disk full: cannot write late" and recorder.problems[-1] == ""

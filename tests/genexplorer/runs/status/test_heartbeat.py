@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.heartbeat import LiveFile, LiveRecord
+from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_record_comes_back_as_it_was(path: Path) -> None:
-    file = LiveFile(path)
+    file = Heartbeat(path)
     file.record = LiveRecord(attempt=3, pid=42, step=10**12, headline=-136.5, headline_name="test/elbo_ema", reason="π")
     file.write()
     found = heartbeat.read(path)
@@ -27,11 +27,11 @@ def test_a_record_comes_back_as_it_was(path: Path) -> None:
 
 
 def test_each_write_is_a_heartbeat_and_a_reopened_file_goes_on_counting(path: Path) -> None:
-    first = LiveFile(path)
+    first = Heartbeat(path)
     first.write()
     first.write()
     first.close()
-    again = LiveFile(path)
+    again = Heartbeat(path)
     again.write()
     assert [record.heartbeat for record in (heartbeat.read(path),) if record] == [3]
 
@@ -39,7 +39,7 @@ def test_each_write_is_a_heartbeat_and_a_reopened_file_goes_on_counting(path: Pa
 # 2044: the whole checksum is missing. With 2047 one in 256 torn records is, by chance, a whole one.
 @pytest.mark.parametrize("kept_bytes", [0, 1, 100, 1000, 2044])
 def test_a_torn_write_shows_the_record_before_it(path: Path, kept_bytes: int) -> None:
-    file = LiveFile(path)
+    file = Heartbeat(path)
     for step in (1, 2, 3):
         file.record.step = step
         file.write()
@@ -56,7 +56,7 @@ def test_a_torn_write_shows_the_record_before_it(path: Path, kept_bytes: int) ->
 
 
 def test_flipped_bits_are_never_taken_for_a_record(path: Path) -> None:
-    file = LiveFile(path)
+    file = Heartbeat(path)
     file.write()
     whole = path.read_bytes()
     for position in range(0, heartbeat.SIZE, 37):
@@ -70,7 +70,7 @@ def test_flipped_bits_are_never_taken_for_a_record(path: Path) -> None:
 
 
 def test_a_text_that_is_too_long_is_cut_between_characters(path: Path) -> None:
-    file = LiveFile(path)
+    file = Heartbeat(path)
     file.record.reason = "x" + "漢" * 1000
     file.write()
     found = heartbeat.read(path)
@@ -81,7 +81,7 @@ def test_missing_empty_and_linked_files_are_no_record(path: Path, tmp_path: Path
     assert heartbeat.read(path) is None
     path.write_bytes(b"")
     assert heartbeat.read(path) is None
-    LiveFile(tmp_path / "elsewhere").write()
+    Heartbeat(tmp_path / "elsewhere").write()
     path.unlink()
     path.symlink_to(tmp_path / "elsewhere")
     assert heartbeat.read(path) is None

@@ -9,7 +9,7 @@ from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat, liveness, process_id
-from genexplorer.runs.status.heartbeat import LiveFile, LiveRecord
+from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 from genexplorer.runs.status.liveness import HeartbeatMemory, WorkerHealth, judge
 from genexplorer.runs.status.process_id import ProcessId
 from genexplorer.runs.status.run_status import read_status
@@ -131,7 +131,7 @@ def test_a_killed_run_is_lost_with_its_last_words(tmp_path: Path) -> None:
 
 def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunStore(tmp_path).create(config())
-    file = LiveFile(folder / layout.LIVE)
+    file = Heartbeat(folder / layout.LIVE)
     file.record = here()
     file.write()
 
