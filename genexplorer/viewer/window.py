@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
         interval, application = round(1000 * self._attention.look_s), QApplication.instance()
         if interval != self._poll.interval():
             self._poll.setInterval(interval)  # which counts from now
-        animation.watch(not self._attention.alone)
+        animation.set_enabled(not self._attention.alone)
         if application is not None and self._calm != self._attention.calm:
             self._calm = self._attention.calm
             (application.installEventFilter if self._calm else application.removeEventFilter)(self)

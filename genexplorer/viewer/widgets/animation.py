@@ -1,21 +1,25 @@
-"""A movement of a fraction of a second: the frames by which points glide to their places."""
+"""Short animations: values or points that move to their new positions within a fraction of a second."""
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, QVariantAnimation
 from PyQt6.QtWidgets import QApplication, QStyle
 
-FRAME_MS = 50  # at least, from frame to frame: each draws a whole plane, beside a training that wants the cores
-_watched = True
+FRAME_MS = 50  # at least between two frames: each redraws a plot, beside a training that wants the cores
+MOVE_MS = 260
+Floats = NDArray[np.float64]
+_enabled = True
 
 
 class FrameAnimation(QObject):
-    """Calls `draw` with the share of the way, from 0 to 1, of each frame; the last one is 1.
+    """Calls `draw` with the progress, from 0 to 1, at each frame; the last one is 1.
 
     Args:
         draw: Draws a frame.
-        milliseconds: How long it takes.
-        parent: Qt's owner.
+        milliseconds: The duration.
+        parent: The Qt owner.
     """
 
     def __init__(self, draw: Callable[[float], None], milliseconds: int, parent: QObject | None = None) -> None:
@@ -28,34 +32,80 @@ class FrameAnimation(QObject):
         self._animation.valueChanged.connect(self._on_value)
 
     def start(self) -> None:
-        """Begin, from the beginning."""
+        """Start from the beginning."""
         self._animation.stop()
         self._drawn_ms = -FRAME_MS
         self._animation.start()
 
     def stop(self) -> None:
-        """Stand still where it is."""
+        """Stop at the current frame."""
         self._animation.stop()
 
     @property
     def is_running(self) -> bool:
-        """Whether frames are to come."""
+        """Whether there are frames to come."""
         return self._animation.state() == QVariantAnimation.State.Running
 
-    def _on_value(self, share: float) -> None:
+    def _on_value(self, progress: float) -> None:
         now_ms = self._animation.currentTime()
-        if share >= 1 or now_ms - self._drawn_ms >= FRAME_MS:
+        if progress >= 1 or now_ms - self._drawn_ms >= FRAME_MS:
             self._drawn_ms = now_ms
-            self._draw(share)
+            self._draw(progress)
 
 
-def watch(watched: bool) -> None:
-    """Say whether somebody is there to see movements."""
-    global _watched
-    _watched = watched
+class PointAnimation(QObject):
+    """Calls `place` with points, (N, 2), that move from where they are to new positions.
+
+    Args:
+        place: Draws the points.
+        parent: The Qt owner.
+        milliseconds: The duration.
+    """
+
+    def __init__(
+        self, place: Callable[[Floats], None], parent: QObject | None = None, milliseconds: int = MOVE_MS
+    ) -> None:
+        super().__init__(parent)
+        self._place = place
+        self._start = self._end = self.points = np.zeros((0, 2))
+        self._frames = FrameAnimation(self._on_progress, milliseconds, self)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the points are moving."""
+        return self._frames.is_running
+
+    def move_to(self, points: Floats, *, animate: bool = True) -> None:
+        """Move the points; at once where their number changes, or without animations."""
+        self._frames.stop()
+        self._start, self._end = self.points, points
+        if animate and len(self.points) == len(points) and len(points) and is_enabled():
+            self._frames.start()
+        else:
+            self._show(points)
+
+    def finish(self) -> None:
+        """Show the points at their new positions now."""
+        if self.is_running:
+            self._frames.stop()
+            self._show(self._end)
+
+    def _on_progress(self, progress: float) -> None:
+        eased = progress * progress * (3 - 2 * progress)
+        self._show(self._start + (self._end - self._start) * eased)
+
+    def _show(self, points: Floats) -> None:
+        self.points = points
+        self._place(points)
 
 
-def is_wanted() -> bool:
-    """Return whether somebody is there to see movements, and the desktop has animations switched on."""
+def set_enabled(enabled: bool) -> None:
+    """Turn animations on, or off while nobody watches the window."""
+    global _enabled
+    _enabled = enabled
+
+
+def is_enabled() -> bool:
+    """Return whether animations are on, here and in the desktop's settings."""
     style = QApplication.style()
-    return _watched and (style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0)
+    return _enabled and (style is None or style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) > 0)

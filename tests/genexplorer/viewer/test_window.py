@@ -151,10 +151,10 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         assert window._poll.interval() == 1000 * CALM_LOOK_S
         window._attention._touched -= 60
         qtbot.waitUntil(lambda: window._poll.interval() == 1000 * ALONE_LOOK_S, timeout=10_000)
-        assert not animation.is_wanted()
+        assert not animation.is_enabled()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
-        assert window._poll.remainingTime() <= 2 * close and animation._watched
+        assert window._poll.remainingTime() <= 2 * close and animation.is_enabled()
         qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
         window._attention._touched -= 20
         qtbot.waitUntil(lambda: followed.calm, timeout=5000)

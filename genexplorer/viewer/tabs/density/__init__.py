@@ -1,1 +1,1 @@
-"""The Density tab: data of the plane, on which everything about a model can be drawn."""
+"""The Density tab: 2-D data, and the density and samples of a model of them."""

@@ -1,4 +1,4 @@
-"""What the colors of a heat map stand for: its name with the unit, the colors, and values below them."""
+"""The color bar of a heat map: its name with the unit, the colors, and values below them."""
 
 import numpy as np
 from PyQt6.QtCore import QRectF, QSize, Qt
@@ -8,14 +8,14 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import round_values
 from genexplorer.viewer.style import GAP, text_font
-from genexplorer.viewer.tabs.density.heat_map import HeatMap, colors
+from genexplorer.viewer.tabs.density.heat_map import HeatMap, colorize
 from genexplorer.viewer.widgets.images import to_qimage
 
 _LINE, _BAR = 16, 12
 
 
 class ColorBar(QWidget):
-    """The scale of the heat map that is shown."""
+    """The scale of the heat map."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,18 +25,18 @@ class ColorBar(QWidget):
         self.setFixedHeight(2 * _LINE + _BAR + 6)
 
     def set_heat(self, heat: HeatMap | None) -> None:
-        """Take another heat map."""
+        """Show the scale of another heat map, or none."""
         self._map = heat
         self.setAccessibleDescription("" if heat is None else heat.name)
         self.update()
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self._palette = palette
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Be as wide as the panel."""
+        """Return the width of the panel."""
         return QSize(24 * GAP, self.height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -47,7 +47,7 @@ class ColorBar(QWidget):
         painter.setFont(text_font(8.5))
         painter.setPen(QColor(self._palette.text))
         painter.drawText(QRectF(0, 0, self.width(), _LINE), Qt.AlignmentFlag.AlignLeft, self._map.name)
-        strip = colors(np.linspace(0, 1, 240)[None, :], scale, self._palette)
+        strip = colorize(np.linspace(0, 1, 240)[None, :], scale, self._palette)
         bar = QRectF(8, _LINE + 2, self.width() - 16, _BAR)
         painter.drawImage(bar, to_qimage(strip))
         painter.setPen(QPen(QColor(self._palette.faint), 1))
@@ -55,17 +55,17 @@ class ColorBar(QWidget):
         painter.setPen(QColor(self._palette.muted))
         painter.setFont(text_font(8))
         for value in round_values(scale.low, scale.high, 4):
-            x = bar.left() + float(scale.share(np.array(value))) * bar.width()
+            x = bar.left() + float(scale.normalize(np.array(value))) * bar.width()
             painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
-            words = f"{value:g}".replace("-", "−")
+            label = f"{value:g}".replace("-", "−")
             if self._map.kind != "critic" and value == scale.low:
-                words = f"≤ {words}"
+                label = f"≤ {label}"
             elif self._map.kind == "difference" and value == scale.high:
-                words = f"≥ {words}"
+                label = f"≥ {label}"
             box = QRectF(min(max(x - 24, 0), self.width() - 48), bar.bottom() + 3, 48, _LINE)
             side = Qt.AlignmentFlag.AlignHCenter
             if x - 24 < 0:
                 side = Qt.AlignmentFlag.AlignLeft
             elif x + 24 > self.width():
                 side = Qt.AlignmentFlag.AlignRight
-            painter.drawText(box, side, words)
+            painter.drawText(box, side, label)

@@ -1,5 +1,6 @@
-"""The way of a whole cloud from the base to the data, through the layers of a flow. No Qt."""
+"""Samples and a grid on their way from the base to the data, through the layers of a flow. No Qt."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Unmixing:
-    """Points at every stage, in the order in which they went: stage 0 is the base, the last one the data.
+class FlowAnimation:
+    """Points after every layer: stage 0 is the base, the last one the data.
 
     Args:
         stages: (K + 1, N, 2).
@@ -20,34 +21,29 @@ class Unmixing:
     stages: Floats
     labels: tuple[str, ...]
 
-    def at(self, share: float) -> Floats:
-        """Return the points, (N, 2), at a share of the way; on the straight line between two stages."""
+    def points_at(self, position: float) -> Floats:
+        """Return the points, (N, 2), at a position from 0 to 1; on the straight line between two stages."""
         last = len(self.stages) - 1
-        place = min(max(share, 0.0), 1.0) * last
-        low = min(int(place), last)
+        stage = min(max(position, 0.0), 1.0) * last
+        low = min(int(stage), last)
         high = min(low + 1, last)
-        points: Floats = self.stages[low] + (self.stages[high] - self.stages[low]) * (place - low)
+        points: Floats = self.stages[low] + (self.stages[high] - self.stages[low]) * (stage - low)
         return points
 
-    def words(self, share: float) -> str:
-        """Return what is seen at a share of the way: "base", "in coupling 3", "data"."""
+    def caption(self, position: float) -> str:
+        """Return what is visible at a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""
         last = len(self.stages) - 1
-        place = min(max(share, 0.0), 1.0) * last
-        if place == 0:
-            return "base: z from N(0, I)"
-        if place >= last:
-            return "data: all transforms done"
-        low = int(place)
-        return f"after {self.labels[low]}" if place == low else f"in {self.labels[low + 1]}"
+        layer = math.ceil(min(max(position, 0.0), 1.0) * last)
+        return f"layer {layer} of {last}: {self.labels[layer]}" if layer else "base: z from N(0, I)"
 
-    def letter(self, share: float) -> str:
-        """Return what the axes are called: z at the base, x at the data, v in between."""
-        return "z" if share <= 0 else "x" if share >= 1 else "v"
+    def letter(self, position: float) -> str:
+        """Return the name of the axes: z at the base, x at the data, v in between."""
+        return "z" if position <= 0 else "x" if position >= 1 else "v"
 
 
 @dataclass(frozen=True)
 class BaseGrid:
-    """Lines of equal z₁ and z₂, each of many points so that it can bend.
+    """Lines of constant z₁ and z₂, each of many points so that it can bend.
 
     Args:
         points: (M, 2), line after line.

@@ -1,4 +1,4 @@
-"""What is known of the plane at a snapshot, and what is asked for it. No Qt."""
+"""The replies that the Density tab draws: requests them for a snapshot, as far as layers show them. No Qt."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,26 +10,27 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, bounds_from
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
-from genexplorer.viewer.tabs.density import heat_map as heats
-from genexplorer.viewer.tabs.density.flow_animation import Unmixing, base_grid
+from genexplorer.viewer.tabs.density import heat_map
+from genexplorer.viewer.tabs.density.flow_animation import FlowAnimation, base_grid
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
-from genexplorer.viewer.tabs.density.layers import Heat, LayersState
+from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
+from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
-News = Literal["data", "cloud", "heat", "arrows", "pairs", "truth", "failure"]
-DATA, SAMPLES, PAIRS, ARROWS = 1500, 600, 500, 250
-EXACT_SIDE, ESTIMATE_SIDE = 96, 44  # of a heat map, in cells
-_FAR = 1e4  # where a point that is no number is put, out of sight
+Change = Literal["data", "samples", "heat map", "arrows", "reconstructions", "truth", "failure"]
+NUM_DATA, NUM_SAMPLES, NUM_PAIRS, NUM_ARROWS = 1500, 600, 500, 250
+EXACT_SIDE, ESTIMATE_SIDE = 96, 44  # of a heat map, in cells; an estimate costs a hundred times as much
+_OFFSCREEN = 1e4  # coordinates of points that are not finite
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Test points with what encoder and decoder make of them.
+class Reconstructions:
+    """Test points with their encodings and decodings.
 
     Args:
         x: (N, 2).
         mu: Means of q(z|x), (N, d).
-        recon: Their decodings, (N, 2).
+        recon: Decoded from `mu`, (N, 2).
         labels: Classes, (N,).
     """
 
@@ -39,195 +40,193 @@ class Pairs:
     labels: NDArray[np.int64]
 
 
-class Scene(Observable):
-    """Asks for what the switches want, and keeps the answers; `news` says what a call of the listeners is about.
+class DensityScene(Observable):
+    """What is known of data and model at a snapshot; `change` tells listeners what is new.
 
     Args:
-        questions: To the explorer.
-        state: The switches.
+        requests: To the model.
+        state: The layers that are switched on.
     """
 
     def __init__(self, requests: RequestGroup, state: LayersState) -> None:
         super().__init__()
         self._requests, self._state = requests, state
         self.grid = base_grid()
-        self.news: News = "data"
+        self.change: Change = "data"
         self.seed = 0
         self.clear()
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
+        """Discard what belongs to a run."""
         self.step: int | None = None
-        self.traces = self.critic = False
+        self.num_test = 0
+        self.has_exact_density = True
+        self.traces = self.discriminates = self.encodes = False  # capabilities of the model
         self.data: Floats | None = None
         self.labels: NDArray[np.int64] | None = None
         self.bounds: Bounds | None = None
         self.z: Floats | None = None  # of the samples, (N, d)
         self.samples: Floats | None = None
-        self.unmixing: Unmixing | None = None  # samples first, then the grid's points
+        self.flow: FlowAnimation | None = None  # samples first, then the grid's points
         self.arrows: tuple[Floats, Floats] | None = None
-        self.pairs: Pairs | None = None
+        self.reconstructions: Reconstructions | None = None
         self.heat: HeatMap | None = None
         self.truth_is_known = True
         self.failure = ""
         self._truth: HeatMap | None = None
         self._model: HeatMap | None = None
 
-    def look(self, step: int, *, traces: bool, critic: bool) -> None:
-        """Take another snapshot, and whether its model can be traced and judges; ask for what belongs to it."""
-        self.step, self.traces, self.critic = step, traces, critic
+    # Requests ---------------------------------------------------------------------------------------------------
+
+    def set_snapshot(self, step: int, card: ModelCard) -> None:
+        """Use another snapshot, and request data, samples and reconstructions."""
+        self.step, self.num_test = step, card.data.num_test
+        names = ("trace", "critic", "encode")
+        self.traces, self.discriminates, self.encodes = (card.capability(name).available for name in names)
+        density = card.capability("log_prob")
+        self.has_exact_density = not density.available or density.how == "exact"
         if self.data is None:
-            params = {"count": DATA, "split": "test"}
-            self._ask("drag", "data", ModelRequest("points", self._data_came, params, step=step))
-        self.ask_cloud()
-        self.ask_pairs()
+            params = {"count": NUM_DATA, "split": "test"}
+            self._requests.send("drag", "data", ModelRequest("points", self._on_data, params, step=step))
+        self.request_samples()
+        self.request_reconstructions()
 
     def set_seed(self, seed: int) -> None:
-        """Draw other samples."""
+        """Request other samples."""
         self.seed, self.z = seed, None
-        self.ask_cloud()
+        self.request_samples()
 
-    def ask_cloud(self) -> None:
-        """Ask for the samples, and where the flow takes them and the grid from."""
+    def request_samples(self) -> None:
+        """Request the samples, and, of a flow, samples and grid after each layer."""
         if self.step is None or not (self._state.shows("samples") or self._state.shows("grid")):
             return
         if self.traces and self.z is not None:
-            self._ask_way(self.z)
+            self._request_flow(self.z)
             return
-        params = {"count": SAMPLES, "seed": self.seed, "temperature": 1.0}
-        self._ask("drag", "samples", ModelRequest("sample", self._samples_came, params, step=self.step))
+        params = {"count": NUM_SAMPLES, "seed": self.seed, "temperature": 1.0}
+        self._requests.send("drag", "samples", ModelRequest("sample", self._on_samples, params, step=self.step))
 
-    def ask_pairs(self) -> None:
-        """Ask for encodings and reconstructions of test points."""
-        wanted = self._state.shows("lines") or self._state.shows("latent")
-        if self.step is not None and wanted and self.encodes:
-            params = {"indices": list(range(min(PAIRS, self.num_test)))}
-            self._ask("preview", "pairs", ModelRequest("encode", self._pairs_came, params, step=self.step))
+    def request_reconstructions(self) -> None:
+        """Request encodings and reconstructions of test points."""
+        is_visible = self._state.shows("lines") or self._state.shows("latent")
+        if self.step is not None and is_visible and self.encodes:
+            params = {"indices": list(range(min(NUM_PAIRS, self.num_test)))}
+            request = ModelRequest("encode", self._on_reconstructions, params, step=self.step)
+            self._requests.send("preview", "reconstructions", request)
 
-    encodes = False  # whether there is an encoder; kept by the tab, with what follows
-    num_test = 0
-    is_exact = True  # whether the model's density is; an estimate costs a hundred times as much
-
-    def ask_heat(self, bounds: Bounds) -> None:
-        """Ask for the heat map of a part of the plane, and the arrows."""
+    def request_heat_map(self, bounds: Bounds) -> None:
+        """Request the heat map of a part of the plane, and the arrows."""
         kind, step = self._state.heat, self.step
         if step is None:
             return
-        rows, columns = heats.cells(bounds, EXACT_SIDE if self.is_exact else ESTIMATE_SIDE)
+        rows, columns = heat_map.grid_shape(bounds, EXACT_SIDE if self.has_exact_density else ESTIMATE_SIDE)
         params: dict[str, Any] = {"bounds": list(bounds), "rows": rows, "columns": columns}
         if kind == "critic" or self._state.shows("arrows"):
-            judged = {**params, "count": SAMPLES, "seed": self.seed}
-            question = ModelRequest("critic", lambda reply: self._critic_came(bounds, reply), judged, step=step)
-            self._ask("preview", "critic", question)
+            with_samples = {**params, "count": NUM_SAMPLES, "seed": self.seed}
+            request = ModelRequest(
+                "critic", lambda reply: self._on_discriminator(bounds, reply), with_samples, step=step
+            )
+            self._requests.send("preview", "critic", request)
         if kind in ("model", "difference"):
-            self._ask("preview", "model", self._density("model", bounds, params, step))
+            self._request_density("model", bounds, params, step)
         if kind in ("truth", "difference"):
-            self._ask_truth(bounds, params, step)
-
-    def _ask_truth(self, bounds: Bounds, params: dict[str, Any], step: int) -> None:
-        if self._truth is None or self._truth.bounds != bounds:
-            self._ask("preview", "truth", self._density("truth", bounds, params, step))
-        else:
-            self._show_heat()
-
-    def _density(self, of: Heat, bounds: Bounds, params: dict[str, Any], step: int) -> ModelRequest:
-        def came(reply: Reply) -> None:
-            values = np.asarray(reply.arrays["log_prob"], np.float64)
-            how = one_line(str(reply.meta.get("how", "")), 80)
-            found = HeatMap(of, values, bounds, how, reply.step)
-            if of == "truth":
-                self._truth = found
+            # The true density is the same at every snapshot.
+            if self._truth is None or self._truth.bounds != bounds:
+                self._request_density("truth", bounds, params, step)
             else:
-                self._model = found
-            self._show_heat()
+                self.show_heat_map()
 
-        unknown = self._truth_unknown if of == "truth" else None
-        return ModelRequest("density", came, {**params, "of": of}, step=step, on_failure=unknown)
+    def _request_density(self, kind: HeatKind, bounds: Bounds, params: dict[str, Any], step: int) -> None:
+        def on_result(reply: Reply) -> None:
+            values = np.asarray(reply.arrays["log_prob"], np.float64)
+            method = one_line(str(reply.meta.get("how", "")), 80)
+            result = HeatMap(kind, values, bounds, method, reply.step)
+            if kind == "truth":
+                self._truth = result
+            else:
+                self._model = result
+            self.show_heat_map()
 
-    def show_heat(self) -> None:
-        """Show the heat map that is wanted of what is known."""
-        self._show_heat()
+        on_failure = self._on_truth_unknown if kind == "truth" else None
+        request = ModelRequest("density", on_result, {**params, "of": kind}, step=step, on_failure=on_failure)
+        self._requests.send("preview", kind, request)
 
-    def _show_heat(self) -> None:
+    def _request_flow(self, z: Floats) -> None:
+        points = np.concatenate([z, self.grid.points]).astype(np.float32)
+        request = ModelRequest("trace", self._on_flow, arrays={"z": points}, step=self.step)
+        self._requests.send("drag", "trace", request)
+
+    # Replies ----------------------------------------------------------------------------------------------------
+
+    def show_heat_map(self) -> None:
+        """Show the selected heat map if it is known."""
         kind = self._state.heat
         if kind in ("model", "truth"):
             self.heat = self._model if kind == "model" else self._truth
         elif kind == "difference" and self._model is not None and self._truth is not None:
-            found = heats.difference(self._model, self._truth)
-            self.heat = found if found is not None else self.heat
-        elif kind != "critic":
-            self.heat = None
+            self.heat = heat_map.difference(self._model, self._truth) or self.heat
         if self.heat is not None and self.heat.kind != kind:
             self.heat = None
-        self._tell("heat")
+        self._notify("heat map")
 
-    def _ask_way(self, z: Floats) -> None:
-        together = np.concatenate([z, self.grid.points]).astype(np.float32)
-        self._ask("drag", "way", ModelRequest("trace", self._way_came, arrays={"z": together}, step=self.step))
-
-    def _ask(self, lane: Literal["drag", "preview"], key: str, question: ModelRequest) -> None:
-        self._requests.send(lane, key, question)
-
-    # Answers ----------------------------------------------------------------------------------------------------
-
-    def _data_came(self, reply: Reply) -> None:
+    def _on_data(self, reply: Reply) -> None:
         self.data = np.asarray(reply.arrays["points"], np.float64)
         self.labels = np.asarray(reply.arrays["labels"], np.int64)
         self.bounds = bounds_from(reply.meta) or self.bounds
-        self._tell("data")
+        self._notify("data")
 
-    def _samples_came(self, reply: Reply) -> None:
+    def _on_samples(self, reply: Reply) -> None:
         self.z = np.asarray(reply.arrays["z"], np.float64)
         self.samples = finite(reply.arrays["images"])
         if self.traces:
-            self._ask_way(self.z)
+            self._request_flow(self.z)
         else:
-            self.unmixing = None
-            self._tell("cloud")
+            self.flow = None
+            self._notify("samples")
 
-    def _way_came(self, reply: Reply) -> None:
+    def _on_flow(self, reply: Reply) -> None:
         stages = finite(reply.arrays["stages"])
         if stages.ndim != 3 or self.z is None:
             return
         labels = reply.meta.get("labels")
         names = labels if isinstance(labels, list) and len(labels) == len(stages) else range(len(stages))
-        self.unmixing = Unmixing(stages, tuple(one_line(str(name), 24) for name in names))
+        self.flow = FlowAnimation(stages, tuple(one_line(str(name), 24) for name in names))
         self.samples = stages[-1, : len(self.z)]
-        self._tell("cloud")
+        self._notify("samples")
 
-    def _critic_came(self, bounds: Bounds, reply: Reply) -> None:
+    def _on_discriminator(self, bounds: Bounds, reply: Reply) -> None:
         arrays = reply.arrays
-        self.arrows = finite(arrays["points"])[:ARROWS], finite(arrays["arrows"], 0.0)[:ARROWS]
-        self._tell("arrows")
-        surface = heats.probability(np.asarray(arrays["surface"], np.float64))
+        self.arrows = finite(arrays["points"])[:NUM_ARROWS], finite(arrays["arrows"], 0.0)[:NUM_ARROWS]
+        self._notify("arrows")
+        surface = heat_map.probability(np.asarray(arrays["surface"], np.float64))
         if self._state.heat == "critic":
             self.heat = HeatMap("critic", surface, bounds, "", reply.step)
-            self._tell("heat")
+            self._notify("heat map")
 
-    def _pairs_came(self, reply: Reply) -> None:
+    def _on_reconstructions(self, reply: Reply) -> None:
         arrays = reply.arrays
-        self.pairs = Pairs(
+        self.reconstructions = Reconstructions(
             finite(arrays["x"]),
             finite(arrays["mu"]),
             finite(arrays["recon"]),
             np.asarray(arrays.get("labels", np.full(len(arrays["x"]), -1)), np.int64),
         )
-        self._tell("pairs")
+        self._notify("reconstructions")
 
-    def _truth_unknown(self, message: str, hint: str) -> None:
+    def _on_truth_unknown(self, message: str, hint: str) -> None:
         self.truth_is_known = False
-        self._tell("truth")
+        self._notify("truth")
 
-    def failed(self, message: str, hint: str) -> None:
-        """Take what went wrong with any other question."""
+    def set_failure(self, message: str, hint: str) -> None:
+        """Report the failure of any other request."""
         self.failure = f"{message}: {hint}" if hint else message
-        self._tell("failure")
+        self._notify("failure")
 
-    def _tell(self, news: News) -> None:
-        self.news = news
+    def _notify(self, change: Change) -> None:
+        self.change = change
         self.notify()
 
 
-def finite(values: Any, lost: float = _FAR) -> Floats:
-    """Return numbers, with those that are none put out of sight."""
-    return np.nan_to_num(np.asarray(values, np.float64), nan=lost, posinf=_FAR, neginf=-_FAR)
+def finite(values: Any, replacement: float = _OFFSCREEN) -> Floats:
+    """Return values without NaN and infinities: they are far off the screen."""
+    return np.nan_to_num(np.asarray(values, np.float64), nan=replacement, posinf=_OFFSCREEN, neginf=-_OFFSCREEN)

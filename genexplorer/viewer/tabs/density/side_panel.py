@@ -1,4 +1,4 @@
-"""The column at the right of the plane: heat map, layers with their swatches, unmixing, and the samples' seed."""
+"""The column at the right of the plane: heat map, layers with swatches, position in the flow, and seed."""
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
@@ -8,16 +8,16 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.density.color_bar import ColorBar
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
-from genexplorer.viewer.tabs.density.layers import LAYERS, Heat, LayersState
+from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState
 from genexplorer.viewer.widgets.controls import scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, upright_rule, wrapped
 
 WIDTH = 32 * GAP
-UNMIX_STEPS = 400
-_HEAT_WORDS: dict[Heat, str] = {
+FLOW_STEPS = 400
+_HEAT_LABELS: dict[HeatKind, str] = {
     "none": "no heat map",
     "model": "log p of the model",
-    "truth": "log p, true density",
+    "truth": "log p of the true density",
     "difference": "model − truth",
     "critic": "discriminator",
 }
@@ -25,19 +25,19 @@ _SWATCH = QSize(22, 14)
 
 
 class SidePanel(QWidget):
-    """Binds the switches to their widgets.
+    """The widgets of the layers' state.
 
     Signals:
-        unmix_changed(float): The share of the way from base to data.
-        play_wanted: The cloud should walk from base to data, or stop.
-        seed_chosen(int): Other samples should be drawn.
-        another_wanted: Any other samples should be drawn.
+        flow_moved(float): The position of the slider, from 0, the base, to 1, the data.
+        play_requested: Play from base to data, or stop.
+        seed_chosen(int): The seed of other samples.
+        resample_requested: Choose a random seed.
     """
 
-    unmix_changed = pyqtSignal(float)
-    play_wanted = pyqtSignal()
+    flow_moved = pyqtSignal(float)
+    play_requested = pyqtSignal()
     seed_chosen = pyqtSignal(int)
-    another_wanted = pyqtSignal()
+    resample_requested = pyqtSignal()
 
     def __init__(self, state: LayersState, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,76 +45,75 @@ class SidePanel(QWidget):
         self._state, self._palette = state, palette
         self.heat = QComboBox()
         self.heat.setAccessibleName("heat map")
-        self.heat.setToolTip(literal_tooltip("What the ground is colored by (H takes the next)"))
+        self.heat.setToolTip(literal_tooltip("Heat map (H: the next one)"))
         self.heat.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.heat.setMinimumContentsLength(12)
         self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.bar, self.how = ColorBar(palette), wrapped("")
+        self.bar, self.method = ColorBar(palette), wrapped("")
         self.boxes: dict[str, QCheckBox] = {}
-        self.unmix = slider(0, UNMIX_STEPS, UNMIX_STEPS, "From the base to the data through the layers (← →)")
-        self.unmix_words = muted("")
-        self.play = tool_button("▶", "Walk from the base to the data (Enter)", checkable=True)
+        self.show_flow_at = slider(0, FLOW_STEPS, FLOW_STEPS, "Position between base and data (← →)")
+        self.flow_caption = muted("")
+        self.play = tool_button("▶", "Play from the base to the data (Enter)", checkable=True)
         self.seed = QSpinBox()
-        self.another = tool_button("another", "Draw other samples (R)")
-        self._mixing = QWidget()
-        self._draws = QWidget()
+        self.resample = tool_button("Resample", "Draw other samples (R)")
+        self._flow_row = QWidget()
+        self._seed_row = QWidget()
         self._build()
         self._bind()
         self.recolor(palette)
 
     def show_state(self) -> None:
-        """Show what exists and what is switched on."""
+        """Show the layers of the model and which are on."""
         state = self._state
         self.heat.blockSignals(True)
         if tuple(self.heat.itemData(k) for k in range(self.heat.count())) != state.heats:
             self.heat.clear()
             for kind in state.heats:
-                self.heat.addItem(_HEAT_WORDS[kind], kind)
+                self.heat.addItem(_HEAT_LABELS[kind], kind)
             self._show_swatches()
         self.heat.setCurrentIndex(self.heat.findData(state.heat))
         self.heat.blockSignals(False)
-        there = {layer.name for layer in state.layers}
+        names = {layer.name for layer in state.layers}
         for name, box in self.boxes.items():
-            box.setVisible(name in there)
+            box.setVisible(name in names)
             box.blockSignals(True)
             box.setChecked(state.shows(name))
             box.blockSignals(False)
-        if "classes" in there:
+        if "classes" in names:
             self.boxes["classes"].setEnabled(state.shows("data"))
-        self._draws.setVisible("samples" in there)
+        self._seed_row.setVisible("samples" in names)
 
-    def show_heat(self, heat: HeatMap | None, asked: bool) -> None:
-        """Show what the colors stand for."""
+    def show_heat(self, heat: HeatMap | None, loading: bool) -> None:
+        """Show the color bar and the method of the heat map."""
         self.bar.set_heat(heat)
         self.bar.setVisible(heat is not None)
-        waiting = "computing…" if asked else ""
-        self.how.setText(heat.how if heat is not None else waiting)
-        self.how.setVisible(bool(self.how.text()))
+        self.method.setText(heat.method if heat is not None else "computing…" if loading else "")
+        self.method.setVisible(bool(self.method.text()))
 
-    def show_unmix(self, there: bool, share: float, words: str) -> None:
-        """Show how far the cloud has come."""
-        self._mixing.setVisible(there)
-        self.unmix.blockSignals(True)
-        self.unmix.setValue(round(share * UNMIX_STEPS))
-        self.unmix.blockSignals(False)
-        self.unmix_words.setText(words)
+    def show_flow(self, visible: bool, position: float, caption: str) -> None:
+        """Show the position between base and data."""
+        self._flow_row.setVisible(visible)
+        self.show_flow_at.blockSignals(True)
+        self.show_flow_at.setValue(round(position * FLOW_STEPS))
+        self.show_flow_at.blockSignals(False)
+        self.flow_caption.setText(caption)
 
     def show_seed(self, seed: int) -> None:
-        """Show the samples' seed."""
+        """Show the seed of the samples."""
         self.seed.blockSignals(True)
         self.seed.setValue(seed)
         self.seed.blockSignals(False)
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self.bar.recolor(palette)
         self._palette = palette
         self._show_swatches()
 
     def _show_swatches(self) -> None:
-        judged = "critic" in self._state.heats
+        discriminates = "critic" in self._state.heats
         for name, box in self.boxes.items():
-            box.setIcon(_swatch(name, self._palette, judged, self.devicePixelRatioF()))
+            box.setIcon(_swatch(name, self._palette, discriminates, self.devicePixelRatioF()))
 
     def _build(self) -> None:
         inside = QWidget()
@@ -124,82 +123,82 @@ class SidePanel(QWidget):
         column.addWidget(heading("Heat map"))
         column.addWidget(self.heat)
         column.addWidget(self.bar)
-        column.addWidget(self.how)
+        column.addWidget(self.method)
         column.addSpacing(GAP)
         column.addWidget(heading("Layers"))
         for layer in LAYERS:
             box = QCheckBox(f"{layer.label}  ({layer.key})")
             box.setIconSize(_SWATCH)
-            box.setToolTip(literal_tooltip(f"{layer.tip} ({layer.key})"))
+            box.setToolTip(literal_tooltip(f"{layer.tooltip} ({layer.key})"))
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self.boxes[layer.name] = box
             column.addWidget(box)
         column.addSpacing(GAP)
-        column.addWidget(self._mixing)
-        column.addWidget(self._draws)
+        column.addWidget(self._flow_row)
+        column.addWidget(self._seed_row)
         column.addStretch(1)
-        self._build_mixing()
-        self._build_draws()
+        self._build_flow_row()
+        self._build_seed_row()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(upright_rule())
         layout.addWidget(scroll_area(inside), 1)
 
-    def _build_mixing(self) -> None:
-        column = QVBoxLayout(self._mixing)
+    def _build_flow_row(self) -> None:
+        column = QVBoxLayout(self._flow_row)
         column.setContentsMargins(0, 0, 0, GAP)
         column.setSpacing(GAP // 2)
-        column.addWidget(heading("Unmix: base → data"))
+        column.addWidget(heading("Flow: base → data"))
         row = QHBoxLayout()
         row.setSpacing(GAP)
         row.addWidget(self.play)
-        row.addWidget(self.unmix, 1)
+        row.addWidget(self.show_flow_at, 1)
         column.addLayout(row)
-        column.addWidget(self.unmix_words)
+        column.addWidget(self.flow_caption)
 
-    def _build_draws(self) -> None:
+    def _build_seed_row(self) -> None:
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setKeyboardTracking(False)
         self.seed.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.seed.setAccessibleName("seed of the samples")
         self.seed.setMinimumWidth(8 * GAP)
-        row = QHBoxLayout(self._draws)
+        row = QHBoxLayout(self._seed_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
         row.addWidget(muted("seed"))
         row.addWidget(self.seed, 1)
-        row.addWidget(self.another)
+        row.addWidget(self.resample)
 
     def _bind(self) -> None:
         state = self._state
         self.heat.activated.connect(lambda _: state.set_heat(self.heat.currentData()))
         for name, box in self.boxes.items():
             box.toggled.connect(lambda on, name=name: state.switch(name, on))
-        self.unmix.valueChanged.connect(lambda value: self.unmix_changed.emit(value / UNMIX_STEPS))
-        self.play.clicked.connect(self.play_wanted)
+        self.show_flow_at.valueChanged.connect(lambda value: self.flow_moved.emit(value / FLOW_STEPS))
+        self.play.clicked.connect(self.play_requested)
         self.seed.valueChanged.connect(self.seed_chosen)
-        self.another.clicked.connect(self.another_wanted)
+        self.resample.clicked.connect(self.resample_requested)
 
 
 def sample_color(palette: Palette) -> str:
-    """Return the color of what the model generates, wherever it is drawn."""
+    """Return the color of samples, in all plots."""
     return palette.warning
 
 
-def data_color(palette: Palette, *, judged: bool) -> str:
-    """Return the color of the data, where it is not their classes': what a discriminator calls real is of one hue."""
-    return palette.accent if judged else palette.text
+def data_color(palette: Palette, *, discriminates: bool) -> str:
+    """Return the color of data without classes; with a discriminator, that of the "real" end of its scale."""
+    return palette.accent if discriminates else palette.text
 
 
-def _swatch(name: str, palette: Palette, judged: bool, ratio: float) -> QIcon:
-    """Return how a layer looks in the plane."""
+def _swatch(name: str, palette: Palette, discriminates: bool, ratio: float) -> QIcon:
+    """Return an icon of how a layer looks."""
     pixmap = QPixmap(_SWATCH * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint_swatch(painter, name, palette, data_color(palette, judged=judged))
+    _paint_swatch(painter, name, palette, data_color(palette, discriminates=discriminates))
     painter.end()
     return QIcon(pixmap)
 

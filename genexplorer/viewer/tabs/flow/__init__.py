@@ -1,1 +1,1 @@
-"""The Flow tab: data on their way through the transforms of a flow, station by station."""
+"""The Flow tab: the data after each transform of a normalizing flow."""

@@ -48,7 +48,7 @@ class FlowTab(ModelTab):
         self.area = StageStripArea(self.strip)
         self.inspector = TraceInspector(context.palette)
         self.legend = wrapped(_LEGEND)
-        self._asked: dict[str, object] = {}
+        self._requested: dict[str, object] = {}
         self._timer = timer(self, PLAY_MS, self._play_on)
         self._build()
         self._bind()
@@ -65,7 +65,7 @@ class FlowTab(ModelTab):
 
     def clear(self) -> None:
         """Discard what belongs to the former run."""
-        self._asked = {}
+        self._requested = {}
         self.loader.clear()
         self.selection.count = 0
         self._show()
@@ -73,16 +73,16 @@ class FlowTab(ModelTab):
     def stop(self) -> None:
         """Stop playback and requests."""
         self.pause()
-        self._asked = {}
+        self._requested = {}
         super().stop()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Request the trace of the chosen data, unless it is the one requested last."""
         self.selection.num_test = card.data.num_test
         self.selection.index = min(self.selection.index, max(0, self.selection.num_test - 1))
-        wanted = {**self.selection.params, "step": step}
-        if wanted != self._asked:
-            self._asked = wanted
+        params = {**self.selection.params, "step": step}
+        if params != self._requested:
+            self._requested = params
             self.loader.load(step, of_points=self.is_point_data)
 
     def save_targets(self) -> list[SaveTarget]:

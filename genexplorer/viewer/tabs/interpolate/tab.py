@@ -1,6 +1,7 @@
 """The Interpolate tab: from one end to another through latent space, with the images on the way."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.interpolate import animation_export, view_state
+from genexplorer.viewer.tabs.interpolate import view_state
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndPanel
 from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Ends
 from genexplorer.viewer.tabs.interpolate.path import MAX_COUNT, MIN_COUNT, MODES, SMOOTH, Frames, Way
 from genexplorer.viewer.tabs.interpolate.playback_controls import Transport
-from genexplorer.viewer.tabs.interpolate.preview import Images, Stage
+from genexplorer.viewer.tabs.interpolate.preview import Stage
 from genexplorer.viewer.tabs.interpolate.strip import InterpolationStrip
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import SaveTarget
@@ -26,6 +27,9 @@ from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
+
+
+FRAME_MS = 50
 
 
 class InterpolateTab(ModelTab):
@@ -41,7 +45,7 @@ class InterpolateTab(ModelTab):
         self.transport, self.track = Transport(), InterpolationStrip(context.palette)
         self._asked: tuple[object, ...] = ()
         self._forward = True
-        self._timer = timer(self, animation_export.FRAME_MS, self._tick)
+        self._timer = timer(self, FRAME_MS, self._tick)
         self._build()
         self._bind()
 
@@ -108,8 +112,8 @@ class InterpolateTab(ModelTab):
             return []
         walk = SaveTarget(
             "Walk as animation",
-            animation_export.SUFFIXES,
-            lambda path: animation_export.write(self._film(frames), path),
+            (".gif", ".webp"),
+            lambda path: self._write_animation(frames, path),
         )
         one = SaveTarget("Picture at t", (".png",), lambda path: save_image(self.stage.image(), path))
         if self.is_point_data:
@@ -264,10 +268,12 @@ class InterpolateTab(ModelTab):
             return "The search was given up. Search again, or choose a sample."
         return "decoding…"
 
-    def _film(self, frames: Frames) -> Images:
+    def _write_animation(self, frames: Frames, path: Path) -> None:
+        from genexplorer.jobs import animations  # deferred: only saving needs Pillow
+
         pictures = self.stage.film(frames)
         self._show()
-        return pictures
+        animations.write(path, pictures, frame_ms=FRAME_MS, back_and_forth=True)
 
     def _tick(self) -> None:
         t = self.way.t + (1 if self._forward else -1) / SMOOTH

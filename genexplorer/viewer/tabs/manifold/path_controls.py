@@ -7,7 +7,6 @@ from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
-from genexplorer.viewer.gif_writer import write_gif
 from genexplorer.viewer.tabs.manifold import path as paths
 from genexplorer.viewer.tabs.manifold.inspector_data import Details
 from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, EMPTY, LatentPath
@@ -111,10 +110,12 @@ class PathWalk(QWidget):
             UserError: if the frames are not decoded yet.
             OSError: if it cannot be written.
         """
+        from genexplorer.jobs import animations  # deferred: only saving needs Pillow
+
         frames = self._details.frames
         if frames is None:
             raise UserError("there are no frames to save yet", "draw a path and wait until it is decoded")
-        write_gif(frames, file, FRAME_MS, back_and_forth=True)
+        animations.write(file, frames, frame_ms=FRAME_MS, back_and_forth=True)
 
     def write_json(self, file: Path) -> None:
         """Write the path as a list of z.

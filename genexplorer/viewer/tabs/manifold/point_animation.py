@@ -25,7 +25,7 @@ class Glider(QObject):
 
     def go(self, former: Cloud | None, cloud: Cloud, *, visible: bool) -> None:
         """Bring the points from one snapshot's places to another's; from where they are, if they still glide."""
-        glide = Glide.between(former, cloud, allowed=visible and animation.is_wanted())
+        glide = Glide.between(former, cloud, allowed=visible and animation.is_enabled())
         if glide is not None and self.is_gliding and len(self._now) == len(glide.end):
             glide = Glide(self._now, glide.end)
         self._movement.stop()

@@ -1,13 +1,13 @@
-"""The Density tab without Qt: switches, heat maps, unmixing, figures."""
+"""The Density tab without Qt: switches, heat maps, the flow's animation, metrics."""
 
 import numpy as np
 import pytest
 
 from genexplorer.session.palette import DARK, LIGHT, rgb
 from genexplorer.viewer.tabs.density import heat_map, metrics
-from genexplorer.viewer.tabs.density.flow_animation import Unmixing, base_grid
+from genexplorer.viewer.tabs.density.flow_animation import FlowAnimation, base_grid
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
-from genexplorer.viewer.tabs.density.layers import LAYERS, Heat, LayersState, heats_of, layers_of
+from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState, heat_kinds_of, layers_of
 from tests.fixtures.fake_families import KINDS
 from trainers.events import MetricSpec
 from trainers.model_card import ModelCard
@@ -21,19 +21,19 @@ def _names(kind: str) -> set[str]:
     return {layer.name for layer in layers_of(_card(kind))}
 
 
-def test_layers_follow_from_abilities() -> None:
+def test_layers_follow_from_capabilities() -> None:
     assert _names("flow-points") == {"data", "classes", "samples", "grid", "latent"}
     assert _names("gan-points") == {"data", "classes", "samples", "arrows", "latent"}
     assert _names("vae-points") == {"data", "classes", "samples", "lines", "latent"}
-    assert heats_of(_card("flow-points")) == ("none", "model", "truth", "difference")
-    assert heats_of(_card("gan-points"), truth=False) == ("none", "critic")
+    assert heat_kinds_of(_card("flow-points")) == ("none", "model", "truth", "difference")
+    assert heat_kinds_of(_card("gan-points"), truth=False) == ("none", "critic")
     keys = [layer.key for layer in LAYERS]
     assert len(set(keys)) == len(keys) and not set(keys) & set("HRSLWTN")
 
 
 def test_switches_are_kept_from_model_to_model() -> None:
-    state, told = LayersState(), [0]
-    state.subscribe(lambda: told.append(1))
+    state, calls = LayersState(), [0]
+    state.subscribe(lambda: calls.append(1))
     state.set_card(_card("flow-points"))
     assert (state.heat, state.shows("grid"), state.shows("arrows")) == ("model", True, False)
     state.switch("grid")
@@ -43,15 +43,15 @@ def test_switches_are_kept_from_model_to_model() -> None:
     state.set_card(_card("flow-points"))
     assert (state.heat, state.shows("grid")) == ("difference", False)
     state.next_heat()
-    before = len(told)
+    before = len(calls)
     state.set_heat("critic")  # not of this model
     state.switch("grid", False)
-    assert (len(told), state.heat) == (before, "none")
+    assert (len(calls), state.heat) == (before, "none")
     layer = state.by_key("B")
     assert layer is not None and layer.name == "grid" and state.by_key("A") is None
 
 
-def test_remembered_switches_are_checked() -> None:
+def test_restored_switches_are_validated() -> None:
     state = LayersState()
     state.restore({"on": {"grid": False, "data": 7, "nonsense": True}, "heat": "lava"})
     state.set_card(_card("flow-points"))
@@ -59,13 +59,13 @@ def test_remembered_switches_are_checked() -> None:
     assert LayersState().to_json()["heat"] is None
 
 
-def test_a_cloud_is_unmixed_stage_by_stage() -> None:
+def test_points_move_stage_by_stage() -> None:
     stages = np.stack([np.full((4, 2), k, float) for k in range(5)])
-    mixing = Unmixing(stages, ("z", "coupling 4", "coupling 3", "coupling 2", "coupling 1"))
-    assert mixing.at(0)[0, 0] == 0 and mixing.at(1)[0, 0] == 4 and mixing.at(7)[0, 0] == 4
-    assert mixing.at(0.625)[0, 0] == pytest.approx(2.5)
-    assert mixing.words(0.5) == "after coupling 3" and mixing.words(0.6) == "in coupling 2"
-    assert [mixing.letter(share) for share in (0, 0.5, 1)] == ["z", "v", "x"]
+    flow = FlowAnimation(stages, ("z", "coupling 4", "coupling 3", "coupling 2", "coupling 1"))
+    assert flow.points_at(0)[0, 0] == 0 and flow.points_at(1)[0, 0] == 4 and flow.points_at(7)[0, 0] == 4
+    assert flow.points_at(0.625)[0, 0] == pytest.approx(2.5)
+    assert flow.caption(0.5) == "layer 2 of 4: coupling 3" and flow.caption(0.6) == "layer 3 of 4: coupling 2"
+    assert [flow.letter(position) for position in (0, 0.5, 1)] == ["z", "v", "x"]
 
 
 def test_the_base_grid_is_of_lines_that_do_not_join() -> None:
@@ -76,16 +76,16 @@ def test_the_base_grid_is_of_lines_that_do_not_join() -> None:
     assert len(np.unique(grid.points[:5, 0])) == 1 and len(np.unique(grid.points[-5:, 1])) == 1
 
 
-def _map(values: list[list[float]], kind: Heat = "model") -> HeatMap:
+def _map(values: list[list[float]], kind: HeatKind = "model") -> HeatMap:
     return HeatMap(kind, np.array(values), (0.0, 2.0, 0.0, 2.0), "exact", 1)
 
 
-def test_a_heat_map_tells_values_and_colors() -> None:
-    made = _map([[-1.5, -30.0], [float("-inf"), -2.0]])
-    assert made.value_at(0.5, 1.5) == -1.5 and made.value_at(1.5, 0.5) == -2.0 and made.value_at(3, 0) is None
-    assert (made.scale.low, made.scale.high, made.scale.center) == (-9.0, -1.0, None)
+def test_a_heat_map_has_values_and_colors() -> None:
+    heat = _map([[-1.5, -30.0], [float("-inf"), -2.0]])
+    assert heat.value_at(0.5, 1.5) == -1.5 and heat.value_at(1.5, 0.5) == -2.0 and heat.value_at(3, 0) is None
+    assert (heat.scale.low, heat.scale.high, heat.scale.center) == (-9.0, -1.0, None)
     for palette in (LIGHT, DARK):
-        pixels = made.pixels(palette)
+        pixels = heat.pixels(palette)
         assert pixels.shape == (6, 6, 3)
         paper = np.array(rgb(palette.background))
         assert np.abs(pixels[0, -1] - paper).max() < 2 < np.abs(pixels[0, 0] - paper).max()
@@ -99,7 +99,7 @@ def test_probabilities_diverge_about_a_half() -> None:
     assert red[0] > red[2] and blue[2] > blue[0]
 
 
-def test_the_difference_forgives_what_neither_thinks_likely() -> None:
+def test_the_difference_is_0_where_both_densities_are_low() -> None:
     model, truth = _map([[-1.0, -90.0]]), _map([[-2.0, float("-inf")]], "truth")
     found = heat_map.difference(model, truth)
     assert found is not None and found.values.tolist() == [[1.0, 0.0]] and found.scale.center == 0
@@ -108,11 +108,11 @@ def test_the_difference_forgives_what_neither_thinks_likely() -> None:
 
 
 def test_cells_are_nearly_square() -> None:
-    rows, columns = heat_map.cells((0.0, 8.0, 0.0, 2.0))
+    rows, columns = heat_map.grid_shape((0.0, 8.0, 0.0, 2.0))
     assert columns / rows == pytest.approx(4, rel=0.05) and 8000 < rows * columns < 10_500
 
 
-def test_the_figures_that_matter_come_first() -> None:
+def test_preferred_metrics_come_first() -> None:
     specs = {
         name: MetricSpec(name, quantity, title, unit, "lower", "density")
         for name, quantity, title, unit in (
@@ -121,10 +121,10 @@ def test_the_figures_that_matter_come_first() -> None:
             ("test/modes_covered_raw", "modes_covered", "modes covered of 8 (raw weights)", ""),
         )
     }
-    found = metrics.figures(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
+    found = metrics.summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
     assert [(name, value) for name, value, _ in found] == [
         ("gap to the true density", "0.05 nats"),
         ("modes covered", "8 of 8"),
         ("cost −log p(x)", "2.00 nats"),
     ]
-    assert metrics.figures(specs, {}) == [] and "EMA weights" in found[0][2]
+    assert metrics.summary(specs, {}) == [] and "EMA weights" in found[0][2]

@@ -1,4 +1,4 @@
-"""The Density tab as a widget: each family on points, live layers, unmixing, and the mouse in two planes."""
+"""The Density tab as a widget: each family on points, live layers, the flow's animation, and linked planes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,17 +29,17 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def make(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Make]:
-    made: list[PointsBench] = []
+    benches: list[PointsBench] = []
 
     def one(kind: str, before: Callable[[PointsClient], None] | None = None, failing: str = "") -> PointsBench:
-        made.append(PointsBench(DensityTab, folders[kind], before=before, failing=failing))
-        tab = _tab(made[-1])
+        benches.append(PointsBench(DensityTab, folders[kind], before=before, failing=failing))
+        tab = _tab(benches[-1])
         if before is None and not failing:
             qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.model_client.is_busy, timeout=5000)
-        return made[-1]
+        return benches[-1]
 
     yield one
-    for bench in made:
+    for bench in benches:
         bench.close()
 
 
@@ -56,13 +56,13 @@ def _key(tab: DensityTab, key: Qt.Key) -> bool:
     return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
 
 
-def test_a_flow_has_density_grid_and_unmixing(make: Make, qtbot: QtBot) -> None:
+def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
     tab = _tab(bench)
     heat = tab.scene.heat
     assert heat is not None and heat.kind == "model" and heat.step == bench.context.step
     assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
-    assert tab.scene.unmixing is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
+    assert tab.scene.flow is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
     assert len(tab.plane.samples.points) == 600 and bench.last("trace").lane == "drag"
     x0, x1, y0, y1 = tab.plane.visible_bounds
     assert x0 <= BOUNDS[0] and x1 >= BOUNDS[1] and y0 <= BOUNDS[2] and y1 >= BOUNDS[3]
@@ -70,35 +70,35 @@ def test_a_flow_has_density_grid_and_unmixing(make: Make, qtbot: QtBot) -> None:
     assert tab.latent.isVisible() and tab.latent.grid.isVisible() and len(tab.latent.encodings.points) == 500
 
 
-def test_unmixing_morphs_the_cloud_from_the_base(make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tabs, "FRAMES", 8)
     tab = _tab(make("flow-points"))
-    tab.plane.glider.stop()
+    tab.plane.animation.finish()
     data, z = tab.plane.samples.points.copy(), tab.scene.z
     assert z is not None
-    tab.panel.unmix.setValue(0)
+    tab.panel.show_flow_at.setValue(0)
     np.testing.assert_allclose(tab.plane.samples.points, z, atol=1e-5)
-    assert tab.plane.names == ("z₁", "z₂") and "N(0, I)" in tab.panel.unmix_words.text()
-    tab.panel.unmix.setValue(200)
+    assert tab.plane.names == ("z₁", "z₂") and "N(0, I)" in tab.panel.flow_caption.text()
+    tab.panel.show_flow_at.setValue(200)
     np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
-    assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.unmix_words.text()
+    assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.flow_caption.text()
     assert _key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")
     tab._timer.setInterval(1)
-    assert _key(tab, Qt.Key.Key_Return) and tab.plane.share == 0
+    assert _key(tab, Qt.Key.Key_Return) and tab.plane.position == 0
     qtbot.waitUntil(lambda: not tab.panel.play.isChecked(), timeout=5000)
-    assert tab.plane.share == 1
+    assert tab.plane.position == 1
 
 
 def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
     tab = _tab(bench)
     assert tab.scene.z is not None
-    z, asked = tab.scene.z.copy(), bench.client.count("sample")
+    z, count = tab.scene.z.copy(), bench.client.count("sample")
     bench.context.cursor.go(5)
     _settled(qtbot, tab)
-    tab.plane.glider.stop()
+    tab.plane.animation.finish()
     np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
-    assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == asked
+    assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == count
     assert _key(tab, Qt.Key.Key_R)
     _settled(qtbot, tab)
     assert bench.last("sample").params["seed"] == tab.scene.seed and not np.array_equal(tab.scene.z, z)
@@ -116,13 +116,13 @@ def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     assert "nats" in tab.panel.bar.accessibleDescription()
     tab.plane.pointed.emit(0.0, 0.0)
     assert "difference = −1.00 nats" in tab.readout.text()
-    asked = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked)
+    count = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked)
     bench.context.cursor.go(5)
     _settled(qtbot, tab)
-    assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked) == asked
+    assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked) == count
 
 
-def test_a_truth_that_is_not_known_is_not_offered(make: Make, qtbot: QtBot) -> None:
+def test_an_unknown_true_density_is_not_offered(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points", before=lambda client: setattr(client, "knows_truth", False))
     tab = _tab(bench)
     _settled(qtbot, tab)
@@ -139,10 +139,10 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
     assert heat is not None and heat.kind == "critic" and 0 <= heat.values.min() < 0.5 < heat.values.max() <= 1
     assert heat.value_at(3.9, 0) == pytest.approx(1 / (1 + np.exp(-3.9)), abs=0.02)
     assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.count == 5 * 250
-    asked = bench.last("critic").params
-    assert asked["seed"] == bench.last("sample").params["seed"] and asked["count"] == 600
+    params = bench.last("critic").params
+    assert params["seed"] == bench.last("sample").params["seed"] and params["count"] == 600
     assert _key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
-    assert not tab.panel._mixing.isVisible() and tab.latent.isVisible()
+    assert not tab.panel._flow_row.isVisible() and tab.latent.isVisible()
     tab.plane.pointed.emit(0.0, 0.0)
     assert [marker.name for marker in tab.latent.markers.markers] == ["z"]
 
@@ -150,7 +150,7 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
 def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     bench = make("vae-points")
     tab = _tab(bench)
-    assert tab.latent.isVisible() and tab.plane.pairs.count == 1000 and tab.plane.pairs.isVisible()
+    assert tab.latent.isVisible() and tab.plane.reconstructions.count == 1000 and tab.plane.reconstructions.isVisible()
     tab.plane.pointed.emit(1.0, 2.0)
     _settled(qtbot, tab)
     np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])
@@ -164,7 +164,7 @@ def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     assert _key(tab, Qt.Key.Key_Z) and not tab.latent.isVisible()
 
 
-def test_zooming_asks_for_the_heat_of_what_is_seen(make: Make, qtbot: QtBot) -> None:
+def test_zooming_requests_the_heat_map_of_the_visible_part(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Plus)
@@ -175,18 +175,18 @@ def test_zooming_asks_for_the_heat_of_what_is_seen(make: Make, qtbot: QtBot) -> 
     assert tab.plane.visible_bounds[2] <= BOUNDS[2]
 
 
-def test_what_is_seen_is_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plane_and_animation_are_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tabs, "FRAMES", 12)
     tab = _tab(make("flow-points"))
-    picture, film = tab.save_targets()
+    picture, animation = tab.save_targets()
     picture.write(tmp_path / "a.png")
-    film.write(tmp_path / "b.gif")
+    animation.write(tmp_path / "b.gif")
     with Image.open(tmp_path / "b.gif") as image:
         assert getattr(image, "n_frames", 1) == 6
-    assert tab.plane.share == 1 and tab.copy_image() is not None
+    assert tab.plane.position == 1 and tab.copy_image() is not None
 
 
-def test_switches_are_remembered_and_dark_is_taken(make: Make) -> None:
+def test_switches_are_restored_and_dark_is_applied(make: Make) -> None:
     from genexplorer.session.palette import DARK
 
     bench = make("gan-points")
@@ -197,7 +197,7 @@ def test_switches_are_remembered_and_dark_is_taken(make: Make) -> None:
     assert tab.plane.samples.color == DARK.warning
 
 
-def test_a_failure_is_told_above_the_plane(make: Make, qtbot: QtBot) -> None:
+def test_a_failure_is_shown_above_the_plane(make: Make, qtbot: QtBot) -> None:
     tab = _tab(make("gan-points", failing="no weights"))
     qtbot.waitUntil(lambda: "no weights" in tab.note.text() and tab.note.isVisible(), timeout=5000)
     assert tab.save_targets() == []

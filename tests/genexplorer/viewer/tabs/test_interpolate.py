@@ -11,9 +11,7 @@ from PyQt6.QtCore import QEvent, QPoint, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
-from genexplorer.errors import UserError
 from genexplorer.session.prior import typical_norm
-from genexplorer.viewer.tabs.interpolate import animation_export
 from genexplorer.viewer.tabs.interpolate.path import MAX_BYTES, chord_norms, spaces
 from genexplorer.viewer.tabs.interpolate.tab import InterpolateTab
 from genexplorer.viewer.widgets.images import to_array
@@ -267,8 +265,6 @@ def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
         with Image.open(tmp_path / f"walk{suffix}") as film_file:
             assert getattr(film_file, "n_frames", 1) > 20
     one.write(tmp_path / "one.png")
-    with pytest.raises(UserError, match="webp"):
-        animation_export.write(np.zeros((2, 28, 28, 1), np.uint8), tmp_path / "walk.avi")
 
 
 def test_pictures_that_are_no_numbers_are_told(opened: Open, qtbot: QtBot) -> None:

@@ -1,6 +1,5 @@
 """The Manifold tab's state, without Qt: view, tiles, path, points, selection, questions."""
 
-import io
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -8,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from genexplorer.errors import DataError, UserError
+from genexplorer.errors import DataError
 from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
-from genexplorer.viewer.gif_writer import gif_bytes
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
@@ -170,26 +167,6 @@ def test_a_bad_path_file_is_one_clear_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError) as caught:
         read_json(tmp_path / "bad.json")
     assert "bad.json" in caught.value.message and caught.value.hint
-
-
-def test_a_gif_lasts_as_long_as_its_frames_even_equal_ones() -> None:
-    frames = np.zeros((12, 28, 28, 1), np.uint8)
-    frames[5:, 3] = 255
-    with Image.open(io.BytesIO(gif_bytes(frames))) as gif:
-        assert gif.size == (280, 280)
-        durations = []
-        for frame in range(gif.n_frames):  # type: ignore[attr-defined]
-            gif.seek(frame)
-            durations.append(gif.info["duration"])
-    assert sum(durations) == 12 * 50
-    with Image.open(io.BytesIO(gif_bytes(_distinct(12), back_and_forth=True))) as gif:
-        assert gif.n_frames == 22  # type: ignore[attr-defined]
-    with pytest.raises(UserError):
-        gif_bytes(frames[:0])
-
-
-def _distinct(count: int) -> np.ndarray[Any, Any]:
-    return np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8) * 9
 
 
 def _cloud(step: int = 1, count: int = 40) -> Cloud:

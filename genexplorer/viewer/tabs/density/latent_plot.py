@@ -5,22 +5,22 @@ import numpy as np
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import LineLayer, MarkerLayer, PriorCircles, ScatterLayer
 from genexplorer.viewer.plots.plane_plot import PlanePlot
-from genexplorer.viewer.tabs.density.point_animation import PointGlider
-from genexplorer.viewer.tabs.density.scene import Scene
+from genexplorer.viewer.tabs.density.scene import DensityScene
 from genexplorer.viewer.tabs.density.side_panel import sample_color
+from genexplorer.viewer.widgets.animation import PointAnimation
 
 _HOME = (-3.4, 3.4, -3.4, 3.4)
 
 
-class LatentPlane(PlanePlot):
+class LatentPlot(PlanePlot):
     """Two latent dimensions.
 
     Args:
-        scene: What is known.
-        palette: Of colors.
+        scene: The replies of the model.
+        palette: The colors.
     """
 
-    def __init__(self, scene: Scene, palette: Palette) -> None:
+    def __init__(self, scene: DensityScene, palette: Palette) -> None:
         self._scene = scene
         self.encodings, self.circles = ScatterLayer(3, palette, "dot", 3.6, 0.6), PriorCircles(palette)
         self.sampled, self.grid = ScatterLayer(3, palette, "cross", 4.5), LineLayer(2, palette, 1.0, 0.6)
@@ -28,23 +28,23 @@ class LatentPlane(PlanePlot):
         super().__init__(("z₁", "z₂"), palette)
         self.set_home(_HOME)
         self.add(self.circles, self.grid, self.encodings, self.sampled, self.markers)
-        self.glider = PointGlider(self.encodings.set_points, self)
+        self.animation = PointAnimation(self.encodings.set_points, self)
         self.recolor(palette)
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
-        self.glider.go(np.zeros((0, 2)), glide=False)
+        """Discard what belongs to a run."""
+        self.animation.move_to(np.zeros((0, 2)), animate=False)
         self.sampled.set_points(np.zeros((0, 2)))
         self.markers.set_markers()
         self.reset_view()
 
     def show_points(self) -> None:
-        """Draw the encodings where there is an encoder, else the z of the samples."""
+        """Draw the encodings, or, without an encoder, the z of the samples."""
         scene = self._scene
-        pairs = scene.pairs
-        if pairs is not None and pairs.mu.shape[1] == 2:
-            self.encodings.labels = pairs.labels if len(np.unique(pairs.labels)) > 1 else None
-            self.glider.go(pairs.mu)
+        reconstructions = scene.reconstructions
+        if reconstructions is not None and reconstructions.mu.shape[1] == 2:
+            self.encodings.labels = reconstructions.labels if len(np.unique(reconstructions.labels)) > 1 else None
+            self.animation.move_to(reconstructions.mu)
             self.sampled.set_points(np.zeros((0, 2)))
         elif scene.z is not None and scene.z.shape[1] == 2 and not scene.encodes:
             self.sampled.set_points(scene.z)
@@ -55,7 +55,7 @@ class LatentPlane(PlanePlot):
         self.grid.setVisible(visible)
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         super().recolor(palette)
         self.encodings.color = palette.text
         self.sampled.color = sample_color(palette)

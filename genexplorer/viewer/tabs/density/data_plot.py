@@ -1,0 +1,147 @@
+"""The plane of the data: draws the layers of the scene that are switched on."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage
+
+from genexplorer.session.palette import Palette
+from genexplorer.viewer.plots.plane_layers import LineLayer, MarkerLayer, ScatterLayer, arrow_lines, pair_lines
+from genexplorer.viewer.plots.plane_plot import PlanePlot
+from genexplorer.viewer.tabs.density.layers import LayersState
+from genexplorer.viewer.tabs.density.scene import DensityScene
+from genexplorer.viewer.tabs.density.side_panel import data_color, sample_color
+from genexplorer.viewer.widgets.animation import PointAnimation
+from genexplorer.viewer.widgets.images import to_array
+
+Floats = NDArray[np.float64]
+_ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
+_FRAME_PX = 480  # the longer side of an animation's frame
+
+
+class DataPlot(PlanePlot):
+    """Data, samples, grid, arrows and lines over a heat map.
+
+    Args:
+        state: The switches.
+        scene: The replies of the model.
+        palette: The colors.
+    """
+
+    def __init__(self, state: LayersState, scene: DensityScene, palette: Palette) -> None:
+        self._state, self._scene = state, scene
+        self.position = 1.0  # from 0, the base, to 1, the data
+        self.data = ScatterLayer(2, palette, "dot", 3.4, 0.6)
+        self.samples = ScatterLayer(6, palette, "cross", 4.5, 0.9)
+        self.grid = LineLayer(3, palette, 1.0, 0.85)
+        self.arrows = LineLayer(7, palette, 1.1, 0.85)
+        self.reconstructions = LineLayer(4, palette, 1.0, 0.6)
+        self.markers = MarkerLayer(palette)
+        super().__init__(axis_names("x"), palette)
+        self.add(self.data, self.grid, self.reconstructions, self.samples, self.arrows, self.markers)
+        self.animation = PointAnimation(self._show_points, self)
+        self.recolor(palette)
+
+    def clear(self) -> None:
+        """Discard what belongs to a run."""
+        self.animation.move_to(np.zeros((0, 2)), animate=False)
+        for layer in (self.arrows, self.reconstructions):
+            layer.set_lines(np.zeros((0, 2)))
+        self.data.set_points(np.zeros((0, 2)))
+        self.set_image(None)
+        self.markers.set_markers()
+        self.reset_view()
+
+    def show_data(self) -> None:
+        """Draw the test set."""
+        scene = self._scene
+        if scene.data is not None:
+            self.data.set_points(scene.data)
+        if scene.bounds is not None:
+            self.set_home(scene.bounds)
+        self.show_layers()
+
+    def show_samples(self, *, animate: bool = True) -> None:
+        """Move samples and grid to their positions."""
+        scene = self._scene
+        points = scene.flow.points_at(self.position) if scene.flow is not None else scene.samples
+        self.animation.move_to(np.zeros((0, 2)) if points is None else points, animate=animate)
+
+    def set_position(self, position: float) -> None:
+        """Show samples and grid between base and data; heat map and data belong to the end."""
+        self.position = position
+        if self._scene.flow is not None:
+            self.set_axis_names(axis_names(self._scene.flow.letter(position)))
+        self.show_samples(animate=False)
+        self.show_layers()
+
+    def show_arrows(self) -> None:
+        """Draw the gradients."""
+        if self._scene.arrows is not None:
+            x0, x1, y0, y1 = self._home
+            max_length = _ARROW_SHARE * max(x1 - x0, y1 - y0)
+            self.arrows.set_lines(*arrow_lines(*self._scene.arrows, max_length))
+
+    def show_reconstructions(self) -> None:
+        """Draw lines from test points to their reconstructions."""
+        reconstructions = self._scene.reconstructions
+        if reconstructions is not None:
+            self.reconstructions.set_lines(*pair_lines(reconstructions.x, reconstructions.recon))
+
+    def show_layers(self) -> None:
+        """Draw the layers that are switched on."""
+        state, scene, at_data = self._state, self._scene, self.position >= 1
+        classes = state.shows("classes") and scene.labels is not None
+        self.data.labels = scene.labels if classes else None
+        self._color_data()
+        self.data.setVisible(state.shows("data"))
+        self.data.setOpacity(1.0 if at_data else 0.35)
+        self.samples.setVisible(state.shows("samples"))
+        self.grid.setVisible(state.shows("grid") and scene.flow is not None)
+        self.arrows.setVisible(state.shows("arrows"))
+        self.reconstructions.setVisible(state.shows("lines"))
+        self._show_heat_map()
+        self.update()
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        self.samples.color = self.reconstructions.color = self.arrows.color = sample_color(palette)
+        self.grid.color = palette.muted
+        self._color_data()
+        self._show_heat_map()
+
+    def animation_frames(self, count: int) -> NDArray[np.uint8]:
+        """Return pictures of the plane, (count, H, W, 3), from base to data; the position is restored."""
+        before, frames = self.position, []
+        self.animation.finish()
+        for position in np.linspace(0, 1, count):
+            self.set_position(float(position))
+            image = self.image()
+            size = image.size() * min(1.0, _FRAME_PX / max(image.width(), image.height()))
+            smooth = Qt.TransformationMode.SmoothTransformation
+            small = image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
+            frames.append(to_array(small.convertToFormat(QImage.Format.Format_RGB888)))
+        self.set_position(before)
+        return np.stack(frames)
+
+    def _show_heat_map(self) -> None:
+        heat = self._scene.heat if self.position >= 1 else None
+        if heat is None:
+            self.set_image(None)
+        else:
+            self.set_image(heat.pixels(self.colors), heat.bounds)
+
+    def _color_data(self) -> None:
+        self.data.color = data_color(self.colors, discriminates=self._scene.discriminates)
+
+    def _show_points(self, points: Floats) -> None:
+        count = len(points) if self._scene.flow is None else len(points) - len(self._scene.grid.points)
+        self.samples.set_points(points[:count])
+        if self._scene.flow is not None and len(points) > count:
+            self.grid.set_lines(points[count:], self._scene.grid.connect)
+
+
+def axis_names(letter: str) -> tuple[str, str]:
+    """Return the names of both axes of a plane: x, z, or v between the two."""
+    return f"{letter}₁", f"{letter}₂"
