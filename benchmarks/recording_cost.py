@@ -169,8 +169,8 @@ def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
     _print_item("a snapshot", snapshot)
     _print_item("a checkpoint", checkpoint)
-    least_s = timing.snapshot_seconds(snapshot.size // 4)
-    watched_s = timing.watched_seconds(WATCHED_S, snapshot.cost.wall)
+    least_s = timing.min_snapshot_interval_s(snapshot.size // 4)
+    watched_s = timing.image_interval_s(WATCHED_S, snapshot.cost.wall)
     for what, every_s in (("unwatched", SNAPSHOT_S), ("watched", watched_s)):
         schedule = [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)]
         _print_kept(what, bare_loop, metrics, schedule)

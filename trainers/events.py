@@ -1,7 +1,7 @@
-"""What a training tells (events) and what it can be told (commands): plain frozen values, numpy at most, no torch.
+"""Events, which a training yields, and commands, which it accepts: frozen values, NumPy at most, no torch.
 
 `trainers.training.loop.train` yields events and polls a `Control` for commands at each step boundary. Nothing else
-passes between a training and its caller.
+is exchanged between a training and its caller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-if TYPE_CHECKING:  # who lists runs reads the words of this file, and need not wait for NumPy and pydantic
+if TYPE_CHECKING:  # listing runs needs the literals of this file alone, and should import neither NumPy nor pydantic
     import numpy as np
     from numpy.typing import NDArray
 
@@ -24,27 +24,26 @@ Outcome = Literal["succeeded", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """How a metric is to be drawn and read; faces draw what is declared and never guess.
+    """How front ends display a metric.
 
-    Metrics that share a `quantity` belong in one chart: `train/elbo`, `test/elbo_ema` and `test/elbo_raw` are
-    all `elbo`. Quantities of one panel that are read against each other, such as the two losses of a GAN, share one
-    by declaring the same `chart`.
+    Metrics with the same `quantity` share a chart: `train/elbo`, `test/elbo_ema` and `test/elbo_raw` are all `elbo`.
+    Quantities of one panel that are compared, such as the two losses of a GAN, share one by declaring the same `chart`.
     """
 
-    name: str  # "test/elbo_ema": the split, a slash, the quantity and, where it matters, whose weights
+    name: str  # "test/elbo_ema": split/quantity, and the weights where there are several
     quantity: str  # "elbo"
     title: str  # "test ELBO (EMA weights)"
     unit: str  # "nats", "1/s", "" for a pure number
     better: Better
     panel: str  # the group of charts it belongs to: "objective", "latent", "optimization", "speed"
-    setup: str = ""  # what a figure must be quoted with: "dynamic binarization, 1 sample of z, full test set"
-    chart: str = ""  # the title of a chart that several quantities share: "losses"; without it each has its own
-    label: str = ""  # what its line is called there, short enough to stand on it: "D"
+    setup: str = ""  # to be quoted with every value: "dynamic binarization, 1 sample of z, full test set"
+    chart: str = ""  # title of a chart that several quantities share: "losses"; each has its own by default
+    label: str = ""  # of its line there, short: "D"
 
 
 @dataclass(frozen=True)
 class Started:
-    """The training is set up and its first step is next."""
+    """The training is set up; its first step is next."""
 
     step: int
     metrics: tuple[MetricSpec, ...]
@@ -57,7 +56,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Phase:
-    """What the training is doing now; also the sign of life while no step completes."""
+    """What the training is doing; also the heartbeat while no step completes."""
 
     step: int
     name: PhaseName
@@ -66,19 +65,19 @@ class Phase:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one step. `elapsed_s` counts training time over all attempts, pauses left out."""
+    """Metrics of one step. `elapsed_s` is training time over all attempts, without pauses."""
 
     step: int
     images_seen: int
     values: Mapping[str, float]
     elapsed_s: float
-    progress: float  # share of the whole training that is done, in [0, 1]
-    seconds_left: float | None  # None until it can be told
+    progress: float  # fraction of the training that is done, in [0, 1]
+    seconds_left: float | None  # None while unknown
 
 
 @dataclass(frozen=True)
 class ImagesReady:
-    """Pictures made with the EMA weights at a step, to be laid out row by row in `columns` columns."""
+    """Images made with the EMA weights, for a grid of `columns` columns, row by row."""
 
     step: int
     kind: str  # "samples", "reconstructions", "manifold"
@@ -88,7 +87,7 @@ class ImagesReady:
 
 @dataclass(frozen=True)
 class SnapshotReady:
-    """EMA weights for looking, as copies, with the card that says what they can do."""
+    """Copies of the EMA weights, for viewing, with the model card."""
 
     step: int
     arrays: Arrays
@@ -97,33 +96,33 @@ class SnapshotReady:
 
 @dataclass(frozen=True)
 class CheckpointReady:
-    """Everything that an exact resume needs, as copies: raw weights, EMA, optimizers, random states, data position."""
+    """Copies of everything that an exact resume needs: raw and EMA weights, optimizers, random state."""
 
     step: int
     arrays: Arrays
-    meta: Mapping[str, object]  # what JSON can hold
-    reason: Literal["schedule", "asked", "stop", "end"]
+    meta: Mapping[str, object]  # JSON
+    reason: Literal["schedule", "requested", "stop", "end"]
 
 
 @dataclass(frozen=True)
 class CommandApplied:
-    """A command took effect at this step. A face learns from it that its command was obeyed."""
+    """Acknowledges a command, which took effect at this step or was refused."""
 
     step: int
     command_id: str
     command: str  # "pause", "resume", "stop", "save_now", "set", "threads"
     path: str = ""  # for "set": "optim.lr"
     value: object = None
-    error: str = ""  # why it could not be obeyed; empty when it was
+    error: str = ""  # why it was refused; empty if it was applied
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Something a person should look at; told once, when it begins."""
+    """A condition that needs attention; reported once, when it begins."""
 
     step: int
     severity: Severity
-    code: str  # "kl_dim_collapsed", "loss_not_finite": stable, for look-ups
+    code: str  # "kl_dim_collapsed", "loss_not_finite": stable, for `diagnose`
     message: str  # one line for people
 
 
@@ -141,35 +140,35 @@ Event = Started | Phase | Metrics | ImagesReady | SnapshotReady | CheckpointRead
 
 @dataclass(frozen=True)
 class Pause:
-    """Keep the memory, give the cores back, and wait."""
+    """Wait, with everything in memory but the cores released."""
 
     id: str = ""
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on after a pause."""
+    """Continue after a pause."""
 
     id: str = ""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Save the resumable state and finish."""
+    """Save a checkpoint and finish."""
 
     id: str = ""
 
 
 @dataclass(frozen=True)
 class SaveNow:
-    """Save the resumable state and go on."""
+    """Save a checkpoint and continue."""
 
     id: str = ""
 
 
 @dataclass(frozen=True)
 class Set:
-    """Change one setting of the running training, such as `optim.lr`; kept in the resumable state."""
+    """Change one setting of the running training, such as `optim.lr`; checkpoints record it."""
 
     path: str
     value: float | int | str | bool
@@ -178,7 +177,7 @@ class Set:
 
 @dataclass(frozen=True)
 class Threads:
-    """Compute with this many threads from the next step on."""
+    """Use this many threads from the next step on."""
 
     count: int
     id: str = ""
@@ -196,28 +195,28 @@ COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `C
 
 
 class Viewers(IntEnum):
-    """Whether somebody is looking. All but the first are true."""
+    """Whether anybody watches a run. All but `NONE` are true."""
 
-    NOBODY = 0
-    LOOKING = 1  # without a hand on anything for a while
-    HANDS_ON = 2
+    NONE = 0
+    IDLE = 1  # no key or mouse event for a while
+    ACTIVE = 2
 
 
 class Control(Protocol):
-    """Where a training hears from the world. Both methods return at once."""
+    """The source of commands to a training. Both methods return at once."""
 
     def poll(self, step: int) -> Sequence[Command]:
-        """Return the commands that came since the last call, oldest first."""
+        """Return the commands that arrived since the last call, oldest first."""
         ...
 
-    def watched(self) -> Viewers:
-        """Return who is looking, so that snapshots come more often."""
+    def viewers(self) -> Viewers:
+        """Return whether anybody watches, so that snapshots come more often."""
         ...
 
 
 @dataclass(frozen=True)
 class ResumeState:
-    """What `CheckpointReady` gave, read back: the start of the next attempt."""
+    """A `CheckpointReady` read back: the start of the next attempt."""
 
     step: int
     arrays: Arrays

@@ -150,8 +150,7 @@ def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig)
     before, after = base.model_dump(mode="json"), config.model_dump(mode="json")
     flat_before, flat_after = flatten(before), flatten(after)
     for key in flat_after:
-        held = any(key == prefix or key.startswith(prefix + ".") for prefix in preset.frozen)
-        if held and flat_after[key] != flat_before.get(key):
+        if preset.is_frozen(key) and flat_after[key] != flat_before.get(key):
             raise ConfigError(
                 f"{key}: preset '{preset.name}' holds it at {flat_before.get(key)!r} to reproduce {preset.source}",
                 f"start from '{_free_preset(preset, config)}' to change it",

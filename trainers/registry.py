@@ -46,6 +46,10 @@ class Preset:
     frozen: tuple[str, ...] = ()
     watch_for: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
 
+    def is_frozen(self, path: str) -> bool:
+        """Return whether a setting, by its dotted key, may not be changed."""
+        return any(path == prefix or path.startswith(prefix + ".") for prefix in self.frozen)
+
 
 @dataclass(frozen=True)
 class Family:

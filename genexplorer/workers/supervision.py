@@ -70,7 +70,7 @@ class WorkerControl:
             raise self._writer.fatal
         return [*self._from_people(), *self._from_disk(), *self._from_cores(now)]
 
-    def watched(self) -> Viewers:
+    def viewers(self) -> Viewers:
         """Return whether somebody is looking."""
         return self._watch.viewers()
 

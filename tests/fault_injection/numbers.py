@@ -20,7 +20,8 @@ from tests.fault_injection.tiny_runs import ENDED, FAMILIES, create, kill, reape
 from trainers.events import Alert, CheckpointReady, Event, Finished, SnapshotReady
 from trainers.families.interface import Model, Objective
 from trainers.storage import checkpoint
-from trainers.training import loop, session
+from trainers.training import loop, setup
+from trainers.training.session import TrainingSession
 
 STEPS = 12
 BAD_STEP = 6
@@ -38,20 +39,18 @@ def not_finite(count: int, folder: Path) -> Tally:
             run = create(store, family, steps=STEPS)
             with RunReader(run) as reader:
                 config = reader.config()
-            made: list[session.TrainingSession] = []
-            with mock.patch.object(session, "set_up", partial(_poisoned, made, where, float(value), number)):
+            made: list[TrainingSession] = []
+            with mock.patch.object(setup, "set_up", partial(_poisoned, made, where, float(value), number)):
                 events = list(loop.train(config))
             _stopped_in_time(events, made[0])
             shutil.rmtree(run)
     return tally
 
 
-_set_up = session.set_up
+_set_up = setup.set_up
 
 
-def _poisoned(
-    made: list[session.TrainingSession], where: str, value: float, which: int, *given: object
-) -> session.TrainingSession:
+def _poisoned(made: list[TrainingSession], where: str, value: float, which: int, *given: object) -> TrainingSession:
     attempt = _set_up(*given)  # type: ignore[arg-type]
     made.append(attempt)
     step = attempt.model.training_step
@@ -72,7 +71,7 @@ def _spoiled(objective: Objective, where: str, value: float, model: Model) -> Ob
     return objective
 
 
-def _stopped_in_time(events: list[Event], attempt: session.TrainingSession) -> None:
+def _stopped_in_time(events: list[Event], attempt: TrainingSession) -> None:
     last = events[-1]
     assert isinstance(last, Finished) and last.outcome == "failed" and str(BAD_STEP + 1) in last.reason, last
     assert [event.code for event in events if isinstance(event, Alert)][-1] == "loss_not_finite"

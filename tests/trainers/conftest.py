@@ -8,8 +8,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import idx_files
-from trainers.compiled import policy
-from trainers.compiled import step as compiled_step
+from trainers.compiled import graph, policy
 
 
 @pytest.fixture(scope="session")
@@ -19,14 +18,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Compile without a C++ compiler: what is traced is computed as it stands. Holds how many tensors each takes."""
-    programs: list[int] = []
+    """Trace graphs without compiling them, on machines with a C++ compiler or not. The number of arguments of each."""
+    graphs: list[int] = []
 
-    def as_it_stands(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> compiled_step.Program:
-        programs.append(len(examples))
-        program: compiled_step.Program = make_fx(step, tracing_mode="fake")(*examples)
-        return program
+    def trace(function: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> graph.Graph:
+        graphs.append(len(examples))
+        traced: graph.Graph = make_fx(function, tracing_mode="fake")(*examples)
+        return traced
 
-    monkeypatch.setattr(compiled_step, "compiled", as_it_stands)
+    monkeypatch.setattr(graph, "compile_graph", trace)
     monkeypatch.setattr(policy, "has_compiler", lambda: True)
-    return programs
+    return graphs

@@ -6,12 +6,16 @@ from typing import Any, TypeVar
 
 import torch
 
-from trainers import presets, registry
+from trainers import plan, presets, registry
 from trainers.config import RunConfig
-from trainers.events import Command, Event, Viewers
+from trainers.events import Command, Event, Metrics, Viewers
 from trainers.families.interface import Model
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
+from trainers.training import setup
+from trainers.training.session import TrainingSession
+from trainers.training.step_runner import StepRunner
+from trainers.training.timing import Clock
 
 T = TypeVar("T")
 DATA_OF = {"bernoulli": "dynamic", "gaussian": "none", "discretized-logistic": "none"}
@@ -57,19 +61,31 @@ def of(events: Sequence[Event], kind: type[T]) -> list[T]:
     return [event for event in events if isinstance(event, kind)]
 
 
-class Script:
-    """A control that says what is written for a step, once, and is watched or not."""
+def session(config: RunConfig, clock: Clock = lambda: 0.0) -> TrainingSession:
+    """A training at step 0."""
+    return setup.set_up(plan.resolve(config), clock)
 
-    def __init__(self, lines: Mapping[int, Sequence[Command]], *, watched: bool = False) -> None:
-        self._lines = {step: list(commands) for step, commands in lines.items()}
+
+def next_step(session: TrainingSession) -> Mapping[str, float]:
+    """The metrics of the next step, eager or compiled."""
+    *_, metrics = StepRunner(session).run(1, lambda step: False)
+    assert isinstance(metrics, Metrics)
+    return metrics.values
+
+
+class Script:
+    """A control that gives the commands written for a step, once."""
+
+    def __init__(self, commands: Mapping[int, Sequence[Command]], *, watched: bool = False) -> None:
+        self._commands = {step: list(given) for step, given in commands.items()}
         self._watched = watched
         self.polled: list[int] = []
 
     def poll(self, step: int) -> Sequence[Command]:
-        """What is written for a step, the first time it is polled."""
+        """The commands of a step, the first time it is polled."""
         self.polled.append(step)
-        return self._lines.pop(step, [])
+        return self._commands.pop(step, [])
 
-    def watched(self) -> Viewers:
-        """Whether somebody looks."""
-        return Viewers.HANDS_ON if self._watched else Viewers.NOBODY
+    def viewers(self) -> Viewers:
+        """An active viewer, or none."""
+        return Viewers.ACTIVE if self._watched else Viewers.NONE

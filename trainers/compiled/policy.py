@@ -1,9 +1,9 @@
-"""Whether to compile the training step: where it will pay back its own time within the run, and where it does.
+"""Whether to compile the training step: only where that pays back its own time within the run.
 
-With `execution.compile = "auto"` a training first goes some steps as it is. If what is left of it is long enough for
-the saving that its family has seen, the step is compiled, and compiled and plain steps take turns until their
-medians tell which are faster; those are kept. "on" compiles as soon as the
-optimizers have begun, after the first step, and keeps what was compiled.
+With `execution.compile = "auto"`, the first steps run eagerly. If the remaining time is long enough for the speed-up
+that was measured of the family, the step is compiled. Compiled and eager steps then alternate until their medians tell
+which are faster, and those are used to the end. With "on" the step is compiled as soon as the optimizers have their
+state, after the first step, and stays compiled.
 """
 
 import os
@@ -15,132 +15,130 @@ from typing import Literal
 
 import torch
 
-from trainers.compiled.step import CompiledStep
+from trainers.compiled.graph import CompiledStep
 from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, CommandApplied, Event, Phase
 from trainers.families.interface import Model
 from trainers.training.timing import Clock
 
-WATCHED_STEPS = 20  # that go as they are before anything is decided
-TURN = 5  # steps that go one way before the other has its turn
-TRIED_S = 3.0  # of such turns, and at least
-TRIED_TURNS = 8
-COMPILING_S = 0.09  # that compiling takes on one core, about, for each operation of a step on its way forward
-MOST_VARIANTS = 4  # of steps that are compiled; others go as they are
-WORTH = 2.0  # times its own cost that compiling must be expected to save
-KEPT_GAIN = 0.98  # of the plain step's time that the compiled one may take at most
+EAGER_STEPS = 20  # at least, before anything is decided
+TURN_STEPS = 5  # of the trial, before eager and compiled steps take turns
+TRIAL_S = 3.0  # least length of the trial
+TRIAL_TURNS = 8  # of each; likewise
+COMPILE_S_PER_OPERATION = 0.09  # on one core, roughly, for each operation of a step's forward pass
+MAX_GRAPHS = 4  # that are compiled; steps of other graph keys run eagerly
+MIN_PAYOFF = 2.0  # times its own cost that compilation must be expected to save
+MAX_TIME_RATIO = 0.98  # of a compiled step to an eager one, for compiled steps to be used
 _COMPILERS = ("c++", "g++", "clang++")
 
 
 class CompilePolicy:
-    """What has been decided about one training's steps.
+    """Decides for one training whether its steps run compiled, and holds the compiled steps.
 
     Args:
-        execution: What was asked for.
-        device: Where the training is.
+        execution: Its `compile` is "auto", "on" or "off".
+        device: Of the training.
         clock: Monotonic seconds.
 
     Attributes:
-        taken: Whether steps are taken compiled, where their variant is; it may change between two steps, both ways.
-        step_s: What the last step took, or one of the last ones that went in one go; 0 before the first.
+        enabled: Whether compiled steps are in use right now; it alternates during the trial.
+        step_s: Seconds that the last step took, or the mean of the last launch; 0 before the first.
 
     Raises:
-        ConfigError: if compiling is insisted on and this machine has no C++ compiler.
+        ConfigError: if compilation is "on" and this machine has no C++ compiler.
     """
 
     def __init__(self, execution: ExecutionConfig, device: torch.device, clock: Clock = perf_counter) -> None:
-        self._state: Literal["off", "watching", "trying", "settled"] = "off"
+        self._state: Literal["off", "eager", "trial", "on"] = "off"
         self._clock = clock
-        self._steps: dict[Hashable, CompiledStep] = {}
-        self._watched = 0
-        self._plain: list[float] = []
-        self._compiled: list[float] = []
-        self._began = 0.0
-        self.taken = False
+        self._compiled_steps: dict[Hashable, CompiledStep] = {}
+        self._num_eager = 0
+        self._trial_s: dict[bool, list[float]] = {False: [], True: []}  # seconds of steps, by whether compiled
+        self._started = 0.0
+        self.enabled = False
         self.step_s = 0.0
-        able = device.type != "cpu" or has_compiler()
+        available = device.type != "cpu" or has_compiler()
         if execution.compile == "on":
-            if not able:
+            if not available:
                 raise ConfigError("execution.compile: 'on' needs a C++ compiler", "install g++, or use 'auto' or 'off'")
-            self._state, self.taken = "settled", True
-        elif execution.compile == "auto" and able and not execution.deterministic:
-            self._state = "watching"
+            self._state, self.enabled = "on", True
+        elif execution.compile == "auto" and available and not execution.deterministic:
+            self._state = "eager"
 
     @property
-    def settled(self) -> bool:
-        """Whether steps are taken compiled for good."""
-        return self._state == "settled"
+    def is_final(self) -> bool:
+        """Whether compiled steps are used to the end."""
+        return self._state == "on"
 
-    def due(self, graph_key: Hashable) -> bool:
-        """Return whether steps of a variant are to be compiled now."""
-        return self.taken and graph_key not in self._steps and len(self._steps) < MOST_VARIANTS
+    def should_compile(self, graph_key: Hashable) -> bool:
+        """Return whether the steps of a graph key are to be compiled now."""
+        return self.enabled and graph_key not in self._compiled_steps and len(self._compiled_steps) < MAX_GRAPHS
 
-    def step(self, graph_key: Hashable) -> CompiledStep | None:
-        """Return the compiled step of a variant, if steps are taken so; None: it goes as it is."""
-        return self._steps.get(graph_key) if self.taken else None
+    def compiled_step(self, graph_key: Hashable) -> CompiledStep | None:
+        """Return the compiled step of a graph key; None if the step is to run eagerly."""
+        return self._compiled_steps.get(graph_key) if self.enabled else None
 
     def compile(self, graph_key: Hashable, make: Callable[[], CompiledStep], step: int) -> Iterator[Event]:
-        """Compile the steps of a variant; a failure is told, and the training goes on as it is.
+        """Compile the steps of a graph key; on failure, alert and go on eagerly.
 
         Args:
-            variant: That is due.
-            make: Traces and compiles them.
-            step: How many are done.
+            graph_key: For which `should_compile` is true.
+            make: Traces and compiles.
+            step: Number of steps done.
         """
         yield Phase(step, "compiling", "the training step")
         try:
-            self._steps[graph_key] = make()
-        except Exception as error:  # whatever a compiler may raise: nothing was learned, nothing is lost
-            self._state, self.taken = "off", False
-            said = str(error).strip().partition("\n")[0][:200]
-            yield Alert(step, "warning", "not_compiled", f"the step cannot be compiled and is not: {said}")
+            self._compiled_steps[graph_key] = make()
+        except Exception as error:  # compilers raise anything; no weight has changed
+            self._state, self.enabled = "off", False
+            reason = str(error).strip().partition("\n")[0][:200]
+            yield Alert(step, "warning", "not_compiled", f"compilation failed, training goes on uncompiled: {reason}")
         yield Phase(step, "training")
 
-    def begin(self) -> None:
-        """A step begins, or some in one go."""
-        self._began = self._clock()
+    def start_timer(self) -> None:
+        """Start to time a step, or several in one launch."""
+        self._started = self._clock()
 
-    def end(self, steps: int = 1) -> None:
-        """So many steps are done since then."""
-        self.step_s = (self._clock() - self._began) / steps
+    def stop_timer(self, num_steps: int = 1) -> None:
+        """Stop; so many steps were done."""
+        self.step_s = (self._clock() - self._started) / num_steps
 
     def after_step(
-        self, model: Model, step: int, seconds_left: float | None, operations: Callable[[], int]
+        self, model: Model, step: int, seconds_left: float | None, num_operations: Callable[[], int]
     ) -> Iterator[Event]:
-        """A single step is done: take note of how long it took, and decide what can be decided.
+        """Decide what can be decided after a step that was timed.
 
         Args:
-            model: What its family says of compiling.
-            step: How many are done.
-            seconds_left: What is left of the training; None if nobody knows yet.
-            operations: Returns of how many operations a step consists on its way forward.
+            model: Knows the speed-up that was measured of its family.
+            step: Number of steps done.
+            seconds_left: Of the training; None while unknown.
+            num_operations: Counts the operations of a step's forward pass.
         """
-        self.end()
-        if self._state == "watching":
-            self._watched += 1
-            if self._watched >= WATCHED_STEPS and seconds_left is not None:
-                self.taken = seconds_left * model.compile_speedup > WORTH * COMPILING_S * operations()
-                self._state = "trying" if self.taken else "off"
-        elif self._state == "trying":
-            (self._compiled if self.taken else self._plain).append(self.step_s)
-            if len(self._plain) + len(self._compiled) >= 2 * TURN * TRIED_TURNS and self._seen_s >= TRIED_S:
-                yield self._decided(step)
-            elif (len(self._plain) + len(self._compiled)) % TURN == 0:
-                self.taken = not self.taken
+        if self._state == "eager":
+            self._num_eager += 1
+            if self._num_eager >= EAGER_STEPS and seconds_left is not None:
+                cost_s = COMPILE_S_PER_OPERATION * num_operations()
+                self.enabled = seconds_left * model.compile_speedup > MIN_PAYOFF * cost_s
+                self._state = "trial" if self.enabled else "off"
+        elif self._state == "trial":
+            self._trial_s[self.enabled].append(self.step_s)
+            durations = [*self._trial_s[False], *self._trial_s[True]]
+            if len(durations) >= 2 * TURN_STEPS * TRIAL_TURNS and sum(durations) >= TRIAL_S:
+                yield self._decide(step)
+            elif len(durations) % TURN_STEPS == 0:
+                self.enabled = not self.enabled
 
-    @property
-    def _seen_s(self) -> float:
-        return sum(self._plain) + sum(self._compiled)
-
-    def _decided(self, step: int) -> CommandApplied:
-        plain, compiled = statistics.median(self._plain), statistics.median(self._compiled)
-        self.taken = compiled < KEPT_GAIN * plain
-        self._state = "settled" if self.taken else "off"
-        verdict = "kept" if self.taken else "dropped, no faster"
-        return CommandApplied(step, "", "compile", value=f"{verdict} ({plain / compiled:.2f} × as fast)")
+    def _decide(self, step: int) -> CommandApplied:
+        """End the trial; the faster kind of step is used from here on."""
+        eager, compiled = (statistics.median(self._trial_s[kind]) for kind in (False, True))
+        self.enabled = compiled < MAX_TIME_RATIO * eager
+        self._state = "on" if self.enabled else "off"
+        ratio = eager / compiled
+        verdict = f"on ({ratio:.2f}x faster)" if self.enabled else f"off (speed-up only {ratio:.2f}x)"
+        return CommandApplied(step, "", "compile", value=verdict)
 
 
 def has_compiler() -> bool:
-    """Return whether this machine has a C++ compiler, which compiling for a CPU takes."""
+    """Return whether this machine has a C++ compiler, which compilation for a CPU needs."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *_COMPILERS) if name)

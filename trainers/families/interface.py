@@ -8,13 +8,13 @@ the updated discriminator, in the same loop that trains a VAE with its single ob
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from trainers.compiled.precision import AutocastContext
-from trainers.events import MetricSpec
+from trainers.events import MetricSpec, Severity
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,35 @@ class Objective:
     optimizer: str
     loss: Tensor
     values: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class ModelWarning(NamedTuple):
+    """A problem that a model sees in its test metrics.
+
+    Args:
+        code: Stable: "mode_collapse".
+        message: One line for people.
+        severity: Of the alert.
+        subject: What it is about, where several warnings have the same code.
+    """
+
+    code: str
+    message: str
+    severity: Severity = "warning"
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class WarningContext:
+    """What warnings may depend on besides the metrics.
+
+    Args:
+        progress: Fraction of the training that is done.
+        memory: Lists of numbers that the model stores from one evaluation to the next; checkpoints hold them.
+    """
+
+    progress: float = 1.0
+    memory: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Evaluator(Protocol):
@@ -134,10 +163,10 @@ class Model(nn.Module):
         """Return name and unit of metrics of single images: {"recon_nats": ("reconstruction", "nats")}."""
         return {}
 
-    def warnings(self, metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-        """Yield (code, message) for each problem visible in an evaluation's metrics, by quantity.
+    def warnings(self, metrics: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
+        """Yield each problem visible in an evaluation's metrics, by quantity.
 
-        A code is reported when it appears, and again only after it has disappeared.
+        A warning is reported when it appears, and again only after it has disappeared.
         """
         yield from ()
 

@@ -137,7 +137,7 @@ class Query:
     def chance(self, name: str) -> torch.Generator:
         """Return the random numbers of an operation, by the parameter `seed`."""
         seed = self.whole("seed", 0, 0, 2**63 - 1)
-        return rng.stream(seed, name, torch.device("cpu"))
+        return rng.named_generator(seed, name, torch.device("cpu"))
 
     def latents(self, name: str = "z") -> Tensor:
         """Return latents that were given, (N, d)."""

@@ -119,4 +119,4 @@ def _latents(count: int, size: int) -> Tensor:
 
 
 def _generator(name: str) -> torch.Generator:
-    return rng.stream(FIXED_SEED, f"sensitivity {name}", torch.device("cpu"))
+    return rng.named_generator(FIXED_SEED, f"sensitivity {name}", torch.device("cpu"))

@@ -1,73 +1,107 @@
-"""What a person should look at: told once, when it begins."""
+"""Alerts about loss and test metrics, each raised once, when its condition begins."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from trainers.events import Alert, Severity
-from trainers.families.vae.metrics import COLLAPSED_NATS
+from trainers.events import Alert
+from trainers.families.interface import Model, WarningContext
 
 _SPIKE_DEVIATIONS = 10.0
-_WARM = 200  # steps before a spike can be told from the fall at the beginning
-_FORGET = 0.01
-_GRACE = 0.1  # share of the training in which a dimension may still wake up
+_WARMUP_STEPS = 200  # in which a spike cannot be told from the initial fall of the loss
+_MIN_RATE = 0.01  # of the running averages
 
 
 @dataclass
 class AlertMonitor:
-    """Remembers what it has told. All of it is in the resumable state."""
+    """Watches the loss of each step and the metrics of each evaluation. All of it is part of a checkpoint.
 
-    collapsed: set[int] = field(default_factory=set)
-    alive: set[int] = field(default_factory=set)
+    Args:
+        count: Losses averaged.
+        mean: Running mean of the loss.
+        variance: Running variance of the loss.
+        is_spiking: Whether the last loss was a spike.
+        is_not_finite: Whether the last evaluation had metrics that are not finite.
+        warned: Warnings of the model's own at the last evaluation.
+        memory: What the model's warnings remember from one evaluation to the next: lists of numbers by name.
+    """
+
     count: int = 0
     mean: float = 0.0
     variance: float = 0.0
-    spiking: bool = False
-    unmeasurable: bool = False
+    is_spiking: bool = False
+    is_not_finite: bool = False
     warned: set[str] = field(default_factory=set)
+    memory: dict[str, list[int]] = field(default_factory=dict)
 
     def after_step(self, step: int, loss: float) -> Iterator[Alert]:
-        """Yield an alert when the loss leaps away from its running mean."""
-        away = abs(loss - self.mean)
+        """Yield an alert when the loss leaves its running mean by ten standard deviations, and half its size."""
+        deviation = abs(loss - self.mean)
         limit = max(_SPIKE_DEVIATIONS * math.sqrt(self.variance), 0.5 * abs(self.mean))
-        spike = self.count >= _WARM and away > limit
-        if spike and not self.spiking:
-            message = f"the loss leapt to {loss:,.1f} from about {self.mean:,.1f}: the learning rate may be too high"
+        spike = self.count >= _WARMUP_STEPS and deviation > limit
+        if spike and not self.is_spiking:
+            message = f"loss spiked: {self.mean:,.1f} → {loss:,.1f}; the learning rate may be too high"
             yield Alert(step, "warning", "loss_spike", message)
-        self.spiking = spike
+        self.is_spiking = spike
+        # Update the running mean and variance; spikes are left out.
         if not spike:
-            rate = max(_FORGET, 1 / (self.count + 1))
+            rate = max(_MIN_RATE, 1 / (self.count + 1))
             self.variance += rate * ((loss - self.mean) ** 2 - self.variance)
             self.mean += rate * (loss - self.mean)
         self.count += 1
 
-    def after_evaluation(self, step: int, progress: float, figures: Mapping[str, float]) -> Iterator[Alert]:
-        """Yield alerts: a figure that is not finite, latent dimensions whose KL has fallen to nothing or never rose."""
-        yield from self._not_finite(step, figures)
-        prefix = "kl_dim_"
-        nats = {int(name.removeprefix(prefix)): value for name, value in figures.items() if name.startswith(prefix)}
-        low = {dim for dim, value in nats.items() if value < COLLAPSED_NATS}
-        now = low if progress >= _GRACE else low & self.alive
-        self.alive |= set(nats) - low
-        fresh = sorted(now - self.collapsed)
-        self.collapsed = now
-        if fresh:
-            which = ", ".join(str(dim + 1) for dim in fresh)
-            word, them, be = ("dimension", "it", "is") if len(fresh) == 1 else ("dimensions", "them", "are")
-            message = f"KL of latent {word} {which} {be} below {COLLAPSED_NATS} nats: the decoder ignores {them}"
-            severity: Severity = "warning" if 2 * len(now) >= len(nats) else "info"  # a few of many are only pruned
-            yield Alert(step, severity, "kl_dim_collapsed", message)
+    def after_evaluation(
+        self, step: int, progress: float, metrics: Mapping[str, float], model: Model
+    ) -> Iterator[Alert]:
+        """Yield alerts for metrics that are not finite, and for what the model warns of.
 
-    def after_warnings(self, step: int, found: Iterable[tuple[str, str]]) -> Iterator[Alert]:
-        """Yield an alert for each (code, message) of the model's own that was not there at the last evaluation."""
-        messages = dict(found)
-        for code in sorted(messages.keys() - self.warned):
-            yield Alert(step, "warning", code, messages[code])
-        self.warned = set(messages)
-
-    def _not_finite(self, step: int, figures: Mapping[str, float]) -> Iterator[Alert]:
-        bad = [name for name, value in figures.items() if not math.isfinite(value)]
-        if bad and not self.unmeasurable:
-            message = f"on the test set {bad[0]} is {figures[bad[0]]}: the learning rate may be too high"
+        Args:
+            step: Of the evaluation.
+            progress: Fraction of the training that is done.
+            metrics: Of the EMA weights, by quantity.
+            model: That was evaluated.
+        """
+        not_finite = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if not_finite and not self.is_not_finite:
+            name = not_finite[0]
+            message = f"test {name} is {metrics[name]}; the learning rate may be too high"
             yield Alert(step, "warning", "evaluation_not_finite", message)
-        self.unmeasurable = bool(bad)
+        self.is_not_finite = bool(not_finite)
+        # Warn of what was not there at the last evaluation.
+        context = WarningContext(progress, self.memory)
+        warnings = {f"{each.code} {each.subject}".strip(): each for each in model.warnings(metrics, context)}
+        for key in sorted(warnings.keys() - self.warned):
+            yield Alert(step, warnings[key].severity, warnings[key].code, warnings[key].message)
+        self.warned = set(warnings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads; the memory of the model's warnings is beside the monitor's own values."""
+        return {
+            **{name: list(numbers) for name, numbers in self.memory.items()},
+            "count": self.count,
+            "mean": self.mean,
+            "variance": self.variance,
+            "spiking": self.is_spiking,
+            "unmeasurable": self.is_not_finite,
+            "warned": sorted(self.warned),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "AlertMonitor":
+        """Return the monitor that a checkpoint holds.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is damaged.
+        """
+        rest = dict(values)
+        monitor = cls(
+            count=int(rest.pop("count")),
+            mean=float(rest.pop("mean")),
+            variance=float(rest.pop("variance")),
+            is_spiking=bool(rest.pop("spiking")),
+            is_not_finite=bool(rest.pop("unmeasurable")),
+            warned=set(map(str, rest.pop("warned"))),
+        )
+        monitor.memory = {name: [int(number) for number in numbers] for name, numbers in rest.items()}
+        return monitor

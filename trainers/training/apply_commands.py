@@ -1,7 +1,8 @@
-"""What a running training can be told: each command checked, applied and answered with a `CommandApplied`."""
+"""Commands to a running training: each is checked, applied, and acknowledged with a `CommandApplied` event."""
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -21,9 +22,9 @@ from trainers.events import (
     Threads,
     Viewers,
 )
-from trainers.training import resume, settable
+from trainers.training import resume
 from trainers.training.session import TrainingSession
-from trainers.training.timing import SIGN_OF_LIFE_S
+from trainers.training.timing import HEARTBEAT_S
 
 MAX_THREADS = 1024
 _NAMES = {kind: name for name, kind in COMMANDS.items()}
@@ -31,104 +32,96 @@ _POLL_S = 0.05
 
 
 class NullControl:
-    """A control that says nothing: nobody commands, nobody looks."""
+    """A control without commands or viewers."""
 
     def poll(self, step: int) -> list[Command]:
         """Return no commands."""
         return []
 
-    def watched(self) -> Viewers:
-        """Return that nobody looks."""
-        return Viewers.NOBODY
+    def viewers(self) -> Viewers:
+        """Return that there are none."""
+        return Viewers.NONE
 
 
 class BufferedControl:
-    """A control that is heard between two steps of a stretch and obeyed behind it.
+    """Buffers commands that arrive during a multi-step launch; they are applied when it ends.
 
     Args:
-        control: Where commands come from.
+        control: The source of commands.
     """
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._heard: list[Command] = []
+        self._commands: list[Command] = []
 
-    def hears(self, step: int) -> bool:
-        """Return whether there is something to obey."""
-        self._heard += self._control.poll(step)
-        return bool(self._heard)
+    def has_commands(self, step: int) -> bool:
+        """Poll, and return whether there are commands to apply."""
+        self._commands += self._control.poll(step)
+        return bool(self._commands)
 
     def poll(self, step: int) -> list[Command]:
-        """Return the commands that came since the last call."""
-        heard, self._heard = [*self._heard, *self._control.poll(step)], []
-        return heard
+        """Return the commands that arrived since the last call."""
+        commands, self._commands = [*self._commands, *self._control.poll(step)], []
+        return commands
 
-    def watched(self) -> Viewers:
-        """Return whether somebody is looking."""
-        return self._control.watched()
+    def viewers(self) -> Viewers:
+        """Return whether anybody watches."""
+        return self._control.viewers()
 
 
-def obey(attempt: TrainingSession, control: Control) -> Iterator[Event]:
-    """Apply what came since the last step; a pause waits here, with signs of life, until it is over."""
+def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event]:
+    """Apply the commands that arrived since the last step; a pause waits here, with heartbeats, until it ends."""
     paused = False
     while True:
-        for command in control.poll(attempt.step):
-            yield from _apply(attempt, command)
+        for command in control.poll(session.step):
+            yield from _apply(session, command)
             paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
-        if not paused or attempt.stopping:
+        if not paused or session.is_stopping:
             break
-        yield from _wait(attempt)
-    if attempt.stopwatch.paused:
-        attempt.stopwatch.go_on()
-        yield Phase(attempt.step, "stopping" if attempt.stopping else "training")
+        yield from _wait(session)
+    if session.stopwatch.is_paused:
+        session.stopwatch.resume()
+        yield Phase(session.step, "stopping" if session.is_stopping else "training")
 
 
-def _apply(attempt: TrainingSession, command: Command) -> Iterator[Event]:
-    error = ""
+def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
+    # Apply it. Pauses are applied by the caller, saves below.
+    error, path = "", ""
+    value: Any = None
     try:
-        _do(attempt, command)
+        match command:
+            case Set(path, value):
+                session.change_setting(path, value)
+            case Threads(value):
+                _set_threads(session, value)
+            case Stop():
+                session.stop()
     except UserError as problem:
         error = str(problem)
-    path = command.path if isinstance(command, Set) else ""
-    value = command.value if isinstance(command, Set) else command.count if isinstance(command, Threads) else None
-    yield CommandApplied(attempt.step, command.id, _NAMES[type(command)], path, value, error)
+    yield CommandApplied(session.step, command.id, _NAMES[type(command)], path, value, error)
+    # Save: on request, and after a change, so that it outlives a crash.
     if isinstance(command, SaveNow):
-        yield Phase(attempt.step, "saving")
-        yield resume.state(attempt, "asked")
-    elif isinstance(command, Set) and not error:  # what was obeyed outlives a kill
-        yield resume.state(attempt, "schedule")
-        attempt.checkpoints.done()
+        yield Phase(session.step, "saving")
+        yield resume.checkpoint(session, "requested")
+    elif isinstance(command, Set) and not error:
+        yield resume.checkpoint(session, "schedule")
+        session.timers.checkpoint.reset()
 
 
-def _do(attempt: TrainingSession, command: Command) -> None:
-    match command:
-        case Set(path, value):
-            _set(attempt, path, value)
-        case Threads(count):
-            _set_threads(attempt, count)
-        case Stop():
-            attempt.stopping = True
-
-
-def _set(attempt: TrainingSession, path: str, value: object) -> None:
-    attempt.plan = settable.changed(attempt.plan, attempt.model, path, value)
-    attempt.memory.changes.append({"step": attempt.step, "path": path, "value": value})
-
-
-def _set_threads(attempt: TrainingSession, count: int) -> None:
-    if attempt.config.execution.deterministic:
-        raise ConfigError("threads: pinned by execution.deterministic", "leave them, or start without --deterministic")
+def _set_threads(session: TrainingSession, count: int) -> None:
+    if session.config.execution.deterministic:
+        raise ConfigError("threads: pinned by execution.deterministic", "start a run without --deterministic")
     if not 1 <= count <= MAX_THREADS:
         raise ConfigError(f"threads: {count} is not between 1 and {MAX_THREADS}", "give a number of cores")
     torch.set_num_threads(count)
 
 
-def _wait(attempt: TrainingSession) -> Iterator[Event]:
-    if not attempt.stopwatch.paused:
-        attempt.stopwatch.pause()
-        attempt.signs.done()
-        yield Phase(attempt.step, "paused")
+def _wait(session: TrainingSession) -> Iterator[Event]:
+    if not session.stopwatch.is_paused:
+        session.stopwatch.pause()
+        session.timers.heartbeat.reset()
+        yield Phase(session.step, "paused")
     time.sleep(_POLL_S)
-    if attempt.signs.due(SIGN_OF_LIFE_S - _POLL_S):
-        attempt.signs.done()
-        yield Phase(attempt.step, "paused")
+    if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
+        session.timers.heartbeat.reset()
+        yield Phase(session.step, "paused")

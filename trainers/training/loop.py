@@ -1,19 +1,22 @@
 """The one loop that trains every family. It reads as a table of contents; each line's work has a file of its own.
 
-A training is a generator of events. It draws its chance from streams of its own (`seeding`), hears commands at each
-step boundary (`commands`), and judges, shows and saves itself when that is due (`cadence`).
+A training is a generator of events. It draws random numbers from streams of its own (`rng`), applies commands at each
+step boundary (`apply_commands`), and evaluates and saves when that is due (`timing`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Literal
 
-from trainers.compiled import multi_step
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState
+from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady
 from trainers.plan import Plan, resolve
-from trainers.training import apply_commands, evaluate, rng, session, timing
-from trainers.training import resume as training_resume
+from trainers.training import apply_commands, declared_metrics, evaluate, setup, timing
+from trainers.training import resume as resuming
 from trainers.training.session import TrainingSession
+from trainers.training.step import NotFiniteError
+from trainers.training.step_runner import StepRunner
+from trainers.training.torch_settings import torch_settings
 
 
 def train(
@@ -25,17 +28,17 @@ def train(
 ) -> Iterator[Event]:
     """Train a model and yield what happens, at least every 0.25 s; a test is `list(train(tiny))`.
 
-    Closing the generator abandons the training; a `Stop` from `control` ends it with its state saved.
+    Closing the generator abandons the training; a `Stop` from `control` ends it with a checkpoint.
 
     Args:
         config: What to train: a configuration, as `trainers.presets.assemble` returns it, or a plan made of it.
-        resume: The state to go on from; under `execution.deterministic` the rest is then equal, bit for bit, to what an
-            uninterrupted training would have done.
-        control: Where commands come from; None trains unattended.
-        clock: Monotonic seconds; an `ActiveClock` when None.
+        resume: The checkpoint to continue from. Under `execution.deterministic` the result is then equal, bit for bit,
+            to that of an uninterrupted training.
+        control: The source of commands; None for no commands.
+        clock: Monotonic seconds; an `ActiveClock` by default.
 
     Yields:
-        Events, `Started` first after the loading, `Finished` last.
+        Events: `Started` once the data are loaded, `Finished` last.
 
     Raises:
         ConfigError: if the configuration contradicts itself, the data or the machine.
@@ -46,128 +49,127 @@ def train(
     if isinstance(config, Plan):
         config = config.config
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
-    with rng.pinned(config.execution, _threads(config, resume)):
-        attempt = session.set_up(plan or resolve(config), clock or timing.ActiveClock())
-        doubts = training_resume.restore(attempt, resume) if resume else []
-        yield session.started(attempt)
-        yield from doubts
-        yield Phase(attempt.step, "training")
+    with torch_settings(config.execution, _num_threads(config, resume)):
+        # Load the data, build the model, and restore the checkpoint.
+        session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
+        alerts = resuming.restore(session, resume) if resume else []
+        yield declared_metrics.started(session)
+        yield from alerts
+        # Train.
+        yield Phase(session.step, "training")
         try:
-            yield from _run(attempt, apply_commands.BufferedControl(control or apply_commands.NullControl()))
-        except session.NotFiniteError as problem:
-            yield Alert(attempt.step, "error", "loss_not_finite", str(problem))
-            yield Finished(attempt.step, "failed", f"at step {attempt.step + 1} {problem}")
+            yield from _run(session, apply_commands.BufferedControl(control or apply_commands.NullControl()))
+        except NotFiniteError as error:
+            yield Alert(session.step, "error", "loss_not_finite", str(error))
+            yield Finished(session.step, "failed", f"at step {session.step + 1} {error}")
 
 
-def _run(attempt: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
-    evaluate_every = timing.eval_every(
-        attempt.config, attempt.length, attempt.order.steps_per_epoch, len(attempt.test_images)
+def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
+    eval_every = timing.eval_every(
+        session.config, session.length, session.sampler.steps_per_epoch, len(session.test_data)
     )
-    while not attempt.over:
-        yield from apply_commands.obey(attempt, control)
-        if attempt.stopping:
+    runner = StepRunner(session)
+    while not session.is_over:
+        # Apply commands; a pause waits here.
+        yield from apply_commands.apply_commands(session, control)
+        if session.is_stopping:
             break
-        if attempt.step and attempt.step % evaluate_every == 0:
-            yield from _evaluate(attempt)
-        if _snapshot_due(attempt, control):
-            yield from _show(attempt, drawn=_pictures_due(attempt, control))
-        if attempt.checkpoints.due(attempt.config.execution.checkpoint_every_s):
-            yield from _save(attempt)
-        if (count := multi_step.length(attempt, evaluate_every)) > 1:
-            yield from _told(attempt, multi_step.take(attempt, count, control.hears))
-        else:
-            yield from _step(attempt)
-    yield from _finish(attempt)
+        # Evaluate on the test set.
+        if session.step and session.step % eval_every == 0:
+            yield from _evaluate(session)
+        # Yield the EMA weights and sample images.
+        if _is_snapshot_due(session, control):
+            yield from _snapshot(session, with_images=_are_images_due(session, control))
+        # Yield a checkpoint.
+        if session.timers.checkpoint.is_due(session.config.execution.checkpoint_every_s):
+            yield resuming.checkpoint(session, "schedule")
+            session.timers.checkpoint.reset()
+        # Train for a step, or several up to where one of the above is due.
+        for event in runner.run(_steps_until_due(session, eval_every), control.has_commands):
+            if not isinstance(event, Metrics):
+                yield event
+                continue
+            session.timers.heartbeat.reset()
+            yield event
+            if "train/loss" in event.values:
+                yield from session.state.alerts.after_step(session.step, event.values["train/loss"])
+    yield from _finish(session)
 
 
-def _step(attempt: TrainingSession) -> Iterator[Event]:
-    compilation = attempt.compilation
-    if compilation.due(attempt.graph_key) and session.compilable(attempt):
-        yield from compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step)
-        attempt.time_left = timing.EtaEstimator(attempt.progress, attempt.stopwatch.elapsed_s)
-    compilation.begin()
-    figures = session.take_step(attempt)
-    yield from compilation.after_step(
-        attempt.model, attempt.step, figures.seconds_left, lambda: session.operations(attempt)
-    )
-    yield from _told(attempt, [figures])
+def _steps_until_due(session: TrainingSession, eval_every: int) -> int:
+    """Return the number of steps up to the next evaluation, early snapshot, or the end."""
+    step = session.step
+    limit = min(eval_every - step % eval_every, timing.next_early_step(step) - step)
+    return limit if session.length.steps is None else min(limit, session.length.steps - step)
 
 
-def _told(attempt: TrainingSession, steps: Iterable[Metrics]) -> Iterator[Event]:
-    for figures in steps:
-        attempt.signs.done()
-        yield figures
-        if "train/loss" in figures.values:
-            yield from attempt.memory.watcher.after_step(attempt.step, figures.values["train/loss"])
+def _evaluate(session: TrainingSession) -> Iterator[Event]:
+    if session.state.evaluated_step != session.step:
+        yield from evaluate.evaluate(session)
+        yield Phase(session.step, "training")
 
 
-def _evaluate(attempt: TrainingSession) -> Iterator[Event]:
-    if attempt.memory.evaluated_at != attempt.step:
-        yield from evaluate.evaluate(attempt)
-        yield Phase(attempt.step, "training")
-
-
-def _snapshot_due(attempt: TrainingSession, control: Control) -> bool:
-    if attempt.memory.shown_at == attempt.step:
+def _is_snapshot_due(session: TrainingSession, control: Control) -> bool:
+    """Return whether it is time for a snapshot: by the clock, more often while somebody watches, or an early step."""
+    if session.state.snapshot_step == session.step:
         return False
-    every_s = timing.shown_seconds(attempt.config.execution, control.watched())
-    every_s = max(every_s, timing.snapshot_seconds(attempt.num_weights))
-    early = timing.is_early_step(attempt.step) and attempt.step <= timing.last_early_step(attempt.num_weights)
-    return early or attempt.snapshots.due(every_s)
+    interval_s = timing.snapshot_interval_s(session.config.execution, control.viewers())
+    interval_s = max(interval_s, timing.min_snapshot_interval_s(session.num_weights))
+    early = timing.is_early_step(session.step) and session.step <= timing.last_early_snapshot(session.num_weights)
+    return early or session.timers.snapshot.is_due(interval_s)
 
 
-def _pictures_due(attempt: TrainingSession, control: Control) -> bool:
-    """Return whether pictures are drawn beside the weights: those that take long less often, to a live audience too."""
-    every_s = timing.watched_seconds(attempt.config.execution.watched_every_s, attempt.drawings.took_s)
-    return timing.is_early_step(attempt.step) or not control.watched() or attempt.drawings.due(every_s)
+def _are_images_due(session: TrainingSession, control: Control) -> bool:
+    """Return whether a snapshot comes with images: while somebody watches, slow ones are drawn less often."""
+    images = session.timers.images
+    interval_s = timing.image_interval_s(session.config.execution.watched_every_s, images.duration_s)
+    return timing.is_early_step(session.step) or not control.viewers() or images.is_due(interval_s)
 
 
-def _show(attempt: TrainingSession, *, drawn: bool = True) -> Iterator[Event]:
-    if attempt.memory.shown_at != attempt.step:
-        attempt.memory.shown_at = attempt.step
-        yield training_resume.snapshot(attempt)
-        attempt.snapshots.done()
-    if drawn and attempt.drawn_at != attempt.step:
-        attempt.drawn_at = attempt.step
-        yield from _draw(attempt)
+def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator[Event]:
+    if session.state.snapshot_step != session.step:
+        session.record_snapshot()
+        yield SnapshotReady(session.step, resuming.model_arrays(session.ema.recalibrated()), session.card())
+        session.timers.snapshot.reset()
+    if with_images and session.images_step != session.step:
+        session.record_images()
+        yield from _draw_images(session)
 
 
-def _draw(attempt: TrainingSession) -> Iterator[Event]:
-    attempt.drawings.begin()
-    drawing = Phase(attempt.step, "training")
-    for event in attempt.album.draw(attempt.ema.settled(), attempt.step):
+def _draw_images(session: TrainingSession) -> Iterator[Event]:
+    """Yield images of the EMA weights, and heartbeats in between."""
+    timers = session.timers
+    timers.images.start()
+    is_training = True
+    for event in session.sample_images.draw(session.ema.recalibrated(), session.step):
         if not isinstance(event, Phase):
             yield event
-        elif attempt.signs.due(timing.SIGN_OF_LIFE_S):
-            attempt.signs.done()
-            drawing = event
+        elif timers.heartbeat.is_due(timing.HEARTBEAT_S):
+            timers.heartbeat.reset()
+            is_training = False
             yield event
-    if drawing.name != "training":
-        yield Phase(attempt.step, "training")
-    attempt.drawings.done()
+    if not is_training:
+        yield Phase(session.step, "training")
+    timers.images.reset()
 
 
-def _save(attempt: TrainingSession) -> Iterator[Event]:
-    yield training_resume.state(attempt, "schedule")
-    attempt.checkpoints.done()
+def _finish(session: TrainingSession) -> Iterator[Event]:
+    """Evaluate a training that was not stopped; yield its last snapshot and checkpoint."""
+    reason: Literal["stop", "end"] = "stop" if session.is_stopping else "end"
+    if not session.is_stopping:
+        yield from _evaluate(session)
+    yield from _snapshot(session)
+    yield Phase(session.step, "stopping" if session.is_stopping else "saving")
+    yield resuming.checkpoint(session, reason)
+    yield Finished(session.step, "stopped" if session.is_stopping else "succeeded")
 
 
-def _finish(attempt: TrainingSession) -> Iterator[Event]:
-    """Show and save the last step; a training that was not stopped is judged once more."""
-    if not attempt.stopping:
-        yield from _evaluate(attempt)
-    yield from _show(attempt)
-    yield Phase(attempt.step, "stopping" if attempt.stopping else "saving")
-    yield training_resume.state(attempt, "stop" if attempt.stopping else "end")
-    yield Finished(attempt.step, "stopped" if attempt.stopping else "succeeded")
-
-
-def _threads(config: RunConfig, resume: ResumeState | None) -> int:
-    """Return how many threads to compute with: as configured, else, where every bit counts, as at the start."""
+def _num_threads(config: RunConfig, resume: ResumeState | None) -> int:
+    """Return the number of threads to use: as configured, else, under `deterministic`, that of the checkpoint."""
     if config.execution.threads or resume is None or not config.execution.deterministic:
         return config.execution.threads
     machine = resume.meta.get("machine")
     count = machine.get("threads") if isinstance(machine, dict) else None
     if not isinstance(count, int) or not 1 <= count <= apply_commands.MAX_THREADS:
-        raise CheckpointError("the checkpoint does not say how many threads it was made with", "start the run anew")
+        raise CheckpointError("the checkpoint does not record its number of threads", "start a new run")
     return count

@@ -1,4 +1,4 @@
-"""Optimizers from a configuration, their updates as functions, and their state as plain arrays and back."""
+"""Optimizers: PyTorch's from a configuration, their updates as functions, their state as arrays and back."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _EPSILON = 1e-8  # Kingma & Ba 2015, algorithm 1, arXiv:1412.6980
 
 
 def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
-    """Return the optimizer of one group of parameters, fused: four times faster than the default on a CPU."""
+    """Return the optimizer of one group of parameters, fused where possible: 4x faster than the default on a CPU."""
     fused = parameters[0].device.type in _FUSED
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": fused}
     if config.name == "sgd":
@@ -27,24 +27,24 @@ def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
     return kind(parameters, betas=(config.beta1, config.beta2), eps=_EPSILON, **common)
 
 
-def moments(config: OptimConfig) -> tuple[str, ...]:
-    """Return what an optimizer keeps of each weight besides a count, as torch names it."""
+def moment_names(config: OptimConfig) -> tuple[str, ...]:
+    """Return the names of the tensors that an optimizer holds for each weight, besides its count of updates."""
     if config.name == "sgd":
         return ("momentum_buffer",) if config.beta1 else ()
     return ("exp_avg", "exp_avg_sq")
 
 
-def begun(optimizer: Optimizer, config: OptimConfig) -> bool:
-    """Return whether an optimizer has the moments of all its weights, as it has after an update."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return all(kind in optimizer.state.get(parameter, ()) for parameter in parameters for kind in moments(config))
+def has_state(optimizer: Optimizer, config: OptimConfig) -> bool:
+    """Return whether an optimizer has the moments of all its weights, as it has after its first update."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return all(name in optimizer.state.get(weight, ()) for weight in weights for name in moment_names(config))
 
 
-def counter(optimizer: Optimizer) -> Tensor:
-    """Return the scalars in which an optimizer counts its updates, one a weight, as one tensor.
+def update_counts(optimizer: Optimizer) -> Tensor:
+    """Return an optimizer's counts of updates, one for each weight, as one tensor.
 
-    From then on the optimizer counts in that tensor: one addition counts an update of all its weights. An optimizer
-    that need not count has a scalar of its own that nobody reads.
+    From then on the optimizer's own `step` scalars are views of that tensor, so that adding to it counts an update of
+    all weights. For an optimizer that does not count, it is a single scalar of its own.
     """
     states = [state for state in optimizer.state.values() if "step" in state]
     if not states:
@@ -57,49 +57,52 @@ def counter(optimizer: Optimizer) -> Tensor:
     return shared
 
 
-def rates(config: OptimConfig, lr: Tensor, update: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the numbers of an update as `moved` takes them.
+def update_scalars(config: OptimConfig, lr: Tensor, update: Tensor) -> list[Tensor]:
+    """Return the scalars that `functional_update` needs: for Adam those with the bias corrections.
 
     Args:
         config: Of the optimizer.
-        lr: Its learning rate, a scalar.
-        update: The update's number, from 1, a scalar.
+        lr: The learning rate, a scalar.
+        update: The number of the update, from 1, a scalar.
     """
     if config.name == "sgd":
-        return lr, lr, torch.ones_like(lr)
-    return lr, lr / _less_power(config.beta1, update), _less_power(config.beta2, update).sqrt()
+        return [lr, lr, torch.ones_like(lr)]
+    return [lr, lr / _one_minus_power(config.beta1, update), _one_minus_power(config.beta2, update).sqrt()]
 
 
-def _less_power(base: float, exponent: Tensor) -> Tensor:
-    """Return 1 - base^exponent without loss of digits where that is small."""
+def _one_minus_power(base: float, exponent: Tensor) -> Tensor:
+    """Return 1 - base^exponent, without loss of digits where that is small."""
     return -torch.expm1(exponent * math.log(base)) if base else torch.ones_like(exponent)
 
 
-def moved(
-    config: OptimConfig, weight: Tensor, gradient: Tensor, moments: Sequence[Tensor], rates: Sequence[Tensor]
+def functional_update(
+    config: OptimConfig, weight: Tensor, gradient: Tensor, moments: Sequence[Tensor], scalars: Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
-    """Return a weight and its moments after an update, as torch's optimizers make it.
+    """Return a weight and its moments after an update, as PyTorch's optimizers compute it.
 
     Reference: Kingma & Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov & Hutter 2019, algorithm 2, arXiv:1711.05101.
 
     Args:
         config: Of the optimizer.
         weight: Any shape.
-        gradient: Of the same shape, clipped.
-        moments: Likewise, as `moments` names them.
-        rates: As `rates` gives them.
+        gradient: The same shape, clipped.
+        moments: The same shape each, in the order of `moment_names`.
+        scalars: As `update_scalars` returns them.
     """
-    lr, size, root = rates
+    lr, step_size, root = scalars
+    # Weight decay: decoupled for AdamW, added to the gradient otherwise.
     if config.name == "adamw":
         weight = weight * (1 - lr * config.weight_decay)
     else:
         gradient = gradient + config.weight_decay * weight if config.weight_decay else gradient
+    # SGD, with momentum if there is any.
     if config.name == "sgd":
         moments = [config.beta1 * moment + gradient for moment in moments]
         return (weight - lr * (moments[0] if moments else gradient), *moments)
+    # Adam and AdamW.
     first = torch.lerp(moments[0], gradient, 1 - config.beta1)
     second = config.beta2 * moments[1] + (1 - config.beta2) * gradient * gradient
-    return weight - size * first / (second.sqrt() / root + _EPSILON), first, second
+    return weight - step_size * first / (second.sqrt() / root + _EPSILON), first, second
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
@@ -119,7 +122,7 @@ def to_arrays(optimizer: Optimizer) -> dict[str, NDArray[np.generic]]:
 
 
 def from_arrays(optimizer: Optimizer, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Give an optimizer the state that `to_arrays` took.
+    """Load the state that `to_arrays` returned.
 
     Raises:
         CheckpointError: if an array does not fit its parameter.

@@ -31,7 +31,7 @@ class Length:
             return min(1.0, step / self.steps)
         return min(1.0, elapsed_s / (self.seconds or 1.0))
 
-    def over(self, step: int, elapsed_s: float) -> bool:
+    def is_over(self, step: int, elapsed_s: float) -> bool:
         """Return whether the last step is done. A training of any length has at least one step."""
         if self.steps is not None:
             return step >= self.steps

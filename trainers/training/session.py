@@ -1,403 +1,228 @@
-"""A training in memory: everything that one attempt holds, and its smallest acts."""
+"""A training in memory: everything that one attempt holds, and the few ways in which it changes."""
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
-from trainers import events, model_card, registry
+from trainers import events, model_card
 from trainers.compiled.policy import CompilePolicy
-from trainers.compiled.precision import AutocastContext, use_bfloat16
-from trainers.compiled.step import CompiledStep, UpdateResult
-from trainers.compiled.step import operations as count_operations
+from trainers.compiled.precision import AutocastContext
 from trainers.config import RunConfig
-from trainers.data import preprocess
-from trainers.data.images import ImageData
-from trainers.data.points import PointData, ResidentPoints
-from trainers.errors import TrainingError
+from trainers.data.points import ResidentPoints
+from trainers.data.preprocess import TestImages, TrainImages
 from trainers.evaluation.points import PointReference
-from trainers.families.interface import Model, Objective, StepContext
+from trainers.families.interface import Model, StepContext
 from trainers.families.nn import count
 from trainers.plan import Plan
-from trainers.training import optim as training_optim
-from trainers.training import rng, sample_images, schedule, timing
+from trainers.training import rng, schedule, settable, timing
 from trainers.training.alerts import AlertMonitor
 from trainers.training.ema import Ema
 from trainers.training.point_images import PointImages
+from trainers.training.sample_images import SampleImages
 
 
 @dataclass
 class ResumableState:
-    """What the resumable state keeps besides arrays."""
+    """What a checkpoint holds besides arrays, the step and the elapsed time.
 
-    changes: list[dict[str, Any]] = field(default_factory=list)  # applied Set commands with their step
-    watcher: AlertMonitor = field(default_factory=AlertMonitor)
-    figures: dict[str, float] = field(default_factory=dict)  # the latest test metrics
-    evaluated_at: int = -1
-    shown_at: int = -1
+    Args:
+        changes: `Set` commands that were applied: `step`, `path` and `value` of each.
+        alerts: The monitor of loss and test metrics.
+        test_metrics: Of the last evaluation.
+        evaluated_step: Of the last evaluation; -1 before the first.
+        snapshot_step: Of the last snapshot; -1 before the first.
+    """
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    alerts: AlertMonitor = field(default_factory=AlertMonitor)
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    evaluated_step: int = -1
+    snapshot_step: int = -1
 
 
-@dataclass
+@dataclass(eq=False)
 class TrainingSession:
-    """One attempt. A `Set` command replaces the plan by one with the setting changed."""
+    """One attempt at a training, made by `setup.set_up`.
 
-    plan: Plan
-    data: model_card.DataCard
+    Others read its fields and change it through its methods alone.
+    """
+
+    _plan: Plan
+    device: torch.device
     model: Model
     ema: Ema
-    optimizers: dict[str, Optimizer]
-    capabilities: dict[str, model_card.Capability]
-    train_images: preprocess.TrainImages | ResidentPoints
-    test_images: preprocess.TestImages | ResidentPoints
-    order: rng.BatchSampler
+    optimizers: dict[str, Optimizer]  # by the names of `Model.optimizer_groups`
+    autocast: AutocastContext
+    compile_policy: CompilePolicy
+    data_card: model_card.DataCard
+    train_data: TrainImages | ResidentPoints
+    test_data: TestImages | ResidentPoints
+    reference: PointReference | None  # of 2-D data: the true density and more, to evaluate against
+    sampler: rng.BatchSampler
     generator: torch.Generator
-    compute: AutocastContext
-    compilation: CompilePolicy
-    device: torch.device
+    sample_images: SampleImages | PointImages
     length: schedule.Length
-    album: sample_images.SampleImages | PointImages
-    reference: PointReference | None  # of points: what their models are held against
     clock: timing.Clock
-    stopwatch: timing.Stopwatch
-    time_left: timing.EtaEstimator
-    speed: timing.RateMeter
-    snapshots: timing.Interval
-    drawings: timing.Interval  # of pictures, beside snapshots
-    checkpoints: timing.Interval
-    signs: timing.Interval
-    memory: ResumableState = field(default_factory=ResumableState)
-    step: int = 0
-    stopping: bool = False
-    drawn_at: int = -1  # the step of the latest pictures of this attempt
+    stopwatch: timing.Stopwatch = field(init=False)
+    timers: timing.Timers = field(init=False)
+    state: ResumableState = field(default_factory=ResumableState, init=False)
+    images_step: int = field(default=-1, init=False)  # of the last sample images; -1 before the first of this attempt
+    _step: int = field(default=0, init=False)
+    _is_stopping: bool = field(default=False, init=False)
 
-    @cached_property
-    def num_weights(self) -> int:
-        """How many numbers a snapshot holds."""
-        return sum(tensor.numel() for tensor in self.model.state_dict().values())
+    def __post_init__(self) -> None:
+        self.stopwatch = timing.Stopwatch(self.clock)
+        self.timers = timing.Timers(self.clock)
+        self.restart_eta()
 
     @property
-    def images_seen(self) -> int:
-        """Images that the optimizer has stepped on."""
-        return self.step * self.order.batch_size
-
-    @property
-    def graph_key(self) -> Hashable:
-        """Which arithmetic the next step takes."""
-        return self.model.graph_key(self.options, self.step)
+    def plan(self) -> Plan:
+        """The plan as it is now, with the settings that were changed."""
+        return self._plan
 
     @property
     def config(self) -> RunConfig:
         """The configuration as it is now."""
-        return self.plan.config
+        return self._plan.config
 
     @property
-    def options(self) -> Any:
-        """The model's options as they are now."""
-        return self.plan.model_options
+    def step(self) -> int:
+        """Number of optimizer updates done."""
+        return self._step
+
+    @property
+    def images_seen(self) -> int:
+        """Number of images that the weights were updated on."""
+        return self._step * self.sampler.batch_size
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a command has asked to stop."""
+        return self._is_stopping
 
     @property
     def progress(self) -> float:
-        """Share of the training that is done."""
-        return self.length.progress(self.step, self.stopwatch.elapsed_s)
+        """Fraction of the training that is done."""
+        return self.length.progress(self._step, self.stopwatch.elapsed_s)
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the last step is done."""
-        return self.length.over(self.step, self.stopwatch.elapsed_s)
+        return self.length.is_over(self._step, self.stopwatch.elapsed_s)
 
+    @cached_property
+    def num_weights(self) -> int:
+        """Number of values in a snapshot."""
+        return sum(tensor.numel() for tensor in self.model.state_dict().values())
 
-class NotFiniteError(TrainingError):
-    """A loss or gradient that is NaN or infinite; the weights have not taken it."""
+    def graph_key(self, step: int | None = None) -> Hashable:
+        """Return the cache key of a compiled step, of the next one by default."""
+        return self.model.graph_key(self._plan.model_options, self._step if step is None else step)
 
+    def lr(self, step: int) -> float:
+        """Return the learning rate of the update that follows `step` others."""
+        progress = self.length.progress(step, self.stopwatch.elapsed_s)
+        factor = schedule.lr_factor(self.config.schedule, step, progress, self.sampler.steps_per_epoch)
+        return self.config.optim.lr * factor
 
-def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
-    """Return a training at step 0.
+    def lrs(self, lr: float) -> dict[str, float]:
+        """Return the learning rate of each optimizer, given the common one."""
+        options = self._plan.model_options
+        return {name: lr * self.model.lr_scale(name, options) for name in self.optimizers}
 
-    Raises:
-        ConfigError: if the machine lacks what the plan needs, or the model is too large.
-        DataError: if the data cannot be read.
-    """
-    config = plan.config
-    device = rng.device(config.execution.device)
-    plan.num_parameters()  # refuses an oversized model before it is allocated
-    data: ImageData | PointData = registry.resolve(plan.dataset.load)(plan.data_options)
-    with rng.global_stream(config.seed, "weights"):
-        model: Model = registry.resolve(plan.family.build)(plan.model_options, plan.image_shape)
-    model.to(device)
-    order = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
-    able = plan.capabilities()
-    train_images, test_images, album = _resident(data, plan.binarization, device, able, model.latent_shape)
-    groups = model.optimizer_groups().items()
-    return TrainingSession(
-        plan=plan,
-        data=data_card(plan, data),
-        model=model,
-        ema=Ema(model, config.optim.ema_decay),
-        optimizers={name: training_optim.build(config.optim, parameters) for name, parameters in groups},
-        capabilities=able,
-        train_images=train_images,
-        test_images=test_images,
-        order=order,
-        generator=rng.stream(config.seed, "training", device),
-        compute=AutocastContext(device, bfloat16=use_bfloat16(config.execution, device, model.supports_bf16)),
-        compilation=CompilePolicy(config.execution, device),
-        device=device,
-        length=schedule.Length.of(config.schedule, order.steps_per_epoch),
-        album=album,
-        reference=PointReference.of(data, able) if isinstance(data, PointData) else None,
-        clock=clock,
-        stopwatch=timing.Stopwatch(clock),
-        time_left=timing.EtaEstimator(0.0, 0.0),
-        speed=timing.RateMeter(clock),
-        snapshots=timing.Interval(clock),
-        drawings=timing.Interval(clock),
-        checkpoints=timing.Interval(clock),
-        signs=timing.Interval(clock),
-    )
+    def batch(self, step: int) -> Tensor:
+        """Return the batch of a step, (B, C, H, W); dynamic binarization draws from the generator."""
+        indices = self.sampler.indices(step).to(self.device, non_blocking=True)
+        return self.train_data.take(indices, self.generator)
 
+    def example_batch(self) -> Tensor:
+        """Return a batch to trace a step with, drawn without the training's generator."""
+        generator = rng.named_generator(self.config.seed, "rehearsal", self.device)
+        return self.train_data.take(self.sampler.indices(self._step).to(self.device), generator)
 
-def _resident(
-    data: ImageData | PointData,
-    binarization: str,
-    device: torch.device,
-    able: dict[str, model_card.Capability],
-    latent_shape: tuple[int, ...],
-) -> tuple[
-    preprocess.TrainImages | ResidentPoints,
-    preprocess.TestImages | ResidentPoints,
-    sample_images.SampleImages | PointImages,
-]:
-    """Return what the model learns from, what it is judged on, and what is drawn of it."""
-    if isinstance(data, PointData):
-        album = PointImages(able, latent_shape, data, device)
-        return ResidentPoints(data.train, device), ResidentPoints(data.test, device), album
-    test = preprocess.TestImages(data.test, binarization, device)
-    train = preprocess.TrainImages(data.train, binarization, device)
-    return train, test, sample_images.SampleImages(able, latent_shape, data, test, device)
+    def context(self, step: int) -> StepContext:
+        """Return what a step depends on besides its batch."""
+        return StepContext(step, self.generator, self._plan.model_options, self.autocast)
 
+    def metrics(self, values: Mapping[str, float], elapsed_s: float | None = None) -> events.Metrics:
+        """Return an event with metrics of the present step.
 
-def started(training: TrainingSession) -> events.Started:
-    """Return the event that declares the metrics."""
-    return events.Started(
-        step=training.step,
-        metrics=metric_specs(training),
-        num_parameters=count(training.model),
-        total_steps=training.length.steps,
-        device=str(training.device),
-        threads=torch.get_num_threads(),
-        precision="bfloat16" if training.compute.bfloat16 else "float32",
-    )
+        Args:
+            values: By name.
+            elapsed_s: When they were computed; now by default.
+        """
+        elapsed_s = self.stopwatch.elapsed_s if elapsed_s is None else elapsed_s
+        progress = self.length.progress(self._step, elapsed_s)
+        left = self._eta.seconds_left(progress, elapsed_s)
+        if self.length.seconds is not None:
+            left = max(0.0, self.length.seconds - elapsed_s)
+        return events.Metrics(self._step, self.images_seen, values, elapsed_s, progress, left)
 
-
-def metric_specs(training: TrainingSession) -> tuple[events.MetricSpec, ...]:
-    """Return every metric, those of the data with the words a figure must be quoted with."""
-    averaged = "EMA weights" if training.ema.separate else "raw weights, there is no EMA"
-    own = [
-        replace(
-            spec,
-            title=spec.title.replace("EMA weights", averaged),
-            setup=", ".join(filter(None, (_words_of(spec.name, training), spec.setup))),
+    def card(self) -> model_card.ModelCard:
+        """Return the model card of the EMA weights at this step."""
+        return model_card.ModelCard(
+            family=self._plan.family.name,
+            title=self._plan.family.title,
+            step=self._step,
+            images_seen=self.images_seen,
+            weights="ema" if self.ema.is_separate else "raw",
+            latent_shape=self.model.latent_shape,
+            image_shape=self.model.image_shape,
+            capabilities=self._plan.capabilities(),
+            data=self.data_card,
+            num_parameters=count(self.model),
+            metrics={name: value for name, value in self.state.test_metrics.items() if math.isfinite(value)},
         )
-        for spec in (*training.model.metrics(), *(training.reference.specs() if training.reference else ()))
-    ]
-    declared = {spec.name for spec in own}
-    return (*own, *(spec for spec in _general_specs(training) if spec.name not in declared))
 
+    def advance(self) -> None:
+        """Count a step."""
+        self._step += 1
 
-def _general_specs(training: TrainingSession) -> list[events.MetricSpec]:
-    """Return what every training records; a model may declare these itself, in better words."""
-    specs = []
-    lone = len(training.optimizers) == 1
-    for name in training.optimizers:
-        tail, whose = ("", "") if lone else (f"_{name}", f" of {name}")
-        specs += [
-            events.MetricSpec(
-                f"train/loss{tail}", f"loss{tail}", f"training loss{whose}", "nats", "lower", "optimization"
-            ),
-            events.MetricSpec(
-                f"train/grad_norm{tail}", f"grad_norm{tail}", f"gradient norm{whose}", "", "neither", "optimization"
-            ),
-        ]
-    specs.append(events.MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimization"))
-    specs.append(
-        events.MetricSpec(
-            "speed/images_per_s", "images_per_s", "training speed", f"{training.data.kind}/s", "higher", "speed"
-        )
-    )
-    return specs
+    def restart_eta(self) -> None:
+        """Estimate the remaining time from what happens from now on."""
+        self._eta = timing.EtaEstimator(self.progress, self.stopwatch.elapsed_s)
 
+    def stop(self) -> None:
+        """End the training before its next step."""
+        self._is_stopping = True
 
-def _words_of(metric: str, training: TrainingSession) -> str:
-    general = preprocess.describe_setup(training.plan.binarization)
-    own = preprocess.describe_setup(training.plan.binarization, metric.partition("/")[0])
-    return training.data.setup.replace(general, own, 1)
+    def change_setting(self, path: str, value: Any) -> None:
+        """Change a setting from the next step on, and record that in the resumable state.
 
+        Raises:
+            ConfigError: if the setting cannot change during training, or the value is not allowed.
+        """
+        self._plan = settable.change(self._plan, self.model, path, value)
+        self.state.changes.append({"step": self._step, "path": path, "value": value})
 
-def data_card(plan: Plan, data: ImageData | PointData) -> model_card.DataCard:
-    """Return what is to be known of a data set once its images are on their way: the images themselves may go.
+    def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
+        """Record the test metrics of the present step."""
+        self.state.test_metrics = dict(test_metrics)
+        self.state.evaluated_step = self._step
 
-    Its `setup` says what the preparation is called, "dynamic binarization", and which part of the data it is.
-    """
-    options = plan.data_options
-    points = isinstance(data, PointData)
-    words = ["points of the plane"] if points else [preprocess.describe_setup(plan.binarization)]
-    if points and hasattr(options, "noise"):
-        words.append(f"noise {options.noise:g}")
-    for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
-        if getattr(options, name, None) is not None:
-            words.append(f"first {len(images):,} {split} images")
-    return model_card.DataCard(
-        name=data.name,
-        num_train=len(data.train),
-        num_test=len(data.test),
-        num_classes=data.num_classes,
-        setup=", ".join(words),
-        kind="points" if points else "images",
-    )
+    def record_snapshot(self) -> None:
+        """Record that the present step has a snapshot."""
+        self.state.snapshot_step = self._step
 
+    def record_images(self) -> None:
+        """Record that the present step has sample images."""
+        self.images_step = self._step
 
-def take_step(training: TrainingSession) -> events.Metrics:
-    """Do one optimizer update, or one of each network, and return its figures.
+    def restore(self, step: int, elapsed_s: float, state: ResumableState) -> None:
+        """Continue where an earlier attempt was; weights, optimizers and the generator are restored separately.
 
-    Raises:
-        NotFiniteError: before an optimizer steps on a loss or gradient that is not finite.
-    """
-    training.speed.begin()
-    lr, batch = lr_of(training, training.step), batch_of(training, training.step)
-    values = recorded(training, _descents(training, batch, lrs_of(training, lr)))
-    training.step += 1
-    training.ema.update(training.step)
-    values["train/lr"] = lr
-    values["speed/images_per_s"] = training.speed.end(len(batch))
-    return metrics(training, values, training.stopwatch.elapsed_s)
-
-
-def batch_of(training: TrainingSession, step: int) -> torch.Tensor:
-    """Return the batch of a step, (B, C, H, W); where it is binarized anew, chance is drawn for it."""
-    indices = training.order.indices(step).to(training.device, non_blocking=True)
-    return training.train_images.take(indices, training.generator)
-
-
-def context_of(training: TrainingSession, step: int) -> StepContext:
-    """Return what a step may depend on besides its batch."""
-    return StepContext(step, training.generator, training.options, training.compute)
-
-
-def compilable(training: TrainingSession) -> bool:
-    """Return whether the next step could be compiled: whether its optimizers have begun."""
-    return all(training_optim.begun(optimizer, training.config.optim) for optimizer in training.optimizers.values())
-
-
-def whole_step(training: TrainingSession) -> CompiledStep:
-    """Return the next step, and all of its variant, compiled. Nothing is learned, and no chance is drawn.
-
-    Raises:
-        Exception: whatever a compiler may raise.
-    """
-    optim, context = training.config.optim, context_of(training, training.step)
-    return CompiledStep(training.model, training.optimizers, optim, _any_batch(training), context)
-
-
-def operations(training: TrainingSession) -> int:
-    """Return of how many operations of torch the next step consists on its way forward."""
-    return count_operations(training.model, _any_batch(training), context_of(training, training.step))
-
-
-def _any_batch(training: TrainingSession) -> torch.Tensor:
-    chance = rng.stream(training.config.seed, "rehearsal", training.device)
-    indices = training.order.indices(training.step).to(training.device)
-    return training.train_images.take(indices, chance)
-
-
-def lr_of(training: TrainingSession, step: int) -> float:
-    """Return the learning rate of the update that follows `step` others."""
-    progress = training.length.progress(step, training.stopwatch.elapsed_s)
-    factor = schedule.lr_factor(training.config.schedule, step, progress, training.order.steps_per_epoch)
-    return training.config.optim.lr * factor
-
-
-def lrs_of(training: TrainingSession, lr: float) -> dict[str, float]:
-    """Return the learning rate of each optimizer, of the one that they share."""
-    return {name: lr * training.model.lr_scale(name, training.options) for name in training.optimizers}
-
-
-def metrics(training: TrainingSession, values: Mapping[str, float], elapsed_s: float) -> events.Metrics:
-    """Return figures of the present step as an event."""
-    progress = training.length.progress(training.step, elapsed_s)
-    left = training.time_left.seconds(progress, elapsed_s)
-    if training.length.seconds is not None:
-        left = max(0.0, training.length.seconds - elapsed_s)
-    return events.Metrics(training.step, training.images_seen, values, elapsed_s, progress, left)
-
-
-def snapshot_card(training: TrainingSession) -> model_card.ModelCard:
-    """Return the card of the EMA weights as they are now."""
-    return model_card.ModelCard(
-        family=training.plan.family.name,
-        title=training.plan.family.title,
-        step=training.step,
-        images_seen=training.images_seen,
-        weights="ema" if training.ema.separate else "raw",
-        latent_shape=training.model.latent_shape,
-        image_shape=training.model.image_shape,
-        capabilities=training.capabilities,
-        data=training.data,
-        num_parameters=count(training.model),
-        metrics={name: value for name, value in training.memory.figures.items() if math.isfinite(value)},
-    )
-
-
-def _descents(training: TrainingSession, batch: torch.Tensor, lrs: Mapping[str, float]) -> Iterator[UpdateResult]:
-    context = context_of(training, training.step)
-    if whole := training.compilation.step(training.graph_key):
-        yield from whole(batch, context, lrs, training.config.optim.grad_clip)
-    else:
-        for objective in training.model.training_step(batch, context):
-            yield _descend(training, objective, lrs[objective.optimizer])
-
-
-def _descend(training: TrainingSession, objective: Objective, lr: float) -> UpdateResult:
-    """Step one optimizer down one loss, unless loss or gradient is not finite."""
-    optimizer = training.optimizers[objective.optimizer]
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    optimizer.zero_grad(set_to_none=True)
-    objective.loss.backward()  # type: ignore[no-untyped-call]
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    names, tensors = list(objective.values), [objective.loss.detach(), norm, *objective.values.values()]
-    loss, grad_norm, *numbers = torch.stack(tensors).tolist()  # the one wait for the device in a step
-    descent = UpdateResult(objective.optimizer, loss, grad_norm, dict(zip(names, numbers, strict=True)))
-    if descent.finite:
-        if training.config.optim.grad_clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(parameters, training.config.optim.grad_clip, norm)
-        training_optim.set_lr(optimizer, lr)
-        optimizer.step()
-    return descent
-
-
-def recorded(training: TrainingSession, descents: Iterable[UpdateResult]) -> dict[str, float]:
-    """Return the figures of a step, by metric.
-
-    Raises:
-        NotFiniteError: at the first descent that is not finite; those behind it are not asked for.
-    """
-    values: dict[str, float] = {}
-    for descent in descents:
-        _insist_on_finite(training, descent)
-        tail = "" if len(training.optimizers) == 1 else f"_{descent.optimizer}"
-        values |= {f"train/{name}": value for name, value in descent.values.items()}
-        values |= {f"train/loss{tail}": descent.loss, f"train/grad_norm{tail}": descent.grad_norm}
-    return values
-
-
-def _insist_on_finite(training: TrainingSession, descent: UpdateResult) -> None:
-    if descent.finite:
-        return
-    whose = "" if len(training.optimizers) == 1 else f" of {descent.optimizer}"
-    for name, value in (("loss", descent.loss), ("gradient norm", descent.grad_norm)):
-        if not math.isfinite(value):
-            raise NotFiniteError(f"the {name}{whose} is {value}", "lower optim.lr, or set optim.grad_clip=1")
+        Raises:
+            ConfigError: if a setting that was changed cannot be.
+        """
+        for change in state.changes:
+            self._plan = settable.change(self._plan, self.model, change["path"], change["value"])
+        self.state = state
+        self._step = step
+        self.stopwatch = timing.Stopwatch(self.clock, elapsed_s)
+        self.restart_eta()

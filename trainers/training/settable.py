@@ -13,7 +13,7 @@ def settable(model: Model) -> tuple[str, ...]:
     return (*SETTABLE, *(f"model.{name}" for name in sorted(model.settable)))
 
 
-def changed(plan: Plan, model: Model, path: str, value: object) -> Plan:
+def change(plan: Plan, model: Model, path: str, value: object) -> Plan:
     """Return a plan with one setting changed, validated as at the start.
 
     Raises:
@@ -21,9 +21,9 @@ def changed(plan: Plan, model: Model, path: str, value: object) -> Plan:
     """
     allowed = settable(model)
     if path not in allowed:
-        raise ConfigError(f"{path}: cannot be changed while it trains", f"these can: {', '.join(allowed)}")
+        raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(allowed)}")
     preset = registry.presets().get(plan.config.preset)
-    if preset and any(path == prefix or path.startswith(prefix + ".") for prefix in preset.frozen):
+    if preset and preset.is_frozen(path):
         raise ConfigError(
             f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}", "start from another preset"
         )

@@ -1,6 +1,6 @@
-"""When something is due: by steps, by seconds, and the sign of life in between.
+"""Clocks, and when something is due: by steps or by seconds.
 
-Clocks are given, so that tests can turn them; that of a training is `ActiveClock`.
+Clocks are arguments, so that tests can set the time; that of a training is `ActiveClock`.
 """
 
 import os
@@ -12,111 +12,126 @@ from trainers.events import Viewers
 from trainers.training.schedule import Length
 
 Clock = Callable[[], float]
-SIGN_OF_LIFE_S = 0.15  # below the 0.25 s that is promised, for the work between two looks at the clock
+HEARTBEAT_S = 0.15  # below the promised 0.25 s, for the work between two readings of the clock
 MIN_EVALUATIONS = 20
 SNAPSHOT_BYTES_PER_S = 10_000_000
-CALMER = 2.0  # times the seconds between snapshots while those who look do nothing
-WATCHED_SHARE = 0.015  # of the training's time goes at most into what is shown to somebody who looks
-SLEPT_S = 2.0  # between two looks at the clock, with next to nothing computed: the process slept
-_MARK_S = 0.02
+IDLE_FACTOR = 2.0  # on the seconds between snapshots while all viewers are idle
+MAX_IMAGES_SHARE = 0.015  # of the training's time that images for viewers may take
+MIN_SLEEP_S = 2.0  # between two readings of the clock, with next to no CPU time: the process was asleep
+_CPU_READING_S = 0.02
 
 
 class ActiveClock:
-    """Monotonic seconds without those that the process slept: stopped by a signal, or frozen with its machine.
+    """Monotonic seconds without those in which the process was asleep: stopped by a signal, or frozen with its machine.
 
-    A stretch counts as sleep when nobody looked at the clock for two seconds and the process had less than a hundredth
-    of a core meanwhile. A training looks many times a second, and computes in between. So a closed laptop or a SIGSTOP
-    costs neither a budget of minutes nor a jump of the time axis.
+    The process counts as asleep when nobody read the clock for two seconds, and it used less than a hundredth of a core
+    meanwhile. A training reads the clock many times a second, and computes in between. So neither a closed laptop nor a
+    SIGSTOP costs a budget of minutes, or a jump of the time axis.
 
     Args:
-        clock: Monotonic seconds; on some systems they go on while the machine sleeps.
-        worked: Seconds that this process has computed, over all its threads.
-        cores: How many of its threads can compute at once.
+        clock: Monotonic seconds; on some systems they include those in which the machine sleeps.
+        cpu_time: Seconds that this process has computed, over all threads.
+        cores: Number of threads that can run at once.
     """
 
     def __init__(
         self,
         clock: Clock = time.monotonic,
-        worked: Clock = time.process_time,
+        cpu_time: Clock = time.process_time,
         cores: int = os.cpu_count() or 1,
     ) -> None:
-        self._clock, self._worked, self._cores = clock, worked, cores
-        self._slept = 0.0
-        self._last = self._marked = clock()
-        self._mark = worked()
+        self._clock, self._cpu_time, self._cores = clock, cpu_time, cores
+        self._asleep_s = 0.0
+        self._last = self._last_cpu_reading = clock()
+        self._last_cpu_s = cpu_time()
 
     def __call__(self) -> float:
-        """Return the seconds, from an arbitrary beginning."""
+        """Return the seconds, from an arbitrary start."""
         now = self._clock()
-        if now - self._last >= SLEPT_S:
-            self._judge(now)
-        elif now - self._marked >= _MARK_S:  # not at each look: it costs a system call
-            self._marked, self._mark = now, self._worked()
+        if now - self._last >= MIN_SLEEP_S:
+            self._check_gap(now)
+        elif now - self._last_cpu_reading >= _CPU_READING_S:  # not at each call: it costs a system call
+            self._last_cpu_reading, self._last_cpu_s = now, self._cpu_time()
         self._last = now
-        return now - self._slept
+        return now - self._asleep_s
 
-    def _judge(self, now: float) -> None:
-        gap, worked = now - self._last, self._worked()
-        before = (self._last - self._marked) * self._cores  # at most this much was computed before the gap
-        if worked - self._mark < before + gap / 100:
-            self._slept += gap
-        self._marked, self._mark = now, worked
+    def _check_gap(self, now: float) -> None:
+        """Subtract the time since the last call if the process was asleep."""
+        gap, cpu_s = now - self._last, self._cpu_time()
+        before = (self._last - self._last_cpu_reading) * self._cores  # upper bound of the CPU time before the gap
+        if cpu_s - self._last_cpu_s < before + gap / 100:
+            self._asleep_s += gap
+        self._last_cpu_reading, self._last_cpu_s = now, cpu_s
 
 
 class Stopwatch:
-    """Seconds of training over all attempts, pauses left out.
+    """Seconds of training over all attempts, without pauses.
 
     Args:
         clock: Monotonic seconds.
-        before_s: What earlier attempts took.
+        before_s: Of earlier attempts.
     """
 
     def __init__(self, clock: Clock, before_s: float = 0.0) -> None:
         self._clock = clock
-        self._banked = before_s
-        self._since: float | None = clock()
+        self._before_s = before_s
+        self._start: float | None = clock()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds so far."""
-        return self._banked + (self._clock() - self._since if self._since is not None else 0.0)
+        return self._before_s + (self._clock() - self._start if self._start is not None else 0.0)
 
     @property
-    def paused(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether it is not counting."""
-        return self._since is None
+        return self._start is None
 
     def pause(self) -> None:
         """Stop counting."""
-        self._banked, self._since = self.elapsed_s, None
+        self._before_s, self._start = self.elapsed_s, None
 
-    def go_on(self) -> None:
-        """Count again."""
-        if self._since is None:
-            self._since = self._clock()
+    def resume(self) -> None:
+        """Continue counting."""
+        if self._start is None:
+            self._start = self._clock()
 
 
 class Interval:
-    """Due when `seconds` have passed since it was last done."""
+    """Tells when something is due again, and how long it took.
+
+    Attributes:
+        duration_s: From `start` to `reset`, the last time; 0 without a `start`.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = clock()
-        self._began: float | None = None
-        self.took_s = 0.0  # the last time, where its beginning was told
+        self._start: float | None = None
+        self.duration_s = 0.0
 
-    def begin(self) -> None:
-        """It begins now."""
-        self._began = self._clock()
+    def start(self) -> None:
+        """Start to measure the duration."""
+        self._start = self._clock()
 
-    def due(self, seconds: float) -> bool:
-        """Return whether so much time has passed."""
+    def is_due(self, seconds: float) -> bool:
+        """Return whether that many seconds have passed since the last `reset`."""
         return self._clock() - self._last >= seconds
 
-    def done(self) -> None:
-        """Begin to count anew."""
+    def reset(self) -> None:
+        """Record that it is done, and wait anew."""
         self._last = self._clock()
-        self.took_s = 0.0 if self._began is None else self._last - self._began
+        self.duration_s = 0.0 if self._start is None else self._last - self._start
+
+
+class Timers:
+    """The intervals of a training."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.snapshot = Interval(clock)
+        self.images = Interval(clock)  # with a snapshot
+        self.checkpoint = Interval(clock)
+        self.heartbeat = Interval(clock)
 
 
 def is_early_step(step: int) -> bool:
@@ -126,84 +141,95 @@ def is_early_step(step: int) -> bool:
     return step in (0, 1, 2, 5)
 
 
-def snapshot_seconds(num_weights: int) -> float:
-    """Return the least seconds between snapshots: large models write 10 MB a second at most for looking."""
+def next_early_step(step: int) -> int:
+    """Return the first early step after a step."""
+    power: int = 10 ** (len(str(step)) - 1)
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power > step)
+
+
+def last_early_snapshot(num_weights: int) -> int:
+    """Return the last early step that has a snapshot whatever the clock says; for large models a low one."""
+    return 10**9 if not min_snapshot_interval_s(num_weights) else 100
+
+
+def min_snapshot_interval_s(num_weights: int) -> float:
+    """Return the least seconds between snapshots, so that large models write at most 10 MB/s of them."""
     seconds = 4 * num_weights / SNAPSHOT_BYTES_PER_S
     return seconds if seconds >= 1 else 0.0
 
 
-def shown_seconds(execution: ExecutionConfig, audience: Viewers) -> float:
-    """Return the seconds between snapshots: those for somebody who looks are configured for one who does something."""
-    if not audience:
+def snapshot_interval_s(execution: ExecutionConfig, viewers: Viewers) -> float:
+    """Return the seconds between snapshots: as configured for an active viewer, more for an idle one or none."""
+    if not viewers:
         return execution.snapshot_every_s
-    return execution.watched_every_s * (CALMER if audience is Viewers.LOOKING else 1.0)
+    return execution.watched_every_s * (IDLE_FACTOR if viewers is Viewers.IDLE else 1.0)
 
 
-def watched_seconds(configured_s: float, took_s: float) -> float:
-    """Return the seconds between pictures while somebody looks: as configured, up to 5 times that where they cost.
+def image_interval_s(configured_s: float, duration_s: float) -> float:
+    """Return the seconds between sample images for viewers: as configured, up to 5 times that where they are slow.
 
-    The weights themselves, which viewers draw from, come as configured.
+    The weights, from which front ends compute images of their own, come as configured.
 
     Args:
-        configured_s: For a model that is quickly shown.
-        took_s: What the last ones took of the training's time.
+        configured_s: For a model whose images are fast.
+        duration_s: What the last ones took of the training's time.
     """
-    return min(max(configured_s, took_s / WATCHED_SHARE), 5 * configured_s)
-
-
-def last_early_step(num_weights: int) -> int:
-    """Return the last early step that has its snapshot whatever the clock says; for large models few have one."""
-    return 10**9 if not snapshot_seconds(num_weights) else 100
+    return min(max(configured_s, duration_s / MAX_IMAGES_SHARE), 5 * configured_s)
 
 
 def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test: int) -> int:
     """Return the steps between evaluations.
 
-    As configured; else often enough for 20 in all and at least every two epochs, but never so often that judging takes
-    more than a fifth of the time: two passes over the test set cost what training on a third of as many images costs.
+    As configured; else often enough for 20 in all and at least every two epochs, but so seldom that evaluation takes no
+    more than a fifth of the time: two passes over the test set cost as much as training on a third as many images.
     """
     if config.execution.eval_every:
         return config.execution.eval_every
-    costs_steps = -(-2 * num_test // (3 * config.optim.batch_size))
+    cost_in_steps = -(-2 * num_test // (3 * config.optim.batch_size))
     two_epochs = 2 * steps_per_epoch
-    wanted = two_epochs if length.steps is None else min(two_epochs, length.steps // MIN_EVALUATIONS)
-    return max(1, wanted, 4 * costs_steps)
+    every = two_epochs if length.steps is None else min(two_epochs, length.steps // MIN_EVALUATIONS)
+    return max(1, every, 4 * cost_in_steps)
 
 
 class RateMeter:
-    """Images per second of the steps themselves, over about the last second of them."""
+    """Images per second, from the time of the steps alone, over roughly the last second of them."""
 
     def __init__(self, clock: Clock, window_s: float = 1.0) -> None:
         self._clock = clock
         self._window_s = window_s
         self._seconds = 0.0
         self._images = 0.0
-        self._began = 0.0
+        self._start = 0.0
 
-    def begin(self) -> None:
-        """A step begins."""
-        self._began = self._clock()
+    def start(self) -> None:
+        """Start to measure a step, or several."""
+        self._start = self._clock()
 
-    def end(self, images: int) -> float:
-        """A step is done; return the speed, images per second."""
-        self._seconds += max(self._clock() - self._began, 1e-9)
+    def stop(self, images: int) -> float:
+        """Stop; return images per second."""
+        self._seconds += max(self._clock() - self._start, 1e-9)
         self._images += images
-        speed = self._images / self._seconds
-        if self._seconds > self._window_s:  # forget half, so that the window slides without a history
+        rate = self._images / self._seconds
+        if self._seconds > self._window_s:  # halve, so that the window slides without a history
             self._seconds, self._images = self._seconds / 2, self._images / 2
-        return speed
+        return rate
 
 
 class EtaEstimator:
-    """How long the rest will take, from this attempt's own pace, evaluations included."""
+    """Estimates the remaining time from the pace of this attempt, evaluations included.
+
+    Args:
+        progress: At the start.
+        elapsed_s: At the start.
+    """
 
     def __init__(self, progress: float, elapsed_s: float) -> None:
         self._progress = progress
         self._elapsed_s = elapsed_s
 
-    def seconds(self, progress: float, elapsed_s: float) -> float | None:
-        """Return the seconds that are left, or None until a second of this attempt has been seen."""
-        done, took = progress - self._progress, elapsed_s - self._elapsed_s
-        if took < 1.0 or done <= 0:
+    def seconds_left(self, progress: float, elapsed_s: float) -> float | None:
+        """Return the remaining seconds; None in the first second."""
+        progressed, took_s = progress - self._progress, elapsed_s - self._elapsed_s
+        if took_s < 1.0 or progressed <= 0:
             return None
-        return (1 - progress) * took / done
+        return (1 - progress) * took_s / progressed

@@ -15,7 +15,7 @@ from trainers.config import RunConfig
 from trainers.events import CheckpointReady, ImagesReady, SnapshotReady
 from trainers.storage import checkpoint
 
-_REQUIRED_REASONS = ("asked", "stop", "end")  # of checkpoints that a newer one must not replace
+_REQUIRED_REASONS = ("requested", "stop", "end")  # of checkpoints that a newer one must not replace
 
 
 class RunFiles:

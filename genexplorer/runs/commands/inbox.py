@@ -17,7 +17,7 @@ from trainers.storage import atomic_files
 
 MAX_ACKS = 200
 ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
-WATCH_EXPIRES_S = {Viewers.HANDS_ON: 5.0, Viewers.LOOKING: 20.0}  # since the last touch; idle front ends touch rarely
+WATCH_EXPIRES_S = {Viewers.ACTIVE: 5.0, Viewers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
 
 
@@ -142,7 +142,7 @@ class ViewerWatch:
 
     def __init__(self, folder: Path) -> None:
         control = folder / layout.CONTROL
-        self._paths = {Viewers.HANDS_ON: control / layout.WATCH, Viewers.LOOKING: control / layout.WATCH_IDLE}
+        self._paths = {Viewers.ACTIVE: control / layout.WATCH, Viewers.IDLE: control / layout.WATCH_IDLE}
         self._last_mtime = {level: _mtime_ns(path) for level, path in self._paths.items()}
         self._expires = dict.fromkeys(self._paths, 0.0)
         self._next_poll = 0.0
@@ -156,7 +156,7 @@ class ViewerWatch:
                 mtime = _mtime_ns(path)
                 if mtime != self._last_mtime[level]:
                     self._last_mtime[level], self._expires[level] = mtime, now + WATCH_EXPIRES_S[level]
-        return max((level for level, expires in self._expires.items() if now < expires), default=Viewers.NOBODY)
+        return max((level for level, expires in self._expires.items() if now < expires), default=Viewers.NONE)
 
 
 def _mtime_ns(path: Path) -> int:

@@ -19,4 +19,4 @@ def test_a_face_that_nobody_touches_looks_less_often_until_somebody_does() -> No
 
 def test_a_face_left_alone_for_long_still_counts_as_looking_from_one_look_to_the_next() -> None:
     attention = IdleTracker(iter([0.0, *[1e6] * 9]).__next__)
-    assert 2 * attention.look_s < WATCH_EXPIRES_S[Viewers.LOOKING]
+    assert 2 * attention.look_s < WATCH_EXPIRES_S[Viewers.IDLE]

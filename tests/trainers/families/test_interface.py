@@ -22,6 +22,7 @@ from trainers.families.interface import (
     Objective,
     StepContext,
     Traces,
+    WarningContext,
 )
 
 
@@ -61,7 +62,7 @@ def test_a_model_without_a_required_method_is_refused_when_its_class_is_defined(
 def test_the_core_alone_is_a_model_without_capabilities() -> None:
     model = Constant(None, (1, 2, 2))
     assert model.lr_scale("all", None) == 1 and model.scalars(None, 0) == {} and model.graph_key(None, 0) == ()
-    assert list(model.warnings({"loss": 3.0})) == []
+    assert list(model.warnings({"loss": 3.0}, WarningContext())) == []
     assert not isinstance(model, Encodes | HasLogProb | Traces | Discriminates | HasPipeline)
 
 

@@ -1,10 +1,19 @@
-"""Alerts: told once, when it begins."""
+"""Alerts: reported once, when their condition begins."""
 
+import json
+
+from tests.trainers import tiny
+from trainers.events import Alert
 from trainers.training.alerts import AlertMonitor
 
 
-def codes(watcher: AlertMonitor, losses: list[float]) -> list[tuple[int, str]]:
-    return [(a.step, a.code) for step, loss in enumerate(losses) for a in watcher.after_step(step, loss)]
+def evaluated(monitor: AlertMonitor, step: int, progress: float, metrics: dict[str, float]) -> list[Alert]:
+    """The alerts of an evaluation of a VAE."""
+    return list(monitor.after_evaluation(step, progress, metrics, tiny.vae(tiny.options(), (1, 4, 4))))
+
+
+def codes(monitor: AlertMonitor, losses: list[float]) -> list[tuple[int, str]]:
+    return [(a.step, a.code) for step, loss in enumerate(losses) for a in monitor.after_step(step, loss)]
 
 
 def test_a_spike_is_told_once() -> None:
@@ -23,31 +32,40 @@ def test_the_fall_at_the_beginning_is_no_spike() -> None:
 
 
 def test_a_dimension_that_collapses_is_told_when_it_does() -> None:
-    watcher = AlertMonitor()
-    assert list(watcher.after_evaluation(10, 0.02, {"kl_dim_0": 1.0, "kl_dim_1": 0.5})) == []
-    (alert,) = watcher.after_evaluation(20, 0.04, {"kl_dim_0": 1.0, "kl_dim_1": 0.001})
+    monitor = AlertMonitor()
+    assert (evaluated(monitor, 10, 0.02, {"kl_dim_0": 1.0, "kl_dim_1": 0.5})) == []
+    (alert,) = evaluated(monitor, 20, 0.04, {"kl_dim_0": 1.0, "kl_dim_1": 0.001})
     assert (alert.code, alert.step) == ("kl_dim_collapsed", 20) and "dimension 2 " in alert.message
-    assert list(watcher.after_evaluation(30, 0.06, {"kl_dim_0": 1.0, "kl_dim_1": 0.001})) == []
-    assert list(watcher.after_evaluation(40, 0.08, {"kl_dim_0": 1.0, "kl_dim_1": 0.5})) == []
-    assert len(list(watcher.after_evaluation(50, 0.1, {"kl_dim_0": 0.0, "kl_dim_1": 0.0}))) == 1
+    assert (evaluated(monitor, 30, 0.06, {"kl_dim_0": 1.0, "kl_dim_1": 0.001})) == []
+    assert (evaluated(monitor, 40, 0.08, {"kl_dim_0": 1.0, "kl_dim_1": 0.5})) == []
+    assert len(evaluated(monitor, 50, 0.1, {"kl_dim_0": 0.0, "kl_dim_1": 0.0})) == 1
 
 
 def test_a_dimension_that_never_woke_has_its_time() -> None:
-    watcher, asleep = AlertMonitor(), {"kl_dim_0": 0.001, "kl_dim_1": 1.0}
-    assert list(watcher.after_evaluation(10, 0.05, asleep)) == []
-    assert [alert.code for alert in watcher.after_evaluation(20, 0.5, asleep)] == ["kl_dim_collapsed"]
-    assert list(watcher.after_evaluation(30, 0.9, asleep)) == []
+    monitor, asleep = AlertMonitor(), {"kl_dim_0": 0.001, "kl_dim_1": 1.0}
+    assert (evaluated(monitor, 10, 0.05, asleep)) == []
+    assert [alert.code for alert in evaluated(monitor, 20, 0.5, asleep)] == ["kl_dim_collapsed"]
+    assert (evaluated(monitor, 30, 0.9, asleep)) == []
 
 
 def test_a_test_figure_that_is_not_finite_is_told_once() -> None:
-    watcher = AlertMonitor()
-    told = [a.code for step in range(3) for a in watcher.after_evaluation(step, 0.5, {"elbo": float("-inf")})]
+    monitor = AlertMonitor()
+    told = [a.code for step in range(3) for a in evaluated(monitor, step, 0.5, {"elbo": float("-inf")})]
     assert told == ["evaluation_not_finite"]
 
 
 def test_a_few_collapsed_dimensions_of_many_are_no_warning() -> None:
     many = {f"kl_dim_{dim}": 0.0 if dim < 3 else 2.0 for dim in range(20)}
-    assert [alert.severity for alert in AlertMonitor().after_evaluation(1, 0.5, many)] == ["info"]
-    assert [
-        alert.severity for alert in AlertMonitor().after_evaluation(1, 0.5, {"kl_dim_0": 0.0, "kl_dim_1": 2.0})
-    ] == ["warning"]
+    assert [alert.severity for alert in evaluated(AlertMonitor(), 1, 0.5, many)] == ["info"]
+    assert [alert.severity for alert in evaluated(AlertMonitor(), 1, 0.5, {"kl_dim_0": 0.0, "kl_dim_1": 2.0})] == [
+        "warning"
+    ]
+
+
+def test_a_monitor_is_restored_as_it_was() -> None:
+    monitor = AlertMonitor()
+    codes(monitor, [100.0 + (step % 5) for step in range(300)])
+    evaluated(monitor, 300, 0.3, {"kl_dim_0": 0.0, "kl_dim_1": 2.0, "elbo": float("nan")})
+    stored = json.loads(json.dumps(monitor.to_json()))
+    assert (stored["collapsed"], stored["alive"], stored["unmeasurable"]) == ([0], [1], True)
+    assert AlertMonitor.from_json(stored) == monitor

@@ -48,7 +48,7 @@ def test_stop_before_the_first_step(folder: Path) -> None:
 
 def test_save_now(folder: Path) -> None:
     events = run(folder, {3: [SaveNow("s")]}, steps=4)
-    assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(3, "asked"), (4, "end")]
+    assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(3, "requested"), (4, "end")]
 
 
 def test_a_change_that_was_obeyed_is_saved_at_once(folder: Path) -> None:
@@ -115,7 +115,7 @@ def test_set_beta_changes_the_loss_and_not_the_elbo(folder: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Command, str]] = {
-    "unknown": (Set("optim.lrr", 1.0), "cannot be changed while it trains: these can: optim.lr"),
+    "unknown": (Set("optim.lrr", 1.0), "cannot be changed during training: settable are optim.lr"),
     "architecture": (Set("model.latent_dim", 3), "cannot be changed"),
     "negative": (Set("optim.lr", -1.0), "optim.lr: input should be greater than 0"),
     "nan": (Set("optim.lr", float("nan")), "optim.lr"),

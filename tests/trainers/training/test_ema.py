@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers.training.ema import EVERY, Ema
+from trainers.training.ema import UPDATE_EVERY, Ema
 
 
 def followed(decay: float, steps: int) -> tuple[list[float], Ema, list[float]]:
@@ -25,8 +25,8 @@ def test_it_follows_the_definition_at_its_updates() -> None:
     raw, _, averages = followed(0.9, 40)
     expected = averages[0]
     for step in range(2, 41):
-        if step <= EVERY or step % EVERY == 0:
-            decay = min(0.9, (1 + step) / (10 + step)) ** (EVERY if step > EVERY else 1)
+        if step <= UPDATE_EVERY or step % UPDATE_EVERY == 0:
+            decay = min(0.9, (1 + step) / (10 + step)) ** (UPDATE_EVERY if step > UPDATE_EVERY else 1)
             expected = decay * expected + (1 - decay) * raw[step - 1]
         assert averages[step - 1] == pytest.approx(expected, rel=1e-5)
 
@@ -44,10 +44,10 @@ def test_it_forgets_the_first_weights_soon() -> None:
 def test_a_decay_of_zero_makes_no_second_model() -> None:
     model = tiny.vae(tiny.options(), (1, 9, 7))
     ema = Ema(model, 0)
-    assert ema.model is model and not ema.separate
+    assert ema.model is model and not ema.is_separate
     ema.update(1)
 
 
 def test_it_asks_for_no_gradient() -> None:
     _, ema, _ = followed(0.9, 1)
-    assert ema.separate and not any(parameter.requires_grad for parameter in ema.model.parameters())
+    assert ema.is_separate and not any(parameter.requires_grad for parameter in ema.model.parameters())

@@ -23,7 +23,8 @@ from trainers.events import (
 )
 from trainers.families.interface import Objective
 from trainers.families.vae.model import Vae
-from trainers.training import loop, session, timing
+from trainers.training import loop, setup, timing
+from trainers.training.session import TrainingSession
 
 KINDS: list[dict[str, Any]] = [
     {"model": {"likelihood": likelihood, **architecture}, "data": {"binarization": binarization}}
@@ -173,7 +174,7 @@ def test_being_watched_brings_more_snapshots(folder: Path) -> None:
 
 
 def test_pictures_that_take_long_hold_no_snapshot_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "watched_seconds", lambda configured_s, took_s: 1e9)
+    monkeypatch.setattr(timing, "image_interval_s", lambda configured_s, duration_s: 1e9)
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
     assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))
@@ -220,16 +221,16 @@ class Poisoned(Vae):
 def test_a_step_that_is_not_finite_never_reaches_the_weights(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bad_gradient: bool
 ) -> None:
-    attempts: list[session.TrainingSession] = []
-    real = session.set_up
+    attempts: list[TrainingSession] = []
+    real = setup.set_up
 
-    def set_up(*args: Any) -> session.TrainingSession:
+    def set_up(*args: Any) -> TrainingSession:
         attempts.append(real(*args))
         return attempts[-1]
 
     monkeypatch.setattr(Poisoned, "bad_gradient", bad_gradient)
     monkeypatch.setattr("trainers.families.vae.model.Vae", Poisoned)
-    monkeypatch.setattr(session, "set_up", set_up)
+    monkeypatch.setattr(setup, "set_up", set_up)
     events = list(loop.train(tiny.config(folder)))
     what = "gradient norm" if bad_gradient else "loss"
     assert isinstance(events[-1], Finished) and events[-1].outcome == "failed"

@@ -131,13 +131,16 @@ def drop(name: str) -> Any:
 
 FAULTS: dict[str, Any] = {
     "a weight is missing": (drop("raw/encoder.layers.0.bias"), "lack 'encoder.layers.0.bias'"),
-    "a weight too many": (lambda arrays: arrays.update({"ema/x": np.zeros(1)}), "hold 'x'"),
+    "a weight too many": (lambda arrays: arrays.update({"ema/x": np.zeros(1)}), "unexpected parameter 'x'"),
     "another shape": (
         lambda arrays: arrays.update({"raw/encoder.layers.0.bias": np.zeros(3, dtype=np.float32)}),
         "shape",
     ),
-    "no chance": (drop("random/training"), "random numbers"),
-    "short chance": (lambda arrays: arrays.update({"random/training": np.zeros(3, dtype=np.uint8)}), "random numbers"),
+    "no random state": (drop("random/training"), "random number generator"),
+    "short random state": (
+        lambda arrays: arrays.update({"random/training": np.zeros(3, dtype=np.uint8)}),
+        "random number generator",
+    ),
     "no such parameter": (lambda arrays: arrays.update({"optim/vae/99/exp_avg": np.zeros(3)}), "belongs to no"),
     "optimizer shape": (lambda arrays: arrays.update({"optim/vae/0/exp_avg": np.zeros(3)}), "has shape"),
 }
@@ -153,8 +156,8 @@ def test_a_state_of_another_model_is_refused(folder: Path, fault: str) -> None:
 
 
 @pytest.mark.parametrize("meta", [{}, {"watcher": 3}])
-def test_meta_data_that_is_not_understood(folder: Path, meta: dict[str, object]) -> None:
+def test_damaged_meta_data_is_refused(folder: Path, meta: dict[str, object]) -> None:
     state = saved(folder)
     machine = state.meta["machine"]
-    with pytest.raises(CheckpointError, match="not understood"):
+    with pytest.raises(CheckpointError, match="meta data is damaged"):
         trained(deterministic(folder), {}, ResumeState(3, state.arrays, {"machine": machine, **meta}))

@@ -27,12 +27,12 @@ def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
     clock.now += 5
     watch.pause()
     clock.now += 1000
-    assert watch.elapsed_s == 15 and watch.paused
+    assert watch.elapsed_s == 15 and watch.is_paused
     watch.pause()
-    watch.go_on()
-    watch.go_on()
+    watch.resume()
+    watch.resume()
     clock.now += 2
-    assert watch.elapsed_s == 17 and not watch.paused
+    assert watch.elapsed_s == 17 and not watch.is_paused
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_every_counts_from_when_it_was_done() -> None:
     clock = HandClock()
     every = timing.Interval(clock)
     clock.now += 1.9
-    assert not every.due(2)
+    assert not every.is_due(2)
     clock.now += 0.1
-    assert every.due(2) and not every.due(30)
-    every.done()
-    assert not every.due(2)
+    assert every.is_due(2) and not every.is_due(30)
+    every.reset()
+    assert not every.is_due(2)
 
 
 def test_early_steps() -> None:
@@ -79,9 +79,9 @@ def test_speed_is_of_the_steps_alone() -> None:
     clock = HandClock()
     speed = timing.RateMeter(clock)
     for _ in range(50):
-        speed.begin()
+        speed.start()
         clock.now += 0.01
-        measured = speed.end(128)
+        measured = speed.stop(128)
         clock.now += 5  # an evaluation
     assert measured == pytest.approx(12_800)
 
@@ -90,17 +90,17 @@ def test_speed_forgets() -> None:
     clock = HandClock()
     speed = timing.RateMeter(clock)
     for seconds in [1.0] * 3 + [0.1] * 60:
-        speed.begin()
+        speed.start()
         clock.now += seconds
-        measured = speed.end(100)
+        measured = speed.stop(100)
     assert measured == pytest.approx(1000, rel=0.05)
 
 
 def test_time_left_is_from_this_attempts_pace() -> None:
     left = timing.EtaEstimator(progress=0.5, elapsed_s=1000)
-    assert left.seconds(0.55, 1000.5) is None
-    assert left.seconds(0.5, 1010) is None
-    assert left.seconds(0.6, 1010) == pytest.approx(40)
+    assert left.seconds_left(0.55, 1000.5) is None
+    assert left.seconds_left(0.5, 1010) is None
+    assert left.seconds_left(0.6, 1010) == pytest.approx(40)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_time_left_is_from_this_attempts_pace() -> None:
 def test_lengths_in_steps(given: dict[str, float], steps: int) -> None:
     length = schedule.Length.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
     assert length.steps == steps
-    assert not length.over(steps - 1, 1e9) and length.over(steps, 0)
+    assert not length.is_over(steps - 1, 1e9) and length.is_over(steps, 0)
     assert length.progress(0, 0) == 0 and length.progress(steps, 0) == 1
 
 
 def test_lengths_in_minutes() -> None:
     length = schedule.Length.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
     assert length.progress(10**6, 30) == 0.25
-    assert not length.over(10**6, 119) and length.over(1, 120)
-    assert not length.over(0, 120)  # at least one step
+    assert not length.is_over(10**6, 119) and length.is_over(1, 120)
+    assert not length.is_over(0, 120)  # at least one step
 
 
 def factors(lr: str, count: int = 5, **given: float) -> list[float]:
@@ -154,17 +154,17 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
 
 def test_snapshots_come_for_whom_they_are() -> None:
     execution = ExecutionConfig(watched_every_s=2.0, snapshot_every_s=30.0)
-    seconds = {audience: timing.shown_seconds(execution, audience) for audience in Viewers}
-    assert seconds == {Viewers.NOBODY: 30.0, Viewers.LOOKING: 4.0, Viewers.HANDS_ON: 2.0}
+    seconds = {audience: timing.snapshot_interval_s(execution, audience) for audience in Viewers}
+    assert seconds == {Viewers.NONE: 30.0, Viewers.IDLE: 4.0, Viewers.ACTIVE: 2.0}
 
 
 def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
-    assert timing.watched_seconds(2.0, 0.001) == 2.0
-    assert timing.watched_seconds(2.0, 0.12) == pytest.approx(8.0)
-    assert timing.watched_seconds(2.0, 9.0) == 10.0
+    assert timing.image_interval_s(2.0, 0.001) == 2.0
+    assert timing.image_interval_s(2.0, 0.12) == pytest.approx(8.0)
+    assert timing.image_interval_s(2.0, 9.0) == 10.0
     now = [0.0]
     every = timing.Interval(lambda: now[0])
-    every.begin()
+    every.start()
     now[0] = 0.25
-    every.done()
-    assert every.took_s == 0.25 and not every.due(1.0)
+    every.reset()
+    assert every.duration_s == 0.25 and not every.is_due(1.0)

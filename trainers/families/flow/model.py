@@ -26,7 +26,7 @@ from trainers.families.flow.evaluation import ExactEvaluator
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Transform, back, through
 from trainers.families.gaussian import standard_normal
-from trainers.families.interface import Evaluator, Model, Objective, StepContext, Trace
+from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, Trace, WarningContext
 from trainers.registry import ImageShape
 
 
@@ -194,17 +194,17 @@ class Flow(Model):
         """Return an accumulator of the cost of test data with fixed dequantization noise."""
         return ExactEvaluator(self, seed)
 
-    def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    def warnings(self, figures: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield what tells that the flow explodes: an inverse that is none, samples that leave the scale."""
         error, off = figures.get("round_trip_error", 0.0), figures.get("samples_off_scale", 0.0)
         if not error <= flow_metrics.WORST_ROUND_TRIP:
-            yield (
+            yield ModelWarning(
                 "inverse_inexact",
                 f"there and back again, a value is off by {error:.2g}: some scales are so large or small that "
                 "float32 runs out of digits, and the inverse is no inverse any more",
             )
         if not off <= 0:
-            yield (
+            yield ModelWarning(
                 "samples_off_scale",
                 f"{off:.1%} of the samples are not finite or far off the data's scale: on the way back from z, "
                 "where no data have been, the scales multiply up",

@@ -24,7 +24,7 @@ from trainers.families.gan.networks import (
     re_estimate_batch_norms,
 )
 from trainers.families.gan.spec import GanOptions
-from trainers.families.interface import Evaluator, Model, Objective, StepContext
+from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
 from trainers.registry import DataKind, ImageShape
 
 _SETTLING = (4, 256)  # batches of fixed latents that the averaged generator's statistics are estimated from
@@ -162,7 +162,7 @@ class Gan(Model):
         latents = torch.randn((batches * count, *self.latent_shape), generator=generator).to(device)
         re_estimate_batch_norms(self.generator, torch.split(latents, count))
 
-    def warnings(self, figures: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    def warnings(self, figures: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield what has gone wrong between the two players."""
         diversity = figures.get("diversity", 1.0)
         if diversity < gan_metrics.COLLAPSED:
@@ -170,14 +170,14 @@ class Gan(Model):
                 f"mode collapse: samples differ only {diversity:.0%} as much as the data do, "
                 "the generator makes nearly the same of every z"
             )
-            yield "mode_collapse", message
+            yield ModelWarning("mode_collapse", message)
         right = min(figures.get("d_accuracy_real", 0.0), figures.get("d_accuracy_fake", 0.0))
         if right > gan_metrics.OUTRIGHT and self.options.loss != "wasserstein-gp":  # there a sharp critic is wanted
             message = (
                 f"the discriminator wins outright, it is right about {right:.1%} of real images and of samples: "
                 "the generator learns little from a rival it never fools (lower model.lr_d_scale or raise model.r1)"
             )
-            yield "discriminator_wins", message
+            yield ModelWarning("discriminator_wins", message)
 
     def _of_d(self, real: Tensor, fake: Tensor, context: StepContext) -> Objective:
         logits = context.compute(self.judge, torch.cat((real, fake)))

@@ -3,16 +3,16 @@
 Reference: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from trainers.data.preprocess import FIXED_SEED
 from trainers.errors import ConfigError
-from trainers.events import MetricSpec
+from trainers.events import MetricSpec, Severity
 from trainers.families.gaussian import kl_per_dim, reparameterize
-from trainers.families.interface import Evaluator, Model, Objective, StepContext
+from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
 from trainers.families.nn import ConvDecoder, ConvEncoder, FlatDecoder, FlatEncoder
 from trainers.families.vae import evaluation, importance
 from trainers.families.vae import metrics as vae_metrics
@@ -20,6 +20,8 @@ from trainers.families.vae.evaluation import ElboEvaluator
 from trainers.families.vae.likelihoods import LIKELIHOODS
 from trainers.families.vae.spec import VaeOptions
 from trainers.registry import ImageShape
+
+_WARMUP_PROGRESS = 0.1  # fraction of the training in which a latent dimension may still become active
 
 
 class Vae(Model):
@@ -130,6 +132,25 @@ class Vae(Model):
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics: ELBO, its terms, the latent dimensions."""
         return vae_metrics.specs(self.latent_shape[0])
+
+    def warnings(self, metrics: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
+        """Yield posterior collapse: latent dimensions whose KL fell to nothing, or never rose in the first tenth."""
+        prefix = "kl_dim_"
+        kl = {int(name.removeprefix(prefix)): value for name, value in metrics.items() if name.startswith(prefix)}
+        memory = context.memory
+        low = {dim for dim, nats in kl.items() if nats < vae_metrics.COLLAPSED_NATS}
+        collapsed = low if context.progress >= _WARMUP_PROGRESS else low & set(memory.get("alive", ()))
+        fresh = sorted(collapsed - set(memory.get("collapsed", ())))
+        memory["alive"] = sorted(set(memory.get("alive", ())) | (set(kl) - low))
+        memory["collapsed"] = sorted(collapsed)
+        if fresh:
+            dims = ("dimension " if len(fresh) == 1 else "dimensions ") + ", ".join(str(dim + 1) for dim in fresh)
+            verb, pronoun = ("is", "it") if len(fresh) == 1 else ("are", "them")
+            message = (
+                f"KL of latent {dims} {verb} below {vae_metrics.COLLAPSED_NATS} nats: the decoder ignores {pronoun}"
+            )
+            severity: Severity = "warning" if 2 * len(collapsed) >= len(kl) else "info"  # pruning a few is normal
+            yield ModelWarning("kl_dim_collapsed", message, severity, dims)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
         """Return an accumulator of the test ELBO with one fixed-seed sample of z an image."""

@@ -124,15 +124,15 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
-        assert watch.viewers() is Viewers.HANDS_ON
-        clock.now += WATCH_EXPIRES_S[Viewers.HANDS_ON] + 0.1
+        assert watch.viewers() is Viewers.ACTIVE
+        clock.now += WATCH_EXPIRES_S[Viewers.ACTIVE] + 0.1
         assert not watch.viewers()
     control.touch_watch(folder, idle=True)
     clock.now += 1
-    assert watch.viewers() is Viewers.LOOKING
+    assert watch.viewers() is Viewers.IDLE
     control.touch_watch(folder)
     clock.now += 1
-    assert watch.viewers() is Viewers.HANDS_ON  # one hand is enough, however many look
+    assert watch.viewers() is Viewers.ACTIVE  # one hand is enough, however many look
 
 
 def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from trainers.families.flow import dequantization, parameter_count
 from trainers.families.flow.evaluation import ExactEvaluator
 from trainers.families.flow.model import Flow
 from trainers.families.flow.spec import FLOW, FlowOptions
-from trainers.families.interface import StepContext
+from trainers.families.interface import StepContext, WarningContext
 
 ALL = [*flows.VARIANTS, *flows.PRESETS]
 SHAPES = [(1, 4, 3), (1, 9, 7), (3, 8, 8), (1, 1, 5), (1, 2, 1), (4, 1, 1)]
@@ -296,7 +296,7 @@ def test_points_are_off_the_scale_twice_as_far_out_as_the_data() -> None:
 )
 def test_an_exploding_flow_says_so(figures: dict[str, float], codes: list[str]) -> None:
     flow = flows.fresh(flows.options("affine"), (1, 4, 3))
-    assert [code for code, _ in flow.warnings(figures)] == codes
+    assert [warning.code for warning in flow.warnings(figures, WarningContext())] == codes
 
 
 class Gray:

@@ -1,6 +1,5 @@
 """Flows in the loop: exact resume, clipping at every step, pictures of the trace, and an explosion that is told."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,11 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import plan, presets
+from trainers import presets
 from trainers.config import RunConfig
 from trainers.events import Alert, CheckpointReady, Finished, ImagesReady, ResumeState, Stop
 from trainers.storage import checkpoint
-from trainers.training import loop, session
+from trainers.training import loop
 
 SMALL: dict[str, Any] = {
     "couplings": 2,
@@ -66,11 +65,11 @@ def test_gradients_are_clipped_at_every_step(folder: Path) -> None:
     """A trap: gradients clipped once before the training. With plain descent a step is as long as its gradient."""
     clip, lr = 0.01, 0.5
     sgd = {"optim": {"name": "sgd", "beta1": 0.0, "lr": lr, "grad_clip": clip}, "schedule": {"lr": "constant"}}
-    held = session.set_up(plan.resolve(config(folder, "realnvp", sgd)), time.monotonic)
-    parameters = list(held.model.parameters())
+    session = tiny.session(config(folder, "realnvp", sgd))
+    parameters = list(session.model.parameters())
     for _ in range(4):
         before = [parameter.detach().clone() for parameter in parameters]
-        norm = session.take_step(held).values["train/grad_norm"]
+        norm = tiny.next_step(session)["train/grad_norm"]
         moved = torch.cat([(a - b).flatten() for a, b in zip(parameters, before, strict=True)]).norm().item()
         assert norm > 10 * clip
         assert moved == pytest.approx(lr * clip, rel=1e-3)

@@ -15,7 +15,7 @@ from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradi
 from trainers.families.gan.model import Gan
 from trainers.families.gan.networks import FlatDiscriminator, frozen
 from trainers.families.gan.spec import GAN, GanOptions, capabilities, check, parameter_count, theory_for
-from trainers.families.interface import StepContext
+from trainers.families.interface import StepContext, WarningContext
 from trainers.families.nn import eval_mode
 
 Shape = tuple[int, int, int]
@@ -342,12 +342,12 @@ def test_only_the_first_test_images_are_judged(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_warnings(figures: dict[str, float], codes: list[str]) -> None:
-    assert [code for code, _ in gan().warnings(figures)] == codes
+    assert [warning.code for warning in gan().warnings(figures, WarningContext())] == codes
 
 
 def test_a_sharp_critic_is_no_fault() -> None:
     sharp = {"diversity": 1.0, "d_accuracy_real": 1.0, "d_accuracy_fake": 1.0}
-    assert list(gan(loss="wasserstein-gp").warnings(sharp)) == []
+    assert list(gan(loss="wasserstein-gp").warnings(sharp, WarningContext())) == []
 
 
 def test_metrics_speak_of_what_the_data_are() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from tests.trainers import idx_files, tiny
 from trainers import presets
-from trainers.compiled.step import UpdateResult
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import (
@@ -32,7 +32,8 @@ from trainers.events import (
 from trainers.families.gan.model import Gan
 from trainers.families.interface import Objective, StepContext
 from trainers.storage import checkpoint
-from trainers.training import loop, session
+from trainers.training import loop, optim, setup
+from trainers.training.session import TrainingSession
 
 STEPS = 16
 SMALL = {"latent_dim": 3, "hidden_g": [8, 8], "hidden_d": [8]}
@@ -140,18 +141,18 @@ def test_color_of_any_size(tmp_path: Path) -> None:
 def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates: list[tuple[str, float]] = []
-    real = session._descend
+    rates: list[float] = []
+    real = optim.set_lr
 
-    def spy(attempt: session.TrainingSession, objective: Objective, lr: float) -> UpdateResult:
-        rates.append((objective.optimizer, lr))
-        return real(attempt, objective, lr)
+    def spy(optimizer: Optimizer, lr: float) -> None:
+        rates.append(lr)
+        real(optimizer, lr)
 
-    monkeypatch.setattr(session, "_descend", spy)
+    monkeypatch.setattr(optim, "set_lr", spy)
     given = config(folder, {"model": {"lr_d_scale": 3.0}}, steps=2)
     answers = tiny.of(trained(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), CommandApplied)
-    assert rates == [("d", 3e-3), ("g", 1e-3), ("d", 5e-4), ("g", 1e-3)]
-    assert not answers[0].error and "cannot be changed while it trains" in answers[1].error
+    assert rates == [3e-3, 1e-3, 5e-4, 1e-3]  # d, g, d, g
+    assert not answers[0].error and "cannot be changed during training" in answers[1].error
 
 
 class Poisoned(Gan):
@@ -169,16 +170,16 @@ class Poisoned(Gan):
 def test_a_loss_that_is_not_finite_stops_before_its_weights_take_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, player: str
 ) -> None:
-    attempts: list[session.TrainingSession] = []
-    real = session.set_up
+    attempts: list[TrainingSession] = []
+    real = setup.set_up
 
-    def set_up(*args: Any) -> session.TrainingSession:
+    def set_up(*args: Any) -> TrainingSession:
         attempts.append(real(*args))
         return attempts[-1]
 
     monkeypatch.setattr(Poisoned, "player", player)
     monkeypatch.setattr("trainers.families.gan.model.Gan", Poisoned)
-    monkeypatch.setattr(session, "set_up", set_up)
+    monkeypatch.setattr(setup, "set_up", set_up)
     told = list(loop.train(config(folder)))
     assert isinstance(told[-1], Finished) and told[-1].outcome == "failed"
     assert f"at step 4 the loss of {player} is nan" in told[-1].reason
@@ -203,12 +204,12 @@ def test_a_collapse_is_told_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts: list[session.TrainingSession] = []
-    real = session.set_up
-    monkeypatch.setattr(session, "set_up", lambda *args: attempts.append(real(*args)) or attempts[-1])  # type: ignore[func-returns-value]
+    attempts: list[TrainingSession] = []
+    real = setup.set_up
+    monkeypatch.setattr(setup, "set_up", lambda *args: attempts.append(real(*args)) or attempts[-1])  # type: ignore[func-returns-value]
     list(loop.train(config(folder, {"optim": {"ema_decay": 0.9}}, steps=8)))
     (attempt,) = attempts
-    shown, raw = (dict(model.named_buffers()) for model in (attempt.ema.settled(), attempt.model))
+    shown, raw = (dict(model.named_buffers()) for model in (attempt.ema.recalibrated(), attempt.model))
     name = next(name for name in shown if name.endswith("running_mean"))
     assert not torch.equal(shown[name], raw[name])
     kept = shown[name].clone()

@@ -10,8 +10,6 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers import plan
-from trainers.compiled import multi_step, policy
 from trainers.config import RunConfig
 from trainers.events import (
     Alert,
@@ -25,8 +23,9 @@ from trainers.events import (
     Set,
     Threads,
 )
-from trainers.training import loop, session
+from trainers.training import loop, setup, step_runner
 from trainers.training.session import TrainingSession
+from trainers.training.step_runner import StepRunner
 
 STEPS = 24
 SAID: dict[int, list[Command]] = {4: [SaveNow()], 9: [Set("optim.lr", 3e-3)], 18: [SaveNow()]}
@@ -43,21 +42,22 @@ FAMILIES: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch, traced: list[int]) -> None:
     """Let stretches be as long as they may be, on however slow a machine."""
-    monkeypatch.setattr(multi_step, "LONGEST_S", 1e6)
+    monkeypatch.setattr(step_runner, "MAX_LAUNCH_S", 1e6)
 
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many steps each stretch was asked for."""
-    counts: list[int] = []
-    real = multi_step.take
+    """The sizes of all launches of more than one step."""
+    sizes: list[int] = []
+    real = StepRunner._launch_size
 
-    def spy(attempt: TrainingSession, count: int, *others: Any) -> Any:
-        counts.append(count)
-        return real(attempt, count, *others)
+    def spy(runner: StepRunner, *given: Any) -> int:
+        size = real(runner, *given)
+        sizes.extend([size] if size > 1 else [])
+        return size
 
-    monkeypatch.setattr(multi_step, "take", spy)
-    return counts
+    monkeypatch.setattr(StepRunner, "_launch_size", spy)
+    return sizes
 
 
 def _config(folder: Path, *layers: Mapping[str, Any]) -> RunConfig:
@@ -71,7 +71,7 @@ def _events(config: RunConfig, resume: ResumeState | None = None, said: Any = No
 
 def _one_by_one(config: RunConfig, monkeypatch: pytest.MonkeyPatch, said: Any = None) -> list[Event]:
     with monkeypatch.context() as patched:
-        patched.setattr(multi_step, "MOST", 1)
+        patched.setattr(step_runner, "MAX_LAUNCH_STEPS", 1)
         return _events(config, said=said)
 
 
@@ -120,16 +120,13 @@ def test_a_stretch_ends_where_something_is_due(folder: Path, taken: list[int]) -
 
 
 def test_a_stretch_is_as_long_as_the_steps_are_short(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = session.set_up(plan.resolve(_config(folder)), lambda: 0.0)
-    attempt.step = 12  # nothing is due until step 20
-    chosen = attempt.compilation
-    monkeypatch.setattr(multi_step, "LONGEST_S", 0.05)
-    monkeypatch.setattr(policy.CompilePolicy, "step", lambda *_: object())
-    for seconds, steps in ((0.0, 1), (1.0, 1), (0.02, 2), (0.001, multi_step.MOST)):
-        chosen.step_s = seconds
-        assert multi_step.length(attempt, 10**9) == steps
-    monkeypatch.setattr(policy.CompilePolicy, "step", lambda *_: None)
-    assert multi_step.length(attempt, 10**9) == 1
+    monkeypatch.setattr(step_runner, "MAX_LAUNCH_S", 0.05)
+    session = tiny.session(_config(folder))
+    runner = StepRunner(session)
+    tiny.of(list(runner.run(100, lambda step: False)), Metrics)  # eager: the optimizer has no state yet
+    for step_s, size in ((0.0, 1), (1.0, 1), (0.02, 2), (0.001, step_runner.MAX_LAUNCH_STEPS)):
+        session.compile_policy.step_s = step_s
+        assert len(tiny.of(list(runner.run(100, lambda step: False)), Metrics)) == size
 
 
 def test_whoever_commands_is_asked_between_any_two_steps(folder: Path, taken: list[int]) -> None:
@@ -148,13 +145,13 @@ class _Spoiler(tiny.Script):
         super().__init__({})
         self._step = step
         self._attempts: list[TrainingSession] = []
-        real = session.set_up
+        real = setup.set_up
 
         def seen(*given: Any) -> TrainingSession:
             self._attempts.append(real(*given))
             return self._attempts[-1]
 
-        monkeypatch.setattr(session, "set_up", seen)
+        monkeypatch.setattr(setup, "set_up", seen)
 
     def poll(self, step: int) -> Sequence[Command]:
         if step >= self._step:

@@ -13,14 +13,14 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
-from trainers import plan
-from trainers.compiled import matmul, policy
-from trainers.compiled import step as compiled_step
+from trainers.compiled import graph, matmul, policy
 from trainers.compiled.precision import use_bfloat16
 from trainers.config import ExecutionConfig, OptimConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, CheckpointReady, CommandApplied, Event, Metrics, Phase, ResumeState
-from trainers.training import loop, optim, session
+from trainers.training import loop, optim
+from trainers.training.step import NotFiniteError
+from trainers.training.step_runner import StepRunner
 
 CPU = torch.device("cpu")
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -77,35 +77,27 @@ def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder:
 
 
 def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
-    attempt = session.set_up(
-        plan.resolve(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}})), lambda: 0.0
-    )
-    session.take_step(attempt)
-    for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
-        pass
-    assert attempt.compilation.step(attempt.graph_key) is not None
+    session = tiny.session(tiny.config(folder, FAMILIES["gan"], {"execution": {"compile": "on"}}))
+    tiny.next_step(session)
+    tiny.next_step(session)
+    assert session.compile_policy.compiled_step(session.graph_key()) is not None
     with torch.no_grad():
-        next(attempt.model.discriminator.parameters()).fill_(math.nan)  # type: ignore[union-attr]
-    before = [weight.clone() for weight in attempt.model.parameters()]
-    with pytest.raises(session.NotFiniteError, match="the loss of d is nan"):
-        session.take_step(attempt)
-    for was, weight in zip(before, attempt.model.parameters(), strict=True):
+        next(session.model.discriminator.parameters()).fill_(math.nan)  # type: ignore[union-attr]
+    before = [weight.clone() for weight in session.model.parameters()]
+    with pytest.raises(NotFiniteError, match="the loss of d is nan"):
+        tiny.next_step(session)
+    for was, weight in zip(before, session.model.parameters(), strict=True):
         assert torch.equal(was.nan_to_num(7.0), weight.nan_to_num(7.0))
 
 
-def test_what_is_set_while_a_compiled_training_goes_on_is_heard_without_compiling_anew(
-    folder: Path, traced: list[int]
-) -> None:
-    attempt = session.set_up(plan.resolve(tiny.config(folder, {}, {"execution": {"compile": "on"}})), lambda: 0.0)
-    session.take_step(attempt)
-    for _ in attempt.compilation.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step):
-        pass
+def test_settings_take_effect_in_a_compiled_training_without_compiling_again(folder: Path, traced: list[int]) -> None:
+    config = tiny.config(folder, {"model": {"kl_warmup": 0}}, {"execution": {"compile": "on"}})
+    session = tiny.session(config)
+    tiny.next_step(session)
     for beta in (1.0, 7.0):
-        attempt.plan = attempt.plan.with_setting("model.beta", beta)
-        assert attempt.compilation.step(attempt.graph_key) is not None and not attempt.compilation.due(
-            attempt.graph_key
-        )
-        values = session.take_step(attempt).values
+        session.change_setting("model.beta", beta)
+        values = tiny.next_step(session)
+        assert session.compile_policy.compiled_step(session.graph_key()) is not None
         assert values["train/loss"] == pytest.approx(values["train/recon"] + beta * values["train/kl"], rel=1e-5)
     assert len(traced) == 1
 
@@ -116,19 +108,19 @@ def test_what_is_set_while_a_compiled_training_goes_on_is_heard_without_compilin
 ], ids=str)  # fmt: skip
 def test_updates_are_those_of_torchs_optimizers(given: dict[str, Any]) -> None:
     config = OptimConfig(lr=0.01, **given)
-    chance = torch.Generator().manual_seed(0)
-    weight = torch.nn.Parameter(torch.randn(5, 3, generator=chance))
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(5, 3, generator=generator))
     optimizer = optim.build(config, [weight])
-    mine = weight.detach().clone()
-    moments = [torch.zeros_like(mine) for _ in optim.moments(config)]
+    updated = weight.detach().clone()
+    moments = [torch.zeros_like(updated) for _ in optim.moment_names(config)]
     for update in range(1, 5):
-        weight.grad = torch.randn(5, 3, generator=chance)
-        rates = optim.rates(config, torch.tensor(config.lr), torch.tensor(float(update)))
-        mine, *moments = optim.moved(config, mine, weight.grad, moments, rates)
+        weight.grad = torch.randn(5, 3, generator=generator)
+        scalars = optim.update_scalars(config, torch.tensor(config.lr), torch.tensor(float(update)))
+        updated, *moments = optim.functional_update(config, updated, weight.grad, moments, scalars)
         optimizer.step()
-        torch.testing.assert_close(mine, weight.detach())
-    assert optim.begun(optimizer, config)
-    for kind, moment in zip(optim.moments(config), moments, strict=True):
+        torch.testing.assert_close(updated, weight.detach())
+    assert optim.has_state(optimizer, config)
+    for kind, moment in zip(optim.moment_names(config), moments, strict=True):
         torch.testing.assert_close(moment, optimizer.state[weight][kind])
 
 
@@ -139,8 +131,8 @@ def test_an_optimizer_counts_all_its_updates_wherever_they_are_made() -> None:
     for weight in weights:
         weight.grad = torch.ones_like(weight)
     optimizer.step()
-    counter = optim.counter(optimizer)
-    assert optim.counter(optimizer) is counter  # two variants of a step count in the same tensor
+    counter = optim.update_counts(optimizer)
+    assert optim.update_counts(optimizer) is counter  # compiled steps of two graph keys count in the same tensor
     counter += 1  # as a compiled step does
     optimizer.step()
     counter += 1
@@ -148,12 +140,12 @@ def test_an_optimizer_counts_all_its_updates_wherever_they_are_made() -> None:
     assert [float(state["step"]) for state in optimizer.state_dict()["state"].values()] == [4.0, 4.0]
     without = optim.build(OptimConfig(name="sgd"), weights)
     without.step()
-    assert len(optim.counter(without)) == 1
+    assert len(optim.update_counts(without)) == 1
 
 
 @pytest.mark.parametrize("update", [1, 2, 1000, 1_000_000])
 def test_the_first_updates_of_adam_lose_no_digits(update: int) -> None:
-    lr, size, root = optim.rates(OptimConfig(), torch.tensor(1e-3), torch.tensor(float(update)))
+    lr, size, root = optim.update_scalars(OptimConfig(), torch.tensor(1e-3), torch.tensor(float(update)))
     beta1, beta2 = OptimConfig().beta1, OptimConfig().beta2
     assert float(lr) == pytest.approx(1e-3) and float(size) == pytest.approx(1e-3 / (1 - beta1**update), rel=3e-7)
     assert float(root) == pytest.approx((1 - beta2**update) ** 0.5, rel=3e-7)
@@ -164,18 +156,18 @@ def test_a_step_compiled_in_earnest_learns_what_a_plain_one_learns(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder / "compiled"))
-    shortened: list[bool] = []
-    real = compiled_step._shorter
+    unwrapped: list[bool] = []
+    real = graph._unwrapped
 
-    def spy(program: compiled_step.Program, *others: Any) -> compiled_step.Program:
-        shortened.append((shorter := real(program, *others)) is not program)
-        return shorter
+    def spy(program: graph.Graph, *others: Any) -> graph.Graph:
+        unwrapped.append((direct_graph := real(program, *others)) is not program)
+        return direct_graph
 
-    monkeypatch.setattr(compiled_step, "_shorter", spy)
+    monkeypatch.setattr(graph, "_unwrapped", spy)
     plain, compiled = (_weights(_events(folder, {"compile": choice}, {})) for choice in ("off", "on"))
     for name, array in plain.items():
         np.testing.assert_allclose(compiled[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
-    assert shortened == [True]
+    assert unwrapped == [True]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -206,10 +198,10 @@ def test_auto_takes_bfloat16_only_where_it_was_shown_and_nobody_counts_bits(monk
 def test_a_step_that_cannot_be_compiled_is_told_and_trained_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch, traced: list[int]
 ) -> None:
-    def broken(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> compiled_step.Program:
+    def broken(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> graph.Graph:
         raise RuntimeError("no such\ninstruction")
 
-    monkeypatch.setattr(compiled_step, "compiled", broken)
+    monkeypatch.setattr(graph, "compile_graph", broken)
     events = _events(folder, {"compile": "on"}, {})
     told = [event for event in tiny.of(events, Alert) if event.code == "not_compiled"]
     assert len(told) == 1 and told[0].message.endswith("no such")
@@ -223,44 +215,43 @@ def test_compiling_without_a_compiler_is_refused_when_insisted_on(
     monkeypatch.setattr(policy, "has_compiler", lambda: False)
     with pytest.raises(ConfigError, match="needs a C"):
         policy.CompilePolicy(ExecutionConfig(compile="on"), CPU)
-    assert not policy.CompilePolicy(ExecutionConfig(), CPU).due("any")
+    assert not policy.CompilePolicy(ExecutionConfig(), CPU).should_compile("any")
 
 
-@pytest.mark.parametrize(("compiled_takes", "kept"), [(0.5, True), (1.0, False)])
-def test_auto_keeps_what_is_faster(folder: Path, traced: list[int], compiled_takes: float, kept: bool) -> None:
-    attempt = session.set_up(plan.resolve(tiny.config(folder, {})), lambda: 0.0)
-    attempt.model.compile_speedup = 0.5
+@pytest.mark.parametrize(("compiled_s", "is_faster"), [(0.5, True), (1.0, False)])
+def test_auto_uses_the_faster_kind_of_step(
+    folder: Path, traced: list[int], monkeypatch: pytest.MonkeyPatch, compiled_s: float, is_faster: bool
+) -> None:
+    session = tiny.session(tiny.config(folder, {"schedule": {"minutes": 1e5}}))
     now = [0.0]
-    chosen = attempt.compilation = policy.CompilePolicy(ExecutionConfig(), CPU, lambda: now[0])
-    told = list[Event]()
+    chosen = session.compile_policy = policy.CompilePolicy(ExecutionConfig(), CPU, lambda: now[0])
+    monkeypatch.setattr(session.model, "compile_speedup", 0.5)
+    batch = session.batch
 
-    def step(seconds_left: float) -> None:
-        if chosen.due(attempt.graph_key):
-            told.extend(chosen.compile(attempt.graph_key, lambda: session.whole_step(attempt), attempt.step))
-        chosen.begin()
-        session.take_step(attempt)
-        now[0] += compiled_takes if chosen.step(attempt.graph_key) else 1.0
-        told.extend(chosen.after_step(attempt.model, attempt.step, seconds_left, lambda: session.operations(attempt)))
+    def slow_batch(step: int) -> torch.Tensor:
+        now[0] += compiled_s if chosen.compiled_step(session.graph_key()) else 1.0
+        return batch(step)
 
-    for _ in range(policy.WATCHED_STEPS):
-        step(1e6)
-    assert chosen.due(attempt.graph_key) and not traced
-    for _ in range(2 * policy.TURN * policy.TRIED_TURNS):
-        step(1e6)
-    verdicts = tiny.of(told, CommandApplied)
+    monkeypatch.setattr(session, "batch", slow_batch)
+    runner, events = StepRunner(session), list[Event]()
+    for _ in range(policy.EAGER_STEPS):
+        events += runner.run(1, lambda step: False)
+    assert chosen.should_compile(session.graph_key()) and not traced
+    for _ in range(2 * policy.TURN_STEPS * policy.TRIAL_TURNS):
+        events += runner.run(1, lambda step: False)
+    verdicts = tiny.of(events, CommandApplied)
     assert len(traced) == 1 and len(verdicts) == 1
-    assert (chosen.step(attempt.graph_key) is not None) is kept
-    assert str(verdicts[0].value).startswith("kept (2.00" if kept else "dropped")
+    assert (chosen.compiled_step(session.graph_key()) is not None) is is_faster
+    assert str(verdicts[0].value).startswith("on (2.00x" if is_faster else "off (speed-up only")
 
 
-def test_auto_leaves_a_short_training_as_it_is(folder: Path) -> None:
-    attempt = session.set_up(plan.resolve(tiny.config(folder, {})), lambda: 0.0)
-    attempt.model.compile_speedup = 0.5
-    chosen = policy.CompilePolicy(ExecutionConfig(), CPU)
-    for _ in range(policy.WATCHED_STEPS + 1):
-        chosen.begin()
-        list(chosen.after_step(attempt.model, attempt.step, 5.0, lambda: session.operations(attempt)))
-    assert not chosen.due(attempt.graph_key)
+def test_auto_does_not_compile_a_short_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = tiny.session(tiny.config(folder, {"schedule": {"minutes": 5 / 60}}))
+    session.compile_policy = policy.CompilePolicy(ExecutionConfig(), CPU)
+    monkeypatch.setattr(session.model, "compile_speedup", 0.5)
+    for _ in range(policy.EAGER_STEPS + 1):
+        tiny.next_step(session)
+    assert not session.compile_policy.should_compile(session.graph_key())
 
 
 def test_float32_products_stay_float32_by_whichever_library() -> None:
@@ -300,14 +291,14 @@ def test_a_program_takes_the_products_of_gradients_as_they_come() -> None:
 
 _TINY = """
 import torch
-from trainers.training import rng
+from trainers.training import torch_settings
 from trainers.config import ExecutionConfig
 
 def left():
     return int((torch.full((1 << 20,), 2.0**-126) / 2).count_nonzero())  # of a size that both threads work on
 
 before = (torch.tensor(2.0**-126) / 2).item()
-with rng.pinned(ExecutionConfig(), 2):
+with torch_settings.torch_settings(ExecutionConfig(), 2):
     print(left())
 print(before > 0, (torch.tensor(2.0**-126) / 2).item() == before)
 """
@@ -328,7 +319,7 @@ def test_the_python_around_a_program_is_left_out_only_where_it_does_nothing() ->
 
     examples = [torch.ones(3), torch.ones(3)]
     for direct in (forgetful, lambda tensors: [*program(*tensors), tensors[0]]):
-        assert compiled_step._shorter(program, direct, examples) is program
-    shorter = compiled_step._shorter(program, lambda tensors: program(*tensors), examples)
-    assert shorter is not program and torch.equal(examples[0], torch.ones(3))
-    assert shorter(*examples)[0] == 6 and torch.equal(examples[0], 2 * torch.ones(3))
+        assert graph._unwrapped(program, direct, examples) is program
+    direct_graph = graph._unwrapped(program, lambda tensors: program(*tensors), examples)
+    assert direct_graph is not program and torch.equal(examples[0], torch.ones(3))
+    assert direct_graph(*examples)[0] == 6 and torch.equal(examples[0], 2 * torch.ones(3))

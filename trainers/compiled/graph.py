@@ -1,0 +1,313 @@
+"""A whole training step as one compiled graph: losses, gradients, their norms and the optimizers' updates.
+
+`trainers.training.step.train_step` is traced once, with the model as it is written: the backward pass becomes
+operations like all others, and the compiler fuses what is between the matrix products. Random numbers are drawn
+beforehand, from the training's own generator and in the same order, and passed in; so are the scalars that change
+between steps.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from trainers.compiled import matmul
+from trainers.config import OptimConfig
+from trainers.families.interface import Model, StepContext
+from trainers.training import optim
+from trainers.training.step import OptimizerTensors, TracedUpdater, UpdateResult, train_step
+
+Graph = Callable[..., Sequence[Tensor]]
+
+
+class _RandomCall(NamedTuple):
+    """A call of a random function, without its generator."""
+
+    function: Callable[..., Tensor]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+class _StepTrace(NamedTuple):
+    """What a step consists of.
+
+    Args:
+        objectives: Optimizer and metrics of each objective, in order.
+        random_calls: Its random numbers, in order.
+        num_operations: Of torch, in the forward pass.
+    """
+
+    objectives: tuple[tuple[str, tuple[str, ...]], ...]
+    random_calls: tuple[_RandomCall, ...]
+    num_operations: int
+
+
+class CompiledStep:
+    """The compiled steps of one graph key; they update weights, buffers and moments in place.
+
+    An update whose loss or gradient is not finite is left out, and so are those that follow it in the same step.
+
+    Args:
+        model: To train.
+        optimizers: By the names of `Model.optimizer_groups`; each has its state (`optim.has_state`).
+        config: Of all optimizers.
+        batch: An example.
+        context: An example; its generator is not advanced.
+
+    Raises:
+        Exception: of any kind, from the compiler. Nothing was updated.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        optimizers: Mapping[str, Optimizer],
+        config: OptimConfig,
+        batch: Tensor,
+        context: StepContext,
+    ) -> None:
+        self._model = model
+        self._optimizers = tuple(optimizers)
+        # Trace which random numbers and metrics a step has.
+        context = replace(context, generator=context.generator.clone_state())
+        self._trace = _trace(model, batch, context)
+        # Gather the tensors that a step updates.
+        state = _state_tensors(model, optimizers, config)
+        self._state = tuple(state.values())
+        self._scalars = torch.zeros(len(model.scalars(context.options, context.step)) + 1 + len(optimizers))
+        # Compile, and run once on copies: what fails, fails before it has changed anything.
+        module = _StepModule(model, config, self._optimizers, tuple(state), context)
+        examples = [*self._state, batch, self._scalars.to(batch.device), *self._draw(context.generator)]
+        self._graph = compile_graph(module.on_tensors, _clones(examples))
+        self._graph(*_clones(examples))
+
+    def prepare(
+        self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], max_norm: float | None
+    ) -> list[Tensor]:
+        """Return the inputs of a step, its random numbers drawn; weights may change before it is launched.
+
+        Args:
+            batch: Of the same shape as the example.
+            context: Of this step.
+            lrs: The learning rate of each optimizer.
+            max_norm: Of gradients; None for no clipping.
+        """
+        self._scalars.numpy()[:] = [
+            *self._model.scalars(context.options, context.step).values(),
+            math.inf if max_norm is None else max_norm,
+            *(lrs[optimizer] for optimizer in self._optimizers),
+        ]
+        return [batch, self._scalars.to(batch.device, copy=True), *self._draw(context.generator)]
+
+    def launch(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Run a step on the inputs of `prepare`; return its metrics, on the device, without waiting for them."""
+        (metrics,) = self._graph(*self._state, *inputs)
+        return metrics
+
+    def results(self, metrics: Sequence[float]) -> Iterator[UpdateResult]:
+        """Yield the result of each objective, from the metrics of a launch."""
+        values = iter(metrics)
+        for optimizer, quantities in self._trace.objectives:
+            loss, norm = next(values), next(values)
+            yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
+
+    def _draw(self, generator: torch.Generator) -> list[Tensor]:
+        calls = self._trace.random_calls
+        return [call.function(*call.arguments, **call.keywords, generator=generator) for call in calls]
+
+
+class _StepModule(nn.Module):
+    """A step as a function of all tensors that it reads.
+
+    Args:
+        model: To train.
+        config: Of the optimizers.
+        optimizers: Their names.
+        state: Names of the tensors that are updated, as `_state_tensors` returns them.
+        context: An example.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: OptimConfig,
+        optimizers: Sequence[str],
+        state: Sequence[str],
+        context: StepContext,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._config, self._optimizers, self._state, self._context = config, optimizers, state, context
+
+    def on_tensors(self, *tensors: Tensor) -> list[Tensor]:
+        """Return all metrics as one tensor. Arguments are the state, the batch, the scalars and the random numbers."""
+        # Name the tensors.
+        state = dict(zip(self._state, tensors, strict=False))
+        batch, scalars, *random_numbers = tensors[len(self._state) :]
+        names = self.model.scalars(self._context.options, self._context.step)
+        context = replace(self._context, scalars=dict(zip(names, scalars.unbind(), strict=False)))
+        max_norm, *lrs = scalars[len(names) :].unbind()
+        # Run the step with the model's weights and buffers replaced by arguments.
+        swapped = {name: state[name].detach().requires_grad_() for name, _ in self.named_parameters()}
+        swapped |= {name: state[name] for name, _ in self.named_buffers()}
+        with _ReplayRandom(random_numbers):
+            metrics: list[Tensor] = functional_call(self, swapped, (batch, context, state, max_norm, lrs))
+        return [torch.stack([metric.float() for metric in metrics])]
+
+    def forward(
+        self,
+        batch: Tensor,
+        context: StepContext,
+        state: Mapping[str, Tensor],
+        max_norm: Tensor,
+        lrs: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """Run the step with the weights that the model has inside `functional_call`; return its metrics."""
+        groups = _named_groups(self.model)
+        tensors = {
+            optimizer: OptimizerTensors(
+                weights=list(groups[optimizer].values()),
+                moments=[
+                    [state[_moment_name(optimizer, weight, moment)] for moment in optim.moment_names(self._config)]
+                    for weight in groups[optimizer]
+                ],
+                count=state[_count_name(optimizer)],
+                lr=lr,
+            )
+            for optimizer, lr in zip(self._optimizers, lrs, strict=True)
+        }
+        updater = TracedUpdater(self._config, tensors, max_norm)
+        train_step(self.model, batch, context, updater)
+        return updater.metrics
+
+
+def num_operations(model: Model, batch: Tensor, context: StepContext) -> int:
+    """Return the number of torch operations in a step's forward pass, without updating or drawing anything."""
+    return _trace(model, batch, replace(context, generator=context.generator.clone_state())).num_operations
+
+
+def _trace(model: Model, batch: Tensor, context: StepContext) -> _StepTrace:
+    model = copy.deepcopy(model)  # a step changes buffers
+    with _RecordRandom() as recorder:
+        objectives = [(each.optimizer, tuple(each.values)) for each in model.training_step(batch, context)]
+    return _StepTrace(tuple(objectives), tuple(recorder.calls), recorder.num_operations)
+
+
+def _state_tensors(model: Model, optimizers: Mapping[str, Optimizer], config: OptimConfig) -> dict[str, Tensor]:
+    """Return the tensors that a step updates, by name: weights and buffers of a `_StepModule`, moments and counts."""
+    state = {f"model.{name}": weight.detach() for name, weight in model.named_parameters()}
+    state |= {f"model.{name}": buffer for name, buffer in model.named_buffers()}
+    for group, weights in _named_groups(model).items():
+        for name, weight in weights.items():
+            moments = optimizers[group].state[weight]
+            state |= {_moment_name(group, name, moment): moments[moment] for moment in optim.moment_names(config)}
+    return state | {_count_name(group): optim.update_counts(optimizer) for group, optimizer in optimizers.items()}
+
+
+def _named_groups(model: Model) -> dict[str, dict[str, nn.Parameter]]:
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    groups = model.optimizer_groups().items()
+    return {group: {names[id(weight)]: weight for weight in weights} for group, weights in groups}
+
+
+def _moment_name(optimizer: str, weight: str, moment: str) -> str:
+    return f"{optimizer}/{weight}/{moment}"
+
+
+def _count_name(optimizer: str) -> str:
+    return f"{optimizer}/updates"
+
+
+class _RecordRandom(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations inside the block and records every call with a generator."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[_RandomCall] = []
+        self.num_operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        keywords = dict(kwargs or {})
+        self.num_operations += 1
+        if keywords.get("generator") is not None:
+            without = {key: value for key, value in keywords.items() if key != "generator"}
+            self.calls.append(_RandomCall(func, args, without))
+        return func(*args, **keywords)
+
+
+class _ReplayRandom(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Replaces each call with a generator inside the block by the next of the given tensors."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tensors = iter(tensors)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        keywords = dict(kwargs or {})
+        return func(*args, **keywords) if keywords.get("generator") is None else next(self._tensors)
+
+
+def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor]) -> Graph:
+    """Return a function of tensors as one compiled graph.
+
+    On a CPU all of it is C++ (`cpp_wrapper`): no Python runs between its kernels. Compiled code is cached between runs,
+    pickled graphs are not, and no compiler processes are kept.
+
+    Args:
+        function: Of tensors alone; it may change them in place.
+        examples: Tensors of the shapes that it will get; not changed.
+    """
+    import torch._functorch.config as functorch  # half a second that an eager training should not wait
+    import torch._inductor.config as inductor
+    from torch._inductor.compile_fx import compile_fx, compile_fx_inner
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    inductor.fx_graph_cache = False
+    inductor.compile_threads = 1
+    functorch.enable_autograd_cache = False
+    # Trace, with products transposed where that is faster.
+    on_cpu = examples[0].device.type == "cpu"
+    options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # so that other threads need no recompilation
+    traced = make_fx(function, matmul.decompositions() if on_cpu else {}, tracing_mode="fake")(*examples)
+    # Compile, and keep hold of what the compiler wraps.
+    inner: list[Any] = []
+
+    def compile_inner(*arguments: Any, **keywords: Any) -> Any:
+        inner.append(compile_fx_inner(*arguments, **keywords))
+        return inner[-1]
+
+    graph: Any = compile_fx(traced, [*examples], inner_compile=compile_inner, config_patches=options)
+    # On a CPU the wrapper does nothing for a single graph; elsewhere it may choose a device or keep CUDA graphs.
+    direct = getattr(inner[0], "current_callable", None) if on_cpu and len(inner) == 1 else None
+    return _unwrapped(graph, direct, examples) if direct else cast(Graph, graph)
+
+
+def _unwrapped(graph: Graph, direct: Callable[[list[Tensor]], Sequence[Tensor]], examples: list[Tensor]) -> Graph:
+    """Return a graph without the Python around it, thousands of lookups a step; with it where results differ.
+
+    Args:
+        graph: As the compiler wraps it.
+        direct: The compiled code inside; it empties its list of arguments.
+        examples: Tensors of the shapes that it will get; not changed.
+    """
+    wrapped_state, direct_state = _clones(examples), _clones(examples)
+    actual, expected = [*direct([*direct_state]), *direct_state], [*graph(*wrapped_state), *wrapped_state]
+    equal = len(actual) == len(expected) and all(
+        torch.allclose(a, b, rtol=1e-3, atol=1e-6, equal_nan=True) for a, b in zip(actual, expected, strict=True)
+    )
+
+    def unwrapped(*tensors: Tensor, owner: Graph = graph) -> Sequence[Tensor]:  # the owner keeps the code loaded
+        return direct([*tensors])
+
+    return unwrapped if equal else graph
+
+
+def _clones(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor.clone() for tensor in tensors]

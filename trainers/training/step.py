@@ -1,0 +1,220 @@
+"""One training step: forward, backward, the check for NaN and infinity, gradient clipping, and the optimizer update.
+
+`train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is traced
+once into a compiled graph (`TracedUpdater`), where the update is a function of tensors. Noise, batches, learning rates
+and the choice between the two are `StepRunner`'s.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainers.config import OptimConfig
+from trainers.errors import TrainingError
+from trainers.families.interface import Model, Objective, StepContext
+from trainers.training import optim
+
+
+class NotFiniteError(TrainingError):
+    """A loss or gradient is NaN or infinite. The weights were not updated with it."""
+
+
+class Updater(Protocol):
+    """How gradients are taken and weights updated."""
+
+    def backward(self, objective: Objective) -> list[Tensor]:
+        """Return the gradients of a loss for its optimizer's weights."""
+        ...
+
+    def total_norm(self, gradients: list[Tensor]) -> Tensor:
+        """Return the norm of all gradients together, a scalar."""
+        ...
+
+    def record(self, objective: Objective, norm: Tensor) -> None:
+        """Record loss, gradient norm and metrics, and check that the first two are finite."""
+        ...
+
+    def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
+        """Clip the gradients and update the optimizer's weights."""
+        ...
+
+
+def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updater) -> None:
+    """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
+
+    A step has one batch. Gradient accumulation would repeat the forward and backward pass below for several of them
+    before the update.
+    """
+    for objective in model.training_step(batch, context):  # the forward pass, up to the next loss
+        # Backward.
+        gradients = updater.backward(objective)
+        norm = updater.total_norm(gradients)
+        # Record the metrics; a loss or gradient that is not finite must not reach the weights.
+        updater.record(objective, norm)
+        # Clip the gradients and update the weights.
+        updater.update(objective.optimizer, gradients, norm)
+
+
+@dataclass(frozen=True)
+class UpdateResult:
+    """The metrics of one update of one optimizer.
+
+    Args:
+        optimizer: A key of `Model.optimizer_groups`.
+        loss: Before the update.
+        grad_norm: Before clipping.
+        values: The objective's own metrics, by quantity.
+    """
+
+    optimizer: str
+    loss: float
+    grad_norm: float
+    values: Mapping[str, float]
+
+
+def step_metrics(results: Iterable[UpdateResult], *, single: bool) -> dict[str, float]:
+    """Return the metrics of a step by name, such as `train/loss`.
+
+    Args:
+        results: One for each objective.
+        single: Whether the model has a single optimizer, which metrics then need not name.
+
+    Raises:
+        NotFiniteError: at the first loss or gradient that is not finite.
+    """
+    metrics: dict[str, float] = {}
+    for result in results:
+        for name, value in (("loss", result.loss), ("gradient norm", result.grad_norm)):
+            if not math.isfinite(value):
+                whose = "" if single else f" of {result.optimizer}"
+                raise NotFiniteError(f"the {name}{whose} is {value}", "lower optim.lr, or set optim.grad_clip=1")
+        suffix = "" if single else f"_{result.optimizer}"
+        metrics |= {f"train/{quantity}": value for quantity, value in result.values.items()}
+        metrics |= {f"train/loss{suffix}": result.loss, f"train/grad_norm{suffix}": result.grad_norm}
+    return metrics
+
+
+def clip_factor(norm: Tensor, max_norm: float | Tensor) -> Tensor:
+    """Return what gradients of a total norm are multiplied by, as `torch.nn.utils.clip_grad_norm_` does."""
+    return (max_norm / (norm + 1e-6)).clamp(max=1.0)
+
+
+class EagerUpdater:
+    """Updates weights with PyTorch's optimizers.
+
+    Args:
+        optimizers: By the names of `Model.optimizer_groups`.
+        lrs: The learning rate of each.
+        max_norm: Of the gradients of one objective; None for no clipping.
+
+    Attributes:
+        metrics: Of the step so far.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Optimizer], lrs: Mapping[str, float], max_norm: float | None) -> None:
+        self._optimizers, self._lrs, self._max_norm = optimizers, lrs, max_norm
+        self.metrics: dict[str, float] = {}
+
+    def backward(self, objective: Objective) -> list[Tensor]:
+        """Return the gradients, which are also in the weights' `grad`."""
+        optimizer = self._optimizers[objective.optimizer]
+        optimizer.zero_grad(set_to_none=True)
+        objective.loss.backward()  # type: ignore[no-untyped-call]
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        return [weight.grad for weight in weights if weight.grad is not None]
+
+    def total_norm(self, gradients: list[Tensor]) -> Tensor:
+        """Return the norm of all gradients together."""
+        return torch.nn.utils.get_total_norm(gradients)
+
+    def record(self, objective: Objective, norm: Tensor) -> None:
+        """Add to the metrics.
+
+        Raises:
+            NotFiniteError: if the loss or the gradient is not finite.
+        """
+        tensors = [objective.loss.detach(), norm, *objective.values.values()]
+        loss, grad_norm, *values = torch.stack(tensors).tolist()  # the only wait for the device in a step
+        result = UpdateResult(objective.optimizer, loss, grad_norm, dict(zip(objective.values, values, strict=True)))
+        self.metrics |= step_metrics([result], single=len(self._optimizers) == 1)
+
+    def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
+        """Clip the gradients in place and step the optimizer."""
+        if self._max_norm is not None:
+            torch._foreach_mul_(gradients, clip_factor(norm, self._max_norm))
+        optim.set_lr(self._optimizers[optimizer], self._lrs[optimizer])
+        self._optimizers[optimizer].step()
+
+
+@dataclass(frozen=True)
+class OptimizerTensors:
+    """What an optimizer reads and updates in a traced step.
+
+    Args:
+        weights: In the order of `Model.optimizer_groups`.
+        moments: Of each weight, as `optim.moment_names` names them.
+        count: Updates so far, one for each weight; all are equal.
+        lr: A scalar.
+    """
+
+    weights: Sequence[Tensor]
+    moments: Sequence[Sequence[Tensor]]
+    count: Tensor
+    lr: Tensor
+
+
+class TracedUpdater:
+    """Updates weights, moments and counts in place by tensor operations alone, so that a step can be traced.
+
+    A graph cannot raise. Where a loss or gradient is not finite, this update and those after it in the same step leave
+    everything as it is; who reads the metrics raises.
+
+    Args:
+        config: Of all optimizers.
+        tensors: Of each optimizer.
+        max_norm: A scalar; infinite for no clipping.
+
+    Attributes:
+        metrics: Of all objectives in order: loss, gradient norm, the objective's own.
+    """
+
+    def __init__(self, config: OptimConfig, tensors: Mapping[str, OptimizerTensors], max_norm: Tensor) -> None:
+        self._config, self._tensors, self._max_norm = config, tensors, max_norm
+        self._finite = torch.ones((), dtype=torch.bool, device=max_norm.device)
+        self.metrics: list[Tensor] = []
+
+    def backward(self, objective: Objective) -> list[Tensor]:
+        """Return the gradients."""
+        return list(torch.autograd.grad(objective.loss, list(self._tensors[objective.optimizer].weights)))
+
+    def total_norm(self, gradients: list[Tensor]) -> Tensor:
+        """Return the norm of all gradients together, by rows: a single long sum takes the compiler twice the time."""
+        rows = [gradient.reshape(*gradient.shape[:1], -1).square().sum(-1) for gradient in gradients]
+        return torch.stack([row.sum() for row in rows]).sum().sqrt()
+
+    def record(self, objective: Objective, norm: Tensor) -> None:
+        """Append to the metrics; from the first loss or gradient that is not finite on, updates are masked."""
+        loss = objective.loss.detach()
+        self._finite = self._finite & loss.isfinite() & norm.isfinite()
+        self.metrics += [loss, norm, *objective.values.values()]
+
+    @torch.no_grad()
+    def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
+        """Clip the gradients and update in place what the optimizer updates, if all is finite."""
+        tensors = self._tensors[optimizer]
+        scalars = optim.update_scalars(self._config, tensors.lr, tensors.count[0] + 1)
+        # Stacked, the scalars are computed once, in memory; otherwise anew for every 16 weights.
+        stacked = torch.stack(
+            [scalar.float() for scalar in (clip_factor(norm, self._max_norm), self._finite, *scalars)]
+        )
+        clip, finite, *scalars = stacked.unbind()
+        tensors.count.add_(finite)
+        for weight, moments, gradient in zip(tensors.weights, tensors.moments, gradients, strict=True):
+            updated = optim.functional_update(self._config, weight, gradient * clip, moments, scalars)
+            for old, new in zip((weight, *moments), updated, strict=True):
+                old.copy_(torch.where(finite > 0, new, old))
