@@ -110,6 +110,11 @@ class RunConfig(Section):
     schedule: ScheduleConfig
     execution: ExecutionConfig = ExecutionConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_current_names(cls, values: Any) -> Any:
+        return with_current_names(values) if isinstance(values, Mapping) else values
+
     @model_validator(mode="after")
     def _deterministic_length(self) -> "RunConfig":
         if self.execution.deterministic and self.schedule.minutes is not None:
@@ -164,7 +169,7 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(
             f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest known here", "update genexplorer"
         )
-    config: RunConfig = parse_section(RunConfig, with_current_names(values), "")
+    config: RunConfig = parse_section(RunConfig, values, "")
     model = config.model_options().model_dump(mode="json")
     data = config.data_options().model_dump(mode="json")
     return config.model_copy(

@@ -197,8 +197,8 @@ def test_a_training_resumes_from_a_checkpoint_folder(tmp_path: Path) -> None:
         def poll(self, step: int) -> list[Stop]:
             return [Stop()] if step == 6 else []
 
-        def watched(self) -> Any:
-            return tiny.Script({}).watched()
+        def viewers(self) -> Any:
+            return tiny.Script({}).viewers()
 
     plan = trainers.make_plan("vae-2d", data=IMAGES, steps=12, settings={**TINY, "execution.deterministic": True})
     state = tiny.of(list(trainers.train(plan, control=StopAt())), trainers.CheckpointReady)[-1]

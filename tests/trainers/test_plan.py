@@ -8,6 +8,7 @@ import pytest
 
 from tests.trainers import tiny
 from trainers import plan, presets, registry
+from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import Metrics
 from trainers.training.loop import train
@@ -30,6 +31,12 @@ def test_a_plan_fills_in_every_option() -> None:
     assert resolved.config.model.options["hidden"] == [512, 256] and resolved.model_options.latent_dim == 3
     assert resolved.image_shape == (1, 28, 28) and resolved.binarization == "dynamic"
     assert resolved.num_parameters() > 0 and not resolved.capabilities()["manifold"].available
+
+
+def test_old_names_of_options_are_read(folder: Path) -> None:
+    stored = tiny.config(folder).model_dump(mode="json")
+    stored["data"]["binarisation"] = stored["data"].pop("binarization")
+    assert plan.resolve(RunConfig.model_validate(stored)).config == plan.resolve(tiny.config(folder)).config
 
 
 def test_a_setting_gives_another_plan(folder: Path) -> None:

@@ -70,7 +70,7 @@ class TrainedModel:
         self._require("sample")
         if not 1 <= n <= MAX_SAMPLES:
             raise DataError(f"n: expected 1 to {MAX_SAMPLES:,} samples, got {n}")
-        z = torch.randn(n, self.latent_dim, generator=rng.stream(seed, "sample", torch.device("cpu")))
+        z = torch.randn(n, self.latent_dim, generator=rng.named_generator(seed, "sample", torch.device("cpu")))
         return self._shaped(self._in_chunks(self.module.decode, z)).numpy()
 
     def decode(self, z: Any) -> Any:
