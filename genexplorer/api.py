@@ -137,14 +137,14 @@ class Run:
         poller = RunPoller(self.folder, watching=True)
         update, every_s = _display()
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
-        due = 0.0
+        next_update = 0.0
         try:
             while True:
                 poller.poll()
                 ended = not poller.status.state.live or time.monotonic() >= deadline
-                if ended or time.monotonic() >= due:
+                if ended or time.monotonic() >= next_update:
                     update(poller)
-                    due = time.monotonic() + every_s
+                    next_update = time.monotonic() + every_s
                 if ended:
                     return
                 time.sleep(_POLL_S)

@@ -12,7 +12,7 @@ from genexplorer.session import formatting
 from genexplorer.session.charts import Chart, charts
 from genexplorer.session.run_poller import RunPoller
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 300, 150, 58, 18
+_WIDTH_PX, _HEIGHT_PX, _LEFT_PX, _BOTTOM_PX = 300, 150, 58, 18
 _COLORS = ("#3b82c4", "#d9822b", "#4a9e5c", "#a05ab4")
 _DASHES = {"solid": "", "dashed": "6 3", "dotted": "2 3"}
 _MAX_CHARTS, _MAX_POINTS, _MAX_IMAGE_BYTES = 3, 300, 2 << 20
@@ -60,8 +60,8 @@ def run_html(poller: RunPoller) -> str:
         '<div style="background:#8884;height:6px;border-radius:3px;max-width:900px">'
         f'<div style="background:{_COLORS[0]};height:6px;border-radius:3px;width:{percent:.1f}%"></div></div>'
     )
-    figures = [_chart_svg(chart, poller) for chart in charts(poller.specs)[:_MAX_CHARTS]]
-    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px;margin-top:8px">{"".join(figures)}{_image(poller)}</div>'
+    plots = [_chart_svg(chart, poller) for chart in charts(poller.specs)[:_MAX_CHARTS]]
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px;margin-top:8px">{"".join(plots)}{_image(poller)}</div>'
     return f'<div style="font-family:sans-serif;font-size:13px">{escape(progress_text(poller))}{bar}{row}</div>'
 
 
@@ -75,7 +75,7 @@ def _image(poller: RunPoller) -> str:
     if picture is None or not 0 < len(data) <= _MAX_IMAGE_BYTES:
         return ""
     encoded = base64.b64encode(data).decode()
-    image = f'<img style="height:{_HEIGHT + 20}px;image-rendering:pixelated" src="data:image/png;base64,{encoded}"/>'
+    image = f'<img style="height:{_HEIGHT_PX + 20}px;image-rendering:pixelated" src="data:image/png;base64,{encoded}"/>'
     return f'<figure style="margin:0">{image}<figcaption>samples at step {picture.step:,}</figcaption></figure>'
 
 
@@ -100,14 +100,14 @@ def _chart_svg(chart: Chart, poller: RunPoller) -> str:
         labels.append(f'<tspan dx="6" fill="{color}">{escape(style.label)}</tspan>')
     axis = 'font-size="10" fill="currentColor"'
     return (
-        f'<svg width="{_WIDTH}" height="{_HEIGHT + 20}" style="font-family:sans-serif">'
-        f'<text x="{_LEFT}" y="11" font-size="11"><tspan fill="currentColor">{escape(chart.label)}</tspan>'
+        f'<svg width="{_WIDTH_PX}" height="{_HEIGHT_PX + 20}" style="font-family:sans-serif">'
+        f'<text x="{_LEFT_PX}" y="11" font-size="11"><tspan fill="currentColor">{escape(chart.label)}</tspan>'
         f'{"".join(labels)}</text><g transform="translate(0 18)">'
-        f'<text x="{_LEFT - 4}" y="9" text-anchor="end" {axis}>{formatting.number(high)}</text>'
-        f'<text x="{_LEFT - 4}" y="{_HEIGHT - _BOTTOM}" text-anchor="end" {axis}>{formatting.number(low)}</text>'
-        f'<text x="{_LEFT}" y="{_HEIGHT - 4}" {axis}>step {formatting.count(first)}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end" {axis}>{formatting.count(last)}</text>'
-        f'<path d="M{_LEFT} 0V{_HEIGHT - _BOTTOM}H{_WIDTH}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
+        f'<text x="{_LEFT_PX - 4}" y="9" text-anchor="end" {axis}>{formatting.number(high)}</text>'
+        f'<text x="{_LEFT_PX - 4}" y="{_HEIGHT_PX - _BOTTOM_PX}" text-anchor="end" {axis}>{formatting.number(low)}</text>'
+        f'<text x="{_LEFT_PX}" y="{_HEIGHT_PX - 4}" {axis}>step {formatting.count(first)}</text>'
+        f'<text x="{_WIDTH_PX}" y="{_HEIGHT_PX - 4}" text-anchor="end" {axis}>{formatting.count(last)}</text>'
+        f'<path d="M{_LEFT_PX} 0V{_HEIGHT_PX - _BOTTOM_PX}H{_WIDTH_PX}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
     )
 
 
@@ -118,8 +118,8 @@ def _path(curve: Series, x_range: tuple[float, float], y_range: tuple[float, flo
         if not math.isfinite(value):
             pen = "M"
             continue
-        x = _LEFT + (step - x_range[0]) / (x_range[1] - x_range[0]) * (_WIDTH - _LEFT)
+        x = _LEFT_PX + (step - x_range[0]) / (x_range[1] - x_range[0]) * (_WIDTH_PX - _LEFT_PX)
         share = min(max((value - y_range[0]) / (y_range[1] - y_range[0]), 0.0), 1.0)
-        commands.append(f"{pen}{x:.1f} {(1 - share) * (_HEIGHT - _BOTTOM):.1f}")
+        commands.append(f"{pen}{x:.1f} {(1 - share) * (_HEIGHT_PX - _BOTTOM_PX):.1f}")
         pen = "L"
     return "".join(commands)

@@ -177,7 +177,7 @@ def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
     if not steps:
         raise CheckpointError(f"{run}: has no snapshot yet", "the first one is saved at step 0")
     if step is not None and step not in steps:
-        nearest = min(steps, key=lambda known: abs(known - step))
+        nearest = min(steps, key=lambda other: abs(other - step))
         raise CheckpointError(f"{run}: has no snapshot at step {step:,}", f"the nearest is at step {nearest:,}")
     return steps[max(steps) if step is None else step], config
 

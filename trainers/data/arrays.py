@@ -54,10 +54,10 @@ def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
             raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
         # Split at random, the same every time.
         order = np.random.default_rng(FIXED_SEED).permutation(len(train))
-        chosen, others = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
-        test_labels = None if train_labels is None else train_labels[chosen]
-        train_labels = None if train_labels is None else train_labels[others]
-        train, test = train[others], train[chosen]
+        test_indices, indices = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
+        test_labels = None if train_labels is None else train_labels[test_indices]
+        train_labels = None if train_labels is None else train_labels[indices]
+        train, test = train[indices], train[test_indices]
     if train.shape[1:] != test.shape[1:]:
         raise DataError(f"data: training shape {train.shape[1:]}, but test shape {test.shape[1:]}", "use one shape")
     loaded: ImageData | PointData

@@ -43,8 +43,8 @@ class TrainedModel:
         self._binarization = binarization
 
     def __repr__(self) -> str:
-        able = ", ".join(name for name, capability in self.card.capabilities.items() if capability.available)
-        return f"<TrainedModel {self.card.family}, step {self.card.step:,}, latent_dim={self.latent_dim}: {able}>"
+        available = ", ".join(name for name, capability in self.card.capabilities.items() if capability.available)
+        return f"<TrainedModel {self.card.family}, step {self.card.step:,}, latent_dim={self.latent_dim}: {available}>"
 
     @property
     def step(self) -> int:
@@ -168,6 +168,6 @@ def _as_float(value: Any, name: str) -> Tensor:
     return tensor
 
 
-def _like(given: Any, result: Tensor) -> Any:
-    """Return a result as the argument came: a tensor on its device for a tensor, else an array."""
-    return result.to(given.device) if isinstance(given, Tensor) else result.numpy()
+def _like(argument: Any, result: Tensor) -> Any:
+    """Return a tensor on the device of the argument if that is a tensor, else an array."""
+    return result.to(argument.device) if isinstance(argument, Tensor) else result.numpy()

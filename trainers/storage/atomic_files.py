@@ -107,7 +107,7 @@ def write_new_file(path: Path, pieces: Iterable[Bytes]) -> WrittenFile:
     writing both release the GIL.
 
     Args:
-        path: A new file in a folder that nobody reads yet.
+        path: A new file in a folder that is not visible to readers yet.
         pieces: The content in order.
 
     Raises:

@@ -70,9 +70,9 @@ def test_samples_of_three_modes_cover_three(gaussians: PointData) -> None:
 
 def test_a_mode_with_few_samples_is_not_covered(gaussians: PointData) -> None:
     assert gaussians.train_labels is not None
-    drawn = gaussians.train[gaussians.train_labels != 5]
+    samples = gaussians.train[gaussians.train_labels != 5]
     few = gaussians.train[gaussians.train_labels == 5][:24]  # below one in a hundred
-    metrics = evaluate(np.concatenate((few, np.resize(drawn, (NUM_SAMPLES - 24, 2)))), gaussians)
+    metrics = evaluate(np.concatenate((few, np.resize(samples, (NUM_SAMPLES - 24, 2)))), gaussians)
     assert metrics["modes_covered"] == 7
 
 
@@ -126,8 +126,8 @@ def test_a_density_of_points_is_smooth_and_the_same_every_time() -> None:
 def test_sample_images_cover_the_data() -> None:
     data = np.array([[-2.0, 2.0]], np.float32)
     bounds = (-4.0, 4.0, -4.0, 4.0)
-    drawn = np.array([[2.0, 2.0], [math.nan, 0.0], [1e9, 0.0]], np.float32)
-    picture = point_images.over_data(drawn, point_images.cover(data, bounds), bounds).astype(int)
+    samples = np.array([[2.0, 2.0], [math.nan, 0.0], [1e9, 0.0]], np.float32)
+    picture = point_images.over_data(samples, point_images.cover(data, bounds), bounds).astype(int)
     background = picture[200, 200]
     lit = np.argwhere((picture != background).any(2))
     upper_left, upper_right = picture[64, 64], picture[64, 192]

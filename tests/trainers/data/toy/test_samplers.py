@@ -1,4 +1,4 @@
-"""The toy densities: what is drawn agrees with what is known of it."""
+"""The toy data sets: samples agree with their true densities."""
 
 import math
 from functools import cache
@@ -12,14 +12,14 @@ from trainers.data.toy import densities, samplers
 from trainers.data.toy.catalog import NoisyOptions
 from trainers.errors import ConfigError
 
-NAMES = sorted(name for name, known in registry.datasets().items() if known.kind == "points")
+NAMES = sorted(name for name, spec in registry.datasets().items() if spec.kind == "points")
 SMOOTH = [name for name in NAMES if name != "checkerboard"]
 
 
 @cache
-def loaded(name: str, **given: float) -> PointData:
+def loaded(name: str, **changes: float) -> PointData:
     source = registry.dataset(name)
-    options = source.options.model_validate({"num_train": 40_000, "num_test": 4_000, **given})
+    options = source.options.model_validate({"num_train": 40_000, "num_test": 4_000, **changes})
     data: PointData = registry.resolve(source.load)(options)
     return data
 
@@ -42,13 +42,13 @@ def on_grid(name: str) -> np.ndarray:
     return log_density(name, grid(240)[0])
 
 
-def test_all_eight_are_there() -> None:
-    wanted = "checkerboard circles eight-gaussians moons pinwheel rings spirals swiss-roll"
-    assert " ".join(NAMES) == wanted
+def test_there_are_eight() -> None:
+    expected = "checkerboard circles eight-gaussians moons pinwheel rings spirals swiss-roll"
+    assert " ".join(NAMES) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_points_lie_within_the_bounds_and_are_labeled(name: str) -> None:
+def test_points_are_within_the_bounds_and_labeled(name: str) -> None:
     data = loaded(name)
     x0, x1, y0, y1 = data.bounds
     inside = (data.train >= (x0, y0)).all(1) & (data.train <= (x1, y1)).all(1)
@@ -79,12 +79,12 @@ def test_the_mean_log_density_of_the_points_is_minus_the_entropy(name: str) -> N
     logs = on_grid(name)
     mass = np.exp(logs) * area
     entropy = -float((mass * np.where(mass > 0, logs, 0)).sum())
-    found = log_density(name, loaded(name).test)
-    assert found.mean() == pytest.approx(-entropy, abs=5 * found.std() / math.sqrt(len(found)) + 2e-3)
+    log_probs = log_density(name, loaded(name).test)
+    assert log_probs.mean() == pytest.approx(-entropy, abs=5 * log_probs.std() / math.sqrt(len(log_probs)) + 2e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_points_fill_the_cells_as_the_density_says(name: str) -> None:
+def test_the_points_are_distributed_as_the_density(name: str) -> None:
     """Pearson's statistic over cells of 0.5: its mean is the number of cells, its deviation about √(2 cells)."""
     _, area = grid(240)
     mass = (np.exp(on_grid(name)) * area).reshape(24, 10, 24, 10).sum((1, 3))
@@ -120,7 +120,7 @@ def test_a_finer_quadrature_changes_nothing(name: str, monkeypatch: pytest.Monke
     assert finer is not None and finer.log_prob(loaded(name).test[:300]) == pytest.approx(coarse, abs=1e-5)
 
 
-def test_the_bessel_function_is_one_function() -> None:
+def test_the_bessel_function_is_continuous() -> None:
     below, above = densities.i0e(np.array([49.999999, 50.000001]))
     assert below == pytest.approx(above, rel=1e-7) and densities.i0e(np.array([0.0])) == 1
     assert np.isfinite(densities.i0e(np.array([1e8]))).all()
@@ -129,8 +129,8 @@ def test_the_bessel_function_is_one_function() -> None:
 def test_only_separate_modes_are_modes() -> None:
     modes = loaded("eight-gaussians").truth
     assert modes is not None and modes.modes is not None and modes.modes.shape == (8, 2) and modes.mode_std == 0.2
-    others = [loaded(name).truth for name in NAMES if name != "eight-gaussians"]
-    assert all(truth is not None and truth.modes is None and truth.mode_std == 0 for truth in others)
+    truths = [loaded(name).truth for name in NAMES if name != "eight-gaussians"]
+    assert all(truth is not None and truth.modes is None and truth.mode_std == 0 for truth in truths)
 
 
 def test_light_squares_have_no_density() -> None:
@@ -138,12 +138,12 @@ def test_light_squares_have_no_density() -> None:
     assert inside == pytest.approx(-math.log(32)) and outside == -math.inf
 
 
-def test_noise_out_of_range_is_refused() -> None:
+def test_noise_out_of_range_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"data\.noise"):
         presets.assemble("vae", {"data": {"name": "moons", "noise": 0}})
 
 
-def test_drawing_one_point_and_asking_for_none_work() -> None:
+def test_a_single_point_and_an_empty_query_work() -> None:
     data = samplers.moons(NoisyOptions(num_train=1, num_test=1))
     assert data.train.shape == (1, 2) and data.truth is not None
     assert data.truth.log_prob(np.empty((0, 2))).shape == (0,)
