@@ -98,16 +98,20 @@ def _chart_svg(chart: Chart, poller: RunPoller) -> str:
         path = _path(curve, (first, last), (low, high))
         lines.append(f'<path d="{path}" fill="none" stroke="{color}" stroke-dasharray="{_DASHES[style.dash]}"/>')
         labels.append(f'<tspan dx="6" fill="{color}">{escape(style.label)}</tspan>')
-    axis = 'font-size="10" fill="currentColor"'
+    # The text is placed around the plot area, whose origin is 18 px below the top.
+    bottom, end = _HEIGHT_PX - _BOTTOM_PX, 'text-anchor="end"'
+    texts = [
+        f'<text x="{_LEFT_PX - 4}" y="9" {end}>{formatting.number(high)}</text>',
+        f'<text x="{_LEFT_PX - 4}" y="{bottom}" {end}>{formatting.number(low)}</text>',
+        f'<text x="{_LEFT_PX}" y="{_HEIGHT_PX - 4}">step {formatting.count(first)}</text>',
+        f'<text x="{_WIDTH_PX}" y="{_HEIGHT_PX - 4}" {end}>{formatting.count(last)}</text>',
+    ]
     return (
         f'<svg width="{_WIDTH_PX}" height="{_HEIGHT_PX + 20}" style="font-family:sans-serif">'
         f'<text x="{_LEFT_PX}" y="11" font-size="11"><tspan fill="currentColor">{escape(chart.label)}</tspan>'
         f'{"".join(labels)}</text><g transform="translate(0 18)">'
-        f'<text x="{_LEFT_PX - 4}" y="9" text-anchor="end" {axis}>{formatting.number(high)}</text>'
-        f'<text x="{_LEFT_PX - 4}" y="{_HEIGHT_PX - _BOTTOM_PX}" text-anchor="end" {axis}>{formatting.number(low)}</text>'
-        f'<text x="{_LEFT_PX}" y="{_HEIGHT_PX - 4}" {axis}>step {formatting.count(first)}</text>'
-        f'<text x="{_WIDTH_PX}" y="{_HEIGHT_PX - 4}" text-anchor="end" {axis}>{formatting.count(last)}</text>'
-        f'<path d="M{_LEFT_PX} 0V{_HEIGHT_PX - _BOTTOM_PX}H{_WIDTH_PX}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
+        f'<g font-size="10" fill="currentColor">{"".join(texts)}</g>'
+        f'<path d="M{_LEFT_PX} 0V{bottom}H{_WIDTH_PX}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
     )
 
 
