@@ -27,7 +27,7 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.exploring import latency
 from benchmarks.exploring.long_run import long_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
@@ -50,7 +50,7 @@ def main() -> int:
     style.apply(app, style.palette_for("dark"))
     with tempfile.TemporaryDirectory() as folder:
         run = long_run(options.runs or Path(folder), options.points)
-        context = ViewerContext(TimeCursor(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
+        context = ViewerContext(SnapshotCursor(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
         tab = _open(app, context, run)
         plot = next(iter(tab.plots.values()))
         print(f"  {options.points:,} points, {len(tab.plots)} charts\n{latency.HEAD}")

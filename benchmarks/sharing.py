@@ -40,7 +40,7 @@ from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Result
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import ALONE_AFTER_S
+from genexplorer.session.idle import AWAY_AFTER_S
 from genexplorer.workers import launcher
 from trainers.events import Stop
 
@@ -136,7 +136,7 @@ def frontends(plan: Plan) -> None:
         terminal.read(60.0, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
         pids = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
-        terminal.read(ALONE_AFTER_S + 4.0)
+        terminal.read(AWAY_AFTER_S + 4.0)
         used: dict[str, list[float]] = {}
         situations = []
         for name, attached in (("no front end", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):

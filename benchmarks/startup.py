@@ -24,7 +24,7 @@ from benchmarks.frontends.terminal import Terminal
 from benchmarks.frontends.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import ALONE_AFTER_S
+from genexplorer.session.idle import AWAY_AFTER_S
 from genexplorer.session.run_poller import RunPoller
 from tests.fixtures.fake_run import MadeUpRun, running_run
 
@@ -201,7 +201,7 @@ def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
     with Terminal(words, environment, (120, 40)) as terminal, Window([run], environment) as window:
         terminal.read(DEADLINE_S, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
-        terminal.read(ALONE_AFTER_S + 4.0)
+        terminal.read(AWAY_AFTER_S + 4.0)
         for _ in range(rounds):
             terminal.forget()
             frontends = {"dashboard": terminal.process.pid, "viewer": window.process.pid}

@@ -31,7 +31,7 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.exploring import latency
 from benchmarks.exploring.untrained_run import write_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
@@ -73,7 +73,7 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
         client.append(ExplorerClient(answer, ended, threads=options.threads))
         return client[0]
 
-    context = ViewerContext(TimeCursor(), style.palette_for("dark"), ModelClient(make), run.parent)
+    context = ViewerContext(SnapshotCursor(), style.palette_for("dark"), ModelClient(make), run.parent)
     tab = _open(app, context, run)
     if tab.stage.decoder.mosaic is None:
         print(f"  {run} showed no picture in 60 s")

@@ -66,7 +66,7 @@ class Poller:
 
     def touch(self) -> None:
         """Record that the dashboard is in use; wakes an idle poller at once."""
-        if self._idle.calm:
+        if self._idle.is_idle:
             self._wake.set()
         self._idle.touch()
 
@@ -82,7 +82,7 @@ class Poller:
                 view = self.poll(self._request)
                 if not self._closed.is_set():
                     self._on_view(view)
-                self._wake.wait(self._idle.look_s)
+                self._wake.wait(self._idle.poll_s)
                 self._wake.clear()
         finally:
             for builder in self._builders.values():
@@ -157,7 +157,7 @@ class Poller:
     def _builder(self, folder: Path, *, watching: bool) -> RunViewBuilder:
         if folder not in self._builders:
             self._builders[folder] = RunViewBuilder(folder)
-        self._builders[folder].set_viewer(watching=watching, idle=self._idle.calm)
+        self._builders[folder].set_viewer(watching=watching, idle=self._idle.is_idle)
         return self._builders[folder]
 
     def _discard_builder(self, folder: Path) -> None:

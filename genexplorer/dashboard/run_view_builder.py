@@ -47,7 +47,7 @@ class RunViewBuilder:
 
     def set_viewer(self, *, watching: bool, idle: bool) -> None:
         """Set what the worker is told: whether the run is displayed, and whether the dashboard is idle."""
-        self._run.watching, self._run.calm = watching, idle
+        self._run.watching, self._run.viewer_idle = watching, idle
 
     def close(self) -> None:
         """Close the run's files."""
@@ -55,7 +55,7 @@ class RunViewBuilder:
 
     def build(self, request: ViewRequest, now: float) -> RunView:
         """Return the run's view at a Unix time."""
-        with self._run.together():
+        with self._run.batch_read():
             return self._build(request, now)
 
     def _build(self, request: ViewRequest, now: float) -> RunView:
@@ -96,7 +96,7 @@ class RunViewBuilder:
 
     def build_compared(self, request: ViewRequest) -> ComparedRun:
         """Return this run's curves of the requested quantity."""
-        with self._run.together():
+        with self._run.batch_read():
             self._run.poll()
             chart = self._large_chart(charts(self._run.specs), request)
             metrics = chart.metrics if chart is not None else ()

@@ -1,20 +1,18 @@
-"""How closely a face follows a run: the longer nobody touches it, the less often it reads and draws.
+"""How often a front end polls a run: the longer it gets no input, the less often.
 
-Reading and drawing are what a face costs a training on the same machine. Whoever comes back is attended to at once.
+Polling and painting take time from a training on the same machine. Any input restores live updates at once.
 """
 
 import time
 from collections.abc import Callable
 
-CLOSE_LOOK_S = 0.25  # between looks while somebody has a hand on the face
-CALM_LOOK_S, ALONE_LOOK_S = 2.0, 8.0  # and while nobody has
-CALM_AFTER_S = 10.0  # without a touch
-ALONE_AFTER_S = 60.0
-_LOOKS_S = ((CALM_AFTER_S, CALM_LOOK_S), (ALONE_AFTER_S, ALONE_LOOK_S))  # so long untouched: so long between looks
+ACTIVE_POLL_S = 0.25
+IDLE_AFTER_S, IDLE_POLL_S = 10.0, 2.0
+AWAY_AFTER_S, AWAY_POLL_S = 60.0, 8.0
 
 
 class IdleTracker:
-    """When a face was touched last, and what follows from that. Any thread may use it.
+    """Time since the last input, and what follows from it. Thread-safe.
 
     Args:
         clock: Monotonic seconds.
@@ -22,27 +20,23 @@ class IdleTracker:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._touched = clock()
+        self._last_input = clock()
 
     def touch(self) -> None:
-        """Somebody did something."""
-        self._touched = self._clock()
+        """Record an input."""
+        self._last_input = self._clock()
 
     @property
-    def calm(self) -> bool:
-        """Whether nobody has touched the face for a while: a training then shows itself less often."""
-        return self._untouched_s >= CALM_AFTER_S
+    def is_idle(self) -> bool:
+        """Whether there was no input for a while: a training then writes snapshots less often."""
+        return self._clock() - self._last_input >= IDLE_AFTER_S
 
     @property
-    def alone(self) -> bool:
-        """Whether nobody has touched the face for so long that movements on it are for nobody."""
-        return self._untouched_s >= ALONE_AFTER_S
+    def is_away(self) -> bool:
+        """Whether there was no input for so long that animations are not watched."""
+        return self._clock() - self._last_input >= AWAY_AFTER_S
 
     @property
-    def look_s(self) -> float:
-        """Seconds from one look to the next."""
-        return next((look for after, look in reversed(_LOOKS_S) if self._untouched_s >= after), CLOSE_LOOK_S)
-
-    @property
-    def _untouched_s(self) -> float:
-        return self._clock() - self._touched
+    def poll_s(self) -> float:
+        """Seconds between two polls."""
+        return AWAY_POLL_S if self.is_away else IDLE_POLL_S if self.is_idle else ACTIVE_POLL_S

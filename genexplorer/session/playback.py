@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from genexplorer.session.observable import Observable
 
 
-class TimeCursor(Observable):
+class SnapshotCursor(Observable):
     """A position among the steps that have a snapshot. Following means that it stays at the newest.
 
     Every change of `steps`, `position`, `following` or `playing` tells the listeners once.

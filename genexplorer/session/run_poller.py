@@ -1,4 +1,4 @@
-"""One run as a face sees it: polled a few times a second, each poll costing what is new."""
+"""One run as the dashboard and the viewer follow it: each poll reads only what is new."""
 
 import sqlite3
 import time
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOG_LINES = 2000
 WATCH_EVERY_S = 1.0
-_SERIES_KEPT = 128
-_CARDS_KEPT = 64
+_MAX_SERIES = 128
+_MAX_CARDS = 64
 EVERYTHING = frozenset({"status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"})
 _READ_ERRORS = (UserError, OSError, sqlite3.Error)
 _SeriesKey = tuple[str, XAxis, int, tuple[float, float] | None]
 
 
 class RunPoller:
-    """A run's state as of the last `poll`, on whatever it stands: queued, live, finished, lost, read-only.
+    """State of a run as of the last `poll`, whether it is queued, active, ended, lost or read-only.
 
-    Belongs to one thread. What cannot be read is told in `problem`, never raised by `poll`, which keeps what it had.
+    Not thread-safe. Read errors are not raised: `poll` keeps the last state and sets `problem`.
 
     Args:
         folder: The run folder.
-        watching: Whether each poll tells the worker that somebody looks, so that it takes snapshots more often.
+        watching: Whether each poll tells the worker that it has a viewer, so that it writes snapshots more often.
     Raises:
         UserError: if the folder is not a run.
     """
@@ -58,16 +58,16 @@ class RunPoller:
     def __init__(self, folder: Path, *, watching: bool = False) -> None:
         self.folder = folder
         self.watching = watching
-        self.calm = False  # whether nobody has touched the face for a while: snapshots may then come less often
-        self.problem = ""  # why the last poll could not read, in one line
+        self.viewer_idle = False  # no input for a while: snapshots may then be written less often
+        self.problem = ""  # error of the last poll, in one line
         self._reader = RunReader(folder)
         self.status: RunStatus = self._reader.status()
         self._config: RunConfig | None = None
-        self._watched_at, self._watched_calm = -WATCH_EVERY_S, False
-        self._begin()
+        self._watched_at, self._watched_idle = -WATCH_EVERY_S, False
+        self._reset()
 
-    def _begin(self) -> None:
-        """Forget everything but the status: before the first poll, and when a new attempt rewrites what was."""
+    def _reset(self) -> None:
+        """Forget everything but the status: before the first poll, and when a new attempt rewrites the history."""
         self._cursor = Cursor()
         self.specs: dict[str, MetricSpec] = {}
         self.latest: dict[str, Point] = {}
@@ -82,81 +82,82 @@ class RunPoller:
 
     @property
     def config(self) -> "RunConfig | None":
-        """What was asked for; None as long as it cannot be read."""
+        """The run's configuration; None if it cannot be read."""
         if self._config is None:
-            self._config = self._tried(self._reader.config)
+            self._config = self._try(self._reader.config)
         return self._config
 
     def poll(self) -> frozenset[str]:
-        """Read what is new. Call it about four times a second.
+        """Read what is new.
 
         Returns:
-            What changed: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots".
+            The names of what changed: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots".
         """
         before = self.problem
         self.problem = ""
         if self.watching:
             self._watch()
-        delta = self._tried(lambda: self._reader.changes(self._cursor))
+        delta = self._try(lambda: self._reader.changes(self._cursor))
         if delta is None:
             return frozenset({"status"}) if self.problem != before else frozenset()
-        again = delta.status.attempt > self.status.attempt > 0
-        if again:
-            self._begin()
-            delta = self._tried(lambda: self._reader.changes(self._cursor)) or delta
-        changed = self._take(delta)
-        return EVERYTHING if again else changed | ({"status"} if before else frozenset())
+        new_attempt = delta.status.attempt > self.status.attempt > 0
+        if new_attempt:
+            self._reset()
+            delta = self._try(lambda: self._reader.changes(self._cursor)) or delta
+        changed = self._apply(delta)
+        return EVERYTHING if new_attempt else changed | ({"status"} if before else frozenset())
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Read all that a block asks for from one opening of the run's database, which takes as long as an answer."""
+    def batch_read(self) -> Iterator[None]:
+        """Open the database once for all reads of a block; opening takes as long as a query."""
         with ExitStack() as opened:
-            self._tried(lambda: opened.enter_context(self._reader.together()))
+            self._try(lambda: opened.enter_context(self._reader.together()))
             yield
 
     def watch(self) -> None:
-        """Tell the worker that somebody looks."""
-        self._watched_at, self._watched_calm = time.monotonic(), self.calm
-        control.touch_watch(self.folder, idle=self.calm)
+        """Tell the worker that the run has a viewer."""
+        self._watched_at, self._watched_idle = time.monotonic(), self.viewer_idle
+        control.touch_watch(self.folder, idle=self.viewer_idle)
 
     def series(
         self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
     ) -> Series:
-        """Return a curve, read again only after a poll found new points; an empty one where it cannot be read."""
+        """Return a curve, cached until a poll finds new points; an empty one if it cannot be read."""
         key = (metric, x, max_points, bounds)
-        found = self._series.get(key)
-        if found is None:
-            found = self._tried(lambda: self._reader.series(metric, x, max_points, bounds))
-            if found is None:
-                return _empty(metric, x)
-            self._series[key] = found
-            while len(self._series) > _SERIES_KEPT:
+        series = self._series.get(key)
+        if series is None:
+            series = self._try(lambda: self._reader.series(metric, x, max_points, bounds))
+            if series is None:
+                empty = np.empty(0)
+                return Series(metric, x, empty, empty, empty, empty)
+            self._series[key] = series
+            while len(self._series) > _MAX_SERIES:
                 self._series.popitem(last=False)
-        return found
+        return series
 
     def several_series(self, metrics: Iterable[str], x: XAxis = "step", max_points: int = 1000) -> dict[str, Series]:
-        """Return several curves, as `series` does, from one opening of the run's database."""
+        """Return several curves, as `series` does, opening the database once."""
         names = list(metrics)
         if not names:
             return {}
-        with self.together():
+        with self.batch_read():
             return {name: self.series(name, x, max_points) for name in names}
 
     def values_at(self, step: int | None) -> dict[str, float]:
-        """Return each metric's value at or before a step; None asks for the latest of each."""
+        """Return each metric's value at or before a step; its latest value for None."""
         if step is None:
             return {name: point.value for name, point in self.latest.items()}
         if step not in self._values:
-            points = self._tried(lambda: self._reader.latest(step))
+            points = self._try(lambda: self._reader.latest(step))
             if points is None:
                 return {}
-            if len(self._values) >= _CARDS_KEPT:
+            if len(self._values) >= _MAX_CARDS:
                 self._values.clear()
             self._values[step] = {name: point.value for name, point in points.items()}
         return dict(self._values[step])
 
     def card(self, step: int | None = None) -> "ModelCard":
-        """Return a snapshot's card; None is the newest.
+        """Return the model card of a snapshot; of the newest for None.
 
         Raises:
             UserError: if there is no such snapshot, or none yet.
@@ -167,46 +168,42 @@ class RunPoller:
             return self._reader.card(None)
         if step not in self._cards:
             self._cards[step] = self._reader.card(step)
-            while len(self._cards) > _CARDS_KEPT:
+            while len(self._cards) > _MAX_CARDS:
                 self._cards.popitem(last=False)
         return self._cards[step]
 
     def picture(self, kind: str, step: int | None = None) -> PictureRef | None:
-        """Return the newest picture of a kind at or before a step; the first one where all are later."""
-        known = self.pictures.get(kind, [])
-        past = [ref for ref in known if step is None or ref.step <= step]
-        return past[-1] if past else known[0] if known else None
+        """Return the newest image of a kind at or before a step; the first one if all are later."""
+        refs = self.pictures.get(kind, [])
+        earlier = [ref for ref in refs if step is None or ref.step <= step]
+        return earlier[-1] if earlier else refs[0] if refs else None
 
     def x_at(self, step: int, x: XAxis = "step") -> float | None:
-        """Return where a step lies on an axis of the curves: images seen, or seconds of training.
-
-        Returns:
-            None where the axis is not known yet.
-        """
+        """Convert a step to images seen or seconds of training; None before the first metric."""
         if x == "step":
             return float(step)
         metric = next(iter(self.latest), None)
         if metric is None:
             return None
-        steps, places = self.series(metric, "step").x, self.series(metric, x).x
-        if len(steps) != len(places) or not len(steps):
+        steps, positions = self.series(metric, "step").x, self.series(metric, x).x
+        if len(steps) != len(positions) or not len(steps):
             return None
-        return float(np.interp(step, steps, places))
+        return float(np.interp(step, steps, positions))
 
     def last_words(self, lines: int = 20) -> str:
-        """Return the last lines of the worker's own log, to be shown when it is lost; empty where there are none."""
-        return self._tried(lambda: self._reader.last_words(lines)) or ""
+        """Return the last lines of the worker's output; empty without output."""
+        return self._try(lambda: self._reader.last_words(lines)) or ""
 
     def close(self) -> None:
-        """Let go of the run's files."""
+        """Close the run's files."""
         self._reader.close()
 
     def _watch(self) -> None:
-        due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.calm != self._watched_calm
-        if due and self.status.state.live and is_claimed(self.folder):  # a run that was sent may only claim to be live
+        is_due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.viewer_idle != self._watched_idle
+        if is_due and self.status.state.live and is_claimed(self.folder):  # a copied run may look active
             self.watch()
 
-    def _take(self, delta: Delta) -> frozenset[str]:
+    def _apply(self, delta: Delta) -> frozenset[str]:
         changed = {
             "status": delta.status != self.status,
             "metrics": delta.new_points or bool(delta.specs),
@@ -224,24 +221,17 @@ class RunPoller:
         self.changes.extend(delta.changes)
         self.snapshots = list(delta.snapshots)
         for kind in {ref.kind for ref in delta.pictures}:
-            self._take_pictures(kind, [ref for ref in delta.pictures if ref.kind == kind])
+            refs = (*self.pictures.get(kind, []), *(ref for ref in delta.pictures if ref.kind == kind))
+            by_step = {ref.step: ref for ref in refs}
+            self.pictures[kind] = [by_step[step] for step in sorted(by_step)]
         if changed["metrics"]:
             self._series.clear()
             self._values.clear()
         return frozenset(name for name, new in changed.items() if new)
 
-    def _take_pictures(self, kind: str, new: list[PictureRef]) -> None:
-        by_step = {ref.step: ref for ref in (*self.pictures.get(kind, []), *new)}
-        self.pictures[kind] = [by_step[step] for step in sorted(by_step)]
-
-    def _tried(self, read: Callable[[], T]) -> T | None:
+    def _try(self, read: Callable[[], T]) -> T | None:
         try:
             return read()
         except _READ_ERRORS as error:
             self.problem = one_line(str(error) or type(error).__name__, 300)
             return None
-
-
-def _empty(metric: str, x: XAxis) -> Series:
-    nothing = np.empty(0)
-    return Series(metric, x, nothing, nothing, nothing, nothing)

@@ -11,7 +11,7 @@ from genexplorer.viewer.model_client import ModelClient
 
 if TYPE_CHECKING:
     from genexplorer.session.palette import Palette
-    from genexplorer.session.playback import TimeCursor
+    from genexplorer.session.playback import SnapshotCursor
     from genexplorer.session.run_poller import RunPoller
 
 
@@ -38,7 +38,7 @@ class ViewerContext(QObject):
 
     def __init__(
         self,
-        cursor: "TimeCursor",
+        cursor: "SnapshotCursor",
         palette: "Palette",
         model_client: ModelClient,
         runs_dir: Path,
@@ -107,8 +107,8 @@ class ViewerContext(QObject):
         """
         if self.run is None:
             return
-        self.run.calm = calm
-        with self.run.together():  # what the listeners ask of the run belongs to the same opening
+        self.run.viewer_idle = calm
+        with self.run.batch_read():  # what the listeners ask of the run belongs to the same opening
             what = self.run.poll()
             if what:
                 self.changes.emit(what)

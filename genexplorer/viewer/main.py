@@ -94,7 +94,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
         runs_dir: The folder whose runs the menu lists.
         make_client: Makes the end of the explorer that questions go to; the real one by default.
     """
-    from genexplorer.session.playback import TimeCursor
+    from genexplorer.session.playback import SnapshotCursor
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
     from genexplorer.viewer.model_client import ModelClient
@@ -105,7 +105,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     palette = style.palette_for(_theme(settings))
     style.apply(app, palette)
     model_client = ModelClient(make_client or _explorer_client)
-    return MainWindow(ViewerContext(TimeCursor(), palette, model_client, runs_dir), settings)
+    return MainWindow(ViewerContext(SnapshotCursor(), palette, model_client, runs_dir), settings)
 
 
 def report_faults(window: "MainWindow") -> "ErrorHandler":

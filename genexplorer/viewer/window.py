@@ -15,7 +15,7 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from genexplorer.session.idle import CLOSE_LOOK_S, IdleTracker
+from genexplorer.session.idle import ACTIVE_POLL_S, IdleTracker
 from genexplorer.session.palette import Palette
 from genexplorer.viewer import saving, style
 from genexplorer.viewer.context import ViewerContext
@@ -62,7 +62,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._restore()
         self._hand, self._attention, self._calm = QCursor.pos(), IdleTracker(), False
-        self._poll = timer(self, round(1000 * CLOSE_LOOK_S), self._look)
+        self._poll = timer(self, round(1000 * ACTIVE_POLL_S), self._look)
         self._poll.start()
         self._show_run()
 
@@ -151,12 +151,12 @@ class MainWindow(QMainWindow):
 
     def _attend(self) -> None:
         """Look as often as becomes somebody who touched the window last when that was."""
-        interval, application = round(1000 * self._attention.look_s), QApplication.instance()
+        interval, application = round(1000 * self._attention.poll_s), QApplication.instance()
         if interval != self._poll.interval():
             self._poll.setInterval(interval)  # which counts from now
-        animation.set_enabled(not self._attention.alone)
-        if application is not None and self._calm != self._attention.calm:
-            self._calm = self._attention.calm
+        animation.set_enabled(not self._attention.is_away)
+        if application is not None and self._calm != self._attention.is_idle:
+            self._calm = self._attention.is_idle
             (application.installEventFilter if self._calm else application.removeEventFilter)(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:

@@ -12,7 +12,7 @@ from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.session.objective import breakdown
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 
 _TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is too short
 
@@ -31,7 +31,7 @@ class ImagePane(Vertical):
         yield HalfBlockImage(classes="image")
         yield Static("", markup=False, classes="controls")
 
-    def show(self, run: RunView | None, cursor: TimeCursor) -> None:
+    def show(self, run: RunView | None, cursor: SnapshotCursor) -> None:
         """Show a run's image at the time cursor."""
         image = run.image if run else None
         self.query_one(HalfBlockImage).show(image, _placeholder(run), large=self.large)
@@ -78,7 +78,7 @@ def _position(run: RunView, width: int) -> Content:
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls(cursor: TimeCursor) -> Content:
+def _controls(cursor: SnapshotCursor) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
         link(" ◂ ", "screen.replay(-1)", "bold"),

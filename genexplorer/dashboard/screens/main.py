@@ -34,7 +34,7 @@ from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import THEME_NAMES
 from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
 from genexplorer.session.idle import IdleTracker
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 
 _PLAYBACK_S = 0.25  # from one image to the next
 
@@ -90,7 +90,7 @@ class MainScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.view = DashboardView()
-        self.cursor = TimeCursor()
+        self.cursor = SnapshotCursor()
         self._runs_dir = runs_dir
         self._select = select
         self._make_client = make_client

@@ -27,7 +27,7 @@ from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
 from genexplorer.runs.record import XAxis
 from genexplorer.session import formatting
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 
 _WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
@@ -84,7 +84,7 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, view: DashboardView, cursor: TimeCursor) -> None:
+    def show(self, view: DashboardView, cursor: SnapshotCursor) -> None:
         """Show a view; only what has changed is drawn again."""
         self._show_large(view)
         self._show_small(view.run)

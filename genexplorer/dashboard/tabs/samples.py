@@ -12,7 +12,7 @@ from genexplorer.dashboard.charts.curves import CurveOptions, chosen_chart, run_
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
 from genexplorer.dashboard.view import RunView
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 
 
 class SamplesPane(Horizontal):
@@ -28,7 +28,7 @@ class SamplesPane(Horizontal):
         yield ImagePane()
         yield ChartView(id="beside-samples")
 
-    def show(self, run: RunView | None, options: CurveOptions, cursor: TimeCursor) -> None:
+    def show(self, run: RunView | None, options: CurveOptions, cursor: SnapshotCursor) -> None:
         """Show a run's image and curves at the time cursor."""
         self._run = run
         self.query_one(ImagePane).show(run, cursor)

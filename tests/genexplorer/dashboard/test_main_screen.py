@@ -105,14 +105,14 @@ async def test_any_input_wakes_an_idle_dashboard(make_app: MakeApp, many: Path, 
     async with make_app(many, idle=idle).run_test(size=SMALL) as pilot:
         await shows(pilot, "✓ Succeeded")
         now[0] += 60
-        assert idle.alone
+        assert idle.is_away
         if event == "key":
             await pilot.press("f12")  # has no action
         elif event == "mouse":
             await pilot.hover(offset=(30, 10))
         else:
             pilot.app.post_message(AppFocus())
-        await until(pilot, lambda: not idle.calm, "frequent polling")
+        await until(pilot, lambda: not idle.is_idle, "frequent polling")
 
 
 async def test_tabs_by_key_and_by_mouse(make_app: MakeApp, finished: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
     finished: Path, tmp_path: Path, opened: Mock
 ) -> None:
     run = RunPoller(finished)
-    with run.together():
+    with run.batch_read():
         assert run.poll() >= EVERYTHING - {"status"}
         assert len(run.series("train/elbo").x) and run.values_at(10) and run.several_series(["train/kl"])
     assert opened.call_count == 1
@@ -96,7 +96,7 @@ def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
     content[8192:] = b"\xa5" * (len(content) - 8192)  # its first pages say that all is well
     (rotten / layout.DATABASE).write_bytes(content)
     run = RunPoller(rotten)
-    with run.together():
+    with run.batch_read():
         run.poll()
     assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
 
@@ -170,7 +170,7 @@ def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
         watch.unlink()
         followed.poll()
         assert not watch.exists()  # about once a second, not at every poll
-        followed.calm = True
+        followed.viewer_idle = True
         followed.poll()
         assert watch.with_name(layout.WATCH_IDLE).exists() and not watch.exists()
     polled_until(followed, lambda: followed.status.state is State.LOST)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genexplorer.session.observable import Observable, Unsubscribe
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 from genexplorer.session.smoothing import smooth
 
 
@@ -30,14 +30,14 @@ def test_a_listener_that_unsubscribes_another_meanwhile_is_obeyed() -> None:
     assert told == []
 
 
-def counted(cursor: TimeCursor) -> list[int | None]:
+def counted(cursor: SnapshotCursor) -> list[int | None]:
     seen: list[int | None] = []
     cursor.subscribe(lambda: seen.append(cursor.position))
     return seen
 
 
 def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     seen = counted(cursor)
     cursor.set_steps([0, 1, 2])
     cursor.set_steps([0, 1, 2, 5])
@@ -51,7 +51,7 @@ def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
 
 
 def test_nothing_changed_is_not_told() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.set_steps([0, 5])
     seen = counted(cursor)
     cursor.set_steps([5, 0, 5])
@@ -63,14 +63,14 @@ def test_nothing_changed_is_not_told() -> None:
 
 @pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])
 def test_go_holds_the_nearest_snapshot(asked: int, got: int) -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.set_steps([0, 1, 2, 5, 10])
     cursor.go(asked)
     assert (cursor.position, cursor.following) == (got, False)
 
 
 def test_move_stops_at_both_ends() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.set_steps([0, 5, 9])
     cursor.move(-1)
     assert cursor.position == 5
@@ -81,7 +81,7 @@ def test_move_stops_at_both_ends() -> None:
 
 
 def test_play_walks_from_the_beginning_to_the_newest_and_ends() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.set_steps([0, 5, 9])
     cursor.play()
     walked = [cursor.position]
@@ -97,7 +97,7 @@ def test_play_walks_from_the_beginning_to_the_newest_and_ends() -> None:
 
 
 def test_a_held_snapshot_that_was_thinned_away_gives_way_to_the_nearest() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.set_steps([0, 4, 9, 20])
     cursor.go(9)
     cursor.set_steps([0, 8, 20])
@@ -105,7 +105,7 @@ def test_a_held_snapshot_that_was_thinned_away_gives_way_to_the_nearest() -> Non
 
 
 def test_without_snapshots_nothing_moves() -> None:
-    cursor = TimeCursor()
+    cursor = SnapshotCursor()
     cursor.go(3)
     cursor.move(1)
     cursor.play()

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Answer, Failure, Lane, Result
 from genexplorer.session.palette import LIGHT
-from genexplorer.session.playback import TimeCursor
+from genexplorer.session.playback import SnapshotCursor
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -171,7 +171,7 @@ class Bench:
 
     def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, *, size: int = 2, failing: str = "") -> None:
         self.clients: list[StandInClient] = []
-        self.context = ViewerContext(TimeCursor(), LIGHT, ModelClient(self._client), folder.parent)
+        self.context = ViewerContext(SnapshotCursor(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
         self.client.size, self.client.failing = size, failing

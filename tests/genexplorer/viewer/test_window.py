@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
-from genexplorer.session.idle import ALONE_LOOK_S, CALM_LOOK_S, CLOSE_LOOK_S
+from genexplorer.session.idle import AWAY_POLL_S, IDLE_POLL_S, ACTIVE_POLL_S
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.dialogs.help import KEYS, HelpDialog
@@ -141,25 +141,25 @@ def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path:
 def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_presented(
     stage: Stage, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    close = round(1000 * CLOSE_LOOK_S)
+    close = round(1000 * ACTIVE_POLL_S)
     with running_run(tmp_path / "live", steps=900) as run:
         window = stage.window(run.folder)
         followed = window.context.run
-        assert followed is not None and not followed.calm and window._poll.interval() == close
-        window._attention._touched -= 20
-        qtbot.waitUntil(lambda: followed.calm, timeout=5000)
-        assert window._poll.interval() == 1000 * CALM_LOOK_S
-        window._attention._touched -= 60
-        qtbot.waitUntil(lambda: window._poll.interval() == 1000 * ALONE_LOOK_S, timeout=10_000)
+        assert followed is not None and not followed.viewer_idle and window._poll.interval() == close
+        window._attention._last_input -= 20
+        qtbot.waitUntil(lambda: followed.viewer_idle, timeout=5000)
+        assert window._poll.interval() == 1000 * IDLE_POLL_S
+        window._attention._last_input -= 60
+        qtbot.waitUntil(lambda: window._poll.interval() == 1000 * AWAY_POLL_S, timeout=10_000)
         assert not animation.is_enabled()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
         assert window._poll.remainingTime() <= 2 * close and animation.is_enabled()
-        qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
-        window._attention._touched -= 20
-        qtbot.waitUntil(lambda: followed.calm, timeout=5000)
+        qtbot.waitUntil(lambda: not followed.viewer_idle, timeout=5000)
+        window._attention._last_input -= 20
+        qtbot.waitUntil(lambda: followed.viewer_idle, timeout=5000)
         window.toggle_present()
-        qtbot.waitUntil(lambda: not followed.calm, timeout=5000)
+        qtbot.waitUntil(lambda: not followed.viewer_idle, timeout=5000)
         window.toggle_present()
 
 

@@ -10,7 +10,7 @@ from PyQt6.QtGui import QGuiApplication, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines, formatting
-from genexplorer.session.idle import ALONE_LOOK_S
+from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 REST_MS = 400  # the cursor rests this long before the nearest test image is looked for
 REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work,
-REST_FOLLOWING_MS = round(1000 * ALONE_LOOK_S) + 1_000  # which a training is spared while looks bring new snapshots
+REST_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # which a training is spared while looks bring new snapshots
 STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
 ZOOM = 1.25
 PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow

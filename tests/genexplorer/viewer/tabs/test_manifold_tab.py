@@ -12,7 +12,7 @@ from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from genexplorer.session.idle import ALONE_LOOK_S
+from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.palette import DARK
 from genexplorer.viewer.tabs.manifold.plane_widget import Drag
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
@@ -426,4 +426,4 @@ def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone
     qtbot.waitUntil(lambda: tab.details.nearest is not None)
     assert bench.context.cursor.following
     tab.on_time(bench.context.step)
-    assert tab._rest.remainingTime() > 1000 * ALONE_LOOK_S  # each look brings a snapshot, and begins the wait anew
+    assert tab._rest.remainingTime() > 1000 * AWAY_POLL_S  # each look brings a snapshot, and begins the wait anew
