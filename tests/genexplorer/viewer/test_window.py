@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import State
 from genexplorer.session.actions import Outcome
-from genexplorer.session.idle import AWAY_POLL_S, IDLE_POLL_S, ACTIVE_POLL_S
+from genexplorer.session.idle import ACTIVE_POLL_S, AWAY_POLL_S, IDLE_POLL_S
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer import saving
 from genexplorer.viewer.dialogs.help import KEYS, HelpDialog
