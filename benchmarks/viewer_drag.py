@@ -36,7 +36,7 @@ from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
-from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
+from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.layers import TileLayer
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 
@@ -75,7 +75,7 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
 
     context = ViewerContext(SnapshotCursor(), style.palette_for("dark"), ModelClient(make), run.parent)
     tab = _open(app, context, run)
-    if tab.stage.decoder.mosaic is None:
+    if tab.view.tile_loader.mosaic is None:
         print(f"  {run} showed no picture in 60 s")
         return False
     watch = _Watch(tab, whole=motion == "whole")
@@ -86,7 +86,7 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
     for number, what in enumerate(("the first image", "the complete image")):
         target = TARGETS.get(name, ("", ""))[number] if motion == "whole" else ""
         print(latency.row(f"{name}, {motion}: to {what}", found.values[number], target))
-    grid = tab.stage.seen_grid()
+    grid = tab.view.visible_grid()
     assert grid is not None
     print(f"    {grid.columns}×{grid.rows} tiles, {rate:.0f} complete images/s, {found.words()}, {watch.at_rest(app)}")
     tab.closing()
@@ -113,8 +113,8 @@ def _open(app: QApplication, context: ViewerContext, run: Path) -> ManifoldTab:
     followed.poll()
     context.open(followed)
     tab.activated()
-    _spin(app, 60, lambda: tab.stage.decoder.mosaic is not None)
-    tab.stage.toolbar.points.setChecked(False)
+    _spin(app, 60, lambda: tab.view.tile_loader.mosaic is not None)
+    tab.view.toolbar.points.setChecked(False)
     _spin(app, 1.0)
     return tab
 
@@ -153,14 +153,14 @@ class _Watch:
         """Watch no more."""
         TileLayer.paint_px = self._paint  # type: ignore[method-assign]
 
-    def slide(self) -> None:
+    def set_offset(self) -> None:
         """Show another plane, as a slider does."""
-        plane = replace(WHOLE)
+        plane = replace(LATENT_2D)
         self._planes[id(plane)] = self.moves, plane
-        self.tab.stage.show_plane(plane, np.zeros(2))
+        self.tab.view.show_plane(plane, np.zeros(2))
 
     def _note(self) -> None:
-        decoder, grid = self.tab.stage.decoder, self.tab.stage.seen_grid()
+        decoder, grid = self.tab.view.tile_loader, self.tab.view.visible_grid()
         mosaic = decoder.mosaic
         if mosaic is None or grid is None:
             return
@@ -172,8 +172,8 @@ class _Watch:
 
     def at_rest(self, app: QApplication) -> str:
         """Wait until nothing is open any more and say whether every tile is exact."""
-        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.stage._rest.isActive())
-        grid, mosaic = self.tab.stage.seen_grid(), self.tab.stage.decoder.mosaic
+        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.view._rest.isActive())
+        grid, mosaic = self.tab.view.visible_grid(), self.tab.view.tile_loader.mosaic
         exact = grid is not None and mosaic is not None and mosaic.knows(grid, exactly=True)
         return "exact at rest" if exact else "NOT EXACT AT REST"
 
@@ -183,7 +183,7 @@ class _Drag:
 
     def __init__(self, app: QApplication, tab: ManifoldTab, watch: _Watch) -> None:
         self._app, self._tab, self._watch = app, tab, watch
-        self._center = QPointF(tab.stage.panel.plot_rect().center()) + QPointF(40, 40)
+        self._center = QPointF(tab.view.plot.plot_rect().center()) + QPointF(40, 40)
 
     def window(self) -> tuple[list[float], list[float]]:
         """Return the times, in ms, from each move to a first and to the complete image."""
@@ -199,7 +199,7 @@ class _Drag:
                 moves.append((time.perf_counter(), watch.moves))
                 there = QPointF(180 * np.sin(turn), 120 * np.sin(1.7 * turn))
                 if watch.whole:
-                    watch.slide()
+                    watch.set_offset()
                 else:
                     self._mouse(QEvent.Type.MouseMove, self._center + there)
                 due = max(due + 1 / MOVES_PER_S, moves[-1][0])
@@ -212,7 +212,7 @@ class _Drag:
         return first, complete
 
     def _mouse(self, kind: QEvent.Type, at: QPointF) -> None:
-        view = self._tab.stage.panel.viewport()
+        view = self._tab.view.plot.viewport()
         assert view is not None
         left = Qt.MouseButton.LeftButton
         pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else left

@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QSlider, QVB
 from genexplorer.session import formatting
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
-from genexplorer.viewer.tabs.manifold.plane_selection import AxisScores
+from genexplorer.viewer.tabs.manifold.plane_selector import AxisScores
 from genexplorer.viewer.widgets.controls import discard, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, set_role, text
 

@@ -4,7 +4,7 @@ from PyQt6.QtCore import QPoint, QRectF, Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, Drawn, Encoded
+from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, EncodedImage, PosteriorSamples
 from genexplorer.viewer.widgets.images import PictureView
 
 _THUMB = 56
@@ -22,8 +22,8 @@ class HoverCard(QFrame):
         self.title = QLabel()
         self.title.setProperty("role", "heading")
         self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.figures = QLabel()
-        self.figures.setProperty("role", "caption")
+        self.metrics = QLabel()
+        self.metrics.setProperty("role", "caption")
         self.original = _thumb("x")
         self.samples = [_thumb(f"sample {number}") for number in range(SAMPLES)]
         column = QVBoxLayout(self)
@@ -39,32 +39,39 @@ class HoverCard(QFrame):
         for picture in self.samples:
             row.addWidget(picture)
         column.addLayout(row)
-        column.addWidget(self.figures)
+        column.addWidget(self.metrics)
         self.hide()
 
-    def show_point(self, title: str, encoded: Encoded | None, drawn: Drawn | None, *, draws: bool = True) -> None:
+    def show_point(
+        self,
+        title: str,
+        encoded_image: EncodedImage | None,
+        posterior: PosteriorSamples | None,
+        *,
+        samples_posterior: bool = True,
+    ) -> None:
         """Show what is known of the hovered point; where nothing is drawn from q(z|x), its reconstruction."""
         for picture in self.samples[1:]:
-            picture.setVisible(draws)
-        if not draws:
-            self._show_pair(title, encoded)
+            picture.setVisible(samples_posterior)
+        if not samples_posterior:
+            self._show_pair(title, encoded_image)
             return
         self.title.setText(title)
-        self.original.set_picture(None if encoded is None else encoded.x, hint="…")
+        self.original.set_picture(None if encoded_image is None else encoded_image.x, hint="…")
         for number, picture in enumerate(self.samples):
-            known = drawn is not None and number < len(drawn.images)
-            picture.set_picture(drawn.images[number] if known and drawn is not None else None, hint="…")
+            known = posterior is not None and number < len(posterior.images)
+            picture.set_picture(posterior.images[number] if known and posterior is not None else None, hint="…")
         words = "decoding…"
-        if encoded is not None:
-            words = f"x → samples of q(z|x) · σ = ({encoded.sigma[0]:.2f}, {encoded.sigma[1]:.2f})"
-        self.figures.setText(words)
+        if encoded_image is not None:
+            words = f"x → samples of q(z|x) · σ = ({encoded_image.sigma[0]:.2f}, {encoded_image.sigma[1]:.2f})"
+        self.metrics.setText(words)
         self.adjustSize()
 
-    def _show_pair(self, title: str, encoded: Encoded | None) -> None:
+    def _show_pair(self, title: str, encoded_image: EncodedImage | None) -> None:
         self.title.setText(title)
-        self.original.set_picture(None if encoded is None else encoded.x, hint="…")
-        self.samples[0].set_picture(None if encoded is None else encoded.recon, hint="…")
-        self.figures.setText("decoding…" if encoded is None else "x → reconstruction")
+        self.original.set_picture(None if encoded_image is None else encoded_image.x, hint="…")
+        self.samples[0].set_picture(None if encoded_image is None else encoded_image.recon, hint="…")
+        self.metrics.setText("decoding…" if encoded_image is None else "x → reconstruction")
         self.adjustSize()
 
     def place_beside(self, at: QPoint, room: QRectF) -> None:

@@ -12,7 +12,7 @@ WIDTH = 264
 Images = NDArray[np.uint8]
 
 
-class Inspector(QWidget):
+class ManifoldInspector(QWidget):
     """Shows what the selection is, in pictures and figures; it asks nothing itself.
 
     Signals:
@@ -31,7 +31,7 @@ class Inspector(QWidget):
         self.decoded = _picture("decoded", 224)
         self.picked = _label("caption")
         self.original, self.recon = _picture("x", 112), _picture("reconstruction", 112)
-        self.figures = _label("")
+        self.metrics = _label("")
         self.nearest = _picture("nearest", 56)
         self.nearest_text = _label("")
         self.pins = {name: _picture(f"pin-{name}", 56) for name in ("A", "B", "C")}
@@ -80,13 +80,13 @@ class Inspector(QWidget):
         """Show the decoder's picture of the cursor, (H, W, C)."""
         self.decoded.set_picture(image, hint=hint)
 
-    def set_pair(self, x: Images | None, recon: Images | None, title: str, figures: str) -> None:
+    def set_pair(self, x: Images | None, recon: Images | None, title: str, metrics: str) -> None:
         """Show the picked test image beside its reconstruction, with their figures."""
         self.picked.setText(title)
         self.original.set_picture(x, "x" if x is not None else "")
         self.recon.set_picture(recon, "reconstruction" if recon is not None else "")
-        self.figures.setText(figures)
-        for widget in (self.original, self.recon, self.figures):
+        self.metrics.setText(metrics)
+        for widget in (self.original, self.recon, self.metrics):
             widget.setVisible(x is not None)
 
     def set_nearest(self, image: Images | None, text: str) -> None:
@@ -109,7 +109,7 @@ class Inspector(QWidget):
         column.addWidget(self.no_encoder)
         column.addWidget(self.picked)
         column.addLayout(_row(self.original, self.recon))
-        column.addWidget(self.figures)
+        column.addWidget(self.metrics)
         between = _rule()
         column.addWidget(between)
         column.addLayout(_row(self.nearest, self.nearest_text))

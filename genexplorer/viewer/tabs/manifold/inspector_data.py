@@ -1,6 +1,6 @@
 """Asks for what the inspector, the path strip and the hover card show. No Qt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ SAMPLES = 4  # pictures drawn from q(z|x) beside a hovered point
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedImage:
     """A test image and what the model makes of it."""
 
     index: int
@@ -26,11 +26,11 @@ class Encoded:
     recon: Images  # (H, W, C)
     mu: Floats  # (d,)
     sigma: Floats  # (d,)
-    figures: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of what the model says of the image
+    metrics: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of what the model says of the image
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestImage:
     """The test image whose encoding is nearest to the cursor."""
 
     index: int
@@ -41,7 +41,7 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PosteriorSamples:
     """Latent points drawn from q(z|x), and their pictures."""
 
     index: int
@@ -49,7 +49,7 @@ class Drawn:
     images: Images  # (N, H, W, C)
 
 
-class Details(Observable):
+class InspectorData(Observable):
     """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
 
     def __init__(self, requests: RequestGroup) -> None:
@@ -57,39 +57,52 @@ class Details(Observable):
         self._requests = requests
         self._step: int | None = None
         self.size: int | None = None  # of a latent; a cursor of another size waits until its plane is laid
-        self.draws = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
+        self.samples_posterior = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, as when another run is opened."""
         self.decoded: Images | None = None
-        self.picked: Encoded | None = None
-        self.nearest: Nearest | None = None
+        self.picked: EncodedImage | None = None
+        self.nearest: NearestImage | None = None
         self.pins: dict[str, Images] = {}
         self.frames: Images | None = None
-        self.hovered: Encoded | None = None
-        self.drawn: Drawn | None = None
+        self.hovered: EncodedImage | None = None
+        self.posterior: PosteriorSamples | None = None
         self.failure = ""
         self._hover_index: int | None = None
         self._pick_index: int | None = None
+        self._requested: dict[str, object] = {}  # what was requested last of cursor, picked image and pins
         self.notify()
 
     def at(self, step: int) -> None:
-        """Ask this snapshot from now on."""
+        """Request from this snapshot from now on."""
         self._step = step
 
-    def decode_cursor(self, z: Floats) -> None:
-        """Want the picture of the cursor; follows the mouse."""
-        if not self._fits(z):
-            return
+    def forget_requests(self) -> None:
+        """Request cursor, picked image and pins again, as after their requests were canceled."""
+        self._requested.clear()
+
+    def _is_new(self, name: str, value: object) -> bool:
+        """Whether a value was not yet requested from this snapshot; it is noted as requested."""
+        former, self._requested[name] = self._requested.get(name), (self._step, value)
+        return former != self._requested[name]
+
+    def decode_cursor(self, z: Floats) -> bool:
+        """Request the image at the cursor; return whether it is another one."""
+        if not self._fits(z) or not self._is_new("cursor", z.tobytes()):
+            return False
 
         def on_result(reply: Reply) -> None:
             self.decoded = _images(reply)[0]
 
-        self._ask("drag", "cursor", "decode", on_result, z=[z])
+        self._send("drag", "cursor", "decode", on_result, z=[z])
+        return True
 
     def pick(self, index: int | None) -> None:
-        """Want a test image and its reconstruction, or none."""
+        """Request a test image and its reconstruction; None shows none."""
+        if not self._is_new("picked", index):
+            return
         self._pick_index = index
         if index is None:
             self.picked = None
@@ -98,9 +111,9 @@ class Details(Observable):
 
         def on_result(reply: Reply) -> None:
             if index == self._pick_index:
-                self.picked = encoded(reply, index)
+                self.picked = encoded_image(reply, index)
 
-        self._ask("preview", "picked", "encode", on_result, indices=[index])
+        self._send("preview", "picked", "encode", on_result, indices=[index])
 
     def find_nearest(self, z: Floats) -> None:
         """Want the test image nearest to the cursor; the first time at a snapshot this takes a while."""
@@ -109,7 +122,7 @@ class Details(Observable):
 
         def on_result(reply: Reply) -> None:
             arrays = reply.arrays
-            self.nearest = Nearest(
+            self.nearest = NearestImage(
                 int(arrays["indices"][0]),
                 int(arrays["labels"][0]),
                 _images(reply)[0],
@@ -117,13 +130,15 @@ class Details(Observable):
                 reply.step,
             )
 
-        self._ask("job", "nearest", "nearest", on_result, z=[z], count=1)
+        self._send("job", "nearest", "nearest", on_result, z=[z], count=1)
 
     def _fits(self, z: Floats) -> bool:
         return self.size is None or z.size == self.size
 
-    def decode_pins(self, pins: dict[str, Floats]) -> None:
-        """Want the pictures of the pins."""
+    def decode_pins(self, pins: Mapping[str, Floats]) -> None:
+        """Request the images of the pins."""
+        if not self._is_new("pins", [(name, z.tobytes()) for name, z in pins.items()]):
+            return
         names = list(pins)
         if not names:
             self.pins = {}
@@ -133,7 +148,7 @@ class Details(Observable):
         def on_result(reply: Reply) -> None:
             self.pins = dict(zip(names, _images(reply), strict=True))
 
-        self._ask("preview", "pins", "decode", on_result, z=[pins[name] for name in names])
+        self._send("preview", "pins", "decode", on_result, z=[pins[name] for name in names])
 
     def decode_path(self, path: LatentPath, count: int = DEFAULT_FRAMES) -> None:
         """Want the frames of a walk along the path."""
@@ -145,12 +160,12 @@ class Details(Observable):
         def on_result(reply: Reply) -> None:
             self.frames = _images(reply)
 
-        self._ask("preview", "path", "decode", on_result, z=path.frames(count))
+        self._send("preview", "path", "decode", on_result, z=path.frames(count))
 
     def hover(self, index: int | None) -> None:
         """Want the test image under the mouse, its q(z|x) and samples from it, or none."""
         self._hover_index = index
-        self.hovered = self.drawn = None
+        self.hovered = self.posterior = None
         if index is None:
             for key in ("hover", "drawn"):
                 self._requests.withdraw("drag", key)
@@ -159,18 +174,18 @@ class Details(Observable):
 
         def on_encoded(reply: Reply) -> None:
             if index == self._hover_index:
-                self.hovered = encoded(reply, index)
+                self.hovered = encoded_image(reply, index)
 
         def on_drawn(reply: Reply) -> None:
             if index == self._hover_index:
-                self.drawn = Drawn(index, np.asarray(reply.arrays["z"], np.float64), _images(reply))
+                self.posterior = PosteriorSamples(index, np.asarray(reply.arrays["z"], np.float64), _images(reply))
 
-        self._ask("drag", "hover", "encode", on_encoded, indices=[index])
-        if not self.draws:
+        self._send("drag", "hover", "encode", on_encoded, indices=[index])
+        if not self.samples_posterior:
             return
-        self._ask("drag", "drawn", "posterior", on_drawn, index=index, count=SAMPLES, seed=0)
+        self._send("drag", "drawn", "posterior", on_drawn, index=index, count=SAMPLES, seed=0)
 
-    def _ask(
+    def _send(
         self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object
     ) -> None:
         def told(reply: Reply) -> None:
@@ -187,23 +202,23 @@ class Details(Observable):
         self.notify()
 
 
-def encoded(reply: Reply, index: int, row: int = 0) -> Encoded:
+def encoded_image(reply: Reply, index: int, row: int = 0) -> EncodedImage:
     """Return one image of an answer to `encode`."""
     arrays = reply.arrays
-    return Encoded(
+    return EncodedImage(
         index=index,
         label=int(arrays["labels"][row]),
         x=np.asarray(arrays["x"][row], np.uint8),
         recon=np.asarray(arrays["recon"][row], np.uint8),
         mu=np.asarray(arrays["mu"][row], np.float64),
         sigma=np.exp(0.5 * np.asarray(arrays["logvar"][row], np.float64)),
-        figures=tuple(_figures(reply, row)),
+        metrics=tuple(_figures(reply, row)),
     )
 
 
 def _figures(reply: Reply, row: int) -> Iterator[tuple[str, float, str]]:
-    named = reply.meta.get("figures")
-    for quantity, words in named.items() if isinstance(named, dict) else ():
+    command_args = reply.meta.get("figures")
+    for quantity, words in command_args.items() if isinstance(command_args, dict) else ():
         if quantity in reply.arrays and isinstance(words, list) and len(words) == 2:
             yield str(words[0]), float(reply.arrays[quantity][row]), str(words[1])
 

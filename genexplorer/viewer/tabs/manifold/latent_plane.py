@@ -1,9 +1,12 @@
 """A plane through latent space, and the way between its coordinates and z. No Qt."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
 REACH = 2.4  # three points lie within so much of the middle of their plane
@@ -34,24 +37,24 @@ class LatentPlane:
         return len(self.origin)
 
     @property
-    def is_whole(self) -> bool:
+    def is_full_space(self) -> bool:
         """Whether the plane is all of latent space: its coordinates are z."""
         return self.size == 2
 
-    def lift(self, coords: ArrayLike) -> Floats:
+    def unproject(self, coords: ArrayLike) -> Floats:
         """Return z, (N, d), of points of the plane, (N, 2)."""
         points = np.asarray(coords, np.float64).reshape(-1, 2)
-        if self.is_whole:
+        if self.is_full_space:
             return points
         lifted: Floats = self.origin + points @ np.stack([self.e1, self.e2])
         return lifted
 
-    def drop(self, z: ArrayLike) -> Floats:
+    def project(self, z: ArrayLike) -> Floats:
         """Return the coordinates, (N, 2), of the points of the plane that are nearest to latents, (N, d)."""
         latents = np.asarray(z, np.float64).reshape(-1, self.size)
-        return latents if self.is_whole else self.along(latents - self.origin)
+        return latents if self.is_full_space else self.project_direction(latents - self.origin)
 
-    def along(self, directions: ArrayLike) -> Floats:
+    def project_direction(self, directions: ArrayLike) -> Floats:
         """Return the parts, (N, 2), of directions, (N, d), that lie in the plane."""
         across = np.stack([self.e1, self.e2])
         given = np.asarray(directions, np.float64).reshape(-1, self.size)
@@ -61,7 +64,7 @@ class LatentPlane:
         """Return the plane moved by (d,)."""
         return replace(self, origin=self.origin + offset) if np.any(offset) else self
 
-    def like(self, former: "LatentPlane | None") -> "LatentPlane":
+    def aligned_with(self, former: "LatentPlane | None") -> "LatentPlane":
         """Return the plane with each axis turned the way that the former one had it, so that it does not flip."""
         if former is None or former.size != self.size:
             return self
@@ -69,7 +72,7 @@ class LatentPlane:
         return replace(self, e1=self.e1 * signs[0], e2=self.e2 * signs[1])
 
 
-WHOLE = LatentPlane(np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]), ("z₁", "z₂"))
+LATENT_2D = LatentPlane(np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]), ("z₁", "z₂"))
 
 
 def axis_name(index: int) -> str:
@@ -77,7 +80,7 @@ def axis_name(index: int) -> str:
     return "z" + str(index + 1).translate(_SUBSCRIPTS)
 
 
-def of_axes(size: int, first: int, second: int) -> LatentPlane:
+def axis_plane(size: int, first: int, second: int) -> LatentPlane:
     """Return the plane of two latent axes through the middle of the prior."""
     unit = np.zeros((2, size))
     unit[0, first] = unit[1, second] = 1.0
@@ -85,17 +88,17 @@ def of_axes(size: int, first: int, second: int) -> LatentPlane:
     return LatentPlane(np.zeros(size), unit[0], unit[1], names, f"{names[0]} and {names[1]}, all others 0")
 
 
-def through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
+def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     """Return the plane through three latents, (d,) each; None where they lie on a line.
 
     The origin lies amid them, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
     three points lie within sight: far apart in many dimensions, they would not with a length of 1.
     """
-    along, across = b - a, c - a
-    length = float(np.linalg.norm(along))
+    project_direction, across = b - a, c - a
+    length = float(np.linalg.norm(project_direction))
     if length < 1e-9:
         return None
-    e1 = along / length
+    e1 = project_direction / length
     across = across - np.dot(across, e1) * e1
     rest = float(np.linalg.norm(across))
     if rest < 1e-6 * max(1.0, length):
@@ -105,3 +108,13 @@ def through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     unit = max(1.0, float(np.abs(places).max()) / REACH)
     scale = "" if unit == 1 else f" (1 is {unit:.1f} units of z)"
     return LatentPlane(origin, e1 * unit, e2 * unit, (f"A → B{scale}", f"towards C{scale}"), "through A, B and C")
+
+
+def has_planes(card: ModelCard) -> bool:
+    """Whether planes are laid through more than two latent dimensions."""
+    return latent_size(card) > 2 and card.capability("plane").available
+
+
+def latent_size(card: ModelCard) -> int:
+    """Return the number of latent dimensions."""
+    return prod(card.latent_shape)

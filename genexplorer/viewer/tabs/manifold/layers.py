@@ -11,35 +11,37 @@ from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
 
 from genexplorer.session.palette import DARK
+from genexplorer.session.plane import Plane
 from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
-from genexplorer.viewer.tabs.manifold.scatter import Cloud, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, aggregate, ellipse, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 Floats = NDArray[np.float64]
 ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colors on it
 GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
+_MAX_ELLIPSES = 400  # of points
 _CROSS_PX = 36  # logical; the side of the cursor
 
 
-class Layer(pg.GraphicsObject):  # type: ignore[misc]
+class LatentLayer(pg.GraphicsObject):  # type: ignore[misc]
     """Something that fills the plane's panel and is drawn in logical pixels."""
 
     def __init__(self, z_value: int) -> None:
         super().__init__()
         self.setZValue(z_value)
-        self.view: VisibleRange | None = None
+        self.visible_range: VisibleRange | None = None
 
-    def set_view(self, view: VisibleRange) -> None:
+    def set_visible_range(self, view: VisibleRange) -> None:
         """Take the part of the plane that is seen."""
         self.prepareGeometryChange()
-        self.view = view
+        self.visible_range = view
 
     def boundingRect(self) -> QRectF:
         """Return what is seen, in the plane's coordinates."""
-        if self.view is None:
+        if self.visible_range is None:
             return QRectF()
-        x0, x1, y0, y1 = self.view.bounds
+        x0, x1, y0, y1 = self.visible_range.bounds
         return QRectF(x0, y0, x1 - x0, y1 - y0)
 
     def paint(self, painter: QPainter, *_: Any) -> None:
@@ -77,7 +79,7 @@ def polygon(pixels: Floats) -> QPolygonF:
     return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
 
 
-class TileLayer(Layer):
+class TileLayer(LatentLayer):
     """The decoded tiles, drawn as one picture whose pixels fall on the screen's."""
 
     def __init__(self) -> None:
@@ -111,9 +113,9 @@ class TileLayer(Layer):
         factor = float(self._mosaic.grid.factor)
         natural = self._image.width() * factor, self._image.height() * factor
         rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
-        drawn = (rect.getRect(), ratio, self.veil.rgba())
-        if drawn != self._drawn:
-            self._drawn, self._kept = drawn, QImage()
+        posterior = (rect.getRect(), ratio, self.veil.rgba())
+        if posterior != self._drawn:
+            self._drawn, self._kept = posterior, QImage()
             self._draw(painter, rect, ratio)
             return
         if self._kept.isNull():
@@ -158,12 +160,12 @@ def _shared_image(mosaic: Mosaic) -> QImage:
     return QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)  # type: ignore[call-overload,no-any-return]
 
 
-class PointLayer(Layer):
+class PointLayer(LatentLayer):
     """The encodings: each a digit where there is room for it, else a dot in its class's color."""
 
     def __init__(self) -> None:
         super().__init__(10)
-        self._cloud: Cloud | None = None
+        self._cloud: PointCloud | None = None
         self._atlas: GlyphAtlas | None = None
         self._ratio = 1.0
         self._coordinates = np.zeros((0, 2))
@@ -175,7 +177,7 @@ class PointLayer(Layer):
         self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
         self.update()
 
-    def set_cloud(self, cloud: Cloud | None) -> None:
+    def set_cloud(self, cloud: PointCloud | None) -> None:
         """Take other points. `set_style` is called when their classes differ."""
         self._cloud = cloud
         self.update()
@@ -188,11 +190,11 @@ class PointLayer(Layer):
 
     def choose_glyphs(self) -> None:
         """Decide anew which points have room for a digit, as after a zoom."""
-        if self._cloud is None or self.view is None or len(self._coordinates) != len(self._cloud.labels):
+        if self._cloud is None or self.visible_range is None or len(self._coordinates) != len(self._cloud.labels):
             self._glyphs = np.zeros(len(self._coordinates), bool)
             return
         spacing_px = GLYPH_SPACING_PX * self._ratio
-        spacing = spacing_px * self.view.per_px[0], spacing_px * self.view.per_px[1]
+        spacing = spacing_px * self.visible_range.per_px[0], spacing_px * self.visible_range.per_px[1]
         self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.shown, spacing)
 
     @property
@@ -233,25 +235,25 @@ class Outline:
 
 
 @dataclass
-class Marks:
+class PlaneMarks:
     """What is drawn above tiles and points, in the plane's coordinates."""
 
     cursor: Floats | None = None  # (2,)
     pins: dict[str, Floats] = field(default_factory=dict)
     path: Floats | None = None  # (N, 2)
-    walker: Floats | None = None  # (2,), where on the path the walker stands
+    path_cursor: Floats | None = None  # (2,), where on the path the walker stands
     outlines: list[Outline] = field(default_factory=list)
     hovered: Floats | None = None  # (2,)
     samples: Floats | None = None  # (N, 2), drawn from the hovered point's q(z|x)
     message: str = ""  # in the middle, while there is nothing else
 
 
-class MarkLayer(Layer):
+class MarkLayer(LatentLayer):
     """Cursor, pins, path and ellipses; each line with a halo, so that it can be seen on black and on white."""
 
     def __init__(self, *, below_points: bool = False) -> None:
         super().__init__(5 if below_points else 20)
-        self.marks = Marks()
+        self.marks = PlaneMarks()
         self._ink, self._halo, self._muted = QColor(ON_TILES.accent), QColor(ON_TILES.background), QColor("#808080")
         self._cross: QImage | None = None
 
@@ -267,8 +269,8 @@ class MarkLayer(Layer):
             shape = QPainterPath()
             shape.addPolygon(polygon(mapped(marks.path, to_px)))
             self._stroke(painter, shape, 2.0)
-        if marks.walker is not None:
-            self._dots(painter, mapped(marks.walker, to_px), 4.5)
+        if marks.path_cursor is not None:
+            self._dots(painter, mapped(marks.path_cursor, to_px), 4.5)
         if marks.hovered is not None:
             self._ring(painter, mapped(marks.hovered, to_px)[0], 9.0)
         for name, place in marks.pins.items():
@@ -366,3 +368,25 @@ def _pen(color: QColor, width: float) -> QPen:
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     return pen
+
+
+def point_outlines(cloud: PointCloud, row: int, plane: Plane) -> list[Outline]:
+    """Return 1σ and 2σ of a point's q(z|x)."""
+    mu, sigma = cloud.mu[row], cloud.sigma[row]
+    return [
+        Outline(outline_shape([ellipse(mu, sigma, plane, 1)])),
+        Outline(outline_shape([ellipse(mu, sigma, plane, 2)]), dashed=True),
+    ]
+
+
+def cloud_outlines(cloud: PointCloud, rows: NDArray[np.int64], plane: Plane) -> list[Outline]:
+    """Return 1σ of many points as thin lines, and 1σ and 2σ of the prior (dashed) and of the aggregate q(z)."""
+    points = [ellipse(cloud.mu[row], cloud.sigma[row], plane, 1, points=32) for row in rows[:_MAX_ELLIPSES]]
+    mean, root = aggregate(cloud)
+    outlines = [Outline(outline_shape(points), faint=True)]
+    for scale, suffix in ((1, "1σ"), (2, "2σ")):
+        prior = ellipse(np.zeros(2), np.ones(2), plane, scale)
+        outlines.append(Outline(outline_shape([prior]), dashed=True, name=f"prior {suffix}" if scale == 2 else ""))
+        q = ellipse(mean, root, plane, scale)
+        outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if scale == 2 else ""))
+    return outlines

@@ -70,15 +70,15 @@ class LatentPath:
         """Return `count` points at even distances along the path, (count, d), both ends included."""
         if self.is_empty:
             return np.repeat(self.z[:1], count, axis=0)
-        along = self._along()
-        wanted = np.linspace(0.0, along[-1], count)
-        return np.column_stack([np.interp(wanted, along, values) for values in self.z.T])
+        project_direction = self._along()
+        wanted = np.linspace(0.0, project_direction[-1], count)
+        return np.column_stack([np.interp(wanted, project_direction, values) for values in self.z.T])
 
     def at(self, fraction: float) -> Z:
         """Return the point, (d,), at a share of the length."""
-        along = self._along()
-        wanted = min(1.0, max(0.0, fraction)) * along[-1]
-        return np.array([np.interp(wanted, along, values) for values in self.z.T])
+        project_direction = self._along()
+        wanted = min(1.0, max(0.0, fraction)) * project_direction[-1]
+        return np.array([np.interp(wanted, project_direction, values) for values in self.z.T])
 
     def to_json(self, **origin: object) -> str:
         """Return the path as JSON: where it comes from and the list of z."""

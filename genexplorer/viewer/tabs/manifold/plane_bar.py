@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, Q
 from genexplorer.session import formatting
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
-from genexplorer.viewer.tabs.manifold.plane_selection import KINDS, AxisScores, Kind, Planes, Source
+from genexplorer.viewer.tabs.manifold.plane_selector import KINDS, AxisScores, Kind, PlaneSelector, Source
 from genexplorer.viewer.widgets.controls import tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 
@@ -22,7 +22,7 @@ _SOURCES: dict[Source, str] = {"samples": "three samples", "images": "test image
 
 
 class PlaneBar(QWidget):
-    """Shows what `Planes` keeps and tells what was chosen.
+    """Shows what `PlaneSelector` keeps and tells what was chosen.
 
     Signals:
         kind_chosen(str), pair_chosen(int, int), source_chosen(str), images_chosen(int, int, int), seed_chosen(int).
@@ -47,16 +47,16 @@ class PlaneBar(QWidget):
         self._lay_out()
         self._connect()
 
-    def show_planes(self, planes: Planes, *, encodes: bool) -> None:
+    def show_planes(self, selector: PlaneSelector, *, encodes: bool) -> None:
         """Show the choice and what came of it."""
-        self.kinds[planes.kind].setChecked(True)
-        self._list_axes(planes)
-        self._show_source(planes, encodes=encodes)
-        self._pages.setCurrentIndex(KINDS.index(planes.kind))
-        self._pages.setVisible(planes.kind != "principal")
-        words = planes.failure or _waiting(planes) or ("" if planes.plane is None else planes.plane.title)
-        if planes.kind == "axes" and planes.axes is not None and not planes.failure:
-            words = f"by {planes.axes.measure} ({planes.axes.unit}), all other axes 0"
+        self.kinds[selector.kind].setChecked(True)
+        self._list_axes(selector)
+        self._show_source(selector, encodes=encodes)
+        self._pages.setCurrentIndex(KINDS.index(selector.kind))
+        self._pages.setVisible(selector.kind != "principal")
+        words = selector.failure or _waiting(selector) or ("" if selector.plane is None else selector.plane.title)
+        if selector.kind == "axes" and selector.axes is not None and not selector.failure:
+            words = f"by {selector.axes.measure} ({selector.axes.unit}), all other axes 0"
         self.title.setText(words)
         self.title.setToolTip(literal_tooltip(words))
 
@@ -65,8 +65,8 @@ class PlaneBar(QWidget):
         now = next(kind for kind, button in self.kinds.items() if button.isChecked())
         self.kind_chosen.emit(KINDS[(KINDS.index(now) + 1) % len(KINDS)])
 
-    def _list_axes(self, planes: Planes) -> None:
-        pair, axes = planes.chosen_pair, planes.axes
+    def _list_axes(self, selector: PlaneSelector) -> None:
+        pair, axes = selector.chosen_pair, selector.axes
         listed = (pair, axes)
         if listed == self._listed:
             return
@@ -78,21 +78,21 @@ class PlaneBar(QWidget):
             box.setCurrentIndex(box.findData(chosen))
             box.setEnabled(box.count() > 1)
 
-    def _show_source(self, planes: Planes, *, encodes: bool) -> None:
+    def _show_source(self, selector: PlaneSelector, *, encodes: bool) -> None:
         if self.source.count() != (3 if encodes else 2):
             self.source.clear()
             for source, words in _SOURCES.items():
                 if encodes or source != "images":
                     self.source.addItem(words, source)
-        self.source.setCurrentIndex(self.source.findData(planes.source))
+        self.source.setCurrentIndex(self.source.findData(selector.source))
         self.source.setToolTip(
             "" if encodes else "This model has no encoder: test images are no points of its latent space"
         )
-        for spin, index in zip(self.images, planes.images, strict=True):
+        for spin, index in zip(self.images, selector.images, strict=True):
             _set(spin, index)
-            spin.setVisible(planes.source == "images")
-        _set(self.seed, planes.seed)
-        self.seed.setVisible(planes.source == "samples")
+            spin.setVisible(selector.source == "images")
+        _set(self.seed, selector.seed)
+        self.seed.setVisible(selector.source == "samples")
 
     def _lay_out(self) -> None:
         group, switch = QButtonGroup(self), QHBoxLayout()
@@ -129,11 +129,11 @@ class PlaneBar(QWidget):
             self._listed = ()
 
 
-def _waiting(planes: Planes) -> str:
-    if planes.progress is not None:
-        return f"finding the plane …  {planes.progress:.0%}"
-    if planes.plane is None:
-        return "ranking the axes …" if planes.kind == "axes" else "finding the plane …"
+def _waiting(selector: PlaneSelector) -> str:
+    if selector.progress is not None:
+        return f"finding the plane …  {selector.progress:.0%}"
+    if selector.plane is None:
+        return "ranking the axes …" if selector.kind == "axes" else "finding the plane …"
     return ""
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
+from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.path import EMPTY, LatentPath
 
 CURSOR_LIMIT = 8.0  # of a plane's coordinates, beyond which Φ(z) is 0 or 1
@@ -28,7 +28,7 @@ class Selection(Observable):
 
     def __init__(self) -> None:
         super().__init__()
-        self.plane: LatentPlane = WHOLE
+        self.plane: LatentPlane = LATENT_2D
         self.offset: Z = np.zeros(2)
         self.cursor: Z = np.zeros(2)
         self.picked: int | None = None
@@ -38,7 +38,7 @@ class Selection(Observable):
 
     def move_to(self, z: ArrayLike, *, picked: int | None = None) -> None:
         """Put the cursor somewhere; `picked` says which test image was clicked, if one was."""
-        limit = CURSOR_LIMIT if self.plane.is_whole else _Z_LIMIT
+        limit = CURSOR_LIMIT if self.plane.is_full_space else _Z_LIMIT
         self.cursor = np.clip(np.nan_to_num(np.asarray(z, np.float64).reshape(self.plane.size)), -limit, limit)
         self.picked = picked
         self.notify()
@@ -46,20 +46,20 @@ class Selection(Observable):
     def move_in_plane(self, place: ArrayLike, *, picked: int | None = None) -> None:
         """Put the cursor at coordinates of the plane, (2,), as far out of it as the sliders say."""
         within = np.clip(np.nan_to_num(np.asarray(place, np.float64).reshape(2)), -CURSOR_LIMIT, CURSOR_LIMIT)
-        self.move_to(self.plane.lift(within)[0] + self.offset, picked=picked)
+        self.move_to(self.plane.unproject(within)[0] + self.offset, picked=picked)
 
     @property
     def place(self) -> Z:
         """Return the plane's coordinates of the cursor, (2,)."""
-        place: Z = self.seen(self.cursor)[0]
+        place: Z = self.project(self.cursor)[0]
         return place
 
-    def seen(self, z: ArrayLike) -> Z:
+    def project(self, z: ArrayLike) -> Z:
         """Return the plane's coordinates, (N, 2), of latents, (N, d)."""
         latents = np.asarray(z, np.float64).reshape(-1, self.plane.size)
-        return self.plane.drop(latents - self.offset)
+        return self.plane.project(latents - self.offset)
 
-    def watch_for(self, plane: LatentPlane) -> None:
+    def set_plane(self, plane: LatentPlane) -> None:
         """Take another plane; in another latent space everything else is forgotten."""
         if plane.size != self.plane.size:
             self.plane, self.offset = plane, np.zeros(plane.size)
@@ -69,13 +69,13 @@ class Selection(Observable):
         self.plane = plane
         self.move_in_plane(place, picked=self.picked)
 
-    def slide(self, axis: int, value: float) -> None:
+    def set_offset(self, axis: int, value: float) -> None:
         """Move the cursor along a latent axis, out of the plane."""
         place, self.offset = self.place, self.offset.copy()
         self.offset[axis] = value
         self.move_in_plane(place)
 
-    def slide_back(self) -> None:
+    def reset_offset(self) -> None:
         """Put the cursor back into the plane."""
         place, self.offset = self.place, np.zeros(self.plane.size)
         self.move_in_plane(place)
@@ -99,7 +99,7 @@ class Selection(Observable):
         self.path, self.position = path, 0.0
         self.notify()
 
-    def walk_to(self, position: float) -> None:
+    def move_along_path(self, position: float) -> None:
         """Put the walker, and the cursor with it, at a share of the path."""
         if self.path.is_empty:
             return
@@ -109,6 +109,6 @@ class Selection(Observable):
     def clear(self) -> None:
         """Forget everything, as when another run is opened."""
         self.offset = np.zeros(self.plane.size)
-        self.cursor, self.picked, self.position = self.plane.lift(np.zeros(2))[0], None, 0.0
+        self.cursor, self.picked, self.position = self.plane.unproject(np.zeros(2))[0], None, 0.0
         self.pins, self.path = {}, EMPTY
         self.notify()

@@ -14,15 +14,14 @@ from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.plane import Bounds, Coords
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.availability import missing_plane_reason, switched_off
-from genexplorer.viewer.tabs.manifold.inspector import Inspector
-from genexplorer.viewer.tabs.manifold.inspector_data import Details, Encoded
-from genexplorer.viewer.tabs.manifold.path_controls import PathWalk
-from genexplorer.viewer.tabs.manifold.plane_controller import PlaneStage
-from genexplorer.viewer.tabs.manifold.plane_model import LatentSpace
+from genexplorer.viewer.tabs.manifold.inspector import ManifoldInspector
+from genexplorer.viewer.tabs.manifold.inspector_data import EncodedImage, InspectorData
+from genexplorer.viewer.tabs.manifold.latent_plane import has_planes, latent_size
+from genexplorer.viewer.tabs.manifold.manifold_view import ManifoldView
+from genexplorer.viewer.tabs.manifold.path_panel import PathPanel
+from genexplorer.viewer.tabs.manifold.plane_controls import PlaneControls
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import TARGET
-from genexplorer.viewer.tabs.manifold.view_state import Remembered
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets.images import save_image
@@ -35,6 +34,8 @@ REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding 
 REST_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # which a training is spared while looks bring new snapshots
 STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
 ZOOM = 1.25
+_NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
+_NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
 PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow
 
 
@@ -47,14 +48,12 @@ class ManifoldTab(ModelTab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.selection = Selection()
-        self.details = Details(self.requests)
-        self.stage = PlaneStage(self.requests, self.selection, self.details, context.palette)
-        self.space = LatentSpace(self.requests, self.selection, self)
-        self.walk = PathWalk(self.selection, self.details)
-        self.inspector = Inspector()
-        self._asked_cursor = _NOWHERE
-        self._asked_pick: int | None = None
-        self._asked_pins: tuple[object, ...] = ()
+        self.data = InspectorData(self.requests)
+        self.view = ManifoldView(self.requests, self.selection, self.data, context.palette)
+        self.plane_controls = PlaneControls(self.requests, self.selection, self)
+        self.path_panel = PathPanel(self.selection, self.data)
+        self.inspector = ManifoldInspector()
+        self._pins: dict[str, list[float]] = {}  # as the other tabs have them
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.timeout.connect(self._at_rest)
@@ -67,105 +66,103 @@ class ManifoldTab(ModelTab):
 
     def clear(self) -> None:
         """Discard what belongs to the former run."""
-        self.space.clear()
-        self.space.configure(None)
-        self.stage.clear()
-        self.details.clear()
+        self.plane_controls.clear()
+        self.plane_controls.configure(None)
+        self.view.clear()
+        self.data.clear()
         self.selection.clear()
         self.inspector.clear()
 
     def stop(self) -> None:
         """Stop drags, animations and requests."""
-        self.stage.panel.cancel_drag()
-        self.stage.panel.end_hover()
+        self.view.plot.cancel_drag()
+        self.view.plot.end_hover()
         self._rest.stop()
-        self.walk.pause()
-        self._asked_cursor, self._asked_pick, self._asked_pins = _NOWHERE, None, ()
+        self.path_panel.pause()
+        self.data.forget_requests()
         super().stop()
 
     def closing(self) -> None:
         """Stop timers and animations."""
         super().closing()
-        self.stage.glider.stop()
+        self.view.point_animation.stop()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Request the plane, the cursor, the pins and the path."""
         self._configure(card)
-        self.details.at(step)
-        self.walk.origin = {"run": self.run.status.id if self.run is not None else "", "step": step}
-        self.space.show_step(step)
-        if self.space.is_laid:
-            self.details.decode_cursor(self.selection.cursor)
+        self.data.at(step)
+        self.path_panel.origin = {"run": self.run.status.id if self.run is not None else "", "step": step}
+        self.plane_controls.show_step(step)
+        if self.plane_controls.has_plane:
+            self._request_selection()
         self._show_plane()
-        self.stage.show_step(step, card.image_shape)
-        if self.selection.picked is not None:
-            self.details.pick(self.selection.picked)
-        if self.selection.pins:
-            self.details.decode_pins(self.selection.pins)
-        self.walk.ask_again()
+        self.view.show_step(step, card.image_shape)
+        self.path_panel.request_frames()
         later = REST_FOLLOWING_MS if self.context.cursor.following else REST_IN_TIME_MS
-        self._rest.start(REST_MS if self.details.nearest is None else later)
+        self._rest.start(REST_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:
         """Arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; the other keys turn switches."""
-        key, bar, panel = Qt.Key, self.stage.toolbar, self.stage.panel
+        key, bar, plot = Qt.Key, self.view.toolbar, self.view.plot
         arrows: dict[int, Any] = {code: partial(self.nudge, *by, fine=shift) for code, by in _ARROWS.items()}
-        planes: dict[int, Any] = self._plane_actions() if self.space.has_planes else {key.Key_U: self._swap_coords}
+        selector: dict[int, Any] = (
+            self._plane_actions() if self.plane_controls.has_planes else {key.Key_U: self._swap_coords}
+        )
         return (
             arrows
-            | planes
+            | selector
             | {
-                key.Key_0: panel.go_home,
-                key.Key_Plus: lambda: panel.zoom(ZOOM),
-                key.Key_Equal: lambda: panel.zoom(ZOOM),
-                key.Key_Minus: lambda: panel.zoom(1 / ZOOM),
+                key.Key_0: plot.reset_view,
+                key.Key_Plus: lambda: plot.zoom(ZOOM),
+                key.Key_Equal: lambda: plot.zoom(ZOOM),
+                key.Key_Minus: lambda: plot.zoom(1 / ZOOM),
                 key.Key_A: lambda: self.selection.pin("A"),
                 key.Key_B: lambda: self.selection.pin("B"),
                 key.Key_P: bar.pen.toggle,
                 key.Key_E: bar.ellipses.click,
                 key.Key_O: bar.points.click,
-                key.Key_Return: self.walk.toggle_play,
-                key.Key_Enter: self.walk.toggle_play,
-                key.Key_Escape: self.walk.close_path,
+                key.Key_Return: self.path_panel.toggle_play,
+                key.Key_Enter: self.path_panel.toggle_play,
+                key.Key_Escape: self.path_panel.close_path,
             }
         )
 
     def nudge(self, right: int, up: int, *, fine: bool = False) -> None:
         """Move the cursor by a key's step on the screen."""
-        panel = self.stage.panel
-        pixel = panel.view.z_to_px(self.selection.place)[0]
-        step = STEP_PX * panel.ratio / (6 if fine else 1)
-        self.selection.move_in_plane(panel.view.px_to_z(pixel + np.array([right * step, -up * step]))[0])
+        plot = self.view.plot
+        pixel = plot.visible_range.z_to_px(self.selection.place)[0]
+        step = STEP_PX * plot.ratio / (6 if fine else 1)
+        self.selection.move_in_plane(plot.visible_range.px_to_z(pixel + np.array([right * step, -up * step]))[0])
 
     def save_targets(self) -> list[SaveTarget]:
         """Return the pictures that are there."""
-        stage, targets = self.stage, []
-        if not stage.panel.tiles.image().isNull():
-            targets.append(SaveTarget("Manifold", (".png",), lambda path: save_image(stage.seen_tiles(), path)))
+        stage, targets = self.view, []
+        if not stage.plot.tiles.image().isNull():
+            targets.append(SaveTarget("Manifold", (".png",), lambda path: save_image(stage.visible_tiles(), path)))
             targets.append(SaveTarget("Plane as shown", (".png",), lambda path: save_image(self._shown(), path)))
-        if self.details.decoded is not None:
+        if self.data.decoded is not None:
             picture = self.inspector.decoded
             targets.append(
                 SaveTarget("Decoded picture", (".png",), lambda path: save_image(picture.shown_image(), path))
             )
         if not self.selection.path.is_empty:
-            targets.append(SaveTarget("Path as animation", (".gif",), self.walk.write_gif))
-            targets.append(SaveTarget("Path as list of z", (".json",), self.walk.write_json))
+            targets.append(SaveTarget("Path as animation", (".gif",), self.path_panel.write_gif))
+            targets.append(SaveTarget("Path as list of z", (".json",), self.path_panel.write_json))
         return targets
 
     def copy_image(self) -> QImage | None:
         """Return the plane as it is shown."""
-        return None if self.stage.panel.tiles.image().isNull() else self._shown()
+        return None if self.view.plot.tiles.image().isNull() else self._shown()
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same manifold, or None while there is none."""
-        grid, named = self.stage.seen_grid(), self.space.named()
-        if grid is None or named is None:
+        grid, command_args = self.view.visible_grid(), self.plane_controls.command_args()
+        if grid is None or command_args is None:
             return None
         return command_lines.manifold(
             run_id,
-            bounds=[edge * self.space.unit for edge in _inside(grid.bounds, grid.coords)],
-            **named,
+            bounds=[edge * self.plane_controls.unit for edge in _inside(grid.bounds, grid.coords)],
+            **command_args,
             coords=grid.coords,
             rows=grid.rows,
             columns=grid.columns,
@@ -174,22 +171,22 @@ class ManifoldTab(ModelTab):
 
     def state(self) -> dict[str, Any]:
         """Return the switches, the part of the plane, and which plane."""
-        return {**self.stage.remembered().to_json(), "plane": self.space.planes.to_json()}
+        return {**self.view.state(), "plane": self.plane_controls.selector.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
-        self.stage.restore(Remembered.from_json(state))
+        self.view.restore(state)
         plane = state.get("plane")
         if isinstance(plane, dict):
-            self.space.planes.restore(plane)
+            self.plane_controls.selector.restore(plane)
 
     def _build(self) -> None:
         left = QVBoxLayout()
         left.setSpacing(GAP)
-        left.addWidget(self.space.bar)
-        left.addWidget(self.stage, 1)
-        left.addWidget(self.space.sliders)
-        left.addWidget(self.walk)
+        left.addWidget(self.plane_controls.bar)
+        left.addWidget(self.view, 1)
+        left.addWidget(self.plane_controls.sliders)
+        left.addWidget(self.path_panel)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GAP, GAP, 0, GAP)
         row.setSpacing(GAP)
@@ -198,102 +195,103 @@ class ManifoldTab(ModelTab):
 
     def _bind(self) -> None:
         self.selection.subscribe(self._selection_changed)
-        self.details.subscribe(self._show_details)
-        self.space.changed.connect(self._show_plane)
-        self.space.planes.subscribe(self._say_plane)
-        self.space.dragging.connect(self._slide)
-        self.stage.dragging.connect(self.set_dragging)
-        self.stage.failed.connect(self.context.status_message)
-        self.walk.dragging.connect(self.set_dragging)
-        self.walk.told.connect(self.context.status_message)
-        self.walk.closed.connect(lambda: self.stage.toolbar.pen.setChecked(False))
-        self.stage.toolbar.pen_changed.connect(self.walk.set_pen_mode)
+        self.data.subscribe(self._show_details)
+        self.plane_controls.changed.connect(self._show_plane)
+        self.plane_controls.selector.subscribe(self._show_plane_progress)
+        self.plane_controls.dragging.connect(self._slide)
+        self.view.dragging.connect(self.set_dragging)
+        self.view.failed.connect(self.context.status_message)
+        self.path_panel.dragging.connect(self.set_dragging)
+        self.path_panel.message.connect(self.context.status_message)
+        self.path_panel.closed.connect(lambda: self.view.toolbar.pen.setChecked(False))
+        self.view.toolbar.pen_changed.connect(self.path_panel.set_pen_mode)
         self.inspector.pin_wanted.connect(self.selection.pin)
         self.inspector.command_wanted.connect(self._copy_command)
-        self.context.palette_changed.connect(lambda: self.stage.set_palette_now(self.context.palette))
+        self.context.palette_changed.connect(lambda: self.view.recolor(self.context.palette))
 
     def _plane_actions(self) -> dict[int, Any]:
-        key, sliders = Qt.Key, self.space.sliders
+        key, sliders = Qt.Key, self.plane_controls.sliders
         return {
-            key.Key_V: self.space.bar.next_kind,
+            key.Key_V: self.plane_controls.bar.next_kind,
             key.Key_C: lambda: self.selection.pin("C"),
             key.Key_J: lambda: sliders.next_axis(1),
             key.Key_K: lambda: sliders.next_axis(-1),
             key.Key_Comma: lambda: sliders.nudge(-2),
             key.Key_Period: lambda: sliders.nudge(2),
             key.Key_X: sliders.next_target,
-            key.Key_Backspace: self.space.slide_back,
+            key.Key_Backspace: self.plane_controls.reset_offset,
         }
 
     def _swap_coords(self) -> None:
-        self.stage.set_coords("z" if self.stage.coords == "u" else "u")
+        self.view.set_coords("z" if self.view.coords == "u" else "u")
 
     def _configure(self, card: "ModelCard") -> None:
         """Offer what this model has."""
-        self.space.configure(card)
-        planes, off = self.space.has_planes, switched_off(card)
-        self.stage.prefer_target(PLANE_TARGET if planes else TARGET)
-        self.details.draws = not planes
-        self.details.size = int(np.prod(card.latent_shape))
-        self.stage.toolbar.allow(**off)
-        self.inspector.allow(encoder=off["points"], third_pin=planes)
-        if planes and self.stage.coords == "u":
-            self.stage.set_coords("z")
+        self.plane_controls.configure(card)
+        selector, off = self.plane_controls.has_planes, disabled_reasons(card)
+        self.view.prefer_target(PLANE_TARGET if selector else TARGET)
+        self.data.samples_posterior = not selector
+        self.data.size = int(np.prod(card.latent_shape))
+        self.view.toolbar.allow(**off)
+        self.inspector.allow(encoder=off["points"], third_pin=selector)
+        if selector and self.view.coords == "u":
+            self.view.set_coords("z")
 
     def _show_plane(self) -> None:
         if self.step is None or not self.is_active:
             return
-        plane = self.space.plane if self.space.is_laid else None
+        plane = self.plane_controls.plane if self.plane_controls.has_plane else None
         if plane is None:
             self.inspector.where.setText("")  # nowhere, as long as there is no plane to be in
-        self.stage.show_plane(plane, self.space.shift if plane is not None else np.zeros(2), self._plane_words())
+        self.view.show_plane(
+            plane, self.plane_controls.shift if plane is not None else np.zeros(2), self._plane_placeholder()
+        )
 
-    def _say_plane(self) -> None:
+    def _show_plane_progress(self) -> None:
         """While there is no plane, say why in its place."""
-        if self.space.has_planes and not self.space.is_laid:
+        if self.plane_controls.has_planes and not self.plane_controls.has_plane:
             self._show_plane()
 
-    def _plane_words(self) -> str:
-        planes = self.space.planes
-        return planes.failure or "finding a plane through latent space …"
+    def _plane_placeholder(self) -> str:
+        selector = self.plane_controls.selector
+        return selector.failure or "finding a plane through latent space …"
 
     def _slide(self, dragging: bool) -> None:
         self.set_dragging(dragging)
         if not dragging:
-            self.stage.settle()
+            self.view.request_exact()
 
     def _selection_changed(self) -> None:
         selection = self.selection
-        if not self.space.is_laid:
-            return
-        self.inspector.set_cursor(selection.cursor, selection.place)
-        if self.step is None or not self.is_active:
-            return
-        if not np.array_equal(selection.cursor, self._asked_cursor):
-            self._asked_cursor = selection.cursor.copy()
-            self.details.decode_cursor(selection.cursor)
+        if self.plane_controls.has_plane:
+            self.inspector.set_cursor(selection.cursor, selection.place)
+            if self.is_active and self.step is not None:
+                self._request_selection()
+
+    def _request_selection(self) -> None:
+        """Request what the inspector shows of the selection, where it has changed."""
+        if self.data.decode_cursor(self.selection.cursor):
             self._rest.start(REST_MS)
-        if selection.picked != self._asked_pick:
-            self._asked_pick = selection.picked
-            self.details.pick(selection.picked)
-        pins = tuple((name, *z.tolist()) for name, z in selection.pins.items())
-        if pins != self._asked_pins:
-            self._asked_pins = pins
-            self.context.pins = dict(selection.pins)
-            self.space.take_pins()
-            self.details.decode_pins(dict(selection.pins))
+        self.data.pick(self.selection.picked)
+        self.data.decode_pins(self.selection.pins)
+        # The plane through pins and the other tabs follow the pins.
+        pins = {name: z.tolist() for name, z in self.selection.pins.items()}
+        if pins != self._pins:
+            self._pins = pins
+            self.context.pins = dict(self.selection.pins)
+            self.plane_controls.update_pins()
 
     def _at_rest(self) -> None:
         can = self.card is not None and self.card.capability("encode").available
-        if can and self.is_active and self.space.is_laid and not self._is_dragging:
-            self.details.find_nearest(self.selection.cursor)
+        if can and self.is_active and self.plane_controls.has_plane and not self._is_dragging:
+            self.data.find_nearest(self.selection.cursor)
 
     def _show_details(self) -> None:
-        details, inspector = self.details, self.inspector
-        inspector.set_decoded(details.decoded, details.failure or "decoding…")
+        data, inspector = self.data, self.inspector
+        inspector.set_decoded(data.decoded, data.failure or "decoding…")
         for name in inspector.pins:
-            inspector.set_pin(name, details.pins.get(name))
-        nearest = details.nearest
+            inspector.set_pin(name, data.pins.get(name))
+        nearest = data.nearest
         if nearest is None:
             inspector.set_nearest(None, "")
         else:
@@ -301,20 +299,20 @@ class ManifoldTab(ModelTab):
             then = "" if nearest.step == self.step else f" at step {nearest.step:,}"  # the picture beside it is newer
             words = f"nearest: {label}#{nearest.index}\n{nearest.distance:.3f} away{then}"
             inspector.set_nearest(nearest.image, words)
-        self._show_picked(details.picked)
+        self._show_picked(data.picked)
 
-    def _show_picked(self, picked: Encoded | None) -> None:
+    def _show_picked(self, picked: EncodedImage | None) -> None:
         if picked is None:
             able = self.card is None or self.card.capability("encode").available
             hint = "Click a point to see its image and reconstruction." if able else ""
             self.inspector.set_pair(None, None, hint, "")
             return
         label = f"{picked.label}  " if picked.label >= 0 else ""
-        figures = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.figures)
-        self.inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", figures)
+        metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
+        self.inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
 
     def _shown(self) -> QImage:
-        image: QImage = self.stage.panel.grab().toImage()
+        image: QImage = self.view.plot.grab().toImage()
         return image
 
     def _copy_command(self) -> None:
@@ -326,13 +324,36 @@ class ManifoldTab(ModelTab):
         self.context.status_message.emit(f"copied: {command}")
 
 
+def missing_plane_reason(card: "ModelCard") -> str | None:
+    """Return why a model has no latent plane of images, or None if it has one."""
+    decode = card.capability("decode")
+    if not decode.available:
+        return f"This {card.title} cannot decode: {decode.reason}"
+    size = latent_size(card)
+    needed = card.capability("plane" if size > 2 else "manifold")
+    if needed.available and size >= 2:
+        return None
+    few = f"{size} latent dimension spans no plane"
+    return f"This {card.title} has no latent plane of images.\n{few if size < 2 else needed.reason}"
+
+
+def disabled_reasons(card: "ModelCard") -> dict[str, str]:
+    """Return why a switch of the plane is off, by its name; an empty reason where it is not."""
+    selector, encode = has_planes(card), card.capability("encode")
+    no_encoder = "" if encode.available else encode.reason
+    return {
+        "coords": _NO_SQUARE if selector else "",
+        "points": no_encoder,
+        "ellipses": no_encoder or (_NO_ELLIPSE if selector else ""),
+    }
+
+
 def _inside(bounds: Bounds, coords: Coords) -> Bounds:
     """Return bounds that the command takes: in "u", the square that exists."""
     x0, x1, y0, y1 = bounds
     return (max(x0, 0.0), min(x1, 1.0), max(y0, 0.0), min(y1, 1.0)) if coords == "u" else bounds
 
 
-_NOWHERE = np.zeros(0)
 _ARROWS: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),

@@ -9,7 +9,7 @@ import numpy as np
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
-from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
+from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
@@ -33,17 +33,17 @@ _STRIDES = (
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _TileRequest:
     """What the plane shows."""
 
     grid: TileGrid
     image_shape: tuple[int, int, int]
     step: int
     plane: LatentPlane
-    hasty: bool  # while something moves: drafts will do, and of a slow decoder only some of the tiles
+    moving: bool  # while something moves: drafts will do, and of a slow decoder only some of the tiles
 
 
-class TileDecoder(Observable):
+class TileLoader(Observable):
     """Keeps the plane filled: `show` says what is wanted, `mosaic` is the newest that can be shown.
 
     Only tiles that are not known at this snapshot are asked for, so that panning costs the rim alone. One question is
@@ -61,9 +61,11 @@ class TileDecoder(Observable):
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
-        self._wanted: _Wanted | None = None
+        self._wanted: _TileRequest | None = None
         self._plane: LatentPlane | None = None  # of the mosaic
-        self._costs: dict[bool, deque[float]] = {hasty: deque(maxlen=5) for hasty in (True, False)}  # seconds an image
+        self._costs: dict[bool, deque[float]] = {
+            moving: deque(maxlen=5) for moving in (True, False)
+        }  # seconds an image
         self._rim = 1
         self.mosaic: Mosaic | None = None
         self.failure = ""
@@ -76,9 +78,9 @@ class TileDecoder(Observable):
         image_shape: tuple[int, int, int],
         step: int,
         target: int = TARGET,
-        plane: LatentPlane = WHOLE,
+        plane: LatentPlane = LATENT_2D,
         *,
-        hasty: bool = False,
+        moving: bool = False,
     ) -> None:
         """Want the tiles that a view shows at a snapshot.
 
@@ -91,17 +93,21 @@ class TileDecoder(Observable):
             hasty: Whether something moves, so that drafts and larger gaps will do for now.
         """
         size = image_shape[1:]
-        seen = layout(view, size, target)
+        visible = layout(view, size, target)
         self._wanted = None
-        if seen is None:
+        if visible is None:
             return
-        wanted = _Wanted(seen, image_shape, step, plane, hasty)
-        if self._is_of(self.mosaic, wanted) and self.mosaic is not None and self.mosaic.knows(seen, exactly=not hasty):
+        wanted = _TileRequest(visible, image_shape, step, plane, moving)
+        if (
+            self._is_of(self.mosaic, wanted)
+            and self.mosaic is not None
+            and self.mosaic.knows(visible, exactly=not moving)
+        ):
             return
         # A rim is kept ready for panning; a zoom or another snapshot leaves it out, to be there sooner.
-        keeps = self.mosaic is not None and self.mosaic.step == step and self.mosaic.grid.same_lattice(seen)
+        keeps = self.mosaic is not None and self.mosaic.step == step and self.mosaic.grid.same_lattice(visible)
         if keeps and self._plane is plane and self._is_fast(wanted):
-            wanted = replace(wanted, grid=layout(view, size, target, margin=self._rim) or seen)
+            wanted = replace(wanted, grid=layout(view, size, target, margin=self._rim) or visible)
         self._wanted = wanted
         self._ask()
 
@@ -112,7 +118,7 @@ class TileDecoder(Observable):
             costs.clear()
         self.notify()
 
-    def _is_of(self, mosaic: Mosaic | None, wanted: _Wanted) -> bool:
+    def _is_of(self, mosaic: Mosaic | None, wanted: _TileRequest) -> bool:
         return (
             mosaic is not None
             and mosaic.step == wanted.step
@@ -120,21 +126,21 @@ class TileDecoder(Observable):
             and self._plane is wanted.plane
         )
 
-    def _cost(self, hasty: bool) -> float | None:
+    def _cost(self, moving: bool) -> float | None:
         """Return the time an image takes, or None while nobody knows; a draft takes no longer than an exact one."""
-        known = self._costs[hasty] or self._costs[not hasty]
+        known = self._costs[moving] or self._costs[not moving]
         return max(min(known), 1e-9) if known else None
 
-    def _is_fast(self, wanted: _Wanted) -> bool:
-        cost = self._cost(wanted.hasty)
-        return wanted.plane.is_whole if cost is None else cost * wanted.grid.rows * wanted.grid.columns <= _FAST_S
+    def _is_fast(self, wanted: _TileRequest) -> bool:
+        cost = self._cost(wanted.moving)
+        return wanted.plane.is_full_space if cost is None else cost * wanted.grid.rows * wanted.grid.columns <= _FAST_S
 
-    def _affordable(self, wanted: _Wanted) -> int:
+    def _affordable(self, wanted: _TileRequest) -> int:
         """Return how many tiles one question may be of; as long as nobody knows, all of two latent dimensions."""
-        cost = self._cost(wanted.hasty)
+        cost = self._cost(wanted.moving)
         if cost is None:
-            return wanted.grid.rows * wanted.grid.columns if wanted.plane.is_whole else _FEW
-        return max(_FEW, int((FRAME_S if wanted.hasty else PART_S) / cost))
+            return wanted.grid.rows * wanted.grid.columns if wanted.plane.is_full_space else _FEW
+        return max(_FEW, int((FRAME_S if wanted.moving else PART_S) / cost))
 
     def _ask(self) -> None:
         wanted = self._wanted
@@ -142,52 +148,52 @@ class TileDecoder(Observable):
             return
         mosaic = self._start(wanted)
         missing = mosaic.missing()
-        rest = missing if len(missing) or wanted.hasty else mosaic.drafts()
+        rest = missing if len(missing) or wanted.moving else mosaic.drafts()
         if not len(rest):
             self._take(mosaic, wanted)
         elif len(part := self._part(wanted, rest)):
             self._decode(wanted, mosaic, part)
 
-    def _start(self, wanted: _Wanted) -> Mosaic:
+    def _start(self, wanted: _TileRequest) -> Mosaic:
         """Return a mosaic with the tiles that are known already."""
         old = self.mosaic
         if old is not None and self._is_of(old, wanted) and old.grid.same_lattice(wanted.grid):
             return old.moved(wanted.grid)
         return Mosaic(wanted.grid, wanted.image_shape, wanted.step)
 
-    def _part(self, wanted: _Wanted, cells: Cells) -> Cells:
+    def _part(self, wanted: _TileRequest, cells: Cells) -> Cells:
         """Return the cells that are asked for next; none where a slow decoder waits until nothing moves any more."""
         many = self._affordable(wanted)
         if len(cells) <= many:
             return cells
         whole = wanted.grid.cells()
         widest = next((n for n, stride in enumerate(_STRIDES) if len(every(whole, stride)) <= many), len(_STRIDES) - 1)
-        finest = 0 if not wanted.hasty or self._is_fast(wanted) else widest
+        finest = 0 if not wanted.moving or self._is_fast(wanted) else widest
         for stride in reversed(_STRIDES[finest : widest + 1]):
             part = every(cells, stride)
             if len(part):
                 return wanted.grid.middle_first(part)[:many]
         return cells[:0]
 
-    def _decode(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells) -> None:
-        z = wanted.plane.lift(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
+    def _decode(self, wanted: _TileRequest, mosaic: Mosaic, cells: Cells) -> None:
+        z = wanted.plane.unproject(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
         question = ModelRequest(
             "decode",
             partial(self._on_result, wanted, mosaic, cells),
-            params={"draft": True} if wanted.hasty else {},
+            params={"draft": True} if wanted.moving else {},
             arrays={"z": z},
             step=wanted.step,
             on_failure=self._on_failure,
         )
         self._requests.send("preview", _KEY, question)
 
-    def _on_result(self, wanted: _Wanted, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
-        exact = not (wanted.hasty and reply.meta.get("draft") is True)
+    def _on_result(self, wanted: _TileRequest, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
+        exact = not (wanted.moving and reply.meta.get("draft") is True)
         mosaic.fill(cells, np.asarray(reply.arrays["images"], np.uint8), exact=exact)
         mosaic.spread()
         self.seconds, self.decoded, self.failure = reply.seconds, len(cells), ""
         if len(cells) >= _MEASURED:
-            self._costs[wanted.hasty].append(reply.seconds / len(cells))
+            self._costs[wanted.moving].append(reply.seconds / len(cells))
         self._take(mosaic, wanted)
         self._go_on()
 
@@ -196,12 +202,12 @@ class TileDecoder(Observable):
         wanted, mosaic = self._wanted, self.mosaic
         if wanted is None or mosaic is None:
             return
-        if self._is_of(mosaic, wanted) and mosaic.knows(wanted.grid, exactly=not wanted.hasty):
+        if self._is_of(mosaic, wanted) and mosaic.knows(wanted.grid, exactly=not wanted.moving):
             self._wanted = None
         else:
             self._ask()
 
-    def _take(self, mosaic: Mosaic, wanted: _Wanted) -> None:
+    def _take(self, mosaic: Mosaic, wanted: _TileRequest) -> None:
         self.mosaic, self._plane = mosaic, wanted.plane
         self.notify()
 

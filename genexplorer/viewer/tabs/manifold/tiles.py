@@ -189,13 +189,13 @@ class Mosaic:
             nearest, tiles = known[distances.argmin(axis=1)], self._tiles()
             tiles[unknown[:, 0], :, unknown[:, 1]] = tiles[nearest[:, 0], :, nearest[:, 1]]
 
-    def knows(self, seen: TileGrid, *, exactly: bool = False) -> bool:
+    def knows(self, visible: TileGrid, *, exactly: bool = False) -> bool:
         """Whether every cell of a rectangle of the same lattice is known, or known exactly."""
-        if not self.grid.covers(seen):
+        if not self.grid.covers(visible):
             return False
-        top, left = self.grid.last_row - seen.last_row, seen.first_column - self.grid.first_column
+        top, left = self.grid.last_row - visible.last_row, visible.first_column - self.grid.first_column
         known = self.exact if exactly else self.known
-        return bool(known[top : top + seen.rows, left : left + seen.columns].all())
+        return bool(known[top : top + visible.rows, left : left + visible.columns].all())
 
     def missing(self) -> Cells:
         """Return (column, row) of the cells that are not known, (N, 2)."""

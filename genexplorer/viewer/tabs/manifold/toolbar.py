@@ -18,14 +18,14 @@ from genexplorer.session.plane import Coords
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import ON_TILES
-from genexplorer.viewer.tabs.manifold.scatter import COUNTS
+from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
 TARGETS = (10, 20, 30, 40)
 _MAX_BUTTONS = 12  # more classes than these go into a menu
 
 
-class Toolbar(QWidget):
+class ManifoldToolbar(QWidget):
     """The plane's switches; each has its key in its tool tip.
 
     Signals:
@@ -43,7 +43,7 @@ class Toolbar(QWidget):
     count_changed = pyqtSignal(int)
     ellipses_changed = pyqtSignal(bool)
     pen_changed = pyqtSignal(bool)
-    home_wanted = pyqtSignal()
+    reset_wanted = pyqtSignal()
     class_toggled = pyqtSignal(int)
     class_alone = pyqtSignal(int)
 
@@ -65,7 +65,7 @@ class Toolbar(QWidget):
         self.pen = _switch("✎ path", "Draw a path with the mouse (key P)")
         self.home = _switch("⌂", "See the whole plane (key 0)", checkable=False)
         self.home.setAccessibleName("home")
-        self.legend = Legend()
+        self.legend = ClassLegend()
         self._bind()
         self._build()
 
@@ -92,7 +92,7 @@ class Toolbar(QWidget):
         self.points.toggled.connect(self.points_changed)
         self.ellipses.toggled.connect(self.ellipses_changed)
         self.pen.toggled.connect(self.pen_changed)
-        self.home.clicked.connect(lambda: self.home_wanted.emit())
+        self.home.clicked.connect(lambda: self.reset_wanted.emit())
         self.legend.toggled.connect(self.class_toggled)
         self.legend.alone.connect(self.class_alone)
 
@@ -119,7 +119,7 @@ class Toolbar(QWidget):
         column.addWidget(self.legend)
 
 
-class Legend(QWidget):
+class ClassLegend(QWidget):
     """The classes of the points, each with its glyph in its color; pressing one hides or shows it.
 
     Signals:

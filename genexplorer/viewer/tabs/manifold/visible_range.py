@@ -1,5 +1,6 @@
 """Which part of the latent plane is seen, and the one transform between the plane and device pixels. No Qt."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -104,6 +105,14 @@ def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int]
         return VisibleRange("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
     per_px = 2 * HOME_Z / min(width_px, height_px)
     return VisibleRange("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
+
+
+def is_valid_range(bounds: Bounds | None) -> bool:
+    """Whether bounds, or None for the default view, are finite, not empty, and near the prior."""
+    if bounds is None:
+        return True
+    x0, x1, y0, y1 = bounds
+    return all(math.isfinite(edge) and abs(edge) < 100 for edge in bounds) and x1 - x0 > 1e-6 and y1 - y0 > 1e-6
 
 
 def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]:

@@ -57,18 +57,18 @@ def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> No
     followed.poll()
     context.open(followed)
     try:
-        stage, details = tab.stage, tab.details
+        stage, data = tab.view, tab.data
         qtbot.waitUntil(lambda: stage.encodings.cloud is not None, timeout=60_000)
         qtbot.waitUntil(
-            lambda: (mosaic := stage.decoder.mosaic) is not None and bool(mosaic.known.all()), timeout=60_000
+            lambda: (mosaic := stage.tile_loader.mosaic) is not None and bool(mosaic.known.all()), timeout=60_000
         )
         tab.selection.move_to((0.5, -0.5), picked=3)
-        qtbot.waitUntil(lambda: details.picked is not None and details.nearest is not None, timeout=30_000)
-        mosaic = stage.decoder.mosaic
+        qtbot.waitUntil(lambda: data.picked is not None and data.nearest is not None, timeout=30_000)
+        mosaic = stage.tile_loader.mosaic
         assert mosaic is not None and mosaic.known.all() and mosaic.step == followed.snapshots[-1]
         assert np.ptp(mosaic.pixels) > 0 and not tab.waiting_reason()
-        details.hover(5)
-        qtbot.waitUntil(lambda: details.hovered is not None and details.drawn is not None, timeout=30_000)
+        data.hover(5)
+        qtbot.waitUntil(lambda: data.hovered is not None and data.posterior is not None, timeout=30_000)
     finally:
         tab.closing()
         context.close()

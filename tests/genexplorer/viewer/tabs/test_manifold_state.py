@@ -14,7 +14,7 @@ from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
-from genexplorer.viewer.tabs.manifold.scatter import Cloud, Glide, ellipse, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, PointTransition, ellipse, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
 
@@ -71,7 +71,7 @@ def test_a_560_pixel_panel_is_the_classical_20_by_20_manifold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("panel", "image", "factor"),
+    ("plot", "image", "factor"),
     [
         ((560, 560), MNIST, Fraction(1)),
         ((1120, 1120), MNIST, Fraction(2)),
@@ -79,8 +79,8 @@ def test_a_560_pixel_panel_is_the_classical_20_by_20_manifold() -> None:
         ((600, 600), (8, 8), Fraction(4)),
     ],
 )
-def test_tiles_are_enlarged_by_whole_factors(panel: tuple[int, int], image: tuple[int, int], factor: Fraction) -> None:
-    assert choose_factor(panel, image) == factor
+def test_tiles_are_enlarged_by_whole_factors(plot: tuple[int, int], image: tuple[int, int], factor: Fraction) -> None:
+    assert choose_factor(plot, image) == factor
 
 
 def test_a_huge_panel_has_a_bounded_number_of_tiles() -> None:
@@ -169,10 +169,10 @@ def test_a_bad_path_file_is_one_clear_line(tmp_path: Path, text: str) -> None:
     assert "bad.json" in caught.value.message and caught.value.hint
 
 
-def _cloud(step: int = 1, count: int = 40) -> Cloud:
+def _cloud(step: int = 1, count: int = 40) -> PointCloud:
     rng = np.random.default_rng(step)
     labels = np.arange(count) % 10
-    return Cloud(rng.normal(size=(count, 2)), np.full((count, 2), 0.1), labels, np.arange(count) + 100, step)
+    return PointCloud(rng.normal(size=(count, 2)), np.full((count, 2), 0.1), labels, np.arange(count) + 100, step)
 
 
 def test_hidden_classes_are_neither_shown_nor_hit() -> None:
@@ -189,12 +189,14 @@ def test_hidden_classes_are_neither_shown_nor_hit() -> None:
 
 def test_points_glide_between_snapshots_of_the_same_images() -> None:
     before, after = _cloud(1), _cloud(2)
-    glide = Glide.between(before, after)
+    glide = PointTransition.between(before, after)
     assert glide is not None
     np.testing.assert_allclose(glide.at(0), before.mu)
     np.testing.assert_allclose(glide.at(1), after.mu)
-    assert Glide.between(None, after) is None and Glide.between(before, after, allowed=False) is None
-    assert Glide.between(_cloud(1, 30), after) is None
+    assert (
+        PointTransition.between(None, after) is None and PointTransition.between(before, after, allowed=False) is None
+    )
+    assert PointTransition.between(_cloud(1, 30), after) is None
 
 
 def test_glyphs_keep_apart_and_panning_does_not_change_which() -> None:
@@ -226,7 +228,7 @@ def test_two_pins_make_a_straight_path() -> None:
     selection.move_to((1, 2))
     selection.pin("B")
     np.testing.assert_allclose(selection.path.z, [[-1, 0], [1, 2]])
-    selection.walk_to(0.5)
+    selection.move_along_path(0.5)
     np.testing.assert_allclose(selection.cursor, (0, 1))
     assert len(told) == 5
     selection.move_to((99, float("nan")))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
-from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, of_axes, through
+from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_plane, plane_through
 
 Kind = Literal["principal", "axes", "points"]
 Source = Literal["images", "samples", "pins"]
@@ -30,7 +30,7 @@ class AxisScores:
     unit: str
 
 
-class Planes(Observable):
+class PlaneSelector(Observable):
     """Keeps the plane that was asked for; `show` says at which snapshot.
 
     Attributes:
@@ -73,7 +73,7 @@ class Planes(Observable):
         self.progress: float | None = None
         self.failure = ""
         self._step = None
-        self._laid_for: tuple[object, ...] = ()
+        self._found_for: tuple[object, ...] = ()
         self.notify()
 
     def begin(self, size: int, *, encodes: bool) -> None:
@@ -94,7 +94,7 @@ class Planes(Observable):
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
             self._ask_axes()
-        if new or self._laid_for != self._choice:
+        if new or self._found_for != self._choice:
             self._lay()
 
     def choose(self, kind: Kind) -> None:
@@ -116,7 +116,7 @@ class Planes(Observable):
         self.seed = self.seed if seed is None else seed
         self._lay()
 
-    def take_pins(self, pins: Mapping[str, Floats]) -> None:
+    def update_pins(self, pins: Mapping[str, Floats]) -> None:
         """Take what was pinned; the plane follows where it is laid through pins."""
         if self.kind == "points" and self.source == "pins" and self._step is not None:
             self._through({name: pins[name] for name in PINS if name in pins})
@@ -167,7 +167,7 @@ class Planes(Observable):
         if self.kind == "axes":
             pair = self.chosen_pair
             if pair is not None:
-                self._take(of_axes(self._size, *pair))
+                self._take(axis_plane(self._size, *pair))
         elif self.kind == "principal":
             self._ask("plane", "plane", self._on_principal, {"kind": "principal"})
         else:
@@ -185,7 +185,7 @@ class Planes(Observable):
         names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
         made = LatentPlane(origin, e1, e2, names, title)
         former = self.plane if self.plane is not None and self.plane.names == names else None
-        turned = made.like(former)
+        turned = made.aligned_with(former)
         self.as_answered = np.array_equal(turned.e1, e1) and np.array_equal(turned.e2, e2)
         self._take(turned)
 
@@ -206,7 +206,7 @@ class Planes(Observable):
     def _through(self, points: Mapping[str, Floats]) -> None:
         self.points = dict(points)
         missing = [name for name in PINS if name not in points]
-        made = None if missing else through(*(points[name] for name in PINS))
+        made = None if missing else plane_through(*(points[name] for name in PINS))
         if made is not None:
             self._take(made)
             return
@@ -217,7 +217,7 @@ class Planes(Observable):
 
     def _take(self, plane: LatentPlane) -> None:
         self.plane, self.failure, self.progress = plane, "", None
-        self._laid_for = self._choice
+        self._found_for = self._choice
         self.notify()
 
     def _ask(self, key: str, op: str, on_result: Any, params: Mapping[str, object]) -> None:

@@ -1,21 +1,25 @@
-"""The test set's encodings as points of the plane: which are shown, which is under the mouse, how they glide. No Qt."""
+"""The encodings of test images as points of the plane, and their requests to the model. No Qt."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 COUNTS = (500, 1_000, 2_000, 5_000, 10_000)
+_KEY = "encodings"
 GLIDE_LIMIT = 5_000  # more points than these jump from snapshot to snapshot
 
 
 @dataclass(frozen=True)
-class Cloud:
+class PointCloud:
     """Encodings of test images at one snapshot.
 
     Args:
@@ -43,11 +47,11 @@ class Cloud:
         """Return which points are shown, (N,)."""
         return ~np.isin(self.labels, list(self.hidden))
 
-    def toggled(self, label: int) -> "Cloud":
+    def toggled(self, label: int) -> "PointCloud":
         """Return the cloud with one class hidden or shown again."""
         return replace(self, hidden=self.hidden ^ {label})
 
-    def only(self, label: int) -> "Cloud":
+    def only(self, label: int) -> "PointCloud":
         """Return the cloud with one class shown alone; with all, if it is alone already."""
         others = frozenset(self.classes) - {label}
         return replace(self, hidden=frozenset() if self.hidden == others else others)
@@ -72,8 +76,106 @@ class Cloud:
         return row if distances[row] <= radius_px else None
 
 
+class PointCloudLoader(Observable):
+    """Keeps the points up to date: `show` says which, `cloud` is the newest that arrived.
+
+    Attributes:
+        cloud: The points, or None while there are none.
+        former: The points before these, for gliding.
+        progress: Share of the work that is done while an answer is awaited, else None.
+        failure: Why the newest question failed; empty if it did not.
+    """
+
+    def __init__(self, requests: RequestGroup) -> None:
+        super().__init__()
+        self._requests = requests
+        self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
+        self._count = 0
+        self._plane: LatentPlane = LATENT_2D  # of the cloud
+        self.cloud: PointCloud | None = None
+        self.former: PointCloud | None = None
+        self.progress: float | None = None
+        self.failure = ""
+
+    def show(self, step: int, count: int, plane: LatentPlane = LATENT_2D) -> None:
+        """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
+        asked = self._wanted == (step, count, plane) and self._requests.is_pending("job", _KEY)
+        if asked or self._has(step, count, plane):
+            return
+        self._wanted = (step, count, plane)
+        vectors = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
+        question = ModelRequest(
+            "encodings" if plane.is_full_space else "project",
+            lambda reply: self._on_result(reply, count, plane),
+            params={"count": count, "split": "test"} if plane.is_full_space else {"count": count},
+            arrays={} if plane.is_full_space else vectors,
+            step=step,
+            on_failure=self._on_failure,
+            on_progress=self._on_progress,
+        )
+        self._requests.send("job", _KEY, question)
+
+    def toggle(self, label: int) -> None:
+        """Hide a class or show it again."""
+        if self.cloud is not None:
+            self.cloud, self.former = self.cloud.toggled(label), None
+            self.notify()
+
+    def only(self, label: int) -> None:
+        """Show a class alone, or all again."""
+        if self.cloud is not None:
+            self.cloud, self.former = self.cloud.only(label), None
+            self.notify()
+
+    def pause(self) -> None:
+        """Ask for nothing until `show`; the points that are there stay."""
+        self._requests.withdraw("job", _KEY)
+        self._wanted, self.progress = None, None
+
+    def clear(self) -> None:
+        """Forget the points, as when another run is opened."""
+        self.cloud = self.former = self.progress = self._wanted = None
+        self.failure = ""
+        self.notify()
+
+    def _has(self, step: int, count: int, plane: LatentPlane) -> bool:
+        cloud = self.cloud
+        return cloud is not None and cloud.step == step and self._count == count and self._plane is plane
+
+    def _on_result(self, reply: Reply, count: int, plane: LatentPlane) -> None:
+        arrays = reply.arrays
+        hidden = self.cloud.hidden if self.cloud is not None else frozenset[int]()
+        self.former = self.cloud
+        mu = np.asarray(arrays["mu" if plane.is_full_space else "coords"], np.float64)
+        sigma = np.exp(0.5 * np.asarray(arrays["logvar"], np.float64)) if plane.is_full_space else np.zeros_like(mu)
+        self.cloud = PointCloud(
+            mu=mu,
+            sigma=sigma,
+            labels=np.asarray(arrays["labels"], np.int64),
+            indices=np.asarray(arrays["indices"], np.int64),
+            step=reply.step,
+            hidden=hidden,
+        )
+        self._count, self._plane = count, plane
+        self._done("")
+
+    def _on_progress(self, fraction: float, message: str) -> None:
+        self.progress = fraction
+        self.notify()
+
+    def _on_failure(self, message: str, hint: str) -> None:
+        self._done(f"{message}: {hint}" if hint else message)
+
+    def _done(self, failure: str) -> None:
+        self.failure = failure
+        self.progress = None
+        if not self._requests.is_pending("job", _KEY):
+            self._wanted = None
+        self.notify()
+
+
 @dataclass(frozen=True)
-class Glide:
+class PointTransition:
     """The way of each point from where it was drawn to where it belongs now.
 
     Points keep their order from snapshot to snapshot; a set of other images does not glide, it jumps.
@@ -83,11 +185,11 @@ class Glide:
     end: Floats
 
     @staticmethod
-    def between(before: Cloud | None, after: Cloud, *, allowed: bool = True) -> "Glide | None":
+    def between(before: PointCloud | None, after: PointCloud, *, allowed: bool = True) -> "PointTransition | None":
         """Return the glide between two snapshots of the same images, or None where the points should jump."""
         if before is None or not allowed or len(after.mu) > GLIDE_LIMIT or before.step == after.step:
             return None
-        return Glide(before.mu, after.mu) if np.array_equal(before.indices, after.indices) else None
+        return PointTransition(before.mu, after.mu) if np.array_equal(before.indices, after.indices) else None
 
     def at(self, share: float) -> Floats:
         """Return the points, (N, 2), at a share of the way; slow at both ends."""
@@ -131,7 +233,7 @@ def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int 
     return plane.from_z(mean + scale * (circle * root if root.ndim == 1 else circle @ root.T))
 
 
-def aggregate(cloud: Cloud) -> tuple[Floats, Floats]:
+def aggregate(cloud: PointCloud) -> tuple[Floats, Floats]:
     """Return mean, (2,), and a square root of the covariance, (2, 2), of q(z) = E_x[q(z|x)] over the shown points.
 
     The covariance of a mixture is the covariance of the means plus the mean of the variances.

@@ -1,9 +1,12 @@
 """The plane with its toolbar: draws what decoder, encodings and details bring, and asks them for what is seen."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from PyQt6.QtCore import QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
@@ -13,20 +16,19 @@ from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold import outlines
-from genexplorer.viewer.tabs.manifold.encodings import Encodings
 from genexplorer.viewer.tabs.manifold.hover_card import HoverCard
-from genexplorer.viewer.tabs.manifold.inspector_data import Details
-from genexplorer.viewer.tabs.manifold.latent_plane import WHOLE, LatentPlane
-from genexplorer.viewer.tabs.manifold.layers import Outline
+from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
+from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
+from genexplorer.viewer.tabs.manifold.latent_plot import Drag, LatentPlot
+from genexplorer.viewer.tabs.manifold.layers import Outline, cloud_outlines, point_outlines
 from genexplorer.viewer.tabs.manifold.path import EMPTY
-from genexplorer.viewer.tabs.manifold.plane_widget import Drag, PlanePanel
-from genexplorer.viewer.tabs.manifold.point_animation import Glider
+from genexplorer.viewer.tabs.manifold.point_animation import PointAnimation
+from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS, PointCloudLoader
 from genexplorer.viewer.tabs.manifold.selection import Selection
-from genexplorer.viewer.tabs.manifold.tile_loader import TileDecoder
+from genexplorer.viewer.tabs.manifold.tile_loader import TileLoader
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, TileGrid, layout
-from genexplorer.viewer.tabs.manifold.toolbar import Toolbar
-from genexplorer.viewer.tabs.manifold.view_state import Remembered
+from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar
+from genexplorer.viewer.tabs.manifold.visible_range import Bounds, is_valid_range
 from genexplorer.viewer.widgets.controls import timer
 
 PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
@@ -34,7 +36,30 @@ REST_MS = 120  # after the last move exact pictures are wanted, even if the butt
 _VEIL = 0.45  # share of black over the tiles while points are shown
 
 
-class PlaneStage(QWidget):
+class ManifoldViewState(BaseModel):
+    """What is stored until the viewer's next start; an invalid value is replaced by its default."""
+
+    coords: Coords = "z"
+    bounds: Bounds | None = None  # None: the default view
+    target: Annotated[int, Field(ge=4, le=60)] = TARGET
+    points: bool = True
+    count: int = COUNTS[1]
+    ellipses: bool = False
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _default_if_invalid(cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        default = cls.model_fields[str(info.field_name)].default
+        try:
+            valid = validate(value)
+        except ValidationError:
+            return default
+        if info.field_name == "count":
+            return valid if valid in COUNTS else default
+        return valid if info.field_name != "bounds" or is_valid_range(valid) else default
+
+
+class ManifoldView(QWidget):
     """Everything left of the inspector and above the path strip.
 
     Signals:
@@ -49,18 +74,18 @@ class PlaneStage(QWidget):
         self,
         requests: RequestGroup,
         selection: Selection,
-        details: Details,
+        data: InspectorData,
         palette: Palette,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.selection, self.details, self.palette_now = selection, details, palette
-        self.decoder, self.encodings = TileDecoder(requests), Encodings(requests)
-        self.toolbar, self.panel = Toolbar(), PlanePanel(palette)
-        self.card = HoverCard(self.panel)
-        self.glider = Glider(self._place_points, self)
+        self.selection, self.data, self.colors = selection, data, palette
+        self.tile_loader, self.encodings = TileLoader(requests), PointCloudLoader(requests)
+        self.toolbar, self.plot = ManifoldToolbar(), LatentPlot(palette)
+        self.card = HoverCard(self.plot)
+        self.point_animation = PointAnimation(self._place_points, self)
         self.step: int | None = None
-        self.plane: LatentPlane | None = WHOLE  # whose pictures are seen; None while it is not known
+        self.plane: LatentPlane | None = LATENT_2D  # whose pictures are seen; None while it is not known
         self._rest = timer(self, REST_MS, self.ask, once=True)  # runs while something moves
         self._usual_target = TARGET
         self._waiting = ""
@@ -71,20 +96,20 @@ class PlaneStage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP // 2)
         column.addWidget(self.toolbar)
-        column.addWidget(self.panel, 1)
+        column.addWidget(self.plot, 1)
         self._bind()
-        self.restore(Remembered())
+        self.restore({})
 
     @property
     def coords(self) -> Coords:
         """Return the plane's coordinates."""
-        return self.panel.view.coords
+        return self.plot.visible_range.coords
 
     def clear(self) -> None:
         """Forget what belongs to a run."""
         self.step = None
-        self.glider.stop()
-        self.decoder.clear()
+        self.point_animation.stop()
+        self.tile_loader.clear()
         self.encodings.clear()
         self._hovered = -1
         self.card.hide()
@@ -92,7 +117,7 @@ class PlaneStage(QWidget):
     def show_step(self, step: int, image_shape: tuple[int, int, int]) -> None:
         """Show another snapshot."""
         self.step, self.image_shape = step, image_shape
-        self.panel.set_tiling((image_shape[1], image_shape[2]), self.target)
+        self.plot.set_tiling((image_shape[1], image_shape[2]), self.target)
         self.ask()
         self._rest.start()  # another one that follows at once is a drag through time
 
@@ -107,28 +132,30 @@ class PlaneStage(QWidget):
         if plane is not self.plane:
             self._rest.start()
         self.plane, self._shift, self._waiting = plane, shift, waiting
-        self.panel.set_names(self.selection.plane.names)
+        self.plot.set_names(self.selection.plane.names)
         if plane is None:
-            self.decoder.clear()
+            self.tile_loader.clear()
             self.encodings.clear()
             self._show_selection()
             self._show_tiles()
             return
         self._show_selection()
         if self.encodings.cloud is not None:
-            self.glider.show_again(self.encodings.cloud)
+            self.point_animation.show_again(self.encodings.cloud)
         self.ask()
 
     def ask(self) -> None:
         """Ask for what is seen and not known."""
         if self.step is None or self.plane is None or not self.isVisible():
             return
-        hasty = self._rest.isActive()
-        self.decoder.show(self.panel.view, self.image_shape, self.step, self.target, self.plane, hasty=hasty)
+        moving = self._rest.isActive()
+        self.tile_loader.show(
+            self.plot.visible_range, self.image_shape, self.step, self.target, self.plane, moving=moving
+        )
         if self.shows_points or self.shows_ellipses:
             self.encodings.show(self.step, self.toolbar.count.currentData(), self.selection.plane)
         else:
-            self.encodings.not_wanted()
+            self.encodings.pause()
 
     @property
     def shows_points(self) -> bool:
@@ -141,7 +168,7 @@ class PlaneStage(QWidget):
         return self.toolbar.ellipses.isChecked() and self.toolbar.ellipses.isEnabled()
 
     def _place_points(self, mu: NDArray[np.float64]) -> None:
-        self.panel.place_points(mu - self._shift)
+        self.plot.place_points(mu - self._shift)
 
     @property
     def target(self) -> int:
@@ -154,79 +181,80 @@ class PlaneStage(QWidget):
             self.toolbar.target.setCurrentIndex(self.toolbar.target.findData(target))
         self._usual_target = target
 
-    def seen_grid(self) -> TileGrid | None:
+    def visible_grid(self) -> TileGrid | None:
         """Return the cells that are seen, without those at the rim that are only kept ready."""
-        return layout(self.panel.view, (self.image_shape[1], self.image_shape[2]), self.target)
+        return layout(self.plot.visible_range, (self.image_shape[1], self.image_shape[2]), self.target)
 
-    def seen_tiles(self) -> QImage:
+    def visible_tiles(self) -> QImage:
         """Return the tiles that are seen as one picture, one pixel of an image as one pixel; null if there are none."""
-        grid, mosaic = self.seen_grid(), self.decoder.mosaic
+        grid, mosaic = self.visible_grid(), self.tile_loader.mosaic
         if grid is None or mosaic is None or not mosaic.grid.same_lattice(grid):
-            return self.panel.tiles.image().copy()
+            return self.plot.tiles.image().copy()
         _, height, width = mosaic.image_shape
         left, top = grid.first_column - mosaic.grid.first_column, mosaic.grid.last_row - grid.last_row
-        return self.panel.tiles.image().copy(left * width, top * height, grid.columns * width, grid.rows * height)
+        return self.plot.tiles.image().copy(left * width, top * height, grid.columns * width, grid.rows * height)
 
-    def set_palette_now(self, palette: Palette) -> None:
+    def recolor(self, palette: Palette) -> None:
         """Take other colors."""
-        self.palette_now = palette
-        self.panel.set_style(palette)
+        self.colors = palette
+        self.plot.set_style(palette)
         self._show_veil()
         self._show_legend()
 
-    def remembered(self) -> Remembered:
-        """Return the switches and the part of the plane."""
-        return Remembered(
+    def state(self) -> dict[str, Any]:
+        """Return the switches and the visible part of the plane as JSON values."""
+        state = ManifoldViewState(
             coords=self.coords,
-            bounds=None if self.panel.at_home else self.panel.view.bounds,
+            bounds=None if self.plot.at_home else self.plot.visible_range.bounds,
             target=self.target,
             points=self.toolbar.points.isChecked(),
             count=self.toolbar.count.currentData(),
             ellipses=self.toolbar.ellipses.isChecked(),
         )
+        return state.model_dump(mode="json")
 
-    def restore(self, state: Remembered) -> None:
-        """Take back switches and the part of the plane."""
-        bar = self.toolbar
-        bar.target.setCurrentIndex(max(0, bar.target.findData(state.target)))
-        bar.count.setCurrentIndex(max(0, bar.count.findData(state.count)))
-        bar.points.setChecked(state.points)
-        bar.ellipses.setChecked(state.ellipses)
-        self.set_coords(state.coords)
-        if state.bounds is not None:
-            self.panel.show_bounds(state.bounds)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned; invalid values are replaced by the defaults."""
+        restored, bar = ManifoldViewState.model_validate(state), self.toolbar
+        bar.target.setCurrentIndex(max(0, bar.target.findData(restored.target)))
+        bar.count.setCurrentIndex(max(0, bar.count.findData(restored.count)))
+        bar.points.setChecked(restored.points)
+        bar.ellipses.setChecked(restored.ellipses)
+        self.set_coords(restored.coords)
+        if restored.bounds is not None:
+            self.plot.show_bounds(restored.bounds)
         self._points_switched()
 
     def set_coords(self, coords: Coords) -> None:
         """Look at the plane in other coordinates."""
         self.toolbar.set_coords(coords)
-        self.panel.set_coords(coords)
+        self.plot.set_coords(coords)
         self._show_selection()
 
     def _bind(self) -> None:
-        bar, panel = self.toolbar, self.panel
+        bar, plot = self.toolbar, self.plot
         bar.coords_changed.connect(lambda name: self.set_coords("u" if name == "u" else "z"))
         bar.target_changed.connect(self._target_changed)
         bar.points_changed.connect(lambda _: self._points_switched())
         bar.ellipses_changed.connect(lambda _: self._points_switched())
         bar.count_changed.connect(lambda _: self.ask())
         bar.pen_changed.connect(self._pen_switched)
-        bar.home_wanted.connect(panel.go_home)
+        bar.reset_wanted.connect(plot.reset_view)
         bar.class_toggled.connect(self.encodings.toggle)
         bar.class_alone.connect(self.encodings.only)
-        panel.view_changed.connect(self._view_changed)
-        panel.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
-        panel.point_clicked.connect(self._point_clicked)
-        panel.point_hovered.connect(self._point_hovered)
-        panel.path_begun.connect(lambda: self.selection.set_path(EMPTY))
-        panel.path_drawn.connect(self._path_drawn)
-        panel.dragging.connect(self._dragged)
-        self.decoder.subscribe(self._show_tiles)
+        plot.view_changed.connect(self._view_changed)
+        plot.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
+        plot.point_clicked.connect(self._point_clicked)
+        plot.point_hovered.connect(self._point_hovered)
+        plot.path_begun.connect(lambda: self.selection.set_path(EMPTY))
+        plot.path_drawn.connect(self._path_drawn)
+        plot.dragging.connect(self._dragged)
+        self.tile_loader.subscribe(self._show_tiles)
         self.encodings.subscribe(self._show_cloud)
-        self.details.subscribe(self._show_hover)
+        self.data.subscribe(self._show_hover)
         self.selection.subscribe(self._show_selection)
 
-    def settle(self) -> None:
+    def request_exact(self) -> None:
         """Ask for exact pictures now: nothing moves any more."""
         self._rest.stop()
         self.ask()
@@ -234,32 +262,32 @@ class PlaneStage(QWidget):
     def _dragged(self, dragging: bool) -> None:
         self.dragging.emit(dragging)
         if not dragging:
-            self.settle()
+            self.request_exact()
 
     def _target_changed(self, target: int) -> None:
-        self.panel.set_tiling((self.image_shape[1], self.image_shape[2]), target)
+        self.plot.set_tiling((self.image_shape[1], self.image_shape[2]), target)
         self.ask()
 
     def _view_changed(self) -> None:
         if self.encodings.cloud is not None:
-            self.glider.show_again(self.encodings.cloud)
+            self.point_animation.show_again(self.encodings.cloud)
         self._show_outlines()
         self._rest.start()
         self.ask()
 
     def _show_tiles(self) -> None:
-        self.panel.tiles.set_mosaic(self.decoder.mosaic)
-        words = self.decoder.failure if self.decoder.mosaic is None else ""
-        if self.decoder.failure and not words:
-            self.failed.emit(self.decoder.failure)
-        if self.decoder.mosaic is None and not words:
+        self.plot.tiles.set_mosaic(self.tile_loader.mosaic)
+        words = self.tile_loader.failure if self.tile_loader.mosaic is None else ""
+        if self.tile_loader.failure and not words:
+            self.failed.emit(self.tile_loader.failure)
+        if self.tile_loader.mosaic is None and not words:
             words = "decoding…" if self.plane is not None else self._waiting
-        self.panel.over.marks.message = words
-        self.panel.over.update()
+        self.plot.over.marks.message = words
+        self.plot.over.update()
 
     def _points_switched(self) -> None:
-        self.panel.end_hover()
-        self.panel.points.setVisible(self.shows_points and self.encodings.cloud is not None)
+        self.plot.end_hover()
+        self.plot.points.setVisible(self.shows_points and self.encodings.cloud is not None)
         self._show_veil()
         self._show_legend()
         self._show_outlines()
@@ -269,16 +297,16 @@ class PlaneStage(QWidget):
         veil = QColor(0, 0, 0)
         points = self.shows_points and self.encodings.cloud is not None
         veil.setAlphaF(_VEIL if points else 0.0)
-        self.panel.tiles.veil = veil
-        self.panel.tiles.update()
+        self.plot.tiles.veil = veil
+        self.plot.tiles.update()
 
     def _show_cloud(self) -> None:
         cloud = self.encodings.cloud
-        self.panel.set_cloud(cloud)
+        self.plot.set_cloud(cloud)
         shown = self.shows_points and cloud is not None
-        self.panel.points.setVisible(shown)
+        self.plot.points.setVisible(shown)
         if cloud is not None:
-            self.glider.go(self.encodings.former, cloud, visible=shown and self.isVisible())
+            self.point_animation.go(self.encodings.former, cloud, visible=shown and self.isVisible())
         self._show_veil()
         self._show_legend()
         self._show_outlines()
@@ -289,9 +317,9 @@ class PlaneStage(QWidget):
         cloud = encodings.cloud
         classes = () if cloud is None else cloud.classes
         hidden = frozenset[int]() if cloud is None else cloud.hidden
-        legend.show_classes(classes, hidden, self.palette_now, self._said())
+        legend.show_classes(classes, hidden, self.colors, self._legend_text())
 
-    def _said(self) -> str:
+    def _legend_text(self) -> str:
         encodings = self.encodings
         if encodings.failure:
             return f"no points: {encodings.failure}"
@@ -302,34 +330,34 @@ class PlaneStage(QWidget):
         return f"{shown:,}{of} test images"
 
     def _show_outlines(self) -> None:
-        cloud, plane = self.encodings.cloud, self.panel.view.plane
+        cloud, plane = self.encodings.cloud, self.plot.visible_range.plane
         under: list[Outline] = []
         over: list[Outline] = []
         if cloud is not None and self.shows_ellipses:
-            under = outlines.of_cloud(cloud, self._rows_of_ellipses(), plane)
+            under = cloud_outlines(cloud, self._rows_of_ellipses(), plane)
             over = [replace(outline, name_only=True) for outline in under if outline.name]
-        if cloud is not None and self.details.draws and 0 <= self._hovered < len(cloud.mu):
-            over += outlines.of_point(cloud, self._hovered, plane)
-        self.panel.under.marks.outlines, self.panel.over.marks.outlines = under, over
-        self.panel.under.update()
-        self.panel.over.update()
+        if cloud is not None and self.data.samples_posterior and 0 <= self._hovered < len(cloud.mu):
+            over += point_outlines(cloud, self._hovered, plane)
+        self.plot.under.marks.outlines, self.plot.over.marks.outlines = under, over
+        self.plot.under.update()
+        self.plot.over.update()
 
     def _rows_of_ellipses(self) -> NDArray[np.int64]:
-        rows = self.panel.points.glyph_rows
+        rows = self.plot.points.glyph_rows
         return rows if self.shows_points else rows[:0]
 
     def _pen_switched(self, on: bool) -> None:
-        self.panel.pen_mode = on
-        self.panel.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
+        self.plot.pen_mode = on
+        self.plot.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def _path_drawn(self, z: NDArray[np.float64]) -> None:
-        path, plane, selection = self.selection.path, self.panel.view.plane, self.selection
+        path, plane, selection = self.selection.path, self.plot.visible_range.plane, self.selection
         if len(path.z):
-            last = selection.seen(path.z[-1])[0]
-            moved = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.panel.view.per_px)
-            if np.hypot(*moved) < PEN_STEP_PX * self.panel.ratio:
+            last = selection.project(path.z[-1])[0]
+            moved = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.plot.visible_range.per_px)
+            if np.hypot(*moved) < PEN_STEP_PX * self.plot.ratio:
                 return
-        selection.path = path.extended(selection.plane.lift(z)[0] + selection.offset)
+        selection.path = path.extended(selection.plane.unproject(z)[0] + selection.offset)
         selection.notify()
 
     def _point_clicked(self, row: int) -> None:
@@ -341,34 +369,36 @@ class PlaneStage(QWidget):
         cloud = self.encodings.cloud
         known = cloud is not None and 0 <= row < len(cloud.indices)
         self._hovered = row if known else -1
-        self.details.hover(int(cloud.indices[row]) if cloud is not None and known else None)
+        self.data.hover(int(cloud.indices[row]) if cloud is not None and known else None)
         if known:
-            self.card.place_beside(QPoint(int(x), int(y)), self.panel.plot_rect())
+            self.card.place_beside(QPoint(int(x), int(y)), self.plot.plot_rect())
         self._show_outlines()
 
     def _show_hover(self) -> None:
-        cloud, marks = self.encodings.cloud, self.panel.over.marks
-        if cloud is None or self._hovered < 0 or self.panel.drag is not Drag.NOTHING:
+        cloud, marks = self.encodings.cloud, self.plot.over.marks
+        if cloud is None or self._hovered < 0 or self.plot.drag is not Drag.NOTHING:
             self.card.hide()
             marks.hovered = marks.samples = None
             return
         label, index = int(cloud.labels[self._hovered]), int(cloud.indices[self._hovered])
         name = f"{label}   #{index}" if label >= 0 else f"#{index}"
-        self.card.show_point(name, self.details.hovered, self.details.drawn, draws=self.details.draws)
-        plane, drawn = self.panel.view.plane, self.details.drawn
+        self.card.show_point(
+            name, self.data.hovered, self.data.posterior, samples_posterior=self.data.samples_posterior
+        )
+        plane, posterior = self.plot.visible_range.plane, self.data.posterior
         marks.hovered = plane.from_z(cloud.mu[self._hovered] - self._shift)
-        marks.samples = None if drawn is None else plane.from_z(self.selection.seen(drawn.z))
-        self.panel.over.update()
+        marks.samples = None if posterior is None else plane.from_z(self.selection.project(posterior.z))
+        self.plot.over.update()
 
     def _show_selection(self) -> None:
-        selection, marks, plane = self.selection, self.panel.over.marks, self.panel.view.plane
+        selection, marks, plane = self.selection, self.plot.over.marks, self.plot.visible_range.plane
         had_more = bool(marks.pins) or marks.path is not None
-        marks.pins = {name: plane.from_z(selection.seen(z)[0]) for name, z in selection.pins.items()}
+        marks.pins = {name: plane.from_z(selection.project(z)[0]) for name, z in selection.pins.items()}
         empty = selection.path.is_empty
-        marks.path = None if empty else plane.from_z(selection.seen(selection.path.z))
-        marks.walker = None if empty else plane.from_z(selection.seen(selection.path.at(selection.position))[0])
-        self.panel.set_cursor(selection.place)
+        marks.path = None if empty else plane.from_z(selection.project(selection.path.z))
+        marks.path_cursor = None if empty else plane.from_z(selection.project(selection.path.at(selection.position))[0])
+        self.plot.set_cursor(selection.place)
         if had_more or marks.pins or marks.path is not None:  # else the cursor alone says whether to draw again
-            self.panel.over.update()
+            self.plot.over.update()
         if self.plane is None:
             marks.cursor = None  # it would stand on what is said instead

@@ -13,8 +13,8 @@ from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Axis, Coords
 from genexplorer.viewer.style import text_font
 from genexplorer.viewer.tabs.manifold import visible_range as views
-from genexplorer.viewer.tabs.manifold.layers import Layer, MarkLayer, PointLayer, TileLayer
-from genexplorer.viewer.tabs.manifold.scatter import Cloud
+from genexplorer.viewer.tabs.manifold.layers import LatentLayer, MarkLayer, PointLayer, TileLayer
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, choose_factor, tile_px
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
@@ -36,7 +36,7 @@ class Drag(Enum):
     PATH = 4
 
 
-class PlaneAxis(pg.AxisItem):  # type: ignore[misc]
+class LatentAxis(pg.AxisItem):  # type: ignore[misc]
     """An axis whose ticks stand at round values of z, in both coordinates."""
 
     def __init__(self, side: str, axis: Axis) -> None:
@@ -47,7 +47,7 @@ class PlaneAxis(pg.AxisItem):  # type: ignore[misc]
         self.enableAutoSIPrefix(False)
         self.setStyle(tickLength=-4, autoExpandTextSpace=False, autoReduceTextSpace=False)
 
-    def set_view(self, view: VisibleRange) -> None:
+    def set_visible_range(self, view: VisibleRange) -> None:
         """Take the part of the plane that is seen."""
         self._view = view
         self.picture = None
@@ -64,7 +64,7 @@ class PlaneAxis(pg.AxisItem):  # type: ignore[misc]
         return [self._labels.get(value, "") for value in values]
 
 
-class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
+class LatentPlot(pg.PlotWidget):  # type: ignore[misc]
     """The plane. All of the mouse is handled here: pyqtgraph's own ways of moving plots are off.
 
     Signals:
@@ -89,7 +89,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self._palette = palette
         self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
         self._names = ("z₁", "z₂")
-        self._axes = {"bottom": PlaneAxis("bottom", "x"), "left": PlaneAxis("left", "y")}
+        self._axes = {"bottom": LatentAxis("bottom", "x"), "left": LatentAxis("left", "y")}
         plot = pg.PlotItem(viewBox=self._box, axisItems=self._axes, enableMenu=False)
         super().__init__(parent, plotItem=plot, background=None)
         plot.hideButtons()
@@ -97,7 +97,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMinimumSize(240, 200)
         self.setAccessibleName("latent plane")
-        self.view: VisibleRange = views.home("z", 560, 560)
+        self.visible_range: VisibleRange = views.home("z", 560, 560)
         self.at_home = True
         self.image_px: tuple[int, int] = (28, 28)
         self.target = TARGET
@@ -106,7 +106,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.under, self.over = MarkLayer(below_points=True), MarkLayer()
         for layer in self._layers:
             self._box.addItem(layer, ignoreBounds=True)
-        self._cloud: Cloud | None = None
+        self._cloud: PointCloud | None = None
         self._coordinates = np.zeros((0, 2))
         self._cursor_z = np.zeros(2)
         self._drag = Drag.NOTHING
@@ -119,7 +119,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.set_style(palette)
 
     @property
-    def _layers(self) -> tuple[Layer, ...]:
+    def _layers(self) -> tuple[LatentLayer, ...]:
         return (self.tiles, self.under, self.points, self.over)
 
     @property
@@ -146,9 +146,9 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def set_coords(self, coords: Coords) -> None:
         """Look at the plane in other coordinates, at home."""
-        self.view = views.home(coords, self.view.width_px, self.view.height_px)
+        self.visible_range = views.home(coords, self.visible_range.width_px, self.visible_range.height_px)
         self._name_axes()
-        self.go_home()
+        self.reset_view()
 
     def set_names(self, names: tuple[str, str]) -> None:
         """Name the axes."""
@@ -156,7 +156,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
             self._names = names
             self._name_axes()
 
-    def go_home(self) -> None:
+    def reset_view(self) -> None:
         """Show the whole of the prior."""
         self.at_home = True
         self._set_view(self._home())
@@ -166,38 +166,40 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         if (image_px, target) == (self.image_px, self.target):
             return
         self.image_px, self.target = image_px, target
-        self._set_view(self._home() if self.at_home else self.view)
+        self._set_view(self._home() if self.at_home else self.visible_range)
 
     def show_bounds(self, bounds: views.Bounds) -> None:
         """Show a rectangle of the plane, as one that was remembered."""
         x0, x1, y0, y1 = bounds
-        per_px = (x1 - x0) / self.view.width_px, (y1 - y0) / self.view.height_px
-        if self.view.coords == "z":
+        per_px = (x1 - x0) / self.visible_range.width_px, (y1 - y0) / self.visible_range.height_px
+        if self.visible_range.coords == "z":
             per_px = (max(per_px), max(per_px))
         self.at_home = False
-        at = VisibleRange(self.view.coords, (0, 0), per_px, self.view.width_px, self.view.height_px)
+        at = VisibleRange(
+            self.visible_range.coords, (0, 0), per_px, self.visible_range.width_px, self.visible_range.height_px
+        )
         self._set_view(at.centered(((x0 + x1) / 2, (y0 + y1) / 2)))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom around a place of the widget, or around the cursor."""
         place = self._cursor_px() if at is None else self._device_px(at)
         self.at_home = False
-        self._set_view(self.view.zoomed(factor, (float(place[0]), float(place[1]))))
+        self._set_view(self.visible_range.zoomed(factor, (float(place[0]), float(place[1]))))
 
     def pan(self, dx: float, dy: float) -> None:
         """Move the plane by logical pixels."""
         self.at_home = False
-        self._set_view(self.view.panned(dx * self.ratio, dy * self.ratio))
+        self._set_view(self.visible_range.panned(dx * self.ratio, dy * self.ratio))
 
     def set_cursor(self, z: Floats) -> None:
         """Draw the cursor at a latent point."""
         self._cursor_z = z
-        place, marks = self.view.plane.from_z(z), self.over.marks
+        place, marks = self.visible_range.plane.from_z(z), self.over.marks
         if marks.cursor is None or not np.array_equal(marks.cursor, place):
             marks.cursor = place
             self.over.update()
 
-    def set_cloud(self, cloud: Cloud | None) -> None:
+    def set_cloud(self, cloud: PointCloud | None) -> None:
         """Take other points, or none; `place_points` says where."""
         former = self._cloud
         self._cloud = cloud
@@ -208,7 +210,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def place_points(self, mu: Floats) -> None:
         """Draw the points at latent points, (N, 2)."""
-        self._coordinates = self.view.plane.from_z(mu)
+        self._coordinates = self.visible_range.plane.from_z(mu)
         self.points.place(self._coordinates)
 
     def cancel_drag(self) -> None:
@@ -228,12 +230,12 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def place_of(self, z: Floats) -> QPointF:
         """Return the widget's logical pixel of a latent point."""
-        corner, pixel = self.plot_rect().topLeft(), self.view.z_to_px(z)[0] / self.ratio
+        corner, pixel = self.plot_rect().topLeft(), self.visible_range.z_to_px(z)[0] / self.ratio
         return QPointF(corner.x() + pixel[0], corner.y() + pixel[1])
 
     def latent_at(self, place: QPointF) -> Floats:
         """Return z, (2,), at a logical pixel of the widget."""
-        z: Floats = self.view.px_to_z(self._device_px(place)[None])[0]
+        z: Floats = self.visible_range.px_to_z(self._device_px(place)[None])[0]
         return z
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -334,7 +336,7 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
             return None
         at = self._device_px(place)
         return self._cloud.nearest(
-            self.view.to_px(self._coordinates), (float(at[0]), float(at[1])), HIT_PX * self.ratio
+            self.visible_range.to_px(self._coordinates), (float(at[0]), float(at[1])), HIT_PX * self.ratio
         )
 
     def _device_px(self, place: QPointF) -> Floats:
@@ -343,26 +345,26 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
 
     def _cursor_px(self) -> Floats:
         """Return the cursor's device pixel, or the middle where it is out of sight."""
-        pixel: Floats = self.view.z_to_px(self._cursor_z)[0]
-        seen = 0 <= pixel[0] <= self.view.width_px and 0 <= pixel[1] <= self.view.height_px
-        return pixel if seen else np.array([self.view.width_px / 2, self.view.height_px / 2])
+        pixel: Floats = self.visible_range.z_to_px(self._cursor_z)[0]
+        visible = 0 <= pixel[0] <= self.visible_range.width_px and 0 <= pixel[1] <= self.visible_range.height_px
+        return pixel if visible else np.array([self.visible_range.width_px / 2, self.visible_range.height_px / 2])
 
     def _home(self) -> VisibleRange:
-        size = self.view.width_px, self.view.height_px
+        size = self.visible_range.width_px, self.visible_range.height_px
         tile = tile_px(choose_factor(size, self.image_px, self.target), self.image_px)
-        return views.home(self.view.coords, *size, tile)
+        return views.home(self.visible_range.coords, *size, tile)
 
     def _resized(self) -> None:
         rect = self.plot_rect()
         width, height = round(rect.width() * self.ratio), round(rect.height() * self.ratio)
-        if (width, height) == (self.view.width_px, self.view.height_px) or width < 2 or height < 2:
+        if (width, height) == (self.visible_range.width_px, self.visible_range.height_px) or width < 2 or height < 2:
             return
-        self.view = self.view.resized(width, height)
-        self._set_view(self._home() if self.at_home else self.view)
+        self.visible_range = self.visible_range.resized(width, height)
+        self._set_view(self._home() if self.at_home else self.visible_range)
 
     def _set_view(self, view: VisibleRange) -> None:
-        zoomed = view.per_px != self.view.per_px or view.coords != self.view.coords
-        self.view = view
+        zoomed = view.per_px != self.visible_range.per_px or view.coords != self.visible_range.coords
+        self.visible_range = view
         self._show_view()
         if zoomed:
             self.end_hover()
@@ -370,16 +372,16 @@ class PlanePanel(pg.PlotWidget):  # type: ignore[misc]
         self.view_changed.emit()
 
     def _show_view(self) -> None:
-        x0, x1, y0, y1 = self.view.bounds
+        x0, x1, y0, y1 = self.visible_range.bounds
         for layer in self._layers:
-            layer.set_view(self.view)
+            layer.set_visible_range(self.visible_range)
         for axis in self._axes.values():
-            axis.set_view(self.view)
+            axis.set_visible_range(self.visible_range)
         self._box.setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0, disableAutoRange=True)
 
     def _name_axes(self) -> None:
         for side, name in zip(("bottom", "left"), self._names, strict=True):
-            even = "" if self.view.coords == "z" else f"   (spaced by u{name[-1]} = Φ({name}))"
+            even = "" if self.visible_range.coords == "z" else f"   (spaced by u{name[-1]} = Φ({name}))"
             style = {"color": self._palette.muted, "font-size": "10pt"}
             self._axes[side].setLabel(name + (even if side == "bottom" else ""), **style)
 
