@@ -57,15 +57,14 @@ def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> No
     followed.poll()
     context.open(followed)
     try:
-        stage, data = tab.view, tab.data
-        qtbot.waitUntil(lambda: stage.encodings.cloud is not None, timeout=60_000)
-        qtbot.waitUntil(
-            lambda: (mosaic := stage.tile_loader.mosaic) is not None and bool(mosaic.known.all()), timeout=60_000
-        )
+        view, data = tab.view, tab.data
+        is_filled = lambda: (mosaic := view.tile_loader.mosaic) is not None and bool(mosaic.known.all())  # noqa: E731
+        qtbot.waitUntil(lambda: view.encodings.cloud is not None, timeout=60_000)
         tab.selection.move_to((0.5, -0.5), picked=3)
         qtbot.waitUntil(lambda: data.picked is not None and data.nearest is not None, timeout=30_000)
-        mosaic = stage.tile_loader.mosaic
-        assert mosaic is not None and mosaic.known.all() and mosaic.step == followed.snapshots[-1]
+        qtbot.waitUntil(is_filled, timeout=60_000)
+        mosaic = view.tile_loader.mosaic
+        assert mosaic is not None and mosaic.step == followed.snapshots[-1]
         assert np.ptp(mosaic.pixels) > 0 and not tab.waiting_reason()
         data.hover(5)
         qtbot.waitUntil(lambda: data.hovered is not None and data.posterior is not None, timeout=30_000)
