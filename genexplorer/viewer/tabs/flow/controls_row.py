@@ -83,10 +83,10 @@ class ControlsRow(QWidget):
 
 
 def _spin(low: int, high: int, prefix: str) -> QSpinBox:
-    made = QSpinBox()
-    made.setRange(low, high)
-    made.setPrefix(prefix)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    made.setKeyboardTracking(False)
-    made.setMinimumWidth(10 * GAP)
-    return made
+    spin_box = QSpinBox()
+    spin_box.setRange(low, high)
+    spin_box.setPrefix(prefix)
+    spin_box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    spin_box.setKeyboardTracking(False)
+    spin_box.setMinimumWidth(10 * GAP)
+    return spin_box

@@ -50,14 +50,14 @@ class TraceInspector(QWidget):
             for label in self.values.values():
                 label.setText("—")
             return
-        shown = trace.stages[stage]
-        self.name.setText(f"{shown.label}   {stage + 1} of {len(trace.stages)}")
-        ladj = "start" if shown.ladj is None else f"{signed(shown.ladj)} nats"
+        selected = trace.stages[stage]
+        self.name.setText(f"{selected.label}   {stage + 1} of {len(trace.stages)}")
+        ladj = "start" if selected.ladj is None else f"{signed(selected.ladj)} nats"
         values = {
             "log |det|": ladj,
-            "cumulative": f"{signed(shown.cumulative)} nats",
-            "mean": plain(shown.mean, 3),
-            "standard deviation": plain(shown.std, 3),
+            "cumulative": f"{signed(selected.cumulative)} nats",
+            "mean": plain(selected.mean, 3),
+            "standard deviation": plain(selected.std, 3),
             "sum of log |det|": f"{signed(trace.total)} nats",
             "log N(z; 0, I)": f"{signed(trace.log_base)} nats",
             "log p(x)": f"{signed(trace.log_prob)} nats",

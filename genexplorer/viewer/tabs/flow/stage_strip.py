@@ -24,10 +24,10 @@ class StageStrip(QWidget):
     """Draws the stages; a click selects one.
 
     Signals:
-        chosen(int): A stage was clicked.
+        stage_clicked(int): A stage was clicked.
     """
 
-    chosen = pyqtSignal(int)
+    stage_clicked = pyqtSignal(int)
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +101,7 @@ class StageStrip(QWidget):
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self.trace is not None:
             index = self.arrangement.at(event.position().x(), event.position().y())
             if index is not None:
-                self.chosen.emit(index)
+                self.stage_clicked.emit(index)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the metrics of a stage as a tooltip."""

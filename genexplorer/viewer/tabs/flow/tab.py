@@ -156,7 +156,7 @@ class FlowTab(ModelTab):
     def _bind(self) -> None:
         self.selection.subscribe(self._selection_changed)
         self.loader.subscribe(self._show)
-        self.strip.chosen.connect(self._select)
+        self.strip.stage_clicked.connect(self._select)
         self.inspector.scrub.valueChanged.connect(self._select)
         self.controls.play.clicked.connect(self.toggle_play)
         self.context.palette_changed.connect(self._recolor)

@@ -1,7 +1,8 @@
-"""The two ends of a way: a sample, a test image or a latent; each becomes a z by asking the model. No Qt."""
+"""The two endpoints: a sample, a test image or a latent; each is resolved to a z by the model. No Qt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,31 @@ from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.encode.search import Search
 from trainers.model_card import ModelCard
 
-Kind = Literal["sample", "test", "latent", "pin A", "pin B"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+EndpointKind = Literal["sample", "test", "latent", "pin A", "pin B"]
+ENDPOINT_KINDS: tuple[EndpointKind, ...] = get_args(EndpointKind)
 NAMES = ("A", "B")
-MAX_NUMBERS = 8  # dimensions of a latent that is set number by number
+MAX_COORDINATES = 8  # dimensions of a latent that can be edited
 MAX_SEED = 9_999
 _FIRST = (("A", 0, 0), ("B", 7, 1))  # seed and test image; in two dimensions these samples lie on opposite sides
 Z = NDArray[np.float64]
 
 
 @dataclass
-class End:
-    """What was chosen for an end, and what is known of it."""
+class Endpoint:
+    """The choice of an endpoint, and its latent once the model has replied."""
 
     name: str
-    kind: Kind = "sample"
+    kind: EndpointKind = "sample"
     seed: int = 0
     index: int = 0
-    numbers: Z = field(default_factory=lambda: np.zeros(0))
+    coordinates: Z = field(default_factory=lambda: np.zeros(0))
     z: Z | None = None  # (d,)
     x: Array | None = None  # the test image itself, (H, W, C) uint8 or a point (2,)
     label: int = -1
     failure: str = ""
 
-    def as_word(self) -> str | list[float]:
-        """Return the end as the command line names it: "7", "test:12", or the numbers; empty where not known."""
+    def cli_value(self) -> str | list[float]:
+        """Return the endpoint as a command-line value: "7", "test:12", or coordinates; empty where unknown."""
         if self.kind == "sample":
             return str(self.seed)
         if self.kind == "test":
@@ -44,58 +45,58 @@ class End:
         return [] if self.z is None else self.z.tolist()
 
 
-class Ends(Observable):
-    """Both ends. What a test image becomes depends on the snapshot; every other latent stays as time goes by."""
+class Endpoints(Observable):
+    """Both endpoints. The latent of a test image depends on the snapshot; all others stay when the step changes."""
 
     def __init__(self, requests: RequestGroup, seed: int | None = None) -> None:
         super().__init__()
         self._requests = requests
-        self._chance = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
         self._card: ModelCard | None = None
         self._step: int | None = None
         self.pins: dict[str, Z] = {}
-        self.ends = {name: End(name, seed=seed, index=index) for name, seed, index in _FIRST}
+        self.by_name = {name: Endpoint(name, seed=seed, index=index) for name, seed, index in _FIRST}
         self.searches = {name: Search(requests, f"search {name}") for name in NAMES}
         for search in self.searches.values():
-            search.subscribe(self._searched)
+            search.subscribe(self._on_search)
 
-    def __getitem__(self, name: str) -> End:
-        return self.ends[name]
+    def __getitem__(self, name: str) -> Endpoint:
+        return self.by_name[name]
 
     def clear(self) -> None:
-        """Forget what is known, as when another run is opened; what was chosen stays."""
+        """Discard the latents, as when another run is opened; the choices stay."""
         self._card, self._step, self.pins = None, None, {}
-        for name, end in self.ends.items():
-            end.numbers = np.zeros(0)
-            self._forget(end)
+        for name, endpoint in self.by_name.items():
+            endpoint.coordinates = np.zeros(0)
+            self._reset(endpoint)
             self.searches[name].clear()
 
-    def at(self, step: int, card: ModelCard) -> None:
-        """Ask this snapshot from now on, what is not known or is another with it."""
+    def set_snapshot(self, step: int, card: ModelCard) -> None:
+        """Use another snapshot, and request the latents that are unknown or depend on it."""
         changed = self._card is None or card.latent_shape != self._card.latent_shape
         self._step, self._card = step, card
-        for name, end in self.ends.items():
+        for name, endpoint in self.by_name.items():
             if changed:
-                self._forget(end)
-            self._make_possible(end)
-            if self._is_due(name):
+                self._reset(endpoint)
+            self._validate(endpoint)
+            if self._needs_request(name):
                 self._resolve(name)
         self.notify()
 
     @property
-    def both(self) -> Z | None:
-        """Return both latents, (2, d), or None while one is missing."""
-        a, b = (self.ends[name].z for name in NAMES)
+    def latents(self) -> Z | None:
+        """Both latents, (2, d), or None while one is unknown."""
+        a, b = (self.by_name[name].z for name in NAMES)
         return None if a is None or b is None or a.shape != b.shape else np.stack([a, b])
 
     @property
     def size(self) -> int:
-        """Return the number of latent dimensions, 0 where it is not known."""
+        """The number of latent dimensions; 0 without a model."""
         return 0 if self._card is None else int(np.prod(self._card.latent_shape))
 
     @property
     def num_test(self) -> int:
-        """Return the size of the test set."""
+        """The size of the test set."""
         return 0 if self._card is None else self._card.data.num_test
 
     @property
@@ -104,176 +105,190 @@ class Ends(Observable):
         return self._card is not None and self._card.capability("encode").available
 
     @property
-    def searches_for(self) -> bool:
-        """Whether a test image's latent has to be searched for."""
+    def needs_search(self) -> bool:
+        """Whether the latent of a test image is found by a search."""
         return self._card is not None and not self.encodes and self._card.capability("invert").available
 
-    def kinds(self) -> tuple[Kind, ...]:
-        """Return what an end of this model can be."""
-        possible: list[Kind] = ["sample"]
-        if (self.encodes or self.searches_for) and self.num_test:
+    def kinds(self) -> tuple[EndpointKind, ...]:
+        """Return the kinds of endpoints that this model has."""
+        possible: list[EndpointKind] = ["sample"]
+        if (self.encodes or self.needs_search) and self.num_test:
             possible.append("test")
-        if 1 <= self.size <= MAX_NUMBERS:
+        if 1 <= self.size <= MAX_COORDINATES:
             possible.append("latent")
-        pins: dict[str, Kind] = {"A": "pin A", "B": "pin B"}
+        pins: dict[str, EndpointKind] = {"A": "pin A", "B": "pin B"}
         possible += [kind for pin, kind in pins.items() if pin in self.pins and self.pins[pin].size == self.size]
         return tuple(possible)
 
-    def choose(self, name: str, kind: Kind) -> None:
-        """Make an end something else."""
-        end = self.ends[name]
-        if kind not in self.kinds() or kind == end.kind:
+    def choose(self, name: str, kind: EndpointKind) -> None:
+        """Choose another kind of endpoint."""
+        endpoint = self.by_name[name]
+        if kind not in self.kinds() or kind == endpoint.kind:
             return
-        if kind == "latent" and end.z is not None:
-            end.numbers = end.z.copy()  # goes on from where it was
-        end.kind = kind
-        self._again(name)
+        if kind == "latent" and endpoint.z is not None:
+            endpoint.coordinates = endpoint.z.copy()  # start from the current latent
+        endpoint.kind = kind
+        self._update(name)
 
     def set_seed(self, name: str, seed: int) -> None:
         """Choose a sample."""
-        self.ends[name].seed = min(max(0, seed), MAX_SEED)
-        self._again(name)
+        self.by_name[name].seed = min(max(0, seed), MAX_SEED)
+        self._update(name)
 
     def set_index(self, name: str, index: int) -> None:
         """Choose a test image."""
-        self.ends[name].index = min(max(0, index), max(0, self.num_test - 1))
-        self._again(name)
+        self.by_name[name].index = min(max(0, index), max(0, self.num_test - 1))
+        self._update(name)
 
-    def set_number(self, name: str, dimension: int, value: float) -> None:
-        """Set one number of a latent."""
-        end = self.ends[name]
-        if 0 <= dimension < end.numbers.size:
-            end.numbers = end.numbers.copy()
-            end.numbers[dimension] = value
-            self._again(name)
+    def set_coordinate(self, name: str, dimension: int, value: float) -> None:
+        """Set one coordinate of a latent."""
+        endpoint = self.by_name[name]
+        if 0 <= dimension < endpoint.coordinates.size:
+            endpoint.coordinates = endpoint.coordinates.copy()
+            endpoint.coordinates[dimension] = value
+            self._update(name)
 
     def set_pins(self, pins: dict[str, Z]) -> None:
-        """Take the pins of the Manifold tab."""
+        """Use the pins of the Manifold tab."""
         self.pins = {name: np.asarray(z, np.float64).ravel() for name, z in pins.items()}
         if self._card is None:
-            return  # `at` comes to it
-        for name, end in self.ends.items():
-            if end.kind in ("pin A", "pin B"):
-                self._make_possible(end)
+            return  # `set_snapshot` resolves them
+        for name, endpoint in self.by_name.items():
+            if endpoint.kind in ("pin A", "pin B"):
+                self._validate(endpoint)
                 self._resolve(name)
         self.notify()
 
-    def another(self, name: str) -> None:
-        """Choose another of the same kind, by chance."""
-        end = self.ends[name]
-        if end.kind == "test":
-            end.index = int(self._chance.integers(max(1, self.num_test)))
-        elif end.kind == "latent":
-            end.numbers = np.round(self._chance.standard_normal(self.size), 2)
+    def resample(self, name: str) -> None:
+        """Choose a random endpoint of the same kind."""
+        endpoint = self.by_name[name]
+        if endpoint.kind == "test":
+            endpoint.index = int(self._rng.integers(max(1, self.num_test)))
+        elif endpoint.kind == "latent":
+            endpoint.coordinates = np.round(self._rng.standard_normal(self.size), 2)
         else:
-            end.kind, end.seed = "sample", int(self._chance.integers(MAX_SEED + 1))
-        self._again(name)
+            endpoint.kind, endpoint.seed = "sample", int(self._rng.integers(MAX_SEED + 1))
+        self._update(name)
 
     def swap(self) -> None:
-        """Let A and B change places."""
+        """Swap A and B."""
         if any(search.busy for search in self.searches.values()):
             return
-        one, other = (self.ends[name] for name in NAMES)
-        one.name, other.name = other.name, one.name
-        self.ends = {one.name: one, other.name: other}
-        self.ends = {name: self.ends[name] for name in NAMES}
+        first, second = (self.by_name[name] for name in NAMES)
+        first.name, second.name = second.name, first.name
+        self.by_name = {first.name: first, second.name: second}
+        self.by_name = {name: self.by_name[name] for name in NAMES}
         self.searches = {"A": self.searches["B"], "B": self.searches["A"]}
         self.notify()
 
     def search(self, name: str) -> None:
-        """Search once more, with the snapshot that is looked at."""
-        end = self.ends[name]
-        if end.kind == "test" and self.searches_for and self._step is not None:
-            self.searches[name].start(self._step, index=end.index)
+        """Search again, with the current snapshot."""
+        endpoint = self.by_name[name]
+        if endpoint.kind == "test" and self.needs_search and self._step is not None:
+            self.searches[name].start(self._step, index=endpoint.index)
 
-    def rest(self) -> None:
-        """Ask for nothing any more; what was under way is asked for again by `at`."""
+    def stop(self) -> None:
+        """Cancel all requests; `set_snapshot` sends them again."""
         for search in self.searches.values():
             if search.busy:
                 search.clear()
         self._requests.cancel_all()
 
     def cancel(self) -> bool:
-        """Give up every search; return whether there was one."""
+        """Cancel the searches; return whether there was one."""
         busy = [search for search in self.searches.values() if search.busy]
         for search in busy:
             search.cancel()
         return bool(busy)
 
-    def _again(self, name: str) -> None:
-        end = self.ends[name]
-        self._make_possible(end)
-        if end.kind == "test":
-            end.x, end.label = None, -1
+    def to_json(self) -> dict[str, Any]:
+        """Return the choices that are saved until the next start."""
+        return {name: {key: getattr(self[name], key) for key in ("kind", "seed", "index")} for name in NAMES}
+
+    def restore(self, state: object) -> None:
+        """Restore what `to_json` returned; invalid values are ignored."""
+        for name in NAMES:
+            saved = state.get(name) if isinstance(state, Mapping) else None
+            if isinstance(saved, Mapping):
+                endpoint, seed, index = self[name], saved.get("seed"), saved.get("index")
+                endpoint.seed = seed if type(seed) is int and 0 <= seed <= MAX_SEED else endpoint.seed
+                endpoint.index = index if type(index) is int and 0 <= index <= 10_000_000 else endpoint.index
+                endpoint.kind = next((kind for kind in ENDPOINT_KINDS if kind == saved.get("kind")), endpoint.kind)
+
+    def _update(self, name: str) -> None:
+        endpoint = self.by_name[name]
+        self._validate(endpoint)
+        if endpoint.kind == "test":
+            endpoint.x, endpoint.label = None, -1
         self._resolve(name)
         self.notify()
 
-    def _make_possible(self, end: End) -> None:
-        if end.kind not in self.kinds():
-            end.kind = "sample"
-        if end.kind == "test":
-            end.index = min(end.index, max(0, self.num_test - 1))
-        if end.numbers.size != self.size:
-            end.numbers = np.zeros(self.size if self.size <= MAX_NUMBERS else 0)
+    def _validate(self, endpoint: Endpoint) -> None:
+        if endpoint.kind not in self.kinds():
+            endpoint.kind = "sample"
+        if endpoint.kind == "test":
+            endpoint.index = min(endpoint.index, max(0, self.num_test - 1))
+        if endpoint.coordinates.size != self.size:
+            endpoint.coordinates = np.zeros(self.size if self.size <= MAX_COORDINATES else 0)
 
-    def _forget(self, end: End) -> None:
-        end.z, end.x, end.label, end.failure = None, None, -1, ""
+    def _reset(self, endpoint: Endpoint) -> None:
+        endpoint.z, endpoint.x, endpoint.label, endpoint.failure = None, None, -1, ""
 
     def _resolve(self, name: str) -> None:
-        """Find the latent of what was chosen."""
-        end, search = self.ends[name], self.searches[name]
-        end.failure = ""
-        if end.kind != "test" or not self.searches_for:
+        """Resolve the choice to a latent."""
+        endpoint, search = self.by_name[name], self.searches[name]
+        endpoint.failure = ""
+        if endpoint.kind != "test" or not self.needs_search:
             search.clear()
-        if end.kind == "latent":
-            end.z, end.x = end.numbers.copy(), None
-        elif end.kind in ("pin A", "pin B"):
-            end.z, end.x = self.pins[end.kind[-1]].copy(), None
-        elif end.kind == "sample":
-            self._ask(end, "sample", {"count": 1, "seed": end.seed, "temperature": 1.0})
+        if endpoint.kind == "latent":
+            endpoint.z, endpoint.x = endpoint.coordinates.copy(), None
+        elif endpoint.kind in ("pin A", "pin B"):
+            endpoint.z, endpoint.x = self.pins[endpoint.kind[-1]].copy(), None
+        elif endpoint.kind == "sample":
+            self._request(endpoint, "sample", {"count": 1, "seed": endpoint.seed, "temperature": 1.0})
         elif self.encodes:
-            self._ask(end, "encode", {"indices": [end.index]})
+            self._request(endpoint, "encode", {"indices": [endpoint.index]})
         elif self._step is not None:
-            end.z = None
-            self._ask(end, "test_images", {"indices": [end.index]})
-            search.start(self._step, index=end.index)
+            endpoint.z = None
+            self._request(endpoint, "test_images", {"indices": [endpoint.index]})
+            search.start(self._step, index=endpoint.index)
 
-    def _ask(self, end: End, op: str, params: dict[str, object]) -> None:
-        wanted = (end.kind, end.seed, end.index)
+    def _request(self, endpoint: Endpoint, op: str, params: dict[str, object]) -> None:
+        requested = (endpoint.kind, endpoint.seed, endpoint.index)
 
         def on_result(reply: Reply) -> None:
-            if (end.kind, end.seed, end.index) == wanted:
-                self._take(end, reply)
+            if (endpoint.kind, endpoint.seed, endpoint.index) == requested:
+                self._apply(endpoint, reply)
                 self.notify()
 
         def on_failure(message: str, hint: str) -> None:
-            end.failure = f"{message}: {hint}" if hint else message
+            endpoint.failure = f"{message}: {hint}" if hint else message
             self.notify()
 
-        # The end's own key, not its name: A and B may have changed places when the answer comes.
+        # Not the name: A and B may be swapped before the reply.
         self._requests.send(
-            "preview", f"end {id(end)}", ModelRequest(op, on_result, params, {}, self._step, on_failure)
+            "preview", f"end {id(endpoint)}", ModelRequest(op, on_result, params, {}, self._step, on_failure)
         )
 
-    def _take(self, end: End, reply: Reply) -> None:
+    def _apply(self, endpoint: Endpoint, reply: Reply) -> None:
         arrays = reply.arrays
         latent = arrays.get("mu", arrays.get("z"))
         if latent is not None:
-            end.z = np.asarray(latent[0], np.float64).ravel()
-        end.x = np.asarray(arrays["x"][0]) if "x" in arrays else None
-        end.label = int(arrays["labels"][0]) if "labels" in arrays else -1
+            endpoint.z = np.asarray(latent[0], np.float64).ravel()
+        endpoint.x = np.asarray(arrays["x"][0]) if "x" in arrays else None
+        endpoint.label = int(arrays["labels"][0]) if "labels" in arrays else -1
 
-    def _is_due(self, name: str) -> bool:
-        """Whether a snapshot has to be asked for an end; a search is long and is begun again only by hand."""
-        end, search = self.ends[name], self.searches[name]
-        if end.kind == "test" and self.encodes:
+    def _needs_request(self, name: str) -> bool:
+        """Whether to request the latent with a new snapshot; a search is long and is repeated only by hand."""
+        endpoint, search = self.by_name[name], self.searches[name]
+        if endpoint.kind == "test" and self.encodes:
             return True
-        return end.z is None and not (search.busy or search.cancelled or search.failure)
+        return endpoint.z is None and not (search.busy or search.cancelled or search.failure)
 
-    def _searched(self) -> None:
+    def _on_search(self) -> None:
         for name, search in self.searches.items():
-            end = self.ends[name]
-            if search.found is not None and end.kind == "test" and self.searches_for:
-                end.z = search.found.z.copy()
-                end.x = search.found.x
+            endpoint = self.by_name[name]
+            if search.latent is not None and endpoint.kind == "test" and self.needs_search:
+                endpoint.z = search.latent.z.copy()
+                endpoint.x = search.latent.x
         self.notify()

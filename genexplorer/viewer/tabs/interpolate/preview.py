@@ -1,4 +1,4 @@
-"""The middle of the tab: the image at t, large; for data that are points the way itself, in their plane."""
+"""The middle of the tab: the image at t, large; for 2-D data, the path in the plane."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.path_plot import PathPlot
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.interpolate.path import Frames
+from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames
 from genexplorer.viewer.widgets.images import PictureView, to_array
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
 
 
-class Stage(QStackedWidget):
-    """Either a picture, or the plane of the data beside that of a latent with two dimensions."""
+class InterpolationPreview(QStackedWidget):
+    """Either an image, or the plane of the data beside that of a 2-D latent."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,40 +39,42 @@ class Stage(QStackedWidget):
         self.latent.recolor(palette)
 
     def set_kind(self, *, points: bool, size: int) -> None:
-        """Show data of a kind, decoded from so many dimensions."""
+        """Show images or points, decoded from `size` dimensions."""
         self.setCurrentIndex(int(points))
         self.latent.setVisible(size == 2)
 
-    def show_way(self, frames: Frames | None, ends: Floats | None, here: int, caption: str, hint: str) -> None:
-        """Show where on a way one stands, or the hint that says what is waited for."""
+    def show_frames(
+        self, frames: InterpolationFrames | None, endpoints: Floats | None, row: int, caption: str, hint: str
+    ) -> None:
+        """Show one row of a path, or the hint why there is none."""
         if frames is None:
             self.picture.set_picture(None, hint=hint)
             for plane in (self.data, self.latent):
                 plane.show_path(hint=hint)
         elif frames.images.ndim == 4:
-            self.picture.set_picture(frames.images[here], caption)
+            self.picture.set_picture(frames.images[row], caption)
         else:
-            self._show_planes(frames, here)
+            self._show_planes(frames, row)
 
     def image(self) -> QImage:
-        """Return what is shown, to copy it."""
+        """Return what is on the screen."""
         return self.picture.shown_image() if self.currentIndex() == 0 else self._grabbed()
 
-    def film(self, frames: Frames) -> Images:
-        """Return the pictures of the walk, (N, H, W, C): of points, the planes with the mark at each t."""
+    def animation_frames(self, frames: InterpolationFrames) -> Images:
+        """Return the frames of an animation, (N, H, W, C): of points, the planes with the marker at each t."""
         if frames.images.ndim == 4:
             return np.asarray(frames.images, np.uint8)
-        shots = []
-        for here in range(len(frames.t)):
-            self._show_planes(frames, here)
-            shots.append(to_array(self._grabbed()))
-        return np.stack(shots)
+        pictures = []
+        for row in range(len(frames.t)):
+            self._show_planes(frames, row)
+            pictures.append(to_array(self._grabbed()))
+        return np.stack(pictures)
 
-    def _show_planes(self, frames: Frames, here: int) -> None:
+    def _show_planes(self, frames: InterpolationFrames, row: int) -> None:
         points = frames.images.astype(np.float64)
         planes = [(self.data, points), (self.latent, frames.z)] if frames.z.shape[1] == 2 else [(self.data, points)]
         for plane, path in planes:
-            markers = Marker(path[0], "A"), Marker(path[-1], "B"), Marker(path[here], "", hollow=True)
+            markers = Marker(path[0], "A"), Marker(path[-1], "B"), Marker(path[row], "", hollow=True)
             plane.show_path(*markers, path=path, dots=path[:: frames.every])
 
     def _grabbed(self) -> QImage:

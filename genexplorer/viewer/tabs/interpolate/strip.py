@@ -11,7 +11,7 @@ from genexplorer.session.palette import Palette
 from genexplorer.session.prior import typical_norm
 from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.plots.chart_axis import ChartAxis
-from genexplorer.viewer.tabs.interpolate.path import Frames, chord_norms
+from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames, chord_norms
 from genexplorer.viewer.widgets.images import to_qimage
 
 GRAPH_PX, STRIP_PX = 128, 92
@@ -45,8 +45,8 @@ class NormPlot(BasePlot):
             self.addItem(item, ignoreBounds=True)
         self.recolor(palette)
 
-    def set_frames(self, frames: Frames, ends: Floats | None) -> None:
-        """Show an interpolation; `ends`, (2, d), are the latents that it joins."""
+    def set_frames(self, frames: InterpolationFrames, endpoints: Floats | None) -> None:
+        """Show an interpolation; `endpoints`, (2, d), are the latents that it joins."""
         norms, typical = frames.norms, typical_norm(frames.z.shape[1])
         top = max(float(np.max(np.nan_to_num(norms, posinf=0.0))), typical) * 1.15
         self.setYRange(0.0, top, padding=0)
@@ -54,11 +54,11 @@ class NormPlot(BasePlot):
         self._typical.setPos(typical)
         self._typical_name.setPos(1.02, typical)
         # The straight line through the middle, where the interpolation is not the straight line itself.
-        has_chord = ends is not None and frames.mode != "linear"
+        has_chord = endpoints is not None and frames.mode != "linear"
         self._chord.setVisible(has_chord)
         self._chord_name.setVisible(False)
-        if ends is not None and has_chord:
-            chord = chord_norms(ends, frames.t)
+        if endpoints is not None and has_chord:
+            chord = chord_norms(endpoints, frames.t)
             self._chord.setData(frames.t, chord)
             gaps = np.abs(norms - chord)
             row = (int(np.argmax(gaps)) + len(chord) - 1) // 2  # on the rising side, where there is room below
@@ -96,7 +96,7 @@ class InterpolationStrip(QWidget):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._palette = palette
-        self._frames: Frames | None = None
+        self._frames: InterpolationFrames | None = None
         self._images: list[QImage] = []
         self._t, self._hint = 0.5, ""
         self._has_images = True
@@ -117,7 +117,7 @@ class InterpolationStrip(QWidget):
         self.plot.recolor(palette)
         self.update()
 
-    def set_frames(self, frames: Frames | None, ends: Floats | None, hint: str = "") -> None:
+    def set_frames(self, frames: InterpolationFrames | None, endpoints: Floats | None, hint: str = "") -> None:
         """Show an interpolation and the ends (2, d) that it joins, or the hint why there is none."""
         self._hint = hint
         self.plot.setVisible(frames is not None)
@@ -126,7 +126,7 @@ class InterpolationStrip(QWidget):
             images = [] if frames is None or frames.images.ndim < 4 else list(frames.strip)
             self._images = [to_qimage(image) for image in images]
             if frames is not None:
-                self.plot.set_frames(frames, ends)
+                self.plot.set_frames(frames, endpoints)
                 self._fit_range()
         has_images = frames is None or frames.images.ndim == 4
         if has_images != self._has_images:
@@ -198,7 +198,7 @@ class InterpolationStrip(QWidget):
         count = max(2, len(self._images))
         return max(_MIN_CELL_PX, (self.width() - _AXIS_PX - _RIGHT_PX) / count)
 
-    def _paint_images(self, painter: QPainter, frames: Frames) -> None:
+    def _paint_images(self, painter: QPainter, frames: InterpolationFrames) -> None:
         # Enlarge by a whole factor where images are small, else shrink.
         ratio, size = self.devicePixelRatioF(), self._images[0].size()
         room = min(self._cell_px - 4, STRIP_PX - 8.0)

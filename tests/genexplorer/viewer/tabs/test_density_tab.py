@@ -48,7 +48,7 @@ def _tab(bench: Bench) -> DensityTab:
     return bench.tab
 
 
-def _settled(qtbot: QtBot, tab: DensityTab) -> None:
+def _wait_for_replies(qtbot: QtBot, tab: DensityTab) -> None:
     qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)
 
 
@@ -95,12 +95,12 @@ def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot:
     assert tab.scene.z is not None
     z, count = tab.scene.z.copy(), bench.client.count("sample")
     bench.context.cursor.go(5)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     tab.plane.animation.finish()
     np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
     assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == count
     assert _key(tab, Qt.Key.Key_R)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert bench.last("sample").params["seed"] == tab.scene.seed and not np.array_equal(tab.scene.z, z)
 
 
@@ -110,7 +110,7 @@ def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     box = tab.panel.heat
     box.setCurrentIndex(box.findData("difference"))
     box.activated.emit(box.currentIndex())
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     heat = tab.scene.heat
     assert heat is not None and heat.kind == "difference" and heat.values.min() == pytest.approx(-1.0, abs=1e-5)
     assert "nats" in tab.panel.bar.accessibleDescription()
@@ -118,16 +118,16 @@ def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     assert "difference = −1.00 nats" in tab.readout.text()
     count = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked)
     bench.context.cursor.go(5)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked) == count
 
 
 def test_an_unknown_true_density_is_not_offered(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points", before=lambda client: setattr(client, "knows_truth", False))
     tab = _tab(bench)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     tab.layers.set_heat("truth")
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert tab.layers.heats == ("none", "model") and tab.panel.heat.findData("truth") < 0
     assert tab.layers.heat == "model"
 
@@ -152,11 +152,11 @@ def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     tab = _tab(bench)
     assert tab.latent.isVisible() and tab.plane.reconstructions.count == 1000 and tab.plane.reconstructions.isVisible()
     tab.plane.pointed.emit(1.0, 2.0)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])
     assert tab.latent.markers.markers[0].sigma is not None and tab.plane.markers.markers[1].name == "x̂"
     tab.latent.pointed.emit(0.5, -0.5)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     returned = tab.plane.markers.markers[0].position
     np.testing.assert_allclose(returned, to_data(np.array([0.5, -0.5]), bench.context.step or 0), rtol=1e-5)
     tab.latent.pointed.emit(float("nan"), float("nan"))

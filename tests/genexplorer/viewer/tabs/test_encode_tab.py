@@ -36,7 +36,7 @@ def _tab(bench: Bench) -> EncodeTab:
     return bench.tab
 
 
-def _settled(qtbot: QtBot, tab: EncodeTab) -> None:
+def _wait_for_replies(qtbot: QtBot, tab: EncodeTab) -> None:
     qtbot.waitUntil(lambda: not tab.context.model_client.is_busy)
 
 
@@ -47,7 +47,7 @@ def _key(tab: EncodeTab, key: Qt.Key) -> bool:
 def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     tab.chooser.index.setValue(123)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     current, step = tab.encodings.current, bench.context.step
     assert current is not None and step is not None
     np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
@@ -67,7 +67,7 @@ def test_keys_and_thumbnails_walk_through_the_test_set(bench: Bench, qtbot: QtBo
     assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
     tab.chooser.thumbs.sheet.pressed.emit(QPoint(35, 65))  # second column, third row
     assert tab.source.index == 17
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert "#17" in tab.views.pictures["x"].accessibleDescription()
 
 
@@ -89,13 +89,13 @@ def test_a_picture_file_is_encoded_and_ink_on_paper_turned_over(bench: Bench, qt
     paper[20:36, 20:36] = 0
     Image.fromarray(paper).save(tmp_path / "scan.png")
     _drop(tab, tmp_path / "scan.png")
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
     assert asked.shape == (1, 28, 28, 1) and asked[0, 0, 0, 0] == 0 and asked[0, 14, 14, 0] == 255
     assert tab.chooser.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
     assert tab.command_line() is None
     tab.chooser.inverted.setChecked(False)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
 
 
@@ -130,7 +130,7 @@ def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> N
     mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
     mouse.mouseMove(canvas, QPoint(100, 100))
     mouse.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     asked = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
     assert asked and asked[-1].lane == "drag" and asked[-1].arrays["images"].any()
     np.testing.assert_array_equal(asked[-1].arrays["images"][0], canvas.ink.pixels())
@@ -176,6 +176,6 @@ def test_the_remembered_image_is_chosen_again(qtbot: QtBot, run_folder: Path) ->
     assert _tab(bench).source.index == 0
     bench.tab.restore({"index": 42})
     bench.tab.activated()
-    _settled(qtbot, _tab(bench))
+    _wait_for_replies(qtbot, _tab(bench))
     assert _tab(bench).source.index == 42
     bench.close()

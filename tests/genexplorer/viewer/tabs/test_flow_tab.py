@@ -41,7 +41,7 @@ def _tab(bench: Bench) -> FlowTab:
     return bench.tab
 
 
-def _settled(qtbot: QtBot, tab: FlowTab) -> None:
+def _wait_for_replies(qtbot: QtBot, tab: FlowTab) -> None:
     qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)
 
 
@@ -67,7 +67,7 @@ def test_stages_are_stepped_through_by_keys_slider_and_click(bench: PointsBench)
     assert _key(tab, Qt.Key.Key_Right) and tab.strip.stage == 1
     tab.inspector.scrub.setValue(4)
     assert tab.strip.stage == 4 and "5 of 9" in tab.inspector.name.text()
-    tab.strip.chosen.emit(2)
+    tab.strip.stage_clicked.emit(2)
     assert tab.inspector.name.text().startswith("coupling 2")
     assert tab.inspector.values["log |det|"].text().startswith("−")
 
@@ -85,11 +85,11 @@ def test_a_sample_of_the_base_is_traced_to_the_data(bench: PointsBench, qtbot: Q
     forward = tab.command_line()
     assert forward is not None and "trace" in forward and "--index 0" in forward
     assert _key(tab, Qt.Key.Key_D)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert bench.last("trace").params["temperature"] == 1.0 and not tab.controls.index.isVisible()
     tab.controls.temperature.setValue(50)
     tab.controls.seed.setValue(11)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     asked = bench.last("trace").params
     assert asked["temperature"] == 0.5 and asked["seed"] == 11
     assert "--seed 11 --temperature 0.5" in (tab.command_line() or "")
@@ -101,7 +101,7 @@ def test_a_sample_of_the_base_is_traced_to_the_data(bench: PointsBench, qtbot: Q
 def test_another_snapshot_traces_the_same_input(bench: PointsBench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     bench.context.cursor.go(5)
-    _settled(qtbot, tab)
+    _wait_for_replies(qtbot, tab)
     assert tab.loader.trace is not None and tab.loader.trace.step == 5 == bench.last("trace").step
     asked = bench.client.count("trace")
     tab.refresh()
@@ -134,8 +134,8 @@ def test_an_image_is_reconstructed(qtbot: QtBot, folders: dict[bool, Path]) -> N
     tab = _tab(bench)
     qtbot.waitUntil(lambda: tab.loader.reconstruction is not None, timeout=5000)
     assert tab.inspector.pair[1].isVisible()
-    shown = to_array(tab.inspector.detail.picture.image())
-    np.testing.assert_array_equal(shown, picture(np.ones((1, 2)), bench.context.step or 0)[0, ..., 0])
+    image = to_array(tab.inspector.detail.picture.image())
+    np.testing.assert_array_equal(image, picture(np.ones((1, 2)), bench.context.step or 0)[0, ..., 0])
     bench.close()
 
 

@@ -1,4 +1,4 @@
-"""The Interpolate tab on every family: which questions are asked, what is shown where one stands, what is saved."""
+"""The Interpolate tab on every family: its requests, what it shows at a t, and what it saves."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
 from genexplorer.session.prior import typical_norm
-from genexplorer.viewer.tabs.interpolate.path import MAX_BYTES, chord_norms, spaces
+from genexplorer.viewer.tabs.interpolate.interpolation import MAX_BYTES, chord_norms, spaces
 from genexplorer.viewer.tabs.interpolate.tab import FRAME_MS, InterpolateTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
@@ -35,7 +35,7 @@ def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
 
     def open_kind(kind: str) -> FamilyBench:
         benches.append(FamilyBench(InterpolateTab, folders[kind], kind))
-        _settled(qtbot, benches[-1])
+        _wait_for_replies(qtbot, benches[-1])
         return benches[-1]
 
     yield open_kind
@@ -43,7 +43,7 @@ def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
         bench.close()
 
 
-def _settled(qtbot: QtBot, bench: FamilyBench) -> None:
+def _wait_for_replies(qtbot: QtBot, bench: FamilyBench) -> None:
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
 
 
@@ -53,9 +53,9 @@ def _tab(bench: FamilyBench) -> InterpolateTab:
 
 
 def _z(tab: InterpolateTab, name: str) -> NDArray[np.float64]:
-    found = tab.ends[name].z
-    assert found is not None
-    return found
+    latent = tab.endpoints[name].z
+    assert latent is not None
+    return latent
 
 
 def _key(bench: FamilyBench, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> bool:
@@ -68,45 +68,50 @@ def test_two_samples_are_joined_by_nine_images(opened: Open, kind: str) -> None:
     tab, size = _tab(bench), SIZES[kind]
     asked = [q for q in bench.client.asked if q.op == "interpolate"]
     assert [q.params["count"] for q in asked] == [9, 65] and {q.params["mode"] for q in asked} == {"spherical"}
-    ends = np.concatenate([sampled(0, size), sampled(7, size)])
-    np.testing.assert_allclose(asked[0].arrays["z"], ends)
-    assert tab.way.frames is not None and len(tab.way.frames.strip) == 9 and len(tab.way.frames.t) == 65
+    endpoints = np.concatenate([sampled(0, size), sampled(7, size)])
+    np.testing.assert_allclose(asked[0].arrays["z"], endpoints)
+    assert (
+        tab.interpolation.frames is not None
+        and len(tab.interpolation.frames.strip) == 9
+        and len(tab.interpolation.frames.t) == 65
+    )
     tab.scrub(0.25)
-    shown, z = to_array(tab.stage.picture.image()), 0.75 * ends[0] + 0.25 * ends[1]
+    shown, z = to_array(tab.preview.picture.image()), 0.75 * endpoints[0] + 0.25 * endpoints[1]
     np.testing.assert_array_equal(shown, picture(z, bench.context.step or 0)[0, ..., 0])
-    assert tab.transport.where.text().startswith("t = 0.25")
+    assert tab.controls.position.text().startswith("t = 0.25")
 
 
-def test_keys_walk_and_choose(opened: Open, qtbot: QtBot) -> None:
+def test_keys_move_and_choose(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _tab(bench)
-    assert _key(bench, Qt.Key.Key_Home) and tab.way.t == 0
-    assert _key(bench, Qt.Key.Key_Right) and tab.way.t == pytest.approx(1 / 8)
-    assert _key(bench, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier) and tab.way.t == pytest.approx(9 / 64)
-    assert _key(bench, Qt.Key.Key_End) and tab.way.t == 1 and _key(bench, Qt.Key.Key_Right) and tab.way.t == 1
+    path = tab.interpolation
+    assert _key(bench, Qt.Key.Key_Home) and path.t == 0
+    assert _key(bench, Qt.Key.Key_Right) and path.t == pytest.approx(1 / 8)
+    assert _key(bench, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier) and path.t == pytest.approx(9 / 64)
+    assert _key(bench, Qt.Key.Key_End) and path.t == 1 and _key(bench, Qt.Key.Key_Right) and path.t == 1
     a, b = _z(tab, "A"), _z(tab, "B")
     assert _key(bench, Qt.Key.Key_X) and np.array_equal(_z(tab, "A"), b) and np.array_equal(_z(tab, "B"), a)
-    assert _key(bench, Qt.Key.Key_M) and tab.way.mode == "linear"
-    assert _key(bench, Qt.Key.Key_Plus) and tab.way.count == 10
-    _settled(qtbot, bench)
+    assert _key(bench, Qt.Key.Key_M) and tab.interpolation.mode == "linear"
+    assert _key(bench, Qt.Key.Key_Plus) and tab.interpolation.count == 10
+    _wait_for_replies(qtbot, bench)
     last = bench.client.asked[-1]
     assert last.params["mode"] == "linear" and (last.params["count"] - 1) % 9 == 0
-    seeds = tab.ends["A"].seed, tab.ends["B"].seed
-    assert _key(bench, Qt.Key.Key_R) and (tab.ends["A"].seed, tab.ends["B"].seed) != seeds
-    assert not _key(bench, Qt.Key.Key_Escape)  # nothing to give up: the window may use it
+    seeds = tab.endpoints["A"].seed, tab.endpoints["B"].seed
+    assert _key(bench, Qt.Key.Key_R) and (tab.endpoints["A"].seed, tab.endpoints["B"].seed) != seeds
+    assert not _key(bench, Qt.Key.Key_Escape)  # nothing to cancel: the window may use it
     assert not _key(bench, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
 
 
-def test_space_plays_to_and_fro(opened: Open) -> None:
+def test_space_plays_back_and_forth(opened: Open) -> None:
     bench = opened("vae")
     tab = _tab(bench)
     tab.scrub(0.97)
     assert _key(bench, Qt.Key.Key_Space) and tab.is_playing
-    seen = []
+    positions = []
     for _ in range(8):
         tab._tick()
-        seen.append(tab.way.t)
-    assert max(seen) == 1.0 and seen[-1] < 1.0
+        positions.append(tab.interpolation.t)
+    assert max(positions) == 1.0 and positions[-1] < 1.0
     assert _key(bench, Qt.Key.Key_Space) and not tab.is_playing
     _key(bench, Qt.Key.Key_Space)
     tab.deactivated()
@@ -116,111 +121,111 @@ def test_space_plays_to_and_fro(opened: Open) -> None:
 def test_the_mouse_scrubs_along_the_strip(opened: Open) -> None:
     bench = opened("gan")
     tab = _tab(bench)
-    place = QPoint(round(tab.track.x_of(0.5)), 20)
-    QTest.mousePress(tab.track, Qt.MouseButton.LeftButton, pos=place)
-    assert tab.way.t == pytest.approx(0.5, abs=0.01) and bench.context.dragging
-    QTest.mouseMove(tab.track, QPoint(round(tab.track.x_of(1.0)) + 90, 20))
-    QTest.mouseRelease(tab.track, Qt.MouseButton.LeftButton)
+    place = QPoint(round(tab.strip.x_of(0.5)), 20)
+    QTest.mousePress(tab.strip, Qt.MouseButton.LeftButton, pos=place)
+    assert tab.interpolation.t == pytest.approx(0.5, abs=0.01) and bench.context.dragging
+    QTest.mouseMove(tab.strip, QPoint(round(tab.strip.x_of(1.0)) + 90, 20))
+    QTest.mouseRelease(tab.strip, Qt.MouseButton.LeftButton)
     assert not bench.context.dragging
 
 
-def test_a_time_that_comes_in_a_drag_waits_for_its_end(opened: Open, qtbot: QtBot) -> None:
+def test_a_snapshot_during_a_drag_waits_for_its_end(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _tab(bench)
     before = bench.client.count("interpolate")
-    tab.track.scrubbing.emit(True)
+    tab.strip.scrubbing.emit(True)
     tab.on_time(bench.followed.snapshots[1])
     assert bench.client.count("interpolate") == before
-    tab.track.scrubbing.emit(False)
-    _settled(qtbot, bench)
+    tab.strip.scrubbing.emit(False)
+    _wait_for_replies(qtbot, bench)
     assert bench.client.asked[-1].step == bench.followed.snapshots[1]
 
 
-def test_time_goes_the_same_way_through_another_snapshot(opened: Open, qtbot: QtBot) -> None:
+def test_another_snapshot_decodes_the_same_path(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _tab(bench)
     before = np.stack([_z(tab, "A"), _z(tab, "B")])
-    drawn = bench.client.count("sample")
+    num_samples = bench.client.count("sample")
     bench.context.cursor.go(bench.followed.snapshots[2])
-    _settled(qtbot, bench)
+    _wait_for_replies(qtbot, bench)
     last = bench.client.asked[-1]
     assert last.op == "interpolate" and last.step == bench.followed.snapshots[2]
     np.testing.assert_allclose(last.arrays["z"], before)
-    assert bench.client.count("sample") == drawn
-    assert tab.way.frames is not None and tab.way.frames.step == last.step
+    assert bench.client.count("sample") == num_samples
+    assert tab.interpolation.frames is not None and tab.interpolation.frames.step == last.step
 
 
 def test_a_test_image_is_encoded_and_follows_the_encoder(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
     tab = _tab(bench)
-    tab.ends.choose("A", "test")
+    tab.endpoints.choose("A", "test")
     tab.panels["A"].number.setValue(17)
-    _settled(qtbot, bench)
+    _wait_for_replies(qtbot, bench)
     step = bench.context.step or 0
     np.testing.assert_allclose(_z(tab, "A"), mu_of(np.array([17]), step)[0], rtol=1e-6)
     assert "label 7" in tab.panels["A"].picture.accessibleDescription()
     bench.context.cursor.go(bench.followed.snapshots[1])
-    _settled(qtbot, bench)
+    _wait_for_replies(qtbot, bench)
     expected = mu_of(np.array([17]), bench.followed.snapshots[1])[0]
     np.testing.assert_allclose(bench.client.asked[-1].arrays["z"][0], expected, rtol=1e-6)
 
 
-def test_a_latent_is_set_number_by_number_where_it_is_small(opened: Open, qtbot: QtBot) -> None:
+def test_a_small_latent_is_set_by_its_coordinates(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
     tab = _tab(bench)
     was = _z(tab, "B")
-    tab.ends.choose("B", "latent")
+    tab.endpoints.choose("B", "latent")
     np.testing.assert_allclose(_z(tab, "B"), was)  # goes on from where it was
     tab.panels["B"].latent.changed.emit(1, -1.25)
-    _settled(qtbot, bench)
+    _wait_for_replies(qtbot, bench)
     assert bench.client.asked[-1].arrays["z"][1, 1] == pytest.approx(-1.25)
-    assert "latent" not in opened("gan").tab.ends.kinds()  # type: ignore[attr-defined]
+    assert "latent" not in opened("gan").tab.endpoints.kinds()  # type: ignore[attr-defined]
 
 
 def test_the_manifolds_pins_can_be_ends(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
     tab = _tab(bench)
-    assert "pin A" not in tab.ends.kinds()
+    assert "pin A" not in tab.endpoints.kinds()
     bench.context.pins = {"A": np.array([1.0, 2.0]), "B": np.zeros(5)}
     tab.activated()
-    assert "pin A" in tab.ends.kinds() and "pin B" not in tab.ends.kinds()  # of another size
-    tab.ends.choose("A", "pin A")
-    _settled(qtbot, bench)
+    assert "pin A" in tab.endpoints.kinds() and "pin B" not in tab.endpoints.kinds()  # of another size
+    tab.endpoints.choose("A", "pin A")
+    _wait_for_replies(qtbot, bench)
     np.testing.assert_allclose(bench.client.asked[-1].arrays["z"][0], [1, 2])
 
 
 def test_a_gans_test_image_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab, client = _tab(bench), bench.client
-    tab.ends.choose("B", "test")
-    qtbot.waitUntil(lambda: bool(client.searches) and tab.ends["B"].x is not None)
-    assert tab.ends.both is None and "Esc" in tab._hint()
+    tab.endpoints.choose("B", "test")
+    qtbot.waitUntil(lambda: bool(client.searches) and tab.endpoints["B"].x is not None)
+    assert tab.endpoints.latents is None and "Esc" in tab._hint()
     client.progress(0.4, "step 80 of 200, error 0.051")
-    qtbot.waitUntil(lambda: "0.051" in tab.panels["B"].said.text())
+    qtbot.waitUntil(lambda: "0.051" in tab.panels["B"].status.text())
     assert tab.panels["B"].progress.value() == 40
     bench.context.cursor.go(bench.followed.snapshots[1])  # the search goes on
-    assert tab.ends.searches["B"].busy and client.count("invert") == 1
+    assert tab.endpoints.searches["B"].busy and client.count("invert") == 1
     client.finish_search(0.0123)
-    qtbot.waitUntil(lambda: tab.ends.both is not None)
-    assert "0.0123" in tab.panels["B"].said.text()
-    _settled(qtbot, bench)
+    qtbot.waitUntil(lambda: tab.endpoints.latents is not None)
+    assert "0.0123" in tab.panels["B"].status.text()
+    _wait_for_replies(qtbot, bench)
     np.testing.assert_allclose(client.asked[-1].arrays["z"][1], mu_of(np.array([1]), 0, 100)[0])
 
 
-def test_a_search_is_given_up_with_escape_and_begun_again(opened: Open, qtbot: QtBot) -> None:
+def test_a_search_is_cancelled_with_escape_and_repeated(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab, client = _tab(bench), bench.client
-    tab.ends.choose("A", "test")
+    tab.endpoints.choose("A", "test")
     qtbot.waitUntil(lambda: bool(client.searches))
-    assert _key(bench, Qt.Key.Key_Escape) and not tab.ends.searches["A"].busy
-    assert not bench.context.model_client.is_pending("job") and "given up" in tab._hint()
+    assert _key(bench, Qt.Key.Key_Escape) and not tab.endpoints.searches["A"].busy
+    assert not bench.context.model_client.is_pending("job") and "cancelled" in tab._hint()
     client.finish_search()  # comes too late
     qtbot.wait(20)
-    assert tab.ends["A"].z is None
-    tab.panels["A"].act.click()
+    assert tab.endpoints["A"].z is None
+    tab.panels["A"].search_button.click()
     qtbot.waitUntil(lambda: len(client.searches) == 2)
     tab.deactivated()
-    assert not tab.ends.searches["A"].busy
+    assert not tab.endpoints.searches["A"].busy
     tab.activated()
     qtbot.waitUntil(lambda: len(client.searches) == 3)
 
@@ -229,13 +234,13 @@ def test_a_search_is_given_up_with_escape_and_begun_again(opened: Open, qtbot: Q
 def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Path) -> None:
     bench = opened(kind)
     tab = _tab(bench)
-    assert tab.stage.currentIndex() == 1 and not tab.panels["A"].picture.isVisible()
+    assert tab.preview.currentIndex() == 1 and not tab.panels["A"].picture.isVisible()
     assert bench.client.count("points") >= 1
-    before = tab.stage.data.accessibleDescription()
+    before = tab.preview.data.accessibleDescription()
     assert before.startswith("A (")
     tab.scrub(1.0)
-    assert tab.stage.data.accessibleDescription() != before
-    assert [target.label for target in tab.save_targets()] == ["Picture at t", "Walk as animation"]
+    assert tab.preview.data.accessibleDescription() != before
+    assert [target.label for target in tab.save_targets()] == ["Image at t", "Animation"]
     tab.save_targets()[0].write(tmp_path / "plane.png")
     copied = tab.copy_image()
     assert copied is not None and Image.open(tmp_path / "plane.png").width == copied.width() > 200
@@ -244,20 +249,20 @@ def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Pat
 def test_the_command_names_both_ends(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
     tab = _tab(bench)
-    tab.ends.choose("A", "test")
-    tab.ends.set_index("A", 12)
+    tab.endpoints.choose("A", "test")
+    tab.endpoints.set_index("A", 12)
     tab.set_mode("linear")
-    _settled(qtbot, bench)
+    _wait_for_replies(qtbot, bench)
     assert "--from=test:12 --to=7 --mode linear" in (tab.command_line() or "")
-    tab.ends.choose("B", "latent")
-    tab.ends.set_number("B", 0, -0.5)
-    tab.ends.set_number("B", 1, 2.0)
+    tab.endpoints.choose("B", "latent")
+    tab.endpoints.set_coordinate("B", 0, -0.5)
+    tab.endpoints.set_coordinate("B", 1, 2.0)
     assert "--to=-0.5,2 " in (tab.command_line() or "")
 
 
 def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
     tab = _tab(opened("gan"))
-    strip, walk, one = tab.save_targets()
+    strip, walk, first = tab.save_targets()
     strip.write(tmp_path / "strip.png")
     assert Image.open(tmp_path / "strip.png").width > 9 * 28
     for suffix in walk.suffixes:
@@ -269,24 +274,24 @@ def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
                 frame.load()
                 durations.append(frame.info["duration"])
         assert sum(durations) == (65 + 63) * FRAME_MS
-    one.write(tmp_path / "one.png")
+    first.write(tmp_path / "one.png")
 
 
-def test_pictures_that_are_no_numbers_are_told(opened: Open, qtbot: QtBot) -> None:
+def test_values_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     bench.client.exploded = True
-    _tab(bench).random_both()
-    _settled(qtbot, bench)
-    assert "25.0%" in _tab(bench).stage.picture.accessibleDescription() and not bench.tab.grab().isNull()
+    _tab(bench).resample_both()
+    _wait_for_replies(qtbot, bench)
+    assert "25.0%" in _tab(bench).preview.picture.accessibleDescription() and not bench.tab.grab().isNull()
 
 
-def test_it_says_what_is_missing(opened: Open, qtbot: QtBot) -> None:
+def test_missing_parts_are_reported(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _tab(bench)
     bench.client.failing = "the snapshot is gone"
-    tab.ends.another("A")
-    _settled(qtbot, bench)
-    assert "the snapshot is gone" in tab._hint() and "gone" in tab.panels["A"].said.text()
+    tab.endpoints.resample("A")
+    _wait_for_replies(qtbot, bench)
+    assert "the snapshot is gone" in tab._hint() and "gone" in tab.panels["A"].status.text()
     card = bench.followed.card()
     capability = card.capability("decode").model_copy(update={"available": False, "reason": "it has no decoder"})
     blind = card.model_copy(update={"capabilities": {**card.capabilities, "decode": capability}})
@@ -300,31 +305,31 @@ def test_it_says_what_is_missing(opened: Open, qtbot: QtBot) -> None:
     assert tab.save_targets() == [] and tab.copy_image() is None and tab.command_line() is None
 
 
-def test_what_was_chosen_is_remembered(opened: Open, qtbot: QtBot) -> None:
-    one, other = _tab(opened("vae")), _tab(opened("vae"))
-    one.ends.choose("B", "test")
-    one.ends.set_index("B", 42)
-    one.set_mode("linear")
-    one.set_count(5)
+def test_choices_are_restored(opened: Open, qtbot: QtBot) -> None:
+    first, second = _tab(opened("vae")), _tab(opened("vae"))
+    first.endpoints.choose("B", "test")
+    first.endpoints.set_index("B", 42)
+    first.set_mode("linear")
+    first.set_count(5)
     wrong: list[dict[str, object]] = [
         {"count": -1, "mode": 3, "ends": {"A": {"kind": "no", "seed": True}}},
         {"ends": []},
     ]
     for nonsense in wrong:
-        other.restore(nonsense)
-    assert other.way.count == 9 and other.ends["A"].kind == "sample"
-    other.restore(one.state())
-    assert other.state() == one.state()
+        second.restore(nonsense)
+    assert second.interpolation.count == 9 and second.endpoints["A"].kind == "sample"
+    second.restore(first.state())
+    assert second.state() == first.state()
 
 
-def test_lengths_on_the_way() -> None:
-    ends = np.array([[1.0, 0.0], [-1.0, 0.0]])
-    np.testing.assert_allclose(chord_norms(ends, np.array([0, 0.5, 1])), [1, 0, 1], atol=1e-12)
-    drawn = np.random.default_rng(0).standard_normal((20_000, 100))
-    assert typical_norm(100) == pytest.approx(np.linalg.norm(drawn, axis=1).mean(), rel=2e-3)
+def test_norms_along_the_path() -> None:
+    endpoints = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    np.testing.assert_allclose(chord_norms(endpoints, np.array([0, 0.5, 1])), [1, 0, 1], atol=1e-12)
+    samples = np.random.default_rng(0).standard_normal((20_000, 100))
+    assert typical_norm(100) == pytest.approx(np.linalg.norm(samples, axis=1).mean(), rel=2e-3)
 
 
-def test_a_smooth_walk_holds_the_strip_and_is_bounded() -> None:
+def test_an_animation_contains_the_strip_and_is_bounded() -> None:
     assert spaces(9, 784) == 8 and spaces(2, 784) == 64 and spaces(100, 784) == 1
     large = 3 * 1024 * 1024
     assert spaces(9, large) == 1 and (9 - 1) * spaces(9, 64 * 64 * 3) * 64 * 64 * 3 < MAX_BYTES

@@ -1,0 +1,166 @@
+"""The decoded path between two latents: first the images of the strip, then enough for an animation. No Qt."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genexplorer.explore.protocol import Array
+from genexplorer.session.observable import Observable
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+
+Mode = Literal["spherical", "linear"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+COUNT, MIN_COUNT, MAX_COUNT = 9, 2, 100
+SMOOTH_SPACES = 64  # of an animation, about
+MAX_BYTES = 1 << 24  # of the images of an animation
+Z = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolationFrames:
+    """N decoded points of a path.
+
+    Args:
+        images: (N, H, W, C) uint8, or points (N, 2).
+        z: (N, d).
+        t: (N,), from 0 to 1.
+        every: The strip has one of `every` images.
+        step: Of the snapshot.
+        mode: Of the interpolation.
+        not_finite: Share of the values that are NaN or infinite.
+    """
+
+    images: Array
+    z: Z
+    t: Z
+    every: int
+    step: int
+    mode: Mode
+    not_finite: float = 0.0
+
+    @property
+    def strip(self) -> Array:
+        """The images of the strip."""
+        return self.images[:: self.every]
+
+    @property
+    def norms(self) -> Z:
+        """|z| along the path, (N,)."""
+        return norms(self.z)
+
+    def nearest(self, t: float) -> int:
+        """Return the row of the image nearest to a t."""
+        return int(np.argmin(np.abs(self.t - t)))
+
+
+class Interpolation(Observable):
+    """The newest path and the selected t.
+
+    Attributes:
+        t: The selected position, from 0 at A to 1 at B.
+        frames: The decoded points; None while there are none.
+    """
+
+    def __init__(self, requests: RequestGroup) -> None:
+        super().__init__()
+        self._requests = requests
+        self.mode: Mode = "spherical"
+        self.count = COUNT
+        self.t = 0.5
+        self._newest: object = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Discard the path."""
+        self.frames: InterpolationFrames | None = None
+        self.failure = ""
+        self._newest = None
+        self.notify()
+
+    def request(self, endpoints: Z, step: int) -> None:
+        """Request the path between two latents, (2, d)."""
+        token = self._newest = object()
+        self._requests.withdraw("preview", "animation")  # of the previous path
+        mode, count = self.mode, self.count
+
+        def on_strip(reply: Reply) -> None:
+            self._apply(reply, mode, every=1)
+            if token is not self._newest:
+                return
+            every = spaces(count, math.prod(reply.arrays["images"].shape[1:]))
+            if every > 1:
+                self._send("animation", endpoints, step, mode, (count - 1) * every + 1, on_animation)
+
+        def on_animation(reply: Reply) -> None:
+            if token is self._newest:
+                self._apply(reply, mode, every=(len(reply.arrays["images"]) - 1) // (count - 1))
+
+        self._send("strip", endpoints, step, mode, count, on_strip)
+
+    @property
+    def row(self) -> int:
+        """The row of the selected image; 0 where there is none."""
+        return 0 if self.frames is None else self.frames.nearest(self.t)
+
+    def move_to(self, t: float) -> None:
+        """Select another t."""
+        self.t = min(1.0, max(0.0, t))
+        self.notify()
+
+    def step_by(self, count: int, *, fine: bool = False) -> None:
+        """Move by images of the strip, or of the animation where `fine`."""
+        if self.frames is None:
+            return
+        t = self.frames.t if fine else self.frames.t[:: self.frames.every]
+        row = int(np.argmin(np.abs(t - self.t)))
+        self.move_to(float(t[min(max(0, row + count), len(t) - 1)]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is saved until the next start."""
+        return {"mode": self.mode, "count": self.count}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `to_json` returned; invalid values are ignored."""
+        count = state.get("count")
+        self.mode = next((mode for mode in MODES if mode == state.get("mode")), self.mode)
+        self.count = count if type(count) is int and MIN_COUNT <= count <= MAX_COUNT else self.count
+
+    def _send(self, key: str, endpoints: Z, step: int, mode: Mode, count: int, on_result: OnResult) -> None:
+        params = {"count": count, "mode": mode}
+        arrays = {"z": endpoints.astype(np.float32)}
+        self._requests.send("preview", key, ModelRequest("interpolate", on_result, params, arrays, step, self._failed))
+
+    def _apply(self, reply: Reply, mode: Mode, *, every: int) -> None:
+        arrays = reply.arrays
+        z, t = np.asarray(arrays["z"], np.float64), np.asarray(arrays["t"], np.float64).ravel()
+        not_finite = reply.meta.get("not_finite")
+        share = float(not_finite) if isinstance(not_finite, int | float) else 0.0
+        self.frames = InterpolationFrames(np.asarray(arrays["images"]), z, t, max(1, every), reply.step, mode, share)
+        self.failure = ""
+        self.notify()
+
+    def _failed(self, message: str, hint: str) -> None:
+        self.frames = None
+        self.failure = f"{message}: {hint}" if hint else message
+        self.notify()
+
+
+def spaces(count: int, image_bytes: int) -> int:
+    """Return into how many parts an animation divides the space between two images of the strip."""
+    affordable = (MAX_BYTES // max(1, image_bytes) - 1) // (count - 1)
+    return max(1, min(round(SMOOTH_SPACES / (count - 1)), affordable))
+
+
+def norms(z: Z) -> Z:
+    """Return |z| of latents (N, d), (N,)."""
+    lengths: Z = np.linalg.norm(z, axis=1)
+    return lengths
+
+
+def chord_norms(endpoints: Z, t: Z) -> Z:
+    """Return |z| along the straight line between two latents, (2, d), at t, (N,)."""
+    return norms((1 - t[:, None]) * endpoints[0] + t[:, None] * endpoints[1])
