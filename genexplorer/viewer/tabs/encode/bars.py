@@ -1,4 +1,4 @@
-"""The latent dimension by dimension: μ ± σ, or z alone, on the prior's scale; each dimension's KL beside it."""
+"""A latent by dimension: μ ± σ, or z alone, on the scale of the prior, with the KL of each dimension."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,13 @@ def dimension_name(number: int) -> str:
 
 
 def half_width(mu: Floats, sigma: Floats) -> float:
-    """Return how far the axis reaches to both sides: at least 3, the prior's bulk, and all of μ ± σ."""
+    """Return the half width of the axis: at least 3, and all of μ ± σ."""
     furthest = float(np.max(np.abs(mu) + sigma, initial=0.0))
     return float(np.ceil(max(3.0, furthest * 1.05)))
 
 
 class LatentBars(QWidget):
-    """A row for each latent dimension; as high as it needs to be, so put it in a scroll area."""
+    """One row per latent dimension; as high as all rows, for a scroll area."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,7 +38,7 @@ class LatentBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(260)
         self.setAccessibleName("q(z|x) by dimension")
-        self.setToolTip("Each dimension on the prior's scale; −1 to 1 is shaded. At the right, if any, its KL.")
+        self.setToolTip("Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL")
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -46,7 +46,7 @@ class LatentBars(QWidget):
         self.update()
 
     def set_posterior(self, mu: Floats, sigma: Floats | None, kl_dims: Floats | None) -> None:
-        """Show a posterior, or, without `sigma`, one latent; each array is (d,)."""
+        """Show a posterior, or, without `sigma`, a latent; all arrays are (d,)."""
         self._mu, self._sigma = mu, np.zeros_like(mu) if sigma is None else sigma
         self._mu, self._sigma = np.nan_to_num(self._mu, posinf=0.0, neginf=0.0), np.nan_to_num(self._sigma, posinf=0.0)
         self._exact = sigma is None
@@ -61,15 +61,15 @@ class LatentBars(QWidget):
         return QSize(320, _TOP_PX + ROW_PX * max(1, len(self._mu)) + _BOTTOM_PX)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw axis, prior, bars and figures; only rows that are seen."""
+        """Draw axis, prior and bars, of the visible rows only."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not len(self._mu):
             return
         self._axis(painter)
-        seen = event.rect() if event is not None else self.rect()
-        first = max(0, (seen.top() - _TOP_PX) // ROW_PX)
-        last = min(len(self._mu), (seen.bottom() - _TOP_PX) // ROW_PX + 1)
+        visible = event.rect() if event is not None else self.rect()
+        first = max(0, (visible.top() - _TOP_PX) // ROW_PX)
+        last = min(len(self._mu), (visible.bottom() - _TOP_PX) // ROW_PX + 1)
         for number in range(first, last):
             self._row(painter, number)
 

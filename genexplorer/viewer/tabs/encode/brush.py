@@ -7,7 +7,7 @@ PEN_SHARE = 0.045  # radius of the pen as a share of the image's shorter side: M
 
 
 class Brush:
-    """A canvas of the model's image size. Places are in its pixels, (x, y), the top left corner is (0, 0)."""
+    """A drawing of the model's image size. Positions are in its pixels, (x, y), from the top left corner."""
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         self.image_shape = image_shape
@@ -20,11 +20,11 @@ class Brush:
         return not self._strength.any()
 
     def clear(self) -> None:
-        """Wipe the canvas."""
+        """Clear the drawing."""
         self._strength[:] = 0
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float], *, erase: bool = False) -> None:
-        """Draw, or erase, a straight line; a dot where both ends are one."""
+        """Draw, or erase, a straight line; a dot where both ends are equal."""
         height, width = self._strength.shape
         x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
         dx, dy = end[0] - start[0], end[1] - start[1]

@@ -1,4 +1,4 @@
-"""Asks for the latent of the chosen image, its reconstruction and figures, and for thumbnails and labels. No Qt."""
+"""Requests the latent, reconstruction and metrics of an image, thumbnails and labels. No Qt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
-from genexplorer.viewer.tabs.encode.search import Found
-from genexplorer.viewer.tabs.encode.source import Source
+from genexplorer.viewer.tabs.encode.search import SearchResult
+from genexplorer.viewer.tabs.encode.source import ImageSource
 
 SAMPLES = 8
 Images = NDArray[np.uint8]
@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A number that the model declares of an image."""
+class ImageMetric:
+    """A metric that the model declares for one image."""
 
     name: str
     unit: str
@@ -28,14 +28,14 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """An image, or a point, and what the model makes of it."""
+    """An image or a point with its latent and reconstruction."""
 
-    x: Array  # (H, W, C) uint8 as the model sees it, or a point (2,) float32
+    x: Array  # (H, W, C) uint8 after preprocessing, or a point (2,) float32
     recon: Array  # of the same shape
     mu: Floats  # (d,)
     sigma: Floats | None  # (d,); None where the latent is one point
     kl_dims: Floats | None  # (d,), in nats
-    figures: tuple[Figure, ...]
+    metrics: tuple[ImageMetric, ...]
     label: int
     step: int
 
@@ -45,12 +45,12 @@ class Encoding:
         return self.x.ndim == 1
 
     def difference(self) -> Images:
-        """Return x − x̂ in colors, (H, W, 3): orange where the reconstruction lacks ink, blue where it has too much."""
+        """Return x − x̂ in colors, (H, W, 3): orange where x̂ is too dark, blue where it is too bright."""
         x, recon = self.x.astype(np.float64), self.recon.astype(np.float64)
-        return two_colored((x.mean(axis=2) - recon.mean(axis=2)) / 255)
+        return diverging_colors((x.mean(axis=2) - recon.mean(axis=2)) / 255)
 
 
-def two_colored(signed: Floats) -> Images:
+def diverging_colors(signed: Floats) -> Images:
     """Return values in [−1, 1], (H, W), as colors (H, W, 3): orange above 0, blue below, black at 0."""
     signed = np.nan_to_num(signed)
     above, below = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
@@ -59,44 +59,44 @@ def two_colored(signed: Floats) -> Images:
     return colored
 
 
-def of_found(found: Found) -> Encoding:
-    """Return what a search found as an encoding."""
-    figures = (Figure("mean squared error", "", found.error),)
-    return Encoding(found.x, found.recon, found.z, None, None, figures, -1, found.step)
+def encoding_of(result: SearchResult) -> Encoding:
+    """Return the result of a search as an encoding."""
+    metrics = (ImageMetric("mean squared error", "", result.error),)
+    return Encoding(result.x, result.recon, result.z, None, None, metrics, -1, result.step)
 
 
-class Encodings(Observable):
-    """The newest answers about the chosen image; None where there is none yet."""
+class EncodingLoader(Observable):
+    """The newest replies about the selected image; None where there is none yet."""
 
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._step: int | None = None
-        self._topic: object = None  # of the newest question: an answer to an older one is not shown
+        self._topic: object = None  # of the newest request: replies to older ones are dropped
         self._page: tuple[object, ...] = ()
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, as when another run is opened."""
+        """Discard everything, as when another run is opened."""
         self.current: Encoding | None = None
         self.samples: Array | None = None  # images (N, H, W, C) or points (N, 2)
         self.sampled_z: Floats | None = None
-        self.x: Array | None = None  # the chosen test image, where it is shown before its latent is known
+        self.x: Array | None = None  # the image, before its latent is known
         self.label = -1
-        self.thumbs: Images | None = None
-        self.thumb_indices = np.zeros(0, np.int64)
+        self.thumbnails: Images | None = None
+        self.thumbnail_indices = np.zeros(0, np.int64)
         self.labels: NDArray[np.int64] | None = None
         self.failure = ""
         self._topic, self._page = None, ()
         self.notify()
 
-    def at(self, step: int) -> None:
-        """Ask this snapshot from now on."""
+    def set_step(self, step: int) -> None:
+        """Use another snapshot."""
         self._step = step
 
-    def encode(self, source: Source, *, spread: bool) -> None:
-        """Want the encoding of the chosen image, and, where q(z|x) has a `spread`, samples of it."""
-        arrays = {} if source.own is None or source.kind == "test" else {"images": source.own[None]}
+    def encode(self, source: ImageSource, *, spread: bool) -> None:
+        """Request the encoding of an image, and, where q(z|x) has a `spread`, samples of it."""
+        arrays = {} if source.custom is None or source.kind == "test" else {"images": source.custom[None]}
         topic = self._topic = object()
 
         def on_encoded(reply: Reply) -> None:
@@ -109,53 +109,55 @@ class Encodings(Observable):
                 self.sampled_z = np.asarray(reply.arrays["z"], np.float64)
 
         lane: Lane = "drag" if source.kind == "drawn" else "preview"
-        self._ask(lane, "encode", "encode", on_encoded, arrays, {} if arrays else {"indices": [source.index]})
+        self._request(lane, "encode", "encode", on_encoded, arrays, {} if arrays else {"indices": [source.index]})
         if spread:
-            chosen: dict[str, object] = {} if arrays else {"index": source.index}
-            self._ask(lane, "posterior", "posterior", on_sampled, arrays, {**chosen, "count": SAMPLES, "seed": 0})
+            test_image: dict[str, object] = {} if arrays else {"index": source.index}
+            self._request(
+                lane, "posterior", "posterior", on_sampled, arrays, {**test_image, "count": SAMPLES, "seed": 0}
+            )
 
-    def watch_for(self, source: Source) -> None:
-        """Want the chosen image alone, without its latent."""
+    def load_image(self, source: ImageSource) -> None:
+        """Request the image alone, without its latent."""
         topic = self._topic = object()
-        self.x, self.label = (None if source.kind == "test" else source.own), -1
+        self.x, self.label = (None if source.kind == "test" else source.custom), -1
         if source.kind != "test":
             self.notify()
             return
 
-        def on_shown(reply: Reply) -> None:
+        def on_image(reply: Reply) -> None:
             if topic is self._topic:
                 self.x, self.label = np.asarray(reply.arrays["x"][0]), int(reply.arrays["labels"][0])
 
-        self._ask("preview", "look", "test_images", on_shown, {}, {"indices": [source.index]})
+        self._request("preview", "image", "test_images", on_image, {}, {"indices": [source.index]})
 
-    def show_page(self, indices: NDArray[np.int64]) -> None:
-        """Want the thumbnails of test images; they are of the data and do not change with the snapshot."""
+    def load_page(self, indices: NDArray[np.int64]) -> None:
+        """Request thumbnails of test images; they do not depend on the snapshot."""
         page = tuple(indices.tolist())
         if page == self._page or not page:
             return
         self._page = page
 
         def on_result(reply: Reply) -> None:
-            self.thumbs, self.thumb_indices = np.asarray(reply.arrays["x"], np.uint8), indices
+            self.thumbnails, self.thumbnail_indices = np.asarray(reply.arrays["x"], np.uint8), indices
 
-        self._ask("preview", "thumbs", "test_images", on_result, {}, {"indices": list(page)})
+        self._request("preview", "thumbs", "test_images", on_result, {}, {"indices": list(page)})
 
-    def want_labels(self) -> None:
-        """Want the labels of the whole test set, for filtering."""
+    def load_labels(self) -> None:
+        """Request the labels of the test set, for filtering."""
         if self.labels is not None or self._requests.is_pending("job", "labels"):
             return
 
         def on_result(reply: Reply) -> None:
             self.labels = np.asarray(reply.arrays["labels"], np.int64)
 
-        self._ask("job", "labels", "test_images", on_result, {}, {})
+        self._request("job", "labels", "test_images", on_result, {}, {})
 
-    def asked_anew(self) -> None:
-        """Forget which thumbnails were asked for, as after the questions were dropped."""
-        if self.thumbs is None:
+    def reset_page(self) -> None:
+        """Load thumbnails again, as after the requests were cancelled."""
+        if self.thumbnails is None:
             self._page = ()
 
-    def _ask(
+    def _request(
         self,
         lane: Lane,
         key: str,
@@ -164,12 +166,12 @@ class Encodings(Observable):
         arrays: Mapping[str, Array],
         params: Mapping[str, object],
     ) -> None:
-        def told(reply: Reply) -> None:
+        def on_reply(reply: Reply) -> None:
             self.failure = ""
             on_result(reply)
             self.notify()
 
-        self._requests.send(lane, key, ModelRequest(op, told, params, arrays, self._step, self._on_failure))
+        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays, self._step, self._on_failure))
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message
@@ -185,18 +187,22 @@ def _encoding(reply: Reply, spread: bool) -> Encoding:
         mu=np.asarray(arrays["mu"][0], np.float64).ravel(),
         sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)).ravel() if spread else None,
         kl_dims=None if kl_dims is None else np.asarray(kl_dims[0], np.float64).ravel(),
-        figures=tuple(_figures(reply)),
+        metrics=tuple(_metrics(reply)),
         label=int(arrays["labels"][0]),
         step=reply.step,
     )
 
 
-def _figures(reply: Reply) -> list[Figure]:
-    """Return the figures that the model declares, in its order."""
+def _metrics(reply: Reply) -> list[ImageMetric]:
+    """Return the metrics that the model declares, in its order."""
     declared = reply.meta.get("figures")
-    found = []
-    for key, words in declared.items() if isinstance(declared, Mapping) else ():
-        if key in reply.arrays and isinstance(words, list | tuple) and len(words) == 2:
-            found.append(Figure(str(words[0]), str(words[1]), float(np.ravel(reply.arrays[key])[0])))
-    lost = reply.meta.get("not_finite")
-    return [*found, Figure("not finite", "% of the values", 100 * float(lost))] if isinstance(lost, float) else found
+    metrics = []
+    for key, title in declared.items() if isinstance(declared, Mapping) else ():
+        if key in reply.arrays and isinstance(title, list | tuple) and len(title) == 2:
+            metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(reply.arrays[key])[0])))
+    not_finite = reply.meta.get("not_finite")
+    return (
+        [*metrics, ImageMetric("not finite", "% of the values", 100 * float(not_finite))]
+        if isinstance(not_finite, float)
+        else metrics
+    )

@@ -1,6 +1,6 @@
-"""Any picture file as an image that the model can be asked about. No Qt.
+"""Reads an image file in the shape of the model's data. No Qt.
 
-Files come from anywhere: size, dimensions and the decoder's work are bounded before a pixel is decoded.
+Files are untrusted: size, dimensions and the decoder's work are bounded before a pixel is decoded.
 """
 
 import io
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000
 MAX_SCANS = 100  # of a progressive JPEG, which has about ten: each goes over all pixels, for a few bytes
-_ENOUGH = 8  # times the model's image on each side: what is larger is averaged down before it is copied about
+_MAX_FACTOR = 8  # times the model's image on each side; larger images are downsampled first
 _SCAN = b"\xff\xda"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
 
 def read(file: Path, image_shape: tuple[int, int, int], *, inverted: bool = False) -> NDArray[np.uint8]:
-    """Return a picture file as an image of the model's shape, (H, W, C).
+    """Return an image file in the model's shape, (H, W, C).
 
-    It is turned upright, made gray or colored as the model needs, fitted into the shape without distortion on a ground
-    of its border's shade, and resized by area.
+    It is rotated by its EXIF orientation, converted to gray or RGB, resized by area without distortion, and padded with
+    the color of its border.
 
     Args:
         file: PNG, JPEG or another common format.
         image_shape: (C, H, W).
-        inverted: Whether dark and light change places, as for ink on paper.
+        inverted: Whether to invert it, as for a drawing on paper.
     Raises:
-        DataError: in one line, if it cannot be read, is too large or is not a picture.
+        DataError: if it cannot be read, is too large or is not an image.
     """
     name = one_line(file.name, 80)
     content = _content(file, name)
@@ -55,36 +55,36 @@ def read(file: Path, image_shape: tuple[int, int, int], *, inverted: bool = Fals
             flat = _flattened(_reduced(picture, image_shape)).convert("L" if image_shape[0] == 1 else "RGB")
     except DataError:
         raise
-    except Exception:  # decoders raise whatever comes to them of bytes that are none of theirs
-        raise DataError(f"{name}: not a picture that can be read", f"use one of {', '.join(FORMATS[:3])}") from None
+    except Exception:  # decoders raise anything on malformed bytes
+        raise DataError(f"{name}: not a readable image", f"use one of {', '.join(FORMATS[:3])}") from None
     pixels = _fitted(flat, image_shape)
     return 255 - pixels if inverted else pixels
 
 
-def looks_light(image: NDArray[np.uint8]) -> bool:
-    """Whether an image's border is light, as of ink on paper; MNIST's is dark."""
+def is_light(image: NDArray[np.uint8]) -> bool:
+    """Return whether the border is light, as of a drawing on paper; MNIST's is dark."""
     border = np.concatenate([image[0].ravel(), image[-1].ravel(), image[:, 0].ravel(), image[:, -1].ravel()])
     return float(np.median(border)) > 127
 
 
 def _content(file: Path, name: str) -> bytes:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not be waited for
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # do not block on a pipe
         with os.fdopen(handle, "rb") as stream:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise DataError(f"{name}: not a file", "name a picture file")
+                raise DataError(f"{name}: not a file", "choose an image file")
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{name}: cannot be read", str(error.strerror or error)) from None
     if len(content) > MAX_BYTES:
-        raise DataError(f"{name}: too large for a picture", f"at most {MAX_BYTES // 1_000_000} MB")
+        raise DataError(f"{name}: too large for an image", f"at most {MAX_BYTES // 1_000_000} MB")
     return content
 
 
 def _reduced(picture: "Image.Image", image_shape: tuple[int, int, int]) -> "Image.Image":
-    """Average a very large picture down by a whole number, so that copies of it take little memory."""
+    """Downsample a very large image by a whole factor, so that copies of it take little memory."""
     _, height, width = image_shape
-    factor = min(picture.width // (_ENOUGH * width), picture.height // (_ENOUGH * height))
+    factor = min(picture.width // (_MAX_FACTOR * width), picture.height // (_MAX_FACTOR * height))
     if factor <= 1:
         return picture
     if picture.mode not in ("L", "RGB", "RGBA"):
@@ -97,7 +97,7 @@ def _is_transparent(picture: "Image.Image") -> bool:
 
 
 def _flattened(picture: "Image.Image") -> "Image.Image":
-    """Lay a picture with transparency on white, as viewers show it."""
+    """Compose an image with transparency on white, as image viewers do."""
     from PIL import Image
 
     if not _is_transparent(picture):

@@ -1,4 +1,4 @@
-"""Looking for the latent of an image by optimization, where a model has no encoder; it can be given up. No Qt."""
+"""The search for the latent of an image by optimization, for models without an encoder. No Qt."""
 
 from dataclasses import dataclass
 
@@ -15,49 +15,49 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SearchResult:
     """The best latent of a search."""
 
     x: Array  # (H, W, C) uint8, or a point (2,)
     recon: Array  # of the same shape
     z: Floats  # (d,)
     error: float  # mean squared error of pixels in [0, 1]
-    history: Floats  # (steps,): the best error so far
+    history: Floats  # (steps,): the lowest error so far
     step: int  # of the snapshot
 
 
-class Search(Observable):
-    """One search under way, or its outcome.
+class LatentSearch(Observable):
+    """A running search, or its result.
 
     Args:
         questions: Asks.
-        key: Keeps this search apart from others.
+        key: Of its requests; searches with different keys run side by side.
     """
 
     def __init__(self, requests: RequestGroup, key: str = "search") -> None:
         super().__init__()
         self._requests, self._key = requests, key
         self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
-        self.near = True  # whether z is kept about as long as a draw of the prior
-        self._begin()
+        self.near = True  # whether a penalty keeps |z| typical of the prior
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self.busy = False
         self.fraction, self.message = 0.0, ""
-        self.found: Found | None = None
+        self.result: SearchResult | None = None
         self.failure = ""
         self.cancelled = False
 
     def clear(self) -> None:
-        """Forget everything; a search under way is given up."""
+        """Cancel the search and discard its result."""
         self._requests.cancel("job", self._key)
-        self._begin()
+        self._reset()
         self.notify()
 
     def start(self, step: int, *, index: int | None = None, image: Array | None = None) -> None:
-        """Look for the latent of a test image, or of an image (1, …) of one's own."""
+        """Search for the latent of a test image, or of an `image`, (1, …)."""
         self._requests.cancel("job", self._key)
-        self._begin()
+        self._reset()
         self.busy = True
         params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
         if not self.near:
@@ -65,12 +65,12 @@ class Search(Observable):
         if index is not None:
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}
-        question = ModelRequest("invert", self._arrived, params, arrays, step, self._failed, self._progressed)
+        question = ModelRequest("invert", self._on_result, params, arrays, step, self._on_failure, self._on_progress)
         self._requests.send("job", self._key, question)
         self.notify()
 
     def cancel(self) -> bool:
-        """Give up; return whether there was anything to give up."""
+        """Cancel the search; return whether one was running."""
         if not self.busy:
             return False
         self._requests.cancel("job", self._key)
@@ -78,25 +78,25 @@ class Search(Observable):
         self.notify()
         return True
 
-    def words(self) -> str:
-        """Return in a line how it stands."""
+    def status(self) -> str:
+        """Return the status in one line."""
         if self.busy:
             return f"searching for z, {self.fraction:.0%}" + (f": {self.message}" if self.message else "")
         if self.failure:
             return self.failure
         if self.cancelled:
-            return "search given up"
-        return "" if self.found is None else f"found at step {self.found.step:,}"
+            return "search cancelled"
+        return "" if self.result is None else f"found at step {self.result.step:,}"
 
-    def _progressed(self, fraction: float, message: str) -> None:
+    def _on_progress(self, fraction: float, message: str) -> None:
         if self.busy:
             self.fraction, self.message = min(1.0, max(0.0, fraction)), message
             self.notify()
 
-    def _arrived(self, reply: Reply) -> None:
+    def _on_result(self, reply: Reply) -> None:
         arrays = reply.arrays
         self.busy, self.fraction = False, 1.0
-        self.found = Found(
+        self.result = SearchResult(
             x=np.asarray(arrays["x"][0]),
             recon=np.asarray(arrays["recon"][0]),
             z=np.asarray(arrays["z"][0], np.float64).ravel(),
@@ -106,7 +106,7 @@ class Search(Observable):
         )
         self.notify()
 
-    def _failed(self, message: str, hint: str) -> None:
+    def _on_failure(self, message: str, hint: str) -> None:
         self.busy = False
         self.failure = f"{message}: {hint}" if hint else message
         self.notify()

@@ -1,52 +1,52 @@
-"""The controls of a search for z: begin, give up, how long and from how many starts; and how it stands."""
+"""The controls of a search for z: start, cancel, steps, restarts; with its progress."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.search import MAX_RESTARTS, MAX_STEPS, Search
+from genexplorer.viewer.tabs.encode.search import MAX_RESTARTS, MAX_STEPS, LatentSearch
 from genexplorer.viewer.widgets import labels
 
 
 class SearchPanel(QWidget):
-    """Binds a search to its widgets.
+    """The widgets of a search.
 
     Signals:
-        wanted: The search should begin.
+        search_requested: Start the search.
     """
 
-    wanted = pyqtSignal()
+    search_requested = pyqtSignal()
 
-    def __init__(self, search: Search, parent: QWidget | None = None) -> None:
+    def __init__(self, search: LatentSearch, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._search = search
-        self.act = QPushButton("Search for z")
-        self.act.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.at_once = QCheckBox("at once")
-        self.at_once.setToolTip("Search as soon as an image is chosen")
-        self.at_once.setChecked(True)
-        self.at_once.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.near = QCheckBox("near the prior")
-        self.near.setToolTip("Keep z about as long as a sample's, for a little more error")
+        self.search_button = QPushButton("Search for z")
+        self.search_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.automatic = QCheckBox("search automatically")
+        self.automatic.setToolTip("Search as soon as an image is selected")
+        self.automatic.setChecked(True)
+        self.automatic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.near = QCheckBox("prior penalty")
+        self.near.setToolTip("Keep |z| typical of a sample, at the cost of a slightly higher error")
         self.near.setChecked(search.near)
         self.near.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.steps = _number(1, MAX_STEPS, search.steps, " steps", "steps of descent")
+        self.steps = _number(1, MAX_STEPS, search.steps, " steps", "optimizer steps")
         self.steps.setSingleStep(50)
-        self.restarts = _number(1, MAX_RESTARTS, search.restarts, " starts", "latents to start from; the best counts")
+        self.restarts = _number(1, MAX_RESTARTS, search.restarts, " restarts", "random starting points")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.said = labels.cut()
+        self.status = labels.cut()
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        for widget in (self.act, self.at_once, self.near, self.steps, self.restarts):
+        for widget in (self.search_button, self.automatic, self.near, self.steps, self.restarts):
             row.addWidget(widget)
-        row.addWidget(self.said, 1)
+        row.addWidget(self.status, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP // 2)
         column.addLayout(row)
         column.addWidget(self.bar)
-        self.act.clicked.connect(self.press)
+        self.search_button.clicked.connect(self.press)
         self.steps.valueChanged.connect(self._set)
         self.restarts.valueChanged.connect(self._set)
         self.near.toggled.connect(self._set)
@@ -54,41 +54,41 @@ class SearchPanel(QWidget):
         self.refresh()
 
     def press(self) -> None:
-        """Begin, or give up."""
+        """Start the search, or cancel it."""
         if not self._search.cancel():
-            self.wanted.emit()
+            self.search_requested.emit()
 
     def restore(self, state: object) -> None:
-        """Take back what was remembered: steps, restarts, whether at once, near the prior; not what is unsound."""
-        told = state if isinstance(state, dict) else {}
-        for box, value in ((self.steps, told.get("steps")), (self.restarts, told.get("restarts"))):
+        """Restore the saved settings; invalid values are ignored."""
+        saved = state if isinstance(state, dict) else {}
+        for box, value in ((self.steps, saved.get("steps")), (self.restarts, saved.get("restarts"))):
             if isinstance(value, int) and not isinstance(value, bool) and box.minimum() <= value <= box.maximum():
                 box.setValue(value)
-        for check, value in ((self.at_once, told.get("at_once")), (self.near, told.get("near"))):
+        for check, value in ((self.automatic, saved.get("at_once")), (self.near, saved.get("near"))):
             if isinstance(value, bool):
                 check.setChecked(value)
 
     def refresh(self) -> None:
-        """Show how the search stands."""
+        """Show status and progress."""
         search = self._search
-        self.act.setText("Cancel" if search.busy else "Search for z")
-        self.act.setToolTip("Give the search up (Esc)" if search.busy else "Search for the latent (Enter)")
+        self.search_button.setText("Cancel" if search.busy else "Search for z")
+        self.search_button.setToolTip("Cancel the search (Esc)" if search.busy else "Search for the latent (Enter)")
         self.bar.setValue(round(100 * search.fraction) if search.busy else 0)
-        words = search.message if search.busy and search.message else search.words()
-        self.said.setText(words)
-        self.said.setToolTip(labels.literal_tooltip(words))
+        status = search.message if search.busy and search.message else search.status()
+        self.status.setText(status)
+        self.status.setToolTip(labels.literal_tooltip(status))
 
     def _set(self) -> None:
         self._search.steps, self._search.restarts = self.steps.value(), self.restarts.value()
         self._search.near = self.near.isChecked()
 
 
-def _number(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
-    made = QSpinBox()
-    made.setRange(low, high)
-    made.setValue(value)
-    made.setSuffix(suffix)
-    made.setKeyboardTracking(False)
-    made.setAccessibleName(tip)
-    made.setToolTip(labels.literal_tooltip(tip))
-    return made
+def _number(low: int, high: int, value: int, suffix: str, tooltip: str) -> QSpinBox:
+    spin_box = QSpinBox()
+    spin_box.setRange(low, high)
+    spin_box.setValue(value)
+    spin_box.setSuffix(suffix)
+    spin_box.setKeyboardTracking(False)
+    spin_box.setAccessibleName(tooltip)
+    spin_box.setToolTip(labels.literal_tooltip(tooltip))
+    return spin_box

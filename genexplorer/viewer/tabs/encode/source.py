@@ -1,4 +1,4 @@
-"""Which image is encoded: one of the test set, chosen in several ways, or one of the user's own. No Qt."""
+"""The image to encode: one of the test set, a file, a drawing, or a 2-D point. No Qt."""
 
 from typing import Any, Literal
 
@@ -7,67 +7,66 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 
-Kind = Literal["test", "file", "drawn"]
+SourceKind = Literal["test", "file", "drawn"]
 PAGE = 40  # thumbnails shown at once
-Own = NDArray[Any]
+CustomImage = NDArray[Any]
 
 
-class Source(Observable):
-    """The chosen image. Every change tells the listeners once.
+class ImageSource(Observable):
+    """The selected image; listeners are called once per change.
 
     Attributes:
-        kind: Where the image comes from.
-        index: The test image, also while another kind is shown.
+        kind: The origin of the image.
+        index: Of the test image, also while a file or drawing is shown.
         num_test: Size of the test set.
-        label: Only test images of this class are walked through; None for all.
-        own: The image of a file or of the canvas, (H, W, C) uint8, or a point of the plane, (2,) float32, while `kind`
-            is not "test".
-        name: What is said of an image of one's own.
+        label: The class to which stepping is restricted; None for all.
+        custom: The file or drawing, (H, W, C) uint8, or a point, (2,) float32, while `kind` is not "test".
+        name: Of the custom image.
     """
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self._chance = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
         self._labels: NDArray[np.int64] | None = None
-        self.kind: Kind = "test"
+        self.kind: SourceKind = "test"
         self.index = 0
         self.num_test = 0
         self.label: int | None = None
-        self.own: Own | None = None
+        self.custom: CustomImage | None = None
         self.name = ""
 
     def reset(self, num_test: int) -> None:
-        """Begin with the first image of another test set."""
+        """Select the first image of another test set."""
         self._labels, self.label = None, None
-        self.kind, self.index, self.own, self.name = "test", 0, None, ""
+        self.kind, self.index, self.custom, self.name = "test", 0, None, ""
         self.num_test = num_test
         self.notify()
 
     @property
-    def knows_labels(self) -> bool:
+    def has_labels(self) -> bool:
         """Whether the test set can be filtered."""
         return self._labels is not None
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Return the classes that occur."""
-        known = np.unique(self._labels) if self._labels is not None else np.zeros(0, np.int64)
-        return tuple(int(label) for label in known if label >= 0)
+        """The classes of the test set."""
+        values = np.unique(self._labels) if self._labels is not None else np.zeros(0, np.int64)
+        return tuple(int(label) for label in values if label >= 0)
 
     def set_labels(self, labels: NDArray[np.int64]) -> None:
-        """Take the test set's labels, (num_test,)."""
+        """Use the labels of the test set, (num_test,)."""
         self._labels = labels
-        self._into_filter()
+        self._apply_filter()
         self.notify()
 
     def filter(self, label: int | None) -> None:
-        """Walk through one class only, or through all; goes to the next image of that class."""
+        """Restrict stepping to one class, or to none, and select the next image of it."""
         self.label, self.kind = label, "test"
-        self._into_filter()
+        self._apply_filter()
         self.notify()
 
     def choose(self, index: int) -> None:
-        """Choose a test image by its index; one outside the filter lifts it."""
+        """Select a test image; one of another class removes the filter."""
         if not self.num_test:
             return
         self.kind, self.index = "test", min(max(int(index), 0), self.num_test - 1)
@@ -75,37 +74,37 @@ class Source(Observable):
             self.label = None
         self.notify()
 
-    def move(self, count: int) -> None:
-        """Go on by so many images of the filter; goes round at both ends."""
-        allowed = self._allowed()
-        if len(allowed):
-            place = int(np.searchsorted(allowed, self.index))
-            self.choose(int(allowed[(place + count) % len(allowed)]))
+    def step_by(self, count: int) -> None:
+        """Step to another image of the filter, circularly."""
+        indices = self._filtered()
+        if len(indices):
+            position = int(np.searchsorted(indices, self.index))
+            self.choose(int(indices[(position + count) % len(indices)]))
 
-    def random(self) -> None:
-        """Choose any image of the filter."""
-        allowed = self._allowed()
-        if len(allowed):
-            self.choose(int(self._chance.choice(allowed)))
+    def choose_random(self) -> None:
+        """Select a random image of the filter."""
+        indices = self._filtered()
+        if len(indices):
+            self.choose(int(self._rng.choice(indices)))
 
-    def show_own(self, image: Own, kind: Kind, name: str) -> None:
-        """Show an image of one's own, (H, W, C), or a point, (2,)."""
-        self.kind, self.own, self.name = kind, image, name
+    def set_custom(self, image: CustomImage, kind: SourceKind, name: str) -> None:
+        """Select a custom image, (H, W, C), or point, (2,)."""
+        self.kind, self.custom, self.name = kind, image, name
         self.notify()
 
     def page(self) -> NDArray[np.int64]:
-        """Return the indices of the thumbnails around the chosen image, at most `PAGE`."""
-        allowed = self._allowed()
-        place = int(np.searchsorted(allowed, self.index)) if len(allowed) else 0
-        start = place // PAGE * PAGE
-        return allowed[start : start + PAGE]
+        """Return the indices of the page of thumbnails with the selected image."""
+        indices = self._filtered()
+        position = int(np.searchsorted(indices, self.index)) if len(indices) else 0
+        start = position // PAGE * PAGE
+        return indices[start : start + PAGE]
 
-    def _allowed(self) -> NDArray[np.int64]:
+    def _filtered(self) -> NDArray[np.int64]:
         if self._labels is None or self.label is None:
             return np.arange(self.num_test)
         return np.flatnonzero(self._labels == self.label)
 
-    def _into_filter(self) -> None:
-        allowed = self._allowed()
-        if len(allowed) and self.index not in allowed:
-            self.index = int(allowed[min(int(np.searchsorted(allowed, self.index)), len(allowed) - 1)])
+    def _apply_filter(self) -> None:
+        indices = self._filtered()
+        if len(indices) and self.index not in indices:
+            self.index = int(indices[min(int(np.searchsorted(indices, self.index)), len(indices) - 1)])

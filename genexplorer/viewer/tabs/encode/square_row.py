@@ -13,9 +13,9 @@ MAX_HEIGHT = 420
 
 
 class SquareRow(QWidget):
-    """Keeps its height to what its pictures need, so that no gaps open above and below them.
+    """A row that is as high as its pictures, without gaps above and below.
 
-    It places its pictures itself: with a Qt layout inside, the height that goes with a width would not be asked for.
+    It places them itself: Qt does not use the height for a width of a widget that has a layout.
     """
 
     def __init__(self, pictures: Sequence[QWidget], parent: QWidget | None = None) -> None:
@@ -29,7 +29,7 @@ class SquareRow(QWidget):
             picture.setParent(self)
 
     def hasHeightForWidth(self) -> bool:
-        """Say that the height follows the width."""
+        """Return that the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:
@@ -45,15 +45,15 @@ class SquareRow(QWidget):
         self.lay_out()
 
     def lay_out(self) -> None:
-        """Place the pictures that are not hidden, after some were hidden or shown."""
+        """Place the visible pictures."""
         cell = self._cell(self.width())
-        for number, picture in enumerate(self._shown()):
+        for number, picture in enumerate(self._visible()):
             picture.setGeometry(number * (cell + GAP), 0, cell, self.height())
         self.updateGeometry()
 
-    def _shown(self) -> list[QWidget]:
+    def _visible(self) -> list[QWidget]:
         return [picture for picture in self._pictures if not picture.isHidden()]
 
     def _cell(self, width: int) -> int:
-        count = max(1, len(self._shown()))
+        count = max(1, len(self._visible()))
         return max(1, (width - GAP * (count - 1)) // count)

@@ -1,4 +1,4 @@
-"""Forty test images to choose from."""
+"""A page of 40 test images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,14 @@ COLUMNS = 8
 GAP_PX = 2  # image pixels between two thumbnails
 
 
-class ThumbGrid(QWidget):
-    """A sheet of thumbnails, the chosen one framed.
+class ThumbnailGrid(QWidget):
+    """A page of thumbnails, the selected one framed.
 
     Signals:
-        chosen(int): The index of the test image that was pressed.
+        selected(int): The index of the test image that was clicked.
     """
 
-    chosen = pyqtSignal(int)
+    selected = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,22 +38,22 @@ class ThumbGrid(QWidget):
         """Return room for eight by five thumbnails."""
         return QSize(COLUMNS * (28 + GAP_PX), 5 * (28 + GAP_PX))
 
-    def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], chosen: int | None) -> None:
-        """Show images, (N, H, W, C), of these test indices, (N,)."""
+    def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None) -> None:
+        """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
         self._indices = indices
         if images is None or not len(images):
             self.sheet.set_picture(QImage(), hint="loading test images…")
             return
         self._size = images.shape[1], images.shape[2]
         self.sheet.set_picture(to_qimage(montage(images, COLUMNS, GAP_PX)))
-        places = np.flatnonzero(indices == chosen) if chosen is not None else np.zeros(0, np.int64)
-        self.sheet.mark(self._cell(int(places[0])) if len(places) else None)
+        matches = np.flatnonzero(indices == selected) if selected is not None else np.zeros(0, np.int64)
+        self.sheet.mark(self._cell(int(matches[0])) if len(matches) else None)
 
     def event(self, event: QEvent | None) -> bool:
-        """Name the image under the mouse."""
+        """Show the index of the image under the mouse."""
         if event is not None and event.type() == QEvent.Type.ToolTip:
-            place = event.pos()  # type: ignore[attr-defined]
-            number = self._number(self.sheet.pixel_at(self.sheet.mapFrom(self, place).toPointF()))
+            position = event.pos()  # type: ignore[attr-defined]
+            number = self._number(self.sheet.pixel_at(self.sheet.mapFrom(self, position).toPointF()))
             QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")  # type: ignore[attr-defined]
             return True
         return super().event(event)
@@ -61,7 +61,7 @@ class ThumbGrid(QWidget):
     def _pressed(self, pixel: QPoint) -> None:
         number = self._number(pixel)
         if number is not None:
-            self.chosen.emit(int(self._indices[number]))
+            self.selected.emit(int(self._indices[number]))
 
     def _number(self, pixel: QPoint) -> int | None:
         if pixel.x() < 0:

@@ -1,4 +1,4 @@
-"""What the Encode tab shows of an image or a point: pictures or planes, figures, and the latent in several ways."""
+"""The views of an encoding: images or planes, metrics, and plots of the latent."""
 
 from typing import Literal
 
@@ -16,21 +16,21 @@ from genexplorer.viewer.plots.path_plot import PathPlot
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.bars import LatentBars, half_width
-from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, Figure, two_colored
+from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, ImageMetric, diverging_colors
 from genexplorer.viewer.tabs.encode.graphs import LatentHistogram, SearchHistory
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.tabs.encode.square_row import SquareRow
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.images import PictureView, montage, to_qimage
 
-How = Literal["spread", "exact", "search"]  # q(z|x) with a spread; one latent; one that is searched for
-FEW = 8  # dimensions up to which the numbers themselves are told
-MAP_REACH = 3.0  # values of a latent map at which its colors are full
+EncodingMethod = Literal["spread", "exact", "search"]  # a distribution q(z|x); one latent; one found by a search
+FEW = 8  # dimensions up to which all coordinates are printed
+MAP_REACH = 3.0  # the values at the ends of the color scale of a latent image
 Floats = NDArray[np.float64]
 
 
-class Views(QWidget):
-    """The middle and the right of the tab; it asks nothing itself."""
+class EncodeViews(QWidget):
+    """The middle and the right of the tab."""
 
     def __init__(self, palette: Palette, search: SearchPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,13 +43,13 @@ class Views(QWidget):
         self.samples = PictureView("posterior samples")
         self.bars = LatentBars(palette)
         self.histogram, self.history = LatentHistogram(palette), SearchHistory(palette)
-        self.figures, self.setup, self.note = (
+        self.metrics, self.setup, self.note = (
             labels.wrapped("", "heading"),
             labels.wrapped(),
             labels.wrapped("", "warning"),
         )
-        self.length = labels.wrapped()
-        self._how: How = "spread"
+        self.norm = labels.wrapped()
+        self._method: EncodingMethod = "spread"
         self._points, self._size = False, 2
         self._build()
         self.note.hide()
@@ -59,76 +59,76 @@ class Views(QWidget):
         for widget in (self.data, self.plane, self.bars, self.map, self.histogram, self.history):
             widget.recolor(palette)
 
-    def arrange(self, how: How, *, points: bool, size: int, is_image: bool) -> None:
-        """Show what suits a model.
+    def arrange(self, method: EncodingMethod, *, points: bool, size: int, is_image: bool) -> None:
+        """Show the views that suit a model.
 
         Args:
-            how: What its latents of data are.
-            points: Whether the data are points of the plane.
+            method: How the model encodes.
+            points: Whether the data are 2-D points.
             size: Dimensions of its latent.
-            is_image: Whether the latent has as many values as an image, so that it can be laid out like one.
+            is_image: Whether the latent has as many values as an image, so that it can be shown like one.
         """
-        self._how, self._points, self._size = how, points, size
-        self.search.setVisible(how == "search")
+        self._method, self._points, self._size = method, points, size
+        self.search.setVisible(method == "search")
         self.row.setVisible(not points)
         self.pictures["latent"].setVisible(not points and is_image)
         self.row.lay_out()
         self._planes.setVisible(points)
         self.plane.setVisible(points and size == 2)
-        self._sampled.setVisible(how == "spread" and not points)
-        many = size > FEW and how != "spread"
+        self._sampled.setVisible(method == "spread" and not points)
+        many = size > FEW and method != "spread"
         self.histogram.setVisible(many)
-        self.history.setVisible(how == "search")
-        self._graphs.setVisible(many or how == "search")
-        self._side.setVisible(how == "spread" and not (points and size == 2))
-        mapped = how == "spread" and size == 2 and not points
+        self.history.setVisible(method == "search")
+        self._graphs.setVisible(many or method == "search")
+        self._side.setVisible(method == "spread" and not (points and size == 2))
+        mapped = method == "spread" and size == 2 and not points
         self.map.setVisible(mapped)
         self._below.setVisible(mapped)
         self._scroll.setMaximumHeight(88 if mapped else 16_777_215)
-        self.length.setVisible(self._side.isHidden())
+        self.norm.setVisible(self._side.isHidden())
         self.setup.setVisible(not points)
 
-    def show_nothing(self, x: Array | None, what: str, hint: str) -> None:
-        """Show the image alone, while its latent is waited for."""
+    def show_waiting(self, x: Array | None, caption: str, hint: str) -> None:
+        """Show the image alone while its latent is computed."""
         for picture in self.pictures.values():
             picture.set_picture(None, hint=hint)
         if x is not None and x.ndim == 3:
-            self.pictures["x"].set_picture(x, what)
+            self.pictures["x"].set_picture(x, caption)
         markers = [Marker(x.astype(np.float64), "x")] if x is not None and x.ndim == 1 else []
         self.data.show_path(*markers, hint="" if markers else hint)
         for plane in (self.plane, self.map):
             plane.show_path(hint=hint)
-        self.figures.setText("")
-        self.length.setText("")
+        self.metrics.setText("")
+        self.norm.setText("")
         self.bars.set_posterior(np.zeros(0), None, None)
         self.histogram.set_latent(None)
         self.samples.set_picture(None, hint=hint)
 
-    def show_encoding(self, current: Encoding, what: str, sampled_z: Floats | None, decoded: str) -> None:
-        """Show an encoding; `what` names the image, `decoded` says where the reconstruction comes from."""
-        self.figures.setText("    ".join(figure_words(figure) for figure in current.figures))
+    def show_encoding(self, current: Encoding, caption: str, sampled_z: Floats | None, decoded: str) -> None:
+        """Show an encoding; `caption` names the image, `decoded` says where the reconstruction comes from."""
+        self.metrics.setText("    ".join(format_metric(metric) for metric in current.metrics))
         self.bars.set_posterior(current.mu, current.sigma, current.kl_dims)
         self.histogram.set_latent(current.mu)
-        self.length.setText(_latent_words(current))
+        self.norm.setText(_latent_text(current))
         if current.is_point:
             self._show_point(current, sampled_z)
             return
-        self.pictures["x"].set_picture(current.x, what)
+        self.pictures["x"].set_picture(current.x, caption)
         self.pictures["reconstruction"].set_picture(current.recon, decoded)
         self.pictures["difference"].set_picture(current.difference(), "difference")
         if not self.pictures["latent"].isHidden():
-            self.pictures["latent"].set_picture(latent_image(current), f"z, ±{MAP_REACH:g} is full color")
+            self.pictures["latent"].set_picture(latent_image(current), f"z (color scale ±{MAP_REACH:g})")
         if not self.map.isHidden() and current.sigma is not None:
             _show_posterior(self.map, current, sampled_z)
 
     def show_samples(self, samples: Array | None, hint: str) -> None:
-        """Show what samples of q(z|x) decode to, images (N, H, W, C)."""
+        """Show decoded samples of q(z|x), (N, H, W, C)."""
         images = None if samples is None or samples.ndim != 4 else np.asarray(samples, np.uint8)
         sheet = None if images is None else to_qimage(montage(images, SAMPLES // 2, 2))
         self.samples.set_picture(sheet, hint=hint)
 
     def row_image(self, current: Encoding) -> QImage:
-        """Return the pictures side by side, or the planes as they are shown."""
+        """Return the images side by side, or the planes."""
         if current.is_point:
             return self._planes.grab().toImage()
         images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in (current.x, current.recon)]
@@ -161,7 +161,7 @@ class Views(QWidget):
         for widget in (self.note, self.search, self.row):
             middle.addWidget(widget)
         middle.addWidget(self._planes, 8)
-        for label in (self.figures, self.length, self.setup):
+        for label in (self.metrics, self.norm, self.setup):
             middle.addWidget(label)
         middle.addWidget(self._sampled, 4)
         middle.addWidget(self._graphs, 4)
@@ -188,7 +188,7 @@ class Views(QWidget):
         self._scroll = scroll
         column.addWidget(scroll, 1)
         column.addWidget(self.map)
-        self._below = QWidget()  # takes the room that two dimensions leave
+        self._below = QWidget()  # takes the remaining height
         column.addWidget(self._below, 1)
         outer.addLayout(column, 1)
         return self._side
@@ -202,33 +202,33 @@ def _show_posterior(plane: PathPlot, current: Encoding, sampled_z: Floats | None
     plane.show_path(Marker(current.mu, "z" if sigma is None else "μ", sigma=sigma), dots=sampled_z)
 
 
-def figure_words(figure: Figure) -> str:
-    """Return a figure with name and unit: "ELBO −86.8 nats"."""
-    size = abs(figure.value)
+def format_metric(metric: ImageMetric) -> str:
+    """Return name, value and unit: "ELBO −86.8 nats"."""
+    size = abs(metric.value)
     tiny = 0 < size < 1e-3
-    number = formatting.number(figure.value) if tiny else f"{figure.value:.{1 if size >= 10 else 3}f}"
-    words = " ".join(part for part in (figure.name, number.replace("-", "−"), figure.unit) if part)
-    return words.replace(" ", "\u00a0")  # a line is broken between figures, not within
+    number = formatting.number(metric.value) if tiny else f"{metric.value:.{1 if size >= 10 else 3}f}"
+    text = " ".join(part for part in (metric.name, number.replace("-", "−"), metric.unit) if part)
+    return text.replace(" ", "\u00a0")  # lines break between metrics, not within
 
 
 def latent_image(current: Encoding) -> NDArray[np.uint8]:
-    """Return a latent of an image's size laid out like the image, (H, W, 3); of color images, color by color."""
+    """Return a latent of an image's size in colors, (H, W, 3), channel by channel."""
     height, width, channels = current.x.shape
     values = current.mu.reshape(channels, height, width).transpose(1, 2, 0) / MAP_REACH
     values = np.nan_to_num(values)
     if channels == 1:
-        return two_colored(values[..., 0])
+        return diverging_colors(values[..., 0])
     shaded: NDArray[np.uint8] = np.round((0.5 + values / 2).clip(0, 1) * 255).astype(np.uint8)
     return shaded
 
 
-def _latent_words(current: Encoding) -> str:
-    """Return the latent's numbers where they are few, else its length."""
+def _latent_text(current: Encoding) -> str:
+    """Return the coordinates where they are few, else the norm."""
     z, sigma = current.mu, current.sigma
     if z.size <= FEW:
         return f"z = {_vector(z)}" if sigma is None else f"μ = {_vector(z)}    σ = {_vector(sigma)}"
-    length, usual = np.linalg.norm(z), typical_norm(z.size)
-    return f"|z| = {length:.2f} in {z.size} dimensions; a sample of N(0, I) has {usual:.1f} on average"
+    norm, typical = np.linalg.norm(z), typical_norm(z.size)
+    return f"|z| = {norm:.2f} in {z.size} dimensions (mean of N(0, I): {typical:.1f})"
 
 
 def _vector(values: Floats) -> str:
@@ -236,10 +236,10 @@ def _vector(values: Floats) -> str:
 
 
 def _in_a_row(*widgets: QWidget) -> QWidget:
-    made = QWidget()
-    row = QHBoxLayout(made)
+    host = QWidget()
+    row = QHBoxLayout(host)
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(GAP)
     for widget in widgets:
         row.addWidget(widget, 1)
-    return made
+    return host

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.explore.protocol import Array
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.bars import dimension_name
-from genexplorer.viewer.tabs.encode.search import Search
+from genexplorer.viewer.tabs.encode.search import LatentSearch
 from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, Endpoint, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import tool_button
@@ -89,10 +89,10 @@ class EndpointPanel(QWidget):
 
     def _show_kinds(self, endpoint: Endpoint, points: bool) -> None:
         possible = list(self._endpoints.kinds())
-        words = [_KIND_LABELS[kind].replace("image", "point" if points else "image") for kind in possible]
-        if [self.kind.itemText(row) for row in range(self.kind.count())] != words:
+        text = [_KIND_LABELS[kind].replace("image", "point" if points else "image") for kind in possible]
+        if [self.kind.itemText(row) for row in range(self.kind.count())] != text:
             self.kind.clear()
-            for kind, word in zip(possible, words, strict=True):
+            for kind, word in zip(possible, text, strict=True):
                 self.kind.addItem(word, kind)
         self.kind.setCurrentIndex(possible.index(endpoint.kind) if endpoint.kind in possible else 0)
 
@@ -106,17 +106,17 @@ class EndpointPanel(QWidget):
         number.setValue(endpoint.seed if endpoint.kind == "sample" else endpoint.index)
         number.blockSignals(False)
 
-    def _show_search(self, endpoint: Endpoint, search: Search) -> None:
+    def _show_search(self, endpoint: Endpoint, search: LatentSearch) -> None:
         searched = endpoint.kind == "test" and self._endpoints.needs_search
         self.progress.setVisible(searched and search.busy)
         self.progress.setValue(round(100 * search.fraction))
-        words = search.words() if searched else ""
+        text = search.status() if searched else ""
         if searched and search.busy:
-            words = search.message or "searching for z"
-        if searched and search.latent is not None:
-            words = f"mean squared error {search.latent.error:.4f}"
-        self.status.setText(endpoint.failure or words)
-        self.status.setToolTip(labels.literal_tooltip(search.words()))
+            text = search.message or "searching for z"
+        if searched and search.result is not None:
+            text = f"mean squared error {search.result.error:.4f}"
+        self.status.setText(endpoint.failure or text)
+        self.status.setToolTip(labels.literal_tooltip(search.status()))
         self.status.setVisible(bool(self.status.text()))
         self.search_button.setVisible(searched)
         self.search_button.setText("cancel" if search.busy else "again")

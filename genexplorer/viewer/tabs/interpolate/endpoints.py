@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
-from genexplorer.viewer.tabs.encode.search import Search
+from genexplorer.viewer.tabs.encode.search import LatentSearch
 from trainers.model_card import ModelCard
 
 EndpointKind = Literal["sample", "test", "latent", "pin A", "pin B"]
@@ -56,7 +56,7 @@ class Endpoints(Observable):
         self._step: int | None = None
         self.pins: dict[str, Z] = {}
         self.by_name = {name: Endpoint(name, seed=seed, index=index) for name, seed, index in _FIRST}
-        self.searches = {name: Search(requests, f"search {name}") for name in NAMES}
+        self.searches = {name: LatentSearch(requests, f"search {name}") for name in NAMES}
         for search in self.searches.values():
             search.subscribe(self._on_search)
 
@@ -288,7 +288,7 @@ class Endpoints(Observable):
     def _on_search(self) -> None:
         for name, search in self.searches.items():
             endpoint = self.by_name[name]
-            if search.latent is not None and endpoint.kind == "test" and self.needs_search:
-                endpoint.z = search.latent.z.copy()
-                endpoint.x = search.latent.x
+            if search.result is not None and endpoint.kind == "test" and self.needs_search:
+                endpoint.z = search.result.z.copy()
+                endpoint.x = search.result.x
         self.notify()

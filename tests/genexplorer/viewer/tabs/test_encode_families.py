@@ -10,10 +10,10 @@ from PyQt6.QtCore import QEvent, QPoint, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
-from genexplorer.viewer.tabs.encode.encoding import Encoding, Figure
+from genexplorer.viewer.tabs.encode.encoding import Encoding, ImageMetric
 from genexplorer.viewer.tabs.encode.graphs import histogram, standard_normal
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
-from genexplorer.viewer.tabs.encode.views import figure_words, latent_image
+from genexplorer.viewer.tabs.encode.views import format_metric, latent_image
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_families import SIZES, FamilyBench
@@ -58,7 +58,7 @@ def _encoded(qtbot: QtBot, bench: FamilyBench) -> EncodeTab:
 
 def _searching(qtbot: QtBot, bench: FamilyBench, count: int = 1) -> EncodeTab:
     tab = _tab(bench)
-    qtbot.waitUntil(lambda: len(bench.client.searches) == count and tab.encodings.x is not None)
+    qtbot.waitUntil(lambda: len(bench.client.searches) == count and tab.loader.x is not None)
     return tab
 
 
@@ -67,12 +67,12 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
     tab = _encoded(qtbot, bench)
     views = tab.views
     assert bench.client.count("posterior") == 0 and not views.samples.isVisible()
-    assert views.figures.text().replace("\u00a0", " ") == "cost 1.920 bits/dim    round-trip error 1.2e−6"
+    assert views.metrics.text().replace("\u00a0", " ") == "cost 1.920 bits/dim    round-trip error 1.2e−6"
     assert views.histogram.isVisible() and not views.bars.isVisible() and not views.search.isVisible()
     current = tab.current
     assert current is not None and current.sigma is None
     np.testing.assert_array_equal(to_array(views.pictures["latent"].image()), latent_image(current))
-    assert "784 dimensions" in views.length.text()
+    assert "784 dimensions" in views.norm.text()
     labels = [target.label for target in tab.save_targets()]
     assert "Latent map" in labels and "Posterior samples" not in labels
     for number, target in enumerate(tab.save_targets()):
@@ -88,17 +88,17 @@ def test_latents_that_are_no_numbers_are_survived_and_told(opened: Open, qtbot: 
     tab = _encoded(qtbot, bench)
     bench.client.exploded = True
     tab.source.choose(3)
-    qtbot.waitUntil(lambda: "25.0" in tab.views.figures.text())
+    qtbot.waitUntil(lambda: "25.0" in tab.views.metrics.text())
     assert not tab.grab().isNull()  # everything is drawn once
 
 
 def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _encoded(qtbot, bench)
-    QTest.mouseClick(tab.chooser.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
+    QTest.mouseClick(tab.source_panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     last = [q for q in bench.client.asked if q.op == "encode"][-1]
-    np.testing.assert_array_equal(last.arrays["images"][0], tab.chooser.canvas.ink.pixels())
+    np.testing.assert_array_equal(last.arrays["images"][0], tab.source_panel.canvas.brush.pixels())
 
 
 def test_a_gans_latent_is_searched_for_at_once(opened: Open, qtbot: QtBot) -> None:
@@ -109,21 +109,21 @@ def test_a_gans_latent_is_searched_for_at_once(opened: Open, qtbot: QtBot) -> No
     assert not tab.views.pictures["x"].image().isNull()  # the image is there before its latent
     assert tab.views.pictures["reconstruction"].image().isNull()
     bench.client.progress(0.3, "step 60 of 200, error 0.071")
-    qtbot.waitUntil(lambda: "0.071" in tab.views.search.said.text())
-    assert tab.views.search.bar.value() == 30 and tab.views.search.act.text() == "Cancel"
+    qtbot.waitUntil(lambda: "0.071" in tab.views.search.status.text())
+    assert tab.views.search.bar.value() == 30 and tab.views.search.search_button.text() == "Cancel"
     bench.client.finish_search(0.0234)
     qtbot.waitUntil(lambda: tab.current is not None)
-    assert "0.023" in tab.views.figures.text() and tab.views.history.isVisible() and tab.views.histogram.isVisible()
-    assert tab.search.found is not None and len(tab.search.found.history) == 200
+    assert "0.023" in tab.views.metrics.text() and tab.views.history.isVisible() and tab.views.histogram.isVisible()
+    assert tab.search.result is not None and len(tab.search.result.history) == 200
     assert "label 0" in tab.views.pictures["x"].accessibleDescription()
     assert not tab.views.pictures["reconstruction"].image().isNull()
 
 
-def test_a_search_is_given_up_and_begun_again_with_other_settings(opened: Open, qtbot: QtBot) -> None:
+def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     assert _key(bench, Qt.Key.Key_Escape) and not tab.search.busy
-    assert not bench.context.model_client.is_pending("job") and "given up" in tab.views.search.said.text()
+    assert not bench.context.model_client.is_pending("job") and "cancelled" in tab.views.search.status.text()
     assert not _key(bench, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
     bench.client.finish_search()  # comes too late
     qtbot.wait(20)
@@ -133,11 +133,11 @@ def test_a_search_is_given_up_and_begun_again_with_other_settings(opened: Open, 
     assert _key(bench, Qt.Key.Key_Return)
     assert bench.client.searches[-1].params["steps"] == 50 and bench.client.searches[-1].params["restarts"] == 2
     assert "invert" in (tab.command_line() or "") and "--steps 50 --restarts 2" in (tab.command_line() or "")
-    tab.views.search.act.click()
+    tab.views.search.search_button.click()
     assert not tab.search.busy
     assert "prior" not in bench.client.searches[-1].params and "--prior" not in (tab.command_line() or "")
     tab.views.search.near.setChecked(False)
-    tab.views.search.act.click()
+    tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["prior"] == 0 and "--prior 0" in (tab.command_line() or "")
     other = _tab(opened("gan"))
     other.restore(tab.state())
@@ -148,15 +148,15 @@ def test_without_at_once_nothing_is_searched_for_unasked(opened: Open, qtbot: Qt
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     tab.search.cancel()
-    tab.views.search.at_once.setChecked(False)
+    tab.views.search.automatic.setChecked(False)
     tab.source.choose(5)
     qtbot.wait(400)
     assert len(bench.client.searches) == 1 and "Enter" in tab._hint()
-    tab.views.search.act.click()
+    tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["indices"] == [5]
     other = _tab(opened("gan"))
     other.restore(tab.state())
-    assert not other.views.search.at_once.isChecked() and other.source.index == 5
+    assert not other.views.search.automatic.isChecked() and other.source.index == 5
     other.restore({"search": {"steps": -3, "restarts": "x", "at_once": 1}})
     assert other.search.steps == 200
 
@@ -168,7 +168,7 @@ def test_new_snapshots_do_not_break_a_search_off(opened: Open, qtbot: QtBot) -> 
     assert tab.search.busy
     bench.client.finish_search()
     qtbot.waitUntil(lambda: tab.current is not None)
-    assert tab.search.found is not None and tab.search.found.step == bench.client.searches[0].step
+    assert tab.search.result is not None and tab.search.result.step == bench.client.searches[0].step
     tab.deactivated()
     tab.activated()
     qtbot.waitUntil(lambda: len(bench.client.searches) == 2)  # in the snapshot that is looked at now
@@ -183,14 +183,14 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     tab = _encoded(qtbot, bench)
     views = tab.views
     assert views.data.isVisible() and views.plane.isVisible() and not views.row.isVisible()
-    assert not tab.chooser.canvas.isVisible() and not tab.chooser.thumbs.isVisible()
+    assert not tab.source_panel.canvas.isVisible() and not tab.source_panel.thumbnails.isVisible()
     place = views.data.widget_point(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
     assert asked.shape == (1, 2) and np.abs(asked[0] - [1.5, -0.5]).max() < 0.05
     assert f"x ({asked[0, 0]:.2f}" in views.data.accessibleDescription()
-    assert "x =" in tab.chooser.file_note.text() and tab.command_line() is None
+    assert "x =" in tab.source_panel.file_note.text() and tab.command_line() is None
     assert _key(bench, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     tab.save_targets()[0].write(tmp_path / "planes.png")
@@ -206,10 +206,10 @@ def test_a_point_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: tab.current is not None)
     assert "x̂ (" in tab.views.data.accessibleDescription() and "z (" in tab.views.plane.accessibleDescription()
     assert tab.views.history.isVisible() and not tab.views.histogram.isVisible()
-    assert tab.views.length.text().startswith("z = (")
+    assert tab.views.norm.text().startswith("z = (")
 
 
-def test_what_neither_encodes_nor_searches_says_why(opened: Open) -> None:
+def test_a_model_that_neither_encodes_nor_searches_gives_the_reason(opened: Open) -> None:
     bench = opened("gan")
     card = bench.followed.card()
     capability = card.capability("invert").model_copy(update={"available": False})
@@ -219,14 +219,14 @@ def test_what_neither_encodes_nor_searches_says_why(opened: Open) -> None:
     assert "a GAN has no encoder" in (bench.tab.waiting_reason() or "")
 
 
-def test_a_failed_search_is_told(opened: Open, qtbot: QtBot) -> None:
+def test_a_failed_search_is_reported(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     tab.search.cancel()
     bench.client.failing = "out of memory"
     tab.search_now()
     qtbot.waitUntil(lambda: bool(tab.search.failure))
-    assert "out of memory" in tab.views.search.said.text() and not tab.search.busy
+    assert "out of memory" in tab.views.search.status.text() and not tab.search.busy
 
 
 def test_the_histogram_is_a_density_and_reaches_every_value() -> None:
@@ -239,7 +239,7 @@ def test_the_histogram_is_a_density_and_reaches_every_value() -> None:
     assert far[-1] == 10 and far[0] == -10
 
 
-def test_a_latent_map_is_laid_out_like_its_image() -> None:
+def test_a_latent_image_has_the_layout_of_its_image() -> None:
     z = np.zeros(12)
     z[3 * 3 + 2] = 3.0  # last row, last column
     x = np.zeros((4, 3, 1), np.uint8)
@@ -251,6 +251,6 @@ def test_a_latent_map_is_laid_out_like_its_image() -> None:
     assert latent_image(Encoding(colored, colored, z, None, None, (), -1, 0))[0, 1].tolist() == [128, 128, 255]
 
 
-def test_figures_are_written_with_their_units() -> None:
-    said = [figure_words(Figure(*figure)) for figure in (("ELBO", "nats", -95.24), ("error", "", 1.2e-6))]
-    assert [words.replace("\u00a0", " ") for words in said] == ["ELBO −95.2 nats", "error 1.2e−6"]
+def test_metrics_have_their_units() -> None:
+    status = [format_metric(ImageMetric(*figure)) for figure in (("ELBO", "nats", -95.24), ("error", "", 1.2e-6))]
+    assert [words.replace("\u00a0", " ") for words in status] == ["ELBO −95.2 nats", "error 1.2e−6"]

@@ -11,22 +11,22 @@ from genexplorer.viewer.tabs.encode import image_file
 from genexplorer.viewer.tabs.encode.bars import dimension_name, half_width
 from genexplorer.viewer.tabs.encode.brush import Brush
 from genexplorer.viewer.tabs.encode.encoding import Encoding
-from genexplorer.viewer.tabs.encode.source import PAGE, Source
+from genexplorer.viewer.tabs.encode.source import PAGE, ImageSource
 
 GRAY = (1, 28, 28)
 
 
-def _source() -> Source:
-    source = Source()
+def _source() -> ImageSource:
+    source = ImageSource()
     source.reset(100)
     return source
 
 
 def test_walking_goes_round_at_both_ends() -> None:
     source = _source()
-    source.move(-1)
+    source.step_by(-1)
     assert source.index == 99
-    source.move(2)
+    source.step_by(2)
     assert source.index == 1
     source.choose(1_000)
     assert source.index == 99
@@ -38,10 +38,10 @@ def test_a_filter_walks_through_one_class() -> None:
     source.choose(11)
     source.filter(4)
     assert source.index == 14
-    source.move(1)
+    source.step_by(1)
     assert source.index == 24
     for _ in range(20):
-        source.random()
+        source.choose_random()
         assert source.index % 10 == 4
     assert (source.page() % 10 == 4).all() and len(source.page()) == 10
     source.choose(7)
@@ -57,18 +57,18 @@ def test_a_page_holds_the_chosen_image() -> None:
 
 
 def test_an_empty_test_set_is_no_problem() -> None:
-    source = Source()
-    source.move(1)
-    source.random()
+    source = ImageSource()
+    source.step_by(1)
+    source.choose_random()
     assert source.index == 0 and not len(source.page())
 
 
-def test_one_change_tells_once() -> None:
-    source, told = _source(), list[int]()
-    source.subscribe(lambda: told.append(source.index))
-    source.move(3)
-    source.show_own(np.zeros((28, 28, 1), np.uint8), "drawn", "drawn here")
-    assert told == [3, 3] and source.kind == "drawn"
+def test_listeners_are_called_once_per_change() -> None:
+    source, on_reply = _source(), list[int]()
+    source.subscribe(lambda: on_reply.append(source.index))
+    source.step_by(3)
+    source.set_custom(np.zeros((28, 28, 1), np.uint8), "drawn", "drawn here")
+    assert on_reply == [3, 3] and source.kind == "drawn"
 
 
 @pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
@@ -95,7 +95,7 @@ def test_a_wide_picture_is_fitted_without_distortion(tmp_path: Path) -> None:
     image = image_file.read(tmp_path / "wide.png", GRAY)[..., 0]
     rows, columns = np.nonzero(image < 120)
     assert np.ptp(rows) == np.ptp(columns)
-    assert (image[:5] == 240).all() and image_file.looks_light(image[..., None])
+    assert (image[:5] == 240).all() and image_file.is_light(image[..., None])
 
 
 def test_what_is_no_picture_is_one_clear_line(tmp_path: Path) -> None:
@@ -137,17 +137,17 @@ def _png(size: tuple[int, int] = (60, 40)) -> bytes:
 
 
 def test_ink_is_where_it_was_drawn_and_can_be_erased() -> None:
-    ink = Brush((3, 28, 28))
-    ink.stroke((5, 14), (23, 14))
-    pixels = ink.pixels()
+    brush = Brush((3, 28, 28))
+    brush.stroke((5, 14), (23, 14))
+    pixels = brush.pixels()
     assert pixels.shape == (28, 28, 3) and (pixels[13:15, 6:22] > 200).all()
     assert not pixels[:10].any() and not pixels[18:].any()
-    ink.stroke((5, 14), (14, 14), erase=True)
-    assert not ink.pixels()[13, 6:12].any() and (ink.pixels()[13, 18:22] > 200).all()
-    ink.clear()
-    assert ink.is_empty
-    ink.stroke((3, 3), (3, 3))
-    assert ink.pixels()[3, 3, 0] > 0
+    brush.stroke((5, 14), (14, 14), erase=True)
+    assert not brush.pixels()[13, 6:12].any() and (brush.pixels()[13, 18:22] > 200).all()
+    brush.clear()
+    assert brush.is_empty
+    brush.stroke((3, 3), (3, 3))
+    assert brush.pixels()[3, 3, 0] > 0
 
 
 def test_the_difference_says_what_is_lacking_and_what_is_too_much() -> None:

@@ -26,7 +26,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Iterator[Bench]:
     made = Bench(EncodeTab, run_folder, size=request.param)
     tab = _tab(made)
-    qtbot.waitUntil(lambda: tab.encodings.samples is not None and tab.encodings.thumbs is not None)
+    qtbot.waitUntil(lambda: tab.loader.samples is not None and tab.loader.thumbnails is not None)
     yield made
     made.close()
 
@@ -46,14 +46,14 @@ def _key(tab: EncodeTab, key: Qt.Key) -> bool:
 
 def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
-    tab.chooser.index.setValue(123)
+    tab.source_panel.index.setValue(123)
     _wait_for_replies(qtbot, tab)
-    current, step = tab.encodings.current, bench.context.step
+    current, step = tab.loader.current, bench.context.step
     assert current is not None and step is not None
     np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
     shown = to_array(tab.views.pictures["reconstruction"].image())
     np.testing.assert_array_equal(shown, picture(current.mu, step)[0, ..., 0])
-    assert tab.views.figures.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
+    assert tab.views.metrics.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
     assert "dynamic binarization" in tab.views.setup.text()
     assert tab.views.samples.image().width() > 4 * 28
     sizes = {(view.width() // 8, view.height() // 8) for view in tab.views.pictures.values() if view.isVisible()}
@@ -65,19 +65,19 @@ def test_keys_and_thumbnails_walk_through_the_test_set(bench: Bench, qtbot: QtBo
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
     assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
-    tab.chooser.thumbs.sheet.pressed.emit(QPoint(35, 65))  # second column, third row
+    tab.source_panel.thumbnails.sheet.pressed.emit(QPoint(35, 65))  # second column, third row
     assert tab.source.index == 17
     _wait_for_replies(qtbot, tab)
     assert "#17" in tab.views.pictures["x"].accessibleDescription()
 
 
-def test_a_label_filter_asks_for_the_labels_once(bench: Bench, qtbot: QtBot) -> None:
+def test_a_label_filter_requests_the_labels_once(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
-    tab.chooser.labels_wanted.emit()
-    tab.chooser.labels_wanted.emit()
-    qtbot.waitUntil(lambda: tab.source.knows_labels)
+    tab.source_panel.labels_requested.emit()
+    tab.source_panel.labels_requested.emit()
+    qtbot.waitUntil(lambda: tab.source.has_labels)
     assert sum(q.op == "test_images" and not q.params for q in bench.client.asked) == 1
-    box = tab.chooser.label
+    box = tab.source_panel.label
     box.setCurrentIndex(box.findData(7))
     box.activated.emit(box.currentIndex())
     assert tab.source.index == 7 and _key(tab, Qt.Key.Key_Right) and tab.source.index == 17
@@ -92,9 +92,9 @@ def test_a_picture_file_is_encoded_and_ink_on_paper_turned_over(bench: Bench, qt
     _wait_for_replies(qtbot, tab)
     asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
     assert asked.shape == (1, 28, 28, 1) and asked[0, 0, 0, 0] == 0 and asked[0, 14, 14, 0] == 255
-    assert tab.chooser.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
+    assert tab.source_panel.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
     assert tab.command_line() is None
-    tab.chooser.inverted.setChecked(False)
+    tab.source_panel.inverted.setChecked(False)
     _wait_for_replies(qtbot, tab)
     assert [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
 
@@ -119,13 +119,13 @@ def test_a_bad_file_is_told_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_
     _drop(tab, tmp_path / "bad.png")
     assert tab.views.note.isVisible() and "bad.png" in tab.views.note.text()
     assert tab.source.kind == "test" and bench.client.count("encode") == before
-    tab.source.move(1)
+    tab.source.step_by(1)
     assert not tab.views.note.isVisible()
 
 
 def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
-    canvas = tab.chooser.canvas
+    canvas = tab.source_panel.canvas
     mouse: Any = qtbot  # pytest-qt leaves these untyped
     mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
     mouse.mouseMove(canvas, QPoint(100, 100))
@@ -133,16 +133,16 @@ def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> N
     _wait_for_replies(qtbot, tab)
     asked = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
     assert asked and asked[-1].lane == "drag" and asked[-1].arrays["images"].any()
-    np.testing.assert_array_equal(asked[-1].arrays["images"][0], canvas.ink.pixels())
-    tab.chooser.cleared.emit()
+    np.testing.assert_array_equal(asked[-1].arrays["images"][0], canvas.brush.pixels())
+    tab.source_panel.cleared.emit()
     assert tab.source.kind == "test"
 
 
-def test_time_encodes_anew(bench: Bench, qtbot: QtBot) -> None:
+def test_another_snapshot_encodes_again(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     step = bench.followed.snapshots[1]
     bench.context.cursor.go(step)
-    qtbot.waitUntil(lambda: tab.encodings.current is not None and tab.encodings.current.step == step)
+    qtbot.waitUntil(lambda: tab.loader.current is not None and tab.loader.current.step == step)
 
 
 def test_what_can_be_saved_is_saved(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
