@@ -55,12 +55,14 @@ def make_plan(
         ConfigError: if a name is unknown, or a setting is out of range or contradicts another or the data.
         DataError: if data cannot be read or have the wrong shape, dtype or range.
     """
+    # Collect the changes. Own arrays are a data set of their own, which the registry does not know.
     dataset = _dataset(data, labels)
     layer = presets.changes(
         data=None if dataset else data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings
     )
     data_options = layer.pop("data", {}) if dataset else {}
 
+    # Apply them to the preset, the configuration, or the defaults of an own module.
     family = None
     if isinstance(model, nn.Module):
         family = custom.family_of(model)
@@ -72,6 +74,8 @@ def make_plan(
         raise ConfigError(
             f"model: got {type(model).__name__}", "pass the name of a preset, a RunConfig or a torch.nn.Module"
         )
+
+    # Put the own data in place of the preset's, with its binarization.
     if dataset is not None:
         inherited = {key: value for key, value in config.data.options.items() if key in dataset.options.model_fields}
         config = config.model_copy(update={"data": Ref(name=dataset.name, options={**inherited, **data_options})})

@@ -128,7 +128,7 @@ def test_an_own_module_is_trained_in_place_and_has_every_capability_it_implement
     assert {event.kind for event in tiny.of(events, ImagesReady)} >= {"samples", "reconstructions"}
     model = trainers.load(last_snapshot(events), plan=plan)
     assert model.reconstruct(IMAGES[:3]).shape == (3, 1, 8, 6) and model.sample(4).shape == (4, 1, 8, 6)
-    with pytest.raises(trainers.UserError, match=r"does not support 'log_prob': Autoencoder has no method log_prob"):
+    with pytest.raises(trainers.UserError, match=r"does not support 'log_prob': Autoencoder has no log_prob"):
         model.log_prob(IMAGES[:3])
     assert all(parameter is not other for parameter in model.module.parameters() for other in module.parameters())
 
@@ -213,6 +213,7 @@ def test_a_training_resumes_from_a_checkpoint_folder(tmp_path: Path) -> None:
 
 
 def test_arrays_in_arrays_out_and_tensors_in_tensors_out(vae: trainers.TrainedModel) -> None:
+    x: Any
     for x in (IMAGES[:5], torch.from_numpy(IMAGES[:5])):
         z = vae.encode(x)
         mu, logvar = vae.posterior(x)

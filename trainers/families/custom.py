@@ -10,15 +10,14 @@ from torch import Tensor, nn
 from trainers.config import Section
 from trainers.errors import ConfigError
 from trainers.events import MetricSpec
-from trainers.families.interface import Evaluator, Model, Objective, StepContext
+from trainers.families.interface import PROTOCOLS, Evaluator, Model, Objective, StepContext
 from trainers.families.nn import count
 from trainers.model_card import Capability
 from trainers.registry import Family, ImageShape
 from trainers.theory import Theory
 
 NAME = "custom"
-_METHODS = ("decode", "encode", "log_prob", "trace", "critic")
-_ATTRIBUTES = {"critic": "discriminator_logits"}  # of `Model`, where it is not the name of the capability
+_METHODS = ("decode", "encode", "log_prob")  # optional, of a plain module
 _THEORY = Theory(
     total="loss",
     total_name="loss",
@@ -179,19 +178,26 @@ def family_of(module: nn.Module) -> Family:
 
 
 def _capabilities(module: nn.Module) -> dict[str, Capability]:
+    """Return what a `Model` implements by protocol, or a plain module by method."""
     title = type(module).__name__
-    methods = {name: _ATTRIBUTES.get(name, name) if isinstance(module, Model) else name for name in _METHODS}
-    has = {name for name, method in methods.items() if callable(getattr(module, method, None))}
-    if not isinstance(module, Model):
-        has -= {"trace", "critic"}
+    if isinstance(module, Model):
+        implemented = {"decode", *(name for name, protocol in PROTOCOLS.items() if isinstance(module, protocol))}
+    else:
+        implemented = {name for name in _METHODS if callable(getattr(module, name, None))}
+        if "decode" not in implemented:  # reconstructions are decoded codes
+            implemented.discard("encode")
     table = {
-        name: Capability(available=name in has, reason="" if name in has else f"{title} has no method {method}()")
-        for name, method in methods.items()
+        name: Capability(
+            available=name in implemented, reason="" if name in implemented else f"{title} has no {name}()"
+        )
+        for name in (*_METHODS, "trace", "critic")
     }
-    if "decode" not in has:  # reconstructions are decoded codes
-        table["encode"] = Capability(available=False, reason=f"{title} has no method decode()")
-    no_plane = Capability(available=False, reason=f"{title} was trained in memory")
-    return {**table, "sample": table["decode"], "invert": no_plane, "manifold": no_plane}
+    in_memory = _missing(f"{title} was trained in memory")
+    return {**table, "sample": table["decode"], "invert": in_memory, "manifold": in_memory}
+
+
+def _missing(reason: str) -> Capability:
+    return Capability(available=False, reason=reason)
 
 
 def _latent_dim(module: nn.Module) -> int:

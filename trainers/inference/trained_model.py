@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.compiled import matmul
@@ -13,11 +14,12 @@ from trainers.data.arrays import to_numpy
 from trainers.data.points import ResidentPoints
 from trainers.data.preprocess import TestImages
 from trainers.errors import DataError, UserError
-from trainers.families.interface import Model
+from trainers.families.interface import Encodes, HasLogProb, Model
 from trainers.families.nn import images_at_once
 from trainers.model_card import ModelCard
 from trainers.training import rng
 
+Values = TypeVar("Values", NDArray[Any], Tensor)
 _IMAGES_PER_CHUNK, _POINTS_PER_CHUNK = 200, 4096
 MAX_SAMPLES = 1_000_000
 
@@ -61,7 +63,7 @@ class TrainedModel:
         """The shape (C, H, W) of an image; (2, 1, 1) for 2-D points."""
         return self.card.image_shape
 
-    def sample(self, n: int = 16, *, seed: int = 0) -> Any:
+    def sample(self, n: int = 16, *, seed: int = 0) -> NDArray[np.float32]:
         """Return n samples as an array: images (n, C, H, W) in [0, 1], or points (n, 2).
 
         Raises:
@@ -71,9 +73,10 @@ class TrainedModel:
         if not 1 <= n <= MAX_SAMPLES:
             raise DataError(f"n: expected 1 to {MAX_SAMPLES:,} samples, got {n}")
         z = torch.randn(n, self.latent_dim, generator=rng.named_generator(seed, "sample", torch.device("cpu")))
-        return self._shaped(self._in_chunks(self.module.decode, z)).numpy()
+        samples: NDArray[np.float32] = self._decoded(z).numpy()
+        return samples
 
-    def decode(self, z: Any) -> Any:
+    def decode(self, z: Values) -> Values:
         """Return images (N, C, H, W) in [0, 1], or points (N, 2), for latents (N, latent_dim).
 
         For a VAE these are the expected images under p(x|z).
@@ -85,9 +88,9 @@ class TrainedModel:
         latents = _as_float(z, "z")
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise DataError(f"z: shape {tuple(latents.shape)}; expected (N, {self.latent_dim})")
-        return _like(z, self._shaped(self._in_chunks(self.module.decode, latents)))
+        return _like(z, self._decoded(latents))
 
-    def encode(self, x: Any) -> Any:
+    def encode(self, x: Values) -> Values:
         """Return latents (N, latent_dim): the posterior mean of a VAE, f⁻¹(x) of a flow.
 
         Raises:
@@ -95,30 +98,30 @@ class TrainedModel:
         """
         return self.posterior(x)[0]
 
-    def posterior(self, x: Any) -> tuple[Any, Any]:
+    def posterior(self, x: Values) -> tuple[Values, Values]:
         """Return mean and log-variance of q(z|x), (N, latent_dim) each; −∞ for an exact code.
 
         Raises:
             UserError: as `encode`.
         """
         self._require("encode")
-        data = self._data(x)
-        mu = self._in_chunks(lambda part: self.module.encode(part)[0], data)  # type: ignore[operator]
-        logvar = self._in_chunks(lambda part: self.module.encode(part)[1], data)  # type: ignore[operator]
+        assert isinstance(self.module, Encodes)
+        mu, logvar = self._in_chunks(self.module.encode, self._data(x))
         return _like(x, mu), _like(x, logvar)
 
-    def reconstruct(self, x: Any) -> Any:
+    def reconstruct(self, x: Values) -> Values:
         """Return `decode(encode(x))`."""
         return self.decode(self.encode(x))
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Values) -> Values:
         """Return log p(x) in nats, (N,), or the estimate that `card.capability("log_prob").how` names.
 
         Raises:
             UserError: if the model has no density, or `x` has another shape, dtype or range.
         """
         self._require("log_prob")
-        return _like(x, self._in_chunks(self.module.log_prob, self._data(x)))  # type: ignore[arg-type]
+        assert isinstance(self.module, HasLogProb)
+        return _like(x, self._in_chunks(_tupled(self.module.log_prob), self._data(x))[0])
 
     def _require(self, name: str) -> None:
         capability = self.card.capability(name)
@@ -146,16 +149,21 @@ class TrainedModel:
             )
         return images
 
-    def _in_chunks(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    def _decoded(self, z: Tensor) -> Tensor:
+        (decoded,) = self._in_chunks(_tupled(self.module.decode), z)
+        return decoded.flatten(1) if self.card.data.kind == "points" else decoded
+
+    def _in_chunks(self, function: Callable[[Tensor], tuple[Tensor, ...]], batch: Tensor) -> tuple[Tensor, ...]:
         size = _POINTS_PER_CHUNK
         if self.card.data.kind == "images":
             size = images_at_once(self.image_shape, _IMAGES_PER_CHUNK)
         with torch.inference_mode(), matmul.prefer_onednn():
-            parts = [function(part) for part in torch.split(batch, size)]
-        return torch.cat(parts).clone()
+            results = [function(part) for part in torch.split(batch, size)]
+        return tuple(torch.cat(parts).clone() for parts in zip(*results, strict=True))
 
-    def _shaped(self, decoded: Tensor) -> Tensor:
-        return decoded.flatten(1) if self.card.data.kind == "points" else decoded.reshape(-1, *self.image_shape)
+
+def _tupled(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor]]:
+    return lambda batch: (function(batch),)
 
 
 def _as_float(value: Any, name: str) -> Tensor:
@@ -168,6 +176,6 @@ def _as_float(value: Any, name: str) -> Tensor:
     return tensor
 
 
-def _like(argument: Any, result: Tensor) -> Any:
+def _like(argument: Values, result: Tensor) -> Values:
     """Return a tensor on the device of the argument if that is a tensor, else an array."""
-    return result.to(argument.device) if isinstance(argument, Tensor) else result.numpy()
+    return result.to(argument.device) if isinstance(argument, Tensor) else np.asarray(result)
