@@ -46,7 +46,7 @@ class RunViewBuilder:
         self._log_tail_state: State | None = None
 
     def set_viewer(self, *, watching: bool, idle: bool) -> None:
-        """Set what the worker is told: whether the run is displayed, and whether the dashboard is idle."""
+        """Set what the worker is to know: whether the run is displayed, and whether the dashboard is idle."""
         self._run.watching, self._run.viewer_idle = watching, idle
 
     def close(self) -> None:
@@ -181,5 +181,5 @@ def _curves_key(request: ViewRequest) -> ViewRequest:
 
 def _ordered_kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:
     """Return the kinds of images, known ones in a fixed order."""
-    known = [kind for kind in _KINDS if kind in pictures]
-    return (*known, *sorted(set(pictures) - set(known)))
+    first = [kind for kind in _KINDS if kind in pictures]
+    return (*first, *sorted(set(pictures) - set(first)))

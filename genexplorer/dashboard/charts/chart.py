@@ -78,14 +78,14 @@ class RenderedChart:
 
     rows: tuple[tuple[Cell, ...], ...]
     x_scale: AxisScale | None = None
-    left: int = 0
+    plot_left: int = 0
     columns: int = 1
 
     def x_at(self, column: int) -> float | None:
         """Return the x under a column; None outside of the plot."""
-        if self.x_scale is None or not self.left <= column < self.left + self.columns:
+        if self.x_scale is None or not self.plot_left <= column < self.plot_left + self.columns:
             return None
-        return self.x_scale.value((column - self.left) / max(self.columns - 1, 1))
+        return self.x_scale.value((column - self.plot_left) / max(self.columns - 1, 1))
 
 
 def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
@@ -103,19 +103,19 @@ def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
     # The plot gets the room that tick labels on the left and line labels on the right leave.
     y_ticks = ticks(y_scale, max(2, (height - 3) // 3))
     y_labels = tick_texts(y_ticks)
-    left = max((cell_len(label) for label in y_labels), default=0) + 1
-    if height < _MIN_ROWS or width < left + _MIN_COLUMNS:
+    plot_left = max((cell_len(label) for label in y_labels), default=0) + 1
+    if height < _MIN_ROWS or width < plot_left + _MIN_COLUMNS:
         return RenderedChart(grid.rows)  # the title alone
-    line_labels = _line_labels(data, y_scale, width - left)
-    columns = width - left - (max((cell_len(label.text) for label in line_labels), default=-1) + 1)
-    plot = _Plot(grid, data, x_scale, y_scale, left, columns, height - 3)
+    line_labels = _line_labels(data, y_scale, width - plot_left)
+    columns = width - plot_left - (max((cell_len(label.text) for label in line_labels), default=-1) + 1)
+    plot = _Plot(grid, data, x_scale, y_scale, plot_left, columns, height - 3)
     plot.draw_y_axis(y_ticks, y_labels)
     plot.draw_x_axis()
     plot.draw_lines()
     plot.draw_line_labels(line_labels)
     plot.draw_cursor()
     plot.draw_marks()
-    return RenderedChart(grid.rows, x_scale, left, columns)
+    return RenderedChart(grid.rows, x_scale, plot_left, columns)
 
 
 def clip(text: str, width: int) -> str:
@@ -176,28 +176,28 @@ class _Plot:
     data: ChartData
     x_scale: AxisScale
     y_scale: AxisScale
-    left: int
+    plot_left: int
     columns: int
     rows: int
 
     def draw_y_axis(self, values: list[float], labels: list[str]) -> None:
         """Draw the y axis, and the line of the x axis."""
         for row in range(self.rows):
-            self.grid.write(self.left - 1, row + 1, "│", "axis")
-        self.grid.write(self.left - 1, self.rows + 1, "└" + "─" * self.columns, "axis")
+            self.grid.write(self.plot_left - 1, row + 1, "│", "axis")
+        self.grid.write(self.plot_left - 1, self.rows + 1, "└" + "─" * self.columns, "axis")
         for value, label in zip(values, labels, strict=True):
             fraction = _fraction(self.y_scale, value)
             if 0 <= fraction <= 1:
                 row = min(int((1 - fraction) * self.rows), self.rows - 1) + 1
-                self.grid.write(self.left - 1, row, "┤", "axis")
-                self.grid.write_before(self.left - 1, row, label, "tick")
+                self.grid.write(self.plot_left - 1, row, "┤", "axis")
+                self.grid.write_before(self.plot_left - 1, row, label, "tick")
 
     def draw_x_axis(self) -> None:
         """Draw as many ticks as fit, and the name of the axis after the last."""
         row, axis, scale = self.grid.height - 1, self.data.axis, self.x_scale
         max_ticks = max(3, self.columns // 12)
         values = time_ticks(scale.low, scale.high, max_ticks) if axis.is_time else ticks(scale, max_ticks)
-        name_at = min(self.left + self.columns + 1, self.grid.width - cell_len(axis.name))
+        name_at = min(self.plot_left + self.columns + 1, self.grid.width - cell_len(axis.name))
         self.grid.write(name_at, row, axis.name, "name")
         free_from = 0
         for value, label in zip(values, tick_texts(values, axis.text), strict=True):
@@ -221,7 +221,7 @@ class _Plot:
         for row, cells in enumerate(canvas.cells()):
             for column, (character, role) in enumerate(cells):
                 if role >= 0:
-                    self.grid.write(self.left + column, row + 1, character, roles[role])
+                    self.grid.write(self.plot_left + column, row + 1, character, roles[role])
         for line in lines:
             if line.points:
                 self._draw_points(line, canvas)
@@ -233,7 +233,7 @@ class _Plot:
             return  # dots would hide the line
         for point in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
             column, row = canvas.cell_of(*point)
-            self.grid.write(self.left + column, row + 1, "•", line.role)
+            self.grid.write(self.plot_left + column, row + 1, "•", line.role)
 
     def draw_line_labels(self, labels: list[_LineLabel]) -> None:
         """Write labels beside the ends of their lines, moved apart where they would overlap."""
@@ -249,7 +249,7 @@ class _Plot:
             rows[index] = min(rows[index], limit)
             limit = rows[index] - 1
         for row, (_, label) in zip(rows, ordered, strict=True):
-            self.grid.write(self.left + self.columns + 1, row + 1, label.text, label.role)
+            self.grid.write(self.plot_left + self.columns + 1, row + 1, label.text, label.role)
 
     def draw_cursor(self) -> None:
         """Draw the time cursor, behind the lines."""
@@ -268,13 +268,13 @@ class _Plot:
         for mark in sorted(self.data.marks, key=lambda mark: mark.x):
             if self.x_scale.low <= mark.x <= self.x_scale.high:
                 column = self._column(mark.x)
-                room = self.left + self.columns - column
+                room = self.plot_left + self.columns - column
                 text = clip(mark.text, room) if column >= free_from else mark.text[:1]
                 self.grid.write(column, self.rows, text, mark.role)
                 free_from = column + cell_len(text) + 1
 
     def _column(self, x: float) -> int:
-        return self.left + round(_fraction(self.x_scale, x) * (self.columns - 1))
+        return self.plot_left + round(_fraction(self.x_scale, x) * (self.columns - 1))
 
 
 def _fraction(scale: AxisScale, value: float) -> float:

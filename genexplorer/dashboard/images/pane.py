@@ -22,7 +22,7 @@ class ImagePane(Vertical):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._shown: Content | None = None
+        self._texts: Content | None = None
         self.large = False
 
     def compose(self) -> ComposeResult:
@@ -40,9 +40,9 @@ class ImagePane(Vertical):
         controls = _controls(cursor) if image else Content("")
         if run is not None:
             controls = controls + _position(run, width - len(controls.plain))
-        both = Content("\n").join([caption, controls])
-        if self._shown is None or not both.is_same(self._shown):
-            self._shown = both
+        texts = Content("\n").join([caption, controls])
+        if self._texts is None or not texts.is_same(self._texts):
+            self._texts = texts
             self.query_one(".caption", Static).update(caption, layout=False)  # always one line
             self.query_one(".controls", Static).update(controls, layout=False)
 

@@ -74,7 +74,7 @@ class StatusBar(Static):
         super().__init__("", markup=False, **kwargs)
         self._notice: Content | None = None
         self._log_line = Content("")
-        self._shown = Content("")
+        self._text = Content("")
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice for a few seconds."""
@@ -100,8 +100,8 @@ class StatusBar(Static):
 
     def _update(self) -> None:
         text = self._notice or self._log_line
-        if not text.is_same(self._shown):
-            self._shown = text
+        if not text.is_same(self._text):
+            self._text = text
             self.update(text, layout=False)
 
 

@@ -25,14 +25,14 @@ class RunHeader(Static):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("", markup=False, **kwargs)
-        self._shown: list[StyledLine] = []
+        self._lines: list[StyledLine] = []
 
     def show(self, run: RunView | None, empty: str) -> None:
         """Show a run, or a text if there is none."""
         width = max(self.content_size.width, 20)
         lines = header_lines(run, width, max(self.content_size.height, 4)) if run else [[(empty, "$muted")]]
-        if lines != self._shown:
-            self._shown = lines
+        if lines != self._lines:
+            self._lines = lines
             self.update(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
 
 

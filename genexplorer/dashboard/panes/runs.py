@@ -85,7 +85,7 @@ class RunsPane(Vertical):
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
         self._view = DashboardView()
         self._select = select
-        self._shown: tuple[object, ...] = ()
+        self._rows_key: tuple[object, ...] = ()
         self._title = ""
         self._trash: list[Path] = []
 
@@ -138,10 +138,10 @@ class RunsPane(Vertical):
 
     def _show_rows(self) -> None:
         view, query = self._view, self.query_one("#filter", Input).value
-        shown = (view.runs, query, tuple(self.compared), view.loaded, view.problem)
-        if self._shown and shown[0] is self._shown[0] and shown[1:] == self._shown[1:]:
+        key = (view.runs, query, tuple(self.compared), view.loaded, view.problem)
+        if self._rows_key and key[0] is self._rows_key[0] and key[1:] == self._rows_key[1:]:
             return
-        self._shown = shown
+        self._rows_key = key
         rows = [RunRow(status, self._letter(status.folder)) for status in self._matching()]
         if not view.loaded:
             hint = "Reading the runs…"

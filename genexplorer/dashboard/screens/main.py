@@ -158,6 +158,7 @@ class MainScreen(Screen[None]):
             self.cursor.set_steps(run.image_steps)
         self.redraw()
 
+    @on(CurvesPane.OptionsChanged)
     def redraw(self) -> None:
         """Show the current view and request the next; widgets skip what has not changed."""
         self._poller.request(self._view_request())
@@ -212,17 +213,9 @@ class MainScreen(Screen[None]):
         """Poll as often as while the dashboard is in use."""
         self._poller.touch()
 
-    @on(RunList.Selected)
-    def _run_selected(self) -> None:
-        self.action_follow()
-
     @on(RunsPane.ListChanged)
     def _list_changed(self) -> None:
         self._poller.refresh_list()
-
-    @on(CurvesPane.OptionsChanged)
-    def _options_changed(self) -> None:
-        self.redraw()
 
     @on(StatusBar.Notice)
     def _show_notice(self, notice: StatusBar.Notice) -> None:
@@ -255,6 +248,7 @@ class MainScreen(Screen[None]):
             self.cursor.tick()
             self.redraw()
 
+    @on(RunList.Selected)
     def action_follow(self) -> None:
         """Follow the newest step."""
         self.cursor.follow()

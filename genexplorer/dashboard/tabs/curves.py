@@ -66,8 +66,8 @@ class CurvesPane(Horizontal):
         super().__init__(**kwargs)
         self.options = CurveOptions()
         self.run: RunView | None = None
-        self._large_shown: tuple[object, ...] = ()
-        self._small_shown: tuple[object, ...] = ()
+        self._large_key: tuple[object, ...] = ()
+        self._small_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the charts and the panes beside them."""
@@ -93,18 +93,18 @@ class CurvesPane(Horizontal):
 
     def _show_large(self, view: DashboardView) -> None:
         run, options = view.run, self.options
-        shown = (
+        key = (
             run.curves if run else None,
             tuple(id(compared.series) for compared in view.compared) if view.compared else (),
             options,
             view.loaded and not view.runs,
             (run.changes, run.status.state, run.status.phase, run.problem, run.folder) if run else None,
         )
-        if shown == self._large_shown:
+        if key == self._large_key:
             if run is not None and not view.compared:
                 self.large.set_cursor(run.cursor_x)
             return
-        self._large_shown = shown
+        self._large_key = key
         chart = chosen_chart(run, options.quantity) if run is not None else None
         if run is None:
             data = ChartData("", (), empty=_WELCOME if view.loaded and not view.runs else "")
@@ -120,15 +120,15 @@ class CurvesPane(Horizontal):
         parent = self.query_one("#small")
         if not parent.display or run is None:
             return
-        shown = (run.curves, self.options, run.folder)
-        if shown == self._small_shown:
+        key = (run.curves, self.options, run.folder)
+        if key == self._small_key:
             return
-        self._small_shown = shown
+        self._small_key = key
         large = chosen_chart(run, self.options.quantity)
-        others = [chart for chart in run.curves.charts if chart != large]
+        small = [chart for chart in run.curves.charts if chart != large]
         options = replace(self.options, log=False)
         for index, chart_view in enumerate(parent.query_children(ChartView)):
-            chart = others[index] if index < len(others) else None
+            chart = small[index] if index < len(small) else None
             chart_view.quantity = chart.quantity if chart else ""
             chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), empty=""))
 
@@ -154,7 +154,7 @@ class CurvesPane(Horizontal):
         for chart in run.curves.charts:
             latest = [run.values[name] for name in chart.metrics if name in run.values]
             value = formatting.number(latest[-1], chart.unit) if latest else ""
-            choices.append((chart.quantity, chart.title, f"{value}  {chart.panel}".strip()))
+            choices.append((chart.quantity, chart.title, f"{value:<14}{chart.panel}"))
         current = chosen_chart(run, self.options.quantity)
 
         def choose(quantity: str | None) -> None:

@@ -60,7 +60,7 @@ class LatentPane(Horizontal):
         self._make_client = make_client
         self._client: ExplorerClient | None = None
         self._error = ""  # of a model process that exited
-        self._shown = ("", "")
+        self._text = ("", "")
         # The run.
         self._folder: Path | None = None
         self._card: ModelCard | None = None
@@ -310,8 +310,8 @@ class LatentPane(Horizontal):
         self._set_text(text, "#latent-text")
 
     def _set_text(self, text: str, selector: str) -> None:
-        if (selector, text) != self._shown:
-            self._shown = (selector, text)
+        if (selector, text) != self._text:
+            self._text = (selector, text)
             content = Content(text)
             if self._error and selector == "#latent-text":
                 content = content + "\n" + link("retry", f"screen.{run_on('LatentPane', 'retry')}", "$accent")

@@ -17,26 +17,26 @@ class LogPane(RichLog):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
-        self._shown: tuple[object, int, str] = (None, 0, "")
+        self._written: tuple[object, int, str] = (None, 0, "")
 
     def show(self, run: RunView | None) -> None:
         """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()
         tail = run.log_tail if run else ""
-        if folder != self._shown[0] or tail != self._shown[2]:
+        if folder != self._written[0] or tail != self._written[2]:
             self.clear()
-            self._shown = (folder, 0, tail)
+            self._written = (folder, 0, tail)
             if not log and not tail and run is not None:
                 self.write(Text("The log is empty.", style="dim"))
-        new = [line for line in log if line.id > self._shown[1]]
+        new = [line for line in log if line.id > self._written[1]]
         for line in new:
             self.write(log_text(line))
-        if tail and self._shown[1] == 0:
+        if tail and self._written[1] == 0:
             self.write(Text("\nLast log lines of the worker:", style="bold"))
             self.write(Text(tail))
         if new:
-            self._shown = (folder, new[-1].id, tail)
+            self._written = (folder, new[-1].id, tail)
 
 
 def log_text(line: LogLine) -> Text:

@@ -21,7 +21,7 @@ class SamplesPane(Horizontal):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._run: RunView | None = None
-        self._chart_shown: tuple[object, ...] = ()
+        self._chart_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the image, and the chart for wide terminals."""
@@ -33,9 +33,9 @@ class SamplesPane(Horizontal):
         self._run = run
         self.query_one(ImagePane).show(run, cursor)
         chart_view = self.query_one(ChartView)
-        shown = (run.curves if run else None, options)
-        if shown != self._chart_shown:
-            self._chart_shown = shown
+        key = (run.curves if run else None, options)
+        if key != self._chart_key:
+            self._chart_key = key
             chart = chosen_chart(run, options.quantity) if run else None
             chart_view.show(run_chart(run, chart, options) if run and chart else ChartData("", (), empty=""))
         elif run is not None:

@@ -24,7 +24,7 @@ class TheoryPane(VerticalScroll):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._shown: tuple[object, ...] = ()
+        self._key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the text."""
@@ -37,9 +37,9 @@ class TheoryPane(VerticalScroll):
         at_step = run.at_step if run else None
         width = max(self.content_size.width - 1, 40)
         family = run.status.family if run else ""
-        shown = (theory, written, at_step, width, family)
-        if shown != self._shown:
-            self._shown = shown
+        key = (theory, written, at_step, width, family)
+        if key != self._key:
+            self._key = key
             self.query_one("#theory-text", Static).update(theory_text(theory, written, at_step, width, family))
 
 

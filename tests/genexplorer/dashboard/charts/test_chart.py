@@ -96,14 +96,14 @@ def test_log_scale_needs_values_of_one_sign() -> None:
 
 
 def test_axes_and_lines_have_names() -> None:
-    shown = text(one_line(marks=(ChartMark(2000, "▲lr 0.001"),)))
-    assert "loss (nats)" in shown and "step" in shown and "train 100" in shown and "▲lr 0.001" in shown
+    rendered = text(one_line(marks=(ChartMark(2000, "▲lr 0.001"),)))
+    assert "loss (nats)" in rendered and "step" in rendered and "train 100" in rendered and "▲lr 0.001" in rendered
 
 
 def test_steep_start_is_cropped_with_a_note() -> None:
     assert "cropped; a: full range" in text(one_line())
-    whole = text(one_line(full_range=True))
-    assert "cropped" not in whole.splitlines()[0] and "│⢸" in whole.splitlines()[1]
+    full = text(one_line(full_range=True))
+    assert "cropped" not in full.splitlines()[0] and "│⢸" in full.splitlines()[1]
 
 
 def test_log_scale() -> None:
@@ -124,10 +124,10 @@ def test_chart_fills_any_size(width: int, height: int) -> None:
 
 
 def test_time_cursor_at_any_size() -> None:
-    whole = one_line(cursor=3900.0, marks=(ChartMark(100, "▲lr"), ChartMark(4000, "▲paused")))
+    full = one_line(cursor=3900.0, marks=(ChartMark(100, "▲lr"), ChartMark(4000, "▲paused")))
     for width in range(1, 50):
         for height in range(1, 9):
-            chart = render_chart(whole, width, height)
+            chart = render_chart(full, width, height)
             assert len(chart.rows) == height and {len(row) for row in chart.rows} == {width}
 
 
@@ -138,14 +138,14 @@ def test_constant_values() -> None:
 def test_x_at_a_column() -> None:
     chart = render_chart(one_line(), 78, 15)
     assert chart.x_at(0) is None
-    middle = chart.x_at(chart.left + chart.columns // 2)
+    middle = chart.x_at(chart.plot_left + chart.columns // 2)
     assert middle == pytest.approx(2000, rel=0.05)
 
 
 def test_labels_do_not_overlap() -> None:
     lines = tuple(ChartLine(f"run {i}", "train", STEPS, FALLING + i * 1e-3) for i in range(4))
-    shown = text(ChartData("loss", lines))
-    assert all(f"run {i}" in shown for i in range(4))
+    rendered = text(ChartData("loss", lines))
+    assert all(f"run {i}" in rendered for i in range(4))
 
 
 def test_clip_counts_cells() -> None:
