@@ -97,6 +97,10 @@ def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
         raise DataError("data: 2-D points cannot be saved as images", "train on them with trainers.train")
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
+    # Files of an earlier call would be paired with the new ones.
+    for kind in ("images-idx3", "images-idx4", "labels-idx1"):
+        for split in ("train", "t10k"):
+            (folder / f"{split}-{kind}-ubyte").unlink(missing_ok=True)
     for split, pixels, classes in (
         ("train", images.train, images.train_labels),
         ("t10k", images.test, images.test_labels),

@@ -23,9 +23,8 @@ _MARGIN_STDS = 4.0  # plot margin, in standard deviations of the noise
 _TURNS = 1.5  # of each spiral
 _ROLL = (1.5 * np.pi, 4.5 * np.pi)  # first and last angle of the roll; the radius is proportional to the angle
 
-CurveDistribution = tuple[
-    Callable[[Doubles], Doubles], Callable[[Doubles], Doubles]
-]  # density of t, its quantile function
+# Distribution of t in [0, 1] along a curve: its density and its quantile function.
+CurveDistribution = tuple[Callable[[Doubles], Doubles], Callable[[Doubles], Doubles]]
 UNIFORM: CurveDistribution = (np.ones_like, np.asarray)
 INCREASING: CurveDistribution = (lambda t: 2 * t, np.sqrt)
 
