@@ -14,7 +14,7 @@ from trainers.errors import CheckpointError, ConfigError
 from trainers.events import Control, Event, ResumeState, SnapshotReady
 from trainers.families import custom
 from trainers.families.interface import Model
-from trainers.inference import session
+from trainers.inference.loaded_model import load_model
 from trainers.inference.trained_model import TrainedModel
 from trainers.plan import Plan, resolve
 from trainers.registry import DataSet
@@ -150,9 +150,9 @@ def load(
             raise ConfigError("load: a SnapshotReady event needs the plan it was trained with", "pass plan=")
         return _from_event(source, resolve(plan) if isinstance(plan, RunConfig) else plan)
     folder, config = _snapshot_folder(Path(source).expanduser(), step)
-    loaded = session.load(folder, config)
+    loaded = load_model(folder, config)
     binarization = str(config.data.options.get("binarization", "none"))
-    return TrainedModel(loaded.opened.model, loaded.card, binarization, folder)
+    return TrainedModel(loaded.model, loaded.card, binarization, folder)
 
 
 def _from_event(event: SnapshotReady, plan: Plan) -> TrainedModel:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
@@ -18,6 +18,7 @@ _OLD_VALUES = {"discretised-logistic": "discretized-logistic"}
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Width = Annotated[int, Field(ge=1, le=65_536)]  # of a layer
 
 
 class Section(BaseModel):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from genexplorer.explore.protocol import Request
-from genexplorer.explore.scheduler import Chunk
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts.retention import size_of
 from trainers import config as run_config
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
+from trainers.inference.chunks import Chunk
 
 KEPT = 6  # snapshots: enough to step to and fro
 KEPT_BYTES = 1 << 30  # of their weights, fewer snapshots of large models; the one that is asked stays in any case

@@ -32,7 +32,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               values themselves; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| of
               the data's end, label. Of N > 1 at once (or, for seed, count of them) stages (K + 1, N, …), ladj (K, N).
 `axes`        count -> indices (k,), scores (k,): the latent axes that matter most, best first; meta how, measure and
-              unit: "KL", "nats" or "effect", "gray levels a unit of z".
+              unit: "KL", "nats" or "effect", "gray levels per unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
               and, for the principal one, explained (two shares of the variance), for points, `points` (three [a, b]).
               A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
@@ -69,6 +69,9 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.inference.chunks import Progress as Progress
+from trainers.inference.chunks import Result as Result
+
 ABANDON = "abandon"
 Lane = Literal["drag", "preview", "job"]
 LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # the first goes first
@@ -95,22 +98,6 @@ class Request:
     params: Mapping[str, object] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
     topic: str = ""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Long work is under way."""
-
-    fraction: float  # in [0, 1]
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """The work is done."""
-
-    arrays: Mapping[str, Array] = field(default_factory=dict)
-    meta: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

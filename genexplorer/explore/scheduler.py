@@ -4,13 +4,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from genexplorer.explore.protocol import ABANDON, LANES, Answer, Failure, Progress, Request, Result
 from trainers.errors import UserError
+from trainers.inference.chunks import Chunk
 
-Chunk = tuple[object, ...]  # ("progress", fraction, message) or ("result", arrays, meta)
 Work = Callable[[Request], tuple[int, Iterator[Chunk]]]
 """Opens the snapshot that a request asks for and returns its step and the chunks of the answer."""
 
@@ -87,7 +87,10 @@ class Scheduler:
         task = self._begun[key]
         started = time.perf_counter()
         try:
-            body: Progress | Result | Failure = _body(next(task.chunks, ("nothing",)))
+            chunk = next(task.chunks, None)
+            if chunk is None:
+                raise RuntimeError("the model's answer ended without a result")
+            body: Progress | Result | Failure = chunk
         except Exception as error:
             body = _failure(error)
         now = time.perf_counter()
@@ -107,16 +110,6 @@ class Scheduler:
 
     def _answer(self, request: Request, step: int, body: Progress | Result | Failure, seconds: float = 0.0) -> None:
         self._send(Answer(request.lane, request.generation, request.op, step, body, seconds, request.topic))
-
-
-def _body(chunk: Chunk) -> Progress | Result:
-    match chunk:
-        case ("progress", float() | int() as fraction, str() as message):
-            return Progress(min(max(float(fraction), 0.0), 1.0), message)
-        case ("result", Mapping() as arrays, Mapping() as meta):
-            return Result(arrays, meta)
-        case _:
-            raise RuntimeError("the model's answer ended without a result")
 
 
 def _failure(error: Exception) -> Failure:

@@ -33,7 +33,8 @@ from genexplorer.explore.protocol import (  # noqa: E402
     read_request,
     write_answer,
 )
-from genexplorer.explore.scheduler import Chunk, Scheduler  # noqa: E402
+from genexplorer.explore.scheduler import Scheduler  # noqa: E402
+from trainers.inference.chunks import Chunk  # noqa: E402
 
 WARMING_UP = "warming up"
 

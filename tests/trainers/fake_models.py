@@ -14,6 +14,7 @@ from trainers.config import RunConfig
 from trainers.events import MetricSpec
 from trainers.families.interface import Evaluator, Model, Objective, StepContext, Trace
 from trainers.inference import session
+from trainers.inference.loaded_model import LoadedModel
 from trainers.model_card import Capability, DataCard, ModelCard
 
 YES = Capability(available=True, how="exact")
@@ -126,4 +127,4 @@ def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session
         data=data,
         num_parameters=1,
     )
-    return session.InferenceSession(model.eval().requires_grad_(False), card, config)
+    return session.InferenceSession(LoadedModel(model.eval().requires_grad_(False), card, config))

@@ -1,14 +1,15 @@
-"""Points of the latent plane: the cells of a manifold, by z or by u = Φ(z)."""
+"""Grids of latents, or of 2-D points, in coordinates z or u = Φ(z)."""
 
 import torch
 from torch import Tensor
 
 MANIFOLD_SIDE = 20
-UNIT = (0.0, 1.0, 0.0, 1.0)
 
 
-def cells(rows: int, columns: int, bounds: tuple[float, float, float, float] = UNIT, coords: str = "u") -> Tensor:
-    """Return the latents at the centers of a grid's cells, row 0 on top, which is the largest y.
+def cells(
+    rows: int, columns: int, bounds: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0), coords: str = "u"
+) -> Tensor:
+    """Return the latents at the centers of a grid's cells; row 0 is at the top, where y is largest.
 
     Args:
         rows: Number of rows.
@@ -24,6 +25,6 @@ def cells(rows: int, columns: int, bounds: tuple[float, float, float, float] = U
     y = y1 - (y1 - y0) * (torch.arange(rows, dtype=torch.float64) + 0.5) / rows
     points = torch.stack((x.expand(rows, columns), y[:, None].expand(rows, columns)), dim=-1).reshape(-1, 2)
     if coords == "u":
-        edge = 1e-6  # Φ⁻¹ of 0 and 1 is infinite
-        points = torch.special.ndtri(points.clamp(edge, 1 - edge))
+        eps = 1e-6  # Φ⁻¹ is infinite at 0 and 1
+        points = torch.special.ndtri(points.clamp(eps, 1 - eps))
     return points.float()

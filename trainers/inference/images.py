@@ -1,4 +1,4 @@
-"""What an explorer asks of any model: to decode, sample and encode, and to show the data beside their codes."""
+"""Operations on any model: decode, sample, encode; test data and their codes."""
 
 from collections.abc import Iterator
 
@@ -8,121 +8,112 @@ import torch
 from trainers.errors import UserError
 from trainers.families.interface import Encodes, HasPipeline
 from trainers.inference import params
-from trainers.inference.loaded_model import Array, Chunk, Query, labels_at
+from trainers.inference.chunks import Chunk, Progress, Result
+from trainers.inference.query import Array, Query, labels_at
+
+MAX_SPLIT = 1 << 31  # more than any split has
 
 
-def describe(question: Query) -> Iterator[Chunk]:
-    """Answer with the card."""
-    yield "result", {}, {"card": question.opened.card.model_dump(mode="json")}
+def describe(query: Query) -> Iterator[Chunk]:
+    """Return the model card."""
+    yield Result({}, {"card": query.loaded.card.model_dump(mode="json")})
 
 
-def test_images(question: Query) -> Iterator[Chunk]:
-    """Show test data; without indices the labels alone, of the whole test set."""
-    opened = question.opened
-    if "indices" not in question.params and "indices" not in question.arrays:
-        yield "result", {"labels": labels_at(opened.data.test_labels, np.arange(len(opened.test)))}, {}
+def test_images(query: Query) -> Iterator[Chunk]:
+    """Return test data and labels; without indices the labels of the whole test set."""
+    loaded = query.loaded
+    if "indices" not in query.params and "indices" not in query.arrays:
+        yield Result({"labels": labels_at(loaded.data.test_labels, np.arange(len(loaded.test)))})
         return
-    indices = params.indices(question.params, question.arrays, len(opened.test))
-    params.affordable(len(indices), opened.bytes_each, question.plural)
-    x = opened.test.take(torch.from_numpy(indices))
-    yield "result", {"x": question.shown(x), "labels": labels_at(opened.data.test_labels, indices)}, {}
+    indices = params.indices(query.params, query.arrays, len(loaded.test))
+    query.check_size(len(indices), loaded.item_bytes)
+    x = loaded.test.take(torch.from_numpy(indices))
+    yield Result({"x": query.to_display(x), "labels": labels_at(loaded.data.test_labels, indices)})
 
 
-def decode(question: Query) -> Iterator[Chunk]:
-    """Decode latents that were given."""
-    images = yield from question.decoded(question.latents())
-    yield "result", {"images": images}, {}
+def decode(query: Query) -> Iterator[Chunk]:
+    """Decode latents."""
+    images = yield from query.decode(query.latents())
+    yield Result({"images": images})
 
 
-def sample(question: Query) -> Iterator[Chunk]:
-    """Decode z of the prior, spread by the temperature."""
-    z = prior(question, question.whole("count", 64, 1, params.MAX_COUNT), "sample")
-    images = yield from question.decoded(z)
-    yield "result", {"images": images, "z": z.numpy()}, {}
+def sample(query: Query) -> Iterator[Chunk]:
+    """Decode samples of the prior, scaled by the temperature."""
+    z = query.prior(query.integer("count", 64, 1, params.MAX_COUNT))
+    images = yield from query.decode(z)
+    yield Result({"images": images, "z": z.numpy()})
 
 
-def prior(question: Query, count: int, name: str) -> torch.Tensor:
-    """Return latents of the prior, (count, d), by the parameters `seed` and `temperature`.
-
-    Raises:
-        ConfigError: if they are more than an answer holds.
-    """
-    temperature = params.number(question.params, "temperature", 1.0, 0.0, params.MAX_TEMPERATURE)
-    params.affordable(count, question.opened.bytes_each + 4 * question.opened.size, "samples")
-    return torch.randn((count, question.opened.size), generator=question.chance(name)) * temperature
-
-
-def encode(question: Query) -> Iterator[Chunk]:
-    """Reconstruct at z = μ; `recon_nats` is −log p(x | z = μ)."""
-    opened, model = question.opened, question.opened.model
+def encode(query: Query) -> Iterator[Chunk]:
+    """Encode and reconstruct data, with metrics of each."""
+    loaded, model = query.loaded, query.loaded.model
     assert isinstance(model, Encodes)
-    take, labels = question.given()
-    params.affordable(len(labels), 2 * opened.bytes_each + 12 * opened.size, question.plural)
+    take, labels = query.data()
+    query.check_size(len(labels), 2 * loaded.item_bytes + 12 * loaded.latent_dim)
     pieces: list[dict[str, Array]] = []
-    for start in range(0, len(labels), opened.chunk):
-        x = take(slice(start, start + opened.chunk))
+    for start in range(0, len(labels), loaded.chunk):
+        x = take(slice(start, start + loaded.chunk))
         with torch.inference_mode():
-            pieces.append(question.sent({"x": x, **model.reconstruct_with_metrics(x)}))
-        yield "progress", min((start + opened.chunk) / len(labels), 1.0), "encoding"
-    result: dict[str, Array] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-    names = {name: list(words) for name, words in opened.model.metric_labels().items()}
-    yield "result", {**result, "labels": labels}, {"z": "mu", "figures": names}
+            pieces.append(query.to_arrays({"x": x, **model.reconstruct_with_metrics(x)}))
+        yield Progress(min((start + loaded.chunk) / len(labels), 1.0), "encoding")
+    arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    metric_labels = {name: list(label) for name, label in loaded.model.metric_labels().items()}
+    yield Result({**arrays, "labels": labels}, {"figures": metric_labels})
 
 
-def encodings(question: Query) -> Iterator[Chunk]:
-    """Encode a split, or the first of it."""
-    opened = question.opened
-    split = params.word(question.params, "split", ("test", "train"))
-    data = opened.data
+def encodings(query: Query) -> Iterator[Chunk]:
+    """Encode a split, or the first `count` of it."""
+    loaded, data = query.loaded, query.loaded.data
+    split = params.choice(query.params, "split", ("test", "train"))
     labels = data.test_labels if split == "test" else data.train_labels
     length = len(data.test) if split == "test" else len(data.train)
-    count = min(length, question.whole("count", length, 1, 1 << 31))
-    params.affordable(count, 8 * opened.size + 16, "encodings")
+    count = min(length, query.integer("count", length, 1, MAX_SPLIT))
+    query.check_size(count, 8 * loaded.latent_dim + 16, "encodings")
     if split == "test":
-        mu, logvar = yield from question.test_codes(count)
+        mu, logvar = yield from query.encode_test(count)
     else:
-        mu, logvar = yield from question.coded(opened.seen(data.train[:count], "train"), count)
+        mu, logvar = yield from query.encode(loaded.preprocess(data.train[:count], "train"), count)
     indices = np.arange(count)
-    result = {"mu": mu.numpy(), "logvar": logvar.numpy(), "indices": indices}
-    yield "result", {**result, "labels": labels_at(labels, indices)}, {"split": split}
+    arrays = {"mu": mu.numpy(), "logvar": logvar.numpy(), "indices": indices, "labels": labels_at(labels, indices)}
+    yield Result(arrays, {"split": split})
 
 
-def posterior(question: Query) -> Iterator[Chunk]:
-    """Draw z of q(z|x) and decode it."""
-    opened = question.opened
-    count = question.whole("count", 16, 1, params.MAX_COUNT)
-    params.affordable(count, opened.bytes_each + 4 * opened.size, "samples")
-    take, _ = question.given()
-    mu, logvar = opened.encode(take(slice(1)))
-    noise = torch.randn((count, opened.size), generator=question.chance("posterior"))
+def posterior(query: Query) -> Iterator[Chunk]:
+    """Sample z from q(z|x) of one image and decode it."""
+    loaded = query.loaded
+    count = query.integer("count", 16, 1, params.MAX_COUNT)
+    query.check_size(count, loaded.item_bytes + 4 * loaded.latent_dim, "samples")
+    take, _ = query.data()
+    mu, logvar = loaded.encode(take(slice(1)))
+    noise = torch.randn((count, loaded.latent_dim), generator=query.generator("posterior"))
     z = mu + torch.exp(0.5 * logvar) * noise
-    images = yield from question.decoded(z)
-    yield "result", {"z": z.numpy(), "images": images}, {}
+    images = yield from query.decode(z)
+    yield Result({"z": z.numpy(), "images": images})
 
 
-def nearest(question: Query) -> Iterator[Chunk]:
+def nearest(query: Query) -> Iterator[Chunk]:
     """Find the test data whose mu is nearest to a latent."""
-    opened = question.opened
-    z = question.latents()[:1]
-    count = question.whole("count", 1, 1, len(opened.test))
-    params.affordable(count, opened.bytes_each, question.plural)
-    mu, _ = yield from question.test_codes(len(opened.test))
+    loaded = query.loaded
+    z = query.latents()[:1]
+    count = query.integer("count", 1, 1, len(loaded.test))
+    query.check_size(count, loaded.item_bytes)
+    mu, _ = yield from query.encode_test(len(loaded.test))
     distances, indices = torch.cdist(z, mu)[0].nan_to_num(torch.inf).topk(count, largest=False)
-    result = {
+    arrays = {
         "indices": indices.numpy(),
-        "labels": labels_at(opened.data.test_labels, indices.numpy()),
+        "labels": labels_at(loaded.data.test_labels, indices.numpy()),
         "distances": distances.numpy(),
-        "images": question.shown(opened.test.take(indices)),
+        "images": query.to_display(loaded.test.take(indices)),
     }
-    yield "result", result, {}
+    yield Result(arrays)
 
 
-def pipeline(question: Query) -> Iterator[Chunk]:
-    """Follow one image through the stages of the theory."""
-    model = question.opened.model
+def pipeline(query: Query) -> Iterator[Chunk]:
+    """Compute the stages of the Theory panels, and the terms of the objective, for one image."""
+    model = query.loaded.model
     if not isinstance(model, HasPipeline):
         raise UserError("'pipeline' is not available for this model", "its family does not implement it")
-    take, labels = question.given()
+    take, labels = query.data()
     with torch.inference_mode():
-        stations, figures = model.pipeline(take(slice(1)), question.chance("pipeline"))
-    yield "result", question.sent(stations), {"figures": figures, "label": int(labels[0])}
+        tensors, values = model.pipeline(take(slice(1)), query.generator("pipeline"))
+    yield Result(query.to_arrays(tensors), {"figures": values, "label": int(labels[0])})

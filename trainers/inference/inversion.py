@@ -1,4 +1,4 @@
-"""Inversion: the latent whose picture is nearest to an image, found by descent where a model has no encoder.
+"""Inversion: search for the latent whose image is nearest to a given one, by gradient descent.
 
 Reference: Zhu et al. 2016, section 3.1, arXiv:1609.03552; Creswell & Bharath 2018, arXiv:1611.05644.
 """
@@ -11,120 +11,109 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainers.inference import params
-from trainers.inference.loaded_model import Array, Chunk, LoadedModel, Query
+from trainers.inference.chunks import Chunk, Progress, Result
+from trainers.inference.loaded_model import LoadedModel
+from trainers.inference.query import Array, Query
 
 MAX_STEPS, MAX_RESTARTS = 10_000, 64
-CANDIDATES = 512  # latents of the prior among which each image's starts are chosen
-PULL = (
-    0.002  # keeps |z| near that of a draw for a few percent of error: where an image is never met, z would wander off
-)
-RATE = 0.1  # of Adam at the beginning; falls along a cosine to a twentieth
-_BETAS, _TINY = (0.9, 0.999), 1e-8
-_MAX_PULL = 100.0
+NUM_CANDIDATES = 512  # samples of the prior among which the starting points are chosen
+PRIOR_PENALTY = 0.002  # keeps |z| near that of the prior's samples, for a few percent of error
+LEARNING_RATE = 0.1  # initial; a cosine decay lowers it to a twentieth
+_MAX_PENALTY = 100.0
 
 
-def invert(question: Query) -> Iterator[Chunk]:
-    """Search the latents of images, several starts each; the best one of each image counts."""
-    steps = question.whole("steps", 200, 1, MAX_STEPS)
-    restarts = question.whole("restarts", 8, 1, MAX_RESTARTS)
-    pull = params.number(question.params, "prior", PULL, 0.0, _MAX_PULL)
-    opened = question.opened
-    take, labels = question.given()
-    each = 2 * opened.bytes_each + 4 * opened.size + 4 * steps
-    params.affordable(len(labels), each, question.plural)
-    candidates = torch.randn((CANDIDATES, opened.size), generator=question.chance("invert"))
-    drawn = yield from _drawn(opened, candidates)
-    at_once = max(1, opened.chunk // restarts)
-    found: list[dict[str, Array]] = []
-    for first in range(0, len(labels), at_once):
-        x = take(slice(first, first + at_once))
-        search = _Search(opened, x, _starts(x, drawn, candidates, restarts), pull)
-        yield from _searched(search, steps, first / len(labels), len(x) / len(labels))
-        best = {"x": x, "z": search.best, "recon": opened.decode(search.best), "error": search.error}
-        found.append(question.sent(best) | {"history": torch.stack(search.history).numpy()})
-    result = {
-        name: np.concatenate([one[name] for one in found], axis=1 if name == "history" else 0) for name in found[0]
+def invert(query: Query) -> Iterator[Chunk]:
+    """Search for the latents of images from several starting points; the best result of each image counts."""
+    loaded = query.loaded
+    steps = query.integer("steps", 200, 1, MAX_STEPS)
+    restarts = query.integer("restarts", 8, 1, MAX_RESTARTS)
+    penalty = params.number(query.params, "prior", PRIOR_PENALTY, 0.0, _MAX_PENALTY)
+    take, labels = query.data()
+    query.check_size(len(labels), 2 * loaded.item_bytes + 4 * loaded.latent_dim + 4 * steps)
+
+    candidates = torch.randn((NUM_CANDIDATES, loaded.latent_dim), generator=query.generator("invert"))
+    candidate_images = yield from _decode_candidates(loaded, candidates)
+
+    # Search for a few images at once, each from the candidates whose images are nearest.
+    num_images = max(1, loaded.chunk // restarts)
+    results: list[dict[str, Array]] = []
+    for first in range(0, len(labels), num_images):
+        x = take(slice(first, first + num_images))
+        distances = torch.cdist(x.flatten(1), candidate_images)
+        starts = candidates[distances.topk(restarts, largest=False).indices]
+        search = _Search(loaded, x, starts, penalty)
+        for step in range(steps):
+            search.step(step / steps)
+            if step % 5 == 4 or step == steps - 1:
+                done = (first + len(x) * (step + 1) / steps) / len(labels)
+                yield Progress(done, f"step {step + 1} of {steps}, error {float(search.error.mean()):.4g}")
+        tensors = {"x": x, "z": search.best, "recon": loaded.decode(search.best), "error": search.error}
+        results.append(query.to_arrays(tensors) | {"history": torch.stack(search.history).numpy()})
+    arrays = {
+        name: np.concatenate([result[name] for result in results], axis=1 if name == "history" else 0)
+        for name in results[0]
     }
-    yield "result", {**result, "labels": labels}, {"steps": steps, "restarts": restarts, "prior": pull}
+    yield Result({**arrays, "labels": labels}, {"steps": steps, "restarts": restarts, "prior": penalty})
 
 
-def _drawn(opened: LoadedModel, candidates: Tensor) -> Generator[Chunk, None, Tensor]:
-    """Yield progress; return what candidates decode to, (N, values)."""
-    pieces = []
-    for part in torch.split(candidates, opened.chunk):
-        pieces.append(opened.decode(part).flatten(1).nan_to_num())
-        yield "progress", 0.0, "choosing where to start"
-    return torch.cat(pieces)
-
-
-def _starts(x: Tensor, drawn: Tensor, candidates: Tensor, restarts: int) -> Tensor:
-    """Return the candidates that are drawn nearest to each image, (N, restarts, d)."""
-    distances = torch.cdist(x.flatten(1), drawn)
-    return candidates[distances.topk(restarts, largest=False).indices]
-
-
-def _searched(search: "_Search", steps: int, done: float, share: float) -> Iterator[Chunk]:
-    for step in range(steps):
-        search.advance(step / steps)
-        if step % 5 == 4 or step == steps - 1:
-            error = float(search.error.mean())
-            yield "progress", done + share * (step + 1) / steps, f"step {step + 1} of {steps}, error {error:.4g}"
+def _decode_candidates(loaded: LoadedModel, candidates: Tensor) -> Generator[Progress, None, Tensor]:
+    """Yield progress; return the candidates' images, (N, values)."""
+    images = []
+    for part in torch.split(candidates, loaded.chunk):
+        images.append(loaded.decode(part).flatten(1).nan_to_num())
+        yield Progress(0.0, "choosing starting points")
+    return torch.cat(images)
 
 
 class _Search:
-    """Adam on the latents of a few images at once; the gradient goes through the decoder alone.
+    """Adam on the latents of a few images at once.
 
-    The cost of a latent is the mean squared error of its picture plus `pull` · |z|²/d; what is remembered is the latent
-    of the least cost, and its error.
+    The cost of a latent is the mean squared error of its image plus `penalty` · |z|²/d. The latent of the least cost
+    so far is kept, with its error.
 
     Args:
-        opened: The model.
+        loaded: The model.
         x: Images, (N, C, H, W).
         starts: (N, restarts, d).
-        pull: Towards the middle of the prior.
+        penalty: Weight of the pull towards the prior's mean.
     """
 
-    def __init__(self, opened: LoadedModel, x: Tensor, starts: Tensor, pull: float) -> None:
-        self._opened, self._x, self._pull = opened, x, pull
-        self._z = starts.clone()
-        self._momentum, self._scale, self._steps = torch.zeros_like(starts), torch.zeros_like(starts), 0
+    def __init__(self, loaded: LoadedModel, x: Tensor, starts: Tensor, penalty: float) -> None:
+        self._loaded, self._penalty = loaded, penalty
+        with torch.inference_mode(False):
+            self._x = x.clone()
+            self._z = starts.clone().requires_grad_()
+            self._optimizer = torch.optim.Adam([self._z], lr=LEARNING_RATE)
         self.best = starts[:, 0].clone()  # (N, d)
         self.error = torch.full((len(x),), torch.inf)  # (N,), of the best
-        self._cost = self.error.clone()
+        self._best_cost = self.error.clone()
         self.history: list[Tensor] = []
 
-    def advance(self, progress: float) -> None:
-        """Judge every latent, then move it against its gradient.
+    def step(self, progress: float) -> None:
+        """Evaluate every latent, then update it.
 
         Args:
-            progress: Share of the steps that are done.
+            progress: Share of the steps done before this one.
         """
-        errors, costs, gradient = self._judged()
-        least, which = costs.nan_to_num(torch.inf).min(1)
-        better, each = least < self._cost, torch.arange(len(which))
-        self.best = torch.where(better[:, None], self._z[each, which], self.best)
-        self.error = torch.where(better, errors[each, which], self.error)
-        self._cost = torch.where(better, least, self._cost)
-        self.history.append(self.error.clone())
-        self._move(gradient.nan_to_num(0.0, 0.0, 0.0), RATE * (0.05 + 0.95 * (1 + np.cos(np.pi * progress)) / 2))
-
-    def _judged(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the mean squared errors and the costs, (N, restarts) each, and the gradient of each latent's cost."""
         count, restarts, size = self._z.shape
         with torch.inference_mode(False), torch.enable_grad():
-            z = self._z.detach().clone().requires_grad_(True)
-            drawn = self._opened.model.decode(z.view(-1, size)).view(count, restarts, -1)
-            target = self._x.clone().view(count, 1, -1).expand_as(drawn)
-            errors = functional.mse_loss(drawn, target, reduction="none").mean(2)
-            costs = errors + self._pull * z.square().mean(2)
-            (gradient,) = torch.autograd.grad(costs.sum(), z)
-        return errors.detach(), costs.detach(), gradient
+            # Compute error and cost of each latent.
+            images = self._loaded.model.decode(self._z.view(-1, size)).view(count, restarts, -1)
+            target = self._x.view(count, 1, -1).expand_as(images)
+            errors = functional.mse_loss(images, target, reduction="none").mean(2)
+            costs = errors + self._penalty * self._z.square().mean(2)
+            (gradient,) = torch.autograd.grad(costs.sum(), self._z)
+        errors, costs = errors.detach(), costs.detach().nan_to_num(torch.inf)
 
-    def _move(self, gradient: Tensor, rate: float) -> None:
-        """One step of Adam (Kingma & Ba 2015, algorithm 1, arXiv:1412.6980)."""
-        first, second = _BETAS
-        self._steps += 1
-        self._momentum = first * self._momentum + (1 - first) * gradient
-        self._scale = second * self._scale + (1 - second) * gradient.square()
-        mean, square = self._momentum / (1 - first**self._steps), self._scale / (1 - second**self._steps)
-        self._z = self._z - rate * mean / (square.sqrt() + _TINY)
+        # Keep the best latent of each image.
+        cost, index = costs.min(1)
+        better, row = cost < self._best_cost, torch.arange(count)
+        self.best = torch.where(better[:, None], self._z.detach()[row, index], self.best)
+        self.error = torch.where(better, errors[row, index], self.error)
+        self._best_cost = torch.where(better, cost, self._best_cost)
+        self.history.append(self.error.clone())
+
+        # Update the latents.
+        self._optimizer.param_groups[0]["lr"] = LEARNING_RATE * (0.05 + 0.95 * (1 + np.cos(np.pi * progress)) / 2)
+        self._z.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
+        self._optimizer.step()

@@ -1,4 +1,4 @@
-"""Drafts: pictures decoded in bfloat16, for as long as something is dragged, where nobody could tell the difference."""
+"""Decoding in bfloat16, as a preview while something is dragged, where the difference is invisible."""
 
 import torch
 from torch import Tensor
@@ -6,36 +6,33 @@ from torch import Tensor
 from trainers.compiled.precision import has_bfloat16
 from trainers.families.interface import Model
 
-TRIED = 32  # latents whose exact pictures a draft is compared with
-MEAN_LEVELS, MOST_LEVELS = 0.5, 8.0  # of 255: what a draft may be off by
+NUM_CHECKED = 32  # latents on which a preview is compared with the exact images
+MAX_MEAN_ERROR, MAX_ERROR = 0.5, 8.0  # gray levels, of 255
 
 
-class Drafts:
-    """Decodes one model in bfloat16 once a trial has shown that its pictures stay what they are.
+class Bf16Preview:
+    """Decodes one model in bfloat16, after checking once that no pixel changes by more than 8 gray levels.
 
-    The first question is answered exactly, and the trial made beside it. Weights stay float32: autocast casts them as
-    it goes, which costs a few percent and keeps sums and normalizations exact.
+    The first call decodes exactly and runs the check. Weights stay float32: autocast converts them on the fly, which
+    costs a few percent and keeps sums and normalizations exact.
     """
 
     def __init__(self) -> None:
-        native = has_bfloat16(torch.device("cpu"))  # elsewhere drafts would be slower than exact pictures
-        self._good: bool | None = None if native else False
+        fast = has_bfloat16(torch.device("cpu"))  # without hardware support, previews would be slower
+        self._accurate: bool | None = None if fast else False
 
     def decode(self, model: Model, z: Tensor) -> tuple[Tensor, bool]:
-        """Return images, (B, C, H, W) float32 in [0, 1], and whether they are drafts."""
-        if self._good:
-            return _in_bfloat16(model, z), True
+        """Return (images, is_preview), images (B, C, H, W) float32 in [0, 1]."""
+        if self._accurate:
+            return _decode_bf16(model, z), True
         images = model.decode(z)
-        if self._good is None:
-            self._good = _alike(images[:TRIED], _in_bfloat16(model, z[:TRIED]))
+        if self._accurate is None:
+            preview = _decode_bf16(model, z[:NUM_CHECKED])
+            error = 255 * (images[:NUM_CHECKED].nan_to_num() - preview.nan_to_num()).abs()
+            self._accurate = float(error.mean()) <= MAX_MEAN_ERROR and float(error.max()) <= MAX_ERROR
         return images, False
 
 
-def _in_bfloat16(model: Model, z: Tensor) -> Tensor:
+def _decode_bf16(model: Model, z: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         return model.decode(z).float()
-
-
-def _alike(exact: Tensor, draft: Tensor) -> bool:
-    off = 255 * (exact.nan_to_num() - draft.nan_to_num()).abs()
-    return float(off.mean()) <= MEAN_LEVELS and float(off.max()) <= MOST_LEVELS

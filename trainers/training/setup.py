@@ -7,7 +7,7 @@ from trainers.data import preprocess
 from trainers.data.images import ImageData
 from trainers.data.points import PointData, ResidentPoints
 from trainers.evaluation.points import PointReference
-from trainers.families.interface import Model
+from trainers.families.build import build
 from trainers.model_card import DataCard
 from trainers.plan import Plan
 from trainers.training import optim, rng, schedule, timing
@@ -31,7 +31,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
     # Load the data, and build the model with weights from a stream of its own.
     data: ImageData | PointData = registry.resolve(plan.dataset.load)(plan.data_options)
     with rng.seeded(config.seed, "weights"):
-        model: Model = registry.resolve(plan.family.build)(plan.model_options, plan.image_shape)
+        model = build(plan.family, plan.model_options, plan.image_shape)
     model.to(device)
     sampler = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     # Move the data to the device, and choose what is drawn at each snapshot.

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from genexplorer.explore.scheduler import Chunk
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
+from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.model_card import Capability, DataCard, ModelCard
 
 CONFIG: dict[str, Any] = {"model": {"name": "vae", "latent_dim": 2}, "schedule": {"steps": 1}}
@@ -34,30 +34,30 @@ class StandIn:
     def answer(self, op: str, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
         match op:
             case "describe":
-                yield "result", {}, {"card": self.card.model_dump(mode="json")}
+                yield Result({}, {"card": self.card.model_dump(mode="json")})
             case "decode":
-                yield "result", {"images": np.full((len(arrays["z"]), 28, 28, 1), 7, np.uint8)}, dict(params)
+                yield Result({"images": np.full((len(arrays["z"]), 28, 28, 1), 7, np.uint8)}, dict(params))
             case "long":
                 for part in range(int(params["parts"])):
-                    yield "progress", part / int(params["parts"]), f"part {part}"
-                yield "result", {}, {}
+                    yield Progress(part / int(params["parts"]), f"part {part}")
+                yield Result()
             case "refused":
                 raise CheckpointError("this model cannot do that", "ask something else")
             case "broken":
                 raise ZeroDivisionError("a bug\nin two lines")
             case "print":
                 print("a library prints where frames travel", flush=True)  # noqa: T201
-                yield "result", {}, {}
+                yield Result()
             case "float64":
-                yield "result", {"x": np.zeros(3)}, {}
+                yield Result({"x": np.zeros(3)}, {})
             case "unfinished":
-                yield "progress", 0.5, "half"
+                yield Progress(0.5, "half")
             case "die":
                 print("the last words", file=sys.stderr, flush=True)  # noqa: T201
                 os._exit(3)
             case "environment":
                 names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
-                yield "result", {}, {name: os.environ.get(name) for name in names} | {"torch": "torch" in sys.modules}
+                yield Result({}, {name: os.environ.get(name) for name in names} | {"torch": "torch" in sys.modules})
 
 
 def load(folder: Path, config: RunConfig) -> StandIn:

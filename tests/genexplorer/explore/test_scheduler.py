@@ -11,9 +11,10 @@ import pytest
 
 from genexplorer.explore.model_cache import ModelCache
 from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
-from genexplorer.explore.scheduler import Chunk, Scheduler
+from genexplorer.explore.scheduler import Scheduler
 from tests.genexplorer.explore import fake_server
 from trainers.errors import CheckpointError, UserError
+from trainers.inference.chunks import Chunk
 
 
 class Bench:
@@ -32,12 +33,12 @@ class Bench:
         try:
             for part in range(int(str(request.params.get("parts", 0)))):
                 self.trace.append(f"{request.op}.{part}")
-                yield "progress", 0.0, ""
+                yield Progress(0.0)
         except GeneratorExit:
             self.trace.append(f"{request.op} abandoned")
             raise
         self.trace.append(request.op)
-        yield "result", {}, {}
+        yield Result()
 
     def put(self, lane: Lane, op: str, parts: int = 0, topic: str = "") -> None:
         self._generation += 1

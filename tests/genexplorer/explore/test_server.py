@@ -118,11 +118,11 @@ def test_a_search_tells_its_error_and_is_given_up(run: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("op", "params", "message"),
     [
-        ("paint", {}, "no operation"),
-        ("trace", {}, "cannot trace"),
+        ("paint", {}, "unknown operation"),
+        ("trace", {}, "'trace' is not available"),
         ("manifold", {"rows": 10**9}, "rows"),
         ("decode", {}, "z:"),
-        ("encode", {"indices": [10**6]}, "beyond the test set"),
+        ("encode", {"indices": [10**6]}, "out of range of the test set"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(

@@ -15,7 +15,7 @@ from trainers.data.toy import samplers
 from trainers.data.toy.catalog import NoisyOptions
 from trainers.evaluation import points
 from trainers.evaluation.points import NUM_SAMPLES, PointReference, PointsEvaluator
-from trainers.families.vae import importance
+from trainers.families.vae.evaluation import importance_weighted_log_prob, sobol_normal
 from trainers.model_card import Capability
 from trainers.training import point_images
 
@@ -106,8 +106,8 @@ def test_the_importance_weighted_estimate_is_the_integral_over_z() -> None:
     x = torch.tensor([[0.3, -0.2], [1.0, 0.5]]).view(2, 2, 1, 1)
     z = torch.linspace(-12, 12, 20_001)[:, None]
     with torch.no_grad():
-        metrics = importance.log_prob(model, x, importance.noise(4096, 1, seed=0))
-        elbo = importance.log_prob(model, x, torch.zeros(1, 1))
+        metrics = importance_weighted_log_prob(model, x, sobol_normal(4096, 1, seed=0))
+        elbo = importance_weighted_log_prob(model, x, torch.zeros(1, 1))
         for point, estimate in zip(x, metrics, strict=True):
             integrand = -model.recon(point.expand(len(z), -1, -1, -1), z) - 0.5 * z[:, 0] ** 2
             exact = torch.logsumexp(integrand, 0) + math.log(24 / 20_000) - 0.5 * math.log(2 * math.pi)

@@ -11,6 +11,7 @@ from trainers import capabilities, config, registry
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.inference import session
+from trainers.inference.loaded_model import LoadedModel
 from trainers.model_card import DataCard, ModelCard
 
 SIZE = (1, 9, 7)
@@ -75,18 +76,18 @@ def explorer(name: str, folder: Path) -> session.InferenceSession:
         capabilities=able,
         num_parameters=registry.parameter_count(family, options, shape),
     )
-    return session.InferenceSession(model.eval().requires_grad_(False), card, run)
+    return session.InferenceSession(LoadedModel(model.eval().requires_grad_(False), card, run))
 
 
 def question(op: str, asked: session.InferenceSession) -> tuple[dict[str, Any], dict[str, Any]]:
-    z = np.random.default_rng(0).standard_normal((2, asked.opened.size)).astype(np.float32)
+    z = np.random.default_rng(0).standard_normal((2, asked.loaded.latent_dim)).astype(np.float32)
     match op:
         case "interpolate":
             return {"count": 4}, {"z": z}
         case "nearest":
             return {}, {"z": z[:1]}
         case "project":
-            return {}, asked.ask("plane", {"kind": "axes", "indices": [0, 1]})[0]
+            return {}, asked.run("plane", {"kind": "axes", "indices": [0, 1]})[0]
         case "invert":
             return {"indices": [3, 4], "steps": 20}, {}
         case "density":
@@ -108,9 +109,9 @@ def test_every_question_that_is_promised_is_answered(name: str, folder: Path) ->
         if not able:
             if op != "pipeline":
                 with pytest.raises(UserError):
-                    asked.ask(op, *question(op, asked) if op != "project" else ({}, {}))
+                    asked.run(op, *question(op, asked) if op != "project" else ({}, {}))
             continue
-        arrays, meta = asked.ask(op, *question(op, asked))
+        arrays, meta = asked.run(op, *question(op, asked))
         assert arrays and "not_finite" not in meta, op
         for key, array in arrays.items():
             assert array.dtype.name in ("uint8", "float32", "int64"), (op, key)
@@ -121,18 +122,18 @@ def test_every_question_that_is_promised_is_answered(name: str, folder: Path) ->
 @pytest.mark.parametrize("name", [name for name in MODELS if "flow" in name])
 def test_a_flow_finds_its_way_back(name: str, folder: Path) -> None:
     asked = explorer(name, folder)
-    found, meta = asked.ask("trace", {"indices": [5, 6]})
-    back, inverse = asked.ask("trace", arrays={"z": found["z"]})
+    found, meta = asked.run("trace", {"indices": [5, 6]})
+    back, inverse = asked.run("trace", arrays={"z": found["z"]})
     assert meta["error"] < 1e-4 and inverse["error"] < 1e-4
     assert np.allclose(back["stages"][-1].astype(float), found["stages"][0], atol=1 if "points" not in name else 1e-4)
     assert len(meta["labels"]) == len(found["stages"]) == len(found["ladj"]) + 1
-    code, _ = asked.ask("encode", {"indices": [5, 6]})
+    code, _ = asked.run("encode", {"indices": [5, 6]})
     assert np.allclose(code["mu"], found["z"], atol=1e-4)
 
 
 def test_inversion_comes_nearer_than_any_start(folder: Path) -> None:
     asked = explorer("gan", folder)
-    drawn, _ = asked.ask("sample", {"count": 3, "seed": 9})
-    found, _ = asked.ask("invert", {"steps": 150, "prior": 0}, {"images": drawn["images"]})
+    drawn, _ = asked.run("sample", {"count": 3, "seed": 9})
+    found, _ = asked.run("invert", {"steps": 150, "prior": 0}, {"images": drawn["images"]})
     levels = (1 / 255) ** 2 / 12  # the variance of rounding to gray levels
     assert (found["error"] < 2 * levels).all() and (found["error"] < found["history"][0]).all()

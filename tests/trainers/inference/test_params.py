@@ -13,7 +13,9 @@ from trainers.config import RunConfig
 from trainers.errors import ConfigError, UserError
 from trainers.inference import interpolation, planes, sensitivity, session
 from trainers.inference import params as inference_params
-from trainers.inference.inversion import PULL
+from trainers.inference.chunks import Progress
+from trainers.inference.inversion import PRIOR_PENALTY
+from trainers.inference.loaded_model import LoadedModel
 from trainers.training import sample_images
 
 SHAPE = (1, 9, 7)
@@ -41,16 +43,16 @@ def random(*shape: int, seed: int = 0) -> "np.ndarray[Any, np.dtype[np.float32]]
 def test_the_way_between_two_latents_includes_both(generator: session.InferenceSession) -> None:
     ends = random(2, 6)
     for mode in ("spherical", "linear"):
-        found, _ = generator.ask("interpolate", {"count": 5, "mode": mode}, {"z": ends})
+        found, _ = generator.run("interpolate", {"count": 5, "mode": mode}, {"z": ends})
         assert np.allclose(found["z"][[0, -1]], ends, atol=1e-6) and found["t"].tolist() == [0, 0.25, 0.5, 0.75, 1]
-        assert np.array_equal(found["images"], generator.ask("decode", arrays={"z": found["z"]})[0]["images"])
+        assert np.array_equal(found["images"], generator.run("decode", arrays={"z": found["z"]})[0]["images"])
     assert np.allclose(found["z"][2], ends.mean(0), atol=1e-6), "the middle of a straight line"
-    assert generator.ask("interpolate", arrays={"z": ends})[0]["z"].shape == (9, 6)
+    assert generator.run("interpolate", arrays={"z": ends})[0]["z"].shape == (9, 6)
 
 
 def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
     start, end = torch.tensor([2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 2.0])
-    way = interpolation.between(start, end, torch.linspace(0, 1, 10))
+    way = interpolation.interpolate_latents(start, end, torch.linspace(0, 1, 10))
     assert torch.allclose(way.norm(dim=1), torch.full((10,), 2.0))
     pace = way.diff(dim=0).norm(dim=1)
     assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (way[:, 1] == 0).all()
@@ -58,7 +60,7 @@ def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
 
 def test_lengths_stay_between_those_of_the_ends_even_where_they_are_nearly_opposite() -> None:
     start, end, t = torch.tensor([1.5, 0.0]), torch.tensor([-2.0, 0.1]), torch.linspace(0, 1, 9)
-    lengths = interpolation.between(start, end, t).norm(dim=1)
+    lengths = interpolation.interpolate_latents(start, end, t).norm(dim=1)
     assert torch.allclose(lengths, (1 - t) * 1.5 + t * end.norm(), atol=1e-5)
 
 
@@ -66,14 +68,15 @@ def test_lengths_stay_between_those_of_the_ends_even_where_they_are_nearly_oppos
 def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> None:
     start, t = torch.tensor([1.0, -2.0]), torch.linspace(0, 1, 7)
     assert torch.allclose(
-        interpolation.between(start, factor * start, t), interpolation.between(start, factor * start, t, "linear")
+        interpolation.interpolate_latents(start, factor * start, t),
+        interpolation.interpolate_latents(start, factor * start, t, "linear"),
     )
 
 
 def test_inversion_finds_what_the_generator_drew(generator: session.InferenceSession) -> None:
     z = random(3, 6) * 0.8
-    images, _ = generator.ask("decode", arrays={"z": z})
-    found, _ = generator.ask("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
+    images, _ = generator.run("decode", arrays={"z": z})
+    found, _ = generator.run("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
     assert np.allclose(found["z"], z, atol=0.1) and found["error"].max() < 1e-5
     assert np.abs(found["recon"].astype(int) - found["x"]).max() <= 2 and np.array_equal(found["x"], images["images"])
     assert found["history"].shape == (200, 3) and np.all(np.diff(found["history"], axis=0) <= 0)
@@ -81,25 +84,25 @@ def test_inversion_finds_what_the_generator_drew(generator: session.InferenceSes
 
 
 def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: session.InferenceSession) -> None:
-    found, _ = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
-    model = generator.opened.model
+    found, _ = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
+    model = generator.loaded.model
     assert isinstance(model, stand_ins.Generator)
     x = torch.from_numpy(found["x"]).flatten(1) / 255 - 0.5
     best = (x - x @ torch.linalg.pinv(model.weight).T @ model.weight.T).square().mean(1)
     assert np.allclose(found["error"], best.numpy(), rtol=0.01)
-    assert found["labels"].tolist() == generator.ask("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
-    pulled, _ = generator.ask("invert", {"indices": [4, 7], "steps": 100, "restarts": 2, "prior": 1.0})
+    assert found["labels"].tolist() == generator.run("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
+    pulled, _ = generator.run("invert", {"indices": [4, 7], "steps": 100, "restarts": 2, "prior": 1.0})
     assert np.linalg.norm(pulled["z"], axis=1).max() < 0.5 * np.linalg.norm(found["z"], axis=1).min()
-    usual, told = generator.ask("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
-    assert told["prior"] == PULL and (usual["error"] > found["error"]).all()
+    usual, told = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
+    assert told["prior"] == PRIOR_PENALTY and (usual["error"] > found["error"]).all()
     assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(found["z"], axis=1)).all()
 
 
 def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.InferenceSession) -> None:
     answer = generator.answer("invert", {"index": 0, "steps": 50})
-    told = [chunk for chunk in answer if chunk[0] == "progress"]
-    fractions = [chunk[1] for chunk in told]
-    assert fractions == sorted(fractions) and "error 0." in str(told[-1][2])  # type: ignore[type-var]
+    progress = [chunk for chunk in answer if isinstance(chunk, Progress)]
+    fractions = [chunk.fraction for chunk in progress]
+    assert fractions == sorted(fractions) and "error 0." in progress[-1].message
     half = generator.answer("invert", {"index": 0, "steps": 10_000})
     for _ in range(4):
         next(half)
@@ -109,7 +112,7 @@ def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"seed": 2, "temperature": 0.5}, {"seed": 2, "count": 5}])
 def test_a_trace_tells_each_stage_and_its_volume(scale: session.InferenceSession, params: dict[str, Any]) -> None:
-    found, meta = scale.ask("trace", params)
+    found, meta = scale.run("trace", params)
     forward, count = "index" in params, params.get("count", 1)
     several = (count,) if count > 1 else ()
     assert found["stages"].shape == (5, *several, 9, 7, 1) and found["z"].shape == (count, 63)
@@ -119,41 +122,41 @@ def test_a_trace_tells_each_stage_and_its_volume(scale: session.InferenceSession
     assert meta["direction"] == ("forward" if forward else "inverse") and meta["error"] < 1e-5
     assert found["std"][-1] == pytest.approx(found["std"][0] * (0.5 if forward else 2), rel=1e-4)
     if forward:
-        assert np.array_equal(found["stages"][0], scale.ask("encode", {"index": 3})[0]["x"][0])
+        assert np.array_equal(found["stages"][0], scale.run("encode", {"index": 3})[0]["x"][0])
     elif count == 1:
-        drawn, _ = scale.ask("sample", {"count": 1, **params})
+        drawn, _ = scale.run("sample", {"count": 1, **params})
         assert np.array_equal(found["stages"][-1], drawn["images"][0]) and np.array_equal(found["z"], drawn["z"])
 
 
 def test_a_trace_back_leads_to_where_a_trace_came_from(scale: session.InferenceSession) -> None:
-    there, _ = scale.ask("trace", {"index": 5})
-    back, meta = scale.ask("trace", arrays={"z": there["z"]})
+    there, _ = scale.run("trace", {"index": 5})
+    back, meta = scale.run("trace", arrays={"z": there["z"]})
     assert np.array_equal(back["stages"][::-1], there["stages"]) and meta["label"] == -1
 
 
 def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
     generator: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, meta = generator.ask("axes", {"count": 4})
-    weight = next(generator.opened.model.parameters()).abs().mean(0) * 255
+    found, meta = generator.run("axes", {"count": 4})
+    weight = next(generator.loaded.model.parameters()).abs().mean(0) * 255
     assert set(found["indices"].tolist()) == set(weight.topk(4).indices.tolist()) and meta["measure"] == "effect"
     assert np.allclose(found["scores"], weight[found["indices"]], rtol=1e-3)
-    monkeypatch.setattr(sensitivity, "AXES_MEASURED", 4)  # as if six were too many to measure each
-    monkeypatch.setattr(generator.opened, "effects", None)
-    probed, meta = generator.ask("axes", {"count": 2})
+    monkeypatch.setattr(sensitivity, "MAX_MEASURED", 4)  # as if six were too many to measure each
+    monkeypatch.setattr(generator.loaded, "sensitivity", None)
+    probed, meta = generator.run("axes", {"count": 2})
     assert np.array_equal(probed["indices"], found["indices"][:2]) and "random gradients" in meta["how"]
-    plane, _ = generator.ask("plane", {"kind": "principal"})
+    plane, _ = generator.run("plane", {"kind": "principal"})
     assert plane["e1"].argmax() == 5 and plane["e2"].argmax() == 4
-    generator.opened.effects = None
+    generator.loaded.sensitivity = None
 
 
 def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
     config = tiny.config(folder, {"model": {"latent_dim": 3}})
     vae = tiny.vae(tiny.options(latent_dim=3), SHAPE)
     stand_in = stand_ins.explorer(stand_ins.Level(SHAPE), config)
-    explorer = session.InferenceSession(vae.eval().requires_grad_(False), stand_in.card, config)
-    found, meta = explorer.ask("axes", {"count": 2})
-    mean = explorer.ask("encode", {"indices": list(range(60))})[0]["kl_dims"].mean(0)
+    explorer = session.InferenceSession(LoadedModel(vae.eval().requires_grad_(False), stand_in.card, config))
+    found, meta = explorer.run("axes", {"count": 2})
+    mean = explorer.run("encode", {"indices": list(range(60))})[0]["kl_dims"].mean(0)
     assert meta["measure"] == "KL" and meta["unit"] == "nats"
     assert np.allclose(found["scores"], np.sort(mean)[::-1][:2], rtol=1e-4)
     assert found["indices"].tolist() == np.argsort(mean)[::-1][:2].tolist()
@@ -162,35 +165,35 @@ def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
 def test_the_principal_plane_is_that_of_the_encodings(
     scale: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, meta = scale.ask("plane", {"kind": "principal"})
-    mu = scale.ask("encodings")[0]["mu"].astype(np.float64)
+    found, meta = scale.run("plane", {"kind": "principal"})
+    mu = scale.run("encodings")[0]["mu"].astype(np.float64)
     _, values, directions = np.linalg.svd(mu - mu.mean(0), full_matrices=False)
     assert np.allclose(meta["explained"], (values**2 / (values**2).sum())[:2], rtol=1e-4)
     for name, direction, value in zip(("e1", "e2"), directions, values, strict=False):
         assert abs(found[name] @ direction) == pytest.approx(value / np.sqrt(len(mu) - 1), rel=1e-4)
-    seen, _ = scale.ask("project", arrays=found)
+    seen, _ = scale.run("project", arrays=found)
     assert np.allclose(seen["coords"].std(0, ddof=1), 1, rtol=1e-4) and np.allclose(
         seen["coords"].mean(0), 0, atol=1e-5
     )
     assert seen["labels"].shape == seen["indices"].shape == (60,)
-    monkeypatch.setattr(planes, "_COVARIANCE_OF", 10)
-    again, other = scale.ask("plane", {"kind": "principal"})
+    monkeypatch.setattr(planes, "_MAX_COVARIANCE", 10)
+    again, other = scale.run("plane", {"kind": "principal"})
     assert np.allclose(again["e1"], found["e1"], atol=1e-4) and np.allclose(
         other["explained"], meta["explained"], rtol=0.01
     )
 
 
 def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.InferenceSession) -> None:
-    found, meta = generator.ask("plane", {"kind": "principal"})
+    found, meta = generator.run("plane", {"kind": "principal"})
     assert np.allclose(found["e1"], np.eye(6)[5], atol=1e-3) and np.allclose(found["e2"], np.eye(6)[4], atol=1e-3)
     assert meta["explained"] == pytest.approx([36 / 91, 25 / 91], rel=1e-2)
     with pytest.raises(UserError, match="'project' is not available"):
-        generator.ask("project", arrays=found)
+        generator.run("project", arrays=found)
 
 
 def test_a_plane_through_three_latents_holds_them(generator: session.InferenceSession) -> None:
     z = random(3, 6)
-    found, meta = generator.ask("plane", {"kind": "points"}, {"z": z})
+    found, meta = generator.run("plane", {"kind": "points"}, {"z": z})
     e1, e2 = found["e1"], found["e2"]
     assert np.allclose([e1 @ e1, e2 @ e2, e1 @ e2], [1, 1, 0], atol=1e-6)
     for place, point in zip(meta["points"], z, strict=True):
@@ -198,12 +201,12 @@ def test_a_plane_through_three_latents_holds_them(generator: session.InferenceSe
 
 
 def test_the_manifold_of_a_plane_decodes_its_points(generator: session.InferenceSession) -> None:
-    plane, meta = generator.ask("plane", {"kind": "axes", "indices": [4, 1]})
+    plane, meta = generator.run("plane", {"kind": "axes", "indices": [4, 1]})
     assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and meta["title"] == "z₅ and z₂, all others 0"
-    drawn, _ = generator.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
+    drawn, _ = generator.run("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
     z = np.zeros((4, 6), np.float32)
     z[:, 4], z[:, 1] = [-1, 1, -1, 1], [1, 1, -1, -1]
-    assert np.array_equal(drawn["images"].reshape(4, 9, 7, 1), generator.ask("decode", arrays={"z": z})[0]["images"])
+    assert np.array_equal(drawn["images"].reshape(4, 9, 7, 1), generator.run("decode", arrays={"z": z})[0]["images"])
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -231,20 +234,20 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 def test_wrong_questions_are_answered_in_one_line(generator: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
-        generator.ask(op, params, arrays)
+        generator.run(op, params, arrays)
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("op", ["trace", "critic", "density", "points", "encode", "manifold", "pipeline"])
 def test_what_a_model_lacks_is_said(generator: session.InferenceSession, op: str) -> None:
     with pytest.raises(UserError, match=f"'{op}' is not available") as caught:
-        generator.ask(op)
+        generator.run(op)
     assert caught.value.hint
 
 
 def test_a_critic_of_images_has_no_map(scale: session.InferenceSession) -> None:
     with pytest.raises(UserError, match="too many dimensions"):
-        scale.ask("critic")
+        scale.run("critic")
 
 
 @pytest.mark.parametrize(("op", "params"), [("trace", {"seed": 0}), ("invert", {}), ("interpolate", {"count": 100})])
@@ -255,22 +258,22 @@ def test_too_much_is_refused(
     op: str,
     params: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(inference_params, "MAX_ANSWER_BYTES", 300)
+    monkeypatch.setattr(inference_params, "MAX_RESULT_BYTES", 300)
     explorer = scale if op == "trace" else generator
-    with pytest.raises(ConfigError, match="ask for at most"):
-        explorer.ask(op, params, {"z": random(2, 6)} if op == "interpolate" else {})
+    with pytest.raises(ConfigError, match="request at most"):
+        explorer.run(op, params, {"z": random(2, 6)} if op == "interpolate" else {})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_model_that_blew_up_is_shown_in_black_and_said(config: RunConfig, value: float) -> None:
     explorer = stand_ins.explorer(stand_ins.Level(SHAPE, value), config)
     for op, params in (("sample", {"count": 2}), ("trace", {"seed": 0}), ("encode", {}), ("axes", {})):
-        _, meta = explorer.ask(op, params)
+        _, meta = explorer.run(op, params)
         assert op == "axes" or 0 < meta["not_finite"] <= 1
     if np.isnan(value):
-        assert not explorer.ask("sample", {"count": 2})[0]["images"].any()
+        assert not explorer.run("sample", {"count": 2})[0]["images"].any()
         with pytest.raises(UserError, match="span no plane"):
-            explorer.ask("plane", {"kind": "principal"})
+            explorer.run("plane", {"kind": "principal"})
 
 
 def test_a_pixel_that_is_no_number_is_black() -> None:

@@ -9,6 +9,7 @@ from tests.trainers import fake_models as stand_ins
 from trainers import config as run_config
 from trainers.errors import ConfigError, UserError
 from trainers.inference import loaded_model, session
+from trainers.inference.chunks import Progress, Result
 
 SHAPE = (2, 1, 1)
 
@@ -24,23 +25,23 @@ def explorer() -> session.InferenceSession:
 
 
 def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> None:
-    drawn, _ = explorer.ask("sample", {"count": 5})
+    drawn, _ = explorer.run("sample", {"count": 5})
     assert drawn["images"].dtype == np.float32 and np.allclose(drawn["images"], 2 * drawn["z"])
-    code, _ = explorer.ask("encode", {"indices": [1, 2]})
+    code, _ = explorer.run("encode", {"indices": [1, 2]})
     assert code["x"].shape == code["recon"].shape == (2, 2) and np.allclose(code["mu"], code["x"] / 2)
-    own, _ = explorer.ask("encode", arrays={"images": code["x"]})
+    own, _ = explorer.run("encode", arrays={"images": code["x"]})
     assert np.allclose(own["mu"], code["mu"]) and own["labels"].tolist() == [-1, -1]
-    near, _ = explorer.ask("nearest", {"count": 2}, {"z": code["mu"][:1]})
+    near, _ = explorer.run("nearest", {"count": 2}, {"z": code["mu"][:1]})
     assert near["indices"][0] == 1 and np.array_equal(near["images"][0], code["x"][0])
-    way, _ = explorer.ask("interpolate", {"count": 3}, {"z": code["mu"]})
+    way, _ = explorer.run("interpolate", {"count": 3}, {"z": code["mu"]})
     assert np.allclose(way["images"][[0, 2]], code["x"], atol=1e-6)
-    assert explorer.ask("posterior", {"count": 3})[0]["images"].shape == (3, 2)
-    assert explorer.ask("encodings")[0]["mu"].shape == (200, 2)
+    assert explorer.run("posterior", {"count": 3})[0]["images"].shape == (3, 2)
+    assert explorer.run("encodings")[0]["mu"].shape == (200, 2)
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"indices": list(range(4))}, {"seed": 1, "count": 4}])
 def test_a_cloud_is_traced_as_one_point_is(explorer: session.InferenceSession, params: dict[str, Any]) -> None:
-    found, meta = explorer.ask("trace", params)
+    found, meta = explorer.run("trace", params)
     several = () if "index" in params else (4,)
     assert found["stages"].shape == (5, *several, 2) and found["stages"].dtype == np.float32
     assert found["ladj"].shape == (4, *several) and meta["error"] < 1e-5
@@ -49,44 +50,48 @@ def test_a_cloud_is_traced_as_one_point_is(explorer: session.InferenceSession, p
 
 
 def test_a_large_cloud_is_traced_in_parts(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, meta = explorer.ask("trace", {"seed": 1, "count": 50})
+    whole, meta = explorer.run("trace", {"seed": 1, "count": 50})
     monkeypatch.setattr(loaded_model, "POINTS_AT_ONCE", 16)
-    *told, (_, parts, same) = explorer.answer("trace", {"seed": 1, "count": 50})
-    assert [chunk[1] for chunk in told] == pytest.approx([0, 16 / 50, 32 / 50, 48 / 50])
-    assert isinstance(parts, dict) and isinstance(same, dict) and same["labels"] == meta["labels"]
+    *progress, last = explorer.answer("trace", {"seed": 1, "count": 50})
+    assert isinstance(last, Result)
+    parts, same = last.arrays, last.meta
+    assert [chunk.fraction for chunk in progress if isinstance(chunk, Progress)] == pytest.approx(
+        [0, 16 / 50, 32 / 50, 48 / 50]
+    )
+    assert same["labels"] == meta["labels"]
     for name, array in whole.items():
         assert np.allclose(parts[name], array, atol=1e-6), name
     assert np.allclose(whole["std"][-1], whole["stages"][-1].std(), rtol=1e-5)
 
 
 def test_the_points_themselves_and_where_they_lie(explorer: session.InferenceSession) -> None:
-    found, meta = explorer.ask("points", {"count": 50})
+    found, meta = explorer.run("points", {"count": 50})
     x0, x1, y0, y1 = meta["bounds"]
     assert found["points"].shape == (50, 2) and found["labels"].shape == (50,) and found["labels"].max() <= 7
     inside = (found["points"] > [x0, y0]) & (found["points"] < [x1, y1])
     assert inside.mean() > 0.95
-    assert np.array_equal(found["points"][3], explorer.ask("encode", {"index": 3})[0]["x"][0])
-    assert len(explorer.ask("points", {"split": "train"})[0]["points"]) == 300
+    assert np.array_equal(found["points"][3], explorer.run("encode", {"index": 3})[0]["x"][0])
+    assert len(explorer.run("points", {"split": "train"})[0]["points"]) == 300
 
 
 def test_a_density_has_its_largest_y_on_top_and_integrates_to_one(explorer: session.InferenceSession) -> None:
     sides = {"rows": 60, "columns": 80, "bounds": [-12, 12, -12, 12]}
     for of in ("model", "truth"):
-        found, meta = explorer.ask("density", {"of": of, **sides})
+        found, meta = explorer.run("density", {"of": of, **sides})
         assert found["log_prob"].shape == (60, 80) and meta["how"] == "exact"
         assert np.exp(found["log_prob"]).sum() * (24 / 60) * (24 / 80) == pytest.approx(1, abs=0.02)
-    narrow, _ = explorer.ask("density", {"rows": 3, "columns": 2, "bounds": [-1, 1, 0, 6]})
+    narrow, _ = explorer.run("density", {"rows": 3, "columns": 2, "bounds": [-1, 1, 0, 6]})
     assert narrow["log_prob"][0, 0] < narrow["log_prob"][1, 0] < narrow["log_prob"][2, 0]
-    assert explorer.ask("density")[1]["bounds"] == explorer.ask("points")[1]["bounds"]
+    assert explorer.run("density")[1]["bounds"] == explorer.run("points")[1]["bounds"]
 
 
 def test_a_large_map_says_how_far_it_is(explorer: session.InferenceSession) -> None:
-    *told, last = explorer.answer("density", {"rows": 100, "columns": 100})
-    assert [chunk[0] for chunk in told] == ["progress"] * 2 and last[0] == "result"
+    *progress, last = explorer.answer("density", {"rows": 100, "columns": 100})
+    assert len(progress) == 2 and isinstance(last, Result)
 
 
 def test_the_critics_arrows_point_uphill(explorer: session.InferenceSession) -> None:
-    found, meta = explorer.ask("critic", {"rows": 9, "columns": 9, "count": 20, "bounds": [-3, 3, -3, 3]})
+    found, meta = explorer.run("critic", {"rows": 9, "columns": 9, "count": 20, "bounds": [-3, 3, -3, 3]})
     assert found["surface"].shape == (9, 9) and found["surface"].argmax() == 40 and meta["bounds"] == [-3, 3, -3, 3]
     assert found["points"].shape == (20, 2) and np.allclose(found["arrows"], -found["points"])
 
@@ -105,11 +110,11 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
-        explorer.ask(op, params, arrays)
+        explorer.run(op, params, arrays)
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
 def test_planes_and_manifolds_are_for_images(explorer: session.InferenceSession) -> None:
     for op in ("plane", "axes", "manifold"):
         with pytest.raises(UserError, match="which Density shows"):
-            explorer.ask(op)
+            explorer.run(op)

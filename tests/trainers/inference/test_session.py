@@ -14,8 +14,9 @@ from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import ImagesReady, SnapshotReady
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
-from trainers.inference import channels_last, grids, loaded_model, preview, session
+from trainers.inference import grids, loaded_model, preview, session
 from trainers.inference import params as inference_params
+from trainers.inference.chunks import Progress, Result
 from trainers.storage import checkpoint
 from trainers.training import loop, rng
 
@@ -44,13 +45,13 @@ def last_pictures(events: list[Any], kind: str) -> Any:
 
 
 def test_describe_gives_the_card(explorer: session.InferenceSession) -> None:
-    _, meta = explorer.ask("describe")
+    _, meta = explorer.run("describe")
     assert meta["card"] == explorer.card.model_dump(mode="json")
 
 
 def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: Path, folder: Path) -> None:
     before = torch.get_rng_state()
-    opened = session.load(snapshot, tiny.config(folder, steps=20)).opened.model.state_dict()
+    opened = session.load(snapshot, tiny.config(folder, steps=20)).loaded.model.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     held, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
     assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in held.items()}
@@ -60,7 +61,7 @@ def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: P
 
 
 def test_the_manifold_is_the_trainings_own_picture(explorer: session.InferenceSession, events: list[Any]) -> None:
-    result, meta = explorer.ask("manifold")
+    result, meta = explorer.run("manifold")
     assert result["images"].shape == (20, 20, 9, 7, 1) and meta["coords"] == "u"
     assert np.array_equal(result["images"].reshape(400, 9, 7, 1), last_pictures(events, "manifold"))
 
@@ -76,46 +77,46 @@ def test_the_grid_has_its_largest_y_on_top_and_spreads_by_the_prior() -> None:
 
 def test_decode_is_what_the_manifold_shows(explorer: session.InferenceSession) -> None:
     grid = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
-    decoded, _ = explorer.ask("decode", arrays={"z": grid})
-    shown, _ = explorer.ask("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
+    decoded, _ = explorer.run("decode", arrays={"z": grid})
+    shown, _ = explorer.run("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
     assert np.array_equal(decoded["images"], shown["images"].reshape(4, 9, 7, 1))
 
 
 def test_samples_are_by_seed(explorer: session.InferenceSession) -> None:
-    one, same, other = (explorer.ask("sample", {"count": 5, "seed": seed})[0] for seed in (1, 1, 2))
+    one, same, other = (explorer.run("sample", {"count": 5, "seed": seed})[0] for seed in (1, 1, 2))
     assert np.array_equal(one["images"], same["images"]) and not np.array_equal(one["z"], other["z"])
-    cold, _ = explorer.ask("sample", {"count": 5, "seed": 1, "temperature": 0.5})
+    cold, _ = explorer.run("sample", {"count": 5, "seed": 1, "temperature": 0.5})
     assert np.allclose(cold["z"], 0.5 * one["z"])
-    assert np.array_equal(explorer.ask("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
+    assert np.array_equal(explorer.run("decode", arrays={"z": one["z"]})[0]["images"], one["images"])
 
 
 def test_test_images_are_those_that_are_encoded(explorer: session.InferenceSession) -> None:
-    shown, _ = explorer.ask("test_images", {"indices": [3, 5]})
-    encoded, _ = explorer.ask("encode", {"indices": [3, 5]})
+    shown, _ = explorer.run("test_images", {"indices": [3, 5]})
+    encoded, _ = explorer.run("encode", {"indices": [3, 5]})
     assert np.array_equal(shown["x"], encoded["x"]) and np.array_equal(shown["labels"], encoded["labels"])
-    whole, _ = explorer.ask("test_images")
+    whole, _ = explorer.run("test_images")
     assert list(whole) == ["labels"] and np.array_equal(whole["labels"][[3, 5]], shown["labels"])
 
 
 def test_encode_judges_test_images(explorer: session.InferenceSession) -> None:
-    result, _ = explorer.ask("encode", arrays={"indices": np.array([3, 5])})
+    result, _ = explorer.run("encode", arrays={"indices": np.array([3, 5])})
     assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
     assert set(np.unique(result["x"])) <= {0, 255}
     assert result["kl_dims"].shape == (2, 2) and np.allclose(result["kl_dims"].sum(1), result["kl_nats"], rtol=1e-5)
     assert (result["recon_nats"] > 0).all() and result["labels"].dtype == np.int64
-    assert np.array_equal(explorer.ask("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
+    assert np.array_equal(explorer.run("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
 
 
 def test_encode_takes_images_of_ones_own(explorer: session.InferenceSession) -> None:
-    seen, _ = explorer.ask("encode", {"index": 4})
-    given, _ = explorer.ask("encode", arrays={"images": seen["x"]})
+    seen, _ = explorer.run("encode", {"index": 4})
+    given, _ = explorer.run("encode", arrays={"images": seen["x"]})
     assert np.allclose(given["mu"], seen["mu"]) and given["labels"].tolist() == [-1]
 
 
 @pytest.mark.parametrize(("split", "length"), [("test", 60), ("train", 256)])
 def test_encodings_of_a_split(explorer: session.InferenceSession, split: str, length: int) -> None:
-    whole, _ = explorer.ask("encodings", {"split": split})
-    part, _ = explorer.ask("encodings", {"split": split, "count": 10})
+    whole, _ = explorer.run("encodings", {"split": split})
+    part, _ = explorer.run("encodings", {"split": split, "count": 10})
     assert whole["mu"].shape == whole["logvar"].shape == (length, 2)
     assert whole["labels"].shape == whole["indices"].shape == (length,)
     assert np.allclose(part["mu"], whole["mu"][:10], atol=1e-6)
@@ -123,11 +124,11 @@ def test_encodings_of_a_split(explorer: session.InferenceSession, split: str, le
 
 def test_long_work_says_how_far_it_is(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_model, "IMAGES_AT_ONCE", 16)
-    monkeypatch.setattr(explorer.opened, "codes", None)
+    monkeypatch.setattr(explorer.loaded, "test_codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
-    fractions = [float(chunk[1]) for chunk in progress]  # type: ignore[arg-type]
+    fractions = [chunk.fraction for chunk in progress if isinstance(chunk, Progress)]
     assert len(fractions) == 3 and fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] < 1
-    assert last[0] == "result"
+    assert isinstance(last, Result)
 
 
 def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.InferenceSession) -> None:
@@ -137,8 +138,8 @@ def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.Infe
 
 
 def test_the_posterior_is_centered_on_mu(explorer: session.InferenceSession) -> None:
-    code, _ = explorer.ask("encode", {"index": 2})
-    drawn, _ = explorer.ask("posterior", {"index": 2, "count": 4000})
+    code, _ = explorer.run("encode", {"index": 2})
+    drawn, _ = explorer.run("posterior", {"index": 2, "count": 4000})
     sigma = np.exp(0.5 * code["logvar"][0])
     assert np.allclose(drawn["z"].mean(0), code["mu"][0], atol=float(5 * sigma.max() / np.sqrt(4000)))
     assert np.allclose(drawn["z"].std(0), sigma, rtol=0.1)
@@ -146,14 +147,14 @@ def test_the_posterior_is_centered_on_mu(explorer: session.InferenceSession) -> 
 
 
 def test_nearest_finds_the_image_itself(explorer: session.InferenceSession) -> None:
-    code, _ = explorer.ask("encode", {"index": 7})
-    found, _ = explorer.ask("nearest", {"count": 3}, {"z": code["mu"]})
+    code, _ = explorer.run("encode", {"index": 7})
+    found, _ = explorer.run("nearest", {"count": 3}, {"z": code["mu"]})
     assert found["indices"][0] == 7 and found["distances"][0] == pytest.approx(0, abs=1e-3)
     assert np.all(np.diff(found["distances"]) >= 0) and np.array_equal(found["images"][:1], code["x"])
 
 
 def test_the_pipeline_adds_up(explorer: session.InferenceSession) -> None:
-    result, meta = explorer.ask("pipeline", {"index": 1, "seed": 3})
+    result, meta = explorer.run("pipeline", {"index": 1, "seed": 3})
     assert all(array.shape[0] == 1 for array in result.values())
     assert {"x", "mu", "sigma", "z", "recon"} == set(result)
     figures = meta["figures"]
@@ -193,7 +194,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
-        explorer.ask(op, params, arrays)
+        explorer.run(op, params, arrays)
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
@@ -212,11 +213,11 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
     explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch, op: str
 ) -> None:
-    monkeypatch.setattr(inference_params, "MAX_ANSWER_BYTES", 3000)
+    monkeypatch.setattr(inference_params, "MAX_RESULT_BYTES", 3000)
     for work in ("decode", "encode"):
-        monkeypatch.setattr(type(explorer.opened.model), work, lambda *_: pytest.fail("computed"))
-    with pytest.raises(ConfigError, match="more than the 0 MB of an answer: ask for at most"):
-        explorer.ask(op, *TOO_MUCH[op])
+        monkeypatch.setattr(type(explorer.loaded.model), work, lambda *_: pytest.fail("computed"))
+    with pytest.raises(ConfigError, match="more than the 0 MB of a result: request at most"):
+        explorer.run(op, *TOO_MUCH[op])
 
 
 def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: Path, folder: Path) -> None:
@@ -245,12 +246,12 @@ def test_what_a_model_cannot_do_is_said_with_its_reason(folder: Path, tmp_path: 
     last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
     checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
     with pytest.raises(UserError, match="'manifold' is not available") as caught:
-        session.load(tmp_path / "s", config).ask("manifold")
+        session.load(tmp_path / "s", config).run("manifold")
     assert "2 latent dimensions" in caught.value.hint
 
 
 def test_a_snapshot_of_another_model_is_refused(snapshot: Path, folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="disagree"):
+    with pytest.raises(CheckpointError, match="do not match"):
         session.load(snapshot, tiny.config(folder, {"model": {"hidden": [4]}}))
 
 
@@ -266,19 +267,19 @@ def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str
     checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
     explorer = session.load(tmp_path / "s", config)
     for op in ("manifold", "sample", "encode", "encodings", "posterior", "pipeline"):
-        arrays, _ = explorer.ask(op)
+        arrays, _ = explorer.run(op)
         assert arrays and all(array.dtype.name in ("uint8", "float32", "int64") for array in arrays.values()), op
 
 
 @pytest.mark.parametrize("size", [(28, 28), (9, 7)])
-def test_a_model_laid_out_for_looking_is_the_same_function(size: tuple[int, int]) -> None:
+def test_a_model_in_channels_last_is_the_same_function(size: tuple[int, int]) -> None:
     given = {"latent_dim": 2, "architecture": "conv", "channels": [4, 8], "hidden": [16]}
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Vae(VaeOptions.model_validate(given), (1, *size)).requires_grad_(False)
     z, x = torch.from_numpy(Z), torch.rand((5, 1, *size), generator=torch.Generator().manual_seed(0))
     images, codes = model.decode(z), model.encode(x)
-    channels_last.to_channels_last(model)
+    loaded_model.to_channels_last(model)
     assert torch.allclose(model.decode(z), images, atol=1e-5)
     assert all(torch.allclose(now, before, atol=1e-5) for now, before in zip(model.encode(x), codes, strict=True))
     wanted = z.clone().requires_grad_()  # as in an inversion
@@ -291,22 +292,22 @@ def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
 ) -> None:
     monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
-    exact, meta = fresh.ask("manifold")
+    exact, meta = fresh.run("manifold")
     assert "draft" not in meta
     few = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
-    first, meta = fresh.ask("decode", {"draft": True}, {"z": few})  # the trial is made beside an exact answer
-    assert "draft" not in meta and np.array_equal(first["images"], fresh.ask("decode", {}, {"z": few})[0]["images"])
-    draft, meta = fresh.ask("manifold", {"draft": True})
+    first, meta = fresh.run("decode", {"draft": True}, {"z": few})  # the trial is made beside an exact answer
+    assert "draft" not in meta and np.array_equal(first["images"], fresh.run("decode", {}, {"z": few})[0]["images"])
+    draft, meta = fresh.run("manifold", {"draft": True})
     assert meta["draft"] is True
     off = np.abs(draft["images"].astype(int) - exact["images"].astype(int))
-    assert 0 < off.max() <= preview.MOST_LEVELS and off.mean() <= preview.MEAN_LEVELS
-    assert "draft" not in fresh.ask("manifold")[1]
+    assert 0 < off.max() <= preview.MAX_ERROR and off.mean() <= preview.MAX_MEAN_ERROR
+    assert "draft" not in fresh.run("manifold")[1]
 
 
 def test_a_model_whose_drafts_can_be_told_apart_has_none(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(preview, "_in_bfloat16", lambda model, z: model.decode(z) + 0.01)
+    monkeypatch.setattr(preview, "_decode_bf16", lambda model, z: model.decode(z) + 0.01)
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
-    assert all("draft" not in fresh.ask("manifold", {"draft": True})[1] for _ in range(3))
+    assert all("draft" not in fresh.run("manifold", {"draft": True})[1] for _ in range(3))

@@ -1,115 +1,115 @@
-"""Which values of an image a convolutional flow's couplings read and move, by arithmetic, without torch.
+"""Which values of an image each coupling reads and transforms, as index arrays.
 
-Every scale works on some of the image's values, arranged as channels of a smaller image: each two by two pixels become
-four channels, so that a checkerboard and a split of channels are both a choice of channels. Half of the channels then
-leave, the next scale works on the others. Channels of an odd-sized image differ in size by a row or a column; the
-smaller ones are padded for the network to read, and what it writes there is dropped. So any size goes.
+Each level works on some of the image's values, arranged as channels of a smaller image: every 2×2 block of pixels
+becomes four channels ("squeeze"), so that a checkerboard mask and a channel-wise mask are both a choice of channels.
+Half of the channels are then factored out, and the next level works on the other half. Channels of an odd-sized image
+differ by a row or a column; the smaller ones are padded for the network, and its outputs on padding are dropped.
 
 Reference: Dinh et al. 2017, sections 3.4 to 3.6, arXiv:1605.08803.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.families.flow.spec import MAX_CHANNELS
 from trainers.registry import ImageShape
 
-MAX_CHANNELS = 4096  # of a scale: nothing with more of them is split further
-
-
-@dataclass(frozen=True)
-class Channel:
-    """Values of an image in a lattice: (row, column) is number offset + row · row_step + column · column_step."""
-
-    offset: int
-    row_step: int
-    column_step: int
-    rows: int
-    columns: int
-
-    @property
-    def count(self) -> int:
-        """How many values it has."""
-        return self.rows * self.columns
-
-    def phase(self, row: int, column: int, rows: int, columns: int) -> "Channel":
-        """Return every `rows`-th row from `row` on and every `columns`-th column from `column` on."""
-        return Channel(
-            self.offset + row * self.row_step + column * self.column_step,
-            self.row_step * rows,
-            self.column_step * columns,
-            -(-(self.rows - row) // rows),
-            -(-(self.columns - column) // columns),
-        )
-
-
-Channels = tuple[Channel, ...]
+PADDING = -1
+Index = NDArray[np.int64]  # flat indices of values of an image
+Channels = tuple[Index, ...]  # (rows, columns) each
 
 
 @dataclass(frozen=True)
 class Level:
-    """One scale: its channels, and which color of the checkerboard each is of."""
+    """One level of a multi-scale flow: its channels, and the checkerboard color of each, 0 or 1."""
 
     channels: Channels
     colors: tuple[int, ...]
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of its largest channel."""
-        return max(c.rows for c in self.channels), max(c.columns for c in self.channels)
+        """Height and width of the largest channel."""
+        return max(c.shape[0] for c in self.channels), max(c.shape[1] for c in self.channels)
 
 
 @dataclass(frozen=True)
 class CouplingLayout:
-    """What one coupling reads and what it moves, as channels of one size."""
+    """The channels that one coupling reads and leaves unchanged, and those that it transforms."""
 
-    kind: Literal["checkerboard", "channels"]
-    scale: int
-    kept: Channels
-    moved: Channels
+    mask: Literal["checkerboard", "channels"]
+    level: int
+    identity: Channels
+    transformed: Channels
     size: tuple[int, int]
 
 
-def scales(shape: ImageShape, count: int) -> list[Level]:
-    """Return at most `count` scales of an image (C, H, W); fewer where the image is used up."""
-    channels, height, width = shape
-    current: Channels = tuple(Channel(c * height * width, width, 1, height, width) for c in range(channels))
-    found: list[Level] = []
-    while len(found) < count and len(current) <= MAX_CHANNELS:
-        scale = _squeezed(current)
-        if len(scale.channels) < 2:
+def levels(shape: ImageShape, count: int) -> list[Level]:
+    """Return at most `count` levels for images (C, H, W); fewer where the image is too small."""
+    channels: Channels = tuple(np.arange(prod(shape)).reshape(shape))
+    result: list[Level] = []
+    while len(result) < count and len(channels) <= MAX_CHANNELS:
+        level = _squeeze(channels)
+        if len(level.channels) < 2:
             break
-        found.append(scale)
-        current = scale.channels[: len(scale.channels) // 2]
-    return found
+        result.append(level)
+        channels = level.channels[: len(level.channels) // 2]
+    return result
 
 
-def parts(shape: ImageShape, count: int, couplings: int) -> list[CouplingLayout]:
-    """Return every coupling's part: at each scale checkerboards, then splits of the channels, each way in turn."""
-    return [
-        _part(scale, number, index, couplings)
-        for index, scale in enumerate(scales(shape, count))
-        for number in range(couplings)
-    ]
-
-
-def _squeezed(channels: Channels) -> Level:
-    rows = 2 if max(c.rows for c in channels) > 1 else 1
-    columns = 2 if max(c.columns for c in channels) > 1 else 1
-    pieces, colors = [], []
+def _squeeze(channels: Channels) -> Level:
+    """Return the four phases of every channel, grouped by phase; two or one where it has a single row or column."""
+    rows = 2 if max(c.shape[0] for c in channels) > 1 else 1
+    columns = 2 if max(c.shape[1] for c in channels) > 1 else 1
+    phases, colors = [], []
     for row in range(rows):
         for column in range(columns):
             for number, channel in enumerate(channels):
-                piece = channel.phase(row, column, rows, columns)
-                if piece.rows > 0 and piece.columns > 0:
-                    pieces.append(piece)
+                phase = channel[row::rows, column::columns]
+                if phase.size:
+                    phases.append(phase)
                     colors.append((row + column + number) % 2)
-    return Level(tuple(pieces), tuple(colors))
+    return Level(tuple(phases), tuple(colors))
 
 
-def _part(scale: Level, number: int, index: int, couplings: int) -> CouplingLayout:
-    half = len(scale.channels) // 2
-    checkerboard = number < max(2, -(-couplings // 2))  # two at least, so that everything is moved
-    groups = scale.colors if checkerboard else [int(place >= half) for place in range(len(scale.channels))]
-    kept = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group == number % 2)
-    moved = tuple(c for c, group in zip(scale.channels, groups, strict=True) if group != number % 2)
-    return CouplingLayout("checkerboard" if checkerboard else "channels", index, kept, moved, scale.size)
+def coupling_layouts(shape: ImageShape, num_levels: int, couplings: int) -> list[CouplingLayout]:
+    """Return the layout of every coupling: at each level checkerboard masks, then channel-wise masks, alternating."""
+    layouts = []
+    for depth, level in enumerate(levels(shape, num_levels)):
+        for number in range(couplings):
+            checkerboard = number < max(2, -(-couplings // 2))  # at least two, so that every value is transformed
+            half = len(level.channels) // 2
+            groups = level.colors if checkerboard else [int(place >= half) for place in range(len(level.channels))]
+            identity = tuple(c for c, group in zip(level.channels, groups, strict=True) if group == number % 2)
+            transformed = tuple(c for c, group in zip(level.channels, groups, strict=True) if group != number % 2)
+            mask: Literal["checkerboard", "channels"] = "checkerboard" if checkerboard else "channels"
+            layouts.append(CouplingLayout(mask, depth, identity, transformed, level.size))
+    return layouts
+
+
+def checkerboard(shape: ImageShape, parity: int) -> tuple[Index, Index]:
+    """Return the indices of the values of one parity of c + h + w, and those of the other."""
+    color = np.indices(shape).sum(0).ravel() % 2
+    return np.flatnonzero(color == parity), np.flatnonzero(color != parity)
+
+
+def pad(channels: Channels, size: tuple[int, int]) -> Index:
+    """Return channels of differing sizes as one array (C, h, w), `PADDING` beyond the edges of the smaller ones."""
+    padded = np.full((len(channels), *size), PADDING, dtype=np.int64)
+    for number, channel in enumerate(channels):
+        padded[number, : channel.shape[0], : channel.shape[1]] = channel
+    return padded
+
+
+def unpad(padded: Index) -> Index:
+    """Return the indices of a padded array without its padding, flat, in order."""
+    return np.asarray(padded[padded != PADDING])
+
+
+def renumber(padded: Index) -> Index:
+    """Return a padded array with its indices replaced by 0, 1, … in order; padding stays."""
+    valid = padded != PADDING
+    return np.where(valid, valid.cumsum().reshape(padded.shape) - 1, PADDING)

@@ -1,82 +1,86 @@
-"""The chain of transforms that a flow's options ask for."""
+"""Build the chain of transforms from a flow's options."""
 
 from math import prod
 
-import torch
+import numpy as np
 
-from trainers.families.flow import architecture, conditioners, masks
-from trainers.families.flow.conditioners import ConvConditioner
+from trainers.families.flow import architecture
+from trainers.families.flow.architecture import PADDING, CouplingLayout, Index
+from trainers.families.flow.conditioners import ConvConditioner, mlp_conditioner
 from trainers.families.flow.masks import CouplingMask, PixelLayout
 from trainers.families.flow.spec import FlowOptions
-from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform, checkerboard
+from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform
 from trainers.families.flow.univariate import AffineTransform, RationalQuadraticSpline, UnivariateTransform
 from trainers.registry import ImageShape
 
 
 def transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
-    """Return the transforms from the data towards the base."""
+    """Return the transforms from the data to the base: couplings, with a linear layer around each where chosen."""
     if options.architecture == "conv":
-        parts = architecture.parts(shape, len(options.channels), options.couplings)
-        couplings = [_conv_coupling(options, shape, part, number) for number, part in enumerate(parts)]
+        layouts = architecture.coupling_layouts(shape, len(options.channels), options.couplings)
+        couplings = [_conv_coupling(options, shape, layout, number) for number, layout in enumerate(layouts)]
     else:
-        couplings = [_flat_coupling(options, shape, number) for number in range(options.couplings)]
+        couplings = [_mlp_coupling(options, shape, number) for number in range(options.couplings)]
     if options.mixing == "none":
         return list(couplings)
-    kind, size = (LULinear if options.mixing == "lu" else ElementwiseAffine), prod(shape)
+    layer, title = (LULinear, "LU mixing") if options.mixing == "lu" else (ElementwiseAffine, "scaling")
     chain: list[Transform] = []
-    for number, coupling in enumerate(couplings):
-        chain += [kind(size, f"{options.mixing} {number + 1}"), coupling]
-    return [*chain, kind(size, f"{options.mixing} {len(couplings) + 1}")]
+    for number, coupling in enumerate(couplings, 1):
+        chain += [layer(prod(shape), f"{title} {number}"), coupling]
+    return [*chain, layer(prod(shape), f"{title} {len(couplings) + 1}")]
 
 
 def noise_transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
-    """Return the conditional transforms of variational dequantization, from ε to the noise, given the image."""
-    small = options.model_copy(
-        update={
-            "hidden": (options.noise_width,),
-            "channels": (options.noise_width,),
-            "coupling": "affine",
-            "log_scale": "tanh",
-        }
-    )
+    """Return the transforms of variational dequantization, from ε to the noise, conditioned on the image."""
+    width = (options.noise_width,)
+    small = options.model_copy(update={"hidden": width, "channels": width, "coupling": "affine", "log_scale": "tanh"})
     if options.architecture == "conv":
-        parts = architecture.parts(shape, 1, options.noise_couplings)
-        return [_conv_coupling(small, shape, part, number, context=True) for number, part in enumerate(parts)]
-    return [_flat_coupling(small, shape, number, context=True) for number in range(options.noise_couplings)]
+        layouts = architecture.coupling_layouts(shape, 1, options.noise_couplings)
+        return [_conv_coupling(small, shape, layout, number, context=True) for number, layout in enumerate(layouts)]
+    return [_mlp_coupling(small, shape, number, context=True) for number in range(options.noise_couplings)]
 
 
-def _flat_coupling(options: FlowOptions, shape: ImageShape, number: int, *, context: bool = False) -> Coupling:
-    values = prod(shape)
-    kept, moved = checkerboard(shape, number % 2)
-    bend = _bend(options, torch.arange(len(moved)))
-    num_in, unmasked_in = len(kept) + values * context, values + values * context
-    num_out = bend.num_parameters * len(moved)
-    net = conditioners.flat(num_in, num_out, unmasked_in, options.hidden, options.activation)
-    return Coupling(CouplingMask(kept, moved, values), net, bend, f"coupling {number + 1}")
+def _mlp_coupling(options: FlowOptions, shape: ImageShape, number: int, *, context: bool = False) -> Coupling:
+    """Return a coupling of a checkerboard's squares; with `context`, the network also reads the whole image."""
+    total = prod(shape)
+    identity, transformed = architecture.checkerboard(shape, number % 2)
+    univariate = _univariate(options, np.arange(len(transformed)))
+    num_context = total if context else 0
+    net = mlp_conditioner(
+        len(identity) + num_context,
+        univariate.num_parameters * len(transformed),
+        total + num_context,
+        options.hidden,
+        options.activation,
+    )
+    return Coupling(CouplingMask(identity, transformed, total), net, univariate, f"coupling {number + 1}")
 
 
 def _conv_coupling(
-    options: FlowOptions, shape: ImageShape, part: architecture.CouplingLayout, number: int, *, context: bool = False
+    options: FlowOptions, shape: ImageShape, layout: CouplingLayout, number: int, *, context: bool = False
 ) -> Coupling:
-    kept, moved = masks.indices(part.kept, part.size), masks.indices(part.moved, part.size)
-    groups = torch.arange(len(part.moved))[:, None, None].expand_as(moved)[moved != masks.PADDING]
-    bend, read = _bend(options, groups), masks.numbered(kept)
-    split = CouplingMask(masks.values_of(kept), masks.values_of(moved), prod(shape))
+    """Return a coupling of a level's channels; with `context`, the network also reads the whole image."""
+    identity, transformed = (architecture.pad(c, layout.size) for c in (layout.identity, layout.transformed))
+    mask = CouplingMask(architecture.unpad(identity), architecture.unpad(transformed), prod(shape))
+    # One learned scale bound per channel.
+    channel_of = np.broadcast_to(np.arange(len(transformed))[:, None, None], transformed.shape)
+    univariate = _univariate(options, channel_of[transformed != PADDING])
+    inputs = architecture.renumber(identity)
     if context:
-        every = masks.indices(architecture.scales(shape, 1)[0].channels, part.size)
-        read = torch.cat((read, torch.where(every == masks.PADDING, every, every + split.num_kept)))
+        image = architecture.pad(architecture.levels(shape, 1)[0].channels, layout.size)
+        inputs = np.concatenate((inputs, np.where(image == PADDING, PADDING, image + mask.num_identity)))
     net = ConvConditioner(
-        PixelLayout(read),
-        PixelLayout(masks.numbered(moved)),
-        bend.num_parameters,
-        options.channels[part.scale],
+        PixelLayout(inputs),
+        PixelLayout(architecture.renumber(transformed)),
+        univariate.num_parameters,
+        options.channels[layout.level],
         options.blocks,
         options.activation,
     )
-    return Coupling(split, net, bend, f"{part.kind} {number + 1}")
+    return Coupling(mask, net, univariate, f"{layout.mask} {number + 1}")
 
 
-def _bend(options: FlowOptions, groups: torch.Tensor) -> UnivariateTransform:
+def _univariate(options: FlowOptions, groups: Index) -> UnivariateTransform:
     if options.coupling == "spline":
         return RationalQuadraticSpline(options.bins, options.bound)
     return AffineTransform(options.log_scale, groups)

@@ -1,100 +1,73 @@
-"""A split of an image's values by index: what a mask would multiply by zero is never computed."""
+"""Coupling masks by index: what a multiplied mask would set to zero is never computed."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainers.families.flow.architecture import Channels
-
-PADDING = -1
+from trainers.families.flow.architecture import PADDING, Index
 
 
 class CouplingMask(nn.Module):
-    """Takes an image apart into the values that are read, those that are moved and the rest, and together again.
+    """Splits an image's values into those read, those transformed, and the others; and merges them again.
 
     Args:
-        kept: Flat indices of the values that are read and stay.
-        moved: Flat indices of those that are moved.
-        total: How many values an image has; those in neither are left alone.
+        identity: Indices of the values that the network reads and that stay unchanged.
+        transformed: Indices of the values that are transformed.
+        total: Number of values of an image; those in neither are passed through.
     """
 
-    def __init__(self, kept: Tensor, moved: Tensor, total: int) -> None:
+    order: Tensor
+    inverse_order: Tensor
+
+    def __init__(self, identity: Index, transformed: Index, total: int) -> None:
         super().__init__()
-        used = torch.zeros(total, dtype=torch.bool)
-        used[kept] = used[moved] = True
-        order = torch.cat((kept, moved, (~used).nonzero().flatten()))
-        self.num_kept, self.num_moved = len(kept), len(moved)
-        self.register_buffer("order", order, persistent=False)
-        self.register_buffer("back", torch.argsort(order), persistent=False)
+        self.num_identity, self.num_transformed = len(identity), len(transformed)
+        is_other = np.ones(total, dtype=bool)
+        is_other[identity] = is_other[transformed] = False
+        order = np.concatenate((identity, transformed, np.flatnonzero(is_other)))
+        self.register_buffer("order", torch.from_numpy(order), persistent=False)
+        self.register_buffer("inverse_order", torch.from_numpy(np.argsort(order)), persistent=False)
 
-    def apart(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what is kept, moved and left alone, (B, ·) each, of images (B, C, H, W)."""
-        sizes = [self.num_kept, self.num_moved, x[0].numel() - self.num_kept - self.num_moved]
-        kept, moved, rest = torch.split(x.flatten(1).index_select(1, _buffer(self, "order")), sizes, dim=1)
-        return kept, moved, rest
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return identity, transformed and passed-through values, (B, ·) each, of images (B, C, H, W)."""
+        sizes = [self.num_identity, self.num_transformed, x[0].numel() - self.num_identity - self.num_transformed]
+        identity, transformed, others = torch.split(x.flatten(1).index_select(1, self.order), sizes, dim=1)
+        return identity, transformed, others
 
-    def together(self, kept: Tensor, moved: Tensor, rest: Tensor, like: Tensor) -> Tensor:
-        """Return the image of the three, of the shape of `like`."""
-        return torch.cat((kept, moved, rest), dim=1).index_select(1, _buffer(self, "back")).view_as(like)
+    def merge(self, identity: Tensor, transformed: Tensor, others: Tensor, like: Tensor) -> Tensor:
+        """Return the image of the three, in the shape of `like`."""
+        flat = torch.cat((identity, transformed, others), dim=1)
+        return flat.index_select(1, self.inverse_order).view_as(like)
 
 
 class PixelLayout(nn.Module):
-    """Flat values as channels of one size for a convolution, and back; what is too small is padded with zeros.
+    """Arranges flat values as channels of one size for a convolution, zero-padded, and back.
 
     Args:
-        index: For each place (C, h, w) the number of its value among the inputs, or `PADDING`.
+        index: (C, h, w): the number of the value at each position, or `PADDING`.
     """
 
-    def __init__(self, index: Tensor) -> None:
-        super().__init__()
-        flat = index.flatten()
-        self.shape = tuple(index.shape)
-        valid = flat != PADDING
-        self.plain = bool(valid.all()) and bool((flat == torch.arange(len(flat))).all())
-        self.register_buffer("places", torch.where(valid, flat, int(flat.max()) + 1), persistent=False)
-        self.register_buffer("valid", valid.nonzero().flatten(), persistent=False)
+    source: Tensor
+    valid: Tensor
 
-    def spread(self, values: Tensor) -> Tensor:
-        """Return channels (B, C, h, w) of values (B, N)."""
-        if not self.plain:
+    def __init__(self, index: Index) -> None:
+        super().__init__()
+        flat = index.ravel()
+        valid = flat != PADDING
+        self.shape = index.shape
+        self.is_reshape = bool(valid.all()) and bool((flat == np.arange(len(flat))).all())
+        source = np.where(valid, flat, flat.max() + 1)  # padding reads the zero that is appended to the values
+        self.register_buffer("source", torch.from_numpy(source), persistent=False)
+        self.register_buffer("valid", torch.from_numpy(np.flatnonzero(valid)), persistent=False)
+
+    def to_channels(self, values: Tensor) -> Tensor:
+        """Return channels (B, C, h, w) for values (B, N)."""
+        if not self.is_reshape:
             values = torch.cat((values, values.new_zeros(len(values), 1)), dim=1)
-            values = values.index_select(1, _buffer(self, "places"))
+            values = values.index_select(1, self.source)
         return values.reshape(-1, *self.shape)
 
-    def gather(self, channels: Tensor) -> Tensor:
-        """Return (B, P, N) of P planes a channel, (B, P · C, h, w), without what lies on padding."""
+    def to_values(self, channels: Tensor) -> Tensor:
+        """Return (B, P, N) for P planes per channel, (B, P · C, h, w), without padding."""
         flat = channels.reshape(len(channels), -1, self.shape[0] * self.shape[1] * self.shape[2])
-        return flat if self.plain else flat.index_select(2, _buffer(self, "valid"))
-
-
-def indices(channels: Channels, size: tuple[int, int]) -> Tensor:
-    """Return the flat indices (C, h, w) of each channel's values in the image, `PADDING` beyond its edges."""
-    rows, columns = torch.arange(size[0])[:, None], torch.arange(size[1])[None]
-    return torch.stack(
-        [
-            torch.where(
-                (rows < c.rows) & (columns < c.columns),
-                c.offset + rows * c.row_step + columns * c.column_step,
-                PADDING,
-            )
-            for c in channels
-        ]
-    )
-
-
-def values_of(index: Tensor) -> Tensor:
-    """Return the flat indices of an index array without its padding, in its order."""
-    flat = index.flatten()
-    return flat[flat != PADDING]
-
-
-def numbered(index: Tensor, start: int = 0) -> Tensor:
-    """Return the array with its values numbered in order from `start`, its padding left."""
-    valid = index != PADDING
-    numbers = valid.flatten().cumsum(0).view_as(index) - 1 + start
-    return torch.where(valid, numbers, PADDING)
-
-
-def _buffer(module: nn.Module, name: str) -> Tensor:
-    buffer = getattr(module, name)
-    assert isinstance(buffer, Tensor)
-    return buffer
+        return flat if self.is_reshape else flat.index_select(2, self.valid)

@@ -1,23 +1,29 @@
-"""What a flow's training records, declared for the faces."""
+"""Declarations of the metrics of a flow."""
 
 from dataclasses import dataclass
 
 from trainers.events import Better, MetricSpec
+from trainers.families.metric_specs import eval_metrics, train_metric
 
-ROUND_TRIPS = 1000  # test images that go there and back at each evaluation
-SAMPLES = 256  # drawn at each evaluation, to see whether they stay on the scale
-WORST_ROUND_TRIP = 1e-3  # of pixels in [0, 1]: a larger error is told
-_WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
+NUM_ROUND_TRIPS = 1000  # test images per evaluation
+NUM_SAMPLES = 256  # samples per evaluation, to count those out of range
+MAX_ROUND_TRIP_ERROR = 1e-3  # for pixels in [0, 1]; a larger error raises a warning
 
 
 @dataclass(frozen=True)
-class Quantities:
-    """The names of an objective and its parts: total = prior − ladj (+ noise, where the noise is learned).
+class ObjectiveNames:
+    """Names of the objective and its terms: total = prior − ladj (+ noise, with variational dequantization).
 
     Args:
-        total: "bits_per_dim", or "nll" of points.
+        total: "bits_per_dim", or "nll" for points.
+        prior: "prior_bits" or "prior_nats".
+        ladj: "ladj_bits" or "ladj_nats".
+        noise: "noise_bits", or None without learned noise.
         unit: Of all of them.
-        noise: "noise_bits", or None where the noise costs nothing.
+        title: Of the total.
+        setup: How the likelihood is computed.
+        round_trip_setup: Of the round-trip error.
+        range_setup: What counts as out of range.
     """
 
     total: str
@@ -27,101 +33,57 @@ class Quantities:
     unit: str
     title: str
     setup: str
-    test_setup: str
-    scale: str
-    off_scale: str
+    round_trip_setup: str
+    range_setup: str
 
 
-def quantities(dequantization: str) -> Quantities:
-    """Return the quantities of a flow with a kind of dequantization; "none" is a flow of points."""
+def objective_names(dequantization: str) -> ObjectiveNames:
+    """Return the names for a kind of dequantization; "none" is a flow on points."""
     if dequantization == "none":
-        return Quantities(
+        return ObjectiveNames(
             total="nll",
             prior="prior_nats",
             ladj="ladj_nats",
             noise=None,
             unit="nats",
-            title="negative log-likelihood of a point",
-            setup="exact, in the data's own units",
-            test_setup="exact, in the data's own units, whole test set",
-            scale=f"in the data's own units, first {ROUND_TRIPS:,} test points, float32",
-            off_scale=f"not finite, or twice as far out as any test point, of {SAMPLES} samples",
+            title="negative log-likelihood per point",
+            setup="exact, in the units of the data",
+            round_trip_setup=f"in the units of the data, first {NUM_ROUND_TRIPS:,} test points, float32",
+            range_setup=f"not finite, or twice as far out as any test point, of {NUM_SAMPLES} samples",
         )
     learned = dequantization == "variational"
-    words = "variational dequantization (a bound), 1 sample" if learned else "uniform dequantization, 1 sample of noise"
-    return Quantities(
+    return ObjectiveNames(
         total="bits_per_dim",
         prior="prior_bits",
         ladj="ladj_bits",
         noise="noise_bits" if learned else None,
         unit="bits/dim",
         title="bits per dimension",
-        setup=words,
-        test_setup=f"{words}, whole test set",
-        scale=f"pixels in [0, 1], first {ROUND_TRIPS:,} test images, float32",
-        off_scale=f"not finite, or twice as far out as black and white, of {SAMPLES} samples",
+        setup="variational dequantization (upper bound), 1 noise sample"
+        if learned
+        else "uniform dequantization, 1 noise sample",
+        round_trip_setup=f"pixels in [0, 1], first {NUM_ROUND_TRIPS:,} test images, float32",
+        range_setup=f"not finite, or twice as far out as black and white, of {NUM_SAMPLES} samples",
     )
 
 
 def specs(dequantization: str) -> tuple[MetricSpec, ...]:
-    """Return the metrics of a flow; the loop adds what the data's preparation means for each figure."""
-    names = quantities(dequantization)
-    train = [
-        MetricSpec(f"train/{quantity}", quantity, f"train {title}", names.unit, better, "objective", names.setup)
-        for quantity, title, better in _objective(names)
-    ]
-    test = [
-        MetricSpec(
-            f"test/{quantity}_{weights}",
-            quantity,
-            f"test {title} ({words})",
-            names.unit,
-            better,
-            "objective",
-            names.test_setup,
-        )
-        for weights, words in _WEIGHTS.items()
-        for quantity, title, better in _objective(names)
-    ]
-    loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimization", names.setup)
-    return (*train, *test, *_inverse(names), loss)
-
-
-def _objective(names: Quantities) -> list[tuple[str, str, Better]]:
+    """Return the metrics of a flow; the loop adds the data's setup to each."""
+    names = objective_names(dequantization)
     log = "log" if names.unit == "nats" else "log₂"
-    found: list[tuple[str, str, Better]] = [
+    objective: list[tuple[str, str, Better]] = [
         (names.total, names.title, "lower"),
-        (names.prior, f"prior cost −{log} p(z)", "lower"),
+        (names.prior, f"prior term −{log} p(z)", "lower"),
         (names.ladj, "log-determinant", "neither"),
     ]
     if names.noise is not None:
-        found.append((names.noise, f"cost of the noise {log} q(u|x)", "neither"))
-    return found
-
-
-def _inverse(names: Quantities) -> list[MetricSpec]:
-    specs = []
-    for weights, words in _WEIGHTS.items():
-        specs.append(
-            MetricSpec(
-                f"test/round_trip_error_{weights}",
-                "round_trip_error",
-                f"round-trip error ({words})",
-                "",
-                "lower",
-                "inverse",
-                f"largest |x − f⁻¹(f(x))|, {names.scale}",
-            )
-        )
-        specs.append(
-            MetricSpec(
-                f"test/samples_off_scale_{weights}",
-                "samples_off_scale",
-                f"samples off the scale ({words})",
-                "",
-                "lower",
-                "inverse",
-                names.off_scale,
-            )
-        )
-    return specs
+        objective.append((names.noise, f"noise term {log} q(u|x)", "neither"))
+    result = [train_metric(*row[:2], names.unit, row[2], "objective", names.setup) for row in objective]
+    for quantity, title, better in objective:
+        setup = f"{names.setup}, whole test set"
+        result += eval_metrics(quantity, f"test {title}", names.unit, better, "objective", setup)
+    error = f"largest |x − f⁻¹(f(x))|, {names.round_trip_setup}"
+    result += eval_metrics("round_trip_error", "round-trip error", "", "lower", "inverse", error)
+    result += eval_metrics("samples_off_scale", "out-of-range samples", "", "lower", "inverse", names.range_setup)
+    loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimization", names.setup)
+    return (*result, loss)

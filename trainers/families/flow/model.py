@@ -1,4 +1,4 @@
-"""The normalizing flow: a chain of invertible transforms from data to a standard normal, with the exact likelihood.
+"""The normalizing flow: a chain of invertible transforms from data to a standard normal, with exact likelihood.
 
 log p(x) = log N(f(x); 0, I) + log |det ∂f/∂x|
 
@@ -12,21 +12,19 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from trainers.errors import ConfigError
 from trainers.events import MetricSpec
-from trainers.families.flow import build as flow_build
-from trainers.families.flow import metrics as flow_metrics
+from trainers.families.flow import build, metrics
 from trainers.families.flow.dequantization import (
     Dequantization,
     NoDequantization,
     UniformDequantization,
     VariationalDequantization,
 )
-from trainers.families.flow.evaluation import ExactEvaluator
+from trainers.families.flow.evaluation import FlowEvaluator
 from trainers.families.flow.spec import FlowOptions
-from trainers.families.flow.transforms import Transform, back, through
-from trainers.families.gaussian import standard_normal
+from trainers.families.flow.transforms import Transform, compose, compose_inverse
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, Trace, WarningContext
+from trainers.families.nn import standard_normal_log_prob
 from trainers.registry import ImageShape
 
 
@@ -35,7 +33,7 @@ class Flow(Model):
 
     Args:
         options: The family's options.
-        image_shape: (C, H, W); (2, 1, 1) for points of the plane.
+        image_shape: (C, H, W); (2, 1, 1) for 2-D points.
     """
 
     def __init__(self, options: FlowOptions, image_shape: ImageShape) -> None:
@@ -43,194 +41,174 @@ class Flow(Model):
         self.image_shape = image_shape
         self.latent_shape = (prod(image_shape),)
         self.dequantization = options.dequantization
-        points = options.dequantization == "none"
-        self.supports_bf16 = not points  # seen over seeds, docs/performance.md; of points nobody has looked
+        points = self.dequantization == "none"
+        self.supports_bf16 = not points  # measured over seeds for images only, docs/performance.md
         self.compile_speedup = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
-        self.quantities = flow_metrics.quantities(options.dequantization)
-        self.transforms = nn.ModuleList(flow_build.transforms(options, image_shape))
-        self.preparation = _preparation(options, image_shape)
+        self.names = metrics.objective_names(self.dequantization)
+        self.transforms = nn.ModuleList(build.transforms(options, image_shape))
+        self.preparation: Dequantization  # the name is part of checkpoints
+        if self.dequantization == "none":
+            self.preparation = NoDequantization()
+        elif self.dequantization == "uniform":
+            self.preparation = UniformDequantization(options.alpha)
+        else:
+            noise_chain = build.noise_transforms(options, image_shape)
+            self.preparation = VariationalDequantization(options.alpha, noise_chain)
 
     @property
     def chain(self) -> Sequence[Transform]:
-        """The transforms, from the data towards the base."""
+        """The transforms, from the data to the base."""
         return list(self.transforms)  # type: ignore[arg-type]
 
     def to_base(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z = f(v), (B, D), and the transforms' log-determinant, (B,), of prepared data v."""
-        z, ladj = through(self.chain, v)
+        """Return z = f(v), (B, D), and log |det ∂f/∂v|, (B,), for dequantized data v."""
+        z, ladj = compose(self.chain, v)
         return z.flatten(1), ladj
 
     def from_base(self, z: Tensor) -> Tensor:
-        """Return prepared data v = f⁻¹(z), (B, C, H, W), of latents (B, D)."""
-        return back(self.chain, z.view(-1, *self.image_shape))[0]
+        """Return v = f⁻¹(z), (B, C, H, W), for latents (B, D)."""
+        return compose_inverse(self.chain, z.view(-1, *self.image_shape))
 
-    def chance(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Return what the dequantization noise of images x is made of, on their device."""
-        drawn = self.preparation.chance(x.shape, generator)
-        return None if drawn is None else drawn.to(x)
+    def sample_noise(self, x: Tensor, generator: torch.Generator) -> Tensor | None:
+        """Return dequantization noise for images x, on their device; None where none is needed."""
+        noise = self.preparation.sample_noise(x.shape, generator)
+        return None if noise is None else noise.to(x)
 
-    def costs(self, x: Tensor, chance: Tensor | None) -> dict[str, Tensor]:
-        """Return the objective and its parts by quantity, (B,) each: bits a dimension of images, nats of points."""
-        prepared = self.preparation(x, chance)
-        z, ladj = self.to_base(prepared.v)
-        names, per = self.quantities, self._per_unit
-        prior, ladj_all, noise = -standard_normal(z) * per, (prepared.ladj + ladj) * per, prepared.noise * per
-        found = {names.total: prior - ladj_all + noise, names.prior: prior, names.ladj: ladj_all}
-        return found if names.noise is None else {**found, names.noise: noise}
+    def nll_terms(self, x: Tensor, noise: Tensor | None) -> dict[str, Tensor]:
+        """Return the objective and its terms, (B,) each: in bits per dimension for images, nats for points."""
+        batch = self.preparation(x, noise)
+        z, ladj = self.to_base(batch.v)
+        names, scale = self.names, self._units_per_nat
+        prior, ladj, log_q = -standard_normal_log_prob(z) * scale, (batch.ladj + ladj) * scale, batch.log_q * scale
+        terms = {names.total: prior - ladj + log_q, names.prior: prior, names.ladj: ladj}
+        return terms if names.noise is None else {**terms, names.noise: log_q}
 
-    def mean_costs(self, x: Tensor, chance: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the means over a batch of `costs`, scalars."""
-        return {name: value.mean() for name, value in self.costs(x, chance).items()}
+    def mean_nll_terms(self, x: Tensor, noise: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the batch means of `nll_terms`, scalars."""
+        return {name: values.mean() for name, values in self.nll_terms(x, noise).items()}
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the data x = f⁻¹(z) of latents (N, D): images (N, C, H, W) in [0, 1], or points (N, 2, 1, 1)."""
-        return self.preparation.data_of(self.from_base(z))
+        """Return x = f⁻¹(z) for latents (N, D): images (N, C, H, W) in [0, 1], or points (N, 2, 1, 1)."""
+        return self.preparation.to_data(self.from_base(z))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z = f(x) at the centers of the gray levels, (B, D), and its log-variance: −∞, for it is exact."""
+        """Return z = f(x), (B, D), at the centers of the gray levels, and a log-variance of −∞: it is exact."""
         z, _ = self.to_base(self.preparation(x, None).v)
         return z, torch.full_like(z, -math.inf)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x), (B,), in nats, at the centers of the gray levels."""
-        return -self.costs(x, None)[self.quantities.total] / self._per_unit
+        return -self.nll_terms(x, None)[self.names.total] / self._units_per_nat
 
     def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
-        """Return z, its exact reconstruction, what x costs and the error of the round trip."""
+        """Return z, its reconstruction, the negative log-likelihood of x and the round-trip error."""
         z, logvar = self.encode(x)
         return {
             "mu": z,
             "logvar": logvar,
             "recon": self.decode(z),
-            self.quantities.total: self.costs(x, None)[self.quantities.total],
+            self.names.total: self.nll_terms(x, None)[self.names.total],
             "round_trip_error": self.round_trip(x),
         }
 
     def metric_labels(self) -> dict[str, tuple[str, str]]:
-        """Return the names of an image's figures."""
-        return {
-            self.quantities.total: (
-                "−log p(x)" if self.quantities.unit == "nats" else "cost at the centers of the levels",
-                self.quantities.unit,
-            ),
-            "round_trip_error": ("round-trip error", ""),
-        }
+        """Return name and unit of each metric of an image."""
+        title = "−log p(x)" if self.names.unit == "nats" else "bits/dim at bin centers"
+        return {self.names.total: (title, self.names.unit), "round_trip_error": ("round-trip error", "")}
 
     def trace(self, x: Tensor) -> Trace:
-        """Follow data to the base: images as logits of their dequantized levels, then every transform."""
-        prepared = self.preparation(x, None)
-        v = prepared.v
-        labels, stages, ladj = ["x"], [v], []
+        """Return every stage from data to the base; for images the first is their logit."""
+        batch = self.preparation(x, None)
+        v = batch.v
+        labels, stages, ladjs = ["x"], [v], []
         if self.dequantization != "none":
-            labels, stages, ladj = ["x", "logit"], [v, v], [prepared.ladj]
+            labels, stages, ladjs = ["x", "logit"], [v, v], [batch.ladj]
         for transform in self.chain:
-            v, own = transform(v)
+            v, ladj = transform(v)
             labels.append(transform.label)
             stages.append(v)
-            ladj.append(own)
-        return Trace(tuple(labels), tuple(stages), torch.stack(ladj))
+            ladjs.append(ladj)
+        return Trace(tuple(labels), tuple(stages), torch.stack(ladjs))
 
     def inverse_trace(self, z: Tensor) -> Trace:
-        """Follow latents to the data: the inverse of every transform, then, for images, the gray scale."""
+        """Return every stage from latents to the data; for images the last is their gray levels."""
         v = z.view(-1, *self.image_shape)
-        labels, stages, ladj = ["z"], [v], []
+        labels, stages, ladjs = ["z"], [v], []
         for transform in reversed(self.chain):
-            v, own = transform.inverse(v)
+            v, ladj = transform.inverse(v)
             labels.append(transform.label)
             stages.append(v)
-            ladj.append(own)
+            ladjs.append(ladj)
         if self.dequantization != "none":
             labels.append("gray")
             stages.append(v)
-            ladj.append(self.preparation.ladj_back(v))
-        return Trace(tuple(labels), tuple(stages), torch.stack(ladj))
+            ladjs.append(self.preparation.inverse_ladj(v))
+        return Trace(tuple(labels), tuple(stages), torch.stack(ladjs))
 
     def trace_images(self, stages: Tensor) -> Tensor:
-        """Return a stage as it can be shown: as gray, the way back from the logit; points as they are."""
-        return self.preparation.data_of(stages)
+        """Return a stage as gray levels in [0, 1]; points are returned unchanged."""
+        return self.preparation.to_data(stages)
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return x, for images its dequantized logit v (as gray), z, and the way back; the parts of its cost."""
-        chance = self.chance(x, generator)
-        v = self.preparation(x, chance).v
+        """Return x, its dequantized logit v (for images), z and the reconstruction; and the terms of the objective."""
+        noise = self.sample_noise(x, generator)
+        v = self.preparation(x, noise).v
         z, _ = self.to_base(v)
-        stations = {"x": x, "v": self.trace_images(v), "z": z, "recon": self.decode(z)}
+        tensors = {"x": x, "v": self.trace_images(v), "z": z, "recon": self.decode(z)}
         if self.dequantization == "none":
-            del stations["v"]
-        return stations, {name: float(value.detach()) for name, value in self.costs(x, chance).items()}
+            del tensors["v"]
+        return tensors, {name: float(value.detach()) for name, value in self.nll_terms(x, noise).items()}
 
     def round_trip(self, x: Tensor) -> Tensor:
-        """Return max |y − f⁻¹(f(y))| over the values y of each image, (B,): in [0, 1], at the centers of the levels."""
+        """Return max |x − f⁻¹(f(x))| over the values of each image, (B,), in [0, 1], at the centers of the bins."""
         z, _ = self.encode(x)
-        return (self.decode(z) - self.preparation.center(x)).abs().flatten(1).amax(1)
+        return (self.decode(z) - self.preparation.bin_centers(x)).abs().flatten(1).amax(1)
 
-    def off_scale(self, z: Tensor, reach: float) -> Tensor:
-        """Return whether f⁻¹(z) is not finite or far outside of the data's scale, (N,), bool.
+    def out_of_range(self, z: Tensor, data_max: float) -> Tensor:
+        """Return whether f⁻¹(z) is not finite or far outside the data's range, (N,), bool.
 
         Args:
             z: Latents, (N, D).
-            reach: The largest value of the data; what is far from points depends on it.
+            data_max: The largest absolute value of the data.
         """
         v = self.from_base(z).flatten(1).abs()
-        return ~(v <= self.preparation.limit(reach)).all(1)
+        return ~(v <= self.preparation.max_abs(data_max)).all(1)
 
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return one group."""
         return {"flow": list(self.parameters())}
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
-        """Yield the mean cost of the batch: bits a dimension of images, nats of points."""
-        chance = self.chance(batch, context.generator)
-        tensors = (batch,) if chance is None else (batch, chance)
-        values = context.compute(self.mean_costs, *tensors)
-        loss = values[self.quantities.total]
-        yield Objective("flow", loss, {name: value.detach() for name, value in values.items()})
+        """Yield the mean negative log-likelihood of the batch: bits per dimension for images, nats for points."""
+        noise = self.sample_noise(batch, context.generator)
+        values = context.compute(self.mean_nll_terms, *((batch,) if noise is None else (batch, noise)))
+        yield Objective("flow", values[self.names.total], {name: value.detach() for name, value in values.items()})
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics."""
-        return flow_metrics.specs(self.dequantization)
+        return metrics.specs(self.dequantization)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
-        """Return an accumulator of the cost of test data with fixed dequantization noise."""
-        return ExactEvaluator(self, seed)
+        """Return a new evaluator with fixed dequantization noise."""
+        return FlowEvaluator(self, seed)
 
-    def warnings(self, figures: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
-        """Yield what tells that the flow explodes: an inverse that is none, samples that leave the scale."""
-        error, off = figures.get("round_trip_error", 0.0), figures.get("samples_off_scale", 0.0)
-        if not error <= flow_metrics.WORST_ROUND_TRIP:
+    def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
+        """Yield the signs of an exploding flow: a numerically inexact inverse, and samples out of range."""
+        error, share = values.get("round_trip_error", 0.0), values.get("samples_off_scale", 0.0)
+        if not error <= metrics.MAX_ROUND_TRIP_ERROR:
             yield ModelWarning(
                 "inverse_inexact",
-                f"there and back again, a value is off by {error:.2g}: some scales are so large or small that "
-                "float32 runs out of digits, and the inverse is no inverse any more",
+                f"round-trip error {error:.2g}: some scale factors are too extreme for float32, the flow is no longer "
+                "numerically invertible (lower optim.lr, or set model.log_scale=tanh)",
             )
-        if not off <= 0:
+        if not share <= 0:
             yield ModelWarning(
                 "samples_off_scale",
-                f"{off:.1%} of the samples are not finite or far off the data's scale: on the way back from z, "
-                "where no data have been, the scales multiply up",
+                f"{share:.1%} of the samples are not finite or far outside the data's range: the inverse's scale "
+                "factors blow up away from the training data",
             )
 
     @property
-    def _per_unit(self) -> float:
-        """What turns nats an image into the unit of the objective."""
-        return 1.0 if self.quantities.unit == "nats" else 1 / (math.log(2) * self.latent_shape[0])
-
-
-def build(options: FlowOptions, image_shape: ImageShape) -> Flow:
-    """Return a flow with weights drawn from torch's global generator, which the caller seeds.
-
-    Raises:
-        ConfigError: if the memory does not suffice.
-    """
-    try:
-        return Flow(options, image_shape)
-    except RuntimeError as error:
-        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
-
-
-def _preparation(options: FlowOptions, shape: ImageShape) -> Dequantization:
-    if options.dequantization == "none":
-        return NoDequantization()
-    if options.dequantization == "variational":
-        return VariationalDequantization(options.alpha, flow_build.noise_transforms(options, shape))
-    return UniformDequantization(options.alpha)
+    def _units_per_nat(self) -> float:
+        """The objective's units per nat of an image."""
+        return 1.0 if self.names.unit == "nats" else 1 / (math.log(2) * self.latent_shape[0])

@@ -1,4 +1,4 @@
-"""The presets of the family `flow`. `expected` is written from a run that was seen."""
+"""The presets of the family `flow`. `expected` and `minutes` are measured."""
 
 from trainers.registry import Preset
 
@@ -29,7 +29,7 @@ UVA2019_NF = Preset(
 REALNVP = Preset(
     name="realnvp",
     family="flow",
-    summary="a convolutional flow at three scales, with checkerboards and splits of channels",
+    summary="a convolutional RealNVP with three levels, checkerboard and channel-wise masks",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {
@@ -50,7 +50,7 @@ REALNVP = Preset(
 NSF = Preset(
     name="nsf",
     family="flow",
-    summary="a convolutional flow that bends each pixel by a spline",
+    summary="a convolutional neural spline flow",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {
@@ -74,7 +74,7 @@ NSF = Preset(
 FLOW_EXPLODE = Preset(
     name="flow-explode",
     family="flow",
-    summary="a flow that explodes, on purpose: nothing bounds its log-scale, and the learning rate keeps growing",
+    summary="a flow that diverges, on purpose: unbounded log-scale and a growing learning rate",
     layers={
         "data": {"name": "mnist", "binarization": "none", "limit_test": 1000},
         "model": {"couplings": 8, "hidden": [128], "activation": "tanh", "log_scale": "free"},
@@ -82,19 +82,19 @@ FLOW_EXPLODE = Preset(
         "schedule": {"steps": 20_000, "lr": "constant", "warmup_steps": 2000},
         "execution": {"eval_every": 10, "snapshot_every_s": 1},
     },
-    expected="learns to about test 2.3 bits/dim (raw weights, uniform dequantization, 256 levels, first 1,000 test "
-    "images), then explodes: stopped as not finite after 250 to 310 steps (3 seeds)",
+    expected="reaches about 2.3 test bits/dim (raw weights, uniform dequantization, 256 levels, first 1,000 test "
+    "images), then diverges: stopped with a non-finite loss after 250 to 310 steps (3 seeds)",
     minutes=0.3,
-    watch_for="Samples off the scale come first: more and more samples are white noise, black or white, while the bits "
-    "still fall. Then the round-trip error leaves 0: float32 runs out of digits, and the inverse is no inverse any "
-    "more. Then the loss leaps and is not finite, and the training stops. A tanh around the log-scale "
-    "(model.log_scale=tanh) or a lower optim.lr prevents it.",
+    watch_for="out-of-range samples come first: more and more samples are white noise, black or white while bits/dim "
+    "still falls. Then the round-trip error leaves 0: float32 can no longer invert the flow. Then the loss spikes, "
+    "becomes non-finite, and training stops. A bounded log-scale (model.log_scale=tanh) or a lower optim.lr "
+    "prevents it",
 )
 
 FLOW_TOY = Preset(
     name="flow-toy",
     family="flow",
-    summary="a flow of splines on a density of the plane, on which everything can be seen",
+    summary="a neural spline flow on a 2-D density: every layer can be watched",
     layers={
         "data": {"name": "moons"},
         "model": {
@@ -110,8 +110,8 @@ FLOW_TOY = Preset(
         "optim": {"lr": 2e-3, "batch_size": 512, "ema_decay": 0.998},
         "schedule": {"steps": 2000, "lr": "cosine", "warmup_steps": 100},
     },
-    expected="test negative log-likelihood 2.40 nats a point, 0.011 nats from the true density (EMA weights, exact) "
-    "after 2,000 steps",
+    expected="test negative log-likelihood 2.40 nats per point, 0.011 nats from the true density (EMA weights, "
+    "exact) after 2,000 steps",
     minutes=1,
 )
 

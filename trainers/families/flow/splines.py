@@ -1,7 +1,6 @@
-"""Monotone rational-quadratic splines: bends of the real line that are exact to invert.
+"""Monotone rational-quadratic splines and their exact inverse.
 
-Inside [−bound, bound] a spline through K + 1 knots, outside the identity. It starts as the identity where every
-parameter is zero.
+A spline through K + 1 knots inside [−bound, bound], the identity outside. All parameters zero is the identity.
 
 Reference: Durkan et al. 2019, section 3.1 and appendix A, arXiv:1906.04032; Gregory & Delbourgo 1982.
 """
@@ -13,15 +12,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# How far a spline may go: where it is steeper or flatter than this, float32 has no digits left for its inverse.
-MIN_SHARE = 0.1  # of an equal share of the width and of the height, that a bin keeps at least
+# Steeper or flatter splines than these bounds allow cannot be inverted in float32.
+MIN_SHARE = 0.1  # smallest bin width and height, as a share of 1/K of the domain
 MIN_SLOPE = 0.01
-_UNIT_SLOPE = math.log(math.expm1(1 - MIN_SLOPE))  # where softplus and the least slope together give 1
+_UNIT_SLOPE = math.log(math.expm1(1 - MIN_SLOPE))  # MIN_SLOPE + softplus(_UNIT_SLOPE) = 1
+
+Knots = tuple[Tensor, Tensor, Tensor]  # x, y and slope of each knot, (B, K + 1, N)
 
 
 @dataclass(frozen=True)
 class _Bin:
-    """The bin that each value lies in: its lower left corner, its size, and the slopes at both of its ends."""
+    """For each value the bin that contains it: lower left corner, size, and slopes at both ends, (B, N) each."""
 
     left: Tensor
     bottom: Tensor
@@ -31,42 +32,56 @@ class _Bin:
     slope_right: Tensor
 
     @property
-    def slope(self) -> Tensor:
-        """The mean slope s = height / width."""
+    def mean_slope(self) -> Tensor:
+        """s = height / width."""
         return self.height / self.width
 
 
 def num_parameters(bins: int) -> int:
-    """Return how many parameters a value's spline has: K widths, K heights, K − 1 slopes between them."""
+    """Return the number of parameters per value: K widths, K heights, K − 1 slopes between them."""
     return 3 * bins - 1
 
 
 def forward(x: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """Return y = f(x) and log f′(x), (B, N) each.
 
+    Reference: Durkan et al. 2019, eq. 4 and 5.
+
     Args:
         x: (B, N).
         parameters: (B, 3K − 1, N), unconstrained.
         bound: The spline's domain and range are [−bound, bound].
-
-    Reference: Durkan et al. 2019, eq. 4 and 5.
     """
     inside = (x >= -bound) & (x <= bound)
-    y, log_slope = _bend(x.clamp(-bound, bound), _knots(parameters, bound))
+    knots = _knots(parameters, bound)
+    # Equations 4 and 5, with ξ the position within the bin.
+    at = _find_bins(x.clamp(-bound, bound), knots[0], knots)
+    xi = ((x.clamp(-bound, bound) - at.left) / at.width).clamp(0, 1)
+    product = xi * (1 - xi)
+    denominator = at.mean_slope + (at.slope_right + at.slope_left - 2 * at.mean_slope) * product
+    y = at.bottom + at.height * (at.mean_slope * xi.square() + at.slope_left * product) / denominator
+    log_slope = _log_slope(at, xi, denominator)
     return torch.where(inside, y, x), torch.where(inside, log_slope, torch.zeros_like(log_slope))
 
 
 def inverse(y: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """Return x = f⁻¹(y) and log (f⁻¹)′(y), (B, N) each.
 
-    Reference: Durkan et al. 2019, eq. 6 to 8: the root of a quadratic, in the form that cancels nothing.
+    Reference: Durkan et al. 2019, eq. 6 to 8: the root of a quadratic, in the form without cancellation.
     """
     inside = (y >= -bound) & (y <= bound)
-    x, log_slope = _unbend(y.clamp(-bound, bound), _knots(parameters, bound))
+    knots = _knots(parameters, bound)
+    # Solve a ξ² + b ξ + c = 0 for the position ξ within the bin.
+    at = _find_bins(y.clamp(-bound, bound), knots[1], knots)
+    rise = (y.clamp(-bound, bound) - at.bottom).clamp_min(0)
+    excess = at.slope_right + at.slope_left - 2 * at.mean_slope
+    a = at.height * (at.mean_slope - at.slope_left) + rise * excess
+    b = at.height * at.slope_left - rise * excess
+    c = -at.mean_slope * rise
+    xi = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
+    log_slope = _log_slope(at, xi, at.mean_slope + excess * xi * (1 - xi))
+    x = at.left + xi * at.width
     return torch.where(inside, x, y), torch.where(inside, -log_slope, torch.zeros_like(log_slope))
-
-
-Knots = tuple[Tensor, Tensor, Tensor]  # x, y and slope of each knot, (B, K + 1, N)
 
 
 def _knots(parameters: Tensor, bound: float) -> Knots:
@@ -76,42 +91,22 @@ def _knots(parameters: Tensor, bound: float) -> Knots:
     return _edges(widths, bound), _edges(heights, bound), F.pad(inner, (0, 0, 1, 1), value=1.0)
 
 
-def _edges(shares: Tensor, bound: float) -> Tensor:
-    """Return the K + 1 edges of bins whose sizes are in the proportions of a softmax; the outer ones are exact."""
-    sizes = MIN_SHARE / shares.shape[1] + (1 - MIN_SHARE) * shares.softmax(1)
+def _edges(logits: Tensor, bound: float) -> Tensor:
+    """Return the K + 1 edges of bins with sizes in the proportions of a softmax; the outermost are exactly ±bound."""
+    sizes = MIN_SHARE / logits.shape[1] + (1 - MIN_SHARE) * logits.softmax(1)
     inner = 2 * bound * sizes.cumsum(1)[:, :-1] - bound
     return F.pad(F.pad(inner, (0, 0, 1, 0), value=-bound), (0, 0, 0, 1), value=bound)
 
 
-def _bin(values: Tensor, edges: Tensor, knots: Knots) -> _Bin:
+def _find_bins(values: Tensor, edges: Tensor, knots: Knots) -> _Bin:
     """Return the bin of each value among `edges`, which are the knots' x or y."""
     index = (values[:, None] >= edges[:, 1:-1]).sum(1, keepdim=True)
-    both = torch.cat((index, index + 1), dim=1)
-    (left, right), (bottom, top), (slope_left, slope_right) = (knot.gather(1, both).unbind(1) for knot in knots)
+    ends = torch.cat((index, index + 1), dim=1)
+    (left, right), (bottom, top), (slope_left, slope_right) = (knot.gather(1, ends).unbind(1) for knot in knots)
     return _Bin(left, bottom, right - left, top - bottom, slope_left, slope_right)
 
 
-def _bend(x: Tensor, knots: Knots) -> tuple[Tensor, Tensor]:
-    at = _bin(x, knots[0], knots)
-    share = ((x - at.left) / at.width).clamp(0, 1)
-    rest = share * (1 - share)
-    below = at.slope + (at.slope_right + at.slope_left - 2 * at.slope) * rest
-    y = at.bottom + at.height * (at.slope * share.square() + at.slope_left * rest) / below
-    return y, _log_slope(at, share, below)
-
-
-def _unbend(y: Tensor, knots: Knots) -> tuple[Tensor, Tensor]:
-    at = _bin(y, knots[1], knots)
-    rise = (y - at.bottom).clamp_min(0)
-    excess = at.slope_right + at.slope_left - 2 * at.slope
-    a = at.height * (at.slope - at.slope_left) + rise * excess
-    b = at.height * at.slope_left - rise * excess
-    c = -at.slope * rise
-    share = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
-    below = at.slope + excess * share * (1 - share)
-    return at.left + share * at.width, _log_slope(at, share, below)
-
-
-def _log_slope(at: _Bin, share: Tensor, below: Tensor) -> Tensor:
-    above = at.slope_right * share.square() + 2 * at.slope * share * (1 - share) + at.slope_left * (1 - share).square()
-    return 2 * torch.log(at.slope) + torch.log(above) - 2 * torch.log(below)
+def _log_slope(at: _Bin, xi: Tensor, denominator: Tensor) -> Tensor:
+    """Return log f′ at position ξ of each bin (eq. 5)."""
+    numerator = at.slope_right * xi.square() + 2 * at.mean_slope * xi * (1 - xi) + at.slope_left * (1 - xi).square()
+    return 2 * torch.log(at.mean_slope) + torch.log(numerator) - 2 * torch.log(denominator)

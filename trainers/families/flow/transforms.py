@@ -1,7 +1,7 @@
-"""Invertible transforms with the log-determinants of their Jacobians, each exact in both directions.
+"""Invertible transforms with log-determinants, exact in both directions.
 
-A transform maps a batch to a batch of the same shape. `forward` goes from the data towards the base distribution,
-`inverse` back; both return the log-determinant of the way they went, in nats.
+A transform maps a batch to a batch of the same shape. `forward` goes from the data to the base distribution, `inverse`
+from the base to the data; each returns its own log|det J|, in nats.
 
 Reference: Dinh et al. 2017, arXiv:1605.08803; Papamakarios et al. 2021, arXiv:1912.02762, section 3.
 """
@@ -19,13 +19,13 @@ class Transform(nn.Module):
     """An invertible map with its log-determinant.
 
     Attributes:
-        label: What a trace calls it: "coupling 3".
+        label: Its name in a trace: "coupling 3".
     """
 
     label: str = "transform"
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return z = f(x) and log |det ∂f/∂x|, (B,); `context` (B, N) is what f may depend on besides."""
+        """Return z = f(x) and log |det ∂f/∂x|, (B,); a conditional f also depends on `context`, (B, N)."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -34,42 +34,40 @@ class Transform(nn.Module):
 
 
 class Coupling(Transform):
-    """Some values stay, a network reads them, and others are bent by what it says: z_b = g(x_b; net(x_a)), z_a = x_a.
-
-    The values are split by index: what a mask would multiply by zero is never computed.
+    """z_a = x_a, z_b = g(x_b; net(x_a)), with g a univariate transform of each value.
 
     Reference: Dinh et al. 2017, eq. 4 and 5, arXiv:1605.08803.
 
     Args:
-        split: Which values stay and which are moved.
-        net: From the values that stay, (B, N) (the context beside them), to parameters, (B, P · M) or (B, P, M).
-        bend: What happens to each value that is moved.
-        label: What a trace calls it.
+        mask: Which values are x_a, and which x_b.
+        net: From x_a, (B, N), followed by the context where there is one, to parameters, (B, P · M) or (B, P, M).
+        univariate: g.
+        label: Its name in a trace.
     """
 
-    def __init__(self, split: CouplingMask, net: nn.Module, bend: UnivariateTransform, label: str) -> None:
+    def __init__(self, mask: CouplingMask, net: nn.Module, univariate: UnivariateTransform, label: str) -> None:
         super().__init__()
         self.label = label
-        self.split = split
+        self.mask = mask
         self.net = net
-        self.bend = bend
+        self.bend = univariate  # the name is part of checkpoints
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return z and its log-determinant."""
-        kept, moved, rest = self.split.apart(x)
-        moved, ladj = self.bend(moved, self._asked(kept, context))
-        return self.split.together(kept, moved, rest, x), ladj.sum(1)
+        identity, transformed, others = self.mask.split(x)
+        transformed, ladj = self.bend(transformed, self._condition(identity, context))
+        return self.mask.merge(identity, transformed, others, x), ladj.sum(1)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return x and its log-determinant."""
-        kept, moved, rest = self.split.apart(z)
-        moved, ladj = self.bend.inverse(moved, self._asked(kept, context))
-        return self.split.together(kept, moved, rest, z), ladj.sum(1)
+        identity, transformed, others = self.mask.split(z)
+        transformed, ladj = self.bend.inverse(transformed, self._condition(identity, context))
+        return self.mask.merge(identity, transformed, others, z), ladj.sum(1)
 
-    def _asked(self, kept: Tensor, context: Tensor | None) -> Tensor:
-        read = kept if context is None else torch.cat((kept, context), dim=1)
-        parameters: Tensor = self.net(read).to(kept.dtype)
-        return parameters.view(len(kept), self.bend.num_parameters, self.split.num_moved)
+    def _condition(self, identity: Tensor, context: Tensor | None) -> Tensor:
+        inputs = identity if context is None else torch.cat((identity, context), dim=1)
+        parameters: Tensor = self.net(inputs).to(identity.dtype)
+        return parameters.view(len(identity), self.bend.num_parameters, self.mask.num_transformed)
 
 
 class LULinear(Transform):
@@ -78,21 +76,21 @@ class LULinear(Transform):
     Reference: Kingma & Dhariwal 2018, section 3.2, arXiv:1807.03039; Durkan et al. 2019, section 3.2.
 
     Args:
-        size: How many values.
-        label: What a trace calls it.
+        size: Number of values.
+        label: Its name in a trace.
     """
 
     def __init__(self, size: int, label: str) -> None:
         super().__init__()
         self.label = label
         self.size = size
-        below = size * (size - 1) // 2
-        self.lower, self.upper = nn.Parameter(torch.zeros(below)), nn.Parameter(torch.zeros(below))
+        num_below = size * (size - 1) // 2
+        self.lower, self.upper = nn.Parameter(torch.zeros(num_below)), nn.Parameter(torch.zeros(num_below))
         self.log_diagonal, self.shift = nn.Parameter(torch.zeros(size)), nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return z and its log-determinant, the same for every image."""
-        with torch.autocast(x.device.type, enabled=False):  # this product is of the map itself: all digits count
+        with torch.autocast(x.device.type, enabled=False):  # rounding here would make the inverse inexact
             lower, upper = self._factors()
             z = x.flatten(1) @ (lower @ upper).T + self.shift
         return z.view_as(x), self.log_diagonal.sum().expand(len(x))
@@ -114,13 +112,13 @@ class LULinear(Transform):
 
 
 class ElementwiseAffine(Transform):
-    """z = x · exp(s) + b, with a learned s and b of each value.
+    """z = x · exp(s) + b, with a learned s and b for each value.
 
-    Reference: Kingma & Dhariwal 2018, section 3.1 (actnorm, here of each value and started as the identity).
+    Reference: Kingma & Dhariwal 2018, section 3.1 (actnorm, here per value and initialized as the identity).
 
     Args:
-        size: How many values.
-        label: What a trace calls it.
+        size: Number of values.
+        label: Its name in a trace.
     """
 
     def __init__(self, size: int, label: str) -> None:
@@ -139,27 +137,17 @@ class ElementwiseAffine(Transform):
         return x.view_as(z), -self.log_scale.sum().expand(len(z))
 
 
-def through(chain: Sequence[Transform], x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return what a chain of transforms makes of x, and its log-determinant, (B,)."""
-    ladj = x.new_zeros(len(x))
+def compose(chain: Sequence[Transform], x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the output of a chain of transforms and its log-determinant, (B,)."""
+    total = x.new_zeros(len(x))
     for transform in chain:
-        x, own = transform(x, context)
-        ladj = ladj + own
-    return x, ladj
+        x, ladj = transform(x, context)
+        total = total + ladj
+    return x, total
 
 
-def back(chain: Sequence[Transform], z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return what the inverse of a chain makes of z, and its log-determinant, (B,)."""
-    ladj = z.new_zeros(len(z))
+def compose_inverse(chain: Sequence[Transform], z: Tensor) -> Tensor:
+    """Return the output of a chain's inverse."""
     for transform in reversed(chain):
-        z, own = transform.inverse(z, context)
-        ladj = ladj + own
-    return z, ladj
-
-
-def checkerboard(image_shape: tuple[int, int, int], parity: int) -> tuple[Tensor, Tensor]:
-    """Return the flat indices of the squares of one parity of c + h + w, and those of the other."""
-    channels, height, width = image_shape
-    c, h, w = torch.meshgrid(torch.arange(channels), torch.arange(height), torch.arange(width), indexing="ij")
-    color = ((c + h + w) % 2).flatten()
-    return (color == parity).nonzero().flatten(), (color != parity).nonzero().flatten()
+        z, _ = transform.inverse(z)
+    return z

@@ -1,7 +1,7 @@
-"""What the two players of a GAN descend, and the penalties that keep the discriminator smooth.
+"""GAN losses and gradient penalties.
 
-A logit above `border` says "real". Every loss is a mean over the batch; the discriminator's is the sum of a part on
-real images, a part on fake ones, and a penalty.
+Every loss is a mean over the batch. The discriminator's is the sum of a part on real images, a part on fakes, and a
+penalty; it classifies images as real whose logit exceeds `decision_threshold`.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Critic = Callable[[Tensor], Tensor]  # images (B, C, H, W) -> logits (B,)
 
 
 class AdversarialLoss(Protocol):
-    """The losses of both players, as functions of logits (B,)."""
+    """The losses of discriminator and generator, as functions of logits (B,)."""
 
     unit: str
 
@@ -28,18 +28,18 @@ class AdversarialLoss(Protocol):
         ...
 
     def generator(self, logits: Tensor) -> Tensor:
-        """Return the generator's loss, of its images' logits."""
+        """Return the generator's loss, given the logits of its images."""
         ...
 
-    def border(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the logit above which an image counts as taken for real."""
+    def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the logit above which an image is classified as real."""
         ...
 
 
 class _Centered:
     """Losses whose logits are symmetric about 0."""
 
-    def border(self, real: Tensor, fake: Tensor) -> Tensor:
+    def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return 0."""
         return real.new_zeros(())
 
@@ -89,7 +89,7 @@ class Hinge(_Centered):
 class LeastSquares(_Centered):
     """L_D = ½E[(D(x) − 1)²] + ½E[(D(G(z)) + 1)²], L_G = ½E[(D(G(z)) − 1)²].
 
-    The labels are a = −1, b = c = 1, so that the border between fake and real is 0, as with the other losses.
+    The labels are a = −1, b = c = 1, so that the decision threshold is 0, as with the other losses.
 
     Reference: Mao et al. 2017, eq. 2, arXiv:1611.04076.
     """
@@ -109,10 +109,10 @@ class LeastSquares(_Centered):
         return 0.5 * (logits - 1).square().mean()
 
 
-class Wasserstein:
+class WassersteinGp:
     """L_D = E[D(G(z))] − E[D(x)] + λ E[(‖∇D(x̃)‖ − 1)²], L_G = −E[D(G(z))].
 
-    The critic's values have no zero of their own: the border lies half-way between the two means.
+    The critic's values have no absolute zero: the decision threshold is halfway between the two means.
 
     Reference: Arjovsky et al. 2017, arXiv:1701.07875; Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
     """
@@ -131,8 +131,8 @@ class Wasserstein:
         """Return −E[D(G(z))]."""
         return -logits.mean()
 
-    def border(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the middle between the two means."""
+    def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the midpoint of the two means."""
         return 0.5 * (real.mean() + fake.mean())
 
 
@@ -140,28 +140,28 @@ LOSSES: dict[str, AdversarialLoss] = {
     "non-saturating": NonSaturating(),
     "hinge": Hinge(),
     "least-squares": LeastSquares(),
-    "wasserstein-gp": Wasserstein(),
+    "wasserstein-gp": WassersteinGp(),
 }
 
 
-def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
-    """Return E[(‖∇D(x̃)‖ − 1)²] at x̃ = share · x + (1 − share) · G(z).
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """Return E[(‖∇D(x̃)‖ − 1)²] at x̃ = mix · x + (1 − mix) · G(z).
 
     Reference: Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
 
     Args:
         critic: D.
         real: (B, C, H, W).
-        fake: Likewise, without a graph.
-        share: Uniform on [0, 1], (B, 1, 1, 1).
+        fake: (B, C, H, W), detached.
+        mix: Uniform on [0, 1], (B, 1, 1, 1).
     """
-    between = torch.lerp(fake, real, share)
-    slopes: Tensor = torch.linalg.vector_norm(_gradients(critic, between), dim=1)
-    return (slopes - 1).square().mean()
+    interpolated = torch.lerp(fake, real, mix)
+    norms: Tensor = torch.linalg.vector_norm(_gradients(critic, interpolated), dim=1)
+    return (norms - 1).square().mean()
 
 
 def squared_gradient(critic: Critic, real: Tensor) -> Tensor:
-    """Return E[‖∇D(x)‖²] on real images; R1 is γ/2 times that.
+    """Return E[‖∇D(x)‖²] on real images; R1 is γ/2 times it.
 
     Reference: Mescheder et al. 2018, eq. 9, arXiv:1801.04406.
 

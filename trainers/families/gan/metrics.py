@@ -1,34 +1,34 @@
-"""What a GAN's training records, declared for the faces."""
+"""Declarations of the metrics of a GAN."""
 
 from dataclasses import replace
 
 from trainers.events import Better, MetricSpec
+from trainers.families.metric_specs import eval_metrics, train_metric
 from trainers.registry import DataKind
 
-JUDGED = 2000  # test images at each evaluation, against as many samples
-SPREAD_OF = 512  # of them, for the diversity
-COLLAPSED = 0.25  # diversity below which the modes have collapsed
-OUTRIGHT = 0.99  # accuracy on both kinds above which the discriminator has won
-_WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
+NUM_EVALUATED = 2000  # test images per evaluation, and as many samples
+NUM_DIVERSITY = 512  # of them, for the diversity
+COLLAPSED_DIVERSITY = 0.25  # below this, modes have collapsed
+WINNING_ACCURACY = 0.99  # above this on real and fake images, the discriminator has won
 _LOSSES: tuple[tuple[str, str, Better], ...] = (
-    ("loss_d", "discriminator's loss", "neither"),
-    ("loss_d_real", "discriminator's loss, real part", "neither"),
-    ("loss_d_fake", "discriminator's loss, fake part", "neither"),
-    ("loss_d_penalty", "discriminator's loss, penalty", "neither"),
-    ("loss_g", "generator's loss", "neither"),
+    ("loss_d", "discriminator loss", "neither"),
+    ("loss_d_real", "discriminator loss, real part", "neither"),
+    ("loss_d_fake", "discriminator loss, fake part", "neither"),
+    ("loss_d_penalty", "discriminator loss, penalty", "neither"),
+    ("loss_g", "generator loss", "neither"),
 )
-_ANSWERS: tuple[tuple[str, str], ...] = (
+_DISCRIMINATOR: tuple[tuple[str, str], ...] = (
     ("real_logits", "mean logit of real images"),
-    ("fake_logits", "mean logit of samples"),
-    ("d_accuracy_real", "share of real images taken for real"),
-    ("d_accuracy_fake", "share of samples found out"),
+    ("fake_logits", "mean logit of fakes"),
+    ("d_accuracy_real", "accuracy on real images"),
+    ("d_accuracy_fake", "accuracy on fakes"),
 )
-_TOGETHER = {  # the chart that quantities share, and what each line is called there
+_CHARTS = {  # quantity: (title of the chart that it shares, label of its line there)
     "loss_d": ("losses", "D"),
     "loss_g": ("losses", "G"),
-    "loss_d_real": ("discriminator's loss by part", "real"),
-    "loss_d_fake": ("discriminator's loss by part", "fake"),
-    "loss_d_penalty": ("discriminator's loss by part", "penalty"),
+    "loss_d_real": ("discriminator loss by part", "real"),
+    "loss_d_fake": ("discriminator loss by part", "fake"),
+    "loss_d_penalty": ("discriminator loss by part", "penalty"),
     "real_logits": ("mean logit", "real"),
     "fake_logits": ("mean logit", "fake"),
     "d_accuracy_real": ("accuracy of the discriminator", "real"),
@@ -43,43 +43,25 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
 
     Args:
         unit: Of the losses.
-        kind: What the data are, in words.
+        kind: Of the data.
     """
-    train = [
-        MetricSpec(f"train/{quantity}", quantity, f"train {title}", unit, better, "objective", "batch mean")
-        for quantity, title, better in _LOSSES
-    ]
-    train += [
-        MetricSpec(f"train/{quantity}", quantity, f"train {title}", "", "neither", "discriminator", "batch mean")
-        for quantity, title in _ANSWERS
-    ]
-    train += [
-        MetricSpec(f"train/grad_norm_{name}", f"grad_norm_{name}", title, "", "neither", "optimization")
-        for name, title in (("d", "gradient norm of the discriminator"), ("g", "gradient norm of the generator"))
-    ]
-    test = [spec for weights, words in _WEIGHTS.items() for spec in _judged(weights, words)]
-    return tuple(_placed(spec, kind) for spec in (*train, *test))
+    specs = [train_metric(*row[:2], unit, row[2], "objective", "batch mean") for row in _LOSSES]
+    specs += [train_metric(*row, "", "neither", "discriminator", "batch mean") for row in _DISCRIMINATOR]
+    for name, title in (("d", "discriminator"), ("g", "generator")):
+        quantity = f"grad_norm_{name}"
+        title = f"gradient norm of the {title}"
+        specs.append(MetricSpec(f"train/{quantity}", quantity, title, "", "neither", "optimization"))
+    setup = (
+        f"mean distance of {NUM_DIVERSITY} samples of fixed latents over that of the first {NUM_DIVERSITY} test images"
+    )
+    specs += eval_metrics("diversity", "diversity of samples", "", "neither", "diversity", setup)
+    setup = f"first {NUM_EVALUATED:,} test images, as many samples of fixed latents"
+    for quantity, title in _DISCRIMINATOR:
+        specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", setup)
+    return tuple(_with_chart(spec, kind) for spec in specs)
 
 
-def _placed(spec: MetricSpec, kind: DataKind) -> MetricSpec:
-    chart, label = _TOGETHER.get(spec.quantity, ("", ""))
+def _with_chart(spec: MetricSpec, kind: DataKind) -> MetricSpec:
+    chart, label = _CHARTS.get(spec.quantity, ("", ""))
     title, setup = (text.replace("images", kind) for text in (spec.title, spec.setup))
     return replace(spec, title=title, setup=setup, chart=chart, label=label)
-
-
-def _judged(weights: str, words: str) -> list[MetricSpec]:
-    diversity = MetricSpec(
-        f"test/diversity_{weights}",
-        "diversity",
-        f"diversity of samples ({words})",
-        "",
-        "neither",
-        "diversity",
-        f"mean distance of {SPREAD_OF} samples of fixed latents over that of the first {SPREAD_OF} test images",
-    )
-    setup = f"first {JUDGED:,} test images, as many samples of fixed latents"
-    answers = [
-        MetricSpec(f"test/{name}_{weights}", name, f"test {title} ({words})", "", "neither", "discriminator", setup)
-        for name, title in _ANSWERS
-    ]
-    return [diversity, *answers]

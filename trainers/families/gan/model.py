@@ -1,4 +1,4 @@
-"""The generative adversarial network: a generator G that draws, a discriminator D that tells its images from real ones.
+"""The generative adversarial network: a generator G, and a discriminator D that classifies images as real or fake.
 
 Reference: Goodfellow et al. 2014, arXiv:1406.2661.
 """
@@ -9,35 +9,34 @@ import torch
 from torch import Tensor, nn
 
 from trainers.data.preprocess import FIXED_SEED
-from trainers.errors import ConfigError
 from trainers.events import MetricSpec
-from trainers.families.gan import metrics as gan_metrics
-from trainers.families.gan.evaluation import AdversarialEvaluator
+from trainers.families.gan import metrics
+from trainers.families.gan.evaluation import GanEvaluator
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
 from trainers.families.gan.networks import (
     ConvDiscriminator,
     ConvGenerator,
-    FlatDiscriminator,
-    FlatGenerator,
+    MlpDiscriminator,
+    MlpGenerator,
+    add_spectral_norm,
     frozen,
-    normalize_spectrally,
-    re_estimate_batch_norms,
+    recompute_batch_norm_statistics,
 )
 from trainers.families.gan.spec import GanOptions
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
-from trainers.registry import DataKind, ImageShape
+from trainers.registry import ImageShape
 
-_SETTLING = (4, 256)  # batches of fixed latents that the averaged generator's statistics are estimated from
+_RECALIBRATION = (4, 256)  # batches and batch size of fixed latents for batch norm statistics of the EMA generator
 
 
 class Gan(Model):
-    """A generator and a discriminator, each with an optimizer of its own: "g" and "d".
+    """A generator and a discriminator with one optimizer each: "g" and "d".
 
-    D sees images in [−1, 1], which is where a tanh ends, and points of the plane as they are.
+    Both work on images in [−1, 1], the range of tanh, and on unscaled 2-D points.
 
     Args:
         options: The family's options.
-        image_shape: (C, H, W); (2, 1, 1) for points of the plane.
+        image_shape: (C, H, W); (2, 1, 1) for 2-D points.
     """
 
     settable = frozenset({"gp_weight", "r1", "r1_every", "lr_d_scale"})
@@ -49,52 +48,65 @@ class Gan(Model):
         self.batches_per_step = options.d_steps
         self.loss = LOSSES[options.loss]
         self.options = options
-        flat = options.architecture == "mlp"
-        self.supports_bf16 = flat and options.output == "tanh"  # of others nobody has looked (docs/performance.md)
-        self.compile_speedup = 0.3 if flat else 0.08
-        self.generator, self.discriminator = _networks(options, image_shape)
+        mlp = options.architecture == "mlp"
+        self.supports_bf16 = mlp and options.output == "tanh"  # not measured for others, docs/performance.md
+        self.compile_speedup = 0.3 if mlp else 0.08
+        self.generator: nn.Module
+        self.discriminator: nn.Module
+        d, batch_norm = options.latent_dim, options.batch_norm
+        if mlp:
+            self.generator = MlpGenerator(image_shape, d, options.hidden_g, batch_norm)
+            self.discriminator = MlpDiscriminator(image_shape, options.hidden_d)
+        else:
+            self.generator = ConvGenerator(image_shape, d, options.channels, batch_norm)
+            self.discriminator = ConvDiscriminator(image_shape, options.channels)
+        if options.spectral_norm:
+            add_spectral_norm(self.discriminator)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:
-        """Return D's factor on the learning rate, as it is now."""
+        """Return the factor on the learning rate of D."""
         return options.lr_d_scale if optimizer == "d" else 1.0
 
     def generate(self, z: Tensor) -> Tensor:
-        """Return G(z) as D sees it: images in [−1, 1], or points, (N, C, H, W)."""
+        """Return G(z), (N, C, H, W): images in [−1, 1], or points."""
         outputs: Tensor = self.generator(z).to(z.dtype)
         return torch.tanh(outputs) if self.options.output == "tanh" else outputs
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the images of latents, (N, C, H, W) in [0, 1], or points."""
+        """Return images, (N, C, H, W) in [0, 1], or points, for latents (N, d)."""
         generated = self.generate(z)
         return 0.5 * generated + 0.5 if self.options.output == "tanh" else generated
 
     def discriminator_logits(self, x: Tensor) -> Tensor:
-        """Return the logits, (B,), of images (B, C, H, W) in [0, 1], or points."""
-        return self.judge(self._seen(x))
+        """Return D's logits, (B,), for images (B, C, H, W) in [0, 1], or points."""
+        return self.logits_of_scaled(self._scale(x))
 
-    def judge(self, seen: Tensor) -> Tensor:
-        """Return D's logits, (B,), of what it sees: images in [−1, 1], or points, (B, C, H, W)."""
-        logits: Tensor = self.discriminator(seen).to(seen.dtype)
+    def logits_of_scaled(self, x: Tensor) -> Tensor:
+        """Return D's logits, (B,), for images (B, C, H, W) in [−1, 1], or points."""
+        logits: Tensor = self.discriminator(x).to(x.dtype)
         return logits
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return z, its image, the real image and both logits, (1, 1); the losses of this one pair."""
+        """Return z, the generated image, the real image and both logits, (1, 1); and the losses of this pair."""
         z = torch.randn((1, *self.latent_shape), generator=generator)
         fake = self.generate(z)
-        with torch.inference_mode(False), torch.enable_grad():  # a penalty is a gradient
-            seen, made = self._seen(x).clone(), fake.clone()
-            penalty = self.penalty(seen, made, StepContext(0, generator, self.options), every=1)
+        with torch.inference_mode(False), torch.enable_grad():  # a penalty needs gradients
+            context = StepContext(0, generator, self.options)
+            penalty = self.penalty(self._scale(x).clone(), fake.clone(), context, every=1)
         real_logits, fake_logits = self.discriminator_logits(x), self.discriminator(fake)
-        terms = {
-            "loss_d_real": self.loss.real(real_logits),
-            "loss_d_fake": self.loss.fake(fake_logits),
-            "loss_d_penalty": penalty.detach(),
+        real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
+        values = {
+            "loss_d_real": real_loss,
+            "loss_d_fake": fake_loss,
+            "loss_d_penalty": penalty,
+            "loss_d": real_loss + fake_loss + penalty,
+            "loss_g": self.loss.generator(fake_logits),
+            "real_logits": real_logits,
+            "fake_logits": fake_logits,
         }
-        figures = {name: float(value) for name, value in terms.items()}
-        figures |= {"loss_d": sum(figures.values()), "loss_g": float(self.loss.generator(fake_logits))}
-        figures |= {"real_logits": float(real_logits), "fake_logits": float(fake_logits)}
-        stations = {"z": z, "fake": self.decode(z), "x": x}
-        return stations | {"real_logits": real_logits[:, None], "fake_logits": fake_logits[:, None]}, figures
+        tensors = {"z": z, "fake": self.decode(z), "x": x}
+        tensors |= {"real_logits": real_logits[:, None], "fake_logits": fake_logits[:, None]}
+        return tensors, {name: float(value.detach()) for name, value in values.items()}
 
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of D and of G."""
@@ -105,30 +117,30 @@ class Gan(Model):
         return {"gp_weight": options.gp_weight, "r1": options.r1}
 
     def graph_key(self, options: GanOptions, step: int) -> tuple[bool, bool, int]:
-        """Return which penalties D pays, and how often R1 is taken."""
+        """Return which penalties this step computes."""
         return bool(options.gp_weight), options.r1 > 0 and step % options.r1_every == 0, options.r1_every
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
-        """Yield D's loss on each of its batches, then G's loss on the last batch's samples, judged by the new D."""
+        """Yield D's loss on each of its batches, then G's loss on the last batch's samples under the updated D."""
         chunks = batch.chunk(self.batches_per_step)
         for number, real in enumerate(chunks, 1):
-            count = max(2, len(real))  # a batch norm needs two
+            count = max(2, len(real))  # batch norm needs at least two
             z = torch.randn((count, *self.latent_shape), generator=context.generator, device=batch.device)
             with torch.set_grad_enabled(number == len(chunks)):
                 fake = context.compute(self.generate, z)
-            yield self._of_d(self._seen(real), fake.detach(), context)
+            yield self._discriminator_objective(self._scale(real), fake.detach(), context)
         with frozen(self.discriminator):
-            loss = self.loss.generator(context.compute(self.judge, fake))
+            loss = self.loss.generator(context.compute(self.logits_of_scaled, fake))
         yield Objective("g", loss)
 
     def penalty(self, real: Tensor, fake: Tensor, context: StepContext, every: int) -> Tensor:
-        """Return what D pays for its slope: the gradient penalty and R1, where chosen, a scalar with a graph.
+        """Return the gradient penalty plus R1, each where enabled, a scalar with a graph.
 
-        R1 is taken every so many steps and is then that many times as heavy (Karras et al. 2020, section 4,
-        arXiv:1912.04958, "lazy regularization").
+        R1 is computed every `every` steps and multiplied by `every` (lazy regularization: Karras et al. 2020, section
+        4, arXiv:1912.04958).
 
         Args:
-            real: As D sees them, (B, C, H, W).
+            real: Scaled as for D, (B, C, H, W).
             fake: Likewise.
             context: Of the step.
             every: Steps between R1 penalties.
@@ -137,92 +149,63 @@ class Gan(Model):
         scalars = self.step_scalars(context)
         if options.loss == "wasserstein-gp" and options.gp_weight:
             count = min(len(real), len(fake))
-            share = torch.rand((count, 1, 1, 1), generator=context.generator, device=real.device)
-            total = total + scalars["gp_weight"] * gradient_penalty(
-                self.discriminator, real[:count], fake[:count], share
-            )
+            mix = torch.rand((count, 1, 1, 1), generator=context.generator, device=real.device)
+            penalty = gradient_penalty(self.discriminator, real[:count], fake[:count], mix)
+            total = total + scalars["gp_weight"] * penalty
         if options.r1 and context.step % every == 0:
             total = total + every * 0.5 * scalars["r1"] * squared_gradient(self.discriminator, real)
         return total
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declared metrics."""
-        kind: DataKind = "images" if self.options.output == "tanh" else "points"  # as the check insists
-        return gan_metrics.specs(self.loss.unit, kind)
+        return metrics.specs(self.loss.unit, "images" if self.options.output == "tanh" else "points")
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
-        """Return an accumulator of the samples' diversity and the discriminator's accuracy."""
-        return AdversarialEvaluator(self, num_images, seed)
+        """Return a new evaluator of diversity and the discriminator's accuracy."""
+        return GanEvaluator(self, num_images, seed)
 
     def recalibrate(self) -> None:
-        """Re-estimate the generator's batch norms from fixed latents: an average of weights does not carry them."""
+        """Recompute the generator's batch norm statistics on fixed latents: averaging weights does not average them."""
         device = next(self.parameters()).device
         generator = torch.Generator().manual_seed(FIXED_SEED)
-        batches, count = _SETTLING
+        batches, count = _RECALIBRATION
         latents = torch.randn((batches * count, *self.latent_shape), generator=generator).to(device)
-        re_estimate_batch_norms(self.generator, torch.split(latents, count))
+        recompute_batch_norm_statistics(self.generator, torch.split(latents, count))
 
-    def warnings(self, figures: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
-        """Yield what has gone wrong between the two players."""
-        diversity = figures.get("diversity", 1.0)
-        if diversity < gan_metrics.COLLAPSED:
-            message = (
-                f"mode collapse: samples differ only {diversity:.0%} as much as the data do, "
-                "the generator makes nearly the same of every z"
+    def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
+        """Yield mode collapse, and a discriminator that has won."""
+        diversity = values.get("diversity", 1.0)
+        if diversity < metrics.COLLAPSED_DIVERSITY:
+            yield ModelWarning(
+                "mode_collapse",
+                f"mode collapse: samples are only {diversity:.0%} as diverse as the data, almost independent of z",
             )
-            yield ModelWarning("mode_collapse", message)
-        right = min(figures.get("d_accuracy_real", 0.0), figures.get("d_accuracy_fake", 0.0))
-        if right > gan_metrics.OUTRIGHT and self.options.loss != "wasserstein-gp":  # there a sharp critic is wanted
-            message = (
-                f"the discriminator wins outright, it is right about {right:.1%} of real images and of samples: "
-                "the generator learns little from a rival it never fools (lower model.lr_d_scale or raise model.r1)"
+        accuracy = min(values.get("d_accuracy_real", 0.0), values.get("d_accuracy_fake", 0.0))
+        # A Wasserstein critic is meant to separate the two.
+        if accuracy > metrics.WINNING_ACCURACY and self.options.loss != "wasserstein-gp":
+            yield ModelWarning(
+                "discriminator_wins",
+                f"the discriminator classifies {accuracy:.1%} of real images and of fakes correctly, so the generator "
+                "gets little gradient (lower model.lr_d_scale or raise model.r1)",
             )
-            yield ModelWarning("discriminator_wins", message)
 
-    def _of_d(self, real: Tensor, fake: Tensor, context: StepContext) -> Objective:
-        logits = context.compute(self.judge, torch.cat((real, fake)))
+    def _discriminator_objective(self, real: Tensor, fake: Tensor, context: StepContext) -> Objective:
+        logits = context.compute(self.logits_of_scaled, torch.cat((real, fake)))
         real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
-        on_real, on_fake = self.loss.real(real_logits), self.loss.fake(fake_logits)
+        real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
         penalty = self.penalty(real, fake, context, context.options.r1_every)
-        border = self.loss.border(real_logits, fake_logits)
+        threshold = self.loss.decision_threshold(real_logits, fake_logits)
         values = {
-            "loss_d_real": on_real,
-            "loss_d_fake": on_fake,
+            "loss_d_real": real_loss,
+            "loss_d_fake": fake_loss,
             "loss_d_penalty": penalty,
             "real_logits": real_logits.mean(),
             "fake_logits": fake_logits.mean(),
-            "d_accuracy_real": (real_logits > border).float().mean(),
-            "d_accuracy_fake": (fake_logits <= border).float().mean(),
+            "d_accuracy_real": (real_logits > threshold).float().mean(),
+            "d_accuracy_fake": (fake_logits <= threshold).float().mean(),
         }
-        loss = on_real + on_fake + penalty
+        loss = real_loss + fake_loss + penalty
         return Objective("d", loss, {name: value.detach() for name, value in values.items()})
 
-    def _seen(self, x: Tensor) -> Tensor:
+    def _scale(self, x: Tensor) -> Tensor:
         return 2 * x - 1 if self.options.output == "tanh" else x
-
-
-def build(options: GanOptions, image_shape: ImageShape) -> Gan:
-    """Return a GAN with weights drawn from torch's global generator, which the caller seeds.
-
-    Raises:
-        ConfigError: if the memory does not suffice.
-    """
-    try:
-        return Gan(options, image_shape)
-    except RuntimeError as error:
-        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
-
-
-def _networks(options: GanOptions, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
-    d, batch_norm = options.latent_dim, options.batch_norm
-    generator: nn.Module
-    discriminator: nn.Module
-    if options.architecture == "conv":
-        generator = ConvGenerator(shape, d, options.channels, batch_norm)
-        discriminator = ConvDiscriminator(shape, options.channels)
-    else:
-        generator = FlatGenerator(shape, d, options.hidden_g, batch_norm)
-        discriminator = FlatDiscriminator(shape, options.hidden_d)
-    if options.spectral_norm:
-        normalize_spectrally(discriminator)
-    return generator, discriminator

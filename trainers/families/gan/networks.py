@@ -1,4 +1,4 @@
-"""The networks of a GAN: generators from a latent to an image, discriminators from an image to one logit.
+"""Networks of a GAN: generators from a latent to an image, discriminators from an image to a logit.
 
 Reference: Radford et al. 2016, arXiv:1511.06434 (convolutions of stride 2, batch norm, LeakyReLU 0.2); Miyato et al.
 2018, arXiv:1802.05957 (spectral norm).
@@ -14,24 +14,23 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from trainers.families.nn import halved
-from trainers.families.upsampling import doubling
+from trainers.families.nn import downsampled_sizes, upsample_conv
+from trainers.registry import ImageShape
 
 SLOPE = 0.2  # of every LeakyReLU
-Shape = tuple[int, int, int]
 
 
-class FlatGenerator(nn.Module):
+class MlpGenerator(nn.Module):
     """A multilayer perceptron to an image: (B, d) to (B, C, H, W); batch norm from the second hidden layer on.
 
     Args:
         image_shape: (C, H, W), any.
         latent_dim: d.
-        hidden: Of each hidden layer, from z to the image.
-        batch_norm: Whether to normalize.
+        hidden: Size of each hidden layer.
+        batch_norm: Whether to use batch norm.
     """
 
-    def __init__(self, image_shape: Shape, latent_dim: int, hidden: Sequence[int], batch_norm: bool) -> None:
+    def __init__(self, image_shape: ImageShape, latent_dim: int, hidden: Sequence[int], batch_norm: bool) -> None:
         super().__init__()
         self._shape = image_shape
         layers: list[nn.Module] = []
@@ -43,20 +42,20 @@ class FlatGenerator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear((latent_dim, *hidden)[-1], prod(image_shape)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the outputs before the last non-linearity, (B, C, H, W)."""
+        """Return the outputs before the final tanh, (B, C, H, W)."""
         outputs: Tensor = self.layers(z)
         return outputs.view(-1, *self._shape)
 
 
-class FlatDiscriminator(nn.Module):
+class MlpDiscriminator(nn.Module):
     """A multilayer perceptron from an image, (B, C, H, W), to a logit, (B,).
 
     Args:
         image_shape: (C, H, W), any.
-        hidden: Of each hidden layer.
+        hidden: Size of each hidden layer.
     """
 
-    def __init__(self, image_shape: Shape, hidden: Sequence[int]) -> None:
+    def __init__(self, image_shape: ImageShape, hidden: Sequence[int]) -> None:
         super().__init__()
         sizes = (prod(image_shape), *hidden)
         layers: list[nn.Module] = []
@@ -73,29 +72,29 @@ class FlatDiscriminator(nn.Module):
 class ConvGenerator(nn.Module):
     """A linear layer, then transposed convolutions that double each side: (B, d) to (B, C, H, W).
 
-    What exceeds the size that `ConvDiscriminator` has at the same depth is cut off, so that any size is reached.
+    Outputs are cropped to the size that `ConvDiscriminator` has at the same depth, so that any image size works.
 
     Args:
         image_shape: (C, H, W), any.
         latent_dim: d.
-        channels: Of the discriminator's convolutions, from the image inwards.
-        batch_norm: Whether to normalize after every layer but the last.
+        channels: As of `ConvDiscriminator`; mirrored here.
+        batch_norm: Whether to use batch norm after every layer but the last.
     """
 
-    def __init__(self, image_shape: Shape, latent_dim: int, channels: Sequence[int], batch_norm: bool) -> None:
+    def __init__(self, image_shape: ImageShape, latent_dim: int, channels: Sequence[int], batch_norm: bool) -> None:
         super().__init__()
-        self._sizes = [halved(image_shape[1:], times) for times in reversed(range(len(channels) + 1))]
+        self._sizes = downsampled_sizes(image_shape, len(channels))[::-1]
         self._channels = channels[-1]
         height, width = self._sizes[0]
         self.head = nn.Linear(latent_dim, channels[-1] * height * width)
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) if batch_norm else nn.Identity() for c in reversed(channels))
         self.convolutions = nn.ModuleList(
-            doubling(inputs, outputs) for inputs, outputs in pairwise((*reversed(channels), image_shape[0]))
+            upsample_conv(inputs, outputs) for inputs, outputs in pairwise((*reversed(channels), image_shape[0]))
         )
         self.activation = nn.LeakyReLU(SLOPE)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the outputs before the last non-linearity, (B, C, H, W)."""
+        """Return the outputs before the final tanh, (B, C, H, W)."""
         x: Tensor = self.head(z).view(-1, self._channels, *self._sizes[0])
         for norm, convolution, (height, width) in zip(self.norms, self.convolutions, self._sizes[1:], strict=True):
             x = convolution(self.activation(norm(x)))[..., :height, :width]
@@ -107,16 +106,16 @@ class ConvDiscriminator(nn.Module):
 
     Args:
         image_shape: (C, H, W), any.
-        channels: Of each convolution; each halves the image, rounded up.
+        channels: Output channels of each convolution; each halves the image, rounded up.
     """
 
-    def __init__(self, image_shape: Shape, channels: Sequence[int]) -> None:
+    def __init__(self, image_shape: ImageShape, channels: Sequence[int]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((image_shape[0], *channels)):
             layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), nn.LeakyReLU(SLOPE)]
         self.convolutions = nn.Sequential(*layers)
-        height, width = halved(image_shape[1:], len(channels))
+        height, width = downsampled_sizes(image_shape, len(channels))[-1]
         self.head = nn.Linear(channels[-1] * height * width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,10 +124,10 @@ class ConvDiscriminator(nn.Module):
         return logits.squeeze(1)
 
 
-def normalize_spectrally(network: nn.Module) -> None:
-    """Divide every weight of a network by its largest singular value, estimated by one power iteration a step.
+def add_spectral_norm(network: nn.Module) -> None:
+    """Apply spectral norm, W / σ(W), to every layer, with one power iteration per step.
 
-    W / σ(W). Reference: Miyato et al. 2018, eq. 8, arXiv:1802.05957.
+    Reference: Miyato et al. 2018, eq. 8, arXiv:1802.05957.
     """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -137,38 +136,38 @@ def normalize_spectrally(network: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Let gradients pass through a network inside the block without collecting any for its parameters."""
-    were = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in were:
+    """Disable gradients of a network's parameters inside the block; gradients still flow through it."""
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in were:
+        for parameter in trainable:
             parameter.requires_grad_(True)
 
 
 @torch.no_grad()
-def re_estimate_batch_norms(network: nn.Module, batches: Sequence[Tensor]) -> None:
-    """Set every batch norm's statistics to their mean over some inputs; modes and momenta stay as they are found.
+def recompute_batch_norm_statistics(network: nn.Module, batches: Sequence[Tensor]) -> None:
+    """Recompute the running statistics of every batch norm over some inputs; mode and momentum are restored.
 
-    An average of weights carries the statistics of other weights. Reference: Izmailov et al. 2018, section 3.2,
+    Averaged weights need statistics of their own. Reference: Izmailov et al. 2018, section 3.2,
     arXiv:1803.05407.
 
     Args:
-        network: With the weights.
-        batches: Its inputs, each of at least two.
+        network: With the averaged weights.
+        batches: Inputs, each of at least two.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    momenta, was = [norm.momentum for norm in norms], network.training
+    momenta, training = [norm.momentum for norm in norms], network.training
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the mean of all batches, not one that forgets
+        norm.momentum = None  # a cumulative instead of an exponential average
     try:
         network.train()
         for batch in batches if norms else ():
             network(batch)
     finally:
-        network.train(was)
+        network.train(training)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

@@ -1,4 +1,4 @@
-"""The presets of the family `gan`. `expected` is written from a run that was seen."""
+"""The presets of the family `gan`. `expected` and `minutes` are measured."""
 
 from trainers.registry import Preset
 
@@ -22,7 +22,7 @@ UVA2019_GAN = Preset(
 GAN = Preset(
     name="gan",
     family="gan",
-    summary="a small GAN with R1 and an averaged generator",
+    summary="a small GAN with R1 and an EMA generator",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 64, "hidden_g": [256, 512], "hidden_d": [512, 256], "r1": 1.0, "r1_every": 8},
@@ -56,7 +56,7 @@ DCGAN = Preset(
 GAN_COLLAPSE = Preset(
     name="gan-collapse",
     family="gan",
-    summary="a GAN whose modes collapse, on purpose: its discriminator learns thirty times too slowly",
+    summary="a GAN whose modes collapse, on purpose: discriminator learning rate 30× too low",
     layers={
         "data": {"name": "eight-gaussians"},
         "model": {
@@ -81,7 +81,7 @@ GAN_COLLAPSE = Preset(
 GAN_TOY = Preset(
     name="gan-toy",
     family="gan",
-    summary="a GAN on eight Gaussians of the plane: its points, its discriminator and the forces between them",
+    summary="a GAN on eight 2-D Gaussians: samples, discriminator surface and gradients",
     layers={
         "data": {"name": "eight-gaussians"},
         "model": {

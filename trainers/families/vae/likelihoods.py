@@ -1,6 +1,6 @@
-"""p(x|z): of pixels Bernoulli, Gaussian or discretized logistic, of points of the plane normal.
+"""Likelihoods p(x|z) whose parameters are the decoder's outputs.
 
-The decoder's outputs are its parameters.
+Bernoulli, Gaussian or discretized logistic for pixels, normal for 2-D points.
 """
 
 import math
@@ -15,13 +15,13 @@ _MIN_LOG_SCALE = -7.0
 
 
 class Likelihood(nn.Module):
-    """The density or mass of pixels given the decoder's outputs."""
+    """The density or mass of data given the decoder's outputs."""
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return log p(x|z) summed over the pixels.
+        """Return log p(x|z), summed over the pixels.
 
         Args:
-            outputs: Of the decoder, (B, C, H, W).
+            outputs: The decoder's, (B, C, H, W).
             x: Images, (B, C, H, W), in [0, 1].
 
         Returns:
@@ -49,7 +49,7 @@ class Bernoulli(Likelihood):
 class Gaussian(Likelihood):
     """Pixels in [0, 1] with one learned standard deviation; the sigmoid of the outputs is the mean.
 
-    A density on gray levels that are not dequantized: its nats are comparable among Gaussian models alone.
+    A density on gray levels without dequantization: its nats compare only with other Gaussian models.
     """
 
     def __init__(self) -> None:
@@ -102,14 +102,14 @@ class DiscretizedLogistic(Likelihood):
         rate = torch.exp(-self.log_scale.clamp_min(_MIN_LOG_SCALE))
         centered = x - (outputs + 0.5)
         upper, lower = (centered + _HALF_BIN) * rate, (centered - _HALF_BIN) * rate
-        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)): exact in the tails, where the difference would cancel
+        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)), which does not cancel in the tails.
         inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN * rate))
         lowest, highest = x < _HALF_BIN, x > 1 - _HALF_BIN
         log_mass = torch.where(lowest, F.logsigmoid(upper), torch.where(highest, F.logsigmoid(-lower), inside))
         return log_mass.flatten(1).sum(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
-        """Return the expected level: E[x] = Σ_k P(x ≥ k)/255, as its midpoint integral in closed form."""
+        """Return E[x] = Σ_k P(x ≥ k)/255, by the closed form of the corresponding integral."""
         location = outputs + 0.5
         scale = torch.exp(self.log_scale.clamp_min(_MIN_LOG_SCALE))
         return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)

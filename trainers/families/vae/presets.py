@@ -1,17 +1,17 @@
-"""The presets of the family `vae`. `expected` is written from a run that was seen."""
+"""The presets of the family `vae`. `expected` and `minutes` are measured."""
 
 from trainers.registry import Preset
 
-_OURS = {"lr": 2e-3, "batch_size": 128, "ema_decay": 0.998}
+_OPTIM = {"lr": 2e-3, "batch_size": 128, "ema_decay": 0.998}
 
 VAE_2D = Preset(
     name="vae-2d",
     family="vae",
-    summary="a VAE with a latent plane, to be walked through",
+    summary="a VAE with a 2-D latent space to explore",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "gelu"},
-        "optim": _OURS,
+        "optim": _OPTIM,
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="test ELBO −132.5 nats (EMA weights, dynamic binarization, 1 sample of z) after 40 epochs",
@@ -25,7 +25,7 @@ VAE = Preset(
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "gelu", "kl_warmup": 2000},
-        "optim": _OURS,
+        "optim": _OPTIM,
         "schedule": {"epochs": 40, "lr": "cosine", "warmup_steps": 500},
     },
     expected="test ELBO −91.8 nats (EMA weights, dynamic binarization, 1 sample of z) after 40 epochs",
@@ -45,7 +45,7 @@ VAE_CONV = Preset(
             "hidden": [256],
             "activation": "relu",
         },
-        "optim": _OURS,
+        "optim": _OPTIM,
         "schedule": {"epochs": 10, "lr": "cosine", "warmup_steps": 500},
         "execution": {"eval_every": 468},
     },
@@ -73,7 +73,7 @@ UVA2019_VAE = Preset(
 VAE_TOY = Preset(
     name="vae-toy",
     family="vae",
-    summary="a VAE on a density of the plane: its encoder and decoder can be seen at work",
+    summary="a VAE on a 2-D density: encoder and decoder can be watched",
     layers={
         "data": {"name": "pinwheel"},
         "model": {"latent_dim": 2, "hidden": [128, 128], "activation": "silu", "likelihood": "normal"},
@@ -88,11 +88,11 @@ VAE_TOY = Preset(
 VAE_COLLAPSE = Preset(
     name="vae-collapse",
     family="vae",
-    summary="a VAE whose posterior collapses, on purpose: its KL weighs fifty times too much",
+    summary="a VAE whose posterior collapses, on purpose, with beta = 50",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [256], "activation": "gelu", "beta": 50},
-        "optim": _OURS,
+        "optim": _OPTIM,
         "schedule": {"steps": 3000, "lr": "constant"},
         "execution": {"eval_every": 150, "snapshot_every_s": 5},
     },

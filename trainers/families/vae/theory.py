@@ -1,4 +1,4 @@
-"""The words of the Theory panels for a VAE; every number beside them is live."""
+"""The Theory panels of a VAE: equation, terms and pipeline."""
 
 from typing import Any
 
@@ -6,20 +6,22 @@ from trainers.registry import DataKind
 from trainers.theory import Stage, Term, Theory
 
 _NOTES = (
-    "The gap log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)): how far the encoder's Gaussian is from the true posterior.",
-    "A latent dimension whose KL is 0 has collapsed: the decoder has learned to ignore it.",
-    "With beta ≠ 1 the training descends recon + beta · KL; the ELBO that is reported always has beta = 1.",
+    "The gap log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)): the distance of the Gaussian posterior from the true one.",
+    "A latent dimension whose KL is 0 has collapsed: the decoder ignores it.",
+    "With beta ≠ 1, training minimizes recon + beta · KL; the reported ELBO always has beta = 1.",
 )
-_OF_POINTS = (
-    "p(x|z) is a round Gaussian about the decoder's point; its width is learned. Without it the samples are thinner.",
-    "A map of log p(x) is the importance-weighted estimate of Burda et al. 2016, eq. 8: on average from below.",
+_POINT_NOTES = (
+    "p(x|z) is an isotropic Gaussian around the decoder's point, with a learned width. The decoder's points alone "
+    "spread less than the data.",
+    "Maps of log p(x) show the importance-weighted estimate (Burda et al. 2016, eq. 8), a lower bound in expectation.",
 )
 
 
 def theory_for(options: Any, kind: DataKind) -> Theory:
-    """Return the theory as it is told of images, or of points of the plane."""
-    thing, points = ("point", True) if kind == "points" else ("image", False)
-    seen = "A point of the plane." if points else "An image as the model sees it: binarized, or gray levels in [0, 1]."
+    """Return the theory for images or for 2-D points."""
+    points = kind == "points"
+    item = "point" if points else "image"
+    preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or gray levels in [0, 1]."
     return Theory(
         total="elbo",
         total_name="ELBO",
@@ -31,29 +33,32 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
                 quantity="recon",
                 sign=-1,
                 name="reconstruction",
-                explanation=f"How many nats it costs to say the {thing} once z is known. "
-                "It falls as the decoder draws what the encoder meant.",
+                explanation=f"Nats to encode x given z (reconstruction error). It falls as the decoder reproduces the "
+                f"{item} more precisely.",
             ),
             Term(
                 symbol="KL(q(z|x) ‖ p(z))",
                 quantity="kl",
                 sign=-1,
                 name="KL",
-                explanation=f"How many nats z tells about the {thing}: how far the posterior is from the prior. "
-                f"At 0 the encoder says nothing and every {thing} is the same average.",
+                explanation="Information z carries about x, in nats: the divergence of the posterior from the prior. "
+                f"At 0, z is ignored and every reconstruction is the same average {item}.",
             ),
         ),
         stages=(
-            Stage("x", thing, seen, "x"),
-            Stage("μ", "encoder: mean", f"Where the encoder believes the {thing} lies in the latent space.", "mu"),
-            Stage("σ", "encoder: deviation", "How sure it is, dimension by dimension.", "sigma"),
+            Stage("x", item, preprocessed, "x"),
+            Stage("μ", "encoder: mean", "Mean of q(z|x).", "mu"),
+            Stage("σ", "encoder: standard deviation", "Uncertainty of q(z|x), per dimension.", "sigma"),
             Stage(
-                "z", "sample of q(z|x)", "z = μ + σ ε with ε ~ N(0, I): chance enters where no gradient must pass.", "z"
+                "z",
+                "sample of q(z|x)",
+                "z = μ + σ ε with ε ~ N(0, I), the reparameterization trick: the noise ε needs no gradient.",
+                "z",
             ),
-            Stage("x̂", "decoder", f"The expected {thing} under p(x|z).", "recon"),
+            Stage("x̂", "decoder", f"The expected {item} under p(x|z).", "recon"),
         ),
         reference="Kingma & Welling 2014, eq. 3, arXiv:1312.6114",
-        notes=(*_NOTES, *(_OF_POINTS if points else ())),
+        notes=(*_NOTES, *(_POINT_NOTES if points else ())),
     )
 
 

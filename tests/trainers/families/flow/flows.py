@@ -77,6 +77,6 @@ def data(name: str, shape: Shape, count: int = 4) -> Tensor:
     return levels.double() / 255
 
 
-def chance(flow: Flow, x: Tensor, seed: int = 4) -> Tensor | None:
+def sample_noise(flow: Flow, x: Tensor, seed: int = 4) -> Tensor | None:
     """Seeded noise for images x."""
-    return flow.chance(x, torch.Generator().manual_seed(seed))
+    return flow.sample_noise(x, torch.Generator().manual_seed(seed))

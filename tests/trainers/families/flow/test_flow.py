@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from tests.trainers.families.flow import flows
+from trainers import registry
 from trainers.data import preprocess
 from trainers.errors import ConfigError
-from trainers.families.flow import dequantization, parameter_count
-from trainers.families.flow.evaluation import ExactEvaluator
+from trainers.families.flow import dequantization
+from trainers.families.flow.evaluation import FlowEvaluator
 from trainers.families.flow.model import Flow
 from trainers.families.flow.spec import FLOW, FlowOptions
 from trainers.families.interface import StepContext, WarningContext
@@ -60,7 +61,7 @@ def test_log_determinant_is_that_of_autograds_jacobian(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_traces_log_determinants_sum_to_the_whole_there_and_back(name: str) -> None:
+def test_log_determinants_of_a_trace_sum_to_that_of_the_flow_in_both_directions(name: str) -> None:
     flow = stirred(name)
     x = flows.data(name, flow.image_shape)
     there = flow.trace(x)
@@ -74,7 +75,7 @@ def test_a_traces_log_determinants_sum_to_the_whole_there_and_back(name: str) ->
         assert len(trace.labels) == len(trace.stages) == len(trace.ladj) + 1
         assert all(stage.shape == x.shape for stage in trace.stages)
         assert all(flow.trace_images(stage).shape == x.shape for stage in trace.stages)
-    wanted = flow.preparation.center(x)
+    wanted = flow.preparation.bin_centers(x)
     for stage in (there.stages[0], back.stages[-1]):
         assert torch.allclose(flow.trace_images(stage), wanted, atol=1e-8)
 
@@ -100,7 +101,7 @@ def test_every_flow_starts_as_the_identity(name: str) -> None:
 def test_every_parameter_has_a_gradient(name: str) -> None:
     flow = stirred(name)
     x = flows.data(name, flow.image_shape, count=8)
-    flow.costs(x, flows.chance(flow, x))[flow.quantities.total].mean().backward()  # type: ignore[no-untyped-call]
+    flow.nll_terms(x, flows.sample_noise(flow, x))[flow.names.total].mean().backward()  # type: ignore[no-untyped-call]
     grouped = [parameter for group in flow.optimizer_groups().values() for parameter in group]
     assert {id(p) for p in grouped} == {id(p) for p in flow.parameters()}
     for which, parameter in flow.named_parameters():
@@ -110,10 +111,10 @@ def test_every_parameter_has_a_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", flows.VARIANTS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_images_of_any_size_and_parameters_by_arithmetic(name: str, shape: flows.Shape) -> None:
+def test_images_of_any_size_and_parameters_counted_on_the_meta_device(name: str, shape: flows.Shape) -> None:
     given, small = flows.options(name), flows.shape_of(name, shape)
     flow = flows.fresh(given, small)
-    assert parameter_count.parameter_count(given, small) == sum(p.numel() for p in flow.parameters())
+    assert registry.parameter_count(FLOW, given, small) == sum(p.numel() for p in flow.parameters())
     x = flows.data(name, small).float()
     assert flow.decode(flow.encode(x)[0]).shape == x.shape
     assert all(math.isfinite(value) for value in steps(flow, x).values())
@@ -134,12 +135,12 @@ def test_what_is_recorded_is_declared(name: str) -> None:
     assert sum(sign * values[quantity] for quantity, sign in terms.items()) == pytest.approx(
         values[_theory(name).total], abs=1e-4
     )
-    stations, figures = flow.pipeline(x[:1], torch.Generator().manual_seed(1))
-    assert {stage.shows for stage in _theory(name).stages} == stations.keys()
-    assert figures.keys() == values.keys()
+    tensors, values_of_one = flow.pipeline(x[:1], torch.Generator().manual_seed(1))
+    assert {stage.shows for stage in _theory(name).stages} == tensors.keys()
+    assert values_of_one.keys() == values.keys()
     reconstruct_with_metrics = flow.reconstruct_with_metrics(x)
     assert flow.metric_labels().keys() == reconstruct_with_metrics.keys() - {"mu", "logvar", "recon"}
-    assert torch.allclose(reconstruct_with_metrics["recon"], flow.preparation.center(x), atol=1e-4)
+    assert torch.allclose(reconstruct_with_metrics["recon"], flow.preparation.bin_centers(x), atol=1e-4)
 
 
 def _theory(name: str) -> Any:
@@ -173,7 +174,7 @@ def test_probabilities_of_all_images_sum_to_one(name: str) -> None:
     """
     flow, x = two_pixels(name)
     with torch.no_grad():
-        total = (-flow.costs(x, flows.chance(flow, x))["bits_per_dim"] * 2 * LN2).exp().sum().item()
+        total = (-flow.nll_terms(x, flows.sample_noise(flow, x))["bits_per_dim"] * 2 * LN2).exp().sum().item()
         z = torch.randn((4000, 2), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         beyond = (flow.from_base(z).abs() > math.log(1.95 / 0.05)).flatten(1).any(1).double().mean().item()
     assert total == pytest.approx(1 - beyond, abs=0.01)
@@ -185,7 +186,7 @@ def test_learned_noise_gives_a_bound_that_is_uniform_noise_at_the_start() -> Non
     uniform = flows.fresh(flows.options("affine"), (1, 4, 3)).double()
     x = flows.data(name, (1, 4, 3))
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    mine, theirs = learned.costs(x, noise), uniform.costs(x, torch.special.ndtr(noise))
+    mine, theirs = learned.nll_terms(x, noise), uniform.nll_terms(x, torch.special.ndtr(noise))
     assert mine["noise_bits"].abs().max() < 1e-12
     assert torch.allclose(mine["bits_per_dim"], theirs["bits_per_dim"], atol=1e-9)
 
@@ -204,7 +205,7 @@ def test_learned_noise_never_beats_the_probability_of_the_image() -> None:
             z, own = flow.to_base(v)
             log_p = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1) + own + ladj
             exact = float(torch.logsumexp(log_p, 0)) - math.log(len(grid))
-            bound = -float(flow.costs(every, torch.special.ndtri(grid))["bits_per_dim"].mean()) * 2 * LN2
+            bound = -float(flow.nll_terms(every, torch.special.ndtri(grid))["bits_per_dim"].mean()) * 2 * LN2
             assert bound < exact + 1e-4
             assert bound > exact - 1.0  # and it is no empty bound
 
@@ -223,16 +224,16 @@ def test_bits_per_dim_by_hand() -> None:
         total += 0.5 * z * z + 0.5 * math.log(2 * math.pi)  # −log N(z)
         total -= math.log(0.98 / 256) - math.log(s) - math.log(1 - s) + (math.tanh(0.4) if place else 0)
     x = torch.tensor(levels, dtype=torch.float64).view(1, 1, 1, 2) / 255
-    got = flow.costs(x, torch.tensor(noise, dtype=torch.float64).view(1, 1, 1, 2))
+    got = flow.nll_terms(x, torch.tensor(noise, dtype=torch.float64).view(1, 1, 1, 2))
     assert got["bits_per_dim"].item() == pytest.approx(total / (2 * LN2), abs=1e-12)
 
 
 @pytest.mark.parametrize("alpha", [1e-5, 0.05, 0.4])
-def test_the_way_back_undoes_the_logit_and_alphas_rescaling(alpha: float) -> None:
+def test_the_inverse_logit_undoes_the_logit_and_alphas_rescaling(alpha: float) -> None:
     """A trap: an inverse that takes a logarithm before the sigmoid, or forgets alpha."""
     levels = torch.arange(256.0).view(-1, 1, 1, 1)
     v, _ = dequantization.logit_of_levels(levels, torch.full_like(levels, 0.5), alpha)
-    assert torch.allclose(dequantization.unit_of_logit(v, alpha), (levels + 0.5) / 256, atol=1e-6)
+    assert torch.allclose(dequantization.inverse_logit(v, alpha), (levels + 0.5) / 256, atol=1e-6)
     assert torch.equal(dequantization.to_levels(levels / 255), levels)
 
 
@@ -241,14 +242,14 @@ def test_averages_are_over_images_not_over_chunks(name: str) -> None:
     """A trap: an average divided by something else than the number of its terms."""
     flow = stirred(name).float()
     x = flows.data(name, flow.image_shape, count=25).float()
-    evaluator = ExactEvaluator(flow, seed=5)
+    evaluator = FlowEvaluator(flow, seed=5)
     generator, costs = torch.Generator().manual_seed(5), []
     for start in (0, 10, 20):  # the last chunk is smaller
         part = x[start : start + 10]
         evaluator.add(part, start)
-        costs.append(flow.costs(part, flow.chance(part, generator))[flow.quantities.total])
+        costs.append(flow.nll_terms(part, flow.sample_noise(part, generator))[flow.names.total])
     whole = torch.cat(costs).sum().item() / 25
-    assert evaluator.result()[flow.quantities.total] == pytest.approx(whole, rel=1e-5)
+    assert evaluator.result()[flow.names.total] == pytest.approx(whole, rel=1e-5)
 
 
 def test_test_images_are_scaled_like_training_images() -> None:
@@ -264,7 +265,7 @@ def test_test_images_are_scaled_like_training_images() -> None:
     assert {name: reconstruct_with_metrics[name] for name in trained} == pytest.approx(trained, rel=1e-5)
 
 
-def test_samples_off_the_scale_are_counted() -> None:
+def test_samples_out_of_range_are_counted() -> None:
     flow = flows.fresh(flows.options("affine", couplings=1, alpha=0.05), (1, 1, 2))
     evaluator = flow.evaluator(1, seed=1)
     evaluator.add(torch.tensor([[[[0.1, 0.9]]]]), 0)
@@ -272,21 +273,21 @@ def test_samples_off_the_scale_are_counted() -> None:
     *_, last = [layer for layer in flow.chain[0].modules() if isinstance(layer, torch.nn.Linear)]
     limit = 2 * abs(math.log(0.05 / 2))
     with torch.no_grad():
-        last.bias[1] = -limit  # x = z + limit: off the scale where z > 0
+        last.bias[1] = -limit  # x = z + limit: out of range where z > 0
         z = torch.tensor([[0.0, 0.5], [0.0, -0.5], [3.0, 1e-3], [0.0, math.nan]])
-        assert flow.off_scale(z, 1.0).tolist() == [True, False, True, True]
+        assert flow.out_of_range(z, 1.0).tolist() == [True, False, True, True]
         last.bias[1] = 3 * limit
-    assert flow.evaluator(0, seed=1)._share_off_scale() == 1  # type: ignore[attr-defined]
+    assert FlowEvaluator(flow, seed=1).share_out_of_range() == 1
 
 
-def test_points_are_off_the_scale_twice_as_far_out_as_the_data() -> None:
+def test_points_are_out_of_range_twice_as_far_out_as_the_data() -> None:
     flow = flows.fresh(flows.options("points, affine"), flows.POINT)
     z = torch.tensor([[0.0, 2.9], [0.0, -3.1]])
-    assert flow.off_scale(z, reach=1.5).tolist() == [False, True]
+    assert flow.out_of_range(z, data_max=1.5).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
-    ("figures", "codes"),
+    ("metrics", "codes"),
     [
         ({"round_trip_error": 1e-6, "samples_off_scale": 0.0}, []),
         ({"round_trip_error": 2e-3, "samples_off_scale": 0.0}, ["inverse_inexact"]),
@@ -294,9 +295,9 @@ def test_points_are_off_the_scale_twice_as_far_out_as_the_data() -> None:
         ({"round_trip_error": math.nan, "samples_off_scale": math.nan}, ["inverse_inexact", "samples_off_scale"]),
     ],
 )
-def test_an_exploding_flow_says_so(figures: dict[str, float], codes: list[str]) -> None:
+def test_an_exploding_flow_raises_warnings(metrics: dict[str, float], codes: list[str]) -> None:
     flow = flows.fresh(flows.options("affine"), (1, 4, 3))
-    assert [warning.code for warning in flow.warnings(figures, WarningContext())] == codes
+    assert [warning.code for warning in flow.warnings(metrics, WarningContext())] == codes
 
 
 class Gray:

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from trainers.families.flow import architecture, splines
 from trainers.families.flow import build as flow_build
-from trainers.families.flow.masks import PADDING, PixelLayout, indices, numbered, values_of
+from trainers.families.flow.architecture import PADDING, Index, checkerboard, pad, renumber, unpad
+from trainers.families.flow.masks import PixelLayout
 from trainers.families.flow.spec import FlowOptions
-from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform, checkerboard
+from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform
 from trainers.families.nn import mlp
 
 SHAPE = (1, 3, 3)
@@ -54,7 +56,7 @@ KINDS: dict[str, Callable[[], Transform]] = {
     "channels": chained(1, **CONV, coupling="spline"),
     "second scale": chained(2, **CONV),
     "second scale, spline": chained(3, **CONV, coupling="spline"),
-    "stretch": lambda: ElementwiseAffine(9, "stretch"),
+    "scaling": lambda: ElementwiseAffine(9, "scaling"),
     "lu": lambda: LULinear(9, "lu"),
     "noise": chained(1, noise=True),
     "noise, convolutional": chained(2, noise=True, **CONV),
@@ -122,20 +124,20 @@ def test_every_parameter_has_a_gradient(kind: str) -> None:
 class Masked(nn.Module):
     """The same coupling as it is usually written: a network of all values, multiplied by masks."""
 
-    def __init__(self, coupling: Coupling, kept: Tensor, moved: Tensor, total: int) -> None:
+    def __init__(self, coupling: Coupling, identity: Index, transformed: Index, total: int) -> None:
         super().__init__()
         self.mask = torch.zeros(total, dtype=torch.float64)
-        self.mask[kept] = 1
+        self.mask[identity] = 1
         self.net = mlp((total, 7, 2 * total), "tanh").double()
         first, last = self.net[0], self.net[-1]
         mine = [layer for layer in coupling.net.children() if isinstance(layer, nn.Linear)]
         assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
         with torch.no_grad():
-            first.weight[:, kept], first.bias[:] = mine[0].weight, mine[0].bias
+            first.weight[:, identity], first.bias[:] = mine[0].weight, mine[0].bias
             for half in range(2):  # the scales' half of the outputs, then the shifts'
-                rows = slice(half * len(moved), (half + 1) * len(moved))
-                last.weight[half * total + moved] = mine[-1].weight[rows]
-                last.bias[half * total + moved] = mine[-1].bias[rows]
+                rows = slice(half * len(transformed), (half + 1) * len(transformed))
+                last.weight[half * total + transformed] = mine[-1].weight[rows]
+                last.bias[half * total + transformed] = mine[-1].bias[rows]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         log_scale, shift = self.net(x.flatten(1) * self.mask).chunk(2, dim=1)
@@ -148,9 +150,8 @@ class Masked(nn.Module):
 def test_a_split_by_index_is_the_masked_network(parity: int) -> None:
     coupling = stirred(seeded(chained(parity)))
     assert isinstance(coupling, Coupling)
-    kept, moved = checkerboard(SHAPE, parity)
     x = data()
-    for mine, theirs in zip(coupling(x), Masked(coupling, kept, moved, 9)(x), strict=True):
+    for mine, theirs in zip(coupling(x), Masked(coupling, *checkerboard(SHAPE, parity), 9)(x), strict=True):
         assert torch.allclose(mine, theirs, atol=1e-12)
 
 
@@ -205,45 +206,45 @@ def test_a_splines_inverse_in_float32(size: int) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("couplings", [1, 2, 5])
-def test_a_plan_reads_and_moves_values_that_differ(shape: tuple[int, int, int], couplings: int) -> None:
+def test_a_coupling_reads_and_transforms_different_values(shape: tuple[int, int, int], couplings: int) -> None:
     total = math.prod(shape)
-    ever: set[int] = set()
-    for part in architecture.parts(shape, 3, couplings):
-        kept = values_of(indices(part.kept, part.size)).tolist()
-        moved = values_of(indices(part.moved, part.size)).tolist()
-        assert kept and moved and not set(kept) & set(moved)
-        assert len(kept) == len(set(kept)) and len(moved) == len(set(moved))
-        assert {*kept, *moved} <= set(range(total))
-        assert all(channel.count > 0 for channel in (*part.kept, *part.moved))
-        assert len(kept) == sum(channel.count for channel in part.kept)
-        ever |= set(moved)
+    all_transformed: set[int] = set()
+    for layout in architecture.coupling_layouts(shape, 3, couplings):
+        identity = unpad(pad(layout.identity, layout.size)).tolist()
+        transformed = unpad(pad(layout.transformed, layout.size)).tolist()
+        assert identity and transformed and not set(identity) & set(transformed)
+        assert len(identity) == len(set(identity)) and len(transformed) == len(set(transformed))
+        assert {*identity, *transformed} <= set(range(total))
+        assert all(channel.size > 0 for channel in (*layout.identity, *layout.transformed))
+        assert len(identity) == sum(channel.size for channel in layout.identity)
+        all_transformed |= set(transformed)
     if couplings > 1:
-        assert len(ever) == total
+        assert len(all_transformed) == total
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_each_scale_is_about_half_of_the_one_before(shape: tuple[int, int, int]) -> None:
-    sets = [set(values_of(indices(scale.channels, scale.size)).tolist()) for scale in architecture.scales(shape, 3)]
+def test_each_level_has_about_half_the_values_of_the_previous_one(shape: tuple[int, int, int]) -> None:
+    sets = [set(unpad(pad(level.channels, level.size)).tolist()) for level in architecture.levels(shape, 3)]
     assert len(sets[0]) == math.prod(shape)
     for before, after in pairwise(sets):
         assert after < before and 2 <= len(after) <= len(before) * 0.75
 
 
-def test_the_scales_of_a_digit_are_those_of_realnvp() -> None:
-    first, second, third = architecture.scales((1, 28, 28), 3)
+def test_the_levels_of_a_digit_are_those_of_realnvp() -> None:
+    first, second, third = architecture.levels((1, 28, 28), 3)
     assert (len(first.channels), first.size) == (4, (14, 14))
     assert (len(second.channels), second.size) == (8, (7, 7))
     assert (len(third.channels), third.size) == (16, (4, 4))
-    checker, *_ = architecture.parts((1, 28, 28), 3, 4)
-    kept = values_of(indices(checker.kept, checker.size))
-    assert torch.equal(kept.sort().values, checkerboard((1, 28, 28), 0)[0])
+    layout, *_ = architecture.coupling_layouts((1, 28, 28), 3, 4)
+    identity = unpad(pad(layout.identity, layout.size))
+    assert np.array_equal(np.sort(identity), checkerboard((1, 28, 28), 0)[0])
 
 
-def test_padding_is_read_as_zero_and_what_is_written_there_is_dropped() -> None:
-    index = torch.tensor([[[0, 1], [2, PADDING]], [[3, PADDING], [PADDING, PADDING]]])
-    lattice = PixelLayout(index)
-    spread = lattice.spread(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
-    assert spread.tolist() == [[[[1, 2], [3, 0]], [[4, 0], [0, 0]]]]
+def test_padding_is_read_as_zero_and_outputs_on_padding_are_dropped() -> None:
+    index = np.array([[[0, 1], [2, PADDING]], [[3, PADDING], [PADDING, PADDING]]])
+    layout = PixelLayout(index)
+    channels = layout.to_channels(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    assert channels.tolist() == [[[[1, 2], [3, 0]], [[4, 0], [0, 0]]]]
     planes = torch.arange(16.0).view(1, 4, 2, 2)  # two planes a channel
-    assert lattice.gather(planes).tolist() == [[[0, 1, 2, 4], [8, 9, 10, 12]]]
-    assert torch.equal(numbered(index), index)
+    assert layout.to_values(planes).tolist() == [[[0, 1, 2, 4], [8, 9, 10, 12]]]
+    assert np.array_equal(renumber(index), index)

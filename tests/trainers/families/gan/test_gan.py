@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from tests.trainers import tiny
 from trainers import registry
 from trainers.errors import ConfigError
-from trainers.families.gan.evaluation import AdversarialEvaluator, mean_distance
+from trainers.families.gan.evaluation import GanEvaluator, mean_distance
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
 from trainers.families.gan.model import Gan
-from trainers.families.gan.networks import FlatDiscriminator, frozen
-from trainers.families.gan.spec import GAN, GanOptions, capabilities, check, parameter_count, theory_for
+from trainers.families.gan.networks import MlpDiscriminator, frozen
+from trainers.families.gan.spec import GAN, GanOptions, capabilities, check, theory_for
 from trainers.families.interface import StepContext, WarningContext
 from trainers.families.nn import eval_mode
 
@@ -51,7 +51,7 @@ def softplus(value: float) -> float:
     return math.log1p(math.exp(value))
 
 
-BY_HAND = {  # real part, fake part, the generator's loss on FAKE, border
+BY_HAND = {  # real part, fake part, generator's loss on FAKE, decision threshold
     "non-saturating": (
         (softplus(-2) + softplus(1) + softplus(-0.5)) / 3,
         (softplus(-3) + softplus(0.25)) / 2,
@@ -67,7 +67,7 @@ BY_HAND = {  # real part, fake part, the generator's loss on FAKE, border
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_by_hand(loss: str) -> None:
     found = LOSSES[loss]
-    values = (found.real(REAL), found.fake(FAKE), found.generator(FAKE), found.border(REAL, FAKE))
+    values = (found.real(REAL), found.fake(FAKE), found.generator(FAKE), found.decision_threshold(REAL, FAKE))
     assert [value.item() for value in values] == pytest.approx(BY_HAND[loss], rel=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_penalties_where_the_slope_is_the_place() -> None:
 
 
 def test_penalties_reach_the_weights() -> None:
-    critic = FlatDiscriminator((1, 2, 2), [5])
+    critic = MlpDiscriminator((1, 2, 2), [5])
     total = squared_gradient(critic, images((1, 2, 2))) + gradient_penalty(
         critic, images((1, 2, 2)), torch.zeros(6, 1, 2, 2), torch.rand(6, 1, 1, 1)
     )
@@ -162,7 +162,8 @@ def test_images_of_any_size_and_channels(network: str, shape: Shape) -> None:
     made = model.decode(torch.randn(5, 3))
     assert made.shape == (5, *shape) and made.min() >= 0 and made.max() <= 1
     assert model.discriminator_logits(made).shape == (5,)
-    assert parameter_count(options(**NETWORKS[network]), shape) == sum(p.numel() for p in model.parameters())
+    count = registry.parameter_count(GAN, options(**NETWORKS[network]), shape)
+    assert count == sum(p.numel() for p in model.parameters())
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -264,8 +265,20 @@ def test_points_pass_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("given", "kind", "shape", "binarization", "key"),
     [
-        ({"output": "linear"}, "images", (1, 9, 7), "none", "model.output: 'linear' does not reach images"),
-        ({"output": "tanh"}, "points", (2, 1, 1), "none", "model.output: 'tanh' does not reach points"),
+        (
+            {"output": "linear"},
+            "images",
+            (1, 9, 7),
+            "none",
+            "model.output: 'linear' does not cover the range of images",
+        ),
+        (
+            {"output": "tanh"},
+            "points",
+            (2, 1, 1),
+            "none",
+            "model.output: 'tanh' does not cover the range of 2-D points",
+        ),
         ({"output": "linear", "architecture": "conv"}, "points", (2, 1, 1), "none", "model.architecture"),
         ({}, "images", (1, 9, 7), "dynamic", "data.binarization: 'dynamic'"),
     ],
@@ -277,7 +290,7 @@ def test_what_does_not_fit_is_refused(given: Any, kind: Any, shape: Shape, binar
     assert "\n" not in str(refused.value) and refused.value.hint
 
 
-def test_abilities() -> None:
+def test_capabilities() -> None:
     for size in (2, 3):
         able = capabilities(options(latent_dim=size))
         assert able["manifold"].available == (size == 2)
@@ -303,7 +316,7 @@ class Fixed(nn.Module):
 
 
 def reconstruct_with_metrics(model: Fixed, x: Tensor, chunk: int) -> dict[str, float]:
-    evaluator = AdversarialEvaluator(model, len(x), seed=4)
+    evaluator = GanEvaluator(model, len(x), seed=4)
     for start in range(0, len(x), chunk):
         evaluator.add(x[start : start + chunk], start)
     return evaluator.result()
@@ -311,7 +324,7 @@ def reconstruct_with_metrics(model: Fixed, x: Tensor, chunk: int) -> dict[str, f
 
 def test_diversity_is_the_ratio_of_mean_distances() -> None:
     x = torch.randn((600, 1, 1, 1), generator=torch.Generator().manual_seed(4))
-    assert torch.equal(AdversarialEvaluator(Fixed(1.0), 600, seed=4)._latents.view(-1), x.view(-1))
+    assert torch.equal(GanEvaluator(Fixed(1.0), 600, seed=4)._latents.view(-1), x.view(-1))
     figures = reconstruct_with_metrics(Fixed(0.5), x, chunk=100)
     assert figures["diversity"] == pytest.approx(0.5, rel=1e-6)
     assert figures == pytest.approx(reconstruct_with_metrics(Fixed(0.5), x, chunk=600), rel=1e-6)
@@ -326,8 +339,8 @@ def test_mean_distance_by_hand() -> None:
     assert mean_distance(corners[:1]) == 0
 
 
-def test_only_the_first_test_images_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.families.gan.evaluation.JUDGED", 5)
+def test_only_the_first_test_images_are_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainers.families.gan.evaluation.NUM_EVALUATED", 5)
     x = torch.cat((torch.arange(5.0), torch.full((7,), 99.0))).view(-1, 1, 1, 1)
     assert reconstruct_with_metrics(Fixed(1.0), x, chunk=4)["real_logits"] == pytest.approx(2 - 10)
 

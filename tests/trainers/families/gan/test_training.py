@@ -194,11 +194,11 @@ class Collapsed(Gan):
         return super().generate(1e-6 * z)
 
 
-def test_a_collapse_is_told_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collapse_is_reported_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.families.gan.model.Gan", Collapsed)
     given = config(folder, {"model": {"batch_norm": False}, "execution": {"eval_every": 2}}, steps=6)
     alerts = [alert for alert in tiny.of(list(loop.train(given)), Alert) if alert.code == "mode_collapse"]
-    assert len(alerts) == 1 and "nearly the same of every z" in alerts[0].message
+    assert len(alerts) == 1 and "almost independent of z" in alerts[0].message
 
 
 def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
@@ -217,7 +217,7 @@ def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
     assert torch.allclose(dict(attempt.ema.model.named_buffers())[name], kept, rtol=1e-5, atol=1e-6)
 
 
-def test_points_that_a_tanh_cannot_reach_are_refused_before_anything_is_built() -> None:
+def test_points_outside_the_range_of_tanh_are_refused_before_anything_is_built() -> None:
     given = presets.assemble("gan-toy", {"model": {"output": "tanh"}, "execution": {"threads": 1}})
-    with pytest.raises(ConfigError, match=r"model.output: 'tanh' does not reach points"):
+    with pytest.raises(ConfigError, match=r"model.output: 'tanh' does not cover the range of 2-D points"):
         list(loop.train(given))
