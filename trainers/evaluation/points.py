@@ -1,14 +1,14 @@
 """Metrics for any model of 2-D data: distance of its samples from the data, and of its density from the true one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from trainers.data.points import PointData
-from trainers.events import Better, MetricSpec
+from trainers.events import MetricSpec
 from trainers.families.interface import Evaluator, HasLogProb, Model
 from trainers.model_card import Capability
 
@@ -58,34 +58,31 @@ class PointReference:
     def specs(self) -> tuple[MetricSpec, ...]:
         """Return the specs of the metrics that `PointsEvaluator` records, for EMA and raw weights."""
         return tuple(
-            MetricSpec(f"test/{quantity}_{weights}", quantity, f"{title} ({label})", unit, better, panel, setup)
+            replace(spec, name=f"test/{spec.quantity}_{weights}", title=f"{spec.title} ({label})")
             for weights, label in _WEIGHTS.items()
-            for quantity, title, unit, better, panel, setup in self._quantities()
+            for spec in self._quantities()
         )
 
-    def _quantities(self) -> list[tuple[str, str, str, Better, str, str]]:
-        count = f"{NUM_SAMPLES:,} samples"
-        setup = f"{count}, first {len(self.test):,} test points"
-        quantities: list[tuple[str, str, str, Better, str, str]] = []
+    def _quantities(self) -> Iterator[MetricSpec]:
+        """Yield a spec for each quantity; `specs` adds split and weights to name and title."""
+        count, test = f"{NUM_SAMPLES:,} samples", f"first {len(self.test):,} test points"
         if self.can_sample:
             title = "energy distance of samples and data"
-            quantities.append(("energy_distance", title, "", "lower", "samples", setup))
+            yield MetricSpec("", "energy_distance", title, "", "lower", "samples", f"{count}, {test}")
         if self.can_sample and self.modes is not None:
             near = f"within {HIGH_QUALITY_STDS:.0f} standard deviations of the nearest mode"
             covered = f"modes with {COVERED_SHARE:.0%} of {count} {near} or more"
             title = f"modes covered of {len(self.modes)}"
-            quantities.append(("modes_covered", title, "", "higher", "samples", covered))
-            quantities.append(
-                ("high_quality", "share of samples of high quality", "", "higher", "samples", f"{near}, {count}")
-            )
+            yield MetricSpec("", "modes_covered", title, "", "higher", "samples", covered)
+            title = "share of samples of high quality"
+            yield MetricSpec("", "high_quality", title, "", "higher", "samples", f"{near}, {count}")
         if self.log_true is not None:
-            setup = f"mean of log p_true − log p_model ({self.estimator}), first {len(self.test):,} test points"
-            quantities.append(("gap", "gap to the true density", "nats", "lower", "density", setup))
-        return quantities
+            setup = f"mean of log p_true − log p_model ({self.estimator}), {test}"
+            yield MetricSpec("", "gap", "KL from the true density", "nats", "lower", "density", setup)
 
 
 class PointsEvaluator(Evaluator):
-    """Accumulates the gap to the true density and compares samples with the test points.
+    """Accumulates log-density differences to the true density, and compares samples with the test points.
 
     Args:
         model: With the weights to evaluate.

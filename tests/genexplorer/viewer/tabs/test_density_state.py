@@ -117,13 +117,13 @@ def test_preferred_metrics_come_first() -> None:
         name: MetricSpec(name, quantity, title, unit, "lower", "density")
         for name, quantity, title, unit in (
             ("test/nll_ema", "nll", "test cost −log p(x) (EMA weights)", "nats"),
-            ("test/gap_ema", "gap", "gap to the true density (EMA weights)", "nats"),
+            ("test/gap_ema", "gap", "KL from the true density (EMA weights)", "nats"),
             ("test/modes_covered_raw", "modes_covered", "modes covered of 8 (raw weights)", ""),
         )
     }
     found = metrics.summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
     assert [(name, value) for name, value, _ in found] == [
-        ("gap to the true density", "0.05 nats"),
+        ("KL from the true density", "0.05 nats"),
         ("modes covered", "8 of 8"),
         ("cost −log p(x)", "2.00 nats"),
     ]
