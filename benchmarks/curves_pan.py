@@ -55,7 +55,7 @@ def main() -> int:
         plot = next(iter(tab.plots.values()))
         print(f"  {options.points:,} points, {len(tab.plots)} charts\n{latency.HEAD}")
         for share in ZOOMS:
-            tab.home()
+            tab.show_full_range()
             middle, span = 0.6 * options.points, share * options.points
             if share < 1:
                 tab._on_zoomed((middle - span / 2, middle + span / 2))

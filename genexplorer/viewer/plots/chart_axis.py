@@ -1,4 +1,4 @@
-"""Axes of the charts: few ticks, numbers as the rest of the product writes them, logarithms told in plain figures."""
+"""Axes of plots: few ticks at round values, formatted as everywhere in the application."""
 
 import math
 from typing import Any
@@ -35,8 +35,8 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, round((last - first) / max(1, count)))
     mantissas = (1.0, 2.0, 5.0) if (last - first) * 3 <= count * 1.5 else (1.0,)
-    every = (m * 10.0**n for n in range(first, last + 1, stride) for m in mantissas)
-    return [value for value in every if low <= value <= high]
+    candidates = (m * 10.0**n for n in range(first, last + 1, stride) for m in mantissas)
+    return [value for value in candidates if low <= value <= high]
 
 
 def time_ticks(low: float, high: float, count: int) -> list[float]:
@@ -47,26 +47,29 @@ def time_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 class ChartAxis(pg.AxisItem):  # type: ignore[misc]
-    """One axis of a chart.
+    """One axis of a plot.
 
     Args:
         orientation: "left" or "bottom".
+        tick_px: The least distance of ticks in logical pixels; None for that of a chart.
     """
 
-    def __init__(self, orientation: str) -> None:
+    def __init__(self, orientation: str, tick_px: float | None = None) -> None:
         super().__init__(orientation)
+        self._tick_px = tick_px or (90 if orientation == "bottom" else 32)
+        self._min_ticks = 4 if orientation == "bottom" and tick_px is None else 3
         self.kind = "number"  # "number", "count", "time"
         self.logarithmic = False
-        self.negated = False  # a logarithmic axis of values that are all negative shows their size
+        self.negated = False  # on a logarithmic axis: the values are negative, and their magnitude is drawn
         self.enableAutoSIPrefix(False)
         self.setStyle(tickLength=-4, tickTextOffset=5, hideOverlappingLabels=12)
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
-        """Return one level of ticks, in the axis' own coordinates."""
+        """Return one level of ticks, in the coordinates of the axis."""
         low, high = min(minVal, maxVal), max(minVal, maxVal)
         if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
             return []
-        count = max(4, int(size / 90)) if self.orientation == "bottom" else max(3, int(size / 32))
+        count = max(self._min_ticks, int(size / self._tick_px))
         if self.logarithmic:
             ticks = log_ticks(10.0 ** max(low, -300), 10.0 ** min(high, 300), count)
             return [(1.0, [math.log10(tick) for tick in ticks])]
@@ -74,48 +77,50 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         return [(round_spacing(high - low, count), make(low, high, count))]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """Return the words of the ticks."""
-        return [self.word(value, spacing) for value in values]
+        """Return the labels of the ticks."""
+        return [self.tick_text(value, spacing) for value in values]
 
-    def word(self, value: float, spacing: float) -> str:
-        """Return one tick's words."""
+    def tick_text(self, value: float, spacing: float) -> str:
+        """Return the label of a tick."""
         if self.logarithmic:
             sign = "−" if self.negated else ""
-            return sign + _plain(10.0**value, 0.0)
+            return sign + _decimal(10.0**value, 0.0)
         if self.kind == "time":
             return formatting.duration(value) if value >= 0 else ""
         if self.kind == "count":
             return formatting.count(value).replace(".0", "") if value >= 0 else ""
-        return _plain(value, spacing)
+        return _decimal(value, spacing)
 
     def generateDrawSpecs(self, p: Any) -> Any:
-        """Leave the axis' own line away: the ticks and the grid say where it is."""
+        """Hide the line of the axis; ticks and grid suffice."""
         specs = super().generateDrawSpecs(p)
         if specs is None:
             return None
-        (pen, start, end), ticks, words = specs
+        (pen, start, end), ticks, text = specs
         if self.orientation == "bottom":
             right = self.mapRectFromParent(self.geometry()).right()
-            words = [word for word in words if word[0].right() <= right + 1]  # half a number is another number
-        quiet = pg.mkPen(pen)
-        quiet.setColor(pg.mkColor(0, 0, 0, 0))
-        return (quiet, start, end), ticks, words
+            text = [
+                tick_text for tick_text in text if tick_text[0].right() <= right + 1
+            ]  # a clipped number reads as another number
+        hidden = pg.mkPen(pen)
+        hidden.setColor(pg.mkColor(0, 0, 0, 0))
+        return (hidden, start, end), ticks, text
 
 
-def _plain(value: float, spacing: float) -> str:
-    """Return a figure with as many decimals as its neighbors need."""
+def _decimal(value: float, spacing: float) -> str:
+    """Return a number with as many decimals as the spacing of ticks needs."""
     size = abs(value)
     if size and (size >= 1e6 or size < 1e-4):
         return _scientific(value, spacing)
     decimals = max(0, -math.floor(math.log10(spacing) + 1e-9)) if spacing > 0 else 6
-    words = f"{value:.{min(decimals, 6)}f}"
-    if not spacing and "." in words:
-        words = words.rstrip("0").rstrip(".")
-    return words.replace("-", "−")
+    text = f"{value:.{min(decimals, 6)}f}"
+    if not spacing and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
 
 
 def _scientific(value: float, spacing: float) -> str:
-    """Return a very large or small figure with as many digits as its neighbors need: "2.19e−6"."""
+    """Return a very large or small number with as many digits as the spacing needs: "2.19e−6"."""
     if not spacing > 0:
         return formatting.number(value)
     digits = math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(spacing) + 1e-9)

@@ -1,7 +1,5 @@
 """A 2-D plane with named axes of equal scale, drawn in layers, that the mouse pans and zooms."""
 
-import math
-
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -12,23 +10,12 @@ from PyQt6.QtWidgets import QSizePolicy
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Bounds
 from genexplorer.viewer.plots.base_plot import BasePlot
-from genexplorer.viewer.plots.chart_axis import ChartAxis, linear_ticks, round_spacing
+from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.plots.plane_layers import PlaneLayer
 
+_TICK_PX = 44  # as many ticks as fit, also on a small plane
 _SETTLE_MS = 120  # `view_settled` is emitted after the view has not changed for so long
 _MAX_RANGE = 120.0  # the widest view, in units of the plane
-
-
-class PlaneAxis(ChartAxis):
-    """An axis with as many ticks as fit, also on a small plane."""
-
-    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
-        """Return one level of ticks."""
-        low, high = min(minVal, maxVal), max(minVal, maxVal)
-        if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
-            return []
-        count = max(3, int(size / 44))
-        return [(round_spacing(high - low, count), linear_ticks(low, high, count))]
 
 
 class PlanePlot(BasePlot):
@@ -50,7 +37,9 @@ class PlanePlot(BasePlot):
     view_settled = pyqtSignal()
 
     def __init__(self, names: tuple[str, str], palette: Palette, *, picks: bool = False) -> None:
-        super().__init__(palette, PlaneAxis("left"), PlaneAxis("bottom"), names, interactive=not picks)
+        super().__init__(
+            palette, ChartAxis("left", _TICK_PX), ChartAxis("bottom", _TICK_PX), names, interactive=not picks
+        )
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
         self.at_home = True
         self._picks = picks

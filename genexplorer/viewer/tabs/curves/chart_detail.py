@@ -1,71 +1,71 @@
-"""What is seen of long curves, read in detail while a person pans and zooms: one curve a turn of the event loop."""
+"""Reads the visible part of long curves in detail while the user pans and zooms, one curve per event-loop turn."""
 
 from collections.abc import Callable, Iterable
 
 from PyQt6.QtCore import QObject
 
 from genexplorer.viewer.plots.chart_curve import Curve
-from genexplorer.viewer.plots.chart_places import detail_window
+from genexplorer.viewer.plots.chart_layout import detail_window
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.widgets.controls import timer
 
-REST_MS = 150  # after the last move lines are drawn smooth again
+REST_MS = 150  # after the last move, lines are antialiased again
 Window = tuple[float, float]
 
 
-class Detail(QObject):
-    """Keeps charts as fine as the part of them that is seen allows.
+class ChartDetail(QObject):
+    """Keeps charts as detailed as their visible part needs.
 
     Args:
         read: Returns a metric's curve within a window of x.
-        parent: Ends it.
+        parent: The Qt owner.
     """
 
     def __init__(self, read: Callable[[ChartPlot, str, Window], Curve], parent: QObject) -> None:
         super().__init__(parent)
         self._read = read
-        self.window: Window | None = None  # what is drawn in detail, or will be
+        self.window: Window | None = None  # the part drawn in detail, or about to be
         self._plots: tuple[ChartPlot, ...] = ()
-        self._moving: tuple[ChartPlot, ...] = ()
-        self._coarse: list[tuple[ChartPlot, str]] = []  # curves that are not yet, with their charts
-        self._next = timer(self, 0, self._refine, once=True)
-        self._rest = timer(self, REST_MS, self._at_rest, once=True)
+        self._fast_plots: tuple[ChartPlot, ...] = ()
+        self._pending: list[tuple[ChartPlot, str]] = []  # curves still to be read, with their charts
+        self._next_timer = timer(self, 0, self._refine, once=True)
+        self._rest_timer = timer(self, REST_MS, self._on_rest, once=True)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all is drawn as finely as it is wanted."""
-        return not self._coarse
+        """Whether all curves are drawn in detail."""
+        return not self._pending
 
-    def forget(self) -> None:
-        """Begin anew, as after whole curves were drawn, or when charts go."""
-        self.window, self._coarse, self._plots, self._moving = None, [], (), ()
+    def clear(self) -> None:
+        """Discard the state, as after the curves have changed."""
+        self.window, self._pending, self._plots, self._fast_plots = None, [], (), ()
 
-    def show(self, plots: Iterable[ChartPlot], seen: Window, whole: Window) -> None:
-        """Have the curves of charts read around what is seen of the whole; a pan goes on meanwhile."""
-        window = detail_window(*seen, *whole)
+    def show(self, plots: Iterable[ChartPlot], visible: Window, full: Window) -> None:
+        """Read the curves of charts around the visible part of the full range, without blocking a pan."""
+        window = detail_window(*visible, *full)
         if window == self.window:
             return
-        self.window, self._coarse, self._plots = window, [], tuple(plots)
+        self.window, self._pending, self._plots = window, [], tuple(plots)
         if window is None:
             for plot in self._plots:
                 plot.restore()
         else:
-            self._coarse = [(plot, metric) for plot in self._plots for metric in plot.chart.metrics]
-            self._next.start()
+            self._pending = [(plot, metric) for plot in self._plots for metric in plot.chart.metrics]
+            self._next_timer.start()
 
-    def moved(self, plots: Iterable[ChartPlot]) -> None:
-        """Let charts be drawn in less time until nothing has moved for a moment."""
-        self._moving = tuple(plots)
-        for plot in self._moving:
-            plot.set_moving(True)
-        self._rest.start()
+    def set_moving(self, plots: Iterable[ChartPlot]) -> None:
+        """Draw charts fast until nothing has moved for a moment."""
+        self._fast_plots = tuple(plots)
+        for plot in self._fast_plots:
+            plot.set_fast(True)
+        self._rest_timer.start()
 
-    def _at_rest(self) -> None:
-        for plot in self._moving:
-            plot.set_moving(False)
+    def _on_rest(self) -> None:
+        for plot in self._fast_plots:
+            plot.set_fast(False)
 
     def _refine(self) -> None:
-        if self._coarse and self.window is not None:
-            plot, metric = self._coarse.pop(0)
-            plot.refine(self._read(plot, metric, self.window))
-            self._next.start()
+        if self._pending and self.window is not None:
+            plot, metric = self._pending.pop(0)
+            plot.show_detail(self._read(plot, metric, self.window))
+            self._next_timer.start()

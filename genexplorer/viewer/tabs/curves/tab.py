@@ -1,7 +1,10 @@
-"""The Curves tab: every metric of the run over steps, images or time; a click moves the time of the whole window."""
+"""The Curves tab: every metric of the run by step, images or time; a click selects the step."""
 
+import csv
+import io
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,69 +16,71 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
-from genexplorer.viewer.plots.chart_curve import Curve, View
-from genexplorer.viewer.plots.chart_places import with_room_for_names
+from genexplorer.viewer.plots.chart_curve import Curve, CurveView
+from genexplorer.viewer.plots.chart_layout import range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.curves.chart_detail import Detail
-from genexplorer.viewer.tabs.curves.chooser import CurveChooser
+from genexplorer.viewer.tabs.curves.chart_detail import ChartDetail
+from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
 from genexplorer.viewer.widgets.controls import discard, scroll_area, timer
 from genexplorer.viewer.widgets.empty_state import Hint
 from genexplorer.viewer.widgets.images import save_image
+from trainers.storage.atomic_files import write_bytes
 
-MAX_POINTS = 1000  # of a curve, and of the part of it that is read in detail
+_MAX_CSV_POINTS = 100_000  # per metric
+MAX_POINTS = 1000  # of a curve, and of a detail
 _X_AXES: tuple[XAxis, ...] = ("step", "images", "time")
-_CALM = 0.8  # the smoothing of a first look; the raw curve stays visible
-_WIDE_PX = 640  # from here on charts stand in two columns
+_SMOOTHING = 0.8  # by default; the raw curve stays visible
+_WIDE_PX = 640  # from this width on, charts are in two columns
 
 
 class CurvesTab(Tab):
-    """Charts at the left, what to show and how at the right."""
+    """Charts at the left, the metrics panel at the right."""
 
     title = "Curves"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.view = View(smoothing=_CALM)
+        self.view = CurveView(smoothing=_SMOOTHING)
         self.plots: dict[str, ChartPlot] = {}
-        self._chosen: list[str] = []  # quantities; empty for the first few
+        self._selected: list[str] = []  # quantities; empty: the default ones
         self._stale = True
         self._zoom: tuple[float, float] | None = None
         self._arranged: tuple[tuple[str, ...], int] = ((), 0)
-        self.detail = Detail(self._curve, self)
-        self._settle = timer(self, 0, self._fit_words, once=True)
-        self.chooser = CurveChooser()
-        self.chooser.show_view(self.view)
+        self.detail = ChartDetail(self._curve, self)
+        self._settle = timer(self, 0, self._fit_labels, once=True)
+        self.metrics_panel = MetricsPanel()
+        self.metrics_panel.show_view(self.view)
         self.hint = Hint()
         self._lay_out()
         self._connect()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The window -------------------------------------------------------------------------------------------------
 
     def set_run(self, followed: object) -> None:
-        """Show another run's curves; the choice of quantities stays where the run has them."""
+        """Show the curves of another run; the selection stays wpointed_x it has them."""
         self._zoom = None
         self._stale = True
         self._clear_plots()
         self.refresh()
 
     def on_changes(self, what: frozenset[str]) -> None:
-        """Draw again when there are new points."""
+        """Draw new points."""
         if what & {"metrics", "changes"}:
             self._stale = True
             self.refresh()
 
     def on_time(self, step: int | None) -> None:
-        """Move the mark."""
+        """Mark the step."""
         self._show_time()
 
     def activated(self) -> None:
-        """Draw what was put off while hidden."""
+        """Bring the charts up to date."""
         self.refresh()
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """Y logarithmic, X the next axis, + and − smoothing, 0 home."""
+        """Y logarithmic, X the next axis, + and − smoothing, 0 full range."""
         match event.key():
             case Qt.Key.Key_Y:
                 self.set_view(logarithmic=not self.view.logarithmic)
@@ -86,100 +91,100 @@ class CurvesTab(Tab):
             case Qt.Key.Key_Minus:
                 self.set_view(smoothing=self.view.smoothing - 0.1)
             case Qt.Key.Key_0 | Qt.Key.Key_Home:
-                self.home()
+                self.show_full_range()
             case _:
                 return False
         return True
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer all shown charts as one picture, and their numbers."""
+        """Return the charts as an image, and their values."""
         if not self.plots:
             return []
         return [
-            SaveTarget("Charts as a picture", (".png",), lambda path: save_image(self._picture(), path)),
-            SaveTarget("Numbers of the charts", (".csv",), self._write_numbers),
+            SaveTarget("Charts", (".png",), lambda path: save_image(self._image(), path)),
+            SaveTarget("Values", (".csv",), self._write_csv),
         ]
 
     def copy_image(self) -> QImage | None:
-        """Return the shown charts."""
-        return self._picture() if self.plots else None
+        """Return the charts."""
+        return self._image() if self.plots else None
 
     def state(self) -> dict[str, Any]:
-        """Remember the choice of quantities and how they are drawn."""
+        """Return the selected quantities and the settings."""
         return {
-            "quantities": list(self._chosen),
+            "quantities": list(self._selected),
             "x_axis": self.view.x_axis,
             "logarithmic": self.view.logarithmic,
             "smoothing": self.view.smoothing,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take the choice back."""
+        """Restore them; invalid values are ignored."""
         quantities = state.get("quantities")
-        self._chosen = [q for q in quantities if isinstance(q, str)][:50] if isinstance(quantities, list) else []
+        self._selected = [q for q in quantities if isinstance(q, str)][:50] if isinstance(quantities, list) else []
         x_axis = state.get("x_axis")
         smoothing = state.get("smoothing")
         self.set_view(
             x_axis=x_axis if x_axis in _X_AXES else "step",
             logarithmic=state.get("logarithmic") is True,
-            smoothing=smoothing if isinstance(smoothing, float | int) else _CALM,
+            smoothing=smoothing if isinstance(smoothing, float | int) else _SMOOTHING,
         )
 
-    # What is shown ----------------------------------------------------------------------------------------------
+    # Content ----------------------------------------------------------------------------------------------------
 
     def set_view(
         self, *, x_axis: XAxis | None = None, logarithmic: bool | None = None, smoothing: float | None = None
     ) -> None:
-        """Change how the curves are drawn."""
+        """Change the settings of the charts."""
         if x_axis is not None and x_axis != self.view.x_axis:
             self._zoom = None
-        calm = self.view.smoothing if smoothing is None else smoothing
-        self.view = View(
+        smoothed = self.view.smoothing if smoothing is None else smoothing
+        self.view = CurveView(
             x_axis or self.view.x_axis,
             self.view.logarithmic if logarithmic is None else logarithmic,
-            0.0 if not math.isfinite(calm) else min(0.99, max(0.0, round(calm, 2))),
+            0.0 if not math.isfinite(smoothed) else min(0.99, max(0.0, round(smoothed, 2))),
         )
-        self.chooser.show_view(self.view)
+        self.metrics_panel.show_view(self.view)
         self._stale = True
         self.refresh()
 
     def show_only(self, quantity: str) -> None:
-        """Show one quantity large, as a click on a term of the theory asks for."""
-        self._choose([quantity])
+        """Show one quantity alone, as after a click on a term in Theory."""
+        self._select([quantity])
 
-    def home(self) -> None:
-        """Show the whole training again."""
+    def show_full_range(self) -> None:
+        """Show all steps again."""
         self._zoom = None
         self._apply_range()
 
     def refresh(self) -> None:
-        """Bring everything up to date, if it is seen and anything has changed."""
+        """Bring the charts up to date, if the tab is visible and anything has changed."""
         if not self.is_active or not self._stale:
             return
         self._stale = False
         run = self.context.run
-        known = charts.charts(run.specs) if run is not None else []
-        shown = self._shown(known)
+        available = charts.charts(run.specs) if run is not None else []
+        shown = self._visible_charts(available)
         self.hint.setVisible(not shown)
         self._scroll.setVisible(bool(shown))
-        self.chooser.show_charts(known, {chart.quantity for chart in shown})
+        self.metrics_panel.show_charts(available, {chart.quantity for chart in shown})
         self._arrange(shown)
         self._fill()
         self._apply_range()
         self._show_time()
 
-    def _shown(self, known: list[charts.Chart]) -> list[charts.Chart]:
-        chosen = [chart for chart in known if any(chart.shows(quantity) for quantity in self._chosen)]
-        return chosen or first_choice(known)
+    def _visible_charts(self, available: list[charts.Chart]) -> list[charts.Chart]:
+        chosen = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
+        return chosen or default_charts(available)
 
-    def _choose(self, quantities: list[str]) -> None:
-        self._chosen = quantities
+    def _select(self, quantities: list[str]) -> None:
+        self._selected = quantities
         self._stale = True
         self.refresh()
 
     def _toggle(self, quantity: str, on: bool) -> None:
         now = list(self.plots)
-        self._choose([*now, quantity] if on else [q for q in now if q != quantity])
+        self._select([*now, quantity] if on else [q for q in now if q != quantity])
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
@@ -193,24 +198,24 @@ class CurvesTab(Tab):
         main = QVBoxLayout()
         main.addWidget(self._scroll, 1)
         main.addWidget(self.hint, 1)
-        self.hint.say("No figures yet.", "The first ones come with the first step of the training.")
+        self.hint.say("No metrics yet.", "They are recorded from the first training step on.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(main, 1)
-        layout.addWidget(self.chooser)
+        layout.addWidget(self.metrics_panel)
 
     def _connect(self) -> None:
-        self.chooser.toggled.connect(self._toggle)
-        self.chooser.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
-        self.chooser.logarithmic_chosen.connect(lambda on: self.set_view(logarithmic=on))
-        self.chooser.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
-        self.chooser.reset_wanted.connect(lambda: self._choose([]))
-        self.chooser.home_wanted.connect(self.home)
+        self.metrics_panel.toggled.connect(self._toggle)
+        self.metrics_panel.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
+        self.metrics_panel.logarithmic_chosen.connect(lambda on: self.set_view(logarithmic=on))
+        self.metrics_panel.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
+        self.metrics_panel.reset_requested.connect(lambda: self._select([]))
+        self.metrics_panel.full_range_requested.connect(self.show_full_range)
         self.context.palette_changed.connect(self._recolor)
 
     def _clear_plots(self) -> None:
-        self.detail.forget()
+        self.detail.clear()
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
             discard(plot)
@@ -252,9 +257,9 @@ class CurvesTab(Tab):
         run = self.context.run
         if run is None:
             return
-        marks = [(self.x_of_step(step), words) for step, words in change_marks(run)]
-        placed = [(x, words) for x, words in marks if x is not None]
-        self.detail.forget()
+        marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
+        placed = [(x, text) for x, text in marks if x is not None]
+        self.detail.clear()
         for plot in self.plots.values():
             plot.set_curves([self._curve(plot, metric) for metric in plot.chart.metrics], self.view, placed)
 
@@ -270,15 +275,15 @@ class CurvesTab(Tab):
         bounds = [plot.data_bounds for plot in self.plots.values()]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots.values())
-        names = max(plot.names_px for plot in self.plots.values())
-        low, high = self._zoom or with_room_for_names(first, last, width, names)
-        names_at = last if last <= high - 0.05 * (high - low) else None
+        names = max(plot.label_px for plot in self.plots.values())
+        low, high = self._zoom or range_with_label_room(first, last, width, names)
+        labels_x = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
-            plot.set_range(low, high, names_at)
+            plot.set_range(low, high, labels_x)
         self.detail.show(self.plots.values(), (low, high), (first, last))
 
-    def _fit_words(self) -> None:
-        """Give names and values the room they have now."""
+    def _fit_labels(self) -> None:
+        """Fit labels and values to the new size."""
         self._apply_range()
         self._show_time()
 
@@ -287,37 +292,37 @@ class CurvesTab(Tab):
             plot.recolor(self.context.palette)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Take one column or two."""
+        """Use one column or two."""
         super().resizeEvent(event)
         self._place()
 
     # Time -------------------------------------------------------------------------------------------------------
 
     def x_of_step(self, step: float) -> float | None:
-        """Return where a step lies on the axis that is shown."""
+        """Return the x of a step."""
         if self.view.x_axis == "step":
             return float(step)
-        steps, places = self._ruler()
-        return float(np.interp(step, steps, places)) if steps.size else None
+        steps, xs = self._axis_points()
+        return float(np.interp(step, steps, xs)) if steps.size else None
 
     def step_of_x(self, x: float) -> int | None:
-        """Return the step at a place of the axis that is shown."""
+        """Return the step at an x."""
         if self.view.x_axis == "step":
             return max(0, round(x))
-        steps, places = self._ruler()
-        return round(float(np.interp(x, places, steps))) if steps.size else None
+        steps, xs = self._axis_points()
+        return round(float(np.interp(x, xs, steps))) if steps.size else None
 
-    def _ruler(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-        """Return steps and their places on the axis, from the longest curve that there is."""
+    def _axis_points(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+        """Return steps and their x, from the longest curve."""
         run = self.context.run
         if run is None:
             return np.zeros(0), np.zeros(0)
         metrics = [name for name in run.specs if name.startswith("train/")] or list(run.specs)
         for metric in metrics:
             steps = run.series(metric, "step", MAX_POINTS).x
-            places = run.series(metric, self.view.x_axis, MAX_POINTS).x
-            if steps.size and steps.size == places.size:
-                return steps, places
+            xs = run.series(metric, self.view.x_axis, MAX_POINTS).x
+            if steps.size and steps.size == xs.size:
+                return steps, xs
         return np.zeros(0), np.zeros(0)
 
     def _show_time(self) -> None:
@@ -326,21 +331,21 @@ class CurvesTab(Tab):
         step, run = self.context.step, self.context.run
         x = None if step is None else self.x_of_step(step)
         for plot in self.plots.values():
-            plot.set_mark(x)
+            plot.set_time(x)
             plot.show_values(x)
-        self.chooser.show_step(step, {} if run is None or step is None else run.values_at(step))
+        self.metrics_panel.show_step(step, {} if run is None or step is None else run.values_at(step))
 
     def _on_pointed(self, x: float) -> None:
-        here = None if math.isnan(x) else x
+        pointed_x = None if math.isnan(x) else x
         step = self.context.step
         mark = self.x_of_step(step) if step is not None else None
         for plot in self.plots.values():
-            plot.set_crosshair(here)
-            plot.show_values(mark if here is None else here)
-        if here is not None:
-            pointed = self.step_of_x(here)
+            plot.set_crosshair(pointed_x)
+            plot.show_values(mark if pointed_x is None else pointed_x)
+        if pointed_x is not None:
+            pointed = self.step_of_x(pointed_x)
             if pointed is not None:
-                self.context.status_message.emit(f"step {pointed:,}  ·  click goes there")
+                self.context.status_message.emit(f"step {pointed:,}  ·  click goes tpointed_x")
 
     def _on_clicked(self, x: float) -> None:
         step = self.step_of_x(x)
@@ -349,28 +354,36 @@ class CurvesTab(Tab):
 
     def _on_zoomed(self, bounds: tuple[float, float]) -> None:
         self._zoom = (float(bounds[0]), float(bounds[1]))
-        self.detail.moved(self.plots.values())
+        self.detail.set_moving(self.plots.values())
         self._apply_range()
 
     # Saving -----------------------------------------------------------------------------------------------------
 
-    def _picture(self) -> QImage:
+    def _image(self) -> QImage:
         return self._grid_host.grab().toImage()
 
-    def _write_numbers(self, path: Any) -> None:
-        from genexplorer.viewer.tabs.curves.csv_export import write_csv  # only saving needs it
-
+    def _write_csv(self, path: Path) -> None:
+        """Write metric, unit, step and values, one row per point."""
         run = self.context.run
-        if run is not None:
-            write_csv(path, run, [metric for plot in self.plots.values() for metric in plot.chart.metrics])
+        if run is None:
+            return
+        table = io.StringIO()
+        writer = csv.writer(table)
+        writer.writerow(["metric", "unit", "step", "mean", "low", "high"])
+        for metric in (metric for plot in self.plots.values() for metric in plot.chart.metrics):
+            series = run.series(metric, "step", _MAX_CSV_POINTS)
+            unit = run.specs[metric].unit
+            for step, *values in zip(series.x, series.mean, series.low, series.high, strict=True):
+                writer.writerow([metric, unit, f"{step:g}", *(repr(float(value)) for value in values)])
+        write_bytes(path, table.getvalue().encode())
 
 
-def first_choice(known: list[charts.Chart]) -> list[charts.Chart]:
-    """Return the charts of a first look: three of the first panel, and of the others the one that tells most."""
-    first = [chart for chart in known if chart.panel == known[0].panel][:3]
-    others = sorted((chart for chart in known if chart not in first), key=_dullness)
-    return first + others[:1]
+def default_charts(available: list[charts.Chart]) -> list[charts.Chart]:
+    """Return the charts that are shown by default: three of the first panel, and the best one of the other panels."""
+    first = [chart for chart in available if chart.panel == available[0].panel][:3]
+    candidates = sorted((chart for chart in available if chart not in first), key=_rank)
+    return first + candidates[:1]
 
 
-def _dullness(chart: charts.Chart) -> tuple[bool, int]:
+def _rank(chart: charts.Chart) -> tuple[bool, int]:
     return chart.style(chart.metrics[0]).index is None, -len(chart.metrics)

@@ -10,8 +10,8 @@ from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
-from genexplorer.viewer.plots.chart_curve import Curve, View
-from genexplorer.viewer.plots.chart_places import with_room_for_names
+from genexplorer.viewer.plots.chart_curve import Curve, CurveView
+from genexplorer.viewer.plots.chart_layout import range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
@@ -56,7 +56,7 @@ class CurvesBeside(QWidget):
         for plot in self.plots:
             plot.set_curves(
                 [_curve(run, plot.chart, metric) for metric in _telling(plot.chart.metrics)],
-                View("step", False, _CALM),
+                CurveView("step", False, _CALM),
                 marks,
             )
         self._fit()
@@ -65,7 +65,7 @@ class CurvesBeside(QWidget):
         """Mark a time and write the values there."""
         self._step = step
         for plot in self.plots:
-            plot.set_mark(None if step is None else float(step))
+            plot.set_time(None if step is None else float(step))
             plot.show_values(None if step is None else float(step))
 
     def _take(self, wanted: list[Chart]) -> None:
@@ -88,7 +88,7 @@ class CurvesBeside(QWidget):
         bounds = [plot.data_bounds for plot in self.plots]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots)
-        low, high = with_room_for_names(first, last, width, max(plot.names_px for plot in self.plots))
+        low, high = range_with_label_room(first, last, width, max(plot.label_px for plot in self.plots))
         for plot in self.plots:
             plot.set_range(low, high, last)
         self.set_step(self._step)

@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_axis import ChartAxis, linear_ticks, log_ticks, time_ticks
-from genexplorer.viewer.plots.chart_places import detail_window, spread, value_at, with_room_for_names
-from genexplorer.viewer.tabs.curves.chooser import CurveChooser
+from genexplorer.viewer.plots.chart_layout import detail_window, range_with_label_room, spread_labels, value_at
+from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run
@@ -32,8 +32,8 @@ def test_train_and_test_share_a_chart_with_names_on_the_lines(curves: CurvesTab)
     assert list(curves.plots) == ["elbo", "recon", "kl", "kl_dim"]
     plot = curves.plots["elbo"]
     assert plot.title.text() == "ELBO (nats)"
-    assert [label.toPlainText() for label, _, _ in plot._ends] == ["train", "test", "test, raw"]
-    heights = sorted(label.pos().y() for label, _, _ in plot._ends)
+    assert [label.toPlainText() for label, _, _ in plot._labels] == ["train", "test", "test, raw"]
+    heights = sorted(label.pos().y() for label, _, _ in plot._labels)
     (bottom, top), pixels = plot.plot.getViewBox().viewRange()[1], plot.plot.getViewBox().height()
     assert min(np.diff(heights)) >= 12 * (top - bottom) / pixels  # no name lies on another
 
@@ -41,12 +41,12 @@ def test_train_and_test_share_a_chart_with_names_on_the_lines(curves: CurvesTab)
 def test_the_mark_and_the_values_follow_the_time(curves: CurvesTab, window: MainWindow) -> None:
     plot = curves.plots["kl"]
     window.context.cursor.go(500)
-    assert plot._mark.value() == pytest.approx(500)
+    assert plot._time_line.value() == pytest.approx(500)
     early = plot.values.text()
     window.context.cursor.go(1300)
-    assert plot._mark.value() == pytest.approx(1300)
+    assert plot._time_line.value() == pytest.approx(1300)
     assert plot.values.text() != early and "train" in early
-    assert "at step 1,300" in curves.chooser.step_label.text()
+    assert "at step 1,300" in curves.metrics_panel.step_label.text()
 
 
 def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
@@ -62,20 +62,20 @@ def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: Mai
 
 def test_the_crosshair_shows_values_in_every_chart(curves: CurvesTab) -> None:
     curves.plots["elbo"].pointed.emit(100.0)
-    assert all(plot._cross.isVisible() and plot._cross.value() == 100.0 for plot in curves.plots.values())
+    assert all(plot._crosshair.isVisible() and plot._crosshair.value() == 100.0 for plot in curves.plots.values())
     at_100 = curves.plots["recon"].values.text()
     curves.plots["elbo"].pointed.emit(math.nan)
-    assert not curves.plots["recon"]._cross.isVisible() and curves.plots["recon"].values.text() != at_100
+    assert not curves.plots["recon"]._crosshair.isVisible() and curves.plots["recon"].values.text() != at_100
 
 
 def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, Qt.Key.Key_Y)
     elbo = curves.plots["elbo"]
     assert elbo.left.logarithmic and elbo.left.negated and "logarithmic" in elbo.title.text()
-    assert elbo.left.word(2.0, 1.0) == "−100"
+    assert elbo.left.tick_text(2.0, 1.0) == "−100"
     QTest.keyClick(window, Qt.Key.Key_X)
     QTest.keyClick(window, Qt.Key.Key_X)
-    assert curves.view.x_axis == "time" and elbo.bottom.word(75.0, 15.0) == "1:15"
+    assert curves.view.x_axis == "time" and elbo.bottom.tick_text(75.0, 15.0) == "1:15"
     before = curves.view.smoothing
     QTest.keyClick(window, Qt.Key.Key_Minus)
     assert curves.view.smoothing == pytest.approx(before - 0.1)
@@ -86,11 +86,11 @@ def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWin
 def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesTab) -> None:
     plot = curves.plots["elbo"]
     curves.set_view(smoothing=0.9)
-    calm = plot._lines[plot._curves[0].metric].y.copy()
+    smoothed = plot._lines[plot._curves[0].metric].y.copy()
     items = len(plot.plot.getPlotItem().listDataItems())
     curves.set_view(smoothing=0.0)
     raw = plot._lines[plot._curves[0].metric].y
-    assert np.nanstd(np.diff(calm)) < 0.5 * np.nanstd(np.diff(raw))
+    assert np.nanstd(np.diff(smoothed)) < 0.5 * np.nanstd(np.diff(raw))
     assert len(plot.plot.getPlotItem().listDataItems()) == items - 1  # the faint one is gone
     np.testing.assert_array_equal(plot._lines[plot._curves[1].metric].y, plot._curves[1].mean)
 
@@ -101,12 +101,12 @@ def test_changes_are_marked(curves: CurvesTab) -> None:
 
 
 def test_quantities_are_chosen_by_box(curves: CurvesTab) -> None:
-    curves.chooser.boxes["lr"].setChecked(True)
+    curves.metrics_panel.boxes["lr"].setChecked(True)
     assert "lr" in curves.plots
     for quantity in ("elbo", "recon", "kl", "kl_dim"):
-        curves.chooser.boxes[quantity].setChecked(False)
+        curves.metrics_panel.boxes[quantity].setChecked(False)
     assert list(curves.plots) == ["lr"]
-    curves.chooser.reset_wanted.emit()
+    curves.metrics_panel.reset_requested.emit()
     assert "elbo" in curves.plots and "lr" not in curves.plots
 
 
@@ -149,28 +149,28 @@ def test_ticks_are_round() -> None:
 
 def test_ticks_of_tiny_values_tell_one_from_another() -> None:
     axis = ChartAxis("left")
-    assert [axis.word(value, 1e-8) for value in (2.19e-6, 2.2e-6)] == ["2.19e−6", "2.20e−6"]
-    assert axis.word(0.0049, 2e-5) == "0.00490" and axis.word(3e6, 1e6) == "3.0e6"
+    assert [axis.tick_text(value, 1e-8) for value in (2.19e-6, 2.2e-6)] == ["2.19e−6", "2.20e−6"]
+    assert axis.tick_text(0.0049, 2e-5) == "0.00490" and axis.tick_text(3e6, 1e6) == "3.0e6"
 
 
 def test_a_long_name_leaves_its_value_room(qtbot: QtBot) -> None:
-    chooser = CurveChooser()
-    qtbot.addWidget(chooser)
+    metrics_panel = MetricsPanel()
+    qtbot.addWidget(metrics_panel)
     name = "negative log-likelihood of a point and of another"
-    chooser.show_charts([Chart("nll", name, "nats", "objective", ("test/nll_ema",), "lower")], set())
-    chooser.show_step(700, {"test/nll_ema": 2.41})
-    chooser.resize(chooser.sizeHint().width(), 600)
-    chooser.show()
-    box, value = chooser.boxes["nll"], chooser._values["nll"]
-    right = value.mapTo(chooser, value.rect().topRight()).x()
-    assert value.text() == "2.41" and value.width() >= value.sizeHint().width() and right < chooser.width()
+    metrics_panel.show_charts([Chart("nll", name, "nats", "objective", ("test/nll_ema",), "lower")], set())
+    metrics_panel.show_step(700, {"test/nll_ema": 2.41})
+    metrics_panel.resize(metrics_panel.sizeHint().width(), 600)
+    metrics_panel.show()
+    box, value = metrics_panel.boxes["nll"], metrics_panel._values["nll"]
+    right = value.mapTo(metrics_panel, value.rect().topRight()).x()
+    assert value.text() == "2.41" and value.width() >= value.sizeHint().width() and right < metrics_panel.width()
     assert box.text().endswith("…") and box.toolTip() and box.accessibleName() == name
 
 
 def test_names_are_spread_apart_and_stay_inside() -> None:
-    assert spread([10.0, 9.9, 9.8], 1.0, 0.0) == pytest.approx([10.0, 9.0, 8.0])
-    assert spread([0.4, 0.3], 1.0, 0.0) == pytest.approx([1.0, 0.0])
-    assert spread([], 1.0, 0.0) == []
+    assert spread_labels([10.0, 9.9, 9.8], 1.0, 0.0) == pytest.approx([10.0, 9.0, 8.0])
+    assert spread_labels([0.4, 0.3], 1.0, 0.0) == pytest.approx([1.0, 0.0])
+    assert spread_labels([], 1.0, 0.0) == []
 
 
 def test_the_value_is_the_last_one_at_or_before() -> None:
@@ -180,7 +180,7 @@ def test_the_value_is_the_last_one_at_or_before() -> None:
 
 def test_names_have_room_in_narrow_and_wide_charts() -> None:
     for width in (200.0, 1600.0):
-        low, high = with_room_for_names(0, 1000, width)
+        low, high = range_with_label_room(0, 1000, width)
         assert (high - 1000) / (high - low) * width == pytest.approx(60, rel=0.05)
 
 
@@ -191,7 +191,7 @@ def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, win
 
         def names_fit() -> bool:
             low, high = plot.plot.getViewBox().viewRange()[0]
-            room = max(each.names_px for each in curves.plots.values())
+            room = max(each.label_px for each in curves.plots.values())
             return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - room) < 6)
 
         qtbot.waitUntil(names_fit, timeout=5000)
@@ -208,8 +208,8 @@ def test_what_is_seen_close_up_is_read_in_detail(
     curves.refresh()
     plot = curves.plots["elbo"]
     metric, items = plot._curves[0].metric, list(plot.plot.getPlotItem().items)
-    whole = plot._lines[metric].curve.x
-    assert len(whole) <= 100 and whole[-1] > 1200
+    full = plot._lines[metric].curve.x
+    assert len(full) <= 100 and full[-1] > 1200
     plot.zoomed.emit((600.0, 620.0))
     qtbot.waitUntil(lambda: curves.detail.is_complete, timeout=5000)
     seen = plot._lines[metric].curve.x
@@ -226,8 +226,8 @@ def test_what_is_seen_close_up_is_read_in_detail(
     assert curves.detail.window == window and curves.detail.is_complete  # a pan finds its part there already
     assert not line.opts["antialias"]
     qtbot.waitUntil(lambda: bool(line.curve.opts["antialias"]), timeout=5000)  # smooth again at rest
-    curves.home()
-    assert np.array_equal(plot._lines[metric].curve.x, whole) and np.array_equal(line.xData, whole)
+    curves.show_full_range()
+    assert np.array_equal(plot._lines[metric].curve.x, full) and np.array_equal(line.xData, full)
 
 
 def test_the_part_that_is_read_reaches_beyond_what_is_seen_and_changes_seldom() -> None:

@@ -75,7 +75,7 @@ def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> Non
     progress.context.cursor.go(20)
     early = progress.view.sheet
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
-    assert all(plot._mark.value() == 20 for plot in progress.curves.plots)
+    assert all(plot._time_line.value() == 20 for plot in progress.curves.plots)
     assert progress.strip.marked == progress.strip.steps.index(20)
     assert not progress.context.model_client.is_busy  # nothing was decoded for it
 

@@ -1,4 +1,4 @@
-"""What the Curves tab shows and how: the inspector at its right."""
+"""The column at the right of the Curves tab: metrics with their values, axes, smoothing."""
 
 from collections.abc import Mapping
 
@@ -17,18 +17,18 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
-from genexplorer.viewer.plots.chart_curve import View
+from genexplorer.viewer.plots.chart_curve import CurveView
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import discard, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, upright_rule
 
 WIDTH = 34 * GAP
-_X_WORDS = {"step": "step", "images": "images", "time": "time"}
+_X_LABELS = {"step": "step", "images": "images", "time": "time"}
 _PREFERRED = ("test/{}_ema", "train/{}", "test/{}_raw")
 
 
-class _NameBox(QCheckBox):
-    """A box to tick whose name is cut, with dots, where there is no room: the value beside it must be seen."""
+class _ElidedCheckBox(QCheckBox):
+    """A check box with an elided name, so that the value beside it is always visible."""
 
     def __init__(self, name: str) -> None:
         super().__init__(menu_text(name))
@@ -37,34 +37,34 @@ class _NameBox(QCheckBox):
         self.setToolTip(literal_tooltip(name))
 
     def minimumSizeHint(self) -> QSize:
-        """Leave the width to the value."""
+        """Return a small width, so that the value has room."""
         return self.sizeHint()
 
     def sizeHint(self) -> QSize:
-        """As small: the name takes what is left."""
+        """Return a small width; the layout gives the remaining room to the name."""
         return QSize(4 * GAP, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Cut the name to the room."""
+        """Elide the name."""
         super().resizeEvent(event)
         room = self.width() - 3 * GAP  # the box itself and its gap
         self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)))
 
 
-class CurveChooser(QWidget):
-    """Boxes to tick, each with the value at the time that is looked at.
+class MetricsPanel(QWidget):
+    """Check boxes of the metrics, each with the value at the current step.
 
     Signals:
-        toggled(quantity, on), x_axis_chosen(axis), logarithmic_chosen(on), smoothing_chosen(weight), reset_wanted,
-        home_wanted.
+        toggled(quantity, on), x_axis_chosen(axis), logarithmic_chosen(on), smoothing_chosen(weight), reset_requested,
+        full_range_requested.
     """
 
     toggled = pyqtSignal(str, bool)
     x_axis_chosen = pyqtSignal(str)
     logarithmic_chosen = pyqtSignal(bool)
     smoothing_chosen = pyqtSignal(float)
-    reset_wanted = pyqtSignal()
-    home_wanted = pyqtSignal()
+    reset_requested = pyqtSignal()
+    full_range_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,8 +81,8 @@ class CurveChooser(QWidget):
         self.logarithmic.toggled.connect(self.logarithmic_chosen)
         self.smoothing.valueChanged.connect(lambda value: self.smoothing_chosen.emit(value / 100))
 
-    def show_view(self, view: View) -> None:
-        """Show how the curves are drawn, without telling anybody."""
+    def show_view(self, view: CurveView) -> None:
+        """Show the settings, without emitting signals."""
         for widget in (self.logarithmic, self.smoothing):
             widget.blockSignals(True)
         self.logarithmic.setChecked(view.logarithmic)
@@ -92,18 +92,18 @@ class CurveChooser(QWidget):
         self.x_buttons[view.x_axis].setChecked(True)
         self.smoothing_label.setText(f"smoothing {view.smoothing:.2f}" if view.smoothing else "no smoothing")
 
-    def show_charts(self, known: list[Chart], shown: set[str]) -> None:
-        """List the run's quantities, and tick those that are shown."""
-        if known != self._charts:
-            self._charts = list(known)
+    def show_charts(self, charts: list[Chart], visible: set[str]) -> None:
+        """List the metrics of the run, and check those that are visible."""
+        if charts != self._charts:
+            self._charts = list(charts)
             self._list_charts()
         for quantity, box in self.boxes.items():
             box.blockSignals(True)
-            box.setChecked(quantity in shown)
+            box.setChecked(quantity in visible)
             box.blockSignals(False)
 
     def show_step(self, step: int | None, values: Mapping[str, float]) -> None:
-        """Write the values at a step beside the boxes."""
+        """Show the values at a step."""
         self.step_label.setText("" if step is None else f"at step {step:,}")
         for chart in self._charts:
             self._values[chart.quantity].setText(_value(chart, values))
@@ -123,7 +123,7 @@ class CurveChooser(QWidget):
         column.addWidget(self.smoothing)
         column.addSpacing(GAP)
         head = QHBoxLayout()
-        head.addWidget(heading("Quantities"))
+        head.addWidget(heading("Metrics"))
         head.addStretch(1)
         head.addWidget(self.step_label)
         column.addLayout(head)
@@ -141,8 +141,8 @@ class CurveChooser(QWidget):
         row.addWidget(muted("x"))
         row.addSpacing(GAP // 2)
         group = QButtonGroup(self)
-        for axis, words in _X_WORDS.items():
-            button = tool_button(words, f"x by {words} (X)", checkable=True)
+        for axis, label in _X_LABELS.items():
+            button = tool_button(label, f"x by {label} (X)", checkable=True)
             button.clicked.connect(lambda _on, axis=axis: self.x_axis_chosen.emit(axis))
             group.addButton(button)
             row.addWidget(button)
@@ -153,11 +153,11 @@ class CurveChooser(QWidget):
 
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        for words, tooltip, signal in (
-            ("First look", "Show what a first look shows", self.reset_wanted),
-            ("Whole run", "Show the whole training (0)", self.home_wanted),
+        for label, tooltip, signal in (
+            ("Reset view", "Show the default metrics", self.reset_requested),
+            ("Full range", "Show all steps (0)", self.full_range_requested),
         ):
-            button = tool_button(words, tooltip)
+            button = tool_button(label, tooltip)
             button.clicked.connect(signal)
             row.addWidget(button)
         row.addStretch(1)
@@ -181,7 +181,7 @@ class CurveChooser(QWidget):
         self._list.setColumnStretch(0, 1)
 
     def _add(self, chart: Chart, row: int) -> None:
-        box = _NameBox(chart.title)
+        box = _ElidedCheckBox(chart.title)
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
         value = text("")
@@ -193,7 +193,7 @@ class CurveChooser(QWidget):
 
 def _value(chart: Chart, values: Mapping[str, float]) -> str:
     if chart.style(chart.metrics[0]).index is not None:
-        return ""  # one value for each dimension or quantity: they stand in the chart's heading
+        return ""  # several curves: the heading of the chart has their values
     names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
-    found = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
-    return "" if found is None else formatting.number(found)
+    value = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
+    return "" if value is None else formatting.number(value)
