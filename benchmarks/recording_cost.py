@@ -30,7 +30,7 @@ from genexplorer.runs.commands.control import touch_watch
 from genexplorer.runs.database.committer import COMMIT_S
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
-from genexplorer.workers.supervision import WorkerControl
+from genexplorer.workers.worker_control import WorkerControl
 from trainers.config import ExecutionConfig, RunConfig
 from trainers.events import CheckpointReady, Event, Metrics, SnapshotReady
 from trainers.presets import assemble
@@ -102,9 +102,9 @@ class Worker:
         self._watch_s = WATCH_S if watched else NEVER
         self.writer = RunWriter(runs.create(config), config)
         self._lease = CoreLease(config.execution.threads)
-        self._lease.take()
-        self._supervision = WorkerControl(self.writer, self._lease, config.execution)
-        self._events = train(config, control=self._supervision, clock=clock)
+        self._lease.acquire()
+        self._control = WorkerControl(self.writer, self._lease, config.execution)
+        self._events = train(config, control=self._control, clock=clock)
 
     def events(self) -> Iterator[Event]:
         """Yield what has been recorded."""
@@ -114,7 +114,7 @@ class Worker:
                 touched = time.monotonic()
                 touch_watch(self.writer.folder)  # as a front end does
             self.writer.record(event)
-            self._supervision.see(event)
+            self._control.observe(event)
             yield event
 
     def settle(self) -> None:
@@ -124,7 +124,7 @@ class Worker:
 
     def close(self) -> None:
         """End the run."""
-        self._lease.give_back()
+        self._lease.release()
         self.writer.close("stopped")
 
 

@@ -98,7 +98,7 @@ def pair(plan: Plan) -> None:
         def enter(awake: Sequence[Worker], *, shared: bool) -> None:
             for worker in (one, two):
                 worker.go_on() if worker in awake else worker.pause()
-            rest.take() if shared else rest.give_back()
+            rest.acquire() if shared else rest.release()
 
         alone = [
             Situation(f"{w.preset}, with its share, alone", [w], partial(enter, [w], shared=True)) for w in (one, two)
@@ -106,7 +106,7 @@ def pair(plan: Plan) -> None:
         both = Situation(f"{one.preset} and {two.preset}", [one, two], partial(enter, [one, two], shared=False))
         all_cores = Situation(f"{one.preset}, all cores, alone", [one], partial(enter, [one], shared=False))
         in_turn([*alone, both, all_cores], plan.seconds, plan.rounds)
-        rest.give_back()
+        rest.release()
     kept = [both.beside(situation, number) for number, situation in enumerate(alone)]
     by_cpu = [both.by_cpu(number) / situation.by_cpu(0) for number, situation in enumerate(alone)]
     print(f"    together each keeps {kept[0]:.0%} and {kept[1]:.0%}; by CPU time {by_cpu[0]:.0%} and {by_cpu[1]:.0%}")

@@ -1,7 +1,7 @@
-"""Failures of the application that are told in one line, with the exit codes of the command line.
+"""Errors that are reported in one line, with the exit codes of the command line.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 bad data; 4 damaged checkpoint or run folder;
-5 training failed; 6 no such run; 7 the run's state forbids it; 8 a background process died or does not answer;
+5 training failed; 6 no such run; 7 the run's state forbids it; 8 a background process crashed or does not respond;
 9 no display; 130 interrupted.
 """
 
@@ -28,24 +28,24 @@ class DamagedRunError(UserError):
 
 
 class NoSuchRunError(UserError):
-    """No run, or more than one, answers to what was typed."""
+    """No run, or more than one, matches the selector."""
 
     exit_code = 6
 
 
 class RunStateError(UserError):
-    """The run is in a state that forbids what was asked, such as deleting a live run."""
+    """The run's state forbids the action, such as deleting an active run."""
 
     exit_code = 7
 
 
 class WorkerError(UserError):
-    """A background process died or does not answer."""
+    """A background process crashed or does not respond."""
 
     exit_code = 8
 
 
 class DisplayError(UserError):
-    """A window was asked for and there is no display."""
+    """A window cannot be opened without a display."""
 
     exit_code = 9

@@ -1,7 +1,7 @@
-"""Locks that the kernel holds for a process and drops when it dies, however it dies.
+"""File locks that the kernel drops when their process ends, however it ends.
 
-On Linux these are open file description locks, which another process can ask about without taking them. Elsewhere
-(macOS) `flock` serves, where asking takes a shared lock for a moment.
+On Linux these are open file description locks, which another process can query (F_OFD_GETLK) without taking them; no
+lock library offers that. On macOS `flock` is used, where a query takes a shared lock for a moment.
 """
 
 import contextlib
@@ -27,12 +27,12 @@ class KernelLock:
         self._handle: int | None = None
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this object holds the lock."""
         return self._handle is not None
 
     def acquire(self, *, patience_s: float = 0.3) -> bool:
-        """Take the lock; False if somebody else has it for longer than the patience.
+        """Take the lock; False if another process holds it for longer than the patience.
 
         Raises:
             OSError: if the file cannot be opened or the file system has no locks.
@@ -48,7 +48,7 @@ class KernelLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -61,13 +61,13 @@ class KernelLock:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether anybody holds the lock, without taking it. A missing file is not held."""
+    """Return whether a process holds the lock, without taking it; False if the file is missing."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        return _ask(handle)
+        return _query(handle)
     except OSError:
         return False
     finally:
@@ -84,11 +84,11 @@ def _try_lock(handle: int) -> bool:
     return False
 
 
-def _ask(handle: int) -> bool:
+def _query(handle: int) -> bool:
     if _OFD:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked)
-        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        reply = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, request)
+        return bool(struct.unpack(_FLOCK, reply)[0] != fcntl.F_UNLCK)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Where things live: the runs folder, the user's state and configuration folders."""
+"""The runs folder and the user's state and cache folders."""
 
 import os
 from pathlib import Path
@@ -19,17 +19,12 @@ def runs_dir(option: Path | None = None) -> Path:
 
 
 def state_dir() -> Path:
-    """Return the user's state folder (core leases, the viewer's memory), created if need be."""
+    """Return the user's state folder (core leases, preferences); it is created if missing."""
     folder = Path(os.environ.get(STATE_VARIABLE, "") or platformdirs.user_state_dir(_APP)).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def cache_dir() -> Path:
-    """Return the user's folder for what can be made anew, such as compiled code. It may not exist."""
+    """Return the user's cache folder, such as for compiled code. It may not exist."""
     return Path(platformdirs.user_cache_dir(_APP))
-
-
-def config_dir() -> Path:
-    """Return the user's configuration folder. It may not exist."""
-    return Path(platformdirs.user_config_dir(_APP))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from genexplorer.runs import layout
 from genexplorer.runs.commands import control
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.run_status import last_words
+from genexplorer.runs.status.run_status import log_tail
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
 from trainers import presets
@@ -54,7 +54,7 @@ class Worker:
         """
         record = self._record()
         if record.state in ("succeeded", "failed"):
-            raise RuntimeError(f"{self.preset} {record.state}: {record.reason or last_words(self.folder, 1)}")
+            raise RuntimeError(f"{self.preset} {record.state}: {record.reason or log_tail(self.folder, 1)}")
         return record
 
     def _record(self) -> heartbeat.LiveRecord:

@@ -1,10 +1,9 @@
-"""When an explorer holds a lease: while a person keeps it busy, and a moment longer.
+"""The core lease of a model process: held while a person keeps it busy, and a moment longer.
 
-The few questions at once that a face asks when a new snapshot comes take no core from anybody: they compute with what
-the leases of others leave, one thread at least, and are over before a training could make way. Questions in quick
-succession that do not end are a drag, and work that lasts is a job: both take a lease, so that the trainings make way,
-and give it back a moment after the last, so that short pauses of the hand do not make the trainings change their
-threads to and fro.
+The few requests that a front end sends when a new snapshot arrives take no core from a training: they compute with what
+the leases of others leave, one thread at least, and are done before a training could react. A long series of quick
+requests is a mouse drag, and lasting work is a job: both acquire a lease, so that trainings reduce their threads. It is
+released a moment after the last request, so that short pauses of the mouse do not make trainings switch back and forth.
 """
 
 import threading
@@ -17,21 +16,21 @@ from typing import TypeVar
 from genexplorer.cores.leases import CoreLease
 
 T = TypeVar("T")
-WINDOW_S = 1.0  # what counts as now
-QUICK = 8  # questions in the window make a drag: more than a face that follows asks at once,
-QUICK_BUSY_S = 0.04  # if they cost this much: less than that disturbs no training
-LASTING_S = 0.5  # of work in the window make a job
-LINGER_S = 1.5  # the lease outlasts the work by this
+WINDOW_S = 1.0  # of recent work
+DRAG_REQUESTS = 8  # requests in the window that make a drag: more than a front end sends for a new snapshot,
+DRAG_BUSY_S = 0.04  # if they take at least this long: less disturbs no training
+JOB_BUSY_S = 0.5  # work in the window that makes a job
+LINGER_S = 1.5  # from the end of the work to the release
 
 
 class InteractiveLease:
-    """The cores of one explorer. `asked` and `computing` belong to the thread that computes.
+    """The cores of one model process. `record_request` and `compute` are called by the computing thread.
 
     Args:
-        set_threads: Sets the number of threads of whatever computes, in the calling thread.
-        lease: An interactive one; the machine's when None.
-        most: Threads at most; 0 is what the rule gives.
-        linger_s: How long the lease outlasts the work.
+        set_threads: Sets the number of threads of the library that computes.
+        lease: An interactive lease; that of the machine when None.
+        max_threads: 0 for the share of the lease.
+        linger_s: From the end of the work to the release.
     """
 
     def __init__(
@@ -39,37 +38,37 @@ class InteractiveLease:
         set_threads: Callable[[int], None],
         lease: CoreLease | None = None,
         *,
-        most: int = 0,
+        max_threads: int = 0,
         linger_s: float = LINGER_S,
     ) -> None:
         self._set_threads = set_threads
         self._lease = lease or CoreLease(interactive=True)
-        self._most = most or 1024
+        self._max_threads = max_threads or 1024
         self._linger_s = linger_s
         self._threads = 0
-        self._questions: deque[float] = deque(maxlen=QUICK)  # when the last ones began
-        self._work: deque[tuple[float, float]] = deque()  # when it ended, how long it took
-        self._at_work = False
-        self._last = 0.0
+        self._requests: deque[float] = deque(maxlen=DRAG_REQUESTS)  # start times of the last ones
+        self._work: deque[tuple[float, float]] = deque()  # end times and durations
+        self._computing = False
+        self._last_end = 0.0
         self._changed = threading.Condition()
-        self._keeper: threading.Thread | None = None
+        self._releaser: threading.Thread | None = None
 
     @property
-    def held(self) -> bool:
-        """Whether the trainings make way now."""
-        return self._lease.held
+    def is_held(self) -> bool:
+        """Whether trainings leave cores to this process."""
+        return self._lease.is_held
 
-    def asked(self) -> None:
-        """Take note that a question begins."""
-        self._questions.append(time.monotonic())
+    def record_request(self) -> None:
+        """Record the start of a request."""
+        self._requests.append(time.monotonic())
 
     @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Compute inside the block with the share of now."""
+    def compute(self) -> Iterator[None]:
+        """Compute in the block with the current share of the cores."""
         began = time.monotonic()
         with self._changed:
-            self._at_work = True
-            share = min(self._lease.share(), self._most)
+            self._computing = True
+            share = min(self._lease.share(), self._max_threads)
         if share != self._threads:
             self._threads = share
             self._set_threads(share)
@@ -78,11 +77,11 @@ class InteractiveLease:
         finally:
             self._done(began, time.monotonic())
 
-    def each(self, chunks: Iterator[T]) -> Iterator[T]:
-        """Yield what an iterator yields; each piece is computed with the share of its moment."""
+    def compute_each(self, chunks: Iterator[T]) -> Iterator[T]:
+        """Yield the items of an iterator; each is computed with the share at its time."""
         try:
             while True:
-                with self.computing():
+                with self.compute():
                     chunk = next(chunks, None)
                 if chunk is None:
                     return
@@ -97,30 +96,30 @@ class InteractiveLease:
         while self._work[0][0] < now - WINDOW_S:
             self._work.popleft()
         with self._changed:
-            self._at_work, self._last = False, now
-            if not self._lease.held and self._is_busy(now):
-                self._lease.take()
-                self._keep()
+            self._computing, self._last_end = False, now
+            if not self._lease.is_held and self._is_busy(now):
+                self._lease.acquire()
+                self._start_releaser()
 
     def _is_busy(self, now: float) -> bool:
         busy = sum(min(seconds, WINDOW_S) for _, seconds in self._work)
-        quick = len(self._questions) == QUICK and self._questions[0] > now - WINDOW_S
-        return busy >= LASTING_S or (quick and busy >= QUICK_BUSY_S)
+        quick = len(self._requests) == DRAG_REQUESTS and self._requests[0] > now - WINDOW_S
+        return busy >= JOB_BUSY_S or (quick and busy >= DRAG_BUSY_S)
 
-    def _keep(self) -> None:
-        """Have the lease given back when the work is over."""
-        if self._keeper is None:
-            self._keeper = threading.Thread(target=self._give_back, name="explorer-cores", daemon=True)
-            self._keeper.start()
+    def _start_releaser(self) -> None:
+        """Release the lease when the work is done."""
+        if self._releaser is None:
+            self._releaser = threading.Thread(target=self._release_when_idle, name="core-lease", daemon=True)
+            self._releaser.start()
         self._changed.notify()
 
-    def _give_back(self) -> None:
+    def _release_when_idle(self) -> None:
         while True:
             with self._changed:
-                while not self._lease.held:
+                while not self._lease.is_held:
                     self._changed.wait()
-                left = self._last + self._linger_s - time.monotonic()
-                if self._at_work or left > 0:
-                    self._changed.wait(min(max(left, 0.02), 0.25))
+                remaining_s = self._last_end + self._linger_s - time.monotonic()
+                if self._computing or remaining_s > 0:
+                    self._changed.wait(min(max(remaining_s, 0.02), 0.25))
                 else:
-                    self._lease.give_back()
+                    self._lease.release()

@@ -170,7 +170,7 @@ class RunViewBuilder:
             return ""
         if status.state is not self._log_tail_state:
             self._log_tail_state = status.state
-            self._log_tail = self._run.last_words()
+            self._log_tail = self._run.log_tail()
         return self._log_tail
 
 

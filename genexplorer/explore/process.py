@@ -102,7 +102,7 @@ class ChildProcess:
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError, ValueError):
                 cast("IO[bytes]", stream).close()
-        return last_words(list(self._said), code)
+        return exit_reason(list(self._said), code)
 
     def _listen(self) -> None:
         stream = cast("IO[bytes]", self._process.stderr)
@@ -122,7 +122,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {"MIMALLOC_ALLOW_THP": "0", **computing(base), **limits, "PYTHONUNBUFFERED": "1"}
 
 
-def last_words(said: list[str], code: int) -> str:
+def exit_reason(said: list[str], code: int) -> str:
     """Return in one line why a process ended, from what it said last and its exit status."""
     if code < 0:
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"

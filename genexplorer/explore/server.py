@@ -60,15 +60,15 @@ class _Answers:
 def main() -> None:
     """Listen on a thread of its own, import what answers, and work."""
     options = _options()
-    cores = InteractiveLease(_set_threads, most=options.threads)
+    cores = InteractiveLease(_set_threads, max_threads=options.threads)
     answers = _Answers(os.fdopen(_ANSWERS, "wb"))
     models: list[ModelCache] = []  # empty until what answers is imported
 
     def work(request: Request) -> tuple[int, Iterator[Chunk]]:
-        cores.asked()
-        with cores.computing():
+        cores.record_request()
+        with cores.compute():
             step, chunks = models[0].work(request)
-        return step, cores.each(chunks)
+        return step, cores.compute_each(chunks)
 
     scheduler = Scheduler(work, answers.send)
 

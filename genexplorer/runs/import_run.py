@@ -1,7 +1,7 @@
-"""Taking in a run that somebody sent, a folder or a zip file: nothing is trusted, and only what is known is kept.
+"""Import a run from an untrusted folder or zip file; only known files are copied.
 
-No path leaves the new folder, links are refused, sizes are bounded before anything is written. The database is written
-anew from the rows of its tables, so that no view or trigger of a stranger's is ever there when a worker writes to it.
+No path leaves the new folder, links are refused, sizes are bounded before anything is written. The database is rebuilt
+from the rows of its tables, so that a worker never writes to one with foreign views or triggers.
 """
 
 import errno
@@ -30,14 +30,14 @@ from trainers.storage import atomic_files
 
 MAX_BYTES = 64 << 30  # of all files together
 MAX_FILES = 20_000
-MAX_RATIO = 1_100  # deflate cannot expand by more than about 1,032
+MAX_RATIO = 1_100  # deflate expands by at most 1,032
 _RECEIVED = ".received.sqlite"
-_HINT = "ask for it again, or look into it with care"
-_NOT_A_ZIP = (  # what zipfile raises for bytes that are none: names that are no text, fields that contradict each other
+_HINT = "ask the sender for a new copy"
+_NOT_A_ZIP = (  # what zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(RuntimeError, ValueError, LookupError),
 )
-_KNOWN = re.compile(  # the files of a run that are taken over, by their path inside of it
+_RUN_FILE = re.compile(  # paths inside the run of the files that are imported
     rf"{layout.CONFIG}|{layout.LIVE}|{layout.NOTES}|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal)?"
     rf"|{layout.PICTURES}/[a-z0-9_-]{{1,32}}/step-\d{{8,15}}\.png"
     rf"|{layout.SNAPSHOTS}/step-\d{{8,15}}/({layout.CARD}|{re.escape(layout.WEIGHTS)}|manifest\.json)"
@@ -48,16 +48,16 @@ _KNOWN = re.compile(  # the files of a run that are taken over, by their path in
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What came in."""
+    """The imported run."""
 
     folder: Path
     num_files: int
-    left_out: int  # files that no run has
+    num_skipped: int  # files that are not part of a run
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file of a source: its path inside the run, its size, and where its bytes are."""
+    """A file of the source: its path inside the run, its size, and its zip member or path."""
 
     path: str
     size: int
@@ -68,104 +68,104 @@ _Read = Callable[[_Entry], IO[bytes]]
 
 
 def import_run(source: Path, store: RunStore) -> ImportResult:
-    """Copy a run into a store, under a new id; the source stays as it is.
+    """Copy a run into a store under a new id; the source is not changed.
 
     Args:
-        source: A run folder, or a zip file that holds one.
-        store: Where it goes.
+        source: A run folder, or a zip file of one.
+        store: The target.
 
     Raises:
-        NoSuchRunError: if the source is no run.
-        DamagedRunError: if it is not what it should be, or not what may be let in.
+        NoSuchRunError: if the source is not a run.
+        DamagedRunError: if it is damaged, or not safe to import.
         OSError: if the disk refuses.
     """
     with _opened(source) as (entries, read):
-        kept = [entry for entry in entries if _KNOWN.fullmatch(entry.path)]
-        if not any(entry.path == layout.CONFIG for entry in kept):
-            raise NoSuchRunError(f"{one_line(source.name, 80)} holds no run", f"a run has a {layout.CONFIG}")
+        selected = [entry for entry in entries if _RUN_FILE.fullmatch(entry.path)]
+        if not any(entry.path == layout.CONFIG for entry in selected):
+            raise NoSuchRunError(f"{one_line(source.name, 80)} does not contain a run", f"it has no {layout.CONFIG}")
         store.runs_dir.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=store.runs_dir))
         try:
-            _copy(kept, temporary, read)
-            _make_ours(temporary)
-            folder = store.adopt(temporary)
+            _copy(selected, temporary, read)
+            _rebuild(temporary)
+            folder = store.move_in(temporary)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-    return ImportResult(folder, len(kept), len(entries) - len(kept))
+    return ImportResult(folder, len(selected), len(entries) - len(selected))
 
 
 @contextmanager
 def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
-    """Give the files of a source and what opens them; everything is bounded before the first byte is read.
+    """Yield the files of a source and a function that opens one; sizes are checked before the first byte is read.
 
     Raises:
-        DamagedRunError: if something in it may not be let in.
-        NoSuchRunError: if there is nothing.
+        DamagedRunError: if it is not safe to import.
+        NoSuchRunError: if it is not a run.
     """
     if is_run_folder(source):
         entries = list(_files_below(source))
-        _refuse_too_much(entries, source)
+        _check_limits(entries, source)
         yield entries, lambda entry: _open_regular(source / entry.path)
         return
     if not source.is_file():
-        raise NoSuchRunError(f"{one_line(source, 120)} is neither a run folder nor a zip file", "name one of them")
+        raise NoSuchRunError(f"{one_line(source, 120)} is neither a run folder nor a zip file", "pass one of them")
     try:
         with zipfile.ZipFile(source) as archive:
             entries = _members(archive, source)
-            _refuse_too_much(entries, source)
+            _check_limits(entries, source)
             yield entries, lambda entry: archive.open(cast(zipfile.ZipInfo, entry.member))
     except (*_NOT_A_ZIP, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the file's beginning
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a seek before the start
             raise
         raise DamagedRunError(
-            f"{one_line(source.name, 80)} is no whole zip file: {one_line(error, 120)}", _HINT
+            f"{one_line(source.name, 80)} is not a valid zip file: {one_line(error, 120)}", _HINT
         ) from error
 
 
 def _files_below(folder: Path) -> Iterator[_Entry]:
-    """Yield the regular files; links are neither followed nor taken."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not (Path(place) / name).is_symlink()]
+    """Yield the regular files; links are skipped."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not (Path(parent) / name).is_symlink()]
         for name in names:
-            path = Path(place) / name
-            if stat.S_ISREG((found := path.lstat()).st_mode):
-                yield _Entry(path.relative_to(folder).as_posix(), found.st_size, path)
+            path = Path(parent) / name
+            if stat.S_ISREG((info := path.lstat()).st_mode):
+                yield _Entry(path.relative_to(folder).as_posix(), info.st_size, path)
 
 
 def _members(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
-    """Return the files of a zip, without the one folder that may hold them all."""
+    """Return the files of a zip file, without the top folder if there is one."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
     for info in infos:
-        _refuse_member(info, source)
+        _check_member(info, source)
     configs = [info.filename for info in infos if PurePosixPath(info.filename).name == layout.CONFIG]
     prefix = min(configs, key=len, default="").removesuffix(layout.CONFIG)
     if prefix.count("/") > 1:
-        raise NoSuchRunError(f"{one_line(source.name, 80)} holds no run at its top", "zip the run's own folder")
+        raise NoSuchRunError(f"{one_line(source.name, 80)} has no run at its top", "zip the run's own folder")
     inside = [info for info in infos if info.filename.startswith(prefix)]
     return [_Entry(info.filename.removeprefix(prefix), info.file_size, info) for info in inside]
 
 
-def _refuse_member(info: zipfile.ZipInfo, source: Path) -> None:
+def _check_member(info: zipfile.ZipInfo, source: Path) -> None:
     parts = PurePosixPath(info.filename).parts
-    leaves = ".." in parts or info.filename.startswith("/") or "\\" in info.filename or ":" in info.filename
-    linked = stat.S_ISLNK(info.external_attr >> 16)
-    if leaves or linked:
-        what = "is a link" if linked else "leads out of the folder"
-        raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' {what}", _HINT)
+    escapes = ".." in parts or info.filename.startswith("/") or "\\" in info.filename or ":" in info.filename
+    is_link = stat.S_ISLNK(info.external_attr >> 16)
+    member = f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}'"
+    if escapes or is_link:
+        raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _HINT)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' is packed oddly", _HINT)
+        raise DamagedRunError(f"{member} uses an unsupported compression method", _HINT)
     if info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise DamagedRunError(f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}' is a zip bomb", _HINT)
+        raise DamagedRunError(f"{member} is a zip bomb", _HINT)
 
 
-def _refuse_too_much(entries: list[_Entry], source: Path) -> None:
+def _check_limits(entries: list[_Entry], source: Path) -> None:
     size = sum(entry.size for entry in entries)
     if len(entries) > MAX_FILES or size > MAX_BYTES:
-        said = f"{one_line(source.name, 80)} has {len(entries):,} files and {size / 1e9:,.1f} GB"
-        raise DamagedRunError(said, f"at most {MAX_FILES:,} files and {MAX_BYTES / 1e9:,.0f} GB are let in")
+        contents = f"{one_line(source.name, 80)} has {len(entries):,} files and {size / 1e9:,.1f} GB"
+        raise DamagedRunError(contents, f"the limits are {MAX_FILES:,} files and {MAX_BYTES / 1e9:,.0f} GB")
     if len({entry.path for entry in entries}) < len(entries):
-        raise DamagedRunError(f"{one_line(source.name, 80)} has two files of one name", _HINT)
+        raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _HINT)
 
 
 def _open_regular(path: Path) -> BinaryIO:
@@ -174,34 +174,34 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 def _copy(entries: list[_Entry], target: Path, read: _Read) -> None:
-    """Copy files to the paths that `_KNOWN` has allowed, never more bytes than were announced."""
+    """Copy files to the paths that `_RUN_FILE` allows, never more bytes than declared."""
     for entry in entries:
         name = _RECEIVED + entry.path.removeprefix(layout.DATABASE) if _is_database(entry.path) else entry.path
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with read(entry) as stream, path.open("xb") as file:
-            left = entry.size
-            while left and (chunk := stream.read(min(left, 1 << 20))):
+            remaining = entry.size
+            while remaining and (chunk := stream.read(min(remaining, 1 << 20))):
                 file.write(chunk)
-                left -= len(chunk)
-            if left or stream.read(1):
-                raise DamagedRunError(f"'{entry.path}' has another size than announced", _HINT)
+                remaining -= len(chunk)
+            if remaining or stream.read(1):
+                raise DamagedRunError(f"'{entry.path}' does not have its declared size", _HINT)
 
 
 def _is_database(path: str) -> bool:
     return path.startswith(layout.DATABASE)
 
 
-def _make_ours(folder: Path) -> None:
-    """Write anew what is read back by programs: the notes, the heartbeat's record, the database."""
+def _rebuild(folder: Path) -> None:
+    """Rewrite the notes, the heartbeat and the database from their validated contents."""
     config = read_config(folder)
-    said = notes.read(folder)
-    notes.write(folder, replace(said, name=said.name or config.preset or config.model.name))
+    run_notes = notes.read(folder)
+    notes.write(folder, replace(run_notes, name=run_notes.name or config.preset or config.model.name))
     (folder / layout.CONTROL).mkdir()
     record = heartbeat.read(folder / layout.LIVE) or heartbeat.LiveRecord()
     (folder / layout.LIVE).unlink(missing_ok=True)
-    here = replace(record, host=process_id.host_name(), boot_id="", pid=0, start=0)  # no worker of ours: never live
-    heartbeat.create(folder / layout.LIVE, here)
+    record = replace(record, host=process_id.host_name(), boot_id="", pid=0, start=0)  # no process here: never active
+    heartbeat.create(folder / layout.LIVE, record)
     received = folder / _RECEIVED
     if received.is_file():
         sqlite.copy_tables(received, folder)

@@ -18,7 +18,7 @@ LOCK = "worker.lock"
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 TRASH_PREFIX = ".trash-"
-_MOST_DIGITS = 15  # what floats, databases and faces can count
+_MAX_DIGITS = 15  # exact in floats
 
 
 def step_folder(parent: Path, step: int) -> Path:
@@ -27,7 +27,7 @@ def step_folder(parent: Path, step: int) -> Path:
 
 
 def step_of(folder: Path) -> int | None:
-    """Return the step that a folder's name says, or None if it says none."""
+    """Return the step in a folder's name; None if it has none."""
     digits = folder.name.removeprefix("step-")
-    step = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else -1
+    step = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else -1
     return step if step >= 0 and folder.name == step_folder(folder.parent, step).name else None

@@ -1,4 +1,4 @@
-"""What people say about a run: its name, tags and a note, in a file of their own, replaced atomically."""
+"""The user's notes on a run: name, tags and a note, in notes.json, replaced atomically."""
 
 import contextlib
 import fcntl
@@ -33,7 +33,7 @@ _NOUNS = """
 
 @dataclass(frozen=True)
 class Notes:
-    """What people say about a run. All of it is safe to show."""
+    """The user's notes on a run, sanitized."""
 
     name: str = ""
     tags: tuple[str, ...] = ()
@@ -41,38 +41,38 @@ class Notes:
     created: float = 0.0  # Unix time
 
 
-def make_up_name(taken: Collection[str] = ()) -> str:
-    """Return a name such as "brave-fox" that is not taken."""
+def random_name(existing: Collection[str] = ()) -> str:
+    """Return a name such as "brave-fox" that does not exist yet."""
     for _ in range(200):
         name = f"{secrets.choice(_ADJECTIVES.split())}-{secrets.choice(_NOUNS.split())}"
-        if name not in taken:
+        if name not in existing:
             return name
     return f"{name}-{secrets.randbelow(10_000)}"
 
 
 def clean_name(name: str) -> str:
-    """Return a name as it is shown.
+    """Return a sanitized name.
 
     Raises:
-        ConfigError: if nothing is left of it.
+        ConfigError: if it is empty.
     """
     cleaned = one_line(name, 64)
     if not cleaned:
-        raise ConfigError("a run's name cannot be empty", "give a word or two, such as 'brave-fox'")
+        raise ConfigError("a run's name cannot be empty", "choose one, such as 'brave-fox'")
     return cleaned
 
 
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Return tags as they are shown: one line each, none twice, in the order given."""
+    """Return sanitized tags without duplicates, in order."""
     return tuple(dict.fromkeys(tag for tag in (one_line(t, 32) for t in tags) if tag))[:32]
 
 
-def change(folder: Path, **said: Any) -> None:
-    """Replace some of a run's notes and keep the others, whoever else changes them at the same time.
+def change(folder: Path, **values: Any) -> None:
+    """Replace some of a run's notes and keep the others; safe against concurrent changes.
 
     Args:
         folder: The run folder.
-        said: Fields of `Notes` by name.
+        values: Fields of `Notes` by name.
 
     Raises:
         OSError: if the disk refuses.
@@ -82,19 +82,19 @@ def change(folder: Path, **said: Any) -> None:
         with contextlib.suppress(OSError):  # a file system without locks: the last writer wins
             fcntl.flock(handle, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
         before = read(folder)
-        write(folder, replace(replace(before, name=before.name or one_line(folder.name, 64)), **said))
+        write(folder, replace(replace(before, name=before.name or one_line(folder.name, 64)), **values))
     finally:
         os.close(handle)
 
 
 def write(folder: Path, notes: Notes) -> None:
-    """Replace a run's notes, cleaned."""
+    """Replace a run's notes, sanitized."""
     cleaned = replace(notes, tags=clean_tags(notes.tags), note=plain(notes.note, 20_000))
     atomic_files.write_json(folder / layout.NOTES, {"schema_version": 1, **asdict(cleaned)})
 
 
 def read(folder: Path) -> Notes:
-    """Return a run's notes; what is missing or not understood is empty, for a run is more than its notes."""
+    """Return a run's notes; missing or invalid values are empty."""
     try:
         handle = os.open(folder / layout.NOTES, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
@@ -110,6 +110,6 @@ def read(folder: Path) -> Notes:
         return Notes()
 
 
-def new(name: str, tags: Iterable[str], taken: Collection[str]) -> Notes:
-    """Return the notes of a new run; an empty name is made up."""
-    return Notes(clean_name(name) if name else make_up_name(taken), clean_tags(tags), "", time.time())
+def new(name: str, tags: Iterable[str], existing_names: Collection[str]) -> Notes:
+    """Return the notes of a new run; an empty name is replaced by a random one."""
+    return Notes(clean_name(name) if name else random_name(existing_names), clean_tags(tags), "", time.time())

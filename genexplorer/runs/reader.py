@@ -1,4 +1,4 @@
-"""What a face or a command reads of one run: live, finished, lost, queued, mailed; never in the way of its writer."""
+"""Reads one run in any state, active or imported, without ever blocking its writer."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,20 +27,20 @@ from genexplorer.runs.record import (
 )
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.liveness import HeartbeatMemory
-from genexplorer.runs.status.run_status import Summaries, last_words, read_config, read_status
+from genexplorer.runs.status.run_status import Summaries, log_tail, read_config, read_status
 from trainers.events import MetricSpec
 
-if TYPE_CHECKING:  # pydantic waits until a configuration or a card is asked for
+if TYPE_CHECKING:  # pydantic is imported only for a configuration or a card
     from trainers.config import RunConfig
     from trainers.model_card import ModelCard
 
-_FIRST_LOG_LINES = 2_000
+_MAX_LOG_LINES = 2_000
 
 
 class RunReader:
-    """Reads one run folder. Each question opens the database for a moment, so that nothing is held between them.
+    """Reads one run folder. Each query opens the database for a moment; nothing stays open between queries.
 
-    Questions that are asked together, in a block of `together`, share one opening, which takes as long as an answer.
+    Queries in a block of `batch_read` share one connection, as opening takes as long as a query.
 
     Args:
         folder: The run folder.
@@ -50,7 +50,7 @@ class RunReader:
         self.folder = folder
         self._memory = HeartbeatMemory()
         self._summaries = Summaries()
-        self._open: Connection | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> "RunReader":
         return self
@@ -59,33 +59,33 @@ class RunReader:
         self.close()
 
     def close(self) -> None:
-        """End reading. Nothing is held open between questions."""
+        """Close the reader; nothing stays open between queries."""
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Answer the questions of a block from one opening of the database, as of one moment; they are to be short.
+    def batch_read(self) -> Iterator[None]:
+        """Answer the queries of a block from one connection and one snapshot of the database; keep the block short.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if self._open is not None or not self._has_database():
+        if self._connection is not None or not self._has_database():
             yield
             return
-        with sqlite.reading(self.folder) as self._open:
+        with sqlite.reading(self.folder) as self._connection:
             try:
                 yield
             finally:
-                self._open = None
+                self._connection = None
 
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return sqlite.reading(self.folder) if self._open is None else sqlite.another_question(self.folder, self._open)
+    def _query(self) -> AbstractContextManager[Connection]:
+        return sqlite.reading(self.folder) if self._connection is None else sqlite.query(self.folder, self._connection)
 
     def status(self) -> RunStatus:
-        """Return the run at a glance; never raises for a damaged one."""
+        """Return the status of the run; never raises for a damaged one."""
         return read_status(self.folder, self._memory, self._summaries)
 
     def config(self) -> "RunConfig":
-        """Return what was asked for.
+        """Return the configuration of the run.
 
         Raises:
             DamagedRunError: if it cannot be read.
@@ -93,13 +93,13 @@ class RunReader:
         return read_config(self.folder)
 
     def changes(self, cursor: Cursor = Cursor()) -> Delta:  # noqa: B008 - frozen
-        """Return what is new since a cursor; a damaged database shows in the status, nothing is raised."""
+        """Return what is new since a cursor; a damaged database appears in the status, nothing is raised."""
         status = self.status()
         snapshots = tuple(self.snapshots())
         if not self._has_database():
             return Delta(replace(cursor, attempt=status.attempt), status, snapshots=snapshots)
         try:
-            with self._reading() as connection:
+            with self._query() as connection:
                 delta = self._delta(connection, cursor, status)
         except DamagedRunError as error:
             damaged = replace(status, state=State.DAMAGED, reason=one_line(error.message, 400))
@@ -109,7 +109,7 @@ class RunReader:
     def _delta(self, connection: Connection, cursor: Cursor, status: RunStatus) -> Delta:
         after = cursor.tick if cursor.tick else -1
         tick, latest = read.latest(connection, after)
-        log = read.log(connection, _FIRST_LOG_LINES, cursor.log)
+        log = read.log(connection, _MAX_LOG_LINES, cursor.log)
         alerts = read.alerts(connection, cursor.alert)
         change, changes = read.changes(connection, cursor.change)
         picture, pictures = read.pictures(connection, self.folder, None, cursor.picture)
@@ -135,19 +135,20 @@ class RunReader:
     def series(
         self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
     ) -> Series:
-        """Return a curve, reduced; the cost does not grow with the length of the run.
+        """Return a reduced curve; the cost does not grow with the length of the run.
 
         Args:
-            metric: Its name; one that is not there gives an empty curve.
+            metric: Its name; an unknown one gives an empty curve.
             x: The axis of `Series.x`, and of `bounds`.
-            max_points: The most buckets to return.
-            bounds: The part of the axis that is looked at, both ends included; buckets at its ends may reach beyond.
+            max_points: The maximum number of buckets.
+            bounds: The visible part of the axis, both ends included; buckets at its ends may reach beyond.
+
         Raises:
             DamagedRunError: if the database cannot be read.
         """
         if not self._has_database():
             return read.empty_series(metric, x)
-        with self._reading() as connection:
+        with self._query() as connection:
             return read.series(connection, metric, x, max_points, bounds)
 
     def specs(self) -> dict[str, MetricSpec]:
@@ -158,7 +159,7 @@ class RunReader:
         """
         if not self._has_database():
             return {}
-        with self._reading() as connection:
+        with self._query() as connection:
             return read.specs(connection)
 
     def latest(self, at_step: int | None = None) -> dict[str, Point]:
@@ -169,7 +170,7 @@ class RunReader:
         """
         if not self._has_database():
             return {}
-        with self._reading() as connection:
+        with self._query() as connection:
             return read.latest(connection)[1] if at_step is None else read.latest_at(connection, at_step)
 
     def card(self, step: int | None = None) -> "ModelCard":
@@ -183,16 +184,16 @@ class RunReader:
 
         steps = self.snapshots()
         if not steps:
-            raise CheckpointError(f"{self.folder.name} has no snapshot yet", "the first one comes with step 0")
-        place = layout.step_folder(self.folder / layout.SNAPSHOTS, steps[-1] if step is None else step)
-        return ModelCard.model_validate(_shown(checkpoint.load_card(place).model_dump()))
+            raise CheckpointError(f"{self.folder.name} has no snapshot yet", "the first one is saved at step 0")
+        folder = layout.step_folder(self.folder / layout.SNAPSHOTS, steps[-1] if step is None else step)
+        return ModelCard.model_validate(_sanitize(checkpoint.load_card(folder).model_dump()))
 
     def snapshots(self) -> list[int]:
         """Return the steps that have a snapshot now, ascending."""
         return retention.steps(self.folder / layout.SNAPSHOTS, layout.CARD)
 
     def checkpoints(self) -> list[int]:
-        """Return the steps that have a checkpoint now, ascending; whether they are whole is seen when they load."""
+        """Return the steps that have a checkpoint now, ascending; loading verifies them."""
         return retention.steps(self.folder / layout.CHECKPOINTS)
 
     def pictures(self, kind: str | None = None) -> list[PictureRef]:
@@ -203,7 +204,7 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with self._reading() as connection:
+        with self._query() as connection:
             return list(read.pictures(connection, self.folder, kind)[1])
 
     def log(self, limit: int = 200, after: int = 0) -> list[LogLine]:
@@ -214,54 +215,54 @@ class RunReader:
         """
         if not self._has_database():
             return []
-        with self._reading() as connection:
+        with self._query() as connection:
             return list(read.log(connection, limit, after))
 
     def alerts(self) -> list[AlertRow]:
-        """Return the alerts that hold for the steps as they are now.
+        """Return the alerts that have not been superseded by a later attempt.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
         if not self._has_database():
             return []
-        with self._reading() as connection:
+        with self._query() as connection:
             return list(read.alerts(connection))
 
     def attempts(self) -> list[AttemptRow]:
-        """Return the lives of workers on this run.
+        """Return the attempts of this run.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
         if not self._has_database():
             return []
-        with self._reading() as connection:
+        with self._query() as connection:
             return list(read.attempts(connection))
 
-    def changes_made(self) -> list[Change]:
-        """Return the commands that took effect, or were refused, oldest first.
+    def command_history(self) -> list[Change]:
+        """Return the commands that were applied or refused, oldest first.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
         if not self._has_database():
             return []
-        with self._reading() as connection:
+        with self._query() as connection:
             return list(read.changes(connection)[1])
 
-    def last_words(self, lines: int = 20) -> str:
-        """Return the last lines of the worker's own log."""
-        return last_words(self.folder, lines)
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the last lines of worker.log."""
+        return log_tail(self.folder, lines)
 
     def _has_database(self) -> bool:
         return (self.folder / layout.DATABASE).is_file()
 
 
-def _shown(value: object) -> object:
-    """Return a card's values with every text in them made safe to show."""
+def _sanitize(value: object) -> object:
+    """Return a card's values with all texts sanitized."""
     if isinstance(value, str):
         return one_line(value, 400)
     if isinstance(value, dict):
-        return {one_line(key, 100): _shown(item) for key, item in value.items()}
+        return {one_line(key, 100): _sanitize(item) for key, item in value.items()}
     return value

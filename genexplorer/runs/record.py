@@ -1,4 +1,4 @@
-"""What readers of a run folder get: plain frozen values, the same for command line, dashboard and viewer."""
+"""The values that readers of a run folder return: plain and frozen, the same for CLI, dashboard and viewer."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +15,7 @@ XAxis = Literal["step", "images", "time"]
 
 
 class State(StrEnum):
-    """Where a run is. Queued and Lost are derived by readers and never stored."""
+    """State of a run. Queued and Lost are derived by readers and never stored."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether a worker is, or should be, at work on it."""
+        """Whether it has, or should have, a worker."""
         return self in (State.QUEUED, State.RUNNING, State.PAUSED, State.STOPPING)
 
     @property
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run at a glance; made from config.json, notes.json and live.bin alone, without opening the database.
+    """Status of one run, from config.json, notes.json and live.bin alone, without opening the database.
 
     Texts are sanitized: one line, no control characters.
     """
@@ -52,16 +52,16 @@ class RunStatus:
     preset: str
     family: str
     data: str
-    kind: str = "images"  # what its data are: "images", or "points" of the plane
+    kind: str = "images"  # of its data: "images" or "points" (2-D)
     tags: tuple[str, ...] = ()
     note: str = ""
-    reason: str = ""  # why it is Lost, Failed or Damaged: the last words, one line
+    reason: str = ""  # why it is Lost, Failed or Damaged, one line
     phase: str = ""  # "training", "evaluating", "compiling"
     phase_detail: str = ""
     attempt: int = 0
     pid: int | None = None
     host: str = ""
-    answering: bool = True  # False: the worker lives but its heartbeat has stopped (suspended, or a slow disk)
+    answering: bool = True  # False: the worker is alive but its heartbeat has stopped (suspended, or a slow disk)
     step: int = 0
     total_steps: int | None = None
     images_seen: int = 0
@@ -81,7 +81,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Point:
-    """One recorded value. A value that is NaN or infinite is kept as such."""
+    """One recorded value, which may be NaN or infinite."""
 
     step: int
     value: float
@@ -89,7 +89,7 @@ class Point:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line for people, from the worker."""
+    """One line of the worker's log."""
 
     id: int
     time: float  # Unix time
@@ -100,7 +100,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class AlertRow:
-    """An alert with its place in time."""
+    """An alert with its time and step."""
 
     id: int
     time: float
@@ -112,7 +112,7 @@ class AlertRow:
 
 @dataclass(frozen=True)
 class Change:
-    """A command that took effect, to be marked on the curves: '▲ lr'."""
+    """A command that was applied or refused, marked on the curves: '▲ lr'."""
 
     step: int
     elapsed_s: float
@@ -136,7 +136,7 @@ class PictureRef:
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """One life of a worker on this run."""
+    """One attempt: the work of one worker process on the run."""
 
     number: int
     started: float
@@ -148,7 +148,7 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a reader has read; opaque to faces. `Cursor()` reads from the beginning."""
+    """How far a reader has read; opaque to front ends. `Cursor()` reads from the beginning."""
 
     attempt: int = 0
     tick: int = 0
@@ -160,11 +160,11 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Delta:
-    """What is new since a cursor. Costs what is new, not what is there."""
+    """What is new since a cursor; the cost depends on what is new, not on the size of the run."""
 
     cursor: Cursor
     status: RunStatus
-    new_points: bool = False  # series should be read again
+    new_points: bool = False  # series must be read again
     latest: dict[str, Point] = field(default_factory=dict)  # the latest point of each metric that changed
     specs: dict[str, MetricSpec] = field(default_factory=dict)  # of metrics that are new to the reader
     log: tuple[LogLine, ...] = ()

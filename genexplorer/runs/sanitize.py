@@ -1,4 +1,4 @@
-"""The sanitizer: what came from data, names, files or logs is made safe to show, once, at the door."""
+"""Sanitizer for values from data, names, files and logs; applied once, where they are read."""
 
 import math
 import re
@@ -24,10 +24,10 @@ def plain(text: str, limit: int = 100_000) -> str:
     """Return text without escape sequences, control characters and bidi marks; newlines stay.
 
     Args:
-        text: Anything.
-        limit: The most characters to keep; the last one is then an ellipsis.
+        text: Any text.
+        limit: The maximum number of characters; longer text ends with an ellipsis.
     """
-    if text.isascii() and text.isprintable():  # nearly all there is, and the list of ten thousand runs is made of it
+    if text.isascii() and text.isprintable():  # the common case, and lists of 10,000 runs must be fast
         return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
     text = text[: 8 * limit + 64]  # bounds the work on hostile text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
@@ -37,14 +37,14 @@ def plain(text: str, limit: int = 100_000) -> str:
 
 
 def one_line(text: object, limit: int = 200) -> str:
-    """Return text as one line that is safe to show: `plain`, with each run of white space as one space."""
-    shown = plain(str(text), 8 * limit)
-    spaced = not shown.isascii() or "  " in shown or "\n" in shown
-    return plain((_SPACES.sub(" ", shown) if spaced else shown).strip(), limit)
+    """Return text as one line that is safe to display: `plain`, with white space collapsed."""
+    safe = plain(str(text), 8 * limit)
+    has_runs = not safe.isascii() or "  " in safe or "\n" in safe
+    return plain((_SPACES.sub(" ", safe) if has_runs else safe).strip(), limit)
 
 
 def slug(text: str, limit: int = 32) -> str:
-    """Return text as a part of a file name: lower case ASCII letters, digits and single dashes; may be empty."""
+    """Return text as part of a file name: lower case ASCII letters, digits and single dashes; may be empty."""
     ascii_only = re.sub(r"[^a-z0-9]+", "-", text.lower().encode("ascii", "ignore").decode())
     return ascii_only.strip("-")[:limit].strip("-")
 

@@ -1,4 +1,4 @@
-"""The runs folder: make, list, find, name, delete with undo."""
+"""The runs folder: create, list, find, rename, delete and restore runs."""
 
 import os
 import secrets
@@ -16,52 +16,53 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, slug
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.liveness import HeartbeatMemory
-from genexplorer.runs.status.run_status import Summaries, is_run_folder, marks, read_config, read_status
+from genexplorer.runs.status.run_status import Summaries, is_run_folder, read_config, read_status, stamp
 from trainers.storage import atomic_files
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 LATEST = "latest"
-LEAVING_S = 2.0  # a worker that has said how it ended may take so long to leave
+EXIT_TIMEOUT_S = 2.0  # from the recorded outcome to the exit of the worker
 Runs = list[RunStatus]
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 class RunStore:
-    """All runs under one folder. Remembers what it read, so keep one for as long as you list.
+    """All runs under one folder. It caches what it has read: use one store for repeated lists.
 
     Args:
-        runs_dir: The folder; made with the first run.
+        runs_dir: The folder; created with the first run.
     """
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
         self._summaries = Summaries()
         self._memory = HeartbeatMemory()
-        self._ended: dict[Path, tuple[object, RunStatus]] = {}
+        self._finished: dict[Path, tuple[object, RunStatus]] = {}
 
     def create(self, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Path:
-        """Make the folder of a new run, whole from its first moment.
+        """Create the folder of a new run atomically.
 
         Args:
-            config: What is asked for.
-            name: For people; made up when empty.
-            tags: For people.
+            config: Its configuration.
+            name: A random one when empty.
+            tags: For the list of runs.
+
         Raises:
-            ConfigError: if the name has nothing to show.
+            ConfigError: if the name has no printable characters.
             OSError: if the disk refuses.
         """
-        said = notes.new(name, tags, () if name else {run.name for run in self.list()})
+        run_notes = notes.new(name, tags, () if name else {run.name for run in self.list()})
         self.runs_dir.mkdir(parents=True, exist_ok=True)
-        made_up = "" if name else said.name  # what somebody typed never becomes a part of a path
-        folder = self.runs_dir / _new_id(config.preset or config.model.name, made_up)
+        random_name = "" if name else run_notes.name  # a name that was typed never becomes part of a path
+        folder = self.runs_dir / _new_id(config.preset or config.model.name, random_name)
         temporary = self.runs_dir / f".new-{folder.name}"
         temporary.mkdir()
         try:
             atomic_files.write_json(temporary / layout.CONFIG, config.model_dump(mode="json"))
-            notes.write(temporary, said)
-            heartbeat.create(temporary / layout.LIVE, heartbeat.LiveRecord(created=said.created))
+            notes.write(temporary, run_notes)
+            heartbeat.create(temporary / layout.LIVE, heartbeat.LiveRecord(created=run_notes.created))
             (temporary / layout.CONTROL).mkdir()
             atomic_files.rename_folder(temporary, folder)
         except BaseException:
@@ -69,8 +70,8 @@ class RunStore:
             raise
         return folder
 
-    def adopt(self, temporary: Path) -> Path:
-        """Give a whole run folder, made under a hidden name in this store, a new id and its place.
+    def move_in(self, temporary: Path) -> Path:
+        """Move a complete run folder from a hidden name in this store to a new id.
 
         Raises:
             DamagedRunError: if its configuration cannot be read.
@@ -83,47 +84,47 @@ class RunStore:
         return folder
 
     def require_own(self, folder: Path) -> None:
-        """Refuse to change a run that lies elsewhere: what somebody sent is only read.
+        """Raise unless a run is in this store: runs elsewhere are read-only.
 
         Raises:
-            RunStateError: saying how to bring it in.
+            RunStateError: with the command that imports it.
         """
         if folder.resolve().parent != self.runs_dir.resolve():
             raise RunStateError(
-                f"{folder} lies outside of {self.runs_dir} and is only read",
-                f"bring it in: genexplorer runs import {shlex.quote(str(folder))}, or name its folder with --runs-dir",
+                f"{folder} is outside of {self.runs_dir} and read-only",
+                f"import it: genexplorer runs import {shlex.quote(str(folder))}, or pass its folder with --runs-dir",
             )
 
     def list(self) -> Runs:
-        """Return every run, newest first. Damaged ones are among them and say why."""
+        """Return every run, newest first; damaged ones are included with the reason."""
         try:
             with os.scandir(self.runs_dir) as entries:
                 names = [entry.name for entry in entries if _may_be_run(entry)]
         except (FileNotFoundError, NotADirectoryError):
             return []
         folders = [self.runs_dir / name for name in names]
-        runs = [run for run in map(self._known_or_read, folders) if run is not None]
+        runs = [run for run in map(self._cached_or_read, folders) if run is not None]
         return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
-    def _known_or_read(self, folder: Path) -> RunStatus | None:
-        """Return a run at a glance, None for another folder; one that has ended is read again only if it changed."""
-        found = marks(folder)
-        known = self._ended.get(folder)
-        if known is not None and known[0] == found:
-            return known[1]
+    def _cached_or_read(self, folder: Path) -> RunStatus | None:
+        """Return the status of a run, None for another folder; one that has ended is read again only if it changed."""
+        current = stamp(folder)
+        cached = self._finished.get(folder)
+        if cached is not None and cached[0] == current:
+            return cached[1]
         if not is_run_folder(folder):
             return None
         run = self.status(folder)
         if run.state in (State.SUCCEEDED, State.STOPPED, State.FAILED):
-            self._ended[folder] = (found, run)
+            self._finished[folder] = (current, run)
         return run
 
     def status(self, folder: Path) -> RunStatus:
-        """Return one run at a glance."""
+        """Return the status of one run."""
         return read_status(folder, self._memory, self._summaries)
 
     def find(self, selector: str) -> Path:
-        """Return the run that is meant by an id, a name, a unique prefix of either, "latest", or a path.
+        """Return the run selected by an id, a name, a unique prefix of either, "latest", or a path.
 
         Raises:
             NoSuchRunError: if there is none, or more than one.
@@ -141,17 +142,17 @@ class RunStore:
             if len(match) == 1:
                 return match[0].folder
             if match:
-                raise NoSuchRunError(f"'{one_line(selector, 64)}' could mean {_some(match)}", "type more of it")
+                raise NoSuchRunError(f"'{one_line(selector, 64)}' is ambiguous: {_summary(match)}", "use the id")
         if is_run_folder(Path(selector)):
             return Path(selector).resolve()
-        hint = f"there are {_some(runs)}" if runs else "start one with 'genexplorer train'"
+        hint = f"the runs are {_summary(runs)}" if runs else "start one with 'genexplorer train'"
         raise NoSuchRunError(f"no run '{one_line(selector, 64)}' in {self.runs_dir}", hint)
 
     def rename(self, folder: Path, name: str) -> None:
         """Give a run another name; its id and folder stay.
 
         Raises:
-            ConfigError: if the name has nothing to show.
+            ConfigError: if the name has no printable characters.
         """
         self.require_own(folder)
         notes.change(folder, name=notes.clean_name(name))
@@ -167,10 +168,10 @@ class RunStore:
         notes.change(folder, note=text)
 
     def delete(self, folder: Path) -> Path:
-        """Move a run to the trash and return its place there; `restore` brings it back.
+        """Move a run to the trash and return its folder there; `restore` undoes it.
 
         Raises:
-            RunStateError: if a worker is at work on it.
+            RunStateError: if it has a worker.
             NoSuchRunError: if it is not a run of this store.
         """
         self._require_ours(folder)
@@ -182,37 +183,37 @@ class RunStore:
         with kernel_lock.KernelLock(folder / layout.LOCK) as lock:
             if busy or not _claim(lock):
                 raise RunStateError(
-                    f"{status.name} is {status.state}, a worker is at work on it",
+                    f"{status.name} is {status.state}: it has a worker",
                     f"stop it first: genexplorer runs stop {status.id}",
                 )
             return self._move(folder, trash)
 
     def trash(self) -> tuple[Path, ...]:
-        """Return what lies in the trash, the last deleted first."""
+        """Return the runs in the trash, the last deleted first."""
         if not self.runs_dir.is_dir():
             return ()
-        found = [path for path in self.runs_dir.iterdir() if path.name.startswith(layout.TRASH_PREFIX)]
-        return tuple(sorted(found, key=lambda path: path.lstat().st_ctime_ns, reverse=True))
+        deleted = [path for path in self.runs_dir.iterdir() if path.name.startswith(layout.TRASH_PREFIX)]
+        return tuple(sorted(deleted, key=lambda path: path.lstat().st_ctime_ns, reverse=True))
 
     def restore(self, trash: Path) -> Path:
-        """Bring a deleted run back and return its folder.
+        """Restore a deleted run and return its folder.
 
         Raises:
-            NoSuchRunError: if it is not in the trash any more.
+            NoSuchRunError: if it is no longer in the trash.
         """
         if trash.parent != self.runs_dir or not trash.name.startswith(layout.TRASH_PREFIX) or not trash.is_dir():
             raise NoSuchRunError(f"'{one_line(trash.name, 80)}' is not in the trash", "it may have been emptied")
         return self._move(trash, self.runs_dir / trash.name.removeprefix(layout.TRASH_PREFIX))
 
     def empty_trash(self) -> int:
-        """Delete for good what lies in the trash; return how many runs. Links are removed, never followed."""
-        found = self.trash()
-        for path in found:
+        """Permanently delete the runs in the trash and return how many. Links are removed, never followed."""
+        deleted = self.trash()
+        for path in deleted:
             if path.is_symlink() or not path.is_dir():
                 path.unlink()
             else:
                 shutil.rmtree(path)
-        return len(found)
+        return len(deleted)
 
     def _by_path(self, selector: str) -> Path:
         folder = Path(selector).expanduser().resolve()
@@ -222,7 +223,7 @@ class RunStore:
 
     def _require_ours(self, folder: Path) -> None:
         if folder.parent != self.runs_dir or folder.name.startswith("."):
-            raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete a folder elsewhere by hand")
+            raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete folders elsewhere by hand")
         if not folder.is_symlink() and not is_run_folder(folder):
             raise NoSuchRunError(f"{one_line(folder.name, 80)} is not a run", "it has no configuration")
 
@@ -242,15 +243,15 @@ def _may_be_run(entry: os.DirEntry[str]) -> bool:
 
 
 def _claim(lock: kernel_lock.KernelLock) -> bool:
-    """Keep workers away while the folder moves. On a folder that cannot be written no worker can start anyway."""
+    """Keep workers from starting while the folder is moved; in a read-only folder none can start anyway."""
     try:
-        return lock.acquire(patience_s=LEAVING_S)
+        return lock.acquire(patience_s=EXIT_TIMEOUT_S)
     except OSError:
         return True
 
 
-def _new_id(preset: str, made_up_name: str) -> str:
-    parts = [slug(preset, 24) or "run", made_up_name, _random(5)]
+def _new_id(preset: str, random_name: str) -> str:
+    parts = [slug(preset, 24) or "run", random_name, _random(5)]
     return "-".join(part for part in parts if part)
 
 
@@ -258,8 +259,8 @@ def _random(count: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(count))
 
 
-def _some(runs: Sequence[RunStatus]) -> str:
-    """Return what a few runs are called: their names, with the ids of those that share one."""
-    times = Counter(run.name for run in runs)
-    called = [run.name if times[run.name] == 1 else f"{run.name} ({run.id})" for run in runs]
-    return ", ".join(called[:4]) + (f" and {len(called) - 4} more" if len(called) > 4 else "")
+def _summary(runs: Sequence[RunStatus]) -> str:
+    """Return the names of a few runs, with the ids of those that share a name."""
+    counts = Counter(run.name for run in runs)
+    labels = [run.name if counts[run.name] == 1 else f"{run.name} ({run.id})" for run in runs]
+    return ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")

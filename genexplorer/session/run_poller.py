@@ -111,7 +111,7 @@ class RunPoller:
     def batch_read(self) -> Iterator[None]:
         """Open the database once for all reads of a block; opening takes as long as a query."""
         with ExitStack() as opened:
-            self._try(lambda: opened.enter_context(self._reader.together()))
+            self._try(lambda: opened.enter_context(self._reader.batch_read()))
             yield
 
     def watch(self) -> None:
@@ -190,9 +190,9 @@ class RunPoller:
             return None
         return float(np.interp(step, steps, positions))
 
-    def last_words(self, lines: int = 20) -> str:
+    def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of the worker's output; empty without output."""
-        return self._try(lambda: self._reader.last_words(lines)) or ""
+        return self._try(lambda: self._reader.log_tail(lines)) or ""
 
     def close(self) -> None:
         """Close the run's files."""

@@ -1,8 +1,8 @@
-"""Starting, resuming and stopping workers: processes that outlive the terminal, the connection and this program.
+"""Start, resume and stop workers: processes that outlive the terminal, the connection and this program.
 
-A launch goes through a shell that puts the worker in the background of a new session and ends at once, so that the
-worker belongs to nobody here and leaves no zombie. What stays with the worker is a shell of a megabyte that waits for
-it and, should a signal kill it, writes so as its last words.
+A launch goes through a shell that puts the worker in the background of a new session and exits at once, so that the
+worker has no parent here and leaves no zombie. A shell of one megabyte stays with the worker, waits for it and, if a
+signal kills it, appends that to worker.log.
 """
 
 import contextlib
@@ -23,17 +23,17 @@ from genexplorer.runs import layout
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import heartbeat, process_id
-from genexplorer.runs.status.run_status import is_claimed, last_words, read_config, read_status
+from genexplorer.runs.status.run_status import is_claimed, log_tail, read_config, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
-LEAVING_S = 5.0
+EXIT_TIMEOUT_S = 5.0  # from the recorded outcome to the exit of the worker
 _ENDED = (State.STOPPED, State.FAILED)
 _SCRIPT = """
 ( "$@"
   code=$?
   case $code in
-    137) echo "worker killed by signal 9 (SIGKILL): out of memory, or killed by somebody" ;;
+    137) echo "worker killed by signal 9 (SIGKILL): out of memory, or killed by a user" ;;
     139) echo "worker killed by signal 11 (SIGSEGV): a crash in native code" ;;
     129|13[0-9]|14[0-9]|15[0-9]) echo "worker killed by signal $((code - 128))" ;;
   esac
@@ -47,32 +47,32 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     Args:
         folder: A run that is queued, or that can be resumed.
         timeout_s: How long to wait.
+
     Raises:
-        RunStateError: if a worker is at work on it, or it is complete.
+        RunStateError: if it has a worker, or has finished.
         DamagedRunError: if it cannot be read.
-        WorkerError: if the worker died or did not answer, with its last words.
+        WorkerError: if the worker crashed or did not respond, with the last log lines.
     """
     _require_startable(folder)
     token = secrets.randbits(62)
-    end, death = os.pipe()  # the worker and its shell hold `death`: it ends when they do
+    exited, inherited = os.pipe()  # the worker and its shell inherit the write end: it closes when they exit
     try:
-        _launch(folder, token, death)
-        os.close(death)
-        death = -1
-        return _first_heartbeat(folder, token, end, timeout_s)
+        try:
+            _launch(folder, token, inherited)
+        finally:
+            os.close(inherited)
+        return _first_heartbeat(folder, token, exited, timeout_s)
     finally:
-        os.close(end)
-        if death >= 0:
-            os.close(death)
+        os.close(exited)
 
 
 def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
-    """Go on: end a pause, or start a new attempt from the newest whole checkpoint.
+    """Resume a paused run, or start a new attempt from the newest complete checkpoint.
 
     Raises:
-        RunStateError: if it is running, stopping or complete.
+        RunStateError: if it is running, stopping or finished.
         DamagedRunError: if it cannot be read.
-        WorkerError: if the worker died or does not answer.
+        WorkerError: if the worker crashed or does not respond.
     """
     if read_status(folder).state is State.PAUSED:
         control.wait_for_ack(folder, control.send(folder, Resume()), timeout_s)
@@ -81,12 +81,12 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
 
 
 def stop(folder: Path) -> str:
-    """Tell a run to save its state and end; return the command's id, empty where a signal had to do.
+    """Stop a run after it has saved a checkpoint; return the command's id, or "" if a signal was sent instead.
 
-    On a full disk no command can be written: then the worker's process is told, if it is surely the worker.
+    On a full disk no command can be written: then the worker's process gets SIGTERM.
 
     Raises:
-        RunStateError: if no worker is alive to obey.
+        RunStateError: if it has no live worker.
     """
     try:
         return control.send(folder, Stop())
@@ -96,14 +96,14 @@ def stop(folder: Path) -> str:
 
 
 def terminate(folder: Path) -> None:
-    """Send SIGTERM to a run's worker; never to a stranger that has its pid by now.
+    """Send SIGTERM to a run's worker; never to another process that has its pid by now.
 
     Raises:
-        RunStateError: if no worker of this machine is alive.
+        RunStateError: if it has no live worker on this machine.
     """
     record = heartbeat.read(folder / layout.LIVE)
     if record is None or not is_claimed(folder) or not process_id.is_alive(record.identity):
-        raise RunStateError(f"{folder.name} has no worker on this machine", "look with 'genexplorer runs show'")
+        raise RunStateError(f"{folder.name} has no worker on this machine", "see 'genexplorer runs show'")
     os.kill(record.pid, signal.SIGTERM)
 
 
@@ -111,7 +111,7 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
     """Wait until a run is in one of some states.
 
     Raises:
-        WorkerError: if that takes longer; the message says how the run stands.
+        WorkerError: if that takes longer than the timeout.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -119,26 +119,26 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
         if status.state in states:
             return status
         if time.monotonic() >= deadline:
-            wanted = " or ".join(sorted(states))
-            raise WorkerError(f"{status.name} is {status.state} after {timeout_s:.0f} s, not {wanted}", status.reason)
+            expected = " or ".join(sorted(states))
+            raise WorkerError(f"{status.name} is {status.state} after {timeout_s:.0f} s, not {expected}", status.reason)
         time.sleep(POLL_S)
 
 
 def _require_startable(folder: Path) -> None:
     status = read_status(folder)
-    deadline = time.monotonic() + LEAVING_S
+    deadline = time.monotonic() + EXIT_TIMEOUT_S
     while status.state in _ENDED and is_claimed(folder) and time.monotonic() < deadline:
-        time.sleep(POLL_S)  # its last worker has said how it ended and is leaving
+        time.sleep(POLL_S)  # its last worker has recorded the outcome and is exiting
         status = read_status(folder)
     if status.state is State.DAMAGED:
         raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
     if status.state is State.SUCCEEDED:
-        raise RunStateError(f"{status.name} is complete", "start a longer run to train on")
+        raise RunStateError(f"{status.name} has finished", "start a longer run to train further")
     if is_claimed(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED):
-        raise RunStateError(f"{status.name} is {status.state}, a worker is at work on it")
+        raise RunStateError(f"{status.name} is {status.state}: it already has a worker")
 
 
-def _launch(folder: Path, token: int, death: int) -> None:
+def _launch(folder: Path, token: int, inherited: int) -> None:
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "genexplorer.workers.main", str(folder.resolve())]
     log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
@@ -149,7 +149,7 @@ def _launch(folder: Path, token: int, death: int) -> None:
             stderr=log,
             cwd="/",
             env=_environment(adapts=_adapts(folder)),
-            pass_fds=(death,),
+            pass_fds=(inherited,),
             start_new_session=True,
         )
     finally:
@@ -158,8 +158,8 @@ def _launch(folder: Path, token: int, death: int) -> None:
 
 
 def _adapts(folder: Path) -> bool:
-    """Return whether a run changes its number of threads with what others want."""
-    with contextlib.suppress(UserError):  # of a config that cannot be read the worker tells
+    """Return whether a run adapts its number of threads to others."""
+    with contextlib.suppress(UserError):  # the worker reports a config that cannot be read
         return read_config(folder).execution.adapts_threads
     return False
 
@@ -167,20 +167,22 @@ def _adapts(folder: Path) -> bool:
 def _environment(*, adapts: bool) -> dict[str, str]:
     """Return the worker's environment."""
     absolute = {}
-    with contextlib.suppress(OSError):  # a home that cannot be written costs the leases, not the training
-        absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker works elsewhere, in "/"
+    with contextlib.suppress(OSError):  # without a writable home there are no leases, but the training works
+        absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker's working directory is "/"
     own = {**absolute, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
     return {**computing(os.environ, adapts=adapts), **own}
 
 
-def _first_heartbeat(folder: Path, token: int, end: int, timeout_s: float) -> RunStatus:
+def _first_heartbeat(folder: Path, token: int, exited: int, timeout_s: float) -> RunStatus:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         record = heartbeat.read(folder / layout.LIVE)
         if record is not None and record.token == token:
             return read_status(folder)
-        if select.select([end], [], [], POLL_S)[0]:
+        if select.select([exited], [], [], POLL_S)[0]:
             if is_claimed(folder):
-                raise RunStateError(f"{folder.name} has been started by somebody else")
-            raise WorkerError(f"the worker of {folder.name} died", last_words(folder, 5) or "it left no word")
-    raise WorkerError(f"the worker of {folder.name} gave no sign of life in {timeout_s:.0f} s", last_words(folder, 5))
+                raise RunStateError(f"{folder.name} has just been started by another process")
+            raise WorkerError(
+                f"the worker of {folder.name} crashed", log_tail(folder, 5) or "it exited without an error message"
+            )
+    raise WorkerError(f"the worker of {folder.name} sent no heartbeat in {timeout_s:.0f} s", log_tail(folder, 5))

@@ -1,8 +1,8 @@
-"""The worker: a process of its own that trains one run and records what happens. Run by `python -m`, never imported.
+"""The worker: a process that trains one run and records its events. Run by `python -m`, never imported.
 
     python -m genexplorer.workers.main RUN_FOLDER [--token N]
 
-It ends with 0 (succeeded or stopped), 5 (failed) or 7 (another worker has the run); with another code it died.
+Exit codes: 0 (succeeded or stopped), 5 (failed), 7 (another worker has the run); any other code means that it crashed.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.run_status import FIRST_WORDS, read_config
+from genexplorer.runs.status.run_status import LOG_HEADER, read_config
 from genexplorer.runs.writer import RunWriter
-from genexplorer.workers.supervision import WorkerControl
+from genexplorer.workers.worker_control import WorkerControl
 from trainers.config import RunConfig
 from trainers.events import Event, Finished, Outcome, ResumeState
 from trainers.storage import checkpoint
@@ -35,88 +35,88 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="genexplorer worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--token", type=int, default=0)
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
-        with KernelLock(given.folder / layout.LOCK) as lock:
+        with KernelLock(args.folder / layout.LOCK) as lock:
             if not lock.acquire():
-                raise RunStateError(f"{given.folder.name} has a worker already", "one is enough")
-            return _attempt(given.folder, given.token)
+                raise RunStateError(f"{args.folder.name} already has a worker", "stop it first")
+            return _attempt(args.folder, args.token)
     except UserError as error:
-        _say(str(error))
+        _log(str(error))
         return error.exit_code
     except OSError as error:
-        _say(f"the run folder cannot be used: {error}")
+        _log(f"the run folder cannot be used: {error}")
         return 1
 
 
 def _attempt(folder: Path, token: int) -> int:
     config = read_config(folder)
     lease = CoreLease(config.execution.threads)
-    writer = RunWriter(folder, config, token=token, threads=lease.take())
-    _say(f"{FIRST_WORDS}{writer.attempt} began on {time.strftime('%Y-%m-%d %H:%M:%S')}")
-    supervision = WorkerControl(writer, lease, config.execution)
-    supervision.install_signals()
-    outcome, reason = _train(writer, config, supervision)
-    lease.give_back()
-    waits_for_disk = outcome == "succeeded" and not supervision.told_to_stop
+    writer = RunWriter(folder, config, token=token, threads=lease.acquire())
+    _log(f"{LOG_HEADER}{writer.attempt} started on {time.strftime('%Y-%m-%d %H:%M:%S')}")
+    control = WorkerControl(writer, lease, config.execution)
+    control.install_signals()
+    outcome, reason = _train(writer, config, control)
+    lease.release()
+    waits_for_disk = outcome == "succeeded" and not control.stop_requested
     writer.close(outcome, reason, patience_s=float("inf") if waits_for_disk else STOP_PATIENCE_S)
     return TrainingError.exit_code if outcome == "failed" else 0
 
 
-def _train(writer: RunWriter, config: RunConfig, supervision: WorkerControl) -> tuple[Outcome, str]:
-    """Record every event and return how it ended; no failure of the training gets past here."""
+def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tuple[Outcome, str]:
+    """Record every event and return the outcome and its reason; all errors of the training are caught here."""
     try:
-        for event in _events(writer, config, supervision):
+        for event in _events(writer, config, control):
             writer.record(event)
-            supervision.see(event)
+            control.observe(event)
             if isinstance(event, Finished):
                 return event.outcome, event.reason
         return "failed", "the training ended without an error message"
     except UserError as error:
-        _say(str(error))
+        _log(str(error))
         return "failed", one_line(error, 400)
     except (Exception, KeyboardInterrupt) as error:
         reason = _reason(error)
         traceback.print_exc()
-        error.__traceback__ = None  # lets go of the training's arrays, which writing the end may need
+        error.__traceback__ = None  # frees the training's arrays: recording the end may need the memory
         gc.collect()
-        _say(reason)
+        _log(reason)
         return "failed", reason
 
 
-def _events(writer: RunWriter, config: RunConfig, supervision: WorkerControl) -> Iterator[Event]:
-    resume = _newest_state(writer) if writer.attempt > 1 else None
-    pinned = config.execution.deterministic and resume is not None  # as many threads as when the state was saved
+def _events(writer: RunWriter, config: RunConfig, control: WorkerControl) -> Iterator[Event]:
+    resume = _newest_checkpoint(writer) if writer.attempt > 1 else None
+    pinned = config.execution.deterministic and resume is not None  # to the checkpoint's number of threads
     if not config.execution.threads and not pinned:
-        execution = config.execution.model_copy(update={"threads": supervision.threads})
+        execution = config.execution.model_copy(update={"threads": control.threads})
         config = config.model_copy(update={"execution": execution})
-    from trainers.training.loop import train  # brings torch: after the first heartbeat
+    from trainers.training.loop import train  # imports torch: after the first heartbeat
 
-    return train(config, resume=resume, control=supervision)
+    return train(config, resume=resume, control=control)
 
 
-def _newest_state(writer: RunWriter) -> ResumeState | None:
+def _newest_checkpoint(writer: RunWriter) -> ResumeState | None:
     parent = writer.folder / layout.CHECKPOINTS
-    folder, damaged = retention.newest_whole(parent, checkpoint.verify)
+    folder, damaged = retention.newest_complete(parent, checkpoint.verify)
     for step in damaged:
-        writer.log(f"checkpoint {step:,} is damaged and left out", severity="warning")
+        writer.log(f"checkpoint {step:,} is damaged; skipped", severity="warning")
     if folder is None:
-        writer.log("there is no checkpoint to go on from: the training starts anew", severity="warning", step=0)
+        writer.log("no checkpoint to resume from; training restarts from step 0", severity="warning", step=0)
         return None
     return checkpoint.load(folder)
 
 
 def _reason(error: BaseException) -> str:
-    said = one_line(str(error).strip().partition("\n")[0], 240)
+    message = one_line(str(error).strip().partition("\n")[0], 240)
     memory = ("out of memory", "can't allocate memory", "alloc_cpu", "bad_alloc")
-    if isinstance(error, MemoryError) or any(sign in str(error) for sign in memory):
-        return f"out of memory: {said}" if said else "out of memory: make the model or the batch smaller"
+    if isinstance(error, MemoryError) or any(text in str(error) for text in memory):
+        return f"out of memory: {message}" if message else "out of memory: use a smaller model or batch"
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return f"out of memory: {said}"
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+        return f"out of memory: {message}"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - standard error is worker.log
 
 

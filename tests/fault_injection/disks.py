@@ -47,7 +47,7 @@ def kills_inside_a_save(count: int, folder: Path) -> Tally:
             _save(place, 1.0)
             _save(place, 2.0, "-e", f"inject={call}:signal=SIGKILL:when={nth}")
             retention.tidy(home)
-            newest, damaged = retention.newest_whole(home, checkpoint.verify)
+            newest, damaged = retention.newest_complete(home, checkpoint.verify)
             assert newest is not None and not damaged, f"nothing whole after {call} {nth}"
             value = float(checkpoint.load(newest).arrays["w"][0])
             found["old" if value == 1.0 else "new"] += 1

@@ -160,7 +160,7 @@ def read_all(run: Path) -> None:
         for step in reader.checkpoints():
             place = layout.step_folder(run / layout.CHECKPOINTS, step)
             _refused_or_answered(lambda place=place: checkpoint.verify(place))  # type: ignore[misc]
-        reader.last_words()
+        reader.log_tail()
     RunPoller(run, watching=True).poll()
 
 
@@ -236,7 +236,7 @@ def old_formats(count: int, folder: Path) -> Tally:
             before = _content(run)
             read.append(f"{old.name}: {_opened(run)}")
             assert _content(run) == before, "reading changed it"
-            assert import_run(run, RunStore(folder / str(number) / "mine")).left_out <= 4
+            assert import_run(run, RunStore(folder / str(number) / "mine")).num_skipped <= 4
     tally.notes += sorted(set(read))
     return tally
 

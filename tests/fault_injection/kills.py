@@ -68,7 +68,7 @@ def _left_whole(run: Path, seen: int) -> bool:
     with closing(sqlite3.connect(run / layout.DATABASE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     parent = run / layout.CHECKPOINTS
-    found, damaged = retention.newest_whole(parent, checkpoint.verify)
+    found, damaged = retention.newest_complete(parent, checkpoint.verify)
     assert not damaged, f"damaged checkpoints {damaged}"
     if found is not None:
         assert checkpoint.load(found).step == layout.step_of(found)

@@ -41,5 +41,5 @@ def test_a_torn_checkpoint_is_never_resumed_from(tmp_path: Path) -> None:
         newest.write_bytes(whole[:length])
         with pytest.raises(CheckpointError):
             checkpoint.verify(newest.parent)
-        found, damaged = retention.newest_whole(folder / layout.CHECKPOINTS, checkpoint.verify)
+        found, damaged = retention.newest_complete(folder / layout.CHECKPOINTS, checkpoint.verify)
         assert found is not None and layout.step_of(found) == 2 and damaged == [LAST]

@@ -83,7 +83,7 @@ def _read(run: Path) -> str:
     """Return all texts that a reader gives to the faces."""
     with RunReader(run) as reader:
         status = reader.status()
-        told = [status.name, status.reason, *status.tags, reader.last_words()]
+        told = [status.name, status.reason, *status.tags, reader.log_tail()]
         told += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
         for name, spec in reader.specs().items():
             told += [name, spec.title, spec.unit, spec.panel, spec.setup]

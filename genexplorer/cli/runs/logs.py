@@ -31,7 +31,7 @@ def logs(
     with RunReader(folder) as reader:
         status = reader.status()
         if raw:
-            output.data(reader.last_words(lines).rstrip() or "(nothing)")
+            output.data(reader.log_tail(lines).rstrip() or "(nothing)")
             return
         entries = reader.log(limit=lines)
         for line in entries:
@@ -39,7 +39,7 @@ def logs(
         last = entries[-1].id if entries else 0
         if follow:
             _follow_log(reader, last)
-        elif not status.state.live and (tail := reader.last_words(12).strip()) and status.state.resumable:
+        elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
             output.say(f"last lines of the worker's output ({status.state.value}):\n{tail}")
 
 

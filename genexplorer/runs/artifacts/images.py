@@ -1,4 +1,4 @@
-"""Recorded pictures: tiles laid out as one PNG a kind and step. Those of a stranger's run are read with care."""
+"""Recorded images: one PNG with a grid of tiles for each kind and step. Files of imported runs are not trusted."""
 
 import io
 import os
@@ -15,27 +15,27 @@ from trainers.events import ImagesReady
 from trainers.storage import atomic_files
 
 MAX_BYTES = 64 << 20  # of a file
-MAX_PIXELS = 16_000_000  # of what is unpacked from it
+MAX_PIXELS = 16_000_000  # after decompression
 
 
 def picture_path(parent: Path, kind: str, step: int) -> Path:
-    """Return where the PNG of a kind and step is: `samples/step-00000500.png`."""
+    """Return the path of a PNG: `samples/step-00000500.png`."""
     return parent / kind / f"step-{step:08d}.png"
 
 
 def grid_of(pictures: ImagesReady) -> tuple[int, int]:
-    """Return columns and rows of the layout."""
+    """Return columns and rows of the grid."""
     count = max(len(pictures.images), 1)
     columns = min(max(pictures.columns, 1), count)
     return columns, -(-count // columns)
 
 
 def tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Lay images out row by row.
+    """Arrange images in a grid, row by row.
 
     Args:
         images: (N, H, W, C), uint8; C is 1 or 3.
-        columns: How many stand side by side. What is left of the last row is black.
+        columns: Images in a row; the last row is filled up with black.
     Returns:
         (rows · H, columns · W, C), uint8.
     """
@@ -43,15 +43,15 @@ def tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     rows = -(-count // columns)
     full = np.zeros((rows * columns, height, width, channels), np.uint8)
     full[:count] = images
-    spread = full.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return spread.reshape(rows * height, columns * width, channels)
+    by_row = full.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return by_row.reshape(rows * height, columns * width, channels)
 
 
 def save(parent: Path, pictures: ImagesReady) -> str:
     """Write the PNG durably and return its kind as a file name.
 
     Raises:
-        OSError: if it could not be written; nothing half-written is left.
+        OSError: if it cannot be written; no partial file is left.
     """
     kind = slug(pictures.kind) or "pictures"
     columns, _ = grid_of(pictures)
@@ -66,25 +66,25 @@ def save(parent: Path, pictures: ImagesReady) -> str:
 
 
 def content(path: Path) -> bytes:
-    """Return a recorded picture's bytes: those of a regular file, never of a link, a pipe or a device.
+    """Return the bytes of a recorded image, from a regular file only: never from a link, pipe or device.
 
     Raises:
-        DamagedRunError: if it is none, is too large or cannot be read.
+        DamagedRunError: if it is not a regular file, too large or cannot be read.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            found = file.read(MAX_BYTES + 1) if regular else b""
+            data = file.read(MAX_BYTES + 1) if regular else b""
     except OSError as error:
         raise DamagedRunError(f"{path.name} cannot be read: {error.strerror}") from None
-    if not found or len(found) > MAX_BYTES:
-        raise DamagedRunError(f"{path.name} is not a picture")
-    return found
+    if not data or len(data) > MAX_BYTES:
+        raise DamagedRunError(f"{path.name} is not an image")
+    return data
 
 
 def read(path: Path) -> Image.Image:
-    """Return a recorded picture, gray or RGB. Only PNG is unpacked, whatever else the file may be.
+    """Return a recorded image, gray or RGB. Only PNG is decoded.
 
     Raises:
         DamagedRunError: if it cannot be read or is too large.
@@ -97,5 +97,5 @@ def read(path: Path) -> Image.Image:
             return picture.convert("L" if picture.mode in ("1", "L", "I", "I;16") else "RGB")
     except DamagedRunError:
         raise
-    except Exception:  # a decoder raises whatever comes to it of bytes that are none of its own
-        raise DamagedRunError(f"{path.name} is not a picture") from None
+    except Exception:  # decoders raise arbitrary exceptions for invalid bytes
+        raise DamagedRunError(f"{path.name} is not an image") from None

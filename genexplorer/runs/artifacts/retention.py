@@ -1,4 +1,4 @@
-"""Snapshots and checkpoints on the disk: which there are, which is the newest whole one, which go."""
+"""Snapshots and checkpoints on the disk: which exist, which is the newest complete one, which are removed."""
 
 import contextlib
 import shutil
@@ -9,32 +9,31 @@ from pathlib import Path
 from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
 
-KEPT_CHECKPOINTS = 2
+MIN_CHECKPOINTS = 2
 MAX_SNAPSHOTS = 512
 MAX_PICTURES = 1000  # of a kind
 RECENT = 4  # the newest steps stay as long as possible: they may be on display
-_GONE = ".gone-"
-_ASIDE = ".old"  # see trainers.storage.checkpoint: what is being replaced steps aside
+_REMOVED = ".gone-"
+_REPLACED = ".old"  # see trainers.storage.checkpoint: a folder that is being replaced
 _PIN = ".pin"
 
 Verify = Callable[[Path], object]  # raises CheckpointError
 
 
-def steps(parent: Path, evidence: str = "") -> list[int]:
+def steps(parent: Path, required: str = "") -> list[int]:
     """Return the steps that have a folder, ascending.
 
     Args:
         parent: The folder of snapshots or checkpoints.
-        evidence: A file that a whole one has.
+        required: A file that each must have.
     """
     try:
         folders = [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()]
     except OSError:
         return []
-    if evidence:
-        folders = [path for path in folders if (path / evidence).is_file()]
-    found = (layout.step_of(path) for path in folders)
-    return sorted(step for step in found if step is not None)
+    if required:
+        folders = [path for path in folders if (path / required).is_file()]
+    return sorted(step for path in folders if (step := layout.step_of(path)) is not None)
 
 
 def size_of(folder: Path) -> int:
@@ -46,23 +45,23 @@ def size_of(folder: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder so that nobody ever sees half of it."""
-    gone = folder.with_name(_GONE + folder.name)
+    """Remove a folder atomically: it is renamed first."""
+    removed = folder.with_name(_REMOVED + folder.name)
     with contextlib.suppress(OSError):
-        shutil.rmtree(gone, ignore_errors=True)
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(removed, ignore_errors=True)
+        folder.rename(removed)
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def tidy(parent: Path) -> None:
-    """Finish what a killed worker left: half written and half removed folders go, one that stepped aside comes back."""
+    """Clean up after a killed worker: remove partial folders, restore one that was being replaced."""
     for path in list(parent.iterdir()) if parent.is_dir() else []:
         if not path.name.startswith("."):
             continue
-        for aside in path.glob("step-*") if path.name.endswith(_ASIDE) else ():
-            if not (parent / aside.name).exists():
-                aside.rename(parent / aside.name)
-        if path.name.startswith(_GONE) or path.name.endswith((_ASIDE, ".tmp")):
+        for replaced in path.glob("step-*") if path.name.endswith(_REPLACED) else ():
+            if not (parent / replaced.name).exists():
+                replaced.rename(parent / replaced.name)
+        if path.name.startswith(_REMOVED) or path.name.endswith((_REPLACED, ".tmp")):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -100,7 +99,7 @@ def to_remove(
 
 
 def thin_snapshots(parent: Path, sizes: dict[int, int], budget_bytes: int) -> list[int]:
-    """Remove snapshots until they fit the budget, evenly on a logarithmic axis; `sizes` is brought up to date."""
+    """Remove snapshots until they fit the budget, evenly on a logarithmic axis; `sizes` is updated."""
     removed = to_remove(sizes, budget_bytes, MAX_SNAPSHOTS)
     for step in removed:
         remove(layout.step_folder(parent, step))
@@ -125,40 +124,41 @@ def unpin(folder: Path, step: int) -> None:
 
 
 def prune_checkpoints(parent: Path, verify: Verify, verified: set[int]) -> list[int]:
-    """Remove old checkpoints, but never the newest two that are whole, nor a pinned one.
+    """Remove old checkpoints, but never the newest two complete ones, nor a pinned one.
 
     Args:
         parent: The folder of checkpoints.
-        verify: Raises CheckpointError for one that is not whole.
-        verified: Steps that are known to be whole; brought up to date.
+        verify: Raises CheckpointError for a damaged one.
+        verified: Steps that are known to be complete; updated.
+
     Returns:
-        The steps that went.
+        The removed steps.
     """
-    kept, removed = 0, []
+    num_complete, removed = 0, []
     for step in reversed(steps(parent)):
         folder = layout.step_folder(parent, step)
-        if kept >= KEPT_CHECKPOINTS:
+        if num_complete >= MIN_CHECKPOINTS:
             if not folder.with_suffix(_PIN).exists():
                 remove(folder)
                 removed.append(step)
-        elif step in verified or _is_whole(folder, verify):
+        elif step in verified or _is_complete(folder, verify):
             verified.add(step)
-            kept += 1
+            num_complete += 1
     return removed
 
 
-def newest_whole(parent: Path, verify: Verify) -> tuple[Path | None, list[int]]:
-    """Return the newest whole checkpoint, and the steps of newer ones that are damaged."""
+def newest_complete(parent: Path, verify: Verify) -> tuple[Path | None, list[int]]:
+    """Return the newest complete checkpoint, and the steps of newer ones that are damaged."""
     damaged: list[int] = []
     for step in reversed(steps(parent)):
         folder = layout.step_folder(parent, step)
-        if _is_whole(folder, verify):
+        if _is_complete(folder, verify):
             return folder, damaged
         damaged.append(step)
     return None, damaged
 
 
-def _is_whole(folder: Path, verify: Verify) -> bool:
+def _is_complete(folder: Path, verify: Verify) -> bool:
     try:
         verify(folder)
     except (CheckpointError, OSError):

@@ -120,7 +120,7 @@ def touch_watch(folder: Path, *, idle: bool = False) -> None:
 
     Args:
         folder: The run folder. Nothing happens if it is read-only.
-        idle: Whether the front end has had no input for a while.
+        idle: Whether the front end has had no recent input.
     """
     path = folder / layout.CONTROL / (layout.WATCH_IDLE if idle else layout.WATCH)
     if path.parent.is_symlink():

@@ -1,7 +1,7 @@
-"""The pyramid over each curve: minimum, maximum and mean of 8, 64, 512 … steps, kept up to date as rows are written.
+"""The bucket pyramid of each curve: minimum, maximum and mean of 8, 64, 512 … steps, updated as rows are written.
 
-A curve of 10 million points is then drawn from a few thousand rows. Level k has buckets of 8^k steps; bucket b of
-level k covers the steps from b·8^k on.
+A curve of 10 million points is drawn from a few thousand rows. Bucket b of level k covers the steps from b·8^k to
+(b + 1)·8^k - 1.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genexplorer.runs.database.sqlite import insert_rows
 
 FACTOR = 8
-LEVELS = 10  # 8^10 steps, the longest run there can be
+LEVELS = 10  # 8^10 steps, the longest possible run
 
 INSERT = "INSERT INTO buckets (metric, level, bucket, count, finite, total, low, high, steps, images, elapsed)"
 MERGE = """
@@ -36,7 +36,7 @@ FROM buckets WHERE metric = ? AND level = ? AND bucket >= ? AND bucket < ?
 
 
 def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
-    """Compute the buckets over one step again from what is below them, after a point there was replaced or removed."""
+    """Recompute the buckets over one step, after a point there was replaced or removed."""
     for level in range(1, LEVELS + 1):
         index = step // FACTOR**level
         first = index * FACTOR
@@ -50,7 +50,7 @@ def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
 
 
 def cut(connection: sqlite3.Connection, metrics: Iterable[int], step: int) -> None:
-    """Bring the pyramid in line after all points after `step` were removed."""
+    """Update the pyramid after all points after `step` were removed."""
     for metric in metrics:
         for level in range(1, LEVELS + 1):
             connection.execute(
@@ -62,7 +62,7 @@ def cut(connection: sqlite3.Connection, metrics: Iterable[int], step: int) -> No
 
 @dataclass(frozen=True)
 class Columns:
-    """Buckets as columns, ascending in step; `low`, `high` and `total / finite` are NaN where nothing is finite."""
+    """Buckets as columns, ascending in step; `low`, `high` and `total / finite` are NaN where no value is finite."""
 
     first: NDArray[np.float64]  # the first step that a bucket covers
     count: NDArray[np.float64]
@@ -74,7 +74,7 @@ class Columns:
 
 
 def fold(columns: Columns, max_points: int, level: int) -> Columns:
-    """Merge neighbors until at most `max_points` buckets of equal width in steps are left."""
+    """Merge neighbors until at most `max_points` buckets, of equal width in steps, remain."""
     if len(columns.first) <= max_points:
         return columns
     unit = float(FACTOR**level)

@@ -1,4 +1,4 @@
-"""The read side of metrics.sqlite: questions to its tables, each answered at once, all text sanitized."""
+"""Reads metrics.sqlite: queries to its tables, with all text sanitized."""
 
 import json
 import sqlite3
@@ -16,25 +16,25 @@ from genexplorer.runs.record import AlertRow, AttemptRow, Change, LogLine, Pictu
 from genexplorer.runs.sanitize import one_line, slug
 from trainers.events import Better, MetricSpec
 
-MAX_ROWS = 20_000  # of log lines, alerts, changes or pictures in one answer
+MAX_ROWS = 20_000  # of log lines, alerts, changes or images in one result
 MAX_METRICS = 2_000
 MAX_SPECIAL = 1_000
 _AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed")}
-_RENAMED_PANELS = {"optimisation": "optimization"}  # as runs of earlier versions declare them
+_RENAMED_PANELS = {"optimisation": "optimization"}  # as declared by earlier versions
 
 
 def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
-    """Return the metrics that changed after a revision, in the order in which they were declared."""
+    """Return the metrics that changed after a revision, in order of declaration."""
     shared = "chart, label" if has_column(connection, "metrics", "label") else "'', ''"
     rows = connection.execute(
         f"SELECT name, quantity, title, unit, better, panel, setup, {shared} FROM metrics"
         " WHERE revision > ? ORDER BY id LIMIT ?",
         (after, MAX_METRICS),
     )
-    found = {}
+    declared = {}
     for name, quantity, title, unit, better, panel, setup, chart, label in rows.fetchall():
         kind = cast(Better, better) if better in ("higher", "lower", "neither") else "neither"
-        found[one_line(name, 100)] = MetricSpec(
+        declared[one_line(name, 100)] = MetricSpec(
             name=one_line(name, 100),
             quantity=one_line(quantity, 64),
             title=one_line(title, 100),
@@ -45,7 +45,7 @@ def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSp
             chart=one_line(chart, 64),
             label=one_line(label, 32),
         )
-    return found
+    return declared
 
 
 def latest(connection: sqlite3.Connection, after: int = -1) -> tuple[int, dict[str, Point]]:
@@ -78,14 +78,14 @@ def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, Point]:
 
 def empty_series(metric: str, x: XAxis) -> Series:
     """Return a curve without points."""
-    nothing = np.empty(0)
-    return Series(metric, x, nothing, nothing, nothing, nothing)
+    empty = np.empty(0)
+    return Series(metric, x, empty, empty, empty, empty)
 
 
 def series(
     connection: sqlite3.Connection, metric: str, x: XAxis, max_points: int, bounds: tuple[float, float] | None
 ) -> Series:
-    """Return a curve reduced to at most `max_points` buckets, for a cost that does not grow with the run."""
+    """Return a curve reduced to at most `max_points` buckets; the cost does not grow with the run."""
     row = connection.execute("SELECT id FROM metrics WHERE name = ?", (metric,)).fetchone()
     if row is None:
         return empty_series(metric, x)
@@ -123,7 +123,7 @@ def _step_bounds(
 
 
 def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, last: int) -> int:
-    """Bisect for the first step whose axis reaches a value; the axes only grow with the steps."""
+    """Bisect for the first step at which an axis reaches a value; all axes are monotonic in the step."""
     column = _AXES[x][0].removeprefix("t.")
     low, high = 0, last + 1
     while low < high:
@@ -139,7 +139,7 @@ def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, las
 
 
 def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], max_points: int) -> Columns:
-    """Read the finest level that is affordable, then merge neighbors."""
+    """Read the finest level that is affordable, then merge neighboring buckets."""
     span, affordable, level = steps[1] - steps[0] + 1, FACTOR * max(max_points, 1), 0
     while span / FACTOR**level > affordable and level < LEVELS:
         level += 1
@@ -187,7 +187,7 @@ def log(connection: sqlite3.Connection, limit: int, after: int = 0) -> tuple[Log
 
 
 def alerts(connection: sqlite3.Connection, after: int = 0) -> tuple[AlertRow, ...]:
-    """Return the alerts that hold for the steps as they are now, oldest first."""
+    """Return the alerts that have not been superseded, oldest first."""
     rows = connection.execute(
         "SELECT id, time, step, severity, code, message FROM alerts WHERE id > ? AND superseded = 0"
         " ORDER BY id LIMIT ?",
@@ -199,17 +199,17 @@ def alerts(connection: sqlite3.Connection, after: int = 0) -> tuple[AlertRow, ..
 
 
 def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[int, tuple[Change, ...]]:
-    """Return the newest id and the commands that took effect, oldest first."""
+    """Return the newest id and the commands that were applied or refused, oldest first."""
     rows = connection.execute(
         "SELECT id, step, elapsed_s, command, path, value, error FROM changes WHERE id > ? AND superseded = 0"
         " ORDER BY id LIMIT ?",
         (after, MAX_ROWS),
     ).fetchall()
-    made = tuple(
+    commands = tuple(
         Change(step, elapsed, one_line(command, 16), one_line(path, 100), _value(value), one_line(error, 400))
         for _, step, elapsed, command, path, value, error in rows
     )
-    return (rows[-1][0] if rows else after), made
+    return (rows[-1][0] if rows else after), commands
 
 
 def pictures(
@@ -221,16 +221,16 @@ def pictures(
         " WHERE id > ? AND (?2 IS NULL OR kind = ?2) ORDER BY step, kind LIMIT ?",
         (after, kind, MAX_ROWS),
     ).fetchall()
-    found = tuple(
+    refs = tuple(
         PictureRef(name, step, picture_path(folder / layout.PICTURES, name, step), columns, count, (height, width))
         for _, name, step, columns, count, height, width in rows
         if name and name == slug(name) and step >= 0
     )
-    return max([row[0] for row in rows], default=after), found
+    return max([row[0] for row in rows], default=after), refs
 
 
 def attempts(connection: sqlite3.Connection) -> tuple[AttemptRow, ...]:
-    """Return the lives of workers on this run, first to last."""
+    """Return the attempts, first to last."""
     rows = connection.execute(
         "SELECT number, started, first_step, ended, outcome, reason FROM attempts ORDER BY number LIMIT ?", (MAX_ROWS,)
     ).fetchall()

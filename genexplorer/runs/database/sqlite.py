@@ -1,4 +1,4 @@
-"""metrics.sqlite: schema 1, how its one writer opens it and how readers do, who trust nothing in it."""
+"""metrics.sqlite: its schema, and how the one writer and the readers open it; readers trust nothing in it."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ APPLICATION_ID = 0x47584C31  # "GXL1"
 _COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 _ROWS_PER_STATEMENT = (128, 16, 1)
 COPY_LIMIT_S = 60.0
-READ_LIMIT_S = 2.0  # no question to a database takes longer, whatever is in it
+READ_LIMIT_S = 2.0  # of any query, also to a malicious database
 
 SCHEMA = """
 CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
@@ -59,28 +59,28 @@ CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT
     step INTEGER NOT NULL, columns INTEGER NOT NULL, rows INTEGER NOT NULL, tile_height INTEGER NOT NULL,
     tile_width INTEGER NOT NULL, UNIQUE (kind, step)) STRICT;
 """
-LATER_COLUMNS = {"chart": "metrics", "label": "metrics"}  # of schema 1 too: text, empty where a run has none yet
+LATER_COLUMNS = {"chart": "metrics", "label": "metrics"}  # added to schema 1 later: text, empty by default
 TABLES = frozenset(line.split()[2] for line in SCHEMA.splitlines() if line.startswith("CREATE TABLE"))
 
 _NAN, _PLUS, _MINUS = 1, 2, 3
 
 
 def split_value(value: float) -> tuple[float | None, int | None]:
-    """Return (value, special) as stored: SQLite would turn NaN into NULL, so what is not finite has its own column."""
+    """Return (value, special) as stored: SQLite turns NaN into NULL, so non-finite values have their own column."""
     if math.isfinite(value):
         return value, None
     return None, _NAN if math.isnan(value) else _PLUS if value > 0 else _MINUS
 
 
 def join_value(value: float | None, special: int | None) -> float:
-    """Undo `split_value`."""
+    """Invert `split_value`."""
     if value is not None:
         return value
     return {_PLUS: math.inf, _MINUS: -math.inf}.get(special or _NAN, math.nan)
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
-    """Open a run's database as its one writer, made if it is missing, in WAL mode.
+    """Open a run's database as its one writer in WAL mode; it is created if it is missing.
 
     Raises:
         DamagedRunError: if the file is not a database of this schema.
@@ -88,12 +88,12 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     """
     path = folder / layout.DATABASE
     if not path.exists():
-        _make(path)
+        _create(path)
     connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     try:
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power cut may cost the last seconds
+        connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power failure may lose the last seconds
         _check(connection)
         _add_later_columns(connection)
     except sqlite3.DatabaseError as error:
@@ -106,19 +106,19 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
 
 
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
-    """Return whether a table has a column; runs of before lack those that came later."""
+    """Return whether a table has a column; older runs lack those that were added later."""
     return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})").fetchall())
 
 
 def _add_later_columns(connection: sqlite3.Connection) -> None:
-    """Give a run of before the columns that came later; readers of before never ask for them."""
+    """Add the later columns to an older database; older readers do not query them."""
     for column, table in LATER_COLUMNS.items():
         if not has_column(connection, table, column):
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
-def _make(path: Path) -> None:
-    """Make an empty database under another name, then rename it: readers see none, or one with all its tables."""
+def _create(path: Path) -> None:
+    """Create an empty database atomically: readers see none, or one with all tables."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
     script = f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
@@ -157,7 +157,7 @@ def insert_rows(connection: sqlite3.Connection, head: str, rows: Iterable[Sequen
 
 
 def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> bool:
-    """Make the database one file again, so that it can be mailed; False if a reader kept it busy for too long."""
+    """Leave WAL mode, so that the database is one file; False if a reader kept it busy for too long."""
     connection.execute("PRAGMA busy_timeout=100")
     deadline = time.monotonic() + patience_s
     while True:
@@ -171,56 +171,56 @@ def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> boo
 
 @contextlib.contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open a run's database for one short question; it is closed at the end of the block.
+    """Open a run's database for one short query; it is closed at the end of the block.
 
-    Nothing but tables is read, no question takes longer than 2 s. A killed run on read-only media is read from a
-    temporary copy, as the last rows are in its write-ahead log.
+    Only tables are read, and no query takes longer than 2 s. A killed run on read-only media is read from a temporary
+    copy, as the last rows are in its write-ahead log.
 
     Raises:
-        DamagedRunError: if it is missing or not what it should be.
+        DamagedRunError: if it is missing or invalid.
     """
     path = folder / layout.DATABASE
     if path.is_symlink() or not path.is_file():
-        raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker makes it when it starts")
-    with _told_as_damage(folder), contextlib.closing(_open_read_only(path)) as connection:
-        connection.execute("BEGIN")  # one picture of the run, however much is written meanwhile
-        with another_question(folder, connection):
+        raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker creates it at the start")
+    with _as_damaged(folder), contextlib.closing(_open_read_only(path)) as connection:
+        connection.execute("BEGIN")  # one snapshot of the run, whatever is written meanwhile
+        with query(folder, connection):
             yield connection
 
 
 @contextlib.contextmanager
-def another_question(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Ask one more of a run's database that `reading` has opened; it may take as long as the first.
+def query(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Run another query on a connection of `reading`, with a time limit of its own.
 
     Raises:
-        DamagedRunError: if the database is not what it should be.
+        DamagedRunError: if the database is invalid.
     """
     deadline = time.monotonic() + READ_LIMIT_S
     connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
-    with _told_as_damage(folder):
+    with _as_damaged(folder):
         yield connection
 
 
 @contextlib.contextmanager
-def _told_as_damage(folder: Path) -> Iterator[None]:
+def _as_damaged(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of other types than ours
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of unexpected types
         raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
 
 
 def copy_tables(received: Path, folder: Path) -> None:
-    """Make a run's database anew from the rows of one that somebody sent: its tables, never its views or triggers.
+    """Rebuild a run's database from the tables of an untrusted one, without its views or triggers.
 
     Args:
-        received: The file that was sent, with its logs beside it.
+        received: The untrusted file, with its logs beside it.
         folder: Of the run, which has no database yet.
 
     Raises:
-        DamagedRunError: if it is not what it should be, or takes longer than a minute for each gigabyte.
+        DamagedRunError: if it is invalid, or takes longer than a minute per gigabyte.
         OSError: if the disk refuses.
     """
-    _make(folder / layout.DATABASE)
+    _create(folder / layout.DATABASE)
     limit_s = COPY_LIMIT_S * (1 + received.stat().st_size / 1e9)
     target = sqlite3.connect(_uri(folder / layout.DATABASE, "rw"), uri=True, isolation_level=None)
     try:
@@ -232,12 +232,12 @@ def copy_tables(received: Path, folder: Path) -> None:
                 _copy_rows(source, target, table)
             target.execute("COMMIT")
     except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
-        raise DamagedRunError(f"{layout.DATABASE} cannot be taken in: {one_line(error, 120)}") from error
+        raise DamagedRunError(f"{layout.DATABASE} cannot be imported: {one_line(error, 120)}") from error
 
 
 def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
-    ours = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-    columns = [name for name in ours if name not in LATER_COLUMNS or has_column(source, table, name)]
+    all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
     names, places = ", ".join(columns), ", ".join("?" * len(columns))
     rows = source.execute(f"SELECT {names} FROM {table}")
     while batch := rows.fetchmany(10_000):
@@ -246,35 +246,35 @@ def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: st
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
     try:
-        return _checked(_uri(path, "ro"))
+        return _connect(_uri(path, "ro"))
     except sqlite3.OperationalError as error:
         if "unable to open" not in str(error) and "readonly" not in str(error):
             raise
-    return _checked(_uri(_copy_of(path), "rw"))
+    return _connect(_uri(_copy_of(path), "rw"))
 
 
 def _copy_of(path: Path) -> Path:
-    """Return a copy of a database on read-only media with its logs; made once a process, removed at its end."""
+    """Return a copy of a database on read-only media with its logs, made once per process and removed at its end."""
     files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
     files = [file for file in files if file.is_file() and not file.is_symlink()]
-    marks = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    known = _COPIES.get(path)
-    if known is None or known[0] != marks:
-        known = (marks, tempfile.TemporaryDirectory(prefix="genexplorer-"))
+    stamps = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    copy = _COPIES.get(path)
+    if copy is None or copy[0] != stamps:
+        copy = (stamps, tempfile.TemporaryDirectory(prefix="genexplorer-"))
         for file in files:
-            shutil.copyfile(file, Path(known[1].name) / file.name)
-        _COPIES[path] = known
-    return Path(known[1].name) / path.name
+            shutil.copyfile(file, Path(copy[1].name) / file.name)
+        _COPIES[path] = copy
+    return Path(copy[1].name) / path.name
 
 
-def _decoded(text: bytes) -> str:
+def _decode(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _checked(uri: str) -> sqlite3.Connection:
+def _connect(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
     try:
-        connection.text_factory = _decoded
+        connection.text_factory = _decode
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):
@@ -287,11 +287,11 @@ def _checked(uri: str) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    """Refuse what is not schema 1, and views or virtual tables under the names of its tables."""
+    """Raise unless the database has schema 1; views and virtual tables do not count as its tables."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise DamagedRunError(
-            f"the database has schema {version}, newer than {SCHEMA_VERSION}, the newest known here",
+            f"the database has schema {version}, newer than {SCHEMA_VERSION}, the newest that this version reads",
             "update genexplorer",
         )
     rows = connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'").fetchmany(1000)
@@ -301,7 +301,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def as_user_or_os_error(error: sqlite3.Error) -> Exception:
-    """Return what a failure of SQLite means: a disk that refuses (OSError) or a damaged file (DamagedRunError)."""
+    """Convert an error of SQLite: OSError if the disk refused, else DamagedRunError."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)

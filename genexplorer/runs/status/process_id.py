@@ -1,4 +1,4 @@
-"""Which process a worker is: host, boot, pid and start time together name it once and for all."""
+"""Process identity: host, boot, pid and start time together are unique."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ import psutil
 
 @dataclass(frozen=True)
 class ProcessId:
-    """One process on one boot of one machine. A pid alone may belong to a stranger by now."""
+    """One process on one boot of one machine. A pid alone may be reused by another process."""
 
     host: str
     boot_id: str
@@ -28,7 +28,7 @@ def host_name() -> str:
 
 @cache
 def boot_id() -> str:
-    """Return what changes at every boot of this machine."""
+    """Return an id that changes with every boot of this machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:36]
     except OSError:
@@ -36,7 +36,7 @@ def boot_id() -> str:
 
 
 def start_of(pid: int) -> int | None:
-    """Return the start time of a process, None if there is none (a zombie counts as none)."""
+    """Return the start time of a process; None if there is none, or a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     try:
         if Path("/proc/self/stat").exists():
@@ -48,7 +48,7 @@ def start_of(pid: int) -> int | None:
         return None
 
 
-def suspended(pid: int) -> bool:
+def is_suspended(pid: int) -> bool:
     """Return whether a process is stopped by SIGSTOP or a debugger."""
     try:
         return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
@@ -57,10 +57,10 @@ def suspended(pid: int) -> bool:
 
 
 def current() -> ProcessId:
-    """Return this process."""
+    """Return the identity of this process."""
     return ProcessId(host_name(), boot_id(), os.getpid(), start_of(os.getpid()) or 0)
 
 
 def is_alive(identity: ProcessId) -> bool:
-    """Return whether exactly this process is alive on this machine: not a stranger with its pid, not a zombie."""
+    """Return whether exactly this process is alive on this machine, not another with its pid and not a zombie."""
     return identity.boot_id == boot_id() and start_of(identity.pid) == identity.start

@@ -1,4 +1,4 @@
-"""One run at a glance, from config.json, notes.json and live.bin alone: 10,000 runs list without their databases."""
+"""The status of a run from config.json, notes.json and live.bin; listing 10,000 runs opens no database."""
 
 import json
 import math
@@ -15,24 +15,24 @@ from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, WorkerHealth, judge
+from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, WorkerHealth, worker_health
 from trainers import registry
 from trainers.errors import ConfigError
 from trainers.schema import SCHEMA_VERSION
 
-if TYPE_CHECKING:  # configurations are read of the run that is looked at, not of all that are listed
+if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those of all that are listed
     from trainers.config import RunConfig
 
 MAX_CONFIG_BYTES = 1 << 20
-FIRST_WORDS = "worker of attempt "  # how each attempt begins its part of worker.log
-_LAST_WORDS_BYTES = 32 * 1024
-_AT_WORK = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
+LOG_HEADER = "worker of attempt "  # the first line of each attempt in worker.log
+_LOG_TAIL_BYTES = 32 * 1024
+_ACTIVE = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
 _DONE = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
 
 
 @dataclass(frozen=True)
 class _Summary:
-    """What config.json and notes.json say; kept while the files stay the same."""
+    """Contents of config.json and notes.json, cached while the files stay the same."""
 
     preset: str
     family: str
@@ -43,31 +43,31 @@ class _Summary:
 
 
 class Summaries:
-    """Remembers what the small files of many runs say, by their inode, size and time."""
+    """A cache of the small files of many runs, keyed by their inode, size and time."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[object, _Summary]] = {}
+        self._cache: dict[Path, tuple[object, _Summary]] = {}
 
     def of(self, folder: Path) -> _Summary:
         """Return the summary of a run, read again only when a file changed."""
-        mark = (_mark(folder / layout.CONFIG), _mark(folder / layout.NOTES))
-        known = self._known.get(folder)
-        if known is None or known[0] != mark:
-            known = (mark, _summarize(folder))
-            self._known[folder] = known
-        return known[1]
+        stamp = (_stamp(folder / layout.CONFIG), _stamp(folder / layout.NOTES))
+        cached = self._cache.get(folder)
+        if cached is None or cached[0] != stamp:
+            cached = (stamp, _summarize(folder))
+            self._cache[folder] = cached
+        return cached[1]
 
 
 SUMMARIES = Summaries()
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Return whether a folder looks like a run, whole or damaged."""
+    """Return whether a folder is a run, intact or damaged."""
     return any((folder / name).is_file() for name in (layout.CONFIG, layout.LIVE, layout.DATABASE))
 
 
 def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summaries = SUMMARIES) -> RunStatus:
-    """Return a run at a glance; a damaged one says so in `state` and `reason`, nothing is raised."""
+    """Return the status of a run; damage appears in `state` and `reason`, nothing is raised."""
     summary = summaries.of(folder)
     record = heartbeat.read(folder / layout.LIVE)
     status = RunStatus(
@@ -86,8 +86,8 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
     if summary.damage:
         return replace(status, state=State.DAMAGED, reason=summary.damage)
     if record is None:
-        torn = (folder / layout.LIVE).exists()
-        return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if torn else status
+        exists = (folder / layout.LIVE).exists()
+        return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if exists else status
     return _with_record(status, record, memory)
 
 
@@ -127,21 +127,21 @@ def _with_record(status: RunStatus, record: heartbeat.LiveRecord, memory: Heartb
 def _state_of(
     folder: Path, record: heartbeat.LiveRecord, memory: HeartbeatMemory
 ) -> tuple[State, bool, heartbeat.LiveRecord]:
-    """Derive the state. A record that changed while the lock was looked at is judged anew."""
+    """Derive the state; start over if the record changed while the lock was queried."""
     for _ in range(3):
         if record.attempt <= 0:
             return State.QUEUED, True, record
         if record.state in _DONE:
             memory.forget(folder)
             return _DONE[record.state], True, record
-        state = _AT_WORK.get(record.state, State.RUNNING)
-        pulse = judge(folder, record, memory)
-        if pulse is not WorkerHealth.DEAD:
-            return state, pulse is WorkerHealth.ALIVE, record
+        state = _ACTIVE.get(record.state, State.RUNNING)
+        health = worker_health(folder, record, memory)
+        if health is not WorkerHealth.DEAD:
+            return state, health is WorkerHealth.ALIVE, record
         newer = heartbeat.read(folder / layout.LIVE)
         if newer is None or newer.heartbeat == record.heartbeat:
             break
-        record = newer  # it ended, or began anew, between the two looks
+        record = newer  # it ended, or restarted, between the two reads
     return State.LOST, True, record
 
 
@@ -151,7 +151,7 @@ def is_claimed(folder: Path) -> bool:
 
 
 def read_config(folder: Path) -> "RunConfig":
-    """Return a run's configuration as stored, with no look-up of its family, which may not be installed.
+    """Return a run's stored configuration; its family need not be installed.
 
     Raises:
         DamagedRunError: if it cannot be read or is of a newer schema.
@@ -171,44 +171,46 @@ def read_config(folder: Path) -> "RunConfig":
     return config
 
 
-def last_words(folder: Path, lines: int = 20) -> str:
+def log_tail(folder: Path, lines: int = 20) -> str:
     """Return the last lines of the worker's log, sanitized; empty if there is none."""
     try:
         handle = os.open(folder / layout.LOG, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - _LAST_WORDS_BYTES, 0))
-            text = file.read(_LAST_WORDS_BYTES).decode("utf-8", "replace")
+            file.seek(max(size - _LOG_TAIL_BYTES, 0))
+            text = file.read(_LOG_TAIL_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
-    kept = [line.rstrip() for line in plain(text).splitlines() if line.strip()]
-    return "\n".join(line[:400] for line in kept[-lines:])
+    log = [line.rstrip() for line in plain(text).splitlines() if line.strip()]
+    return "\n".join(line[:400] for line in log[-lines:])
 
 
 def _why_lost(folder: Path) -> str:
-    words = last_words(folder, 1)
-    if words and not words.startswith(FIRST_WORDS):
-        return words
-    return "its worker died without a word: killed, or the machine went down"
+    last_line = log_tail(folder, 1)
+    if last_line and not last_line.startswith(LOG_HEADER):
+        return last_line
+    return "the worker exited without an error message: killed, or the machine went down"
 
 
 def _summarize(folder: Path) -> _Summary:
-    said = notes.read(folder)
+    run_notes = notes.read(folder)
     try:
         values = _config_values(folder)
         version = values.get("schema_version", SCHEMA_VERSION)
         if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise DamagedRunError(f"{layout.CONFIG} has schema {one_line(version, 20)}, newer than known here")
+            raise DamagedRunError(
+                f"{layout.CONFIG} has schema {one_line(version, 20)}, which is newer than this version"
+            )
         family, data = _name_of(values.get("model")), _name_of(values.get("data"))
         if not family:
-            raise DamagedRunError(f"{layout.CONFIG} names no model")
+            raise DamagedRunError(f"{layout.CONFIG} has no model")
     except DamagedRunError as error:
-        return _Summary("", "", "", "images", said, one_line(error.message))
-    return _Summary(one_line(values.get("preset", ""), 64), family, data, _kind_of(data), said)
+        return _Summary("", "", "", "images", run_notes, one_line(error.message))
+    return _Summary(one_line(values.get("preset", ""), 64), family, data, _kind_of(data), run_notes)
 
 
 def _kind_of(data: str) -> str:
-    """Return what the images of a data set are; those of a package that is not installed here pass for images."""
+    """Return the kind of a data set; that of a package that is not installed is taken for images."""
     try:
         return registry.data_kind(data)
     except ConfigError:
@@ -236,17 +238,17 @@ def _name_of(section: object) -> str:
     return one_line(section.get("name", "") if isinstance(section, dict) else section or "", 64)
 
 
-def marks(folder: Path) -> object:
-    """Return what changes when any of the small files of a run does."""
-    return tuple(_mark(folder / name) for name in (layout.CONFIG, layout.NOTES, layout.LIVE))
+def stamp(folder: Path) -> object:
+    """Return a value that changes when any of the small files of a run does."""
+    return tuple(_stamp(folder / name) for name in (layout.CONFIG, layout.NOTES, layout.LIVE))
 
 
-def _mark(path: Path) -> object:
+def _stamp(path: Path) -> object:
     try:
-        found = path.lstat()
+        info = path.lstat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _finite(value: float) -> float | None:

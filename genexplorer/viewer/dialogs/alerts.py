@@ -50,7 +50,7 @@ class AlertsDialog(QDialog):
         )
         if status.reason:
             column.addWidget(wrapped(status.reason, "warning"))
-        said = run.last_words() if status.state in (State.LOST, State.FAILED) else ""
+        said = run.log_tail() if status.state in (State.LOST, State.FAILED) else ""
         if said:
             words = QPlainTextEdit(said)
             words.setReadOnly(True)

@@ -30,14 +30,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def explorer(tmp_path: Path) -> tuple[InteractiveLease, list[int], CoreLease]:
     threads: list[int] = []
     training = CoreLease(0, tmp_path, 2)
-    training.take()
+    training.acquire()
     return InteractiveLease(threads.append, CoreLease(0, tmp_path, 2, interactive=True)), threads, training
 
 
 def ask(cores: InteractiveLease, clock: Clock, count: int, every_s: float, cost_s: float) -> None:
     for _ in range(count):
-        cores.asked()
-        with cores.computing():
+        cores.record_request()
+        with cores.compute():
             clock.now += cost_s
         clock.now += every_s - cost_s
 
@@ -47,19 +47,19 @@ def test_a_drag_makes_a_training_make_way_and_ends(
 ) -> None:
     cores, threads, training = explorer
     ask(cores, clock, 7, 0.033, 0.015)
-    assert not cores.held and training.share() == 2
+    assert not cores.is_held and training.share() == 2
     ask(cores, clock, 5, 0.033, 0.015)
-    assert cores.held and training.share() == 1 and threads == [1]
+    assert cores.is_held and training.share() == 1 and threads == [1]
     clock.now += 1.0  # the hand rests
     ask(cores, clock, 1, 0.033, 0.015)
-    assert cores.held
+    assert cores.is_held
     clock.now += 2.0
     deadline = time.monotonic() + 20
-    while cores.held and time.monotonic() < deadline:
+    while cores.is_held and time.monotonic() < deadline:
         time.sleep(0.01)
     assert training.share() == 2
     ask(cores, clock, 10, 0.033, 0.015)
-    assert cores.held  # and once more
+    assert cores.is_held  # and once more
 
 
 @pytest.mark.parametrize(("every_s", "cost_s"), [(2.0, 0.3), (0.033, 0.0005)])
@@ -68,7 +68,7 @@ def test_what_comes_now_and_then_or_costs_nothing_takes_no_core(
 ) -> None:
     cores, _, training = explorer
     ask(cores, clock, 40, every_s, cost_s)
-    assert not cores.held and training.share() == 2
+    assert not cores.is_held and training.share() == 2
 
 
 def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
@@ -78,7 +78,7 @@ def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
     for _ in range(20):
         ask(cores, clock, 6, 0.05, 0.05)
         clock.now += 1.7
-        assert not cores.held and training.share() == 2
+        assert not cores.is_held and training.share() == 2
 
 
 def test_work_that_lasts_takes_a_lease_and_keeps_it(
@@ -95,18 +95,18 @@ def test_work_that_lasts_takes_a_lease_and_keeps_it(
         finally:
             closed.append(True)
 
-    shares = [training.share() for _ in cores.each(chunks())]
+    shares = [training.share() for _ in cores.compute_each(chunks())]
     assert shares[:2] == [2, 2] and shares[3:] == [1] * 17 and closed
-    training.give_back()
+    training.release()
 
 
 def test_threads_are_those_of_the_moment(tmp_path: Path) -> None:
     threads: list[int] = []
-    cores = InteractiveLease(threads.append, CoreLease(0, tmp_path, 4, interactive=True), most=3)
+    cores = InteractiveLease(threads.append, CoreLease(0, tmp_path, 4, interactive=True), max_threads=3)
     training = CoreLease(2, tmp_path, 4)
-    steps: list[Callable[[], object]] = [lambda: None, training.take, lambda: None, training.give_back]
+    steps: list[Callable[[], object]] = [lambda: None, training.acquire, lambda: None, training.release]
     for step in steps:
         step()
-        with cores.computing():
+        with cores.compute():
             pass
     assert threads == [3, 2, 3]  # set when it changes, and never more than was allowed

@@ -12,7 +12,7 @@ from genexplorer.workers import launcher
 
 HOLDER = (
     "import sys; from pathlib import Path; from genexplorer.cores.leases import CoreLease;"
-    " lease = CoreLease(0, Path(sys.argv[1]), 4); print(lease.take(), flush=True); sys.stdin.read()"
+    " lease = CoreLease(0, Path(sys.argv[1]), 4); print(lease.acquire(), flush=True); sys.stdin.read()"
 )
 FAIR, DRAG = Claim(), Claim(interactive=True)
 
@@ -53,46 +53,46 @@ def test_the_cores_are_never_exceeded_but_by_one_each_or_who_insists() -> None:
 
 def test_shares_follow_who_comes_and_goes(tmp_path: Path) -> None:
     first, second = CoreLease(0, tmp_path, 4), CoreLease(0, tmp_path, 4)
-    assert first.take() == 4
-    assert second.take() == 2 and first.share() == 2
-    second.give_back()
-    assert first.share() == 4 and not second.held
+    assert first.acquire() == 4
+    assert second.acquire() == 2 and first.share() == 2
+    second.release()
+    assert first.share() == 4 and not second.is_held
     demanding = CoreLease(3, tmp_path, 4)
-    assert demanding.take() == 3 and first.share() == 1
-    demanding.give_back()
-    first.give_back()
+    assert demanding.acquire() == 3 and first.share() == 1
+    demanding.release()
+    first.release()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_others_adapt_to_one_that_begins_to_insist(tmp_path: Path) -> None:
     first, second = CoreLease(0, tmp_path, 4), CoreLease(0, tmp_path, 4)
-    first.take()
-    second.take()
-    first.insist(3)
+    first.acquire()
+    second.acquire()
+    first.pin(3)
     assert (first.share(), second.share()) == (3, 1)
-    first.give_back()
-    first.insist(0)
-    assert first.take() == second.share() == 2
+    first.release()
+    first.pin(0)
+    assert first.acquire() == second.share() == 2
 
 
 def test_an_explorer_without_a_lease_computes_with_what_is_left(tmp_path: Path) -> None:
     training, explorer = CoreLease(0, tmp_path, 2), CoreLease(0, tmp_path, 2, interactive=True)
     assert explorer.share() == 2
-    assert training.take() == 2 and explorer.share() == 1
-    assert explorer.take() == 1 and training.share() == 1
-    training.give_back()
+    assert training.acquire() == 2 and explorer.share() == 1
+    assert explorer.acquire() == 1 and training.share() == 1
+    training.release()
     assert explorer.share() == 2
 
 
 @pytest.mark.process
 def test_a_killed_holder_is_reclaimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LOOK_AGAIN_S", 0.05)  # a crash does not change the folder
+    monkeypatch.setattr(leases, "RESCAN_S", 0.05)  # a crash does not change the folder
     lease = CoreLease(0, tmp_path, 4)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"4\n"
-        assert lease.take() == 2
+        assert lease.acquire() == 2
         holder.kill()
         holder.wait()
     deadline = time.monotonic() + 20
@@ -105,16 +105,16 @@ def test_a_killed_holder_is_reclaimed(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_files_that_are_no_leases_stay_and_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "00000000000000000001-zz.t0.lease").mkdir()
-    assert CoreLease(0, tmp_path, 4).take() == 4
+    assert CoreLease(0, tmp_path, 4).acquire() == 4
     assert (tmp_path / "notes.txt").exists()
 
 
 def test_without_a_folder_that_can_be_written_a_training_takes_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     lease = CoreLease(0, tmp_path / "file" / "cores", 4)
-    assert lease.take() == 4 and not lease.held
-    lease.insist(2)
-    lease.give_back()
+    assert lease.acquire() == 4 and not lease.is_held
+    lease.pin(2)
+    lease.release()
     assert lease.share() == 2
 
 
@@ -122,7 +122,7 @@ def test_without_a_state_folder_a_training_takes_all(tmp_path: Path, monkeypatch
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GENEXPLORER_STATE", str(tmp_path / "file" / "state"))
     lease = CoreLease(0, cores=4)
-    assert lease.take() == 4 and not lease.held
+    assert lease.acquire() == 4 and not lease.is_held
     assert CoreLease(cores=2, interactive=True).share() == 2
     assert "GENEXPLORER_STATE" in launcher._environment(adapts=True)
 
@@ -130,20 +130,20 @@ def test_without_a_state_folder_a_training_takes_all(tmp_path: Path, monkeypatch
 def test_a_folder_that_vanishes_gives_all_cores_back(tmp_path: Path) -> None:
     folder = tmp_path / "cores"
     first, second = CoreLease(0, folder, 4), CoreLease(0, folder, 4)
-    first.take()
-    assert second.take() == 2
+    first.acquire()
+    assert second.acquire() == 2
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
     assert second.share() == 4
-    second.give_back()
+    second.release()
 
 
 def test_leases_are_of_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     one = CoreLease(cores=4)
-    assert one.take() == 4
+    assert one.acquire() == 4
     monkeypatch.setattr(platform, "node", lambda: "another/machine")  # its home is the same
     other = CoreLease(cores=4)
-    assert other.take() == 4 and one.share() == 4
-    one.give_back()
-    other.give_back()
+    assert other.acquire() == 4 and one.share() == 4
+    one.release()
+    other.release()

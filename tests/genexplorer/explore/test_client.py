@@ -14,7 +14,7 @@ import pytest
 
 from genexplorer.errors import UserError, WorkerError
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.process import environment, last_words
+from genexplorer.explore.process import environment, exit_reason
 from genexplorer.explore.protocol import Answer, Progress, ProtocolError, Result
 from tests.genexplorer.explore import fake_server
 
@@ -274,4 +274,4 @@ def test_a_child_begins_with_one_thread_and_its_threads_sleep_while_they_wait() 
     ],
 )
 def test_last_words(said: list[str], code: int, words: str) -> None:
-    assert last_words(said, code) == words
+    assert exit_reason(said, code) == words

@@ -58,7 +58,7 @@ def test_a_new_attempt_supersedes_the_steps_after_its_start(folder: Path) -> Non
         assert reader.latest() == {"train/elbo": Point(14, -2.0)}
         assert reader.snapshots() == [5, 10] and [p.step for p in reader.pictures()] == [5, 10]
         assert [alert.code for alert in reader.alerts()] == ["code--2.0"]
-        assert [change.value for change in reader.changes_made()] == [-2.0]
+        assert [change.value for change in reader.command_history()] == [-2.0]
         status = reader.status()
         assert (status.attempt, status.num_alerts, status.state) == (2, 1, State.STOPPED)
         attempts = reader.attempts()

@@ -151,6 +151,6 @@ def test_what_came_in_can_be_written_to(sent: Path, store: RunStore) -> None:
 def test_a_run_elsewhere_is_only_read(sent: Path, store: RunStore) -> None:
     with pytest.raises(RunStateError, match="runs import"):
         store.rename(sent, "other")
-    with pytest.raises(RunStateError, match="only read"):
+    with pytest.raises(RunStateError, match="read-only"):
         store.require_own(sent)
     store.require_own(import_run(sent, store).folder)

@@ -74,7 +74,7 @@ def test_selectors(store: RunStore) -> None:
     assert store.find("brave-o") == owl
     assert store.find("latest") == owl
     assert store.find(str(fox)) == fox
-    with pytest.raises(NoSuchRunError, match="could mean"):
+    with pytest.raises(NoSuchRunError, match="is ambiguous"):
         store.find("brave")
     for missing in ("nothing", "", "../..", "/", "\x1b[31m"):
         with pytest.raises(NoSuchRunError) as failure:

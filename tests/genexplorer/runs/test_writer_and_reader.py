@@ -89,7 +89,7 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
         assert reader.latest(at_step=1)["train/elbo"] == Point(1, -200.0)
         assert reader.card() == card(2) and reader.snapshots() == [2] and reader.checkpoints() == [2]
         assert reader.alerts()[0].message == "KL of dimension 1 fell"
-        change = reader.changes_made()[0]
+        change = reader.command_history()[0]
         assert (change.path, change.value, change.step) == ("optim.lr", 0.5, 2)
         picture = reader.pictures("samples")[0]
         assert (picture.columns, picture.rows, picture.tile_px) == (3, 2, (4, 5))

@@ -153,7 +153,7 @@ def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
     followed = RunPoller(write_run(tmp_path, state="queued"))
     followed.poll()
     assert followed.status.state is State.QUEUED
-    assert (followed.latest, followed.snapshots, followed.values_at(5), followed.last_words()) == ({}, [], {}, "")
+    assert (followed.latest, followed.snapshots, followed.values_at(5), followed.log_tail()) == ({}, [], {}, "")
     with pytest.raises(UserError):
         followed.card()
 

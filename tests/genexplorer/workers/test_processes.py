@@ -78,7 +78,7 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
     folder = make(store)
     assert launcher.start(folder).state is State.RUNNING
     training(folder)
-    with pytest.raises(RunStateError, match="at work"):
+    with pytest.raises(RunStateError, match="already has a worker"):
         launcher.start(folder)
     assert applied(folder, Pause()).applied
     paused = launcher.wait(folder, {State.PAUSED})
@@ -102,7 +102,7 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
         assert curve.x.tolist() == list(range(1, ended.step + 1))  # no step is missing, none is there twice
         rates = reader.series("train/lr", max_points=1_000_000).mean
         assert (rates[paused.step - 1], rates[-1]) == pytest.approx((0.001, 0.0005))
-        assert [change.command for change in reader.changes_made() if not change.error][:3] == [
+        assert [change.command for change in reader.command_history() if not change.error][:3] == [
             "pause",
             "set",
             "save_now",

@@ -207,7 +207,7 @@ def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunSt
 
 
 def test_find_says_what_there_is(store: RunStore) -> None:
-    with pytest.raises(NoSuchRunError, match="there are red-elm, brave-fox"):
+    with pytest.raises(NoSuchRunError, match="the runs are red-elm, brave-fox"):
         options.find_run("nobody", None)
 
 

@@ -64,12 +64,12 @@ def test_pruning_keeps_the_newest_two_whole_ones_and_the_pinned(tmp_path: Path) 
 
 
 def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
-    assert retention.newest_whole(tmp_path / "none", checkpoint.verify) == (None, [])
+    assert retention.newest_complete(tmp_path / "none", checkpoint.verify) == (None, [])
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     (tmp_path / ".step-00000009.x.tmp").mkdir()
-    assert retention.newest_whole(tmp_path, checkpoint.verify) == (second, [])
+    assert retention.newest_complete(tmp_path, checkpoint.verify) == (second, [])
     damage(second)
-    assert retention.newest_whole(tmp_path, checkpoint.verify) == (first, [2])
+    assert retention.newest_complete(tmp_path, checkpoint.verify) == (first, [2])
 
 
 def test_what_a_killed_worker_left_is_tidied(tmp_path: Path) -> None:

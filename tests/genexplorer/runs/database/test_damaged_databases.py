@@ -118,14 +118,14 @@ def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, mon
     (folder / "metrics.sqlite-shm").unlink(missing_ok=True)
     assert (folder / "metrics.sqlite-wal").stat().st_size > 0
     before = sorted(path.name for path in folder.iterdir())
-    checked = sqlite._checked
+    checked = sqlite._connect
 
     def refused(uri: str) -> sqlite3.Connection:
         if "mode=ro" in uri:
             raise sqlite3.OperationalError("unable to open database file")
         return checked(uri)
 
-    monkeypatch.setattr(sqlite, "_checked", refused)
+    monkeypatch.setattr(sqlite, "_connect", refused)
     with RunReader(folder) as reader:
         assert reader.latest()["train/elbo"].step == 300  # these rows are in the write-ahead log alone
     assert sorted(path.name for path in folder.iterdir()) == before

@@ -10,7 +10,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat, liveness, process_id
 from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
-from genexplorer.runs.status.liveness import HeartbeatMemory, WorkerHealth, judge
+from genexplorer.runs.status.liveness import HeartbeatMemory, WorkerHealth, worker_health
 from genexplorer.runs.status.process_id import ProcessId
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
@@ -65,47 +65,47 @@ def test_the_flock_fallback_asks_and_takes_alike(tmp_path: Path, monkeypatch: py
 
 
 def test_a_free_lock_on_this_machine_means_dead_at_once(tmp_path: Path, clocks: Clocks) -> None:
-    assert judge(tmp_path, here(), clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, here(), clocks.memory) is WorkerHealth.DEAD
     rebooted = here(boot_id="an earlier boot")
-    assert judge(tmp_path, rebooted, clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, rebooted, clocks.memory) is WorkerHealth.DEAD
 
 
 def test_a_held_lock_with_a_heartbeat_that_stands_still_is_not_answering(tmp_path: Path, clocks: Clocks) -> None:
     with KernelLock(tmp_path / layout.LOCK) as lock:
         assert lock.acquire()
         record = here()
-        assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
-        clocks.now += liveness.QUIET_S + 0.1
-        assert judge(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
+        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        clocks.now += liveness.QUIET_AFTER_S + 0.1
+        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
         clocks.now += 86_400
-        assert judge(tmp_path, record, clocks.memory) is WorkerHealth.QUIET  # never Lost while the lock is held
+        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET  # never Lost while the lock is held
         record.heartbeat += 1
-        assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
 
 
 def test_another_machine_is_judged_by_heartbeat_and_the_readers_own_clock(tmp_path: Path, clocks: Clocks) -> None:
     record = elsewhere(clocks.wall)
     for _ in range(5):
-        assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
         clocks.now += 2.0
         record.heartbeat += 1
-    assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
     clocks.now += 4.0
-    assert judge(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
+    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
     clocks.now += 1.0
-    assert judge(tmp_path, record, clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.DEAD
 
 
 @pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
 def test_no_jump_of_the_wall_clock_makes_a_run_lost(tmp_path: Path, clocks: Clocks, jump: float) -> None:
     record = elsewhere(clocks.wall)
-    assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
     clocks.wall += jump
     clocks.now += 1.0
     record.heartbeat += 1
-    assert judge(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
     assert (
-        judge(tmp_path, elsewhere(0.0), HeartbeatMemory(lambda: 0.0, lambda: 2e9)) is WorkerHealth.QUIET
+        worker_health(tmp_path, elsewhere(0.0), HeartbeatMemory(lambda: 0.0, lambda: 2e9)) is WorkerHealth.QUIET
     )  # never Lost at once
 
 

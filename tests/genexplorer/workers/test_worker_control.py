@@ -21,7 +21,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import main as worker
-from genexplorer.workers import supervision
+from genexplorer.workers import worker_control
 from tests.fixtures.fake_run import config, specs
 from trainers.errors import DataError
 from trainers.events import (
@@ -185,7 +185,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
         insistent.start()
         yield Finished(1, "succeeded")
 
-    def insist() -> None:
+    def pin() -> None:
         deadline = time.monotonic() + 20
         while "disk full" not in RunReader(folder).status().reason and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -194,7 +194,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
             time.sleep(0.05)
         stack.close()  # else one that waits for ever would hang the test
 
-    insistent = threading.Thread(target=insist)
+    insistent = threading.Thread(target=pin)
     assert play(script) == 0
     insistent.join()
     status = RunReader(folder).status()
@@ -230,19 +230,19 @@ def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
     from genexplorer.cores import leases
 
     monkeypatch.setattr(leases, "num_cores", lambda: 4)
-    monkeypatch.setattr(supervision, "GROW_S", 0.02)
-    monkeypatch.setattr(supervision, "LOOK_S", 0.01)
+    monkeypatch.setattr(worker_control, "GROW_DELAY_S", 0.02)
+    monkeypatch.setattr(worker_control, "POLL_S", 0.01)
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
         other = leases.CoreLease()
-        assert other.take() == 2
+        assert other.acquire() == 2
         assert commands(control, Threads)[-1] == Threads(2)
         yield Phase(1, "paused")
         assert other.share() == 4
         yield Phase(1, "training")
         assert other.share() == 2
-        other.give_back()
+        other.release()
         assert commands(control, Threads)[-1] == Threads(4)
         yield Finished(1, "succeeded")
 
@@ -256,8 +256,8 @@ def test_others_adapt_to_threads_that_are_pinned(
     from genexplorer.cores import leases
     from genexplorer.runs.commands import control as sending
 
-    monkeypatch.setattr(supervision, "LOOK_S", 0.0)
-    monkeypatch.setattr(supervision, "GROW_S", 0.0)
+    monkeypatch.setattr(worker_control, "POLL_S", 0.0)
+    monkeypatch.setattr(worker_control, "GROW_DELAY_S", 0.0)
     monkeypatch.setattr(leases, "num_cores", lambda: 4)
     if pinned == "deterministic":
         values = json.loads((folder / layout.CONFIG).read_text())
@@ -266,7 +266,7 @@ def test_others_adapt_to_threads_that_are_pinned(
 
     def script(control: Control) -> Iterator[Event]:
         other = leases.CoreLease()
-        assert other.take() == 2
+        assert other.acquire() == 2
         yield Started(0, specs(), 1, 100, "cpu", 3 if pinned == "deterministic" else 4)
         yield metrics(1)
         if pinned == "by people":
@@ -274,7 +274,7 @@ def test_others_adapt_to_threads_that_are_pinned(
             assert Threads(3, identity) in commands(control, Threads)
             yield CommandApplied(1, identity, "threads", "", 3)
         assert other.share() == 1
-        other.give_back()
+        other.release()
         assert not [command for _ in range(20) for command in control.poll(1)]
         yield Finished(1, "succeeded")
 
