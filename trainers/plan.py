@@ -5,6 +5,7 @@ A process resolves a configuration once and hands the plan down. The plan is not
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from trainers import capabilities, presets, registry
@@ -52,10 +53,7 @@ class Plan:
             ConfigError: if there are more than `MAX_PARAMETERS`.
         """
         count = registry.parameter_count(self.family, self.model_options, self.image_shape)
-        if count > MAX_PARAMETERS:
-            raise ConfigError(
-                f"model: {count:,} parameters, more than the {MAX_PARAMETERS:,} allowed", "use a smaller model"
-            )
+        _refuse_oversized(count)
         return count
 
     def with_setting(self, path: str, value: object) -> "Plan":
@@ -103,6 +101,16 @@ def resolve(
     if image_shape is None:
         plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
         family.check(model_options, data_options, plan.image_shape, dataset.kind)
-        if family.parameter_count is not None:  # else the worker counts, before it allocates anything
-            plan.num_parameters()
+        # The exact count needs torch and is left to the worker. Two successive widths multiplied are a lower bound.
+        tuples = [value for _, value in model_options if isinstance(value, tuple)]
+        pairs = [
+            pair for values in tuples for pair in pairwise(values) if all(isinstance(width, int) for width in pair)
+        ]
+        _refuse_oversized(max((a * b for a, b in pairs), default=0))
     return plan
+
+
+def _refuse_oversized(num_parameters: int) -> None:
+    if num_parameters > MAX_PARAMETERS:
+        message = f"model: {num_parameters:,} parameters or more, at most {MAX_PARAMETERS:,} are allowed"
+        raise ConfigError(message, "use a smaller model")

@@ -85,9 +85,11 @@ def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
 
 
 def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
-    huge = plan.resolve(presets.assemble("vae", {"model": {"hidden": [60_000, 60_000]}}))
-    with pytest.raises(ConfigError, match="more than the 500,000,000 allowed"):
-        huge.num_parameters()
+    with pytest.raises(ConfigError, match="3,600,000,000 parameters or more, at most 500,000,000 are allowed"):
+        plan.resolve(presets.assemble("vae", {"model": {"hidden": [60_000, 60_000]}}))
+    deep = plan.resolve(presets.assemble("vae", {"model": {"hidden": [20_000, 20_000]}}))
+    with pytest.raises(ConfigError, match="at most 500,000,000"):
+        deep.num_parameters()
 
 
 def test_more_latents_than_pixels_are_refused() -> None:
