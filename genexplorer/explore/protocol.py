@@ -15,12 +15,12 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               the centers of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).
 `sample`      count, seed, temperature -> images, z.
 `encode`      indices of test images, or images (N, H, W, C) -> x, mu, logvar (N, d), recon, recon_nats, kl_nats (N,),
-              kl_dims (N, d), labels (N,; -1 where unknown).
+              kl_dims (N, d), labels (N,; -1 where unknown); meta `metric_labels`: name and unit of each metric.
 `encodings`   count, split "test" or "train" -> mu, logvar (N, d), labels, indices (N,); Progress on the way.
 `posterior`   index, count, seed, or images (1, H, W, C) -> z (count, d) drawn from q(z|x), images: their decodings.
 `nearest`     z (1, d), count -> indices, labels, distances (count,), images: the test images whose mu is nearest.
-`pipeline`    index, seed -> x, mu, sigma, z, recon, each with a first axis of 1; meta `figures`: each term of the
-              objective by quantity, in nats.
+`pipeline`    index, seed -> x, mu, sigma, z, recon, each with a first axis of 1; meta `metrics`: each term of the
+              objective by quantity.
 `interpolate` z (2, d): the ends; count, mode "spherical" or "linear" -> images (count, H, W, C), z (count, d),
               t (count,) from 0 to 1.
 `invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed, prior (weight of a pull towards

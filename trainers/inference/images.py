@@ -58,7 +58,7 @@ def encode(query: Query) -> Iterator[Chunk]:
         yield Progress(min((start + loaded.chunk) / len(labels), 1.0), "encoding")
     arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     metric_labels = {name: list(label) for name, label in loaded.model.metric_labels().items()}
-    yield Result({**arrays, "labels": labels}, {"figures": metric_labels})
+    yield Result({**arrays, "labels": labels}, {"metric_labels": metric_labels})
 
 
 def encodings(query: Query) -> Iterator[Chunk]:
@@ -116,4 +116,4 @@ def pipeline(query: Query) -> Iterator[Chunk]:
     take, labels = query.data()
     with torch.inference_mode():
         tensors, values = model.pipeline(take(slice(1)), query.generator("pipeline"))
-    yield Result(query.to_arrays(tensors), {"figures": values, "label": int(labels[0])})
+    yield Result(query.to_arrays(tensors), {"metrics": values, "label": int(labels[0])})

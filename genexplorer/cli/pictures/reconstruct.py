@@ -72,7 +72,7 @@ def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: 
     """Write test images above their reconstructions and print their metrics."""
     encoded = query.send("encode", {"indices": list(indices)})
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
-    for name, (title, unit) in encoded.meta.get("figures", {}).items():
+    for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
         output.say(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
     if query.is_points:

@@ -74,5 +74,5 @@ def _plausible(request: Request) -> Body | None:
         one, vector = digits(1), np.array([[0.5, -1.2]], np.float32)
         figures = {"recon": 85.7, "kl": 6.5}
         arrays: dict[str, Any] = {"x": one, "mu": vector, "sigma": np.abs(vector), "z": vector, "recon": one}
-        return Result(arrays, {"figures": figures})
+        return Result(arrays, {"metrics": figures})
     return None

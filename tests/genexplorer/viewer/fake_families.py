@@ -68,12 +68,12 @@ class FamilyClient(StandInClient):
 
     def _meta(self, q: Asked) -> dict[str, object]:
         if self.exploded:
-            return {"figures": FIGURES, "not_finite": 0.25}
+            return {"metric_labels": FIGURES, "not_finite": 0.25}
         if q.op == "points":
             return {"bounds": BOUNDS}
         if q.op == "encode" and self.kind.startswith("flow"):
-            return {"figures": FIGURES}
-        return {"figures": VAE_FIGURES} if q.op == "encode" else {}
+            return {"metric_labels": FIGURES}
+        return {"metric_labels": VAE_FIGURES} if q.op == "encode" else {}
 
     def _arrays(self, q: Asked) -> Arrays:
         match q.op:

@@ -101,7 +101,7 @@ class StandInClient(ExplorerClient):
         return sum(question.op == op for question in self.asked)
 
     def _answer(self, q: Asked) -> None:
-        meta = {"figures": FIGURES} if q.op == "encode" else META.get(q.op, {})
+        meta = {"metric_labels": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
         self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 

@@ -157,8 +157,8 @@ def test_the_pipeline_adds_up(explorer: session.InferenceSession) -> None:
     result, meta = explorer.run("pipeline", {"index": 1, "seed": 3})
     assert all(array.shape[0] == 1 for array in result.values())
     assert {"x", "mu", "sigma", "z", "recon"} == set(result)
-    figures = meta["figures"]
-    assert figures["elbo"] == pytest.approx(-figures["recon"] - figures["kl"])
+    metrics = meta["metrics"]
+    assert metrics["elbo"] == pytest.approx(-metrics["recon"] - metrics["kl"])
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {

@@ -195,7 +195,7 @@ def _encoding(reply: Reply, spread: bool) -> Encoding:
 
 def _metrics(reply: Reply) -> list[ImageMetric]:
     """Return the metrics that the model declares, in its order."""
-    declared = reply.meta.get("figures")
+    declared = reply.meta.get("metric_labels")
     metrics = []
     for key, title in declared.items() if isinstance(declared, Mapping) else ():
         if key in reply.arrays and isinstance(title, list | tuple) and len(title) == 2:

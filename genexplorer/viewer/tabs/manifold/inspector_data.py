@@ -217,8 +217,8 @@ def encoded_image(reply: Reply, index: int, row: int = 0) -> EncodedImage:
 
 
 def _figures(reply: Reply, row: int) -> Iterator[tuple[str, float, str]]:
-    command_args = reply.meta.get("figures")
-    for quantity, words in command_args.items() if isinstance(command_args, dict) else ():
+    labels = reply.meta.get("metric_labels")
+    for quantity, words in labels.items() if isinstance(labels, dict) else ():
         if quantity in reply.arrays and isinstance(words, list) and len(words) == 2:
             yield str(words[0]), float(reply.arrays[quantity][row]), str(words[1])
 

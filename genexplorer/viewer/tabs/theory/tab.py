@@ -279,7 +279,7 @@ class TheoryTab(Tab):
 
     def _on_tensors(self, reply: Reply) -> None:
         self.pipeline.show_tensors(reply.arrays, self._image_shape())
-        figures = reply.meta.get("figures")
+        figures = reply.meta.get("metrics")
         if isinstance(figures, dict) and self._theory is not None:
             self.figures.setText(f"this {self._what}: {_figures_words(self._theory, figures)}")
 

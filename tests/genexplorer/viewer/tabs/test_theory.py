@@ -99,7 +99,7 @@ def test_the_page_is_saved_as_a_picture(theory: TheoryTab, tmp_path: Path) -> No
 
 
 def _answered(stage: Stage, arrays: dict[str, Any], figures: dict[str, float]) -> None:
-    stage.client.answer(stage.client.last("pipeline"), Result(arrays, {"figures": figures}))
+    stage.client.answer(stage.client.last("pipeline"), Result(arrays, {"metrics": figures}))
 
 
 def _opened(stage: Stage, tmp_path: Path, kind: Any) -> TheoryTab:
