@@ -1,4 +1,4 @@
-"""How a family's objective is told to people: the equation, its terms with their metrics, the pipeline."""
+"""A family's objective as the Theory panels explain it: the equation, its terms with their metrics, the pipeline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Term:
-    """One term of the objective.
-
-    The total is the sum over terms of `sign` times the metric's value.
-    """
+    """One term of the objective. The total is the sum over terms of `sign` times the metric's value."""
 
     symbol: str  # "KL(q(z|x) ‖ p(z))"
-    quantity: str  # "kl": with the split and the weights it names a metric, such as "test/kl_ema"
+    quantity: str  # "kl": with split and weights it names a metric, such as "test/kl_ema"
     sign: int  # +1 or -1
     name: str  # "KL": short, for one line
     explanation: str  # two sentences for a student
@@ -20,19 +17,17 @@ class Term:
 
 @dataclass(frozen=True)
 class Stage:
-    """One station of the pipeline from data through the model."""
+    """One stage of the pipeline from data through the model."""
 
-    symbol: str  # "x", "μ, σ", "z", "x̂"
-    name: str  # "image", "encoder", "sample of q", "decoder"
+    symbol: str  # "x", "μ", "z", "x̂"
+    name: str  # "image", "encoder: mean", "decoder"
     explanation: str
-    shows: str = (
-        ""  # the array of the explorer's `pipeline` answer that is drawn here: "x", "mu", "sigma", "z", "recon"
-    )
+    shows: str = ""  # the tensor of `HasPipeline.pipeline` that is displayed here: "x", "mu", "recon"
 
 
 @dataclass(frozen=True)
 class Theory:
-    """The text of the Theory panels; every number beside it is live."""
+    """The content of the Theory panels, displayed beside the latest values."""
 
     total: str  # the quantity of the objective: "elbo"
     total_name: str  # "ELBO"
@@ -42,11 +37,11 @@ class Theory:
     stages: tuple[Stage, ...]
     reference: str  # "Kingma & Welling 2014, eq. 10, arXiv:1312.6114"
     notes: tuple[str, ...] = ()
-    also: tuple[Term, ...] = ()  # figures beside the objective, with their explanations: the other loss of a GAN
+    also: tuple[Term, ...] = ()  # further metrics with explanations, such as the generator's loss of a GAN
 
 
 def split_of(quantity: str, values: Mapping[str, float]) -> str | None:
-    """Return the pattern of metric names that holds a quantity, best first: test EMA, test raw, train."""
+    """Return the pattern of the best metric names that has a value: test EMA, test raw, or train; None if none has."""
     for pattern in ("test/{}_ema", "test/{}_raw", "train/{}"):
         if pattern.format(quantity) in values:
             return pattern

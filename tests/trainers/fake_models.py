@@ -12,7 +12,7 @@ from trainers import capabilities as what
 from trainers import registry
 from trainers.config import RunConfig
 from trainers.events import MetricSpec
-from trainers.families.interface import Evaluator, Model, Objective, StepContext, Trace
+from trainers.families.interface import Evaluator, Model, Objective, StepContext, TransformTrace
 from trainers.inference import session
 from trainers.inference.loaded_model import LoadedModel
 from trainers.model_card import Capability, DataCard, ModelCard
@@ -85,20 +85,20 @@ class Level(StandIn):
     def discriminator_logits(self, x: Tensor) -> Tensor:
         return -0.5 * x.flatten(1).square().sum(1)
 
-    def trace(self, x: Tensor) -> Trace:
+    def trace(self, x: Tensor) -> TransformTrace:
         return self._trace(x, 1 / self.scale, "x")
 
-    def inverse_trace(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> TransformTrace:
         return self._trace(z.view(-1, *self.image_shape), self.scale, "z")
 
     def trace_images(self, stages: Tensor) -> Tensor:
         return stages
 
-    def _trace(self, start: Tensor, factor: Tensor, name: str) -> Trace:
+    def _trace(self, start: Tensor, factor: Tensor, name: str) -> TransformTrace:
         each = factor ** (1 / self.steps)
         stages = [start * each**k for k in range(self.steps + 1)]
         ladj = (torch.log(each) * self.latent_shape[0]).expand(self.steps, len(start))
-        return Trace((name, *(f"scale {k + 1}" for k in range(self.steps))), tuple(stages), ladj)
+        return TransformTrace((name, *(f"scale {k + 1}" for k in range(self.steps))), tuple(stages), ladj)
 
 
 def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session.InferenceSession:

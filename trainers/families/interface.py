@@ -194,7 +194,7 @@ class HasLogProb(Protocol):
 
 
 @dataclass(frozen=True)
-class Trace:
+class TransformTrace:
     """A batch after each of K transforms, in the order in which they were applied.
 
     Args:
@@ -212,11 +212,11 @@ class Trace:
 class Traces(Protocol):
     """Capability `trace`: a chain of invertible transforms."""
 
-    def trace(self, x: Tensor) -> Trace:
+    def trace(self, x: Tensor) -> TransformTrace:
         """Return every stage from data (B, C, H, W) to the base distribution."""
         ...
 
-    def inverse_trace(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> TransformTrace:
         """Return every stage from latents (B, d) to data."""
         ...
 

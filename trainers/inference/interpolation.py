@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import ConfigError
-from trainers.families.interface import Trace, Traces
+from trainers.families.interface import TransformTrace, Traces
 from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Array, Query
@@ -118,7 +118,7 @@ def _trace_chunk(query: Query, start: Tensor, *, forward: bool) -> _TracedChunk:
     return _TracedChunk(trace.labels, stages, z, trace.ladj, moments, error)
 
 
-def _round_trip_error(model: Traces, forward_trace: Trace) -> float:
+def _round_trip_error(model: Traces, forward_trace: TransformTrace) -> float:
     """Return max |x − f⁻¹(f(x))|."""
     x = model.trace_images(forward_trace.stages[0])
     inverse = model.inverse_trace(forward_trace.stages[-1].flatten(1))

@@ -23,7 +23,7 @@ from trainers.families.flow.dequantization import (
 from trainers.families.flow.evaluation import FlowEvaluator
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Transform, compose, compose_inverse
-from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, Trace, WarningContext
+from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, TransformTrace, WarningContext
 from trainers.families.nn import standard_normal_log_prob
 from trainers.registry import ImageShape
 
@@ -116,7 +116,7 @@ class Flow(Model):
         title = "−log p(x)" if self.names.unit == "nats" else "bits/dim at bin centers"
         return {self.names.total: (title, self.names.unit), "round_trip_error": ("round-trip error", "")}
 
-    def trace(self, x: Tensor) -> Trace:
+    def trace(self, x: Tensor) -> TransformTrace:
         """Return every stage from data to the base; for images the first is their logit."""
         batch = self.preparation(x, None)
         v = batch.v
@@ -128,9 +128,9 @@ class Flow(Model):
             labels.append(transform.label)
             stages.append(v)
             ladjs.append(ladj)
-        return Trace(tuple(labels), tuple(stages), torch.stack(ladjs))
+        return TransformTrace(tuple(labels), tuple(stages), torch.stack(ladjs))
 
-    def inverse_trace(self, z: Tensor) -> Trace:
+    def inverse_trace(self, z: Tensor) -> TransformTrace:
         """Return every stage from latents to the data; for images the last is their gray levels."""
         v = z.view(-1, *self.image_shape)
         labels, stages, ladjs = ["z"], [v], []
@@ -143,7 +143,7 @@ class Flow(Model):
             labels.append("gray")
             stages.append(v)
             ladjs.append(self.preparation.inverse_ladj(v))
-        return Trace(tuple(labels), tuple(stages), torch.stack(ladjs))
+        return TransformTrace(tuple(labels), tuple(stages), torch.stack(ladjs))
 
     def trace_images(self, stages: Tensor) -> Tensor:
         """Return a stage as gray levels in [0, 1]; points are returned unchanged."""
