@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import ConfigError
-from trainers.families.interface import TransformTrace, Traces
+from trainers.families.interface import Traces, TransformTrace
 from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Array, Query

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tests.trainers import tiny
-from trainers import registry
-from trainers.errors import ConfigError
-from trainers.events import MetricSpec
+from tests.trainers.families import minimal_family
+from trainers import presets, registry
+from trainers.errors import ConfigError, UserError
+from trainers.events import Metrics, MetricSpec, SnapshotReady
 from trainers.families.build import build
 from trainers.families.interface import (
     Discriminates,
@@ -24,6 +26,9 @@ from trainers.families.interface import (
     Traces,
     WarningContext,
 )
+from trainers.inference import session
+from trainers.storage import checkpoint
+from trainers.training import loop
 
 
 class Constant(Model):
@@ -86,3 +91,27 @@ def test_a_family_whose_model_lacks_a_declared_capability_is_refused() -> None:
     with pytest.raises(ConfigError, match="declares the capability 'encode', but its model lacks it") as caught:
         build(family, family.options(), (1, 2, 2))
     assert caught.value.hint == "implement the protocol Encodes in Constant"
+
+
+def test_a_family_of_one_short_file_trains_and_answers(folder: Path, tmp_path: Path) -> None:
+    assert len(Path(minimal_family.__file__).read_text().splitlines()) < 120
+    try:
+        registry.register_family(minimal_family.AUTOENCODER)
+        layers = {"data": {"name": "idx", "path": str(folder)}, "schedule": {"steps": 4}, "execution": {"threads": 1}}
+        config = presets.assemble("autoencoder", layers)
+        events = list(loop.train(config))
+        evaluated = [event.values for event in tiny.of(events, Metrics) if "test/error_ema" in event.values]
+        assert evaluated[-1]["test/error_ema"] > 0 and evaluated[-1].keys() == {"test/error_ema", "test/error_raw"}
+
+        last = tiny.of(events, SnapshotReady)[-1]
+        checkpoint.save_snapshot(tmp_path / "step-00000004", last.arrays, last.card)
+        loaded = session.load(tmp_path / "step-00000004", config)
+        arrays, meta = loaded.run("encode", {"indices": [0, 1]})
+        assert arrays["mu"].shape == (2, 8) and meta["metric_labels"] == {"error": ["squared error", ""]}
+        assert loaded.run("sample", {"count": 3})[0]["images"].shape[0] == 3
+        with pytest.raises(UserError, match="'trace' is not available"):
+            loaded.run("trace")
+    finally:
+        registry._registered_families.clear()
+        registry.families.cache_clear()
+        registry.presets.cache_clear()

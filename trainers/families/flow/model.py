@@ -23,7 +23,15 @@ from trainers.families.flow.dequantization import (
 from trainers.families.flow.evaluation import FlowEvaluator
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Transform, compose, compose_inverse
-from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, TransformTrace, WarningContext
+from trainers.families.interface import (
+    Evaluator,
+    Model,
+    ModelWarning,
+    Objective,
+    StepContext,
+    TransformTrace,
+    WarningContext,
+)
 from trainers.families.nn import standard_normal_log_prob
 from trainers.registry import ImageShape
 
