@@ -96,6 +96,8 @@ class DataSet:
         peek: Likewise; returns the shape of an image, from the headers alone.
         aliases: Other names that `--data` accepts.
         kind: "images", or "points" for 2-D points.
+        count: Likewise; returns the number of training images, from the headers alone. By default it is the option
+            `num_train`, if there is one.
     """
 
     name: str
@@ -105,6 +107,19 @@ class DataSet:
     peek: str | Callable[[Any], ImageShape]
     aliases: tuple[str, ...] = field(default=())
     kind: DataKind = "images"
+    count: str | Callable[[Any], int] | None = None
+
+    @property
+    def reads_folder(self) -> bool:
+        """Whether the images are in a folder that the option `path` names."""
+        return "path" in self.options.model_fields
+
+    def num_train(self, options: Any) -> int | None:
+        """Return the number of training images; None if it is unknown."""
+        if self.count is None:
+            return getattr(options, "num_train", None)
+        count: int = resolve(self.count)(options)
+        return count
 
 
 _FAMILIES = {

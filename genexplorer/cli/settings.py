@@ -13,13 +13,12 @@ from typing import Any
 
 from genexplorer.cli.setting_flags import FLAGS
 from genexplorer.errors import ConfigError
-from genexplorer.session.values import parse_assignment, parse_value
+from genexplorer.session.assignments import parse_assignment, parse_value
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 
 VARIABLE_PREFIX = "GENEXPLORER__"
 MAX_FILE_BYTES = 1 << 20
-FOLDER_DATASET = "idx"  # the data set of a folder given as --data
 
 
 @dataclass
@@ -116,15 +115,16 @@ def data_values(data: str) -> dict[str, Any]:
     for dataset in registry.datasets().values():
         if data != dataset.name and data not in dataset.aliases:
             continue
-        if dataset.name == FOLDER_DATASET:
+        if dataset.reads_folder:
             raise ConfigError(f"--data {data} needs a folder", "give the folder itself: --data DIR")
         return {"data.name": dataset.name}
     path = Path(data).expanduser()
     if path.is_dir():
-        return {"data.name": FOLDER_DATASET, "data.path": str(path.resolve())}
+        folder_dataset = next(dataset for dataset in registry.datasets().values() if dataset.reads_folder)
+        return {"data.name": folder_dataset.name, "data.path": str(path.resolve())}
     if path.exists():
         raise ConfigError(f"--data {data}: is a file", "give the folder that contains the IDX files")
-    names = ", ".join(name for name in registry.datasets() if name != FOLDER_DATASET)
+    names = ", ".join(name for name, dataset in registry.datasets().items() if not dataset.reads_folder)
     raise ConfigError(f"--data {data}: neither a data set nor a folder", f"known: {names}; or a folder of IDX files")
 
 

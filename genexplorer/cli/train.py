@@ -168,7 +168,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
     from trainers import presets, registry
 
     config, shape = plan.config, plan.image_shape
-    estimate = expected_time(config, runs_dir)
+    estimate = expected_time(plan, runs_dir)
     expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
     if as_json:
         output.as_json(

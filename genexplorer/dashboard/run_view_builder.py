@@ -10,7 +10,7 @@ from genexplorer.dashboard.view import NUM_SMALL, ComparedRun, RunCurves, RunVie
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, State
-from genexplorer.session.charts import Chart, charts, chosen_chart
+from genexplorer.session.charts import Chart, charts, selected_chart
 from genexplorer.session.gallery import watch_for
 from genexplorer.session.run_poller import RunPoller
 from trainers.theory import Theory
@@ -124,7 +124,7 @@ class RunViewBuilder:
 
     def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ViewRequest) -> Chart | None:
         theory = self._read_theory()
-        return chosen_chart(all_charts, request.quantity, theory.total if theory else "")
+        return selected_chart(all_charts, request.quantity, theory.total if theory else "")
 
     def _read_values(self, at_step: int | None, *, changed: bool) -> None:
         if at_step is None:

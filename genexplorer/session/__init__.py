@@ -1,1 +1,1 @@
-"""What both faces share, free of Qt and Textual: the followed run, the time cursor, smoothing, wording, colors."""
+"""State and actions shared by the front ends, without Qt and Textual."""

@@ -1,7 +1,7 @@
-"""'Copy as command': the command line that makes what a face shows, ready for a shell."""
+"""'Copy as command': command lines that reproduce what the dashboard or the viewer shows."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,28 +25,28 @@ def manifold(
     step: int | None = None,
     out: str = "manifold.png",
 ) -> str:
-    """Return the command that draws a window on the latent plane, or on a plane through more dimensions.
+    """Return the command that draws part of the latent plane, or of a plane in a larger latent space.
 
     Args:
         run: The run's id or name.
-        bounds: x0, x1, y0, y1 in `coords`, or along the directions of the plane.
-        coords: "z" or "u"; a plane through more dimensions is always cut in z.
-        axes: The plane of two axes.
-        through: The plane of three latents, each a seed, "7", a test image, "test:12", or its numbers.
-        principal: The plane along which most varies.
+        bounds: x0, x1, y0, y1 in `coords`, or along the axes of the plane.
+        coords: "z" or "u"; only "z" in a larger latent space.
+        axes: Plane of two latent dimensions.
+        through: Plane through three latents, each a seed, "7", a test image, "test:12", or coordinates.
+        principal: Plane of the two principal components.
         rows: Images from top to bottom.
         columns: Images from left to right.
-        step: Of the snapshot; None is the newest.
+        step: Step of the snapshot; None is the newest.
         out: The file to write.
     """
-    # "=" keeps a shell word that begins with a minus sign from being taken for an option
+    # "=" keeps a value that starts with a minus sign from being parsed as an option
     window = f"--bounds={','.join(_number(edge) for edge in bounds)}"
     shape = _unless(20, "--rows", rows) + _unless(20, "--columns", columns)
     plane: list[object] = ["--coords", coords]
     if axes is not None:
         plane = ["--axes", ",".join(str(axis) for axis in axes)]
     elif through:
-        plane = [f"--through={';'.join(_latent(one) for one in through)}"]
+        plane = [f"--through={';'.join(_latent(latent) for latent in through)}"]
     elif principal:
         plane = ["--principal"]
     return _line("manifold", run, *plane, window, *shape, *_step(step), "--out", out)
@@ -77,9 +77,9 @@ def reconstruct(
     step: int | None = None,
     out: str = "reconstructions.png",
 ) -> str:
-    """Return the command that draws test images above their reconstructions; a seed chooses them at random."""
-    which = ["--first", first] if seed is None else ["--seed", seed]
-    return _line("reconstruct", run, *which, "--count", count, *_step(step), "--out", out)
+    """Return the command that draws reconstructions of consecutive test images, or of random ones by a seed."""
+    images = ["--first", first] if seed is None else ["--seed", seed]
+    return _line("reconstruct", run, *images, "--count", count, *_step(step), "--out", out)
 
 
 def interpolate(
@@ -92,20 +92,20 @@ def interpolate(
     step: int | None = None,
     out: str = "interpolation.png",
 ) -> str:
-    """Return the command that draws the same way between two latents.
+    """Return the command that draws the same interpolation between two latents.
 
     Args:
         run: The run's id or name.
-        start: A seed, "7", a test image, "test:12", or the numbers of a latent, two at least.
+        start: A seed, "7", a test image, "test:12", or coordinates.
         end: Likewise.
-        count: Images, both ends included.
+        count: Number of images, both ends included.
         mode: "spherical" or "linear".
-        step: Of the snapshot; None is the newest.
-        out: The file to write: .png is a row of images; .gif, .webp and .mp4 are films.
+        step: Step of the snapshot; None is the newest.
+        out: The file to write: a row of images as .png, an animation as .gif, .webp or .mp4.
     """
     ends = [f"--from={_latent(start)}", f"--to={_latent(end)}"]
-    way = [] if mode == "spherical" else ["--mode", mode]
-    return _line("interpolate", run, *ends, *_unless(9, "--count", count), *way, *_step(step), "--out", out)
+    path = [] if mode == "spherical" else ["--mode", mode]
+    return _line("interpolate", run, *ends, *_unless(9, "--count", count), *path, *_step(step), "--out", out)
 
 
 def trace(
@@ -118,23 +118,23 @@ def trace(
     step: int | None = None,
     out: str = "trace.png",
 ) -> str:
-    """Return the command that draws the same way through a flow.
+    """Return the command that draws the same trace through a flow.
 
     Args:
         run: The run's id or name.
-        index: A test image; by default it goes from the data to z.
-        seed: Of a sample, which goes from z to the data.
-        temperature: Of that sample.
-        direction: "forward" or "inverse"; empty is the one that belongs to what is followed.
-        step: Of the snapshot; None is the newest.
+        index: A test image, traced from the data to z by default.
+        seed: Seed of a sample, traced from z to the data by default.
+        temperature: Temperature of that sample.
+        direction: "forward" or "inverse"; empty is the default.
+        step: Step of the snapshot; None is the newest.
         out: The file to write.
     """
     start = [] if index is None else ["--index", index]
-    way = direction or ("forward" if seed is None else "inverse")
-    words = start + _unless_text("forward", "--direction", way)
-    if index is None and way == "inverse":
-        words += ["--seed", seed or 0, *([] if temperature == 1 else ["--temperature", _number(temperature)])]
-    return _line("trace", run, *words, *_step(step), "--out", out)
+    direction = direction or ("forward" if seed is None else "inverse")
+    options = start + _unless("forward", "--direction", direction)
+    if index is None and direction == "inverse":
+        options += ["--seed", seed or 0, *([] if temperature == 1 else ["--temperature", _number(temperature)])]
+    return _line("trace", run, *options, *_step(step), "--out", out)
 
 
 def invert(
@@ -149,7 +149,7 @@ def invert(
     step: int | None = None,
     out: str = "inversions.png",
 ) -> str:
-    """Return the command that searches the latents of test images and draws what they draw."""
+    """Return the command that inverts test images by optimization and draws their reconstructions."""
     search = _unless(200, "--steps", steps) + _unless(8, "--restarts", restarts) + _unless(0, "--seed", seed)
     search += [] if near else ["--prior", 0]
     return _line("invert", run, "--first", first, "--count", count, *search, *_step(step), "--out", out)
@@ -165,25 +165,25 @@ def density(
     step: int | None = None,
     out: str = "density.png",
 ) -> str:
-    """Return the command that draws a map of the log-density with samples over it.
+    """Return the command that draws the log-density as a heat map, with samples.
 
     Args:
         run: The run's id or name.
-        bounds: x0, x1, y0, y1; None is what holds the data.
-        of: "model", "truth" or "nothing"; empty is the model's where it has one.
-        count: Samples.
-        seed: Of the samples.
-        step: Of the snapshot; None is the newest.
+        bounds: x0, x1, y0, y1; None is the range of the data.
+        of: "model", "truth" or "nothing"; empty is the model's if it has one.
+        count: Number of samples.
+        seed: Seed of the samples.
+        step: Step of the snapshot; None is the newest.
         out: The file to write.
     """
     window = [] if bounds is None else [f"--bounds={','.join(_number(edge) for edge in bounds)}"]
-    ground = ["--of", of] if of else []
+    background = ["--of", of] if of else []
     samples = _unless(1000, "--count", count) + _unless(0, "--seed", seed)
-    return _line("density", run, *ground, *window, *samples, *_step(step), "--out", out)
+    return _line("density", run, *background, *window, *samples, *_step(step), "--out", out)
 
 
 def progress(run: str, *, kind: str = "", out: str = "progress.gif") -> str:
-    """Return the command that makes a film of the training."""
+    """Return the command that writes an animation of the training."""
     return _line("progress", run, *(["--kind", kind] if kind else []), "--out", out)
 
 
@@ -203,46 +203,32 @@ def show(run: str) -> str:
 
 
 def train(config: "RunConfig", *, name: str = "") -> str:
-    """Return the command that starts the same training: the preset and what differs from it.
+    """Return the command that starts the same training: the preset and the settings that differ from it.
 
     Raises:
-        ConfigError: if the preset is not known here.
+        ConfigError: if the preset is unknown.
     """
-    from trainers.presets import assemble
+    from trainers import registry
+    from trainers.presets import assemble, flatten
 
-    base = _flat(assemble(config.preset).model_dump(mode="json"))
-    asked = _flat(config.model_dump(mode="json"))
-    words: list[object] = ["train", config.preset]
-    for key, value in asked.items():
-        if (key in base and base[key] == value) or key in ("preset", "schema_version"):
+    base = assemble(config.preset)
+    defaults = flatten(base.model_dump(mode="json"))
+    from_folder = registry.dataset(config.data.name).reads_folder  # then --data is the folder
+    options: list[object] = []
+    for key, value in flatten(config.model_dump(mode="json")).items():
+        is_default = key in defaults and defaults[key] == value
+        if is_default or value is None or key in ("preset", "schema_version", "data.name"):
             continue
-        if value is None or key == "data.name":
-            continue
-        words += _setting(key, value, config)
-    if config.data.name != assemble(config.preset).data.name and config.data.name != "idx":
-        words += ["--data", config.data.name]
-    return _line(*words, *(["--name", name] if name else []))
-
-
-def _setting(key: str, value: object, config: "RunConfig") -> list[object]:
-    section, _, last = key.rpartition(".")
-    if section == "schedule" and last in _LENGTHS:
-        return [f"--{last}", _text(value)]
-    if key == "seed":
-        return ["--seed", _text(value)]
-    if key == "data.path" and config.data.name == "idx":
-        return ["--data", _text(value)]
-    return ["--set", f"{key}={_text(value)}"]
-
-
-def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+        flag = key.removeprefix("schedule.")
+        if flag in _LENGTHS or key == "seed":
+            options += [f"--{flag}", _text(value)]
+        elif key == "data.path" and from_folder:
+            options += ["--data", _text(value)]
         else:
-            flat[prefix + key] = value
-    return flat
+            options += ["--set", f"{key}={_text(value)}"]
+    if config.data.name != base.data.name and not from_folder:
+        options += ["--data", config.data.name]
+    return _line("train", config.preset, *options, *(["--name", name] if name else []))
 
 
 def _text(value: object) -> str:
@@ -259,20 +245,16 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _latent(end: str | Sequence[float]) -> str:
-    return end if isinstance(end, str) else ",".join(f"{number:.9g}" for number in end)
+def _latent(latent: str | Sequence[float]) -> str:
+    return latent if isinstance(latent, str) else ",".join(f"{number:.9g}" for number in latent)
 
 
 def _step(step: int | None) -> list[object]:
     return [] if step is None else ["--step", step]
 
 
-def _unless(usual: int, flag: str, value: int) -> list[object]:
-    return [] if value == usual else [flag, value]
-
-
-def _unless_text(usual: str, flag: str, value: str) -> list[object]:
-    return [] if value == usual else [flag, value]
+def _unless(default: object, flag: str, value: object) -> list[object]:
+    return [] if value == default else [flag, value]
 
 
 def _line(*words: object) -> str:
@@ -280,7 +262,7 @@ def _line(*words: object) -> str:
 
 
 def with_runs_dir(command: str, runs_dir: Path | None) -> str:
-    """Return a command that finds its run whatever the folder it is typed in."""
+    """Return a command that finds its run from any working directory."""
     if runs_dir is None:
         return command
     return f"{command} --runs-dir {shlex.quote(str(runs_dir))}"

@@ -1,4 +1,4 @@
-"""How long a run will take: from the newest comparable run on this machine, else from what its preset states."""
+"""Expected training time: from the newest comparable run in the runs folder, else from the preset."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,18 +7,17 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status.run_status import read_config
 from genexplorer.runs.store import RunStore
-from trainers import bundled_data, registry
-from trainers.config import RunConfig
+from trainers import plan, registry
+from trainers.plan import Plan
 from trainers.presets import assemble
 
-MEASURED_STATES = (State.SUCCEEDED, State.STOPPED)
-LEAST_SECONDS = 2.0  # of training, below which a speed says little
-MOST_LOOKED_AT = 200  # runs, the newest ones: a form asks at every change
+MIN_SECONDS = 2.0  # of training; the speed of a shorter run is unreliable
+MAX_RUNS = 200  # newest runs considered; forms estimate at every change
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An expected time and where it comes from."""
+    """An expected time and its source."""
 
     seconds: float | None
     images_per_s: float | None
@@ -29,85 +28,60 @@ class Estimate:
         return asdict(self)
 
 
-def expected_time(config: RunConfig, runs_dir: Path) -> Estimate:
-    """Return how long a run will take, and say from what that was told."""
-    if config.schedule.minutes is not None:
-        return Estimate(config.schedule.minutes * 60, None, "the given length")
-    return _from_measured(config, runs_dir) or _from_preset(config)
+def expected_time(training: Plan, runs_dir: Path) -> Estimate:
+    """Estimate how long a training will take."""
+    schedule = training.config.schedule
+    if schedule.minutes is not None:
+        return Estimate(schedule.minutes * 60, None, "the given length")
+    return _from_comparable_run(training, runs_dir) or _from_preset(training)
 
 
-def images_to_train(config: RunConfig) -> float | None:
-    """Return the number of images that will pass, over all epochs; None where it cannot be told."""
-    schedule = config.schedule
-    if schedule.steps is not None:
-        return float(schedule.steps * config.optim.batch_size)
-    count = num_train(config)
-    if schedule.epochs is None or count is None:
-        return None
-    return schedule.epochs * count
+def images_to_train(training: Plan) -> float | None:
+    """Return the number of images over all epochs; None if the size of the data set is unknown."""
+    config = training.config
+    if config.schedule.steps is not None:
+        return float(config.schedule.steps * config.optim.batch_size)
+    count = training.dataset.num_train(training.data_options)
+    return None if config.schedule.epochs is None or count is None else config.schedule.epochs * count
 
 
-def num_train(config: RunConfig) -> int | None:
-    """Return the number of training images, from a file's header; None for data sets of other packages."""
-    from trainers.data import idx, idx_folder
-
-    options = config.data_options()
-    if config.data.name not in ("mnist", "idx"):
-        return getattr(options, "num_train", None)
-    bundled = config.data.name == "mnist"
-    files = (
-        idx_folder.find(bundled_data.folder("mnist"))
-        if bundled
-        else idx_folder.find(Path(options.path), options.prefix)
-    )
-    count = idx.peek_images(files.train_images)[0]
-    return int(min(count, options.limit or count))
-
-
-def _from_measured(config: RunConfig, runs_dir: Path) -> Estimate | None:
-    images = images_to_train(config)
-    if images is None:
-        return None
-    status = _comparable(config, runs_dir)
-    if status is None:
+def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
+    images = images_to_train(training)
+    status = _comparable_run(training, runs_dir) if images is not None else None
+    if images is None or status is None:
         return None
     speed = status.images_seen / status.elapsed_s
     return Estimate(images / speed, speed, f"estimated from {status.name}")
 
 
-def _comparable(config: RunConfig, runs_dir: Path) -> RunStatus | None:
-    """Return the newest finished run of the same model on the same data with the same batch size."""
-    finished = [run for run in RunStore(runs_dir).list() if run.state in MEASURED_STATES]
-    for status in finished[:MOST_LOOKED_AT]:
-        if status.elapsed_s < LEAST_SECONDS or not status.images_seen:
+def _comparable_run(training: Plan, runs_dir: Path) -> RunStatus | None:
+    """Return the newest ended run whose steps cost the same: same model, data, batch size, device and threads."""
+    config, execution = training.config, training.config.execution
+    ended = [run for run in RunStore(runs_dir).list() if run.state in (State.SUCCEEDED, State.STOPPED)]
+    for status in ended[:MAX_RUNS]:
+        if status.elapsed_s < MIN_SECONDS or not status.images_seen:
             continue
         try:
-            if _same_work(config, read_config(status.folder)):
-                return status
+            other = read_config(status.folder)
+            if other.model.name != config.model.name or other.optim.batch_size != config.optim.batch_size:
+                continue
+            other = plan.resolve(other, image_shape=training.image_shape).config  # fills in defaults
         except UserError:
             continue
+        same_device = (other.execution.device, other.execution.threads) == (execution.device, execution.threads)
+        if same_device and other.model == config.model and other.data == config.data:
+            return status
     return None
 
 
-def _same_work(one: RunConfig, other: RunConfig) -> bool:
-    """Whether a step of both costs the same; how long they train does not matter."""
-    return (
-        one.model == other.model
-        and one.data == other.data
-        and one.optim.batch_size == other.optim.batch_size
-        and one.execution.device == other.execution.device
-        and one.execution.threads == other.execution.threads
-    )
-
-
-def _from_preset(config: RunConfig) -> Estimate:
-    if config.preset not in registry.presets():
+def _from_preset(training: Plan) -> Estimate:
+    name = training.config.preset
+    if name not in registry.presets():
         return Estimate(None, None, "no comparable run and no preset")
-    preset = registry.preset(config.preset)
-    stated = assemble(preset.name)
-    images, usual = images_to_train(config), images_to_train(stated)
-    share = images / usual if images is not None and usual else None
-    source = f"estimate of preset '{preset.name}' for two cores"
-    if share is None:
-        return Estimate(preset.minutes * 60, None, source + ", not scaled to the length")
-    return Estimate(preset.minutes * 60 * share, None, source + ("" if share == 1 else ", scaled to this length"))
+    preset = registry.preset(name)
+    images, preset_images = images_to_train(training), images_to_train(plan.resolve(assemble(name)))
+    source = f"estimate of preset '{name}' for two cores"
+    if images is None or not preset_images:
+        return Estimate(preset.minutes * 60, None, f"{source}, not scaled to the length")
+    scale = images / preset_images
+    return Estimate(preset.minutes * 60 * scale, None, source + ("" if scale == 1 else ", scaled to this length"))

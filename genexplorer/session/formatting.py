@@ -1,4 +1,4 @@
-"""How states, times and numbers are written, the same in terminal, desktop and command line."""
+"""Formatting of states, times and numbers, the same in all front ends."""
 
 import math
 import re
@@ -18,26 +18,25 @@ _SYMBOLS = {
     State.LOST: "?",
     State.DAMAGED: "!",
 }
-_AGES_S = 1e11  # three thousand years: a file says nonsense
+_MAX_S = 1e11  # 3000 years; a longer time in a file is wrong
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def state_symbol(state: State) -> str:
-    """Return a state's symbol, which differs in shape, never only in color."""
+    """Return the symbol of a state; symbols differ in shape, not only in color."""
     return _SYMBOLS[state]
 
 
 def state_word(state: State) -> str:
-    """Return a state's word: 'Running'."""
+    """Return the name of a state: 'Running'."""
     return str(state.value).capitalize()
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time: '0:07', '1:10', '2:03:04', '3 d 4 h'; '—' where it is not known."""
-    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
+    """Format a duration: '0:07', '1:10', '2:03:04', '3 d 4 h'; '—' if unknown."""
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_S:
         return "—"
-    whole = max(round(seconds), 0)
-    minutes, second = divmod(whole, 60)
+    minutes, second = divmod(max(round(seconds), 0), 60)
     hours, minute = divmod(minutes, 60)
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
@@ -45,8 +44,8 @@ def duration(seconds: float | None) -> str:
 
 
 def count(n: float) -> str:
-    """Return a count in at most five characters: '950', '18.1k', '2.5M'."""
-    if not abs(n) < 1e15:  # nor is what is not finite
+    """Format a count in at most five characters: '950', '18.1k', '2.5M'."""
+    if not abs(n) < 1e15:  # or not finite
         return number(n)
     sign = "−" if n < 0 else ""
     size = abs(n)
@@ -58,22 +57,22 @@ def count(n: float) -> str:
 
 
 def speed(status: RunStatus, *, short: bool = False) -> str:
-    """Return how fast a run trains: '18.1k images/s', of a density of the plane '18.1k points/s'; empty if unknown."""
+    """Format the speed of a run: '18.1k images/s', for 2-D data '18.1k points/s'; empty if unknown."""
     if not status.images_per_s:
         return ""
     return f"{count(status.images_per_s)} {'img' if short and status.kind == 'images' else status.kind}/s"
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Return a figure as it is read aloud: '−148.2 nats', '1.3e−5', '∞', 'NaN', '—' where there is none."""
+    """Format a value: '−148.2 nats', '1.3e−5', '∞', 'NaN'; '—' for None."""
     if value is None:
         return "—"
-    return f"{_figure(float(value))} {unit}".rstrip()
+    return f"{_format(float(value))} {unit}".rstrip()
 
 
 def ago(seconds: float | None) -> str:
-    """Return an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
-    if seconds is None or not math.isfinite(seconds) or seconds > _AGES_S:
+    """Format an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_S:
         return "—"
     for scale, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= scale:
@@ -82,7 +81,7 @@ def ago(seconds: float | None) -> str:
 
 
 def time_left(status: RunStatus) -> str:
-    """Return what a list of runs says about the end: '1:10 left', 'paused', 'took 2:03', 'lost'."""
+    """Format the remaining time, or the state: '1:10 left', 'paused', 'took 2:03', 'lost'."""
     if status.state is State.RUNNING:
         if not status.answering:
             return "not answering"
@@ -93,17 +92,17 @@ def time_left(status: RunStatus) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share of the whole: '62%'. Only what is done is 100%."""
+    """Format a fraction: '62%'; only a fraction of 1 is 100%."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
     return f"{100 if share >= 1 else min(round(share * 100), 99)}%"
 
 
 def clock(t: float) -> str:
-    """Return a time of day in this place: '14:02:11'; '--:--:--' for what is no time."""
+    """Format a local time of day: '14:02:11'; '--:--:--' for an invalid time."""
     return time.strftime("%H:%M:%S", time.localtime(t)) if unix_time(t) else "--:--:--"
 
 
-def _figure(value: float) -> str:
+def _format(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

@@ -1,4 +1,4 @@
-"""What can be trained: every preset by family, with what it reaches, in what time, and what to look at."""
+"""Presets by family, with their training times."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,21 +25,21 @@ def gallery() -> tuple[PresetGroup, ...]:
 
 
 def minutes(preset: Preset) -> str:
-    """Return the time a preset states, short: '30 s', '4 min', '1 h 20 min'."""
+    """Return the training time of a preset: '30 s', '4 min', '1 h 20 min'."""
     if preset.minutes < 1:
         return f"{preset.minutes * 60:.0f} s"
     if preset.minutes < 60:
         return f"{preset.minutes:g} min"
-    hours, rest = divmod(round(preset.minutes), 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    hours, minute = divmod(round(preset.minutes), 60)
+    return f"{hours} h {minute} min" if minute else f"{hours} h"
 
 
 def watch_for(config: "RunConfig | None") -> str:
-    """Return what to look at in a run of a preset that fails on purpose; empty for all others."""
+    """Return what to watch in a run of a preset that fails on purpose; empty for all others."""
     if config is None:
         return ""
     try:
         presets = registry.family(config.model.name).presets
-    except ConfigError:  # of a package that is not installed here
+    except ConfigError:  # of a package that is not installed
         return ""
     return next((preset.watch_for for preset in presets if preset.name == config.preset), "")

@@ -1,4 +1,4 @@
-"""The form of a new run: made from the presets, checked as it is filled in, without torch."""
+"""The form of a new run, built from the presets and validated without torch."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,25 +7,24 @@ from typing import Any, Literal
 
 from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
+from genexplorer.session.assignments import parse_assignment
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
 from genexplorer.session.gallery import minutes
 from genexplorer.session.observable import Observable
-from genexplorer.session.values import parse_assignment
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.registry import Preset
 
 Kind = Literal["choice", "number", "text"]
 LENGTH_UNITS = ("epochs", "steps", "minutes")
-FOLDER = "idx"  # the data set that a folder of files is
 _MAX_TEXT = 4096
-_LAYERS = ("data", "length", "seed", "settings")  # the fields that change the configuration, the last one strongest
+_LAYERS = ("data", "length", "seed", "settings")  # fields that set configuration values; later ones override
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the values of a field."""
+    """A value of a field."""
 
     value: str
     label: str
@@ -33,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class FormField:
-    """One line of the form. Every value is text, as a person types it."""
+    """A field of the form; its value is text."""
 
     key: str
     label: str
@@ -44,50 +43,50 @@ class FormField:
 
 
 class NewRunForm(Observable):
-    """What a person has filled in so far. Listeners are told of every change.
+    """The values of the form. Listeners are notified of every change.
 
     Args:
-        preset: The preset to begin with; the first one if it is not known.
-        runs_dir: The runs whose speed tells the expected time; the usual folder of runs unless given.
+        preset: The initial preset; the first one if it is unknown.
+        runs_dir: Runs whose speed gives the expected time; the default runs folder if not given.
     """
 
     def __init__(self, preset: str = "", *, runs_dir: Path | None = None) -> None:
         super().__init__()
         self._runs_dir = paths.runs_dir(runs_dir)
         self._estimate: Estimate | None = None
-        known = registry.presets()
+        presets = registry.presets()
         self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
-        self._choose(known.get(preset) or next(iter(known.values())))
+        self._select(presets.get(preset) or next(iter(presets.values())))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
-        """The lines that make sense now, in the order of the screen."""
-        return tuple(field for field in self.all_fields if field is not _FOLDER or self["data"] == FOLDER)
+        """The fields that apply now, in display order."""
+        return tuple(field for field in self.all_fields if field is not _FOLDER or self._reads_folder)
 
     @property
     def all_fields(self) -> tuple[FormField, ...]:
-        """Every line that may come to make sense, in the same order."""
-        chosen = (_family(), _preset(self["family"]), _data(_data_of(self.preset)))
-        return (*chosen, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+        """All fields, in the same order."""
+        selects = (_family(), _preset(self["family"]), _data(_data_of(self.preset)))
+        return (*selects, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
     @property
     def preset(self) -> Preset:
-        """The preset that is chosen."""
+        """The selected preset."""
         return registry.preset(self["preset"])
 
     @property
     def name(self) -> str:
-        """The name that is asked for; empty for one that is made up."""
+        """The run's name; empty for an automatic one."""
         return self["name"].strip()
 
     @property
     def watch_for(self) -> str:
-        """What to look at, where the preset fails on purpose; empty for all others."""
+        """What to watch if the preset fails on purpose; empty for all others."""
         return self.preset.watch_for
 
     @property
     def expectation(self) -> str:
-        """What the preset reaches, and in what time as of the last `errors`.
+        """The reference result of the preset and the expected time as of the last `errors`.
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """
@@ -95,7 +94,7 @@ class NewRunForm(Observable):
 
     def _time(self) -> str:
         if self["unit"] == "minutes":
-            return ""  # the length says it
+            return ""  # the length is the time
         if self._estimate is None or self._estimate.seconds is None:
             return f"about {minutes(self.preset)} on two cores"
         return f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
@@ -104,7 +103,7 @@ class NewRunForm(Observable):
         return self._values[key]
 
     def set(self, key: str, value: str) -> None:
-        """Fill in one field. Another family takes its first preset; another preset brings its length and data.
+        """Set a field. Another family selects its first preset; another preset sets length and data.
 
         Raises:
             KeyError: if there is no such field.
@@ -116,53 +115,54 @@ class NewRunForm(Observable):
             return
         self._values[key] = value
         if key == "family" and value in registry.families():
-            self._choose(registry.family(value).presets[0])
+            self._select(registry.family(value).presets[0])
         elif key == "preset" and value in registry.presets():
-            self._choose(registry.preset(value))
+            self._select(registry.preset(value))
         self.notify()
 
     def errors(self) -> dict[str, str]:
-        """Return one clear line for each field that is wrong; empty when the run can start.
+        """Return an error message for each invalid field; empty if the run can start.
 
-        Reads headers of the data and a few runs, for `expectation`; a face with slow disks calls it in a thread.
+        Reads data headers and configurations of runs: call it in a thread.
         """
-        found: dict[str, str] = {}
+        errors: dict[str, str] = {}
         layers = []
         self._estimate = None
         for key in _LAYERS:
             try:
                 layers.append(self._layer(key))
             except ConfigError as error:
-                found[_field_of(error.message, key)] = str(error)
-        if not found:
+                errors[_field_of(error.message, key)] = str(error)
+        if not errors:
             try:
-                self._check(layers)
+                resolved = plan.resolve(presets.assemble(self["preset"], *layers))
+                self._estimate = expected_time(resolved, self._runs_dir)
             except UserError as error:
-                found[_field_of(error.message, "folder" if self["data"] == FOLDER else "settings")] = str(error)
-        return found
-
-    def _check(self, layers: list[dict[str, Any]]) -> None:
-        config = presets.assemble(self["preset"], *layers)
-        plan.resolve(config)
-        self._estimate = expected_time(config, self._runs_dir)
+                default = "folder" if self._reads_folder else "settings"
+                errors[_field_of(error.message, default)] = str(error)
+        return errors
 
     def validate(self) -> RunConfig:
-        """Return the configuration that the form describes.
+        """Return the configuration of the form.
 
         Raises:
-            ConfigError: for the first field that is wrong.
+            ConfigError: for the first invalid field.
             DataError: if the data cannot be read.
         """
-        layers = [self._layer(key) for key in _LAYERS]
-        config = presets.assemble(self["preset"], *layers)
-        plan.resolve(config)
-        return config
+        config = presets.assemble(self["preset"], *(self._layer(key) for key in _LAYERS))
+        return plan.resolve(config).config
 
-    def _choose(self, preset: Preset) -> None:
+    @property
+    def _reads_folder(self) -> bool:
+        dataset = registry.datasets().get(self["data"])
+        return dataset is not None and dataset.reads_folder
+
+    def _select(self, preset: Preset) -> None:
         schedule = preset.layers.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
         data = _data_of(preset)
-        if self._values["data"] != FOLDER or not _of_images(data):  # a folder that was chosen stays chosen
+        keeps_folder = self._reads_folder and registry.data_kind(data) == "images"
+        if not keeps_folder:
             self._values["data"] = data
         self._values |= {
             "family": preset.family,
@@ -178,24 +178,24 @@ class NewRunForm(Observable):
             case "length":
                 return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
             case "seed":
-                return {"seed": _parse_whole("seed", self["seed"])}
+                return {"seed": _parse_int("seed", self["seed"])}
         return presets.from_dotted(parse_settings(self["settings"]))
 
     def _data_layer(self) -> dict[str, Any]:
         layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
-        if self["data"] != FOLDER:
+        if not self._reads_folder:
             return {"data": layer}
         folder = self["folder"].strip()
         if not folder:
-            raise ConfigError("data.path: name the folder", "one that holds IDX files, gzipped or not")
+            raise ConfigError("data.path: choose a folder with IDX files")
         return {"data": {**layer, "path": str(Path(folder).expanduser())}}
 
 
 def parse_settings(text: str) -> dict[str, Any]:
-    """Read 'model.beta=4 optim.lr=3e-4', values as in TOML, quotes only where a value has spaces.
+    """Parse 'model.beta=4 optim.lr=3e-4': values as in TOML, quoted if they contain spaces.
 
     Raises:
-        ConfigError: if a part is not of the form key=value, or a key comes twice.
+        ConfigError: if a part is not of the form key=value, or a key is given twice.
     """
     try:
         parts = shlex.split(text)
@@ -212,50 +212,46 @@ def parse_settings(text: str) -> dict[str, Any]:
 
 def _parse_length(text: str, unit: str) -> float | int:
     if unit == "steps":
-        return _parse_whole("schedule.steps", text)
+        return _parse_int("schedule.steps", text)
     try:
         return float(text.strip().replace(",", ""))
     except ValueError:
         raise ConfigError(f"schedule.{unit}: '{text}' is not a number", "for instance 40") from None
 
 
-def _parse_whole(key: str, text: str) -> int:
+def _parse_int(key: str, text: str) -> int:
     try:
         return int(text.strip().replace(",", "").replace("_", ""))
     except ValueError:
-        raise ConfigError(f"{key}: '{text}' is not a whole number", "for instance 0") from None
+        raise ConfigError(f"{key}: '{text}' is not an integer", "for instance 0") from None
 
 
-def _field_of(message: str, otherwise: str) -> str:
+def _field_of(message: str, default: str) -> str:
     key = message.partition(":")[0]
     if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
         return "length"
-    return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, otherwise)
+    return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, default)
 
 
 def _family() -> FormField:
     choices = tuple(Choice(family.name, family.title) for family in registry.families().values() if family.presets)
-    return FormField("family", "Family", "choice", "What kind of model learns the data.", choices)
+    return FormField("family", "Family", "choice", "The kind of model.", choices)
 
 
 def _preset(family: str) -> FormField:
-    known = registry.families().get(family)
-    choices = (
-        tuple(Choice(preset.name, f"{preset.name} ({minutes(preset)}): {preset.summary}") for preset in known.presets)
-        if known
-        else ()
-    )
-    return FormField("preset", "Preset", "choice", "A starting point with the result it is expected to reach.", choices)
+    presets = registry.family(family).presets if family in registry.families() else ()
+    choices = tuple(Choice(spec.name, f"{spec.name} ({minutes(spec)}): {spec.summary}") for spec in presets)
+    return FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
 
 
-def _data(usual: str) -> FormField:
-    """Return the choice of data sets of the same kind as a preset's own: another kind needs other options."""
-    kind = registry.dataset(usual).kind
-    found = [data for data in registry.datasets().values() if data.kind == kind]
+def _data(default: str) -> FormField:
+    """Return the data sets of the same kind as a preset's own: another kind needs other options."""
+    kind = registry.data_kind(default)
+    datasets = [data for data in registry.datasets().values() if data.kind == kind]
     choices = tuple(
-        Choice(data.name, data.title if kind == "images" else f"{data.name}: {data.title}") for data in found
+        Choice(data.name, data.title if kind == "images" else f"{data.name}: {data.title}") for data in datasets
     )
-    return FormField("data", "Data", "choice", "What it learns from.", choices)
+    return FormField("data", "Data", "choice", "The data set.", choices)
 
 
 def _data_of(preset: Preset) -> str:
@@ -263,28 +259,24 @@ def _data_of(preset: Preset) -> str:
     return data if isinstance(data, str) else str(data.get("name", "mnist"))
 
 
-def _of_images(data: str) -> bool:
-    return registry.dataset(data).kind == "images"
-
-
 def _shared_options(preset: Preset, data: str) -> dict[str, Any]:
-    """Return what a preset says of its data that holds for other data too: that they are not to be binarized."""
+    """Return the data options of a preset that another data set has too, such as no binarization."""
     own = preset.layers.get("data", {})
-    known = registry.datasets().get(data)
-    if isinstance(own, str) or known is None or own.get("name") == data:
+    dataset = registry.datasets().get(data)
+    if isinstance(own, str) or dataset is None or own.get("name") == data:
         return {}
-    return {key: value for key, value in own.items() if key in known.options.model_fields}
+    return {key: value for key, value in own.items() if key in dataset.options.model_fields}
 
 
-_FOLDER = FormField("folder", "Folder", "text", "Holds IDX files with the standard names, gzipped or not.")
-_LENGTH = FormField("length", "Length", "number", "How long it trains; it can be stopped and resumed at any time.")
-_UNIT = FormField("unit", "in", "choice", "What the length counts.", tuple(Choice(unit, unit) for unit in LENGTH_UNITS))
+_FOLDER = FormField("folder", "Folder", "text", "Contains IDX files with the standard names, gzipped or not.")
+_LENGTH = FormField("length", "Length", "number", "Training length; a run can be stopped and resumed at any time.")
+_UNIT = FormField("unit", "in", "choice", "Unit of the length.", tuple(Choice(unit, unit) for unit in LENGTH_UNITS))
 _SEED = FormField("seed", "Seed", "number", "The same seed gives the same run, up to rounding.")
-_NAME = FormField("name", "Name", "text", "For you; the run has an id of its own.", placeholder="made up")
+_NAME = FormField("name", "Name", "text", "A label; the run also has an id.", placeholder="automatic")
 _SETTINGS = FormField(
     "settings",
     "Settings",
     "text",
-    "Any other setting, spaces between.",
+    "Other settings, separated by spaces.",
     placeholder="optim.lr=3e-4 optim.batch_size=64",
 )

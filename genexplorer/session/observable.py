@@ -1,4 +1,4 @@
-"""State that says when it has changed, for faces that only bind to it."""
+"""Observable state, to which front ends bind."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ Unsubscribe = Callable[[], None]
 
 
 class Observable:
-    """Something that can be listened to. Not thread-safe: state changes on the face's own thread."""
+    """State with listeners. Not thread-safe: it changes on the front end's main thread."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
@@ -27,7 +27,7 @@ class Observable:
         return unsubscribe
 
     def notify(self) -> None:
-        """Tell every listener; those that unsubscribe meanwhile are left out."""
+        """Call every listener, except those that unsubscribe meanwhile."""
         for listener in tuple(self._listeners):
             if listener in self._listeners:
                 listener()

@@ -1,7 +1,7 @@
-"""The colors of both faces: two grays, one accent, one warning, and ten that stand for classes.
+"""Colors of dashboard and viewer: grays, an accent, a warning, and ten class colors.
 
-Pictures carry the color; everything else keeps quiet. The class colors were searched for the largest smallest
-distance between any two under normal, protanopic, deuteranopic and tritanopic vision, at bounded chroma.
+The class colors maximize the smallest distance between any two under normal, protanopic, deuteranopic and tritanopic
+vision, at bounded chroma.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class Palette:
     background: str  # of the window and of plots
     surface: str  # of fields and of what is selected
     text: str
-    muted: str  # second things: labels, units, hints
+    muted: str  # secondary text: labels, units, hints
     faint: str  # lines, grids, raw curves; never text
     accent: str
     warning: str
-    class_colors: tuple[str, ...]  # ten; a class beyond takes them again
+    class_colors: tuple[str, ...]  # ten, repeated for further classes
 
     def class_color(self, label: int) -> str:
-        """Return a class's color; `muted` for -1, a label that is not known."""
+        """Return the color of a class; `muted` for -1, an unknown label."""
         return self.muted if label < 0 else self.class_colors[label % len(self.class_colors)]
 
 
@@ -83,12 +83,12 @@ def rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colors, 1 to 21.
+def contrast(color: str, background: str) -> float:
+    """Return the contrast ratio of two colors, 1 to 21.
 
     Reference: WCAG 2.2, "contrast ratio".
     """
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    light, dark = sorted((_luminance(color), _luminance(background)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 

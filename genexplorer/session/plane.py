@@ -1,7 +1,7 @@
-"""The latent plane: one transform serves tiles, points, cursor and ticks.
+"""Coordinates of the 2-D latent plane, shared by tiles, points, cursor and ticks.
 
-A plane is looked at in coordinates "z" (linear) or "u" = Φ(z), in which a standard normal latent spreads evenly over
-[0, 1]². On a screen x grows to the right and y grows upwards, while rows and fractions count from the top.
+A plane is shown in coordinates "z" (linear) or "u" = Φ(z), in which a standard normal latent is uniform on [0, 1]².
+On a screen x grows to the right and y upwards; rows and fractions count from the top.
 """
 
 import math
@@ -19,7 +19,7 @@ Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 Floats = NDArray[np.float64]
 
 HOME: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
-MAX_Z = 8.0  # beyond it Φ is 1 to fifteen digits
+MAX_Z = 8.0  # Φ(8) is 1 to fifteen digits
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of round values, times a power of ten
 _normal = NormalDist()
@@ -31,7 +31,7 @@ _LARGEST = 1 - 1e-15
 
 @dataclass(frozen=True)
 class AxisTick:
-    """A mark on an axis: where, in the plane's coordinates, and the value of z there."""
+    """A tick on an axis: position in plane coordinates, and the value of z there."""
 
     position: float
     label: str
@@ -39,7 +39,7 @@ class AxisTick:
 
 @dataclass(frozen=True)
 class Plane:
-    """A window on two latent dimensions.
+    """Visible part of two latent dimensions.
 
     Points, "plane coordinates" and z are arrays (…, 2), x first.
     """
@@ -49,7 +49,7 @@ class Plane:
 
     @staticmethod
     def home(coords: Coords = "z") -> "Plane":
-        """Return the window that shows nearly all of a standard normal latent."""
+        """Return the plane that shows nearly all of a standard normal latent."""
         return Plane(coords, HOME[coords])
 
     def from_z(self, z: ArrayLike) -> Floats:
@@ -61,19 +61,19 @@ class Plane:
         return phi_inverse(points) if self.coords == "u" else np.asarray(points, dtype=np.float64)
 
     def to_fraction(self, points: ArrayLike) -> Floats:
-        """Return where plane coordinates lie on the screen: (0, 0) is top left, (1, 1) bottom right."""
+        """Return screen fractions of plane coordinates: (0, 0) is top left, (1, 1) bottom right."""
         x0, x1, y0, y1 = self.bounds
-        place = np.asarray(points, dtype=np.float64)
-        return np.stack([(place[..., 0] - x0) / (x1 - x0), (y1 - place[..., 1]) / (y1 - y0)], axis=-1)
+        xy = np.asarray(points, dtype=np.float64)
+        return np.stack([(xy[..., 0] - x0) / (x1 - x0), (y1 - xy[..., 1]) / (y1 - y0)], axis=-1)
 
     def from_fraction(self, fractions: ArrayLike) -> Floats:
-        """Return the plane coordinates of places on the screen."""
+        """Return plane coordinates of screen fractions."""
         x0, x1, y0, y1 = self.bounds
-        place = np.asarray(fractions, dtype=np.float64)
-        return np.stack([x0 + place[..., 0] * (x1 - x0), y1 - place[..., 1] * (y1 - y0)], axis=-1)
+        xy = np.asarray(fractions, dtype=np.float64)
+        return np.stack([x0 + xy[..., 0] * (x1 - x0), y1 - xy[..., 1] * (y1 - y0)], axis=-1)
 
     def cell(self, point: ArrayLike, rows: int, columns: int) -> tuple[int, int] | None:
-        """Return (row, column) of the tile under plane coordinates (2,), row 0 on top; None outside the window."""
+        """Return (row, column) of the tile under plane coordinates (2,), row 0 on top; None outside."""
         across, down = self.to_fraction(point)
         if not (0 <= across <= 1 and 0 <= down <= 1):
             return None
@@ -89,7 +89,7 @@ class Plane:
         return self.to_z(self.centers(rows, columns))
 
     def ticks(self, axis: Axis, count: int = 7) -> list[AxisTick]:
-        """Return about `count` marks at round values of z inside the window, labeled with z in both coordinates."""
+        """Return about `count` ticks at round values of z, labeled with z in both coordinates."""
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
         ends = self.to_z([low, high])
         first, last = (float(value) for value in np.clip(ends, -4.0, 4.0)) if self.coords == "u" else map(float, ends)
@@ -97,9 +97,9 @@ class Plane:
         positions = self.from_z(values)
         digits = _digits(values)
         return [
-            AxisTick(float(place), f"{value:.{digits}f}".replace("-", "−"))
-            for place, value in zip(positions, values, strict=True)
-            if low <= place <= high
+            AxisTick(float(position), f"{value:.{digits}f}".replace("-", "−"))
+            for position, value in zip(positions, values, strict=True)
+            if low <= position <= high
         ]
 
 
@@ -120,12 +120,17 @@ def phi(z: ArrayLike) -> Floats:
 
 
 def phi_inverse(u: ArrayLike) -> Floats:
-    """Return Φ⁻¹(u), of any shape; 0 and 1, and what lies beyond, give ∓8 instead of infinities.
+    """Return Φ⁻¹(u), of any shape; clipped to ±8, so that 0 and 1 give no infinities.
 
     Reference: Wichura 1988, algorithm AS 241 (as Python's `statistics` has it).
     """
     inside = np.clip(np.asarray(u, dtype=np.float64), _SMALLEST, _LARGEST)
     return np.clip(np.asarray(_inverse(inside), dtype=np.float64), -MAX_Z, MAX_Z)
+
+
+def typical_norm(size: int) -> float:
+    """Return the mean norm of a sample of N(0, I) in `size` dimensions (a chi distribution), about √size."""
+    return math.sqrt(2) * math.exp(math.lgamma((size + 1) / 2) - math.lgamma(size / 2))
 
 
 def round_values(low: float, high: float, count: int) -> list[float]:
@@ -137,7 +142,7 @@ def round_values(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor for factor in _STEPS if factor * power >= rough * 0.999) * power
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [place * step + 0.0 for place in range(first, last + 1)]
+    return [i * step + 0.0 for i in range(first, last + 1)]
 
 
 def _digits(values: list[float]) -> int:

@@ -1,4 +1,4 @@
-"""Where in a run's time a face looks: at the newest snapshot as it comes, or at one that is held."""
+"""The displayed snapshot of a run: the newest, a fixed one, or playing through all."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from genexplorer.session.observable import Observable
 
 
 class SnapshotCursor(Observable):
-    """A position among the steps that have a snapshot. Following means that it stays at the newest.
+    """A position among the steps with a snapshot; while following, it stays at the newest.
 
-    Every change of `steps`, `position`, `following` or `playing` tells the listeners once.
+    Every change of `steps`, `position`, `following` or `playing` notifies the listeners once.
     """
 
     def __init__(self) -> None:
@@ -26,26 +26,26 @@ class SnapshotCursor(Observable):
 
     @property
     def position(self) -> int | None:
-        """The step that is looked at; None while there is no snapshot."""
+        """The displayed step; None without snapshots."""
         return self._position
 
     @property
     def following(self) -> bool:
-        """Whether a new snapshot moves the position to itself."""
+        """Whether the position moves to new snapshots."""
         return self._following
 
     @property
     def playing(self) -> bool:
-        """Whether `tick` moves the position on."""
+        """Whether `tick` advances the position."""
         return self._playing
 
     @property
     def index(self) -> int | None:
-        """The place of the position among the steps, from 0."""
+        """Index of the position in `steps`."""
         return None if self._position is None else self._steps.index(self._position)
 
     def set_steps(self, steps: Sequence[int]) -> None:
-        """Take the steps that have a snapshot now. A held step that was thinned away gives way to the nearest."""
+        """Set the steps with a snapshot; if the displayed one was deleted, the nearest replaces it."""
         ordered = tuple(sorted(set(steps)))
         position = self._position
         if not ordered:
@@ -54,36 +54,36 @@ class SnapshotCursor(Observable):
             position = ordered[-1]
         else:
             position = _nearest(ordered, position)
-        self._become(steps=ordered, position=position)
+        self._update(steps=ordered, position=position)
 
     def go(self, step: int) -> None:
         """Hold the snapshot nearest to a step, as a click on a curve asks for."""
         if self._steps:
-            self._become(position=_nearest(self._steps, step), following=False, playing=False)
+            self._update(position=_nearest(self._steps, step), following=False, playing=False)
 
     def move(self, count: int) -> None:
         """Move by a number of snapshots, held; stops at both ends."""
         if self.index is not None:
             place = min(max(self.index + count, 0), len(self._steps) - 1)
-            self._become(position=self._steps[place], following=False, playing=False)
+            self._update(position=self._steps[place], following=False, playing=False)
 
     def follow(self) -> None:
         """Go to the newest snapshot and stay at the newest."""
-        self._become(position=self._steps[-1] if self._steps else None, following=True, playing=False)
+        self._update(position=self._steps[-1] if self._steps else None, following=True, playing=False)
 
     def hold(self) -> None:
         """Stay at this snapshot whatever comes."""
-        self._become(following=False, playing=False)
+        self._update(following=False, playing=False)
 
     def play(self) -> None:
         """Walk from here to the newest, one snapshot a `tick`; from the newest, from the beginning."""
         if self._steps:
             start = self._steps[0] if self._position in (None, self._steps[-1]) else self._position
-            self._become(position=start, following=False, playing=True)
+            self._update(position=start, following=False, playing=True)
 
     def pause(self) -> None:
         """Stop walking and hold."""
-        self._become(playing=False)
+        self._update(playing=False)
 
     def tick(self) -> None:
         """Move one snapshot on while playing; at the newest, playing ends."""
@@ -91,11 +91,11 @@ class SnapshotCursor(Observable):
             return
         place = self.index + 1
         if place < len(self._steps):
-            self._become(position=self._steps[place])
+            self._update(position=self._steps[place])
         else:
-            self._become(playing=False)
+            self._update(playing=False)
 
-    def _become(
+    def _update(
         self,
         *,
         steps: tuple[int, ...] | None = None,

@@ -27,6 +27,7 @@ from genexplorer.runs.record import (
 )
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import is_claimed
+from trainers import registry
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:
@@ -235,3 +236,13 @@ class RunPoller:
         except _READ_ERRORS as error:
             self.problem = one_line(str(error) or type(error).__name__, 300)
             return None
+
+
+def has_points(run: RunPoller | None) -> bool:
+    """Return whether a run's data are 2-D points; known before its first snapshot."""
+    if run is None or run.config is None:
+        return False
+    try:
+        return registry.data_kind(run.config.data.name) == "points"
+    except UserError:  # a data set of a package that is not installed
+        return False

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from trainers import bundled_data
 from trainers.config import Section
-from trainers.data import idx_folder
+from trainers.data import idx, idx_folder
 from trainers.data.images import ImageData
 from trainers.errors import DataError
 from trainers.registry import DataSet, ImageShape
@@ -81,6 +81,21 @@ def peek_idx_folder(options: IdxFolderOptions) -> ImageShape:
     return idx_folder.peek(files, transpose=_is_transposed(options, files))
 
 
+def count_mnist(options: MnistOptions) -> int:
+    """Return the number of training images, reading only a file header."""
+    return _count(_bundled(), options.limit)
+
+
+def count_idx_folder(options: IdxFolderOptions) -> int:
+    """Return the number of training images, reading only a file header."""
+    return _count(idx_folder.find(Path(options.path), options.prefix), options.limit)
+
+
+def _count(files: idx_folder.IdxFiles, limit: int | None) -> int:
+    count = idx.peek_images(files.train_images)[0]
+    return min(count, limit or count)
+
+
 def _is_transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> bool:
     return files.prefix.startswith("emnist") if options.transpose is None else options.transpose
 
@@ -98,6 +113,7 @@ MNIST = DataSet(
     options=MnistOptions,
     load="trainers.data.catalog:load_mnist",
     peek="trainers.data.catalog:peek_mnist",
+    count="trainers.data.catalog:count_mnist",
 )
 
 IDX_FOLDER = DataSet(
@@ -106,5 +122,6 @@ IDX_FOLDER = DataSet(
     options=IdxFolderOptions,
     load="trainers.data.catalog:load_idx_folder",
     peek="trainers.data.catalog:peek_idx_folder",
+    count="trainers.data.catalog:count_idx_folder",
     aliases=("folder",),
 )

@@ -8,8 +8,7 @@ from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine, Chart
 from genexplorer.dashboard.view import ComparedRun, RunView
 from genexplorer.runs.record import Change, Series, XAxis
 from genexplorer.session import charts, formatting
-from genexplorer.session.charts import Chart, LineStyle
-from genexplorer.session.smoothing import smooth
+from genexplorer.session.charts import Chart, LineStyle, smooth
 
 LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
 SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights, from none to much
@@ -44,9 +43,9 @@ class CurveOptions:
         return " · ".join(part for part in parts if part)
 
 
-def chosen_chart(run: RunView, quantity: str) -> Chart | None:
+def selected_chart(run: RunView, quantity: str) -> Chart | None:
     """Return the chart of a quantity, by default of the objective, else the first."""
-    return charts.chosen_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
+    return charts.selected_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
 
 
 def run_chart(run: RunView, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:

@@ -14,10 +14,10 @@ from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import (
     SMOOTHING,
     CurveOptions,
-    chosen_chart,
     comparison_chart,
     no_points_text,
     run_chart,
+    selected_chart,
 )
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.key_bindings import Key
@@ -105,7 +105,7 @@ class CurvesPane(Horizontal):
                 self.large.set_cursor(run.cursor_x)
             return
         self._large_key = key
-        chart = chosen_chart(run, options.quantity) if run is not None else None
+        chart = selected_chart(run, options.quantity) if run is not None else None
         if run is None:
             data = ChartData("", (), empty=_WELCOME if view.loaded and not view.runs else "")
         elif chart is None:
@@ -124,7 +124,7 @@ class CurvesPane(Horizontal):
         if key == self._small_key:
             return
         self._small_key = key
-        large = chosen_chart(run, self.options.quantity)
+        large = selected_chart(run, self.options.quantity)
         small = [chart for chart in run.curves.charts if chart != large]
         options = replace(self.options, log=False)
         for index, chart_view in enumerate(parent.query_children(ChartView)):
@@ -155,7 +155,7 @@ class CurvesPane(Horizontal):
             latest = [run.values[name] for name in chart.metrics if name in run.values]
             value = formatting.number(latest[-1], chart.unit) if latest else ""
             choices.append((chart.quantity, chart.title, f"{value:<14}{chart.panel}"))
-        current = chosen_chart(run, self.options.quantity)
+        current = selected_chart(run, self.options.quantity)
 
         def choose(quantity: str | None) -> None:
             if quantity is not None:

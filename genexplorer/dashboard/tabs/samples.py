@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
-from genexplorer.dashboard.charts.curves import CurveOptions, chosen_chart, run_chart
+from genexplorer.dashboard.charts.curves import CurveOptions, run_chart, selected_chart
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
 from genexplorer.dashboard.view import RunView
@@ -36,7 +36,7 @@ class SamplesPane(Horizontal):
         key = (run.curves if run else None, options)
         if key != self._chart_key:
             self._chart_key = key
-            chart = chosen_chart(run, options.quantity) if run else None
+            chart = selected_chart(run, options.quantity) if run else None
             chart_view.show(run_chart(run, chart, options) if run and chart else ChartData("", (), empty=""))
         elif run is not None:
             chart_view.set_cursor(run.cursor_x)

@@ -13,7 +13,7 @@ from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.panes.header import wrap
 from genexplorer.dashboard.view import RunView
 from genexplorer.session import formatting
-from genexplorer.session.objective import Breakdown, below, breakdown, signed
+from genexplorer.session.objective import Breakdown, breakdown, is_negative, sign_of
 from trainers.theory import Theory
 
 _BAR = 24  # columns of the largest term
@@ -78,11 +78,11 @@ def _terms(theory: Theory, written: Breakdown | None, at_step: int | None, width
     ]
     largest = max((abs(value) for _, value in written.terms if math.isfinite(value)), default=0.0) or 1.0
     for term, value in written.terms:
-        number = f"({formatting.number(value)})" if below(value) else formatting.number(value)
+        number = f"({formatting.number(value)})" if is_negative(value) else formatting.number(value)
         filled = round(abs(value) / largest * _BAR) if math.isfinite(value) else 0
         lines.append(
             Content.assemble(
-                (f"{signed(term)} {number:>7}", "bold"),
+                (f"{sign_of(term)} {number:>7}", "bold"),
                 " ",
                 link(f"{term.name:<16}", f"screen.show_quantity('{term.quantity}')", "$accent"),
                 ("━" * max(filled, 1), "$accent"),

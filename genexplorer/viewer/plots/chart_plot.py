@@ -11,9 +11,8 @@ from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import formatting
-from genexplorer.session.charts import Chart, LineStyle
+from genexplorer.session.charts import Chart, LineStyle, smooth
 from genexplorer.session.palette import Palette
-from genexplorer.session.smoothing import smooth
 from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.plots.chart_curve import Curve, CurveItem, CurveView

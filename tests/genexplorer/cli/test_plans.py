@@ -19,6 +19,7 @@ from genexplorer.session import command_lines, eta
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 from trainers import registry
+from trainers.plan import resolve
 
 
 def test_a_dry_run_prints_settings_parameters_and_time_and_makes_nothing(cli: Cli) -> None:
@@ -43,13 +44,13 @@ def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
 
 def test_the_expected_time_is_the_preset_s_scaled_to_the_length() -> None:
     preset = registry.preset("vae-2d")
-    whole = eta.expected_time(settings.resolve("vae-2d", flags={}).config, Path("/nowhere"))
-    tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}).config, Path("/nowhere"))
+    whole = eta.expected_time(settings.resolve("vae-2d", flags={}), Path("/nowhere"))
+    tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}), Path("/nowhere"))
     assert whole.seconds == pytest.approx(preset.minutes * 60)
     assert tenth.seconds == pytest.approx(preset.minutes * 6)
     assert "scaled" in tenth.source
     assert "scaled" not in whole.source
-    fixed = eta.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}).config, Path("/nowhere"))
+    fixed = eta.expected_time(settings.resolve("vae-2d", flags={"--minutes": 3.0}), Path("/nowhere"))
     assert fixed.seconds == 180
 
 
@@ -59,12 +60,12 @@ def test_the_expected_time_is_measured_where_a_like_run_was_made(tmp_path: Path)
 
     with RunReader(folder) as reader:
         alike, status = reader.config(), reader.status()
-    message = eta.expected_time(alike, tmp_path)
+    message = eta.expected_time(resolve(alike), tmp_path)
     assert "swift-hare" in message.source
     assert message.images_per_s == pytest.approx(status.images_seen / status.elapsed_s)
     assert message.seconds == pytest.approx(800 * 128 * status.elapsed_s / status.images_seen)
     other = alike.model_copy(update={"optim": alike.optim.model_copy(update={"batch_size": 64})})
-    assert "swift-hare" not in eta.expected_time(other, tmp_path).source
+    assert "swift-hare" not in eta.expected_time(resolve(other), tmp_path).source
 
 
 def test_presets_tell_what_they_reach(cli: Cli) -> None:

@@ -34,15 +34,15 @@ THEORY = Theory(
 
 
 def test_train_and_test_of_a_quantity_share_a_chart_in_the_panels_order() -> None:
-    made = charts({s.name: s for s in SPECS})
-    assert [chart.quantity for chart in made] == ["elbo", "kl_dim", "images_per_s", "thing"]
-    elbo = made[0]
+    all_charts = charts({s.name: s for s in SPECS})
+    assert [chart.quantity for chart in all_charts] == ["elbo", "kl_dim", "thing", "images_per_s"]
+    elbo = all_charts[0]
     assert elbo.metrics == ("train/elbo", "test/elbo_ema", "test/elbo_raw")
     assert elbo.label == "ELBO (nats)"
-    assert made[1].metrics == ("test/kl_dim_2_ema", "test/kl_dim_10_ema")
-    assert made[1].title == "KL by dimension"
-    assert made[2].title == "images per second"
-    assert made[3].label == "A thing of another package"
+    assert all_charts[1].metrics == ("test/kl_dim_2_ema", "test/kl_dim_10_ema")
+    assert all_charts[1].title == "KL by dimension"
+    assert all_charts[3].title == "images per second"
+    assert all_charts[2].label == "A thing of another package"
 
 
 def test_lines_differ_without_color() -> None:
@@ -55,36 +55,36 @@ def test_lines_differ_without_color() -> None:
 
 def test_the_objective_in_one_line() -> None:
     values = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
-    told = breakdown(THEORY, values)
-    assert told is not None
-    assert told.one_line() == "ELBO −148.2 = −142.0 − 6.2 KL"
-    assert told.one_line(full=True) == "ELBO −148.2 = −142.0 reconstruction − 6.2 KL"
-    assert told.source == "training batch"
-    assert told.metric(told.terms[1][0]) == "train/kl"
+    result = breakdown(THEORY, values)
+    assert result is not None
+    assert result.one_line() == "ELBO −148.2 = −142.0 − 6.2 KL"
+    assert result.one_line(full=True) == "ELBO −148.2 = −142.0 reconstruction − 6.2 KL"
+    assert result.source == "training batch"
+    assert result.metric(result.terms[1][0]) == "train/kl"
 
 
 def test_the_best_split_that_is_complete_is_taken() -> None:
     train = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
     half = {"test/elbo_ema": -150.0, "test/recon_ema": 141.0}
-    told = breakdown(THEORY, train | half)
-    assert told is not None
-    assert told.pattern == "train/{}"
-    told = breakdown(THEORY, train | half | {"test/kl_ema": 9.0})
-    assert told is not None
-    assert (told.pattern, told.total, told.source) == ("test/{}_ema", -150.0, "test set, EMA weights")
+    result = breakdown(THEORY, train | half)
+    assert result is not None
+    assert result.pattern == "train/{}"
+    result = breakdown(THEORY, train | half | {"test/kl_ema": 9.0})
+    assert result is not None
+    assert (result.pattern, result.total, result.source) == ("test/{}_ema", -150.0, "test set, EMA weights")
     assert breakdown(THEORY, {}) is None
 
 
 def test_small_totals_keep_their_digits() -> None:
-    told = breakdown(THEORY, {"train/elbo": -1.0784, "train/recon": 1.0301, "train/kl": 0.0483})
-    assert told is not None
-    assert told.one_line() == "ELBO −1.078 = −1.030 − 0.048 KL"
+    result = breakdown(THEORY, {"train/elbo": -1.0784, "train/recon": 1.0301, "train/kl": 0.0483})
+    assert result is not None
+    assert result.one_line() == "ELBO −1.078 = −1.030 − 0.048 KL"
 
 
 def test_values_that_are_not_finite_are_told_as_such() -> None:
-    told = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
-    assert told is not None
-    assert told.one_line() == "ELBO NaN = −∞ − (−0.500) KL"
+    result = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
+    assert result is not None
+    assert result.one_line() == "ELBO NaN = −∞ − (−0.500) KL"
 
 
 def test_quantities_that_declare_the_same_chart_share_it() -> None:
@@ -102,7 +102,7 @@ def test_quantities_that_declare_the_same_chart_share_it() -> None:
     assert losses.metrics == ("train/loss_g", "train/loss_d", "test/loss_g_ema")
     assert (losses.quantity, losses.label, far.metrics) == ("loss_g", "losses (nats)", ("train/far",))
     styles = [losses.style(name) for name in losses.metrics]
-    assert [(told.label, told.index, told.dash) for told in styles] == [
+    assert [(result.label, result.index, result.dash) for result in styles] == [
         ("G", 0, "solid"), ("loss d", 1, "solid"), ("G, test", 0, "dashed"),
     ]  # fmt: skip
     assert chart_of([other, losses], "loss_d") is losses and chart_of([other], "loss_d") is None
@@ -126,12 +126,12 @@ BITS = Theory(
 
 
 def test_signs_of_a_difference_read_well() -> None:
-    told = breakdown(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
-    assert told is not None
-    assert told.one_line(full=True, brief=True) == "bits/dim 1.92 = 2.45 prior − 0.53 log-det"
-    told = breakdown(BITS, {"train/bits_per_dim": 2.98, "train/prior_bits": 2.45, "train/ladj_bits": -0.53})
-    assert told is not None
-    assert told.one_line(full=True, brief=True) == "bits/dim 2.98 = 2.45 prior − (−0.53) log-det"
+    result = breakdown(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
+    assert result is not None
+    assert result.one_line(full=True, brief=True) == "bits/dim 1.92 = 2.45 prior − 0.53 log-det"
+    result = breakdown(BITS, {"train/bits_per_dim": 2.98, "train/prior_bits": 2.45, "train/ladj_bits": -0.53})
+    assert result is not None
+    assert result.one_line(full=True, brief=True) == "bits/dim 2.98 = 2.45 prior − (−0.53) log-det"
 
 
 def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_is_left_out() -> None:
@@ -140,18 +140,18 @@ def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_i
     also = (Term("g", "loss_g", 1, "L_G", ""), Term("d", "diversity", 1, "diversity", ""))
     theory = Theory("loss_d", "L_D", "nats", "", terms, (), "", also=also)
     values = {"train/loss_d": 1.21, "train/loss_d_real": 0.6, "train/loss_d_fake": 0.61, "train/loss_d_penalty": 0.0}
-    told = breakdown(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
-    assert told is not None
-    assert [value for _, value in told.also] == [0.93, 0.8]
-    assert told.lines[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
-    assert told.lines[-2:] == ("L_D 1.21 = 0.60 + 0.61 fake", "L_D 1.21")
-    assert [len(line) for line in told.lines] == sorted((len(line) for line in told.lines), reverse=True)
+    result = breakdown(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
+    assert result is not None
+    assert [value for _, value in result.also] == [0.93, 0.8]
+    assert result.lines[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
+    assert result.lines[-2:] == ("L_D 1.21 = 0.60 + 0.61 fake", "L_D 1.21")
+    assert [len(line) for line in result.lines] == sorted((len(line) for line in result.lines), reverse=True)
     alone = breakdown(theory, {"train/loss_d": 1.21})
     assert alone is not None
     assert alone.one_line() == "L_D 1.210"
 
 
 def test_a_term_that_has_fallen_to_nothing_stays_where_nothing_stands_beside_it() -> None:
-    told = breakdown(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
-    assert told is not None
-    assert all("− 0.0 KL" in line for line in told.lines[:-1])
+    result = breakdown(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
+    assert result is not None
+    assert all("− 0.0 KL" in line for line in result.lines[:-1])

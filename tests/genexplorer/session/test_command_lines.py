@@ -12,20 +12,20 @@ from trainers.presets import assemble, from_dotted
 RUN = "brave fox; rm -rf ~"
 
 
-def words(command: str) -> list[str]:
+def split(command: str) -> list[str]:
     parts = shlex.split(command)
     assert parts[0] == "genexplorer"
     return parts[1:]
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
-    assert words(command_lines.view(RUN)) == ["view", RUN]
-    assert words(command_lines.show(RUN)) == ["runs", "show", RUN]
+    assert split(command_lines.view(RUN)) == ["view", RUN]
+    assert split(command_lines.show(RUN)) == ["runs", "show", RUN]
 
 
 def test_the_manifold_of_a_window() -> None:
-    made = command_lines.manifold("fox", bounds=(-1.5, 2, -0.25, 1e-4), coords="z", rows=30, columns=20, step=1000)
-    assert words(made) == [
+    line = command_lines.manifold("fox", bounds=(-1.5, 2, -0.25, 1e-4), coords="z", rows=30, columns=20, step=1000)
+    assert split(line) == [
         "manifold", "fox", "--coords", "z", "--bounds=-1.5,2,-0.25,0.0001", "--rows", "30", "--step", "1000",
         "--out", "manifold.png",
     ]  # fmt: skip
@@ -45,8 +45,8 @@ def test_samples_reconstructions_and_the_film() -> None:
 
 
 def test_a_runs_folder_can_be_named() -> None:
-    made = command_lines.with_runs_dir(command_lines.view("fox"), Path("/my runs"))
-    assert words(made) == ["view", "fox", "--runs-dir", "/my runs"]
+    line = command_lines.with_runs_dir(command_lines.view("fox"), Path("/my runs"))
+    assert split(line) == ["view", "fox", "--runs-dir", "/my runs"]
     assert command_lines.with_runs_dir("x", None) == "x"
 
 
@@ -65,7 +65,7 @@ def test_the_command_of_a_training_gives_the_same_configuration(values: dict[str
     for key, value in values.items():
         form.set(key, value)
     config = form.validate()
-    command = words(command_lines.train(config, name=RUN))
+    command = split(command_lines.train(config, name=RUN))
     assert command[:2] == ["train", "vae-2d"]
     assert command[-2:] == ["--name", RUN]
     assert _understood(command[2:-2]) == config.model_dump(mode="json")
@@ -81,8 +81,8 @@ def _understood(options: list[str]) -> dict[str, object]:
 
 
 def test_planes_ways_traces_and_maps() -> None:
-    made = command_lines.manifold("fox", bounds=(-3, 3, -3, 3), through=("7", "test:3", (-1, 0.5)))
-    assert words(made)[2:4] == ["--through=7;test:3;-1,0.5", "--bounds=-3,3,-3,3"]
+    line = command_lines.manifold("fox", bounds=(-3, 3, -3, 3), through=("7", "test:3", (-1, 0.5)))
+    assert split(line)[2:4] == ["--through=7;test:3;-1,0.5", "--bounds=-3,3,-3,3"]
     assert command_lines.interpolate("fox", start="7", end=(-1.5, 2)) == (
         "genexplorer interpolate fox --from=7 --to=-1.5,2 --out interpolation.png"
     )

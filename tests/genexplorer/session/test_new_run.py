@@ -12,6 +12,7 @@ from genexplorer.session import eta, formatting
 from genexplorer.session.gallery import gallery, minutes, watch_for
 from genexplorer.session.new_run import NewRunForm, parse_settings
 from trainers import bundled_data, registry
+from trainers.plan import resolve
 
 
 def test_the_form_begins_with_a_preset_that_can_start() -> None:
@@ -33,8 +34,8 @@ def test_every_preset_can_start_as_it_is(preset: str) -> None:
 
 def test_every_field_is_taken_into_the_configuration() -> None:
     form = NewRunForm("vae-2d")
-    told: list[str] = []
-    form.subscribe(lambda: told.append("changed"))
+    result: list[str] = []
+    form.subscribe(lambda: result.append("changed"))
     for key, value in {
         "unit": "steps",
         "length": "2,000",
@@ -48,9 +49,9 @@ def test_every_field_is_taken_into_the_configuration() -> None:
     assert (config.model_options().beta, config.model_options().hidden) == (4, (64, 32))
     assert (config.optim.name, config.execution.deterministic) == ("sgd", True)
     assert form.name == "brave fox"
-    assert len(told) == 5
+    assert len(result) == 5
     form.set("seed", " 7 ")
-    assert len(told) == 5
+    assert len(result) == 5
 
 
 def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
@@ -67,15 +68,15 @@ def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
     [
         ({"length": "long"}, "length", "'long' is not a number"),
         ({"length": "0"}, "length", "greater than 0"),
-        ({"length": "2.5", "unit": "steps"}, "length", "not a whole number"),
-        ({"seed": ""}, "seed", "not a whole number"),
+        ({"length": "2.5", "unit": "steps"}, "length", "not an integer"),
+        ({"seed": ""}, "seed", "not an integer"),
         ({"seed": "-1"}, "seed", "greater than or equal to 0"),
         ({"settings": "model.beta"}, "settings", "not of the form key=value"),
         ({"settings": "model.beta=4 model.beta=5"}, "settings", "twice"),
         ({"settings": "model.bta=4"}, "settings", "did you mean 'beta'?"),
         ({"settings": "model='4"}, "settings", "quotation mark"),
         ({"settings": "model.latent_dim=9999"}, "settings", "less than or equal to 4096"),
-        ({"data": "idx", "folder": " "}, "folder", "name the folder"),
+        ({"data": "idx", "folder": " "}, "folder", "choose a folder"),
         ({"data": "idx", "folder": "/nowhere"}, "folder", "/nowhere"),
     ],
 )
@@ -137,12 +138,12 @@ def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkey
     done = replace(RunStore(tmp_path).status(folder), state=State.SUCCEEDED, images_seen=600_000, elapsed_s=60.0)
     other = replace(done, name="of another model", folder=RunStore(tmp_path).create(NewRunForm("vae").validate()))
     monkeypatch.setattr(RunStore, "list", lambda store: [other, done])
-    told = eta.expected_time(config, tmp_path)
-    assert (told.images_per_s, told.seconds) == (10_000, 240)
-    assert "red-elm" in told.source
+    result = eta.expected_time(resolve(config), tmp_path)
+    assert (result.images_per_s, result.seconds) == (10_000, 240)
+    assert "red-elm" in result.source
     damaged = replace(other, folder=tmp_path / "gone")
     monkeypatch.setattr(RunStore, "list", lambda store: [damaged, replace(done, elapsed_s=0.1)])
-    assert eta.expected_time(config, tmp_path).images_per_s is None
+    assert eta.expected_time(resolve(config), tmp_path).images_per_s is None
 
 
 @pytest.mark.parametrize(
@@ -154,16 +155,16 @@ def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: di
     seconds = share * registry.preset("vae-2d").minutes * 60
     for key, value in settings.items():
         form.set(key, value)
-    told = eta.expected_time(form.validate(), tmp_path)
-    assert told.seconds == pytest.approx(seconds, rel=0.01)
-    assert set(told.as_json()) == {"seconds", "images_per_s", "source"}
+    result = eta.expected_time(resolve(form.validate()), tmp_path)
+    assert result.seconds == pytest.approx(seconds, rel=0.01)
+    assert set(result.as_json()) == {"seconds", "images_per_s", "source"}
 
 
 def test_a_length_in_minutes_is_its_own_time(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d")
     form.set("unit", "minutes")
     form.set("length", "3")
-    assert eta.expected_time(form.validate(), tmp_path).seconds == pytest.approx(180)
+    assert eta.expected_time(resolve(form.validate()), tmp_path).seconds == pytest.approx(180)
 
 
 def test_unknown_fields_are_refused_and_long_text_is_cut() -> None:

@@ -61,8 +61,8 @@ def test_ten_classes_differ_for_every_eye(theme: Palette, vision: str) -> None:
     assert len(set(theme.class_colors)) == 10
     encoded = np.array([rgb(color) for color in theme.class_colors]) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    seen = oklab(np.clip(linear @ VISION[vision].T, 0, 1))
-    apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(10)
+    calls = oklab(np.clip(linear @ VISION[vision].T, 0, 1))
+    apart = np.linalg.norm(calls[:, None] - calls[None], axis=-1) + np.eye(10)
     assert apart.min() > 0.09  # Okabe and Ito's eight colors reach 0.07
 
 

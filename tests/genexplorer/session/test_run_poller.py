@@ -27,12 +27,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def polled_until(followed: RunPoller, condition: Callable[[], bool]) -> frozenset[str]:
-    deadline, seen = time.monotonic() + DEADLINE_S, frozenset[str]()
+    deadline, calls = time.monotonic() + DEADLINE_S, frozenset[str]()
     while not condition():
         assert time.monotonic() < deadline, followed.status
-        seen |= followed.poll()
+        calls |= followed.poll()
         threading.Event().wait(0.01)
-    return seen
+    return calls
 
 
 def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path) -> None:
@@ -111,8 +111,8 @@ def test_the_past_is_found_by_step(finished: Path) -> None:
     assert followed.card().step == followed.snapshots[-1]
     with pytest.raises(UserError):
         followed.card(11)
-    found = [followed.picture("manifold", step) for step in (None, 60, 0)]
-    assert [ref.step for ref in found if isinstance(ref, PictureRef)] == [1500, 50, 0]
+    values = [followed.picture("manifold", step) for step in (None, 60, 0)]
+    assert [ref.step for ref in values if isinstance(ref, PictureRef)] == [1500, 50, 0]
     assert followed.picture("portrait") is None
 
 
@@ -135,17 +135,17 @@ def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path
         last = len(curve.x)
         run.advance(100)
         run.writer.flush()
-        seen = polled_until(
+        calls = polled_until(
             followed,
             lambda: (
                 followed.latest["train/elbo"].step == followed.status.step == 400
                 and followed.pictures["samples"][-1].step == followed.snapshots[-1] == 400
             ),
         )
-        assert {"metrics", "snapshots", "pictures", "status"} <= seen
+        assert {"metrics", "snapshots", "pictures", "status"} <= calls
         assert len(followed.series("train/elbo").x) > last
-    seen = polled_until(followed, lambda: followed.status.state is State.LOST)
-    assert "status" in seen
+    calls = polled_until(followed, lambda: followed.status.state is State.LOST)
+    assert "status" in calls
     followed.close()
 
 

@@ -3,45 +3,45 @@
 import numpy as np
 import pytest
 
+from genexplorer.session.charts import smooth
 from genexplorer.session.observable import Observable, Unsubscribe
 from genexplorer.session.playback import SnapshotCursor
-from genexplorer.session.smoothing import smooth
 
 
 def test_listeners_are_told_until_they_unsubscribe() -> None:
-    told: list[str] = []
+    result: list[str] = []
     state = Observable()
-    end_first = state.subscribe(lambda: told.append("first"))
-    state.subscribe(lambda: told.append("second"))
+    end_first = state.subscribe(lambda: result.append("first"))
+    state.subscribe(lambda: result.append("second"))
     state.notify()
     end_first()
     end_first()
     state.notify()
-    assert told == ["first", "second", "second"]
+    assert result == ["first", "second", "second"]
 
 
 def test_a_listener_that_unsubscribes_another_meanwhile_is_obeyed() -> None:
-    told: list[str] = []
+    result: list[str] = []
     state = Observable()
     ends: list[Unsubscribe] = []
     state.subscribe(lambda: ends[0]())
-    ends.append(state.subscribe(lambda: told.append("never")))
+    ends.append(state.subscribe(lambda: result.append("never")))
     state.notify()
-    assert told == []
+    assert result == []
 
 
 def counted(cursor: SnapshotCursor) -> list[int | None]:
-    seen: list[int | None] = []
-    cursor.subscribe(lambda: seen.append(cursor.position))
-    return seen
+    calls: list[int | None] = []
+    cursor.subscribe(lambda: calls.append(cursor.position))
+    return calls
 
 
 def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
     cursor = SnapshotCursor()
-    seen = counted(cursor)
+    calls = counted(cursor)
     cursor.set_steps([0, 1, 2])
     cursor.set_steps([0, 1, 2, 5])
-    assert seen == [2, 5]
+    assert calls == [2, 5]
     assert cursor.following
     cursor.hold()
     cursor.set_steps([0, 1, 2, 5, 10])
@@ -53,12 +53,12 @@ def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
 def test_nothing_changed_is_not_told() -> None:
     cursor = SnapshotCursor()
     cursor.set_steps([0, 5])
-    seen = counted(cursor)
+    calls = counted(cursor)
     cursor.set_steps([5, 0, 5])
     cursor.follow()
     cursor.pause()
     cursor.tick()
-    assert seen == []
+    assert calls == []
 
 
 @pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])

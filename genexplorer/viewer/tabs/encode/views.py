@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
-from genexplorer.session.prior import typical_norm
+from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.plots.path_plot import PathPlot
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP

@@ -8,7 +8,7 @@ from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session.palette import Palette
-from genexplorer.session.prior import typical_norm
+from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames, chord_norms

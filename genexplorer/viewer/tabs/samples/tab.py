@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
-from genexplorer.session.data_kind import is_of_points
+from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP
@@ -71,7 +71,7 @@ class SamplesTab(Tab):
 
     def waiting_reason(self) -> str | None:
         """Say that there is no snapshot yet, or that samples are no pictures."""
-        if is_of_points(self.context.run):
+        if has_points(self.context.run):
             return (
                 "The samples of this run are points of the plane, not pictures.\n"
                 "The Density tab draws them over the data, live; Progress shows the same ones through training."
@@ -193,7 +193,7 @@ class SamplesTab(Tab):
 
     def refresh(self) -> None:
         """Bring the sheet up to date if it is seen."""
-        if not self.is_active or not self._stale or is_of_points(self.context.run):
+        if not self.is_active or not self._stale or has_points(self.context.run):
             return
         self._stale = False
         self.panel.show_source(self.seed)

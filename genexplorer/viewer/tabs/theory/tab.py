@@ -9,8 +9,8 @@ from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
-from genexplorer.session.data_kind import is_of_points
 from genexplorer.session.objective import Breakdown, breakdown
+from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
@@ -227,7 +227,7 @@ class TheoryTab(Tab):
     @property
     def _what(self) -> str:
         """What the data are: "image" or "point"."""
-        return "point" if is_of_points(self.context.run) else "image"
+        return "point" if has_points(self.context.run) else "image"
 
     def _show_figures(self) -> None:
         run, theory = self.context.run, self._theory

@@ -11,7 +11,7 @@ from PyQt6.QtCore import QEvent, QPoint, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
-from genexplorer.session.prior import typical_norm
+from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.tabs.interpolate.interpolation import MAX_BYTES, chord_norms, spaces
 from genexplorer.viewer.tabs.interpolate.tab import FRAME_MS, InterpolateTab
 from genexplorer.viewer.widgets.images import to_array

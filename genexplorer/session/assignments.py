@@ -1,4 +1,4 @@
-"""Settings as a person types them: 'model.beta=4', the value as in TOML, the same on the command line and in forms."""
+"""Settings as text, 'model.beta=4', with the value in TOML, for the command line and for forms."""
 
 import tomllib
 from typing import Any
@@ -9,7 +9,7 @@ EXAMPLE = "model.beta=4"
 
 
 def parse_value(text: str) -> Any:
-    """Read a value as TOML; what is not TOML is taken as the text itself, so that quotes can be left out."""
+    """Parse a value as TOML; other text is taken as a string, so that quotes can be omitted."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -17,17 +17,17 @@ def parse_value(text: str) -> Any:
     return parsed["value"] if list(parsed) == ["value"] else text
 
 
-def parse_assignment(text: str, where: str) -> tuple[str, Any]:
-    """Read 'model.beta=4' as the dotted key and its value.
+def parse_assignment(text: str, source: str) -> tuple[str, Any]:
+    """Parse 'model.beta=4' as a dotted key and its value.
 
     Args:
-        text: What was typed.
-        where: What it was typed into, such as "--set", for the message.
+        text: The assignment.
+        source: Where it was given, such as "--set", for the error message.
     Raises:
         ConfigError: if it is not of the form key=value.
     """
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not all(key.split(".")):
-        raise ConfigError(f"{where} {text}: not of the form key=value", f"for instance {EXAMPLE}")
+        raise ConfigError(f"{source} {text}: not of the form key=value", f"for instance {EXAMPLE}")
     return key, parse_value(value.strip())
