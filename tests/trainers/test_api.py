@@ -95,6 +95,12 @@ def test_floats_and_bytes_are_the_same_data() -> None:
     assert np.array_equal(load[0].train, load[1].train) and np.array_equal(load[0].test, load[1].test)
 
 
+def test_half_precision_tensors_are_data() -> None:
+    images = torch.from_numpy(IMAGES / 255)
+    half = from_arrays(images.to(torch.bfloat16).requires_grad_()).load
+    assert callable(half) and abs(half(None).train.mean() - IMAGES.mean()) < 2
+
+
 def test_a_pair_is_kept_as_training_and_test_split() -> None:
     color = np.zeros((4, 3, 8, 6), np.float32)
     dataset = from_arrays((color, color[:2]), ([0, 1, 2, 3], [0, 1]))
@@ -300,6 +306,7 @@ def test_a_run_folder_a_step_and_a_snapshot_load(run_folder: Path) -> None:
         ((IMAGES, IMAGES[:, :4]), r"training shape \(8, 6, 1\), but test shape \(4, 6, 1\)"),
         ((IMAGES, IMAGES, IMAGES), r"data: expected a pair"),
         (np.array(["a"]), "data: expected an array of numbers"),
+        ([IMAGES, IMAGES[:5]], r"data: a list of arrays .* pass a tuple \(train, test\)"),
     ],
 )
 def test_unfit_data_are_rejected_by_name(data: Any, message: str) -> None:

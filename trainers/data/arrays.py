@@ -119,8 +119,14 @@ def to_numpy(value: Any, name: str) -> NDArray[Any]:
         DataError: if it has no numeric dtype, naming the argument.
     """
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    array = np.asarray(value)
+        value = value.detach().cpu()
+        value = (value.float() if value.is_floating_point() else value).numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(
+            f"{name}: a list of arrays with different shapes", "pass a tuple (train, test) for two splits"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array

@@ -15,21 +15,22 @@ from trainers.registry import DataSet, ImageShape
 Binarization = Literal["threshold", "static", "dynamic", "none"]
 
 
-class MnistOptions(Section):
-    """Options of the bundled MNIST."""
+class ImageOptions(Section):
+    """Options of every stored image data set."""
 
     binarization: Binarization = "dynamic"
     limit: int | None = Field(None, ge=1)  # use only the first `limit` training images
     limit_test: int | None = Field(None, ge=1)  # likewise for test images; recorded in the setup of every metric
 
 
-class IdxFolderOptions(Section):
+class MnistOptions(ImageOptions):
+    """Options of the bundled MNIST."""
+
+
+class IdxFolderOptions(ImageOptions):
     """Options of a folder of IDX files."""
 
     path: str
-    binarization: Binarization = "dynamic"
-    limit: int | None = Field(None, ge=1)
-    limit_test: int | None = Field(None, ge=1)
     prefix: str = ""  # selects a data set in a folder with several: "emnist-letters"
     transpose: bool | None = None  # swap rows and columns; None: only for EMNIST, which is stored transposed
 
