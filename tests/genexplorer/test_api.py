@@ -177,6 +177,7 @@ def test_a_background_run_is_paused_resumed_stopped_and_loaded(runs_dir: Path, t
 
 
 @pytest.mark.process
+@pytest.mark.timeout(300)
 def test_the_quickstart_notebook_runs(tmp_path: Path) -> None:
     cells = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     nbclient.NotebookClient(
