@@ -226,7 +226,7 @@ def train(
         DataError: if data files cannot be read.
         WorkerError: if the worker does not start; the message has its last log lines.
     """
-    from trainers import plan, presets
+    from trainers import plan, presets, registry
     from trainers.config import RunConfig
 
     if not isinstance(model, str | RunConfig):
@@ -241,6 +241,11 @@ def train(
         )
     changes = presets.changes(data=data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings)
     config = plan.resolve(presets.configure(model, changes)).config
+    if local := registry.registered_names() & {config.model.name, config.data.name}:
+        raise ConfigError(
+            f"'{local.pop()}' is registered in this process only, a background run cannot load it",
+            "install it as a package with an entry point, or train here with trainers.train",
+        )
     folder = paths.runs_dir(None if runs_dir is None else Path(runs_dir))
     outcome = _require(actions.start_run(folder, config, name=name, tags=tags))
     assert outcome.folder is not None

@@ -162,6 +162,11 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
     datasets.cache_clear()
 
 
+def registered_names() -> set[str]:
+    """Return the names of families and data sets that only this process knows."""
+    return {*_registered_families, *_registered_datasets}
+
+
 def _check_name(kind: str, name: str, taken: bool, *, replace: bool) -> None:
     if taken and not replace:
         raise ConfigError(

@@ -23,6 +23,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session.run_poller import RunPoller
 from tests.fixtures.fake_run import running_run, write_run
 from tests.trainers import idx_files
+from trainers import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY: dict[str, Any] = {
@@ -150,6 +151,14 @@ def test_misuse_is_reported_before_a_run_is_created(
     with pytest.raises(trainers.ConfigError, match=message):
         genexplorer.train(model, runs_dir=runs_dir, **arguments)
     assert not runs_dir.exists()
+
+
+def test_what_only_this_process_knows_is_not_trained_in_the_background(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "registered_names", lambda: {"mnist"})
+    with pytest.raises(trainers.ConfigError, match="'mnist' is registered in this process only"):
+        genexplorer.train("vae-2d", runs_dir=runs_dir)
 
 
 def test_importing_genexplorer_imports_next_to_nothing() -> None:
