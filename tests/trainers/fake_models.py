@@ -1,4 +1,4 @@
-"""Models small enough to know what every question must answer, one for each way of being explored."""
+"""Models small enough to know the answer to every query."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers import capabilities as what
-from trainers import registry
+from trainers import capabilities, registry
 from trainers.config import RunConfig
 from trainers.events import MetricSpec
 from trainers.families.interface import Evaluator, Model, Objective, StepContext, TransformTrace
@@ -18,13 +17,13 @@ from trainers.inference.loaded_model import LoadedModel
 from trainers.model_card import Capability, DataCard, ModelCard
 
 YES = Capability(available=True, how="exact")
-NO = Capability(available=False, reason="this stand-in has none")
+NO = Capability(available=False, reason="this fake model has none")
 
 
-class StandIn(Model, abstract=True):
-    """What no test of an explorer asks for."""
+class FakeModel(Model, abstract=True):
+    """The methods of the training loop, which no test here calls."""
 
-    able: frozenset[str] = frozenset()
+    available: frozenset[str] = frozenset()
 
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
         raise NotImplementedError
@@ -39,10 +38,10 @@ class StandIn(Model, abstract=True):
         raise NotImplementedError
 
 
-class Generator(StandIn):
+class Generator(FakeModel):
     """x = 0.5 + W z, W fixed, without an encoder; the column of axis i has length 0.02 (i + 1)."""
 
-    able = frozenset({"sample", "decode", "invert"})
+    available = frozenset({"sample", "decode", "invert"})
 
     def __init__(self, shape: tuple[int, int, int], size: int) -> None:
         super().__init__()
@@ -55,10 +54,10 @@ class Generator(StandIn):
         return (0.5 + z @ self.weight.T).view(-1, *self.image_shape)
 
 
-class Level(StandIn):
+class Level(FakeModel):
     """z = x / s in K equal steps: x is whatever the data are, s = `scale`."""
 
-    able = frozenset({"sample", "decode", "encode", "log_prob", "trace", "critic"})
+    available = frozenset({"sample", "decode", "encode", "log_prob", "trace", "critic"})
     steps = 4
 
     def __init__(self, shape: tuple[int, int, int], scale: float = 2.0) -> None:
@@ -101,15 +100,15 @@ class Level(StandIn):
         return TransformTrace((name, *(f"scale {k + 1}" for k in range(self.steps))), tuple(stages), ladj)
 
 
-def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session.InferenceSession:
-    """An explorer of a stand-in, with the capabilities that the registry would derive from what it can do."""
+def explorer(model: FakeModel, config: RunConfig, kind: Any = "images") -> session.InferenceSession:
+    """A session with a fake model and the capabilities that the registry would derive for it."""
     own = {
-        name: YES if name in model.able else NO
+        name: YES if name in model.available else NO
         for name in ["sample", "decode", "encode", "invert", "log_prob", "trace", "critic"]
     }
     family = replace(
         registry.family("vae"),
-        name="stand-in",
+        name="fake",
         latent_shape=lambda *_: model.latent_shape,
         parameter_count=lambda *_: 0,
         capabilities=lambda *_: own,
@@ -117,13 +116,13 @@ def explorer(model: StandIn, config: RunConfig, kind: Any = "images") -> session
     )
     data = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
     card = ModelCard(
-        family="stand-in",
-        title="stand-in",
+        family="fake",
+        title="fake",
         step=0,
         images_seen=0,
         latent_shape=model.latent_shape,
         image_shape=model.image_shape,
-        capabilities={"manifold": NO, **what.of(family, None, model.image_shape, kind)},
+        capabilities={"manifold": NO, **capabilities.of(family, None, model.image_shape, kind)},
         data=data,
         num_parameters=1,
     )

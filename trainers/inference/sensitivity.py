@@ -63,6 +63,7 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
         columns = yield from _columns(decode, z, axes, chunk, number / len(latents), 1 / len(latents))
         effect += columns.abs().mean(1) / len(latents)
         gram += columns @ columns.T / len(latents)
+    # E[JᵀJ] and its leading eigenvectors.
     values, vectors = torch.linalg.eigh(gram.double())
     top = min(8, size)
     shares = values.flip(0)[:top] / values.sum().clamp_min(1e-30)
@@ -71,12 +72,15 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
 
 
 def _measure_likely(decode: Decode, size: int, chunk: int) -> Measurement:
+    # Estimate E[JᵀJ] from products of random vectors with J.
     products, generator = [], _generator("signs")
     for z in torch.split(_latents(NUM_PROBES, size), max(1, chunk // 8)):
         products.append(_probe(decode, z, generator))
         yield Progress(0.5 * sum(len(part) for part in products) / NUM_PROBES, "probing")
     jacobian_products = torch.cat(products)
     _, values, vectors = torch.linalg.svd(jacobian_products, full_matrices=False)
+
+    # Measure the axes that they suggest by finite differences.
     axes = jacobian_products.square().mean(0).topk(MAX_MEASURED // 2).indices
     latents = _latents(MAX_DECODINGS // len(axes), size)
     effect = torch.zeros(size)

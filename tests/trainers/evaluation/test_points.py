@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.trainers import tiny
-from tests.trainers.fake_models import StandIn
+from tests.trainers.fake_models import FakeModel
 from trainers.data.points import PointData
 from trainers.data.preprocess import FIXED_SEED
 from trainers.data.toy import samplers
@@ -27,7 +27,7 @@ def gaussians() -> PointData:
     return samplers.eight_gaussians(NoisyOptions(num_train=NUM_SAMPLES, num_test=NUM_SAMPLES))
 
 
-class FixedSampler(StandIn):
+class FixedSampler(FakeModel):
     """Samples fixed points; its density is the true one times exp(−off)."""
 
     image_shape, latent_shape = (2, 1, 1), (2,)

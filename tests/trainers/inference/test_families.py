@@ -46,8 +46,8 @@ NEEDS = {
 }
 
 
-def explorer(name: str, folder: Path) -> session.InferenceSession:
-    """A model with weights as they are drawn, a little moved, so that nothing is the identity."""
+def load(name: str, folder: Path) -> session.InferenceSession:
+    """A model with weights as they are sampled, a little moved, so that nothing is the identity."""
     given, of_points = MODELS[name], "points" in name
     data = (
         {"name": "moons", "num_train": 300, "num_test": 60}
@@ -64,13 +64,13 @@ def explorer(name: str, folder: Path) -> session.InferenceSession:
             for parameter in model.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))
     able = capabilities.of(family, options, shape, kind)
-    told = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
+    meta = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
     card = ModelCard(
         family=family.name,
         title=family.title,
         step=0,
         images_seen=0,
-        data=told,
+        data=meta,
         latent_shape=family.latent_shape(options, shape),
         image_shape=shape,
         capabilities=able,
@@ -79,19 +79,19 @@ def explorer(name: str, folder: Path) -> session.InferenceSession:
     return session.InferenceSession(LoadedModel(model.eval().requires_grad_(False), card, run))
 
 
-def question(op: str, asked: session.InferenceSession) -> tuple[dict[str, Any], dict[str, Any]]:
-    z = np.random.default_rng(0).standard_normal((2, asked.loaded.latent_dim)).astype(np.float32)
+def query(op: str, explorer: session.InferenceSession) -> tuple[dict[str, Any], dict[str, Any]]:
+    z = np.random.default_rng(0).standard_normal((2, explorer.loaded.latent_dim)).astype(np.float32)
     match op:
         case "interpolate":
             return {"count": 4}, {"z": z}
         case "nearest":
             return {}, {"z": z[:1]}
         case "project":
-            return {}, asked.run("plane", {"kind": "axes", "indices": [0, 1]})[0]
+            return {}, explorer.run("plane", {"kind": "axes", "indices": [0, 1]})[0]
         case "invert":
             return {"indices": [3, 4], "steps": 20}, {}
         case "density":
-            known = asked.card.capability("log_prob").available
+            known = explorer.card.capability("log_prob").available
             return {"rows": 6, "columns": 6, "of": "model" if known else "truth"}, {}
         case "manifold" | "critic":
             return {"rows": 6, "columns": 6}, {}
@@ -101,17 +101,19 @@ def question(op: str, asked: session.InferenceSession) -> tuple[dict[str, Any], 
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_question_that_is_promised_is_answered(name: str, folder: Path) -> None:
-    asked = explorer(name, folder)
+def test_every_declared_capability_is_available(name: str, folder: Path) -> None:
+    explorer = load(name, folder)
     for op, needs in NEEDS.items():
-        able = asked.card.capability(needs).available and (op != "project" or asked.card.capability("encode").available)
+        able = explorer.card.capability(needs).available and (
+            op != "project" or explorer.card.capability("encode").available
+        )
         able = able and (op != "critic" or "points" in name)
         if not able:
             if op != "pipeline":
                 with pytest.raises(UserError):
-                    asked.run(op, *question(op, asked) if op != "project" else ({}, {}))
+                    explorer.run(op, *query(op, explorer) if op != "project" else ({}, {}))
             continue
-        arrays, meta = asked.run(op, *question(op, asked))
+        arrays, meta = explorer.run(op, *query(op, explorer))
         assert arrays and "not_finite" not in meta, op
         for key, array in arrays.items():
             assert array.dtype.name in ("uint8", "float32", "int64"), (op, key)
@@ -120,20 +122,20 @@ def test_every_question_that_is_promised_is_answered(name: str, folder: Path) ->
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "flow" in name])
-def test_a_flow_finds_its_way_back(name: str, folder: Path) -> None:
-    asked = explorer(name, folder)
-    found, meta = asked.run("trace", {"indices": [5, 6]})
-    back, inverse = asked.run("trace", arrays={"z": found["z"]})
+def test_the_traces_of_a_flow_are_inverse(name: str, folder: Path) -> None:
+    explorer = load(name, folder)
+    arrays, meta = explorer.run("trace", {"indices": [5, 6]})
+    back, inverse = explorer.run("trace", arrays={"z": arrays["z"]})
     assert meta["error"] < 1e-4 and inverse["error"] < 1e-4
-    assert np.allclose(back["stages"][-1].astype(float), found["stages"][0], atol=1 if "points" not in name else 1e-4)
-    assert len(meta["labels"]) == len(found["stages"]) == len(found["ladj"]) + 1
-    code, _ = asked.run("encode", {"indices": [5, 6]})
-    assert np.allclose(code["mu"], found["z"], atol=1e-4)
+    assert np.allclose(back["stages"][-1].astype(float), arrays["stages"][0], atol=1 if "points" not in name else 1e-4)
+    assert len(meta["labels"]) == len(arrays["stages"]) == len(arrays["ladj"]) + 1
+    code, _ = explorer.run("encode", {"indices": [5, 6]})
+    assert np.allclose(code["mu"], arrays["z"], atol=1e-4)
 
 
 def test_inversion_comes_nearer_than_any_start(folder: Path) -> None:
-    asked = explorer("gan", folder)
-    drawn, _ = asked.run("sample", {"count": 3, "seed": 9})
-    found, _ = asked.run("invert", {"steps": 150, "prior": 0}, {"images": drawn["images"]})
+    explorer = load("gan", folder)
+    sampled, _ = explorer.run("sample", {"count": 3, "seed": 9})
+    arrays, _ = explorer.run("invert", {"steps": 150, "prior": 0}, {"images": sampled["images"]})
     levels = (1 / 255) ** 2 / 12  # the variance of rounding to gray levels
-    assert (found["error"] < 2 * levels).all() and (found["error"] < found["history"][0]).all()
+    assert (arrays["error"] < 2 * levels).all() and (arrays["error"] < arrays["history"][0]).all()

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainers import fake_models as stand_ins
-from tests.trainers import tiny
+from tests.trainers import fake_models, tiny
 from trainers.config import RunConfig
 from trainers.errors import ConfigError, UserError
 from trainers.inference import interpolation, planes, sensitivity, session
@@ -28,29 +27,29 @@ def config(folder: Path) -> RunConfig:
 
 @pytest.fixture(scope="module")
 def generator(config: RunConfig) -> session.InferenceSession:
-    return stand_ins.explorer(stand_ins.Generator(SHAPE, 6), config)
+    return fake_models.explorer(fake_models.Generator(SHAPE, 6), config)
 
 
 @pytest.fixture(scope="module")
 def scale(config: RunConfig) -> session.InferenceSession:
-    return stand_ins.explorer(stand_ins.Level(SHAPE), config)
+    return fake_models.explorer(fake_models.Level(SHAPE), config)
 
 
 def random(*shape: int, seed: int = 0) -> "np.ndarray[Any, np.dtype[np.float32]]":
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_the_way_between_two_latents_includes_both(generator: session.InferenceSession) -> None:
+def test_interpolation_includes_both_ends(generator: session.InferenceSession) -> None:
     ends = random(2, 6)
     for mode in ("spherical", "linear"):
-        found, _ = generator.run("interpolate", {"count": 5, "mode": mode}, {"z": ends})
-        assert np.allclose(found["z"][[0, -1]], ends, atol=1e-6) and found["t"].tolist() == [0, 0.25, 0.5, 0.75, 1]
-        assert np.array_equal(found["images"], generator.run("decode", arrays={"z": found["z"]})[0]["images"])
-    assert np.allclose(found["z"][2], ends.mean(0), atol=1e-6), "the middle of a straight line"
+        arrays, _ = generator.run("interpolate", {"count": 5, "mode": mode}, {"z": ends})
+        assert np.allclose(arrays["z"][[0, -1]], ends, atol=1e-6) and arrays["t"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+        assert np.array_equal(arrays["images"], generator.run("decode", arrays={"z": arrays["z"]})[0]["images"])
+    assert np.allclose(arrays["z"][2], ends.mean(0), atol=1e-6), "the middle of a straight line"
     assert generator.run("interpolate", arrays={"z": ends})[0]["z"].shape == (9, 6)
 
 
-def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
+def test_spherical_interpolation_has_constant_radius_and_speed() -> None:
     start, end = torch.tensor([2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 2.0])
     way = interpolation.interpolate_latents(start, end, torch.linspace(0, 1, 10))
     assert torch.allclose(way.norm(dim=1), torch.full((10,), 2.0))
@@ -58,14 +57,14 @@ def test_a_great_circle_keeps_its_radius_and_its_pace() -> None:
     assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (way[:, 1] == 0).all()
 
 
-def test_lengths_stay_between_those_of_the_ends_even_where_they_are_nearly_opposite() -> None:
+def test_lengths_are_interpolated_even_between_nearly_opposite_latents() -> None:
     start, end, t = torch.tensor([1.5, 0.0]), torch.tensor([-2.0, 0.1]), torch.linspace(0, 1, 9)
     lengths = interpolation.interpolate_latents(start, end, t).norm(dim=1)
     assert torch.allclose(lengths, (1 - t) * 1.5 + t * end.norm(), atol=1e-5)
 
 
 @pytest.mark.parametrize("factor", [3.0, -1.0, 0.0])
-def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> None:
+def test_parallel_opposite_or_zero_ends_are_interpolated_linearly(factor: float) -> None:
     start, t = torch.tensor([1.0, -2.0]), torch.linspace(0, 1, 7)
     assert torch.allclose(
         interpolation.interpolate_latents(start, factor * start, t),
@@ -73,32 +72,34 @@ def test_ends_that_no_great_circle_joins_are_joined_by_a_line(factor: float) -> 
     )
 
 
-def test_inversion_finds_what_the_generator_drew(generator: session.InferenceSession) -> None:
+def test_inversion_recovers_latents(generator: session.InferenceSession) -> None:
     z = random(3, 6) * 0.8
     images, _ = generator.run("decode", arrays={"z": z})
-    found, _ = generator.run("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
-    assert np.allclose(found["z"], z, atol=0.1) and found["error"].max() < 1e-5
-    assert np.abs(found["recon"].astype(int) - found["x"]).max() <= 2 and np.array_equal(found["x"], images["images"])
-    assert found["history"].shape == (200, 3) and np.all(np.diff(found["history"], axis=0) <= 0)
-    assert np.allclose(found["history"][-1], found["error"]) and found["labels"].tolist() == [-1] * 3
+    arrays, _ = generator.run("invert", {"steps": 200, "restarts": 2, "prior": 0}, {"images": images["images"]})
+    assert np.allclose(arrays["z"], z, atol=0.1) and arrays["error"].max() < 1e-5
+    assert np.abs(arrays["recon"].astype(int) - arrays["x"]).max() <= 2 and np.array_equal(
+        arrays["x"], images["images"]
+    )
+    assert arrays["history"].shape == (200, 3) and np.all(np.diff(arrays["history"], axis=0) <= 0)
+    assert np.allclose(arrays["history"][-1], arrays["error"]) and arrays["labels"].tolist() == [-1] * 3
 
 
 def test_inversion_of_test_images_reaches_the_least_squares_solution(generator: session.InferenceSession) -> None:
-    found, _ = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
+    arrays, _ = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2, "prior": 0})
     model = generator.loaded.model
-    assert isinstance(model, stand_ins.Generator)
-    x = torch.from_numpy(found["x"]).flatten(1) / 255 - 0.5
+    assert isinstance(model, fake_models.Generator)
+    x = torch.from_numpy(arrays["x"]).flatten(1) / 255 - 0.5
     best = (x - x @ torch.linalg.pinv(model.weight).T @ model.weight.T).square().mean(1)
-    assert np.allclose(found["error"], best.numpy(), rtol=0.01)
-    assert found["labels"].tolist() == generator.run("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
+    assert np.allclose(arrays["error"], best.numpy(), rtol=0.01)
+    assert arrays["labels"].tolist() == generator.run("test_images", {"indices": [4, 7]})[0]["labels"].tolist()
     pulled, _ = generator.run("invert", {"indices": [4, 7], "steps": 100, "restarts": 2, "prior": 1.0})
-    assert np.linalg.norm(pulled["z"], axis=1).max() < 0.5 * np.linalg.norm(found["z"], axis=1).min()
-    usual, told = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
-    assert told["prior"] == PRIOR_PENALTY and (usual["error"] > found["error"]).all()
-    assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(found["z"], axis=1)).all()
+    assert np.linalg.norm(pulled["z"], axis=1).max() < 0.5 * np.linalg.norm(arrays["z"], axis=1).min()
+    usual, meta = generator.run("invert", {"indices": [4, 7], "steps": 400, "restarts": 2})
+    assert meta["prior"] == PRIOR_PENALTY and (usual["error"] > arrays["error"]).all()
+    assert (np.linalg.norm(usual["z"], axis=1) < np.linalg.norm(arrays["z"], axis=1)).all()
 
 
-def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.InferenceSession) -> None:
+def test_inversion_reports_its_error_and_can_be_abandoned(generator: session.InferenceSession) -> None:
     answer = generator.answer("invert", {"index": 0, "steps": 50})
     progress = [chunk for chunk in answer if isinstance(chunk, Progress)]
     fractions = [chunk.fraction for chunk in progress]
@@ -111,40 +112,42 @@ def test_inversion_says_its_error_on_the_way_and_can_be_left(generator: session.
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"seed": 2, "temperature": 0.5}, {"seed": 2, "count": 5}])
-def test_a_trace_tells_each_stage_and_its_volume(scale: session.InferenceSession, params: dict[str, Any]) -> None:
-    found, meta = scale.run("trace", params)
+def test_a_trace_has_each_stage_and_its_log_determinant(
+    scale: session.InferenceSession, params: dict[str, Any]
+) -> None:
+    arrays, meta = scale.run("trace", params)
     forward, count = "index" in params, params.get("count", 1)
     several = (count,) if count > 1 else ()
-    assert found["stages"].shape == (5, *several, 9, 7, 1) and found["z"].shape == (count, 63)
-    assert found["ladj"].shape == (4, *several) and found["mean"].shape == found["std"].shape == (5,)
-    assert np.allclose(found["ladj"].sum(0), (-63 if forward else 63) * np.log(2))
+    assert arrays["stages"].shape == (5, *several, 9, 7, 1) and arrays["z"].shape == (count, 63)
+    assert arrays["ladj"].shape == (4, *several) and arrays["mean"].shape == arrays["std"].shape == (5,)
+    assert np.allclose(arrays["ladj"].sum(0), (-63 if forward else 63) * np.log(2))
     assert meta["labels"] == ["x" if forward else "z", "scale 1", "scale 2", "scale 3", "scale 4"]
     assert meta["direction"] == ("forward" if forward else "inverse") and meta["error"] < 1e-5
-    assert found["std"][-1] == pytest.approx(found["std"][0] * (0.5 if forward else 2), rel=1e-4)
+    assert arrays["std"][-1] == pytest.approx(arrays["std"][0] * (0.5 if forward else 2), rel=1e-4)
     if forward:
-        assert np.array_equal(found["stages"][0], scale.run("encode", {"index": 3})[0]["x"][0])
+        assert np.array_equal(arrays["stages"][0], scale.run("encode", {"index": 3})[0]["x"][0])
     elif count == 1:
-        drawn, _ = scale.run("sample", {"count": 1, **params})
-        assert np.array_equal(found["stages"][-1], drawn["images"][0]) and np.array_equal(found["z"], drawn["z"])
+        sampled, _ = scale.run("sample", {"count": 1, **params})
+        assert np.array_equal(arrays["stages"][-1], sampled["images"][0]) and np.array_equal(arrays["z"], sampled["z"])
 
 
-def test_a_trace_back_leads_to_where_a_trace_came_from(scale: session.InferenceSession) -> None:
+def test_an_inverse_trace_returns_to_the_start(scale: session.InferenceSession) -> None:
     there, _ = scale.run("trace", {"index": 5})
     back, meta = scale.run("trace", arrays={"z": there["z"]})
     assert np.array_equal(back["stages"][::-1], there["stages"]) and meta["label"] == -1
 
 
-def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
+def test_the_axes_of_a_generator_are_ranked_by_effect(
     generator: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, meta = generator.run("axes", {"count": 4})
+    arrays, meta = generator.run("axes", {"count": 4})
     weight = next(generator.loaded.model.parameters()).abs().mean(0) * 255
-    assert set(found["indices"].tolist()) == set(weight.topk(4).indices.tolist()) and meta["measure"] == "effect"
-    assert np.allclose(found["scores"], weight[found["indices"]], rtol=1e-3)
+    assert set(arrays["indices"].tolist()) == set(weight.topk(4).indices.tolist()) and meta["measure"] == "effect"
+    assert np.allclose(arrays["scores"], weight[arrays["indices"]], rtol=1e-3)
     monkeypatch.setattr(sensitivity, "MAX_MEASURED", 4)  # as if six were too many to measure each
     monkeypatch.setattr(generator.loaded, "sensitivity", None)
     probed, meta = generator.run("axes", {"count": 2})
-    assert np.array_equal(probed["indices"], found["indices"][:2]) and "random gradients" in meta["how"]
+    assert np.array_equal(probed["indices"], arrays["indices"][:2]) and "random gradients" in meta["how"]
     plane, _ = generator.run("plane", {"kind": "principal"})
     assert plane["e1"].argmax() == 5 and plane["e2"].argmax() == 4
     generator.loaded.sensitivity = None
@@ -153,60 +156,58 @@ def test_the_axes_of_a_generator_are_ranked_by_what_they_change(
 def test_the_axes_of_a_posterior_are_ranked_by_their_kl(folder: Path) -> None:
     config = tiny.config(folder, {"model": {"latent_dim": 3}})
     vae = tiny.vae(tiny.options(latent_dim=3), SHAPE)
-    stand_in = stand_ins.explorer(stand_ins.Level(SHAPE), config)
-    explorer = session.InferenceSession(LoadedModel(vae.eval().requires_grad_(False), stand_in.card, config))
-    found, meta = explorer.run("axes", {"count": 2})
+    fake = fake_models.explorer(fake_models.Level(SHAPE), config)
+    explorer = session.InferenceSession(LoadedModel(vae.eval().requires_grad_(False), fake.card, config))
+    arrays, meta = explorer.run("axes", {"count": 2})
     mean = explorer.run("encode", {"indices": list(range(60))})[0]["kl_dims"].mean(0)
     assert meta["measure"] == "KL" and meta["unit"] == "nats"
-    assert np.allclose(found["scores"], np.sort(mean)[::-1][:2], rtol=1e-4)
-    assert found["indices"].tolist() == np.argsort(mean)[::-1][:2].tolist()
+    assert np.allclose(arrays["scores"], np.sort(mean)[::-1][:2], rtol=1e-4)
+    assert arrays["indices"].tolist() == np.argsort(mean)[::-1][:2].tolist()
 
 
-def test_the_principal_plane_is_that_of_the_encodings(
-    scale: session.InferenceSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found, meta = scale.run("plane", {"kind": "principal"})
+def test_the_principal_plane_of_the_encodings(scale: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays, meta = scale.run("plane", {"kind": "principal"})
     mu = scale.run("encodings")[0]["mu"].astype(np.float64)
     _, values, directions = np.linalg.svd(mu - mu.mean(0), full_matrices=False)
     assert np.allclose(meta["explained"], (values**2 / (values**2).sum())[:2], rtol=1e-4)
     for name, direction, value in zip(("e1", "e2"), directions, values, strict=False):
-        assert abs(found[name] @ direction) == pytest.approx(value / np.sqrt(len(mu) - 1), rel=1e-4)
-    seen, _ = scale.run("project", arrays=found)
+        assert abs(arrays[name] @ direction) == pytest.approx(value / np.sqrt(len(mu) - 1), rel=1e-4)
+    seen, _ = scale.run("project", arrays=arrays)
     assert np.allclose(seen["coords"].std(0, ddof=1), 1, rtol=1e-4) and np.allclose(
         seen["coords"].mean(0), 0, atol=1e-5
     )
     assert seen["labels"].shape == seen["indices"].shape == (60,)
     monkeypatch.setattr(planes, "_MAX_COVARIANCE", 10)
     again, other = scale.run("plane", {"kind": "principal"})
-    assert np.allclose(again["e1"], found["e1"], atol=1e-4) and np.allclose(
+    assert np.allclose(again["e1"], arrays["e1"], atol=1e-4) and np.allclose(
         other["explained"], meta["explained"], rtol=0.01
     )
 
 
 def test_the_plane_of_a_generator_follows_what_changes_most(generator: session.InferenceSession) -> None:
-    found, meta = generator.run("plane", {"kind": "principal"})
-    assert np.allclose(found["e1"], np.eye(6)[5], atol=1e-3) and np.allclose(found["e2"], np.eye(6)[4], atol=1e-3)
+    arrays, meta = generator.run("plane", {"kind": "principal"})
+    assert np.allclose(arrays["e1"], np.eye(6)[5], atol=1e-3) and np.allclose(arrays["e2"], np.eye(6)[4], atol=1e-3)
     assert meta["explained"] == pytest.approx([36 / 91, 25 / 91], rel=1e-2)
     with pytest.raises(UserError, match="'project' is not available"):
-        generator.run("project", arrays=found)
+        generator.run("project", arrays=arrays)
 
 
 def test_a_plane_through_three_latents_holds_them(generator: session.InferenceSession) -> None:
     z = random(3, 6)
-    found, meta = generator.run("plane", {"kind": "points"}, {"z": z})
-    e1, e2 = found["e1"], found["e2"]
+    arrays, meta = generator.run("plane", {"kind": "points"}, {"z": z})
+    e1, e2 = arrays["e1"], arrays["e2"]
     assert np.allclose([e1 @ e1, e2 @ e2, e1 @ e2], [1, 1, 0], atol=1e-6)
     for place, point in zip(meta["points"], z, strict=True):
-        assert np.allclose(found["origin"] + place[0] * e1 + place[1] * e2, point, atol=1e-5)
+        assert np.allclose(arrays["origin"] + place[0] * e1 + place[1] * e2, point, atol=1e-5)
 
 
 def test_the_manifold_of_a_plane_decodes_its_points(generator: session.InferenceSession) -> None:
     plane, meta = generator.run("plane", {"kind": "axes", "indices": [4, 1]})
     assert plane["e1"].argmax() == 4 and plane["e2"].argmax() == 1 and meta["title"] == "z₅ and z₂, all others 0"
-    drawn, _ = generator.run("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
+    sampled, _ = generator.run("manifold", {"rows": 2, "columns": 2, "bounds": [-2, 2, -2, 2]}, plane)
     z = np.zeros((4, 6), np.float32)
     z[:, 4], z[:, 1] = [-1, 1, -1, 1], [1, 1, -1, -1]
-    assert np.array_equal(drawn["images"].reshape(4, 9, 7, 1), generator.run("decode", arrays={"z": z})[0]["images"])
+    assert np.array_equal(sampled["images"].reshape(4, 9, 7, 1), generator.run("decode", arrays={"z": z})[0]["images"])
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -231,7 +232,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(generator: session.InferenceSession, case: str) -> None:
+def test_invalid_queries_raise_one_line_errors(generator: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         generator.run(op, params, arrays)
@@ -239,7 +240,7 @@ def test_wrong_questions_are_answered_in_one_line(generator: session.InferenceSe
 
 
 @pytest.mark.parametrize("op", ["trace", "critic", "density", "points", "encode", "manifold", "pipeline"])
-def test_what_a_model_lacks_is_said(generator: session.InferenceSession, op: str) -> None:
+def test_missing_capabilities_are_reported(generator: session.InferenceSession, op: str) -> None:
     with pytest.raises(UserError, match=f"'{op}' is not available") as caught:
         generator.run(op)
     assert caught.value.hint
@@ -265,8 +266,8 @@ def test_too_much_is_refused(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_model_that_blew_up_is_shown_in_black_and_said(config: RunConfig, value: float) -> None:
-    explorer = stand_ins.explorer(stand_ins.Level(SHAPE, value), config)
+def test_values_that_are_not_finite_are_black_and_reported(config: RunConfig, value: float) -> None:
+    explorer = fake_models.explorer(fake_models.Level(SHAPE, value), config)
     for op, params in (("sample", {"count": 2}), ("trace", {"seed": 0}), ("encode", {}), ("axes", {})):
         _, meta = explorer.run(op, params)
         assert op == "axes" or 0 < meta["not_finite"] <= 1
@@ -276,6 +277,6 @@ def test_a_model_that_blew_up_is_shown_in_black_and_said(config: RunConfig, valu
             explorer.run("plane", {"kind": "principal"})
 
 
-def test_a_pixel_that_is_no_number_is_black() -> None:
+def test_nan_pixels_are_black() -> None:
     images = torch.tensor([float("nan"), float("-inf"), float("inf"), 0.5]).view(1, 1, 2, 2)
     assert sample_images.to_uint8(images).flatten().tolist() == [0, 0, 255, 128]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trainers import fake_models as stand_ins
+from tests.trainers import fake_models
 from trainers import config as run_config
 from trainers.errors import ConfigError, UserError
 from trainers.inference import loaded_model, session
@@ -17,16 +17,16 @@ SHAPE = (2, 1, 1)
 @pytest.fixture(scope="module")
 def explorer() -> session.InferenceSession:
     data = {"name": "eight-gaussians", "num_train": 300, "num_test": 200}
-    return stand_ins.explorer(
-        stand_ins.Level(SHAPE),
+    return fake_models.explorer(
+        fake_models.Level(SHAPE),
         run_config.parse({"data": data, "model": {"name": "flow"}, "schedule": {"steps": 1}}),
         "points",
     )
 
 
 def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> None:
-    drawn, _ = explorer.run("sample", {"count": 5})
-    assert drawn["images"].dtype == np.float32 and np.allclose(drawn["images"], 2 * drawn["z"])
+    sampled, _ = explorer.run("sample", {"count": 5})
+    assert sampled["images"].dtype == np.float32 and np.allclose(sampled["images"], 2 * sampled["z"])
     code, _ = explorer.run("encode", {"indices": [1, 2]})
     assert code["x"].shape == code["recon"].shape == (2, 2) and np.allclose(code["mu"], code["x"] / 2)
     own, _ = explorer.run("encode", arrays={"images": code["x"]})
@@ -40,16 +40,16 @@ def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> 
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"indices": list(range(4))}, {"seed": 1, "count": 4}])
-def test_a_cloud_is_traced_as_one_point_is(explorer: session.InferenceSession, params: dict[str, Any]) -> None:
-    found, meta = explorer.run("trace", params)
+def test_many_points_are_traced_like_one(explorer: session.InferenceSession, params: dict[str, Any]) -> None:
+    arrays, meta = explorer.run("trace", params)
     several = () if "index" in params else (4,)
-    assert found["stages"].shape == (5, *several, 2) and found["stages"].dtype == np.float32
-    assert found["ladj"].shape == (4, *several) and meta["error"] < 1e-5
-    ends = [found["stages"][0], found["stages"][-1]]
+    assert arrays["stages"].shape == (5, *several, 2) and arrays["stages"].dtype == np.float32
+    assert arrays["ladj"].shape == (4, *several) and meta["error"] < 1e-5
+    ends = [arrays["stages"][0], arrays["stages"][-1]]
     assert np.allclose(ends[1], ends[0] * (2 if "seed" in params else 0.5))
 
 
-def test_a_large_cloud_is_traced_in_parts(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_points_are_traced_in_chunks(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, meta = explorer.run("trace", {"seed": 1, "count": 50})
     monkeypatch.setattr(loaded_model, "POINTS_AT_ONCE", 16)
     *progress, last = explorer.answer("trace", {"seed": 1, "count": 50})
@@ -64,36 +64,36 @@ def test_a_large_cloud_is_traced_in_parts(explorer: session.InferenceSession, mo
     assert np.allclose(whole["std"][-1], whole["stages"][-1].std(), rtol=1e-5)
 
 
-def test_the_points_themselves_and_where_they_lie(explorer: session.InferenceSession) -> None:
-    found, meta = explorer.run("points", {"count": 50})
+def test_points_and_their_bounds(explorer: session.InferenceSession) -> None:
+    arrays, meta = explorer.run("points", {"count": 50})
     x0, x1, y0, y1 = meta["bounds"]
-    assert found["points"].shape == (50, 2) and found["labels"].shape == (50,) and found["labels"].max() <= 7
-    inside = (found["points"] > [x0, y0]) & (found["points"] < [x1, y1])
+    assert arrays["points"].shape == (50, 2) and arrays["labels"].shape == (50,) and arrays["labels"].max() <= 7
+    inside = (arrays["points"] > [x0, y0]) & (arrays["points"] < [x1, y1])
     assert inside.mean() > 0.95
-    assert np.array_equal(found["points"][3], explorer.run("encode", {"index": 3})[0]["x"][0])
+    assert np.array_equal(arrays["points"][3], explorer.run("encode", {"index": 3})[0]["x"][0])
     assert len(explorer.run("points", {"split": "train"})[0]["points"]) == 300
 
 
 def test_a_density_has_its_largest_y_on_top_and_integrates_to_one(explorer: session.InferenceSession) -> None:
     sides = {"rows": 60, "columns": 80, "bounds": [-12, 12, -12, 12]}
     for of in ("model", "truth"):
-        found, meta = explorer.run("density", {"of": of, **sides})
-        assert found["log_prob"].shape == (60, 80) and meta["how"] == "exact"
-        assert np.exp(found["log_prob"]).sum() * (24 / 60) * (24 / 80) == pytest.approx(1, abs=0.02)
+        arrays, meta = explorer.run("density", {"of": of, **sides})
+        assert arrays["log_prob"].shape == (60, 80) and meta["how"] == "exact"
+        assert np.exp(arrays["log_prob"]).sum() * (24 / 60) * (24 / 80) == pytest.approx(1, abs=0.02)
     narrow, _ = explorer.run("density", {"rows": 3, "columns": 2, "bounds": [-1, 1, 0, 6]})
     assert narrow["log_prob"][0, 0] < narrow["log_prob"][1, 0] < narrow["log_prob"][2, 0]
     assert explorer.run("density")[1]["bounds"] == explorer.run("points")[1]["bounds"]
 
 
-def test_a_large_map_says_how_far_it_is(explorer: session.InferenceSession) -> None:
+def test_a_large_map_reports_progress(explorer: session.InferenceSession) -> None:
     *progress, last = explorer.answer("density", {"rows": 100, "columns": 100})
     assert len(progress) == 2 and isinstance(last, Result)
 
 
 def test_the_critics_arrows_point_uphill(explorer: session.InferenceSession) -> None:
-    found, meta = explorer.run("critic", {"rows": 9, "columns": 9, "count": 20, "bounds": [-3, 3, -3, 3]})
-    assert found["surface"].shape == (9, 9) and found["surface"].argmax() == 40 and meta["bounds"] == [-3, 3, -3, 3]
-    assert found["points"].shape == (20, 2) and np.allclose(found["arrows"], -found["points"])
+    arrays, meta = explorer.run("critic", {"rows": 9, "columns": 9, "count": 20, "bounds": [-3, 3, -3, 3]})
+    assert arrays["surface"].shape == (9, 9) and arrays["surface"].argmax() == 40 and meta["bounds"] == [-3, 3, -3, 3]
+    assert arrays["points"].shape == (20, 2) and np.allclose(arrays["arrows"], -arrays["points"])
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
+def test_invalid_queries_raise_one_line_errors(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         explorer.run(op, params, arrays)

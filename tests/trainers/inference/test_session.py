@@ -49,7 +49,7 @@ def test_describe_gives_the_card(explorer: session.InferenceSession) -> None:
     assert meta["card"] == explorer.card.model_dump(mode="json")
 
 
-def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: Path, folder: Path) -> None:
+def test_loading_a_snapshot_skips_weight_initialization(snapshot: Path, folder: Path) -> None:
     before = torch.get_rng_state()
     opened = session.load(snapshot, tiny.config(folder, steps=20)).loaded.model.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
@@ -60,7 +60,7 @@ def test_opening_a_snapshot_draws_no_weights_that_it_would_overwrite(snapshot: P
     assert torch.equal(own, torch.empty(3).normal_(generator=torch.Generator().manual_seed(0)))
 
 
-def test_the_manifold_is_the_trainings_own_picture(explorer: session.InferenceSession, events: list[Any]) -> None:
+def test_the_manifold_equals_the_image_of_the_training(explorer: session.InferenceSession, events: list[Any]) -> None:
     result, meta = explorer.run("manifold")
     assert result["images"].shape == (20, 20, 9, 7, 1) and meta["coords"] == "u"
     assert np.array_equal(result["images"].reshape(400, 9, 7, 1), last_pictures(events, "manifold"))
@@ -98,7 +98,7 @@ def test_test_images_are_those_that_are_encoded(explorer: session.InferenceSessi
     assert list(whole) == ["labels"] and np.array_equal(whole["labels"][[3, 5]], shown["labels"])
 
 
-def test_encode_judges_test_images(explorer: session.InferenceSession) -> None:
+def test_encode_returns_metrics_of_test_images(explorer: session.InferenceSession) -> None:
     result, _ = explorer.run("encode", arrays={"indices": np.array([3, 5])})
     assert result["x"].shape == result["recon"].shape == (2, 9, 7, 1)
     assert set(np.unique(result["x"])) <= {0, 255}
@@ -107,7 +107,7 @@ def test_encode_judges_test_images(explorer: session.InferenceSession) -> None:
     assert np.array_equal(explorer.run("decode", arrays={"z": result["mu"]})[0]["images"], result["recon"])
 
 
-def test_encode_takes_images_of_ones_own(explorer: session.InferenceSession) -> None:
+def test_encode_takes_given_images(explorer: session.InferenceSession) -> None:
     seen, _ = explorer.run("encode", {"index": 4})
     given, _ = explorer.run("encode", arrays={"images": seen["x"]})
     assert np.allclose(given["mu"], seen["mu"]) and given["labels"].tolist() == [-1]
@@ -122,7 +122,7 @@ def test_encodings_of_a_split(explorer: session.InferenceSession, split: str, le
     assert np.allclose(part["mu"], whole["mu"][:10], atol=1e-6)
 
 
-def test_long_work_says_how_far_it_is(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_work_reports_progress(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_model, "IMAGES_AT_ONCE", 16)
     monkeypatch.setattr(explorer.loaded, "test_codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
@@ -131,7 +131,7 @@ def test_long_work_says_how_far_it_is(explorer: session.InferenceSession, monkey
     assert isinstance(last, Result)
 
 
-def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.InferenceSession) -> None:
+def test_an_abandoned_answer_leaves_no_inference_mode(explorer: session.InferenceSession) -> None:
     answer = explorer.answer("encodings", {"split": "train"})
     next(answer)
     assert not torch.is_inference_mode_enabled()
@@ -139,18 +139,18 @@ def test_nothing_leaks_out_of_an_answer_that_is_abandoned(explorer: session.Infe
 
 def test_the_posterior_is_centered_on_mu(explorer: session.InferenceSession) -> None:
     code, _ = explorer.run("encode", {"index": 2})
-    drawn, _ = explorer.run("posterior", {"index": 2, "count": 4000})
+    sampled, _ = explorer.run("posterior", {"index": 2, "count": 4000})
     sigma = np.exp(0.5 * code["logvar"][0])
-    assert np.allclose(drawn["z"].mean(0), code["mu"][0], atol=float(5 * sigma.max() / np.sqrt(4000)))
-    assert np.allclose(drawn["z"].std(0), sigma, rtol=0.1)
-    assert drawn["images"].shape == (4000, 9, 7, 1)
+    assert np.allclose(sampled["z"].mean(0), code["mu"][0], atol=float(5 * sigma.max() / np.sqrt(4000)))
+    assert np.allclose(sampled["z"].std(0), sigma, rtol=0.1)
+    assert sampled["images"].shape == (4000, 9, 7, 1)
 
 
 def test_nearest_finds_the_image_itself(explorer: session.InferenceSession) -> None:
     code, _ = explorer.run("encode", {"index": 7})
-    found, _ = explorer.run("nearest", {"count": 3}, {"z": code["mu"]})
-    assert found["indices"][0] == 7 and found["distances"][0] == pytest.approx(0, abs=1e-3)
-    assert np.all(np.diff(found["distances"]) >= 0) and np.array_equal(found["images"][:1], code["x"])
+    arrays, _ = explorer.run("nearest", {"count": 3}, {"z": code["mu"]})
+    assert arrays["indices"][0] == 7 and arrays["distances"][0] == pytest.approx(0, abs=1e-3)
+    assert np.all(np.diff(arrays["distances"]) >= 0) and np.array_equal(arrays["images"][:1], code["x"])
 
 
 def test_the_pipeline_adds_up(explorer: session.InferenceSession) -> None:
@@ -191,7 +191,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_questions_are_answered_in_one_line(explorer: session.InferenceSession, case: str) -> None:
+def test_invalid_queries_raise_one_line_errors(explorer: session.InferenceSession, case: str) -> None:
     op, params, arrays = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         explorer.run(op, params, arrays)
@@ -210,7 +210,7 @@ TOO_MUCH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("op", TOO_MUCH)
-def test_an_answer_that_is_too_large_is_refused_before_it_is_computed(
+def test_a_result_that_is_too_large_is_refused_before_it_is_computed(
     explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch, op: str
 ) -> None:
     monkeypatch.setattr(inference_params, "MAX_RESULT_BYTES", 3000)
@@ -235,13 +235,13 @@ def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: P
 
 @pytest.mark.parametrize("shape", [[1, 0, 7], [1, -9, -7], [1, 9, 10**12]])
 def test_a_card_with_an_impossible_shape_is_refused(snapshot: Path, tmp_path: Path, shape: list[int]) -> None:
-    told = json.loads((snapshot / checkpoint.CARD).read_bytes())
-    (tmp_path / checkpoint.CARD).write_text(json.dumps({**told, "image_shape": shape}))
+    meta = json.loads((snapshot / checkpoint.CARD).read_bytes())
+    (tmp_path / checkpoint.CARD).write_text(json.dumps({**meta, "image_shape": shape}))
     with pytest.raises(CheckpointError, match="image_shape"):
         checkpoint.load_card(tmp_path)
 
 
-def test_what_a_model_cannot_do_is_said_with_its_reason(folder: Path, tmp_path: Path) -> None:
+def test_a_missing_capability_is_reported_with_its_reason(folder: Path, tmp_path: Path) -> None:
     config = tiny.config(folder, {"model": {"latent_dim": 3}}, steps=1)
     last = tiny.of(list(loop.train(config)), SnapshotReady)[-1]
     checkpoint.save_snapshot(tmp_path / "s", last.arrays, last.card)
@@ -257,7 +257,7 @@ def test_a_snapshot_of_another_model_is_refused(snapshot: Path, folder: Path) ->
 
 @pytest.mark.parametrize("kind", ["linear", "conv"])
 @pytest.mark.parametrize("likelihood", tiny.DATA_OF)
-def test_every_kind_of_model_is_explored(folder: Path, tmp_path: Path, kind: str, likelihood: str) -> None:
+def test_every_kind_of_model_answers(folder: Path, tmp_path: Path, kind: str, likelihood: str) -> None:
     layer = {
         "model": {"likelihood": likelihood, **tiny.ARCHITECTURES[kind]},
         "data": {"binarization": tiny.DATA_OF[likelihood]},
@@ -287,7 +287,7 @@ def test_a_model_in_channels_last_is_the_same_function(size: tuple[int, int]) ->
     assert slope.isfinite().all() and slope.any()
 
 
-def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
+def test_a_preview_is_marked_and_close_to_the_exact_images(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
@@ -304,7 +304,7 @@ def test_a_draft_is_said_to_be_one_and_is_what_is_exact_to_a_few_levels(
     assert "draft" not in fresh.run("manifold")[1]
 
 
-def test_a_model_whose_drafts_can_be_told_apart_has_none(
+def test_a_model_with_visible_preview_errors_has_no_previews(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)

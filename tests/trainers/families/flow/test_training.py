@@ -89,7 +89,7 @@ def test_the_trace_of_test_images_is_among_the_pictures(folder: Path) -> None:
     assert not np.array_equal(last[:, 0], last[:, -1])
 
 
-def test_a_preset_that_explodes_is_told_and_stops(folder: Path) -> None:
+def test_a_preset_that_diverges_raises_warnings_and_stops(folder: Path) -> None:
     """On purpose: `flow-explode` has no bound on its log-scale, and a learning rate that grows until it shows."""
     events = list(loop.train(config(folder, "flow-explode", {"optim": {"lr": 1.0}}, steps=400)))
     end = events[-1]

@@ -187,7 +187,7 @@ def test_every_parameter_has_a_gradient_from_its_own_player_alone(network: str, 
     assert played == ["d", "g"]
 
 
-def test_frozen_gives_back_what_it_took() -> None:
+def test_frozen_restores_requires_grad() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     network[0].bias.requires_grad_(False)
     with frozen(network):
@@ -228,7 +228,7 @@ def test_a_batch_of_one_image_does_not_stop_batch_norms() -> None:
     assert all(math.isfinite(loss) for loss in losses)
 
 
-def test_settling_re_estimates_batch_norms_and_leaves_modes_as_they_are() -> None:
+def test_recalibration_recomputes_batch_norm_statistics_and_restores_modes() -> None:
     model = gan(hidden_g=[6, 7], architecture="mlp")
     (norm,) = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm1d)]
     assert norm.running_mean is not None and norm.running_var is not None
@@ -248,7 +248,7 @@ def test_settling_re_estimates_batch_norms_and_leaves_modes_as_they_are() -> Non
     assert model.training and torch.equal(norm.running_mean, settled[0])  # of fixed latents
 
 
-def test_settling_without_batch_norm_changes_nothing() -> None:
+def test_recalibration_without_batch_norm_changes_nothing() -> None:
     model = gan(batch_norm=False)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.recalibrate()
@@ -358,12 +358,12 @@ def test_warnings(figures: dict[str, float], codes: list[str]) -> None:
     assert [warning.code for warning in gan().warnings(figures, WarningContext())] == codes
 
 
-def test_a_sharp_critic_is_no_fault() -> None:
+def test_a_wasserstein_critic_may_win() -> None:
     sharp = {"diversity": 1.0, "d_accuracy_real": 1.0, "d_accuracy_fake": 1.0}
     assert list(gan(loss="wasserstein-gp").warnings(sharp, WarningContext())) == []
 
 
-def test_metrics_speak_of_what_the_data_are() -> None:
+def test_metrics_name_the_kind_of_data() -> None:
     points = gan((2, 1, 1), output="linear", batch_norm=False).metrics()
     assert [spec.name for spec in points] == [spec.name for spec in gan().metrics()]
     assert "real points" in next(spec.title for spec in points if spec.name == "train/real_logits")
