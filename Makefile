@@ -58,10 +58,10 @@ test-trainers: setup-test
 	@$(PYTEST) tests/trainers
 
 test-runs: setup-test
-	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/fault_injection
+	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/genexplorer/jobs tests/fault_injection
 
 test-faces: setup-test
-	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/cli
+	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/cli tests/genexplorer/test_api.py
 
 test-dashboard: setup-test
 	@$(PYTEST) tests/genexplorer/dashboard

@@ -76,3 +76,9 @@ def test_a_fixed_terminal_size_is_detected_in_scripts(line: str) -> None:
 @pytest.mark.parametrize("line", ['os.environ["LINES"] = "24"', 'env={**os.environ, "COLUMNS": "80"}'])
 def test_a_fixed_terminal_size_is_detected_in_python(line: str) -> None:
     assert fixes_terminal_size(line, python=True)
+
+
+def test_every_test_file_belongs_to_a_suite_of_make_test() -> None:
+    suites = re.findall(r"tests/[\w/.]+", (ROOT / "Makefile").read_text())
+    files = [str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")]
+    assert not [file for file in files if not any(file == suite or file.startswith(f"{suite}/") for suite in suites)]
