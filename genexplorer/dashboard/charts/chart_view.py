@@ -1,7 +1,6 @@
 """Widget that displays a chart and reports clicks as x values."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.geometry import Region
@@ -16,26 +15,23 @@ from genexplorer.dashboard.charts.chart import ChartData, RenderedChart, render_
 class ChartView(Widget):
     """Displays a `ChartData`, rendered again only when it or the size has changed."""
 
+    @dataclass
     class Clicked(Message):
         """The chart was clicked, at an x within the plot or elsewhere (None)."""
 
-        def __init__(self, chart: "ChartView", x: float | None) -> None:
-            super().__init__()
-            self.chart = chart
-            self.x = x
+        chart: "ChartView"
+        x: float | None
 
         @property
         def control(self) -> "ChartView":
             """The chart, for Textual's `on` decorator."""
             return self.chart
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data = ChartData("", (), empty="")
-        self._rendered: RenderedChart | None = None
-        self._rendered_size = (0, 0)
-        self._painter: CellPainter | None = None
-        self.quantity = ""  # of a small chart, for the receiver of `Clicked`
+    data = ChartData("", (), empty="")
+    _rendered: RenderedChart | None = None
+    _rendered_size = (0, 0)
+    _painter: CellPainter | None = None
+    quantity = ""  # of a small chart, for the receiver of `Clicked`
 
     def show(self, data: ChartData) -> None:
         """Show another chart."""

@@ -4,7 +4,6 @@ Adjacent cells of equal colors share a segment, which keeps a mostly black image
 """
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from rich.color import Color
@@ -24,13 +23,11 @@ _LEVELS = 4  # colors are rounded to multiples of this: invisible, but more neig
 class HalfBlockImage(Widget):
     """Displays a tiled image, or a text in its place."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.image: TiledImage | None = None
-        self._text = ""
-        self._large = False
-        self._strips: list[Strip] | None = None
-        self._strips_size = Size(0, 0)
+    image: TiledImage | None = None
+    _text = ""
+    _large = False
+    _strips: list[Strip] | None = None
+    _strips_size = Size(0, 0)
 
     def show(self, image: TiledImage | None, text: str, *, large: bool) -> None:
         """Show an image, or the text if there is none; `large` shows few tiles at full size."""

@@ -1,7 +1,5 @@
 """A recorded image in half blocks with the playback controls: ◂ ▶ ▸, follow, and the kind of image."""
 
-from typing import Any
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -20,10 +18,8 @@ _TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is
 class ImagePane(Vertical):
     """An image with its kind, its step and the playback controls."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._texts: Content | None = None
-        self.large = False
+    _texts: Content | None = None
+    large = False
 
     def compose(self) -> ComposeResult:
         """Create the caption, the image and the controls."""

@@ -1,5 +1,6 @@
 """The one-line widgets: tabs, status bar and footer."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from textual import events
@@ -22,16 +23,13 @@ _NOTICE_S = 6.0
 class NumberedTabs(Widget):
     """The tabs, with their number keys."""
 
+    @dataclass
     class TabClicked(Message):
         """A tab was clicked."""
 
-        def __init__(self, tab: str) -> None:
-            super().__init__()
-            self.tab = tab
+        tab: str
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.active = TABS[0]
+    active = TABS[0]
 
     def show(self, tab: str) -> None:
         """Mark a tab as active."""
@@ -63,12 +61,12 @@ class NumberedTabs(Widget):
 class StatusBar(Static):
     """Shows a notice for a few seconds, else the newest line of the run's log."""
 
+    @dataclass
     class Notice(Message):
         """A line for the status bar; a warning is also shown as a toast. Any widget may post it."""
 
-        def __init__(self, text: str, *, warning: bool = False) -> None:
-            super().__init__()
-            self.text, self.warning = text, warning
+        text: str
+        warning: bool = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("", markup=False, **kwargs)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -65,20 +65,17 @@ class RunList(ScrollView, can_focus=True):
         Binding("end", "move_to_end(1)", "Last run", show=False),
     ]
 
+    @dataclass
     class Selected(Message):
         """Another run was selected."""
 
-        def __init__(self, folder: Path) -> None:
-            super().__init__()
-            self.folder = folder
+        folder: Path
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._rows: tuple[RunRow, ...] = ()
-        self._widths = ColumnWidths()
-        self._hint = "Reading the runs…"
-        self._painter: CellPainter | None = None
-        self.selected: Path | None = None
+    _rows: tuple[RunRow, ...] = ()
+    _widths = ColumnWidths()
+    _hint = "Reading the runs…"
+    _painter: CellPainter | None = None
+    selected: Path | None = None
 
     def show(self, rows: Sequence[RunRow], hint: str) -> None:
         """Show rows; the hint takes their place if there are none."""

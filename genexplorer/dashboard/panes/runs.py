@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,26 +57,23 @@ class RunsPane(Vertical):
     class ComparisonChanged(Message):
         """A run was added to the comparison, or removed."""
 
+    @dataclass
     class RunAdded(Message):
         """A run was started or restored; it is to be selected."""
 
-        def __init__(self, folder: Path) -> None:
-            super().__init__()
-            self.folder = folder
+        folder: Path
 
+    @dataclass
     class RunTrashed(Message):
         """A run was moved to the trash."""
 
-        def __init__(self, trash: Path) -> None:
-            super().__init__()
-            self.trash = trash
+        trash: Path
 
+    @dataclass
     class ActionFinished(Message):
         """An action on a run has finished."""
 
-        def __init__(self, outcome: Outcome) -> None:
-            super().__init__()
-            self.outcome = outcome
+        outcome: Outcome
 
     def __init__(self, runs_dir: Path, select: Path | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -175,7 +172,7 @@ class RunsPane(Vertical):
         """Show the filter and focus it."""
         field = self.query_one("#filter", Input)
         field.display, self.query_one("#runs-title").display = True, False
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next key is the first letter of the filter
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self) -> None:
@@ -186,7 +183,7 @@ class RunsPane(Vertical):
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
-        self.run_list.focus()
+        self.screen.set_focus(self.run_list)
         self._hide_empty_filter()
 
     def clear_filter(self) -> bool:

@@ -1,6 +1,6 @@
 """Alerts and configuration beside the curves, in terminals of at least 120 columns."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -22,11 +22,9 @@ _MAX_ALERTS = 4
 class Sidebar(Vertical):
     """The alerts and the configuration of a run."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._config: RunConfig | None = None
-        self._alerts: tuple[AlertRow, ...] | None = None
-        self._watch_for = ""
+    _config: "RunConfig | None" = None
+    _alerts: tuple[AlertRow, ...] | None = None
+    _watch_for = ""
 
     def compose(self) -> ComposeResult:
         """Create the texts."""

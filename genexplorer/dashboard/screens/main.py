@@ -95,7 +95,7 @@ class MainScreen(Screen[None]):
         self._select = select
         self._make_client = make_client
         self._image_kind = ""
-        self._top_height = 0
+        self._top_height: int | None = None
         self._player: Timer | None = None
         self._newest = self.view
         self._view_pending = False
@@ -164,10 +164,9 @@ class MainScreen(Screen[None]):
         self._poller.request(self._view_request())
         runs = self.query_one(RunsPane)
         # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
-        height = min(max(runs.num_rows + 1, 6), max(self.size.height // 4, 6))
+        height = min(max(runs.num_rows + 1, 6), max(self.size.height // 4, 6)) if self.size.height >= 24 else None
         if height != self._top_height:
-            self._top_height = height
-            self.query_one("#top").styles.height = height if self.size.height >= 24 else None
+            self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()
         if run is None and runs.selected in runs.folders:
             return  # just selected: its view comes with the next poll
@@ -322,7 +321,7 @@ class MainScreen(Screen[None]):
         if not runs.clear_filter() and self.focused is runs.run_list and runs.compared:
             runs.clear_comparison()
             self.redraw()
-        runs.run_list.focus()
+        self.set_focus(runs.run_list)
 
     def action_help(self) -> None:
         """Show all keys; run the action of the one that is clicked."""

@@ -1,6 +1,7 @@
 """n: the form of a new run, filled in from a preset and validated as it is edited."""
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,19 +36,17 @@ class NewRunScreen(ModalScreen[Path | None]):
         Binding("ctrl+s,f5", "start", "Start", show=False),
     ]
 
+    @dataclass
     class FormValidated(Message):
         """The form was validated: a message for each wrong field."""
 
-        def __init__(self, errors: dict[str, str]) -> None:
-            super().__init__()
-            self.errors = errors
+        errors: dict[str, str]
 
+    @dataclass
     class StartFinished(Message):
         """The run was started, or could not be."""
 
-        def __init__(self, outcome: Outcome) -> None:
-            super().__init__()
-            self.outcome = outcome
+        outcome: Outcome
 
     def __init__(self, runs_dir: Path, preset: str = "") -> None:
         super().__init__()

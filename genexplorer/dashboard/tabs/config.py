@@ -22,10 +22,8 @@ _VALUE_LIMIT = 400
 class ConfigPane(VerticalScroll):
     """The configuration of the selected run."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._config: RunConfig | None = None
-        self._about: tuple[object, ...] = ()
+    _config: "RunConfig | None" = None
+    _about: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create two texts: facts about the run, and its configuration."""

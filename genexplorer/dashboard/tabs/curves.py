@@ -1,6 +1,6 @@
 """Tab 1: the curves of one quantity in a large chart, the other quantities in small ones, an image, and the sidebar."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,29 +45,25 @@ class CurvesPane(Horizontal):
         Key("a", "toggle_option('full_range')", "full range", "full y range, or cropped to the later values", "Curves"),
     )
 
+    @dataclass
     class MetricChosen(Message):
         """Another quantity was chosen for the large chart."""
 
-        def __init__(self, quantity: str) -> None:
-            super().__init__()
-            self.quantity = quantity
+        quantity: str
 
     class OptionsChanged(Message):
         """`options` has changed."""
 
+    @dataclass
     class StepClicked(Message):
         """A step was chosen by a click on a chart."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+        step: int
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.options = CurveOptions()
-        self.run: RunView | None = None
-        self._large_key: tuple[object, ...] = ()
-        self._small_key: tuple[object, ...] = ()
+    options = CurveOptions()
+    run: RunView | None = None
+    _large_key: tuple[object, ...] = ()
+    _small_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the charts and the panes beside them."""

@@ -1,6 +1,7 @@
 """Tab 5: a plane of the latent space, and what the model decodes at the cursor."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,19 +42,17 @@ class LatentPane(Horizontal):
             its exit. The process starts with the first request.
     """
 
+    @dataclass
     class AnswerReceived(Message):
         """The model process replied."""
 
-        def __init__(self, answer: Answer) -> None:
-            super().__init__()
-            self.answer = answer
+        answer: Answer
 
+    @dataclass
     class ClientExited(Message):
         """The model process exited."""
 
-        def __init__(self, error: str) -> None:
-            super().__init__()
-            self.error = error
+        error: str
 
     def __init__(self, make_client: MakeClient, **kwargs: Any) -> None:
         super().__init__(**kwargs)

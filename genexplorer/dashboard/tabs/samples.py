@@ -1,7 +1,5 @@
 """Tab 2: the recorded image at the time cursor, as large as the terminal allows, beside the objective."""
 
-from typing import Any
-
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -18,10 +16,8 @@ from genexplorer.session.playback import SnapshotCursor
 class SamplesPane(Horizontal):
     """Images of the same latents, or of the same test images, throughout the training."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._run: RunView | None = None
-        self._chart_key: tuple[object, ...] = ()
+    _run: RunView | None = None
+    _chart_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the image, and the chart for wide terminals."""

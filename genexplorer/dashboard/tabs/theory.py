@@ -1,7 +1,6 @@
 """Tab 6: the objective with the current value of each term, and the stages of the model."""
 
 import math
-from typing import Any
 
 from rich.cells import set_cell_size
 from textual.app import ComposeResult
@@ -22,16 +21,22 @@ _BAR = 24  # columns of the largest term
 class TheoryPane(VerticalScroll):
     """The theory of the run's family, with the run's own metrics."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._key: tuple[object, ...] = ()
+    _run: RunView | None = None
+    _key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the text."""
         yield Static("", markup=False, id="theory-text")
 
+    def on_resize(self) -> None:
+        """Wrap the text to the new width."""
+        self.show(self._run)
+
     def show(self, run: RunView | None) -> None:
         """Show the theory with the metrics at the time cursor."""
+        self._run = run
+        if not self.size.width:
+            return  # not laid out yet
         theory = run.theory if run else None
         written = breakdown(theory, run.values) if theory and run else None
         at_step = run.at_step if run else None
