@@ -22,7 +22,7 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
         ConfigError: for an unknown preset, a key that is wrong, or a change to what the preset holds fixed.
     """
     preset = registry.preset(preset_name)
-    base = merge({"model": {"name": preset.family}}, preset.layers)
+    base = merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
     values = base
     for layer in layers:
         values = merge(values, with_current_names(layer))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from torch import Tensor, nn
 import trainers
 from tests.trainers import tiny
 from tests.trainers.fake_models import Level
+from tests.trainers.families.minimal_family import AUTOENCODER
 from trainers import registry
+from trainers.config import Section
 from trainers.data import catalog
 from trainers.data.arrays import from_arrays
+from trainers.data.images import ImageData
 from trainers.events import ImagesReady, Stop
 from trainers.storage import checkpoint
 
@@ -404,10 +408,19 @@ def test_every_public_name_can_be_imported() -> None:
         _ = trainers.nothing
 
 
-def test_a_registered_data_set_is_data_by_name() -> None:
-    from trainers.config import Section
-    from trainers.data.images import ImageData
+@pytest.fixture
+def clean_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    caches = registry.families, registry.datasets, registry.presets
+    monkeypatch.setattr(registry, "_registered_families", {})
+    monkeypatch.setattr(registry, "_registered_datasets", {})
+    yield
+    monkeypatch.undo()
+    for cached in caches:
+        cached.cache_clear()
 
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_registered_data_set_is_data_by_name() -> None:
     pixels = IMAGES[..., None]
     spec = trainers.DataSet(
         "mine",
@@ -417,11 +430,15 @@ def test_a_registered_data_set_is_data_by_name() -> None:
         peek=lambda options: (1, 8, 6),
     )
     trainers.register_dataset(spec)
-    try:
-        events = run("realnvp", data="mine", steps=2, settings={"model.architecture": "mlp", "model.hidden": [8]})
-        assert last_snapshot(events).card.data.name == "mine"
-        with pytest.raises(trainers.ConfigError, match="already a data set 'mine'"):
-            trainers.register_dataset(spec)
-    finally:
-        registry._registered_datasets.clear()
-        registry.datasets.cache_clear()
+    events = run("realnvp", data="mine", steps=2, settings={"model.architecture": "mlp", "model.hidden": [8]})
+    assert last_snapshot(events).card.data.name == "mine"
+    with pytest.raises(trainers.ConfigError, match="already a data set 'mine'"):
+        trainers.register_dataset(spec)
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_a_registered_family_brings_its_presets() -> None:
+    trainers.register_family(AUTOENCODER)
+    plan = trainers.make_plan("autoencoder", data=IMAGES, steps=5, settings={"model.latent_dim": 3})
+    model = trainers.load(last_snapshot(list(trainers.train(plan))), plan=plan)
+    assert model.reconstruct(IMAGES[:2]).shape == (2, 1, 8, 6) and model.latent_dim == 3
