@@ -32,7 +32,7 @@ from genexplorer.viewer.shortcuts import action_of
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.widgets.controls import timer
-from genexplorer.viewer.widgets.empty_state import Hint
+from genexplorer.viewer.widgets.empty_state import EmptyState
 from genexplorer.viewer.widgets.icons import application_icon
 from genexplorer.viewer.widgets.labels import rule
 
@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.pages = TabPages(context)
         self.time = TimeBar(context)
         self.status = StatusLine(context)
-        self.no_run = Hint()
+        self.no_run = EmptyState()
         self._lay_out()
         self._fill_menu()
         self._connect()
@@ -73,13 +73,13 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(application_icon(self.context.palette.accent, self.context.palette.surface))
         self.setMinimumSize(*_SMALLEST)
         self.setAcceptDrops(True)
-        self.no_run.say("No run open.", "Choose one above, drop a run's folder here, or press N to train.")
-        self.no_run.offer("New run…", self.control.new_run, default=True)
-        self.no_run.offer("Open folder…", self.ask_folder)
+        self.no_run.set_text("No run open.", "Choose one above, drop a run's folder here, or press N to train.")
+        self.no_run.add_button("New run…", self.control.new_run, default=True)
+        self.no_run.add_button("Open folder…", self.ask_folder)
         self._middle = QStackedWidget()
         self._middle.addWidget(self.pages)
         self._middle.addWidget(self.no_run)
-        self._opening = Hint()
+        self._opening = EmptyState()
         self._middle.addWidget(self._opening)
         self._below = rule()
         host = QWidget()
@@ -177,7 +177,7 @@ class MainWindow(QMainWindow):
         """Once the window has been painted, make the tabs and open a run, if one is wanted."""
         self._first = folder
         if folder is not None:
-            self._opening.say(f"Opening {folder.name} …")
+            self._opening.set_text(f"Opening {folder.name} …")
             self._middle.setCurrentWidget(self._opening)
 
     def _painted_first(self) -> None:

@@ -50,7 +50,7 @@ def mutated_images(count: int, folder: Path) -> Tally:
 
 def mutated_recordings(count: int, folder: Path) -> Tally:
     """Recorded pictures of a run, torn, changed or of another format: left out by every face that shows them."""
-    from genexplorer.viewer.widgets.image_grid import read_sheet  # with Qt, which the other proofs go without
+    from genexplorer.viewer.widgets.image_grid import read_image_grid  # with Qt, which the other proofs go without
 
     tally, chance = Tally(), random.Random(23)
     wholes = [_encoded(form) for form in FORMATS]
@@ -65,7 +65,7 @@ def mutated_recordings(count: int, folder: Path) -> Tally:
             assert frame is None or frame.size[0] * frame.size[1] <= 16_000_000
             assert form == 0 or (picture is None and frame is None), "another format was unpacked"
             try:
-                assert read_sheet(ref, "").images.shape[:3] == (16, 10, 10)
+                assert read_image_grid(ref, "").images.shape[:3] == (16, 10, 10)
             except UserError as error:
                 assert "\n" not in str(error)
     return tally

@@ -7,7 +7,7 @@ from genexplorer.runs.record import AlertRow, State
 from genexplorer.session import formatting
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.style import GAP, mono_font
-from genexplorer.viewer.widgets.controls import quiet, scroll_area, tool_button
+from genexplorer.viewer.widgets.controls import clear_default_button, scroll_area, tool_button
 from genexplorer.viewer.widgets.labels import heading, muted, wrapped
 
 _MOST = 100
@@ -37,7 +37,7 @@ class AlertsDialog(QDialog):
         column.addStretch(1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        quiet(buttons)
+        clear_default_button(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         layout.addWidget(scroll_area(page))

@@ -3,7 +3,7 @@
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import quiet
+from genexplorer.viewer.widgets.controls import clear_default_button
 from genexplorer.viewer.widgets.labels import heading, muted, text
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -130,7 +130,7 @@ class HelpDialog(QDialog):
             columns.addLayout(column)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        quiet(buttons)
+        clear_default_button(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
         layout.setSpacing(2 * GAP)

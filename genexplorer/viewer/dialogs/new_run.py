@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.errors import UserError
 from genexplorer.session.new_run import FormField, NewRunForm
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import discard, quiet
+from genexplorer.viewer.widgets.controls import clear_default_button, discard
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, wrapped
 from trainers.config import RunConfig
 
@@ -62,7 +62,7 @@ class NewRunDialog(QDialog):
     def _lay_out(self) -> None:
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start = QPushButton("Start training")
-        quiet(buttons)
+        clear_default_button(buttons)
         self.start.setDefault(True)
         buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.accepted.connect(self.accept)

@@ -10,7 +10,7 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.error_handler import shielded
 from genexplorer.viewer.panes.tab_bar import TabBar
 from genexplorer.viewer.tabs.tab import Tab
-from genexplorer.viewer.widgets.empty_state import Hint
+from genexplorer.viewer.widgets.empty_state import EmptyState
 
 TITLES = ("Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory")
 _RECORDED = ("Progress", "Curves")  # show what was recorded and seldom ask the model
@@ -29,7 +29,7 @@ class TabPages(QWidget):
         self.bar = TabBar()
         self._tabs: list[Tab] = []
         self._states: Mapping[str, Any] = {}  # that the tabs take back once they are made
-        self._hints: list[Hint] = []
+        self._hints: list[EmptyState] = []
         self._pages = QStackedWidget()
         self._chosen = 0  # by the user
         self._unsettled = False  # a run was opened, and what it can show is not known yet
@@ -108,7 +108,7 @@ class TabPages(QWidget):
             self.bar.setCurrentIndex(index)
 
     def _add(self, tab: Tab) -> None:
-        hint, page = Hint(), QStackedWidget()
+        hint, page = EmptyState(), QStackedWidget()
         page.addWidget(tab)
         page.addWidget(hint)
         self._pages.addWidget(page)
@@ -167,4 +167,4 @@ class TabPages(QWidget):
             self.bar.dim(place, (reason or "").partition("\n")[0] if self._context.run is not None else "")
             if reason:
                 first, _, rest = reason.partition("\n")
-                hint.say(first, rest)
+                hint.set_text(first, rest)

@@ -18,7 +18,7 @@ from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.plots.chart_curve import Curve, CurveItem, CurveView
 from genexplorer.viewer.plots.chart_layout import LABEL_PX, Floats, robust_range, spread_labels
 from genexplorer.viewer.style import GAP, mix, text_font
-from genexplorer.viewer.widgets.labels import cut, literal_tooltip, muted
+from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted
 
 X_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
 _X_KINDS: dict[XAxis, str] = {"step": "count", "images": "count", "time": "time"}
@@ -60,7 +60,7 @@ class ChartPlot(QWidget):
         self._change_lines: list[pg.InfiniteLine] = []
         self._bounds = (0.0, 1.0)
         self._negated = False
-        self.title, self.values = cut(chart.label, "heading"), muted("")
+        self.title, self.values = elided(chart.label, "heading"), muted("")
         self.values.setTextFormat(Qt.TextFormat.PlainText)
         self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
         self.plot = BasePlot(palette, self.left, self.bottom, (X_NAMES["step"], ""), interactive=True)

@@ -1,4 +1,4 @@
-"""The viewer's buttons, sliders and timers, made the same way everywhere."""
+"""Buttons, sliders, timers and scroll areas with the viewer's settings."""
 
 from collections.abc import Callable
 
@@ -9,46 +9,46 @@ from PyQt6.QtWidgets import QDialogButtonBox, QFrame, QPushButton, QScrollArea, 
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
 
-def tool_button(words: str = "", tooltip: str = "", *, checkable: bool = False, name: str = "") -> QToolButton:
-    """Return a button that a click does not give the keyboard to: keys stay with the window, Tab still reaches it."""
-    made = QToolButton()
-    made.setText(words)
-    made.setToolTip(literal_tooltip(tooltip))
-    made.setAccessibleName(words or tooltip)
-    made.setCheckable(checkable)
-    made.setObjectName(name)
-    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return made
+def tool_button(text: str = "", tooltip: str = "", *, checkable: bool = False, name: str = "") -> QToolButton:
+    """Return a button that takes the focus only by Tab, so that after a click keys still go to the window."""
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(literal_tooltip(tooltip))
+    button.setAccessibleName(text or tooltip)
+    button.setCheckable(checkable)
+    button.setObjectName(name)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
 
 
 def slider(low: int, high: int, value: int, tooltip: str = "") -> QSlider:
     """Return a horizontal slider."""
-    made = QSlider(Qt.Orientation.Horizontal)
-    made.setRange(low, high)
-    made.setValue(value)
-    made.setToolTip(literal_tooltip(tooltip))
-    made.setAccessibleName(tooltip)
-    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return made
+    widget = QSlider(Qt.Orientation.Horizontal)
+    widget.setRange(low, high)
+    widget.setValue(value)
+    widget.setToolTip(literal_tooltip(tooltip))
+    widget.setAccessibleName(tooltip)
+    widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return widget
 
 
-def timer(parent: QObject, milliseconds: int, does: Callable[[], object], *, once: bool = False) -> QTimer:
-    """Return a timer that does not run yet."""
-    made = QTimer(parent)
-    made.setInterval(milliseconds)
-    made.setSingleShot(once)
-    made.timeout.connect(lambda: does())
-    return made
+def timer(parent: QObject, milliseconds: int, callback: Callable[[], object], *, once: bool = False) -> QTimer:
+    """Return a timer that is not started yet."""
+    new_timer = QTimer(parent)
+    new_timer.setInterval(milliseconds)
+    new_timer.setSingleShot(once)
+    new_timer.timeout.connect(lambda: callback())
+    return new_timer
 
 
 def discard(widget: QWidget) -> None:
-    """Take a widget off the screen at once; Qt deletes it when nobody uses it any more."""
+    """Hide a widget now, and let Qt delete it once it is unused."""
     widget.hide()
     widget.deleteLater()
 
 
-def quiet(buttons: QDialogButtonBox) -> None:
-    """Keep a dialog's buttons from claiming to be what one wants, by color or by the style's own little pictures."""
+def clear_default_button(buttons: QDialogButtonBox) -> None:
+    """Remove icons and the default button from a dialog, so that no choice is suggested."""
     for button in buttons.buttons():
         if isinstance(button, QPushButton):
             button.setAutoDefault(False)
@@ -57,12 +57,12 @@ def quiet(buttons: QDialogButtonBox) -> None:
 
 
 def scroll_area(content: QWidget, *, sideways: bool = False) -> QScrollArea:
-    """Return a frameless area that scrolls its content, only down unless `sideways`."""
-    made = QScrollArea()
-    made.setWidgetResizable(True)
-    made.setFrameShape(QFrame.Shape.NoFrame)
-    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    """Return a frameless area that scrolls its content vertically, and `sideways` where set."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     if not sideways:
-        made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    made.setWidget(content)
-    return made
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

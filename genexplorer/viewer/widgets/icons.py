@@ -1,11 +1,11 @@
-"""The viewer's few icons, drawn in the text's color so that they suit light and dark."""
+"""The icons of the viewer, painted in the color of text, for light and dark themes."""
 
 from collections.abc import Callable
 
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
-_SIZE = 64  # drawn large and scaled down by Qt, so that they are sharp on HiDPI
+_SIZE = 64  # large, and scaled down by Qt, so that they are sharp on HiDPI screens
 Draw = Callable[[QPainterPath], None]
 
 
@@ -39,10 +39,10 @@ _DRAWINGS: dict[str, Draw] = {"play": _play, "pause": _pause, "stop": _stop, "pl
 
 def icon(name: str, color: str, disabled: str) -> QIcon:
     """Return an icon by name: play, pause, stop, plus, menu."""
-    made = QIcon()
-    made.addPixmap(_pixmap(name, color), QIcon.Mode.Normal)
-    made.addPixmap(_pixmap(name, disabled), QIcon.Mode.Disabled)
-    return made
+    pixmaps = QIcon()
+    pixmaps.addPixmap(_pixmap(name, color), QIcon.Mode.Normal)
+    pixmaps.addPixmap(_pixmap(name, disabled), QIcon.Mode.Disabled)
+    return pixmaps
 
 
 def _pixmap(name: str, color: str) -> QPixmap:
@@ -58,7 +58,7 @@ def _pixmap(name: str, color: str) -> QPixmap:
 
 
 def application_icon(accent: str, background: str) -> QIcon:
-    """Return the window's icon: a patch of latent plane with a point on it."""
+    """Return the icon of the window: a curve with a point on it."""
     pixmap = QPixmap(_SIZE, _SIZE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

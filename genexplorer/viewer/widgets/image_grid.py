@@ -1,4 +1,4 @@
-"""A sheet of equal pictures: recorded or decoded, laid out in columns, with one that is pointed at."""
+"""A grid of images of equal size, recorded or decoded, with one that is selected."""
 
 from dataclasses import dataclass
 
@@ -11,43 +11,43 @@ from PyQt6.QtWidgets import QWidget
 from genexplorer.errors import UserError
 from genexplorer.runs.artifacts import images as recorded
 from genexplorer.runs.record import PictureRef
-from genexplorer.viewer.widgets.images import PictureView, Pixels, montage, to_array
+from genexplorer.viewer.widgets.images import ImageView, Pixels, montage, to_array
 
 GAP_PX = 1
-_MAX_SIDE_PX = 8192  # what a picture of a run may measure at most
+_MAX_SIDE_PX = 8192  # the largest recorded image that is read
 Images = NDArray[np.uint8]  # (N, H, W, C)
 
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """Pictures and what there is to say of them."""
+    """Images with their step and caption."""
 
     images: Images
     columns: int  # as recorded
     step: int
     caption: str
-    z: NDArray[np.float32] | None = None  # (N, d), where they were decoded from
+    z: NDArray[np.float32] | None = None  # (N, d), the latents they were decoded from
 
 
-def read_sheet(ref: PictureRef, caption: str) -> ImageGrid:
-    """Read a recorded sheet.
+def read_image_grid(ref: PictureRef, caption: str) -> ImageGrid:
+    """Read a recorded grid of images.
 
     Raises:
-        UserError: if the file is not the picture that the run's database announces.
+        UserError: if the file is not as the database of the run describes it.
     """
     data = QByteArray(recorded.content(ref.path))
     buffer = QBuffer(data)
     buffer.open(QBuffer.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(b"png"))
-    reader.setAutoDetectImageFormat(False)  # only PNG is unpacked, whatever else the file may be
+    reader.setAutoDetectImageFormat(False)  # decode PNG only, whatever the file is
     size = reader.size()
     height, width = ref.tile_px
-    wanted = (ref.columns * width, ref.rows * height)
-    if max(wanted) > _MAX_SIDE_PX or (size.width(), size.height()) != wanted:
-        raise UserError(f"{ref.path.name} is not the picture that was recorded", "look at another step")
+    expected = (ref.columns * width, ref.rows * height)
+    if max(expected) > _MAX_SIDE_PX or (size.width(), size.height()) != expected:
+        raise UserError(f"{ref.path.name} has another size than recorded", "choose another step")
     image = reader.read()
     if image.isNull():
-        raise UserError(f"{ref.path.name} cannot be read: {reader.errorString()}", "look at another step")
+        raise UserError(f"{ref.path.name} cannot be read: {reader.errorString()}", "choose another step")
     pixels = to_array(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     tiles = pixels.reshape(ref.rows, height, ref.columns, width, pixels.shape[2]).swapaxes(1, 2)
@@ -55,7 +55,7 @@ def read_sheet(ref: PictureRef, caption: str) -> ImageGrid:
 
 
 def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> int:
-    """Return the columns at which tiles (height, width) are enlarged most in a room (width, height)."""
+    """Return the number of columns at which tiles (height, width) are largest in a room (width, height)."""
 
     def factor(columns: int) -> tuple[float, int]:
         rows = -(-count // columns)
@@ -66,100 +66,100 @@ def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> in
     return max(range(1, count + 1), key=factor) if count else 1
 
 
-class ImageGridView(PictureView):
-    """Shows a sheet; the picture under the mouse is framed.
+class ImageGridView(ImageView):
+    """Shows a grid; the image under the mouse is framed.
 
     Signals:
-        pointed(int): The picture under the mouse, or the chosen one when the mouse leaves; -1 for none.
-        chosen(int): The picture that was clicked.
+        pointed(int): The image under the mouse, or the selected one when the mouse leaves; -1 for none.
+        selected(int): The image that was clicked.
     """
 
     pointed = pyqtSignal(int)
-    chosen = pyqtSignal(int)
+    selected = pyqtSignal(int)
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
-        self.columns_wanted = 0  # 0: as many as suit the room
+        self.requested_columns = 0  # 0: automatic
         self.columns = 1
-        self.frames_one = True  # whether the picture that is pointed at gets a frame
-        self.index = 0  # the picture that is chosen
-        self._sheet: ImageGrid | None = None
-        self._paper = "#ffffff"
+        self.has_frame = True  # whether the image under the mouse is framed
+        self.index = 0  # of the selected image
+        self._grid: ImageGrid | None = None
+        self._background = "#ffffff"
         self.hovered.connect(self._on_hovered)
         self.pressed.connect(self._on_pressed)
 
-    def set_paper(self, color: str) -> None:
-        """Take the color of the gaps: the window's background."""
-        self._paper = color
-        self._lay_out_sheet()
+    def set_background(self, color: str) -> None:
+        """Set the color of the gaps."""
+        self._background = color
+        self._lay_out_grid()
 
-    def set_sheet(self, sheet: ImageGrid | None, hint: str = "") -> None:
-        """Show a sheet, or none and why."""
-        self._sheet = sheet
-        if sheet is None:
-            self.mark(None)
-            self.set_picture(None, hint=hint)
+    def set_grid(self, grid: ImageGrid | None, hint: str = "") -> None:
+        """Show a grid, or None and why there is none."""
+        self._grid = grid
+        if grid is None:
+            self.set_frame(None)
+            self.set_image(None, hint=hint)
             self.pointed.emit(-1)
             return
-        self.index = min(self.index, len(sheet.images) - 1)
-        self._lay_out_sheet()
+        self.index = min(self.index, len(grid.images) - 1)
+        self._lay_out_grid()
 
     @property
-    def sheet(self) -> ImageGrid | None:
-        """What is shown."""
-        return self._sheet
+    def grid(self) -> ImageGrid | None:
+        """The grid that is shown."""
+        return self._grid
 
     def set_columns(self, columns: int) -> None:
-        """Lay out in so many columns; 0 for as many as suit the room."""
-        self.columns_wanted = max(0, columns)
-        self._lay_out_sheet()
+        """Set the number of columns; 0 for automatic."""
+        self.requested_columns = max(0, columns)
+        self._lay_out_grid()
 
-    def choose(self, index: int) -> None:
-        """Point at a picture."""
-        if self._sheet is not None:
-            self.index = min(max(0, index), len(self._sheet.images) - 1)
+    def select(self, index: int) -> None:
+        """Select an image."""
+        if self._grid is not None:
+            self.index = min(max(0, index), len(self._grid.images) - 1)
             self._frame(self.index)
-            self.chosen.emit(self.index)
+            self.selected.emit(self.index)
 
-    def picture(self, index: int) -> Pixels | None:
-        """Return one picture of the sheet."""
-        if self._sheet is None or not 0 <= index < len(self._sheet.images):
+    def tile(self, index: int) -> Pixels | None:
+        """Return one image of the grid."""
+        if self._grid is None or not 0 <= index < len(self._grid.images):
             return None
-        found: Pixels = self._sheet.images[index]
-        return found
+        image: Pixels = self._grid.images[index]
+        return image
 
     def index_at(self, pixel: QPoint) -> int:
-        """Return the picture that a pixel of the laid out sheet belongs to, or -1."""
-        if self._sheet is None or pixel.x() < 0:
+        """Return the image at a pixel of the whole grid, or -1."""
+        if self._grid is None or pixel.x() < 0:
             return -1
-        height, width = self._sheet.images.shape[1:3]
+        height, width = self._grid.images.shape[1:3]
         index = pixel.y() // (height + GAP_PX) * self.columns + pixel.x() // (width + GAP_PX)
-        return index if index < len(self._sheet.images) else -1
+        return index if index < len(self._grid.images) else -1
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Find the columns that suit the new room."""
+        """Choose the columns for the new size."""
         super().resizeEvent(event)
-        self._lay_out_sheet()
+        self._lay_out_grid()
 
-    def _lay_out_sheet(self) -> None:
-        if self._sheet is None:
+    def _lay_out_grid(self) -> None:
+        if self._grid is None:
             return
-        images = self._sheet.images
+        images = self._grid.images
         count, height, width = images.shape[:3]
         ratio = self.devicePixelRatioF()
         room = (int(self.width() * ratio), int((self.height() - 3 * GAP_PX) * ratio))
-        self.columns = min(self.columns_wanted or best_columns(count, (height, width), room), count)
-        self.set_picture(montage(images, self.columns, GAP_PX, self._paper), "")
+        self.columns = min(self.requested_columns or best_columns(count, (height, width), room), count)
+        self.set_image(montage(images, self.columns, GAP_PX, self._background), "")
         self._frame(self.index)
 
     def _frame(self, index: int) -> None:
-        if self._sheet is None or index < 0 or not self.frames_one:
-            self.mark(None)
+        if self._grid is None or index < 0 or not self.has_frame:
+            self.set_frame(None)
             return
-        height, width = self._sheet.images.shape[1:3]
+        height, width = self._grid.images.shape[1:3]
         left = index % self.columns * (width + GAP_PX)
         top = index // self.columns * (height + GAP_PX)
-        self.mark(QRectF(left, top, width, height))
+        self.set_frame(QRectF(left, top, width, height))
         self.pointed.emit(index)
 
     def _on_hovered(self, pixel: QPoint) -> None:
@@ -169,4 +169,4 @@ class ImageGridView(PictureView):
     def _on_pressed(self, pixel: QPoint) -> None:
         index = self.index_at(pixel)
         if index >= 0:
-            self.choose(index)
+            self.select(index)

@@ -1,4 +1,4 @@
-"""Pictures on the screen: arrays and QImages, enlargement by whole factors, one picture as a widget."""
+"""Images on the screen: conversion of arrays, enlargement by whole factors, and a widget for one image."""
 
 import io
 from collections.abc import Callable
@@ -56,39 +56,33 @@ def to_array(image: QImage) -> Pixels:
 
 
 def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background: str = "#000000") -> Pixels:
-    """Lay images out row by row.
+    """Arrange images row by row.
 
     Args:
         images: (N, H, W, C), C is 1 or 3.
         columns: Images in a row.
         gap_px: Pixels between two images.
-        background: Color of the gaps and of missing images; one that is not gray makes the sheet colored.
+        background: Color of gaps and missing images; if it is not gray, the result is RGB.
     Returns:
         (rows·(H+gap)−gap, columns·(W+gap)−gap, C).
     """
     color = QColor(background)
-    paper = np.array([color.red(), color.green(), color.blue()], np.uint8)
-    if images.shape[3] == 1 and len(set(paper.tolist())) > 1:
+    background_rgb = np.array([color.red(), color.green(), color.blue()], np.uint8)
+    if images.shape[3] == 1 and len(set(background_rgb.tolist())) > 1:
         images = np.repeat(images, 3, axis=3)
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     shape = (rows * (height + gap_px), columns * (width + gap_px), channels)
     sheet = np.empty(shape, np.uint8)
-    sheet[:] = paper[:channels]
+    sheet[:] = background_rgb[:channels]
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + gap_px), (index % columns) * (width + gap_px)
         sheet[top : top + height, left : left + width] = image
     return sheet[: shape[0] - gap_px, : shape[1] - gap_px] if gap_px else sheet
 
 
-def split(sheet: QImage, rows: int, columns: int, index: int) -> QImage:
-    """Return one image of a sheet without gaps."""
-    width, height = sheet.width() // columns, sheet.height() // rows
-    return sheet.copy(index % columns * width, index // columns * height, width, height)
-
-
-def whole_factor(image: QSize, room: QSize, device_pixel_ratio: float = 1.0) -> int:
-    """Return the largest whole factor, at least 1, by which an image of device pixels fits a room of logical ones."""
+def integer_scale(image: QSize, room: QSize, device_pixel_ratio: float = 1.0) -> int:
+    """Return the largest whole factor, at least 1, at which an image of device pixels fits a room of logical pixels."""
     if image.isEmpty():
         return 1
     across = int(room.width() * device_pixel_ratio) // image.width()
@@ -97,13 +91,13 @@ def whole_factor(image: QSize, room: QSize, device_pixel_ratio: float = 1.0) -> 
 
 
 def enlarged(image: QImage, factor: int) -> QImage:
-    """Return the image with each pixel as a square of `factor` pixels, unsmoothed."""
+    """Return the image enlarged by a whole factor, without smoothing."""
     size = image.size() * max(1, factor)
     return image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
 
 
 def png_bytes(image: QImage) -> bytes:
-    """Return an image as the content of a PNG file."""
+    """Return an image encoded as PNG."""
     content = QByteArray()
     buffer = QBuffer(content)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -112,88 +106,81 @@ def png_bytes(image: QImage) -> bytes:
 
 
 def save_image(image: QImage, path: Path) -> None:
-    """Write an image in the format of the path's suffix, PNG where there is none; an older file is replaced whole.
+    """Write an image in the format of the suffix, PNG without one; an existing file is repositiond atomically.
 
     Raises:
-        UserError: if there is nothing to save or the format is not known.
+        UserError: if the image is empty or the format is unknown.
         OSError: if the file cannot be written.
     """
     if image.isNull():
-        raise UserError("there is no picture to save", "wait until it is shown")
+        raise UserError("there is no image to save", "wait until it is shown")
     form = path.suffix.lstrip(".").upper() or "PNG"
     if form == "PNG":
         write_bytes(path, png_bytes(image))
         return
+    from PIL import Image  # deferred: only saving needs it
+
     content = io.BytesIO()
     try:
-        _to_pillow(image).save(content, "JPEG" if form == "JPG" else form)
+        Image.fromarray(to_array(image)).save(content, "JPEG" if form == "JPG" else form)
     except (KeyError, ValueError):
-        raise UserError(f"{path.name}: pictures are not saved as {form}", "use .png") from None
+        raise UserError(f"{path.name}: images cannot be saved as {form}", "use .png") from None
     write_bytes(path, content.getvalue())
 
 
-def _to_pillow(image: QImage) -> Any:
-    from PIL import Image  # deferred: only saving needs it
+class ImageView(QWidget):
+    """An image, enlarged by a whole factor without smoothing, with a caption; Save… and Copy are in its menu.
 
-    return Image.fromarray(to_array(image))
-
-
-class PictureView(QWidget):
-    """A picture, enlarged by a whole factor without smoothing, with a caption below and Save… and Copy in its menu.
-
-    Without a picture it says why, in the middle. Sizes count device pixels, so that a picture stays sharp on HiDPI.
+    Without an image it shows a hint. Sizes are in device pixels, so that images are sharp on HiDPI screens.
 
     Signals:
-        hovered(QPoint): The pixel of the picture under the mouse; (-1, -1) when it leaves.
+        hovered(QPoint): The pixel of the image under the mouse; (-1, -1) when it leaves.
         pressed(QPoint): The pixel that was clicked.
     """
 
     hovered = pyqtSignal(QPoint)
     pressed = pyqtSignal(QPoint)
 
-    def __init__(self, name: str = "picture", parent: QWidget | None = None) -> None:
+    def __init__(self, name: str = "image", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.name = name  # what a saved file is called
+        self.name = name  # of a saved file
         self.max_factor = 64
-        self.on_saved: Callable[[str], None] | None = None  # told in one line what became of a save
+        self.on_saved: Callable[[str], None] | None = None  # receives the outcome of a save, one line
         self._image = QImage()
         self._caption = ""
         self._hint = ""
-        self._marked: QRectF | None = None
+        self._frame_rect: QRectF | None = None
         self.setMouseTracking(True)
         self.setMinimumSize(56, 56)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def set_picture(self, picture: "QImage | NDArray[Any] | None", caption: str = "", hint: str = "") -> None:
-        """Show a picture, or None and the hint that says what it is waiting for."""
-        if picture is None:
-            self._image = QImage()
-        else:
-            self._image = picture if isinstance(picture, QImage) else to_qimage(picture)
+    def set_image(self, image: "QImage | NDArray[Any] | None", caption: str = "", hint: str = "") -> None:
+        """Show an image, or None and the hint why there is none."""
+        self._image = QImage() if image is None else image if isinstance(image, QImage) else to_qimage(image)
         self._caption, self._hint = caption, hint
         self.setAccessibleDescription(caption or hint)
         self.update()
 
-    def mark(self, pixels: QRectF | None) -> None:
-        """Draw a frame around a rectangle of the picture, given in its pixels."""
-        if pixels != self._marked:
-            self._marked = pixels
+    def set_frame(self, pixels: QRectF | None) -> None:
+        """Draw a frame around a rectangle, in pixels of the image."""
+        if pixels != self._frame_rect:
+            self._frame_rect = pixels
             self.update()
 
     def image(self) -> QImage:
-        """Return the picture as it is, not enlarged; null where there is none."""
+        """Return the image in its own size; null where there is none."""
         return self._image
 
-    def shown_image(self) -> QImage:
-        """Return the picture as large as it is shown, for saving and copying."""
+    def displayed_image(self) -> QImage:
+        """Return the image as large as on the screen."""
         return self._image if self._image.isNull() else enlarged(self._image, self._factor())
 
     def sizeHint(self) -> QSize:
-        """Prefer a square that a thumbnail fits well."""
+        """Return a square."""
         return QSize(168, 168)
 
-    def picture_rect(self) -> QRectF:
-        """Return where the picture lies, in the widget's logical pixels."""
+    def image_rect(self) -> QRectF:
+        """Return the rectangle of the image, in logical pixels of the widget."""
         room, ratio = self._room(), self.devicePixelRatioF()
         if self._image.isNull():
             return QRectF()
@@ -205,66 +192,66 @@ class PictureView(QWidget):
         top = round((room.height() - height) / 2 * ratio) / ratio
         return QRectF(left, top, width, height)
 
-    def pixel_at(self, place: QPointF) -> QPoint:
-        """Return the picture's pixel at a place of the widget, (-1, -1) outside."""
-        rect = self.picture_rect()
-        if not rect.contains(place):
+    def pixel_at(self, position: QPointF) -> QPoint:
+        """Return the pixel of the image at a position of the widget, (-1, -1) outside."""
+        rect = self.image_rect()
+        if not rect.contains(position):
             return QPoint(-1, -1)
-        across = (place.x() - rect.left()) / rect.width() * self._image.width()
-        down = (place.y() - rect.top()) / rect.height() * self._image.height()
+        across = (position.x() - rect.left()) / rect.width() * self._image.width()
+        down = (position.y() - rect.top()) / rect.height() * self._image.height()
         return QPoint(min(int(across), self._image.width() - 1), min(int(down), self._image.height() - 1))
 
     def copy(self) -> None:
-        """Put the picture on the clipboard, as large as it is shown."""
+        """Copy the image to the clipboard, as large as on the screen."""
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None and not self._image.isNull():
-            clipboard.setImage(self.shown_image())
+            clipboard.setImage(self.displayed_image())
 
     def save_as(self) -> None:
-        """Ask for a name and save the picture as large as it is shown."""
+        """Save the image as large as on the screen, under a name from a dialog."""
         name, _ = QFileDialog.getSaveFileName(self, f"Save {self.name}", f"{self.name}.png", "PNG (*.png)")
         if not name:
             return
         try:
-            save_image(self.shown_image(), Path(name))
-            self._say(f"saved {name}")
+            save_image(self.displayed_image(), Path(name))
+            self._report(f"saved {name}")
         except (UserError, OSError) as error:
-            self._say(f"not saved: {error}")
+            self._report(f"not saved: {error}")
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw picture, mark and caption."""
+        """Draw image, frame and caption."""
         painter = QPainter(self)
-        rect = self.picture_rect()
+        rect = self.image_rect()
         shrunk = rect.width() * self.devicePixelRatioF() < self._image.width()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
         if not self._image.isNull():
             painter.drawImage(rect, self._image)
-            self._paint_mark(painter, rect)
-        self._paint_words(painter, rect)
+            self._paint_frame(painter, rect)
+        self._paint_text(painter, rect)
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
-        """Offer to save and to copy."""
+        """Show the menu with Save and Copy."""
         if event is None or self._image.isNull():
             return
         menu = QMenu(self)
-        menu.addAction("Save picture…", self.save_as)
-        menu.addAction("Copy picture", self.copy)
+        menu.addAction("Save image…", self.save_as)
+        menu.addAction("Copy image", self.copy)
         menu.exec(event.globalPos())
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Tell which pixel is hovered."""
+        """Emit the hovered pixel."""
         if event is not None:
             self.hovered.emit(self.pixel_at(event.position()))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Tell which pixel is clicked."""
+        """Emit the clicked pixel."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             pixel = self.pixel_at(event.position())
             if pixel.x() >= 0:
                 self.pressed.emit(pixel)
 
     def leaveEvent(self, event: object) -> None:
-        """Tell that nothing is hovered."""
+        """Emit that no pixel is hovered."""
         self.hovered.emit(QPoint(-1, -1))
 
     def _room(self) -> QSize:
@@ -272,26 +259,26 @@ class PictureView(QWidget):
         return QSize(self.width(), max(1, self.height() - line))
 
     def _factor(self) -> int:
-        return min(self.max_factor, whole_factor(self._image.size(), self._room(), self.devicePixelRatioF()))
+        return min(self.max_factor, integer_scale(self._image.size(), self._room(), self.devicePixelRatioF()))
 
-    def _paint_mark(self, painter: QPainter, rect: QRectF) -> None:
-        if self._marked is None:
+    def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
+        if self._frame_rect is None:
             return
         scale = rect.width() / self._image.width()
-        frame = QRectF(
-            rect.left() + self._marked.left() * scale,
-            rect.top() + self._marked.top() * scale,
-            self._marked.width() * scale,
-            self._marked.height() * scale,
+        rectangle = QRectF(
+            rect.left() + self._frame_rect.left() * scale,
+            rect.top() + self._frame_rect.top() * scale,
+            self._frame_rect.width() * scale,
+            self._frame_rect.height() * scale,
         )
         pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
         painter.setPen(pen)
-        painter.drawRect(frame)
+        painter.drawRect(rectangle)
 
-    def _paint_words(self, painter: QPainter, rect: QRectF) -> None:
-        faint: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)
-        painter.setPen(faint)
+    def _paint_text(self, painter: QPainter, rect: QRectF) -> None:
+        color: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)
+        painter.setPen(color)
         if self._image.isNull():
             middle = QRectF(self.rect()).adjusted(8, 8, -8, -8)
             painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint)
@@ -301,6 +288,6 @@ class PictureView(QWidget):
             text = self.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, self.width())
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, text)
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         if self.on_saved is not None:
             self.on_saved(line)

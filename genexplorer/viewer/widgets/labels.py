@@ -1,4 +1,4 @@
-"""Small pieces of text and rules in the viewer's few styles; every text is shown literally."""
+"""Labels and rules in the viewer's styles; all text is shown literally."""
 
 import html
 import re
@@ -10,88 +10,88 @@ from PyQt6.QtWidgets import QFrame, QLabel, QWidget
 _INDEX = re.compile(r"\b([A-Za-z])_([A-Za-z]\w*(?:\([^()\s]*\))?)")  # "E_q(z|x)[…]": an index may have arguments
 
 
-def text(words: str = "") -> QLabel:
-    """Return a label that shows its words as they are, never as markup."""
-    made = QLabel(words)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    return made
+def text(content: str = "") -> QLabel:
+    """Return a label of plain text."""
+    label = QLabel(content)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
 
 
-def heading(words: str = "") -> QLabel:
+def heading(content: str = "") -> QLabel:
     """Return the title of a group."""
-    return _with_role(text(words), "heading")
+    return _with_role(text(content), "heading")
 
 
-class CutLabel(QLabel):
-    """One line that is cut, with dots, where there is no room for it."""
+class ElidedLabel(QLabel):
+    """One line of text, elided where there is no room for it."""
 
     def minimumSizeHint(self) -> QSize:
-        """A few letters will do."""
+        """Return room for a few letters."""
         return QSize(24, super().minimumSizeHint().height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw what fits."""
+        """Draw the elided text."""
         painter, style = QPainter(self), self.style()
         room = self.contentsRect()
-        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        content = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         if style is not None:
             flags = int(self.alignment())
-            style.drawItemText(painter, room, flags, self.palette(), self.isEnabled(), words, self.foregroundRole())
+            style.drawItemText(painter, room, flags, self.palette(), self.isEnabled(), content, self.foregroundRole())
 
 
-def cut(words: str = "", role: str = "muted") -> QLabel:
-    """Return a label that may have less room than it wants."""
-    made = CutLabel(words)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    return _with_role(made, role)
+def elided(content: str = "", role: str = "muted") -> QLabel:
+    """Return a label that is elided where there is no room for it."""
+    label = ElidedLabel(content)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return _with_role(label, role)
 
 
-def muted(words: str = "") -> QLabel:
-    """Return a label for second things: units, captions, hints."""
-    return _with_role(text(words), "muted")
+def muted(content: str = "") -> QLabel:
+    """Return a label for units, captions and hints."""
+    return _with_role(text(content), "muted")
 
 
-def wrapped(words: str = "", role: str = "muted") -> QLabel:
+def wrapped(content: str = "", role: str = "muted") -> QLabel:
     """Return a paragraph."""
-    made = _with_role(text(words), role)
-    made.setWordWrap(True)
-    return made
+    label = _with_role(text(content), role)
+    label.setWordWrap(True)
+    return label
 
 
 def rule() -> QFrame:
     """Return a horizontal hairline."""
-    made = QFrame()
-    made.setProperty("role", "rule")
-    made.setFixedHeight(1)
-    return made
+    line = QFrame()
+    line.setProperty("role", "rule")
+    line.setFixedHeight(1)
+    return line
 
 
-def upright_rule() -> QFrame:
+def vertical_rule() -> QFrame:
     """Return a vertical hairline."""
-    made = QFrame()
-    made.setProperty("role", "rule")
-    made.setFixedWidth(1)
-    return made
+    line = QFrame()
+    line.setProperty("role", "rule")
+    line.setFixedWidth(1)
+    return line
 
 
-def formula(words: str) -> str:
-    """Return rich text of a formula: "E_q(z|x)" and "L_D" with their indices below the line, all else as it is."""
-    shown = html.escape(words, quote=False).replace("\n", "<br>")
-    return _INDEX.sub(r"\1<sub>\2</sub>", shown)
+def formula(content: str) -> str:
+    """Return rich text of a formula, with "E_q(z|x)" and "L_D" as subscripts, all else literal."""
+    escaped = html.escape(content, quote=False).replace("\n", "<br>")
+    return _INDEX.sub(r"\1<sub>\2</sub>", escaped)
 
 
-def literal_tooltip(words: str) -> str:
-    """Return words for a tooltip, which Qt would otherwise search for markup."""
-    return f"<qt>{html.escape(words)}</qt>" if words else ""
+def literal_tooltip(content: str) -> str:
+    """Return a tooltip that Qt does not parse as markup."""
+    return f"<qt>{html.escape(content)}</qt>" if content else ""
 
 
-def menu_text(words: str) -> str:
-    """Return words for a menu or a button, where Qt would take a lone ampersand for a mnemonic."""
-    return words.replace("&", "&&")
+def menu_text(content: str) -> str:
+    """Return text for a menu or a button, in which an ampersand is no mnemonic."""
+    return content.replace("&", "&&")
 
 
 def set_role(widget: QWidget, role: str) -> None:
-    """Give a widget another style of the stylesheet."""
+    """Apply another role of the stylesheet to a widget."""
     if widget.property("role") == role:
         return
     widget.setProperty("role", role)

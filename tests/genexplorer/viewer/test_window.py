@@ -35,8 +35,8 @@ TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Pr
 def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
     window = stage.window()
     assert window.no_run.isVisible()
-    assert "No run open" in window.no_run.words.text()
-    assert "drop" in window.no_run.help.text() and "N to train" in window.no_run.help.text()
+    assert "No run open" in window.no_run.reason.text()
+    assert "drop" in window.no_run.hint.text() and "N to train" in window.no_run.hint.text()
     assert not window.time.isVisible()
 
 
@@ -270,7 +270,7 @@ def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: P
 def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, run_folder: Path) -> None:
     window = stage.window()
     window.open_soon(run_folder)
-    assert window._opening.words.text() == f"Opening {run_folder.name} …"
+    assert window._opening.reason.text() == f"Opening {run_folder.name} …"
     window.grab()  # paints
     stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
     assert window._middle.currentWidget() is window.pages

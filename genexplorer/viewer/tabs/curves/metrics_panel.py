@@ -20,7 +20,7 @@ from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_curve import CurveView
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import discard, scroll_area, slider, tool_button
-from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, upright_rule
+from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
 WIDTH = 34 * GAP
 _X_LABELS = {"step": "step", "images": "images", "time": "time"}
@@ -132,7 +132,7 @@ class MetricsPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(upright_rule())
+        layout.addWidget(vertical_rule())
         layout.addLayout(column, 1)
 
     def _axis_row(self) -> QHBoxLayout:

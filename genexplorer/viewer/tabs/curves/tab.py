@@ -24,7 +24,7 @@ from genexplorer.viewer.tabs.curves.chart_detail import ChartDetail
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
 from genexplorer.viewer.widgets.controls import discard, scroll_area, timer
-from genexplorer.viewer.widgets.empty_state import Hint
+from genexplorer.viewer.widgets.empty_state import EmptyState
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
 
@@ -52,7 +52,7 @@ class CurvesTab(Tab):
         self._settle = timer(self, 0, self._fit_labels, once=True)
         self.metrics_panel = MetricsPanel()
         self.metrics_panel.show_view(self.view)
-        self.hint = Hint()
+        self.hint = EmptyState()
         self._lay_out()
         self._connect()
 
@@ -198,7 +198,7 @@ class CurvesTab(Tab):
         main = QVBoxLayout()
         main.addWidget(self._scroll, 1)
         main.addWidget(self.hint, 1)
-        self.hint.say("No metrics yet.", "They are recorded from the first training step on.")
+        self.hint.set_text("No metrics yet.", "They are recorded from the first training step on.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -10,7 +10,7 @@ from genexplorer.viewer.tabs.density.color_bar import ColorBar
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState
 from genexplorer.viewer.widgets.controls import scroll_area, slider, tool_button
-from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, upright_rule, wrapped
+from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, vertical_rule, wrapped
 
 WIDTH = 32 * GAP
 FLOW_STEPS = 400
@@ -142,7 +142,7 @@ class SidePanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(upright_rule())
+        layout.addWidget(vertical_rule())
         layout.addWidget(scroll_area(inside), 1)
 
     def _build_flow_row(self) -> None:

@@ -35,7 +35,7 @@ class SearchPanel(QWidget):
         self.restarts = _number(1, MAX_RESTARTS, search.restarts, " restarts", "random starting points")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.status = labels.cut()
+        self.status = labels.elided()
         row = QHBoxLayout()
         row.setSpacing(GAP)
         for widget in (self.search_button, self.automatic, self.near, self.steps, self.restarts):

@@ -29,7 +29,7 @@ from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import timer
-from genexplorer.viewer.widgets.images import PictureView, save_image
+from genexplorer.viewer.widgets.images import ImageView, save_image
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -213,7 +213,7 @@ class EncodeTab(ModelTab):
         row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
         row.setSpacing(2 * GAP)
         row.addWidget(self.source_panel)
-        row.addWidget(labels.upright_rule())
+        row.addWidget(labels.vertical_rule())
         row.addWidget(self.views, 1)
 
     def _bind(self) -> None:
@@ -345,5 +345,5 @@ class EncodeTab(ModelTab):
         return f"One image{latent}; {setup}.{custom} {_LEGEND}"
 
 
-def _writer(picture: PictureView) -> Callable[[Path], None]:
-    return lambda path: save_image(picture.shown_image(), path)
+def _writer(picture: ImageView) -> Callable[[Path], None]:
+    return lambda path: save_image(picture.displayed_image(), path)

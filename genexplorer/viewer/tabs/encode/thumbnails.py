@@ -6,7 +6,7 @@ from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, pyqtSignal
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QToolTip, QVBoxLayout, QWidget
 
-from genexplorer.viewer.widgets.images import PictureView, montage, to_qimage
+from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
 COLUMNS = 8
 GAP_PX = 2  # image pixels between two thumbnails
@@ -25,12 +25,12 @@ class ThumbnailGrid(QWidget):
         super().__init__(parent)
         self._indices = np.zeros(0, np.int64)
         self._size = (28, 28)
-        self.sheet = PictureView("test images")
-        self.sheet.max_factor = 1
-        self.sheet.pressed.connect(self._pressed)
+        self.page = ImageView("test images")
+        self.page.max_factor = 1
+        self.page.pressed.connect(self._pressed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.sheet)
+        column.addWidget(self.page)
         self.setFixedHeight(5 * (28 + GAP_PX) + 4)
         self.setMinimumWidth(COLUMNS * (28 + GAP_PX))
 
@@ -42,18 +42,18 @@ class ThumbnailGrid(QWidget):
         """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
         self._indices = indices
         if images is None or not len(images):
-            self.sheet.set_picture(QImage(), hint="loading test images…")
+            self.page.set_image(QImage(), hint="loading test images…")
             return
         self._size = images.shape[1], images.shape[2]
-        self.sheet.set_picture(to_qimage(montage(images, COLUMNS, GAP_PX)))
+        self.page.set_image(to_qimage(montage(images, COLUMNS, GAP_PX)))
         matches = np.flatnonzero(indices == selected) if selected is not None else np.zeros(0, np.int64)
-        self.sheet.mark(self._cell(int(matches[0])) if len(matches) else None)
+        self.page.set_frame(self._cell(int(matches[0])) if len(matches) else None)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the index of the image under the mouse."""
         if event is not None and event.type() == QEvent.Type.ToolTip:
             position = event.pos()  # type: ignore[attr-defined]
-            number = self._number(self.sheet.pixel_at(self.sheet.mapFrom(self, position).toPointF()))
+            number = self._number(self.page.pixel_at(self.page.mapFrom(self, position).toPointF()))
             QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")  # type: ignore[attr-defined]
             return True
         return super().event(event)

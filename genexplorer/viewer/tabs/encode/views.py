@@ -21,7 +21,7 @@ from genexplorer.viewer.tabs.encode.graphs import LatentHistogram, SearchHistory
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.tabs.encode.square_row import SquareRow
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.images import PictureView, montage, to_qimage
+from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
 EncodingMethod = Literal["spread", "exact", "search"]  # a distribution q(z|x); one latent; one found by a search
 FEW = 8  # dimensions up to which all coordinates are printed
@@ -36,11 +36,11 @@ class EncodeViews(QWidget):
         super().__init__(parent)
         self.search = search
         names = ("x", "latent", "reconstruction", "difference")
-        self.pictures = {name: PictureView(name) for name in names}
+        self.pictures = {name: ImageView(name) for name in names}
         self.row = SquareRow(list(self.pictures.values()))
         self.data = PathPlot(("x₁", "x₂"), palette, picks=True)
         self.plane, self.map = (PathPlot(("z₁", "z₂"), palette, prior=True) for _ in range(2))
-        self.samples = PictureView("posterior samples")
+        self.samples = ImageView("posterior samples")
         self.bars = LatentBars(palette)
         self.histogram, self.history = LatentHistogram(palette), SearchHistory(palette)
         self.metrics, self.setup, self.note = (
@@ -91,9 +91,9 @@ class EncodeViews(QWidget):
     def show_waiting(self, x: Array | None, caption: str, hint: str) -> None:
         """Show the image alone while its latent is computed."""
         for picture in self.pictures.values():
-            picture.set_picture(None, hint=hint)
+            picture.set_image(None, hint=hint)
         if x is not None and x.ndim == 3:
-            self.pictures["x"].set_picture(x, caption)
+            self.pictures["x"].set_image(x, caption)
         markers = [Marker(x.astype(np.float64), "x")] if x is not None and x.ndim == 1 else []
         self.data.show_path(*markers, hint="" if markers else hint)
         for plane in (self.plane, self.map):
@@ -102,7 +102,7 @@ class EncodeViews(QWidget):
         self.norm.setText("")
         self.bars.set_posterior(np.zeros(0), None, None)
         self.histogram.set_latent(None)
-        self.samples.set_picture(None, hint=hint)
+        self.samples.set_image(None, hint=hint)
 
     def show_encoding(self, current: Encoding, caption: str, sampled_z: Floats | None, decoded: str) -> None:
         """Show an encoding; `caption` names the image, `decoded` says where the reconstruction comes from."""
@@ -113,11 +113,11 @@ class EncodeViews(QWidget):
         if current.is_point:
             self._show_point(current, sampled_z)
             return
-        self.pictures["x"].set_picture(current.x, caption)
-        self.pictures["reconstruction"].set_picture(current.recon, decoded)
-        self.pictures["difference"].set_picture(current.difference(), "difference")
+        self.pictures["x"].set_image(current.x, caption)
+        self.pictures["reconstruction"].set_image(current.recon, decoded)
+        self.pictures["difference"].set_image(current.difference(), "difference")
         if not self.pictures["latent"].isHidden():
-            self.pictures["latent"].set_picture(latent_image(current), f"z (color scale ±{MAP_REACH:g})")
+            self.pictures["latent"].set_image(latent_image(current), f"z (color scale ±{MAP_REACH:g})")
         if not self.map.isHidden() and current.sigma is not None:
             _show_posterior(self.map, current, sampled_z)
 
@@ -125,7 +125,7 @@ class EncodeViews(QWidget):
         """Show decoded samples of q(z|x), (N, H, W, C)."""
         images = None if samples is None or samples.ndim != 4 else np.asarray(samples, np.uint8)
         sheet = None if images is None else to_qimage(montage(images, SAMPLES // 2, 2))
-        self.samples.set_picture(sheet, hint=hint)
+        self.samples.set_image(sheet, hint=hint)
 
     def row_image(self, current: Encoding) -> QImage:
         """Return the images side by side, or the planes."""
@@ -174,7 +174,7 @@ class EncodeViews(QWidget):
         outer = QHBoxLayout(self._side)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2 * GAP)
-        outer.addWidget(labels.upright_rule())
+        outer.addWidget(labels.vertical_rule())
         column = QVBoxLayout()
         column.setSpacing(GAP)
         column.addWidget(labels.heading("q(z|x)"))

@@ -10,8 +10,8 @@ from genexplorer.viewer.tabs.flow.stage_detail import StageDetail
 from genexplorer.viewer.tabs.flow.stage_strip import plain, signed
 from genexplorer.viewer.tabs.flow.trace import Trace
 from genexplorer.viewer.widgets.controls import slider
-from genexplorer.viewer.widgets.images import PictureView
-from genexplorer.viewer.widgets.labels import heading, muted, rule, text, upright_rule, wrapped
+from genexplorer.viewer.widgets.images import ImageView
+from genexplorer.viewer.widgets.labels import heading, muted, rule, text, vertical_rule, wrapped
 
 WIDTHS = 34 * GAP, 50 * GAP  # the narrowest and the widest
 _PAIR_PX = 9 * GAP
@@ -29,7 +29,7 @@ class TraceInspector(QWidget):
         self.name = heading("")
         self.values: dict[str, QLabel] = {}
         self.inverse_title, self.inverse = heading("Inverse"), wrapped("")
-        self.pair = (PictureView("x"), PictureView("reconstruction"))
+        self.pair = (ImageView("x"), ImageView("reconstruction"))
         self._pair_row = QWidget()
         self._build()
 
@@ -75,7 +75,7 @@ class TraceInspector(QWidget):
         self._pair_row.setVisible(images is not None)
         if images is not None:
             for view, image, caption in zip(self.pair, images, ("x", "f⁻¹(f(x))"), strict=True):
-                view.set_picture(image, caption)  # type: ignore[arg-type]
+                view.set_image(image, caption)  # type: ignore[arg-type]
 
     def _build(self) -> None:
         column = QVBoxLayout()
@@ -99,7 +99,7 @@ class TraceInspector(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(upright_rule())
+        layout.addWidget(vertical_rule())
         layout.addLayout(column, 1)
 
     def _grid(self, names: tuple[str, ...]) -> QGridLayout:

@@ -11,7 +11,7 @@ from genexplorer.viewer.plots.plane_layers import Marker, MarkerLayer, ScatterLa
 from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.tabs.flow.point_batch import PointBatch
 from genexplorer.viewer.tabs.flow.trace import Floats, Trace
-from genexplorer.viewer.widgets.images import PictureView, to_array
+from genexplorer.viewer.widgets.images import ImageView, to_array
 
 FRAMES_PER_STAGE = 8  # of the animation of 2-D data
 _SIDE_PX = 420
@@ -56,16 +56,16 @@ class StageDetail(QStackedWidget):
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.picture, self.plane = PictureView("stage"), StagePlot(palette)
+        self.picture, self.plane = ImageView("stage"), StagePlot(palette)
         self.addWidget(self.picture)
         self.addWidget(self.plane)
 
     def show_stage(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
         """Show a stage, or why there is none."""
         if trace is None:
-            self.picture.set_picture(None, hint=hint)
+            self.picture.set_image(None, hint=hint)
         elif not trace.is_points:
-            self.picture.set_picture(trace.values[stage])
+            self.picture.set_image(trace.values[stage])
         else:
             values, letter = trace.values.astype(np.float64), trace.axis_letter(stage)
             self.plane.show_position(batch or PointBatch.of_trace(trace), values, float(stage), letter)
@@ -73,7 +73,7 @@ class StageDetail(QStackedWidget):
 
     def image(self) -> QImage:
         """Return what is shown, as large as it is shown."""
-        return self.picture.shown_image() if self.currentWidget() is self.picture else self.plane.image()
+        return self.picture.displayed_image() if self.currentWidget() is self.picture else self.plane.image()
 
 
 def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> tuple[NDArray[np.uint8], int]:

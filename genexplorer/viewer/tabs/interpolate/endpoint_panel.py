@@ -20,7 +20,7 @@ from genexplorer.viewer.tabs.encode.search import LatentSearch
 from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, Endpoint, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import tool_button
-from genexplorer.viewer.widgets.images import PictureView
+from genexplorer.viewer.widgets.images import ImageView
 
 WIDTH = 208
 _KIND_LABELS: dict[EndpointKind, str] = {
@@ -53,7 +53,7 @@ class EndpointPanel(QWidget):
         self.number = QSpinBox()
         self.number.setKeyboardTracking(False)
         self.resample = tool_button("Resample", f"Choose at random ({name})")
-        self.picture = PictureView(f"endpoint {name}")
+        self.picture = ImageView(f"endpoint {name}")
         self.picture.setMinimumHeight(64)
         self.position = labels.muted()
         self.progress = QProgressBar()
@@ -85,7 +85,7 @@ class EndpointPanel(QWidget):
             return
         endpoint = self._endpoints[self._name]
         hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].busy else "…")
-        self.picture.set_picture(image, caption, hint)
+        self.picture.set_image(image, caption, hint)
 
     def _show_kinds(self, endpoint: Endpoint, points: bool) -> None:
         possible = list(self._endpoints.kinds())

@@ -10,7 +10,7 @@ from genexplorer.viewer.plots.path_plot import PathPlot
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames
-from genexplorer.viewer.widgets.images import PictureView, to_array
+from genexplorer.viewer.widgets.images import ImageView, to_array
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
@@ -21,7 +21,7 @@ class InterpolationPreview(QStackedWidget):
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.picture = PictureView("interpolation")
+        self.picture = ImageView("interpolation")
         self.data = PathPlot(("x₁", "x₂"), palette)
         self.latent = PathPlot(("z₁", "z₂"), palette, prior=True)
         planes = QWidget()
@@ -48,17 +48,17 @@ class InterpolationPreview(QStackedWidget):
     ) -> None:
         """Show one row of a path, or the hint why there is none."""
         if frames is None:
-            self.picture.set_picture(None, hint=hint)
+            self.picture.set_image(None, hint=hint)
             for plane in (self.data, self.latent):
                 plane.show_path(hint=hint)
         elif frames.images.ndim == 4:
-            self.picture.set_picture(frames.images[row], caption)
+            self.picture.set_image(frames.images[row], caption)
         else:
             self._show_planes(frames, row)
 
     def image(self) -> QImage:
         """Return what is on the screen."""
-        return self.picture.shown_image() if self.currentIndex() == 0 else self._grabbed()
+        return self.picture.displayed_image() if self.currentIndex() == 0 else self._grabbed()
 
     def animation_frames(self, frames: InterpolationFrames) -> Images:
         """Return the frames of an animation, (N, H, W, C): of points, the planes with the marker at each t."""

@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, EncodedImage, PosteriorSamples
-from genexplorer.viewer.widgets.images import PictureView
+from genexplorer.viewer.widgets.images import ImageView
 
 _THUMB = 56
 
@@ -57,10 +57,10 @@ class HoverCard(QFrame):
             self._show_pair(title, encoded_image)
             return
         self.title.setText(title)
-        self.original.set_picture(None if encoded_image is None else encoded_image.x, hint="…")
+        self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
         for number, picture in enumerate(self.samples):
             known = posterior is not None and number < len(posterior.images)
-            picture.set_picture(posterior.images[number] if known and posterior is not None else None, hint="…")
+            picture.set_image(posterior.images[number] if known and posterior is not None else None, hint="…")
         words = "decoding…"
         if encoded_image is not None:
             words = f"x → samples of q(z|x) · σ = ({encoded_image.sigma[0]:.2f}, {encoded_image.sigma[1]:.2f})"
@@ -69,8 +69,8 @@ class HoverCard(QFrame):
 
     def _show_pair(self, title: str, encoded_image: EncodedImage | None) -> None:
         self.title.setText(title)
-        self.original.set_picture(None if encoded_image is None else encoded_image.x, hint="…")
-        self.samples[0].set_picture(None if encoded_image is None else encoded_image.recon, hint="…")
+        self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
+        self.samples[0].set_image(None if encoded_image is None else encoded_image.recon, hint="…")
         self.metrics.setText("decoding…" if encoded_image is None else "x → reconstruction")
         self.adjustSize()
 
@@ -84,7 +84,7 @@ class HoverCard(QFrame):
         self.raise_()
 
 
-def _thumb(name: str) -> PictureView:
-    picture = PictureView(name)
+def _thumb(name: str) -> ImageView:
+    picture = ImageView(name)
     picture.setFixedSize(_THUMB, _THUMB)
     return picture

@@ -6,7 +6,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.images import PictureView
+from genexplorer.viewer.widgets.images import ImageView
 
 WIDTH = 264
 Images = NDArray[np.uint8]
@@ -78,26 +78,26 @@ class ManifoldInspector(QWidget):
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
         """Show the decoder's picture of the cursor, (H, W, C)."""
-        self.decoded.set_picture(image, hint=hint)
+        self.decoded.set_image(image, hint=hint)
 
     def set_pair(self, x: Images | None, recon: Images | None, title: str, metrics: str) -> None:
         """Show the picked test image beside its reconstruction, with their figures."""
         self.picked.setText(title)
-        self.original.set_picture(x, "x" if x is not None else "")
-        self.recon.set_picture(recon, "reconstruction" if recon is not None else "")
+        self.original.set_image(x, "x" if x is not None else "")
+        self.recon.set_image(recon, "reconstruction" if recon is not None else "")
         self.metrics.setText(metrics)
         for widget in (self.original, self.recon, self.metrics):
             widget.setVisible(x is not None)
 
     def set_nearest(self, image: Images | None, text: str) -> None:
         """Show the test image whose encoding is nearest to the cursor."""
-        self.nearest.set_picture(image)
+        self.nearest.set_image(image)
         self.nearest_text.setText(text or "…")
 
     def set_pin(self, name: str, image: Images | None) -> None:
         """Show a pin's picture, or how to set it."""
         hint = name if self._pin_buttons[name].text() != name else ""  # its button says it already
-        self.pins[name].set_picture(image, hint=hint)
+        self.pins[name].set_image(image, hint=hint)
 
     def _build(self) -> None:
         column = QVBoxLayout(self)
@@ -143,8 +143,8 @@ def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _picture(name: str, size: int) -> PictureView:
-    picture = PictureView(name)
+def _picture(name: str, size: int) -> ImageView:
+    picture = ImageView(name)
     picture.setMinimumSize(min(size, 84), min(size, 84))
     if size <= 56:
         picture.setFixedSize(size, size)

@@ -143,7 +143,7 @@ class ManifoldTab(ModelTab):
         if self.data.decoded is not None:
             picture = self.inspector.decoded
             targets.append(
-                SaveTarget("Decoded picture", (".png",), lambda path: save_image(picture.shown_image(), path))
+                SaveTarget("Decoded picture", (".png",), lambda path: save_image(picture.displayed_image(), path))
             )
         if not self.selection.path.is_empty:
             targets.append(SaveTarget("Path as animation", (".gif",), self.path_panel.write_gif))

@@ -22,7 +22,7 @@ from genexplorer.viewer.tabs.progress.export_job import FilmJob
 from genexplorer.viewer.tabs.progress.film_strip import COUNT, FilmStrip
 from genexplorer.viewer.tabs.progress.thumbnails import thumbnail
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_sheet
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ProgressTab(Tab):
         self._shown: Path | None = None
         self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
         self.head, self.view, self.strip = Head(), ImageGridView("progress"), FilmStrip()
-        self.view.frames_one = False
+        self.view.has_frame = False
         self.view.on_saved = context.status_message.emit
         self.curves = CurvesBeside(context)
         self.job = FilmJob(self)
@@ -70,7 +70,7 @@ class ProgressTab(Tab):
         self._cache.clear()
         self._held, self._shown, self._stale = None, None, True
         self.strip.set_frames([])
-        self.view.set_sheet(None)
+        self.view.set_grid(None)
         if self.is_active:
             self.activated()
 
@@ -122,11 +122,11 @@ class ProgressTab(Tab):
         if self.view.image().isNull():
             return []
         label = f"{recorded_images.name_of(self.kind)} of the time"
-        return [SaveTarget(label, (".png",), lambda path: save_image(self.view.shown_image(), path))]
+        return [SaveTarget(label, (".png",), lambda path: save_image(self.view.displayed_image(), path))]
 
     def copy_image(self) -> QImage | None:
         """Return the picture as it is shown."""
-        return None if self.view.image().isNull() else self.view.shown_image()
+        return None if self.view.image().isNull() else self.view.displayed_image()
 
     def command_line(self) -> str | None:
         """Return the command that makes the film."""
@@ -211,11 +211,11 @@ class ProgressTab(Tab):
         sheet = None if ref is None else self._read(ref)
         if sheet is None or ref is None:
             self._shown = None
-            self.view.set_sheet(None, "" if ref is None else "This picture cannot be read.")
+            self.view.set_grid(None, "" if ref is None else "This picture cannot be read.")
         elif self._shown != ref.path:
             self._shown = ref.path
             self.view.set_columns(0 if self.kind == "samples" else sheet.columns)
-            self.view.set_sheet(sheet)
+            self.view.set_grid(sheet)
         self.head.show_step(self.kind, None if ref is None else ref.step, self._steps(), held=self._held is not None)
         self.strip.set_step(None if ref is None else ref.step)
         self.curves.set_step(None if ref is None else ref.step)
@@ -231,7 +231,7 @@ class ProgressTab(Tab):
             self._cache.move_to_end(ref.path)
             return self._cache[ref.path]
         try:
-            sheet = read_sheet(ref, f"recorded at step {ref.step:,}")
+            sheet = read_image_grid(ref, f"recorded at step {ref.step:,}")
         except UserError as error:
             _log.warning("%s", error)
             self.context.status_message.emit(str(error))
@@ -310,4 +310,4 @@ class ProgressTab(Tab):
         self._unsubscribe = self.context.cursor.subscribe(self._on_cursor)
 
     def _recolor(self) -> None:
-        self.view.set_paper(self.context.palette.background)
+        self.view.set_background(self.context.palette.background)

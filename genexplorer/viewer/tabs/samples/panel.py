@@ -12,8 +12,8 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import slider, tool_button
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView
-from genexplorer.viewer.widgets.images import PictureView, Pixels
-from genexplorer.viewer.widgets.labels import heading, muted, upright_rule, wrapped
+from genexplorer.viewer.widgets.images import ImageView, Pixels
+from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
 
 WIDTH = 34 * GAP
 _HISTORY_COLUMNS = 4
@@ -41,7 +41,7 @@ class SamplesPanel(QWidget):
         self._steps: list[int] = []
         self._history_of = -1
         self.setFixedWidth(WIDTH)
-        self.one = PictureView("sample")
+        self.one = ImageView("sample")
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
         self.history_title = muted("the same draw through training")
@@ -82,13 +82,13 @@ class SamplesPanel(QWidget):
 
     def show_one(self, index: int, pixels: Pixels, sheet: ImageGrid) -> None:
         """Show one picture large."""
-        self.one.set_picture(pixels)
+        self.one.set_image(pixels)
         self.name.setText(f"sample {index + 1}")
         self.detail.setText("\n".join(part for part in (sheet.caption, _z_words(sheet, index)) if part))
 
     def show_nothing(self) -> None:
         """There is no picture."""
-        self.one.set_picture(None)
+        self.one.set_image(None)
         self.name.setText("")
         self.detail.setText("")
         self.show_history(-1, [])
@@ -101,8 +101,8 @@ class SamplesPanel(QWidget):
         self._history_of, self._steps = index, steps
         self._show_history_if_room()
         images = np.stack([picture for _, picture in pictures]) if pictures else None
-        self.history.set_sheet(None if images is None else ImageGrid(images, _HISTORY_COLUMNS, 0, ""))
-        self.history.mark(None)
+        self.history.set_grid(None if images is None else ImageGrid(images, _HISTORY_COLUMNS, 0, ""))
+        self.history.set_frame(None)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give up the past of the draw, then the size of the picture, where the window is low."""
@@ -117,8 +117,8 @@ class SamplesPanel(QWidget):
 
     def recolor(self) -> None:
         """Take the context's palette."""
-        self.history.set_paper(self._context.palette.background)
-        self.history.mark(None)
+        self.history.set_background(self._context.palette.background)
+        self.history.set_frame(None)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
@@ -147,7 +147,7 @@ class SamplesPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(upright_rule())
+        layout.addWidget(vertical_rule())
         layout.addLayout(column, 1)
 
     def _connect(self) -> None:
@@ -174,7 +174,7 @@ class SamplesPanel(QWidget):
         words = f"step {self._steps[index]:,}: click goes there" if there else "the same draw through training"
         self.history_title.setText(words)
         if not there:
-            self.history.mark(None)
+            self.history.set_frame(None)
 
 
 def _z_words(sheet: ImageGrid, index: int) -> str:

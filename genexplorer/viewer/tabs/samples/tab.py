@@ -21,7 +21,7 @@ from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_sheet
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import enlarged, save_image
 
 KIND = "samples"
@@ -84,7 +84,7 @@ class SamplesTab(Tab):
         """Show another run's samples."""
         self._cache.clear()
         self.seed = None
-        self.view.set_sheet(None)
+        self.view.set_grid(None)
         self.touch()
 
     def on_changes(self, what: frozenset[str]) -> None:
@@ -120,45 +120,45 @@ class SamplesTab(Tab):
             case Qt.Key.Key_0 | Qt.Key.Key_Home:
                 self.panel.set_columns(0)
             case key if key in moves:
-                self.view.choose(self.view.index + moves[Qt.Key(key)])
+                self.view.select(self.view.index + moves[Qt.Key(key)])
             case _:
                 return False
         return True
 
     def save_targets(self) -> list[SaveTarget]:
         """Offer the sheet and the picture that is looked at."""
-        if self.view.sheet is None:
+        if self.view.grid is None:
             return []
         one = self.panel.one.image()
         return [
-            SaveTarget("Samples", (".png",), lambda path: save_image(self.view.shown_image(), path)),
+            SaveTarget("Samples", (".png",), lambda path: save_image(self.view.displayed_image(), path)),
             SaveTarget("The picture at the right", (".png",), lambda path: save_image(enlarged(one, 8), path)),
         ]
 
     def copy_image(self) -> QImage | None:
         """Return the sheet as it is shown."""
-        return None if self.view.sheet is None else self.view.shown_image()
+        return None if self.view.grid is None else self.view.displayed_image()
 
     def command_line(self) -> str | None:
         """Return the command that draws this sheet."""
         run = self.context.run
-        if run is None or self.view.sheet is None:
+        if run is None or self.view.grid is None:
             return None
         config = run.config
         seed = self.seed if self.seed is not None else config.seed if config is not None else 0
         line = command_lines.sample(
             run.status.id,
-            count=len(self.view.sheet.images),
+            count=len(self.view.grid.images),
             seed=seed,
             temperature=1.0 if self.seed is None else self.temperature,
             columns=self.view.columns,
-            step=self.view.sheet.step,
+            step=self.view.grid.step,
         )
         return command_lines.with_runs_dir(line, run.folder.parent)
 
     def state(self) -> dict[str, Any]:
         """Remember columns and temperature."""
-        return {"columns": self.view.columns_wanted, "temperature": self.temperature}
+        return {"columns": self.view.requested_columns, "temperature": self.temperature}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take them back."""
@@ -198,7 +198,7 @@ class SamplesTab(Tab):
         self._stale = False
         self.panel.show_source(self.seed)
         if self.context.run is None:
-            self.view.set_sheet(None, "No run open.")
+            self.view.set_grid(None, "No run open.")
         elif self.seed is None:
             self._show_recorded()
         else:
@@ -211,7 +211,7 @@ class SamplesTab(Tab):
         self.touch()
 
     def _recolor(self) -> None:
-        self.view.set_paper(self.context.palette.background)
+        self.view.set_background(self.context.palette.background)
         self.panel.recolor()
 
     # Recorded ---------------------------------------------------------------------------------------------------
@@ -226,20 +226,20 @@ class SamplesTab(Tab):
         at_or_before = [ref for ref in refs if step is None or ref.step <= step] or refs[:1]
         sheet = self._read(at_or_before[-1]) if at_or_before else None
         if sheet is not None:
-            self.view.set_sheet(sheet)
+            self.view.set_grid(sheet)
         elif step is not None:
             self.seed = 0
             self.panel.show_source(self.seed)
             self._ask()
         else:
-            self.view.set_sheet(None)
+            self.view.set_grid(None)
 
     def _read(self, ref: PictureRef) -> ImageGrid | None:
         if ref.path in self._cache:
             self._cache.move_to_end(ref.path)
             return self._cache[ref.path]
         try:
-            sheet = read_sheet(ref, f"recorded at step {ref.step:,}")
+            sheet = read_image_grid(ref, f"recorded at step {ref.step:,}")
         except UserError as error:
             _log.warning("%s", error)
             self.context.status_message.emit(str(error))
@@ -252,8 +252,8 @@ class SamplesTab(Tab):
     # Decoded ----------------------------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        if self.view.sheet is None:
-            self.view.set_sheet(None, "Loading the model …")
+        if self.view.grid is None:
+            self.view.set_grid(None, "Loading the model …")
         params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
         self._requests.cancel_all()  # images of another seed or snapshot are not shown any more
         self._requests.send("preview", "images", ModelRequest("sample", self._on_drawn, params, step=self.context.step))
@@ -263,17 +263,17 @@ class SamplesTab(Tab):
             return
         images = np.asarray(reply.arrays["images"], np.uint8)
         z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
-        self.view.set_sheet(ImageGrid(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
+        self.view.set_grid(ImageGrid(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
 
     def _on_failure(self, message: str, hint: str) -> None:
-        if self.view.sheet is None:
-            self.view.set_sheet(None, f"No samples: {message}. {hint}")
+        if self.view.grid is None:
+            self.view.set_grid(None, f"No samples: {message}. {hint}")
         self.context.status_message.emit(f"no new samples: {message}")
 
     # One picture ------------------------------------------------------------------------------------------------
 
     def _show_one(self, index: int) -> None:
-        sheet, pixels = self.view.sheet, self.view.picture(index)
+        sheet, pixels = self.view.grid, self.view.tile(index)
         if sheet is None or pixels is None:
             self.panel.show_nothing()
             return

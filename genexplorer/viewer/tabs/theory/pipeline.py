@@ -22,7 +22,7 @@ from genexplorer.viewer.tabs.theory.tensor_views import (
     heat_pixels,
 )
 from genexplorer.viewer.widgets.controls import discard
-from genexplorer.viewer.widgets.images import PictureView
+from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, text, wrapped
 from trainers.theory import Stage
 
@@ -38,7 +38,7 @@ class StageView(QWidget):
         self.stage = stage
         self._palette = palette
         self._heat: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
-        self.picture, self.vector = PictureView(stage.shows or stage.name), VectorView(palette)
+        self.picture, self.vector = ImageView(stage.shows or stage.name), VectorView(palette)
         self.point, self.number = PointView(palette), NumberView(palette)
         self.picture.setMinimumSize(SIDE_PX, SIDE_PX)
         self.shape = muted("")
@@ -73,13 +73,13 @@ class StageView(QWidget):
         """
         self._heat = None
         if tensor is None:
-            self.picture.set_picture(None, hint=hint)
+            self.picture.set_image(None, hint=hint)
             self._show(self.picture, "")
             return
         one = np.asarray(tensor)[0]
         shape = " × ".join(str(length) for length in one.shape)
         if one.ndim == 3 and image_shape != POINTS:
-            self.picture.set_picture(one if one.dtype == np.uint8 else _to_gray(one))
+            self.picture.set_image(one if one.dtype == np.uint8 else _to_gray(one))
             self._show(self.picture, shape)
         elif one.size == prod(image_shape) > _MANY:
             self._heat = (np.asarray(one, np.float64), image_shape)
@@ -104,7 +104,7 @@ class StageView(QWidget):
 
     def _draw_heat(self) -> None:
         if self._heat is not None:
-            self.picture.set_picture(heat_pixels(*self._heat, self._palette))
+            self.picture.set_image(heat_pixels(*self._heat, self._palette))
 
     def _show(self, view: QWidget, shape: str) -> None:
         self._tensor.setCurrentWidget(view)

@@ -65,7 +65,7 @@ def test_keys_and_thumbnails_walk_through_the_test_set(bench: Bench, qtbot: QtBo
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
     assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
-    tab.source_panel.thumbnails.sheet.pressed.emit(QPoint(35, 65))  # second column, third row
+    tab.source_panel.thumbnails.page.pressed.emit(QPoint(35, 65))  # second column, third row
     assert tab.source.index == 17
     _wait_for_replies(qtbot, tab)
     assert "#17" in tab.views.pictures["x"].accessibleDescription()

@@ -70,10 +70,10 @@ def test_the_curves_beside_are_the_losses_or_the_objective(
 
 
 def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> None:
-    late = progress.view.sheet
+    late = progress.view.grid
     assert late is not None and late.step == 700 and "step 700" in progress.head.step.text()
     progress.context.cursor.go(20)
-    early = progress.view.sheet
+    early = progress.view.grid
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
     assert all(plot._time_line.value() == 20 for plot in progress.curves.plots)
     assert progress.strip.marked == progress.strip.steps.index(20)
@@ -85,7 +85,7 @@ def test_a_click_on_a_curve_or_the_strip_jumps(progress: ProgressTab) -> None:
     assert progress.context.cursor.position == 100
     box = progress.strip.box_of(0)
     QTest.mousePress(progress.strip, Qt.MouseButton.LeftButton, pos=QPoint(int(box.center().x()), 20))
-    assert progress.context.cursor.position == 0 and progress.view.sheet is not None and progress.view.sheet.step == 0
+    assert progress.context.cursor.position == 0 and progress.view.grid is not None and progress.view.grid.step == 0
 
 
 def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: ProgressTab) -> None:
@@ -93,13 +93,13 @@ def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: Progres
     progress.context.cursor.go(200)
     for key, step in ((Qt.Key.Key_F, 0), (Qt.Key.Key_G, 700)):
         QTest.keyPress(window, key)
-        assert progress.view.sheet is not None and progress.view.sheet.step == step
+        assert progress.view.grid is not None and progress.view.grid.step == step
         QTest.keyRelease(window, key)
-        assert progress.view.sheet.step == 200
+        assert progress.view.grid.step == 200
     QTest.mousePress(progress.head.first, Qt.MouseButton.LeftButton)
-    assert progress.view.sheet is not None and progress.view.sheet.step == 0
+    assert progress.view.grid is not None and progress.view.grid.step == 0
     QTest.mouseRelease(progress.head.first, Qt.MouseButton.LeftButton)
-    assert progress.view.sheet.step == 200
+    assert progress.view.grid.step == 200
 
 
 def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan_folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan
     window.context._take_steps()
     assert len(cursor.steps) == len(run.pictures["samples"]) > 3
     cursor.go(500)
-    assert tab.view.sheet.step == 500 and window.context.step == 100
+    assert tab.view.grid.step == 500 and window.context.step == 100
     tab_of(window, "Curves")
     assert cursor.steps == (0, 100, 700) and "snapshot" in window.time.place_label.text()
     assert cursor.position == window.context.step == 700  # the nearest one
@@ -135,16 +135,16 @@ def test_kinds_are_switched_and_remembered(stage: Stage, run_folder: Path) -> No
 def test_new_pictures_are_followed_while_it_trains(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     with running_run(tmp_path / "live", steps=120, kind="gan") as run:
         tab = tab_of(stage.window(run.folder), "Progress")
-        qtbot.waitUntil(lambda: tab.view.sheet is not None and tab.view.sheet.step == 120, timeout=5000)
+        qtbot.waitUntil(lambda: tab.view.grid is not None and tab.view.grid.step == 120, timeout=5000)
         run.advance(90)
         run.writer.flush()
-        qtbot.waitUntil(lambda: tab.view.sheet is not None and tab.view.sheet.step == 210, timeout=5000)
+        qtbot.waitUntil(lambda: tab.view.grid is not None and tab.view.grid.step == 210, timeout=5000)
         assert tab.strip.steps[-1] == 210
         tab.context.cursor.go(50)
         run.advance(60)
         run.writer.flush()
         qtbot.waitUntil(lambda: tab.strip.steps[-1] == 270, timeout=5000)
-        assert tab.view.sheet.step == 50  # held
+        assert tab.view.grid.step == 50  # held
 
 
 def test_a_run_without_pictures_says_so(stage: Stage, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Failure, Result
 from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.tabs.samples.tab import SamplesTab
-from genexplorer.viewer.widgets.image_grid import best_columns, read_sheet
+from genexplorer.viewer.widgets.image_grid import best_columns, read_image_grid
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import digits, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
@@ -26,11 +26,11 @@ def samples(window: MainWindow) -> SamplesTab:
 
 
 def test_the_recorded_sheet_follows_the_time(samples: SamplesTab, window: MainWindow) -> None:
-    assert samples.view.sheet is not None and samples.view.sheet.step == 1300
-    late = samples.view.sheet.images
+    assert samples.view.grid is not None and samples.view.grid.step == 1300
+    late = samples.view.grid.images
     window.context.cursor.go(5)
-    assert samples.view.sheet.step == 5 and late.shape == (64, 28, 28, 1)
-    assert not np.array_equal(samples.view.sheet.images, late)
+    assert samples.view.grid.step == 5 and late.shape == (64, 28, 28, 1)
+    assert not np.array_equal(samples.view.grid.images, late)
     assert "step 5" in samples.panel.detail.text()
 
 
@@ -69,9 +69,9 @@ def test_an_answer_that_was_overtaken_is_not_shown(samples: SamplesTab, stage: S
     black, white = np.zeros((64, 28, 28, 1), np.uint8), np.full((64, 28, 28, 1), 255, np.uint8)
     stage.client.answer(second, Result({"images": white}))
     stage.client.answer(first, Result({"images": black}))
-    qtbot.waitUntil(lambda: samples.view.sheet is not None and samples.view.sheet.images.min() == 255, timeout=5000)
+    qtbot.waitUntil(lambda: samples.view.grid is not None and samples.view.grid.images.min() == 255, timeout=5000)
     qtbot.waitUntil(lambda: not samples.context.model_client.is_busy, timeout=5000)
-    assert samples.view.sheet is not None and samples.view.sheet.images.min() == 255
+    assert samples.view.grid is not None and samples.view.grid.images.min() == 255
 
 
 def test_a_failure_is_told_and_the_old_sheet_stays(
@@ -81,7 +81,7 @@ def test_a_failure_is_told_and_the_old_sheet_stays(
     samples.draw(1)
     stage.client.answer(stage.client.last("sample"), Failure("the snapshot is gone", "choose another"))
     qtbot.waitUntil(lambda: "the snapshot is gone" in window.status.message.text(), timeout=5000)
-    assert samples.view.sheet is not None
+    assert samples.view.grid is not None
 
 
 def test_hovering_enlarges_and_shows_the_past_of_the_draw(samples: SamplesTab) -> None:
@@ -118,7 +118,7 @@ def test_a_queued_run_says_that_samples_come(stage: Stage, tmp_path: Path) -> No
 def test_a_run_without_pictures_is_decoded_live(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     window = stage.window(write_run(tmp_path / "runs", steps=60, pictures=False))
     tab = tab_of(window, "Samples")
-    qtbot.waitUntil(lambda: tab.view.sheet is not None, timeout=5000)
+    qtbot.waitUntil(lambda: tab.view.grid is not None, timeout=5000)
     assert stage.client.count("sample") == 1
 
 
@@ -127,14 +127,14 @@ def test_a_sheet_that_is_not_as_announced_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "x.png"
     save_image(to_qimage(montage(digits(4), 2)), path)
-    assert read_sheet(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images.shape == (4, 28, 28, 1)
-    np.testing.assert_array_equal(read_sheet(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images, digits(4))
+    assert read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images.shape == (4, 28, 28, 1)
+    np.testing.assert_array_equal(read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images, digits(4))
     for wrong in (PictureRef("samples", 1, path, 3, 2, (28, 28)), PictureRef("samples", 1, path, 2, 2, (9999, 28))):
         with pytest.raises(UserError):
-            read_sheet(wrong, "")
+            read_image_grid(wrong, "")
     path.write_bytes(b"not a picture")
     with pytest.raises(UserError):
-        read_sheet(PictureRef("samples", 1, path, 2, 2, (28, 28)), "")
+        read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "")
 
 
 def test_columns_suit_the_room() -> None:
@@ -157,7 +157,7 @@ def test_a_gan_draws_with_its_temperature(stage: Stage, tmp_path: Path) -> None:
     stage.client.silent = True
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="gan"))
     tab = tab_of(window, "Samples")
-    assert tab.waiting_reason() is None and tab.view.sheet is not None
+    assert tab.waiting_reason() is None and tab.view.grid is not None
     tab.draw(4)
     tab.panel.temperature.setValue(70)
     assert stage.client.last("sample").params == {"count": 64, "seed": 4, "temperature": 0.7}

@@ -15,13 +15,13 @@ from genexplorer.viewer.dialogs.new_run import NewRunDialog
 from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
 from genexplorer.viewer.settings import Settings
 from genexplorer.viewer.widgets.images import (
-    PictureView,
+    ImageView,
     enlarged,
+    integer_scale,
     montage,
     save_image,
     to_array,
     to_qimage,
-    whole_factor,
 )
 from tests.fixtures.fake_run import digits
 
@@ -44,9 +44,9 @@ def test_a_qimage_owns_its_memory() -> None:
 def test_enlargement_is_whole_and_unsmoothed() -> None:
     pixels = np.array([[0, 255], [255, 0]], np.uint8)
     np.testing.assert_array_equal(to_array(enlarged(to_qimage(pixels), 3)), np.kron(pixels, np.ones((3, 3), np.uint8)))
-    assert whole_factor(QSize(28, 28), QSize(100, 90)) == 3
-    assert whole_factor(QSize(28, 28), QSize(100, 90), 2.0) == 6
-    assert whole_factor(QSize(500, 28), QSize(100, 90)) == 1
+    assert integer_scale(QSize(28, 28), QSize(100, 90)) == 3
+    assert integer_scale(QSize(28, 28), QSize(100, 90), 2.0) == 6
+    assert integer_scale(QSize(500, 28), QSize(100, 90)) == 1
 
 
 def test_montage_lays_out_in_rows() -> None:
@@ -71,11 +71,11 @@ def test_saving_replaces_whole_and_refuses_what_it_cannot(tmp_path: Path) -> Non
 
 
 def test_a_picture_lies_on_whole_pixels_in_the_middle(qtbot: QtBot) -> None:
-    view = PictureView()
+    view = ImageView()
     qtbot.addWidget(view)
     view.resize(100, 100)
-    view.set_picture(digits(1)[0])
-    rect = view.picture_rect()
+    view.set_image(digits(1)[0])
+    rect = view.image_rect()
     assert (rect.width(), rect.left(), rect.top()) == (84, 8, 8)
     assert view.pixel_at(QPointF(8.5, 8.5)).x() == 0 and view.pixel_at(QPointF(91, 91)).x() == 27
     assert view.pixel_at(QPointF(3, 50)).x() == -1
@@ -87,11 +87,11 @@ def test_a_picture_lies_on_whole_pixels_in_the_middle(qtbot: QtBot) -> None:
 
 
 def test_a_picture_larger_than_its_room_is_shrunk_not_cut(qtbot: QtBot) -> None:
-    view = PictureView()
+    view = ImageView()
     qtbot.addWidget(view)
     view.resize(60, 100)
-    view.set_picture(np.zeros((200, 200), np.uint8))
-    assert view.picture_rect().width() == pytest.approx(60) and view.picture_rect().height() == pytest.approx(60)
+    view.set_image(np.zeros((200, 200), np.uint8))
+    assert view.image_rect().width() == pytest.approx(60) and view.image_rect().height() == pytest.approx(60)
 
 
 def test_the_track_is_logarithmic_and_its_inverse_is_exact() -> None:
