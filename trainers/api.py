@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from trainers import presets, registry
@@ -156,7 +157,8 @@ def load(
 
 
 def _from_event(event: SnapshotReady, plan: Plan) -> TrainedModel:
-    model: Model = registry.resolve(plan.family.build)(plan.model_options, event.card.image_shape)
+    with torch.random.fork_rng(devices=[]):  # initialization would advance the caller's random numbers
+        model: Model = registry.resolve(plan.family.build)(plan.model_options, event.card.image_shape)
     if plan.family.name == custom.NAME:  # the build is the module that is being trained
         model = copy.deepcopy(model)
     load_weights(model, event.arrays)

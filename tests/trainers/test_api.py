@@ -251,6 +251,14 @@ def test_arrays_in_arrays_out_and_tensors_in_tensors_out(vae: trainers.TrainedMo
         assert 0 <= images.min() <= images.max() <= 1
 
 
+def test_loading_and_sampling_leave_the_global_random_state_alone() -> None:
+    plan = trainers.make_plan("vae-2d", data=IMAGES, steps=1, settings=TINY)
+    snapshot = last_snapshot(list(trainers.train(plan)))
+    state = torch.random.get_rng_state()
+    trainers.load(snapshot, plan=plan).sample(2)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 def test_samples_depend_on_the_seed_alone(vae: trainers.TrainedModel) -> None:
     assert np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=1))
     assert not np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=2))
