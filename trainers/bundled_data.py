@@ -1,4 +1,4 @@
-"""Where the bundled files are: beside the packages in a checkout, inside this package in a wheel."""
+"""The bundled data files: beside the packages in a checkout, inside this package in a wheel."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from trainers.errors import DataError
 
 
 def folder(name: str) -> Path:
-    """Return a folder of the bundled assets, such as `mnist`.
+    """Return a folder of bundled data, such as `mnist`.
 
     Raises:
         DataError: if the installation lacks it.
@@ -15,4 +15,4 @@ def folder(name: str) -> Path:
     for base in (here / "_assets", here.parent / "assets"):
         if (base / name).is_dir():
             return base / name
-    raise DataError(f"the bundled assets have no folder '{name}'", "install genexplorer again")
+    raise DataError(f"the bundled data have no folder '{name}'", "reinstall genexplorer")

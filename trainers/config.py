@@ -1,4 +1,4 @@
-"""A run's configuration: what was asked for, validated before anything is allocated, frozen; TOML or JSON."""
+"""The configuration of a run: frozen, validated before anything is allocated, stored as JSON and read as TOML too."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from trainers.errors import ConfigError
 from trainers.schema import SCHEMA_VERSION
 from trainers.theory import Theory
 
-# Names that configurations of earlier versions use; they are read, never written.
+# Names in configurations of earlier versions. They are read, never written.
 _OLD_KEYS = {"binarisation": "binarization", "dequantisation": "dequantization"}
 _OLD_VALUES = {"discretised-logistic": "discretized-logistic"}
 
@@ -22,7 +22,7 @@ Width = Annotated[int, Field(ge=1, le=65_536)]  # of a layer
 
 
 class Section(BaseModel):
-    """A part of a configuration: frozen, and a key it does not know is an error."""
+    """A part of a configuration: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -56,12 +56,12 @@ class OptimConfig(Section):
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=1)
-    grad_clip: float | None = Field(None, gt=0)  # maximal norm of the gradient
+    grad_clip: float | None = Field(None, gt=0)  # largest norm of the gradient
     ema_decay: float = Field(0.999, ge=0, lt=1)  # 0: the EMA weights are the raw weights
 
 
 class ScheduleConfig(Section):
-    """How long to train and how the learning rate moves. Exactly one of `epochs`, `steps`, `minutes` is set."""
+    """The length of a training and its learning rate schedule. Exactly one of `epochs`, `steps`, `minutes` is set."""
 
     epochs: float | None = Field(None, gt=0, le=1_000_000)
     steps: int | None = Field(None, ge=1, le=1_000_000_000)
@@ -73,34 +73,37 @@ class ScheduleConfig(Section):
 
     @model_validator(mode="after")
     def _one_length(self) -> "ScheduleConfig":
-        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of epochs, steps, minutes (got {', '.join(given) or 'none'})")
+        lengths = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        if len(lengths) != 1:
+            raise ValueError(f"give exactly one of epochs, steps, minutes (got {', '.join(lengths) or 'none'})")
         return self
 
 
 class ExecutionConfig(Section):
-    """Where and how a run computes and records; none of it changes what is learned, but for rounding."""
+    """Where and how a run computes and records. Nothing here changes what is learned, except for rounding."""
 
     device: Device = "auto"
     threads: int = Field(0, ge=0, le=1024)  # 0: this run's share of the machine
     deterministic: bool = False
-    compile: Compile = "auto"  # the step; "auto": where it will pay back its own time within the run
-    precision: Precision = "auto"  # of matrix products in training; all else, and all judging, is float32
+    compile: Compile = "auto"  # the training step; "auto": where that pays back its own time within the run
+    precision: Precision = "auto"  # of matrix products in training; all else, and all evaluation, is float32
     eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: often enough for 20 in all
     checkpoint_every_s: float = Field(60.0, gt=0)
     snapshot_every_s: float = Field(30.0, gt=0)
-    watched_every_s: float = Field(2.0, gt=0)  # between snapshots while watched; twice that once nothing is touched
+    watched_every_s: float = Field(2.0, gt=0)  # between snapshots with an active viewer; twice that with an idle one
     snapshot_budget_mb: int = Field(256, ge=1, le=1_000_000)
 
     @property
     def adapts_threads(self) -> bool:
-        """Whether the number of threads follows what others on the machine want; else it is pinned."""
+        """Whether the number of threads adapts to other runs on the machine; else it is pinned."""
         return not (self.deterministic or self.threads)
 
 
 class RunConfig(Section):
-    """Everything that decides a run. Built by `trainers.presets.assemble`, stored as `config.json`."""
+    """Everything that determines a run. Built by `trainers.presets.assemble`, stored as `config.json`.
+
+    `trainers.plan.resolve` validates the options once and looks up what they name; the methods here do so at each call.
+    """
 
     schema_version: int = Field(SCHEMA_VERSION, ge=1)
     preset: str = ""
@@ -123,7 +126,7 @@ class RunConfig(Section):
         return self
 
     def model_options(self) -> Any:
-        """Return the model's options as the family's own type, defaults filled in.
+        """Return the model's options as the family's type, with defaults.
 
         Raises:
             ConfigError: naming the key that is unknown or out of range.
@@ -131,7 +134,7 @@ class RunConfig(Section):
         return parse_section(registry.family(self.model.name).options, self.model.options, "model")
 
     def theory(self) -> Theory:
-        """Return the objective of this model on this data, told to people.
+        """Return the explanation of the objective of this model on this data.
 
         Raises:
             ConfigError: if the family or the data set is not installed here.
@@ -139,16 +142,22 @@ class RunConfig(Section):
         return registry.theory(self.model.name, self.model_options(), self.data.name)
 
     def data_options(self) -> Any:
-        """Return the data set's options as its own type, defaults filled in.
+        """Return the data set's options as its type, with defaults.
 
         Raises:
             ConfigError: naming the key that is unknown or out of range.
         """
         return parse_section(registry.dataset(self.data.name).options, self.data.options, "data")
 
+    def with_options(self, model_options: BaseModel, data_options: BaseModel) -> "RunConfig":
+        """Return the configuration with the options of model and data replaced."""
+        model = Ref(name=self.model.name, options=model_options.model_dump(mode="json"))
+        data = Ref(name=self.data.name, options=data_options.model_dump(mode="json"))
+        return self.model_copy(update={"model": model, "data": data})
+
 
 def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nested mapping with the keys and values of earlier versions replaced by the present ones."""
+    """Return a nested mapping with keys and values of earlier versions replaced by the current ones."""
     current: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -160,7 +169,7 @@ def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse(values: Mapping[str, Any]) -> RunConfig:
-    """Validate a nested mapping, options of model and data included, and fill in every default.
+    """Validate a nested mapping, including the options of model and data, and fill in every default.
 
     Raises:
         ConfigError: in one line, with the dotted key and what is allowed.
@@ -168,44 +177,38 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
     version = values.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ConfigError(
-            f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest known here", "update genexplorer"
+            f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest that this version reads",
+            "update genexplorer",
         )
     config: RunConfig = parse_section(RunConfig, values, "")
-    model = config.model_options().model_dump(mode="json")
-    data = config.data_options().model_dump(mode="json")
-    return config.model_copy(
-        update={
-            "model": Ref(name=config.model.name, options=model),
-            "data": Ref(name=config.data.name, options=data),
-        }
-    )
+    return config.with_options(config.model_options(), config.data_options())
 
 
-def parse_section(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
-    """Validate one section; a failure names its dotted key.
+def parse_section(kind: type[Any], values: Mapping[str, Any], section: str) -> Any:
+    """Validate one section.
 
     Raises:
-        ConfigError: for the first thing that is wrong.
+        ConfigError: for the first value that is wrong, with its dotted key.
     """
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(*_first_problem(error, kind, where)) from None
+        raise ConfigError(*_first_problem(error, kind, section)) from None
 
 
-def _first_problem(error: ValidationError, kind: type[BaseModel], where: str) -> tuple[str, str]:
+def _first_problem(error: ValidationError, kind: type[BaseModel], section: str) -> tuple[str, str]:
     problem = error.errors()[0]
     path = [str(part) for part in problem["loc"]]
-    key = ".".join([where, *path] if where else path) or "config"
+    key = ".".join([section, *path] if section else path) or "config"
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _fields_at(kind, path[:-1]), n=1)
-        known = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known ones"
-        return f"{key}: unknown key", known
+        hint = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known keys"
+        return f"{key}: unknown key", hint
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    given = problem.get("input")
-    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{key}: {message}{shown}", ""
+    value = problem.get("input")
+    got = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{key}: {message}{got}", ""
 
 
 def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -1,12 +1,12 @@
-"""What can go wrong in a way that a person can mend: one clear line each, never a traceback."""
+"""Errors that a user can fix, each reported in one line, without a traceback."""
 
 
 class UserError(Exception):
-    """A failure that is told in one line: what is wrong and where, then what to do.
+    """An error with a message and a remedy.
 
     Args:
-        message: What is wrong, and where. One sentence without a full stop at its end.
-        hint: What to do about it. May be empty.
+        message: What is wrong, and where; without a full stop.
+        hint: What to do about it; may be empty.
     """
 
     exit_code = 1
@@ -21,24 +21,24 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """A run was asked for that cannot be: an unknown key, a value out of range, options that contradict."""
+    """An invalid configuration: an unknown key, a value out of range, options that contradict each other."""
 
     exit_code = 2
 
 
 class DataError(UserError):
-    """A data file that is missing, torn, mislabeled or not what its header says."""
+    """A data file that is missing, truncated, mislabeled or not what its header declares."""
 
     exit_code = 3
 
 
 class CheckpointError(UserError):
-    """A checkpoint or snapshot that is incomplete, damaged or of another shape."""
+    """A checkpoint or snapshot that is incomplete, damaged or of another model."""
 
     exit_code = 4
 
 
 class TrainingError(UserError):
-    """A training that cannot go on, such as a loss that is no longer finite."""
+    """A training that cannot continue, such as one whose loss is not finite."""
 
     exit_code = 5

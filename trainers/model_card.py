@@ -1,15 +1,15 @@
-"""The card beside a snapshot: what a model can do and what its arrays mean, readable without torch."""
+"""The model card of a snapshot: what the model can do, on which data, and its latest metrics. No torch."""
 
 from math import prod
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-Length = Annotated[int, Field(ge=1, le=65_536)]  # of an axis, whatever a card from elsewhere says
+Length = Annotated[int, Field(ge=1, le=65_536)]  # of an axis; cards may come from elsewhere
 
 
 class Capability(BaseModel):
-    """One thing that a model can or cannot do, with the words a face shows."""
+    """Something that a model can or cannot do, as front ends display it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,13 +28,13 @@ class DataCard(BaseModel):
     num_test: int
     num_classes: int = 0  # 0 where there are no labels
     setup: str = ""  # "dynamic binarization"
-    kind: Literal["images", "points"] = "images"  # "points": of the plane, image_shape is (2, 1, 1)
+    kind: Literal["images", "points"] = "images"  # "points": 2-D, image_shape is (2, 1, 1)
 
 
 class ModelCard(BaseModel):
-    """What the faces ask instead of testing for a family.
+    """What front ends read instead of testing for a family.
 
-    Capabilities by name: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
+    Capabilities: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
     `manifold` (a latent plane of images), `plane` (planes and axes through more than two latent dimensions), `density`
     (2-D data, drawn as a map). A name that is missing counts as not available.
     """
@@ -61,12 +61,12 @@ class ModelCard(BaseModel):
     )
 
     def capability(self, name: str) -> Capability:
-        """Return a capability, or why it is absent.
+        """Return a capability, or the reason why it is absent.
 
-        Cards that are older than `plane` do not name it, and their models have it all the same.
+        Early cards do not name `plane`, although their models have it.
         """
         size = prod(self.latent_shape)
         if name == "plane" and name not in self.capabilities and size > 2 and self.data.kind == "images":
             return self.capability("decode").model_copy(update={"how": f"a plane through {size} dimensions"})
-        missing = Capability(available=False, reason=f"this {self.family} declares no capability '{name}'")
+        missing = Capability(available=False, reason=f"the family '{self.family}' does not declare '{name}'")
         return self.capabilities.get(name, missing)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from trainers import capabilities, presets, registry
-from trainers.config import Ref, RunConfig, parse_section
+from trainers.config import RunConfig, parse_section
 from trainers.errors import ConfigError
 from trainers.model_card import Capability
 from trainers.registry import DataSet, Family, ImageShape
@@ -91,13 +91,8 @@ def resolve(
     dataset = dataset or registry.dataset(config.data.name)
     model_options = parse_section(family.options, config.model.options, "model")
     data_options = parse_section(dataset.options, config.data.options, "data")
-    complete = config.model_copy(
-        update={
-            "model": Ref(name=config.model.name, options=model_options.model_dump(mode="json")),
-            "data": Ref(name=config.data.name, options=data_options.model_dump(mode="json")),
-        }
-    )
-    plan = Plan(complete, family, model_options, dataset, data_options, image_shape or (0, 0, 0))
+    config = config.with_options(model_options, data_options)
+    plan = Plan(config, family, model_options, dataset, data_options, image_shape or (0, 0, 0))
     if image_shape is None:
         plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
         family.check(model_options, data_options, plan.image_shape, dataset.kind)

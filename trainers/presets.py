@@ -1,4 +1,4 @@
-"""From a preset's name and layers of changes to a validated configuration."""
+"""Configurations from a preset and layers of settings over it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +13,13 @@ Layer = Mapping[str, Any]
 
 
 def assemble(preset_name: str, *layers: Layer) -> RunConfig:
-    """Return the configuration of a preset with layers laid over it, the last one strongest.
+    """Return the configuration of a preset with layers of settings merged over it; later layers take precedence.
 
-    A layer that gives one length of training takes the place of another length below it; a layer that names another
-    model or data set drops the options of the one below.
+    A length of training replaces another kind of length below it; another model or data set drops the options of the
+    one below.
 
     Raises:
-        ConfigError: for an unknown preset, a key that is wrong, or a change to what the preset holds fixed.
+        ConfigError: for an unknown preset, a setting that is wrong, or a change to one that the preset fixes.
     """
     preset = registry.preset(preset_name)
     base = merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
@@ -88,7 +88,7 @@ def changes(
 
 
 def merge(below: Layer, above: Layer) -> dict[str, Any]:
-    """Lay one nested mapping over another; neither is changed."""
+    """Return one nested mapping merged over another; neither is changed."""
     merged = dict(below)
     for key, value in above.items():
         current = merged.get(key)
@@ -137,6 +137,7 @@ def known_keys(config: RunConfig) -> list[str]:
 
 
 def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a section without what a section merged over it replaces as a whole."""
     if not isinstance(below, Mapping):
         return {}
     if key == "schedule" and any(above.get(length) is not None for length in _LENGTHS):
@@ -147,22 +148,22 @@ def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig) -> None:
-    before, after = base.model_dump(mode="json"), config.model_dump(mode="json")
-    flat_before, flat_after = flatten(before), flatten(after)
-    for key in flat_after:
-        if preset.is_frozen(key) and flat_after[key] != flat_before.get(key):
+    before, after = (flatten(each.model_dump(mode="json")) for each in (base, config))
+    for key, value in after.items():
+        if preset.is_frozen(key) and value != before.get(key):
             raise ConfigError(
-                f"{key}: preset '{preset.name}' holds it at {flat_before.get(key)!r} to reproduce {preset.source}",
+                f"{key}: preset '{preset.name}' fixes it at {before.get(key)!r} to reproduce {preset.source}",
                 f"start from '{_free_preset(preset, config)}' to change it",
             )
 
 
 def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
-    """Return the first preset of the family that may be changed and is of such data, best of its very name."""
-    able = [p for p in registry.presets().values() if p.family == preset.family and not p.frozen and not p.watch_for]
-    free = [p.name for p in able if _kind(assemble(p.name)) == _kind(config)]
-    return preset.family if preset.family in free else next(iter(free), "another preset")
-
-
-def _kind(config: RunConfig) -> registry.DataKind:
-    return registry.dataset(config.data.name).kind
+    """Return a preset of the same family and kind of data whose settings may be changed; that of the family's name."""
+    kind = registry.dataset(config.data.name).kind
+    names = [
+        other.name
+        for other in registry.presets().values()
+        if other.family == preset.family and not other.frozen and not other.watch_for
+        if registry.dataset(assemble(other.name).data.name).kind == kind
+    ]
+    return preset.family if preset.family in names else next(iter(names), "another preset")

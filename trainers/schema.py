@@ -1,3 +1,6 @@
-"""The version of the configurations that are written; older ones are read, newer ones refused."""
+"""The version of configurations that is written; older ones are read, newer ones refused.
+
+It has a module without imports, because listing runs needs it and should not import pydantic.
+"""
 
 SCHEMA_VERSION = 1

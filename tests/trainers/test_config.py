@@ -79,7 +79,7 @@ def test_unknown_presets() -> None:
     "layer", [{"optim": {"lr": 0.1}}, {"model": {"beta": 2}}, {"data": {"binarization": "dynamic"}}]
 )
 def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="holds it at"):
+    with pytest.raises(ConfigError, match="fixes it at"):
         presets.assemble("uva2019-vae", layer)
     assert presets.assemble("uva2019-vae", {"seed": 3, "data": {"limit": 100}}).seed == 3
 

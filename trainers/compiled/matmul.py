@@ -1,11 +1,11 @@
-"""Which library multiplies matrices on a CPU, and which way round: some ways take half of what a processor can do.
+"""Faster matrix products on CPUs: which library computes them, and in which order of factors.
 
-torch hands float32 products to MKL, which takes its AVX2 path on processors that are not Intel's. oneDNN, part of the
-same torch, takes AVX-512 there, twice as fast. torch has no word for that choice alone; allowing oneDNN to round to
-bfloat16 makes it, and where the processor would really round, that is found out by a product and not taken.
+PyTorch uses MKL for float32 products, and MKL takes its AVX2 path on processors of other vendors than Intel. oneDNN,
+which is part of PyTorch, takes AVX-512 there, twice as fast. PyTorch has no switch for choosing oneDNN over MKL, but
+`mkldnn.matmul.fp32_precision = "bf16"` selects it; a test product shows whether results stay float32-accurate.
 
-Before it multiplies, a library copies the second factor into small blocks, and one that lies transposed costs each
-thread a copy of all of it. That is how a layer's weights lie in x Wᵀ, and (W xᵀ)ᵀ copies the smaller batch instead.
+Before multiplying, a library packs the second factor into blocks, and a transposed one costs each thread a copy of all
+of it. In x Wᵀ that is the weight matrix; (W xᵀ)ᵀ packs the smaller batch instead.
 """
 
 import contextlib
@@ -18,65 +18,65 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LARGEST_ERROR = 1e-5  # of a product's values: float32 with sums in another order stays far below, bfloat16 far above
+MAX_RELATIVE_ERROR = 1e-5  # of a product: float32 in any order of summation is far below, bfloat16 far above
 _SHAPES = ((128, 784, 400), (64, 100, 256), (400, 128, 784))  # rows, inner, columns: products of small networks
-_CPU = Path("/proc/cpuinfo")
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @contextlib.contextmanager
 def prefer_onednn() -> Iterator[None]:
-    """Multiply float32 matrices of the CPU with oneDNN inside the block, where that is exact and MKL is slow."""
-    with _by_onednn() if onednn_is_better() else contextlib.nullcontext():
+    """Use oneDNN for float32 products on the CPU inside the block, where that is accurate and MKL is slow."""
+    with _use_onednn() if onednn_is_better() else contextlib.nullcontext():
         yield
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
-    """Return how a program for the CPU writes its products, by operation of torch; what returns NotImplemented stays.
+    """Return replacements of torch's matrix products in a graph for the CPU, by operation.
 
-    The values are the same but for rounding. What lies transposed for it is put right by the function that reads it.
+    One that returns NotImplemented leaves the product as it is. Values are the same but for rounding.
     """
-    return {torch.ops.aten.mm.default: _product, torch.ops.aten.addmm.default: _product_and_bias}
+    return {torch.ops.aten.mm.default: _mm, torch.ops.aten.addmm.default: _addmm}
 
 
-def _product(a: Tensor, b: Tensor) -> Any:
-    return b.t().mm(a.t()).t().contiguous() if _goes_better_turned(a, b) else NotImplemented
+def _mm(a: Tensor, b: Tensor) -> Any:
+    return b.t().mm(a.t()).t().contiguous() if _prefer_transposed(a, b) else NotImplemented
 
 
-def _product_and_bias(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
-    if beta != 1 or alpha != 1 or bias.ndim != 1 or not _goes_better_turned(a, b):
+def _addmm(bias: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    if beta != 1 or alpha != 1 or bias.ndim != 1 or not _prefer_transposed(a, b):
         return NotImplemented
-    if bias.dtype == torch.float32:  # added by whoever reads it: a library would write the bias first and read it again
-        return _product(a, b) + bias
+    if bias.dtype == torch.float32:  # fused into the next kernel; a library would write it first and read it again
+        return _mm(a, b) + bias
     return torch.addmm(bias[:, None], b.t(), a.t()).t().contiguous()  # rounded to bfloat16 once, not twice
 
 
-def _goes_better_turned(a: Tensor, b: Tensor) -> bool:
-    """Return whether (bᵀ aᵀ)ᵀ is faster than a b: if b alone lies transposed, and is the larger one."""
+def _prefer_transposed(a: Tensor, b: Tensor) -> bool:
+    """Return whether (bᵀ aᵀ)ᵀ is faster than a b: if b alone is stored transposed, and is the larger factor."""
     a_transposed, b_transposed = (factor.stride(0) == 1 != factor.stride(1) for factor in (a, b))
     return b_transposed and not a_transposed and a.shape[0] < b.shape[1]
 
 
 @cache
 def onednn_is_better() -> bool:
-    """Return whether oneDNN multiplies faster here, and in float32 all the same. Always the same on one machine."""
+    """Return whether oneDNN is faster on this machine and float32-accurate."""
     if not torch._C._has_mkldnn or "AVX512" not in torch.backends.cpu.get_cpu_capability():
         return False
-    return _vendor() != "GenuineIntel" and platform.machine() in ("x86_64", "AMD64") and _stays_float32()
+    return _vendor() != "GenuineIntel" and platform.machine() in ("x86_64", "AMD64") and _is_float32_accurate()
 
 
-def _stays_float32() -> bool:
-    chance = torch.Generator().manual_seed(0)
-    with _by_onednn():
+def _is_float32_accurate() -> bool:
+    generator = torch.Generator().manual_seed(0)
+    with _use_onednn():
         for rows, inner, columns in _SHAPES:
-            a, b = torch.randn(rows, inner, generator=chance), torch.randn(inner, columns, generator=chance)
+            a, b = torch.randn(rows, inner, generator=generator), torch.randn(inner, columns, generator=generator)
             exact = a.double() @ b.double()
-            if ((a @ b).double() - exact).norm() > LARGEST_ERROR * exact.norm():
+            if ((a @ b).double() - exact).norm() > MAX_RELATIVE_ERROR * exact.norm():
                 return False
     return True
 
 
 @contextlib.contextmanager
-def _by_onednn() -> Iterator[None]:
+def _use_onednn() -> Iterator[None]:
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
     before = settings.fp32_precision
     try:
@@ -88,7 +88,7 @@ def _by_onednn() -> Iterator[None]:
 
 def _vendor() -> str:
     with contextlib.suppress(OSError):
-        for line in _CPU.read_text(errors="replace").splitlines():
+        for line in _CPU_INFO.read_text(errors="replace").splitlines():
             if line.startswith("vendor_id"):
                 return line.partition(":")[2].strip()
     return ""

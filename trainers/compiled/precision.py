@@ -1,7 +1,7 @@
-"""How a training step's arithmetic is done: its matrix products in float32 or in bfloat16.
+"""Mixed precision: the matrix products of a training step in float32 or bfloat16.
 
-A model hands the parts of its step that are pure functions of tensors to `StepContext.compute`. What happens to them
-there changes speed and rounding, never what is learned: weights, gradients, moments and all judging stay float32.
+A model passes the parts of its step that are pure functions of tensors to `StepContext.compute`. That changes speed and
+rounding only: weights, gradients, moments and evaluation stay float32.
 
 Reference: Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision); Kalamkar et al. 2019, arXiv:1905.12322.
 """
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class AutocastContext:
-    """Does the arithmetic of training steps.
+    """Calls functions of tensors, under autocast to bfloat16 if that is enabled.
 
     Args:
-        device: Where the tensors are.
-        bfloat16: Whether matrix products and convolutions take bfloat16; their results go on as float32.
+        device: Of the tensors.
+        bfloat16: Whether matrix products and convolutions use bfloat16.
     """
 
     def __init__(self, device: torch.device | str = "cpu", *, bfloat16: bool = False) -> None:
@@ -37,24 +37,24 @@ class AutocastContext:
             return function(*arguments)
 
 
-def use_bfloat16(execution: ExecutionConfig, device: torch.device, shown: bool) -> bool:
-    """Return whether a training multiplies in bfloat16.
+def use_bfloat16(execution: ExecutionConfig, device: torch.device, supported: bool) -> bool:
+    """Return whether a training uses bfloat16.
 
-    "auto" does where the device is faster with it and the model's figures were shown to stay the same; where every bit
-    counts it does not, so that another machine of the same kind can repeat them.
+    "auto" does where the device is faster with it and the model is known to reach the same metrics, but not under
+    `deterministic`, so that another machine of the same kind gets the same bits.
 
     Args:
-        execution: What was asked for.
-        device: Where the training is.
-        shown: `Model.supports_bf16`.
+        execution: Its `precision` is "auto", "float32" or "bfloat16".
+        device: Of the training.
+        supported: `Model.supports_bf16`.
     """
     if execution.precision == "auto":
-        return shown and not execution.deterministic and has_bfloat16(device)
+        return supported and not execution.deterministic and has_bfloat16(device)
     return execution.precision == "bfloat16"
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device multiplies matrices of bfloat16 faster than those of float32."""
+    """Return whether a device has faster matrix products in bfloat16 than in float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

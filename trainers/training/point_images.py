@@ -1,4 +1,4 @@
-"""The pictures of a training on points of the plane: samples over the data, and the model's density as a map."""
+"""The sample images of a training on 2-D data: samples over the data, and the model's density as a map."""
 
 import math
 from collections.abc import Callable, Generator, Iterator
@@ -20,23 +20,23 @@ from trainers.model_card import Capability
 Bounds = tuple[float, float, float, float]
 Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
 
-SIDE = 256  # pixels of a picture
+SIDE = 256  # pixels
 NUM_SAMPLES, NUM_DATA = 2000, 5000
-MAP_SIDE = 64  # cells of a density map; between their centers it is interpolated
-NATS_SHOWN = 8.0  # below the peak of the data's density; what is lower is background
-_AT_ONCE = 1024  # points whose density is asked for in one go
+MAP_SIDE = 64  # cells of a density map, which is interpolated between their centers
+NATS_RANGE = 8.0  # below the peak of the data's density; anything lower is background
+_CHUNK = 1024  # points that are decoded or evaluated in one batch
 _DOT_STD = 1.1  # of a sample's dot, in pixels
-_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as the faces show pictures
-_BINS = 48  # of the histogram that tells how dense the data are
+_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as in the front ends
+_BINS = 48  # of the histogram that estimates the density of the data
 
 
 class PointImages:
-    """What is drawn at each snapshot: the samples of fixed latents, and the density where the model knows it.
+    """The images of each snapshot: samples from fixed latents, and the density where the model has one.
 
     Args:
         capabilities: Of the model.
         latent_shape: Of the model.
-        data: What it learns from; its bounds are the pictures' edges.
+        data: The data set; its bounds are the edges of the images.
         device: Of the model.
     """
 
@@ -48,64 +48,64 @@ class PointImages:
         latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._latents = latents if "sample" in has else None
         self._bounds = data.bounds
-        self._data = cover(data.test[:NUM_DATA], data.bounds)
+        self._data = coverage(data.test[:NUM_DATA], data.bounds)
         self._peak = peak(data.test, data.bounds)
         grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
         self._grid = grid if "log_prob" in has else None
 
     def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
-        """Yield each kind of picture, one of each, with a model's weights as they are, and signs of life between."""
+        """Yield each kind of image, one of each, and heartbeats in between."""
         if self._latents is not None:
-            samples = yield from _asked(model, model.decode, self._latents, step)
-            image = over_data(samples.reshape(-1, 2), self._data, self._bounds)
+            samples = yield from _compute(model, model.decode, self._latents, step)
+            image = samples_over_data(samples.reshape(-1, 2), self._data, self._bounds)
             yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:
             assert isinstance(model, HasLogProb)
-            logs = yield from _asked(model, model.log_prob, self._grid, step)
+            logs = yield from _compute(model, model.log_prob, self._grid, step)
             yield ImagesReady(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
 
 
-def over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
+def samples_over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
     """Return samples in the accent color over faint data, (SIDE, SIDE, 3).
 
     Args:
-        points: (N, 2); those that are not finite or outside are left out.
-        data: How far the data cover each pixel, of `cover`.
-        bounds: (x0, x1, y0, y1) of the picture.
+        points: (N, 2); those that are not finite or outside are dropped.
+        data: The coverage of each pixel by the data, from `coverage`.
+        bounds: (x0, x1, y0, y1) of the image.
     """
-    paper = _blend(np.broadcast_to(_rgb(_BACKGROUND), (SIDE, SIDE, 3)), _rgb(_FAINT), data)
-    return _bytes(_blend(paper, _rgb(_ACCENT), cover(points, bounds)))
+    background = _blend(np.broadcast_to(_rgb(_BACKGROUND), (SIDE, SIDE, 3)), _rgb(_FAINT), data)
+    return _bytes(_blend(background, _rgb(_ACCENT), coverage(points, bounds)))
 
 
 def density_map(logs: NDArray[np.floating], peak: float) -> NDArray[np.uint8]:
     """Return a log-density as a map from grays to the accent color, (SIDE, SIDE, 3).
 
     Args:
-        logs: (MAP_SIDE, MAP_SIDE), in nats; what is not a number is background.
-        peak: What is drawn in the full color.
+        logs: (MAP_SIDE, MAP_SIDE), in nats; NaN is background.
+        peak: The value of the full color.
     """
-    share = torch.from_numpy((logs.astype(np.float32) - peak) / NATS_SHOWN + 1)
-    share = share.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
-    smooth = F.interpolate(share[None, None], size=(SIDE, SIDE), mode="bilinear", align_corners=False)
-    return np.asarray(_scale()[smooth[0, 0].mul(255).add(0.5).to(torch.uint8).numpy()])
+    fraction = torch.from_numpy((logs.astype(np.float32) - peak) / NATS_RANGE + 1)
+    fraction = fraction.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+    smooth = F.interpolate(fraction[None, None], size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    return np.asarray(_color_scale()[smooth[0, 0].mul(255).add(0.5).to(torch.uint8).numpy()])
 
 
-def cover(points: NDArray[np.floating], bounds: Bounds) -> Grid:
-    """Return how far points cover each pixel, in [0, 1]: each is a soft dot, and many together are no brighter."""
+def coverage(points: NDArray[np.floating], bounds: Bounds) -> Grid:
+    """Return how much points cover each pixel, in [0, 1]. Each is a soft dot; many on one spot saturate."""
     reach = math.ceil(3 * _DOT_STD)
-    counts = np.pad(_counts(points, bounds, SIDE), reach)  # so that what leaves one edge does not enter at the other
+    counts = np.pad(_counts(points, bounds, SIDE), reach)  # so that dots do not wrap around the edges
     kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / _DOT_STD))
     for axis in (0, 1):
         shifted = [
-            np.roll(counts, place, axis) * weight
-            for place, weight in zip(range(-reach, reach + 1), kernel, strict=True)
+            np.roll(counts, offset, axis) * weight
+            for offset, weight in zip(range(-reach, reach + 1), kernel, strict=True)
         ]
         counts = np.sum(shifted, axis=0)
     return np.asarray(1 - np.exp(-counts[reach:-reach, reach:-reach]))
 
 
 def peak(points: NDArray[np.floating], bounds: Bounds) -> float:
-    """Return the largest log-density of points by a histogram, in nats: where a map's color is full."""
+    """Return the largest log-density of points, by a histogram, in nats."""
     x0, x1, y0, y1 = bounds
     area = (x1 - x0) * (y1 - y0) / _BINS**2
     return math.log(max(1.0, float(_counts(points, bounds, _BINS).max())) / (len(points) * area))
@@ -118,26 +118,26 @@ def _counts(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
     return np.asarray(counts[::-1])
 
 
-def _asked(
-    model: Model, function: Callable[[Tensor], Tensor], asked: Tensor, step: int
+def _compute(
+    model: Model, function: Callable[[Tensor], Tensor], inputs: Tensor, step: int
 ) -> Generator[Phase, None, NDArray[np.float32]]:
     pieces = []
-    for part in torch.split(asked, _AT_ONCE):
+    for part in torch.split(inputs, _CHUNK):
         with torch.inference_mode(), eval_mode(model):
             pieces.append(function(part).float().cpu().numpy())
         yield Phase(step, "evaluating", "pictures")
     return np.concatenate(pieces)
 
 
-def _scale() -> NDArray[np.uint8]:
-    """Return 256 colors, (256, 3), whose neighbors look equally far apart: straight lines in Oklab, by length.
+def _color_scale() -> NDArray[np.uint8]:
+    """Return 256 perceptually uniform colors, (256, 3): straight lines in Oklab, divided by length.
 
     Reference: Ottosson 2020, "A perceptual color space for image processing".
     """
     stops = np.stack([_to_oklab(_rgb(color)) for color in (_BACKGROUND, _GRAY, _ACCENT)])
-    way = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(stops, axis=0), axis=1))))
-    places = np.linspace(0, way[-1], 256)
-    return _bytes(_from_oklab(np.stack([np.interp(places, way, axis) for axis in stops.T], axis=1)))
+    distances = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(stops, axis=0), axis=1))))
+    positions = np.linspace(0, distances[-1], 256)
+    return _bytes(_from_oklab(np.stack([np.interp(positions, distances, axis) for axis in stops.T], axis=1)))
 
 
 _LMS = np.array(
@@ -167,11 +167,11 @@ def _from_oklab(lab: Grid) -> Grid:
 
 
 def _rgb(color: str) -> Grid:
-    return np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    return np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
 
 
-def _blend(paper: Grid, color: Grid, share: Grid) -> Grid:
-    return paper + share[..., None] * (color - paper)
+def _blend(background: Grid, color: Grid, fraction: Grid) -> Grid:
+    return background + fraction[..., None] * (color - background)
 
 
 def _bytes(rgb: Grid) -> NDArray[np.uint8]:

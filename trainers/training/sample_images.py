@@ -1,4 +1,4 @@
-"""The pictures of a training: samples, reconstructions, the manifold and the trace, always of the same images."""
+"""The sample images of a training: samples, reconstructions, manifold and trace, always from the same inputs."""
 
 from collections.abc import Generator, Iterator
 
@@ -18,23 +18,23 @@ from trainers.model_card import Capability
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
 NUM_TRACED, TRACE_COLUMNS = 8, 10
-IMAGES_AT_ONCE = 500  # of 28×28, decoded in one go
+IMAGES_AT_ONCE = 500  # of 28×28, decoded in one batch
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; what is not a number is black."""
+    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; NaN is black."""
     scaled = images.nan_to_num(0.0).clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
 class SampleImages:
-    """What is drawn at each snapshot: fixed latents and fixed test images.
+    """The images of each snapshot, from fixed latents and fixed test images.
 
     Args:
-        capabilities: Of the model; they decide which pictures there are.
+        capabilities: Of the model; they determine the kinds of images.
         latent_shape: Of the model.
-        data: Where the reconstructed images are chosen, one a class.
-        test: The same images as the model sees them.
+        data: The data set; one test image per class is reconstructed.
+        test: The test images, preprocessed.
         device: Of the model.
     """
 
@@ -47,17 +47,17 @@ class SampleImages:
         device: torch.device,
     ) -> None:
         generator = torch.Generator().manual_seed(FIXED_SEED)
-        has = {name for name, capability in capabilities.items() if capability.available}
+        available = {name for name, capability in capabilities.items() if capability.available}
         samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
-        self._samples = samples if "sample" in has else None
-        self._originals = test.take(chosen(data).to(device)) if "encode" in has else None
-        self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in has else None
+        self._samples = samples if "sample" in available else None
+        self._originals = test.take(reconstructed_indices(data).to(device)) if "encode" in available else None
+        self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in available else None
         self._traced = None
-        if "trace" in has and self._originals is not None:
+        if "trace" in available and self._originals is not None:
             self._traced = self._originals[:NUM_TRACED]
 
     def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
-        """Yield each kind of picture with a model's weights as they are, and a sign of life after each chunk."""
+        """Yield each kind of images, and a heartbeat after each chunk."""
         if self._samples is not None:
             samples = yield from _decoded(model, self._samples, step)
             yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
@@ -70,14 +70,14 @@ class SampleImages:
             yield _trace(model, self._traced, step)
 
 
-def chosen(data: ImageData) -> Tensor:
+def reconstructed_indices(data: ImageData) -> Tensor:
     """Return the indices of the test images to reconstruct: the first of each class, else the first ones."""
     count = min(NUM_RECONSTRUCTIONS, len(data.test))
     if data.test_labels is None:
         return torch.arange(count)
     _, first = np.unique(data.test_labels, return_index=True)
-    rest = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
-    return torch.from_numpy(np.concatenate((first, rest))[:count].astype(np.int64))
+    others = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
+    return torch.from_numpy(np.concatenate((first, others))[:count].astype(np.int64))
 
 
 def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArray[np.uint8]]:
@@ -97,11 +97,11 @@ def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
 
 
 def _trace(model: Model, x: Tensor, step: int) -> ImagesReady:
-    """Return what a chain of transforms makes of each image, a row: the first stage, the last, some in between."""
+    """Return a row for each image with stages of the chain of transforms, first and last included."""
     assert isinstance(model, Traces)
     with torch.inference_mode(), eval_mode(model):
         stages = model.trace(x).stages
         count = min(len(stages), TRACE_COLUMNS)
-        numbers = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
-        shown = [to_uint8(model.trace_images(stages[number])) for number in numbers]
-    return ImagesReady(step, "trace", np.stack(shown, axis=1).reshape(-1, *shown[0].shape[1:]), count)
+        indices = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
+        columns = [to_uint8(model.trace_images(stages[index])) for index in indices]
+    return ImagesReady(step, "trace", np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:]), count)

@@ -1,4 +1,4 @@
-"""How long a training lasts, and how its learning rate moves."""
+"""The length of a training, and its learning rate schedule."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Length:
 
     @classmethod
     def of(cls, schedule: ScheduleConfig, steps_per_epoch: int) -> "Length":
-        """Return the length that a schedule asks for; epochs are rounded to whole steps, at least one."""
+        """Return the length of a schedule; epochs are rounded to whole steps, at least one."""
         if schedule.minutes is not None:
             return cls(None, schedule.minutes * 60)
         if schedule.steps is not None:
@@ -26,7 +26,7 @@ class Length:
         return cls(max(1, round((schedule.epochs or 0) * steps_per_epoch)), None)
 
     def progress(self, step: int, elapsed_s: float) -> float:
-        """Return the share that is done, in [0, 1]."""
+        """Return the fraction that is done, in [0, 1]."""
         if self.steps is not None:
             return min(1.0, step / self.steps)
         return min(1.0, elapsed_s / (self.seconds or 1.0))
@@ -42,13 +42,17 @@ def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_ep
     """Return the factor on `optim.lr` for the update after `step` others.
 
     Args:
-        schedule: Its `lr` names the shape: "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5, arXiv:1608.03983,
-            without restarts), "linear" to 0, or "step" (times gamma every so many steps).
-        step: Updates done.
-        progress: Share of the training that is done, by steps or by time.
+        schedule: Its `lr` is "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5, arXiv:1608.03983, without
+            restarts), "linear" to 0, or "step" (times gamma every so many steps).
+        step: Number of updates done.
+        progress: Fraction of the training that is done, by steps or by time.
         steps_per_epoch: For "step" without `step_every`.
     """
-    warmup = _warmup(schedule, step, progress)
+    # Warm-up: grows to 1 over `warmup_steps`, or a tenth of a shorter training.
+    warmup = 1.0
+    if schedule.warmup_steps:
+        warmup = min(1.0, max((step + 1) / schedule.warmup_steps, progress / 0.1))
+    # The schedule itself.
     if schedule.lr == "cosine":
         return warmup * 0.5 * (1 + math.cos(math.pi * progress))
     if schedule.lr == "linear":
@@ -56,10 +60,3 @@ def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_ep
     if schedule.lr == "step":
         return float(warmup * schedule.step_gamma ** (step // (schedule.step_every or steps_per_epoch)))
     return warmup
-
-
-def _warmup(schedule: ScheduleConfig, step: int, progress: float) -> float:
-    """Return the factor of the first steps: it grows to 1 over `warmup_steps`, or a tenth of a shorter training."""
-    if not schedule.warmup_steps:
-        return 1.0
-    return min(1.0, max((step + 1) / schedule.warmup_steps, progress / 0.1))

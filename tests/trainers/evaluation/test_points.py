@@ -127,7 +127,7 @@ def test_sample_images_cover_the_data() -> None:
     data = np.array([[-2.0, 2.0]], np.float32)
     bounds = (-4.0, 4.0, -4.0, 4.0)
     samples = np.array([[2.0, 2.0], [math.nan, 0.0], [1e9, 0.0]], np.float32)
-    picture = point_images.over_data(samples, point_images.cover(data, bounds), bounds).astype(int)
+    picture = point_images.samples_over_data(samples, point_images.coverage(data, bounds), bounds).astype(int)
     background = picture[200, 200]
     lit = np.argwhere((picture != background).any(2))
     upper_left, upper_right = picture[64, 64], picture[64, 192]
