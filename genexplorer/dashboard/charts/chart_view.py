@@ -45,9 +45,7 @@ class ChartView(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Render the visible rows."""
-        self._painter = CellPainter(
-            self, "chart"
-        )  # one for all rows: computing the widget's own style takes as long as a row
+        self._painter = CellPainter(self, "chart")  # one for all rows: it takes as long to make as a row to render
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

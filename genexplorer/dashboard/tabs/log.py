@@ -1,5 +1,6 @@
 """Tab 4: the run's log, newest last; for a lost or failed run also the last lines of worker.log."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -17,18 +18,20 @@ class LogPane(RichLog):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
-        self._written: tuple[object, int, str] = (None, 0, "")
+        self._written: tuple[Path | None, int, str] = (None, 0, "")  # folder, id of the last line, tail of worker.log
 
     def show(self, run: RunView | None) -> None:
         """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()
         tail = run.log_tail if run else ""
+        # Start again for another run, and when the tail of worker.log appears.
         if folder != self._written[0] or tail != self._written[2]:
             self.clear()
             self._written = (folder, 0, tail)
             if not log and not tail and run is not None:
                 self.write(Text("The log is empty.", style="dim"))
+        # Append new lines, then the tail.
         new = [line for line in log if line.id > self._written[1]]
         for line in new:
             self.write(log_text(line))

@@ -70,8 +70,10 @@ def theory_text(
 
 
 def _terms(theory: Theory, written: Breakdown | None, at_step: int | None, width: int) -> list[Content]:
+    """Return the objective, its terms and related metrics, with their values and explanations."""
     if written is None:
         return [Content.assemble(("The values come with the first evaluation.", "$muted"))]
+    # The objective.
     when = "now" if at_step is None else f"at step {at_step:,}"
     lines = [
         Content.assemble(
@@ -81,6 +83,7 @@ def _terms(theory: Theory, written: Breakdown | None, at_step: int | None, width
             (f"{written.unit}, {written.source}, {when}", "$muted"),
         )
     ]
+    # Its terms, each with a bar.
     largest = max((abs(value) for _, value in written.terms if math.isfinite(value)), default=0.0) or 1.0
     for term, value in written.terms:
         number = f"({formatting.number(value)})" if is_negative(value) else formatting.number(value)
