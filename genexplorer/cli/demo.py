@@ -35,16 +35,18 @@ def demo(
     config = settings.resolve(PRESET, flags={"--minutes": minutes}).config
     status = train.launch(config, runs_dir, tags=("demo",))
     length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(PRESET).minutes:g} minutes"
-    output.say(f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}")
+    output.print_message(
+        f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}"
+    )
     viewer = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
         _watch(status.folder, runs_dir)
     finally:
         failure = viewer.close() if viewer else "there is no display"
     if viewer and viewer.opened:
-        output.say("the viewer is open")
+        output.print_message("the viewer is open")
     if failure:
-        output.say(f"{failure}; writing images instead")
+        output.print_message(f"{failure}; writing images instead")
         write_images(status.folder, out_dir, runs_dir)
 
 
@@ -65,7 +67,7 @@ def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
         images.draw_samples(query("samples.png", "sample"), scale=2)
         reconstruct.draw_reconstructions(query("reconstructions.png", "encode"), range(10), scale=2)
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
-    output.say(f"the images are in {out_dir.resolve()}")
+    output.print_message(f"the images are in {out_dir.resolve()}")
 
 
 def _watch(folder: Path, runs_dir: Path | None) -> None:

@@ -62,7 +62,9 @@ class RunFollower:
         now = time.monotonic()
         is_due = now >= self._next_print or not delta.status.state.live
         if self._latest and delta.status.step != self._printed_step and is_due:
-            output.data(f"{formatting.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}")
+            output.print_data(
+                f"{formatting.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}"
+            )
             self._next_print = now + LINE_EVERY_S
             self._printed_step = delta.status.step
 
@@ -95,13 +97,15 @@ def finish(status: RunStatus) -> None:
     line += f" at step {status.step:,} after {formatting.duration(status.elapsed_s)}"
     if status.reason:
         line += f": {status.reason}"
-    output.say(line)
+    output.print_message(line)
     name, code = output.handle(status.name, status.id), END_CODES.get(status.state, 0)
     if code:
-        output.say(f"'genexplorer runs logs {name}' shows the log; 'genexplorer runs resume {name}' tries again")
+        output.print_message(
+            f"'genexplorer runs logs {name}' shows the log; 'genexplorer runs resume {name}' tries again"
+        )
         raise typer.Exit(code)
     if status.state is State.STOPPED:
-        output.say(f"'genexplorer runs resume {name}' continues it")
+        output.print_message(f"'genexplorer runs resume {name}' continues it")
 
 
 def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
@@ -137,21 +141,23 @@ def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[st
 def print_still_training(folder: Path) -> None:
     """Print that a run keeps training in the background, and how to stop it."""
     name = _name(folder)
-    output.say(f"\n{name} keeps training. 'genexplorer runs stop {name}' stops it, 'genexplorer' opens the dashboard.")
+    output.print_message(
+        f"\n{name} keeps training. 'genexplorer runs stop {name}' stops it, 'genexplorer' opens the dashboard."
+    )
 
 
 def stop_and_wait(folder: Path, follower: RunFollower) -> None:
     """Stop a run and wait for its end; a second Ctrl+C returns at once."""
     name = _name(folder)
-    output.say(f"\nstopping {name}; it saves its state first (Ctrl+C again: do not wait)")
+    output.print_message(f"\nstopping {name}; it saves its state first (Ctrl+C again: do not wait)")
     try:
         launcher.wait(folder, set(State) - {State.QUEUED}, STARTUP_TIMEOUT_S)
         launcher.stop(folder)
         finish(follower.follow())
     except KeyboardInterrupt:
-        output.say(f"{name} is still stopping; 'genexplorer runs show {name}' shows its state")
+        output.print_message(f"{name} is still stopping; 'genexplorer runs show {name}' shows its state")
     except UserError as error:
-        output.complain(error)
+        output.print_error(error)
 
 
 def _name(folder: Path) -> str:

@@ -67,7 +67,7 @@ runs_app = typer.Typer(help="List, control, describe, delete and import runs.", 
 
 def _version(requested: bool) -> None:
     if requested:
-        output.data(f"genexplorer {__version__}")
+        output.print_data(f"genexplorer {__version__}")
         raise typer.Exit()
 
 
@@ -89,7 +89,7 @@ def root(
     if output.full_screen():
         open_ui.open_dashboard(runs_dir, None)
     else:
-        output.data(context.get_help())
+        output.print_data(context.get_help())
 
 
 @runs_app.callback(invoke_without_command=True)
@@ -165,7 +165,7 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         return _report(error)
     except KeyboardInterrupt:
-        output.say("interrupted")
+        output.print_message("interrupted")
         return INTERRUPTED
     finally:
         output.flush()
@@ -179,17 +179,17 @@ def _invoke(arguments: list[str]) -> int:
 def _report(error: Exception) -> int:
     match error:
         case UserError():
-            output.complain(error)
+            output.print_error(error)
             return error.exit_code
         case typer.Abort():
-            output.say("cancelled")
+            output.print_message("cancelled")
             return 1
         case typer.TyperException():
             return _report_usage(error)
         case OSError():
-            output.complain(_disk_error(error))
+            output.print_error(_disk_error(error))
             return 1
-    output.complain(
+    output.print_error(
         UserError(f"{type(error).__name__}: {error}", "this is a bug in genexplorer; --debug shows the traceback")
     )
     return 1
@@ -223,5 +223,5 @@ def _report_usage(error: typer.TyperException) -> int:
         matches = difflib.get_close_matches(option, error.possibilities or (), n=1)
         hint = f"did you mean {matches[0]}?" if matches else hint
     message = message[:1].lower() + message[1:].rstrip(".").replace("Input should be", "it should be")
-    output.complain(UserError(message, hint))
+    output.print_error(UserError(message, hint))
     return error.exit_code

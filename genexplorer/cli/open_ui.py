@@ -34,7 +34,7 @@ def view(
     outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
     if not outcome.ok:
         raise DisplayError(outcome.line, outcome.hint or "'genexplorer doctor' checks the display")
-    output.say(outcome.line)
+    output.print_message(outcome.line)
 
 
 def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:

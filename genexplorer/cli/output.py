@@ -31,7 +31,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def data(text: str) -> None:
+def print_data(text: str) -> None:
     """Print one line on standard output; a closed pipe ends the command quietly."""
     try:
         typer.echo(text, color=colored(sys.stdout))
@@ -41,19 +41,19 @@ def data(text: str) -> None:
         raise typer.Exit(0) from None
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value as indented JSON. NaN and infinities, which JSON lacks, become null."""
-    data(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+    print_data(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print one line on standard error."""
     typer.echo(text, err=True, color=colored(sys.stderr))
 
 
-def complain(error: UserError) -> None:
+def print_error(error: UserError) -> None:
     """Print an error and its hint on standard error."""
-    say(f"{style('error', 'error', sys.stderr)}: {error}")
+    print_message(f"{style('error', 'error', sys.stderr)}: {error}")
 
 
 def style(text: str, role: str, stream: TextIO | None = None) -> str:
@@ -100,8 +100,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=STYLES["faint"])
     room = width()
     for i, heading in enumerate(headings):
-        needed = max(cell_len(row[i]) for row in [headings, *rows])
-        columns = needed if i < len(headings) - 1 else max(min(needed, room), 1)
+        longest = max(cell_len(row[i]) for row in [headings, *rows])
+        columns = longest if i < len(headings) - 1 else max(min(longest, room), 1)
         room -= columns + 2
         justify: Literal["left", "right"] = "right" if i in right else "left"
         grid.add_column(Text(heading), justify=justify, width=columns, no_wrap=True, overflow="ellipsis")
@@ -111,15 +111,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
     with console.capture() as capture:
         console.print(grid)
     for line in capture.get().splitlines():
-        data(line.rstrip())
+        print_data(line.rstrip())
 
 
 def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
     """Print "name   value" lines with aligned values, omitting empty values."""
-    shown = [(name, value) for name, value in rows if value]
-    name_width = max((len(name) for name, _ in shown), default=0)
-    for name, value in shown:
-        data(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
+    present = [(name, value) for name, value in rows if value]
+    name_width = max((len(name) for name, _ in present), default=0)
+    for name, value in present:
+        print_data(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
 
 
 def handle(name: str, identity: str) -> str:

@@ -22,24 +22,24 @@ def presets(
 
     selected = [registry.preset(preset)] if preset else list(registry.presets().values())
     if as_json:
-        output.as_json([_as_json(spec) for spec in selected])
+        output.print_json([_as_json(spec) for spec in selected])
         return
     family = ""
     for number, spec in enumerate(selected):
         if number:
-            output.data("")
+            output.print_data("")
         if preset is None and spec.family != family:
             family = spec.family
-            output.data(registry.family(family).title.capitalize())
+            output.print_data(registry.family(family).title.capitalize())
         _print_preset(spec, alone=preset is not None)
-    output.say("\ntrain one with: genexplorer train " + selected[0].name)
+    output.print_message("\ntrain one with: genexplorer train " + selected[0].name)
 
 
 def _print_preset(preset: "Preset", *, alone: bool) -> None:
     from genexplorer.session.gallery import minutes
     from trainers import registry
 
-    output.data(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
+    output.print_data(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
     output.pairs(
         [
             ("result", preset.expected),

@@ -41,8 +41,8 @@ class SettingsLayer:
 
     def origin_of(self, key: str) -> str:
         """Return the origin of a key, or of a key below or above it; empty if this layer does not set it."""
-        for known, origin in self.origins.items():
-            if known == key or known.startswith(key + ".") or key.startswith(known + "."):
+        for other, origin in self.origins.items():
+            if other == key or other.startswith(key + ".") or key.startswith(other + "."):
                 return origin
         return ""
 
@@ -132,10 +132,10 @@ def _preset_of(layer: Mapping[str, Any], path: Path | None) -> str:
     name = layer.get("preset")
     if isinstance(name, str) and name:
         return name
-    known = ", ".join(registry.presets())
+    presets_list = ", ".join(registry.presets())
     if path is None:
-        raise ConfigError("choose a preset", f"one of {known} ('genexplorer presets' describes them)")
-    raise ConfigError(f"{path}: has no preset", f'add preset = "vae-2d", or give one of {known}')
+        raise ConfigError("choose a preset", f"one of {presets_list} ('genexplorer presets' describes them)")
+    raise ConfigError(f"{path}: has no preset", f'add preset = "vae-2d", or give one of {presets_list}')
 
 
 def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:

@@ -155,10 +155,10 @@ def _write_toml(config: "RunConfig", path: Path) -> None:
 
     text = to_toml(config)
     if str(path) == "-":
-        output.data(text.rstrip())
+        output.print_data(text.rstrip())
         return
     replace_file(path, text.encode())
-    output.say(f"wrote {path}; train it with: genexplorer train --config {path}")
+    output.print_message(f"wrote {path}; train it with: genexplorer train --config {path}")
 
 
 def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
@@ -171,7 +171,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
     estimate = expected_time(plan, runs_dir)
     expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
     if as_json:
-        output.as_json(
+        output.print_json(
             {
                 "config": config.model_dump(mode="json"),
                 "parameters": plan.num_parameters(),
@@ -182,7 +182,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
         )
         return
     output.pairs([(key, _format(value)) for key, value in presets.flatten(config.model_dump(mode="json")).items()])
-    output.data("")
+    output.print_data("")
     images = ("images", "×".join(map(str, shape)) + " (C×H×W)")
     duration = formatting.duration(estimate.seconds) if estimate.seconds is not None else "unknown"
     output.pairs(
@@ -215,13 +215,13 @@ def _start(
     if as_json:
         from genexplorer.cli.runs.json_output import status_json
 
-        output.as_json(status_json(status))
+        output.print_json(status_json(status))
     else:
-        output.say(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
+        output.print_message(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
     match watch:
         case Watch.DETACHED:
             stop = f"'genexplorer runs stop {output.handle(status.name, status.id)}' stops it"
-            output.say(f"'genexplorer' opens the dashboard, {stop}")
+            output.print_message(f"'genexplorer' opens the dashboard, {stop}")
         case Watch.DASHBOARD:
             from genexplorer.cli.open_ui import open_dashboard
 

@@ -63,9 +63,9 @@ def sample(
     out: str = "samples.png",
 ) -> str:
     """Return the command that draws the same samples."""
-    spread = [] if temperature == 1 else ["--temperature", _number(temperature)]
+    options = [] if temperature == 1 else ["--temperature", _number(temperature)]
     width = _unless(8, "--columns", columns)
-    return _line("sample", run, "--count", count, "--seed", seed, *spread, *width, *_step(step), "--out", out)
+    return _line("sample", run, "--count", count, "--seed", seed, *options, *width, *_step(step), "--out", out)
 
 
 def reconstruct(

@@ -102,8 +102,8 @@ def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:
         for pattern in _PATTERNS:
             names = [pattern.format(quantity) for quantity in (theory.total, *(term.quantity for term in terms))]
             if all(name in values for name in names):
-                known = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
-                return Breakdown(theory.total_name, theory.unit, float(values[names[0]]), known, pattern, also)
+                term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
+                return Breakdown(theory.total_name, theory.unit, float(values[names[0]]), term_values, pattern, also)
     return None
 
 

@@ -57,41 +57,41 @@ class SnapshotCursor(Observable):
         self._update(steps=ordered, position=position)
 
     def go(self, step: int) -> None:
-        """Hold the snapshot nearest to a step, as a click on a curve asks for."""
+        """Display the snapshot nearest to a step and stop following."""
         if self._steps:
             self._update(position=_nearest(self._steps, step), following=False, playing=False)
 
     def move(self, count: int) -> None:
-        """Move by a number of snapshots, held; stops at both ends."""
+        """Move by a number of snapshots, at most to either end, and stop following."""
         if self.index is not None:
-            place = min(max(self.index + count, 0), len(self._steps) - 1)
-            self._update(position=self._steps[place], following=False, playing=False)
+            index = min(max(self.index + count, 0), len(self._steps) - 1)
+            self._update(position=self._steps[index], following=False, playing=False)
 
     def follow(self) -> None:
-        """Go to the newest snapshot and stay at the newest."""
+        """Display the newest snapshot and follow new ones."""
         self._update(position=self._steps[-1] if self._steps else None, following=True, playing=False)
 
     def hold(self) -> None:
-        """Stay at this snapshot whatever comes."""
+        """Stop following."""
         self._update(following=False, playing=False)
 
     def play(self) -> None:
-        """Walk from here to the newest, one snapshot a `tick`; from the newest, from the beginning."""
+        """Advance one snapshot per `tick` to the newest; start over if the newest is displayed."""
         if self._steps:
             start = self._steps[0] if self._position in (None, self._steps[-1]) else self._position
             self._update(position=start, following=False, playing=True)
 
     def pause(self) -> None:
-        """Stop walking and hold."""
+        """Stop playing."""
         self._update(playing=False)
 
     def tick(self) -> None:
-        """Move one snapshot on while playing; at the newest, playing ends."""
+        """Advance one snapshot while playing; playing ends at the newest."""
         if not self._playing or self.index is None:
             return
-        place = self.index + 1
-        if place < len(self._steps):
-            self._update(position=self._steps[place])
+        index = self.index + 1
+        if index < len(self._steps):
+            self._update(position=self._steps[index])
         else:
             self._update(playing=False)
 
@@ -115,4 +115,4 @@ class SnapshotCursor(Observable):
 def _nearest(ordered: tuple[int, ...], step: int) -> int:
     right = bisect_right(ordered, step)
     around = ordered[max(right - 1, 0) : right + 1]
-    return min(around, key=lambda known: abs(known - step))
+    return min(around, key=lambda candidate: abs(candidate - step))

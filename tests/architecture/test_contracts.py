@@ -1,4 +1,4 @@
-"""The import contracts of pyproject.toml catch a violation that is planted in a copy of the packages."""
+"""The import contracts of pyproject.toml catch violations planted in a copy of the packages."""
 
 import shutil
 import subprocess
@@ -9,15 +9,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PLANTS = {
+VIOLATIONS = {
     "trainers imports the application": ("trainers/training/schedule.py", "import genexplorer.paths"),
-    "trainers imports a face's library": ("trainers/training/schedule.py", "import rich"),
-    "a lower floor imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.formatting"),
+    "trainers imports a library of a front end": ("trainers/training/schedule.py", "import rich"),
+    "a lower layer imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.formatting"),
     "the viewer imports the dashboard": ("genexplorer/viewer/style.py", "import genexplorer.dashboard.app"),
     "the dashboard imports Qt": ("genexplorer/dashboard/app.py", "import PyQt6"),
     "the session imports Textual": ("genexplorer/session/formatting.py", "import textual"),
-    "a face imports torch's side of trainers": ("genexplorer/session/formatting.py", "import trainers.training.loop"),
-    "somebody imports a main": ("genexplorer/cli/main.py", "import genexplorer.workers.main"),
+    "a front end imports torch-dependent trainers": (
+        "genexplorer/session/formatting.py",
+        "import trainers.training.loop",
+    ),
+    "a main module is imported": ("genexplorer/cli/main.py", "import genexplorer.workers.main"),
 }
 
 
@@ -46,15 +49,15 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_copy_keeps_the_contracts(copied: Path) -> None:
-    """Without a plant nothing is broken, so that a failure below is the plant's."""
+    """Without a planted violation nothing fails."""
     done = check(copied)
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("plant", PLANTS)
-def test_a_planted_violation_is_caught(copied: Path, plant: str) -> None:
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_a_planted_violation_is_caught(copied: Path, violation: str) -> None:
     """Each contract can fail."""
-    name, line = PLANTS[plant]
+    name, line = VIOLATIONS[violation]
     file = copied / name
     text = file.read_text()
     file.write_text(f"{text}\n{line}  # planted\n")

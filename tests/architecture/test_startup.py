@@ -1,4 +1,4 @@
-"""What may be imported when: faces stand without torch, and importing anything does nothing."""
+"""Imports at startup: front ends start without torch."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FACES = {
+PROBES = {
     "the command line's help": """
 import sys
 from genexplorer.cli.main import main
@@ -29,26 +29,26 @@ except SystemExit:
 FORBIDDEN = {
     "the command line's help": ("torch", "textual", "PyQt6", "pyqtgraph", "pydantic", "numpy"),
     "the list of runs": ("torch", "textual", "PyQt6", "pyqtgraph", "pydantic", "numpy"),
-    "the viewer": ("torch", "textual", "pyqtgraph", "pydantic"),  # its tabs, with pyqtgraph, come after its window
+    "the viewer": ("torch", "textual", "pyqtgraph", "pydantic"),  # tabs import pyqtgraph after the window is open
     "the dashboard": ("torch", "PyQt6", "pyqtgraph", "pydantic"),
 }
 
 
 def modules_after(code: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter holds after running `code`."""
+    """Return the top-level modules in a fresh interpreter after running `code`."""
     probe = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted({{m.partition('.')[0] for m in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_a_face_starts_without_torch(face: str) -> None:
-    """Importing torch costs seconds; a face must stand before that."""
-    loaded = modules_after(FACES[face])
-    assert not loaded & set(FORBIDDEN.get(face, ("torch", "textual", "PyQt6", "pyqtgraph")))
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_front_end_starts_without_torch(probe: str) -> None:
+    """Importing torch takes seconds."""
+    loaded = modules_after(PROBES[probe])
+    assert not loaded & set(FORBIDDEN.get(probe, ("torch", "textual", "PyQt6", "pyqtgraph")))
 
 
-def test_the_probe_sees_torch() -> None:
-    """The check above could not fail if the probe were blind."""
+def test_torch_is_detected() -> None:
+    """The check above can fail."""
     assert "torch" in modules_after("import trainers.training.loop")

@@ -1,4 +1,4 @@
-"""The file tree: names that say what lives in a file, sizes a person can read, no load that could run code."""
+"""The source tree: specific file names, readable sizes, no loading of code."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ def test_there_is_something_to_check() -> None:
     assert len(SOURCES) > 30
 
 
-def test_file_names_say_what_lives_in_them() -> None:
+def test_file_names_are_specific() -> None:
     assert not [p for p in SOURCES if p.stem in EMPTY_NAMES]
 
 
@@ -36,15 +36,15 @@ def test_nothing_loads_what_could_run_code() -> None:
     assert not guilty
 
 
-def test_the_search_for_loads_can_find_one() -> None:
+def test_the_search_for_unsafe_loads_finds_one() -> None:
     assert calls(ast.parse("import torch\ntorch.load('x')")) & set(LOADS_THAT_RUN_CODE)
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     assert not [p for p in SOURCES if not ast.get_docstring(ast.parse(p.read_text()))]
 
 
-def test_only_mains_act_on_import() -> None:
+def test_importing_a_module_runs_nothing() -> None:
     """A module may define and assign; a bare call at its top level is an act (the command line's set-up excepted)."""
     acting = []
     for path in (p for p in SOURCES if p.name != "__main__.py"):

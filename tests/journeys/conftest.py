@@ -1,4 +1,4 @@
-"""The real command line in processes of its own, against real workers on a little data."""
+"""The command line in processes of its own, with real workers on little data."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A GAN, a flow and a density of the plane: trained by real workers, stopped, taken up again, drawn."""
+"""A GAN, a flow and a density of 2-D data: trained by real workers, stopped, resumed, drawn."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         return np.asarray(picture.convert("L"))
 
 
-def test_a_gan_is_trained_and_walked_through(shell: Shell) -> None:
+def test_a_gan_is_trained_and_explored(shell: Shell) -> None:
     out = shell.folder
     result = shell("train", "gan", *GAN, "--steps", "20", "--name", "forger", "--foreground")
     assert "succeeded" in result.err
@@ -43,7 +43,7 @@ def test_a_gan_is_trained_and_walked_through(shell: Shell) -> None:
     assert (refused.err.count("\n"), "invertible" in refused.err) == (1, True)
 
 
-def test_a_flow_is_stopped_taken_up_again_and_traced(shell: Shell) -> None:
+def test_a_flow_is_stopped_resumed_and_traced(shell: Shell) -> None:
     out = shell.folder
     shell("train", "realnvp", *FLOW, "--steps", "100000", "--name", "river", "--detach")
     shell.wait_for("river", lambda run: run["step"] > 3)

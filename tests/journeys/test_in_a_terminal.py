@@ -1,4 +1,4 @@
-"""In a terminal, training opens the dashboard at the terminal's size; leaving it leaves the training alone."""
+"""In a terminal, training opens the dashboard at the terminal's size; quitting it leaves the training running."""
 
 import shutil
 import sys
@@ -48,5 +48,5 @@ def test_make_demo_fills_the_terminal(shell: Shell, columns: int) -> None:
     shell("runs", "stop", "latest")
 
 
-def test_the_screen_has_text_where_the_cursor_was_moved_to() -> None:
+def test_the_screen_follows_cursor_moves() -> None:
     assert screen_of("old\x1b[?1049h\x1b[2J\x1b[2;3H\x1b[1;31mab\x1b[0m\r\ncd\x1b[1;1Hx") == ["x", "  ab", "cd"]

@@ -1,4 +1,4 @@
-"""A run is started, watched, paused, resumed, stopped, taken up again, described, deleted and brought back."""
+"""A run is started, watched, paused, resumed, stopped, described, deleted and restored."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_a_run_is_steered_from_start_to_end(shell: Shell) -> None:
     assert len(shell.show("brave-fox")["attempts"]) == 2
 
 
-def test_runs_are_described_deleted_and_brought_back(shell: Shell) -> None:
+def test_runs_are_described_deleted_and_restored(shell: Shell) -> None:
     shell("runs", "rename", "brave-fox", "wise-owl")
     shell("runs", "tag", "wise-owl", "kept", "--remove", "first")
     shell("runs", "note", "wise-owl", "the one for the talk")
@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_a_plain_run_training_and_stops_a_foreground_one(shell: Sh
     assert [run["live"] for run in shell.json("runs", "list")] == [False, False]
 
 
-def test_a_worker_that_dies_says_why_and_can_be_taken_up_again(shell: Shell) -> None:
+def test_a_crashed_run_shows_the_reason_and_can_be_resumed(shell: Shell) -> None:
     shell("train", "vae-2d", *TINY, *LONG, "--name", "shot", "--detach", "--set", "execution.checkpoint_every_s=0.2")
     shown = shell.wait_for(
         "shot", lambda run: run["step"] > 0 and any(Path(run["paths"]["checkpoints"]).glob("step-*"))

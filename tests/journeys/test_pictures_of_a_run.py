@@ -1,4 +1,4 @@
-"""A finished run gives pictures and a film; without a display the viewer says which command writes them."""
+"""Images and animations of a finished run; without a display the viewer names the command that writes them."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         return np.asarray(picture.convert("L"))
 
 
-def test_pictures_have_the_size_and_content_that_were_asked_for(trained: Shell) -> None:
+def test_images_have_the_requested_size_and_content(trained: Shell) -> None:
     out = trained.folder
     trained("manifold", "short", "--out", "m.png", "--step", "0")
     untrained = pixels(out / "m.png")
@@ -52,7 +52,7 @@ def test_pictures_have_the_size_and_content_that_were_asked_for(trained: Shell) 
     assert trained("reconstruct", "short", "--out", "r.png", "--first", "9999", code=2).err.count("\n") == 1
 
 
-def test_a_film_shows_each_recorded_step(trained: Shell) -> None:
+def test_an_animation_shows_each_recorded_step(trained: Shell) -> None:
     out = trained.folder
     trained("progress", "short", "--out", "p.gif")
     with Image.open(out / "p.gif") as film:
@@ -68,14 +68,14 @@ def test_a_film_shows_each_recorded_step(trained: Shell) -> None:
     assert "reconstructions" in trained("progress", "short", "--out", "p.gif", "--kind", "faces", code=1).err
 
 
-def test_without_a_display_the_viewer_names_the_command_that_writes_the_picture(trained: Shell) -> None:
+def test_without_a_display_the_viewer_names_the_command_that_writes_an_image(trained: Shell) -> None:
     result = trained("view", "short", code=9)
     assert result.out == ""
     assert result.err.count("\n") == 1
     assert "genexplorer manifold short --out manifold.png" in result.err
 
 
-def test_the_demo_without_terminal_and_display_leaves_pictures(shell: Shell) -> None:
+def test_the_demo_without_terminal_and_display_writes_images(shell: Shell) -> None:
     result = shell("demo", "--minutes", "0.05", "--out-dir", "shown")
     assert "step" in result.out
     assert str(shell.folder / "shown") in result.err

@@ -24,14 +24,14 @@ def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         if as_json:
             continue
         symbol, role = SYMBOLS[finding.level]
-        output.data(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
+        output.print_data(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
         if finding.advice:
-            output.data(" " * 16 + "→ " + finding.advice)
+            output.print_data(" " * 16 + "→ " + finding.advice)
     broken = [finding.name for finding in findings if finding.level == "broken"]
     if as_json:
-        output.as_json({"healthy": not broken, "checks": [_as_json(finding) for finding in findings]})
+        output.print_json({"healthy": not broken, "checks": [_as_json(finding) for finding in findings]})
     else:
-        output.say(f"broken: {', '.join(broken)}" if broken else "all required components are available")
+        output.print_message(f"broken: {', '.join(broken)}" if broken else "all required components are available")
     if broken:
         raise typer.Exit(1)
 

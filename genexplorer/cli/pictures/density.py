@@ -67,7 +67,7 @@ def draw_density(
         params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
         density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
         picture.map(density_map.arrays["log_prob"])
-        output.say(f"log-density: {density_map.meta['how']}")
+        output.print_message(f"log-density: {density_map.meta['how']}")
     if count:
         samples = query.send("sample", {"count": count, "seed": seed})
         picture.dots(samples.arrays["images"], point_images.SAMPLES)

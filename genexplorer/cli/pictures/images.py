@@ -181,7 +181,7 @@ def draw_plane(
         z = np.stack([latents.find(query, latent) for latent in plane.through])
         basis = query.send("plane", {"kind": "points"}, {"z": z})
     title = str(basis.meta["title"])
-    output.say(f"plane: {title}")
+    output.print_message(f"plane: {title}")
 
     # Decode the grid.
     area = area or _area(basis.meta.get("points"))

@@ -31,4 +31,4 @@ def progress(
     width, height = animation.size_px
     steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
     size = f"{animation.frames} frames of {width}×{height} px"
-    output.say(f"wrote {animation.path}: {animation.kind}, {size}, {steps}")
+    output.print_message(f"wrote {animation.path}: {animation.kind}, {size}, {steps}")

@@ -144,13 +144,15 @@ class ModelQuery:
 
     def report(self, width: int, height: int, step: int, suffix: str = "") -> None:
         """Print what was written."""
-        output.say(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
+        output.print_message(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
 
 
 def _warn_of_non_finite(meta: Mapping[str, Any]) -> None:
     share = meta.get("not_finite")
     if isinstance(share, float):
-        output.say(f"{output.style('warning', 'warning')}: {share:.0%} of the values are not finite and shown black")
+        output.print_message(
+            f"{output.style('warning', 'warning')}: {share:.0%} of the values are not finite and shown black"
+        )
 
 
 def snapshot_at(reader: "RunReader", step: int | None) -> int:

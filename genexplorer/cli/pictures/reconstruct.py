@@ -74,7 +74,7 @@ def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: 
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
-        output.say(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
+        output.print_message(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
     if query.is_points:
         draw_pairs(query, x, recon, scale, encoded.about)
     else:
@@ -98,7 +98,7 @@ def draw_inversions(
         params["prior"] = prior
     result = query.send("invert", params)
     x, recon, error = result.arrays["x"], result.arrays["recon"], result.arrays["error"]
-    output.say(
+    output.print_message(
         f"mean squared error per {'coordinate' if query.is_points else 'pixel'}: "
         f"mean {error.mean():.4g}, largest {error.max():.4g}"
     )

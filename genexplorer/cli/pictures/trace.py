@@ -121,6 +121,6 @@ def _print_log_dets(result: QueryResult) -> None:
         for i, label in enumerate(labels)
     ]
     output.table(["stage", "log|det| nats", "mean", "std"], cells, right=(1, 2, 3))
-    output.say(
+    output.print_message(
         f"total log|det| {mean_ladj.sum():+.2f} nats; round-trip error: max |x − f⁻¹(f(x))| {result.meta['error']:.2g}"
     )

@@ -22,5 +22,5 @@ def import_(
     result = import_run(source.expanduser(), RunStore(paths.runs_dir(runs_dir)))
     status = read_status(result.folder)
     skipped = f", {result.num_skipped} unexpected files skipped" if result.num_skipped else ""
-    output.say(f"{status.name}: {result.num_files} files{skipped}")
-    output.data(str(result.folder))
+    output.print_message(f"{status.name}: {result.num_files} files{skipped}")
+    output.print_data(str(result.folder))

@@ -35,13 +35,13 @@ def list_runs(
         status for status in RunStore(folder).list() if status.state in states and (tag is None or tag in status.tags)
     ][:limit]
     if as_json:
-        output.as_json([status_json(status) for status in runs])
+        output.print_json([status_json(status) for status in runs])
     elif runs:
         _print_list(runs)
     elif tag or state:
-        output.say(f"no matching runs in {folder}")
+        output.print_message(f"no matching runs in {folder}")
     else:
-        output.say(f"no runs in {folder} yet; start one with: genexplorer train vae-2d")
+        output.print_message(f"no runs in {folder} yet; start one with: genexplorer train vae-2d")
 
 
 def _states(name: str | None) -> "set[State]":

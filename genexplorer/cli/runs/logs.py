@@ -31,7 +31,7 @@ def logs(
     with RunReader(folder) as reader:
         status = reader.status()
         if raw:
-            output.data(reader.log_tail(lines).rstrip() or "(nothing)")
+            output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")
             return
         entries = reader.log(limit=lines)
         for line in entries:
@@ -40,7 +40,7 @@ def logs(
         if follow:
             _follow_log(reader, last)
         elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
-            output.say(f"last lines of the worker's output ({status.state.value}):\n{tail}")
+            output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
 
 
 def _follow_log(reader: "RunReader", after: int) -> None:
@@ -60,4 +60,4 @@ def print_log_line(line: "LogLine") -> None:
 
     role = {"error": "error", "warning": "warning"}.get(line.severity)
     message = output.style(f"{line.severity}: {line.message}", role) if role else line.message
-    output.data(f"{formatting.clock(line.time)}  step {line.step:>7,}  {message}")
+    output.print_data(f"{formatting.clock(line.time)}  step {line.step:>7,}  {message}")

@@ -24,7 +24,7 @@ def rename(
     store.rename(folder, name)
     with RunReader(folder) as reader:
         status = reader.status()
-    output.say(f"{status.id} renamed to {status.name}")
+    output.print_message(f"{status.id} renamed to {status.name}")
 
 
 def tag(
@@ -47,7 +47,7 @@ def tag(
             labels = dict.fromkeys([*status.tags, *(tags or ())])
             store.set_tags(folder, [label for label in labels if label not in (remove or ())])
         for label in reader.status().tags:
-            output.data(label)
+            output.print_data(label)
 
 
 def note(
@@ -68,4 +68,4 @@ def note(
         return
     with RunReader(folder) as reader:
         if current := reader.status().note:
-            output.data(current)
+            output.print_data(current)

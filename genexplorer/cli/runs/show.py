@@ -34,11 +34,11 @@ def show(
     with RunReader(RunStore(paths.runs_dir(runs_dir)).find(run)) as reader:
         status = reader.changes().status  # unlike `status()`, this opens the database
         if as_json:
-            output.as_json(run_json(reader, status))
+            output.print_json(run_json(reader, status))
         elif toml:
             from genexplorer.cli.settings import to_toml
 
-            output.data(to_toml(reader.config()).rstrip())
+            output.print_data(to_toml(reader.config()).rstrip())
         else:
             _print_run(reader, status)
     if status.state is State.DAMAGED:
@@ -51,7 +51,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
 
     symbol = output.style(formatting.state_symbol(status.state), STATE_STYLES.get(status.state.value, "faint"))
     phase = f", {status.phase}" if status.state.live and status.phase not in ("", "training") else ""
-    output.data(f"{symbol} {status.name}  {status.state.value}{phase}")
+    output.print_data(f"{symbol} {status.name}  {status.state.value}{phase}")
     output.pairs(
         [
             ("id", status.id),
@@ -70,10 +70,10 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     )
     _print_metrics(reader)
     for alert in if_readable(reader.alerts) or []:
-        output.data("  " + output.style(f"{alert.severity} at step {alert.step:,}: {alert.message}", "warning"))
+        output.print_data("  " + output.style(f"{alert.severity} at step {alert.step:,}: {alert.message}", "warning"))
     if status.note:
-        output.data("")
-        output.data(status.note)
+        output.print_data("")
+        output.print_data(status.note)
 
 
 def _print_metrics(reader: "RunReader") -> None:
@@ -83,7 +83,7 @@ def _print_metrics(reader: "RunReader") -> None:
     specs, latest = if_readable(reader.specs) or {}, if_readable(reader.latest) or {}
     if not latest:
         return
-    output.data("")
+    output.print_data("")
     names = [name for name in specs if name in latest] + sorted(set(latest) - set(specs))
     rows = []
     for name in names:

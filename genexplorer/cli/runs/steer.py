@@ -63,13 +63,13 @@ def _each(
     for folder in folders:
         outcome = action(folder, store.runs_dir)
         if not outcome.ok:
-            output.complain(UserError(outcome.line, outcome.hint))
+            output.print_error(UserError(outcome.line, outcome.hint))
             codes.append(outcome.exit_code)
             continue
         status = read_status(folder)
         resumable = status.state in (State.PAUSED, State.STOPPED)
         handle = output.handle(status.name, status.id)
-        output.say(outcome.line + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else ""))
+        output.print_message(outcome.line + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else ""))
     if codes:
         raise typer.Exit(codes[0])
 
@@ -81,7 +81,7 @@ def _folders(names: Sequence[str], every: bool, store: "RunStore") -> tuple[list
     if every:
         active = [status.folder for status in store.list() if status.state.live]
         if not active:
-            output.say("no active runs")
+            output.print_message("no active runs")
         return active, []
     if not names:
         raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
@@ -90,6 +90,6 @@ def _folders(names: Sequence[str], every: bool, store: "RunStore") -> tuple[list
         try:
             folders.append(store.find(name))
         except UserError as error:
-            output.complain(error)
+            output.print_error(error)
             codes.append(error.exit_code)
     return folders, codes

@@ -26,14 +26,14 @@ def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
         try:
             folder = store.find(name)
         except UserError as error:
-            output.complain(error)
+            output.print_error(error)
             code = code or error.exit_code
             continue
         outcome = actions.delete(folder, store.runs_dir)
         if outcome.ok:
-            output.say(f"{outcome.line}; 'genexplorer runs restore {folder.name}' restores it")
+            output.print_message(f"{outcome.line}; 'genexplorer runs restore {folder.name}' restores it")
         else:
-            output.complain(UserError(outcome.line, outcome.hint))
+            output.print_error(UserError(outcome.line, outcome.hint))
             code = code or outcome.exit_code
     raise typer.Exit(code)
 
@@ -49,13 +49,13 @@ def restore(
     store = RunStore(paths.runs_dir(runs_dir))
     if run is None:
         for entry in store.trash():
-            output.data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
+            output.print_data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
         return
     outcome = actions.restore(_find_in_trash(store, run))
     if not outcome.ok:
-        output.complain(UserError(outcome.line, outcome.hint))
+        output.print_error(UserError(outcome.line, outcome.hint))
         raise typer.Exit(outcome.exit_code)
-    output.say(outcome.line)
+    output.print_message(outcome.line)
 
 
 def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
@@ -65,7 +65,7 @@ def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
     store = RunStore(paths.runs_dir(runs_dir))
     entries = store.trash()
     if not entries:
-        output.say("the trash is empty")
+        output.print_message("the trash is empty")
         return
     files = (path for entry in entries for path in entry.rglob("*") if path.is_file() and not path.is_symlink())
     size = sum(path.lstat().st_size for path in files)
@@ -73,7 +73,7 @@ def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
     if not yes:
         typer.confirm(f"Delete {runs} permanently?", abort=True, err=True)
     store.empty_trash()
-    output.say(f"permanently deleted {runs}")
+    output.print_message(f"permanently deleted {runs}")
 
 
 def _find_in_trash(store: "RunStore", selector: str) -> Path:

@@ -1,4 +1,4 @@
-"""Running the command line inside the test's own process, with what it says on each stream."""
+"""The command line inside the test process, with its output by stream."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

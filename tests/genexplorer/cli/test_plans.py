@@ -1,4 +1,4 @@
-"""Dry runs and their expected time, presets, the doctor, and the commands that the faces let one copy."""
+"""Dry runs and their expected time, presets, the doctor, and commands to copy."""
 
 import json
 import shlex
@@ -22,7 +22,7 @@ from trainers import registry
 from trainers.plan import resolve
 
 
-def test_a_dry_run_prints_settings_parameters_and_time_and_makes_nothing(cli: Cli) -> None:
+def test_a_dry_run_prints_settings_parameters_and_time_and_creates_nothing(cli: Cli) -> None:
     result = cli("train", "vae-2d", "--beta", "2", "--dry-run")
     assert result.code == 0
     assert "model.beta" in result.out
@@ -31,7 +31,7 @@ def test_a_dry_run_prints_settings_parameters_and_time_and_makes_nothing(cli: Cl
     assert not paths.runs_dir().exists()
 
 
-def test_a_dry_run_on_points_says_so(cli: Cli) -> None:
+def test_a_dry_run_on_2d_data(cli: Cli) -> None:
     result = cli("train", "flow-toy", "--dry-run").out
     assert "2-D points" in result
     assert "C×H×W" not in result
@@ -42,7 +42,7 @@ def test_parameters_in_a_plan_are_counted_by_hand(cli: Cli) -> None:
     assert plan["parameters"] == (784 * 3 + 3) + (3 * 4 + 4) + (2 * 3 + 3) + (3 * 784 + 784)
 
 
-def test_the_expected_time_is_the_preset_s_scaled_to_the_length() -> None:
+def test_the_expected_time_of_a_preset_is_scaled_to_the_length() -> None:
     preset = registry.preset("vae-2d")
     whole = eta.expected_time(settings.resolve("vae-2d", flags={}), Path("/nowhere"))
     tenth = eta.expected_time(settings.resolve("vae-2d", flags={"--epochs": 4.0}), Path("/nowhere"))
@@ -54,7 +54,7 @@ def test_the_expected_time_is_the_preset_s_scaled_to_the_length() -> None:
     assert fixed.seconds == 180
 
 
-def test_the_expected_time_is_measured_where_a_like_run_was_made(tmp_path: Path) -> None:
+def test_the_expected_time_is_measured_on_a_comparable_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=800, name="swift-hare", pictures=False)
     from genexplorer.runs.reader import RunReader
 
@@ -68,7 +68,7 @@ def test_the_expected_time_is_measured_where_a_like_run_was_made(tmp_path: Path)
     assert "swift-hare" not in eta.expected_time(resolve(other), tmp_path).source
 
 
-def test_presets_tell_what_they_reach(cli: Cli) -> None:
+def test_presets_have_results_and_warnings(cli: Cli) -> None:
     listed = json.loads(cli("presets", "--json").out)
     assert [preset["name"] for preset in listed] == list(registry.presets())
     assert all(preset["config"]["schema_version"] for preset in listed)
@@ -181,7 +181,7 @@ COPIED: list[tuple[str, str, dict[str, object], Any]] = [
 
 
 @pytest.mark.parametrize(("line", "op", "params", "arrays"), COPIED)
-def test_every_command_that_can_be_copied_asks_the_same(
+def test_a_copied_command_sends_the_same_request(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
 ) -> None:
     for module in (images, interpolate, trace, reconstruct, density):
@@ -215,7 +215,7 @@ def level_and_advice(check: Callable[[], checks.Finding]) -> tuple[str, str]:
 TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": True}
 
 
-def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_runs_all_checks(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "probe_torch", lambda: TORCH_REPORT)
     message = json.loads(cli("doctor", "--json").out)
     names = {check["name"] for check in message["checks"]}
@@ -228,7 +228,7 @@ def test_the_doctor_checks_what_can_be_checked_here(cli: Cli, monkeypatch: pytes
     assert "broken: data" in result.err
 
 
-def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
     found = checks.writable("runs folder", file / "runs")
@@ -245,7 +245,7 @@ def test_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert level_and_advice(checks.qt)[0] == "broken"
 
 
-def test_a_torch_that_cannot_be_imported_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "TORCH_SCRIPT", "import nothing_of_this_name")
     checks.probe_torch.cache_clear()
     try:
@@ -257,7 +257,7 @@ def test_a_torch_that_cannot_be_imported_is_told_by_its_last_line(monkeypatch: p
     assert "nothing_of_this_name" in found.message
 
 
-def test_the_doctor_says_what_makes_steps_fast_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_what_makes_steps_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     report = dict(TORCH_REPORT)
     monkeypatch.setattr(checks, "probe_torch", lambda: report)
     monkeypatch.setenv("LD_PRELOAD", "")

@@ -1,4 +1,4 @@
-"""Flags over environment over file over preset; a wrong setting is told in one line that says where it came from."""
+"""Flags override environment, file and preset; an error is one line with its origin."""
 
 import tomllib
 from pathlib import Path
@@ -23,7 +23,7 @@ def toml_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_each_layer_goes_over_the_one_below(tmp_path: Path) -> None:
+def test_each_layer_overrides_the_one_below(tmp_path: Path) -> None:
     file = toml_file(tmp_path, "seed = 1\n[model]\nbeta = 2.0\nlatent_dim = 3\nactivation = 'tanh'\n")
     environment = {"GENEXPLORER__MODEL__BETA": "3.0", "GENEXPLORER__MODEL__LATENT_DIM": "4"}
     config = resolve(config_file=file, environment=environment, flags={"--latent-dim": 5})
@@ -33,7 +33,7 @@ def test_each_layer_goes_over_the_one_below(tmp_path: Path) -> None:
     assert list(options.hidden) == [512, 512, 256], "what no layer names is the preset's"
 
 
-def test_a_length_takes_the_place_of_the_preset_s_length() -> None:
+def test_a_length_replaces_the_length_of_the_preset() -> None:
     assert resolve(environment={"GENEXPLORER__SCHEDULE__MINUTES": "2"}).schedule.epochs is None
     schedule = resolve(flags={"--steps": 7}, environment={"GENEXPLORER__SCHEDULE__MINUTES": "2"}).schedule
     assert (schedule.steps, schedule.minutes, schedule.epochs) == (7, None, None)
@@ -100,7 +100,7 @@ def test_set_reaches_every_setting() -> None:
         ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantization", "'realnvp'"]),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any], arguments: list[str]) -> None:
+def test_an_error_is_one_line_with_its_origin(given: dict[str, Any], arguments: list[str]) -> None:
     preset = given.get("preset", "vae-2d")
     with pytest.raises(ConfigError) as caught:
         resolve(preset, **{key: value for key, value in given.items() if key != "preset"})
@@ -121,14 +121,14 @@ def test_what_is_wrong_is_told_in_one_line_with_its_origin(given: dict[str, Any]
         ("preset = 'vae2d'", "did you mean 'vae-2d'?"),
     ],
 )
-def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, arguments: str) -> None:
+def test_an_invalid_file_is_named(tmp_path: Path, text: str, arguments: str) -> None:
     preset = None if "seed" in text or "preset" in text else "vae-2d"
     with pytest.raises(ConfigError) as caught:
         resolve(preset, config_file=toml_file(tmp_path, text))
     assert arguments in str(caught.value)
 
 
-def test_a_file_that_is_missing_or_far_too_long_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_oversized_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         resolve(config_file=tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="longer than"):

@@ -138,7 +138,7 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
 
 
 def test_json_has_null_for_values_that_are_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
-    output.as_json({"a": float("nan"), "b": [1.5, float("inf")]})
+    output.print_json({"a": float("nan"), "b": [1.5, float("inf")]})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None]}
 
 

@@ -1,4 +1,4 @@
-"""Curves that belong together, and the objective in one line."""
+"""Charts of metrics, and the objective in one line."""
 
 import math
 
@@ -63,7 +63,7 @@ def test_the_objective_in_one_line() -> None:
     assert result.metric(result.terms[1][0]) == "train/kl"
 
 
-def test_the_best_split_that_is_complete_is_taken() -> None:
+def test_the_best_complete_split_is_used() -> None:
     train = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
     half = {"test/elbo_ema": -150.0, "test/recon_ema": 141.0}
     result = breakdown(THEORY, train | half)
@@ -81,7 +81,7 @@ def test_small_totals_keep_their_digits() -> None:
     assert result.one_line() == "ELBO −1.078 = −1.030 − 0.048 KL"
 
 
-def test_values_that_are_not_finite_are_told_as_such() -> None:
+def test_values_that_are_not_finite_are_shown_as_such() -> None:
     result = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
     assert result is not None
     assert result.one_line() == "ELBO NaN = −∞ − (−0.500) KL"
@@ -109,7 +109,7 @@ def test_quantities_that_declare_the_same_chart_share_it() -> None:
     assert other.style("train/other").label == "train"
 
 
-def test_whose_weights_are_left_out_of_the_title() -> None:
+def test_titles_omit_the_kind_of_weights() -> None:
     alone = spec("test/error_ema", "error", "largest |x − f⁻¹(f(x))| (raw weights, there is no EMA)")
     assert charts([alone])[0].title == "largest |x − f⁻¹(f(x))|"
 
@@ -125,7 +125,7 @@ BITS = Theory(
 )
 
 
-def test_signs_of_a_difference_read_well() -> None:
+def test_negative_terms_are_in_parentheses() -> None:
     result = breakdown(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
     assert result is not None
     assert result.one_line(full=True, brief=True) == "bits/dim 1.92 = 2.45 prior − 0.53 log-det"
@@ -134,7 +134,7 @@ def test_signs_of_a_difference_read_well() -> None:
     assert result.one_line(full=True, brief=True) == "bits/dim 2.98 = 2.45 prior − (−0.53) log-det"
 
 
-def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_is_left_out() -> None:
+def test_another_loss_is_shown_and_a_missing_term_omitted() -> None:
     halves = (Term("r", "loss_d_real", 1, "real", ""), Term("f", "loss_d_fake", 1, "fake", ""))
     terms = (*halves, Term("0", "loss_d_penalty", 1, "penalty", ""))
     also = (Term("g", "loss_g", 1, "L_G", ""), Term("d", "diversity", 1, "diversity", ""))
@@ -151,7 +151,7 @@ def test_another_loss_stands_beside_the_objective_and_a_term_that_is_not_there_i
     assert alone.one_line() == "L_D 1.210"
 
 
-def test_a_term_that_has_fallen_to_nothing_stays_where_nothing_stands_beside_it() -> None:
+def test_a_term_near_zero_is_omitted_only_in_favor_of_another_value() -> None:
     result = breakdown(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
     assert result is not None
     assert all("− 0.0 KL" in line for line in result.lines[:-1])

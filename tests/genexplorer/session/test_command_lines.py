@@ -1,4 +1,4 @@
-"""Commands to copy: the real command line understands each of them."""
+"""Commands to copy: the command line accepts each of them."""
 
 import shlex
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_a_name_is_quoted_for_the_shell() -> None:
     assert split(command_lines.show(RUN)) == ["runs", "show", RUN]
 
 
-def test_the_manifold_of_a_window() -> None:
+def test_part_of_the_manifold() -> None:
     line = command_lines.manifold("fox", bounds=(-1.5, 2, -0.25, 1e-4), coords="z", rows=30, columns=20, step=1000)
     assert split(line) == [
         "manifold", "fox", "--coords", "z", "--bounds=-1.5,2,-0.25,0.0001", "--rows", "30", "--step", "1000",
@@ -31,7 +31,7 @@ def test_the_manifold_of_a_window() -> None:
     ]  # fmt: skip
 
 
-def test_samples_reconstructions_and_the_film() -> None:
+def test_samples_reconstructions_and_the_animation() -> None:
     assert command_lines.sample("fox", seed=3, temperature=0.7) == (
         "genexplorer sample fox --count 64 --seed 3 --temperature 0.7 --out samples.png"
     )
@@ -44,7 +44,7 @@ def test_samples_reconstructions_and_the_film() -> None:
     assert command_lines.progress("fox", kind="samples") == "genexplorer progress fox --kind samples --out progress.gif"
 
 
-def test_a_runs_folder_can_be_named() -> None:
+def test_the_runs_folder_is_appended() -> None:
     line = command_lines.with_runs_dir(command_lines.view("fox"), Path("/my runs"))
     assert split(line) == ["view", "fox", "--runs-dir", "/my runs"]
     assert command_lines.with_runs_dir("x", None) == "x"
@@ -80,7 +80,7 @@ def _understood(options: list[str]) -> dict[str, object]:
     return assemble("vae-2d", *layers).model_dump(mode="json")
 
 
-def test_planes_ways_traces_and_maps() -> None:
+def test_planes_interpolations_traces_and_densities() -> None:
     line = command_lines.manifold("fox", bounds=(-3, 3, -3, 3), through=("7", "test:3", (-1, 0.5)))
     assert split(line)[2:4] == ["--through=7;test:3;-1,0.5", "--bounds=-3,3,-3,3"]
     assert command_lines.interpolate("fox", start="7", end=(-1.5, 2)) == (

@@ -1,4 +1,4 @@
-"""How states, times and numbers are written."""
+"""Formatting of states, times and numbers."""
 
 import math
 from dataclasses import replace
@@ -82,7 +82,7 @@ def test_number_with_its_unit() -> None:
     assert formatting.number(None, "nats") == "—"
 
 
-def test_speed_is_of_what_the_data_are() -> None:
+def test_speed_has_the_unit_of_the_data() -> None:
     run = replace(STATUS, images_per_s=18_100.0)
     assert formatting.speed(run) == "18.1k images/s"
     assert formatting.speed(run, short=True) == "18.1k img/s"
@@ -98,7 +98,7 @@ def test_ago(age: float | None, shown: str) -> None:
     assert formatting.ago(age) == shown
 
 
-def test_time_left_says_what_a_list_needs() -> None:
+def test_time_left() -> None:
     assert formatting.time_left(replace(STATUS, seconds_left=70.2)) == "1:10 left"
     assert formatting.time_left(replace(STATUS, phase="compiling")) == "compiling"
     assert formatting.time_left(replace(STATUS, answering=False, seconds_left=3)) == "not answering"
@@ -109,5 +109,5 @@ def test_time_left_says_what_a_list_needs() -> None:
 @pytest.mark.parametrize(
     ("share", "shown"), [(0.0, "0%"), (0.62, "62%"), (0.9999, "99%"), (1.0, "100%"), (math.nan, "0%")]
 )
-def test_only_what_is_done_is_a_hundred_percent(share: float, shown: str) -> None:
+def test_only_a_complete_run_is_100_percent(share: float, shown: str) -> None:
     assert formatting.percent(share) == shown

@@ -15,7 +15,7 @@ from trainers import bundled_data, registry
 from trainers.plan import resolve
 
 
-def test_the_form_begins_with_a_preset_that_can_start() -> None:
+def test_the_initial_preset_is_valid() -> None:
     form = NewRunForm()
     assert form.errors() == {}
     config = form.validate()
@@ -28,11 +28,11 @@ def test_the_form_begins_with_a_preset_that_can_start() -> None:
 
 
 @pytest.mark.parametrize("preset", registry.presets())
-def test_every_preset_can_start_as_it_is(preset: str) -> None:
+def test_every_preset_is_valid(preset: str) -> None:
     assert NewRunForm(preset).validate().preset == preset
 
 
-def test_every_field_is_taken_into_the_configuration() -> None:
+def test_every_field_sets_the_configuration() -> None:
     form = NewRunForm("vae-2d")
     result: list[str] = []
     form.subscribe(lambda: result.append("changed"))
@@ -54,7 +54,7 @@ def test_every_field_is_taken_into_the_configuration() -> None:
     assert len(result) == 5
 
 
-def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
+def test_another_preset_sets_its_length_and_keeps_other_fields() -> None:
     form = NewRunForm("vae-2d")
     form.set("seed", "3")
     form.set("length", "1")
@@ -80,7 +80,7 @@ def test_another_preset_brings_its_length_and_keeps_what_was_typed() -> None:
         ({"data": "idx", "folder": "/nowhere"}, "folder", "/nowhere"),
     ],
 )
-def test_each_bad_field_gets_one_clear_line(values: dict[str, str], field: str, message: str) -> None:
+def test_each_invalid_field_gets_one_line(values: dict[str, str], field: str, message: str) -> None:
     form = NewRunForm("vae-2d")
     for key, value in values.items():
         form.set(key, value)
@@ -92,14 +92,14 @@ def test_each_bad_field_gets_one_clear_line(values: dict[str, str], field: str, 
         form.validate()
 
 
-def test_all_bad_fields_are_told_at_once() -> None:
+def test_all_invalid_fields_are_reported_together() -> None:
     form = NewRunForm()
     form.set("length", "x")
     form.set("seed", "y")
     assert set(form.errors()) == {"length", "seed"}
 
 
-def test_what_a_preset_holds_fixed_is_told_at_its_field() -> None:
+def test_a_fixed_setting_is_reported_at_its_field() -> None:
     form = NewRunForm("uva2019-vae")
     form.set("length", "3")
     assert list(form.errors()) == ["length"]
@@ -116,7 +116,7 @@ def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
     assert form.errors() == {}
 
 
-def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_path: Path) -> None:
+def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d", runs_dir=tmp_path)
     preset = registry.preset("vae-2d")
     assert f"about {preset.minutes:g} min on two cores" in form.expectation
@@ -132,7 +132,7 @@ def test_the_expected_time_follows_the_length_and_this_machines_own_runs(tmp_pat
     assert "about" not in form.expectation
 
 
-def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_of_the_same_model_gives_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = NewRunForm("vae-2d").validate()
     folder = RunStore(tmp_path).create(config, name="red-elm")
     done = replace(RunStore(tmp_path).status(folder), state=State.SUCCEEDED, images_seen=600_000, elapsed_s=60.0)
@@ -150,7 +150,7 @@ def test_a_finished_run_of_the_same_model_tells_the_speed(tmp_path: Path, monkey
     ("settings", "share"),
     [({"unit": "epochs", "length": "10"}, 0.25), ({"unit": "steps", "length": "9375"}, 0.5), ({}, 1.0)],
 )
-def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: dict[str, str], share: float) -> None:
+def test_a_presets_time_is_scaled_to_the_length(tmp_path: Path, settings: dict[str, str], share: float) -> None:
     form = NewRunForm("vae-2d")
     seconds = share * registry.preset("vae-2d").minutes * 60
     for key, value in settings.items():
@@ -160,7 +160,7 @@ def test_the_preset_tells_the_time_of_other_lengths(tmp_path: Path, settings: di
     assert set(result.as_json()) == {"seconds", "images_per_s", "source"}
 
 
-def test_a_length_in_minutes_is_its_own_time(tmp_path: Path) -> None:
+def test_a_length_in_minutes_is_the_expected_time(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d")
     form.set("unit", "minutes")
     form.set("length", "3")
@@ -182,7 +182,7 @@ def test_settings_are_values_as_in_toml() -> None:
 
 
 @pytest.mark.parametrize("preset", [preset.name for preset in registry.presets().values() if not preset.frozen])
-def test_every_data_set_that_is_offered_can_be_trained_on(preset: str) -> None:
+def test_every_data_set_of_the_form_is_valid(preset: str) -> None:
     form = NewRunForm(preset)
     offered = next(field for field in form.fields if field.key == "data").choices
     assert form["data"] in [choice.value for choice in offered]
@@ -192,7 +192,7 @@ def test_every_data_set_that_is_offered_can_be_trained_on(preset: str) -> None:
             assert form.errors() == {}
 
 
-def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path) -> None:
+def test_a_folder_of_images_gets_the_data_options_of_the_preset(tmp_path: Path) -> None:
     form = NewRunForm("gan")
     form.set("data", "idx")
     form.set("folder", str(bundled_data.folder("mnist")))
@@ -202,7 +202,7 @@ def test_a_folder_of_images_is_taken_as_the_preset_takes_its_own(tmp_path: Path)
     assert registry.dataset(form["data"]).kind == "points"
 
 
-def test_what_fails_on_purpose_says_what_to_look_at() -> None:
+def test_a_preset_that_fails_on_purpose_says_what_to_watch() -> None:
     failing = [preset.name for preset in registry.presets().values() if preset.watch_for]
     assert failing
     for name in failing:

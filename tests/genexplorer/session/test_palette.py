@@ -1,4 +1,4 @@
-"""Text that can be read, classes that can be told apart by everybody."""
+"""Readable text, and class colors that can be distinguished."""
 
 import numpy as np
 import pytest
@@ -42,14 +42,14 @@ def oklab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @THEMES
-def test_text_is_readable_on_both_grounds(theme: Palette) -> None:
+def test_text_is_readable_on_both_backgrounds(theme: Palette) -> None:
     for ground in (theme.background, theme.surface):
         for color in (theme.text, theme.muted, theme.accent, theme.warning):
             assert contrast(color, ground) >= 4.5, (color, ground)
 
 
 @THEMES
-def test_lines_and_points_can_be_seen(theme: Palette) -> None:
+def test_lines_and_points_are_visible(theme: Palette) -> None:
     assert contrast(theme.faint, theme.background) >= 1.3
     for color in theme.class_colors:
         assert contrast(color, theme.background) >= 2.0, color
@@ -57,7 +57,7 @@ def test_lines_and_points_can_be_seen(theme: Palette) -> None:
 
 @THEMES
 @pytest.mark.parametrize("vision", VISION)
-def test_ten_classes_differ_for_every_eye(theme: Palette, vision: str) -> None:
+def test_class_colors_differ_with_color_blindness(theme: Palette, vision: str) -> None:
     assert len(set(theme.class_colors)) == 10
     encoded = np.array([rgb(color) for color in theme.class_colors]) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
@@ -71,7 +71,7 @@ def test_contrast_follows_the_standard() -> None:
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
-def test_classes_take_their_colors_in_turn() -> None:
+def test_class_colors_repeat() -> None:
     assert palette(dark=True) is DARK
     assert LIGHT.class_color(-1) == LIGHT.muted
     assert LIGHT.class_color(13) == LIGHT.class_colors[3]

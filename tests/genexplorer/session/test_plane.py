@@ -1,4 +1,4 @@
-"""The one transform of the latent plane."""
+"""Coordinates of the latent plane."""
 
 import math
 from statistics import NormalDist
@@ -31,7 +31,7 @@ def test_the_edges_of_u_are_finite() -> None:
 
 
 @BOTH
-def test_every_way_through_the_plane_and_back_ends_where_it_began(coords: Coords) -> None:
+def test_conversions_of_coordinates_are_invertible(coords: Coords) -> None:
     plane = Plane(coords, (0.1, 0.9, 0.2, 0.7))
     z = RNG.normal(size=(200, 2))
     points = plane.from_z(z)
@@ -78,7 +78,7 @@ def test_ticks_of_a_deep_zoom_have_the_digits_they_need() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "count"), [(0, 0, 5), (1, 0, 5), (math.nan, 1, 5), (0, math.inf, 5), (0, 1, 0)]
 )
-def test_no_window_no_round_values(low: float, high: float, count: int) -> None:
+def test_an_empty_range_has_no_round_values(low: float, high: float, count: int) -> None:
     assert round_values(low, high, count) == []
 
 

@@ -1,4 +1,4 @@
-"""A run followed through the reader, on folders that the real writer wrote."""
+"""RunPoller on folders written by the real writer."""
 
 import shutil
 import threading
@@ -72,7 +72,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return counted
 
 
-def test_several_curves_are_read_from_one_opening(finished: Path, tmp_path: Path, opened: Mock) -> None:
+def test_several_curves_open_the_database_once(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = RunPoller(finished)
     several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
     assert opened.call_count == 1 and len(several["nothing"].x) == 0
@@ -83,9 +83,7 @@ def test_several_curves_are_read_from_one_opening(finished: Path, tmp_path: Path
     assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
 
 
-def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
-    finished: Path, tmp_path: Path, opened: Mock
-) -> None:
+def test_a_batch_read_opens_the_database_once_and_reports_damage(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = RunPoller(finished)
     with run.batch_read():
         assert run.poll() >= EVERYTHING - {"status"}
@@ -101,7 +99,7 @@ def test_a_block_of_questions_shares_one_opening_and_still_tells_of_damage(
     assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
 
 
-def test_the_past_is_found_by_step(finished: Path) -> None:
+def test_values_at_an_earlier_step(finished: Path) -> None:
     followed = RunPoller(finished)
     followed.poll()
     early, now = followed.values_at(10), followed.values_at(None)
@@ -116,7 +114,7 @@ def test_the_past_is_found_by_step(finished: Path) -> None:
     assert followed.picture("portrait") is None
 
 
-def test_a_step_is_found_on_the_other_axes(finished: Path) -> None:
+def test_a_step_is_converted_to_other_axes(finished: Path) -> None:
     followed = RunPoller(finished)
     assert followed.x_at(700, "time") is None
     followed.poll()
@@ -127,7 +125,7 @@ def test_a_step_is_found_on_the_other_axes(finished: Path) -> None:
     assert seconds == pytest.approx(700 * 128 / IMAGES_PER_S, rel=0.01)
 
 
-def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path) -> None:
+def test_an_active_run_reports_changes_and_the_loss_of_its_worker(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=300) as run:
         followed = RunPoller(run.folder)
         polled_until(followed, lambda: followed.status.state is State.RUNNING and bool(followed.latest))
@@ -149,7 +147,7 @@ def test_a_live_run_tells_what_is_new_and_when_its_worker_is_lost(tmp_path: Path
     followed.close()
 
 
-def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
+def test_a_queued_run_is_empty(tmp_path: Path) -> None:
     followed = RunPoller(write_run(tmp_path, state="queued"))
     followed.poll()
     assert followed.status.state is State.QUEUED
@@ -158,7 +156,7 @@ def test_a_queued_run_is_empty_and_says_so(tmp_path: Path) -> None:
         followed.card()
 
 
-def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
+def test_watching_touches_the_run_only_while_it_is_active(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run:
         followed = RunPoller(run.folder)
         watch = run.folder / layout.CONTROL / layout.WATCH
@@ -179,7 +177,7 @@ def test_watching_touches_the_run_only_while_it_lives(tmp_path: Path) -> None:
     assert not watch.exists()
 
 
-def test_a_folder_that_breaks_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_damaged_folder_is_a_problem_and_keeps_the_last_state(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=60)
     followed = RunPoller(folder)
     followed.poll()
@@ -190,9 +188,7 @@ def test_a_folder_that_breaks_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
     assert len(followed.series("train/recon").x) == 0
 
 
-def test_a_reader_that_fails_becomes_a_problem_and_is_forgotten_when_it_works_again(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_error_is_a_problem_until_the_next_success(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = RunPoller(finished)
     followed.poll()
 
@@ -209,7 +205,7 @@ def test_a_reader_that_fails_becomes_a_problem_and_is_forgotten_when_it_works_ag
     assert followed.problem == ""
 
 
-def test_a_new_attempt_is_read_from_the_beginning(tmp_path: Path) -> None:
+def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=1300, state="stopped")
     followed = RunPoller(folder)
     followed.poll()

@@ -1,4 +1,4 @@
-"""Observable, time cursor, smoothing."""
+"""Observable, SnapshotCursor, smoothing."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from genexplorer.session.observable import Observable, Unsubscribe
 from genexplorer.session.playback import SnapshotCursor
 
 
-def test_listeners_are_told_until_they_unsubscribe() -> None:
+def test_listeners_are_called_until_they_unsubscribe() -> None:
     result: list[str] = []
     state = Observable()
     end_first = state.subscribe(lambda: result.append("first"))
@@ -20,7 +20,7 @@ def test_listeners_are_told_until_they_unsubscribe() -> None:
     assert result == ["first", "second", "second"]
 
 
-def test_a_listener_that_unsubscribes_another_meanwhile_is_obeyed() -> None:
+def test_a_listener_can_unsubscribe_another_during_notification() -> None:
     result: list[str] = []
     state = Observable()
     ends: list[Unsubscribe] = []
@@ -50,7 +50,7 @@ def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
     assert (cursor.position, cursor.following) == (10, True)
 
 
-def test_nothing_changed_is_not_told() -> None:
+def test_no_change_no_notification() -> None:
     cursor = SnapshotCursor()
     cursor.set_steps([0, 5])
     calls = counted(cursor)
@@ -80,7 +80,7 @@ def test_move_stops_at_both_ends() -> None:
     assert (cursor.position, cursor.following) == (9, False)
 
 
-def test_play_walks_from_the_beginning_to_the_newest_and_ends() -> None:
+def test_play_runs_from_the_first_snapshot_to_the_newest() -> None:
     cursor = SnapshotCursor()
     cursor.set_steps([0, 5, 9])
     cursor.play()
@@ -96,7 +96,7 @@ def test_play_walks_from_the_beginning_to_the_newest_and_ends() -> None:
     assert not cursor.playing
 
 
-def test_a_held_snapshot_that_was_thinned_away_gives_way_to_the_nearest() -> None:
+def test_a_deleted_snapshot_is_replaced_by_the_nearest() -> None:
     cursor = SnapshotCursor()
     cursor.set_steps([0, 4, 9, 20])
     cursor.go(9)

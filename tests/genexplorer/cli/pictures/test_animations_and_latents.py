@@ -1,4 +1,4 @@
-"""Films that play, points as pictures, and how latents and planes are named on the command line."""
+"""Animations, images of points, and references to latents and planes."""
 
 import builtins
 import subprocess
@@ -31,7 +31,7 @@ def told_of(content: bytes, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_an_mp4_is_what_browsers_play(tmp_path: Path, mode: str) -> None:
+def test_an_mp4_plays_in_browsers(tmp_path: Path, mode: str) -> None:
     content = animations.encode(frames(5, mode=mode), [80, 80, 80, 80, 400], "MP4")
     result = told_of(content, tmp_path)
     assert "h264" in result and "yuv420p" in result and "34x22" in result, "even sides"
@@ -40,7 +40,7 @@ def test_an_mp4_is_what_browsers_play(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
-def test_a_film_goes_to_and_fro_and_rests_at_both_ends(tmp_path: Path, file_format: str) -> None:
+def test_an_animation_plays_forth_and_back_and_pauses_at_both_ends(tmp_path: Path, file_format: str) -> None:
     path = tmp_path / f"f.{file_format.lower()}"
     path.write_bytes(animations.encode(*animations.mirrored(frames(4)), file_format))
     with Image.open(path) as film:
@@ -59,7 +59,7 @@ def test_a_training_becomes_an_mp4(tmp_path: Path) -> None:
     assert "h264" in told_of(film.path.read_bytes(), tmp_path)
 
 
-def test_without_the_encoder_one_line_says_how_to_get_it(
+def test_without_the_encoder_the_error_says_how_to_install_it(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
@@ -78,7 +78,7 @@ def test_without_the_encoder_one_line_says_how_to_get_it(
     assert cli("progress", run, "--out", tmp_path / "f.webp").code == 0
 
 
-def test_an_encoder_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import imageio_ffmpeg
 
     def broken(*given: Any, **named: Any) -> Any:
@@ -91,7 +91,7 @@ def test_an_encoder_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPat
     assert "\n" not in str(caught.value)
 
 
-def test_points_are_drawn_where_they_lie() -> None:
+def test_points_are_drawn_at_their_coordinates() -> None:
     picture = point_images.PointPicture((-1, 1, -1, 1), 101)
     picture.dots(np.array([[0.5, 0.5], [np.nan, 0], [50, 0]]), (255, 0, 0), 3)
     red = picture.pixels()[..., 0] > 200
@@ -118,12 +118,12 @@ def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
         ("-0.5, 2", latents.LatentRef("latent", coordinates=(-0.5, 2.0))),
     ],
 )
-def test_a_latent_by_name(text: str, end: latents.LatentRef) -> None:
+def test_a_reference_to_a_latent(text: str, end: latents.LatentRef) -> None:
     assert latents.parse(text, "--from") == end
 
 
 @pytest.mark.parametrize("text", ["", "seven", "test:", "test:-1", "test:x", "-3", "1,nan", "1,,2", "٣", "9" * 30])
-def test_what_names_no_latent_is_told_in_one_line(text: str) -> None:
+def test_an_invalid_latent_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match="not a latent"):
         latents.parse(text, "--from")
 
@@ -136,7 +136,7 @@ def standing(**can: bool) -> Any:
     return SimpleNamespace(send=answer, card=card, num_test=10, can=lambda name: can.get(name, False))
 
 
-def test_a_test_image_is_encoded_or_else_searched_for() -> None:
+def test_a_test_image_is_encoded_or_else_inverted() -> None:
     assert latents.find(standing(encode=True), latents.LatentRef("test", 3)).tolist() == [2, 2, 2]
     assert latents.find(standing(invert=True), latents.LatentRef("test", 3)).tolist() == [1, 1, 1]
     with pytest.raises(UserError, match="it has none"):
@@ -147,7 +147,7 @@ def test_a_test_image_is_encoded_or_else_searched_for() -> None:
         latents.find(standing(), latents.LatentRef("latent", coordinates=(1.0, 2.0)))
 
 
-def test_a_plane_by_name() -> None:
+def test_a_plane_from_options() -> None:
     assert images.parse_plane(None, None, principal=False) is None
     assert images.parse_plane("3, 7", None, principal=False) == images.PlaneSpec(axes=(3, 7))
     through = images.parse_plane(None, "0;test:4;1,2", principal=False)

@@ -1,4 +1,4 @@
-"""Pictures as files: grids, films, formats, and what a run without them answers."""
+"""Image files: grids, animations, formats, and runs without images."""
 
 import json
 import stat
@@ -47,7 +47,7 @@ def test_enlarging_makes_squares_and_no_new_colors() -> None:
         image_files.to_picture(np.zeros((5000, 5000, 1), np.uint8), 32)
 
 
-def test_reconstructions_stand_below_their_images() -> None:
+def test_reconstructions_are_below_their_images() -> None:
     above, below = images(5), images(5) + 1
     rows = reconstruct.interleave(above, below, 3)
     assert len(rows) == 12
@@ -57,7 +57,7 @@ def test_reconstructions_stand_below_their_images() -> None:
     assert not rows[11].any()
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     image_files.replace_file(path, b"old")
     monkeypatch.setattr(Path, "replace", lambda self, target: (_ for _ in ()).throw(OSError(28, "No space left")))
@@ -69,7 +69,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
-def test_a_film_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Path, suffix: str) -> None:
+def test_an_animation_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Path, suffix: str) -> None:
     fractions: list[float] = []
     film = progress_gif.export(
         run, tmp_path / f"film{suffix}", tell=lambda fraction, message: fractions.append(fraction)
@@ -83,7 +83,7 @@ def test_a_film_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Path, su
         assert getattr(picture, "n_frames", 1) == (1 if suffix == ".png" else len(recorded))
 
 
-def test_a_frame_shows_the_recorded_picture_and_its_step_below(run: Path, tmp_path: Path) -> None:
+def test_a_frame_shows_the_recorded_image_and_its_step(run: Path, tmp_path: Path) -> None:
     film = progress_gif.export(run, tmp_path / "film.webp", kind="samples", scale=1)
     ref = RunReader(run).pictures("samples")[0]
     with Image.open(film.path) as moving, Image.open(ref.path) as recorded:
@@ -93,14 +93,14 @@ def test_a_frame_shows_the_recorded_picture_and_its_step_below(run: Path, tmp_pa
     assert film.size_px[0] == original.shape[1]
 
 
-def test_many_pictures_are_thinned_evenly_with_both_ends(run: Path) -> None:
+def test_many_images_are_thinned_evenly_with_both_ends(run: Path) -> None:
     refs = RunReader(run).pictures("manifold")
     chosen = progress_gif.spread(refs, 4)
     assert len(chosen) == 4
     assert (chosen[0], chosen[-1]) == (refs[0], refs[-1])
 
 
-def test_a_damaged_picture_is_left_out(tmp_path: Path) -> None:
+def test_a_damaged_image_is_skipped(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", steps=100)
     refs = RunReader(folder).pictures("samples")
     refs[1].path.write_bytes(b"not a picture")
@@ -117,7 +117,7 @@ def test_the_job_prints_json_lines(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert progress_gif.main([]) == 2
 
 
-def test_a_run_without_pictures_or_snapshots_says_so(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_without_images_or_snapshots_is_an_error(cli: Cli, tmp_path: Path) -> None:
     write_run(paths.runs_dir(), state="queued", name="new-one")
     for arguments in (["manifold"], ["sample"], ["reconstruct"]):
         result = cli(*arguments, "new-one", "--out", tmp_path / "x.png")

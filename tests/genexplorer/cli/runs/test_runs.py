@@ -1,4 +1,4 @@
-"""Runs listed, shown, described, deleted and brought back, on made-up run folders."""
+"""Runs are listed, shown, described, deleted and restored; on fake run folders."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def test_no_runs_is_a_message_and_an_empty_list(cli: Cli, tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists(), "looking makes no folder"
 
 
-def test_a_list_is_newest_first_and_can_be_narrowed(cli: Cli, store: RunStore) -> None:
+def test_a_list_is_newest_first_and_can_be_filtered(cli: Cli, store: RunStore) -> None:
     lines = cli("runs", "list").out.splitlines()
     assert [line.split()[2] for line in lines[1:]] == ["red-elm", "brave-fox"]
     assert "test/elbo_ema" in lines[0], "a figure's name is always there"
@@ -45,7 +45,7 @@ def test_a_list_is_newest_first_and_can_be_narrowed(cli: Cli, store: RunStore) -
     assert cli("runs", "list", "--tag", "none").out == ""
 
 
-def test_a_narrow_terminal_loses_columns_not_lines(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_drops_columns(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "width", lambda: 60)
     lines = cli("runs", "list").out.splitlines()
     assert max(map(len, lines)) <= 60
@@ -60,7 +60,7 @@ def test_the_folder_of_runs_can_be_given_before_or_after_the_command(cli: Cli, t
     assert "far-owl" in cli("runs", "list", "--runs-dir", tmp_path / "other").out
 
 
-def test_show_as_json_has_what_scripts_rely_on(cli: Cli, store: RunStore) -> None:
+def test_show_as_json_has_the_documented_fields(cli: Cli, store: RunStore) -> None:
     shown = json.loads(cli("runs", "show", "brave", "--json").out)
     expected = {"status", "pid", "attempt", "step", "images_seen", "metrics", "paths", "id", "name", "tags", "config"}
     assert expected <= set(shown)
@@ -74,7 +74,7 @@ def test_show_as_json_has_what_scripts_rely_on(cli: Cli, store: RunStore) -> Non
     assert shown["alert_messages"][0]["code"] == "kl_dim_collapsed"
 
 
-def test_show_for_people_names_every_figure(cli: Cli, store: RunStore) -> None:
+def test_show_names_every_metric(cli: Cli, store: RunStore) -> None:
     result = cli("runs", "show", "red-elm")
     assert re.search(r"^✗ red-elm +failed$", result.out, re.MULTILINE)
     assert "the loss is not finite" in result.out
@@ -82,7 +82,7 @@ def test_show_for_people_names_every_figure(cli: Cli, store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage " * 1000])
-def test_a_run_whose_database_is_damaged_shows_the_rest(cli: Cli, store: RunStore, content: bytes) -> None:
+def test_a_run_with_a_damaged_database_is_shown_in_part(cli: Cli, store: RunStore, content: bytes) -> None:
     (store.find("brave-fox") / layout.DATABASE).write_bytes(content)
     result = cli("runs", "show", "brave-fox")
     assert result.code == 4 and result.err == ""
@@ -114,7 +114,7 @@ def test_the_log_is_printed_with_its_steps(cli: Cli, store: RunStore) -> None:
     assert cli("runs", "logs", "red-elm", "--follow").code == 0, "a run that has ended is not waited for"
 
 
-def test_names_that_do_not_answer_or_answer_twice(cli: Cli, store: RunStore) -> None:
+def test_unknown_and_ambiguous_names(cli: Cli, store: RunStore) -> None:
     write_run(store, steps=100, name="brave-hen", pictures=False)
     for arguments in (["runs", "show", "nobody"], ["runs", "show", "brave"], ["runs", "logs", ""], ["view", "nobody"]):
         result = cli(*arguments)
@@ -122,7 +122,7 @@ def test_names_that_do_not_answer_or_answer_twice(cli: Cli, store: RunStore) -> 
         assert result.err.count("\n") == 1
 
 
-def test_what_people_say_about_a_run(cli: Cli, store: RunStore) -> None:
+def test_rename_tag_and_note(cli: Cli, store: RunStore) -> None:
     cli("runs", "rename", "brave-fox", "wise owl\x1b[31m\nx")
     assert cli("runs", "tag", "wise", "a", "b", "--remove", "kept").out.split() == ["talk", "a", "b"]
     assert cli("runs", "tag", "wise").out.split() == ["talk", "a", "b"]
@@ -172,9 +172,7 @@ def test_a_run_outside_the_runs_folder_is_not_steered(cli: Cli, store: RunStore,
     assert "genexplorer runs import" in result.err and str(store.runs_dir) in result.err
 
 
-def test_following_prints_figures_with_their_names_and_ends_with_the_run(
-    capsys: pytest.CaptureFixture[str], store: RunStore
-) -> None:
+def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:
     with follow.RunFollower(store.find("brave-fox")) as follower:
         status = follower.follow()
     lines = capsys.readouterr().out.splitlines()
@@ -192,7 +190,7 @@ def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: py
     assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
 
 
-def test_following_goes_on_where_it_was(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_following_continues_after_an_interruption(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
     with follow.RunFollower(store.find("brave-fox")) as follower:
         follower.follow()
         assert "step" in capsys.readouterr().out
@@ -206,7 +204,7 @@ def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunSt
     assert getattr(caught.value, "exit_code", None) == 5
 
 
-def test_find_says_what_there_is(store: RunStore) -> None:
+def test_find_lists_the_runs(store: RunStore) -> None:
     with pytest.raises(NoSuchRunError, match="the runs are red-elm, brave-fox"):
         options.find_run("nobody", None)
 
