@@ -158,6 +158,7 @@ def _principal_of_codes(mu: Tensor) -> tuple[Plane, dict[str, object]]:
     """Return the mean and the leading principal directions of encodings (N, d), scaled to their standard deviations."""
     if len(mu) < 3:
         raise UserError("the encodings span no plane", "fewer than three of them are finite")
+    # Find the leading eigenvectors of the covariance.
     centered = mu.double() - mu.double().mean(0)
     total = centered.square().sum() / (len(mu) - 1)
     if mu.shape[1] <= _MAX_COVARIANCE:
@@ -168,12 +169,12 @@ def _principal_of_codes(mu: Tensor) -> tuple[Plane, dict[str, object]]:
             torch.manual_seed(0)
             _, values, vectors = torch.svd_lowrank(centered, q=8, niter=4)
         variances, directions = (values.square() / (len(mu) - 1))[:2], vectors[:, :2].T
-    spread = variances.clamp_min(1e-12).sqrt()[:, None] * torch.stack(
-        [_fix_sign(direction) for direction in directions]
-    )
+    # Scale them to the standard deviations of the encodings.
+    stds = variances.clamp_min(1e-12).sqrt()
+    e1, e2 = (std * _fix_sign(direction) for std, direction in zip(stds, directions, strict=True))
     explained = [float(variance / total.clamp_min(1e-30)) for variance in variances]
     meta: dict[str, object] = {"title": f"principal plane of {len(mu):,} test encodings", "explained": explained}
-    return (mu.double().mean(0), spread[0], spread[1]), meta
+    return (mu.double().mean(0), e1, e2), meta
 
 
 def _fix_sign(direction: Tensor) -> Tensor:
