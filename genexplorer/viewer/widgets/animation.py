@@ -100,7 +100,7 @@ class PointAnimation(QObject):
 
 
 def set_enabled(enabled: bool) -> None:
-    """Turn animations on, or off while nobody watches the window."""
+    """Turn animations on or off; they are off while the window is idle."""
     global _enabled
     _enabled = enabled
 

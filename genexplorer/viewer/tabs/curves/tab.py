@@ -164,18 +164,18 @@ class CurvesTab(Tab):
         self._stale = False
         run = self.context.run
         available = charts.charts(run.specs) if run is not None else []
-        shown = self._visible_charts(available)
-        self.hint.setVisible(not shown)
-        self._scroll.setVisible(bool(shown))
-        self.metrics_panel.show_charts(available, {chart.quantity for chart in shown})
-        self._arrange(shown)
+        visible = self._visible_charts(available)
+        self.hint.setVisible(not visible)
+        self._scroll.setVisible(bool(visible))
+        self.metrics_panel.show_charts(available, {chart.quantity for chart in visible})
+        self._arrange(visible)
         self._fill()
         self._apply_range()
         self._show_time()
 
     def _visible_charts(self, available: list[charts.Chart]) -> list[charts.Chart]:
-        chosen = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
-        return chosen or default_charts(available)
+        selected = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
+        return selected or default_charts(available)
 
     def _select(self, quantities: list[str]) -> None:
         self._selected = quantities
@@ -222,17 +222,17 @@ class CurvesTab(Tab):
         self.plots = {}
         self._arranged = ((), 0)
 
-    def _arrange(self, shown: list[charts.Chart]) -> None:
-        for quantity in set(self.plots) - {chart.quantity for chart in shown}:
+    def _arrange(self, visible: list[charts.Chart]) -> None:
+        for quantity in set(self.plots) - {chart.quantity for chart in visible}:
             plot = self.plots.pop(quantity)
             self._grid.removeWidget(plot)
             discard(plot)
-        for chart in shown:
+        for chart in visible:
             if chart.quantity in self.plots and self.plots[chart.quantity].chart != chart:
                 self.plots[chart.quantity].chart = chart
             elif chart.quantity not in self.plots:
                 self.plots[chart.quantity] = self._new_plot(chart)
-        self.plots = {chart.quantity: self.plots[chart.quantity] for chart in shown}
+        self.plots = {chart.quantity: self.plots[chart.quantity] for chart in visible}
         self._place()
 
     def _place(self) -> None:

@@ -142,15 +142,15 @@ class FlowTab(ModelTab):
         (self.pause if self._timer.isActive() else self.play)()
 
     def _build(self) -> None:
-        left = QVBoxLayout()
-        left.setSpacing(GAP)
-        left.addWidget(self.controls)
-        left.addWidget(self.area, 1)
-        left.addWidget(self.legend)
+        column = QVBoxLayout()
+        column.setSpacing(GAP)
+        column.addWidget(self.controls)
+        column.addWidget(self.area, 1)
+        column.addWidget(self.legend)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
         row.setSpacing(2 * GAP)
-        row.addLayout(left, 1)
+        row.addLayout(column, 1)
         row.addWidget(self.inspector)
 
     def _bind(self) -> None:

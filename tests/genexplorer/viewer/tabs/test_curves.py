@@ -28,7 +28,7 @@ def curves(window: MainWindow) -> CurvesTab:
     return tab
 
 
-def test_train_and_test_share_a_chart_with_names_on_the_lines(curves: CurvesTab) -> None:
+def test_train_and_test_share_a_chart_with_labels_at_the_curves(curves: CurvesTab) -> None:
     assert list(curves.plots) == ["elbo", "recon", "kl", "kl_dim"]
     plot = curves.plots["elbo"]
     assert plot.title.text() == "ELBO (nats)"
@@ -38,7 +38,7 @@ def test_train_and_test_share_a_chart_with_names_on_the_lines(curves: CurvesTab)
     assert min(np.diff(heights)) >= 12 * (top - bottom) / pixels  # no name lies on another
 
 
-def test_the_mark_and_the_values_follow_the_time(curves: CurvesTab, window: MainWindow) -> None:
+def test_line_and_values_follow_the_step(curves: CurvesTab, window: MainWindow) -> None:
     plot = curves.plots["kl"]
     window.context.cursor.go(500)
     assert plot._time_line.value() == pytest.approx(500)
@@ -49,7 +49,7 @@ def test_the_mark_and_the_values_follow_the_time(curves: CurvesTab, window: Main
     assert "at step 1,300" in curves.metrics_panel.step_label.text()
 
 
-def test_a_click_on_a_curve_moves_the_time_of_all(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+def test_a_click_on_a_curve_selects_the_step(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
     plot = curves.plots["elbo"]
     box = plot.plot.getViewBox()
     (low, high), (bottom, top) = box.viewRange()
@@ -100,7 +100,7 @@ def test_changes_are_marked(curves: CurvesTab) -> None:
     assert [(line.value(), line.label.format) for line in plot._change_lines] == [(1200.0, "▲ lr")]
 
 
-def test_quantities_are_chosen_by_box(curves: CurvesTab) -> None:
+def test_quantities_are_selected_by_check_boxes(curves: CurvesTab) -> None:
     curves.metrics_panel.boxes["lr"].setChecked(True)
     assert "lr" in curves.plots
     for quantity in ("elbo", "recon", "kl", "kl_dim"):
@@ -121,7 +121,7 @@ def test_new_points_are_drawn_as_they_come(stage: Stage, tmp_path: Path, qtbot: 
         qtbot.waitUntil(lambda: curves.plots["elbo"].data_bounds[1] >= first + 150, timeout=5000)
 
 
-def test_a_zoom_is_shared_and_zero_goes_home(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+def test_a_zoom_is_shared_and_zero_shows_the_full_range(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
     curves.plots["elbo"].zoomed.emit((200.0, 400.0))
     for plot in curves.plots.values():
         assert plot.plot.getViewBox().viewRange()[0] == pytest.approx([200, 400])
@@ -130,7 +130,7 @@ def test_a_zoom_is_shared_and_zero_goes_home(curves: CurvesTab, window: MainWind
     assert low < 10 and high > 1300
 
 
-def test_charts_are_saved_as_picture_and_numbers(curves: CurvesTab, tmp_path: Path) -> None:
+def test_charts_are_saved_as_image_and_csv(curves: CurvesTab, tmp_path: Path) -> None:
     picture, numbers = curves.save_targets()
     picture.write(tmp_path / "charts.png")
     assert QImage(str(tmp_path / "charts.png")).width() > 400
@@ -147,13 +147,13 @@ def test_ticks_are_round() -> None:
     assert time_ticks(0.0, 61.0, 4) == [0, 30, 60]
 
 
-def test_ticks_of_tiny_values_tell_one_from_another() -> None:
+def test_ticks_of_tiny_values_differ() -> None:
     axis = ChartAxis("left")
     assert [axis.tick_text(value, 1e-8) for value in (2.19e-6, 2.2e-6)] == ["2.19e−6", "2.20e−6"]
     assert axis.tick_text(0.0049, 2e-5) == "0.00490" and axis.tick_text(3e6, 1e6) == "3.0e6"
 
 
-def test_a_long_name_leaves_its_value_room(qtbot: QtBot) -> None:
+def test_a_long_name_leaves_room_for_its_value(qtbot: QtBot) -> None:
     metrics_panel = MetricsPanel()
     qtbot.addWidget(metrics_panel)
     name = "negative log-likelihood of a point and of another"
@@ -167,7 +167,7 @@ def test_a_long_name_leaves_its_value_room(qtbot: QtBot) -> None:
     assert box.text().endswith("…") and box.toolTip() and box.accessibleName() == name
 
 
-def test_names_are_spread_apart_and_stay_inside() -> None:
+def test_labels_do_not_overlap_and_stay_inside() -> None:
     assert spread_labels([10.0, 9.9, 9.8], 1.0, 0.0) == pytest.approx([10.0, 9.0, 8.0])
     assert spread_labels([0.4, 0.3], 1.0, 0.0) == pytest.approx([1.0, 0.0])
     assert spread_labels([], 1.0, 0.0) == []
@@ -199,7 +199,7 @@ def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, win
         assert needed <= plot.width() - plot.title.sizeHint().width()
 
 
-def test_what_is_seen_close_up_is_read_in_detail(
+def test_the_visible_part_of_a_zoom_is_read_in_detail(
     curves: CurvesTab, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genexplorer.viewer.tabs.curves.tab.MAX_POINTS", 100)  # as if the run were ten times as long
@@ -212,14 +212,14 @@ def test_what_is_seen_close_up_is_read_in_detail(
     assert len(full) <= 100 and full[-1] > 1200
     plot.zoomed.emit((600.0, 620.0))
     qtbot.waitUntil(lambda: curves.detail.is_complete, timeout=5000)
-    seen = plot._lines[metric].curve.x
-    np.testing.assert_array_equal(seen[(seen >= 600) & (seen <= 620)], np.arange(600, 621))  # each step is there
-    assert seen[-1] < 700 and plot.data_bounds[1] > 1200 and plot.plot.getPlotItem().items == items
+    detail = plot._lines[metric].curve.x
+    np.testing.assert_array_equal(detail[(detail >= 600) & (detail <= 620)], np.arange(600, 621))  # each step is there
+    assert detail[-1] < 700 and plot.data_bounds[1] > 1200 and plot.plot.getPlotItem().items == items
     line = plot._lines[metric].line
-    assert np.array_equal(line.xData, seen)
+    assert np.array_equal(line.xData, detail)
     run = curves.context.run
     assert run is not None
-    exact = dict(zip(seen, plot._lines[metric].curve.mean, strict=True))
+    exact = dict(zip(detail, plot._lines[metric].curve.mean, strict=True))
     assert exact[610] == pytest.approx(run.values_at(610)[metric])
     window = curves.detail.window
     plot.zoomed.emit((603.0, 623.0))
@@ -230,7 +230,7 @@ def test_what_is_seen_close_up_is_read_in_detail(
     assert np.array_equal(plot._lines[metric].curve.x, full) and np.array_equal(line.xData, full)
 
 
-def test_the_part_that_is_read_reaches_beyond_what_is_seen_and_changes_seldom() -> None:
+def test_the_detail_extends_beyond_the_visible_part_and_changes_rarely() -> None:
     windows = []
     for middle in np.linspace(3e5, 7e5, 1001):
         window = detail_window(middle - 5e3, middle + 5e3, 0, 1e6)

@@ -101,8 +101,8 @@ def test_probabilities_diverge_about_a_half() -> None:
 
 def test_the_difference_is_0_where_both_densities_are_low() -> None:
     model, truth = _map([[-1.0, -90.0]]), _map([[-2.0, float("-inf")]], "truth")
-    found = heat_map.difference(model, truth)
-    assert found is not None and found.values.tolist() == [[1.0, 0.0]] and found.scale.center == 0
+    heat = heat_map.difference(model, truth)
+    assert heat is not None and heat.values.tolist() == [[1.0, 0.0]] and heat.scale.center == 0
     elsewhere = HeatMap("truth", truth.values, (0.0, 1.0, 0.0, 1.0), "", 1)
     assert heat_map.difference(model, elsewhere) is None
 
@@ -121,10 +121,10 @@ def test_preferred_metrics_come_first() -> None:
             ("test/modes_covered_raw", "modes_covered", "modes covered of 8 (raw weights)", ""),
         )
     }
-    found = metrics.summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
-    assert [(name, value) for name, value, _ in found] == [
+    summary = metrics.summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
+    assert [(name, value) for name, value, _ in summary] == [
         ("KL from the true density", "0.05 nats"),
         ("modes covered", "8 of 8"),
         ("cost −log p(x)", "2.00 nats"),
     ]
-    assert metrics.summary(specs, {}) == [] and "EMA weights" in found[0][2]
+    assert metrics.summary(specs, {}) == [] and "EMA weights" in summary[0][2]

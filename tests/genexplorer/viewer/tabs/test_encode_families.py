@@ -83,7 +83,7 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["flow", "vae", "vae-points", "flow-points"])
-def test_latents_that_are_no_numbers_are_survived_and_told(opened: Open, qtbot: QtBot, kind: str) -> None:
+def test_latents_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot, kind: str) -> None:
     bench = opened(kind)
     tab = _encoded(qtbot, bench)
     bench.client.exploded = True
@@ -92,7 +92,7 @@ def test_latents_that_are_no_numbers_are_survived_and_told(opened: Open, qtbot: 
     assert not tab.grab().isNull()  # everything is drawn once
 
 
-def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
+def test_a_drawing_is_encoded_by_a_flow(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _encoded(qtbot, bench)
     QTest.mouseClick(tab.source_panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
@@ -101,7 +101,7 @@ def test_a_drawing_goes_through_a_flow(opened: Open, qtbot: QtBot) -> None:
     np.testing.assert_array_equal(last.arrays["images"][0], tab.source_panel.canvas.brush.pixels())
 
 
-def test_a_gans_latent_is_searched_for_at_once(opened: Open, qtbot: QtBot) -> None:
+def test_the_latent_of_a_gan_is_searched_automatically(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     q = bench.client.searches[-1]
@@ -144,7 +144,7 @@ def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qt
     assert not other.search.near and not other.views.search.near.isChecked()
 
 
-def test_without_at_once_nothing_is_searched_for_unasked(opened: Open, qtbot: QtBot) -> None:
+def test_a_search_is_manual_where_it_is_not_automatic(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     tab.search.cancel()
@@ -161,7 +161,7 @@ def test_without_at_once_nothing_is_searched_for_unasked(opened: Open, qtbot: Qt
     assert other.search.steps == 200
 
 
-def test_new_snapshots_do_not_break_a_search_off(opened: Open, qtbot: QtBot) -> None:
+def test_new_snapshots_do_not_cancel_a_search(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     bench.context.cursor.go(bench.followed.snapshots[1])
@@ -187,9 +187,9 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     place = views.data.widget_point(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
-    asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
-    assert asked.shape == (1, 2) and np.abs(asked[0] - [1.5, -0.5]).max() < 0.05
-    assert f"x ({asked[0, 0]:.2f}" in views.data.accessibleDescription()
+    points = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    assert points.shape == (1, 2) and np.abs(points[0] - [1.5, -0.5]).max() < 0.05
+    assert f"x ({points[0, 0]:.2f}" in views.data.accessibleDescription()
     assert "x =" in tab.source_panel.file_note.text() and tab.command_line() is None
     assert _key(bench, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
@@ -243,8 +243,8 @@ def test_a_latent_image_has_the_layout_of_its_image() -> None:
     z = np.zeros(12)
     z[3 * 3 + 2] = 3.0  # last row, last column
     x = np.zeros((4, 3, 1), np.uint8)
-    shown = latent_image(Encoding(x, x, z, None, None, (), -1, 0))
-    assert shown[3, 2, 0] == 255 and not np.delete(shown.reshape(12, 3), 11, axis=0).any()
+    image = latent_image(Encoding(x, x, z, None, None, (), -1, 0))
+    assert image[3, 2, 0] == 255 and not np.delete(image.reshape(12, 3), 11, axis=0).any()
     colored = np.zeros((2, 2, 3), np.uint8)
     z = np.zeros(12)
     z[4 * 2 + 1] = 3.0  # blue, first row, second column

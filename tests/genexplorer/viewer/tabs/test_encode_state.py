@@ -22,7 +22,7 @@ def _source() -> ImageSource:
     return source
 
 
-def test_walking_goes_round_at_both_ends() -> None:
+def test_stepping_is_circular() -> None:
     source = _source()
     source.step_by(-1)
     assert source.index == 99
@@ -32,7 +32,7 @@ def test_walking_goes_round_at_both_ends() -> None:
     assert source.index == 99
 
 
-def test_a_filter_walks_through_one_class() -> None:
+def test_a_filter_steps_through_one_class() -> None:
     source = _source()
     source.set_labels(np.arange(100) % 10)
     source.choose(11)
@@ -48,7 +48,7 @@ def test_a_filter_walks_through_one_class() -> None:
     assert source.label is None and source.index == 7
 
 
-def test_a_page_holds_the_chosen_image() -> None:
+def test_a_page_contains_the_selected_image() -> None:
     source = _source()
     source.choose(57)
     assert len(source.page()) == PAGE and 57 in source.page()
@@ -56,7 +56,7 @@ def test_a_page_holds_the_chosen_image() -> None:
     assert source.page().tolist() == list(range(80, 100))
 
 
-def test_an_empty_test_set_is_no_problem() -> None:
+def test_an_empty_test_set_is_allowed() -> None:
     source = ImageSource()
     source.step_by(1)
     source.choose_random()
@@ -73,14 +73,14 @@ def test_listeners_are_called_once_per_change() -> None:
 
 @pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "I;16"])
-def test_any_picture_gets_the_models_shape(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
+def test_any_image_file_gets_the_shape_of_the_model(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
     picture = Image.new(mode, (90, 60))
     picture.save(tmp_path / "any.png")
     image = image_file.read(tmp_path / "any.png", shape)
     assert image.shape == (shape[1], shape[2], shape[0]) and image.dtype == np.uint8
 
 
-def test_a_picture_of_the_right_size_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "digit.png")
     np.testing.assert_array_equal(image_file.read(tmp_path / "digit.png", GRAY)[..., 0], pixels)
@@ -88,7 +88,7 @@ def test_a_picture_of_the_right_size_is_taken_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(inverted, 255 - pixels)
 
 
-def test_a_wide_picture_is_fitted_without_distortion(tmp_path: Path) -> None:
+def test_a_wide_image_is_padded_not_distorted(tmp_path: Path) -> None:
     pixels = np.full((100, 200), 240, np.uint8)
     pixels[30:70, 80:120] = 0  # a square
     Image.fromarray(pixels).save(tmp_path / "wide.png")
@@ -98,7 +98,7 @@ def test_a_wide_picture_is_fitted_without_distortion(tmp_path: Path) -> None:
     assert (image[:5] == 240).all() and image_file.is_light(image[..., None])
 
 
-def test_what_is_no_picture_is_one_clear_line(tmp_path: Path) -> None:
+def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_bytes(b"not a picture")
     (tmp_path / "torn.png").write_bytes(_png()[:60])
     (tmp_path / "empty.png").write_bytes(b"")
@@ -136,7 +136,7 @@ def _png(size: tuple[int, int] = (60, 40)) -> bytes:
     return content.getvalue()
 
 
-def test_ink_is_where_it_was_drawn_and_can_be_erased() -> None:
+def test_strokes_are_drawn_and_erased() -> None:
     brush = Brush((3, 28, 28))
     brush.stroke((5, 14), (23, 14))
     pixels = brush.pixels()
@@ -150,7 +150,7 @@ def test_ink_is_where_it_was_drawn_and_can_be_erased() -> None:
     assert brush.pixels()[3, 3, 0] > 0
 
 
-def test_the_difference_says_what_is_lacking_and_what_is_too_much() -> None:
+def test_the_difference_shows_missing_and_extra_intensity() -> None:
     x, recon = np.zeros((2, 2, 1), np.uint8), np.zeros((2, 2, 1), np.uint8)
     x[0, 0], recon[1, 1] = 255, 255
     zero = np.zeros(2)

@@ -24,11 +24,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[2, 20])
 def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Iterator[Bench]:
-    made = Bench(EncodeTab, run_folder, size=request.param)
-    tab = _tab(made)
+    bench = Bench(EncodeTab, run_folder, size=request.param)
+    tab = _tab(bench)
     qtbot.waitUntil(lambda: tab.loader.samples is not None and tab.loader.thumbnails is not None)
-    yield made
-    made.close()
+    yield bench
+    bench.close()
 
 
 def _tab(bench: Bench) -> EncodeTab:
@@ -51,8 +51,8 @@ def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> Non
     current, step = tab.loader.current, bench.context.step
     assert current is not None and step is not None
     np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
-    shown = to_array(tab.views.pictures["reconstruction"].image())
-    np.testing.assert_array_equal(shown, picture(current.mu, step)[0, ..., 0])
+    image = to_array(tab.views.pictures["reconstruction"].image())
+    np.testing.assert_array_equal(image, picture(current.mu, step)[0, ..., 0])
     assert tab.views.metrics.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
     assert "dynamic binarization" in tab.views.setup.text()
     assert tab.views.samples.image().width() > 4 * 28
@@ -61,7 +61,7 @@ def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> Non
     assert tab.views.map.isVisible() == (bench.client.size == 2)
 
 
-def test_keys_and_thumbnails_walk_through_the_test_set(bench: Bench, qtbot: QtBot) -> None:
+def test_keys_and_thumbnails_select_test_images(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
     assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
@@ -83,15 +83,15 @@ def test_a_label_filter_requests_the_labels_once(bench: Bench, qtbot: QtBot) -> 
     assert tab.source.index == 7 and _key(tab, Qt.Key.Key_Right) and tab.source.index == 17
 
 
-def test_a_picture_file_is_encoded_and_ink_on_paper_turned_over(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
+def test_an_image_file_is_encoded_and_inverted_if_light(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
     tab = _tab(bench)
     paper = np.full((56, 56), 255, np.uint8)
     paper[20:36, 20:36] = 0
     Image.fromarray(paper).save(tmp_path / "scan.png")
     _drop(tab, tmp_path / "scan.png")
     _wait_for_replies(qtbot, tab)
-    asked = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
-    assert asked.shape == (1, 28, 28, 1) and asked[0, 0, 0, 0] == 0 and asked[0, 14, 14, 0] == 255
+    requests = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    assert requests.shape == (1, 28, 28, 1) and requests[0, 0, 0, 0] == 0 and requests[0, 14, 14, 0] == 255
     assert tab.source_panel.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
     assert tab.command_line() is None
     tab.source_panel.inverted.setChecked(False)
@@ -112,7 +112,7 @@ def _drop(tab: EncodeTab, file: Path) -> None:
     tab.dropEvent(event)
 
 
-def test_a_bad_file_is_told_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_bad_file_is_reported_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
     tab = _tab(bench)
     (tmp_path / "bad.png").write_bytes(b"nothing")
     before = bench.client.count("encode")
@@ -131,9 +131,9 @@ def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> N
     mouse.mouseMove(canvas, QPoint(100, 100))
     mouse.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
     _wait_for_replies(qtbot, tab)
-    asked = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
-    assert asked and asked[-1].lane == "drag" and asked[-1].arrays["images"].any()
-    np.testing.assert_array_equal(asked[-1].arrays["images"][0], canvas.brush.pixels())
+    requests = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
+    assert requests and requests[-1].lane == "drag" and requests[-1].arrays["images"].any()
+    np.testing.assert_array_equal(requests[-1].arrays["images"][0], canvas.brush.pixels())
     tab.source_panel.cleared.emit()
     assert tab.source.kind == "test"
 
@@ -158,7 +158,7 @@ def test_what_can_be_saved_is_saved(bench: Bench, qtbot: QtBot, tmp_path: Path) 
     assert tab.state()["index"] == 0
 
 
-def test_a_model_without_an_encoder_says_why(qtbot: QtBot, run_folder: Path) -> None:
+def test_a_model_without_an_encoder_gives_the_reason(qtbot: QtBot, run_folder: Path) -> None:
     bench = Bench(EncodeTab, run_folder)
     card = bench.followed.card()
     capability = card.capability("encode").model_copy(update={"available": False, "reason": "a GAN has no encoder"})
@@ -169,7 +169,7 @@ def test_a_model_without_an_encoder_says_why(qtbot: QtBot, run_folder: Path) -> 
     bench.close()
 
 
-def test_the_remembered_image_is_chosen_again(qtbot: QtBot, run_folder: Path) -> None:
+def test_the_saved_test_image_is_restored(qtbot: QtBot, run_folder: Path) -> None:
     bench = Bench(EncodeTab, run_folder)
     for state in ({"index": "x"}, {"index": -4}, {"index": True}, {}):
         bench.tab.restore(state)

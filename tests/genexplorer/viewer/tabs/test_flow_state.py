@@ -81,17 +81,17 @@ def test_a_saved_selection_is_validated() -> None:
 
 @pytest.mark.parametrize("count", [2, 9, 30])
 def test_stages_are_laid_out_as_large_as_fits(count: int) -> None:
-    made = arrange(count, (28, 28), (900, 480))
-    assert made.picture[0] % 28 == 0 and made.rows * made.columns >= count
-    assert made.height <= 490 or made.picture == (56, 56)
+    layout = arrange(count, (28, 28), (900, 480))
+    assert layout.picture[0] % 28 == 0 and layout.rows * layout.columns >= count
+    assert layout.height <= 490 or layout.picture == (56, 56)
     for index in range(count):
-        left, top = made.place(index)
-        assert left + made.cell_width <= 900 and made.at(left + 5, top + 5) == index
-    assert made.at(-5, 3) is None and made.at(10, 10_000) is None
+        left, top = layout.place(index)
+        assert left + layout.cell_width <= 900 and layout.at(left + 5, top + 5) == index
+    assert layout.at(-5, 3) is None and layout.at(10, 10_000) is None
     assert arrange(count, None, (900, 480)).picture[0] >= arrange(count, None, (400, 300)).picture[0]
 
 
 def test_neighbors_of_the_base_share_a_sector() -> None:
     points = np.array([[1, 0.1], [0.9, 0.2], [-1, 0.1], [1, -0.001]])
-    found = sectors(points)
-    assert found[0] == found[1] != found[2] and found[3] == 7
+    indices = sectors(points)
+    assert indices[0] == indices[1] != indices[2] and indices[3] == 7

@@ -29,11 +29,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 
 @pytest.fixture(params=[True, False], ids=["images", "points"])
 def bench(request: pytest.FixtureRequest, qtbot: QtBot, folders: dict[bool, Path]) -> Iterator[PointsBench]:
-    made = PointsBench(FlowTab, folders[request.param], images=request.param)
-    tab = _tab(made)
+    bench = PointsBench(FlowTab, folders[request.param], images=request.param)
+    tab = _tab(bench)
     qtbot.waitUntil(lambda: tab.loader.trace is not None and not tab.context.model_client.is_busy, timeout=5000)
-    yield made
-    made.close()
+    yield bench
+    bench.close()
 
 
 def _tab(bench: Bench) -> FlowTab:
@@ -90,8 +90,8 @@ def test_a_sample_of_the_base_is_traced_to_the_data(bench: PointsBench, qtbot: Q
     tab.controls.temperature.setValue(50)
     tab.controls.seed.setValue(11)
     _wait_for_replies(qtbot, tab)
-    asked = bench.last("trace").params
-    assert asked["temperature"] == 0.5 and asked["seed"] == 11
+    params = bench.last("trace").params
+    assert params["temperature"] == 0.5 and params["seed"] == 11
     assert "--seed 11 --temperature 0.5" in (tab.command_line() or "")
     trace = tab.loader.trace
     assert trace is not None and trace.direction == "inverse" and trace.stages[0].label == "z"
@@ -103,9 +103,9 @@ def test_another_snapshot_traces_the_same_input(bench: PointsBench, qtbot: QtBot
     bench.context.cursor.go(5)
     _wait_for_replies(qtbot, tab)
     assert tab.loader.trace is not None and tab.loader.trace.step == 5 == bench.last("trace").step
-    asked = bench.client.count("trace")
+    params = bench.client.count("trace")
     tab.refresh()
-    assert bench.client.count("trace") == asked
+    assert bench.client.count("trace") == params
 
 
 def test_stages_and_animation_are_saved(bench: PointsBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

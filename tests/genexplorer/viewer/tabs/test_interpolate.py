@@ -66,18 +66,18 @@ def _key(bench: FamilyBench, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.Key
 def test_two_samples_are_joined_by_nine_images(opened: Open, kind: str) -> None:
     bench = opened(kind)
     tab, size = _tab(bench), SIZES[kind]
-    asked = [q for q in bench.client.asked if q.op == "interpolate"]
-    assert [q.params["count"] for q in asked] == [9, 65] and {q.params["mode"] for q in asked} == {"spherical"}
+    requests = [q for q in bench.client.asked if q.op == "interpolate"]
+    assert [q.params["count"] for q in requests] == [9, 65] and {q.params["mode"] for q in requests} == {"spherical"}
     endpoints = np.concatenate([sampled(0, size), sampled(7, size)])
-    np.testing.assert_allclose(asked[0].arrays["z"], endpoints)
+    np.testing.assert_allclose(requests[0].arrays["z"], endpoints)
     assert (
         tab.interpolation.frames is not None
         and len(tab.interpolation.frames.strip) == 9
         and len(tab.interpolation.frames.t) == 65
     )
     tab.scrub(0.25)
-    shown, z = to_array(tab.preview.picture.image()), 0.75 * endpoints[0] + 0.25 * endpoints[1]
-    np.testing.assert_array_equal(shown, picture(z, bench.context.step or 0)[0, ..., 0])
+    image, z = to_array(tab.preview.picture.image()), 0.75 * endpoints[0] + 0.25 * endpoints[1]
+    np.testing.assert_array_equal(image, picture(z, bench.context.step or 0)[0, ..., 0])
     assert tab.controls.position.text().startswith("t = 0.25")
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("qapp")
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
-def test_arrays_survive_the_way_through_qimage(shape: tuple[int, ...]) -> None:
+def test_arrays_survive_the_round_trip_through_qimage(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.testing.assert_array_equal(to_array(to_qimage(pixels)), pixels[..., 0] if shape[-1] == 1 else pixels)
 
@@ -49,7 +49,7 @@ def test_enlargement_is_whole_and_unsmoothed() -> None:
     assert integer_scale(QSize(500, 28), QSize(100, 90)) == 1
 
 
-def test_montage_lays_out_in_rows() -> None:
+def test_montage_arranges_rows() -> None:
     sheet = montage(digits(5), 3, gap_px=1, background="#ffffff")
     assert sheet.shape == (2 * 29 - 1, 3 * 29 - 1, 1)
     np.testing.assert_array_equal(sheet[29:57, 29:57], digits(5)[4])
@@ -57,7 +57,7 @@ def test_montage_lays_out_in_rows() -> None:
     assert montage(digits(2), 2, background="#16181C").shape == (28, 56, 3)
 
 
-def test_saving_replaces_whole_and_refuses_what_it_cannot(tmp_path: Path) -> None:
+def test_saving_replaces_atomically_and_refuses_unknown_formats(tmp_path: Path) -> None:
     image = to_qimage(digits(1)[0])
     for name in ("a.png", "a.gif", "noext"):
         save_image(image, tmp_path / name)
@@ -70,7 +70,7 @@ def test_saving_replaces_whole_and_refuses_what_it_cannot(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif", "a.png", "noext"]
 
 
-def test_a_picture_lies_on_whole_pixels_in_the_middle(qtbot: QtBot) -> None:
+def test_an_image_is_centered_on_whole_pixels(qtbot: QtBot) -> None:
     view = ImageView()
     qtbot.addWidget(view)
     view.resize(100, 100)
@@ -79,14 +79,14 @@ def test_a_picture_lies_on_whole_pixels_in_the_middle(qtbot: QtBot) -> None:
     assert (rect.width(), rect.left(), rect.top()) == (84, 8, 8)
     assert view.pixel_at(QPointF(8.5, 8.5)).x() == 0 and view.pixel_at(QPointF(91, 91)).x() == 27
     assert view.pixel_at(QPointF(3, 50)).x() == -1
-    shown = to_array(view.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8))
+    pixels = to_array(view.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8))
     ratio = round(view.devicePixelRatioF())
     np.testing.assert_array_equal(
-        shown[8 * ratio : 92 * ratio : 3 * ratio, 8 * ratio : 92 * ratio : 3 * ratio], digits(1)[0, ..., 0]
+        pixels[8 * ratio : 92 * ratio : 3 * ratio, 8 * ratio : 92 * ratio : 3 * ratio], digits(1)[0, ..., 0]
     )
 
 
-def test_a_picture_larger_than_its_room_is_shrunk_not_cut(qtbot: QtBot) -> None:
+def test_an_image_larger_than_the_widget_is_shrunk_not_clipped(qtbot: QtBot) -> None:
     view = ImageView()
     qtbot.addWidget(view)
     view.resize(60, 100)
@@ -102,7 +102,7 @@ def test_the_track_is_logarithmic_and_its_inverse_is_exact() -> None:
     assert nice_steps(30) == [0, 1, 10, 5, 2, 20]
 
 
-def test_the_track_finds_the_nearest_snapshot_and_the_value_there(qtbot: QtBot) -> None:
+def test_the_track_selects_the_nearest_snapshot_and_shows_its_value(qtbot: QtBot) -> None:
     track = TimeTrack(LIGHT)
     qtbot.addWidget(track)
     track.resize(800, 92)
@@ -114,7 +114,7 @@ def test_the_track_finds_the_nearest_snapshot_and_the_value_there(qtbot: QtBot) 
     track.grab()  # paints with a NaN among the values
 
 
-def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot) -> None:
+def test_the_track_reads_its_curve_again_when_it_would_look_different(qtbot: QtBot) -> None:
     track = TimeTrack(LIGHT)
     qtbot.addWidget(track)
     track.resize(800, 92)
@@ -131,7 +131,7 @@ def test_the_track_asks_for_its_curve_anew_when_that_would_be_seen(qtbot: QtBot)
     assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
 
 
-def test_settings_are_bounded_and_written_whole(tmp_path: Path) -> None:
+def test_settings_are_bounded_and_written_atomically(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "viewer.json")
     settings.put("geometry", b"\x00\xff")
     settings.put("tabs", {"Curves": {"smoothing": 0.5}})
@@ -141,7 +141,7 @@ def test_settings_are_bounded_and_written_whole(tmp_path: Path) -> None:
     assert not Settings(tmp_path / "missing" / "viewer.json").save()
 
 
-def test_the_form_refuses_what_cannot_be_and_gives_what_can(qtbot: QtBot) -> None:
+def test_the_form_refuses_invalid_values(qtbot: QtBot) -> None:
     dialog = NewRunDialog()
     qtbot.addWidget(dialog)
     dialog.form.set("length", "many")
