@@ -104,11 +104,6 @@ class RunsPane(Vertical):
         """The folder of the selected run."""
         return self.run_list.selected
 
-    @property
-    def num_rows(self) -> int:
-        """Number of runs that match the filter."""
-        return len(self.run_list.folders)
-
     # Display
 
     def show(self, view: DashboardView) -> None:
