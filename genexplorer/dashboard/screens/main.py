@@ -164,7 +164,9 @@ class MainScreen(Screen[None]):
         self._poller.request(self._view_request())
         runs = self.query_one(RunsPane)
         # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
-        height = min(max(runs.run_list.num_rows + 1, 6), max(self.size.height // 4, 6)) if self.size.height >= 24 else None
+        height = (
+            min(max(runs.run_list.num_rows + 1, 6), max(self.size.height // 4, 6)) if self.size.height >= 24 else None
+        )
         if height != self._top_height:
             self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()
