@@ -21,7 +21,7 @@ import psutil
 from benchmarks.exploring import latency
 from benchmarks.exploring.untrained_run import MODELS, write_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Failure, Progress
+from genexplorer.explore.protocol import Failure, Progress, Response
 
 QUESTIONS = 40  # a window
 WINDOWS = 5
@@ -57,10 +57,10 @@ class _Asker:
     def __init__(self, run: Path, threads: int) -> None:
         self._run = run
         self._arrived = threading.Semaphore(0)
-        self._answer: Answer | None = None
+        self._answer: Response | None = None
         self.client = ExplorerClient(self._take, print, threads=threads)
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Response) -> None:
         if not isinstance(answer.body, Progress):
             self._answer = answer
             self._arrived.release()

@@ -37,7 +37,7 @@ from genexplorer import paths
 from genexplorer.cores.leases import CoreLease, num_cores
 from genexplorer.errors import UserError
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Result
+from genexplorer.explore.protocol import Response, Result
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
 from genexplorer.session.idle import AWAY_AFTER_S
@@ -265,7 +265,7 @@ class _Hand:
         shift = 0.5 * math.sin(number / 10)
         return {"rows": 20, "columns": 20, "bounds": [-3 + shift, 3 + shift, -3.0, 3.0], "coords": "z"}
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Response) -> None:
         if isinstance(answer.body, Result) and answer.generation in self._sent_at:
             self.answers += 1
             self._late.append(time.perf_counter() - self._sent_at.pop(answer.generation))

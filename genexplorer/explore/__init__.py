@@ -1,1 +1,1 @@
-"""Interactive questions to a model (decode, encode, sample): the client in a face and the child that has torch."""
+"""The model process that front ends send requests to, and its client; front ends never import torch."""

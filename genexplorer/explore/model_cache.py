@@ -1,4 +1,4 @@
-"""The snapshots that an explorer has open: the last few, found by run and step."""
+"""Cache of the models of the last few snapshots, by run and step."""
 
 import json
 from collections import OrderedDict
@@ -14,44 +14,44 @@ from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.inference.chunks import Chunk
 
-KEPT = 6  # snapshots: enough to step to and fro
-KEPT_BYTES = 1 << 30  # of their weights, fewer snapshots of large models; the one that is asked stays in any case
+MAX_MODELS = 6
+MAX_BYTES = 1 << 30  # of their weights: fewer snapshots of large models, but always the requested one
 _MAX_CONFIG_BYTES = 1 << 20
 
 
 class Explorable(Protocol):
-    """A model that can be asked."""
+    """A model that computes operations."""
 
     def answer(self, op: str, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[Chunk]:
-        """Answer one operation of the protocol in chunks."""
+        """Compute one operation of the protocol in chunks."""
         ...
 
 
 Load = Callable[[Path, RunConfig], Explorable]
-_Identity = tuple[str, int, int, int]  # run, step, and what changes when a resumed run writes the step anew
+_Identity = tuple[str, int, int, int]  # run, step, inode and mtime, which change when a resumed run rewrites the step
 
 
 class ModelCache:
-    """Opens snapshots and keeps the last few open.
+    """Loads models and keeps the last few.
 
     Args:
-        load: `trainers.inference.session.load`, or a stand-in.
-        kept: How many stay open.
-        kept_bytes: How large their files may be together.
+        load: `trainers.inference.session.load`, or a fake.
+        max_models: How many stay loaded.
+        max_bytes: The maximum size of their files together.
     """
 
-    def __init__(self, load: Load, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, load: Load, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
         self._load = load
-        self._kept = kept
-        self._kept_bytes = kept_bytes
-        self._open: OrderedDict[_Identity, Explorable] = OrderedDict()
+        self._max_models = max_models
+        self._max_bytes = max_bytes
+        self._models: OrderedDict[_Identity, Explorable] = OrderedDict()
         self._sizes: dict[_Identity, int] = {}
 
     def work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
-        """Open the snapshot that a request asks for and begin to answer.
+        """Load the requested snapshot and start the operation.
 
         Returns:
-            Its step, and the chunks of the answer.
+            Its step, and the chunks of the result.
         Raises:
             UserError: if there is no such snapshot or it cannot be read.
         """
@@ -61,8 +61,7 @@ class ModelCache:
     def open(self, run: Path, step: int | None) -> tuple[int, Explorable]:
         """Return a snapshot's step and model.
 
-        None is the newest. A step that is not there, as a training thins out its snapshots underneath, is answered by
-        the nearest one; the answer says which.
+        None is the newest. A step that does not exist (training removes snapshots) is replaced by the nearest one.
 
         Raises:
             UserError: if there is no snapshot or it cannot be read.
@@ -71,38 +70,38 @@ class ModelCache:
         try:
             return nearest, self._at(run, nearest)
         except CheckpointError:
-            again = _nearest(run, step)  # thinned away meanwhile
-            if again == nearest:
+            remaining = _nearest(run, step)  # removed meanwhile
+            if remaining == nearest:
                 raise
-            return again, self._at(run, again)
+            return remaining, self._at(run, remaining)
 
     def _at(self, run: Path, step: int) -> Explorable:
         folder = layout.step_folder(run / layout.SNAPSHOTS, step)
         try:
-            facts = folder.stat()
+            info = folder.stat()
         except OSError:
-            raise CheckpointError(f"run '{run.name}' has lost its snapshot of step {step}", "ask again") from None
-        identity = (str(run), step, facts.st_ino, facts.st_mtime_ns)
-        model = self._open.get(identity)
+            raise CheckpointError(f"run '{run.name}' has no snapshot of step {step} any more", "try again") from None
+        identity = (str(run), step, info.st_ino, info.st_mtime_ns)
+        model = self._models.get(identity)
         if model is None:
             size = size_of(folder)
-            self._make_room(self._kept - 1, self._kept_bytes - size)
+            self._evict(self._max_models - 1, self._max_bytes - size)
             model = self._load(folder, _config_of(run))
-            self._open[identity], self._sizes[identity] = model, size
-        self._open.move_to_end(identity)
+            self._models[identity], self._sizes[identity] = model, size
+        self._models.move_to_end(identity)
         return model
 
-    def _make_room(self, count: int, total_bytes: int) -> None:
-        while self._open and (len(self._open) > count or sum(self._sizes.values()) > total_bytes):
-            oldest, _ = self._open.popitem(last=False)
+    def _evict(self, count: int, total_bytes: int) -> None:
+        while self._models and (len(self._models) > count or sum(self._sizes.values()) > total_bytes):
+            oldest, _ = self._models.popitem(last=False)
             del self._sizes[oldest]
 
 
 def _nearest(run: Path, step: int | None) -> int:
     steps = _steps(run)
     if not steps:
-        raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first comes as soon as training begins")
-    return steps[-1] if step is None else min(steps, key=lambda known: abs(known - step))
+        raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first one is saved when training starts")
+    return steps[-1] if step is None else min(steps, key=lambda existing: abs(existing - step))
 
 
 def _steps(run: Path) -> list[int]:

@@ -1,4 +1,4 @@
-"""One explorer child as a process: its pipes, the threads that read them, its end and its last words."""
+"""A running model process: its pipes, the threads that read them, and why it exited."""
 
 import contextlib
 import os
@@ -11,42 +11,42 @@ from collections.abc import Callable, Mapping
 from typing import IO, cast
 
 from genexplorer.cores.environment import computing
-from genexplorer.explore.protocol import Answer, ProtocolError, Request, read_answer, write_request
+from genexplorer.explore.protocol import ProtocolError, Request, Response, read_response, write_request
 from genexplorer.runs.sanitize import one_line
 
-OnAnswer = Callable[[Answer], None]
+OnResponse = Callable[[Response], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _REAP_S = 5.0
 
 
 class ChildProcess:
-    """A running child. The callbacks come on its reading thread.
+    """A running model process. The callbacks are called on its reading thread.
 
     Args:
-        on_answer: Takes each answer.
-        on_end: Takes the last words, once, after the process has been reaped.
-        threads: How many threads it may compute with at most; 0 is its share of the machine's cores.
-        loader: What opens snapshots, "module:function".
+        on_response: Takes each response.
+        on_exit: Takes the reason, once, after the process has been reaped.
+        threads: The maximum number of threads; 0 for its share of the machine's cores.
+        loader: The function that loads a snapshot, "module:function".
     Raises:
         OSError: if it cannot be started.
     """
 
     def __init__(
-        self, on_answer: OnAnswer, on_end: Callable[["ChildProcess", str], None], *, threads: int, loader: str
+        self, on_response: OnResponse, on_exit: Callable[["ChildProcess", str], None], *, threads: int, loader: str
     ) -> None:
-        self._on_answer = on_answer
-        self._on_end = on_end
-        self._said: deque[str] = deque(maxlen=40)
+        self._on_response = on_response
+        self._on_exit = on_exit
+        self._stderr_lines: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "genexplorer.explore.server", "--loader", loader, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(os.environ),
-            start_new_session=True,  # a Ctrl+C in the face's terminal is for the face
+            start_new_session=True,  # Ctrl+C in the terminal is for the front end
         )
-        self._listener = threading.Thread(target=self._listen, name="explorer-stderr", daemon=True)
-        self._reader = threading.Thread(target=self._read, name="explorer-answers", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="model-stderr", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="model-responses", daemon=True)
         self._listener.start()
         self._reader.start()
 
@@ -61,48 +61,48 @@ class ChildProcess:
         return self._process.returncode is None
 
     def write(self, request: Request) -> None:
-        """Send a question. Blocks while the pipe is full.
+        """Send a request. Blocks while the pipe is full.
 
         Raises:
-            OSError: if the child has gone.
-            ProtocolError: if the question cannot be sent as it is.
+            OSError: if the process has exited.
+            ProtocolError: if the request is invalid.
         """
         write_request(cast("IO[bytes]", self._process.stdin), request)  # type: ignore[arg-type]
 
     def kill(self) -> None:
-        """End it now: it keeps nothing that could be lost. It is reaped by its reading thread."""
+        """Kill it: it has nothing to lose. Its reading thread reaps it."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it is reaped and told, unless called from its own reading thread."""
+        """Wait until it is reaped and reported, unless called from its reading thread."""
         if threading.current_thread() is not self._reader:
             self._reader.join(timeout_s)
 
     def _read(self) -> None:
-        told = ""
+        problem = ""
         stream = cast("IO[bytes]", self._process.stdout)
         try:
-            while (answer := read_answer(stream)) is not None:  # type: ignore[arg-type]
-                _shielded(self._on_answer, answer)
+            while (response := read_response(stream)) is not None:  # type: ignore[arg-type]
+                _call_safely(self._on_response, response)
         except ProtocolError as error:
-            told = f"it sent what is not an answer ({error})"
+            problem = f"it sent an invalid response ({error})"
         except (OSError, ValueError):
-            told = "its pipe broke"
-        words = self._reap() if not told else f"{told}; {self._reap()}"
-        _shielded(self._on_end, self, words)
+            problem = "its pipe broke"
+        reason = self._reap()
+        _call_safely(self._on_exit, self, f"{problem}; {reason}" if problem else reason)
 
     def _reap(self) -> str:
         if self._process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.5)  # its pipe closes a moment before it is gone
+                self._process.wait(0.5)  # its pipe closes a moment before it exits
         self.kill()
         code = self._process.wait(_REAP_S)
-        self._listener.join(1.0)  # grandchildren may hold the pipe: do not wait for ever
+        self._listener.join(1.0)  # its children may hold the pipe
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError, ValueError):
                 cast("IO[bytes]", stream).close()
-        return exit_reason(list(self._said), code)
+        return exit_reason(list(self._stderr_lines), code)
 
     def _listen(self) -> None:
         stream = cast("IO[bytes]", self._process.stderr)
@@ -110,30 +110,30 @@ class ChildProcess:
             while line := stream.readline(4096):
                 text = one_line(line.decode("utf-8", "replace"), 300)
                 if text:
-                    self._said.append(text)
+                    self._stderr_lines.append(text)
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return a child's environment: one thread until it knows its share; threads that wait soon sleep.
+    """Return the environment: one thread until it knows its share; waiting threads soon sleep.
 
-    Its memory comes in small pages: large ones, which make a training faster, hold up the first answer for 0.2 s.
+    Small memory pages: huge ones, which make training faster, delay the first response by 0.2 s.
     """
     limits = dict.fromkeys(_THREAD_VARIABLES, "1")
     return {"MIMALLOC_ALLOW_THP": "0", **computing(base), **limits, "PYTHONUNBUFFERED": "1"}
 
 
-def exit_reason(said: list[str], code: int) -> str:
-    """Return in one line why a process ended, from what it said last and its exit status."""
+def exit_reason(lines: list[str], code: int) -> str:
+    """Return in one line why a process exited, from its last output and its exit status."""
     if code < 0:
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
-        cause = f"ended by {name}" + (", perhaps for want of memory" if code == -signal.SIGKILL else "")
+        cause = f"killed by {name}" + (", perhaps out of memory" if code == -signal.SIGKILL else "")
     else:
-        cause = f"ended with status {code}"
-    return f"{said[-1]} ({cause})" if said else cause
+        cause = f"exit status {code}"
+    return f"{lines[-1]} ({cause})" if lines else cause
 
 
-def _shielded(function: Callable[..., None], *arguments: object) -> None:
-    """Call what belongs to a face; its failure is told like any thread's, and the thread goes on."""
+def _call_safely(function: Callable[..., None], *arguments: object) -> None:
+    """Call a front end's callback; an exception is reported to threading.excepthook and the thread continues."""
     try:
         function(*arguments)
     except Exception as error:

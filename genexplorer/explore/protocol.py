@@ -1,70 +1,69 @@
-"""Questions to a model and their answers: the shapes and the frames on the pipes.
+"""Requests to a model process and its responses: messages, operations, and the frames on the pipes.
 
 A frame is a 4-byte little-endian length, a JSON header of that length, then the raw bytes of the arrays in the order in
-which the header lists them. Only float32, uint8 and int64 travel, little-endian, C order.
+which the header lists them. Arrays are float32, uint8 or int64, little-endian, C order.
 
-Operations (`op`), their parameters, and the arrays of their answers; H, W, C are the image's, d is the latent size,
+Operations (`op`), their parameters, and the arrays of their responses; H, W, C are the image's, d is the latent size,
 images are uint8 (…, H, W, C) as expected values under p(x|z):
 
 `describe`    -> meta `card`: the card as JSON.
-`test_images` indices -> x, labels (N,; -1 where unknown): test images as the model sees them, whatever it can do;
-              without indices the labels alone, of the whole test set.
-`decode`      z (N, d) -> images (N, H, W, C). With draft true, for pictures that follow the mouse and are asked for
-              anew when it rests, they may come in bfloat16; meta `draft` is true where they did. As with `manifold`.
+`test_images` indices -> x, labels (N,; -1 where unknown): preprocessed test images, for every model; without
+              indices only the labels of the whole test set.
+`decode`      z (N, d) -> images (N, H, W, C). With draft true, for images that follow the mouse and are requested
+              again when it rests, decoding may use bfloat16; meta `draft` tells whether it did. Also for `manifold`.
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
-              the centers of the cells, row 0 on top (largest y). In coords "u" the bounds lie in [0, 1] and z = Φ⁻¹(u).
+              the centers of the cells, row 0 on top (largest y). In coords "u" the bounds are in [0, 1] and z = Φ⁻¹(u).
 `sample`      count, seed, temperature -> images, z.
 `encode`      indices of test images, or images (N, H, W, C) -> x, mu, logvar (N, d), recon, recon_nats, kl_nats (N,),
               kl_dims (N, d), labels (N,; -1 where unknown); meta `metric_labels`: name and unit of each metric.
-`encodings`   count, split "test" or "train" -> mu, logvar (N, d), labels, indices (N,); Progress on the way.
+`encodings`   count, split "test" or "train" -> mu, logvar (N, d), labels, indices (N,); with Progress.
 `posterior`   index, count, seed, or images (1, H, W, C) -> z (count, d) drawn from q(z|x), images: their decodings.
 `nearest`     z (1, d), count -> indices, labels, distances (count,), images: the test images whose mu is nearest.
 `pipeline`    index, seed -> x, mu, sigma, z, recon, each with a first axis of 1; meta `metrics`: each term of the
               objective by quantity.
-`interpolate` z (2, d): the ends; count, mode "spherical" or "linear" -> images (count, H, W, C), z (count, d),
+`interpolate` z (2, d): the endpoints; count, mode "spherical" or "linear" -> images (count, H, W, C), z (count, d),
               t (count,) from 0 to 1.
-`invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed, prior (weight of a pull towards
-              z = 0; by default just enough to stay where the prior draws) -> x, z (N, d), recon, labels, error (N,):
-              mean squared error of pixels in [0, 1], history (steps, N): that of the best so far; Progress on the way
-              says the error.
+`invert`      indices of test images, or images (N, H, W, C); steps, restarts, seed, prior (weight of the penalty
+              on ‖z‖²; by default just enough to stay near the prior) -> x, z (N, d), recon, labels, error (N,):
+              mean squared error of pixels in [0, 1], history (steps, N): that of the best so far; Progress
+              reports the error.
 `trace`       index or images (1, H, W, C): from x to z; or z (1, d), or seed and temperature alone: from z to x ->
-              stages (K + 1, H, W, C) in the order it went, z (1, d), ladj (K,) in nats, mean, std (K + 1,) of the
-              values themselves; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| of
-              the data's end, label. Of N > 1 at once (or, for seed, count of them) stages (K + 1, N, …), ladj (K, N).
-`axes`        count -> indices (k,), scores (k,): the latent axes that matter most, best first; meta how, measure and
+              stages (K + 1, H, W, C) in order, z (1, d), ladj (K,) in nats, mean, std (K + 1,) of the
+              values; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| at
+              the data, label. For N > 1 (or, for seed, count) stages (K + 1, N, …), ladj (K, N).
+`axes`        count -> indices (k,), scores (k,): the most important latent axes, best first; meta how, measure and
               unit: "KL", "nats" or "effect", "gray levels per unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
               and, for the principal one, explained (two shares of the variance), for points, `points` (three [a, b]).
               A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
-`project`     origin, e1, e2 (d,), count -> coords (N, 2), labels, indices (N,): the encodings of test images seen in a
-              plane. `manifold` takes origin, e1, e2 as well, for coords "z": its bounds are then a and b.
+`project`     origin, e1, e2 (d,), count -> coords (N, 2), labels, indices (N,): encodings of test images projected onto
+              a plane. `manifold` takes origin, e1, e2 as well, for coords "z": its bounds are then a and b.
 `critic`      bounds, rows, columns; count, seed -> surface (rows, columns): the discriminator's logits, row 0 on top;
-              points (count, 2): the generator's; arrows (count, 2): the way each would go to please the discriminator.
-`density`     bounds, rows, columns; of "model" or "truth" -> log_prob (rows, columns) in nats, row 0 on top, −inf where
-              nothing can be; meta how: "exact", "importance-weighted estimate, 64 samples".
-`points`      count, split -> points (N, 2), labels (N,); meta bounds that hold them.
+              points (count, 2): the generator's; arrows (count, 2): the direction that increases the logit.
+`density`     bounds, rows, columns; of "model" or "truth" -> log_prob (rows, columns) in nats, row 0 on top, −inf
+              outside of the support; meta how: "exact", "importance-weighted estimate, 64 samples".
+`points`      count, split -> points (N, 2), labels (N,); meta bounds that contain them.
 
-Meta `not_finite` is the share of values in pictures and points that are no finite numbers; it is missing where all are.
-Such a pixel is black.
+Meta `not_finite` is the fraction of values in images and points that are not finite; it is missing if all are finite.
+Such pixels are black.
 
-Where the data are points of the plane, (…, 2) float32 take the place of the (…, H, W, C) uint8 of `images`, `x`,
-`recon` and `stages`, in questions as in answers, under the same names.
+For 2-D data, `images`, `x`, `recon` and `stages` are (…, 2) float32 instead of (…, H, W, C) uint8, in requests and
+responses, under the same names.
 
-`abandon`     nothing is answered; takes the place of what was asked in its lane and topic.
+`abandon`     has no response; cancels the request of its lane and topic.
 
-`snapshot_step` None means the newest; a step that has been thinned out meanwhile is answered by the nearest one. The
-newest request of a lane takes the place of an older one that has not begun,
-and abandons, between chunks, one that has (but for the lane "drag": its work is short and is finished, so that a steady
-drag never starves). The lane "drag" goes before "preview", "preview" before "job". Requests of one lane with different
-topics do not replace each other; within a lane the oldest goes first.
+`snapshot_step` None means the newest; a step that has been removed meanwhile is replaced by the nearest one. The newest
+request of a lane replaces an older one that has not started, and cancels, between chunks, one that has (except in lane
+"drag": its short work is finished, so that a steady drag never starves). Lane "drag" goes before "preview", "preview"
+before "job". Requests of one lane with different topics do not replace each other; within a lane the oldest goes first.
 """
 
 import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,21 +73,20 @@ from trainers.inference.chunks import Result as Result
 
 ABANDON = "abandon"
 Lane = Literal["drag", "preview", "job"]
-LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # the first goes first
+LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # by priority
 Array = NDArray[np.generic]
-T = TypeVar("T")
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_FRAME_BYTES = 1 << 28  # of all arrays together
 MAX_ARRAYS = 64
 _MAX_DIMENSIONS = 8
-_CHUNK_BYTES = 1 << 24  # what is read at once: memory grows with what came, not with what was announced
+_CHUNK_BYTES = 1 << 24  # read at once: memory grows with what arrives, not with what the header declares
 _DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "uint8": np.dtype("u1"), "int64": np.dtype("<i8")}
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question. `generation` grows with every request of a client, so that a late answer is known as such."""
+    """A request. `generation` grows with every request of a client, so that late responses can be recognized."""
 
     lane: Lane
     generation: int
@@ -102,65 +100,75 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """The work cannot be done: one line, and what to do."""
+    """The work cannot be done: one line, and the remedy."""
 
     message: str
     hint: str = ""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer; `snapshot_step` names the weights it came from, `seconds` the time the work took in the child."""
+class Response:
+    """A response; `snapshot_step` tells which weights it used, `seconds` the time of the work in the model process."""
 
     lane: Lane
     generation: int
     op: str
-    snapshot_step: int  # -1 where the work ended, or has not come so far, before a snapshot was chosen
+    snapshot_step: int  # -1 if no snapshot has been chosen
     body: Progress | Result | Failure
     seconds: float = 0.0
     topic: str = ""
 
 
+_BODIES: dict[str, type[Progress | Result | Failure]] = {"progress": Progress, "result": Result, "failure": Failure}
+_NOT_IN_HEADER = ("arrays", "body")
+_FIELD_TYPES: dict[str, type] = {
+    **dict.fromkeys(("lane", "run", "op", "topic", "message", "hint"), str),
+    **dict.fromkeys(("generation", "snapshot_step"), int),
+    **dict.fromkeys(("seconds", "fraction"), float),
+    **dict.fromkeys(("params", "meta"), dict),
+}
+
+
 class ProtocolError(Exception):
-    """The other end sent what is not a frame of this protocol."""
+    """The other end sent an invalid frame."""
 
 
-def portable(array: Any) -> Array:
-    """Return a copy in one of the types that travel: float32, int64 or uint8.
+def to_wire(array: Any) -> Array:
+    """Return a copy as float32, int64 or uint8, the types that frames can hold.
 
     Raises:
         ProtocolError: if it is not an array of numbers.
     """
-    given = np.asarray(array)
-    if given.dtype == np.uint8:
-        return given.copy()
-    if given.dtype.kind == "f":
-        return given.astype(np.float32)
-    if given.dtype.kind in "iub":
-        return given.astype(np.int64)
-    raise ProtocolError(f"an array of {given.dtype.name} does not travel")
+    values = np.asarray(array)
+    if values.dtype == np.uint8:
+        return values.copy()
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    if values.dtype.kind in "iub":
+        return values.astype(np.int64)
+    raise ProtocolError(f"arrays of {values.dtype.name} cannot be sent")
 
 
 def write_frame(stream: BinaryIO, header: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
-    """Write one frame and flush it; nothing is written when the frame is refused.
+    """Write one frame and flush it; nothing is written if it is invalid.
 
     Raises:
         ProtocolError: if an array has another type than float32, uint8 or int64, if the header is not JSON, or if
             the frame is larger than a reader accepts.
     """
-    listed = []
+    descriptors = []
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES:
             raise ProtocolError(f"array '{name}' is {array.dtype.name}")
-        listed.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape)})
+        descriptors.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape)})
     try:
-        encoded = json.dumps({**header, "arrays": listed}).encode()
+        encoded = json.dumps({**header, "arrays": descriptors}).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"the header is not JSON: {error}") from None
     if len(encoded) > MAX_HEADER_BYTES or len(arrays) > MAX_ARRAYS:
         raise ProtocolError("the header is too long")
     if sum(array.nbytes for array in arrays.values()) > MAX_FRAME_BYTES:
-        raise ProtocolError("the arrays are too large for one answer")
+        raise ProtocolError("the arrays are too large for one response")
     stream.write(struct.pack("<I", len(encoded)))
     stream.write(encoded)
     for array in arrays.values():
@@ -181,36 +189,36 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, object], dict[str, Array]] |
     if size > MAX_HEADER_BYTES:
         raise ProtocolError("the header is too long")
     try:
-        header = json.loads(_exactly(stream, size))
-        listed = header.pop("arrays")
-        shapes = [(_text(a["name"]), _DTYPES[a["dtype"]], _shape(a["shape"])) for a in listed]
+        header = json.loads(_read_exactly(stream, size))
+        descriptors = header.pop("arrays")
+        shapes = [(_text(a["name"]), _DTYPES[a["dtype"]], _shape(a["shape"])) for a in descriptors]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ProtocolError(f"the header is not understood: {error}") from None
+        raise ProtocolError(f"invalid header: {error}") from None
     if len(shapes) > MAX_ARRAYS or len({name for name, _, _ in shapes}) < len(shapes):
-        raise ProtocolError("the header lists too many arrays, or one twice")
+        raise ProtocolError("too many arrays in the header, or a duplicate")
     if sum(math.prod(shape) * dtype.itemsize for _, dtype, shape in shapes) > MAX_FRAME_BYTES:
         raise ProtocolError("the arrays are too large")
     return header, {
-        name: np.frombuffer(_exactly(stream, math.prod(shape) * dtype.itemsize), dtype=dtype).reshape(shape)
+        name: np.frombuffer(_read_exactly(stream, math.prod(shape) * dtype.itemsize), dtype=dtype).reshape(shape)
         for name, dtype, shape in shapes
     }
 
 
-def _shape(given: Any) -> tuple[int, ...]:
-    if not isinstance(given, list) or len(given) > _MAX_DIMENSIONS:
-        raise ValueError("a shape is a short list")
-    if any(type(length) is not int or not 0 <= length <= MAX_FRAME_BYTES for length in given):
-        raise ValueError("a shape has lengths that are not sizes")
-    return tuple(given)
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > _MAX_DIMENSIONS:
+        raise ValueError("a shape must be a short list")
+    if any(type(length) is not int or not 0 <= length <= MAX_FRAME_BYTES for length in value):
+        raise ValueError("a shape must have valid lengths")
+    return tuple(value)
 
 
-def _text(given: Any) -> str:
-    if not isinstance(given, str):
-        raise TypeError("a name is not text")
-    return given
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a name must be a string")
+    return value
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _read_exactly(stream: BinaryIO, size: int) -> bytes:
     parts = []
     while size > 0:
         part = stream.read(min(size, _CHUNK_BYTES))
@@ -223,38 +231,14 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 def write_request(stream: BinaryIO, request: Request) -> None:
     """Write a request as a frame."""
-    header = {
-        "lane": request.lane,
-        "generation": request.generation,
-        "run": request.run,
-        "snapshot_step": request.snapshot_step,
-        "op": request.op,
-        "params": dict(request.params),
-        "topic": request.topic,
-    }
-    write_frame(stream, header, request.arrays)
+    write_frame(stream, _header(request), request.arrays)
 
 
-def write_answer(stream: BinaryIO, answer: Answer) -> None:
-    """Write an answer as a frame."""
-    header: dict[str, object] = {
-        "lane": answer.lane,
-        "generation": answer.generation,
-        "op": answer.op,
-        "snapshot_step": answer.snapshot_step,
-        "seconds": answer.seconds,
-        "topic": answer.topic,
-        "body": type(answer.body).__name__.lower(),
-    }
-    arrays: Mapping[str, Array] = {}
-    match answer.body:
-        case Progress(fraction, message):
-            header |= {"fraction": fraction, "message": message}
-        case Result(arrays, meta):
-            header |= {"meta": dict(meta)}
-        case Failure(message, hint):
-            header |= {"message": message, "hint": hint}
-    write_frame(stream, header, arrays)
+def write_response(stream: BinaryIO, response: Response) -> None:
+    """Write a response as a frame."""
+    body = response.body
+    header = {**_header(response), **_header(body), "body": type(body).__name__.lower()}
+    write_frame(stream, header, body.arrays if isinstance(body, Result) else {})
 
 
 def read_request(stream: BinaryIO) -> Request | None:
@@ -264,70 +248,44 @@ def read_request(stream: BinaryIO) -> Request | None:
         ProtocolError: if it is not a request.
     """
     frame = read_frame(stream)
-    if frame is None:
-        return None
-    header, arrays = frame
-    step = header.get("snapshot_step")
-    return Request(
-        lane=_lane(header),
-        generation=_take(header, "generation", int),
-        run=_take(header, "run", str),
-        snapshot_step=None if step is None else _take(header, "snapshot_step", int),
-        op=_take(header, "op", str),
-        params=_take(header, "params", dict),
-        arrays=arrays,
-        topic=_take(header, "topic", str),
-    )
+    return None if frame is None else Request(**_fields(Request, frame[0]), arrays=frame[1])
 
 
-def read_answer(stream: BinaryIO) -> Answer | None:
-    """Read an answer; None at the end of the stream.
+def read_response(stream: BinaryIO) -> Response | None:
+    """Read a response; None at the end of the stream.
 
     Raises:
-        ProtocolError: if it is not an answer.
+        ProtocolError: if it is not a response.
     """
     frame = read_frame(stream)
     if frame is None:
         return None
     header, arrays = frame
-    return Answer(
-        lane=_lane(header),
-        generation=_take(header, "generation", int),
-        op=_take(header, "op", str),
-        snapshot_step=_take(header, "snapshot_step", int),
-        body=_body(header, arrays),
-        seconds=_number(header, "seconds"),
-        topic=_take(header, "topic", str),
-    )
+    name = header.get("body")
+    kind = _BODIES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ProtocolError(f"unknown body {str(name)[:40]!r}")
+    values = _fields(kind, header) | ({"arrays": arrays} if kind is Result else {})
+    return Response(**_fields(Response, header), body=kind(**values))
 
 
-def _body(header: Mapping[str, object], arrays: Mapping[str, Array]) -> Progress | Result | Failure:
-    match header.get("body"):
-        case "progress":
-            return Progress(_number(header, "fraction"), _take(header, "message", str))
-        case "result":
-            return Result(arrays, _take(header, "meta", dict))
-        case "failure":
-            return Failure(_take(header, "message", str), _take(header, "hint", str))
-        case other:
-            raise ProtocolError(f"an answer's body is {str(other)[:40]!r}")
+def _header(message: Request | Response | Progress | Result | Failure) -> dict[str, object]:
+    return {f.name: getattr(message, f.name) for f in fields(message) if f.name not in _NOT_IN_HEADER}
 
 
-def _lane(header: Mapping[str, object]) -> Lane:
-    lane = header.get("lane")
-    for known in LANES:
-        if lane == known:
-            return known
-    raise ProtocolError(f"there is no lane {str(lane)[:40]!r}")
-
-
-def _take(header: Mapping[str, object], key: str, kind: type[T]) -> T:
-    value = header.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ProtocolError(f"'{key}' is missing or of the wrong kind")
-    return value
-
-
-def _number(header: Mapping[str, object], key: str) -> float:
-    value = header.get(key)
-    return float(value) if type(value) is int and abs(value) < 1 << 53 else _take(header, key, float)
+def _fields(kind: type[Any], header: Mapping[str, object]) -> dict[str, Any]:
+    """Return the fields of a message from a header; all must be present and of the right type."""
+    values: dict[str, Any] = {}
+    for name in (f.name for f in fields(kind) if f.name not in _NOT_IN_HEADER):
+        value = header.get(name)
+        if name == "snapshot_step" and kind is Request and value is None:
+            values[name] = value
+            continue
+        if _FIELD_TYPES[name] is float and type(value) is int and abs(value) < 1 << 53:
+            value = float(value)
+        if not isinstance(value, _FIELD_TYPES[name]) or isinstance(value, bool):
+            raise ProtocolError(f"'{name}' is missing or has the wrong type")
+        if name == "lane" and value not in LANES:
+            raise ProtocolError(f"unknown lane {str(value)[:40]!r}")
+        values[name] = value
+    return values

@@ -1,16 +1,16 @@
-"""The explorer child: answers questions to models on its standard input, until that ends.
+"""The model process: responds to requests on its standard input until that is closed.
 
-Started by `genexplorer.explore.process` as `python -m genexplorer.explore.server`; imported by nobody.
+Started by `genexplorer.explore.process` as `python -m genexplorer.explore.server`, never imported.
 """
 
 import os
 
-_QUESTIONS, _ANSWERS = -1, -1
-if __name__ == "__main__":  # before anything else is imported: what a library prints must not break the frames
-    _QUESTIONS, _ANSWERS = os.dup(0), os.dup(1)
-    _nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(_nothing, 0)
-    os.close(_nothing)
+_REQUESTS, _RESPONSES = -1, -1
+if __name__ == "__main__":  # before other imports: what libraries print must not corrupt the frames
+    _REQUESTS, _RESPONSES = os.dup(0), os.dup(1)
+    _devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(_devnull, 0)
+    os.close(_devnull)
     os.dup2(2, 1)
 
 import argparse  # noqa: E402
@@ -25,13 +25,13 @@ from typing import BinaryIO, NoReturn  # noqa: E402
 from genexplorer.cores.interactive_lease import InteractiveLease  # noqa: E402
 from genexplorer.explore.model_cache import Load, ModelCache  # noqa: E402
 from genexplorer.explore.protocol import (  # noqa: E402
-    Answer,
     Failure,
     Progress,
     ProtocolError,
     Request,
+    Response,
     read_request,
-    write_answer,
+    write_response,
 )
 from genexplorer.explore.scheduler import Scheduler  # noqa: E402
 from trainers.inference.chunks import Chunk  # noqa: E402
@@ -39,30 +39,30 @@ from trainers.inference.chunks import Chunk  # noqa: E402
 WARMING_UP = "warming up"
 
 
-class _Answers:
-    """The way back, for the thread that works and the one that listens."""
+class _ResponseStream:
+    """Sends responses from the working thread and the reading thread."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def send(self, answer: Answer) -> None:
+    def send(self, response: Response) -> None:
         with self._lock:
             try:
-                write_answer(self._stream, answer)
+                write_response(self._stream, response)
             except ProtocolError as error:
-                body = Failure(f"the answer cannot be sent: {error}", "ask for fewer pictures")
-                write_answer(self._stream, replace(answer, body=body))
+                body = Failure(f"the response cannot be sent: {error}", "request fewer images")
+                write_response(self._stream, replace(response, body=body))
             except OSError:
-                os._exit(0)  # nobody listens any more
+                os._exit(0)  # the front end has closed the pipe
 
 
 def main() -> None:
-    """Listen on a thread of its own, import what answers, and work."""
+    """Read requests on a thread, import the library of the models, and work."""
     options = _options()
     cores = InteractiveLease(_set_threads, max_threads=options.threads)
-    answers = _Answers(os.fdopen(_ANSWERS, "wb"))
-    models: list[ModelCache] = []  # empty until what answers is imported
+    responses = _ResponseStream(os.fdopen(_RESPONSES, "wb"))
+    models: list[ModelCache] = []  # empty until the library is imported
 
     def work(request: Request) -> tuple[int, Iterator[Chunk]]:
         cores.record_request()
@@ -70,24 +70,24 @@ def main() -> None:
             step, chunks = models[0].work(request)
         return step, cores.compute_each(chunks)
 
-    scheduler = Scheduler(work, answers.send)
+    scheduler = Scheduler(work, responses.send)
 
-    def take(request: Request) -> None:
+    def receive(request: Request) -> None:
         if not models:
             warming = Progress(0.0, WARMING_UP)
-            answers.send(Answer(request.lane, request.generation, request.op, -1, warming, 0.0, request.topic))
-        scheduler.put(request)
+            responses.send(Response(request.lane, request.generation, request.op, -1, warming, 0.0, request.topic))
+        scheduler.submit(request)
 
-    threading.Thread(target=_listen, args=(os.fdopen(_QUESTIONS, "rb"), take), daemon=True).start()
+    threading.Thread(target=_listen, args=(os.fdopen(_REQUESTS, "rb"), receive), daemon=True).start()
     models.append(ModelCache(_load(options.loader)))
     while True:
-        scheduler.turn()
+        scheduler.run_next()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="genexplorer.explore.server", description=__doc__)
     parser.add_argument("--loader", default="trainers.inference.session:load", help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=0, help="at most; 0 is this explorer's share of the cores")
+    parser.add_argument("--threads", type=int, default=0, help="at most; 0 for the share of the cores")
     return parser.parse_args()
 
 
@@ -98,7 +98,7 @@ def _load(target: str) -> Load:
     except Exception:
         traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)  # not an ordinary end: the listening thread holds the pipe
+        os._exit(1)  # not sys.exit: the reading thread holds the pipe
     return load
 
 
@@ -107,14 +107,14 @@ def _set_threads(count: int) -> None:
         sys.modules["torch"].set_num_threads(count)
 
 
-def _listen(stream: BinaryIO, take: Callable[[Request], None]) -> NoReturn:
+def _listen(stream: BinaryIO, receive: Callable[[Request], None]) -> NoReturn:
     try:
         while (request := read_request(stream)) is not None:
-            take(request)
+            receive(request)
     except ProtocolError as error:
-        print(f"the face sent what is not a question: {error}", file=sys.stderr)  # noqa: T201
+        print(f"the front end sent an invalid request: {error}", file=sys.stderr)  # noqa: T201
         os._exit(1)
-    os._exit(0)  # the face is gone, or wants no more: whatever is being worked on, nobody waits for it
+    os._exit(0)  # the front end has exited or closed the pipe: pending work is not needed
 
 
 if __name__ == "__main__":

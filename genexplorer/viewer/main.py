@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from genexplorer.explore.client import ExplorerClient
-    from genexplorer.explore.protocol import Answer
+    from genexplorer.explore.protocol import Response
     from genexplorer.viewer.error_handler import ErrorHandler
     from genexplorer.viewer.model_client import MakeClient
     from genexplorer.viewer.settings import Settings
@@ -122,7 +122,7 @@ def report_faults(window: "MainWindow") -> "ErrorHandler":
     return reporter
 
 
-def _explorer_client(on_answer: "Callable[[Answer], None]", on_exit: "Callable[[str], None]") -> "ExplorerClient":
+def _explorer_client(on_answer: "Callable[[Response], None]", on_exit: "Callable[[str], None]") -> "ExplorerClient":
     from genexplorer.explore.client import ExplorerClient
 
     return ExplorerClient(on_answer, on_exit)

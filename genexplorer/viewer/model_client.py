@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
 from genexplorer.errors import UserError
-from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, ProtocolError, Result
+from genexplorer.explore.protocol import Array, Failure, Lane, Progress, ProtocolError, Response, Result
 
 if TYPE_CHECKING:
     from genexplorer.explore.client import ExplorerClient
@@ -34,7 +34,7 @@ class Reply:
 OnResult = Callable[[Reply], None]
 OnProgress = Callable[[float, str], None]  # fraction, message
 OnFailure = Callable[[str, str], None]  # message, hint
-MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], "ExplorerClient"]
+MakeClient = Callable[[Callable[[Response], None], Callable[[str], None]], "ExplorerClient"]
 _Key = tuple[Lane, str]  # lane, topic
 
 
@@ -156,7 +156,7 @@ class ModelClient(QObject):
         self._slots.clear()
         self._client.close()
 
-    def receive(self, answer: Answer) -> None:
+    def receive(self, answer: Response) -> None:
         """Deliver an answer, unless its request was canceled or another one took its place. In Qt's thread."""
         key = (answer.lane, answer.topic)
         slot = self._slots.get(key)

@@ -21,7 +21,7 @@ from genexplorer.dashboard.tabs import latent_planes
 from genexplorer.dashboard.tabs.latent_planes import AffinePlane
 from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Array, Failure, Lane, Progress, Result
+from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
 from genexplorer.runs.record import PictureRef
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _NUM_POINTS = 400  # encoded test images, or points of 2-D data
 _POINTS_EVERY_S = 10.0  # encoding slows the training a little, so not at every snapshot
 _DATA_AXES = ("x₁", "x₂")
 
-MakeClient = Callable[[Callable[[Answer], None], Callable[[str], None]], ExplorerClient]
+MakeClient = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
 
 
 class LatentPane(Horizontal):
@@ -46,7 +46,7 @@ class LatentPane(Horizontal):
     class AnswerReceived(Message):
         """The model process replied."""
 
-        answer: Answer
+        answer: Response
 
     @dataclass
     class ClientExited(Message):
@@ -240,7 +240,7 @@ class LatentPane(Horizontal):
         elif op == "plane" and not self._planes and self._card is not None:
             self._add_plane(latent_planes.first_axes(self._card.latent_shape[0]))
 
-    def _show_result(self, answer: Answer, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
+    def _show_result(self, answer: Response, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
         match answer.op:
             case "decode":
                 self._show_decoded(answer, arrays["images"])
@@ -268,7 +268,7 @@ class LatentPane(Horizontal):
             self._show_plane()
             self._request_decode()
 
-    def _show_decoded(self, answer: Answer, images: Array) -> None:
+    def _show_decoded(self, answer: Response, images: Array) -> None:
         card, plane = self._card, self._plane
         if card is None or plane is None:
             return

@@ -14,7 +14,7 @@ from genexplorer.dashboard.app import DashboardApp
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Result
+from genexplorer.explore.protocol import Response, Result
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import actions
@@ -62,7 +62,7 @@ class FakeClient(ExplorerClient):
 
     def ask(self, lane: Any, run: Path, op: str, **request: Any) -> int:
         step = request.get("snapshot_step") or 0
-        self._on_answer(Answer(lane, 1, op, step, self._reply(run, op, request.get("arrays") or {})))
+        self._on_response(Response(lane, 1, op, step, self._reply(run, op, request.get("arrays") or {})))
         return 1
 
     def _reply(self, run: Path, op: str, arrays: dict[str, Any]) -> Result:

@@ -17,7 +17,7 @@ from trainers.model_card import Capability, DataCard, ModelCard
 CONFIG: dict[str, Any] = {"model": {"name": "vae", "latent_dim": 2}, "schedule": {"steps": 1}}
 
 
-class StandIn:
+class FakeModel:
     def __init__(self, step: int) -> None:
         self.card = ModelCard(
             family="stand-in",
@@ -60,11 +60,11 @@ class StandIn:
                 yield Result({}, {name: os.environ.get(name) for name in names} | {"torch": "torch" in sys.modules})
 
 
-def load(folder: Path, config: RunConfig) -> StandIn:
+def load(folder: Path, config: RunConfig) -> FakeModel:
     del config
     if (folder / "damaged").exists():
         raise CheckpointError("the snapshot is damaged", "take another one")
-    return StandIn(int(folder.name.removeprefix("step-")))
+    return FakeModel(int(folder.name.removeprefix("step-")))
 
 
 def make_run(folder: Path, steps: list[int]) -> Path:

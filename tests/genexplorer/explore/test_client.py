@@ -15,7 +15,7 @@ import pytest
 from genexplorer.errors import UserError, WorkerError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.process import environment, exit_reason
-from genexplorer.explore.protocol import Answer, Progress, ProtocolError, Result
+from genexplorer.explore.protocol import Progress, ProtocolError, Response, Result
 from tests.genexplorer.explore import fake_server
 
 LOADER = "tests.genexplorer.explore.fake_server:load"
@@ -23,35 +23,35 @@ ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60.0
 
 
-class Face:
+class FrontEnd:
     """A face that remembers what it was told."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer] = []
+        self.responses: list[Response] = []
         self.exits: list[str] = []
         self.changed = threading.Condition()
         self.client = ExplorerClient(self.take, self.exited, loader=LOADER)
 
-    def take(self, answer: Answer) -> None:
+    def take(self, response: Response) -> None:
         with self.changed:
-            self.answers.append(answer)
+            self.responses.append(response)
             self.changed.notify_all()
 
-    def exited(self, words: str) -> None:
+    def exited(self, reason: str) -> None:
         with self.changed:
-            self.exits.append(words)
+            self.exits.append(reason)
             self.changed.notify_all()
 
     def wait(self, condition: Callable[[], object]) -> None:
         with self.changed:
-            assert self.changed.wait_for(condition, DEADLINE_S), (self.answers, self.exits)
+            assert self.changed.wait_for(condition, DEADLINE_S), (self.responses, self.exits)
 
-    def result_of(self, generation: int) -> Answer:
-        def found() -> list[Answer]:
-            return [a for a in self.answers if a.generation == generation and not isinstance(a.body, Progress)]
+    def result_of(self, generation: int) -> Response:
+        def matching() -> list[Response]:
+            return [a for a in self.responses if a.generation == generation and not isinstance(a.body, Progress)]
 
-        self.wait(found)
-        return found()[0]
+        self.wait(matching)
+        return matching()[0]
 
     @property
     def pid(self) -> int:
@@ -61,10 +61,10 @@ class Face:
 
 
 @pytest.fixture(scope="module")
-def face() -> Iterator[Face]:
+def front_end() -> Iterator[FrontEnd]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(ROOT)
-    made = Face()
+    made = FrontEnd()
     yield made
     made.client.close()
     if before is None:
@@ -86,51 +86,51 @@ def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.mark.process
-def test_a_question_is_answered_by_a_child_without_torch_that_is_announced(face: Face, run: Path) -> None:
-    face.client.warm()
-    until(lambda: face.client.alive)
-    warmed = face.pid
-    generation = face.client.ask("drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t")
-    answer = face.result_of(generation)
-    assert isinstance(answer.body, Result)
-    assert answer.body.arrays["images"].shape == (4, 28, 28, 1)
-    assert (answer.lane, answer.op, answer.topic, answer.snapshot_step) == ("drag", "decode", "t", 5)
-    assert answer.body.meta == {"a": 1}
-    assert face.client.alive and face.pid == warmed
-    told = face.client.call(run, "environment").body
+def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end: FrontEnd, run: Path) -> None:
+    front_end.client.warm()
+    until(lambda: front_end.client.alive)
+    warmed = front_end.pid
+    generation = front_end.client.ask("drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t")
+    response = front_end.result_of(generation)
+    assert isinstance(response.body, Result)
+    assert response.body.arrays["images"].shape == (4, 28, 28, 1)
+    assert (response.lane, response.op, response.topic, response.snapshot_step) == ("drag", "decode", "t", 5)
+    assert response.body.meta == {"a": 1}
+    assert front_end.client.alive and front_end.pid == warmed
+    told = front_end.client.call(run, "environment").body
     assert isinstance(told, Result)
     assert told.meta == {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "torch": False}
 
 
-def test_what_a_library_prints_does_not_break_the_frames(face: Face, run: Path) -> None:
+def test_output_of_libraries_does_not_corrupt_frames(front_end: FrontEnd, run: Path) -> None:
     for op in ("print", "float64", "decode"):
-        generation = face.client.ask("job", run, op, arrays={"z": np.zeros((1, 2))})
-        answer = face.result_of(generation)
-        assert isinstance(answer.body, Result) == (op != "float64")
+        generation = front_end.client.ask("job", run, op, arrays={"z": np.zeros((1, 2))})
+        response = front_end.result_of(generation)
+        assert isinstance(response.body, Result) == (op != "float64")
 
 
-def test_a_drag_overtakes_long_work_and_a_newer_question_abandons_it(face: Face, run: Path) -> None:
-    long = face.client.ask("job", run, "long", params={"parts": 10_000_000})
-    face.wait(lambda: any(a.generation == long for a in face.answers))
-    assert isinstance(face.result_of(face.client.ask("drag", run, "print")).body, Result)
-    last = face.client.ask("job", run, "long", params={"parts": 2})
-    assert isinstance(face.result_of(last).body, Result)
-    assert not any(a.generation == long and isinstance(a.body, Result) for a in face.answers)
+def test_a_drag_overtakes_a_job_and_a_newer_request_cancels_it(front_end: FrontEnd, run: Path) -> None:
+    long = front_end.client.ask("job", run, "long", params={"parts": 10_000_000})
+    front_end.wait(lambda: any(a.generation == long for a in front_end.responses))
+    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
+    last = front_end.client.ask("job", run, "long", params={"parts": 2})
+    assert isinstance(front_end.result_of(last).body, Result)
+    assert not any(a.generation == long and isinstance(a.body, Result) for a in front_end.responses)
 
 
-def test_what_is_abandoned_gives_way_and_is_not_answered(face: Face, run: Path) -> None:
-    generation = face.client.ask("preview", run, "long", params={"parts": 10**9}, topic="tab")
-    face.wait(lambda: any(a.generation == generation for a in face.answers))
-    face.client.abandon("preview", "tab")
-    assert isinstance(face.client.call(run, "print").body, Result)  # a job, behind every preview
-    assert not any(a.generation == generation and isinstance(a.body, Result) for a in face.answers)
+def test_an_abandoned_request_gets_no_response(front_end: FrontEnd, run: Path) -> None:
+    generation = front_end.client.ask("preview", run, "long", params={"parts": 10**9}, topic="tab")
+    front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
+    front_end.client.abandon("preview", "tab")
+    assert isinstance(front_end.client.call(run, "print").body, Result)  # a job, behind every preview
+    assert not any(a.generation == generation and isinstance(a.body, Result) for a in front_end.responses)
 
 
-def test_calls_from_many_threads_do_not_replace_each_other(face: Face, run: Path) -> None:
+def test_calls_from_many_threads_do_not_replace_each_other(front_end: FrontEnd, run: Path) -> None:
     got: list[object] = []
 
     def one(number: int) -> None:
-        body = face.client.call(run, "decode", params={"n": number}, arrays={"z": np.zeros((1, 2))}).body
+        body = front_end.client.call(run, "decode", params={"n": number}, arrays={"z": np.zeros((1, 2))}).body
         got.append(body.meta["n"] if isinstance(body, Result) else body)
 
     threads = [threading.Thread(target=one, args=(k,)) for k in range(12)]
@@ -139,90 +139,90 @@ def test_calls_from_many_threads_do_not_replace_each_other(face: Face, run: Path
     for thread in threads:
         thread.join(DEADLINE_S)
     assert sorted(got, key=str) == sorted(range(12), key=str)
-    seen = len(face.answers)
+    seen = len(front_end.responses)
     told: list[Progress] = []
-    face.client.call(run, "long", params={"parts": 3}, on_progress=told.append)
+    front_end.client.call(run, "long", params={"parts": 3}, on_progress=told.append)
     assert told
-    assert len(face.answers) == seen
+    assert len(front_end.responses) == seen
 
 
-def test_a_call_that_fails_raises_the_one_line_with_its_hint(face: Face, run: Path) -> None:
+def test_a_failed_call_raises_with_message_and_hint(front_end: FrontEnd, run: Path) -> None:
     with pytest.raises(UserError) as told:
-        face.client.call(run, "refused")
+        front_end.client.call(run, "refused")
     assert (told.value.message, told.value.hint) == ("this model cannot do that", "ask something else")
     with pytest.raises(WorkerError, match="within 0 s"):
-        face.client.call(run, "long", params={"parts": 10_000_000}, timeout_s=0.05)
+        front_end.client.call(run, "long", params={"parts": 10_000_000}, timeout_s=0.05)
     with pytest.raises(ProtocolError):
-        face.client.ask("drag", run, "decode", arrays={"z": "text"})
-    generation = face.client.ask("drag", run, "decode", params={"path": run})
-    assert "cannot be sent" in str(face.result_of(generation).body)
+        front_end.client.ask("drag", run, "decode", arrays={"z": "text"})
+    generation = front_end.client.ask("drag", run, "decode", params={"path": run})
+    assert "cannot be sent" in str(front_end.result_of(generation).body)
 
 
-def test_a_callback_that_fails_does_not_stop_the_answers(
-    face: Face, run: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_exception_in_a_callback_does_not_stop_later_responses(
+    front_end: FrontEnd, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hooked: list[object] = []
     monkeypatch.setattr(threading, "excepthook", hooked.append)
-    monkeypatch.setattr(face.client, "_on_answer", lambda answer: 1 / 0)
-    face.client.ask("drag", run, "print")
+    monkeypatch.setattr(front_end.client, "_on_response", lambda response: 1 / 0)
+    front_end.client.ask("drag", run, "print")
     until(lambda: hooked)
     monkeypatch.undo()
-    assert isinstance(face.result_of(face.client.ask("drag", run, "print")).body, Result)
+    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
 
 
 @pytest.mark.process
-def test_a_child_that_dies_is_told_and_the_next_question_starts_anew_until_the_client_is_closed(
+def test_a_crash_is_reported_and_the_next_request_restarts_the_process(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    face = Face()
-    face.result_of(face.client.ask("drag", run, "print"))
-    first = face.pid
-    face.client.ask("job", run, "die")
-    face.wait(lambda: len(face.exits) == 1)
-    assert face.exits[-1] == "the last words (ended with status 3)"
-    assert not face.client.alive
+    front_end = FrontEnd()
+    front_end.result_of(front_end.client.ask("drag", run, "print"))
+    first = front_end.pid
+    front_end.client.ask("job", run, "die")
+    front_end.wait(lambda: len(front_end.exits) == 1)
+    assert front_end.exits[-1] == "the last words (exit status 3)"
+    assert not front_end.client.alive
     assert not psutil.pid_exists(first)  # reaped: no zombie keeps the number
     with pytest.raises(WorkerError, match="the last words"):
-        face.client.call(run, "die")
-    face.wait(lambda: len(face.exits) == 2)
-    assert isinstance(face.result_of(face.client.ask("drag", run, "print")).body, Result)
-    assert face.pid != first
-    psutil.Process(face.pid).kill()
-    face.wait(lambda: len(face.exits) == 3)
-    assert "SIGKILL" in face.exits[-1]
-    close_in_the_middle_of_work(face, run)
+        front_end.client.call(run, "die")
+    front_end.wait(lambda: len(front_end.exits) == 2)
+    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
+    assert front_end.pid != first
+    psutil.Process(front_end.pid).kill()
+    front_end.wait(lambda: len(front_end.exits) == 3)
+    assert "SIGKILL" in front_end.exits[-1]
+    close_in_the_middle_of_work(front_end, run)
 
 
-def close_in_the_middle_of_work(face: Face, run: Path) -> None:
-    exits = len(face.exits)
-    generation = face.client.ask("job", run, "long", params={"parts": 10_000_000})
-    face.wait(lambda: any(a.generation == generation for a in face.answers))
-    pid = face.pid
+def close_in_the_middle_of_work(front_end: FrontEnd, run: Path) -> None:
+    exits = len(front_end.exits)
+    generation = front_end.client.ask("job", run, "long", params={"parts": 10_000_000})
+    front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
+    pid = front_end.pid
     failed: list[WorkerError] = []
 
     def call() -> None:
         try:
-            face.client.call(run, "long")
+            front_end.client.call(run, "long")
         except WorkerError as error:
             failed.append(error)
 
     waiting = threading.Thread(target=call)
     waiting.start()
-    face.client.close()
-    face.client.close()
+    front_end.client.close()
+    front_end.client.close()
     waiting.join(DEADLINE_S)
     assert len(failed) == 1
     assert not psutil.pid_exists(pid)
-    assert (len(face.exits), face.client.alive) == (exits, False)
+    assert (len(front_end.exits), front_end.client.alive) == (exits, False)
     with pytest.raises(WorkerError, match="closed"):
-        face.client.ask("drag", run, "print")
-    assert face.client._writer is not None
-    assert not face.client._writer.is_alive()
+        front_end.client.ask("drag", run, "print")
+    assert front_end.client._writer is not None
+    assert not front_end.client._writer.is_alive()
 
 
 @pytest.mark.process
-def test_a_face_that_falls_takes_its_child_along_and_never_imported_torch(run: Path) -> None:
+def test_the_process_exits_with_a_killed_front_end_that_never_imported_torch(run: Path) -> None:
     code = (
         "import importlib, os, pkgutil, sys, threading; from pathlib import Path; import genexplorer.session as s;"
         "[importlib.import_module(m.name) for m in pkgutil.iter_modules(s.__path__, 'genexplorer.session.')];"
@@ -241,23 +241,23 @@ def test_a_face_that_falls_takes_its_child_along_and_never_imported_torch(run: P
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_nothing_is_started_before_it_is_needed_and_closing_nothing_is_fine() -> None:
-    face = Face()
-    assert (face.client._child, face.client._writer) == (None, None)
-    with face.client:
+def test_no_process_starts_before_the_first_request() -> None:
+    front_end = FrontEnd()
+    assert (front_end.client._child, front_end.client._writer) == (None, None)
+    with front_end.client:
         pass
 
 
-def test_a_child_that_cannot_be_started_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_is_reported(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    face = Face()
+    front_end = FrontEnd()
     with pytest.raises(WorkerError, match="cannot be started"):
-        face.client.call(run, "decode")
-    face.wait(lambda: face.exits)
-    face.client.close()
+        front_end.client.call(run, "decode")
+    front_end.wait(lambda: front_end.exits)
+    front_end.client.close()
 
 
-def test_a_child_begins_with_one_thread_and_its_threads_sleep_while_they_wait() -> None:
+def test_the_process_starts_with_one_thread_and_passive_waiting() -> None:
     made = environment({"OMP_NUM_THREADS": "64", "HOME": "/home/x"})
     assert (made["OMP_NUM_THREADS"], made["OMP_WAIT_POLICY"], made["HOME"]) == ("1", "PASSIVE", "/home/x")
     assert made["MIMALLOC_ALLOW_THP"] == "0"
@@ -265,13 +265,13 @@ def test_a_child_begins_with_one_thread_and_its_threads_sleep_while_they_wait() 
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "words"),
+    ("lines", "code", "reason"),
     [
-        (["a", "b"], 1, "b (ended with status 1)"),
-        ([], -9, "ended by SIGKILL, perhaps for want of memory"),
-        ([], -15, "ended by SIGTERM"),
-        ([], -63, "ended by signal 63"),
+        (["a", "b"], 1, "b (exit status 1)"),
+        ([], -9, "killed by SIGKILL, perhaps out of memory"),
+        ([], -15, "killed by SIGTERM"),
+        ([], -63, "killed by signal 63"),
     ],
 )
-def test_last_words(said: list[str], code: int, words: str) -> None:
-    assert exit_reason(said, code) == words
+def test_exit_reason(lines: list[str], code: int, reason: str) -> None:
+    assert exit_reason(lines, code) == reason

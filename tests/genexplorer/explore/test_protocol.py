@@ -13,31 +13,31 @@ from genexplorer.explore.protocol import (
     LANES,
     MAX_ARRAYS,
     MAX_HEADER_BYTES,
-    Answer,
     Array,
     Failure,
     Progress,
     ProtocolError,
     Request,
+    Response,
     Result,
-    portable,
-    read_answer,
     read_frame,
     read_request,
-    write_answer,
+    read_response,
+    to_wire,
     write_frame,
     write_request,
+    write_response,
 )
 
 DTYPES = ("float32", "uint8", "int64")
 
 
-def random_arrays(dice: random.Random) -> dict[str, Array]:
+def random_arrays(rng: random.Random) -> dict[str, Array]:
     made: dict[str, Array] = {}
-    for name in dice.sample(["images", "z", "mü", "", "labels"], dice.randint(0, 5)):
-        shape = tuple(dice.randint(0, 5) for _ in range(dice.randint(0, 4)))
-        seeded = np.random.default_rng(dice.randint(0, 10**9))
-        made[name] = np.asarray(seeded.integers(0, 200, shape)).astype(dice.choice(DTYPES))
+    for name in rng.sample(["images", "z", "mü", "", "labels"], rng.randint(0, 5)):
+        shape = tuple(rng.randint(0, 5) for _ in range(rng.randint(0, 4)))
+        seeded = np.random.default_rng(rng.randint(0, 10**9))
+        made[name] = np.asarray(seeded.integers(0, 200, shape)).astype(rng.choice(DTYPES))
     return made
 
 
@@ -49,22 +49,22 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_requests_and_answers_arrive_as_they_were_sent(seed: int) -> None:
-    dice = random.Random(seed)
+def test_messages_survive_a_round_trip(seed: int) -> None:
+    rng = random.Random(seed)
     stream = io.BytesIO()
-    arrays = random_arrays(dice)
-    step = dice.choice([None, 0, 12])
-    request = Request(dice.choice(LANES), seed, "/runs/ä\n", step, "decode", {"n": [1, {"a": None}]}, arrays, "cursor")
+    arrays = random_arrays(rng)
+    step = rng.choice([None, 0, 12])
+    request = Request(rng.choice(LANES), seed, "/runs/ä\n", step, "decode", {"n": [1, {"a": None}]}, arrays, "cursor")
     bodies: list[Progress | Result | Failure] = [
         Progress(0.25, "half"),
         Result(arrays, {"figures": {"kl": 6.1}}),
         Failure("no", "why"),
         Progress(1),
     ]
-    body = dice.choice(bodies)
-    answer = Answer(dice.choice(LANES), seed, "decode", -1, body, 0.125, "cursor")
+    body = rng.choice(bodies)
+    response = Response(rng.choice(LANES), seed, "decode", -1, body, 0.125, "cursor")
     write_request(stream, request)
-    write_answer(stream, answer)
+    write_response(stream, response)
     stream.seek(0)
     got = read_request(stream)
     assert got is not None
@@ -72,15 +72,15 @@ def test_requests_and_answers_arrive_as_they_were_sent(seed: int) -> None:
     assert (got.lane, got.run, got.snapshot_step, got.params, got.topic) == (
         request.lane, request.run, request.snapshot_step, request.params, request.topic,
     )  # fmt: skip
-    back = read_answer(stream)
+    back = read_response(stream)
     assert back is not None
-    assert (back.lane, back.generation, back.seconds, back.topic) == (answer.lane, seed, 0.125, "cursor")
+    assert (back.lane, back.generation, back.seconds, back.topic) == (response.lane, seed, 0.125, "cursor")
     if isinstance(body, Result):
         assert isinstance(back.body, Result)
         assert same(back.body.arrays, arrays)
     else:
         assert back.body == body
-    assert read_answer(stream) is None
+    assert read_response(stream) is None
 
 
 def frame(header: object, data: bytes = b"") -> io.BytesIO:
@@ -121,7 +121,7 @@ def listed(shape: object, dtype: object = "uint8", name: object = "a") -> dict[s
         frame({"arrays": [{"name": str(k), "dtype": "uint8", "shape": [1 << 27]} for k in range(9)]}),
     ],
 )
-def test_what_is_not_a_frame_is_refused(stream: io.BytesIO) -> None:
+def test_invalid_frames_are_refused(stream: io.BytesIO) -> None:
     with pytest.raises(ProtocolError):
         read_frame(stream)
 
@@ -140,7 +140,7 @@ def test_what_is_not_a_frame_is_refused(stream: io.BytesIO) -> None:
         {"topic": None},
     ],
 )
-def test_a_frame_that_is_no_request_is_refused(change: dict[str, object]) -> None:
+def test_invalid_requests_are_refused(change: dict[str, object]) -> None:
     header: dict[str, object] = {
         "lane": "drag", "generation": 1, "run": "r", "snapshot_step": None, "op": "decode", "params": {},
         "topic": "", "arrays": [],
@@ -161,34 +161,34 @@ def test_a_frame_that_is_no_request_is_refused(change: dict[str, object]) -> Non
         {"snapshot_step": None},
     ],
 )
-def test_a_frame_that_is_no_answer_is_refused(change: dict[str, object]) -> None:
+def test_invalid_responses_are_refused(change: dict[str, object]) -> None:
     header: dict[str, object] = {
         "lane": "drag", "generation": 1, "op": "decode", "snapshot_step": 0, "seconds": 0, "topic": "",
         "body": "progress", "fraction": 1, "message": "", "arrays": [],
     }  # fmt: skip
-    assert read_answer(frame(header)) is not None
+    assert read_response(frame(header)) is not None
     with pytest.raises(ProtocolError):
-        read_answer(frame(header | change))
+        read_response(frame(header | change))
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_damaged_frames_raise_nothing_but_protocol_errors(seed: int) -> None:
-    dice = random.Random(seed)
+def test_damaged_frames_raise_only_protocol_errors(seed: int) -> None:
+    rng = random.Random(seed)
     stream = io.BytesIO()
-    write_request(stream, Request("job", seed, "run", 3, "decode", {"a": 1}, random_arrays(dice)))
+    write_request(stream, Request("job", seed, "run", 3, "decode", {"a": 1}, random_arrays(rng)))
     for _ in range(20):
         data = bytearray(stream.getvalue())
-        for _ in range(dice.randint(1, 6)):
-            data[dice.randrange(len(data))] = dice.randrange(256)
-        data = data[: dice.randint(0, len(data))] if dice.random() < 0.5 else data
-        for read in (read_request, read_answer):
+        for _ in range(rng.randint(1, 6)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        data = data[: rng.randint(0, len(data))] if rng.random() < 0.5 else data
+        for read in (read_request, read_response):
             try:
                 read(io.BytesIO(bytes(data)))
             except ProtocolError:
                 continue
 
 
-def test_what_cannot_be_read_back_is_not_written() -> None:
+def test_frames_that_cannot_be_read_are_not_written() -> None:
     stream = io.BytesIO()
     arrays: list[dict[str, Array]] = [
         {"a": np.zeros(2)},
@@ -203,15 +203,15 @@ def test_what_cannot_be_read_back_is_not_written() -> None:
     assert stream.getvalue() == b""
 
 
-def test_arrays_are_copied_into_a_type_that_travels() -> None:
+def test_arrays_are_copied_to_a_wire_type() -> None:
     mine = np.array([0.5, 1.0])
-    sent = portable(mine)
+    sent = to_wire(mine)
     mine[0] = 9
     assert (sent.dtype.name, float(sent[0])) == ("float32", 0.5)
-    assert [portable(given).dtype.name for given in ([1, 2], np.array([3], np.uint8), [True])] == [
+    assert [to_wire(given).dtype.name for given in ([1, 2], np.array([3], np.uint8), [True])] == [
         "int64",
         "uint8",
         "int64",
     ]
-    with pytest.raises(ProtocolError, match="does not travel"):
-        portable(["text"])
+    with pytest.raises(ProtocolError, match="cannot be sent"):
+        to_wire(["text"])

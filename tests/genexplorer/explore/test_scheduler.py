@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from genexplorer.explore.model_cache import ModelCache
-from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
+from genexplorer.explore.protocol import Failure, Lane, Progress, Request, Response, Result
 from genexplorer.explore.scheduler import Scheduler
 from tests.genexplorer.explore import fake_server
 from trainers.errors import CheckpointError, UserError
@@ -21,9 +21,9 @@ class Bench:
     """A scheduler whose work is a list of chunks by name, and what it answered."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer] = []
+        self.responses: list[Response] = []
         self.trace: list[str] = []
-        self.scheduler = Scheduler(self._work, self.answers.append)
+        self.scheduler = Scheduler(self._work, self.responses.append)
         self._generation = 0
 
     def _work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
@@ -42,16 +42,16 @@ class Bench:
 
     def put(self, lane: Lane, op: str, parts: int = 0, topic: str = "") -> None:
         self._generation += 1
-        self.scheduler.put(Request(lane, self._generation, "run", None, op, {"parts": parts}, {}, topic))
+        self.scheduler.submit(Request(lane, self._generation, "run", None, op, {"parts": parts}, {}, topic))
 
     def turns(self, count: int) -> list[str]:
         self.trace.clear()
         for _ in range(count):
-            self.scheduler.turn()
+            self.scheduler.run_next()
         return list(self.trace)
 
     def results(self) -> list[str]:
-        return [answer.op for answer in self.answers if isinstance(answer.body, Result)]
+        return [response.op for response in self.responses if isinstance(response.body, Result)]
 
 
 def test_a_drag_overtakes_a_preview_overtakes_a_job() -> None:
@@ -65,7 +65,7 @@ def test_a_drag_overtakes_a_preview_overtakes_a_job() -> None:
     assert bench.results() == ["drag", "preview", "job"]
 
 
-def test_the_newest_of_a_lane_wins_and_the_older_is_never_answered() -> None:
+def test_the_newest_request_of_a_lane_replaces_older_ones() -> None:
     bench = Bench()
     for name in ("first", "second", "third"):
         bench.put("preview", name)
@@ -77,7 +77,7 @@ def test_the_newest_of_a_lane_wins_and_the_older_is_never_answered() -> None:
     assert bench.results() == ["third", "fifth"]
 
 
-def test_a_drag_that_has_begun_is_finished_so_that_a_steady_drag_never_starves() -> None:
+def test_a_started_drag_request_is_finished() -> None:
     bench = Bench()
     bench.put("drag", "first", parts=2)
     bench.turns(1)
@@ -98,24 +98,24 @@ def test_topics_of_a_lane_do_not_replace_each_other() -> None:
 class Real:
     """A scheduler over stand-in snapshots."""
 
-    def __init__(self, run: Path, kept: int = 6, kept_bytes: int = 1 << 30) -> None:
+    def __init__(self, run: Path, max_models: int = 6, max_bytes: int = 1 << 30) -> None:
         self.run = run
-        self.answers: list[Answer] = []
+        self.responses: list[Response] = []
         self.loaded: list[str] = []
-        self.models = ModelCache(self._load, kept, kept_bytes)
-        self.scheduler = Scheduler(self.models.work, self.answers.append)
+        self.models = ModelCache(self._load, max_models, max_bytes)
+        self.scheduler = Scheduler(self.models.work, self.responses.append)
 
-    def _load(self, folder: Path, config: Any) -> fake_server.StandIn:
+    def _load(self, folder: Path, config: Any) -> fake_server.FakeModel:
         self.loaded.append(folder.name)
         return fake_server.load(folder, config)
 
-    def ask(self, op: str, step: int | None = None, **params: object) -> Answer:
+    def ask(self, op: str, step: int | None = None, **params: object) -> Response:
         z = {"z": np.zeros((3, 2), np.float32)}
-        self.scheduler.put(Request("job", 1, str(self.run), step, op, params, z))
-        self.answers.clear()
-        while not self.answers or isinstance(self.answers[-1].body, Progress):
-            self.scheduler.turn()
-        return self.answers[-1]
+        self.scheduler.submit(Request("job", 1, str(self.run), step, op, params, z))
+        self.responses.clear()
+        while not self.responses or isinstance(self.responses[-1].body, Progress):
+            self.scheduler.run_next()
+        return self.responses[-1]
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def real(tmp_path: Path) -> Real:
     return Real(fake_server.make_run(tmp_path / "run", [0, 5, 20]))
 
 
-def test_every_answer_names_its_snapshot_and_none_means_the_newest(real: Real) -> None:
+def test_responses_name_their_snapshot_and_none_is_the_newest(real: Real) -> None:
     assert real.ask("decode").snapshot_step == 20
     assert real.ask("decode", 5).snapshot_step == 5
     described = real.ask("describe", 0)
@@ -131,24 +131,24 @@ def test_every_answer_names_its_snapshot_and_none_means_the_newest(real: Real) -
     assert described.body.meta["card"]["step"] == 0  # type: ignore[index]
 
 
-def test_the_last_few_snapshots_stay_open(real: Real) -> None:
-    small = Real(real.run, kept=2)
+def test_the_last_few_models_stay_loaded(real: Real) -> None:
+    small = Real(real.run, max_models=2)
     for step in (0, 5, 0, 5, 20, 5, 0):
         small.ask("decode", step)
     assert [int(name.removeprefix("step-")) for name in small.loaded] == [0, 5, 20, 0]
 
 
-def test_few_large_snapshots_stay_open(real: Real) -> None:
+def test_fewer_large_models_stay_loaded(real: Real) -> None:
     for step in (0, 5, 20):
         (real.run / "snapshots" / f"step-{step:08d}" / "weights.safetensors").write_bytes(bytes(100))
-    large = Real(real.run, kept_bytes=250)
+    large = Real(real.run, max_bytes=250)
     for step in (0, 5, 0, 20, 0, 5):
         large.ask("decode", step)
     assert [int(name.removeprefix("step-")) for name in large.loaded] == [0, 5, 20, 5]
-    assert [Real(real.run, kept_bytes=1).ask("decode", step).snapshot_step for step in (0, 5)] == [0, 5]
+    assert [Real(real.run, max_bytes=1).ask("decode", step).snapshot_step for step in (0, 5)] == [0, 5]
 
 
-def test_a_snapshot_that_was_written_anew_is_loaded_anew(real: Real) -> None:
+def test_a_rewritten_snapshot_is_reloaded(real: Real) -> None:
     real.ask("decode", 5)
     folder = real.run / "snapshots" / "step-00000005"
     folder.rename(real.run / "snapshots" / ".old")
@@ -162,8 +162,8 @@ def test_a_snapshot_that_was_written_anew_is_loaded_anew(real: Real) -> None:
     ("op", "message", "hint"),
     [
         ("refused", "this model cannot do that", "ask something else"),
-        ("broken", "the explorer failed: ZeroDivisionError: a bug in two lines", ""),
-        ("unfinished", "the explorer failed: RuntimeError: the model's answer ended without a result", ""),
+        ("broken", "the model process failed: ZeroDivisionError: a bug in two lines", ""),
+        ("unfinished", "the model process failed: RuntimeError: the model's answer ended without a result", ""),
     ],
 )
 def test_errors_become_one_line(
@@ -174,20 +174,20 @@ def test_errors_become_one_line(
     assert isinstance(real.ask("decode").body, Result)
 
 
-def test_a_snapshot_that_is_not_there_is_answered_by_the_nearest_and_said_so(real: Real) -> None:
-    answer = real.ask("decode", 7)
-    assert isinstance(answer.body, Result)
-    assert answer.snapshot_step == 5
+def test_a_missing_snapshot_is_replaced_by_the_nearest(real: Real) -> None:
+    response = real.ask("decode", 7)
+    assert isinstance(response.body, Result)
+    assert response.snapshot_step == 5
 
 
-def test_a_run_without_snapshots_is_one_line(real: Real) -> None:
+def test_a_run_without_snapshots_fails_in_one_line(real: Real) -> None:
     shutil.rmtree(real.run / "snapshots")
     body = real.ask("decode").body
     assert isinstance(body, Failure)
     assert body.message == "run 'run' has no snapshot yet"
 
 
-def test_a_snapshot_thinned_away_while_it_was_chosen_gives_way_to_the_newest(real: Real) -> None:
+def test_a_snapshot_removed_while_loading_is_replaced_by_the_newest(real: Real) -> None:
     original = real.models._load
 
     def thinned(folder: Path, config: Any) -> Any:
@@ -201,7 +201,7 @@ def test_a_snapshot_thinned_away_while_it_was_chosen_gives_way_to_the_newest(rea
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 50_000, '{"schedule": {}}'])
-def test_a_damaged_configuration_is_one_line(real: Real, content: str) -> None:
+def test_a_damaged_configuration_fails_in_one_line(real: Real, content: str) -> None:
     (real.run / "config.json").write_text(content)
     with pytest.raises(UserError) as told:
         real.models.open(real.run, 5)

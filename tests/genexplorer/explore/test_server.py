@@ -10,7 +10,7 @@ import pytest
 
 from genexplorer.errors import UserError
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Progress, Result
+from genexplorer.explore.protocol import Progress, Response, Result
 from genexplorer.runs import layout
 from trainers.config import RunConfig, parse
 from trainers.events import SnapshotReady
@@ -52,17 +52,17 @@ def trained(folder: Path, given: dict[str, Any]) -> Path:
 
 @pytest.fixture(scope="module")
 def client(run: Path) -> Iterator[ExplorerClient]:
-    with ExplorerClient(lambda answer: None, lambda words: None) as made:
+    with ExplorerClient(lambda response: None, lambda reason: None) as made:
         yield made
 
 
-def result(answer: Answer) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-    assert isinstance(answer.body, Result)
-    return dict(answer.body.arrays), dict(answer.body.meta)
+def result(response: Response) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    assert isinstance(response.body, Result)
+    return dict(response.body.arrays), dict(response.body.meta)
 
 
 @pytest.mark.process
-def test_a_trained_model_answers_through_the_pipes(client: ExplorerClient, run: Path) -> None:
+def test_a_trained_model_responds_through_the_pipes(client: ExplorerClient, run: Path) -> None:
     told: list[Progress] = []
     described = client.call(run, "describe", on_progress=told.append)
     assert "warming up" in [progress.message for progress in told]
@@ -79,7 +79,7 @@ def test_a_trained_model_answers_through_the_pipes(client: ExplorerClient, run: 
     assert gap.max() <= 1  # the tiles of the plane and the images under its cursor are the same
 
 
-def test_codes_samples_and_the_past(client: ExplorerClient, run: Path) -> None:
+def test_encodings_samples_and_older_snapshots(client: ExplorerClient, run: Path) -> None:
     codes, _ = result(client.call(run, "encode", params={"indices": [3, 5]}))
     assert (codes["mu"].shape, codes["labels"].shape) == ((2, 2), (2,))
     one, _ = result(client.call(run, "sample", params={"count": 4, "seed": 7}))
@@ -93,25 +93,25 @@ def test_codes_samples_and_the_past(client: ExplorerClient, run: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_search_tells_its_error_and_is_given_up(run: Path, tmp_path: Path) -> None:
+def test_an_inversion_reports_its_error_and_can_be_canceled(run: Path, tmp_path: Path) -> None:
     forger = trained(tmp_path / "gan", GAN)
     told, searching, answered = [], threading.Event(), []
 
-    def on_answer(answer: Answer) -> None:
-        if answer.op == "invert" and isinstance(answer.body, Progress) and "error" in answer.body.message:
-            told.append(answer.body)
+    def on_answer(response: Response) -> None:
+        if response.op == "invert" and isinstance(response.body, Progress) and "error" in response.body.message:
+            told.append(response.body)
             searching.set()
-        elif not isinstance(answer.body, Progress):
-            answered.append(answer.op)
+        elif not isinstance(response.body, Progress):
+            answered.append(response.op)
 
-    with ExplorerClient(on_answer, lambda words: None) as client:
+    with ExplorerClient(on_answer, lambda reason: None) as client:
         client.ask("job", forger, "invert", params={"indices": list(range(60)), "steps": 10_000}, topic="z")
         assert searching.wait(60)
         drawn, _ = result(client.call(forger, "sample", params={"count": 1}, lane="drag"))
         assert drawn["z"].shape == (1, 4), "what is urgent goes before"
         client.abandon("job", "z")
-        found, _ = result(client.call(forger, "invert", params={"index": 0, "steps": 5}))
-        assert found["history"].shape == (5, 1)
+        matching, _ = result(client.call(forger, "invert", params={"index": 0, "steps": 5}))
+        assert matching["history"].shape == (5, 1)
     assert told[0].fraction < 1 and not answered, "what was given up is never answered"
 
 
@@ -125,7 +125,7 @@ def test_a_search_tells_its_error_and_is_given_up(run: Path, tmp_path: Path) -> 
         ("encode", {"indices": [10**6]}, "out of range of the test set"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(
+def test_invalid_requests_fail_in_one_line(
     client: ExplorerClient, run: Path, op: str, params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UserError, match=message) as told:

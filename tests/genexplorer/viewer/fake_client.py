@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Failure, Lane, Progress, Request, Result
+from genexplorer.explore.protocol import Failure, Lane, Progress, Request, Response, Result
 from tests.fixtures.fake_run import digits
 
 Body = Progress | Result | Failure
@@ -17,7 +17,7 @@ Body = Progress | Result | Failure
 class StandIn(ExplorerClient):
     """Takes questions; `sample` and `pipeline` are answered at once, the others only by `answer`."""
 
-    def __init__(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> None:
+    def __init__(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> None:
         self._on_answer, self._on_exit = on_answer, on_exit
         self.asked: list[Request] = []
         self.closed = self.warmed = False
@@ -35,7 +35,7 @@ class StandIn(ExplorerClient):
     def answer(self, request: Request, body: Body, step: int | None = None) -> None:
         """Let an answer arrive, from another thread."""
         at = request.snapshot_step or 0 if step is None else step
-        answer = Answer(request.lane, request.generation, request.op, at, body, 0.008, request.topic)
+        answer = Response(request.lane, request.generation, request.op, at, body, 0.008, request.topic)
         self._in_thread(lambda: self._on_answer(answer))
 
     def die(self, last_words: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.explore.protocol import Answer, Failure, Progress, Result
+from genexplorer.explore.protocol import Failure, Progress, Response, Result
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.tabs.tab import Tab
 from tests.genexplorer.viewer.fake_model import FIGURES as VAE_FIGURES
@@ -64,7 +64,7 @@ class FamilyClient(StandInClient):
         self._say(q, body)
 
     def _say(self, q: Asked, body: Progress | Result | Failure) -> None:
-        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
     def _meta(self, q: Asked) -> dict[str, object]:
         if self.exploded:
@@ -128,7 +128,7 @@ class FamilyBench(Bench):
         assert isinstance(made, FamilyClient)
         return made
 
-    def _client(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> StandInClient:
+    def _client(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> StandInClient:
         made = FamilyClient(on_answer)
         made.kind, made.searches = self.kind, []
         self.clients.append(made)

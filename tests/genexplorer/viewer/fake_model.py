@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Failure, Lane, Result
+from genexplorer.explore.protocol import Failure, Lane, Response, Result
 from genexplorer.session.palette import LIGHT
 from genexplorer.session.playback import SnapshotCursor
 from genexplorer.session.run_poller import RunPoller
@@ -62,7 +62,7 @@ class Asked:
 class StandInClient(ExplorerClient):
     """Answers at once, or, while `holding`, when `release` is called."""
 
-    on_answer: Callable[[Answer], None]
+    on_answer: Callable[[Response], None]
     size: int = 2
     holding: bool = False
     failing: str = ""
@@ -103,7 +103,7 @@ class StandInClient(ExplorerClient):
     def _answer(self, q: Asked) -> None:
         meta = {"metric_labels": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
-        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
     def _arrays(self, q: Asked) -> Arrays:
         match q.op:
@@ -202,6 +202,6 @@ class Bench:
         self.context.close()
         self.window.close()
 
-    def _client(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> StandInClient:
+    def _client(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> StandInClient:
         self.clients.append(StandInClient(on_answer))
         return self.clients[-1]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.explore.protocol import Answer, Failure, Lane, Result
+from genexplorer.explore.protocol import Failure, Lane, Response, Result
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.tabs.tab import Tab
 from tests.genexplorer.viewer.fake_model import Arrays, Asked, Bench, StandInClient, picture
@@ -40,7 +40,7 @@ class PointsClient(StandInClient):
         no_truth = q.op == "density" and q.params.get("of") == "truth" and not self.knows_truth
         words = self.failing or ("the true density is not known" if no_truth else "")
         body = Failure(words, "try another") if words else Result(self._arrays(q), self._meta(q))
-        self.on_answer(Answer(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
     def _meta(self, q: Asked) -> dict[str, Any]:
         if q.op == "trace":
@@ -135,7 +135,7 @@ class PointsBench(Bench):
         """Return the newest question of an operation."""
         return next(q for q in reversed(self.model.asked) if q.op == op and lane in (None, q.lane))
 
-    def _client(self, on_answer: Callable[[Answer], None], on_exit: Callable[[str], None]) -> StandInClient:
+    def _client(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> StandInClient:
         made = PointsClient(on_answer, images=self._images)
         if self._before is not None:
             self._before(made)

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.explore.protocol import Answer, Lane, Result
+from genexplorer.explore.protocol import Lane, Response, Result
 from genexplorer.viewer.model_client import ModelClient, RequestGroup
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.latent_plane import (
@@ -143,7 +143,7 @@ class _Slow(ExplorerClient):
         draft = params.get("draft") is True
         seconds = len(z) * self.cost_s
         body = Result({"images": picture(z) + draft}, {"draft": True} if draft else {})
-        self.model_client.receive(Answer(lane, self.answered, "decode", 3, body, seconds, topic))
+        self.model_client.receive(Response(lane, self.answered, "decode", 3, body, seconds, topic))
         return seconds
 
     @property
