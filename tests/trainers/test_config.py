@@ -21,7 +21,7 @@ def test_later_layers_are_stronger() -> None:
     assert assembled.optim.lr == 0.2 and assembled.seed == 1
 
 
-def test_a_length_takes_the_place_of_another() -> None:
+def test_a_length_replaces_another_kind_of_length() -> None:
     assembled = presets.assemble("vae", {"schedule": {"steps": 5}}, {"schedule": {"minutes": 2}})
     schedule = assembled.schedule
     assert (schedule.epochs, schedule.steps, schedule.minutes) == (None, None, 2)
@@ -63,7 +63,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_in_one_line(case: str) -> None:
+def test_errors_are_one_line(case: str) -> None:
     layer, expected = WRONG[case]
     with pytest.raises(ConfigError) as caught:
         presets.assemble("vae", layer)
@@ -78,7 +78,7 @@ def test_unknown_presets() -> None:
 @pytest.mark.parametrize(
     "layer", [{"optim": {"lr": 0.1}}, {"model": {"beta": 2}}, {"data": {"binarization": "dynamic"}}]
 )
-def test_what_a_publication_fixed_stays(layer: dict[str, Any]) -> None:
+def test_settings_that_a_preset_fixes_stay(layer: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="fixes it at"):
         presets.assemble("uva2019-vae", layer)
     assert presets.assemble("uva2019-vae", {"seed": 3, "data": {"limit": 100}}).seed == 3

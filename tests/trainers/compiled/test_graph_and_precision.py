@@ -65,7 +65,7 @@ def _weights(events: list[Event]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_compiled_training_learns_what_a_plain_one_learns(family: str, folder: Path, traced: list[int]) -> None:
+def test_a_compiled_training_equals_an_eager_one(family: str, folder: Path, traced: list[int]) -> None:
     plain = _events(folder, {"compile": "off"}, FAMILIES[family])
     compiled = _events(folder, {"compile": "on"}, FAMILIES[family])
     assert traced and [event.name for event in tiny.of(compiled, Phase)].count("compiling") == 1
@@ -106,7 +106,7 @@ def test_settings_take_effect_in_a_compiled_training_without_compiling_again(fol
     {}, {"weight_decay": 0.1}, {"name": "adamw", "weight_decay": 0.1}, {"name": "sgd", "beta1": 0.0},
     {"name": "sgd", "weight_decay": 0.1}, {"beta1": 0.0, "beta2": 0.9},
 ], ids=str)  # fmt: skip
-def test_updates_are_those_of_torchs_optimizers(given: dict[str, Any]) -> None:
+def test_functional_updates_equal_those_of_torch(given: dict[str, Any]) -> None:
     config = OptimConfig(lr=0.01, **given)
     generator = torch.Generator().manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(5, 3, generator=generator))
@@ -124,7 +124,7 @@ def test_updates_are_those_of_torchs_optimizers(given: dict[str, Any]) -> None:
         torch.testing.assert_close(moment, optimizer.state[weight][kind])
 
 
-def test_an_optimizer_counts_all_its_updates_wherever_they_are_made() -> None:
+def test_eager_and_compiled_updates_share_their_count() -> None:
     config = OptimConfig(lr=0.01)
     weights = [torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(()))]
     optimizer = optim.build(config, weights)
@@ -144,7 +144,7 @@ def test_an_optimizer_counts_all_its_updates_wherever_they_are_made() -> None:
 
 
 @pytest.mark.parametrize("update", [1, 2, 1000, 1_000_000])
-def test_the_first_updates_of_adam_lose_no_digits(update: int) -> None:
+def test_bias_corrections_are_precise(update: int) -> None:
     lr, size, root = optim.update_scalars(OptimConfig(), torch.tensor(1e-3), torch.tensor(float(update)))
     beta1, beta2 = OptimConfig().beta1, OptimConfig().beta2
     assert float(lr) == pytest.approx(1e-3) and float(size) == pytest.approx(1e-3 / (1 - beta1**update), rel=3e-7)
@@ -152,9 +152,7 @@ def test_the_first_updates_of_adam_lose_no_digits(update: int) -> None:
 
 
 @pytest.mark.skipif(not policy.has_compiler(), reason="compiling takes a C++ compiler")
-def test_a_step_compiled_in_earnest_learns_what_a_plain_one_learns(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_compiled_to_cpp_equals_an_eager_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder / "compiled"))
     unwrapped: list[bool] = []
     real = graph._unwrapped
@@ -187,7 +185,7 @@ def test_bfloat16_products_change_rounding_alone(family: str, folder: Path) -> N
     }
 
 
-def test_auto_takes_bfloat16_only_where_it_was_shown_and_nobody_counts_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_uses_bfloat16_only_where_supported_and_not_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.compiled.precision.has_bfloat16", lambda _: True)
     assert use_bfloat16(ExecutionConfig(), CPU, supported=True)
     assert not use_bfloat16(ExecutionConfig(), CPU, supported=False)
@@ -195,7 +193,7 @@ def test_auto_takes_bfloat16_only_where_it_was_shown_and_nobody_counts_bits(monk
     assert use_bfloat16(ExecutionConfig(precision="bfloat16", deterministic=True), CPU, supported=False)
 
 
-def test_a_step_that_cannot_be_compiled_is_told_and_trained_all_the_same(
+def test_a_failed_compilation_is_reported_and_training_continues(
     folder: Path, monkeypatch: pytest.MonkeyPatch, traced: list[int]
 ) -> None:
     def broken(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> graph.Graph:
@@ -209,9 +207,7 @@ def test_a_step_that_cannot_be_compiled_is_told_and_trained_all_the_same(
     assert all(np.array_equal(array, expected[name]) for name, array in _weights(events).items())
 
 
-def test_compiling_without_a_compiler_is_refused_when_insisted_on(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compile_on_is_refused_without_a_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "has_compiler", lambda: False)
     with pytest.raises(ConfigError, match="needs a C"):
         policy.CompilePolicy(ExecutionConfig(compile="on"), CPU)
@@ -254,7 +250,7 @@ def test_auto_does_not_compile_a_short_training(folder: Path, monkeypatch: pytes
     assert not session.compile_policy.should_compile(session.graph_key())
 
 
-def test_float32_products_stay_float32_by_whichever_library() -> None:
+def test_products_are_float32_accurate() -> None:
     a, b = torch.randn(64, 784), torch.randn(784, 400)
     exact = a.double() @ b.double()
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not describe it
@@ -276,14 +272,14 @@ def _first_factor(function: Callable[..., torch.Tensor], *tensors: torch.Tensor)
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_program_multiplies_a_batch_by_a_larger_layer_the_other_way_round(dtype: torch.dtype, bias: bool) -> None:
+def test_products_with_larger_weights_are_transposed(dtype: torch.dtype, bias: bool) -> None:
     weights = torch.randn(30, 20, dtype=dtype), *([torch.randn(30, dtype=dtype)] if bias else [])
     for rows, first in ((8, (30, 20)), (64, (64, 20))):
         x = torch.randn(rows, 20, dtype=dtype)
         assert _first_factor(torch.nn.functional.linear, x, *weights) == first
 
 
-def test_a_program_takes_the_products_of_gradients_as_they_come() -> None:
+def test_products_of_gradients_are_left_alone() -> None:
     gradient, x, weight = torch.randn(8, 30), torch.randn(8, 20), torch.randn(30, 20)
     assert _first_factor(lambda g, x: g.t() @ x, gradient, x) == (30, 8)
     assert _first_factor(lambda g, w: g @ w, gradient, weight) == (8, 30)
@@ -304,12 +300,12 @@ print(before > 0, (torch.tensor(2.0**-126) / 2).item() == before)
 """
 
 
-def test_numbers_that_fade_count_as_0_in_all_threads_of_a_training() -> None:
+def test_denormals_are_flushed_in_all_threads() -> None:
     said = subprocess.run([sys.executable, "-c", _TINY], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["0", "True", "True"]
 
 
-def test_the_python_around_a_program_is_left_out_only_where_it_does_nothing() -> None:
+def test_a_graph_is_unwrapped_only_where_results_stay_equal() -> None:
     def program(weight: torch.Tensor, batch: torch.Tensor) -> list[torch.Tensor]:
         weight += batch
         return [weight.sum()]

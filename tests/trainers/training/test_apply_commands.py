@@ -51,7 +51,7 @@ def test_save_now(folder: Path) -> None:
     assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(3, "requested"), (4, "end")]
 
 
-def test_a_change_that_was_obeyed_is_saved_at_once(folder: Path) -> None:
+def test_an_applied_change_is_saved_at_once(folder: Path) -> None:
     events = run(folder, {3: [Set("optim.lr", 0.5, "s"), Set("no.such", 1, "t")]}, steps=4)
     saved = tiny.of(events, CheckpointReady)
     assert [(state.step, state.reason) for state in saved] == [(3, "schedule"), (4, "end")]
@@ -71,7 +71,7 @@ class Pausing(tiny.Script):
         return [self._then] if self.polled.count(3) == 4 and step == 3 else said
 
 
-def test_a_pause_shows_life_and_ends(folder: Path) -> None:
+def test_a_pause_yields_heartbeats_and_ends(folder: Path) -> None:
     events = list(loop.train(tiny.config(folder, steps=5), control=Pausing(Resume("r"))))
     assert [(c.step, c.command, c.command_id) for c in tiny.of(events, CommandApplied)] == [
         (3, "pause", "p"),
@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Command, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_command_that_cannot_be_obeyed_is_refused_and_the_training_goes_on(folder: Path, case: str) -> None:
+def test_an_invalid_command_is_refused_and_training_continues(folder: Path, case: str) -> None:
     command, expected = REFUSED[case]
     plain = run(folder, {}, steps=3)
     events = run(folder, {1: [command]}, steps=3)
@@ -139,7 +139,7 @@ def test_a_command_that_cannot_be_obeyed_is_refused_and_the_training_goes_on(fol
     assert final.meta["changes"] == []
 
 
-def test_what_a_publication_holds_cannot_be_changed(folder: Path) -> None:
+def test_settings_that_a_preset_fixes_cannot_be_changed(folder: Path) -> None:
     from trainers import presets
 
     config = presets.assemble("uva2019-vae", {"data": {"limit": 128, "limit_test": 10}})
@@ -159,6 +159,6 @@ def test_threads(folder: Path) -> None:
     assert seen == [1, 2, 2]
 
 
-def test_threads_are_pinned_where_every_bit_counts(folder: Path) -> None:
+def test_threads_are_pinned_by_deterministic(folder: Path) -> None:
     events = run(folder, {1: [Threads(2)]}, {"execution": {"deterministic": True}}, steps=2)
     assert "pinned" in tiny.of(events, CommandApplied)[0].error

@@ -31,7 +31,7 @@ def test_it_follows_the_definition_at_its_updates() -> None:
         assert averages[step - 1] == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_forgets_the_first_weights_soon() -> None:
+def test_the_initial_weights_are_soon_forgotten() -> None:
     model = tiny.vae(tiny.options(), (1, 9, 7))
     ema, weight = Ema(model, 0.9999), next(model.parameters())
     with torch.no_grad():
@@ -48,6 +48,6 @@ def test_a_decay_of_zero_makes_no_second_model() -> None:
     ema.update(1)
 
 
-def test_it_asks_for_no_gradient() -> None:
+def test_averages_require_no_gradient() -> None:
     _, ema, _ = followed(0.9, 1)
     assert ema.is_separate and not any(parameter.requires_grad for parameter in ema.model.parameters())

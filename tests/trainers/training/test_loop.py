@@ -45,7 +45,7 @@ def test_a_training_begins_with_started_and_ends_with_finished(events: list[Any]
     assert events[1].total_steps == 12 and events[1].threads == 1 and events[1].device == "cpu"
 
 
-def test_every_step_has_its_figures(events: list[Any]) -> None:
+def test_every_step_has_metrics(events: list[Any]) -> None:
     steps = [event for event in tiny.of(events, Metrics) if "train/loss" in event.values]
     assert [event.step for event in steps] == list(range(1, 13))
     assert [event.images_seen for event in steps] == [32 * step for step in range(1, 13)]
@@ -56,7 +56,7 @@ def test_every_step_has_its_figures(events: list[Any]) -> None:
         assert values["train/grad_norm"] > 0 and values["speed/images_per_s"] > 0
 
 
-def test_the_learning_rate_is_the_schedules(events: list[Any]) -> None:
+def test_the_learning_rate_follows_the_schedule(events: list[Any]) -> None:
     rates = [event.values["train/lr"] for event in tiny.of(events, Metrics) if "train/lr" in event.values]
     assert rates == pytest.approx([1e-3 * 0.5 * (1 + math.cos(math.pi * step / 12)) for step in range(12)])
 
@@ -70,16 +70,16 @@ def test_every_recorded_metric_is_declared_with_its_setup(events: list[Any]) -> 
     assert {spec.panel for spec in declared.values()} == {"objective", "latent", "optimization", "speed"}
 
 
-def test_the_test_set_is_judged_on_time_and_at_the_end(events: list[Any]) -> None:
-    judged = [event for event in tiny.of(events, Metrics) if "test/elbo_ema" in event.values]
-    assert [event.step for event in judged] == [5, 10, 12]
-    last = judged[-1].values
+def test_evaluations_are_on_schedule_and_at_the_end(events: list[Any]) -> None:
+    evaluations = [event for event in tiny.of(events, Metrics) if "test/elbo_ema" in event.values]
+    assert [event.step for event in evaluations] == [5, 10, 12]
+    last = evaluations[-1].values
     assert last["test/elbo_ema"] == pytest.approx(-last["test/recon_ema"] - last["test/kl_ema"])
     assert last["test/kl_dim_0_ema"] + last["test/kl_dim_1_ema"] == pytest.approx(last["test/kl_ema"])
     assert last["test/elbo_raw"] != last["test/elbo_ema"]
 
 
-def test_snapshots_and_pictures_come_together(events: list[Any]) -> None:
+def test_snapshots_come_with_images(events: list[Any]) -> None:
     assert [event.step for event in tiny.of(events, SnapshotReady)] == [0, 1, 2, 5, 10, 12]
     at_end = {event.kind: event for event in tiny.of(events, ImagesReady) if event.step == 12}
     assert at_end["samples"].images.shape == (64, 9, 7, 1) and at_end["samples"].columns == 8
@@ -88,7 +88,7 @@ def test_snapshots_and_pictures_come_together(events: list[Any]) -> None:
     assert all(event.images.dtype == np.uint8 for event in at_end.values())
 
 
-def test_the_card_says_what_the_model_can_do(events: list[Any]) -> None:
+def test_the_card_lists_what_the_model_can_do(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
     assert card.family == "vae" and card.step == 12 and card.images_seen == 384 and card.weights == "ema"
     assert card.latent_shape == (2,) and card.image_shape == (1, 9, 7)
@@ -103,7 +103,7 @@ def test_snapshots_are_copies(events: list[Any]) -> None:
     assert all(not np.array_equal(first.arrays[name], last.arrays[name]) for name in first.arrays)
 
 
-def test_the_state_is_saved_at_the_end(events: list[Any]) -> None:
+def test_the_last_event_but_one_is_a_checkpoint(events: list[Any]) -> None:
     (state,) = tiny.of(events, CheckpointReady)
     assert (state.step, state.reason) == (12, "end")
 
@@ -134,7 +134,7 @@ def test_more_latent_dimensions_have_no_manifold(folder: Path) -> None:
     assert "2 latent dimensions" in tiny.of(events, SnapshotReady)[-1].card.capability("manifold").reason
 
 
-def test_without_an_average_the_figures_are_of_the_raw_weights(folder: Path) -> None:
+def test_without_an_ema_metrics_are_of_the_raw_weights(folder: Path) -> None:
     events = list(loop.train(tiny.config(folder, {"optim": {"ema_decay": 0}}, steps=3)))
     last = [event for event in tiny.of(events, Metrics) if "test/elbo_raw" in event.values][-1].values
     assert last["test/elbo_ema"] == last["test/elbo_raw"]
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_training(folder: Path) -> None:
     assert losses(1) == losses(1) != losses(2)
 
 
-def test_looking_does_not_move_the_training(folder: Path) -> None:
+def test_evaluations_and_viewers_do_not_change_the_training(folder: Path) -> None:
     def weights(every: int, watched: bool) -> Any:
         config = tiny.config(folder, {"execution": {"eval_every": every, "watched_every_s": 1e-9}})
         return tiny.of(list(loop.train(config, control=tiny.Script({}, watched=watched))), CheckpointReady)[-1].arrays
@@ -158,7 +158,7 @@ def test_looking_does_not_move_the_training(folder: Path) -> None:
     assert all(np.array_equal(seldom[name], often[name]) for name in seldom)
 
 
-def test_slow_drawing_shows_signs_of_life(folder: Path) -> None:
+def test_slow_images_come_with_heartbeats(folder: Path) -> None:
     now = iter(range(10**6))  # each look at the clock takes a second
     events = list(loop.train(tiny.config(folder, steps=2), clock=lambda: float(next(now))))
     for place, event in enumerate(events):
@@ -167,13 +167,13 @@ def test_slow_drawing_shows_signs_of_life(folder: Path) -> None:
             assert next(e.name for e in events[place:] if isinstance(e, Phase) and e.detail == "") != "evaluating"
 
 
-def test_being_watched_brings_more_snapshots(folder: Path) -> None:
+def test_viewers_get_more_snapshots(folder: Path) -> None:
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
     assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))
 
 
-def test_pictures_that_take_long_hold_no_snapshot_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_images_do_not_delay_snapshots(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "image_interval_s", lambda configured_s, duration_s: 1e9)
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
@@ -279,7 +279,7 @@ def test_a_step_may_have_several_objectives_with_an_optimizer_each(
     assert {"train/loss_e", "train/loss_d", "train/grad_norm_encoder", "train/grad_norm_decoder"} <= set(values)
 
 
-def test_an_abandoned_training_gives_threads_back(folder: Path) -> None:
+def test_closing_the_generator_restores_the_settings_of_torch(folder: Path) -> None:
     before = torch.get_num_threads()
     run = loop.train(tiny.config(folder, {"execution": {"threads": 2, "deterministic": True}}))
     started = next(event for event in run if isinstance(event, Started))
@@ -288,13 +288,13 @@ def test_an_abandoned_training_gives_threads_back(folder: Path) -> None:
     assert torch.get_num_threads() == before and not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_device_that_is_not_there(folder: Path) -> None:
+def test_a_missing_device_is_refused(folder: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has one")
     with pytest.raises(ConfigError, match="'cuda' is not available"):
         list(loop.train(tiny.config(folder, {"execution": {"device": "cuda"}})))
 
 
-def test_presets_say_what_they_reach() -> None:
+def test_presets_state_their_result() -> None:
     for preset in registry.presets().values():
         assert preset.expected and preset.minutes > 0 and preset.summary

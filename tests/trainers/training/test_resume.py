@@ -39,7 +39,7 @@ def trained(config: RunConfig, lines: Mapping[int, list[Command]], resume: Resum
     return list(loop.train(config, resume=resume, control=tiny.Script(lines)))
 
 
-def figures(events: list[Any]) -> dict[tuple[int, str], float]:
+def step_metrics(events: list[Any]) -> dict[tuple[int, str], float]:
     return {
         (event.step, name): value
         for event in tiny.of(events, Metrics)
@@ -64,19 +64,19 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
     folder: Path, tmp_path: Path, kind: str, seed: int
 ) -> None:
     config = deterministic(folder, kind)
-    whole = trained(config, CHANGES)
+    uninterrupted = trained(config, CHANGES)
     stop = random.Random(f"{kind}{seed}").randrange(1, STEPS)
     first, second = interrupted(config, tmp_path, stop)
-    wanted, got = tiny.of(whole, CheckpointReady)[-1], tiny.of(second, CheckpointReady)[-1]
-    assert wanted.arrays.keys() == got.arrays.keys()
-    for name, array in wanted.arrays.items():
-        assert np.array_equal(array, got.arrays[name]), f"{name}, stopped at step {stop}"
-    assert {**figures(first), **figures(second)} == figures(whole)
-    assert wanted.meta["changes"] == got.meta["changes"]
-    assert got.step == STEPS and second[-1] == Finished(STEPS, "succeeded")
+    expected, actual = tiny.of(uninterrupted, CheckpointReady)[-1], tiny.of(second, CheckpointReady)[-1]
+    assert expected.arrays.keys() == actual.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert np.array_equal(array, actual.arrays[name]), f"{name}, stopped at step {stop}"
+    assert {**step_metrics(first), **step_metrics(second)} == step_metrics(uninterrupted)
+    assert expected.meta["changes"] == actual.meta["changes"]
+    assert actual.step == STEPS and second[-1] == Finished(STEPS, "succeeded")
 
 
-def test_the_resumed_attempt_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
+def test_a_resumed_attempt_continues_where_the_first_stopped(folder: Path, tmp_path: Path) -> None:
     first, second = interrupted(deterministic(folder), tmp_path, 11)
     assert tiny.of(second, Started)[0].step == 11
     metrics = tiny.of(second, Metrics)
@@ -85,7 +85,7 @@ def test_the_resumed_attempt_goes_on_where_it_was(folder: Path, tmp_path: Path) 
     assert tiny.of(second, Alert) == []
 
 
-def test_changes_are_kept_with_their_step(folder: Path, tmp_path: Path) -> None:
+def test_changes_are_saved_with_their_step(folder: Path, tmp_path: Path) -> None:
     first, _ = interrupted(deterministic(folder), tmp_path, 10)
     assert tiny.of(first, CheckpointReady)[-1].meta["changes"] == [
         {"step": 4, "path": "optim.lr", "value": 3e-3},
@@ -94,13 +94,15 @@ def test_changes_are_kept_with_their_step(folder: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_data_order_and_chance_are_exact_without_determinism_too(folder: Path) -> None:
+def test_batches_and_random_numbers_resume_exactly_without_deterministic(folder: Path) -> None:
     config = tiny.config(folder, steps=STEPS)
-    whole = trained(config, {})
+    uninterrupted = trained(config, {})
     state = tiny.of(trained(config, {13: [Stop()]}), CheckpointReady)[-1]
     rest = trained(config, {}, ResumeState(state.step, state.arrays, state.meta))
-    wanted, got = (tiny.of(events, CheckpointReady)[-1].arrays["random/training"] for events in (whole, rest))
-    assert np.array_equal(wanted, got)
+    expected, actual = (
+        tiny.of(events, CheckpointReady)[-1].arrays["random/training"] for events in (uninterrupted, rest)
+    )
+    assert np.array_equal(expected, actual)
 
 
 def saved(folder: Path) -> ResumeState:
@@ -108,7 +110,7 @@ def saved(folder: Path) -> ResumeState:
     return ResumeState(state.step, dict(state.arrays), dict(state.meta))
 
 
-def test_another_machine_is_named(folder: Path) -> None:
+def test_another_machine_is_reported(folder: Path) -> None:
     state = saved(folder)
     machine = {**state.meta["machine"], "torch": "0.0"}  # type: ignore[dict-item]
     events = trained(deterministic(folder), {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))

@@ -24,7 +24,7 @@ FAMILIES = ("vae", "flow", "gan")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_rest_of_the_training_is_what_the_earlier_version_would_have_done(family: str) -> None:
+def test_a_resumed_run_ends_as_the_earlier_version_would_have(family: str) -> None:
     config = parse(json.loads((RUNS / family / "config.json").read_text()))
     resume = checkpoint.load(RUNS / family / "checkpoints" / "step-00000003")
     events = list(train(config, resume=resume))

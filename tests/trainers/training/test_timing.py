@@ -21,7 +21,7 @@ class HandClock:
         return self.now
 
 
-def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
+def test_the_stopwatch_excludes_pauses_and_includes_earlier_attempts() -> None:
     clock = HandClock()
     watch = timing.Stopwatch(clock, before_s=10.0)
     clock.now += 5
@@ -44,7 +44,7 @@ def test_the_stopwatch_leaves_pauses_out_and_adds_earlier_attempts() -> None:
         (1.9, 0.0, 1.9),  # a slow disk
     ],
 )
-def test_what_the_process_slept_is_not_counted(gap: float, computed: float, counted: float) -> None:
+def test_time_asleep_is_not_counted(gap: float, computed: float, counted: float) -> None:
     clock, cpu = HandClock(), HandClock()
     awake = timing.ActiveClock(clock, cpu, cores=4)
     for _ in range(100):
@@ -59,7 +59,7 @@ def test_what_the_process_slept_is_not_counted(gap: float, computed: float, coun
     assert awake() - before == pytest.approx(counted + 1.0)
 
 
-def test_every_counts_from_when_it_was_done() -> None:
+def test_an_interval_counts_from_its_reset() -> None:
     clock = HandClock()
     every = timing.Interval(clock)
     clock.now += 1.9
@@ -75,7 +75,7 @@ def test_early_steps() -> None:
     assert due == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
 
 
-def test_speed_is_of_the_steps_alone() -> None:
+def test_the_rate_excludes_evaluations() -> None:
     clock = HandClock()
     speed = timing.RateMeter(clock)
     for _ in range(50):
@@ -86,7 +86,7 @@ def test_speed_is_of_the_steps_alone() -> None:
     assert measured == pytest.approx(12_800)
 
 
-def test_speed_forgets() -> None:
+def test_the_rate_forgets_old_steps() -> None:
     clock = HandClock()
     speed = timing.RateMeter(clock)
     for seconds in [1.0] * 3 + [0.1] * 60:
@@ -96,7 +96,7 @@ def test_speed_forgets() -> None:
     assert measured == pytest.approx(1000, rel=0.05)
 
 
-def test_time_left_is_from_this_attempts_pace() -> None:
+def test_the_remaining_time_follows_the_pace_of_this_attempt() -> None:
     left = timing.EtaEstimator(progress=0.5, elapsed_s=1000)
     assert left.seconds_left(0.55, 1000.5) is None
     assert left.seconds_left(0.5, 1010) is None
@@ -152,13 +152,13 @@ def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -
     assert timing.eval_every(config, length, 468, num_test=10_000) == expected
 
 
-def test_snapshots_come_for_whom_they_are() -> None:
+def test_snapshot_intervals_depend_on_viewers() -> None:
     execution = ExecutionConfig(watched_every_s=2.0, snapshot_every_s=30.0)
     seconds = {audience: timing.snapshot_interval_s(execution, audience) for audience in Viewers}
     assert seconds == {Viewers.NONE: 30.0, Viewers.IDLE: 4.0, Viewers.ACTIVE: 2.0}
 
 
-def test_what_takes_long_is_shown_less_often_to_who_looks() -> None:
+def test_slow_images_are_drawn_less_often() -> None:
     assert timing.image_interval_s(2.0, 0.001) == 2.0
     assert timing.image_interval_s(2.0, 0.12) == pytest.approx(8.0)
     assert timing.image_interval_s(2.0, 9.0) == 10.0

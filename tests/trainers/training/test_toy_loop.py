@@ -37,7 +37,7 @@ def events(request: pytest.FixtureRequest) -> list[Any]:
     return list(loop.train(small(request.param)))
 
 
-def test_a_training_on_points_finishes_and_is_judged(events: list[Any]) -> None:
+def test_a_training_on_points_finishes_with_metrics(events: list[Any]) -> None:
     assert events[-1] == Finished(6, "succeeded")
     declared = {spec.name: spec for spec in tiny.of(events, Started)[0].metrics}
     recorded = {name for event in tiny.of(events, Metrics) for name in event.values}
@@ -48,7 +48,7 @@ def test_a_training_on_points_finishes_and_is_judged(events: list[Any]) -> None:
     assert declared["test/modes_covered_ema"].panel == "samples"
 
 
-def test_the_gap_is_there_where_the_model_has_a_density(events: list[Any]) -> None:
+def test_models_with_a_density_report_the_gap(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
     known = card.capability("log_prob")
     gaps = [spec for spec in tiny.of(events, Started)[0].metrics if spec.quantity == "gap"]
@@ -56,7 +56,7 @@ def test_the_gap_is_there_where_the_model_has_a_density(events: list[Any]) -> No
     assert all(known.how in spec.setup and spec.unit == "nats" for spec in gaps)
 
 
-def test_the_pictures_are_of_the_plane(events: list[Any]) -> None:
+def test_images_show_the_plane(events: list[Any]) -> None:
     card = tiny.of(events, SnapshotReady)[-1].card
     last = {event.kind: event for event in tiny.of(events, ImagesReady) if event.step == 6}
     assert set(last) == {"samples"} | ({"density"} if card.capability("log_prob").available else set())
@@ -97,13 +97,13 @@ def test_a_vae_that_does_not_fit_points_is_refused(changes: dict[str, Any], mess
     assert caught.value.hint
 
 
-def test_the_theory_of_a_vae_speaks_of_what_it_learns() -> None:
+def test_the_theory_of_a_vae_fits_its_data() -> None:
     of_points, of_images = small("vae").theory(), presets.assemble("vae-2d").theory()
     assert (of_points.stages[0].name, of_images.stages[0].name) == ("point", "image")
     assert not any("image" in term.explanation for term in of_points.terms)
     assert set(of_images.notes) < set(of_points.notes)
 
 
-def test_presets_that_fail_on_purpose_say_what_to_look_at() -> None:
+def test_presets_that_fail_on_purpose_explain_why() -> None:
     collapse = registry.preset("vae-collapse")
     assert "model.beta" in collapse.watch_for and presets.assemble("vae-collapse").model_options().beta > 1
