@@ -74,8 +74,8 @@ def changes(
     """
     layer = from_dotted(settings or {})
     lengths = {"epochs": epochs, "steps": steps, "minutes": minutes}
-    if given := {name: value for name, value in lengths.items() if value is not None}:
-        layer["schedule"] = {**layer.get("schedule", {}), **given}
+    if length := {name: value for name, value in lengths.items() if value is not None}:
+        layer["schedule"] = {**layer.get("schedule", {}), **length}
     if seed is not None:
         layer["seed"] = seed
     if data is not None:

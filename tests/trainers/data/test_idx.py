@@ -1,4 +1,4 @@
-"""IDX files: what is right is read, what is wrong is told in one line."""
+"""IDX files: valid ones are read, each fault is reported in one line."""
 
 import gzip
 import re

@@ -19,7 +19,7 @@ from trainers.families.vae.evaluation import importance_weighted_log_prob, sobol
 from trainers.model_card import Capability
 from trainers.training import point_images
 
-KNOWN = {"log_prob": Capability(available=True, how="exact")}
+EXACT_LOG_PROB = {"log_prob": Capability(available=True, how="exact")}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ class FixedSampler(FakeModel):
 
 
 def evaluate(samples: np.ndarray, data: PointData, off: float = 0.0) -> dict[str, float]:
-    evaluator = PointsEvaluator(FixedSampler(samples, data, off), PointReference.of(data, KNOWN), seed=0)
+    evaluator = PointsEvaluator(FixedSampler(samples, data, off), PointReference.of(data, EXACT_LOG_PROB), seed=0)
     x = torch.from_numpy(data.test).view(-1, 2, 1, 1)
     for start in range(0, len(x), 1000):
         evaluator.add(x[start : start + 1000], start)
@@ -71,8 +71,8 @@ def test_samples_of_three_modes_cover_three(gaussians: PointData) -> None:
 def test_a_mode_with_few_samples_is_not_covered(gaussians: PointData) -> None:
     assert gaussians.train_labels is not None
     samples = gaussians.train[gaussians.train_labels != 5]
-    few = gaussians.train[gaussians.train_labels == 5][:24]  # below one in a hundred
-    metrics = evaluate(np.concatenate((few, np.resize(samples, (NUM_SAMPLES - 24, 2)))), gaussians)
+    rare = gaussians.train[gaussians.train_labels == 5][:24]  # below one in a hundred
+    metrics = evaluate(np.concatenate((rare, np.resize(samples, (NUM_SAMPLES - 24, 2)))), gaussians)
     assert metrics["modes_covered"] == 7
 
 
@@ -89,16 +89,16 @@ def test_the_gap_is_the_mean_difference_of_log_densities(gaussians: PointData) -
 def test_the_energy_distance_matches_its_definition() -> None:
     equal = torch.randn((300, 2), generator=torch.Generator().manual_seed(0))
     assert points.energy_distance(equal, equal) == pytest.approx(0, abs=1e-6)
-    one, other = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
-    assert points.energy_distance(one, other) == pytest.approx(10)
+    origin, point = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
+    assert points.energy_distance(origin, point) == pytest.approx(10)
     two = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
-    assert points.energy_distance(two, one) == pytest.approx(2 * 2.5 - 2.5)
+    assert points.energy_distance(two, origin) == pytest.approx(2 * 2.5 - 2.5)
 
 
 def test_without_modes_or_density_there_are_fewer_metrics() -> None:
     moons = samplers.moons(NoisyOptions(num_train=10, num_test=50))
     assert {spec.quantity for spec in PointReference.of(moons, {}).specs()} == {"energy_distance"}
-    assert {spec.quantity for spec in PointReference.of(moons, KNOWN).specs()} == {"energy_distance", "gap"}
+    assert {spec.quantity for spec in PointReference.of(moons, EXACT_LOG_PROB).specs()} == {"energy_distance", "gap"}
 
 
 def test_the_importance_weighted_estimate_is_the_integral_over_z() -> None:
