@@ -1,11 +1,11 @@
-# Everything a person types. Each target sets up what it needs and says in one line what is missing.
+# Each target installs what it needs into .venv, and reports what is missing in one line.
 #
-#   make demo    set up, train a 2-D VAE on the bundled MNIST with the live dashboard, open the viewer
-#   make test    set up and check everything: format, lint, types, import contracts, tests
-#   make look    take the README's pictures of both faces from a real run (needs tmux and Xvfb)
-#   make faults  every fault as often as docs/reliability.md says; long (ONLY=name for one, SHARE=0.1 for a tenth)
-#   make bench   measurements side by side, never part of the tests (ONLY=training for one); see docs/performance.md
-#   make clean   remove the environment and what tools left behind
+#   make demo         train a 2-D VAE on the bundled MNIST, open the dashboard and the viewer
+#   make test         format, lint, types, import contracts, all tests
+#   make screenshots  images of dashboard and viewer from real runs, for the README (needs tmux and Xvfb)
+#   make faults       fault injection, hours (ONLY=name for one row, SHARE=0.1 for a tenth); see docs/reliability.md
+#   make bench        benchmarks, never part of the tests (ONLY=training for one); see docs/performance.md
+#   make clean        remove the environment and caches
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test setup setup-test format lint types contracts look faults bench clean \
-	test-trainers test-runs test-faces test-dashboard test-viewer test-journeys test-architecture
+.PHONY: demo test setup setup-test format lint types contracts screenshots faults bench clean \
+	test-trainers test-runs test-session test-dashboard test-viewer test-journeys test-architecture
 
 demo: setup
 	@$(BIN)/genexplorer demo
@@ -38,7 +38,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@touch $@
 
 # Separate pytest processes: an abort inside Qt then costs one suite, and no suite inherits another's threads.
-test: lint types contracts test-architecture test-trainers test-runs test-faces test-dashboard test-viewer test-journeys
+test: lint types contracts test-architecture test-trainers test-runs test-session test-dashboard test-viewer test-journeys
 	@echo "All checks passed."
 
 lint: setup-test
@@ -60,7 +60,7 @@ test-trainers: setup-test
 test-runs: setup-test
 	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/genexplorer/jobs tests/fault_injection
 
-test-faces: setup-test
+test-session: setup-test
 	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/cli tests/genexplorer/test_api.py
 
 test-dashboard: setup-test
@@ -76,7 +76,7 @@ format: setup-test
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-look: setup-test
+screenshots: setup-test
 	@$(BIN)/python -m tests.screenshots
 
 faults: setup-test
