@@ -38,7 +38,6 @@ class PathPlot(PlanePlot):
         if prior:
             self.add(PriorCircles(palette))
         self.set_home(self._data_bounds)
-        self.recolor(palette)
 
     def set_data(
         self, points: Floats | None, labels: NDArray[np.int64] | None = None, bounds: Bounds | None = None

@@ -40,7 +40,6 @@ class DataPlot(PlanePlot):
         super().__init__(axis_names("x"), palette)
         self.add(self.data, self.grid, self.reconstructions, self.samples, self.arrows, self.markers)
         self.animation = PointAnimation(self._show_points, self)
-        self.recolor(palette)
 
     def clear(self) -> None:
         """Discard what belongs to a run."""

@@ -29,7 +29,6 @@ class LatentPlot(PlanePlot):
         self.set_home(_HOME)
         self.add(self.circles, self.grid, self.encodings, self.sampled, self.markers)
         self.animation = PointAnimation(self.encodings.set_points, self)
-        self.recolor(palette)
 
     def clear(self) -> None:
         """Discard what belongs to a run."""
