@@ -46,7 +46,7 @@ def diagnosis_screen(run: RunView) -> TextScreen:
     if run.log_tail:
         parts.append(Content.assemble(("Last log lines of the worker\n", "bold"), run.log_tail))
     if not parts:
-        parts.append(Content.assemble(("No alerts. ", "bold"), "No problem was detected so far."))
+        parts.append(Content.assemble(("No alerts.", "bold"), " No problem detected so far."))
     return TextScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts))
 
 

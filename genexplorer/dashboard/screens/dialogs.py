@@ -39,7 +39,7 @@ class TextScreen(ModalScreen[Any]):
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Asks for a confirmation; returns whether it was given."""
+    """A yes/no question; returns the answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", show=False),

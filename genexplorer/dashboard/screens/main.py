@@ -139,8 +139,6 @@ class MainScreen(Screen[None]):
         """Run an action of the widget of a class."""
         await self.query_one(widget).run_action(action)
 
-    # From the poller to the widgets
-
     def _receive(self, view: DashboardView) -> None:
         """Take a view, in the polling thread."""
         self._newest = view
@@ -314,8 +312,6 @@ class MainScreen(Screen[None]):
             self.query_one(LatentPane).next_plane()
         else:
             self.action_show_tab("latent")
-
-    # Screen
 
     def action_escape(self) -> None:
         """Close the filter or leave the latent plane; if the list has the focus, end the comparison."""
