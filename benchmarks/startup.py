@@ -26,7 +26,7 @@ from genexplorer import paths
 from genexplorer.runs.store import RunStore
 from genexplorer.session.idle import AWAY_AFTER_S
 from genexplorer.session.run_poller import RunPoller
-from tests.fixtures.fake_run import MadeUpRun, running_run
+from tests.fixtures.fake_run import FakeRun, running_run
 
 COMMANDS = {
     "genexplorer --help": ["--help"],
@@ -221,7 +221,7 @@ def _all_cpu(pid: int) -> float:
 
 
 @contextmanager
-def _training(run: MadeUpRun) -> Iterator[None]:
+def _training(run: FakeRun) -> Iterator[None]:
     """Record steps as a worker at work does."""
     done = threading.Event()
 

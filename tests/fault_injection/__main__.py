@@ -1,4 +1,4 @@
-"""Try every fault as often as the table says, and keep the table in docs/reliability.md.
+"""Run every fault case and update the table in docs/reliability.md.
 
     python -m tests.fault_injection [--only NAME] [--share 0.1] [--no-write]
 
@@ -18,8 +18,8 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from tests.fault_injection.case import Proof, Tally  # noqa: E402
-from tests.fault_injection.cases import PROOFS  # noqa: E402
+from tests.fault_injection.case import FaultCase, Tally  # noqa: E402
+from tests.fault_injection.cases import CASES  # noqa: E402
 
 DOCUMENT = Path("docs/reliability.md")
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -27,71 +27,71 @@ HEAD = "| fault | promise | tries | lost | seen | how to repeat |\n| --- | --- |
 
 
 def main() -> int:
-    """Run the proofs that were asked for; return 1 if anything was lost."""
-    arguments = parsed()
+    """Run the selected cases; return 1 if any try is a loss."""
+    arguments = parse_arguments()
     lost = 0
-    for proof in PROOFS:
-        if arguments.only and proof.name not in arguments.only:
+    for case in CASES:
+        if arguments.only and case.name not in arguments.only:
             continue
-        if proof.needs and shutil.which(proof.needs) is None:
-            say(f"{proof.name}: left out, {proof.needs} is not installed")
+        if case.needs and shutil.which(case.needs) is None:
+            log(f"{case.name}: skipped, {case.needs} is not installed")
             continue
-        tally = tried(proof, max(1, round(proof.full * arguments.share)))
+        tally = run_case(case, max(1, round(case.full * arguments.share)))
         lost += len(tally.losses)
-        if not arguments.no_write:  # read anew: another run may have added its own meanwhile
-            write_rows({**read_rows(), proof.name: row(proof, tally)})
+        if not arguments.no_write:  # read again: another process may have added rows meanwhile
+            write_rows({**read_rows(), case.name: row(case, tally)})
     return 1 if lost else 0
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.fault_injection", description=__doc__)
-    parser.add_argument("--only", action="append", choices=[proof.name for proof in PROOFS])
+    parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--share", type=float, default=1.0, help="of the full number of tries")
     parser.add_argument("--no-write", action="store_true", help="leave docs/reliability.md as it is")
     return parser.parse_args()
 
 
-def tried(proof: Proof, count: int) -> Tally:
-    """Run one proof in a folder of its own and say what came of it."""
+def run_case(case: FaultCase, count: int) -> Tally:
+    """Run one case in a temporary folder and log the result."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         os.environ["GENEXPLORER_STATE"] = str(Path(folder) / "state")
-        tally = proof.run(count, Path(folder))
-    say(f"{proof.name}: {tally.tries:,} tries, {len(tally.losses)} lost, {time.monotonic() - began:,.0f} s")
+        tally = case.run(count, Path(folder))
+    log(f"{case.name}: {tally.tries:,} tries, {len(tally.losses)} lost, {time.monotonic() - began:,.0f} s")
     for note in tally.notes:
-        say(f"   {note}")
+        log(f"   {note}")
     for loss in tally.losses[:5]:
-        say(f"   {loss}")
+        log(f"   {loss}")
     return tally
 
 
-def row(proof: Proof, tally: Tally) -> str:
-    """Return a proof's line of the table."""
+def row(case: FaultCase, tally: Tally) -> str:
+    """Return the table row of a case."""
     seen = "; ".join(tally.notes) or "–"
-    repeat = f"`make faults ONLY={proof.name}`"
-    return f"| {proof.fault} | {proof.promise} | {tally.tries:,} | {len(tally.losses)} | {seen} | {repeat} |"
+    repeat = f"`make faults ONLY={case.name}`"
+    return f"| {case.fault} | {case.promise} | {tally.tries:,} | {len(tally.losses)} | {seen} | {repeat} |"
 
 
 def read_rows() -> dict[str, str]:
-    """Return the lines of the table as it stands, by the proof's name."""
+    """Return the rows of the existing table by case name."""
     text = DOCUMENT.read_text() if DOCUMENT.is_file() else ""
     lines = text.partition(BEGIN)[2].partition(END)[0].splitlines()
     return {line.rpartition("ONLY=")[2].split("`")[0]: line for line in lines if "ONLY=" in line}
 
 
 def write_rows(rows: dict[str, str]) -> None:
-    """Put the table into the document, in the order of the proofs."""
+    """Write the table into the document, in the order of the cases."""
     text = DOCUMENT.read_text()
-    lines = [rows[proof.name] for proof in PROOFS if proof.name in rows]
+    lines = [rows[case.name] for case in CASES if case.name in rows]
     machine = f"Last tried on {platform.system()} {platform.release()}, Python {platform.python_version()}."
     table = "\n".join([HEAD, *lines, "", machine])
-    before, _, rest = text.partition(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
+    before, _, after = text.partition(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after.partition(END)[2]}")
 
 
-def say(text: str) -> None:
-    """Print a line at once."""
+def log(text: str) -> None:
+    """Print a line unbuffered."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 

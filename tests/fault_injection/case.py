@@ -1,4 +1,4 @@
-"""A proof: one fault tried many times, with a count of losses. Short in `make test`, in full in `make faults`."""
+"""A fault case: one fault injected many times, with a count of losses. Short in `make test`, full in `make faults`."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,36 +10,33 @@ from types import FrameType
 
 @dataclass
 class Tally:
-    """What a proof counted.
-
-    A try is lost when what was promised of it is not true; the first few say why.
-    """
+    """The counts of a case. A try is a loss when the promise does not hold; the first few are printed."""
 
     tries: int = 0
     losses: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # figures that belong in the table: "Lost within 0.4 s"
+    notes: list[str] = field(default_factory=list)  # measurements for the table: "Lost within 0.4 s"
 
     @contextmanager
-    def attempt(self, what: str) -> Iterator[None]:
+    def attempt(self, label: str) -> Iterator[None]:
         """Count one try; an assertion that fails, or any other error inside, makes it a loss."""
         self.tries += 1
         try:
             yield
         except Exception as error:
-            self.losses.append(f"{what}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            self.losses.append(f"{label}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
 
 
 @dataclass(frozen=True)
-class Proof:
+class FaultCase:
     """One row of the table.
 
     Args:
-        fault: What is done to it: "kill at a random moment".
-        promise: What must hold all the same.
-        full: How many tries `make faults` makes.
-        short: How many the tests make; 0 where they have a short form of their own.
-        run: Makes that many tries in an empty folder and counts.
-        needs: A program that must be installed, "strace"; empty for none.
+        fault: The injected fault: "kill at a random moment".
+        promise: What must hold nevertheless.
+        full: Number of tries of `make faults`.
+        short: Number of tries of the tests; 0 if the tests have a short form of their own.
+        run: Makes that many tries in an empty folder.
+        needs: A program that must be installed, such as "strace"; empty for none.
     """
 
     name: str
@@ -53,7 +50,7 @@ class Proof:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Turn what hangs into a loss."""
+    """Raise if a block takes longer."""
 
     def ring(_: int, __: FrameType | None) -> None:
         raise RuntimeError(f"it hangs for more than {seconds:g} s")  # not of the kinds that readers expect

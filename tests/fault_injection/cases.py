@@ -1,4 +1,4 @@
-"""Every proof, in the order of the table."""
+"""All fault cases, in the order of the table."""
 
 from tests.fault_injection import (
     clocks,
@@ -15,20 +15,20 @@ from tests.fault_injection import (
     texts,
     writes,
 )
-from tests.fault_injection.case import Proof
+from tests.fault_injection.case import FaultCase
 
-PROOFS: tuple[Proof, ...] = (
-    *kills.PROOFS,
-    *writes.PROOFS,
-    *disks.PROOFS,
-    *numbers.PROOFS,
-    *lifecycle.PROOFS,
-    *clocks.PROOFS,
-    *hostile_files.PROOFS,
-    *hostile_pictures.PROOFS,
-    *imports.PROOFS,
-    *hostile_folders.PROOFS,
-    *scale.PROOFS,
-    *resize_and_close.PROOFS,
-    *texts.PROOFS,
+CASES: tuple[FaultCase, ...] = (
+    *kills.CASES,
+    *writes.CASES,
+    *disks.CASES,
+    *numbers.CASES,
+    *lifecycle.CASES,
+    *clocks.CASES,
+    *hostile_files.CASES,
+    *hostile_pictures.CASES,
+    *imports.CASES,
+    *hostile_folders.CASES,
+    *scale.CASES,
+    *resize_and_close.CASES,
+    *texts.CASES,
 )

@@ -22,7 +22,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import formatting
 from genexplorer.workers import launcher
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import ENDED, FAMILIES, at_step, create, reaped, until
 from trainers.events import Pause
 
@@ -30,7 +30,7 @@ ASLEEP_S = 60.0
 BUDGET_S = 9.0  # of training
 SLACK_S = 3.0  # a sleep shorter than two seconds is not noticed; the rest is for a busy machine
 DAY_S = 86_400.0
-LOOKED_S = 4.0  # longer than it takes to be called silent
+POLLED_S = 4.0  # longer than it takes to be called silent
 _FOR_MINUTES: Mapping[str, Any] = {
     "schedule": {"steps": None, "minutes": BUDGET_S / 60},
     "execution": {"deterministic": False},
@@ -100,16 +100,17 @@ def _silent_never_lost(run: Path, reader: RunReader) -> None:
 def shifted_clocks(count: int, folder: Path) -> Tally:
     """Give the worker a clock that is a day off, or jumps by a day; look with clocks that are right, ahead, behind."""
     tally = Tally()
-    cases = [(shift, after, face) for shift in (DAY_S, -DAY_S) for after in (0.0, 6.0) for face in (0.0, DAY_S, -DAY_S)]
+    clocks = (0.0, DAY_S, -DAY_S)
+    cases = [(shift, after, clock) for shift in (DAY_S, -DAY_S) for after in (0.0, 6.0) for clock in clocks]
     with reaped(RunStore(folder / "runs")) as store:
         for number in range(count):
-            shift, after, face = cases[number % len(cases)]
-            with tally.attempt(f"{shift:+.0f} s after {after:g} s, seen {face:+.0f} s off"):
+            shift, after, front_end = cases[number % len(cases)]
+            with tally.attempt(f"{shift:+.0f} s after {after:g} s, reader {front_end:+.0f} s off"):
                 run = create(store, list(FAMILIES)[number % len(FAMILIES)])
                 command = [sys.executable, "-c", _WORKER, str(shift), str(after), str(run)]
                 worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
                 try:
-                    _trains_all_the_same(run, face)
+                    _trains_all_the_same(run, front_end)
                 finally:
                     worker.kill()
                     worker.wait()
@@ -117,16 +118,16 @@ def shifted_clocks(count: int, folder: Path) -> Tally:
     return tally
 
 
-def _trains_all_the_same(run: Path, face: float) -> None:
+def _trains_all_the_same(run: Path, front_end: float) -> None:
     until(lambda: RunReader(run).status().state is State.RUNNING, "a worker")
     at_step(run, 20)
     began, true = time.monotonic(), time.time
-    with mock.patch("time.time", lambda: true() + face), RunReader(run) as reader:
-        while time.monotonic() - began < LOOKED_S:
+    with mock.patch("time.time", lambda: true() + front_end), RunReader(run) as reader:
+        while time.monotonic() - began < POLLED_S:
             status = reader.status()
             assert status.state is State.RUNNING and status.answering, status
             time.sleep(0.05)
-        _told_sanely(run, face)
+        _reports_sane_times(run, front_end)
         command = control.send(run, Pause())
         until(lambda: control.read_ack(run, command) is not None, "it obeys")
         until(lambda: reader.status().state is State.PAUSED, "a pause")
@@ -140,11 +141,11 @@ def _trains_all_the_same(run: Path, face: float) -> None:
         assert launcher.wait(run, ENDED, 60).state is State.STOPPED
 
 
-def _told_sanely(run: Path, face: float) -> None:
+def _reports_sane_times(run: Path, front_end: float) -> None:
     """Read what the command line says of the run, with the face's clock: no age or rest is negative."""
     shown = ""
     for words in (["runs", "list"], ["runs", "show", run.name], ["runs", "list", "--json"]):
-        command = [sys.executable, "-c", _COMMAND_LINE, str(face), "0", *words, "--runs-dir", str(run.parent)]
+        command = [sys.executable, "-c", _COMMAND_LINE, str(front_end), "0", *words, "--runs-dir", str(run.parent)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr[-300:]
         shown += done.stdout
@@ -153,8 +154,8 @@ def _told_sanely(run: Path, face: float) -> None:
     assert "running" in json.dumps(state)
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="sleep",
         fault=f"SIGSTOP of a worker for {ASLEEP_S:.0f} s, three families",
         promise="said not to answer, never Lost, no second worker; its minutes and time axis leave the sleep out",
@@ -162,7 +163,7 @@ PROOFS = (
         short=0,
         run=sleepers,
     ),
-    Proof(
+    FaultCase(
         name="clock",
         fault="the worker's clock, the face's, or both a day ahead or behind, from the start or in the middle",
         promise="never Lost; commands are obeyed; ages and the time axis stay sane",

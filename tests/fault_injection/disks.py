@@ -19,7 +19,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import ENDED, at_step, create, reaped, until
 from trainers.storage import checkpoint
 
@@ -88,14 +88,14 @@ def _positions(folder: Path) -> list[tuple[str, int]]:
 
 def full_disks(count: int, folder: Path) -> Tally:
     """Fill a small disk at a random step: the run pauses and says so; it goes on when there is space."""
-    tally, chance = Tally(), random.Random(9)
+    tally, rng = Tally(), random.Random(9)
     for number in range(count):
         with tally.attempt(f"disk {number}"), _small_disk(folder / f"disk-{number}") as disk:
             store = RunStore(disk / "runs")
             with reaped(store):
                 run = create(store, ("vae", "gan", "flow")[number % 3])
                 launcher.start(run)
-                at_step(run, chance.randrange(5, 200))
+                at_step(run, rng.randrange(5, 200))
                 _waits_for_space(run, disk)
                 launcher.stop(run)
                 assert launcher.wait(run, ENDED, 60).state is State.STOPPED
@@ -183,8 +183,8 @@ def _start_and_fail(run: Path) -> None:
     launcher.wait(run, ENDED, 120)
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="save",
         fault="SIGKILL at every write, fsync, rename, mkdir, unlink of a save",
         promise="the old or the new checkpoint loads, never half",
@@ -193,7 +193,7 @@ PROOFS = (
         run=kills_inside_a_save,
         needs="strace",
     ),
-    Proof(
+    FaultCase(
         name="full-disk",
         fault=f"a disk of {DISK_MB} MB is filled at a random step",
         promise="the run pauses and says so, goes on when there is space, and no figure is missing",
@@ -202,7 +202,7 @@ PROOFS = (
         run=full_disks,
         needs="mount",
     ),
-    Proof(
+    FaultCase(
         name="memory",
         fault="a limit on memory that the training hits",
         promise="the cause is shown, the files are whole",

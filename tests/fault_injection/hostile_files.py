@@ -21,7 +21,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.status.run_status import read_config
 from genexplorer.runs.store import RunStore
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import card, write_run
 from trainers.data import idx
 from trainers.errors import CheckpointError, DataError
@@ -45,16 +45,16 @@ def _sing(words: str) -> None:
 
 def flipped_tensors(count: int, folder: Path) -> Tally:
     """Change every header byte once, then flip random bytes: nothing is loaded that is not what was saved."""
-    tally, chance = Tally(), random.Random(7)
+    tally, rng = Tally(), random.Random(7)
     saved = folder / "saved"
     checkpoint.save_snapshot(saved, _ARRAYS, card(1))
     path = saved / checkpoint.WEIGHTS
     whole = path.read_bytes()
     header = 8 + struct.unpack("<Q", whole[:8])[0]
-    places = [*range(min(header, count)), *(chance.randrange(len(whole)) for _ in range(count))]
+    places = [*range(min(header, count)), *(rng.randrange(len(whole)) for _ in range(count))]
     for place in places:
         with tally.attempt(f"byte {place}"):
-            path.write_bytes(whole[:place] + bytes([whole[place] ^ chance.randrange(1, 256)]) + whole[place + 1 :])
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ rng.randrange(1, 256)]) + whole[place + 1 :])
             _refused(lambda: checkpoint.load_snapshot(saved))
             _parsed_or_refused(path)
     return tally
@@ -68,7 +68,7 @@ def _parsed_or_refused(path: Path) -> None:
         assert "\n" not in str(error)
 
 
-def lying_tensors(count: int, folder: Path) -> Tally:
+def wrong_offsets(count: int, folder: Path) -> Tally:
     """Headers that announce the impossible, with sums that agree, in bounded time and memory."""
     tally, before = Tally(), _memory()
     headers: tuple[bytes, ...] = (
@@ -119,7 +119,7 @@ def pickles(count: int, folder: Path) -> Tally:
 
 def flipped_databases(count: int, folder: Path) -> Tally:
     """Random bytes of a run's database: the run is damaged or right, the others still show, nothing hangs."""
-    tally, chance, slowest, damaged = Tally(), random.Random(11), 0.0, 0
+    tally, rng, slowest, damaged = Tally(), random.Random(11), 0.0, 0
     victim = write_run(folder, steps=200, pictures=False)
     write_run(folder, steps=20, pictures=False)
     path = victim / layout.DATABASE
@@ -127,11 +127,11 @@ def flipped_databases(count: int, folder: Path) -> Tally:
     for number in range(count):
         with tally.attempt(f"flip {number}"):
             data = bytearray(whole)
-            for _ in range(chance.choice((1, 4, 40, 400))):
-                data[chance.randrange(len(data))] = chance.randrange(256)
+            for _ in range(rng.choice((1, 4, 40, 400))):
+                data[rng.randrange(len(data))] = rng.randrange(256)
             path.write_bytes(bytes(data))
             began = time.monotonic()
-            damaged += _asked_everything(victim)
+            damaged += _query_everything(victim)
             assert len(store.list()) == 2
             slowest = max(slowest, time.monotonic() - began)
             assert slowest < SLOWEST_S, f"{slowest:.1f} s"
@@ -139,7 +139,7 @@ def flipped_databases(count: int, folder: Path) -> Tally:
     return tally
 
 
-def _asked_everything(run: Path) -> bool:
+def _query_everything(run: Path) -> bool:
     """Ask all that a face asks; return whether something was refused. Only one-line refusals pass."""
     refused = False
     with RunReader(run) as reader:
@@ -175,7 +175,7 @@ def hostile_schemas(count: int, folder: Path) -> Tally:
             with closing(sqlite3.connect(run / layout.DATABASE)) as database:
                 database.executescript(scripts[number % len(scripts)])
             began = time.monotonic()
-            _asked_everything(run)
+            _query_everything(run)
             slowest = max(slowest, time.monotonic() - began)
             assert slowest < SLOWEST_S, f"{slowest:.1f} s"
     tally.notes.append(f"slowest {slowest:.2f} s")
@@ -219,19 +219,19 @@ def _checked(run: Path) -> None:
 
 def mutated_idx(count: int, folder: Path) -> Tally:
     """IDX files, packed and plain, torn and mutated: images of the announced size, or one line."""
-    tally, chance, before = Tally(), random.Random(13), _memory()
+    tally, rng, before = Tally(), random.Random(13), _memory()
     images = np.arange(20 * 8 * 8, dtype=np.uint8).reshape(20, 8, 8)
     plain = struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape) + images.tobytes()
     for number in range(count):
         packed = number % 2 == 0
         with tally.attempt(f"mutation {number}"):
             data = bytearray(gzip.compress(plain) if packed else plain)
-            if chance.random() < 0.3:
-                data = data[: chance.randrange(len(data))]
-            for _ in range(chance.choice((0, 1, 3, 20))):
-                data[chance.randrange(len(data)) if len(data) > 1 else 0 :][:1] = b""
+            if rng.random() < 0.3:
+                data = data[: rng.randrange(len(data))]
+            for _ in range(rng.choice((0, 1, 3, 20))):
+                data[rng.randrange(len(data)) if len(data) > 1 else 0 :][:1] = b""
                 if data:
-                    data[chance.randrange(len(data))] = chance.randrange(256)
+                    data[rng.randrange(len(data))] = rng.randrange(256)
             path = folder / ("images.gz" if packed else "images")
             path.write_bytes(bytes(data))
             try:
@@ -261,8 +261,8 @@ def _memory() -> int:
 
 
 ONE_LINE = "one clear refusal"
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="tensors",
         fault="every header byte and random bytes of a snapshot flipped",
         promise="caught by its sum, and refused in one line without it",
@@ -270,15 +270,15 @@ PROOFS = (
         short=100,
         run=flipped_tensors,
     ),
-    Proof(
+    FaultCase(
         name="bombs",
         fault="tensor headers that lie about size",
         promise="one clear refusal, bounded time and memory",
         full=80,
         short=8,
-        run=lying_tensors,
+        run=wrong_offsets,
     ),
-    Proof(
+    FaultCase(
         name="pickles",
         fault="a pickle with a canary under every name that is opened",
         promise="refused; the canary never runs",
@@ -286,7 +286,7 @@ PROOFS = (
         short=7,
         run=pickles,
     ),
-    Proof(
+    FaultCase(
         name="databases",
         fault="random bytes of a run's database changed",
         promise="damaged or right; the others still show; no hang over 2 s",
@@ -294,7 +294,7 @@ PROOFS = (
         short=20,
         run=flipped_databases,
     ),
-    Proof(
+    FaultCase(
         name="schemas",
         fault="views, triggers, endless columns in a run's database",
         promise="refused or never used, within 2 s",
@@ -302,7 +302,7 @@ PROOFS = (
         short=6,
         run=hostile_schemas,
     ),
-    Proof(
+    FaultCase(
         name="configs",
         fault="configurations that ask for the impossible",
         promise="refused before anything is allocated",
@@ -310,7 +310,7 @@ PROOFS = (
         short=9,
         run=hostile_configs,
     ),
-    Proof(
+    FaultCase(
         name="idx",
         fault="IDX files torn and mutated, packed and plain",
         promise="the images or one clear refusal, memory bounded",

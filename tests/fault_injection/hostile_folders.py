@@ -13,7 +13,7 @@ from genexplorer.cli.runs.list import list_columns
 from genexplorer.runs import layout
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
-from tests.fault_injection.case import Proof, Tally, at_most
+from tests.fault_injection.case import FaultCase, Tally, at_most
 from tests.fault_injection.imports import imported, read_all
 from tests.fixtures.fake_run import write_run
 
@@ -23,7 +23,7 @@ _SMALL_FILES = (layout.CONFIG, layout.NOTES, layout.LIVE, layout.LOG, layout.DAT
 
 def hostile_folders(count: int, folder: Path) -> Tally:
     """Pipes, links and absurd numbers in the small files of runs, opened where they lie, then imported."""
-    tally, chance, slowest, taken = Tally(), random.Random(31), 0.0, 0
+    tally, rng, slowest, taken = Tally(), random.Random(31), 0.0, 0
     store = RunStore(folder / "runs")
     good = write_run(store, steps=10, name="good", pictures=False)
     template = write_run(folder / "template", steps=10, pictures=False)
@@ -33,7 +33,7 @@ def hostile_folders(count: int, folder: Path) -> Tally:
         with tally.attempt(f"{harm.__name__} {name}"), at_most(5 * SLOWEST_S):
             run = Path(shutil.copytree(template, store.runs_dir / "bad"))
             try:
-                harm(run, name, chance)
+                harm(run, name, rng)
                 began = time.monotonic()
                 _shown_in_a_list(store, good)
                 read_all(run)
@@ -76,27 +76,27 @@ def _huge(run: Path, name: str, _: random.Random) -> None:
         file.truncate(1 << 34)  # a hole: no disk is filled
 
 
-def _absurd_notes(run: Path, name: str, chance: random.Random) -> None:
-    number = chance.choice(["1e999", "-1e999", "NaN", "1" + "0" * 400, "-1e300", '"soon"', "[]", "1e17"])
+def _absurd_notes(run: Path, name: str, rng: random.Random) -> None:
+    number = rng.choice(["1e999", "-1e999", "NaN", "1" + "0" * 400, "-1e300", '"soon"', "[]", "1e17"])
     (run / layout.NOTES).write_text(f'{{"name": "x", "tags": 7, "created": {number}}}')
 
 
-def _absurd_record(run: Path, name: str, chance: random.Random) -> None:
+def _absurd_record(run: Path, name: str, rng: random.Random) -> None:
     file = heartbeat.Heartbeat(run / layout.LIVE)
     values = {
-        field.name: chance.choice(_ABSURD[type(getattr(file.record, field.name))])
+        field.name: rng.choice(_ABSURD[type(getattr(file.record, field.name))])
         for field in fields(heartbeat.LiveRecord)
     }
     for key, value in values.items():
-        if chance.random() < 0.5:
+        if rng.random() < 0.5:
             setattr(file.record, key, value)
     file.write()
     file.close()
 
 
-def _absurd_config(run: Path, name: str, chance: random.Random) -> None:
+def _absurd_config(run: Path, name: str, rng: random.Random) -> None:
     values = json.loads((run / layout.CONFIG).read_text())
-    values[chance.choice(list(values))] = chance.choice([None, [], {}, -1, "x" * 10_000, {"name": {"name": []}}])
+    values[rng.choice(list(values))] = rng.choice([None, [], {}, -1, "x" * 10_000, {"name": {"name": []}}])
     (run / layout.CONFIG).write_text(json.dumps(values))
 
 
@@ -108,8 +108,8 @@ _ABSURD: dict[type, tuple[object, ...]] = {
 _FOLDER_HARMS = (_pipe, _link, _folder, _huge, _absurd_notes, _absurd_record, _absurd_config)
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="folders",
         fault="pipes, links, folders, holes of 16 GB, absurd numbers in place of a run's small files",
         promise="told as damaged or shown without them, within 2 s; the other runs still show; no link is followed",

@@ -21,7 +21,7 @@ from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
 from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.tabs.encode import image_file
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 
 SLOWEST_S = 5.0
 MOST_MEMORY_BYTES = 500 << 20  # above what the process had
@@ -33,13 +33,13 @@ _CANARY = "a picture ran a program"
 
 def mutated_images(count: int, folder: Path) -> Tally:
     """Pictures of every format, torn and with bytes changed, under the name .png: an image, or one line."""
-    tally, chance, slowest, opened = Tally(), random.Random(19), 0.0, 0
+    tally, rng, slowest, opened = Tally(), random.Random(19), 0.0, 0
     wholes = [_encoded(form) for form in FORMATS]
     path = folder / "picture.png"
     for number in range(count):
         with tally.attempt(f"{FORMATS[number % len(FORMATS)]} {number}"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # decoders warn of what they refuse as well
-            path.write_bytes(_mutated(wholes[number % len(FORMATS)], chance))
+            path.write_bytes(_mutated(wholes[number % len(FORMATS)], rng))
             began = time.monotonic()
             opened += _opened(path, SHAPES[number % 2])
             slowest = max(slowest, time.monotonic() - began)
@@ -52,14 +52,14 @@ def mutated_recordings(count: int, folder: Path) -> Tally:
     """Recorded pictures of a run, torn, changed or of another format: left out by every face that shows them."""
     from genexplorer.viewer.widgets.image_grid import read_image_grid  # with Qt, which the other proofs go without
 
-    tally, chance = Tally(), random.Random(23)
+    tally, rng = Tally(), random.Random(23)
     wholes = [_encoded(form) for form in FORMATS]
     path = folder / "step-00000001.png"
     ref = PictureRef("samples", 1, path, 4, 4, (10, 10))
     for number in range(count):
         form = number % len(FORMATS) if number % 3 == 0 else 0
         with tally.attempt(f"{FORMATS[form]} {number}"):
-            path.write_bytes(_mutated(wholes[form], chance))
+            path.write_bytes(_mutated(wholes[form], rng))
             picture, frame = load_tiles(ref), progress_gif._read(ref)
             assert picture is None or picture.tiles.shape == (4, 4, 10, 10, 3)
             assert frame is None or frame.size[0] * frame.size[1] <= 16_000_000
@@ -128,7 +128,7 @@ def _made(folder: Path) -> dict[str, bool]:
         ),
         "wrong-size.png": (lambda: _png(500, 500, bytes(100)), True),
         "truncated.jpg": (lambda: _encoded("JPEG")[:-200], True),
-        "65500x65500.jpg": (lambda: _lying_jpeg(65_500), True),
+        "65500x65500.jpg": (lambda: _mislabeled_jpeg(65_500), True),
         "scans.jpg": (lambda: _scans(20_000), True),
         "65535x65535.gif": (lambda: b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + _encoded("GIF")[10:], True),
         "negative.bmp": (lambda: _encoded("BMP")[:18] + struct.pack("<ii", -5, -5) + _encoded("BMP")[26:], True),
@@ -161,14 +161,14 @@ def _encoded(form: str) -> bytes:
     return buffer.getvalue()
 
 
-def _mutated(whole: bytes, chance: random.Random) -> bytes:
+def _mutated(whole: bytes, rng: random.Random) -> bytes:
     data = bytearray(whole)
-    if chance.random() < 0.3:
-        data = data[: chance.randrange(len(data))]
-    for _ in range(chance.choice((0, 1, 3, 20))):
+    if rng.random() < 0.3:
+        data = data[: rng.randrange(len(data))]
+    for _ in range(rng.choice((0, 1, 3, 20))):
         if data:
-            place = chance.randrange(min(len(data), 200)) if chance.random() < 0.7 else chance.randrange(len(data))
-            data[place] = chance.randrange(256)
+            place = rng.randrange(min(len(data), 200)) if rng.random() < 0.7 else rng.randrange(len(data))
+            data[place] = rng.randrange(256)
     return bytes(data)
 
 
@@ -207,7 +207,7 @@ def _packed_zeros(megabytes: int) -> bytes:
     return b"".join([*(pack.compress(bytes(1 << 20)) for _ in range(megabytes)), pack.flush()])
 
 
-def _lying_jpeg(side: int) -> bytes:
+def _mislabeled_jpeg(side: int) -> bytes:
     data = bytearray(_encoded("JPEG"))
     place = data.index(b"\xff\xc0") + 5
     data[place : place + 4] = struct.pack(">HH", side, side)
@@ -222,8 +222,8 @@ def _scans(count: int) -> bytes:
     return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * count + data[-2:]
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="images",
         fault="pictures of seven formats under the name .png, torn and mutated, opened by Encode",
         promise="an image, or one clear line, within bounded time",
@@ -231,7 +231,7 @@ PROOFS = (
         short=70,
         run=mutated_images,
     ),
-    Proof(
+    FaultCase(
         name="recordings",
         fault="recorded pictures of a received run torn, mutated, of other formats",
         promise="left out by the dashboard, the viewer and the films; nothing but PNG is unpacked",
@@ -239,7 +239,7 @@ PROOFS = (
         short=0,
         run=mutated_recordings,
     ),
-    Proof(
+    FaultCase(
         name="picture-bombs",
         fault="100,000 × 100,000 pixels, zeros that unpack to 160 MB, 20,000 scans, PostScript, pipes, named .png",
         promise="refused in one line, or opened in bounded time and memory; no program is run",

@@ -26,7 +26,7 @@ from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.run_poller import RunPoller
-from tests.fault_injection.case import Proof, Tally, at_most
+from tests.fault_injection.case import FaultCase, Tally, at_most
 from tests.fixtures.fake_run import write_run
 from trainers.storage import checkpoint
 
@@ -37,7 +37,7 @@ _SMALL_FILES = (layout.CONFIG, layout.NOTES, layout.LIVE, layout.LOG, layout.DAT
 
 def hostile_zips(count: int, folder: Path) -> Tally:
     """Zips with members that lead elsewhere, lie about their size, or have bytes changed: let in whole, or one line."""
-    tally, chance, taken, slowest = Tally(), random.Random(29), 0, 0.0
+    tally, rng, taken, slowest = Tally(), random.Random(29), 0, 0.0
     sent = write_run(folder / "elsewhere", steps=60)
     whole = _zipped(sent)
     (folder / "secret").write_text("mine")
@@ -45,7 +45,7 @@ def hostile_zips(count: int, folder: Path) -> Tally:
         harm = _HARMS[number % len(_HARMS)] if number < 5 * len(_HARMS) else None
         with tally.attempt(harm.__name__ if harm else f"mutation {number}"), at_most(10 * SLOWEST_S):
             path, store = folder / "sent.zip", RunStore(folder / "mine")
-            path.write_bytes(_harmed(whole, harm) if harm else _mutated(whole, chance))
+            path.write_bytes(_harmed(whole, harm) if harm else _mutated(whole, rng))
             began = time.monotonic()
             came_in = imported(path, store)
             slowest = max(slowest, time.monotonic() - began)
@@ -117,7 +117,7 @@ def _is_there_twice(archive: zipfile.ZipFile) -> None:
         archive.writestr(f"fox/{layout.CONFIG}", "{}")
 
 
-def _lies_about_its_size(archive: zipfile.ZipFile) -> None:
+def _declares_a_wrong_size(archive: zipfile.ZipFile) -> None:
     archive.writestr(f"fox/{layout.LOG}", b"x" * 100)
     archive.infolist()[-1].file_size = 1 << 50
 
@@ -134,18 +134,18 @@ def _is_a_crowd(archive: zipfile.ZipFile) -> None:
 
 
 _HARMS: tuple[Callable[[zipfile.ZipFile], None], ...] = (
-    *(_leads_out, _is_absolute, _has_backslashes, _is_a_link, _is_there_twice, _lies_about_its_size),
+    *(_leads_out, _is_absolute, _has_backslashes, _is_a_link, _is_there_twice, _declares_a_wrong_size),
     *(_is_a_bomb, _is_a_crowd),
 )
 
 
-def _mutated(whole: bytes, chance: random.Random) -> bytes:
+def _mutated(whole: bytes, rng: random.Random) -> bytes:
     """Change bytes: half of the time in the directory at the end, where names, sizes and flags are."""
     data = bytearray(whole)
     directory = whole.index(b"PK\1\2")
-    for _ in range(chance.choice((1, 3, 20))):
-        data[chance.randrange(directory if chance.random() < 0.5 else 0, len(data))] = chance.randrange(256)
-    return bytes(data[: chance.randrange(len(data))] if chance.random() < 0.1 else data)
+    for _ in range(rng.choice((1, 3, 20))):
+        data[rng.randrange(directory if rng.random() < 0.5 else 0, len(data))] = rng.randrange(256)
+    return bytes(data[: rng.randrange(len(data))] if rng.random() < 0.1 else data)
 
 
 def read_all(run: Path) -> None:
@@ -188,7 +188,7 @@ def steered_from_outside(count: int, folder: Path) -> Tally:
         with tally.attempt(f"act {number % len(acts)}"):
             states = ("stopped", "failed", "lost", "running")
             sent = write_run(folder / "sent", steps=20, state=states[number % 4], pictures=False)  # type: ignore[arg-type]
-            _says_that_it_lives(sent) if number % 4 == 3 else None
+            _claims_to_be_alive(sent) if number % 4 == 3 else None
             before = _content(sent)
             try:
                 outcome = acts[number % len(acts)](sent)
@@ -203,7 +203,7 @@ def steered_from_outside(count: int, folder: Path) -> Tally:
     return tally
 
 
-def _says_that_it_lives(run: Path) -> None:
+def _claims_to_be_alive(run: Path) -> None:
     """Let a run claim that a worker of another machine is at work on it."""
     file = heartbeat.Heartbeat(run / layout.LIVE)
     file.record = replace(file.record, state="running", host="elsewhere", boot_id="x", attempt=1)
@@ -260,8 +260,8 @@ def _opened(run: Path) -> str:
         )
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="zips",
         fault="zips with members that lead out, lie or repeat; bytes of a whole one changed; then `runs import`",
         promise="let in and readable, or refused in one line with nothing left behind; nothing outside changes",
@@ -269,7 +269,7 @@ PROOFS = (
         short=8,
         run=hostile_zips,
     ),
-    Proof(
+    FaultCase(
         name="outsiders",
         fault="every key and command that changes a run, on one that was not imported",
         promise="refused in one line that says how to bring it in; not a byte of what it recorded changes",
@@ -277,7 +277,7 @@ PROOFS = (
         short=8,
         run=steered_from_outside,
     ),
-    Proof(
+    FaultCase(
         name="old-formats",
         fault="run folders of every earlier schema, kept as they were",
         promise="they open, and can be imported",

@@ -15,7 +15,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import FAMILIES, at_step, create, kill, reaped, until
 from trainers.events import Set
 from trainers.storage import checkpoint
@@ -26,17 +26,17 @@ LONGEST_S = 1.5  # of training before the kill
 
 def killed_at_random(count: int, folder: Path) -> Tally:
     """Kill workers of each family in turn; look at what is left."""
-    tally, chance, slowest, whole = Tally(), random.Random(4), 0.0, 0
+    tally, rng, slowest, whole = Tally(), random.Random(4), 0.0, 0
     with reaped(RunStore(folder / "runs")) as store:
         for number in range(count):
             family = list(FAMILIES)[number % len(FAMILIES)]
             with tally.attempt(f"{family} {number}"):
                 run = create(store, family)
                 launcher.start(run)
-                seen = _watched(run, chance.uniform(0, LONGEST_S))
+                seen = _watched(run, rng.uniform(0, LONGEST_S))
                 kill(run)
                 slowest = max(slowest, until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S))
-                whole += _left_whole(run, seen)
+                whole += _is_intact(run, seen)
                 shutil.rmtree(run)
     tally.notes += [f"Lost within {slowest:.1f} s", f"{whole} had a checkpoint, all whole"]
     return tally
@@ -60,7 +60,7 @@ def _is_lost(run: Path) -> bool:
         return reader.status().state is State.LOST
 
 
-def _left_whole(run: Path, seen: int) -> bool:
+def _is_intact(run: Path, seen: int) -> bool:
     """Check the figures, the database and the checkpoints; return whether there is a checkpoint."""
     with RunReader(run) as reader:
         steps = reader.series("train/lr", max_points=1_000_000).x
@@ -79,15 +79,15 @@ def _left_whole(run: Path, seen: int) -> bool:
 
 def killed_after_an_answer(count: int, folder: Path) -> Tally:
     """Change a setting, kill the worker the moment it has answered, resume: the setting is there."""
-    tally, chance = Tally(), random.Random(6)
+    tally, rng = Tally(), random.Random(6)
     with reaped(RunStore(folder / "runs")) as store:
         for number in range(count):
             family = list(FAMILIES)[number % len(FAMILIES)]
             with tally.attempt(f"{family} {number}"):
                 run = create(store, family, {"execution": {"checkpoint_every_s": 3600.0}})
                 launcher.start(run)
-                at_step(run, chance.randrange(1, 60))
-                lr = 10 ** -chance.uniform(3, 6)
+                at_step(run, rng.randrange(1, 60))
+                lr = 10 ** -rng.uniform(3, 6)
                 command = control.send(run, Set("optim.lr", lr))
                 until(partial(_answered, run, command), "an answer")
                 kill(run)
@@ -112,8 +112,8 @@ def _last_step(run: Path) -> int:
         return max(reader.checkpoints())
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="kill",
         fault="SIGKILL of the worker at a random moment, three families in turn",
         promise="Lost within 5 s; every figure that was seen is there; the database is whole; so are all checkpoints",
@@ -121,7 +121,7 @@ PROOFS = (
         short=0,
         run=killed_at_random,
     ),
-    Proof(
+    FaultCase(
         name="kill-after-answer",
         fault="SIGKILL of the worker the moment it acknowledged a changed setting",
         promise="after the resume the setting is there",

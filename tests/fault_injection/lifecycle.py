@@ -17,7 +17,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat, process_id
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import ENDED, at_step, create, kill, reaped, until
 
 STARTERS = 20
@@ -133,8 +133,8 @@ def _first_screen(terminal: int) -> None:
             shown += os.read(terminal, 65536)
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="starters",
         fault=f"{STARTERS} starters at once on one run",
         promise="exactly one runs",
@@ -142,7 +142,7 @@ PROOFS = (
         short=0,
         run=many_starters,
     ),
-    Proof(
+    FaultCase(
         name="strangers",
         fault="a stranger or a zombie under the worker's pid",
         promise="Lost; the stranger is never signalled",
@@ -150,7 +150,7 @@ PROOFS = (
         short=2,
         run=strangers,
     ),
-    Proof(
+    FaultCase(
         name="terminals",
         fault="the terminal hangs up, SIGHUP, the dashboard is killed",
         promise="the training goes on",

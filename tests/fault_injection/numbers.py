@@ -15,7 +15,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import ENDED, FAMILIES, create, kill, reaped, until
 from trainers.events import Alert, CheckpointReady, Event, Finished, SnapshotReady
 from trainers.families.interface import Model, Objective
@@ -84,7 +84,7 @@ def _stopped_in_time(events: list[Event], attempt: TrainingSession) -> None:
 
 def exact_resumes(count: int, folder: Path) -> Tally:
     """Stop or kill at a random step, resume: the last checkpoint equals that of an unbroken run, bit for bit."""
-    tally, chance, steps = Tally(), random.Random(5), 400
+    tally, rng, steps = Tally(), random.Random(5), 400
     with reaped(RunStore(folder / "runs")) as store:
         whole = {family: _unbroken(store, family, steps) for family in FAMILIES}
         for number in range(count):
@@ -92,7 +92,7 @@ def exact_resumes(count: int, folder: Path) -> Tally:
             with tally.attempt(f"{family} {number}"):
                 run = create(store, family, steps=steps)
                 launcher.start(run)
-                _break_off(run, chance.randrange(2, steps - 50), kills=number % 2 == 0)
+                _break_off(run, rng.randrange(2, steps - 50), kills=number % 2 == 0)
                 if RunReader(run).status().state is not State.SUCCEEDED:
                     launcher.resume(run)
                 _same(_finished(run), whole[family])
@@ -138,8 +138,8 @@ def _last(run: Path) -> Path:
         return layout.step_folder(run / layout.CHECKPOINTS, reader.checkpoints()[-1])
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="not-finite",
         fault="NaN or infinity in a loss or a gradient, three families",
         promise="stopped before the weights take it; what was saved is finite; the reason is said",
@@ -147,7 +147,7 @@ PROOFS = (
         short=12,
         run=not_finite,
     ),
-    Proof(
+    FaultCase(
         name="resume",
         fault="stopped or killed at a random step and resumed, three families",
         promise="weights, optimizers and curves equal an unbroken run's bit for bit",

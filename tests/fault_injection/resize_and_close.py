@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from genexplorer.runs.store import RunStore
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fault_injection.tiny_runs import at_step, create, kill, reaped, until
 from tests.fixtures.fake_run import write_run
 
@@ -42,7 +42,7 @@ _OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen"}
 
 def resized(count: int, folder: Path) -> Tally:
     """Resize the dashboard's terminal five hundred times in ten seconds; it goes on, and leaves when told."""
-    tally, chance = Tally(), random.Random(37)
+    tally, rng = Tally(), random.Random(37)
     run = write_run(folder / "runs", steps=700)
     for number in range(count):
         with tally.attempt(f"storm {number}"):
@@ -63,7 +63,7 @@ def resized(count: int, folder: Path) -> Tally:
                 _seen(terminal, b"Curves")
                 began = time.monotonic()
                 for turn in range(RESIZES):
-                    _resize(terminal, pid, chance.randrange(1, 120), chance.randrange(1, 320))
+                    _resize(terminal, pid, rng.randrange(1, 120), rng.randrange(1, 320))
                     _drain(terminal, max(0.0, began + (turn + 1) * RESIZED_IN_S / RESIZES - time.monotonic()))
                 _resize(terminal, pid, 40, 120)
                 os.write(terminal, b"?")
@@ -126,7 +126,7 @@ def _end(pid: int, terminal: int) -> None:
 
 def closed_while_loading(count: int, folder: Path) -> Tally:
     """Close a real viewer on a run that trains, at a random moment of its start: it and its child end cleanly."""
-    tally, chance = Tally(), random.Random(41)
+    tally, rng = Tally(), random.Random(41)
     with reaped(RunStore(folder / "runs")) as store:
         from genexplorer.workers import launcher
 
@@ -134,7 +134,7 @@ def closed_while_loading(count: int, folder: Path) -> Tally:
         launcher.start(run)
         at_step(run, 50)
         for _ in range(count):
-            milliseconds = chance.choice((0, 1, chance.randrange(300), chance.randrange(3_000)))
+            milliseconds = rng.choice((0, 1, rng.randrange(300), rng.randrange(3_000)))
             with tally.attempt(f"closed after {milliseconds} ms"):
                 _opened_and_closed(run, milliseconds)
                 before = store.status(run).step
@@ -200,8 +200,8 @@ def broken_slots(count: int, folder: Path) -> Tally:
     return tally
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="resizes",
         fault=f"{RESIZES} resizes of the dashboard's terminal in {RESIZED_IN_S:.0f} s, down to 1 × 1",
         promise="it goes on, answers a key, and leaves when told",
@@ -209,7 +209,7 @@ PROOFS = (
         short=0,
         run=resized,
     ),
-    Proof(
+    FaultCase(
         name="closed-viewer",
         fault="the viewer closed at a random moment of its start, on a run that trains",
         promise="it ends cleanly, no process of it is left, the training goes on",
@@ -217,7 +217,7 @@ PROOFS = (
         short=0,
         run=closed_while_loading,
     ),
-    Proof(
+    FaultCase(
         name="slots",
         fault="an exception raised in one method after the other of every tab of the viewer",
         promise="no crash; the window says what broke; the other tabs, and the closing, are not kept from their turn",

@@ -26,7 +26,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import XAxis
 from genexplorer.runs.store import RunStore
 from genexplorer.session.run_poller import RunPoller
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import config, write_run
 from trainers.events import Metrics, MetricSpec
 
@@ -126,7 +126,7 @@ def _answered(pilot: Pilot[None]) -> Awaitable[object]:
 
 def many_points(count: int, folder: Path) -> Tally:
     """Ask a run of ten million points for its curves, whole and in parts, by each axis; then let it grow."""
-    tally, chance, asked, polled = Tally(), random.Random(43), _Times(), _Times()
+    tally, rng, asked, polled = Tally(), random.Random(43), _Times(), _Times()
     run = RunStore(folder / "runs").create(config(steps=2 * POINTS), name="long")
     connection = sqlite.open_for_writing(run)
     _ten_million(connection)
@@ -136,8 +136,8 @@ def many_points(count: int, folder: Path) -> Tally:
         books = write.DatabaseWriter(connection, 1)
         for number in range(count):
             x, end = axes[number % 3]
-            low = chance.uniform(0, end)
-            high = min(end, low + end * 10 ** chance.uniform(-6, 0))
+            low = rng.uniform(0, end)
+            high = min(end, low + end * 10 ** rng.uniform(-6, 0))
             bounds = None if number < 3 else (low, high)
             with tally.attempt(f"by {x}, {'all' if bounds is None else f'{low:.0f} to {high:.0f}'}"):
                 began = time.monotonic()
@@ -220,8 +220,8 @@ def _memory() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="many-runs",
         fault=f"{FOLDERS:,} run folders",
         promise="the dashboard is usable within 2 s, a key is answered within 0.1 s; memory bounded",
@@ -229,7 +229,7 @@ PROOFS = (
         short=0,
         run=many_folders,
     ),
-    Proof(
+    FaultCase(
         name="many-points",
         fault=f"a run of {POINTS:,} points, asked by step, images and time while it grows",
         promise="a curve, whole or in part, within 0.1 s; memory bounded",

@@ -1,17 +1,17 @@
-"""The short form of every proof: a few tries of each fault, none of them lost."""
+"""The short form of every fault case: a few tries, no loss."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.fault_injection.case import Proof
-from tests.fault_injection.cases import PROOFS
+from tests.fault_injection.case import FaultCase
+from tests.fault_injection.cases import CASES
 
 
-@pytest.mark.parametrize("proof", [proof for proof in PROOFS if proof.short], ids=lambda proof: proof.name)
-def test_nothing_is_lost(proof: Proof, tmp_path: Path) -> None:
-    tally = proof.run(proof.short, tmp_path)
-    assert tally.tries >= proof.short
+@pytest.mark.parametrize("case", [case for case in CASES if case.short], ids=lambda case: case.name)
+def test_nothing_is_lost(case: FaultCase, tmp_path: Path) -> None:
+    tally = case.run(case.short, tmp_path)
+    assert tally.tries >= case.short
     assert not tally.losses
 
 

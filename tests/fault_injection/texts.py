@@ -15,7 +15,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import config, specs, write_run
 from trainers.events import Alert, Finished, Metrics, MetricSpec, Started
 
@@ -46,11 +46,11 @@ SHOWN_BY = ("runs list", "runs show {}", "runs logs {}", "runs list --json", "ru
 
 def hostile_texts(count: int, folder: Path) -> Tally:
     """Put each text wherever text comes from, and read every byte that the command line then prints."""
-    tally, chance = Tally(), random.Random(3)
+    tally, rng = Tally(), random.Random(3)
     for number in range(count):
         text = HOSTILE[number % len(HOSTILE)]
         if number >= len(HOSTILE):
-            text = "".join(chance.choice([text, chr(chance.randrange(1, 0x300)), "ab"]) for _ in range(4))
+            text = "".join(rng.choice([text, chr(rng.randrange(1, 0x300)), "ab"]) for _ in range(4))
         with tally.attempt(repr(text[:30])):
             runs = folder / str(number)
             run = _told(runs, text)
@@ -138,8 +138,8 @@ def links(count: int, folder: Path) -> Tally:
     return tally
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="texts",
         fault="paths, escape sequences, markup, bidi marks in names, metrics, alerts, log lines",
         promise="refused or shown literally; no raw escape byte; no path made of it",
@@ -147,7 +147,7 @@ PROOFS = (
         short=len(HOSTILE),
         run=hostile_texts,
     ),
-    Proof(
+    FaultCase(
         name="links",
         fault="links to elsewhere in a run folder, then delete and empty the trash",
         promise="unlinked, never followed; nothing outside changes",

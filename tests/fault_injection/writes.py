@@ -16,14 +16,14 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
-from tests.fault_injection.case import Proof, Tally
+from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import card, config, specs
 from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, SnapshotReady, Started
 from trainers.storage import checkpoint
 from trainers.storage.atomic_files import FaultPlan, inject_faults
 
 LAST = 4
-WAYS = [(error, persistent) for error in (errno.ENOSPC, errno.EIO) for persistent in (False, True)]
+FAULTS = [(error, persistent) for error in (errno.ENOSPC, errno.EIO) for persistent in (False, True)]
 
 
 def failing_writes(count: int, folder: Path) -> Tally:
@@ -31,7 +31,7 @@ def failing_writes(count: int, folder: Path) -> Tally:
     tally, told = Tally(), 0
     with mock.patch("os.fsync"):  # the plan decides before the real call what fails, so that it need not be slow
         calls = calls_of_a_run(folder)
-        cases = [(position, *way) for way in WAYS for position in range(1, calls + 1)]
+        cases = [(position, *way) for way in FAULTS for position in range(1, calls + 1)]
         for position, error, persistent in cases[:: max(1, len(cases) // count)]:
             with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if persistent else ''}"):
                 told += _recorded_despite(folder / "runs", FaultPlan(position, error, persistent=persistent))
@@ -105,44 +105,44 @@ def check(folder: Path) -> None:
 
 def pruned_last(count: int, folder: Path) -> Tally:
     """Save checkpoints one after the other, each with a call that fails at random: two whole ones stay throughout."""
-    tally, chance, fewest = Tally(), random.Random(17), 10**9
+    tally, rng, fewest = Tally(), random.Random(17), 10**9
     with mock.patch("os.fsync"):
         for number in range(count):
             with tally.attempt(f"series {number}"):
                 run = RunStore(folder / "runs").create(config(), name="x")
-                fewest = min(fewest, _series(run, chance))
+                fewest = min(fewest, _series(run, rng))
                 shutil.rmtree(run)
     tally.notes.append(f"never fewer than {fewest} whole ones once two were saved")
     return tally
 
 
-def _series(run: Path, chance: random.Random) -> int:
+def _series(run: Path, rng: random.Random) -> int:
     """Save a dozen checkpoints, some damaged after, some pinned; return the fewest whole ones after the second."""
     parent, saved, pinned, fewest = run / layout.CHECKPOINTS, set[int](), set[int](), 10**9
     for step in range(1, 13):
         writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
-        before = _whole(parent)
-        with inject_faults(FaultPlan(chance.randrange(1, 40), errno.EIO, persistent=chance.random() < 0.5)):
+        before = _is_intact(parent)
+        with inject_faults(FaultPlan(rng.randrange(1, 40), errno.EIO, persistent=rng.random() < 0.5)):
             writer.files.save_checkpoint(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
         writer.abandon()
-        after = _whole(parent)
+        after = _is_intact(parent)
         saved |= after
         assert len(after) >= min(2, len(before | after)), f"{sorted(before)} became {sorted(after)} at step {step}"
         assert max(after, default=0) >= max(before, default=0) and pinned <= after
         fewest = min(fewest, len(after)) if len(before) >= 2 else fewest
         loose = sorted(after - pinned)
-        if loose and len(after) > 2 and chance.random() < 0.3:  # damaged from outside: it must not count as one of two
-            bad = chance.choice(loose)
+        if loose and len(after) > 2 and rng.random() < 0.3:  # damaged from outside: it must not count as one of two
+            bad = rng.choice(loose)
             path = layout.step_folder(parent, bad) / checkpoint.ARRAYS
             path.write_bytes(path.read_bytes()[:-1])
             pinned -= {bad}
-        elif after and chance.random() < 0.1:
+        elif after and rng.random() < 0.1:
             pinned.add(max(after))
             retention.pin(run, max(after))
     return fewest
 
 
-def _whole(parent: Path) -> set[int]:
+def _is_intact(parent: Path) -> set[int]:
     found = set()
     for step in retention.steps(parent):
         try:
@@ -153,8 +153,8 @@ def _whole(parent: Path) -> set[int]:
     return found
 
 
-PROOFS = (
-    Proof(
+CASES = (
+    FaultCase(
         name="writes",
         fault="EIO and ENOSPC at every write, fsync, rename and commit of a run in turn, once and for good",
         promise="a visible failure, never a false 'saved'; what is there is whole",
@@ -162,7 +162,7 @@ PROOFS = (
         short=60,
         run=failing_writes,
     ),
-    Proof(
+    FaultCase(
         name="pruning",
         fault="a dozen checkpoints in a row, calls failing at random, some damaged from outside, some pinned",
         promise="pruning comes last: the newest two that are whole stay, and what was pinned",

@@ -77,7 +77,7 @@ def test_a_program_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
     assert waits == sorted(set(waits))
 
 
-def test_a_share_of_one_is_kept_and_a_kernel_that_tells_nothing_changes_nothing() -> None:
+def test_a_share_of_one_or_missing_counters_change_nothing() -> None:
     crowded = Contention(iter([Reading(9.0 * n, 9.0 * n, 0.0) for n in range(9)]).__next__)
     assert [crowded.bounded(1, 1, float(n)) for n in range(9)] == [1] * 9
     silent = Contention(lambda: None)
@@ -90,7 +90,7 @@ def test_only_the_cores_that_may_be_used_count() -> None:
     assert contention.core_seconds(STAT, {10}) == pytest.approx((114 / a_second, 203 / a_second))
 
 
-def test_what_this_kernel_tells_of_a_process_only_grows() -> None:
+def test_the_counters_of_this_kernel_are_monotonic() -> None:
     asks = (
         "from genexplorer.cores.contention import reading as r; print([x and (x.waited, x.idle) for x in (r(), r())])"
     )

@@ -10,7 +10,7 @@ from genexplorer.cores.leases import CoreLease
 
 
 class Clock:
-    """Time that goes on when somebody works."""
+    """Time that passes only during work."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -34,7 +34,7 @@ def explorer(tmp_path: Path) -> tuple[InteractiveLease, list[int], CoreLease]:
     return InteractiveLease(threads.append, CoreLease(0, tmp_path, 2, interactive=True)), threads, training
 
 
-def ask(cores: InteractiveLease, clock: Clock, count: int, every_s: float, cost_s: float) -> None:
+def send_requests(cores: InteractiveLease, clock: Clock, count: int, every_s: float, cost_s: float) -> None:
     for _ in range(count):
         cores.record_request()
         with cores.compute():
@@ -42,23 +42,23 @@ def ask(cores: InteractiveLease, clock: Clock, count: int, every_s: float, cost_
         clock.now += every_s - cost_s
 
 
-def test_a_drag_makes_a_training_make_way_and_ends(
+def test_a_drag_takes_a_core_until_it_ends(
     explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, threads, training = explorer
-    ask(cores, clock, 7, 0.033, 0.015)
+    send_requests(cores, clock, 7, 0.033, 0.015)
     assert not cores.is_held and training.share() == 2
-    ask(cores, clock, 5, 0.033, 0.015)
+    send_requests(cores, clock, 5, 0.033, 0.015)
     assert cores.is_held and training.share() == 1 and threads == [1]
     clock.now += 1.0  # the hand rests
-    ask(cores, clock, 1, 0.033, 0.015)
+    send_requests(cores, clock, 1, 0.033, 0.015)
     assert cores.is_held
     clock.now += 2.0
     deadline = time.monotonic() + 20
     while cores.is_held and time.monotonic() < deadline:
         time.sleep(0.01)
     assert training.share() == 2
-    ask(cores, clock, 10, 0.033, 0.015)
+    send_requests(cores, clock, 10, 0.033, 0.015)
     assert cores.is_held  # and once more
 
 
@@ -67,16 +67,16 @@ def test_what_comes_now_and_then_or_costs_nothing_takes_no_core(
     explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock, every_s: float, cost_s: float
 ) -> None:
     cores, _, training = explorer
-    ask(cores, clock, 40, every_s, cost_s)
+    send_requests(cores, clock, 40, every_s, cost_s)
     assert not cores.is_held and training.share() == 2
 
 
-def test_what_a_face_asks_at_once_with_each_snapshot_takes_no_core(
+def test_requests_for_a_new_snapshot_take_no_core(
     explorer: tuple[InteractiveLease, list[int], CoreLease], clock: Clock
 ) -> None:
     cores, _, training = explorer
     for _ in range(20):
-        ask(cores, clock, 6, 0.05, 0.05)
+        send_requests(cores, clock, 6, 0.05, 0.05)
         clock.now += 1.7
         assert not cores.is_held and training.share() == 2
 

@@ -64,7 +64,7 @@ def test_shares_follow_who_comes_and_goes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_others_adapt_to_one_that_begins_to_insist(tmp_path: Path) -> None:
+def test_others_adapt_to_a_pinned_number_of_threads(tmp_path: Path) -> None:
     first, second = CoreLease(0, tmp_path, 4), CoreLease(0, tmp_path, 4)
     first.acquire()
     second.acquire()

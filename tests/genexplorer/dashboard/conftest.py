@@ -19,12 +19,12 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
-from tests.fixtures.fake_families import MadeUpKind
+from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import write_run
 
 MakeApp = Callable[..., DashboardApp]
 SMALL, WIDE, LARGE = (80, 24), (120, 36), (200, 50)
-KINDS: tuple[MadeUpKind, ...] = ("vae-points", "gan", "flow", "gan-points", "flow-points")
+KINDS: tuple[FakeKind, ...] = ("vae-points", "gan", "flow", "gan-points", "flow-points")
 DEADLINE_S = 20.0
 
 

@@ -76,7 +76,7 @@ def test_what_was_recorded_once_is_kept_aside(folder: Path) -> None:
     assert owners == [(step, 1) for step in range(1, 11)] + [(11, 2), (12, 2)]
 
 
-def test_a_face_that_follows_learns_of_the_step_back(folder: Path) -> None:
+def test_a_poller_notices_that_an_attempt_steps_back(folder: Path) -> None:
     attempt(folder, 0, 17, -1.0)
     with RunReader(folder) as reader:
         before = reader.changes()
@@ -87,7 +87,7 @@ def test_a_face_that_follows_learns_of_the_step_back(folder: Path) -> None:
         assert after.cursor.attempt == 2 and after.snapshots == (5, 10)
 
 
-def test_an_attempt_that_starts_anew_supersedes_everything(folder: Path) -> None:
+def test_an_attempt_from_step_0_supersedes_everything(folder: Path) -> None:
     attempt(folder, 0, 7, -1.0)
     attempt(folder, 0, 3, -2.0, outcome="stopped")
     with RunReader(folder) as reader:

@@ -1,4 +1,4 @@
-"""A run that somebody sent: what is let in, and what is not."""
+"""Imported runs: what is accepted and what is refused."""
 
 import os
 import sqlite3
@@ -123,7 +123,7 @@ def test_links_and_strange_files_in_a_folder_are_left_out(sent: Path, store: Run
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 torn"])
-def test_what_is_no_run_is_told(store: RunStore, tmp_path: Path, content: bytes) -> None:
+def test_sources_that_are_not_runs_are_refused(store: RunStore, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "sent.zip"
     path.write_bytes(content)
     with pytest.raises(UserError):

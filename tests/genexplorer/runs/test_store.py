@@ -56,7 +56,7 @@ def test_a_name_without_anything_to_show_is_refused(store: RunStore) -> None:
     assert store.list() == []
 
 
-def test_a_failure_half_way_leaves_nothing(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_creation_leaves_no_folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -82,7 +82,7 @@ def test_selectors(store: RunStore) -> None:
         assert "\x1b" not in str(failure.value)
 
 
-def test_latest_of_nothing_says_what_to_do(store: RunStore) -> None:
+def test_latest_without_runs_gives_a_hint(store: RunStore) -> None:
     with pytest.raises(NoSuchRunError, match="genexplorer train"):
         store.find("latest")
 

@@ -198,7 +198,7 @@ def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
     assert (card.title, card.data.name, card.capability("sample").how) == ("ab", "ab", "two lines")
 
 
-def test_the_made_up_run_has_all_that_faces_need(tmp_path: Path) -> None:
+def test_the_fake_run_has_all_that_front_ends_need(tmp_path: Path) -> None:
     with RunReader(write_run(tmp_path, steps=1300)) as reader:
         delta = reader.changes()
         assert delta.status.state is State.SUCCEEDED and delta.status.headline_name == "test/elbo_ema"

@@ -16,7 +16,7 @@ from genexplorer.runs.database import sqlite
 from genexplorer.runs.record import PictureRef, State
 from genexplorer.session.charts import charts
 from genexplorer.session.run_poller import EVERYTHING, RunPoller
-from tests.fixtures.fake_run import IMAGES_PER_S, MadeUpRun, running_run, write_run
+from tests.fixtures.fake_run import IMAGES_PER_S, FakeRun, running_run, write_run
 
 DEADLINE_S = 30.0
 
@@ -210,7 +210,7 @@ def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
     followed = RunPoller(folder)
     followed.poll()
     assert [change.step for change in followed.changes] == [1200]
-    again = MadeUpRun(folder, 1300)  # from step 0: what came after is superseded
+    again = FakeRun(folder, 1300)  # from step 0: what came after is superseded
     again.advance(20)
     again.end("stopped")
     assert followed.poll() == EVERYTHING

@@ -110,7 +110,7 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
         assert [attempt.outcome for attempt in reader.attempts()] == ["stopped", "stopped"]
 
 
-def test_suspended_is_not_lost_killed_is_with_its_last_words(store: RunStore) -> None:
+def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> None:
     folder = make(store)
     launcher.start(folder)
     status = training(folder)
@@ -173,7 +173,7 @@ def test_of_several_starters_exactly_one_runs(store: RunStore) -> None:
             worker.communicate()
 
 
-def test_a_worker_that_dies_at_once_is_shown_with_its_last_words(store: RunStore) -> None:
+def test_a_worker_that_crashes_at_the_start_is_reported_with_its_log(store: RunStore) -> None:
     folder = make(store)
     (folder / layout.DATABASE).write_bytes(b"not a database" * 1000)
     with pytest.raises(WorkerError, match="damaged"):

@@ -56,9 +56,9 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sc
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
 
     def run(script: Script) -> int:
-        stand_in: Any = ModuleType("trainers.training.loop")
-        stand_in.train = lambda _, *, resume, control: script(control)
-        monkeypatch.setitem(sys.modules, "trainers.training.loop", stand_in)
+        fake_loop: Any = ModuleType("trainers.training.loop")
+        fake_loop.train = lambda _, *, resume, control: script(control)
+        monkeypatch.setitem(sys.modules, "trainers.training.loop", fake_loop)
         return worker.main([str(folder)])
 
     yield run
@@ -112,7 +112,7 @@ def test_a_training_that_ends_well(play: Callable[[Script], int], folder: Path) 
         (DataError("labels do not match", "use others"), "labels do not match: use others"),
     ],
 )
-def test_a_failure_is_told_in_one_line(
+def test_a_failure_is_reported_in_one_line(
     play: Callable[[Script], int], folder: Path, error: Exception, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def script(_: Control) -> Iterator[Event]:
@@ -154,7 +154,7 @@ def test_sigterm_stops_and_the_end_of_a_terminal_does_nothing(play: Callable[[Sc
     assert RunReader(folder).status().state is State.STOPPED
 
 
-def test_a_full_disk_pauses_the_run_which_says_so_and_goes_on(play: Callable[[Script], int], folder: Path) -> None:
+def test_a_full_disk_pauses_the_run_until_there_is_space(play: Callable[[Script], int], folder: Path) -> None:
     seen: list[str] = []
 
     def script(control: Control) -> Iterator[Event]:
@@ -201,7 +201,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
     assert status.state is State.SUCCEEDED and "could not be saved" in status.reason
 
 
-def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], folder: Path) -> None:
+def test_a_pause_by_the_user_outlasts_a_full_disk(play: Callable[[Script], int], folder: Path) -> None:
     from genexplorer.runs.commands import control as sending
 
     def script(control: Control) -> Iterator[Event]:
@@ -224,7 +224,7 @@ def test_a_pause_by_people_outlasts_the_disk(play: Callable[[Script], int], fold
     assert play(script) == 0
 
 
-def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
+def test_cores_are_shared_with_another_run_and_released_while_paused(
     play: Callable[[Script], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from genexplorer.cores import leases
@@ -249,7 +249,7 @@ def test_cores_are_shared_with_a_run_that_comes_and_given_back_while_paused(
     assert play(script) == 0
 
 
-@pytest.mark.parametrize("pinned", ["deterministic", "by people"])
+@pytest.mark.parametrize("pinned", ["deterministic", "by the user"])
 def test_others_adapt_to_threads_that_are_pinned(
     monkeypatch: pytest.MonkeyPatch, play: Callable[[Script], int], folder: Path, pinned: str
 ) -> None:
@@ -269,7 +269,7 @@ def test_others_adapt_to_threads_that_are_pinned(
         assert other.acquire() == 2
         yield Started(0, specs(), 1, 100, "cpu", 3 if pinned == "deterministic" else 4)
         yield metrics(1)
-        if pinned == "by people":
+        if pinned == "by the user":
             identity = sending.send(folder, Threads(3))
             assert Threads(3, identity) in commands(control, Threads)
             yield CommandApplied(1, identity, "threads", "", 3)

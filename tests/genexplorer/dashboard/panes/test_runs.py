@@ -8,7 +8,7 @@ from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.screens.copy_command import run_commands
 from genexplorer.session.actions import Outcome
-from tests.fixtures.fake_families import MadeUpKind
+from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import card, running_run, write_run
 from tests.genexplorer.dashboard.conftest import (
     LARGE,
@@ -157,7 +157,7 @@ async def test_copied_command_has_the_step_of_the_time_cursor(make_app: MakeApp,
 
 
 def test_commands_depend_on_the_capabilities_of_the_model(tmp_path: Path) -> None:
-    def commands(kind: MadeUpKind) -> set[str]:
+    def commands(kind: FakeKind) -> set[str]:
         lines = run_commands("run-1", tmp_path, None, 500, card(500, kind))
         assert all(line.startswith("genexplorer ") and "run-1" in line for _, line in lines)
         return {name for name, _ in lines} - {"show", "view", "animation", "samples", "interpolation"}

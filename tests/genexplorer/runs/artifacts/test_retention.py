@@ -51,7 +51,7 @@ def test_thinning_leaves_the_last_few_while_others_can_go() -> None:
     assert not {1000, 1010, 1020, 1030} & set(to_remove(sizes, 500, 1000))
 
 
-def test_pruning_keeps_the_newest_two_whole_ones_and_the_pinned(tmp_path: Path) -> None:
+def test_pruning_keeps_the_newest_two_complete_and_pinned_checkpoints(tmp_path: Path) -> None:
     run, parent = tmp_path, tmp_path / layout.CHECKPOINTS
     for step in (10, 20, 30, 40, 50):
         save(parent, step)
@@ -63,7 +63,7 @@ def test_pruning_keeps_the_newest_two_whole_ones_and_the_pinned(tmp_path: Path) 
     assert retention.prune_checkpoints(parent, checkpoint.verify, {30, 50}) == [10]
 
 
-def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
+def test_the_newest_complete_checkpoint_is_selected(tmp_path: Path) -> None:
     assert retention.newest_complete(tmp_path / "none", checkpoint.verify) == (None, [])
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     (tmp_path / ".step-00000009.x.tmp").mkdir()
@@ -134,7 +134,7 @@ def blocked(thread: FileWriter) -> Callable[[], None]:
     return go.set
 
 
-def test_jobs_run_in_order_and_a_waiting_state_is_replaced_by_a_newer_one(recorder: Recorder) -> None:
+def test_jobs_run_in_order_and_a_pending_checkpoint_is_replaced_by_a_newer_one(recorder: Recorder) -> None:
     thread = FileWriter(recorder.problems.append)
     release = blocked(thread)
     for job in (
@@ -151,7 +151,7 @@ def test_jobs_run_in_order_and_a_waiting_state_is_replaced_by_a_newer_one(record
     assert recorder.done == ["picture 1", "asked", "state 2", "picture 2"] and recorder.failed == []
 
 
-def test_memory_is_bounded_by_dropping_what_a_newer_one_replaces(recorder: Recorder) -> None:
+def test_memory_is_bounded_by_dropping_replaced_jobs(recorder: Recorder) -> None:
     thread = FileWriter(recorder.problems.append)
     release = blocked(thread)
     for number in range(10):
@@ -162,7 +162,7 @@ def test_memory_is_bounded_by_dropping_what_a_newer_one_replaces(recorder: Recor
     assert recorder.done[-1] == "9" and len(recorder.done) <= 3
 
 
-def test_a_full_disk_is_said_waited_for_and_given_up_at_last(recorder: Recorder) -> None:
+def test_a_full_disk_is_reported_and_waited_for_until_the_patience_ends(recorder: Recorder) -> None:
     thread = FileWriter(recorder.problems.append)
     recorder.full = True
     thread.submit(recorder.job("late"))

@@ -10,7 +10,7 @@ from genexplorer.runs.commands import control
 from genexplorer.runs.commands import inbox as inbox_module
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S, Inbox, ViewerWatch
 from genexplorer.runs.store import RunStore
-from tests.fixtures.fake_run import MadeUpRun, MadeUpState, config, running_run, write_run
+from tests.fixtures.fake_run import FakeRun, FakeState, config, running_run, write_run
 from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
 
 
@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path)
 
 
-def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None:
+def test_commands_arrive_in_order_once_and_are_acknowledged(store: RunStore) -> None:
     sent: list[Command] = [Pause(), Resume(), Set("optim.lr", 0.1), Set("a", "b"), SaveNow(), Threads(2), Stop()]
     with running_run(store, steps=3, pictures=False) as run:
         ids = [control.send(run.folder, command) for command in sent]
@@ -38,8 +38,8 @@ def test_commands_arrive_in_order_once_and_are_answered(store: RunStore) -> None
         assert len(waiting) == len(sent) - 2
 
 
-def test_only_a_living_worker_is_sent_to(store: RunStore) -> None:
-    states: tuple[MadeUpState, ...] = ("queued", "lost", "succeeded", "failed", "stopped")
+def test_commands_are_sent_only_to_a_live_worker(store: RunStore) -> None:
+    states: tuple[FakeState, ...] = ("queued", "lost", "succeeded", "failed", "stopped")
     for state in states:
         folder = write_run(store, steps=2, state=state, pictures=False)
         with pytest.raises(RunStateError):
@@ -70,7 +70,7 @@ def test_commands_for_a_dead_attempt_are_ignored_and_removed(store: RunStore) ->
         b'{"run": "other", "attempt": 1, "id": "aaaaaaaa", "command": "stop"}',
     ],
 )
-def test_what_is_not_a_command_for_this_run_is_dropped(store: RunStore, content: bytes) -> None:
+def test_invalid_command_files_are_removed(store: RunStore, content: bytes) -> None:
     folder = store.create(config())
     inbox = Inbox(folder, 1)
     path = folder / layout.CONTROL / "00000001-aaaaaaaa.json"
@@ -135,7 +135,7 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     assert watch.viewers() is Viewers.ACTIVE  # one hand is enough, however many look
 
 
-def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_an_unwritable_watch_file_is_ignored(tmp_path: Path) -> None:
     control.touch_watch(tmp_path / "nowhere")
     (tmp_path / layout.CONTROL).mkdir()
     (tmp_path / layout.CONTROL / layout.WATCH).symlink_to(tmp_path / "outside")
@@ -143,10 +143,10 @@ def test_touching_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert not (tmp_path / "outside").exists()
 
 
-def test_answers_do_not_pile_up(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_acknowledgements_are_removed(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "MAX_ACKS", 5)
     folder = store.create(config())
-    run = MadeUpRun(folder, 10, pictures=False)
+    run = FakeRun(folder, 10, pictures=False)
     for number in range(2 * inbox_module.MAX_ACKS + 5):
         identity = "".join(chr(ord("a") + int(digit)) for digit in f"{number:08d}")
         inbox = run.writer.inbox

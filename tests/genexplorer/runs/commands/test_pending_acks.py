@@ -13,38 +13,38 @@ from tests.fixtures.fake_run import running_run
 from trainers.events import CheckpointReady, CommandApplied, Set
 
 
-class Hand:
+class Acks:
     def __init__(self) -> None:
         self.now = 5.0
-        self.given: list[str] = []
-        self.answers = PendingAcks(lambda command_id, *_: self.given.append(command_id), lambda: self.now)
+        self.released: list[str] = []
+        self.pending = PendingAcks(lambda command_id, *_: self.released.append(command_id), lambda: self.now)
 
 
-def test_what_is_owed_is_given_with_its_state_or_a_later_one() -> None:
-    hand = Hand()
-    hand.answers.add("a", "set", 10)
-    hand.answers.add("b", "set", 20)
-    hand.answers.release(9)
-    assert hand.given == []
-    hand.answers.release(15)
-    assert hand.given == ["a"]
-    hand.answers.release(30)
-    hand.answers.release(30)
-    assert hand.given == ["a", "b"]
+def test_pending_acks_are_released_by_their_or_a_later_checkpoint() -> None:
+    acks = Acks()
+    acks.pending.add("a", "set", 10)
+    acks.pending.add("b", "set", 20)
+    acks.pending.release(9)
+    assert acks.released == []
+    acks.pending.release(15)
+    assert acks.released == ["a"]
+    acks.pending.release(30)
+    acks.pending.release(30)
+    assert acks.released == ["a", "b"]
 
 
-def test_nobody_waits_long_for_a_slow_disk() -> None:
-    hand = Hand()
-    hand.answers.add("a", "set", 10)
-    hand.now += ACK_PATIENCE_S / 2
-    hand.answers.release_overdue()
-    assert hand.given == []
-    hand.now += ACK_PATIENCE_S / 2
-    hand.answers.release_overdue()
-    assert hand.given == ["a"]
+def test_overdue_acks_are_released_without_a_checkpoint() -> None:
+    acks = Acks()
+    acks.pending.add("a", "set", 10)
+    acks.now += ACK_PATIENCE_S / 2
+    acks.pending.release_overdue()
+    assert acks.released == []
+    acks.now += ACK_PATIENCE_S / 2
+    acks.pending.release_overdue()
+    assert acks.released == ["a"]
 
 
-def test_a_setting_is_answered_when_its_checkpoint_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_is_acknowledged_with_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PendingAcks, "release_overdue", lambda self: None)
     monkeypatch.setattr(file_writer.FileWriter, "submit", lambda self, job: waiting.append(job))
     waiting: list[file_writer.Job] = []

@@ -77,7 +77,7 @@ def test_the_pyramid_equals_brute_force(recording: Recording, seed: int) -> None
     recording.check_pyramid()
 
 
-def test_a_step_that_is_told_twice_counts_once(recording: Recording) -> None:
+def test_a_repeated_step_counts_once(recording: Recording) -> None:
     recording.write([(1, 5.0), (2, 6.0), (2, 7.0)])
     recording.write([(2, 8.0), (3, float("nan"))])
     recording.write([(1, -1.0), (3, 2.0)])

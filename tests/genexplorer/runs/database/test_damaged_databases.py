@@ -81,7 +81,7 @@ def test_triggers_and_other_views_are_never_used(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_flipped_bytes_are_told_or_harmless(folder: Path, seed: int) -> None:
+def test_flipped_bytes_are_reported_or_harmless(folder: Path, seed: int) -> None:
     path = folder / layout.DATABASE
     random, data = np.random.default_rng(seed), bytearray(path.read_bytes())
     for position in random.integers(0, len(data), 40):

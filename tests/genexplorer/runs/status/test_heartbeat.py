@@ -13,7 +13,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "live.bin"
 
 
-def test_a_record_comes_back_as_it_was(path: Path) -> None:
+def test_a_record_survives_a_round_trip(path: Path) -> None:
     file = Heartbeat(path)
     file.record = LiveRecord(attempt=3, pid=42, step=10**12, headline=-136.5, headline_name="test/elbo_ema", reason="π")
     file.write()
@@ -26,7 +26,7 @@ def test_a_record_comes_back_as_it_was(path: Path) -> None:
     assert path.stat().st_size == heartbeat.SIZE
 
 
-def test_each_write_is_a_heartbeat_and_a_reopened_file_goes_on_counting(path: Path) -> None:
+def test_heartbeats_continue_after_reopening(path: Path) -> None:
     first = Heartbeat(path)
     first.write()
     first.write()
@@ -55,7 +55,7 @@ def test_a_torn_write_shows_the_record_before_it(path: Path, kept_bytes: int) ->
     assert found is not None and found.step == 3
 
 
-def test_flipped_bits_are_never_taken_for_a_record(path: Path) -> None:
+def test_records_with_flipped_bits_are_rejected(path: Path) -> None:
     file = Heartbeat(path)
     file.write()
     whole = path.read_bytes()
@@ -69,7 +69,7 @@ def test_flipped_bits_are_never_taken_for_a_record(path: Path) -> None:
     assert heartbeat.read(path) is None
 
 
-def test_a_text_that_is_too_long_is_cut_between_characters(path: Path) -> None:
+def test_long_texts_are_cut_between_characters(path: Path) -> None:
     file = Heartbeat(path)
     file.record.reason = "x" + "漢" * 1000
     file.write()

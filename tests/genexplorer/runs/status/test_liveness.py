@@ -48,7 +48,7 @@ def here(**changes: object) -> LiveRecord:
     return record
 
 
-def test_a_lock_is_asked_about_without_taking_it(tmp_path: Path) -> None:
+def test_a_lock_is_queried_without_taking_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert not kernel_lock.is_held(path)
     with KernelLock(path) as lock:
@@ -59,9 +59,9 @@ def test_a_lock_is_asked_about_without_taking_it(tmp_path: Path) -> None:
     assert KernelLock(path).acquire(patience_s=0)
 
 
-def test_the_flock_fallback_asks_and_takes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_flock_fallback_behaves_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_lock, "_OFD", False)
-    test_a_lock_is_asked_about_without_taking_it(tmp_path)
+    test_a_lock_is_queried_without_taking_it(tmp_path)
 
 
 def test_a_free_lock_on_this_machine_means_dead_at_once(tmp_path: Path, clocks: Clocks) -> None:
@@ -70,7 +70,7 @@ def test_a_free_lock_on_this_machine_means_dead_at_once(tmp_path: Path, clocks: 
     assert worker_health(tmp_path, rebooted, clocks.memory) is WorkerHealth.DEAD
 
 
-def test_a_held_lock_with_a_heartbeat_that_stands_still_is_not_answering(tmp_path: Path, clocks: Clocks) -> None:
+def test_a_held_lock_without_heartbeats_means_not_responding(tmp_path: Path, clocks: Clocks) -> None:
     with KernelLock(tmp_path / layout.LOCK) as lock:
         assert lock.acquire()
         record = here()
@@ -83,7 +83,7 @@ def test_a_held_lock_with_a_heartbeat_that_stands_still_is_not_answering(tmp_pat
         assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
 
 
-def test_another_machine_is_judged_by_heartbeat_and_the_readers_own_clock(tmp_path: Path, clocks: Clocks) -> None:
+def test_another_machine_is_monitored_by_heartbeat_and_the_readers_own_clock(tmp_path: Path, clocks: Clocks) -> None:
     record = elsewhere(clocks.wall)
     for _ in range(5):
         assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
@@ -120,7 +120,7 @@ def test_a_strangers_pid_is_not_the_worker(tmp_path: Path) -> None:
     assert read_status(folder).state is State.LOST
 
 
-def test_a_killed_run_is_lost_with_its_last_words(tmp_path: Path) -> None:
+def test_a_killed_run_is_lost_with_its_last_log_line(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=5) as run:
         status = read_status(run.folder)
         assert (status.state, status.answering) == (State.RUNNING, True)
@@ -129,7 +129,7 @@ def test_a_killed_run_is_lost_with_its_last_words(tmp_path: Path) -> None:
     assert (status.state, status.reason) == (State.LOST, "out of memory")
 
 
-def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ends_between_two_reads_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunStore(tmp_path).create(config())
     file = Heartbeat(folder / layout.LIVE)
     file.record = here()

@@ -12,13 +12,13 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.density import tab as tabs
 from genexplorer.viewer.tabs.density.tab import DensityTab
-from tests.fixtures.fake_families import MadeUpKind
+from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_model import Bench
 from tests.genexplorer.viewer.fake_points import BOUNDS, TRANSFORMS, PointsBench, PointsClient, to_data
 
 Make = Callable[..., PointsBench]
-KINDS: tuple[MadeUpKind, ...] = ("flow-points", "gan-points", "vae-points")
+KINDS: tuple[FakeKind, ...] = ("flow-points", "gan-points", "vae-points")
 
 
 @pytest.fixture(scope="module")
