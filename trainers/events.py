@@ -195,7 +195,7 @@ COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `C
 
 
 class Viewers(IntEnum):
-    """Whether anybody watches a run. All but `NONE` are true."""
+    """Whether a run is being watched. All but `NONE` are true."""
 
     NONE = 0
     IDLE = 1  # no key or mouse event for a while
@@ -210,7 +210,7 @@ class Control(Protocol):
         ...
 
     def viewers(self) -> Viewers:
-        """Return whether anybody watches, so that snapshots come more often."""
+        """Return whether the run is being watched, so that snapshots come more often."""
         ...
 
 

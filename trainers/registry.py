@@ -167,8 +167,8 @@ def registered_names() -> set[str]:
     return {*_registered_families, *_registered_datasets}
 
 
-def _check_name(kind: str, name: str, taken: bool, *, replace: bool) -> None:
-    if taken and not replace:
+def _check_name(kind: str, name: str, is_taken: bool, *, replace: bool) -> None:
+    if is_taken and not replace:
         raise ConfigError(
             f"there is already a {kind} '{name}'", "choose another name, or pass replace=True for your own"
         )
@@ -285,9 +285,9 @@ def _collect(builtin: Iterable[str], registered: Mapping[str, T], group: str, ki
     return specs
 
 
-def _find(known: Mapping[str, T], name: str, where: str, kind: str) -> T:
-    if name in known:
-        return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(known)}"
+def _find(specs: Mapping[str, T], name: str, where: str, kind: str) -> T:
+    if name in specs:
+        return specs[name]
+    close = difflib.get_close_matches(name, specs, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(specs)}"
     raise ConfigError(f"{where}: there is no {kind} '{name}'", hint)

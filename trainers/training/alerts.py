@@ -94,14 +94,14 @@ class AlertMonitor:
         Raises:
             KeyError, TypeError, ValueError: if it is damaged.
         """
-        rest = dict(values)
+        others = dict(values)
         monitor = cls(
-            count=int(rest.pop("count")),
-            mean=float(rest.pop("mean")),
-            variance=float(rest.pop("variance")),
-            is_spiking=bool(rest.pop("spiking")),
-            is_not_finite=bool(rest.pop("unmeasurable")),
-            warned=set(map(str, rest.pop("warned"))),
+            count=int(others.pop("count")),
+            mean=float(others.pop("mean")),
+            variance=float(others.pop("variance")),
+            is_spiking=bool(others.pop("spiking")),
+            is_not_finite=bool(others.pop("unmeasurable")),
+            warned=set(map(str, others.pop("warned"))),
         )
-        monitor.memory = {name: [int(number) for number in numbers] for name, numbers in rest.items()}
+        monitor.memory = {name: [int(number) for number in numbers] for name, numbers in others.items()}
         return monitor

@@ -65,7 +65,7 @@ class BufferedControl:
         return commands
 
     def viewers(self) -> Viewers:
-        """Return whether anybody watches."""
+        """Return whether the run is being watched."""
         return self._control.viewers()
 
 

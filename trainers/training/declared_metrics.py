@@ -42,11 +42,11 @@ def _common_specs(session: TrainingSession) -> list[MetricSpec]:
     """Return the metrics that every training records; a model may declare them itself, in better words."""
     specs = []
     for name in session.optimizers:
-        suffix, whose = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
+        suffix, owner = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
         loss, norm = f"loss{suffix}", f"grad_norm{suffix}"
         specs += [
-            MetricSpec(f"train/{loss}", loss, f"training loss{whose}", "nats", "lower", "optimization"),
-            MetricSpec(f"train/{norm}", norm, f"gradient norm{whose}", "", "neither", "optimization"),
+            MetricSpec(f"train/{loss}", loss, f"training loss{owner}", "nats", "lower", "optimization"),
+            MetricSpec(f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization"),
         ]
     rate_unit = f"{session.data_card.kind}/s"
     return [

@@ -110,7 +110,7 @@ def _evaluate(session: TrainingSession) -> Iterator[Event]:
 
 
 def _is_snapshot_due(session: TrainingSession, control: Control) -> bool:
-    """Return whether it is time for a snapshot: by the clock, more often while somebody watches, or an early step."""
+    """Return whether it is time for a snapshot: by the clock, more often while watched, or an early step."""
     if session.state.snapshot_step == session.step:
         return False
     interval_s = timing.snapshot_interval_s(session.config.execution, control.viewers())
@@ -120,7 +120,7 @@ def _is_snapshot_due(session: TrainingSession, control: Control) -> bool:
 
 
 def _are_images_due(session: TrainingSession, control: Control) -> bool:
-    """Return whether a snapshot comes with images: while somebody watches, slow ones are drawn less often."""
+    """Return whether a snapshot comes with images: while it is being watched, slow ones are drawn less often."""
     images = session.timers.images
     interval_s = timing.image_interval_s(session.config.execution.watched_every_s, images.duration_s)
     return timing.is_early_step(session.step) or not control.viewers() or images.is_due(interval_s)

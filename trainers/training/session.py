@@ -103,7 +103,7 @@ class TrainingSession:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether a command has asked to stop."""
+        """Whether a command has requested to stop."""
         return self._is_stopping
 
     @property

@@ -91,8 +91,8 @@ def step_metrics(results: Iterable[UpdateResult], *, single: bool) -> dict[str, 
     for result in results:
         for name, value in (("loss", result.loss), ("gradient norm", result.grad_norm)):
             if not math.isfinite(value):
-                whose = "" if single else f" of {result.optimizer}"
-                raise NotFiniteError(f"the {name}{whose} is {value}", "lower optim.lr, or set optim.grad_clip=1")
+                owner = "" if single else f" of {result.optimizer}"
+                raise NotFiniteError(f"the {name}{owner} is {value}", "lower optim.lr, or set optim.grad_clip=1")
         suffix = "" if single else f"_{result.optimizer}"
         metrics |= {f"train/{quantity}": value for quantity, value in result.values.items()}
         metrics |= {f"train/loss{suffix}": result.loss, f"train/grad_norm{suffix}": result.grad_norm}

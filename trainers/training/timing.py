@@ -119,7 +119,7 @@ class Interval:
         return self._clock() - self._last >= seconds
 
     def reset(self) -> None:
-        """Record that it is done, and wait anew."""
+        """Record that it is done; the wait starts again."""
         self._last = self._clock()
         self.duration_s = 0.0 if self._start is None else self._last - self._start
 
