@@ -19,16 +19,16 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.hover_card import HoverCard
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
-from genexplorer.viewer.tabs.manifold.latent_plot import Drag, LatentPlot
 from genexplorer.viewer.tabs.manifold.layers import Outline, cloud_outlines, point_outlines
+from genexplorer.viewer.tabs.manifold.manifold_plot import Drag, ManifoldPlot
 from genexplorer.viewer.tabs.manifold.path import EMPTY
-from genexplorer.viewer.tabs.manifold.point_animation import PointAnimation
 from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS, PointCloudLoader
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tile_loader import TileLoader
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, TileGrid, layout
 from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar
 from genexplorer.viewer.tabs.manifold.visible_range import Bounds, is_valid_range
+from genexplorer.viewer.widgets.animation import PointAnimation
 from genexplorer.viewer.widgets.controls import timer
 
 PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
@@ -81,7 +81,7 @@ class ManifoldView(QWidget):
         super().__init__(parent)
         self.selection, self.data, self.colors = selection, data, palette
         self.tile_loader, self.encodings = TileLoader(requests), PointCloudLoader(requests)
-        self.toolbar, self.plot = ManifoldToolbar(), LatentPlot(palette)
+        self.toolbar, self.plot = ManifoldToolbar(), ManifoldPlot(palette)
         self.card = HoverCard(self.plot)
         self.point_animation = PointAnimation(self._place_points, self)
         self.step: int | None = None
@@ -108,7 +108,7 @@ class ManifoldView(QWidget):
     def clear(self) -> None:
         """Forget what belongs to a run."""
         self.step = None
-        self.point_animation.stop()
+        self.point_animation.move_to(np.zeros((0, 2)), animate=False)
         self.tile_loader.clear()
         self.encodings.clear()
         self._hovered = -1
@@ -141,7 +141,7 @@ class ManifoldView(QWidget):
             return
         self._show_selection()
         if self.encodings.cloud is not None:
-            self.point_animation.show_again(self.encodings.cloud)
+            self._place_points(self.point_animation.points)
         self.ask()
 
     def ask(self) -> None:
@@ -270,7 +270,7 @@ class ManifoldView(QWidget):
 
     def _view_changed(self) -> None:
         if self.encodings.cloud is not None:
-            self.point_animation.show_again(self.encodings.cloud)
+            self._place_points(self.point_animation.points)
         self._show_outlines()
         self._rest.start()
         self.ask()
@@ -306,7 +306,8 @@ class ManifoldView(QWidget):
         shown = self.shows_points and cloud is not None
         self.plot.points.setVisible(shown)
         if cloud is not None:
-            self.point_animation.go(self.encodings.former, cloud, visible=shown and self.isVisible())
+            animate = shown and self.isVisible() and cloud.moves_from(self.encodings.former)
+            self.point_animation.move_to(cloud.mu, animate=animate)
         self._show_veil()
         self._show_legend()
         self._show_outlines()

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 COUNTS = (500, 1_000, 2_000, 5_000, 10_000)
 _KEY = "encodings"
-GLIDE_LIMIT = 5_000  # more points than these jump from snapshot to snapshot
+MAX_ANIMATED = 5_000  # more points than these are not animated between snapshots
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class PointCloud:
         """Return the row of a test image, or None if it is not among the points."""
         rows = np.flatnonzero(self.indices == index)
         return int(rows[0]) if len(rows) else None
+
+    def moves_from(self, former: "PointCloud | None") -> bool:
+        """Whether the points are those of another snapshot at new positions, and few enough to be animated."""
+        return (
+            former is not None
+            and len(self.mu) <= MAX_ANIMATED
+            and former.step != self.step
+            and np.array_equal(former.indices, self.indices)
+        )
 
     def nearest(self, pixels: Floats, at: tuple[float, float], radius_px: float) -> int | None:
         """Return the row of the shown point nearest to a place, or None if none is within the radius.
@@ -172,29 +181,6 @@ class PointCloudLoader(Observable):
         if not self._requests.is_pending("job", _KEY):
             self._wanted = None
         self.notify()
-
-
-@dataclass(frozen=True)
-class PointTransition:
-    """The way of each point from where it was drawn to where it belongs now.
-
-    Points keep their order from snapshot to snapshot; a set of other images does not glide, it jumps.
-    """
-
-    start: Floats
-    end: Floats
-
-    @staticmethod
-    def between(before: PointCloud | None, after: PointCloud, *, allowed: bool = True) -> "PointTransition | None":
-        """Return the glide between two snapshots of the same images, or None where the points should jump."""
-        if before is None or not allowed or len(after.mu) > GLIDE_LIMIT or before.step == after.step:
-            return None
-        return PointTransition(before.mu, after.mu) if np.array_equal(before.indices, after.indices) else None
-
-    def at(self, share: float) -> Floats:
-        """Return the points, (N, 2), at a share of the way; slow at both ends."""
-        eased = share * share * (3 - 2 * share)
-        return self.start + (self.end - self.start) * eased
 
 
 def glyphs_and_dots(coordinates: Floats, shown: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:

@@ -85,7 +85,7 @@ class ManifoldTab(ModelTab):
     def closing(self) -> None:
         """Stop timers and animations."""
         super().closing()
-        self.view.point_animation.stop()
+        self.view.point_animation.finish()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Request the plane, the cursor, the pins and the path."""

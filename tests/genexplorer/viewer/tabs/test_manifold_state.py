@@ -14,7 +14,7 @@ from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
-from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, PointTransition, ellipse, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, ellipse, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
 
@@ -187,16 +187,10 @@ def test_hidden_classes_are_neither_shown_nor_hit() -> None:
     assert alone.shown.sum() == 4 and alone.only(4).shown.all()
 
 
-def test_points_glide_between_snapshots_of_the_same_images() -> None:
+def test_only_points_of_the_same_images_are_animated() -> None:
     before, after = _cloud(1), _cloud(2)
-    glide = PointTransition.between(before, after)
-    assert glide is not None
-    np.testing.assert_allclose(glide.at(0), before.mu)
-    np.testing.assert_allclose(glide.at(1), after.mu)
-    assert (
-        PointTransition.between(None, after) is None and PointTransition.between(before, after, allowed=False) is None
-    )
-    assert PointTransition.between(_cloud(1, 30), after) is None
+    assert after.moves_from(before)
+    assert not after.moves_from(None) and not after.moves_from(after) and not after.moves_from(_cloud(1, 30))
 
 
 def test_glyphs_keep_apart_and_panning_does_not_change_which() -> None:

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.palette import DARK
-from genexplorer.viewer.tabs.manifold.latent_plot import Drag
+from genexplorer.viewer.tabs.manifold.manifold_plot import Drag
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
@@ -70,7 +70,7 @@ def _empty_place(tab: ManifoldTab) -> QPointF:
 
 
 def _settled(qtbot: QtBot, tab: ManifoldTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy and not tab.view.point_animation.is_gliding)
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy and not tab.view.point_animation.is_running)
 
 
 def test_the_pixels_under_a_place_were_decoded_at_its_z(bench: Bench, qtbot: QtBot) -> None:

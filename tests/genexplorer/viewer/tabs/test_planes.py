@@ -63,7 +63,7 @@ def _tab(bench: Bench) -> ManifoldTab:
 
 
 def _settled(qtbot: QtBot, bench: Bench) -> None:
-    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy and not _tab(bench).view.point_animation.is_gliding)
+    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy and not _tab(bench).view.point_animation.is_running)
 
 
 def _key(bench: Bench, key: Qt.Key) -> bool:

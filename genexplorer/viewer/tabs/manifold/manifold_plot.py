@@ -64,7 +64,7 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
         return [self._labels.get(value, "") for value in values]
 
 
-class LatentPlot(pg.PlotWidget):  # type: ignore[misc]
+class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
     """The plane. All of the mouse is handled here: pyqtgraph's own ways of moving plots are off.
 
     Signals:
