@@ -1,4 +1,4 @@
-"""Short work that may wait for a disk or another process, done off Qt's thread; the outcome comes back into it."""
+"""Runs short blocking work off Qt's thread and delivers its outcome in it."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class Background(QObject):
-    """Runs functions in threads of their own, which never keep the program alive."""
+    """Runs functions in daemon threads."""
 
     _done = pyqtSignal(object, object)  # a callback and what it gets
 
@@ -27,7 +27,7 @@ class Background(QObject):
         threading.Thread(target=self._work, args=(work, on_done, on_failure), daemon=True).start()
 
     def close(self) -> None:
-        """Deliver nothing any more."""
+        """Deliver no more outcomes."""
         self._closed = True
 
     def _work(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
@@ -35,13 +35,13 @@ class Background(QObject):
             outcome, callback = work(), on_done
         except (UserError, OSError) as error:
             outcome, callback = str(error), on_failure
-        except Exception as error:  # shown in the window; the thread has nobody else to tell
+        except Exception as error:  # shown in the window
             _log.exception("work in the background failed")
             outcome, callback = f"{type(error).__name__}: {error}", on_failure
         try:
             self._done.emit(callback, outcome)
         except RuntimeError:  # the window is gone, and this object with it
-            _log.debug("nobody waits for the outcome")
+            _log.debug("the window is closed; the outcome is dropped")
 
     def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
         if not self._closed:

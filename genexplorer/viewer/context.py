@@ -1,4 +1,4 @@
-"""What the window's parts share: the run, the time cursor, the palette and the client of the model; no widgets here."""
+"""The state that the window's parts share: run, time cursor, palette and model client. No widgets."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class ViewerContext(QObject):
-    """The state of the window and the signals that tell of its changes, all in the Qt thread.
+    """The state of the window and the signals of its changes, all in the Qt thread.
 
     Signals:
         run_changed: Another run is open, or none; `run` is set already.
         changes(frozenset): What a poll of the run found.
-        time_changed(int): The snapshot's step that is looked at, -1 for none. See `step`.
-        palette_changed: Light became dark or the other way round.
-        status_message(str): A passing word for the status line: "saved manifold.png".
+        time_changed(int): The step of the displayed snapshot, -1 for none. See `step`.
+        palette_changed: The colors changed between light and dark.
+        status_message(str): A message for the status bar: "saved manifold.png".
         alert(str): Something went wrong; it stays until it is dismissed.
-        curve_wanted(str): Somebody asks to see the curve of a quantity, such as "kl".
+        curve_wanted(str): The curve of a quantity, such as "kl", should be shown.
     """
 
     run_changed = pyqtSignal()
@@ -50,7 +50,7 @@ class ViewerContext(QObject):
         self.palette = palette
         self.model_client = model_client
         self.runs_dir = runs_dir
-        self.dragging = False  # while true, Follow does not move: set by whoever drags, see `hold_still`
+        self.dragging = False  # while true, Follow does not move: see `set_dragging`
         self.pins: dict[str, Any] = {}  # latents (d,) by name, pinned in the Manifold tab, to be used by the others
         self._last_step: int | None = None
         self._stops: Callable[[], list[int]] | None = None
@@ -70,69 +70,69 @@ class ViewerContext(QObject):
         return snapshots[max(past - 1, 0)] if snapshots else None
 
     @property
-    def walks_pictures(self) -> bool:
-        """Whether time stops at recorded pictures instead of at snapshots."""
+    def steps_are_images(self) -> bool:
+        """Whether the time bar's steps are those of recorded images instead of snapshots."""
         return self._stops is not None
 
-    def walk_over(self, stops: Callable[[], list[int]] | None) -> None:
-        """Let time stop at other steps than the snapshots, as a tab in front that shows what was recorded oftener.
+    def set_stops(self, stops: Callable[[], list[int]] | None) -> None:
+        """Let the time bar stop at other steps than the snapshots, as for images that are recorded more often.
 
         Args:
-            stops: Returns the steps, ascending; None for the snapshots again. `step` stays a snapshot's, the newest one
-                at or before where time stands.
+            stops: Returns the steps, ascending; None for the snapshots again. `step` is still a snapshot's: the newest
+                at or before the cursor.
         """
         self._stops = stops
-        self._take_steps()
-        self.cursor.notify()  # the steps may be the same, and are now called otherwise
+        self._update_steps()
+        self.cursor.notify()  # also where the steps are the same: their label differs
 
-    def open(self, followed: "RunPoller | None") -> None:
-        """Make a run, or none, the one that everything shows; the former one is closed."""
-        former, self.run = self.run, followed
-        self.model_client.set_run(None if followed is None else followed.folder)
+    def open(self, run: "RunPoller | None") -> None:
+        """Show a run, or none, and close the former one."""
+        former, self.run = self.run, run
+        self.model_client.set_run(None if run is None else run.folder)
         self.dragging = False
         self.pins = {}
         self._last_step = None
         self._stops = None
-        self.cursor.set_steps([] if followed is None else list(followed.snapshots))
+        self.cursor.set_steps([] if run is None else list(run.snapshots))
         self.run_changed.emit()
         if former is not None:
             former.close()
         self._on_cursor(force=True)
 
-    def poll(self, *, calm: bool = False) -> None:
-        """Ask the run what is new and tell it; moves the cursor where it follows.
+    def poll(self, *, idle: bool = False) -> None:
+        """Read what is new in the run, emit the changes, and move the cursor to the newest step where it follows.
 
         Args:
-            calm: Whether nobody has touched the window for a while: a training then shows itself less often.
+            idle: Whether the window has not been used for a while: the training then saves fewer snapshots.
         """
         if self.run is None:
             return
-        self.run.viewer_idle = calm
-        with self.run.batch_read():  # what the listeners ask of the run belongs to the same opening
-            what = self.run.poll()
-            if what:
-                self.changes.emit(what)
+        self.run.viewer_idle = idle
+        with self.run.batch_read():  # listeners read from the same open files
+            changed = self.run.poll()
+            if changed:
+                self.changes.emit(changed)
         if not self.dragging:
-            self._take_steps()
+            self._update_steps()
 
-    def _take_steps(self) -> None:
+    def _update_steps(self) -> None:
         if self.run is None:
             return
         steps = list(self.run.snapshots) if self._stops is None else self._stops()
         if steps != list(self.cursor.steps):
             self.cursor.set_steps(steps)
 
-    def hold_still(self, dragging: bool) -> None:
-        """Say that a drag begins or ends: no new snapshot is taken up in its middle."""
+    def set_dragging(self, dragging: bool) -> None:
+        """Note that a drag begins or ends: the snapshot does not change during it."""
         self.dragging = dragging
 
     def set_palette(self, palette: "Palette") -> None:
-        """Take other colors."""
+        """Switch to another palette."""
         self.palette = palette
         self.palette_changed.emit()
 
     def close(self) -> None:
-        """Let go of the run and end the model's process."""
+        """Close the run and end the model's process."""
         self._unsubscribe()
         if self.run is not None:
             self.run.close()

@@ -1,4 +1,4 @@
-"""Whether a window can be shown here, found out before Qt would abort the process."""
+"""Checks for a display before Qt would abort the process."""
 
 import ctypes
 import os
@@ -29,7 +29,7 @@ def require_display(command: str) -> None:
         return
     display = os.environ.get("DISPLAY", "")
     if not display:
-        raise DisplayError("there is no display to open a window on", command)
+        raise DisplayError("no display to open a window on", command)
     if not _x_answers(display):
         raise DisplayError(f"the display {display[:40]} does not answer", command)
     _require_plugin()

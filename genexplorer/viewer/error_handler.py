@@ -1,4 +1,4 @@
-"""Errors that nobody caught: written to a log and shown in the window; PyQt would abort the process instead."""
+"""Uncaught exceptions: logged and shown in the window; PyQt would abort the process instead."""
 
 import contextlib
 import logging
@@ -35,34 +35,34 @@ class ErrorHandler(QObject):
         self._former = (sys.excepthook, threading.excepthook)
 
     def install(self) -> None:
-        """Begin to take what nobody caught."""
+        """Install the hooks."""
         sys.excepthook = self.report
         threading.excepthook = self._report_thread
 
     def uninstall(self) -> None:
-        """Give the hooks back."""
+        """Restore the former hooks."""
         sys.excepthook, threading.excepthook = self._former
 
     def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """Log an error and tell the window."""
+        """Log an exception and emit one line for the window."""
         if issubclass(kind, KeyboardInterrupt):
             return
-        said = str(error)
+        line = str(error)
         if not isinstance(error, UserError):
-            _log.error("an error that nobody caught", exc_info=(kind, error, trace))
-            said = f"{kind.__name__}: {error}  —  written to {log_path()}"
+            _log.error("uncaught exception", exc_info=(kind, error, trace))
+            line = f"{kind.__name__}: {error}  —  logged in {log_path()}"
         with contextlib.suppress(RuntimeError):  # the window is gone, and this object with it
-            self.happened.emit(said)
+            self.happened.emit(line)
 
     def _report_thread(self, fault: threading.ExceptHookArgs) -> None:
         if fault.exc_value is not None:
             self.report(fault.exc_type, fault.exc_value, fault.exc_traceback)
 
 
-def shielded(does: Callable[[], T]) -> T | None:
-    """Do something of one part of the window; what it raises is reported, and the other parts get their turn."""
+def shielded(function: Callable[[], T]) -> T | None:
+    """Call a function of one part of the window; an exception is reported and does not affect the other parts."""
     try:
-        return does()
+        return function()
     except Exception:
         sys.excepthook(*sys.exc_info())
         return None

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Show the window until it is closed; return the exit code."""
-    gc.set_threshold(20_000, 20, 20)  # what a start makes stays: there is no garbage to look for
-    asked = _parsed(arguments)
+    gc.set_threshold(20_000, 20, 20)  # objects made at start stay: collecting would find no garbage
+    args = _parsed(arguments)
     try:
-        return _run(asked)
+        return _run(args)
     except UserError as error:
         print(f"genexplorer: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -42,12 +42,12 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     from genexplorer.viewer.display import require_display
 
-    runs_dir = paths.runs_dir(asked.runs_dir)
-    require_display(f"to write the picture instead: {_picture_command(asked)}")
-    folder = _chosen(asked.run, runs_dir) if asked.run else None
+    runs_dir = paths.runs_dir(args.runs_dir)
+    require_display(f"to write an image instead: {_picture_command(args)}")
+    folder = _find_run(args.run, runs_dir) if args.run else None
     app = make_application()
     window = make_window(app, runs_dir)
     report_faults(window)
@@ -58,19 +58,19 @@ def _run(asked: argparse.Namespace) -> int:
     return int(app.exec())
 
 
-def _picture_command(asked: argparse.Namespace) -> str:
-    words = ["genexplorer", "manifold", asked.run or "RUN", "--out", "manifold.png"]
-    if asked.runs_dir is not None:
-        words += ["--runs-dir", str(asked.runs_dir)]
+def _picture_command(args: argparse.Namespace) -> str:
+    words = ["genexplorer", "manifold", args.run or "RUN", "--out", "manifold.png"]
+    if args.runs_dir is not None:
+        words += ["--runs-dir", str(args.runs_dir)]
     return shlex.join(words)
 
 
-def _chosen(selector: str, runs_dir: Path) -> Path:
+def _find_run(selector: str, runs_dir: Path) -> Path:
     from genexplorer.runs.store import RunStore
 
-    as_path = Path(selector).expanduser()
-    if (as_path / "config.json").is_file():
-        return as_path.resolve()
+    path = Path(selector).expanduser()
+    if (path / "config.json").is_file():
+        return path.resolve()
     if not runs_dir.is_dir():
         raise NoSuchRunError(f"there is no runs folder {runs_dir}", "name a run's folder, or --runs-dir")
     return RunStore(runs_dir).find(selector)
@@ -92,7 +92,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     Args:
         app: The application; it gets its style and colors.
         runs_dir: The folder whose runs the menu lists.
-        make_client: Makes the end of the explorer that questions go to; the real one by default.
+        make_client: Makes the client of the model's process; the real one by default.
     """
     from genexplorer.session.playback import SnapshotCursor
     from genexplorer.viewer import style
@@ -109,14 +109,14 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
 
 
 def report_faults(window: "MainWindow") -> "ErrorHandler":
-    """Show in the window, and log, what nobody caught from now on."""
+    """Log uncaught exceptions and show them in the window, from now on."""
     from PyQt6.QtCore import Qt
 
     from genexplorer.viewer.error_handler import ErrorHandler, log_to_file
 
     log_to_file()
     reporter = ErrorHandler(window)
-    queued = Qt.ConnectionType.QueuedConnection  # showing it where it happened could make it happen again
+    queued = Qt.ConnectionType.QueuedConnection  # shown after the call that failed, which could fail again
     reporter.happened.connect(window.context.alert, queued)  # type: ignore[call-arg]
     reporter.install()
     return reporter
@@ -129,10 +129,10 @@ def _explorer_client(on_answer: "Callable[[Response], None]", on_exit: "Callable
 
 
 def _open_first(window: "MainWindow", folder: Path | None) -> None:
-    """Open the run that was asked for, or the one of the last time, once the window stands."""
-    remembered = window.settings.text("run")
-    if folder is None and remembered and (Path(remembered) / "config.json").is_file():
-        folder = Path(remembered)
+    """Open the given run, or the last one, once the window is painted."""
+    last_run = window.settings.text("run")
+    if folder is None and last_run and (Path(last_run) / "config.json").is_file():
+        folder = Path(last_run)
     window.open_soon(folder)
 
 

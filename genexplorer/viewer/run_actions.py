@@ -1,4 +1,4 @@
-"""What the window does to runs: open one, pause, go on, stop, train a new one; each without freezing the window."""
+"""Actions on runs: open, pause, resume, stop, train a new one; none blocks the window."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 
-_WRONG = (State.FAILED, State.LOST)
+_FAILURES = (State.FAILED, State.LOST)
 
 
-class RunControl(QObject):
-    """Opens runs into the context and tells what became of commands.
+class RunActions(QObject):
+    """Opens runs into the context, steers them, and reports the outcomes.
 
     Signals:
-        opens: A run is about to be opened.
+        opening: A run is about to be opened.
         opened(Path): A run was opened.
     """
 
-    opens = pyqtSignal()
+    opening = pyqtSignal()
     opened = pyqtSignal(object)
 
     def __init__(self, context: ViewerContext, window: QWidget) -> None:
@@ -40,37 +40,37 @@ class RunControl(QObject):
         context.run_changed.connect(self._watch_state)
 
     def open(self, folder: Path) -> bool:
-        """Open a run folder, or the newest run of a folder of runs; an alert says why not. Return whether it worked."""
+        """Open a run folder, or the newest run in a folder of runs; return whether it was opened, or show an alert."""
         try:
-            chosen = _run_in(folder)
-            followed = RunPoller(chosen, watching=True)
+            run_folder = _run_in(folder)
+            run = RunPoller(run_folder, watching=True)
         except (UserError, OSError) as error:
             self._context.alert.emit(f"{folder.name} was not opened: {error}")
             return False
-        self._context.runs_dir = chosen.parent
+        self._context.runs_dir = run_folder.parent
         self._last = None
-        followed.poll()
-        self.opens.emit()
-        self._context.open(followed)
-        self.opened.emit(chosen)
+        run.poll()
+        self.opening.emit()
+        self._context.open(run)
+        self.opened.emit(run_folder)
         return True
 
     def pause_or_resume(self) -> None:
-        """Pause what runs, go on with what does not."""
+        """Pause a running training, resume another."""
         run = self._context.run
         if run is not None and run.status.state in (State.RUNNING, State.PAUSED, *_resumable()):
             folder = run.folder
-            self._do("asking the worker …", lambda: actions.pause_or_resume(folder, self._home))
+            self._do("sending the command…", lambda: actions.pause_or_resume(folder, self._home))
 
     def stop(self) -> None:
-        """Stop the training after asking."""
+        """Stop the training, after a confirmation."""
         run = self._context.run
         if run is None or run.status.state not in (State.RUNNING, State.PAUSED):
             return
-        question = f"Stop the training of {run.status.name}? Its state is saved, and it can go on later."
+        question = f"Stop the training of {run.status.name}? Its state is saved; it can be resumed later."
         if self._confirmed("Stop", question):
             folder = run.folder
-            self._do("asking the worker to stop …", lambda: actions.stop(folder, self._home))
+            self._do("stopping…", lambda: actions.stop(folder, self._home))
 
     def new_run(self) -> None:
         """Show the form; a run that starts is opened."""
@@ -80,18 +80,18 @@ class RunControl(QObject):
         dialog = NewRunDialog(NewRunForm(runs_dir=self._home), self._window)
         if dialog.exec() and dialog.config is not None:
             config, name, runs_dir = dialog.config, dialog.form.name, self._home
-            self._do("starting the worker …", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
+            self._do("starting…", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Drop outcomes that are still pending."""
         self._background.close()
 
-    def _do(self, meanwhile: str, action: "object", *, opens: bool = False) -> None:
-        self._context.status_message.emit(meanwhile)
+    def _do(self, status: str, action: "object", *, opens: bool = False) -> None:
+        self._context.status_message.emit(status)
         assert callable(action)
-        self._background.run(action, lambda outcome: self._told(outcome, opens), self._context.alert.emit)
+        self._background.run(action, lambda outcome: self._report(outcome, opens), self._context.alert.emit)
 
-    def _told(self, outcome: Outcome, opens: bool) -> None:
+    def _report(self, outcome: Outcome, opens: bool) -> None:
         (self._context.status_message if outcome.ok else self._context.alert).emit(str(outcome))
         if opens and outcome.folder is not None:
             self.open(outcome.folder)
@@ -102,8 +102,8 @@ class RunControl(QObject):
         yes = QMessageBox.StandardButton.Yes
         return QMessageBox.question(self._window, title, question) == yes
 
-    def _watch_state(self, *_what: object) -> None:
-        """Alert when a training that was followed fails or is lost."""
+    def _watch_state(self, *_changed: object) -> None:
+        """Show an alert when the open run's training fails or is lost."""
         run = self._context.run
         if run is None:
             self._last = None
@@ -111,14 +111,14 @@ class RunControl(QObject):
         before, self._last = self._last, (run.folder, run.status.state)
         if run.problem:
             self._context.alert.emit(f"The run cannot be read: {run.problem}")
-        if before is not None and before[0] == run.folder and before[1].live and run.status.state in _WRONG:
-            self._context.alert.emit(_ended_badly(run.status))
+        if before is not None and before[0] == run.folder and before[1].live and run.status.state in _FAILURES:
+            self._context.alert.emit(_failure_message(run.status))
 
 
-def _ended_badly(status: RunStatus) -> str:
-    what = "failed" if status.state is State.FAILED else "was lost"
-    why = status.reason or "no reason is known"
-    return f"{status.name} {what}: {why}. Ctrl+P goes on from its newest checkpoint, W says why."
+def _failure_message(status: RunStatus) -> str:
+    outcome = "failed" if status.state is State.FAILED else "was lost"
+    reason = status.reason or "reason unknown"
+    return f"{status.name} {outcome}: {reason}. Ctrl+P resumes from the newest checkpoint; W shows details."
 
 
 def _resumable() -> tuple[State, ...]:
@@ -126,7 +126,7 @@ def _resumable() -> tuple[State, ...]:
 
 
 def _run_in(folder: Path) -> Path:
-    """Return the run folder that was meant.
+    """Return the run folder at a path, or the newest run in a folder of runs.
 
     Raises:
         UserError: if there is none.
@@ -136,8 +136,8 @@ def _run_in(folder: Path) -> Path:
         folder = folder.parent  # a file of a run folder was dropped
     if (folder / layout.CONFIG).is_file():
         return folder
-    found = RunStore(folder).list() if folder.is_dir() else []
-    usable = [status for status in found if status.state is not State.DAMAGED]
+    runs = RunStore(folder).list() if folder.is_dir() else []
+    usable = [status for status in runs if status.state is not State.DAMAGED]
     if usable:
         return usable[0].folder
-    raise UserError("this is not a run folder", f"a run folder has a {layout.CONFIG} inside")
+    raise UserError("not a run folder", f"a run folder contains {layout.CONFIG}")

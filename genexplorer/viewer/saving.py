@@ -1,4 +1,4 @@
-"""Ctrl+S: what of the current tab is saved, and under which name."""
+"""Ctrl+S: the save dialog of the current tab's targets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,23 +15,23 @@ def filters(targets: Sequence[SaveTarget]) -> list[str]:
 
 
 def suggested_name(target: SaveTarget, run_name: str, step: int | None) -> str:
-    """Return a file name that says what it shows: "brave-fox-manifold-8400.png"."""
-    words = "-".join(part for part in (run_name, target.label.lower(), "" if step is None else str(step)) if part)
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
+    """Return a file name such as "brave-fox-manifold-8400.png"."""
+    stem = "-".join(part for part in (run_name, target.label.lower(), "" if step is None else str(step)) if part)
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
     return f"{safe}{target.suffixes[0]}"
 
 
-def ask_path(
+def choose_target(
     parent: QWidget, targets: Sequence[SaveTarget], run_name: str, step: int | None
 ) -> tuple[SaveTarget, Path] | None:
-    """Ask what to save and where; None if nothing."""
-    known = filters(targets)
-    name, chosen = QFileDialog.getSaveFileName(
-        parent, "Save", suggested_name(targets[0], run_name, step), ";;".join(known), known[0]
+    """Return the target and path chosen in a dialog, or None."""
+    names = filters(targets)
+    name, name_filter = QFileDialog.getSaveFileName(
+        parent, "Save", suggested_name(targets[0], run_name, step), ";;".join(names), names[0]
     )
     if not name:
         return None
-    target = targets[known.index(chosen)] if chosen in known else targets[0]
+    target = targets[names.index(name_filter)] if name_filter in names else targets[0]
     return target, with_suffix(Path(name), target)
 
 
@@ -41,7 +41,7 @@ def with_suffix(path: Path, target: SaveTarget) -> Path:
 
 
 def save(target: SaveTarget, path: Path) -> tuple[bool, str]:
-    """Write a target; return whether it worked and a line about it."""
+    """Write a target; return whether that succeeded, and a message."""
     try:
         target.write(path)
     except (UserError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What the viewer remembers from one start to the next: one JSON file in the user's state folder."""
+"""Settings that persist between starts: one JSON file in the user's state folder."""
 
 import base64
 import binascii
@@ -16,35 +16,35 @@ _log = logging.getLogger(__name__)
 
 
 class Settings:
-    """Remembered values by key. Reading never fails: what is damaged or missing is as if it had never been saved."""
+    """Values by key. Reading never fails: a damaged or missing value is empty."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path if path is not None else paths.state_dir() / _FILE
         self._values = _read(self._path)
 
     def text(self, key: str) -> str:
-        """Return a remembered text, or the empty one."""
+        """Return a text, or an empty one."""
         value = self._values.get(key)
         return value if isinstance(value, str) else ""
 
     def mapping(self, key: str) -> dict[str, Any]:
-        """Return a remembered mapping, or an empty one."""
+        """Return a mapping, or an empty one."""
         value = self._values.get(key)
         return value if isinstance(value, dict) else {}
 
     def data(self, key: str) -> bytes:
-        """Return remembered bytes, or none."""
+        """Return bytes, or none."""
         try:
             return base64.b64decode(self.text(key), validate=True)
         except (binascii.Error, ValueError):
             return b""
 
-    def put(self, key: str, value: str | bytes | dict[str, Any]) -> None:
-        """Remember a value; `save` writes it."""
+    def set(self, key: str, value: str | bytes | dict[str, Any]) -> None:
+        """Set a value; `save` writes it."""
         self._values[key] = base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
     def save(self) -> bool:
-        """Write everything, whole or not at all; return whether it worked: a full disk must not keep a window open."""
+        """Write the file atomically; return whether that succeeded: a full disk must not keep a window open."""
         try:
             write_json(self._path, self._values)
         except (OSError, ValueError, TypeError) as error:

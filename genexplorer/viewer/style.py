@@ -1,4 +1,4 @@
-"""How the viewer looks: Fusion with the palette that all faces share, an 8-pixel rhythm, tabular numerals."""
+"""The style: Fusion with the palette that all front ends share, an 8-pixel grid, tabular numerals."""
 
 from pathlib import Path
 
@@ -10,25 +10,25 @@ from genexplorer.session.palette import DARK, LIGHT, Palette
 
 GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
 THEMES = ("system", "light", "dark")
-PRESENTING = 1.2  # how much larger letters are for a room
+FULL_SCREEN_SCALE = 1.2  # of fonts
 _FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
 _MATH = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
 _MONO = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
 
 
-class _Letters:
-    """How large letters are, times their usual size; all of the application at once."""
+class _FontScale:
+    """The scale of all fonts."""
 
     scale = 1.0
 
 
 def enlarge(scale: float) -> None:
-    """Make fonts that are asked for from now on larger, or as usual by 1; `apply` makes it the application's."""
-    _Letters.scale = scale
+    """Scale the fonts made from now on; `apply` sets the application's."""
+    _FontScale.scale = scale
 
 
 def palette_for(theme: str) -> Palette:
-    """Return the palette of a theme: "light", "dark", or "system" for what the desktop asks for."""
+    """Return the palette of a theme: "light", "dark", or "system" for that of the desktop."""
     if theme in ("light", "dark"):
         return DARK if theme == "dark" else LIGHT
     hints = QGuiApplication.styleHints()
@@ -37,7 +37,7 @@ def palette_for(theme: str) -> Palette:
 
 
 def apply(app: QApplication, palette: Palette) -> None:
-    """Give the application its style, colors and font."""
+    """Apply style, colors and font to the application."""
     style = app.style()
     if style is None or style.name() != "fusion":
         app.setStyle("Fusion")
@@ -47,18 +47,18 @@ def apply(app: QApplication, palette: Palette) -> None:
 
 
 def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
-    """Return the text's font; its figures are all of one width, so that live numbers do not dance."""
+    """Return the text font, with tabular numerals, so that live values do not jump."""
     font = QFont(_FAMILIES)
-    font.setPointSizeF(points * _Letters.scale)
+    font.setPointSizeF(points * _FontScale.scale)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return font
 
 
 def math_font(points: float = 10.0) -> QFont:
-    """Return the font of formulas; DejaVu Sans, the usual one on Debian, loses the hat of x̂."""
+    """Return the font of formulas; DejaVu Sans, Debian's default, cannot draw the hat of x̂."""
     font = QFont(_MATH)
-    font.setPointSizeF(points * _Letters.scale)
+    font.setPointSizeF(points * _FontScale.scale)
     font.setStyleHint(QFont.StyleHint.Serif)
     return font
 
@@ -66,13 +66,13 @@ def math_font(points: float = 10.0) -> QFont:
 def mono_font(points: float = 10.0) -> QFont:
     """Return the font of commands."""
     font = QFont(_MONO)
-    font.setPointSizeF(points * _Letters.scale)
+    font.setPointSizeF(points * _FontScale.scale)
     font.setStyleHint(QFont.StyleHint.Monospace)
     return font
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """Return a color between two, `share` of the way from one to the other."""
+    """Return a color between two, `share` of the second."""
     a, b = QColor(one), QColor(other)
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
     return QColor(*(round(x + (y - x) * share) for x, y in pairs)).name()
@@ -100,12 +100,12 @@ def _qt_palette(palette: Palette) -> QPalette:
         QPalette.ColorRole.Light: palette.surface,
         QPalette.ColorRole.Shadow: palette.faint,
     }
-    made = QPalette()
+    qt_palette = QPalette()
     for role, color in roles.items():
-        made.setColor(role, QColor(color))
+        qt_palette.setColor(role, QColor(color))
     for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
-        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(mix(palette.muted, palette.background, 0.4)))
-    return made
+        qt_palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(mix(palette.muted, palette.background, 0.4)))
+    return qt_palette
 
 
 def _shape(name: str) -> str:

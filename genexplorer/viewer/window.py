@@ -1,4 +1,4 @@
-"""The viewer's window: title line, tabs, time bar and status line, and the keys that belong to all of them."""
+"""The viewer's window: title bar, tabs, time bar, status bar, and the keys of the whole window."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.dialogs.help import HelpDialog
 from genexplorer.viewer.panes.alert_banner import AlertBanner
-from genexplorer.viewer.panes.status_bar import StatusLine
+from genexplorer.viewer.panes.status_bar import ViewerStatusBar
 from genexplorer.viewer.panes.tab_pages import TabPages
 from genexplorer.viewer.panes.time_bar import TimeBar
 from genexplorer.viewer.panes.title_bar import TitleBar
-from genexplorer.viewer.run_actions import RunControl
+from genexplorer.viewer.run_actions import RunActions
 from genexplorer.viewer.settings import Settings
 from genexplorer.viewer.shortcuts import action_of
 from genexplorer.viewer.style import GAP
@@ -42,7 +42,7 @@ _SMALLEST = (800, 560)
 
 
 class MainWindow(QMainWindow):
-    """Everything on the screen. Closing it lets go of the run and never touches its training."""
+    """The main window. Closing it never affects a training."""
 
     def __init__(self, context: ViewerContext, settings: Settings) -> None:
         super().__init__()
@@ -50,19 +50,19 @@ class MainWindow(QMainWindow):
         self._first: Path | None = None
         self._painted = False
         self.more = QMenu(self)
-        self.control = RunControl(context, self)
+        self.run_actions = RunActions(context, self)
         self.title = TitleBar(context, self.more)
         self.banner = AlertBanner()
         self.pages = TabPages(context)
         self.time = TimeBar(context)
-        self.status = StatusLine(context)
+        self.status = ViewerStatusBar(context)
         self.no_run = EmptyState()
         self._lay_out()
         self._fill_menu()
         self._connect()
         self._restore()
-        self._hand, self._attention, self._calm = QCursor.pos(), IdleTracker(), False
-        self._poll = timer(self, round(1000 * ACTIVE_POLL_S), self._look)
+        self._mouse, self._idle_tracker, self._is_idle = QCursor.pos(), IdleTracker(), False
+        self._poll = timer(self, round(1000 * ACTIVE_POLL_S), self._poll_run)
         self._poll.start()
         self._show_run()
 
@@ -73,9 +73,9 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(application_icon(self.context.palette.accent, self.context.palette.surface))
         self.setMinimumSize(*_SMALLEST)
         self.setAcceptDrops(True)
-        self.no_run.set_text("No run open.", "Choose one above, drop a run's folder here, or press N to train.")
-        self.no_run.add_button("New run…", self.control.new_run, default=True)
-        self.no_run.add_button("Open folder…", self.ask_folder)
+        self.no_run.set_text("No run open.", "Choose one above, drop a run folder here, or press N to train.")
+        self.no_run.add_button("New run…", self.run_actions.new_run, default=True)
+        self.no_run.add_button("Open folder…", self.choose_folder)
         self._middle = QStackedWidget()
         self._middle.addWidget(self.pages)
         self._middle.addWidget(self.no_run)
@@ -105,100 +105,100 @@ class MainWindow(QMainWindow):
     def _fill_menu(self) -> None:
         for words, does in (
             ("Save…\tCtrl+S", self.save),
-            ("Copy picture\tCtrl+C", self.copy_picture),
+            ("Copy image\tCtrl+C", self.copy_image),
             ("Copy as command\tCtrl+Shift+C", self.copy_command),
         ):
             self.more.addAction(words, does)
         self.more.addSeparator()
-        colors = QMenu("Colors", self.more)
+        colors = QMenu("Theme", self.more)
         self._themes: dict[str, QAction] = {}
         for theme in style.THEMES:
-            action = QAction({"system": "As the desktop", "light": "Light", "dark": "Dark"}[theme], colors)
+            action = QAction({"system": "System", "light": "Light", "dark": "Dark"}[theme], colors)
             action.setCheckable(True)
             action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
             colors.addAction(action)
             self._themes[theme] = action
         self.more.addMenu(colors)
-        self.more.addAction("Present\tF11", self.toggle_present)
+        self.more.addAction("Full screen\tF11", self.toggle_full_screen)
         self.more.addAction("Keys\t?", self.show_keys)
         self.more.addSeparator()
-        self.more.addAction("Close (training goes on)\tCtrl+Q", self.close)
+        self.more.addAction("Close (training continues)\tCtrl+Q", self.close)
 
     def _connect(self) -> None:
         context, title = self.context, self.title
-        self.control.opens.connect(self.pages.make)
-        title.run_chosen.connect(self.control.open)
-        title.folder_wanted.connect(self.ask_folder)
-        title.new_run_wanted.connect(self.control.new_run)
-        title.pause_wanted.connect(self.control.pause_or_resume)
-        title.stop_wanted.connect(self.control.stop)
-        self.status.why.clicked.connect(self.show_alerts)
+        self.run_actions.opening.connect(self.pages.make)
+        title.run_chosen.connect(self.run_actions.open)
+        title.folder_wanted.connect(self.choose_folder)
+        title.new_run_wanted.connect(self.run_actions.new_run)
+        title.pause_wanted.connect(self.run_actions.pause_or_resume)
+        title.stop_wanted.connect(self.run_actions.stop)
+        self.status.alerts_button.clicked.connect(self.show_alerts)
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
         context.curve_wanted.connect(self._show_curve)
-        context.changes.connect(lambda what: self._show_title() if "status" in what else None)
+        context.changes.connect(lambda changed: self._show_title() if "status" in changed else None)
         hints = QGuiApplication.styleHints()
         if hints is not None:
-            hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt lets go of it with the window
+            hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt disconnects it with the window
 
-    def _look(self) -> None:
-        hand = QCursor.pos()
-        if hand != self._hand or self.isFullScreen():  # what is presented has an audience
-            self._hand = hand
-            self._attention.touch()
-        self._attend()
-        self.context.poll(calm=self._calm)
+    def _poll_run(self) -> None:
+        mouse = QCursor.pos()
+        if mouse != self._mouse or self.isFullScreen():  # on a full screen somebody watches
+            self._mouse = mouse
+            self._idle_tracker.touch()
+        self._update_polling()
+        self.context.poll(idle=self._is_idle)
 
-    def _attend(self) -> None:
-        """Look as often as becomes somebody who touched the window last when that was."""
-        interval, application = round(1000 * self._attention.poll_s), QApplication.instance()
+    def _update_polling(self) -> None:
+        """Poll less often the longer the window has not been used."""
+        interval, application = round(1000 * self._idle_tracker.poll_s), QApplication.instance()
         if interval != self._poll.interval():
-            self._poll.setInterval(interval)  # which counts from now
-        animation.set_enabled(not self._attention.is_away)
-        if application is not None and self._calm != self._attention.is_idle:
-            self._calm = self._attention.is_idle
-            (application.installEventFilter if self._calm else application.removeEventFilter)(self)
+            self._poll.setInterval(interval)  # restarts the interval
+        animation.set_enabled(not self._idle_tracker.is_away)
+        if application is not None and self._is_idle != self._idle_tracker.is_idle:
+            self._is_idle = self._idle_tracker.is_idle
+            (application.installEventFilter if self._is_idle else application.removeEventFilter)(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Wake up when somebody is back; the event goes on at once, before anything is read."""
+        """Poll often again at the first input; the event itself is not consumed."""
         kind = None if event is None else event.type()
-        if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._hand):
-            self._attention.touch()
-            self._attend()
+        if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._mouse):
+            self._idle_tracker.touch()
+            self._update_polling()
         return False
 
     # Runs -------------------------------------------------------------------------------------------------------
 
     def open_run(self, folder: Path) -> bool:
-        """Open a run; return whether it worked."""
-        return self.control.open(folder)
+        """Open a run; return whether that succeeded."""
+        return self.run_actions.open(folder)
 
     def open_soon(self, folder: Path | None) -> None:
-        """Once the window has been painted, make the tabs and open a run, if one is wanted."""
+        """Open a run, if one is given, once the window has been painted."""
         self._first = folder
         if folder is not None:
             self._opening.set_text(f"Opening {folder.name} …")
             self._middle.setCurrentWidget(self._opening)
 
-    def _painted_first(self) -> None:
-        if self._first is not None and self.context.run is None and self.pages.will_ask:
+    def _on_first_paint(self) -> None:
+        if self._first is not None and self.context.run is None and self.pages.queries_model:
             self.context.model_client.warm()  # it imports torch while the tabs are made
         self.pages.make()
         if self._first is not None and self.context.run is None and not self.open_run(self._first):
             self._show_run()
 
-    def ask_folder(self) -> None:
-        """Open a run by its folder."""
-        name = QFileDialog.getExistingDirectory(self, "Open a run's folder", str(self.context.runs_dir))
+    def choose_folder(self) -> None:
+        """Open a run folder, chosen in a dialog."""
+        name = QFileDialog.getExistingDirectory(self, "Open run folder", str(self.context.runs_dir))
         if name:
             self.open_run(Path(name))
 
     def _show_run(self) -> None:
-        there = self.context.run is not None
-        self._middle.setCurrentWidget(self.pages if there else self.no_run)
-        self.time.setVisible(there)
-        self._below.setVisible(there)
-        self.pages.bar.setEnabled(there)
+        has_run = self.context.run is not None
+        self._middle.setCurrentWidget(self.pages if has_run else self.no_run)
+        self.time.setVisible(has_run)
+        self._below.setVisible(has_run)
+        self.pages.bar.setEnabled(has_run)
         self._show_title()
 
     def _show_title(self) -> None:
@@ -206,7 +206,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("genexplorer" if run is None else f"{run.status.name} — genexplorer")
 
     def show_alerts(self) -> None:
-        """Show why the run asks for attention."""
+        """Show the run's alerts."""
         if self.context.run is not None:
             dialog = AlertsDialog(self.context.run, self)
             dialog.step_chosen.connect(self.context.cursor.go)
@@ -222,41 +222,41 @@ class MainWindow(QMainWindow):
     # Saving and copying -----------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Save something of the current tab."""
+        """Save an image or data of the current tab."""
         run, targets = self.context.run, self.pages.current.save_targets()
         if run is None or not targets:
-            self.context.status_message.emit("there is nothing to save here yet")
+            self.context.status_message.emit("nothing to save here yet")
             return
-        chosen = saving.ask_path(self, targets, run.status.name, self.context.step)
-        if chosen is not None:
-            worked, line = saving.save(*chosen)
-            (self.context.status_message if worked else self.context.alert).emit(line)
+        target = saving.choose_target(self, targets, run.status.name, self.context.step)
+        if target is not None:
+            succeeded, line = saving.save(*target)
+            (self.context.status_message if succeeded else self.context.alert).emit(line)
 
-    def copy_picture(self) -> None:
-        """Copy the current tab's picture."""
-        picture = self.pages.current.copy_image() if self.context.run is not None else None
+    def copy_image(self) -> None:
+        """Copy the current tab's image."""
+        image = self.pages.current.copy_image() if self.context.run is not None else None
         clipboard = QGuiApplication.clipboard()
-        if picture is None or picture.isNull() or clipboard is None:
-            self.context.status_message.emit("there is no picture to copy here yet")
+        if image is None or image.isNull() or clipboard is None:
+            self.context.status_message.emit("no image to copy here yet")
             return
-        clipboard.setImage(picture)
-        self.context.status_message.emit(f"copied a picture of {picture.width()} × {picture.height()} pixels")
+        clipboard.setImage(image)
+        self.context.status_message.emit(f"copied an image of {image.width()} × {image.height()} pixels")
 
     def copy_command(self) -> None:
-        """Copy the command line that makes the same picture."""
+        """Copy the shell command that makes the same image."""
         line = self.pages.current.command_line() if self.context.run is not None else None
         clipboard = QGuiApplication.clipboard()
         if not line or clipboard is None:
-            self.context.status_message.emit("no command makes this picture")
+            self.context.status_message.emit("no command for this view")
             return
         clipboard.setText(line)
         self.context.status_message.emit(f"copied: {line}")
 
-    # Look -------------------------------------------------------------------------------------------------------
+    # Appearance -------------------------------------------------------------------------------------------------------
 
     def set_theme(self, theme: str) -> None:
-        """Take "light", "dark" or "system", and remember it."""
-        self.settings.put("theme", theme)
+        """Switch to "light", "dark" or "system", and store the choice."""
+        self.settings.set("theme", theme)
         self._apply_theme()
 
     def toggle_dark(self) -> None:
@@ -270,10 +270,10 @@ class MainWindow(QMainWindow):
             action.setChecked(name == theme)
         palette = style.palette_for(theme)
         if palette != self.context.palette:
-            self._dress(palette)
+            self._apply_palette(palette)
 
-    def _dress(self, palette: Palette) -> None:
-        """Give everything colors and letters anew."""
+    def _apply_palette(self, palette: Palette) -> None:
+        """Apply colors and fonts to everything."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
             style.apply(app, palette)
@@ -281,17 +281,17 @@ class MainWindow(QMainWindow):
             self.time.recolor()
             self.title.refresh()
 
-    def toggle_present(self) -> None:
-        """Fill the screen with the tab and the time."""
-        presenting = not self.isFullScreen()
-        self._attention.touch()
-        self._attend()
+    def toggle_full_screen(self) -> None:
+        """Show tab and time bar alone on the full screen, or the whole window again."""
+        full_screen = not self.isFullScreen()
+        self._idle_tracker.touch()
+        self._update_polling()
         for widget in (self.title, self.pages.bar, self.status):
-            widget.setVisible(not presenting)
-        self.time.setContentsMargins(0, 0, 0, GAP if presenting else 0)  # below it stands the status line, or the edge
-        style.enlarge(style.PRESENTING if presenting else 1.0)
-        self._dress(self.context.palette)
-        if presenting:
+            widget.setVisible(not full_screen)
+        self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # room at the edge, where the status bar was
+        style.enlarge(style.FULL_SCREEN_SCALE if full_screen else 1.0)
+        self._apply_palette(self.context.palette)
+        if full_screen:
             self.showFullScreen()
         else:
             self.showNormal()
@@ -303,11 +303,11 @@ class MainWindow(QMainWindow):
     # Events -----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Take note of the first time: what costs time waits for it."""
+        """Paint; at the first time, start what takes long."""
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
-            QTimer.singleShot(0, self._painted_first)
+            QTimer.singleShot(0, self._on_first_paint)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Offer a key to the tab first, then to the window."""
@@ -327,7 +327,7 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
-        """Tell the tab that a key was let go."""
+        """Offer a key's release to the tab."""
         if event is None:
             return
         if self.context.run is not None and self.pages.current.on_key_release(event):
@@ -336,41 +336,41 @@ class MainWindow(QMainWindow):
             super().keyReleaseEvent(event)
 
     def leave(self) -> bool:
-        """Dismiss what is in the way, else leave presenting; return whether there was anything to leave."""
+        """Dismiss the banner, else leave the full screen; return whether there was either."""
         if self.banner.isVisible():
             self.banner.clear()
             return True
         if self.isFullScreen():
-            self.toggle_present()
+            self.toggle_full_screen()
             return True
         return False
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take folders."""
+        """Accept folders."""
         if event is not None and _dropped(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open what was dropped."""
+        """Open a dropped folder."""
         folder = _dropped(event) if event is not None else None
         if event is not None and folder is not None:
             event.acceptProposedAction()
             self.open_run(folder)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Remember everything and let go; the training goes on."""
+        """Store the settings and close the run; the training continues."""
         style.enlarge(1.0)
         self._poll.stop()
-        self._remember()
-        self.hide()  # the child may take a moment to end
+        self._save_settings()
+        self.hide()  # the model's process may take a moment to end
         self.pages.closing()
         self.time.closing()
-        self.control.close()
+        self.run_actions.close()
         self.context.close()
         if event is not None:
             event.accept()
 
-    # Memory -----------------------------------------------------------------------------------------------------
+    # Settings -----------------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
         self.resize(*_SIZE)
@@ -382,13 +382,13 @@ class MainWindow(QMainWindow):
         self.pages.restore(self.settings.mapping("tabs"), self.settings.text("tab"))
         self._apply_theme()
 
-    def _remember(self) -> None:
+    def _save_settings(self) -> None:
         if not self.isFullScreen():
-            self.settings.put("geometry", self.saveGeometry().data())
-        self.settings.put("tab", self.pages.chosen_title)
-        self.settings.put("tabs", dict(self.pages.states()))
+            self.settings.set("geometry", self.saveGeometry().data())
+        self.settings.set("tab", self.pages.selected_title)
+        self.settings.set("tabs", dict(self.pages.states()))
         if self.context.run is not None:
-            self.settings.put("run", str(self.context.run.folder))
+            self.settings.set("run", str(self.context.run.folder))
         self.settings.save()
 
 

@@ -140,7 +140,7 @@ def _live_through(app: QApplication, window: MainWindow, run: Path) -> None:
         *(lambda key=key: _press(window, key) for key in _KEYS),
         lambda: _mouse(window.pages.current),
         window.save,
-        window.copy_picture,
+        window.copy_image,
         window.copy_command,
         lambda: window.resize(900, 700),
         lambda: window.resize(1200, 800),

@@ -1,4 +1,4 @@
-"""Why a run asks for attention: its alerts, its reason to have ended, its last words."""
+"""The dialog of alerts, with the state of a run and the end of its worker's log."""
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
@@ -10,27 +10,27 @@ from genexplorer.viewer.style import GAP, mono_font
 from genexplorer.viewer.widgets.controls import clear_default_button, scroll_area, tool_button
 from genexplorer.viewer.widgets.labels import heading, muted, wrapped
 
-_MOST = 100
+_MAX_ALERTS = 100
 
 
 class AlertsDialog(QDialog):
-    """Lists alerts, the newest first; each can be gone to.
+    """Lists alerts, the newest first, with a button that goes to the step of each.
 
     Signals:
-        step_chosen(int): The time of an alert.
+        step_chosen(int): The step of an alert.
     """
 
     step_chosen = pyqtSignal(int)
 
     def __init__(self, run: RunPoller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Why")
+        self.setWindowTitle("Alerts")
         self.resize(80 * GAP, 50 * GAP)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setSpacing(GAP)
         self._add_state(column, run)
-        for alert in list(reversed(run.alerts))[:_MOST]:
+        for alert in list(reversed(run.alerts))[:_MAX_ALERTS]:
             column.addLayout(self._row(alert))
         if not run.alerts:
             column.addWidget(muted("No alerts."))
@@ -50,21 +50,21 @@ class AlertsDialog(QDialog):
         )
         if status.reason:
             column.addWidget(wrapped(status.reason, "warning"))
-        said = run.log_tail() if status.state in (State.LOST, State.FAILED) else ""
-        if said:
-            words = QPlainTextEdit(said)
-            words.setReadOnly(True)
-            words.setFont(mono_font(9))
-            words.setMinimumHeight(16 * GAP)
-            column.addWidget(muted("last words of its worker"))
-            column.addWidget(words)
+        log_tail = run.log_tail() if status.state in (State.LOST, State.FAILED) else ""
+        if log_tail:
+            log_view = QPlainTextEdit(log_tail)
+            log_view.setReadOnly(True)
+            log_view.setFont(mono_font(9))
+            log_view.setMinimumHeight(16 * GAP)
+            column.addWidget(muted("end of the worker's log"))
+            column.addWidget(log_view)
 
     def _row(self, alert: AlertRow) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(2 * GAP)
         row.addWidget(muted(f"{formatting.clock(alert.time)}  step {alert.step:,}"))
         row.addWidget(wrapped(alert.message, "muted" if alert.severity == "info" else "warning"), 1)
-        go = tool_button("go there", "Show the window as it was then")
+        go = tool_button("Go to step", "Show everything as of this step")
         go.clicked.connect(lambda: self.step_chosen.emit(alert.step))
         row.addWidget(go)
         return row

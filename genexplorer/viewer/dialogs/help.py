@@ -1,4 +1,4 @@
-"""What each key does."""
+"""The table of keys."""
 
 from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -8,111 +8,111 @@ from genexplorer.viewer.widgets.labels import heading, muted, text
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "Time": (
-        ("Space", "play or stop"),
-        ("[  ]", "snapshot before, after"),
+        ("Space", "play or pause"),
+        ("[  ]", "previous, next snapshot"),
         ("{  }", "first, newest snapshot"),
-        ("S", "speed of playing"),
+        ("S", "playback speed"),
         ("L", "follow or hold"),
-        ("W", "why: all alerts"),
+        ("W", "alerts"),
     ),
     "Run": (
         ("Ctrl+R", "choose a run"),
         ("Ctrl+O", "open a run folder"),
         ("N", "train a new run"),
-        ("Ctrl+P", "pause or go on"),
+        ("Ctrl+P", "pause or resume"),
         ("Ctrl+.", "stop"),
     ),
     "Window": (
         ("1 – 9", "tabs"),
         ("T", "theory"),
-        ("Ctrl+S", "save a picture"),
-        ("Ctrl+C", "copy the picture"),
+        ("Ctrl+S", "save an image"),
+        ("Ctrl+C", "copy the image"),
         ("Ctrl+Shift+C", "copy as command"),
-        ("F11", "present"),
+        ("F11", "full screen"),
         ("Ctrl+D", "light or dark"),
-        ("Esc", "dismiss, leave presenting"),
-        ("Ctrl+Q", "close; training goes on"),
+        ("Esc", "dismiss, leave full screen"),
+        ("Ctrl+Q", "close; training continues"),
     ),
     "Manifold": (
         ("arrows", "move the cursor"),
-        ("Shift+arrows", "move it finely"),
+        ("Shift+arrows", "in small steps"),
         ("wheel, + −", "zoom"),
-        ("0", "home"),
+        ("0", "reset view"),
         ("A  B", "pin a point"),
-        ("P", "pen a path"),
+        ("P", "draw a path"),
         ("E", "ellipses of q(z|x)"),
         ("O", "points"),
         ("U", "z or u = Φ(z)"),
     ),
-    "Planes of the Manifold": (
-        ("V", "principal, axes, points"),
-        ("A  B  C", "pin its points"),
-        ("J  K", "choose a slider"),
+    "Manifold, more than 2-D": (
+        ("V", "plane: principal, axes, points"),
+        ("A  B  C", "pin the plane's points"),
+        ("J  K", "select a slider"),
         (",  .", "move it"),
-        ("X", "it moves plane or image"),
-        ("Backspace", "all sliders to 0"),
+        ("X", "sliders shift grid or cursor"),
+        ("Backspace", "reset sliders"),
     ),
     "Progress": (
-        ("F  G", "hold: first, newest"),
-        ("K", "next kind of pictures"),
-        ("M", "save the film"),
+        ("F  G", "while held: first, newest"),
+        ("K", "next kind of images"),
+        ("M", "save animation"),
     ),
-    "Theory": (("R", "draw again"), ("←  →", "other image or point")),
+    "Theory": (("R", "resample"), ("←  →", "previous, next data")),
     "Density": (
-        ("O  C  G", "data, their classes, samples"),
+        ("O  C  G", "data, classes, samples"),
         ("A  B  X", "gradients, grid, reconstructions"),
         ("Z", "latent plane"),
         ("H", "next heat map"),
-        ("R", "other samples"),
-        ("←  →  Enter", "unmix, play"),
+        ("R", "resample"),
+        ("←  →  Enter", "layers of the flow, play"),
         ("Shift+arrows", "pan"),
-        ("+  −  0", "zoom, home"),
+        ("+  −  0", "zoom, reset view"),
     ),
     "Flow": (
-        ("←  →  Enter", "stations, play"),
-        ("↑  ↓  R", "other data"),
+        ("←  →  Enter", "layers, play"),
+        ("↑  ↓  R", "other data, resample"),
         ("D", "x → z or z → x"),
         ("+  −", "temperature"),
     ),
     "Encode": (
         ("arrows", "next test image or point"),
-        ("R", "one by chance"),
-        ("Enter  Esc", "search for z, give up"),
+        ("R", "random"),
+        ("Enter  Esc", "search for z, cancel search"),
     ),
     "Interpolate": (
-        ("←  →", "walk; Shift: finely"),
+        ("←  →", "move; Shift: small steps"),
         ("Home  End", "to A, to B"),
-        ("Space", "walk to and fro"),
-        ("A  B  R", "another end, both"),
-        ("X", "A and B change places"),
+        ("Space", "play in a loop"),
+        ("A  B  R", "resample A, B, both"),
+        ("X", "swap"),
         ("M", "spherical or linear"),
         ("+  −", "more, fewer images"),
-        ("Esc", "give a search up"),
+        ("Esc", "cancel search"),
     ),
-    "Samples": (("R", "draw anew"), ("F", "back to the fixed seed"), ("+  −", "columns")),
+    "Samples": (("R", "resample"), ("F", "fixed seed"), ("+  −", "columns")),
     "Curves": (
         ("Y", "logarithmic"),
         ("X", "by step, images, time"),
-        ("+  −", "smoother, rawer"),
-        ("click", "go to that time"),
-        ("wheel", "zoom time"),
-        ("0", "home"),
+        ("+  −", "smoothing"),
+        ("click", "go to that step"),
+        ("wheel", "zoom"),
+        ("0", "full range"),
     ),
 }
 _EVERYWHERE = ("Time", "Run", "Window")
 _COLUMNS = (
     _EVERYWHERE,
-    ("Manifold", "Planes of the Manifold", "Theory"),
+    ("Manifold", "Manifold, more than 2-D", "Theory"),
     ("Density", "Samples", "Encode", "Progress"),
     ("Interpolate", "Flow", "Curves"),
 )
 
 
 class HelpDialog(QDialog):
-    """All keys at a glance.
+    """Lists all keys.
 
     Args:
-        tab: The title of the tab in front, whose keys are the ones that work now.
+        tab: The title of the tab in front, whose keys are marked.
         parent: The window.
     """
 
@@ -134,12 +134,7 @@ class HelpDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
         layout.setSpacing(2 * GAP)
-        layout.addWidget(
-            muted(
-                "The first column holds everywhere. The others hold in their own tab: one letter does"
-                " there what it says, whatever it does elsewhere."
-            )
-        )
+        layout.addWidget(muted("Left: everywhere. Other columns: only in that tab."))
         layout.addLayout(columns)
         layout.addWidget(buttons)
 

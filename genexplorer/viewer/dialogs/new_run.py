@@ -1,4 +1,4 @@
-"""The form of a new run, bound to the state that both faces share."""
+"""The form of a new run, bound to the state that dashboard and viewer share."""
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QFontMetrics
@@ -24,7 +24,7 @@ _WIDTH = 72 * GAP
 
 
 class NewRunDialog(QDialog):
-    """Filled in and accepted, it holds a valid configuration in `config`."""
+    """The form; once accepted, `config` is a valid configuration."""
 
     def __init__(self, form: NewRunForm | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class NewRunDialog(QDialog):
         for field in fields:
             self._show_value(field)
         errors = self.form.errors()
-        watch_for = f"\nWhat to look at: {self.form.watch_for}" if self.form.watch_for else ""
+        watch_for = f"\nWatch for: {self.form.watch_for}" if self.form.watch_for else ""
         self.expectation.setText(f"Expected: {self.form.expectation}{watch_for}")
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)

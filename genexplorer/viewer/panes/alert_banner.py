@@ -1,4 +1,4 @@
-"""The banner that tells what went wrong; it stays until it is dismissed."""
+"""The banner of failures; it stays until it is dismissed."""
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
@@ -16,28 +16,28 @@ class AlertBanner(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines: list[str] = []
-        self.words = wrapped("", "warning")
-        self.words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.label = wrapped("", "warning")
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.dismiss = tool_button("✕", "Dismiss (Esc)")
         self.dismiss.setProperty("flat", "true")
         self.dismiss.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
-        layout.addWidget(self.words, 1)
+        layout.addWidget(self.label, 1)
         layout.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def show_alert(self, line: str) -> None:
-        """Add a line, unless it stands there already."""
+        """Add a line, unless it is shown already."""
         if line in self._lines:
             return
         self._lines = [*self._lines, line][-_MAX_LINES:]
-        self.words.setText("\n".join(f"⚠ {said}" for said in self._lines))
+        self.label.setText("\n".join(f"⚠ {message}" for message in self._lines))
         self.show()
 
     def lines(self) -> list[str]:
-        """Return what stands there."""
+        """Return the lines that are shown."""
         return list(self._lines)
 
     def clear(self) -> None:

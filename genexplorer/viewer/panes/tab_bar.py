@@ -1,4 +1,4 @@
-"""The bar of tabs: those that cannot show this run are dimmed and say why, but still open."""
+"""The bar of tabs: those that cannot show this run are dimmed, with the reason in the tooltip, and still open."""
 
 from PyQt6.QtWidgets import QStyle, QStyleOptionTab, QTabBar
 
@@ -6,7 +6,7 @@ from genexplorer.viewer.widgets.labels import literal_tooltip
 
 
 class TabBar(QTabBar):
-    """A bar whose dimmed tabs look switched off and are not: a click shows why, and what to do instead."""
+    """A bar whose dimmed tabs look disabled and are not: a click shows the reason and what to do instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,13 +20,13 @@ class TabBar(QTabBar):
         """Add a tab; its number is its key."""
         self._reasons.append("")
         self.addTab(title)
-        self.setTabToolTip(len(self._reasons) - 1, self._words(len(self._reasons) - 1, ""))
+        self.setTabToolTip(len(self._reasons) - 1, self._tooltip(len(self._reasons) - 1, ""))
 
     def dim(self, index: int, reason: str) -> None:
-        """Dim a tab for a reason, or, without one, light it."""
+        """Dim a tab for a reason; an empty one restores it."""
         if self._reasons[index] != reason:
             self._reasons[index] = reason
-            self.setTabToolTip(index, self._words(index, reason))
+            self.setTabToolTip(index, self._tooltip(index, reason))
             self.update()
 
     def is_dimmed(self, index: int) -> bool:
@@ -39,5 +39,5 @@ class TabBar(QTabBar):
         if option is not None and 0 <= tabIndex < len(self._reasons) and self._reasons[tabIndex]:
             option.state &= ~QStyle.StateFlag.State_Enabled
 
-    def _words(self, index: int, reason: str) -> str:
+    def _tooltip(self, index: int, reason: str) -> str:
         return literal_tooltip(f"{self.tabText(index)} (key {index + 1}){': ' if reason else ''}{reason}")

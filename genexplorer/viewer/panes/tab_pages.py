@@ -1,4 +1,4 @@
-"""The tabs in their order, each on a page that can say why the tab cannot be shown."""
+"""The tabs in order, each on a page that shows instead why the tab is empty."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,14 +13,14 @@ from genexplorer.viewer.tabs.tab import Tab
 from genexplorer.viewer.widgets.empty_state import EmptyState
 
 TITLES = ("Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory")
-_RECORDED = ("Progress", "Curves")  # show what was recorded and seldom ask the model
+_RECORDED = ("Progress", "Curves")  # show recorded data and seldom query the model
 
 
 class TabPages(QWidget):
-    """The pages; which is in front is the tab bar's business.
+    """The pages of the tab bar.
 
-    A run that the chosen tab cannot show is opened with the first tab that can; the choice itself stays for other runs.
-    The tabs are made when they are first asked for, so that the window need not wait for them.
+    A run that the selected tab cannot show opens with the first tab that can; the selection stays for other runs. The
+    tabs are made when first used, so that the window opens sooner.
     """
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
@@ -28,12 +28,12 @@ class TabPages(QWidget):
         self._context = context
         self.bar = TabBar()
         self._tabs: list[Tab] = []
-        self._states: Mapping[str, Any] = {}  # that the tabs take back once they are made
+        self._states: Mapping[str, Any] = {}  # restored once the tabs are made
         self._hints: list[EmptyState] = []
         self._pages = QStackedWidget()
-        self._chosen = 0  # by the user
-        self._unsettled = False  # a run was opened, and what it can show is not known yet
-        self._settling = False
+        self._selected = 0  # by the user
+        self._selects_tab = False  # a run was opened; its first snapshot decides which tabs can show it
+        self._is_switching = False
         for title in TITLES:
             self.bar.add(title)
         layout = QVBoxLayout(self)
@@ -51,7 +51,7 @@ class TabPages(QWidget):
         return self._tabs
 
     def make(self) -> None:
-        """Make the tabs, give them what they remember, and tell the one in front that it is."""
+        """Make the tabs, restore their states, and activate the one in front."""
         if self._tabs:
             return
         from genexplorer.viewer.tabs.tab_types import TAB_TYPES
@@ -65,16 +65,16 @@ class TabPages(QWidget):
         self._on_current(self.bar.currentIndex())
 
     def restore(self, states: Mapping[str, Any], title: str) -> None:
-        """Take back what `states` returned, and the title of the tab in front, before the tabs are made."""
+        """Restore what `states` returned and the tab in front, before the tabs are made."""
         self._states = states
         self.show_tab(self.index_of(title))
 
     def states(self) -> Mapping[str, Any]:
-        """Return what the tabs remember until the viewer's next start."""
+        """Return the states that the tabs store until the next start."""
         return {tab.title: shielded(tab.state) or {} for tab in self._tabs} if self._tabs else self._states
 
     def closing(self) -> None:
-        """Let the tabs let go of what they hold."""
+        """Close the tabs."""
         for tab in self._tabs:
             shielded(tab.closing)
 
@@ -84,22 +84,22 @@ class TabPages(QWidget):
         return self.tabs[max(0, self.bar.currentIndex())]
 
     @property
-    def chosen(self) -> Tab:
-        """The tab that the user chose last; another one may stand in for it."""
-        return self.tabs[self._chosen]
+    def selected(self) -> Tab:
+        """The tab that the user selected last; another one may be in front."""
+        return self.tabs[self._selected]
 
     @property
-    def chosen_title(self) -> str:
-        """The title of the tab that the user chose last."""
-        return TITLES[self._chosen]
+    def selected_title(self) -> str:
+        """The title of the tab that the user selected last."""
+        return TITLES[self._selected]
 
     @property
-    def will_ask(self) -> bool:
-        """Whether the tab in front will ask the model at once."""
-        return self.chosen_title not in _RECORDED
+    def queries_model(self) -> bool:
+        """Whether the selected tab queries the model at once."""
+        return self.selected_title not in _RECORDED
 
     def index_of(self, title: str) -> int:
-        """Return a tab's place by its title; the first one if there is none of that title."""
+        """Return a tab's index by its title; 0 for an unknown one."""
         return TITLES.index(title) if title in TITLES else 0
 
     def show_tab(self, index: int) -> None:
@@ -116,10 +116,10 @@ class TabPages(QWidget):
         self._hints.append(hint)
 
     def _on_current(self, index: int) -> None:
-        if not self._settling:
-            self._chosen, self._unsettled = index, False
+        if not self._is_switching:
+            self._selected, self._selects_tab = index, False
         if not self._tabs:
-            return  # `make` comes back to it
+            return  # `make` calls this again
         for place, tab in enumerate(self.tabs):
             if tab.is_active and place != index:
                 tab.is_active = False
@@ -134,29 +134,29 @@ class TabPages(QWidget):
     def _on_run(self) -> None:
         for tab in self.tabs:
             shielded(partial(tab.set_run, self._context.run))
-        self._unsettled = self._context.run is not None
+        self._selects_tab = self._context.run is not None
         self._show_reasons()
 
-    def _on_changes(self, what: frozenset[str]) -> None:
+    def _on_changes(self, changed: frozenset[str]) -> None:
         for tab in self._tabs:
-            shielded(partial(tab.on_changes, what))
+            shielded(partial(tab.on_changes, changed))
         self._show_reasons()
 
     def _on_time(self, step: int) -> None:
         for tab in self._tabs:
             shielded(partial(tab.on_time, None if step < 0 else step))
-        self._settle()
+        self._select_tab()
         self._show_reasons()
 
-    def _settle(self) -> None:
-        """Bring a tab to the front that can show the run; only its first snapshot's card says which can."""
-        if not self._unsettled or self._context.step is None:
+    def _select_tab(self) -> None:
+        """Bring a tab to the front that can show the run, once its first snapshot's card tells which can."""
+        if not self._selects_tab or self._context.step is None:
             return
-        self._unsettled, self._settling = False, True
-        able = [place for place, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
-        if able:
-            self.bar.setCurrentIndex(self._chosen if self._chosen in able else able[0])
-        self._settling = False
+        self._selects_tab, self._is_switching = False, True
+        available = [place for place, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
+        if available:
+            self.bar.setCurrentIndex(self._selected if self._selected in available else available[0])
+        self._is_switching = False
 
     def _show_reasons(self) -> None:
         for place, (tab, hint) in enumerate(zip(self._tabs, self._hints, strict=True)):
@@ -166,5 +166,5 @@ class TabPages(QWidget):
             page.setCurrentIndex(1 if reason else 0)
             self.bar.dim(place, (reason or "").partition("\n")[0] if self._context.run is not None else "")
             if reason:
-                first, _, rest = reason.partition("\n")
-                hint.set_text(first, rest)
+                title, _, help_text = reason.partition("\n")
+                hint.set_text(title, help_text)

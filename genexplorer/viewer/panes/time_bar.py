@@ -1,4 +1,4 @@
-"""The bar of time below every tab: play, the track of snapshots, follow or hold."""
+"""The time bar below every tab: playback, the track of snapshots, follow or hold."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TICK_MS = 140  # one snapshot while playing: slow enough to see each
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
-_PATIENCE = 12  # ticks that playing waits for a picture that is on its way
+_MAX_WAIT = 12  # ticks that playback waits for a pending image
 _CURVE_POINTS = 600
 
 
@@ -32,11 +32,11 @@ class TimeBar(QWidget):
         self._context = context
         self._waited = 0
         self.track = TimeTrack(context.palette)
-        self.play = tool_button("", "Play through all of training (Space)")
-        self.speed = tool_button("1×", "How fast it plays; a click goes on to the next speed (S)", name="small")
+        self.play = tool_button("", "Play through the training (Space)")
+        self.speed = tool_button("1×", "Playback speed (S)", name="small")
         self._speed = 1.0
-        self.step_label, self.place_label = heading("no snapshot"), muted("")
-        self.follow = tool_button("Follow", "Go to each new snapshot as it comes (L)", checkable=True)
+        self.step_label, self.index_label = heading("no snapshot"), muted("")
+        self.follow = tool_button("Follow", "Follow new snapshots (L)", checkable=True)
         self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
         self._timer = timer(self, _TICK_MS, self._tick)
         self._lay_out()
@@ -44,17 +44,17 @@ class TimeBar(QWidget):
         self.recolor()
 
     def toggle_follow(self) -> None:
-        """Follow where it held, hold where it followed."""
+        """Switch between follow and hold."""
         cursor = self._context.cursor
         (cursor.hold if cursor.following else cursor.follow)()
 
     def toggle_play(self) -> None:
-        """Start or stop walking through the snapshots."""
+        """Start or pause playback."""
         cursor = self._context.cursor
         (cursor.pause if cursor.playing else cursor.play)()
 
     def next_speed(self) -> None:
-        """Play faster; after the fastest comes the slowest."""
+        """Switch to the next playback speed."""
         self._speed = SPEEDS[(SPEEDS.index(self._speed) + 1) % len(SPEEDS)]
         self._timer.setInterval(round(_TICK_MS / self._speed))
         self.speed.setText({0.5: "½×"}.get(self._speed, f"{self._speed:g}×"))
@@ -65,9 +65,9 @@ class TimeBar(QWidget):
         self._show_cursor()
 
     def _lay_out(self) -> None:
-        both = QButtonGroup(self)
-        both.addButton(self.follow)
-        both.addButton(self.hold)
+        group = QButtonGroup(self)
+        group.addButton(self.follow)
+        group.addButton(self.hold)
         choice = QHBoxLayout()
         choice.setSpacing(GAP // 2)
         choice.addWidget(self.follow)
@@ -75,7 +75,7 @@ class TimeBar(QWidget):
         side = QVBoxLayout()
         side.setSpacing(2)
         side.addWidget(self.step_label)
-        side.addWidget(self.place_label)
+        side.addWidget(self.index_label)
         side.addStretch(1)
         side.addLayout(choice)
         grid = QGridLayout(self)
@@ -101,27 +101,29 @@ class TimeBar(QWidget):
         self.hold.clicked.connect(context.cursor.hold)
         self.track.chosen.connect(context.cursor.go)
         self.track.moved.connect(context.cursor.move)
-        self.track.dragging.connect(context.hold_still)
+        self.track.dragging.connect(context.set_dragging)
         self._unsubscribe = context.cursor.subscribe(self._show_cursor)
         context.run_changed.connect(self._show_all)
         context.changes.connect(self._on_changes)
 
     def closing(self) -> None:
-        """Stop walking and listening."""
+        """Stop the timer and unsubscribe."""
         self._timer.stop()
         self._unsubscribe()
 
     def _tick(self) -> None:
-        """Walk on, but let a picture that is on its way arrive first: else a slow model would show none at all."""
+        """Go to the next snapshot; wait for pending images first, or a slow model would show none at all."""
         busy = self._context.model_client.is_pending("preview") or self._context.model_client.is_pending("drag")
         self._waited = self._waited + 1 if busy else 0
-        if self._waited < 1 or self._waited > _PATIENCE:
+        if self._waited < 1 or self._waited > _MAX_WAIT:
             self._waited = 0
             self._context.cursor.tick()
 
-    def _on_changes(self, what: frozenset[str]) -> None:
+    def _on_changes(self, changed: frozenset[str]) -> None:
         run = self._context.run
-        if "changes" in what or ("metrics" in what and run is not None and self.track.shows_growth(run.status.step)):
+        if "changes" in changed or (
+            "metrics" in changed and run is not None and self.track.shows_growth(run.status.step)
+        ):
             self._show_curve()
 
     def _show_all(self) -> None:
@@ -141,10 +143,10 @@ class TimeBar(QWidget):
         for button in (self.play, self.follow, self.hold):
             button.setEnabled(bool(cursor.steps))
         (self.follow if cursor.following else self.hold).setChecked(True)
-        what = "picture" if self._context.walks_pictures else "snapshot"
-        place = "" if cursor.index is None else f"{what} {cursor.index + 1} of {len(cursor.steps)}"
+        noun = "image" if self._context.steps_are_images else "snapshot"
+        place = "" if cursor.index is None else f"{noun} {cursor.index + 1} of {len(cursor.steps)}"
         self.step_label.setText("no snapshot" if cursor.position is None else f"step {cursor.position:,}")
-        self.place_label.setText(place)
+        self.index_label.setText(place)
 
     def _show_curve(self) -> None:
         run = self._context.run
@@ -165,11 +167,11 @@ def objective_metric(run: "RunPoller") -> str | None:
     if run.config is not None:
         with suppress(UserError):  # a family of a package that is not installed here
             total = run.config.theory().total
-    wanted = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
-    return next((name for name in wanted if name in run.specs), None)
+    candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
+    return next((name for name in candidates if name in run.specs), None)
 
 
 def change_marks(run: "RunPoller") -> tuple[tuple[int, str], ...]:
-    """Return what was changed at which step, in a word: (8400, "lr")."""
+    """Return the changes of options by step, as (8400, "lr")."""
     done = (change for change in run.changes if not change.error)
     return tuple((change.step, (change.path or change.command).rpartition(".")[2]) for change in done)

@@ -1,4 +1,4 @@
-"""The window's first line: which run is open, how it is doing, pause and stop, and the menu."""
+"""The title bar: the open run and its status, pause and stop, and the menu."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ _MENU_LENGTH = 40  # the newest runs; older ones are opened by folder
 
 
 class TitleBar(QWidget):
-    """Shows the run's status and asks the window for what its buttons say.
+    """Shows the run's status; its buttons emit signals.
 
     Signals:
         run_chosen(Path): Another run of the menu.
         folder_wanted: Open a folder by dialog.
         new_run_wanted: The form of a new run.
-        pause_wanted: Pause, or go on.
+        pause_wanted: Pause, or resume.
         stop_wanted: Stop the training.
     """
 
@@ -38,13 +38,13 @@ class TitleBar(QWidget):
     def __init__(self, context: ViewerContext, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self._icons: tuple[object, ...] = ()  # what they were drawn for
+        self._icons: tuple[object, ...] = ()  # the colors and state they were made for
         self.run_button = _button("", "Choose a run (Ctrl+R)", "run")
         self.run_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.run_menu = QMenu(self.run_button)
         self.run_menu.aboutToShow.connect(self.fill_menu)
         self.run_button.setMenu(self.run_menu)
-        self.state, self.share, self.left, self.speed = text(), text(), muted(), muted()
+        self.state, self.share, self.time_left, self.speed = text(), text(), muted(), muted()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -68,7 +68,7 @@ class TitleBar(QWidget):
         layout.setSpacing(GAP)
         layout.addWidget(self.run_button)
         layout.addSpacing(GAP)
-        widgets: tuple[QWidget, ...] = (self.state, self.bar, self.share, self.left)
+        widgets: tuple[QWidget, ...] = (self.state, self.bar, self.share, self.time_left)
         for widget in widgets:
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addStretch(1)
@@ -93,7 +93,7 @@ class TitleBar(QWidget):
         self.bar.setVisible(status.state.live)
         self.share.setVisible(status.state.live)
         self.share.setText(formatting.percent(status.progress))
-        self.left.setText(summary(status))
+        self.time_left.setText(summary(status))
         self.speed.setText(_speed(status))
         self._enable(status)
 
@@ -105,13 +105,13 @@ class TitleBar(QWidget):
             runs = RunStore(self._context.runs_dir).list()
         except (UserError, OSError) as error:
             runs = []
-            _say(menu, f"The runs folder cannot be read: {error}")
+            _add_note(menu, f"The runs folder cannot be read: {error}")
         for status in runs[:_MENU_LENGTH]:
             self._add_run(menu, status)
         if not runs:
-            _say(menu, f"No runs in {self._context.runs_dir}")
+            _add_note(menu, f"No runs in {self._context.runs_dir}")
         elif len(runs) > _MENU_LENGTH:
-            _say(menu, f"{len(runs) - _MENU_LENGTH} older ones: open them by folder")
+            _add_note(menu, f"{len(runs) - _MENU_LENGTH} older runs: use Open folder")
         menu.addSeparator()
         menu.addAction("Open folder…\tCtrl+O", self.folder_wanted.emit)
         menu.addAction("New run…\tN", self.new_run_wanted.emit)
@@ -130,7 +130,7 @@ class TitleBar(QWidget):
     def _show_none(self) -> None:
         self.run_button.setText("Choose a run  ▾")
         self.run_button.setToolTip("Choose a run (Ctrl+R)")
-        for label in (self.state, self.share, self.left, self.speed):
+        for label in (self.state, self.share, self.time_left, self.speed):
             label.setText("")
         self.bar.setVisible(False)
         self.pause.setEnabled(False)
@@ -139,19 +139,19 @@ class TitleBar(QWidget):
     def _enable(self, status: RunStatus) -> None:
         resumable = status.state is State.PAUSED or status.state.resumable
         self.pause.setEnabled(status.state is State.RUNNING or resumable)
-        self.pause.setToolTip("Go on training (Ctrl+P)" if resumable else "Pause the training (Ctrl+P)")
+        self.pause.setToolTip("Resume the training (Ctrl+P)" if resumable else "Pause the training (Ctrl+P)")
         self.stop.setEnabled(status.state in (State.RUNNING, State.PAUSED))
         self.stop.setToolTip("Stop the training; it can be resumed later (Ctrl+.)")
 
     def _draw_icons(self) -> None:
         palette, run = self._context.palette, self._context.run
         dim = mix(palette.muted, palette.background, 0.5)
-        goes_on = run is not None and (run.status.state is State.PAUSED or run.status.state.resumable)
-        if self._icons == (palette.text, dim, goes_on):
+        resumes = run is not None and (run.status.state is State.PAUSED or run.status.state.resumable)
+        if self._icons == (palette.text, dim, resumes):
             return
-        self._icons = (palette.text, dim, goes_on)
+        self._icons = (palette.text, dim, resumes)
         for button, name in (
-            (self.pause, "play" if goes_on else "pause"),
+            (self.pause, "play" if resumes else "pause"),
             (self.stop, "stop"),
             (self.new, "plus"),
             (self.more, "menu"),
@@ -160,13 +160,12 @@ class TitleBar(QWidget):
 
 
 def summary(status: RunStatus) -> str:
-    """Return the time that is left or was taken, or what went wrong, in a few words."""
+    """Return the time left or taken, the step, or what went wrong."""
     if status.state in (State.FAILED, State.LOST, State.DAMAGED):
         return status.reason
     if status.state is State.RUNNING and status.phase not in ("", "training"):
         return f"{formatting.time_left(status)}  ·  {status.phase}"
-    told_already = {State.PAUSED, State.STOPPING, State.STOPPED, State.QUEUED}
-    if status.state in told_already:
+    if status.state in (State.PAUSED, State.STOPPING, State.STOPPED, State.QUEUED):
         return f"at step {status.step:,}"
     return formatting.time_left(status)
 
@@ -179,16 +178,16 @@ def _is_worrying(status: RunStatus) -> bool:
     return status.state in (State.FAILED, State.LOST, State.DAMAGED) or (status.state.live and not status.answering)
 
 
-def _button(words: str, tooltip: str, name: str = "") -> QToolButton:
-    made = tool_button(words, tooltip, name=name)
-    if words:
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+def _button(label: str, tooltip: str, name: str = "") -> QToolButton:
+    button = tool_button(label, tooltip, name=name)
+    if label:
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     if name == "run":
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-    return made
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    return button
 
 
-def _say(menu: QMenu, words: str) -> None:
+def _add_note(menu: QMenu, words: str) -> None:
     action = menu.addAction(menu_text(words))
     if action is not None:
         action.setEnabled(False)

@@ -114,7 +114,7 @@ class ModelTab(Tab):
     def set_dragging(self, dragging: bool) -> None:
         """Keep the snapshot while something is dragged; afterwards show the one that arrived meanwhile."""
         self._is_dragging = dragging
-        self.context.hold_still(dragging)
+        self.context.set_dragging(dragging)
         if not dragging and self._postponed_step is not None:
             step, self._postponed_step = self._postponed_step, None
             self.on_time(step)

@@ -1,4 +1,4 @@
-"""What a tab of the viewer is: the seam between the window and its panels."""
+"""The interface between the window and its tabs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SaveTarget:
-    """Something of a tab that can be saved as a file; Ctrl+S offers them all.
+    """Something that a tab can save as a file; Ctrl+S offers all of them.
 
     Args:
         label: What it is: "Manifold", "Path as animation".
@@ -30,12 +30,10 @@ class SaveTarget:
 
 
 class Tab(QWidget):
-    """One tab: the window calls its methods, in the Qt thread; it asks the model through `context.explorer`.
+    """A tab. The window calls its methods in the Qt thread; it queries the model through `context.model_client`.
 
-    The window calls `set_run` for every tab when the run changes, and `on_changes` and `on_time` for every tab too. A
-    tab that is hidden should only note that it is out of date and ask the explorer in `activated`. Give each kind of
-    question its own topic, such as "manifold/tiles": within a lane and topic a question takes the place of an older
-    one. The inspector at the right belongs to the tab, as part of its own layout.
+    The window calls `set_run`, `on_changes` and `on_time` of every tab. A hidden tab should only note that it is out of
+    date, and query the model in `activated`. The inspector at the right is part of the tab's own layout.
 
     Plots must not take the keyboard: give pyqtgraph widgets `Qt.FocusPolicy.NoFocus`, or keys never reach `on_key`.
     """
@@ -45,27 +43,27 @@ class Tab(QWidget):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.context = context
-        self.is_active = False  # kept by the window, around `activated` and `deactivated`
+        self.is_active = False  # set by the window, before `activated` and `deactivated`
 
     def waiting_reason(self) -> str | None:
-        """Return why this tab cannot show anything for the current run, or None; shown in the tab's place."""
+        """Return why this tab has nothing to show, or None; shown in its place."""
         return None
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run, or none. What was shown of the former one must go."""
+    def set_run(self, run: "RunPoller | None") -> None:
+        """Show another run, or none; discard what belongs to the former one."""
 
-    def on_changes(self, what: frozenset[str]) -> None:
-        """Take note of what a poll found: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"."""
+    def on_changes(self, changed: frozenset[str]) -> None:
+        """Handle what a poll found: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"."""
 
     def on_time(self, step: int | None) -> None:
-        """Show the run as it was at a snapshot's step. None: there is no snapshot yet."""
+        """Show the run at the step of a snapshot; None while there is none."""
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """Use a key that no focused widget wanted; return whether it was used. Asked before the window's own keys."""
+        """Handle a key that no focused widget used, before the window's own keys; return whether it was used."""
         return False
 
     def on_key_release(self, event: QKeyEvent) -> bool:
-        """Take note that a key was let go; return whether it was used."""
+        """Handle a key's release; return whether it was used."""
         return False
 
     def save_targets(self) -> list[SaveTarget]:
@@ -73,25 +71,25 @@ class Tab(QWidget):
         return []
 
     def copy_image(self) -> QImage | None:
-        """Return the picture that Ctrl+C copies, or None."""
+        """Return the image that Ctrl+C copies, or None."""
         return None
 
     def command_line(self) -> str | None:
-        """Return the shell command that makes the same picture, or None."""
+        """Return the shell command that makes the same image, or None."""
         return None
 
     def state(self) -> dict[str, Any]:
-        """Return what the tab remembers until the viewer's next start; JSON values only."""
+        """Return the state stored until the next start; JSON values only."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` returned, perhaps from an older version: check every value."""
+        """Restore what `state` returned, perhaps by an older version: check every value."""
 
     def activated(self) -> None:
-        """The tab has come to the front: bring it up to date."""
+        """Handle that the tab has come to the front: bring it up to date."""
 
     def deactivated(self) -> None:
-        """Another tab has come to the front: stop asking for pictures."""
+        """Handle that another tab has come to the front: cancel requests."""
 
     def closing(self) -> None:
-        """The window closes: let go of timers and threads."""
+        """Handle that the window closes: stop timers and threads."""

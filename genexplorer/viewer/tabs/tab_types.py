@@ -1,4 +1,4 @@
-"""The tabs in their order. Importing them takes as long as all the rest of the window, so they come after it."""
+"""The tabs in their order. Importing them takes as long as the rest of the window, so that is done later."""
 
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.tabs.density.tab import DensityTab

@@ -129,12 +129,12 @@ def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path:
         qtbot.waitUntil(lambda: 1140 in cursor.steps, timeout=5000)
         assert cursor.position == 500
         cursor.follow()
-        window.context.hold_still(True)
+        window.context.set_dragging(True)
         run.advance(60)
         run.writer.flush()
         qtbot.waitUntil(lambda: 1200 in (window.context.run.snapshots if window.context.run else []), timeout=5000)
         assert cursor.position == 1140
-        window.context.hold_still(False)
+        window.context.set_dragging(False)
         qtbot.waitUntil(lambda: cursor.position == 1200, timeout=5000)
 
 
@@ -146,21 +146,21 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         window = stage.window(run.folder)
         followed = window.context.run
         assert followed is not None and not followed.viewer_idle and window._poll.interval() == close
-        window._attention._last_input -= 20
+        window._idle_tracker._last_input -= 20
         qtbot.waitUntil(lambda: followed.viewer_idle, timeout=5000)
         assert window._poll.interval() == 1000 * IDLE_POLL_S
-        window._attention._last_input -= 60
+        window._idle_tracker._last_input -= 60
         qtbot.waitUntil(lambda: window._poll.interval() == 1000 * AWAY_POLL_S, timeout=10_000)
         assert not animation.is_enabled()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
         assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
         assert window._poll.remainingTime() <= 2 * close and animation.is_enabled()
         qtbot.waitUntil(lambda: not followed.viewer_idle, timeout=5000)
-        window._attention._last_input -= 20
+        window._idle_tracker._last_input -= 20
         qtbot.waitUntil(lambda: followed.viewer_idle, timeout=5000)
-        window.toggle_present()
+        window.toggle_full_screen()
         qtbot.waitUntil(lambda: not followed.viewer_idle, timeout=5000)
-        window.toggle_present()
+        window.toggle_full_screen()
 
 
 def test_a_training_that_dies_is_told_in_the_window(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
@@ -452,7 +452,7 @@ def test_a_run_that_the_chosen_tab_cannot_show_is_opened_with_the_first_that_can
     assert window.pages.current.title == "Manifold"  # the user's own choice
     assert window.open_run(points)
     tab_of(window, "Manifold")  # who wants to read why there is none may
-    assert window.pages.current.title == "Manifold" and window.pages.chosen.title == "Manifold"
+    assert window.pages.current.title == "Manifold" and window.pages.selected.title == "Manifold"
 
 
 def test_the_keys_are_listed_with_those_of_the_tab_in_front(window: MainWindow) -> None:

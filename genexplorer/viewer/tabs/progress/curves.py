@@ -1,4 +1,4 @@
-"""The curves beside the pictures: the losses, or the family's objective, with the mark of the time."""
+"""The curves beside the images: losses, or the family's objective, with a mark at the present step."""
 
 import math
 from contextlib import suppress
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 WIDTH = 36 * GAP
 _MAX_POINTS = 500
-_CALM = 0.8
+_SMOOTHING = 0.8
 
 
-class CurvesBeside(QWidget):
-    """Two charts; a click in one of them moves the time."""
+class ProgressCurves(QWidget):
+    """Two charts; a click in one goes to that step."""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
         self.plots: list[ChartPlot] = []
-        self._shown: list[Chart] = []
+        self._charts: list[Chart] = []
         self._step: int | None = None
-        self._hint = muted("The curves come with the first steps.")
+        self._hint = muted("Curves appear after the first steps.")
         self._settle = timer(self, 0, self._fit, once=True)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -45,35 +45,35 @@ class CurvesBeside(QWidget):
         context.palette_changed.connect(self._recolor)
 
     def refresh(self, run: "RunPoller | None") -> None:
-        """Draw the run's curves as they are now."""
-        wanted = [] if run is None else recorded_images.beside(charts.charts(run.specs), _total(run))
-        if wanted != self._shown:
-            self._take(wanted)
+        """Draw the run's curves."""
+        shown_charts = [] if run is None else recorded_images.charts_beside(charts.charts(run.specs), _total(run))
+        if shown_charts != self._charts:
+            self._set_charts(shown_charts)
         self._hint.setVisible(not self.plots)
         if run is None:
             return
         marks = [(float(step), words) for step, words in change_marks(run)]
         for plot in self.plots:
             plot.set_curves(
-                [_curve(run, plot.chart, metric) for metric in _telling(plot.chart.metrics)],
-                CurveView("step", False, _CALM),
+                [_curve(run, plot.chart, metric) for metric in _without_raw(plot.chart.metrics)],
+                CurveView("step", False, _SMOOTHING),
                 marks,
             )
         self._fit()
 
     def set_step(self, step: int | None) -> None:
-        """Mark a time and write the values there."""
+        """Mark a step and show the values there."""
         self._step = step
         for plot in self.plots:
             plot.set_time(None if step is None else float(step))
             plot.show_values(None if step is None else float(step))
 
-    def _take(self, wanted: list[Chart]) -> None:
+    def _set_charts(self, shown_charts: list[Chart]) -> None:
         for plot in self.plots:
             self._column.removeWidget(plot)
             discard(plot)
-        self._shown, self.plots = wanted, []
-        for chart in wanted:
+        self._charts, self.plots = shown_charts, []
+        for chart in shown_charts:
             plot = ChartPlot(chart, self._context.palette)
             plot.clicked.connect(self._on_clicked)
             plot.pointed.connect(self._on_pointed)
@@ -102,7 +102,7 @@ class CurvesBeside(QWidget):
             plot.set_crosshair(here)
             plot.show_values(self._step if here is None else here)
         if here is not None:
-            self._context.status_message.emit(f"step {max(0, round(here)):,}  ·  click goes there")
+            self._context.status_message.emit(f"step {max(0, round(here)):,}  ·  click to go there")
 
     def _recolor(self) -> None:
         for plot in self.plots:
@@ -114,8 +114,8 @@ def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
     return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
 
 
-def _telling(metrics: tuple[str, ...]) -> list[str]:
-    """Leave out what judges the raw weights where the averaged ones, which draw the pictures, are judged as well."""
+def _without_raw(metrics: tuple[str, ...]) -> list[str]:
+    """Omit metrics of the raw weights where those of the averaged weights, which made the images, exist."""
     return [name for name in metrics if not (name.endswith("_raw") and f"{name.removesuffix('_raw')}_ema" in metrics)]
 
 

@@ -1,4 +1,4 @@
-"""The film of a training, written by a process of its own so that the window stays alive."""
+"""Writes an animation of a training in a process of its own, so that the window is not blocked."""
 
 import json
 import sys
@@ -11,35 +11,35 @@ from genexplorer.runs.sanitize import one_line
 _MODULE = "genexplorer.jobs.progress_gif"
 
 
-class FilmJob(QObject):
+class AnimationJob(QObject):
     """Runs one job at a time.
 
     Signals:
-        told(float, str): The share that is done, and what is being done.
-        ended(bool, str): Whether a film was written, and a line about it.
+        progress(float, str): The fraction that is done, and a message.
+        ended(bool, str): Whether a file was written, and a message.
     """
 
-    told = pyqtSignal(float, str)
+    progress = pyqtSignal(float, str)
     ended = pyqtSignal(bool, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process: QProcess | None = None
         self._last: dict[str, object] = {}
-        self._rest = b""
-        self._cancelled = False
+        self._unread = b""
+        self._canceled = False
         self._name = ""
 
     @property
     def is_running(self) -> bool:
-        """Whether a film is being written."""
+        """Whether a file is being written."""
         return self._process is not None
 
     def start(self, run: Path, out: Path, kind: str) -> None:
-        """Write the film of a kind of pictures; the file's ending decides the format."""
+        """Write an animation of a kind of images; the file's suffix decides the format."""
         if self.is_running:
             return
-        self._last, self._rest, self._cancelled, self._name = {}, b"", False, out.name
+        self._last, self._unread, self._canceled, self._name = {}, b"", False, out.name
         process = QProcess(self)
         self._process = process
         process.readyReadStandardOutput.connect(self._read)
@@ -48,9 +48,9 @@ class FilmJob(QObject):
         process.start(sys.executable, ["-m", _MODULE, str(run), str(out), kind])
 
     def cancel(self) -> None:
-        """Give up; nothing is left behind of the file."""
+        """Cancel; no part of the file remains."""
         if self._process is not None:
-            self._cancelled = True
+            self._canceled = True
             self._process.terminate()
 
     def close(self) -> None:
@@ -64,21 +64,21 @@ class FilmJob(QObject):
     def _read(self) -> None:
         if self._process is None:
             return
-        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        *lines, self._unread = (self._unread + self._process.readAllStandardOutput().data()).split(b"\n")
         for line in lines:
             self._take(line)
 
     def _take(self, line: bytes) -> None:
         try:
-            told = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             return
-        if not isinstance(told, dict):
+        if not isinstance(record, dict):
             return
-        self._last = told
-        fraction = told.get("fraction")
+        self._last = record
+        fraction = record.get("fraction")
         if isinstance(fraction, int | float):
-            self.told.emit(float(fraction), str(told.get("message", "")))
+            self.progress.emit(float(fraction), str(record.get("message", "")))
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
@@ -91,11 +91,11 @@ class FilmJob(QObject):
         self._read()
         process, self._process = self._process, None
         process.deleteLater()
-        if self._cancelled:
-            self.ended.emit(False, f"{self._name} was not saved: cancelled")
+        if self._canceled:
+            self.ended.emit(False, f"{self._name} was not saved: canceled")
         elif "done" in self._last:
             self.ended.emit(True, f"saved {self._last['done']}: {self._last.get('frames', '?')} pictures")
         else:
             error, hint = (str(self._last.get(key, "")) for key in ("error", "hint"))
-            why = f"{error or 'the job ended without a word'}{': ' if hint else ''}{hint}"
-            self.ended.emit(False, f"{self._name} was not saved: {one_line(why, 300)}")
+            reason = f"{error or 'the job ended without an error message'}{': ' if hint else ''}{hint}"
+            self.ended.emit(False, f"{self._name} was not saved: {one_line(reason, 300)}")

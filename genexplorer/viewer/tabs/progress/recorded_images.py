@@ -1,4 +1,4 @@
-"""Which recorded pictures are shown: the kinds there are, the one of a time, a few spread over all. No Qt."""
+"""Selects among recorded images: the kinds, the one of a step, a few spread over time. No Qt."""
 
 import math
 from bisect import bisect_right
@@ -9,36 +9,36 @@ from genexplorer.runs.record import PictureRef
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 
-# In the order of the switch, with what the pictures of a kind have in common.
+# In order of display: the name and what the images of a kind have in common.
 KINDS: dict[str, tuple[str, str]] = {
     "samples": ("Samples", "the same latents at every step"),
     "manifold": ("Manifold", "the same plane of latents at every step"),
     "reconstructions": ("Reconstructions", "the same test images at every step"),
     "density": ("Density", "the model's density at every step"),
-    "trace": ("Trace", "the same test images on their way to z"),
+    "trace": ("Trace", "the same test images at every layer of the flow"),
 }
-_FIRST_NEWS = 50  # steps before which little is to be seen
-_OF_THE_CRITIC = "real_logits"
+_ORIGIN = 50  # of the logarithmic axis: little changes before this step
+_CRITIC_QUANTITY = "real_logits"
 
 
 def kinds(pictures: Mapping[str, Sequence[PictureRef]]) -> list[str]:
-    """Return the recorded kinds that hold a picture: those that are known first."""
-    there = [kind for kind, refs in pictures.items() if refs]
-    return [kind for kind in KINDS if kind in there] + sorted(kind for kind in there if kind not in KINDS)
+    """Return the kinds with images, the known kinds first."""
+    recorded = [kind for kind, refs in pictures.items() if refs]
+    return [kind for kind in KINDS if kind in recorded] + sorted(kind for kind in recorded if kind not in KINDS)
 
 
 def name_of(kind: str) -> str:
-    """Return what a kind is called on its switch."""
+    """Return the display name of a kind."""
     return KINDS.get(kind, (kind.replace("_", " ").capitalize(), ""))[0]
 
 
-def told_of(kind: str) -> str:
-    """Return what the pictures of a kind have in common."""
+def description_of(kind: str) -> str:
+    """Return what the images of a kind have in common."""
     return KINDS.get(kind, ("", "recorded through training"))[1]
 
 
 def at(refs: Sequence[PictureRef], step: int | None) -> PictureRef | None:
-    """Return the newest picture at or before a step, the first where all are later; None where there is none."""
+    """Return the newest image at or before a step, or the first if all are later; None without images."""
     if not refs:
         return None
     if step is None:
@@ -46,21 +46,23 @@ def at(refs: Sequence[PictureRef], step: int | None) -> PictureRef | None:
     return refs[max(0, bisect_right([ref.step for ref in refs], step) - 1)]
 
 
-def spread(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
-    """Return at most `count` pictures, evenly on a logarithmic axis of steps, the first and the last among them."""
-    dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_FIRST_NEWS))
+def spread_over_time(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
+    """Return at most `count` images, evenly spaced on a logarithmic step axis, including the first and the last."""
+    dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_ORIGIN))
     return [ref for ref in refs if ref.step not in dropped]
 
 
-def beside(known: Sequence[Chart], total: str) -> list[Chart]:
-    """Return the two charts that tell most beside the pictures.
+def charts_beside(all_charts: Sequence[Chart], total: str) -> list[Chart]:
+    """Return the two charts shown beside the images: the objective, and the discriminator or another one.
 
     Args:
-        known: All charts of the run, in their order.
+        all_charts: The charts of the run, in order.
         total: The quantity of the family's objective.
     """
-    if not known:
+    if not all_charts:
         return []
-    first = charts.chart_of(known, total) or known[0]
-    second = charts.chart_of(known, _OF_THE_CRITIC) or next((chart for chart in known if chart is not first), None)
+    first = charts.chart_of(all_charts, total) or all_charts[0]
+    second = charts.chart_of(all_charts, _CRITIC_QUANTITY) or next(
+        (chart for chart in all_charts if chart is not first), None
+    )
     return [first] if second is None or second is first else [first, second]

@@ -1,4 +1,4 @@
-"""The Progress tab: what the run recorded at each step, walked through by the window's own bar of time."""
+"""The Progress tab: the images recorded at each step, selected by the window's time bar."""
 
 import logging
 from collections import OrderedDict
@@ -16,11 +16,10 @@ from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
-from genexplorer.viewer.tabs.progress.controls_row import Head
-from genexplorer.viewer.tabs.progress.curves import WIDTH, CurvesBeside
-from genexplorer.viewer.tabs.progress.export_job import FilmJob
-from genexplorer.viewer.tabs.progress.film_strip import COUNT, FilmStrip
-from genexplorer.viewer.tabs.progress.thumbnails import thumbnail
+from genexplorer.viewer.tabs.progress.controls_row import ProgressControls
+from genexplorer.viewer.tabs.progress.curves import WIDTH, ProgressCurves
+from genexplorer.viewer.tabs.progress.export_job import AnimationJob
+from genexplorer.viewer.tabs.progress.thumbnail_strip import COUNT, ThumbnailStrip, thumbnail
 from genexplorer.viewer.tabs.tab import SaveTarget, Tab
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import save_image
@@ -28,14 +27,14 @@ from genexplorer.viewer.widgets.images import save_image
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
 
-_KEPT_SHEETS = 96
+_CACHED_SHEETS = 96
 _log = logging.getLogger(__name__)
 
 
 class ProgressTab(Tab):
-    """The picture of the time at the left, the curves beside it, a film strip below.
+    """The image of a step at the left, curves beside it, thumbnails below.
 
-    While it is in front, the window's time stops at every recorded picture instead of at the kept snapshots.
+    While it is in front, the time bar stops at every recorded image instead of at the snapshots.
     """
 
     title = "Progress"
@@ -43,57 +42,57 @@ class ProgressTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.kind = ""
-        self._wanted_kind = ""  # by the user; the run may not have it
-        self._held: int | None = None  # a step that is shown as long as a key or a button is held
+        self._preferred_kind = ""  # selected by the user; the run may not have it
+        self._held_step: int | None = None  # the first or newest step, while a key or button is held
         self._stale = True
-        self._shown: Path | None = None
+        self._shown_path: Path | None = None
         self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
-        self.head, self.view, self.strip = Head(), ImageGridView("progress"), FilmStrip()
+        self.controls, self.view, self.strip = ProgressControls(), ImageGridView("progress"), ThumbnailStrip()
         self.view.has_frame = False
         self.view.on_saved = context.status_message.emit
-        self.curves = CurvesBeside(context)
-        self.job = FilmJob(self)
+        self.curves = ProgressCurves(context)
+        self.job = AnimationJob(self)
         self._lay_out()
         self._connect()
         self._recolor()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The window ---------------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Say that there are no pictures."""
+        """Return that there are no images yet, or None."""
         if self.context.run is None or self._kinds():
             return None
-        return "No pictures recorded yet.\nThe first ones come with the first snapshot, of latents that stay the same."
+        return "No images recorded yet.\nThe first ones are recorded with the first snapshot, from fixed latents."
 
-    def set_run(self, followed: "RunPoller | None") -> None:
-        """Show another run's pictures."""
+    def set_run(self, run: "RunPoller | None") -> None:
+        """Show another run's images."""
         self._cache.clear()
-        self._held, self._shown, self._stale = None, None, True
+        self._held_step, self._shown_path, self._stale = None, None, True
         self.strip.set_frames([])
         self.view.set_grid(None)
         if self.is_active:
             self.activated()
 
-    def on_changes(self, what: frozenset[str]) -> None:
-        """Take up new pictures and new points of the curves."""
-        if what & {"pictures", "metrics", "changes"}:
+    def on_changes(self, changed: frozenset[str]) -> None:
+        """Show new images and points of the curves."""
+        if changed & {"pictures", "metrics", "changes"}:
             self._stale = True
             self.refresh()
 
     def activated(self) -> None:
-        """Let time stop at the recorded pictures."""
+        """Let the time bar stop at the recorded images."""
         self._choose_kind()
-        self.context.walk_over(self._steps)
+        self.context.set_stops(self._steps)
         self._stale = True
         self.refresh()
 
     def deactivated(self) -> None:
-        """Let time stop at snapshots again."""
-        self._held = None
-        self.context.walk_over(None)
+        """Let the time bar stop at snapshots again."""
+        self._held_step = None
+        self.context.set_stops(None)
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """F and G show the first and the newest as long as they are held, K the next kind, M saves the film."""
+        """F and G show the first and the newest while held, K the next kind, M saves an animation."""
         match event.key():
             case Qt.Key.Key_F | Qt.Key.Key_G if event.isAutoRepeat():
                 pass
@@ -104,86 +103,86 @@ class ProgressTab(Tab):
             case Qt.Key.Key_K:
                 self.next_kind()
             case Qt.Key.Key_M:
-                self.save_film()
+                self.save_animation()
             case _:
                 return False
         return True
 
     def on_key_release(self, event: QKeyEvent) -> bool:
-        """Show the picture of the time again."""
+        """Show the image of the time bar's step again."""
         if event.key() in (Qt.Key.Key_F, Qt.Key.Key_G):
             if not event.isAutoRepeat():
-                self.let_go()
+                self.release()
             return True
         return False
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer the picture of the time."""
+        """Offer the image."""
         if self.view.image().isNull():
             return []
-        label = f"{recorded_images.name_of(self.kind)} of the time"
+        label = recorded_images.name_of(self.kind)
         return [SaveTarget(label, (".png",), lambda path: save_image(self.view.displayed_image(), path))]
 
     def copy_image(self) -> QImage | None:
-        """Return the picture as it is shown."""
+        """Return the image as shown."""
         return None if self.view.image().isNull() else self.view.displayed_image()
 
     def command_line(self) -> str | None:
-        """Return the command that makes the film."""
+        """Return the command that makes the animation."""
         run = self.context.run
         if run is None or not self.kind:
             return None
         return command_lines.with_runs_dir(command_lines.progress(run.status.id, kind=self.kind), run.folder.parent)
 
     def state(self) -> dict[str, Any]:
-        """Remember the kind."""
-        return {"kind": self._wanted_kind}
+        """Return the selected kind."""
+        return {"kind": self._preferred_kind}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take it back."""
+        """Restore it."""
         kind = state.get("kind")
-        self._wanted_kind = kind if isinstance(kind, str) else ""
+        self._preferred_kind = kind if isinstance(kind, str) else ""
 
     def closing(self) -> None:
-        """Give up the film and stop listening."""
+        """Cancel the animation and unsubscribe."""
         self._unsubscribe()
         self.job.close()
 
-    # What is shown ----------------------------------------------------------------------------------------------
+    # Display ----------------------------------------------------------------------------------------------
 
     def choose(self, kind: str) -> None:
-        """Show another kind of pictures."""
-        self._wanted_kind = kind
+        """Show another kind of images."""
+        self._preferred_kind = kind
         self._choose_kind()
-        self.context.walk_over(self._steps)
+        self.context.set_stops(self._steps)
         self._stale = True
         self.refresh()
 
     def next_kind(self) -> None:
-        """Show the next kind of pictures that there is."""
+        """Show the next kind of images."""
         kinds = self._kinds()
         if kinds:
             self.choose(kinds[(kinds.index(self.kind) + 1) % len(kinds)])
 
     def hold(self, *, first: bool) -> None:
-        """Show the first or the newest picture until `let_go`."""
+        """Show the first or the newest image until `release`."""
         refs = self._refs()
         if refs:
-            self._held = refs[0 if first else -1].step
+            self._held_step = refs[0 if first else -1].step
             self._show_picture()
 
-    def let_go(self) -> None:
-        """Show the picture of the time again."""
-        self._held = None
+    def release(self) -> None:
+        """Show the image of the time bar's step again."""
+        self._held_step = None
         self._show_picture()
 
     def refresh(self) -> None:
-        """Bring pictures, strip and curves up to date, if they are seen."""
+        """Update images, thumbnails and curves while the tab is in front."""
         if not (self.is_active and self._stale):
             return
         self._stale = False
         self._choose_kind()
-        self.head.show_kinds(self._kinds(), self.kind)
+        self.controls.show_kinds(self._kinds(), self.kind)
         self.curves.refresh(self.context.run)
         self._show_strip()
         self._show_picture()
@@ -199,30 +198,31 @@ class ProgressTab(Tab):
 
     def _choose_kind(self) -> None:
         kinds = self._kinds()
-        self.kind = self._wanted_kind if self._wanted_kind in kinds else (kinds[0] if kinds else "")
+        self.kind = self._preferred_kind if self._preferred_kind in kinds else (kinds[0] if kinds else "")
 
     def _on_cursor(self) -> None:
         if self.is_active:
             self._show_picture()
 
     def _show_picture(self) -> None:
-        now = self.context.cursor.position
-        ref = recorded_images.at(self._refs(), now if self._held is None else self._held)
+        step = self.context.cursor.position if self._held_step is None else self._held_step
+        ref = recorded_images.at(self._refs(), step)
         sheet = None if ref is None else self._read(ref)
         if sheet is None or ref is None:
-            self._shown = None
-            self.view.set_grid(None, "" if ref is None else "This picture cannot be read.")
-        elif self._shown != ref.path:
-            self._shown = ref.path
+            self._shown_path = None
+            self.view.set_grid(None, "" if ref is None else "This image cannot be read.")
+        elif self._shown_path != ref.path:
+            self._shown_path = ref.path
             self.view.set_columns(0 if self.kind == "samples" else sheet.columns)
             self.view.set_grid(sheet)
-        self.head.show_step(self.kind, None if ref is None else ref.step, self._steps(), held=self._held is not None)
-        self.strip.set_step(None if ref is None else ref.step)
-        self.curves.set_step(None if ref is None else ref.step)
+        shown_step = None if ref is None else ref.step
+        self.controls.show_step(self.kind, shown_step, self._steps(), is_held=self._held_step is not None)
+        self.strip.set_step(shown_step)
+        self.curves.set_step(shown_step)
 
     def _show_strip(self) -> None:
-        wanted = recorded_images.spread(self._refs(), COUNT)
-        sheets = [(ref.step, self._read(ref)) for ref in wanted]
+        refs = recorded_images.spread_over_time(self._refs(), COUNT)
+        sheets = [(ref.step, self._read(ref)) for ref in refs]
         frames = [(step, thumbnail(sheet, self.kind)) for step, sheet in sheets if sheet is not None]
         self.strip.set_frames(frames)
 
@@ -237,14 +237,14 @@ class ProgressTab(Tab):
             self.context.status_message.emit(str(error))
             return None
         self._cache[ref.path] = sheet
-        while len(self._cache) > _KEPT_SHEETS:
+        while len(self._cache) > _CACHED_SHEETS:
             self._cache.popitem(last=False)
         return sheet
 
-    # Film and command -------------------------------------------------------------------------------------------
+    # Animation and command -------------------------------------------------------------------------------------------
 
-    def save_film(self) -> None:
-        """Ask for a name and write the film, or give up the one that is being written."""
+    def save_animation(self) -> None:
+        """Write an animation to a file chosen in a dialog, or cancel the one being written."""
         run = self.context.run
         if self.job.is_running:
             self.job.cancel()
@@ -253,21 +253,21 @@ class ProgressTab(Tab):
 
             endings = " ".join(f"*{ending}" for ending in MOVING_FORMATS)
             name, _ = QFileDialog.getSaveFileName(
-                self, "Save the film of the training", f"{run.status.name}-{self.kind}.gif", f"Film ({endings})"
+                self, "Save animation", f"{run.status.name}-{self.kind}.gif", f"Animation ({endings})"
             )
             if name:
                 path = Path(name)
-                self.write_film(path if path.suffix else path.with_suffix(".gif"))
+                self.write_animation(path if path.suffix else path.with_suffix(".gif"))
 
-    def write_film(self, out: Path) -> None:
-        """Write the film in the background."""
+    def write_animation(self, out: Path) -> None:
+        """Write the animation in the background."""
         if self.context.run is not None:
-            self.head.show_film(0.0)
+            self.controls.show_job(0.0)
             self.job.start(self.context.run.folder, out, self.kind)
 
-    def _film_ended(self, worked: bool, line: str) -> None:
-        self.head.show_film(None)
-        (self.context.status_message if worked else self.context.alert).emit(line)
+    def _on_job_ended(self, succeeded: bool, line: str) -> None:
+        self.controls.show_job(None)
+        (self.context.status_message if succeeded else self.context.alert).emit(line)
 
     def _copy_command(self) -> None:
         command, clipboard = self.command_line(), QGuiApplication.clipboard()
@@ -294,18 +294,18 @@ class ProgressTab(Tab):
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP // 2)
         column.setSpacing(GAP)
-        column.addWidget(self.head)
+        column.addWidget(self.controls)
         column.addLayout(row, 1)
 
     def _connect(self) -> None:
-        self.head.kind_chosen.connect(self.choose)
-        self.head.hold_wanted.connect(lambda first: self.hold(first=first))
-        self.head.released.connect(self.let_go)
-        self.head.film_wanted.connect(self.save_film)
-        self.head.command_wanted.connect(self._copy_command)
+        self.controls.kind_chosen.connect(self.choose)
+        self.controls.hold_wanted.connect(lambda first: self.hold(first=first))
+        self.controls.released.connect(self.release)
+        self.controls.animation_wanted.connect(self.save_animation)
+        self.controls.command_wanted.connect(self._copy_command)
         self.strip.chosen.connect(self.context.cursor.go)
-        self.job.told.connect(lambda share, _words: self.head.show_film(share))
-        self.job.ended.connect(self._film_ended)
+        self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
+        self.job.ended.connect(self._on_job_ended)
         self.context.palette_changed.connect(self._recolor)
         self._unsubscribe = self.context.cursor.subscribe(self._on_cursor)
 

@@ -1,4 +1,4 @@
-"""The inspector of the Samples tab: one picture large, the same draw through training, and how to draw."""
+"""The inspector of the Samples tab: one sample enlarged, the same latent through training, and settings."""
 
 from typing import Any
 
@@ -18,17 +18,18 @@ from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wra
 WIDTH = 34 * GAP
 _HISTORY_COLUMNS = 4
 _LARGE_PX, _SMALL_PX = 26 * GAP, 15 * GAP
-_LARGE_NEEDS_PX, _HISTORY_NEEDS_PX = 89 * GAP, 78 * GAP  # heights of the panel
+_LARGE_MIN_PX, _HISTORY_MIN_PX = 89 * GAP, 78 * GAP  # heights of the panel
 
 
 class SamplesPanel(QWidget):
-    """Tells the tab what was chosen.
+    """The inspector; its controls emit signals.
 
     Signals:
-        draw_wanted, fixed_wanted, seed_chosen(int), temperature_chosen(float), columns_chosen(int), step_chosen(int).
+        resample_wanted, fixed_wanted: A button was pressed.
+        seed_chosen(int), temperature_chosen(float), columns_chosen(int), step_chosen(int): A value was set.
     """
 
-    draw_wanted = pyqtSignal()
+    resample_wanted = pyqtSignal()
     fixed_wanted = pyqtSignal()
     seed_chosen = pyqtSignal(int)
     temperature_chosen = pyqtSignal(float)
@@ -44,23 +45,25 @@ class SamplesPanel(QWidget):
         self.one = ImageView("sample")
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
-        self.history_title = muted("the same draw through training")
+        self.history_title = muted("the same latent through training")
         self.history = ImageGridView("sample-through-training")
         self.history.set_columns(_HISTORY_COLUMNS)
         self.history.max_factor = 2
         self.history.setFixedHeight(22 * GAP)
         self.history.on_saved = context.status_message.emit
-        self.fixed = tool_button("Fixed seed", "The recorded draws, the same at every step (F)", checkable=True)
-        self.anew = tool_button("Draw anew", "New draws from the snapshot of this time (R)")
+        self.fixed = tool_button(
+            "Fixed seed", "Recorded samples, of the same latents at every step (F)", checkable=True
+        )
+        self.resample = tool_button("Resample", "New samples from the present snapshot (R)")
         self.seed, self.columns = _spin(0, 2**31 - 1), _spin(0, 64)
         self.columns.setSpecialValueText("auto")
-        self.temperature = slider(0, 200, 100, "Temperature: the spread of the draws around the middle of the prior")
+        self.temperature = slider(0, 200, 100, "Temperature: scales the standard deviation of the prior")
         self.temperature_label = muted("temperature 1.00")
         self._lay_out()
         self._connect()
 
     def show_source(self, seed: int | None) -> None:
-        """Show whether the draws are recorded, or their seed."""
+        """Show whether the samples are the recorded ones, or their seed."""
         self.fixed.setChecked(seed is None)
         if seed is not None:
             self.seed.blockSignals(True)
@@ -70,31 +73,31 @@ class SamplesPanel(QWidget):
             self.set_temperature(1.0)
 
     def set_columns(self, columns: int) -> None:
-        """Choose the columns; 0 for as many as suit the room."""
+        """Set the columns; 0 for as many as fit."""
         self.columns.setValue(columns)
 
     def set_temperature(self, temperature: float) -> None:
-        """Show a temperature without telling anybody."""
+        """Show a temperature without emitting a signal."""
         self.temperature.blockSignals(True)
         self.temperature.setValue(round(temperature * 100))
         self.temperature.blockSignals(False)
         self.temperature_label.setText(f"temperature {temperature:.2f}")
 
     def show_one(self, index: int, pixels: Pixels, sheet: ImageGrid) -> None:
-        """Show one picture large."""
+        """Show one sample enlarged."""
         self.one.set_image(pixels)
         self.name.setText(f"sample {index + 1}")
-        self.detail.setText("\n".join(part for part in (sheet.caption, _z_words(sheet, index)) if part))
+        self.detail.setText("\n".join(part for part in (sheet.caption, _z_text(sheet, index)) if part))
 
     def show_nothing(self) -> None:
-        """There is no picture."""
+        """Show no sample."""
         self.one.set_image(None)
         self.name.setText("")
         self.detail.setText("")
         self.show_history(-1, [])
 
     def show_history(self, index: int, pictures: list[tuple[int, Any]]) -> None:
-        """Show one draw at several steps; a click goes there."""
+        """Show one latent at several steps; a click selects the step."""
         steps = [step for step, _ in pictures]
         if (index, steps) == (self._history_of, self._steps):
             return
@@ -105,15 +108,15 @@ class SamplesPanel(QWidget):
         self.history.set_frame(None)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Give up the past of the draw, then the size of the picture, where the window is low."""
+        """Hide the history, then shrink the sample, where the window is low."""
         super().resizeEvent(event)
         self._show_history_if_room()
 
     def _show_history_if_room(self) -> None:
-        there = len(self._steps) > 1 and self.height() >= _HISTORY_NEEDS_PX
-        self.one.setFixedHeight(_SMALL_PX if there and self.height() < _LARGE_NEEDS_PX else _LARGE_PX)
-        self.history.setVisible(there)
-        self.history_title.setVisible(there)
+        has_room = len(self._steps) > 1 and self.height() >= _HISTORY_MIN_PX
+        self.one.setFixedHeight(_SMALL_PX if has_room and self.height() < _LARGE_MIN_PX else _LARGE_PX)
+        self.history.setVisible(has_room)
+        self.history_title.setVisible(has_room)
 
     def recolor(self) -> None:
         """Take the context's palette."""
@@ -131,7 +134,7 @@ class SamplesPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(GAP)
         buttons.addWidget(self.fixed)
-        buttons.addWidget(self.anew)
+        buttons.addWidget(self.resample)
         buttons.addStretch(1)
         column.addLayout(buttons)
         form = QGridLayout()
@@ -152,7 +155,7 @@ class SamplesPanel(QWidget):
 
     def _connect(self) -> None:
         self.fixed.clicked.connect(self.fixed_wanted)
-        self.anew.clicked.connect(self.draw_wanted)
+        self.resample.clicked.connect(self.resample_wanted)
         self.seed.valueChanged.connect(self.seed_chosen)
         self.columns.valueChanged.connect(self.columns_chosen)
         self.temperature.valueChanged.connect(self._on_temperature)
@@ -170,22 +173,22 @@ class SamplesPanel(QWidget):
 
     def _on_history_hovered(self, pixel: QPoint) -> None:
         index = self.history.index_at(pixel)
-        there = 0 <= index < len(self._steps)
-        words = f"step {self._steps[index]:,}: click goes there" if there else "the same draw through training"
-        self.history_title.setText(words)
-        if not there:
+        is_image = 0 <= index < len(self._steps)
+        title = f"step {self._steps[index]:,}: click to go there" if is_image else "the same latent through training"
+        self.history_title.setText(title)
+        if not is_image:
             self.history.set_frame(None)
 
 
-def _z_words(sheet: ImageGrid, index: int) -> str:
+def _z_text(sheet: ImageGrid, index: int) -> str:
     if sheet.z is None or sheet.z.shape[1] > 4:
         return ""
     return f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})"
 
 
 def _spin(low: int, high: int) -> QSpinBox:
-    made = QSpinBox()
-    made.setRange(low, high)
-    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    made.setKeyboardTracking(False)
-    return made
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    box.setKeyboardTracking(False)
+    return box

@@ -1,4 +1,4 @@
-"""The Samples tab: the same draws from the prior through all of training, or new ones from the snapshot of the time."""
+"""The Samples tab: samples of fixed latents recorded through training, or new ones from a snapshot."""
 
 import logging
 import secrets
@@ -26,19 +26,19 @@ from genexplorer.viewer.widgets.images import enlarged, save_image
 
 KIND = "samples"
 COUNT = 64
-_KEPT_SHEETS = 96
-_HISTORY = 12  # pictures of one sample through training
+_CACHED_SHEETS = 96
+_HISTORY = 12  # images of one sample through training
 _log = logging.getLogger(__name__)
 
 
 class SamplesTab(Tab):
-    """The sheet at the left, the picture under the mouse and the draw's settings at the right."""
+    """The grid of samples at the left; the sample under the mouse and the settings at the right."""
 
     title = "Samples"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.seed: int | None = None  # None: the recorded draws of the run's own fixed seed
+        self.seed: int | None = None  # None: the recorded samples of the run's fixed seed
         self.temperature = 1.0
         self._requests = RequestGroup(context.model_client, "samples", self._on_failure)
         self._stale = True
@@ -58,7 +58,7 @@ class SamplesTab(Tab):
 
     def _connect(self) -> None:
         self.view.pointed.connect(self._show_one)
-        self.panel.draw_wanted.connect(self.draw_anew)
+        self.panel.resample_wanted.connect(self.resample)
         self.panel.fixed_wanted.connect(self.show_fixed)
         self.panel.seed_chosen.connect(self.draw)
         self.panel.temperature_chosen.connect(self._set_temperature)
@@ -67,50 +67,50 @@ class SamplesTab(Tab):
         self.context.palette_changed.connect(self._recolor)
         self._recolor()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The window ---------------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Say that there is no snapshot yet, or that samples are no pictures."""
+        """Return that there is no snapshot yet, or that samples are points, or None."""
         if has_points(self.context.run):
             return (
-                "The samples of this run are points of the plane, not pictures.\n"
-                "The Density tab draws them over the data, live; Progress shows the same ones through training."
+                "The samples of this run are 2-D points, not images.\n"
+                "Density shows them over the data; Progress shows them through training."
             )
         if self.context.step is None and not self._refs():
             return "No samples yet.\nThe first ones come with the first snapshot."
         return None
 
-    def set_run(self, followed: object) -> None:
+    def set_run(self, run: object) -> None:
         """Show another run's samples."""
         self._cache.clear()
         self.seed = None
         self.view.set_grid(None)
         self.touch()
 
-    def on_changes(self, what: frozenset[str]) -> None:
-        """Take up new pictures."""
-        if "pictures" in what and self.seed is None:
+    def on_changes(self, changed: frozenset[str]) -> None:
+        """Show new images."""
+        if "pictures" in changed and self.seed is None:
             self.touch()
 
     def on_time(self, step: int | None) -> None:
-        """Show the samples of that time."""
+        """Show the samples of that step."""
         self.touch()
 
     def activated(self) -> None:
-        """Show what was put off while hidden."""
+        """Bring the tab up to date."""
         self.refresh()
 
     def deactivated(self) -> None:
-        """Ask for nothing any more."""
+        """Cancel requests."""
         self._requests.cancel_all()
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """R draws anew, F the fixed seed, + and − columns, arrows the picture that is looked at."""
+        """R resamples, F shows the fixed seed, + and − set the columns, arrows select a sample."""
         moves = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -self.view.columns}
         moves[Qt.Key.Key_Down] = self.view.columns
         match event.key():
             case Qt.Key.Key_R:
-                self.draw_anew()
+                self.resample()
             case Qt.Key.Key_F:
                 self.show_fixed()
             case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
@@ -126,21 +126,21 @@ class SamplesTab(Tab):
         return True
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer the sheet and the picture that is looked at."""
+        """Offer the grid and the selected sample."""
         if self.view.grid is None:
             return []
-        one = self.panel.one.image()
+        sample = self.panel.one.image()
         return [
             SaveTarget("Samples", (".png",), lambda path: save_image(self.view.displayed_image(), path)),
-            SaveTarget("The picture at the right", (".png",), lambda path: save_image(enlarged(one, 8), path)),
+            SaveTarget("Selected sample", (".png",), lambda path: save_image(enlarged(sample, 8), path)),
         ]
 
     def copy_image(self) -> QImage | None:
-        """Return the sheet as it is shown."""
+        """Return the grid as shown."""
         return None if self.view.grid is None else self.view.displayed_image()
 
     def command_line(self) -> str | None:
-        """Return the command that draws this sheet."""
+        """Return the command that draws these samples."""
         run = self.context.run
         if run is None or self.view.grid is None:
             return None
@@ -157,11 +157,11 @@ class SamplesTab(Tab):
         return command_lines.with_runs_dir(line, run.folder.parent)
 
     def state(self) -> dict[str, Any]:
-        """Remember columns and temperature."""
+        """Return columns and temperature."""
         return {"columns": self.view.requested_columns, "temperature": self.temperature}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take them back."""
+        """Restore them."""
         columns, temperature = state.get("columns"), state.get("temperature")
         if isinstance(columns, int):
             self.panel.set_columns(min(max(0, columns), COUNT))
@@ -169,36 +169,36 @@ class SamplesTab(Tab):
             self.temperature = float(temperature)
             self.panel.set_temperature(self.temperature)
 
-    # Drawing ----------------------------------------------------------------------------------------------------
+    # Sampling ----------------------------------------------------------------------------------------------------
 
-    def draw_anew(self) -> None:
-        """Draw with a seed that nobody chose."""
+    def resample(self) -> None:
+        """Draw samples with a random seed."""
         self.draw(secrets.randbelow(10_000))
 
     def draw(self, seed: int) -> None:
-        """Draw with a seed, from the snapshot of the time."""
+        """Draw samples with a seed, from the present snapshot."""
         self.seed = seed
         self.touch()
 
     def show_fixed(self) -> None:
-        """Go back to the recorded draws, which are the same at every step."""
+        """Show the recorded samples again, of the same latents at every step."""
         self.seed = None
         self._requests.cancel_all()
         self.touch()
 
     def touch(self) -> None:
-        """Note that what is shown is out of date."""
+        """Mark the tab as out of date and refresh it."""
         self._stale = True
         self.refresh()
 
     def refresh(self) -> None:
-        """Bring the sheet up to date if it is seen."""
+        """Update the grid while the tab is in front."""
         if not self.is_active or not self._stale or has_points(self.context.run):
             return
         self._stale = False
         self.panel.show_source(self.seed)
         if self.context.run is None:
-            self.view.set_grid(None, "No run open.")
+            self.view.set_grid(None, "No run is open.")
         elif self.seed is None:
             self._show_recorded()
         else:
@@ -207,7 +207,7 @@ class SamplesTab(Tab):
     def _set_temperature(self, temperature: float) -> None:
         self.temperature = temperature
         if self.seed is None:
-            self.seed = 0  # the recorded draws were made at temperature 1
+            self.seed = 0  # the recorded samples have temperature 1
         self.touch()
 
     def _recolor(self) -> None:
@@ -245,7 +245,7 @@ class SamplesTab(Tab):
             self.context.status_message.emit(str(error))
             return None
         self._cache[ref.path] = sheet
-        while len(self._cache) > _KEPT_SHEETS:
+        while len(self._cache) > _CACHED_SHEETS:
             self._cache.popitem(last=False)
         return sheet
 
@@ -253,7 +253,7 @@ class SamplesTab(Tab):
 
     def _ask(self) -> None:
         if self.view.grid is None:
-            self.view.set_grid(None, "Loading the model …")
+            self.view.set_grid(None, "loading the model…")
         params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
         self._requests.cancel_all()  # images of another seed or snapshot are not shown any more
         self._requests.send("preview", "images", ModelRequest("sample", self._on_drawn, params, step=self.context.step))
@@ -263,14 +263,14 @@ class SamplesTab(Tab):
             return
         images = np.asarray(reply.arrays["images"], np.uint8)
         z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
-        self.view.set_grid(ImageGrid(images, 8, reply.step, f"drawn at step {reply.step:,}", z))
+        self.view.set_grid(ImageGrid(images, 8, reply.step, f"sampled at step {reply.step:,}", z))
 
     def _on_failure(self, message: str, hint: str) -> None:
         if self.view.grid is None:
             self.view.set_grid(None, f"No samples: {message}. {hint}")
-        self.context.status_message.emit(f"no new samples: {message}")
+        self.context.status_message.emit(f"sampling failed: {message}")
 
-    # One picture ------------------------------------------------------------------------------------------------
+    # One sample ------------------------------------------------------------------------------------------------
 
     def _show_one(self, index: int) -> None:
         sheet, pixels = self.view.grid, self.view.tile(index)
@@ -281,11 +281,11 @@ class SamplesTab(Tab):
         self.panel.show_history(index, self._history(index) if self.seed is None else [])
 
     def _history(self, index: int) -> list[tuple[int, Any]]:
-        """Return the same draw at steps spread over training."""
+        """Return the same latent at steps spread over training."""
         refs = self._refs()
         if len(refs) > _HISTORY:
-            places = np.unique(np.linspace(0, len(refs) - 1, _HISTORY).round().astype(int))
-            refs = [refs[place] for place in places]
+            indices = np.unique(np.linspace(0, len(refs) - 1, _HISTORY).round().astype(int))
+            refs = [refs[place] for place in indices]
         sheets = [(ref.step, self._read(ref)) for ref in refs]
         return [
             (step, sheet.images[index]) for step, sheet in sheets if sheet is not None and index < len(sheet.images)

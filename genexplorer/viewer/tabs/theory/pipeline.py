@@ -1,4 +1,4 @@
-"""The way of one image through the model, station by station, each with its real tensor."""
+"""One image through the model: the stages of a family's pipeline, each with its tensor."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -26,12 +26,12 @@ from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, text, wrapped
 from trainers.theory import Stage
 
-POINTS = (2, 1, 1)  # the shape of data that are points of the plane
-_MANY = 64  # values up to so many are drawn as a vector
+POINTS = (2, 1, 1)  # the shape of 2-D data
+_MAX_VECTOR = 64  # more values are drawn as a heat map
 
 
-class StageView(QWidget):
-    """One station: symbol, tensor, name, explanation."""
+class PipelineStageView(QWidget):
+    """One stage: symbol, tensor, name, explanation."""
 
     def __init__(self, stage: Stage, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,9 +58,9 @@ class StageView(QWidget):
         layout.addWidget(self._tensor, 0, center)
         layout.addWidget(self.shape, 0, center)
         layout.addWidget(heading(stage.name), 0, center)
-        words = wrapped(stage.explanation)
-        words.setAlignment(center)
-        layout.addWidget(words)
+        explanation = wrapped(stage.explanation)
+        explanation.setAlignment(center)
+        layout.addWidget(explanation)
         layout.addStretch(1)
 
     def show_tensor(self, tensor: NDArray[Any] | None, image_shape: tuple[int, int, int], hint: str = "…") -> None:
@@ -68,26 +68,26 @@ class StageView(QWidget):
 
         Args:
             tensor: (1, …), or None and `hint`.
-            image_shape: (C, H, W) of the data; (2, 1, 1) are points of the plane.
-            hint: What stands in its place.
+            image_shape: (C, H, W) of the data; (2, 1, 1) for 2-D points.
+            hint: Shown in its place.
         """
         self._heat = None
         if tensor is None:
             self.picture.set_image(None, hint=hint)
             self._show(self.picture, "")
             return
-        one = np.asarray(tensor)[0]
-        shape = " × ".join(str(length) for length in one.shape)
-        if one.ndim == 3 and image_shape != POINTS:
-            self.picture.set_image(one if one.dtype == np.uint8 else _to_gray(one))
+        values = np.asarray(tensor)[0]
+        shape = " × ".join(str(length) for length in values.shape)
+        if values.ndim == 3 and image_shape != POINTS:
+            self.picture.set_image(values if values.dtype == np.uint8 else _to_gray(values))
             self._show(self.picture, shape)
-        elif one.size == prod(image_shape) > _MANY:
-            self._heat = (np.asarray(one, np.float64), image_shape)
+        elif values.size == prod(image_shape) > _MAX_VECTOR:
+            self._heat = (np.asarray(values, np.float64), image_shape)
             self._draw_heat()
-            self._show(self.picture, f"{one.size} values, colors from −{HEAT_REACH:g} to {HEAT_REACH:g}")
+            self._show(self.picture, f"{values.size} values, colors from −{HEAT_REACH:g} to {HEAT_REACH:g}")
         else:
-            view = self._view_of(one.size, image_shape)
-            view.set_values(one)
+            view = self._view_of(values.size, image_shape)
+            view.set_values(values)
             self._show(view, shape)
 
     def recolor(self, palette: Palette) -> None:
@@ -112,12 +112,12 @@ class StageView(QWidget):
 
 
 class PipelineView(QWidget):
-    """All stations in a row with arrows between."""
+    """All stages in a row with arrows between."""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self.stages: list[StageView] = []
+        self.stages: list[PipelineStageView] = []
         self._row_host = QWidget()
         self._row = QHBoxLayout(self._row_host)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -130,12 +130,12 @@ class PipelineView(QWidget):
         self.note.hide()
 
     def set_stages(self, stages: Sequence[Stage]) -> None:
-        """Take the stations of a family."""
+        """Set the stages of a family."""
         while (item := self._row.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 discard(widget)
-        self.stages = [StageView(stage, self._context.palette) for stage in stages]
+        self.stages = [PipelineStageView(stage, self._context.palette) for stage in stages]
         for place, view in enumerate(self.stages):
             if place:
                 self._row.addWidget(_arrow("→" if view.stage.shows != "x" else " "), 0, Qt.AlignmentFlag.AlignTop)
@@ -153,10 +153,10 @@ class PipelineView(QWidget):
         for view in self.stages:
             view.show_tensor(arrays.get(view.stage.shows), image_shape, "not part of this model")
 
-    def say(self, words: str) -> None:
-        """Say why there are no tensors."""
+    def show_note(self, text: str) -> None:
+        """Show why there are no tensors."""
         self.clear()
-        self.note.setText(words)
+        self.note.setText(text)
         self.note.show()
 
     def recolor(self) -> None:
@@ -165,12 +165,12 @@ class PipelineView(QWidget):
             view.recolor(self._context.palette)
 
 
-def _arrow(words: str) -> QWidget:
-    """Return what stands between two stations: an arrow, or room where another way begins."""
-    made = muted(words)
-    made.setFont(text_font(15))
-    made.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
-    return made
+def _arrow(label: str) -> QWidget:
+    """Return the arrow between two stages, or a space where another branch begins."""
+    arrow = muted(label)
+    arrow.setFont(text_font(15))
+    arrow.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
+    return arrow
 
 
 def _to_gray(image: NDArray[Any]) -> NDArray[np.uint8]:

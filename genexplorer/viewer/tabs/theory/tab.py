@@ -1,4 +1,4 @@
-"""The Theory tab: the objective written out with live numbers, and the way of one image with its real tensors."""
+"""The Theory tab: the objective with live values, and one image through the model with its tensors."""
 
 import secrets
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _ALSO_COLUMNS = 3
 
 
 class TheoryTab(Tab):
-    """One page that scrolls: equation, figures, terms, pipeline, notes."""
+    """One scrolling page: equation, values, terms, pipeline, notes."""
 
     title = "Theory"
 
@@ -42,10 +42,10 @@ class TheoryTab(Tab):
         self._pipeline_stale = True
         self._seed = 0
         self._requests = RequestGroup(
-            context.model_client, "theory", lambda message, hint: self.pipeline.say(f"{message}. {hint}")
+            context.model_client, "theory", lambda message, hint: self.pipeline.show_note(f"{message}. {hint}")
         )
         self.cards: dict[str, TermCard] = {}
-        self._counting: set[TermCard] = set()  # those of the terms
+        self._term_cards: set[TermCard] = set()  # of the objective's terms
         self.equation, self.total, self.source = text(), text(), muted()
         self.equation.setFont(math_font(15))
         self.total.setFont(text_font(20))
@@ -55,52 +55,52 @@ class TheoryTab(Tab):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.share = ShareBar(context.palette)
         self.pipeline = PipelineView(context)
-        self.index, self.figures = QSpinBox(), wrapped()
-        self.again = tool_button("Draw again", "Other chance: another ε, z or noise (R)")
-        self.beside, self.pipeline_head, self.index_label = heading("Beside it"), heading(""), muted("")
+        self.index, self.metrics = QSpinBox(), wrapped()
+        self.resample = tool_button("Resample", "Draw another ε, z or noise (R)")
+        self.also_heading, self.pipeline_head, self.index_label = heading("Also tracked"), heading(""), muted("")
         self.notes, self.reference = wrapped(), wrapped()
-        self._lay_out()
+        self._build()
         self._connect()
 
-    # The seam ---------------------------------------------------------------------------------------------------
+    # The window ---------------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Say why there is no theory for this run."""
+        """Return why there is no theory for this run, or None."""
         return self._reason or None
 
-    def set_run(self, followed: "RunPoller | None") -> None:
+    def set_run(self, run: "RunPoller | None") -> None:
         """Show the theory of another run's family."""
-        self._theory, self._reason = _theory_of(followed)
+        self._theory, self._reason = _theory_of(run)
         self.pipeline.clear()
         self._pipeline_stale = True
-        self._show_words()
-        self._show_figures()
+        self._show_theory()
+        self._show_metrics()
 
-    def on_changes(self, what: frozenset[str]) -> None:
-        """Show new figures."""
-        if "metrics" in what:
-            self._show_figures()
+    def on_changes(self, changed: frozenset[str]) -> None:
+        """Show new metrics."""
+        if "metrics" in changed:
+            self._show_metrics()
 
     def on_time(self, step: int | None) -> None:
-        """Show the figures and the tensors of that time."""
+        """Show the metrics and tensors of that step."""
         self._pipeline_stale = True
-        self._show_figures()
+        self._show_metrics()
         self._ask()
 
     def activated(self) -> None:
-        """Show what was put off while hidden."""
-        self._show_figures()
+        """Bring the tab up to date."""
+        self._show_metrics()
         self._ask()
 
     def deactivated(self) -> None:
-        """Ask for nothing any more."""
+        """Cancel requests."""
         self._requests.cancel_all()
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """R draws z again, left and right another image."""
+        """R resamples, left and right select another image."""
         match event.key():
             case Qt.Key.Key_R:
-                self.draw_again()
+                self.draw_noise()
             case Qt.Key.Key_Left | Qt.Key.Key_Right:
                 self.index.stepBy(1 if event.key() == Qt.Key.Key_Right else -1)
             case _:
@@ -118,18 +118,18 @@ class TheoryTab(Tab):
         return None if self._theory is None else self._picture()
 
     def state(self) -> dict[str, Any]:
-        """Remember the image."""
+        """Return the index of the image."""
         return {"index": self.index.value()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take it back."""
+        """Restore it."""
         index = state.get("index")
         if isinstance(index, int):
             self.index.setValue(index)
 
-    # Drawing ----------------------------------------------------------------------------------------------------
+    # Layout ----------------------------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
+    def _build(self) -> None:
         self._page = QWidget()
         column = QVBoxLayout(self._page)
         column.setContentsMargins(4 * GAP, 2 * GAP, 4 * GAP, GAP)
@@ -143,11 +143,11 @@ class TheoryTab(Tab):
         self._also = QGridLayout()
         self._also.setSpacing(2 * GAP)
         column.addSpacing(GAP)
-        column.addWidget(self.beside)
+        column.addWidget(self.also_heading)
         column.addLayout(self._also)
         column.addSpacing(2 * GAP)
         column.addLayout(self._pipeline_head())
-        column.addWidget(self.figures)
+        column.addWidget(self.metrics)
         column.addWidget(self.pipeline)
         column.addSpacing(GAP)
         column.addWidget(rule())
@@ -175,35 +175,35 @@ class TheoryTab(Tab):
         row.addStretch(1)
         row.addWidget(self.index_label)
         row.addWidget(self.index)
-        row.addWidget(self.again)
+        row.addWidget(self.resample)
         return row
 
     def _connect(self) -> None:
         self.index.valueChanged.connect(self._on_index)
-        self.again.clicked.connect(self.draw_again)
+        self.resample.clicked.connect(self.draw_noise)
         self.context.palette_changed.connect(self._recolor)
 
     def _recolor(self) -> None:
         self.share.recolor(self.context.palette)
         self.pipeline.recolor()
 
-    def _show_words(self) -> None:
+    def _show_theory(self) -> None:
         theory = self._theory
         for card in self.cards.values():
-            (self._terms if card in self._counting else self._also).removeWidget(card)
+            (self._terms if card in self._term_cards else self._also).removeWidget(card)
             discard(card)
-        self.cards, self._counting = {}, set()
+        self.cards, self._term_cards = {}, set()
         if theory is None:
             return
-        what = self._what
-        self.pipeline_head.setText(f"One {what} through the model")
-        self.index_label.setText(f"test {what}")
-        self.index.setAccessibleName(f"test {what}")
+        noun = self._noun
+        self.pipeline_head.setText(f"One {noun} through the model")
+        self.index_label.setText(f"test {noun}")
+        self.index.setAccessibleName(f"test {noun}")
         self.equation.setText(formula(theory.equation.replace(";  ", "\n")))
         self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
         self.reference.setText(theory.reference)
         for term in theory.terms:
-            self._counting.add(self._card(term, theory.unit, counts=True))
+            self._term_cards.add(self._card(term, theory.unit, counts=True))
             self._terms.addWidget(self.cards[term.quantity], 1)
         also = [term for term in theory.also if term.quantity not in self.cards]
         for place, term in enumerate(also):
@@ -211,7 +211,7 @@ class TheoryTab(Tab):
             self._also.addWidget(card, place // _ALSO_COLUMNS, place % _ALSO_COLUMNS)
         for column in range(_ALSO_COLUMNS):
             self._also.setColumnStretch(column, 1)
-        self.beside.setVisible(bool(also))
+        self.also_heading.setVisible(bool(also))
         self.pipeline.set_stages(theory.stages)
 
     def _card(self, term: Term, unit: str, *, counts: bool) -> TermCard:
@@ -225,39 +225,39 @@ class TheoryTab(Tab):
         return next((spec.unit for spec in specs if spec.quantity == quantity), "")
 
     @property
-    def _what(self) -> str:
+    def _noun(self) -> str:
         """What the data are: "image" or "point"."""
         return "point" if has_points(self.context.run) else "image"
 
-    def _show_figures(self) -> None:
+    def _show_metrics(self) -> None:
         run, theory = self.context.run, self._theory
         if run is None or theory is None or not self.is_active:
             return
-        found = breakdown(theory, run.values_at(self.context.step))
-        if found is None:
+        values = breakdown(theory, run.values_at(self.context.step))
+        if values is None:
             self.total.setText(formula(f"{theory.total_name} = …"))
-            self.source.setText("The first figures come with the first step of the training.")
+            self.source.setText("Values appear after the first training step.")
         else:
-            self._show_breakdown(found)
+            self._show_breakdown(values)
 
-    def _show_breakdown(self, found: Breakdown) -> None:
+    def _show_breakdown(self, values: Breakdown) -> None:
         step = self.context.step
-        unit = "" if found.unit == found.name else f" {found.unit}"
-        self.total.setText(formula(f"{found.one_line(full=True)}{unit}"))
+        unit = "" if values.unit == values.name else f" {values.unit}"
+        self.total.setText(formula(f"{values.one_line(full=True)}{unit}"))
         when = "" if step is None else f"  ·  at or before step {step:,}"
-        self.source.setText(f"{found.source}{when}")
-        self.share.show_shares([(term.name, value) for term, value in found.terms])
-        self.share.setVisible(len(found.terms) > 1)
-        for term, value in found.also:
+        self.source.setText(f"{values.source}{when}")
+        self.share.show_shares([(term.name, value) for term, value in values.terms])
+        self.share.setVisible(len(values.terms) > 1)
+        for term, value in values.also:
             if term.quantity in self.cards:
                 self.cards[term.quantity].show_value(value, self._unit_of(term.quantity))
-        for term, value in found.terms:
+        for term, value in values.terms:
             self.cards[term.quantity].show_value(value)
 
     # Pipeline ---------------------------------------------------------------------------------------------------
 
-    def draw_again(self) -> None:
-        """Draw another z from q(z|x)."""
+    def draw_noise(self) -> None:
+        """Draw other noise: another z from q(z|x)."""
         self._seed = secrets.randbelow(1_000_000)
         self._on_index()
 
@@ -270,7 +270,7 @@ class TheoryTab(Tab):
         if not (self.is_active and self._pipeline_stale and self._theory is not None):
             return
         if step is None:
-            self.pipeline.say("The tensors come with the first snapshot.")
+            self.pipeline.show_note("Tensors appear with the first snapshot.")
             return
         self._pipeline_stale = False
         params = {"index": self.index.value(), "seed": self._seed}
@@ -279,9 +279,9 @@ class TheoryTab(Tab):
 
     def _on_tensors(self, reply: Reply) -> None:
         self.pipeline.show_tensors(reply.arrays, self._image_shape())
-        figures = reply.meta.get("metrics")
-        if isinstance(figures, dict) and self._theory is not None:
-            self.figures.setText(f"this {self._what}: {_figures_words(self._theory, figures)}")
+        metrics = reply.meta.get("metrics")
+        if isinstance(metrics, dict) and self._theory is not None:
+            self.metrics.setText(f"this {self._noun}: {_metrics_text(self._theory, metrics)}")
 
     def _image_shape(self) -> tuple[int, int, int]:
         run = self.context.run
@@ -294,9 +294,9 @@ class TheoryTab(Tab):
         return self._page.grab().toImage()
 
 
-def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
-    """Return one image's own figures: 'ELBO −96.2 = …'."""
-    values = {f"train/{name}": float(v) for name, v in figures.items() if isinstance(v, int | float)}
+def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
+    """Return the metrics of one image: 'ELBO −96.2 = …'."""
+    values = {f"train/{name}": float(v) for name, v in metrics.items() if isinstance(v, int | float)}
     if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
     found = breakdown(theory, values)
@@ -305,12 +305,12 @@ def _figures_words(theory: Theory, figures: Mapping[str, object]) -> str:
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 
-def _theory_of(followed: "RunPoller | None") -> tuple[Theory | None, str]:
-    if followed is None:
+def _theory_of(run: "RunPoller | None") -> tuple[Theory | None, str]:
+    if run is None:
         return None, ""
-    if followed.config is None:
+    if run.config is None:
         return None, "The run's configuration cannot be read"
     try:
-        return followed.config.theory(), ""
+        return run.config.theory(), ""
     except UserError as error:
-        return None, f"The theory of this family is not installed here: {error.message}"
+        return None, f"This family is not installed here: {error.message}"

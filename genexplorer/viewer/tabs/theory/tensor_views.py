@@ -15,8 +15,8 @@ from genexplorer.viewer.style import GAP, text_font
 SIDE_PX = 15 * GAP  # of a picture: a 28-pixel digit four times as large
 HEAT_REACH = 3.0  # the value at either end of a heat map's colors
 _MAX_BARS = 64
-_MAX_WORDS = 4
-_PLANE_REACH = 3.2  # what a small plane shows at least, to either side
+_MAX_LABELS = 4
+_PLANE_REACH = 3.2  # the smallest range, to either side
 _NUMBER_REACH = 3.0
 
 
@@ -29,8 +29,8 @@ def heat_pixels(values: NDArray[Any], shape: tuple[int, int, int], palette: Pale
         palette: The colors.
     """
     channels, height, width = shape
-    laid = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
-    share = np.clip(np.nan_to_num(laid) / HEAT_REACH, -1, 1)[..., None]
+    pixels = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
+    share = np.clip(np.nan_to_num(pixels) / HEAT_REACH, -1, 1)[..., None]
     ends = (np.array(rgb(name), np.float64) for name in (palette.background, palette.accent, palette.warning))
     middle, low, high = ends
     mixed = middle + (np.where(share < 0, low, high) - middle) * np.abs(share)
@@ -38,7 +38,7 @@ def heat_pixels(values: NDArray[Any], shape: tuple[int, int, int], palette: Pale
 
 
 class TensorView(QWidget):
-    """What all of them share: a square, and values."""
+    """Base of the views: a square, and values."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,31 +76,30 @@ class VectorView(TensorView):
             return
         painter = QPainter(self)
         painter.setFont(text_font(9))
-        words = count <= _MAX_WORDS
+        has_labels = count <= _MAX_LABELS
         room = self.height() / count
         largest = self._largest(3.0)
         middle, half = self.width() / 2, self.width() / 2 - 4
         for place, value in enumerate(self._values):
             length = (float(value) if np.isfinite(value) else 0.0) / largest * half
             thick = min(room * 0.6, 12.0)
-            top = place * room + (room * 0.62 if words else (room - thick) / 2)
-            bar = QRectF(
-                min(middle, middle + length), top, max(1.0, abs(length)), min(thick, room * 0.3 if words else thick)
-            )
+            top = place * room + (room * 0.62 if has_labels else (room - thick) / 2)
+            height = min(thick, room * 0.3 if has_labels else thick)
+            bar = QRectF(min(middle, middle + length), top, max(1.0, abs(length)), height)
             painter.fillRect(bar, QColor(self._palette.accent))
             painter.setPen(QPen(QColor(self._palette.muted)))
             painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
-            if words:
+            if has_labels:
                 painter.setPen(QColor(self._palette.text))
                 line = QRectF(0, place * room, self.width(), room * 0.6)
                 painter.drawText(line, Qt.AlignmentFlag.AlignCenter, formatting.number(float(value)))
 
 
 class PointView(TensorView):
-    """A point of the plane between two axes through zero, with its coordinates."""
+    """A 2-D point between two axes through zero, with its coordinates."""
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw axes, circle of the unit, dot and coordinates."""
+        """Draw axes, unit circle, dot and coordinates."""
         if len(self._values) != 2:
             return
         painter = QPainter(self)
@@ -121,16 +120,16 @@ class PointView(TensorView):
         if np.isfinite(self._values).all():
             painter.drawEllipse(middle + QPointF(self._values[0], -self._values[1]) * unit, 4.5, 4.5)
         painter.setPen(QColor(self._palette.text))
-        words = f"({', '.join(formatting.number(float(value)) for value in self._values)})"
+        coordinates = f"({', '.join(formatting.number(float(value)) for value in self._values)})"
         below = QRectF(0, box.bottom() + 2, self.width(), line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, coordinates)
 
 
 class NumberView(TensorView):
-    """One number, large, and where it lies around zero: a logit."""
+    """One number, large, and its position around zero, as of a logit."""
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the number and its place."""
+        """Draw the number and its position."""
         if len(self._values) != 1:
             return
         value = float(self._values[0])

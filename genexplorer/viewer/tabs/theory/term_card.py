@@ -1,4 +1,4 @@
-"""One term of the objective: its symbol, its live number, what it means; a click opens its curve."""
+"""Cards for the terms of the objective: symbol, live value, meaning; a click opens the curve."""
 
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -15,12 +15,12 @@ class TermCard(QFrame):
     """A card that can be clicked, or reached by Tab and opened by Return.
 
     Args:
-        term: What it tells of.
+        term: The term.
         unit: Of its number.
-        counts: Whether it is a term of the objective, with a sign; else a figure beside it, on a smaller card.
+        counts: Whether it is a term of the objective, with a sign, or a metric that is also tracked, on a smaller card.
 
     Signals:
-        clicked: Its curve is asked for.
+        clicked: Its curve should be shown.
     """
 
     clicked = pyqtSignal()
@@ -56,7 +56,7 @@ class TermCard(QFrame):
         layout.addStretch(1)
 
     def show_value(self, value: float, unit: str | None = None) -> None:
-        """Write the live number, in the card's own unit where none is given."""
+        """Show the value, by default in the card's unit."""
         self.value.setText(formatting.number(value, self._unit if unit is None else unit))
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
@@ -73,7 +73,7 @@ class TermCard(QFrame):
 
 
 class ShareBar(QWidget):
-    """How large each term is beside the others: one bar, divided."""
+    """The relative size of the terms as one divided bar."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,7 +93,7 @@ class ShareBar(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """A thin bar and a line of words."""
+        """A thin bar and a line of text."""
         return QSize(400, 3 * GAP)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -109,7 +109,7 @@ class ShareBar(QWidget):
             left += width
 
     def _write(self, painter: QPainter, words: str, left: float, width: float) -> None:
-        needed = painter.fontMetrics().horizontalAdvance(words) + 2
-        at = min(left, self.width() - needed) if width < needed else left
+        text_width = painter.fontMetrics().horizontalAdvance(words) + 2
+        at = min(left, self.width() - text_width) if width < text_width else left
         painter.setPen(QColor(self._palette.muted))
-        painter.drawText(QRectF(at, GAP + 2, needed, 2 * GAP), Qt.AlignmentFlag.AlignLeft, words)
+        painter.drawText(QRectF(at, GAP + 2, text_width, 2 * GAP), Qt.AlignmentFlag.AlignLeft, words)

@@ -46,7 +46,7 @@ def test_the_picture_of_a_time_is_the_newest_at_or_before_it() -> None:
 
 def test_a_strip_is_spread_over_training_with_both_ends() -> None:
     refs = [_ref(step) for step in range(0, 10_001, 50)]
-    steps = [ref.step for ref in recorded_images.spread(refs, 8)]
+    steps = [ref.step for ref in recorded_images.spread_over_time(refs, 8)]
     assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 10_000
     assert np.all(np.diff(steps) >= 0) and steps[3] < 3_000  # closer together where learning is fast
 
@@ -54,7 +54,7 @@ def test_a_strip_is_spread_over_training_with_both_ends() -> None:
 def test_kinds_that_are_known_come_first() -> None:
     pictures = {"trace": [_ref(1)], "odd_ones": [_ref(1)], "samples": [_ref(1)], "manifold": []}
     assert recorded_images.kinds(pictures) == ["samples", "trace", "odd_ones"]
-    assert recorded_images.name_of("odd_ones") == "Odd ones" and recorded_images.told_of("odd_ones")
+    assert recorded_images.name_of("odd_ones") == "Odd ones" and recorded_images.description_of("odd_ones")
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_the_curves_beside_are_the_losses_or_the_objective(
 ) -> None:
     tab = tab_of(stage.window(write_run(tmp_path, steps=60, kind=kind)), "Progress")  # type: ignore[arg-type]
     assert [plot.chart.title for plot in tab.curves.plots][: len(shown)] == shown
-    assert len(tab.curves.plots) == 2 and not recorded_images.beside([], "elbo")
+    assert len(tab.curves.plots) == 2 and not recorded_images.charts_beside([], "elbo")
 
 
 def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> None:
     late = progress.view.grid
-    assert late is not None and late.step == 700 and "step 700" in progress.head.step.text()
+    assert late is not None and late.step == 700 and "step 700" in progress.controls.step.text()
     progress.context.cursor.go(20)
     early = progress.view.grid
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
@@ -96,9 +96,9 @@ def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: Progres
         assert progress.view.grid is not None and progress.view.grid.step == step
         QTest.keyRelease(window, key)
         assert progress.view.grid.step == 200
-    QTest.mousePress(progress.head.first, Qt.MouseButton.LeftButton)
+    QTest.mousePress(progress.controls.first, Qt.MouseButton.LeftButton)
     assert progress.view.grid is not None and progress.view.grid.step == 0
-    QTest.mouseRelease(progress.head.first, Qt.MouseButton.LeftButton)
+    QTest.mouseRelease(progress.controls.first, Qt.MouseButton.LeftButton)
     assert progress.view.grid.step == 200
 
 
@@ -106,21 +106,21 @@ def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan
     window = stage.window(gan_folder)
     tab = tab_of(window, "Progress")
     run, cursor = window.context.run, window.context.cursor
-    assert run is not None and "picture" in window.time.place_label.text()
+    assert run is not None and "image" in window.time.index_label.text()
     window._poll.stop()
     run.snapshots = [0, 100, 700]  # thinned; the pictures are all there
-    window.context._take_steps()
+    window.context._update_steps()
     assert len(cursor.steps) == len(run.pictures["samples"]) > 3
     cursor.go(500)
     assert tab.view.grid.step == 500 and window.context.step == 100
     tab_of(window, "Curves")
-    assert cursor.steps == (0, 100, 700) and "snapshot" in window.time.place_label.text()
+    assert cursor.steps == (0, 100, 700) and "snapshot" in window.time.index_label.text()
     assert cursor.position == window.context.step == 700  # the nearest one
 
 
 def test_kinds_are_switched_and_remembered(stage: Stage, run_folder: Path) -> None:
     tab = tab_of(stage.window(run_folder), "Progress")
-    assert tab.kind == "samples" and set(tab.head.kinds) == {"samples", "reconstructions", "manifold"}
+    assert tab.kind == "samples" and set(tab.controls.kinds) == {"samples", "reconstructions", "manifold"}
     QTest.keyClick(tab.window(), Qt.Key.Key_K)
     assert tab.kind == "manifold" and tab.view.columns == 20
     state = tab.state()
@@ -150,11 +150,11 @@ def test_new_pictures_are_followed_while_it_trains(stage: Stage, tmp_path: Path,
 def test_a_run_without_pictures_says_so(stage: Stage, tmp_path: Path) -> None:
     window = stage.window(write_run(tmp_path / "runs", steps=60, pictures=False))
     tab = tab_of(window, "Progress")
-    assert "No pictures recorded" in tab.waiting_reason() and not tab.isVisible()
+    assert "No images recorded" in tab.waiting_reason() and not tab.isVisible()
 
 
 def test_the_command_makes_the_film_of_this_kind(progress: ProgressTab, gan_folder: Path) -> None:
-    progress.head.command.click()
+    progress.controls.command.click()
     clipboard = QGuiApplication.clipboard()
     assert clipboard is not None
     words = clipboard.text().split()
@@ -165,12 +165,12 @@ def test_the_command_makes_the_film_of_this_kind(progress: ProgressTab, gan_fold
 def test_the_film_is_written_in_the_background(progress: ProgressTab, tmp_path: Path, qtbot: QtBot) -> None:
     told: list[tuple[bool, str]] = []
     progress.job.ended.connect(lambda worked, line: told.append((worked, line)))
-    progress.write_film(tmp_path / "film.gif")
-    assert progress.job.is_running and "Cancel" in progress.head.film.text()
+    progress.write_animation(tmp_path / "film.gif")
+    assert progress.job.is_running and "Cancel" in progress.controls.animation.text()
     qtbot.waitUntil(lambda: bool(told), timeout=30_000)
     assert told[0][0], told
-    assert (tmp_path / "film.gif").stat().st_size > 1000 and "Save" in progress.head.film.text()
-    progress.write_film(tmp_path / "nowhere" / "film.gif")
+    assert (tmp_path / "film.gif").stat().st_size > 1000 and "Save" in progress.controls.animation.text()
+    progress.write_animation(tmp_path / "nowhere" / "film.gif")
     qtbot.waitUntil(lambda: len(told) == 2, timeout=30_000)
     assert not told[1][0] and "not saved" in told[1][1]
 
@@ -188,4 +188,4 @@ def test_charts_are_those_of_the_run(progress: ProgressTab) -> None:
     run = progress.context.run
     assert run is not None
     known = charts.charts(run.specs)
-    assert [chart.title for chart in recorded_images.beside(known, "loss_g")] == ["losses", "mean logit"]
+    assert [chart.title for chart in recorded_images.charts_beside(known, "loss_g")] == ["losses", "mean logit"]

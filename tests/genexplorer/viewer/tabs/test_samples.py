@@ -45,7 +45,7 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
     QTest.keyClick(window, Qt.Key.Key_R)
     asked = stage.client.last("sample")
     assert asked.snapshot_step == 500 and asked.params["seed"] == samples.seed == samples.panel.seed.value()
-    qtbot.waitUntil(lambda: "drawn at" in samples.panel.detail.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "sampled at" in samples.panel.detail.text(), timeout=5000)
     assert "z = (" in samples.panel.detail.text()
     assert "sample 8 ms" in window.status.facts.text()
     QTest.keyClick(window, Qt.Key.Key_F)

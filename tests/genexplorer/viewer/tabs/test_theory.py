@@ -51,8 +51,8 @@ def test_a_click_on_a_term_opens_its_curve(theory: TheoryTab, window: MainWindow
 def test_the_pipeline_shows_the_tensors_of_the_time(
     theory: TheoryTab, window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: "this image" in theory.figures.text(), timeout=5000)
-    assert theory.figures.text() == "this image: ELBO −92.2 = −85.7 reconstruction − 6.5 KL nats"
+    qtbot.waitUntil(lambda: "this image" in theory.metrics.text(), timeout=5000)
+    assert theory.metrics.text() == "this image: ELBO −92.2 = −85.7 reconstruction − 6.5 KL nats"
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
     assert shown["x"].picture.image().width() == 28
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])
@@ -72,7 +72,7 @@ def test_z_is_drawn_again_with_another_seed(theory: TheoryTab, window: MainWindo
 
 def test_a_failure_stands_where_the_tensors_would(theory: TheoryTab, stage: Stage, qtbot: QtBot) -> None:
     stage.client.silent = True
-    theory.draw_again()
+    theory.draw_noise()
     stage.client.answer(stage.client.last("pipeline"), Failure("there is no test image 7", "there are 7"))
     qtbot.waitUntil(lambda: theory.pipeline.note.isVisible(), timeout=5000)
     assert "no test image 7" in theory.pipeline.note.text()
@@ -89,7 +89,7 @@ def test_a_hidden_tab_asks_for_nothing(window: MainWindow, stage: Stage) -> None
 def test_before_the_first_figures_it_says_so(stage: Stage, tmp_path: Path) -> None:
     window = stage.window(write_run(tmp_path / "runs", state="queued"))
     theory = tab_of(window, "Theory")
-    assert theory.total.text() == "ELBO = …" and "first step" in theory.source.text()
+    assert theory.total.text() == "ELBO = …" and "first training step" in theory.source.text()
     assert "first snapshot" in theory.pipeline.note.text()
 
 
@@ -115,7 +115,7 @@ def test_a_gan_has_cards_beside_its_loss_and_its_logits_as_numbers(stage: Stage,
     theory = _opened(stage, tmp_path, "gan")
     assert {"loss_g", "real_logits", "fake_logits", "diversity"} <= set(theory.cards)
     run = theory.context.run
-    assert run is not None and theory.beside.isVisible()
+    assert run is not None and theory.also_heading.isVisible()
     values = run.values_at(theory.context.step)
     assert theory.cards["real_logits"].value.text() == formatting.number(values["train/real_logits"])
     assert theory.cards["loss_g"].value.text().endswith("nats")
@@ -126,7 +126,7 @@ def test_a_gan_has_cards_beside_its_loss_and_its_logits_as_numbers(stage: Stage,
     qtbot.waitUntil(lambda: not shown["fake"].picture.image().isNull(), timeout=5000)
     assert shown["real_logits"]._tensor.currentWidget() is shown["real_logits"].number
     assert shown["z"]._tensor.currentWidget() is shown["z"].vector
-    assert "0.75" in theory.figures.text() and theory.figures.text().startswith("this image")
+    assert "0.75" in theory.metrics.text() and theory.metrics.text().startswith("this image")
     QTest.mouseClick(theory.cards["diversity"], Qt.MouseButton.LeftButton)
     assert theory.context.run is not None and not theory.is_active  # its curve has come to the front
 
@@ -155,4 +155,4 @@ def test_points_are_dots_in_small_planes(stage: Stage, tmp_path: Path, qtbot: Qt
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
     qtbot.waitUntil(lambda: len(shown["x"].point._values) == 2, timeout=5000)
     assert all(view._tensor.currentWidget() is view.point for view in shown.values())
-    assert theory.figures.text().startswith("this point") and not shown["x"].grab().isNull()
+    assert theory.metrics.text().startswith("this point") and not shown["x"].grab().isNull()

@@ -133,8 +133,8 @@ def test_the_track_reads_its_curve_again_when_it_would_look_different(qtbot: QtB
 
 def test_settings_are_bounded_and_written_atomically(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "viewer.json")
-    settings.put("geometry", b"\x00\xff")
-    settings.put("tabs", {"Curves": {"smoothing": 0.5}})
+    settings.set("geometry", b"\x00\xff")
+    settings.set("tabs", {"Curves": {"smoothing": 0.5}})
     assert settings.save()
     again = Settings(tmp_path / "viewer.json")
     assert again.data("geometry") == b"\x00\xff" and again.mapping("tabs") == {"Curves": {"smoothing": 0.5}}

@@ -1,4 +1,4 @@
-"""A few pictures spread over training, in a row; the one of the time is marked, and a click goes to another."""
+"""A row of thumbnails spread over the training; the present one is marked, and a click selects a step."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,16 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.widgets.image_grid import ImageGrid
+from genexplorer.viewer.widgets.images import montage, to_qimage
 
 SIDE_PX = 8 * GAP  # logical; of a thumbnail
 COUNT = 8
 _LABEL_PX = 2 * GAP
+_THUMBNAIL_SIDE = 3  # rows and columns of a sheet of samples in a thumbnail
 
 
-class FilmStrip(QWidget):
+class ThumbnailStrip(QWidget):
     """Thumbnails with their steps.
 
     Signals:
@@ -29,8 +32,8 @@ class FilmStrip(QWidget):
         self._step: int | None = None
         self.setFixedHeight(SIDE_PX + _LABEL_PX + 4)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("film strip of the training")
-        self.setToolTip("Pictures spread over training: click to go there")
+        self.setAccessibleName("images through training")
+        self.setToolTip("Images through training: click to go to a step")
 
     @property
     def steps(self) -> list[int]:
@@ -38,13 +41,13 @@ class FilmStrip(QWidget):
         return [step for step, _ in self._frames]
 
     def set_frames(self, frames: Sequence[tuple[int, QImage]]) -> None:
-        """Show pictures with their steps, ascending."""
+        """Show images with their steps, ascending."""
         self._frames = list(frames)
         self.setCursor(Qt.CursorShape.PointingHandCursor if frames else Qt.CursorShape.ArrowCursor)
         self.update()
 
     def set_step(self, step: int | None) -> None:
-        """Mark the picture of a time."""
+        """Mark the image of a step."""
         self._step = step
         self.update()
 
@@ -54,14 +57,14 @@ class FilmStrip(QWidget):
 
     @property
     def marked(self) -> int | None:
-        """The place of the picture of the time: the last one at or before it."""
+        """The index of the marked image: the last one at or before the step."""
         if self._step is None:
             return None
         past = [place for place, step in enumerate(self.steps) if step <= self._step]
         return past[-1] if past else None
 
     def box_of(self, place: int) -> QRectF:
-        """Return where a thumbnail lies; the row fills the width."""
+        """Return the rectangle of a thumbnail; the row fills the width."""
         count = max(1, len(self._frames))
         side = min(SIDE_PX, (self.width() - (count - 1) * GAP / 2) / count)
         gap = min(3.0 * GAP, (self.width() - count * side) / max(1, count - 1))
@@ -90,7 +93,7 @@ class FilmStrip(QWidget):
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Go to a picture."""
+        """Select a step."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
         for place, step in enumerate(self.steps):
@@ -98,3 +101,13 @@ class FilmStrip(QWidget):
             if box.left() <= event.position().x() <= box.right():
                 self.chosen.emit(step)
                 return
+
+
+def thumbnail(sheet: ImageGrid, kind: str) -> QImage:
+    """Return the first nine samples of a sheet, or, of other kinds, the whole image."""
+    if kind == "samples" and len(sheet.images) >= _THUMBNAIL_SIDE * _THUMBNAIL_SIDE:
+        columns = min(sheet.columns, _THUMBNAIL_SIDE)
+        rows = [row * sheet.columns + column for row in range(_THUMBNAIL_SIDE) for column in range(columns)]
+        first = sheet.images[[index for index in rows if index < len(sheet.images)]]
+        return to_qimage(montage(first, columns))
+    return to_qimage(montage(sheet.images, sheet.columns))
