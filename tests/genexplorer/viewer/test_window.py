@@ -244,7 +244,7 @@ def test_a_run_from_elsewhere_is_only_read(stage: Stage, tmp_path: Path, qtbot: 
     window = stage.window(sent)
     QTest.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
-    assert "only read: bring it in: genexplorer runs import" in window.banner.lines()[0]
+    assert "read-only" in window.banner.lines()[0] and "genexplorer runs import" in window.banner.lines()[0]
     assert sorted(path.name for path in sent.rglob("*")) == before
 
 
