@@ -183,7 +183,7 @@ class TileLoader(Observable):
             params={"draft": True} if wanted.moving else {},
             arrays={"z": z},
             step=wanted.step,
-            on_failure=self._on_failure,
+            on_failure=partial(self._on_failure, wanted),
         )
         self._requests.send("preview", _KEY, question)
 
@@ -211,7 +211,9 @@ class TileLoader(Observable):
         self.mosaic, self._plane = mosaic, wanted.plane
         self.notify()
 
-    def _on_failure(self, message: str, hint: str) -> None:
+    def _on_failure(self, wanted: _TileRequest, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message
-        self._wanted = None
+        if self._wanted is wanted:
+            self._wanted = None
         self.notify()
+        self._ask()  # what is wanted since
