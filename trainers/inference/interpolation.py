@@ -71,7 +71,7 @@ def trace(query: Query) -> Iterator[Chunk]:
     else:
         start = query.prior(query.integer("count", 1, 1, params.MAX_COUNT))
 
-    # Trace a chunk at a time; the first one tells how large the result will be.
+    # Trace a chunk at a time; the first one shows how large the result will be.
     chunks: list[_TracedChunk] = []
     for part in torch.split(start, query.loaded.chunk):
         yield Progress(sum(len(chunk.z) for chunk in chunks) / len(start), "tracing")

@@ -20,11 +20,11 @@ def points(query: Query) -> Iterator[Chunk]:
     """Return the first points of a split."""
     split = params.choice(query.params, "split", ("test", "train"))
     data = query.loaded.points
-    chosen, labels = (data.test, data.test_labels) if split == "test" else (data.train, data.train_labels)
-    count = min(len(chosen), query.integer("count", len(chosen), 1, 1 << 31))
+    split_points, labels = (data.test, data.test_labels) if split == "test" else (data.train, data.train_labels)
+    count = min(len(split_points), query.integer("count", len(split_points), 1, 1 << 31))
     query.check_size(count, 16)
     arrays: dict[str, Array] = {
-        "points": np.array(chosen[:count], np.float32),
+        "points": np.array(split_points[:count], np.float32),
         "labels": labels_at(labels, np.arange(count)),
     }
     yield Result(arrays, {"bounds": list(data.bounds), "split": split})
