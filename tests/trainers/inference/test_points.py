@@ -116,5 +116,5 @@ def test_invalid_queries_raise_one_line_errors(explorer: session.InferenceSessio
 
 def test_planes_and_manifolds_are_for_images(explorer: session.InferenceSession) -> None:
     for op in ("plane", "axes", "manifold"):
-        with pytest.raises(UserError, match="which Density shows"):
+        with pytest.raises(UserError, match="see Density"):
             explorer.run(op)
