@@ -1,4 +1,4 @@
-"""Pictures as files: images in a grid, enlarged by whole factors, written so that no torn file is ever seen."""
+"""Image files: grids, enlargement by whole factors, atomic writes."""
 
 import os
 from collections.abc import Mapping
@@ -21,30 +21,30 @@ grid = tile  # (N, H, W, C) images as one image
 
 
 def format_of(path: Path, formats: Mapping[str, str]) -> str:
-    """Return the picture format that a file's name asks for, before any work is done for it.
+    """Return the image format of a file's suffix; call it before rendering.
 
     Raises:
-        ConfigError: if the ending is not one that can be written, or the folder is not there.
+        ConfigError: if the format cannot be written, or the folder does not exist.
     """
     if path.suffix.lower() not in formats:
-        raise ConfigError(f"{path}: cannot write '{path.suffix or 'no ending'}'", f"choose from {', '.join(formats)}")
+        raise ConfigError(f"{path}: cannot write '{path.suffix or 'no suffix'}'", f"choose from {', '.join(formats)}")
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder", "name a file in it")
     if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}", "make it first")
+        raise ConfigError(f"{path}: folder {path.parent} does not exist", "create it first")
     return formats[path.suffix.lower()]
 
 
 def to_picture(pixels: NDArray[np.uint8], scale: int = 1) -> Image.Image:
-    """Make a picture of (H, W, C) pixels, each enlarged to a square of `scale` without smoothing.
+    """Return an image of (H, W, C) pixels, each enlarged to a square of `scale` without smoothing.
 
     Raises:
-        ConfigError: if it would be larger than 200 million pixels.
+        ConfigError: if it has more than 200 million pixels.
     """
     height, width, channels = pixels.shape
     if height * width * scale**2 > MAX_PIXELS:
         raise ConfigError(
-            f"{width * scale}×{height * scale} pixels are too many", "take a smaller --scale or fewer images"
+            f"{width * scale}×{height * scale} pixels are too many", "use a smaller --scale or fewer images"
         )
     picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
     return enlarge(picture, scale)
@@ -58,10 +58,10 @@ def enlarge(picture: Image.Image, scale: int) -> Image.Image:
 
 
 def write_picture(path: Path, picture: Image.Image, about: Mapping[str, str]) -> None:
-    """Write one picture; a PNG also says in its metadata what it shows.
+    """Write one image; a PNG also gets metadata that describe it.
 
     Raises:
-        ConfigError: if the file's ending is not known.
+        ConfigError: if the suffix is unknown.
         UserError: if it cannot be written.
     """
     kind = format_of(path, STILL_FORMATS)
@@ -82,10 +82,10 @@ def png_text(about: Mapping[str, str]) -> PngInfo:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file under another name beside its own and move it there, with the permissions a new file gets.
+    """Replace a file atomically, with the permissions of a new file.
 
     Raises:
-        UserError: if it cannot be written; what was there is then still there.
+        UserError: if it cannot be written; the old file is then unchanged.
     """
     target = path.resolve()
     temporary = target.with_name(f".{target.name[:64]}.{os.getpid()}.tmp")

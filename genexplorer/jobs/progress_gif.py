@@ -1,4 +1,4 @@
-"""A run's recorded pictures through training as one moving picture, each frame captioned with its step.
+"""A run's recorded images as an animation through training, each frame captioned with its step.
 
 Run in the background as `python -m genexplorer.jobs.progress_gif RUN_FOLDER OUT [KIND [SCALE]]`; it then prints JSON
 lines as it works: {"fraction": 0.4, "message": "frame 12 of 30"}, at last {"done": PATH} or {"error": TEXT}.
@@ -21,22 +21,22 @@ from genexplorer.runs.artifacts.retention import to_remove
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import PictureRef
 
-DEFAULT_KINDS = ("manifold", "samples", "reconstructions")  # the first that was recorded is taken
+DEFAULT_KINDS = ("manifold", "samples", "reconstructions")  # the first that was recorded is used
 MAX_FRAMES = 60
-FIRST_NEWS = 50  # steps before which little is to be seen
+FIRST_STEPS = 50  # in which images change little
 STRIP_FRAMES = 12
 STRIP_COLUMNS = 4
 TOTAL_MS = 9_000
-FRAME_MS = (80, 400)  # the shortest and the longest
+FRAME_MS = (80, 400)  # minimum and maximum
 LAST_MS = 3_000
-MIN_WIDTH_PX = 400  # narrower pictures are enlarged, for the eye and for the caption
+MIN_WIDTH_PX = 400  # narrower images are enlarged, also for the caption
 
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Film:
-    """What was written."""
+class AnimationInfo:
+    """The written animation."""
 
     path: Path
     kind: str
@@ -47,20 +47,20 @@ class Film:
 
 
 def export(
-    run: Path, out: Path, *, kind: str = "", scale: int = 0, tell: Tell = lambda fraction, message: None
-) -> Film:
-    """Write the pictures that a run recorded as GIF, WebP or MP4 film, or as a PNG sheet of a dozen.
+    run: Path, out: Path, *, kind: str = "", scale: int = 0, on_progress: OnProgress = lambda fraction, message: None
+) -> AnimationInfo:
+    """Write the images that a run recorded as a GIF, WebP or MP4 animation, or as a PNG sheet of a dozen.
 
     Args:
         run: The run's folder; it may still be training.
-        out: The file; its ending decides the format.
-        kind: "manifold", "samples", "reconstructions", …; empty takes the first that there is.
-        scale: Whole factor of enlargement; 0 chooses one that makes the caption readable.
-        tell: Called with the share that is done and a message.
+        out: The file; its suffix selects the format.
+        kind: "manifold", "samples", "reconstructions", …; empty for the first that exists.
+        scale: Whole factor of enlargement; 0 for one that makes the caption readable.
+        on_progress: Called with the fraction done and a message.
 
     Raises:
         ConfigError: if the format is not known.
-        UserError: if the run has no such pictures, or MP4 cannot be written here.
+        UserError: if the run has no such images, or MP4 cannot be written here.
     """
     file_format = image_files.format_of(out, image_files.MOVING_FORMATS)
     animations.check(file_format)
@@ -68,24 +68,24 @@ def export(
         name = reader.status().name
         refs = _choose(reader.pictures(), kind, name)
     still = file_format == "PNG"
-    refs = spread(refs, STRIP_FRAMES if still else MAX_FRAMES)
-    shown, frames = _frames(refs, scale, name, tell)
-    tell(0.95, "writing")
+    refs = select_frames(refs, STRIP_FRAMES if still else MAX_FRAMES)
+    used, frames = _frames(refs, scale, name, on_progress)
+    on_progress(0.95, "writing")
     content = _sheet(frames) if still else _moving(frames, file_format)
     image_files.replace_file(out, content)
-    tell(1.0, "done")
-    return Film(out, refs[0].kind, len(frames), shown[0].step, shown[-1].step, frames[0].size)
+    on_progress(1.0, "done")
+    return AnimationInfo(out, refs[0].kind, len(frames), used[0].step, used[-1].step, frames[0].size)
 
 
-def spread(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
-    """Pick at most `count` pictures, evenly on a logarithmic axis of steps, the first and the last among them."""
+def select_frames(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
+    """Select at most `count` images, evenly on a logarithmic axis of steps, including the first and the last."""
     sizes = {ref.step: 1 for ref in refs}
-    dropped = set(to_remove(sizes, math.inf, count, recent=1, origin=FIRST_NEWS))
+    dropped = set(to_remove(sizes, math.inf, count, recent=1, origin=FIRST_STEPS))
     return [ref for ref in refs if ref.step not in dropped]
 
 
 def caption(picture: Image.Image, left: str, right: str) -> Image.Image:
-    """Put a line of text below a picture."""
+    """Add a line of text below an image."""
     font = ImageFont.load_default(size=max(12, picture.width // 32))
     top, bottom = font.getbbox("Ag|")[1::2]
     bar = int(bottom - top) + 10
@@ -104,27 +104,27 @@ def caption(picture: Image.Image, left: str, right: str) -> Image.Image:
 
 def _choose(recorded: Sequence[PictureRef], kind: str, name: str) -> list[PictureRef]:
     kinds = sorted({ref.kind for ref in recorded})
-    wanted = kind or next((known for known in DEFAULT_KINDS if known in kinds), "")
-    refs = sorted((ref for ref in recorded if ref.kind == wanted), key=lambda ref: ref.step)
+    selected = kind or next((default for default in DEFAULT_KINDS if default in kinds), "")
+    refs = sorted((ref for ref in recorded if ref.kind == selected), key=lambda ref: ref.step)
     if refs:
         return refs
     if kinds:
-        raise UserError(f"run {name} recorded no '{wanted}' pictures", f"it has {', '.join(kinds)}")
-    raise UserError(f"run {name} has no pictures yet", "they come with its first snapshots")
+        raise UserError(f"run {name} recorded no '{selected}' images", f"it has {', '.join(kinds)}")
+    raise UserError(f"run {name} has no images yet", "they are recorded with its snapshots")
 
 
 def _frames(
-    refs: Sequence[PictureRef], scale: int, name: str, tell: Tell
+    refs: Sequence[PictureRef], scale: int, name: str, on_progress: OnProgress
 ) -> tuple[list[PictureRef], list[Image.Image]]:
-    """Read and caption the pictures; one that was thinned away meanwhile, or is damaged, is left out."""
+    """Read and caption the images; skip those that are removed meanwhile or damaged."""
     read: list[tuple[PictureRef, Image.Image]] = []
     for number, ref in enumerate(refs, start=1):
-        tell(0.9 * number / len(refs), f"frame {number} of {len(refs)}")
+        on_progress(0.9 * number / len(refs), f"frame {number} of {len(refs)}")
         picture = _read(ref)
         if picture is not None:
             read.append((ref, caption(_enlarged(picture, scale), f"step {ref.step:,}", name)))
     if not read:
-        raise UserError(f"none of the pictures of run {name} can be read", "see its folder 'pictures'")
+        raise UserError(f"none of the images of run {name} can be read", "see its folder 'pictures'")
     same = [(ref, frame) for ref, frame in read if frame.size == read[-1][1].size]
     return [ref for ref, _ in same], [frame for _, frame in same]
 
@@ -151,29 +151,29 @@ def _sheet(frames: Sequence[Image.Image]) -> bytes:
     width, height = frames[0].size
     gap = 4
     sheet = Image.new(frames[0].mode, (columns * (width + gap) - gap, rows * (height + gap) - gap), 0)
-    for place, frame in enumerate(frames):
-        sheet.paste(frame, ((place % columns) * (width + gap), (place // columns) * (height + gap)))
+    for index, frame in enumerate(frames):
+        sheet.paste(frame, ((index % columns) * (width + gap), (index // columns) * (height + gap)))
     buffer = BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Export in a process of its own and print what happens as JSON lines."""
+    """Export in this process and print progress and result as JSON lines."""
 
-    def tell(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         _print({"fraction": round(fraction, 3), "message": message})
 
     try:
         run, out, kind, scale = [*arguments, "", "0"][:4] if len(arguments) == 2 else [*arguments, "0"][:4]
-        film = export(Path(run), Path(out), kind=kind, scale=int(scale), tell=tell)
+        animation = export(Path(run), Path(out), kind=kind, scale=int(scale), on_progress=on_progress)
     except UserError as error:
         _print({"error": error.message, "hint": error.hint})
         return error.exit_code
     except ValueError:
         _print({"error": "usage: progress_gif RUN_FOLDER OUT [KIND [SCALE]]", "hint": ""})
         return 2
-    _print({"done": str(film.path), "frames": film.frames, "kind": film.kind})
+    _print({"done": str(animation.path), "frames": animation.frames, "kind": animation.kind})
     return 0
 
 

@@ -55,20 +55,20 @@ def draw_density(
 
     data = query.send("points", {"count": 4000})
     x0, x1, y0, y1 = area or data.meta["bounds"]
-    picture = point_images.PointPicture((x0, x1, y0, y1), side)
+    picture = point_images.PointImage((x0, x1, y0, y1), side)
     of = of or (Of.MODEL if query.can("log_prob") else Of.NOTHING)
     about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
     if of is Of.NOTHING:
-        picture.dots(data.arrays["points"], point_images.DATA)
+        picture.draw_points(data.arrays["points"], point_images.DATA)
     else:
         aspect = (x1 - x0) / (y1 - y0)
         cells = min(side // 2, 256)
         rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
         params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
         density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
-        picture.map(density_map.arrays["log_prob"])
+        picture.draw_density(density_map.arrays["log_prob"])
         output.print_message(f"log-density: {density_map.meta['how']}")
     if count:
         samples = query.send("sample", {"count": count, "seed": seed})
-        picture.dots(samples.arrays["images"], point_images.SAMPLES)
+        picture.draw_points(samples.arrays["images"], point_images.SAMPLES)
     query.write(picture.pixels()[None], 1, 1, about)

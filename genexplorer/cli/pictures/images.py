@@ -139,9 +139,9 @@ def draw_samples(
     from genexplorer.jobs import point_images
 
     data = query.send("points", {"count": 4000})
-    picture = point_images.PointPicture(tuple(data.meta["bounds"]))
-    picture.dots(data.arrays["points"], point_images.DATA)
-    picture.dots(samples, point_images.SAMPLES, 3.0 if len(samples) < FEW_POINTS else 1.6)
+    picture = point_images.PointImage(tuple(data.meta["bounds"]))
+    picture.draw_points(data.arrays["points"], point_images.DATA)
+    picture.draw_points(samples, point_images.SAMPLES, 3.0 if len(samples) < FEW_POINTS else 1.6)
     query.write(picture.pixels()[None], 1, scale, result.about)
 
 

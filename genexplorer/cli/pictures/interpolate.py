@@ -125,10 +125,10 @@ def _draw_point_paths(
     data = query.send("points", {"count": 2000})
 
     def draw(count: int) -> Any:
-        picture = point_images.PointPicture(tuple(data.meta["bounds"]))
-        picture.dots(data.arrays["points"], point_images.DATA)
+        picture = point_images.PointImage(tuple(data.meta["bounds"]))
+        picture.draw_points(data.arrays["points"], point_images.DATA)
         for path in paths:
-            picture.way(path[:count])
+            picture.draw_path(path[:count])
         return picture.pixels()
 
     if animated:

@@ -27,7 +27,7 @@ def progress(
 
     folder = find_run(run, runs_dir)
     with output.progress_bar("animation") as show_progress:
-        animation = progress_gif.export(folder, out, kind=kind, scale=scale, tell=show_progress)
+        animation = progress_gif.export(folder, out, kind=kind, scale=scale, on_progress=show_progress)
     width, height = animation.size_px
     steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
     size = f"{animation.frames} frames of {width}×{height} px"

@@ -115,12 +115,12 @@ def draw_pairs(query: ModelQuery, x: Any, recon: Any, scale: int, about: Mapping
     from genexplorer.jobs import point_images
 
     data: Any = query.send("points", {"count": 4000}).arrays["points"]
-    picture = point_images.PointPicture(point_images.holding(x, recon, data))
-    picture.dots(data, point_images.DATA)
+    picture = point_images.PointImage(point_images.bounds_of(x, recon, data))
+    picture.draw_points(data, point_images.DATA)
     for pair in np.stack((x, recon), axis=1):
-        picture.way(pair, point_images.WAY)
-    picture.dots(x, point_images.SAMPLES, 4.0)
-    picture.dots(recon, point_images.WAY, 2.0)
+        picture.draw_path(pair, point_images.PATH)
+    picture.draw_points(x, point_images.SAMPLES, 4.0)
+    picture.draw_points(recon, point_images.PATH, 2.0)
     query.write(picture.pixels()[None], 1, scale, about)
 
 

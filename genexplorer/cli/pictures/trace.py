@@ -97,11 +97,11 @@ def _panels(stages: "NDArray[np.float32]") -> "NDArray[np.uint8]":
 
     from genexplorer.jobs import point_images
 
-    bounds = point_images.holding(*stages)
+    bounds = point_images.bounds_of(*stages)
     panels = []
     for points in stages:
-        picture = point_images.PointPicture(bounds, 224)
-        picture.dots(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
+        picture = point_images.PointImage(bounds, 224)
+        picture.draw_points(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
         panels.append(picture.pixels())
     return np.stack(panels)
 

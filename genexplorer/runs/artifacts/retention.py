@@ -108,8 +108,8 @@ def thin_snapshots(parent: Path, sizes: dict[int, int], budget_bytes: int) -> li
 
 
 def remove_after(parent: Path, step: int) -> None:
-    """Remove the folders of later steps: an attempt that goes on from `step` will make them anew."""
-    for later in [found for found in steps(parent) if found > step]:
+    """Remove the folders of later steps; an attempt that resumes from `step` writes them again."""
+    for later in [existing for existing in steps(parent) if existing > step]:
         remove(layout.step_folder(parent, later))
 
 

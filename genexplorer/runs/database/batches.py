@@ -106,10 +106,10 @@ def bucket_rows(ids: Sequence[int], block: Block, factor: int, levels: int) -> I
     """Yield the rows of all levels' buckets over a block with ascending steps, sorted by metric."""
     # A block as buckets of one step each, then level by level.
     finite_values = np.isfinite(block.values)
-    known = np.where(finite_values, block.values, np.nan)
+    finite_or_nan = np.where(finite_values, block.values, np.nan)
     shared = (np.ones(len(block.steps)), block.steps, block.images, block.elapsed)
     points = np.column_stack((*shared, finite_values, np.where(finite_values, block.values, 0.0)))
-    level = Buckets(block.steps, points, known, known).coarser(factor)
+    level = Buckets(block.steps, points, finite_or_nan, finite_or_nan).coarser(factor)
     pyramid = [level] + [level := level.coarser(factor) for _ in range(levels - 1)]
     numbered = [(number, bucket) for number, level in enumerate(pyramid, 1) for bucket in level.index.tolist()]
     sums = np.concatenate([level.sums for level in pyramid])

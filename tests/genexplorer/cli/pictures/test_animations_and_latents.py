@@ -92,22 +92,22 @@ def test_an_encoder_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_points_are_drawn_at_their_coordinates() -> None:
-    picture = point_images.PointPicture((-1, 1, -1, 1), 101)
-    picture.dots(np.array([[0.5, 0.5], [np.nan, 0], [50, 0]]), (255, 0, 0), 3)
+    picture = point_images.PointImage((-1, 1, -1, 1), 101)
+    picture.draw_points(np.array([[0.5, 0.5], [np.nan, 0], [50, 0]]), (255, 0, 0), 3)
     red = picture.pixels()[..., 0] > 200
     y, x = np.argwhere(red).mean(0)
     assert (x, y) == pytest.approx((75, 25), abs=1) and red.sum() < 60
-    assert point_images.PointPicture((0, 4, 0, 1), 200).pixels().shape == (50, 200, 3)
+    assert point_images.PointImage((0, 4, 0, 1), 200).pixels().shape == (50, 200, 3)
 
 
 def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
     log_prob = np.full((9, 9), -np.inf)
     log_prob[0, 4], log_prob[1, 1] = 2.0, np.nan
-    picture = point_images.PointPicture((0, 1, 0, 1), 90)
-    picture.map(log_prob)
+    picture = point_images.PointImage((0, 1, 0, 1), 90)
+    picture.draw_density(log_prob)
     assert picture.pixels()[4, 44].min() > 150 and picture.pixels()[80, 80].max() < 40
-    picture.map(np.full((2, 2), np.nan))
-    assert point_images.holding(np.full((3, 2), np.nan)) == (-1, 1, -1, 1)
+    picture.draw_density(np.full((2, 2), np.nan))
+    assert point_images.bounds_of(np.full((3, 2), np.nan)) == (-1, 1, -1, 1)
 
 
 @pytest.mark.parametrize(

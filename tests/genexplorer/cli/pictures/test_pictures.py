@@ -72,7 +72,7 @@ def test_a_file_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_animation_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Path, suffix: str) -> None:
     fractions: list[float] = []
     film = progress_gif.export(
-        run, tmp_path / f"film{suffix}", tell=lambda fraction, message: fractions.append(fraction)
+        run, tmp_path / f"film{suffix}", on_progress=lambda fraction, message: fractions.append(fraction)
     )
     recorded = RunReader(run).pictures("manifold")
     assert (film.kind, film.first_step, film.last_step) == ("manifold", 0, 700)
@@ -95,7 +95,7 @@ def test_a_frame_shows_the_recorded_image_and_its_step(run: Path, tmp_path: Path
 
 def test_many_images_are_thinned_evenly_with_both_ends(run: Path) -> None:
     refs = RunReader(run).pictures("manifold")
-    chosen = progress_gif.spread(refs, 4)
+    chosen = progress_gif.select_frames(refs, 4)
     assert len(chosen) == 4
     assert (chosen[0], chosen[-1]) == (refs[0], refs[-1])
 
@@ -124,7 +124,7 @@ def test_a_run_without_images_or_snapshots_is_an_error(cli: Cli, tmp_path: Path)
         assert result.code == RunStateError.exit_code
         assert "no snapshot yet" in result.err
     result = cli("progress", "new-one", "--out", tmp_path / "x.gif")
-    assert (result.code, "no pictures yet" in result.err) == (1, True)
+    assert (result.code, "no images yet" in result.err) == (1, True)
     assert not list(tmp_path.glob("x.*"))
 
 
