@@ -50,7 +50,8 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     from genexplorer.session import formatting
 
     symbol = output.style(formatting.state_symbol(status.state), STATE_STYLES.get(status.state.value, "faint"))
-    phase = f", {status.phase}" if status.state.live and status.phase not in ("", "training") else ""
+    is_shown = status.state.live and status.phase not in ("", "training", status.state.value)
+    phase = f", {status.phase}" if is_shown else ""
     output.print_data(f"{symbol} {status.name}  {status.state.value}{phase}")
     output.pairs(
         [
