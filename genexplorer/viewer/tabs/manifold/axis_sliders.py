@@ -1,4 +1,4 @@
-"""Sliders for the latent axes that matter most: they move the plane, or the one picture of the cursor."""
+"""Sliders for the most influential latent dimensions: they shift the grid, or only the cursor."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QMouseEvent
@@ -18,13 +18,13 @@ _COLUMNS = 3
 
 
 class AxisSliders(QWidget):
-    """One slider an axis; a double click on one, or Backspace, puts it back.
+    """One slider per axis; a double click sets it to 0.
 
     Signals:
-        moved(int, float): An axis should be moved so far out of the plane.
+        moved(int, float): An axis should be moved this far out of the plane.
         dragging(bool): A drag begins or ends.
-        target_chosen(str): The sliders should move "plane" or "image".
-        reset_wanted: All should be put back.
+        target_chosen(str): The sliders should shift "plane" or "image".
+        reset_wanted: All should be set to 0.
     """
 
     moved = pyqtSignal(int, float)
@@ -35,37 +35,37 @@ class AxisSliders(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[int, AxisRow] = {}
-        self.chosen = 0  # the place of the slider that keys move
-        self.what = muted("")
+        self.selected = 0  # index of the slider that keys move
+        self.heading = muted("")
         self.targets = {
             "plane": tool_button(
-                "the plane", "The sliders move the whole plane (X: plane or image)", checkable=True, name="small"
+                "grid", "The sliders shift the whole plane (X: grid or cursor)", checkable=True, name="small"
             ),
             "image": tool_button(
-                "the image",
-                "The sliders move the one picture at the right (X: plane or image)",
+                "cursor",
+                "The sliders shift only the decoded image at the right (X: grid or cursor)",
                 checkable=True,
                 name="small",
             ),
         }
         self.targets["plane"].setChecked(True)
-        self.reset = tool_button("Reset", "Put every slider back to 0 (Backspace)", name="small")
+        self.reset = tool_button("Reset", "Set every slider to 0 (Backspace)", name="small")
         self._shown: tuple[int, ...] = ()
         self._lay_out()
 
     @property
     def target(self) -> str:
-        """What the sliders move: "plane" or "image"."""
+        """What the sliders shift: "plane" or, for the cursor alone, "image"."""
         return "plane" if self.targets["plane"].isChecked() else "image"
 
-    def show_axes(self, axes: AxisScores | None, taken: tuple[int, ...]) -> None:
-        """Show the axes that matter most, but for those that lie in the plane; while one is moved, all keep place."""
+    def show_axes(self, axes: AxisScores | None, excluded: tuple[int, ...]) -> None:
+        """Show the most influential axes outside of the plane; while one is moved, the order stays."""
         if axes is None:
-            self.what.setText("ranking the axes …")
+            self.heading.setText("ranking dimensions…")
             return
-        self.what.setText(f"axes by {axes.measure}  ·  move")
-        self.what.setToolTip(literal_tooltip(f"{axes.measure}, {axes.unit}"))
-        scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in taken][:COUNT]
+        self.heading.setText(f"Most influential dimensions by {axes.measure}  ·  shift")
+        self.heading.setToolTip(literal_tooltip(f"{axes.measure}, {axes.unit}"))
+        scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in excluded][:COUNT]
         wanted = tuple(index for index, _ in scored)
         if wanted != self._shown and not any(row.value() for row in self.rows.values()):
             self._rebuild(wanted)
@@ -85,19 +85,19 @@ class AxisSliders(QWidget):
         self.reset.setEnabled(False)
 
     def next_axis(self, count: int) -> None:
-        """Let the keys move another slider."""
+        """Select another slider for the keys."""
         if self.rows:
-            self.chosen = (self.chosen + count) % len(self.rows)
+            self.selected = (self.selected + count) % len(self.rows)
             self._mark()
 
     def nudge(self, count: int) -> None:
-        """Move the chosen slider by so many steps."""
+        """Move the selected slider by some steps."""
         if self.rows:
-            row = list(self.rows.values())[self.chosen]
+            row = list(self.rows.values())[self.selected]
             row.slider.setValue(row.slider.value() + count)
 
     def next_target(self) -> None:
-        """Move the image where the plane was moved, and the other way round."""
+        """Switch between grid and cursor."""
         other = "image" if self.target == "plane" else "plane"
         self.targets[other].setChecked(True)
         self.target_chosen.emit(other)
@@ -106,7 +106,7 @@ class AxisSliders(QWidget):
         for row in self.rows.values():
             self._grid.removeWidget(row)
             discard(row)
-        self._shown, self.chosen = wanted, 0
+        self._shown, self.selected = wanted, 0
         self.rows = {index: self._row(index) for index in wanted}
         for place, row in enumerate(self.rows.values()):
             self._grid.addWidget(row, place // _COLUMNS, place % _COLUMNS)
@@ -121,12 +121,12 @@ class AxisSliders(QWidget):
 
     def _mark(self) -> None:
         for place, row in enumerate(self.rows.values()):
-            set_role(row.name, "heading" if place == self.chosen else "plain")
+            set_role(row.name, "heading" if place == self.selected else "plain")
 
     def _lay_out(self) -> None:
         group, head = QButtonGroup(self), QHBoxLayout()
         head.setSpacing(GAP // 2)
-        head.addWidget(self.what)
+        head.addWidget(self.heading)
         for button in self.targets.values():
             group.addButton(button)
             head.addWidget(button)
@@ -148,7 +148,7 @@ class AxisSliders(QWidget):
 
 
 class AxisSlider(QSlider):
-    """A slider that a double click puts back to 0."""
+    """A slider that a double click sets to 0."""
 
     def __init__(self, name: str, ends: int) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -157,12 +157,12 @@ class AxisSlider(QSlider):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        """Put it back."""
+        """Set it to 0."""
         self.setValue(0)
 
 
 class AxisRow(QWidget):
-    """An axis' name, its slider and its value.
+    """The name of an axis, its slider and its value.
 
     Signals:
         moved(float): The slider was moved.
@@ -174,16 +174,16 @@ class AxisRow(QWidget):
         super().__init__(parent)
         self._index = index
         ends = round(REACH * STEPS)
-        self.name, self.figure = text(axis_name(index)), muted("")
+        self.name, self.value_label = text(axis_name(index)), muted("")
         self.slider = AxisSlider(axis_name(index), ends)
-        for label, width in ((self.name, 5 * GAP), (self.figure, 5 * GAP)):
+        for label, width in ((self.name, 5 * GAP), (self.value_label, 5 * GAP)):
             label.setFixedWidth(width)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP // 2)
         row.addWidget(self.name)
         row.addWidget(self.slider, 1)
-        row.addWidget(self.figure)
+        row.addWidget(self.value_label)
         self.slider.valueChanged.connect(lambda _: self.moved.emit(self.value()))
 
     def value(self) -> float:
@@ -195,11 +195,9 @@ class AxisRow(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(round(value * STEPS))
         self.slider.blockSignals(False)
-        self.figure.setText(f"{value:+.2f}".replace("-", "−") if value else "0")
+        self.value_label.setText(f"{value:+.2f}".replace("-", "−") if value else "0")
 
     def show_score(self, score: float, axes: AxisScores) -> None:
-        """Show how much the axis matters."""
-        words = f"{axis_name(self._index)}: {axes.measure} {formatting.number(score, axes.unit)}"
-        self.setToolTip(
-            literal_tooltip(f"{words}. Double click: back to 0. Keys: J and K choose, comma and full stop move")
-        )
+        """Show the score of the axis in its tooltip."""
+        score_text = f"{axis_name(self._index)}: {axes.measure} {formatting.number(score, axes.unit)}"
+        self.setToolTip(literal_tooltip(f"{score_text}. Double click: 0. Keys: J and K select, comma and period move"))

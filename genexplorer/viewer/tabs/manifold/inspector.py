@@ -58,7 +58,7 @@ class ManifoldInspector(QWidget):
         first = ", ".join(_number(value) for value in z[:8])
         more = f", … of {len(z)}" if len(z) > 8 else ""
         self.where.setToolTip(
-            f"z = ({first}{more}). Draws from the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
+            f"z = ({first}{more}). Samples of the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
         )
 
     def allow(self, *, encoder: str = "", third_pin: bool = False) -> None:
@@ -118,7 +118,7 @@ class ManifoldInspector(QWidget):
         column.addLayout(self._pin_row())
         column.addStretch(1)
         self.command = QPushButton("Copy as command")
-        self.command.setToolTip("Copy the command line that makes this picture")
+        self.command.setToolTip("Copy the shell command that makes this image")
         self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.command.clicked.connect(self.command_wanted)
         column.addWidget(self.command)
@@ -130,7 +130,7 @@ class ManifoldInspector(QWidget):
         for name, picture in self.pins.items():
             button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
             both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
-            button.setToolTip(f"Keep the cursor's place as {name} (key {name}); {both}")
+            button.setToolTip(f"Pin the cursor as {name} (key {name}); {both}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
             row.addWidget(picture)

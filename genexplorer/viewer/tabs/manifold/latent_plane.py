@@ -106,7 +106,7 @@ def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     e2, origin = across / rest, (a + b + c) / 3
     places = np.stack([[np.dot(z - origin, e1), np.dot(z - origin, e2)] for z in (a, b, c)])
     unit = max(1.0, float(np.abs(places).max()) / REACH)
-    scale = "" if unit == 1 else f" (1 is {unit:.1f} units of z)"
+    scale = "" if unit == 1 else f" (1 = {unit:.1f} in z)"
     return LatentPlane(origin, e1 * unit, e2 * unit, (f"A → B{scale}", f"towards C{scale}"), "through A, B and C")
 
 

@@ -1,4 +1,4 @@
-"""The row above the plane that chooses it: principal, two axes, or through three points."""
+"""Controls of the plane through latent space: principal, two axes, or through three points."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
@@ -13,7 +13,7 @@ from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 _NAMES: dict[Kind, tuple[str, str]] = {
     "principal": (
         "Principal",
-        "The plane along which the encodings vary most, or, without an encoder, the pictures (V: next)",
+        "The plane of largest variance of the encodings, or, without an encoder, of the images (V: next)",
     ),
     "axes": ("Axes", "The plane of two latent axes (V: next)"),
     "points": ("Points", "The plane through three points A, B and C (V: next)"),
@@ -38,7 +38,7 @@ class PlaneBar(QWidget):
         super().__init__(parent)
         self.kinds = {kind: tool_button(*_NAMES[kind], checkable=True) for kind in KINDS}
         self.across, self.up = _combo("axis to the right"), _combo("axis upwards")
-        self.source = _combo("where the three points come from")
+        self.source = _combo("source of the three points")
         self.images = [_spin(f"test image {name}") for name in "ABC"]
         self.seed = _spin("seed of the three samples")
         self.title = muted("")
@@ -48,7 +48,7 @@ class PlaneBar(QWidget):
         self._connect()
 
     def show_planes(self, selector: PlaneSelector, *, encodes: bool) -> None:
-        """Show the choice and what came of it."""
+        """Show the selection and its outcome."""
         self.kinds[selector.kind].setChecked(True)
         self._list_axes(selector)
         self._show_source(selector, encodes=encodes)
@@ -61,7 +61,7 @@ class PlaneBar(QWidget):
         self.title.setToolTip(literal_tooltip(words))
 
     def next_kind(self) -> None:
-        """Choose the next kind of plane."""
+        """Select the next kind of plane."""
         now = next(kind for kind, button in self.kinds.items() if button.isChecked())
         self.kind_chosen.emit(KINDS[(KINDS.index(now) + 1) % len(KINDS)])
 
@@ -85,9 +85,7 @@ class PlaneBar(QWidget):
                 if encodes or source != "images":
                     self.source.addItem(words, source)
         self.source.setCurrentIndex(self.source.findData(selector.source))
-        self.source.setToolTip(
-            "" if encodes else "This model has no encoder: test images are no points of its latent space"
-        )
+        self.source.setToolTip("" if encodes else "This model has no encoder: test images have no latents")
         for spin, index in zip(self.images, selector.images, strict=True):
             _set(spin, index)
             spin.setVisible(selector.source == "images")

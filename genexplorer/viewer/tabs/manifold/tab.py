@@ -143,7 +143,7 @@ class ManifoldTab(ModelTab):
         if self.data.decoded is not None:
             picture = self.inspector.decoded
             targets.append(
-                SaveTarget("Decoded picture", (".png",), lambda path: save_image(picture.displayed_image(), path))
+                SaveTarget("Decoded image", (".png",), lambda path: save_image(picture.displayed_image(), path))
             )
         if not self.selection.path.is_empty:
             targets.append(SaveTarget("Path as animation", (".gif",), self.path_panel.write_gif))
@@ -254,7 +254,7 @@ class ManifoldTab(ModelTab):
 
     def _plane_placeholder(self) -> str:
         selector = self.plane_controls.selector
-        return selector.failure or "finding a plane through latent space …"
+        return selector.failure or "computing the plane…"
 
     def _slide(self, dragging: bool) -> None:
         self.set_dragging(dragging)
@@ -295,9 +295,9 @@ class ManifoldTab(ModelTab):
         if nearest is None:
             inspector.set_nearest(None, "")
         else:
-            label = f"{nearest.label}  " if nearest.label >= 0 else ""
+            label = f", class {nearest.label}" if nearest.label >= 0 else ""
             then = "" if nearest.step == self.step else f" at step {nearest.step:,}"  # the picture beside it is newer
-            words = f"nearest: {label}#{nearest.index}\n{nearest.distance:.3f} away{then}"
+            words = f"nearest test image: #{nearest.index}{label}\ndistance {nearest.distance:.3f}{then}"
             inspector.set_nearest(nearest.image, words)
         self._show_picked(data.picked)
 
@@ -318,7 +318,7 @@ class ManifoldTab(ModelTab):
     def _copy_command(self) -> None:
         command, clipboard = self.command_line(), QGuiApplication.clipboard()
         if command is None or clipboard is None:
-            self.context.status_message.emit("no command makes this picture")
+            self.context.status_message.emit("no command for this view")
             return
         clipboard.setText(command)
         self.context.status_message.emit(f"copied: {command}")

@@ -55,7 +55,7 @@ class ManifoldToolbar(QWidget):
             group.addButton(button)
         self.coords["z"].setChecked(True)
         self.target = _choice(
-            "about so many tiles along the shorter side", [f"{n} tiles" for n in TARGETS], TARGETS, 20
+            "approximate number of tiles along the shorter side", [f"{n} tiles" for n in TARGETS], TARGETS, 20
         )
         self.points = QCheckBox("points")
         self.points.setToolTip(_POINTS_TIP)
@@ -63,7 +63,7 @@ class ManifoldToolbar(QWidget):
         self.ellipses = QCheckBox("ellipses")
         self.ellipses.setToolTip(_ELLIPSES_TIP)
         self.pen = _switch("✎ path", "Draw a path with the mouse (key P)")
-        self.home = _switch("⌂", "See the whole plane (key 0)", checkable=False)
+        self.home = _switch("⌂", "Reset view (key 0)", checkable=False)
         self.home.setAccessibleName("home")
         self.legend = ClassLegend()
         self._bind()
@@ -176,7 +176,7 @@ class ClassLegend(QWidget):
         ground = palette.surface if hidden else ON_TILES.background
         button.setStyleSheet(f"QToolButton {{ color: {color}; background: {ground}; padding: 2px 7px; }}")
         name = "no label" if label < 0 else f"class {label}"
-        button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: alone")
+        button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: this class only")
         button.clicked.connect(lambda: self.toggled.emit(label))
         button.doubled.connect(lambda: self.alone.emit(label))
         self.buttons[label] = button

@@ -419,10 +419,10 @@ def test_other_colors_are_taken(bench: Bench) -> None:
 
 def test_a_nearest_image_of_another_snapshot_says_so(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
-    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text() == "nearest: 7  #4312\n0.250 away")
+    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text() == "nearest test image: #4312, class 7\ndistance 0.250")
     newest = bench.context.cursor.position
     bench.context.cursor.move(-1)
-    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"away at step {newest:,}"))
+    qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"0.250 at step {newest:,}"))
 
 
 def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone(bench: Bench, qtbot: QtBot) -> None:

@@ -92,7 +92,7 @@ def test_a_plane_is_lifted_and_dropped_back() -> None:
 def test_a_plane_through_three_points_holds_them_within_sight() -> None:
     a, b, c = RANDOM.normal(size=(3, 784)) * 3
     plane = plane_through(a, b, c)
-    assert plane is not None and "A → B" in plane.names[0] and "units of z" in plane.names[0]
+    assert plane is not None and "A → B" in plane.names[0] and " in z)" in plane.names[0]
     places = plane.project(np.stack([a, b, c]))
     np.testing.assert_allclose(plane.unproject(places), np.stack([a, b, c]), atol=1e-9)
     assert np.abs(places).max() == pytest.approx(REACH) and places[0, 1] == pytest.approx(places[1, 1])
