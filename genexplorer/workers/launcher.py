@@ -119,8 +119,8 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
         if status.state in states:
             return status
         if time.monotonic() >= deadline:
-            expected = " or ".join(sorted(states))
-            raise WorkerError(f"{status.name} is {status.state} after {timeout_s:.0f} s, not {expected}", status.reason)
+            hint = status.reason or "wait and check 'genexplorer runs show'; the worker may be compiling"
+            raise WorkerError(f"{status.name} is still {status.state} after {timeout_s:.0f} s", hint)
         time.sleep(POLL_S)
 
 

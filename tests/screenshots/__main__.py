@@ -58,7 +58,7 @@ def main() -> int:
     """Take every picture; return the exit code."""
     arguments = parsed()
     if packages := missing_packages():
-        print(f"make look needs: sudo apt-get install {' '.join(packages)}", file=sys.stderr)  # noqa: T201
+        print(f"make screenshots needs: sudo apt-get install {' '.join(packages)}", file=sys.stderr)  # noqa: T201
         return 1
     chosen = [subject for subject in SUBJECTS if not arguments.only or subject.preset in arguments.only]
     with tempfile.TemporaryDirectory() as folder, virtual_screen() as screen:
