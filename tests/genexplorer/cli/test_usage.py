@@ -31,7 +31,7 @@ from tests.genexplorer.cli.conftest import Cli
         (["runs", "stop"], "no run given"),
         (["manifold", "latest"], "missing option '--out'"),
         (["manifold", "latest", "--out", "x.bmp"], ".png"),
-        (["manifold", "latest", "--out", "nowhere/x.png"], "no folder"),
+        (["manifold", "latest", "--out", "nowhere/x.png"], "folder nowhere does not exist"),
         (["manifold", "latest", "--out", "x.png", "--bounds", "1,2,3"], "four numbers"),
         (["manifold", "latest", "--out", "x.png", "--bounds", "2,1,0,1"], "X0 < X1"),
         (["manifold", "latest", "--out", "x.png", "--bounds=-1,1,0,1"], "u is between 0 and 1"),
