@@ -17,8 +17,15 @@ PLACEHOLDERS = ("NAME", "RUN", "PRESET", "FILE", "FOLDER", "my_package")
 HISTORY = "log.md"  # names files as they were
 
 
-def mentions(document: Path, pattern: str) -> set[str]:
-    found = set(re.findall(pattern, document.read_text()))
+def code(document: Path) -> str:
+    """Return the code blocks and inline code of a document, a line each."""
+    text = document.read_text()
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
+
+
+def mentions(document: Path, pattern: str, *, in_code: bool = False) -> set[str]:
+    found = set(re.findall(pattern, code(document) if in_code else document.read_text(), re.M))
     return {name for name in found if not any(word in name for word in PLACEHOLDERS)}
 
 
@@ -50,10 +57,10 @@ def test_dotted_names_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_make_targets_and_commands_exist(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = mentions(document, r"(?m)(?:^|`)make ([a-z-]+)")
+    targets = mentions(document, r"^make ([a-z-]+)", in_code=True)
     assert not [target for target in targets if not re.search(rf"^{target}:", makefile, re.M)]
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    words = mentions(document, r"(?m)(?:^|`)genexplorer ([a-z][a-z-]*)")
+    words = mentions(document, r"^genexplorer ([a-z][a-z-]*)", in_code=True)
     assert not [word for word in words if word not in commands]
 
 
