@@ -11,7 +11,7 @@ from trainers.data import idx
 from trainers.data.catalog import Binarization
 from trainers.data.images import ImageData, Images, Labels
 from trainers.data.points import PointData, Points
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet
 from trainers.storage.atomic_files import write_bytes
@@ -53,7 +53,7 @@ def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
         if len(train) < 2:
             raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
         # Split at random, the same every time.
-        order = np.random.default_rng(FIXED_SEED).permutation(len(train))
+        order = np.random.default_rng(EVALUATION_SEED).permutation(len(train))
         test_indices, indices = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
         test_labels = None if train_labels is None else train_labels[test_indices]
         train_labels = None if train_labels is None else train_labels[indices]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainers.data.images import Images
 
-FIXED_SEED = 20190101  # for static binarization and test images: the same in every run
+EVALUATION_SEED = 20190101  # of test noise, sample images and static binarization: the same in every run, for any seed
 _DESCRIPTIONS = {
     "threshold": "threshold binarization (> 0.5)",
     "static": "static binarization (drawn once, fixed seed)",
@@ -115,5 +115,5 @@ def fixed_pixels(pixels: Tensor, binarization: str, split: str) -> Tensor:
         return pixels
     if binarization == "threshold":
         return (pixels > 127).view(torch.uint8)  # 127.5/255 = 0.5
-    generator = torch.Generator().manual_seed(FIXED_SEED + (split == "test"))
+    generator = torch.Generator().manual_seed(EVALUATION_SEED + (split == "test"))
     return sample_bernoulli(pixels, generator)

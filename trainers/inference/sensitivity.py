@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.inference.chunks import Progress
 from trainers.training import rng
 
@@ -124,4 +124,4 @@ def _latents(count: int, size: int) -> Tensor:
 
 
 def _generator(name: str) -> torch.Generator:
-    return rng.named_generator(FIXED_SEED, f"sensitivity {name}", torch.device("cpu"))
+    return rng.named_generator(EVALUATION_SEED, f"sensitivity {name}", torch.device("cpu"))

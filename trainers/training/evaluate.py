@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator
 
 from trainers import events
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.evaluation.points import PointsEvaluator
 from trainers.families.interface import Model
 from trainers.families.nn import eval_mode, images_at_once
@@ -36,10 +36,10 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
 def _evaluate_model(session: TrainingSession, model: Model) -> Generator[events.Event, None, dict[str, float]]:
     """Yield heartbeats; return the metrics by quantity."""
     num_images = len(session.test_data)
-    evaluators = [model.evaluator(num_images, FIXED_SEED)]
+    evaluators = [model.evaluator(num_images, EVALUATION_SEED)]
     chunk = images_at_once(model.image_shape, IMAGES_AT_ONCE)
     if session.reference is not None:
-        evaluators.append(PointsEvaluator(model, session.reference, FIXED_SEED))
+        evaluators.append(PointsEvaluator(model, session.reference, EVALUATION_SEED))
         chunk = POINTS_AT_ONCE
     for start in range(0, num_images, chunk):
         with eval_mode(model):

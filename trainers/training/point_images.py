@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.points import PointData
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady, Phase
 from trainers.families.interface import HasLogProb, Model
 from trainers.families.nn import eval_mode
@@ -43,7 +43,7 @@ class PointImages:
     def __init__(
         self, capabilities: dict[str, Capability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
     ) -> None:
-        generator = torch.Generator().manual_seed(FIXED_SEED)
+        generator = torch.Generator().manual_seed(EVALUATION_SEED)
         has = {name for name, capability in capabilities.items() if capability.available}
         latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._latents = latents if "sample" in has else None

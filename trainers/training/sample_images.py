@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.images import ImageData
-from trainers.data.preprocess import FIXED_SEED, TestImages
+from trainers.data.preprocess import EVALUATION_SEED, TestImages
 from trainers.events import ImagesReady, Phase
 from trainers.families.interface import Encodes, Model, Traces
 from trainers.families.nn import eval_mode, images_at_once
@@ -46,7 +46,7 @@ class SampleImages:
         test: TestImages,
         device: torch.device,
     ) -> None:
-        generator = torch.Generator().manual_seed(FIXED_SEED)
+        generator = torch.Generator().manual_seed(EVALUATION_SEED)
         available = {name for name, capability in capabilities.items() if capability.available}
         samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._samples = samples if "sample" in available else None

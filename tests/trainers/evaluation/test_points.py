@@ -10,7 +10,7 @@ from torch import Tensor
 from tests.trainers import tiny
 from tests.trainers.fake_models import FakeModel
 from trainers.data.points import PointData
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.data.toy import samplers
 from trainers.data.toy.catalog import NoisyOptions
 from trainers.evaluation import points
@@ -143,5 +143,5 @@ def test_a_density_map_is_brighter_where_density_is_higher() -> None:
 
 
 def test_the_peak_of_a_uniform_square_is_its_density() -> None:
-    square = np.random.default_rng(FIXED_SEED).uniform(-1, 1, (100_000, 2))
+    square = np.random.default_rng(EVALUATION_SEED).uniform(-1, 1, (100_000, 2))
     assert point_images.peak(square, (-4, 4, -4, 4)) == pytest.approx(-math.log(4), abs=0.15)

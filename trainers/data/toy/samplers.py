@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.points import Density, Labels, PointData
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.data.toy import pinwheel as arms
 from trainers.data.toy.catalog import NoisyOptions, PointOptions
 from trainers.data.toy.densities import Checkerboard, Doubles, GaussianMixture, NoisyCircles, mix_equally, noisy_curve
@@ -135,7 +135,7 @@ def _make_splits(name: str, options: PointOptions, sample: Sampler, truth: Densi
     """
     splits: list[tuple[NDArray[np.float32], Labels]] = []
     for split, count in enumerate((options.num_train, options.num_test)):
-        points, labels = sample(np.random.default_rng([FIXED_SEED, zlib.crc32(name.encode()), split]), count)
+        points, labels = sample(np.random.default_rng([EVALUATION_SEED, zlib.crc32(name.encode()), split]), count)
         splits.append((points.astype(np.float32), labels.astype(np.uint8)))
     (train, train_labels), (test, test_labels) = splits
     edge = reach + _MARGIN_STDS * getattr(options, "noise", 0.0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec
 from trainers.families.gan import metrics
 from trainers.families.gan.evaluation import GanEvaluator
@@ -167,7 +167,7 @@ class Gan(Model):
     def recalibrate(self) -> None:
         """Recompute the generator's batch norm statistics on fixed latents: averaging weights does not average them."""
         device = next(self.parameters()).device
-        generator = torch.Generator().manual_seed(FIXED_SEED)
+        generator = torch.Generator().manual_seed(EVALUATION_SEED)
         batches, count = _RECALIBRATION
         latents = torch.randn((batches * count, *self.latent_shape), generator=generator).to(device)
         recompute_batch_norm_statistics(self.generator, torch.split(latents, count))

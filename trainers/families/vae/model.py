@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from trainers.data.preprocess import FIXED_SEED
+from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec, Severity
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
 from trainers.families.nn import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder, kl_per_dim, reparameterize
@@ -48,7 +48,7 @@ class Vae(Model):
             self.decoder = MlpDecoder(image_shape, hidden, d, activation)
         self.likelihood = LIKELIHOODS[options.likelihood]()
         self._importance: Tensor | None  # noise of the importance-weighted estimate, for points
-        noise = sobol_normal(metrics.IMPORTANCE_SAMPLES, d, FIXED_SEED) if options.likelihood == "normal" else None
+        noise = sobol_normal(metrics.IMPORTANCE_SAMPLES, d, EVALUATION_SEED) if options.likelihood == "normal" else None
         self.register_buffer("_importance", noise, persistent=False)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
