@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genexplorer.explore.protocol import Response
     from genexplorer.viewer.error_handler import ErrorHandler
     from genexplorer.viewer.model_client import MakeClient
-    from genexplorer.viewer.settings import Settings
+    from genexplorer.viewer.preferences import Preferences
     from genexplorer.viewer.window import MainWindow
 
 
@@ -98,14 +98,14 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
     from genexplorer.viewer.model_client import ModelClient
-    from genexplorer.viewer.settings import Settings
+    from genexplorer.viewer.preferences import Preferences
     from genexplorer.viewer.window import MainWindow
 
-    settings = Settings()
-    palette = style.palette_for(_theme(settings))
+    preferences = Preferences()
+    palette = style.palette_for(_theme(preferences))
     style.apply(app, palette)
     model_client = ModelClient(make_client or _explorer_client)
-    return MainWindow(ViewerContext(SnapshotCursor(), palette, model_client, runs_dir), settings)
+    return MainWindow(ViewerContext(SnapshotCursor(), palette, model_client, runs_dir), preferences)
 
 
 def report_faults(window: "MainWindow") -> "ErrorHandler":
@@ -130,14 +130,14 @@ def _explorer_client(on_answer: "Callable[[Response], None]", on_exit: "Callable
 
 def _open_first(window: "MainWindow", folder: Path | None) -> None:
     """Open the given run, or the last one, once the window is painted."""
-    last_run = window.settings.text("run")
+    last_run = window.preferences.text("run")
     if folder is None and last_run and (Path(last_run) / "config.json").is_file():
         folder = Path(last_run)
     window.open_soon(folder)
 
 
-def _theme(settings: "Settings") -> str:
-    return settings.text("theme") or "system"
+def _theme(preferences: "Preferences") -> str:
+    return preferences.text("theme") or "system"
 
 
 if __name__ == "__main__":

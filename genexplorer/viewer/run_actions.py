@@ -1,8 +1,12 @@
 """Actions on runs: open, pause, resume, stop, train a new one; none blocks the window."""
 
+import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from genexplorer.errors import UserError
@@ -12,10 +16,46 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import Outcome
 from genexplorer.session.run_poller import RunPoller
-from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 
 _FAILURES = (State.FAILED, State.LOST)
+_log = logging.getLogger(__name__)
+
+
+class Background(QObject):
+    """Runs short blocking functions in daemon threads and delivers their results in Qt's thread."""
+
+    _done = pyqtSignal(object, object)  # a callback and what it gets
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._closed = False
+        self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+
+    def run(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
+        """Do the work in a thread; call `on_done` with its result or `on_failure` with one line, in Qt's thread."""
+        threading.Thread(target=self._work, args=(work, on_done, on_failure), daemon=True).start()
+
+    def close(self) -> None:
+        """Deliver no more outcomes."""
+        self._closed = True
+
+    def _work(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
+        try:
+            outcome, callback = work(), on_done
+        except (UserError, OSError) as error:
+            outcome, callback = str(error), on_failure
+        except Exception as error:  # shown in the window
+            _log.exception("work in the background failed")
+            outcome, callback = f"{type(error).__name__}: {error}", on_failure
+        try:
+            self._done.emit(callback, outcome)
+        except RuntimeError:  # the window is gone, and this object with it
+            _log.debug("the window is closed; the outcome is dropped")
+
+    def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
+        if not self._closed:
+            callback(outcome)
 
 
 class RunActions(QObject):
@@ -86,9 +126,8 @@ class RunActions(QObject):
         """Drop outcomes that are still pending."""
         self._background.close()
 
-    def _do(self, status: str, action: "object", *, opens: bool = False) -> None:
+    def _do(self, status: str, action: Callable[[], Outcome], *, opens: bool = False) -> None:
         self._context.status_message.emit(status)
-        assert callable(action)
         self._background.run(action, lambda outcome: self._report(outcome, opens), self._context.alert.emit)
 
     def _report(self, outcome: Outcome, opens: bool) -> None:

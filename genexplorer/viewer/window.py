@@ -1,5 +1,6 @@
 """The viewer's window: title bar, tabs, time bar, status bar, and the keys of the whole window."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
@@ -17,18 +18,16 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStac
 
 from genexplorer.session.idle import ACTIVE_POLL_S, IdleTracker
 from genexplorer.session.palette import Palette
-from genexplorer.viewer import saving, style
+from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.dialogs.help import HelpDialog
-from genexplorer.viewer.panes.alert_banner import AlertBanner
-from genexplorer.viewer.panes.status_bar import ViewerStatusBar
+from genexplorer.viewer.panes.status_bar import AlertBanner, ViewerStatusBar
 from genexplorer.viewer.panes.tab_pages import TabPages
 from genexplorer.viewer.panes.time_bar import TimeBar
 from genexplorer.viewer.panes.title_bar import TitleBar
+from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
-from genexplorer.viewer.settings import Settings
-from genexplorer.viewer.shortcuts import action_of
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.widgets.controls import timer
@@ -44,9 +43,9 @@ _SMALLEST = (800, 560)
 class MainWindow(QMainWindow):
     """The main window. Closing it never affects a training."""
 
-    def __init__(self, context: ViewerContext, settings: Settings) -> None:
+    def __init__(self, context: ViewerContext, preferences: Preferences) -> None:
         super().__init__()
-        self.context, self.settings = context, settings
+        self.context, self.preferences = context, preferences
         self._first: Path | None = None
         self._painted = False
         self.more = QMenu(self)
@@ -227,9 +226,12 @@ class MainWindow(QMainWindow):
         if run is None or not targets:
             self.context.status_message.emit("nothing to save here yet")
             return
-        target = saving.choose_target(self, targets, run.status.name, self.context.step)
-        if target is not None:
-            succeeded, line = saving.save(*target)
+        filters = [target.name_filter for target in targets]
+        suggested_name = targets[0].suggested_name(run.status.name, self.context.step)
+        name, name_filter = QFileDialog.getSaveFileName(self, "Save", suggested_name, ";;".join(filters), filters[0])
+        if name:
+            target = targets[filters.index(name_filter)] if name_filter in filters else targets[0]
+            succeeded, line = target.save(target.with_suffix(Path(name)))
             (self.context.status_message if succeeded else self.context.alert).emit(line)
 
     def copy_image(self) -> None:
@@ -256,7 +258,7 @@ class MainWindow(QMainWindow):
 
     def set_theme(self, theme: str) -> None:
         """Switch to "light", "dark" or "system", and store the choice."""
-        self.settings.set("theme", theme)
+        self.preferences.set("theme", theme)
         self._apply_theme()
 
     def toggle_dark(self) -> None:
@@ -264,7 +266,7 @@ class MainWindow(QMainWindow):
         self.set_theme("light" if self.context.palette.name == "dark" else "dark")
 
     def _apply_theme(self, *_scheme: object) -> None:
-        theme = self.settings.text("theme")
+        theme = self.preferences.text("theme")
         theme = theme if theme in style.THEMES else "system"
         for name, action in self._themes.items():
             action.setChecked(name == theme)
@@ -298,7 +300,56 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show what each key does."""
-        HelpDialog(self.pages.current.title, self).exec()
+        HelpDialog(self.pages.tabs, self.pages.current, self).exec()
+
+    # Keys -------------------------------------------------------------------------------------------------------
+
+    def _action_of(self, event: QKeyEvent) -> Callable[[], object] | None:
+        """Return the window's action of a key; a tab's own keys come first."""
+        key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        control = Qt.KeyboardModifier.ControlModifier
+        if modifiers == control:
+            return self._control_actions().get(key)
+        if modifiers == control | Qt.KeyboardModifier.ShiftModifier and key == Qt.Key.Key_C:
+            return self.copy_command
+        if modifiers not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier):
+            return None
+        if Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and self.context.run is not None:
+            return lambda: self.pages.show_tab(key - Qt.Key.Key_1)
+        return self._key_actions().get(key)
+
+    def _key_actions(self) -> dict[int, Callable[[], object]]:
+        cursor, keys = self.context.cursor, Qt.Key
+        return {
+            keys.Key_Space: self.time.toggle_play,
+            keys.Key_BracketLeft: lambda: cursor.move(-1),
+            keys.Key_BracketRight: lambda: cursor.move(1),
+            keys.Key_BraceLeft: lambda: cursor.move(-len(cursor.steps)),
+            keys.Key_BraceRight: lambda: cursor.move(len(cursor.steps)),
+            keys.Key_S: self.time.next_speed,
+            keys.Key_L: self.time.toggle_follow,
+            keys.Key_W: self.show_alerts,
+            keys.Key_T: lambda: self.pages.show_tab(self.pages.index_of("Theory")),
+            keys.Key_N: self.run_actions.new_run,
+            keys.Key_Question: self.show_keys,
+            keys.Key_F1: self.show_keys,
+            keys.Key_F10: self.title.more.showMenu,
+            keys.Key_F11: self.toggle_full_screen,
+        }
+
+    def _control_actions(self) -> dict[int, Callable[[], object]]:
+        keys = Qt.Key
+        return {
+            keys.Key_S: self.save,
+            keys.Key_C: self.copy_image,
+            keys.Key_O: self.choose_folder,
+            keys.Key_R: self.title.run_button.showMenu,
+            keys.Key_P: self.run_actions.pause_or_resume,
+            keys.Key_Period: self.run_actions.stop,
+            keys.Key_D: self.toggle_dark,
+            keys.Key_Q: self.close,
+            keys.Key_W: self.close,
+        }
 
     # Events -----------------------------------------------------------------------------------------------------
 
@@ -319,7 +370,7 @@ class MainWindow(QMainWindow):
         if self.context.run is not None and self.pages.current.on_key(event):
             event.accept()
             return
-        action = action_of(event, self)
+        action = self._action_of(event)
         if action is None:
             super().keyPressEvent(event)
             return
@@ -358,10 +409,10 @@ class MainWindow(QMainWindow):
             self.open_run(folder)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Store the settings and close the run; the training continues."""
+        """Store the preferences and close the run; the training continues."""
         style.enlarge(1.0)
         self._poll.stop()
-        self._save_settings()
+        self._save_preferences()
         self.hide()  # the model's process may take a moment to end
         self.pages.closing()
         self.time.closing()
@@ -370,26 +421,26 @@ class MainWindow(QMainWindow):
         if event is not None:
             event.accept()
 
-    # Settings -----------------------------------------------------------------------------------------------------
+    # Preferences -----------------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
         self.resize(*_SIZE)
-        geometry = self.settings.data("geometry")
+        geometry = self.preferences.data("geometry")
         if geometry:
             self.restoreGeometry(QByteArray(geometry))
         if self.isFullScreen():
             self.showNormal()
-        self.pages.restore(self.settings.mapping("tabs"), self.settings.text("tab"))
+        self.pages.restore(self.preferences.mapping("tabs"), self.preferences.text("tab"))
         self._apply_theme()
 
-    def _save_settings(self) -> None:
+    def _save_preferences(self) -> None:
         if not self.isFullScreen():
-            self.settings.set("geometry", self.saveGeometry().data())
-        self.settings.set("tab", self.pages.selected_title)
-        self.settings.set("tabs", dict(self.pages.states()))
+            self.preferences.set("geometry", self.saveGeometry().data())
+        self.preferences.set("tab", self.pages.selected_title)
+        self.preferences.set("tabs", dict(self.pages.states()))
         if self.context.run is not None:
-            self.settings.set("run", str(self.context.run.folder))
-        self.settings.save()
+            self.preferences.set("run", str(self.context.run.folder))
+        self.preferences.save()
 
 
 def _dropped(event: QDropEvent) -> Path | None:

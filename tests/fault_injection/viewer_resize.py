@@ -20,7 +20,7 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, Q
 from genexplorer.viewer.error_handler import ErrorHandler
 from genexplorer.viewer.main import make_application, make_window, report_faults
 from genexplorer.viewer.tabs.tab import Tab
-from genexplorer.viewer.tabs.tab_types import TAB_TYPES
+from genexplorer.viewer.tabs.tab_types import TABS
 from genexplorer.viewer.window import MainWindow
 from tests.genexplorer.viewer.fake_client import StandIn
 from tests.genexplorer.viewer.mouse import QTest
@@ -28,6 +28,7 @@ from tests.genexplorer.viewer.mouse import QTest
 _WORDS = "a slot broke"
 _KEYS = ("Left", "Right", "Up", "Down", "Plus", "Minus", "Return", "Home", "End", "Delete", *"ACDEGHIMPRVXZ")
 _SHIELDED = ("set_run", "on_changes", "on_time", "activated", "deactivated")  # each tab by itself
+_TAB_TYPES = [spec.load() for spec in TABS]
 _armed: list[tuple[type, str]] = []
 _fired: list[str] = []
 _escaped: list[str] = []
@@ -65,7 +66,7 @@ def _closes(app: QApplication, window: MainWindow, run: Path, said: list[str]) -
     reporter = ErrorHandler()
     reporter.happened.connect(said.append)
     reporter.install()
-    for owner in TAB_TYPES:
+    for owner in _TAB_TYPES:
         for name in ("restore", "state", "closing"):
             said.clear()
             _fired.clear()
@@ -104,7 +105,7 @@ def _window(app: QApplication, run: Path) -> MainWindow:
 def _methods() -> Iterator[tuple[type, str]]:
     """Yield the methods of every tab that it or its base implements, those of `Tab` first."""
     seam = [name for name in vars(Tab) if not name.startswith("_")]
-    for owner in TAB_TYPES:
+    for owner in _TAB_TYPES:
         bases = [base for base in owner.__mro__ if issubclass(base, Tab) and base is not Tab]
         methods = {name: value for base in reversed(bases) for name, value in vars(base).items()}
         names = [name for name, value in methods.items() if inspect.isfunction(value) and not name.startswith("__")]
@@ -132,8 +133,8 @@ def _live_through(app: QApplication, window: MainWindow, run: Path) -> None:
     owner = _armed[0][0]
     acts: list[Callable[[], object]] = [
         lambda: window.open_run(run),
-        lambda: window.pages.show_tab((TAB_TYPES.index(owner) + 1) % len(TAB_TYPES)),
-        lambda: window.pages.show_tab(TAB_TYPES.index(owner)),
+        lambda: window.pages.show_tab((_TAB_TYPES.index(owner) + 1) % len(_TAB_TYPES)),
+        lambda: window.pages.show_tab(_TAB_TYPES.index(owner)),
         lambda: window.context.changes.emit(frozenset({"status", "metrics", "pictures", "snapshots", "log"})),
         lambda: window.context.cursor.go(100),
         lambda: window.context.cursor.go(600),
@@ -145,7 +146,7 @@ def _live_through(app: QApplication, window: MainWindow, run: Path) -> None:
         lambda: window.resize(900, 700),
         lambda: window.resize(1200, 800),
         window.toggle_dark,
-        lambda: window.pages.show_tab((TAB_TYPES.index(owner) + 1) % len(TAB_TYPES)),
+        lambda: window.pages.show_tab((_TAB_TYPES.index(owner) + 1) % len(_TAB_TYPES)),
     ]
     for act in acts:
         try:

@@ -1,28 +1,66 @@
-"""The status bar: latency of the model, age of the snapshot, messages and the newest alert."""
+"""The status bar (latency of the model, age of the snapshot, messages, newest alert) and the banner of failures."""
 
 import time
 from pathlib import Path
 
-from PyQt6.QtWidgets import QHBoxLayout, QWidget
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from genexplorer.runs import layout
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import timer, tool_button
-from genexplorer.viewer.widgets.labels import muted, set_role, text
+from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted, set_role, wrapped
 
 _MESSAGE_MS = 6000
+_MAX_BANNER_LINES = 3
+
+
+class AlertBanner(QFrame):
+    """Shows the newest few failures, each once, until they are dismissed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines: list[str] = []
+        self.label = wrapped("", "warning")
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.dismiss = tool_button("✕", "Dismiss (Esc)")
+        self.dismiss.setProperty("flat", "true")
+        self.dismiss.clicked.connect(self.clear)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
+        layout.addWidget(self.label, 1)
+        layout.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
+
+    def show_alert(self, line: str) -> None:
+        """Add a line, unless it is shown already."""
+        if line in self._lines:
+            return
+        self._lines = [*self._lines, line][-_MAX_BANNER_LINES:]
+        self.label.setText("\n".join(f"⚠ {message}" for message in self._lines))
+        self.show()
+
+    def lines(self) -> list[str]:
+        """Return the lines that are shown."""
+        return list(self._lines)
+
+    def clear(self) -> None:
+        """Dismiss everything."""
+        self._lines = []
+        self.hide()
 
 
 class ViewerStatusBar(QWidget):
-    """ "decode 8 ms · snapshot of step 8,400, 1 s ago" at the left; messages and alerts at the right."""
+    """decode 8 ms · snapshot of step 8,400, 1 s ago" at the left; messages and alerts at the right."""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self._answer = ""
-        self.facts, self.message, self.alert = muted(""), muted(""), text("")
+        self._latency = ""
+        self.facts, self.message, self.alert = muted(""), elided(), elided()
         self.alerts_button = tool_button("Alerts", "All alerts of this run (W)", name="small")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
@@ -33,41 +71,37 @@ class ViewerStatusBar(QWidget):
         layout.addWidget(self.alert)
         layout.addWidget(self.alerts_button)
         self._show_alert()
-        self._fade = timer(self, _MESSAGE_MS, self.message.clear, once=True)
+        self._fade = timer(self, _MESSAGE_MS, lambda: _set_text(self.message, ""), once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.show_message)
         context.model_client.answered.connect(self._on_answer)
         context.model_client.busy.connect(lambda _busy: self.refresh())
         context.run_changed.connect(self._on_run)
-        context.changes.connect(lambda what: self._show_alert() if "alerts" in what else None)
+        context.changes.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
         context.time_changed.connect(lambda _step: self.refresh())
 
     def show_message(self, line: str) -> None:
         """Show a message for a few seconds."""
-        self.message.setText(line)
+        _set_text(self.message, line)
         self._fade.start()
 
     def refresh(self) -> None:
         """Update latency and age, which grows by itself."""
-        self.facts.setText("  ·  ".join(fact for fact in (self._answer, self._age(), self._working()) if fact))
-
-    def _age(self) -> str:
         run, step = self._context.run, self._context.step
-        if run is None or step is None:
-            return ""
-        written = _written(run.folder, step)
-        age = f", {formatting.ago(max(0.0, time.time() - written))}" if written and run.status.state.live else ""
-        return f"snapshot of step {step:,}{age}"
-
-    def _working(self) -> str:
-        return "computing…" if self._context.model_client.is_busy else ""
+        snapshot = ""
+        if run is not None and step is not None:
+            write_time = _write_time(run.folder, step) if run.status.state.live else None
+            age = f", {formatting.ago(max(0.0, time.time() - write_time))}" if write_time else ""
+            snapshot = f"snapshot of step {step:,}{age}"
+        activity = "computing…" if self._context.model_client.is_busy else ""
+        self.facts.setText("  ·  ".join(fact for fact in (self._latency, snapshot, activity) if fact))
 
     def _on_answer(self, op: str, seconds: float, _step: int) -> None:
-        self._answer = f"{op} {seconds * 1000:.0f} ms" if seconds < 10 else f"{op} {seconds:.0f} s"
+        self._latency = f"{op} {seconds * 1000:.0f} ms" if seconds < 10 else f"{op} {seconds:.0f} s"
         self.refresh()
 
     def _on_run(self) -> None:
-        self._answer = ""
+        self._latency = ""
         self._show_alert()
         self.refresh()
 
@@ -80,10 +114,16 @@ class ViewerStatusBar(QWidget):
             newest = alerts[-1]
             more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
             set_role(self.alert, "muted" if newest.severity == "info" else "warning")
-            self.alert.setText(f"⚠ {newest.message}{more}")
+            _set_text(self.alert, f"⚠ {newest.message}{more}")
 
 
-def _written(folder: Path, step: int) -> float | None:
+def _set_text(label: QLabel, line: str) -> None:
+    """Set the text of an elided label, with the whole text as its tooltip."""
+    label.setText(line)
+    label.setToolTip(literal_tooltip(line))
+
+
+def _write_time(folder: Path, step: int) -> float | None:
     """Return when a snapshot was written, in Unix time; None where it was removed meanwhile."""
     try:
         return (layout.step_folder(folder / layout.SNAPSHOTS, step) / layout.CARD).stat().st_mtime

@@ -1,19 +1,58 @@
-"""The tabs in order, each on a page that shows instead why the tab is empty."""
+"""The tab bar and the pages: each page shows a tab or, while it is empty, the reason."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QStackedWidget, QStyle, QStyleOptionTab, QTabBar, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.error_handler import shielded
-from genexplorer.viewer.panes.tab_bar import TabBar
+from genexplorer.viewer.tabs import tab_types
 from genexplorer.viewer.tabs.tab import Tab
 from genexplorer.viewer.widgets.empty_state import EmptyState
+from genexplorer.viewer.widgets.labels import literal_tooltip
 
-TITLES = ("Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory")
-_RECORDED = ("Progress", "Curves")  # show recorded data and seldom query the model
+_NUMBER_KEYS = 9
+
+
+class TabBar(QTabBar):
+    """A bar whose tabs can be dimmed with a reason. A dimmed tab still opens: its page says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reasons: list[str] = []
+        self.setDrawBase(False)
+        self.setExpanding(False)
+        self.setUsesScrollButtons(True)
+        self.setFocusPolicy(self.focusPolicy().TabFocus)
+
+    def add(self, title: str) -> None:
+        """Add a tab; the number of each of the first nine is its key."""
+        self._reasons.append("")
+        self.addTab(title)
+        self.setTabToolTip(len(self._reasons) - 1, self._tooltip(len(self._reasons) - 1, ""))
+
+    def dim(self, index: int, reason: str) -> None:
+        """Dim a tab for a reason; an empty one restores it."""
+        if self._reasons[index] != reason:
+            self._reasons[index] = reason
+            self.setTabToolTip(index, self._tooltip(index, reason))
+            self.update()
+
+    def is_dimmed(self, index: int) -> bool:
+        """Whether a tab cannot show this run."""
+        return bool(self._reasons[index])
+
+    def initStyleOption(self, option: QStyleOptionTab | None, tabIndex: int) -> None:
+        """Paint a dimmed tab as if it were disabled."""
+        super().initStyleOption(option, tabIndex)
+        if option is not None and 0 <= tabIndex < len(self._reasons) and self._reasons[tabIndex]:
+            option.state &= ~QStyle.StateFlag.State_Enabled
+
+    def _tooltip(self, index: int, reason: str) -> str:
+        key = f" (key {index + 1})" if index < _NUMBER_KEYS else ""
+        return literal_tooltip(f"{self.tabText(index)}{key}{': ' if reason else ''}{reason}")
 
 
 class TabPages(QWidget):
@@ -27,6 +66,7 @@ class TabPages(QWidget):
         super().__init__(parent)
         self._context = context
         self.bar = TabBar()
+        self._specs = tab_types.TABS
         self._tabs: list[Tab] = []
         self._states: Mapping[str, Any] = {}  # restored once the tabs are made
         self._hints: list[EmptyState] = []
@@ -34,8 +74,8 @@ class TabPages(QWidget):
         self._selected = 0  # by the user
         self._selects_tab = False  # a run was opened; its first snapshot decides which tabs can show it
         self._is_switching = False
-        for title in TITLES:
-            self.bar.add(title)
+        for spec in self._specs:
+            self.bar.add(spec.title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
@@ -54,10 +94,13 @@ class TabPages(QWidget):
         """Make the tabs, restore their states, and activate the one in front."""
         if self._tabs:
             return
-        from genexplorer.viewer.tabs.tab_types import TAB_TYPES
-
-        for kind in TAB_TYPES:
-            self._add(kind(self._context))
+        for spec in self._specs:
+            tab, hint, page = spec.load()(self._context), EmptyState(), QStackedWidget()
+            page.addWidget(tab)
+            page.addWidget(hint)
+            self._pages.addWidget(page)
+            self._tabs.append(tab)
+            self._hints.append(hint)
         for tab in self._tabs:
             state = self._states.get(tab.title)
             if isinstance(state, dict):
@@ -91,37 +134,30 @@ class TabPages(QWidget):
     @property
     def selected_title(self) -> str:
         """The title of the tab that the user selected last."""
-        return TITLES[self._selected]
+        return self._specs[self._selected].title
 
     @property
     def queries_model(self) -> bool:
         """Whether the selected tab queries the model at once."""
-        return self.selected_title not in _RECORDED
+        return self._specs[self._selected].queries_model
 
     def index_of(self, title: str) -> int:
         """Return a tab's index by its title; 0 for an unknown one."""
-        return TITLES.index(title) if title in TITLES else 0
+        titles = [spec.title for spec in self._specs]
+        return titles.index(title) if title in titles else 0
 
     def show_tab(self, index: int) -> None:
         """Bring a tab to the front."""
-        if 0 <= index < len(TITLES):
+        if 0 <= index < len(self._specs):
             self.bar.setCurrentIndex(index)
-
-    def _add(self, tab: Tab) -> None:
-        hint, page = EmptyState(), QStackedWidget()
-        page.addWidget(tab)
-        page.addWidget(hint)
-        self._pages.addWidget(page)
-        self._tabs.append(tab)
-        self._hints.append(hint)
 
     def _on_current(self, index: int) -> None:
         if not self._is_switching:
             self._selected, self._selects_tab = index, False
         if not self._tabs:
             return  # `make` calls this again
-        for place, tab in enumerate(self.tabs):
-            if tab.is_active and place != index:
+        for position, tab in enumerate(self.tabs):
+            if tab.is_active and position != index:
                 tab.is_active = False
                 shielded(tab.deactivated)
         self._pages.setCurrentIndex(index)
@@ -149,22 +185,22 @@ class TabPages(QWidget):
         self._show_reasons()
 
     def _select_tab(self) -> None:
-        """Bring a tab to the front that can show the run, once its first snapshot's card tells which can."""
+        """Bring a tab to the front that can show the run, once its first snapshot's card is known."""
         if not self._selects_tab or self._context.step is None:
             return
         self._selects_tab, self._is_switching = False, True
-        available = [place for place, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
+        available = [position for position, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
         if available:
             self.bar.setCurrentIndex(self._selected if self._selected in available else available[0])
         self._is_switching = False
 
     def _show_reasons(self) -> None:
-        for place, (tab, hint) in enumerate(zip(self._tabs, self._hints, strict=True)):
-            page = self._pages.widget(place)
+        for position, (tab, hint) in enumerate(zip(self._tabs, self._hints, strict=True)):
+            page = self._pages.widget(position)
             assert isinstance(page, QStackedWidget)
             reason = shielded(tab.waiting_reason)
             page.setCurrentIndex(1 if reason else 0)
-            self.bar.dim(place, (reason or "").partition("\n")[0] if self._context.run is not None else "")
+            self.bar.dim(position, (reason or "").partition("\n")[0] if self._context.run is not None else "")
             if reason:
                 title, _, help_text = reason.partition("\n")
                 hint.set_text(title, help_text)

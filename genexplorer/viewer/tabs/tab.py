@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QWidget
 
+from genexplorer.errors import UserError
 from genexplorer.viewer.context import ViewerContext
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
+
+KeyHelp = Mapping[str, tuple[tuple[str, str], ...]]
+"""Groups of keys for the help dialog: a heading, then pairs of a key and what it does."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,29 @@ class SaveTarget:
     suffixes: tuple[str, ...]
     write: Callable[[Path], None]
 
+    @property
+    def name_filter(self) -> str:
+        """The line of a file dialog: "Manifold (*.png)"."""
+        return f"{self.label} ({' '.join('*' + suffix for suffix in self.suffixes)})"
+
+    def suggested_name(self, run_name: str, step: int | None) -> str:
+        """Return a file name such as "brave-fox-manifold-8400.png"."""
+        stem = "-".join(part for part in (run_name, self.label.lower(), "" if step is None else str(step)) if part)
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
+        return f"{safe}{self.suffixes[0]}"
+
+    def with_suffix(self, path: Path) -> Path:
+        """Return the path with the usual suffix, where it has none of them."""
+        return path if path.suffix.lower() in self.suffixes else path.with_name(path.name + self.suffixes[0])
+
+    def save(self, path: Path) -> tuple[bool, str]:
+        """Write the file; return whether that succeeded, and a message."""
+        try:
+            self.write(path)
+        except (UserError, OSError) as error:
+            return False, f"{path.name} was not saved: {error}"
+        return True, f"saved {path}"
+
 
 class Tab(QWidget):
     """A tab. The window calls its methods in the Qt thread; it queries the model through `context.model_client`.
@@ -39,6 +66,7 @@ class Tab(QWidget):
     """
 
     title = ""
+    key_help: ClassVar[KeyHelp] = {}
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,24 +1,45 @@
-"""The tabs in their order. Importing them takes as long as the rest of the window, so that is done later."""
+"""The table of tabs. A new tab is a package of its own and one line here."""
 
-from genexplorer.viewer.tabs.curves.tab import CurvesTab
-from genexplorer.viewer.tabs.density.tab import DensityTab
-from genexplorer.viewer.tabs.encode.tab import EncodeTab
-from genexplorer.viewer.tabs.flow.tab import FlowTab
-from genexplorer.viewer.tabs.interpolate.tab import InterpolateTab
-from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
-from genexplorer.viewer.tabs.progress.tab import ProgressTab
-from genexplorer.viewer.tabs.samples.tab import SamplesTab
-from genexplorer.viewer.tabs.tab import Tab
-from genexplorer.viewer.tabs.theory.tab import TheoryTab
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-TAB_TYPES: tuple[type[Tab], ...] = (
-    ManifoldTab,
-    DensityTab,
-    SamplesTab,
-    EncodeTab,
-    InterpolateTab,
-    FlowTab,
-    ProgressTab,
-    CurvesTab,
-    TheoryTab,
+if TYPE_CHECKING:
+    from genexplorer.viewer.tabs.tab import Tab
+
+_PACKAGE = "genexplorer.viewer.tabs"
+
+
+@dataclass(frozen=True)
+class TabSpec:
+    """A tab by its title and the place of its class, which is imported once the tab is made.
+
+    Args:
+        title: The text in the tab bar; the `title` of the class.
+        target: "module:class"; importing all of them takes as long as the rest of the window.
+        queries_model: Whether the tab queries the model as soon as it is in front; others show recorded data.
+    """
+
+    title: str
+    target: str
+    queries_model: bool = True
+
+    def load(self) -> "type[Tab]":
+        """Import and return the class."""
+        module, _, name = self.target.partition(":")
+        tab_type: type[Tab] = getattr(import_module(module), name)
+        return tab_type
+
+
+TABS = (
+    TabSpec("Manifold", f"{_PACKAGE}.manifold.tab:ManifoldTab"),
+    TabSpec("Density", f"{_PACKAGE}.density.tab:DensityTab"),
+    TabSpec("Samples", f"{_PACKAGE}.samples.tab:SamplesTab"),
+    TabSpec("Encode", f"{_PACKAGE}.encode.tab:EncodeTab"),
+    TabSpec("Interpolate", f"{_PACKAGE}.interpolate.tab:InterpolateTab"),
+    TabSpec("Flow", f"{_PACKAGE}.flow.tab:FlowTab"),
+    TabSpec("Progress", f"{_PACKAGE}.progress.tab:ProgressTab", queries_model=False),
+    TabSpec("Curves", f"{_PACKAGE}.curves.tab:CurvesTab", queries_model=False),
+    TabSpec("Theory", f"{_PACKAGE}.theory.tab:TheoryTab"),
 )
+"""The tabs in their order; the first nine have the keys 1 to 9."""

@@ -15,21 +15,23 @@ from PyQt6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure
-from genexplorer.runs.record import State
+from genexplorer.runs.record import AlertRow, State
 from genexplorer.session.actions import Outcome
 from genexplorer.session.idle import ACTIVE_POLL_S, AWAY_POLL_S, IDLE_POLL_S
 from genexplorer.session.palette import DARK, LIGHT
-from genexplorer.viewer import saving
-from genexplorer.viewer.dialogs.help import KEYS, HelpDialog
+from genexplorer.viewer.dialogs.help import HelpDialog
 from genexplorer.viewer.main import main, report_faults
 from genexplorer.viewer.model_client import ModelRequest
+from genexplorer.viewer.tabs import tab_types
+from genexplorer.viewer.tabs.tab import Tab
+from genexplorer.viewer.tabs.tab_types import TABS, TabSpec
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.mouse import QTest
 
-TITLES = ["Manifold", "Density", "Samples", "Encode", "Interpolate", "Flow", "Progress", "Curves", "Theory"]
+TITLES = [spec.title for spec in TABS]
 
 
 def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
@@ -48,7 +50,7 @@ def test_a_run_shows_its_name_state_and_snapshots(window: MainWindow) -> None:
 
 
 def test_number_keys_choose_tabs(window: MainWindow, qtbot: QtBot) -> None:
-    for number, title in enumerate(TITLES, start=1):
+    for number, title in enumerate(TITLES[:9], start=1):
         QTest.keyClick(window, Qt.Key(Qt.Key.Key_0 + number))
         assert window.pages.current.title == title
         assert [tab.title for tab in window.pages.tabs if tab.is_active] == [title]
@@ -342,9 +344,9 @@ def test_ctrl_s_saves_a_picture_that_opens(window: MainWindow, qtbot: QtBot, tmp
 
 def test_a_save_that_fails_is_told(window: MainWindow, tmp_path: Path) -> None:
     target = tab_of(window, "Samples").save_targets()[0]
-    worked, line = saving.save(target, tmp_path / "missing" / "x.png")
+    worked, line = target.save(tmp_path / "missing" / "x.png")
     assert not worked and "not saved" in line
-    worked, line = saving.save(target, tmp_path / "x.xyz")
+    worked, line = target.save(tmp_path / "x.xyz")
     assert not worked and "XYZ" in line
 
 
@@ -456,7 +458,47 @@ def test_a_run_that_the_chosen_tab_cannot_show_is_opened_with_the_first_that_can
 
 
 def test_the_keys_are_listed_with_those_of_the_tab_in_front(window: MainWindow) -> None:
-    dialog = HelpDialog("Encode", window)
-    words = [label.text() for label in dialog.findChildren(QLabel)]
-    assert [name for name in words if "this tab" in name] == ["Encode  ◂ this tab"]
-    assert all(name in words or name == "Encode" for name in KEYS)  # no group is left out
+    dialog = HelpDialog(window.pages.tabs, tab_of(window, "Encode"), window)
+    lines = [label.text() for label in dialog.findChildren(QLabel)]
+    assert [line for line in lines if "this tab" in line] == ["Encode  ◂ this tab"]
+    for tab in window.pages.tabs:
+        assert tab.key_help
+        for group, rows in tab.key_help.items():  # no group is left out
+            assert group in lines or group == "Encode"
+            assert all(key in lines and action in lines for key, action in rows)
+
+
+def test_the_table_of_tabs_has_the_titles_of_the_classes() -> None:
+    assert [spec.load().title for spec in TABS] == TITLES
+
+
+class TenthTab(Tab):
+    """A tab without a number key and without keys of its own."""
+
+    title = "Tenth"
+
+
+def test_a_tab_is_added_by_one_line_in_the_table(
+    stage: Stage, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenth = TabSpec("Tenth", f"{__name__}:TenthTab", queries_model=False)
+    monkeypatch.setattr(tab_types, "TABS", (*TABS, tenth))
+    window = stage.window(run_folder)
+    assert isinstance(window.pages.tabs[9], TenthTab)
+    assert "key 9" in window.pages.bar.tabToolTip(8) and "key" not in window.pages.bar.tabToolTip(9)
+    QTest.keyClick(window, Qt.Key(Qt.Key.Key_9 + 1))  # the key after 9 selects no tab
+    assert window.pages.current.title == "Manifold"
+    assert tab_of(window, "Tenth").isVisible() and not window.pages.queries_model
+    HelpDialog(window.pages.tabs, window.pages.current, window)
+    assert window.open_run(write_run(tmp_path / "runs", steps=60))  # the tab stays when the run changes
+    assert window.pages.current.title == "Tenth"
+
+
+def test_a_long_alert_is_elided_with_the_whole_text_in_the_tooltip(window: MainWindow) -> None:
+    status = window.status
+    status.show_message("m" * 1000)
+    assert window.context.run is not None
+    window.context.run.alerts = [AlertRow(1, 1.0, 10, "warning", "loss", "w" * 1000)]
+    window.context.changes.emit(frozenset({"alerts"}))
+    assert "w" * 1000 in status.alert.toolTip() and "m" * 1000 in status.message.toolTip()
+    assert status.minimumSizeHint().width() <= 800

@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import Qt
@@ -22,7 +22,7 @@ from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.curves.chart_detail import ChartDetail
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.widgets.controls import discard, scroll_area, timer
 from genexplorer.viewer.widgets.empty_state import EmptyState
 from genexplorer.viewer.widgets.images import save_image
@@ -39,6 +39,16 @@ class CurvesTab(Tab):
     """Charts at the left, the metrics panel at the right."""
 
     title = "Curves"
+    key_help: ClassVar[KeyHelp] = {
+        "Curves": (
+            ("Y", "logarithmic"),
+            ("X", "by step, images, time"),
+            ("+  −", "smoothing"),
+            ("click", "go to that step"),
+            ("wheel", "zoom"),
+            ("0", "full range"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

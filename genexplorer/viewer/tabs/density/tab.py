@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
@@ -22,7 +22,7 @@ from genexplorer.viewer.tabs.density.linking import LinkedMarkers
 from genexplorer.viewer.tabs.density.scene import NUM_SAMPLES, DensityScene
 from genexplorer.viewer.tabs.density.side_panel import SidePanel
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
-from genexplorer.viewer.tabs.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
@@ -40,6 +40,18 @@ class DensityTab(ModelTab):
     """The plane with its layers, the latent plane beside it where there is one, and the switches."""
 
     title = "Density"
+    key_help: ClassVar[KeyHelp] = {
+        "Density": (
+            ("O  C  G", "data, classes, samples"),
+            ("A  B  X", "gradients, grid, reconstructions"),
+            ("Z", "latent plane"),
+            ("H", "next heat map"),
+            ("R", "resample"),
+            ("←  →  Enter", "layers of the flow, play"),
+            ("Shift+arrows", "pan"),
+            ("+  −  0", "zoom, reset view"),
+        ),
+    }
     training_hint = "train a toy density"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:

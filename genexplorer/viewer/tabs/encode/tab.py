@@ -5,7 +5,7 @@ A VAE encodes to a distribution q(z|x), a flow to one latent; without an encoder
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import Qt
@@ -26,7 +26,7 @@ from genexplorer.viewer.tabs.encode.source import ImageSource
 from genexplorer.viewer.tabs.encode.source_panel import SourcePanel
 from genexplorer.viewer.tabs.encode.views import EncodeViews, EncodingMethod
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
-from genexplorer.viewer.tabs.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import ImageView, save_image
@@ -47,6 +47,13 @@ class EncodeTab(ModelTab):
     """One image or point with its latent and reconstruction, for models of every family."""
 
     title = "Encode"
+    key_help: ClassVar[KeyHelp] = {
+        "Encode": (
+            ("arrows", "next test image or point"),
+            ("R", "random"),
+            ("Enter  Esc", "search for z, cancel search"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QResizeEvent
@@ -18,7 +18,7 @@ from genexplorer.viewer.tabs.flow.stage_strip import StageStrip, StageStripArea
 from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
 from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
-from genexplorer.viewer.tabs.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import wrapped
@@ -37,6 +37,14 @@ class FlowTab(ModelTab):
     """The stages of a trace in rows, the selected one large beside them."""
 
     title = "Flow"
+    key_help: ClassVar[KeyHelp] = {
+        "Flow": (
+            ("←  →  Enter", "layers, play"),
+            ("↑  ↓  R", "other data, resample"),
+            ("D", "x → z or z → x"),
+            ("+  −", "temperature"),
+        ),
+    }
     training_hint = "train a normalizing flow"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:

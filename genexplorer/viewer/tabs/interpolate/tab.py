@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import Qt
@@ -26,7 +26,7 @@ from genexplorer.viewer.tabs.interpolate.playback_controls import PlaybackContro
 from genexplorer.viewer.tabs.interpolate.preview import InterpolationPreview
 from genexplorer.viewer.tabs.interpolate.strip import InterpolationStrip
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
-from genexplorer.viewer.tabs.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
@@ -41,6 +41,18 @@ class InterpolateTab(ModelTab):
     """Two endpoints, the path between them, and one image of it, large."""
 
     title = "Interpolate"
+    key_help: ClassVar[KeyHelp] = {
+        "Interpolate": (
+            ("←  →", "move; Shift: small steps"),
+            ("Home  End", "to A, to B"),
+            ("Space", "play in a loop"),
+            ("A  B  R", "resample A, B, both"),
+            ("X", "swap"),
+            ("M", "spherical or linear"),
+            ("+  −", "more, fewer images"),
+            ("Esc", "cancel search"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import Qt, QTimer
@@ -23,7 +23,7 @@ from genexplorer.viewer.tabs.manifold.plane_controls import PlaneControls
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import TARGET
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
-from genexplorer.viewer.tabs.tab import SaveTarget
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
@@ -43,6 +43,27 @@ class ManifoldTab(ModelTab):
     """The latent plane of a model with two latent dimensions, or planes through more."""
 
     title = "Manifold"
+    key_help: ClassVar[KeyHelp] = {
+        "Manifold": (
+            ("arrows", "move the cursor"),
+            ("Shift+arrows", "in small steps"),
+            ("wheel, + −", "zoom"),
+            ("0", "reset view"),
+            ("A  B", "pin a point"),
+            ("P", "draw a path"),
+            ("E", "ellipses of q(z|x)"),
+            ("O", "points"),
+            ("U", "z or u = Φ(z)"),
+        ),
+        "Manifold, more than 2-D": (
+            ("V", "plane: principal, axes, points"),
+            ("A  B  C", "pin the plane's points"),
+            ("J  K", "select a slider"),
+            (",  .", "move it"),
+            ("X", "sliders shift grid or cursor"),
+            ("Backspace", "reset sliders"),
+        ),
+    }
     training_hint = "train a 2-D VAE"
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:

@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication, QImage, QKeyEvent
@@ -20,7 +20,7 @@ from genexplorer.viewer.tabs.progress.controls_row import ProgressControls
 from genexplorer.viewer.tabs.progress.curves import WIDTH, ProgressCurves
 from genexplorer.viewer.tabs.progress.export_job import AnimationJob
 from genexplorer.viewer.tabs.progress.thumbnail_strip import COUNT, ThumbnailStrip, thumbnail
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import save_image
 
@@ -38,6 +38,13 @@ class ProgressTab(Tab):
     """
 
     title = "Progress"
+    key_help: ClassVar[KeyHelp] = {
+        "Progress": (
+            ("F  G", "while held: first, newest"),
+            ("K", "next kind of images"),
+            ("M", "save animation"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -5,7 +5,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import Qt
@@ -20,7 +20,7 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import enlarged, save_image
 
@@ -35,6 +35,13 @@ class SamplesTab(Tab):
     """The grid of samples at the left; the sample under the mouse and the settings at the right."""
 
     title = "Samples"
+    key_help: ClassVar[KeyHelp] = {
+        "Samples": (
+            ("R", "resample"),
+            ("F", "fixed seed"),
+            ("+  −", "columns"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
@@ -14,7 +14,7 @@ from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
-from genexplorer.viewer.tabs.tab import SaveTarget, Tab
+from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
 from genexplorer.viewer.tabs.theory.term_card import ShareBar, TermCard
 from genexplorer.viewer.widgets.controls import discard, scroll_area, tool_button
@@ -34,6 +34,12 @@ class TheoryTab(Tab):
     """One scrolling page: equation, values, terms, pipeline, notes."""
 
     title = "Theory"
+    key_help: ClassVar[KeyHelp] = {
+        "Theory": (
+            ("R", "resample"),
+            ("←  →", "previous, next data"),
+        ),
+    }
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)

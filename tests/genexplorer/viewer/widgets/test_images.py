@@ -13,7 +13,7 @@ from genexplorer.errors import UserError
 from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.dialogs.new_run import NewRunDialog
 from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
-from genexplorer.viewer.settings import Settings
+from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.widgets.images import (
     ImageView,
     enlarged,
@@ -131,14 +131,14 @@ def test_the_track_reads_its_curve_again_when_it_would_look_different(qtbot: QtB
     assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
 
 
-def test_settings_are_bounded_and_written_atomically(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "viewer.json")
-    settings.set("geometry", b"\x00\xff")
-    settings.set("tabs", {"Curves": {"smoothing": 0.5}})
-    assert settings.save()
-    again = Settings(tmp_path / "viewer.json")
+def test_preferences_are_bounded_and_written_atomically(tmp_path: Path) -> None:
+    preferences = Preferences(tmp_path / "viewer.json")
+    preferences.set("geometry", b"\x00\xff")
+    preferences.set("tabs", {"Curves": {"smoothing": 0.5}})
+    assert preferences.save()
+    again = Preferences(tmp_path / "viewer.json")
     assert again.data("geometry") == b"\x00\xff" and again.mapping("tabs") == {"Curves": {"smoothing": 0.5}}
-    assert not Settings(tmp_path / "missing" / "viewer.json").save()
+    assert not Preferences(tmp_path / "missing" / "viewer.json").save()
 
 
 def test_the_form_refuses_invalid_values(qtbot: QtBot) -> None:

@@ -1,4 +1,4 @@
-"""Settings that persist between starts: one JSON file in the user's state folder."""
+"""Preferences that persist between starts: one JSON file in the user's state folder."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ _MAX_BYTES = 1 << 20
 _log = logging.getLogger(__name__)
 
 
-class Settings:
+class Preferences:
     """Values by key. Reading never fails: a damaged or missing value is empty."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -48,7 +48,7 @@ class Settings:
         try:
             write_json(self._path, self._values)
         except (OSError, ValueError, TypeError) as error:
-            _log.warning("settings not saved in %s: %s", self._path, error)
+            _log.warning("preferences not saved in %s: %s", self._path, error)
             return False
         return True
 
