@@ -30,7 +30,8 @@ def presets(
             output.print_data("")
         if preset is None and spec.family != family:
             family = spec.family
-            output.print_data(registry.family(family).title.capitalize())
+            title = registry.family(family).title
+            output.print_data(title[:1].upper() + title[1:])
         _print_preset(spec, alone=preset is not None)
     output.print_message("\ntrain one with: genexplorer train " + selected[0].name)
 

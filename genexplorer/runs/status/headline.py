@@ -53,4 +53,5 @@ class Headline:
             return ""
         spec = self._specs.get(name)
         title, unit = (spec.title, spec.unit) if spec else (name, "")
-        return f"{title} {values[name]:,.2f} {unit}".replace("-", "−").strip()
+        number = f"{values[name]:,.2f}".replace("-", "−")
+        return f"{title} {number} {unit}".strip()

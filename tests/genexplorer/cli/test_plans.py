@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -68,6 +69,12 @@ def test_the_expected_time_is_measured_on_a_comparable_run(tmp_path: Path) -> No
     assert "swift-hare" not in eta.expected_time(resolve(other), tmp_path).source
 
 
+def test_the_title_of_a_family_keeps_its_capitals(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    vae = replace(registry.family("vae"), title="probabilistic PCA")
+    monkeypatch.setattr(registry, "family", lambda name: vae)
+    assert "Probabilistic PCA" in cli("presets").out.splitlines()
+
+
 def test_presets_have_results_and_warnings(cli: Cli) -> None:
     listed = json.loads(cli("presets", "--json").out)
     assert [preset["name"] for preset in listed] == list(registry.presets())
@@ -75,7 +82,7 @@ def test_presets_have_results_and_warnings(cli: Cli) -> None:
     assert "fixed" in cli("presets", "uva2019-vae").out
     result = cli("presets").out
     for family in registry.families().values():
-        assert family.title.capitalize() in result.splitlines()
+        assert family.title[:1].upper() + family.title[1:] in result.splitlines()
     failing = [preset for preset in registry.presets().values() if preset.watch_for]
     assert failing and all(preset.watch_for in result for preset in failing)
 

@@ -1,4 +1,4 @@
-"""What explorers ask where the data are points of the plane."""
+"""Queries on models of 2-D points."""
 
 from typing import Any
 
