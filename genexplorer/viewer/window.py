@@ -30,8 +30,7 @@ from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
-from genexplorer.viewer.widgets.controls import timer
-from genexplorer.viewer.widgets.empty_state import EmptyState
+from genexplorer.viewer.widgets.controls import EmptyState, timer
 from genexplorer.viewer.widgets.icons import application_icon
 from genexplorer.viewer.widgets.labels import rule
 

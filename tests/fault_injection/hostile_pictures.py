@@ -20,7 +20,7 @@ from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
 from genexplorer.runs.record import PictureRef
-from genexplorer.viewer.tabs.encode import image_file
+from genexplorer.viewer.tabs.encode import source
 from tests.fault_injection.case import FaultCase, Tally
 
 SLOWEST_S = 5.0
@@ -99,13 +99,13 @@ from PIL import Image
 from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
-from genexplorer.viewer.tabs.encode import image_file
+from genexplorer.viewer.tabs.encode import source
 def peak():
     return 1024 * int(next(l for l in open("/proc/self/status") if "VmHWM" in l).split()[1])
 path, before, began = Path(sys.argv[1]), peak(), time.monotonic()
 load_tiles(PictureRef("samples", 1, path, 1, 1, (28, 28)))
 try:
-    image_file.read(path, (1, 28, 28))
+    source.read_image_file(path, (1, 28, 28))
     print("opened")
 except UserError as error:
     assert "\\n" not in str(error)
@@ -136,7 +136,7 @@ def _made(folder: Path) -> dict[str, bool]:
         "page.png": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><image href='/etc/passwd'/></svg>", True),
         "archive.png": (lambda: b"PK\3\4" + bytes(100), True),
         "empty.png": (lambda: b"", True),
-        "large.png": (lambda: bytes(image_file.MAX_BYTES + 1), True),
+        "large.png": (lambda: bytes(source.MAX_BYTES + 1), True),
     }
     for name, (make, _) in files.items():
         (folder / name).write_bytes(make())
@@ -174,7 +174,7 @@ def _mutated(whole: bytes, rng: random.Random) -> bytes:
 
 def _opened(path: Path, shape: tuple[int, int, int]) -> bool:
     try:
-        image = image_file.read(path, shape)
+        image = source.read_image_file(path, shape)
     except UserError as error:
         assert "\n" not in str(error)
         return False

@@ -10,7 +10,7 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.error_handler import shielded
 from genexplorer.viewer.tabs import tab_types
 from genexplorer.viewer.tabs.tab import Tab
-from genexplorer.viewer.widgets.empty_state import EmptyState
+from genexplorer.viewer.widgets.controls import EmptyState
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
 _NUMBER_KEYS = 9

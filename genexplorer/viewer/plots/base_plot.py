@@ -1,12 +1,128 @@
-"""The style that all plots share: quiet axes, no menu and no buttons."""
+"""The style that all plots share: quiet axes with few round ticks, no menu and no buttons."""
+
+import math
+from typing import Any
 
 import pyqtgraph as pg
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
 
+from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.plots.chart_axis import ChartAxis
 from genexplorer.viewer.style import text_font
+
+_STEPS = (1.0, 2.0, 5.0, 10.0)
+_TIMES = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 43200.0)
+
+
+def round_spacing(span: float, count: int) -> float:
+    """Return a spacing of 1, 2 or 5 times a power of ten that gives about `count` ticks over a span."""
+    if not (span > 0 and math.isfinite(span)):
+        return 1.0
+    rough = span / max(1, count)
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * step for step in _STEPS if power * step >= rough * 0.999)
+
+
+def linear_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return round values between two bounds."""
+    spacing = round_spacing(high - low, count)
+    first = math.ceil(low / spacing - 1e-9)
+    last = math.floor(high / spacing + 1e-9)
+    return [n * spacing for n in range(first, last + 1)][:50]
+
+
+def log_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return round values between two positive bounds, for a logarithmic axis."""
+    if high / low < 10:
+        return [value for value in linear_ticks(low, high, count) if value > 0]
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    stride = max(1, round((last - first) / max(1, count)))
+    mantissas = (1.0, 2.0, 5.0) if (last - first) * 3 <= count * 1.5 else (1.0,)
+    candidates = (m * 10.0**n for n in range(first, last + 1, stride) for m in mantissas)
+    return [value for value in candidates if low <= value <= high]
+
+
+def time_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return round times in seconds."""
+    rough = (high - low) / max(1, count)
+    spacing = next((step for step in _TIMES if step >= rough), round_spacing(high - low, count))
+    return [n * spacing for n in range(math.ceil(low / spacing), math.floor(high / spacing) + 1)][:50]
+
+
+class ChartAxis(pg.AxisItem):  # type: ignore[misc]
+    """One axis of a plot.
+
+    Args:
+        orientation: "left" or "bottom".
+        tick_px: The least distance of ticks in logical pixels; None for that of a chart.
+    """
+
+    def __init__(self, orientation: str, tick_px: float | None = None) -> None:
+        super().__init__(orientation)
+        self._tick_px = tick_px or (90 if orientation == "bottom" else 32)
+        self._min_ticks = 4 if orientation == "bottom" and tick_px is None else 3
+        self.kind = "number"  # "number", "count", "time"
+        self.logarithmic = False
+        self.negated = False  # on a logarithmic axis: the values are negative, and their magnitude is drawn
+        self.enableAutoSIPrefix(False)
+        self.setStyle(tickLength=-4, tickTextOffset=5, hideOverlappingLabels=12)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return one level of ticks, in the coordinates of the axis."""
+        low, high = min(minVal, maxVal), max(minVal, maxVal)
+        if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+            return []
+        count = max(self._min_ticks, int(size / self._tick_px))
+        if self.logarithmic:
+            ticks = log_ticks(10.0 ** max(low, -300), 10.0 ** min(high, 300), count)
+            return [(1.0, [math.log10(tick) for tick in ticks])]
+        make = time_ticks if self.kind == "time" else linear_ticks
+        return [(round_spacing(high - low, count), make(low, high, count))]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return the labels of the ticks."""
+        return [self.tick_text(value, spacing) for value in values]
+
+    def tick_text(self, value: float, spacing: float) -> str:
+        """Return the label of a tick."""
+        if self.logarithmic:
+            sign = "−" if self.negated else ""
+            return sign + _decimal(10.0**value, 0.0)
+        if self.kind == "time":
+            return formatting.duration(value) if value >= 0 else ""
+        if self.kind == "count":
+            return formatting.count(value).replace(".0", "") if value >= 0 else ""
+        return _decimal(value, spacing)
+
+    def generateDrawSpecs(self, p: Any) -> Any:
+        """Hide the line of the axis; ticks and grid suffice."""
+        specs = super().generateDrawSpecs(p)
+        if specs is None:
+            return None
+        (pen, start, end), ticks, text = specs
+        if self.orientation == "bottom":
+            right = self.mapRectFromParent(self.geometry()).right()
+            text = [label for label in text if label[0].right() <= right + 1]  # a clipped number reads as another one
+        hidden = pg.mkPen(pen)
+        hidden.setColor(pg.mkColor(0, 0, 0, 0))
+        return (hidden, start, end), ticks, text
+
+
+def _decimal(value: float, spacing: float) -> str:
+    """Return a number with as many decimals as the spacing of ticks needs: "0.25", "2.19e−6"."""
+    size = abs(value)
+    if size and (size >= 1e6 or size < 1e-4):
+        if not spacing > 0:
+            return formatting.number(value)
+        digits = math.floor(math.log10(size) + 1e-9) - math.floor(math.log10(spacing) + 1e-9)
+        mantissa, _, power = f"{value:.{min(5, max(1, digits))}e}".partition("e")
+        return f"{mantissa}e{int(power)}".replace("-", "−")
+    decimals = max(0, -math.floor(math.log10(spacing) + 1e-9)) if spacing > 0 else 6
+    text = f"{value:.{min(decimals, 6)}f}"
+    if not spacing and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
 
 
 class BasePlot(pg.PlotWidget):  # type: ignore[misc]

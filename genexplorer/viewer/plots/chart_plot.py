@@ -1,11 +1,11 @@
-"""One chart: the curves of a quantity with labels at their ends, the current step, and a crosshair with values."""
+"""A chart of one quantity, with labels, the current step and a crosshair; and the detail of its visible part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtCore import QObject, QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetrics, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -13,11 +13,19 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.plots.base_plot import BasePlot
-from genexplorer.viewer.plots.chart_axis import ChartAxis
-from genexplorer.viewer.plots.chart_curve import Curve, CurveItem, CurveView
-from genexplorer.viewer.plots.chart_layout import LABEL_PX, Floats, robust_range, spread_labels
+from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
+from genexplorer.viewer.plots.chart_curve import (
+    LABEL_PX,
+    Curve,
+    CurveItem,
+    CurveView,
+    Floats,
+    detail_window,
+    robust_range,
+    spread_labels,
+)
 from genexplorer.viewer.style import GAP, mix, text_font
+from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted
 
 X_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
@@ -30,6 +38,8 @@ _DASHES = {
 _MAX_LABEL_PX = 120.0
 _MIN_APART_PX = 13.0
 _Z_VALUES = {"test_raw": 1, "train": 2, "test_ema": 3}  # the most important curve is on top
+SETTLE_MS = 150  # after the last move, lines are antialiased again
+Window = tuple[float, float]
 
 
 class ChartPlot(QWidget):
@@ -63,9 +73,30 @@ class ChartPlot(QWidget):
         self.title, self.values = elided(chart.label, "heading"), muted("")
         self.values.setTextFormat(Qt.TextFormat.PlainText)
         self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
-        self.plot = BasePlot(palette, self.left, self.bottom, (X_NAMES["step"], ""), interactive=True)
-        self._prepare_plot()
-        self._lay_out()
+        # The plot, with lines for the current step and the mouse.
+        self.plot = plot = BasePlot(palette, self.left, self.bottom, (X_NAMES["step"], ""), interactive=True)
+        plot.setMinimumHeight(20 * GAP)
+        item = plot.getPlotItem()
+        item.setDownsampling(auto=True, mode="peak")
+        item.setClipToView(True)
+        item.showGrid(x=False, y=True, alpha=0.12)
+        box = item.getViewBox()
+        box.setMouseEnabled(x=True, y=False)
+        box.sigXRangeChanged.connect(self._on_range)
+        box.sigResized.connect(lambda *_: self.resized.emit())
+        box.sigRangeChangedManually.connect(lambda *_: self.zoomed.emit(tuple(box.viewRange()[0])))
+        self._time_line = pg.InfiniteLine(angle=90, movable=False)
+        self._crosshair = pg.InfiniteLine(angle=90, movable=False)
+        for line in (self._time_line, self._crosshair):
+            line.setVisible(False)
+            line.setZValue(5)
+            item.addItem(line, ignoreBounds=True)
+        plot.scene().sigMouseMoved.connect(self._on_moved)
+        plot.scene().sigMouseClicked.connect(self._on_clicked)
+        heading = fill_box(QHBoxLayout(), self.title, (self.values, 1), spacing=2 * GAP)
+        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.values.setAlignment(Qt.AlignmentFlag.AlignRight)
+        fill_box(QVBoxLayout(self), heading, (self.plot, 1), spacing=0)
         self.recolor(palette)
 
     # Content ----------------------------------------------------------------------------------------------------
@@ -95,13 +126,7 @@ class ChartPlot(QWidget):
             item.set_fast(fast)
 
     def set_range(self, low: float, high: float, labels_x: float | None) -> None:
-        """Show a range of x.
-
-        Args:
-            low: The first x.
-            high: The last x.
-            labels_x: The x of all labels; None puts them at the right edge.
-        """
+        """Show a range of x, with all labels at `labels_x`; None puts them at the right edge."""
         self._labels_x = labels_x
         self.plot.setXRange(low, high, padding=0)
         self._place_labels()
@@ -152,40 +177,6 @@ class ChartPlot(QWidget):
 
     # Setting up -------------------------------------------------------------------------------------------------
 
-    def _prepare_plot(self) -> None:
-        plot = self.plot
-        plot.setMinimumHeight(20 * GAP)
-        item = plot.getPlotItem()
-        item.setDownsampling(auto=True, mode="peak")
-        item.setClipToView(True)
-        item.showGrid(x=False, y=True, alpha=0.12)
-        box = item.getViewBox()
-        box.setMouseEnabled(x=True, y=False)
-        box.sigXRangeChanged.connect(self._on_range)
-        box.sigResized.connect(lambda *_: self.resized.emit())
-        box.sigRangeChangedManually.connect(lambda *_: self.zoomed.emit(tuple(box.viewRange()[0])))
-        self._time_line = pg.InfiniteLine(angle=90, movable=False)
-        self._crosshair = pg.InfiniteLine(angle=90, movable=False)
-        for line in (self._time_line, self._crosshair):
-            line.setVisible(False)
-            line.setZValue(5)
-            item.addItem(line, ignoreBounds=True)
-        plot.scene().sigMouseMoved.connect(self._on_moved)
-        plot.scene().sigMouseClicked.connect(self._on_clicked)
-
-    def _lay_out(self) -> None:
-        line = QHBoxLayout()
-        line.setSpacing(2 * GAP)
-        line.addWidget(self.title)
-        line.addWidget(self.values, 1)
-        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.values.setAlignment(Qt.AlignmentFlag.AlignRight)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(line)
-        layout.addWidget(self.plot, 1)
-
     # Drawing ----------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
@@ -193,19 +184,7 @@ class ChartPlot(QWidget):
         for old in [i for i in item.items if i not in (self._time_line, self._crosshair)]:
             item.removeItem(old)
         self._lines, self._labels = {}, []
-        self._choose_scale()
-        for curve in self._curves:
-            self._add_curve(curve)
-        self._draw_changes()
-        finite = [curve.x[np.isfinite(curve.x)] for curve in self._curves]
-        together = np.concatenate(finite) if finite else np.zeros(0)
-        self._bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
-        self.bottom.kind = _X_KINDS[self._view.x_axis]
-        self.plot.set_axis_names((X_NAMES[self._view.x_axis], ""))
-        self._on_range()
-
-    def _choose_scale(self) -> None:
-        """Use a logarithmic scale where it is selected and all values have one sign."""
+        # Use a logarithmic scale where it is selected and all values have one sign.
         values = np.concatenate([curve.mean for curve in self._curves]) if self._curves else np.zeros(0)
         values = values[np.isfinite(values)]
         self._negated = bool(values.size) and bool((values < 0).all())
@@ -220,6 +199,26 @@ class ChartPlot(QWidget):
             title += ", linear: both signs"
         self.title.setText(title)
         self.title.setToolTip(literal_tooltip(title))
+        for curve in self._curves:
+            self._add_curve(curve)
+        # Mark the steps at which settings were changed.
+        self._change_lines = []
+        for x, text in self._marks:
+            line = pg.InfiniteLine(
+                x,
+                angle=90,
+                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
+                label=f"▲ {text}",
+                labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
+            )
+            self.plot.addItem(line, ignoreBounds=True)
+            self._change_lines.append(line)
+        finite = [curve.x[np.isfinite(curve.x)] for curve in self._curves]
+        together = np.concatenate(finite) if finite else np.zeros(0)
+        self._bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
+        self.bottom.kind = _X_KINDS[self._view.x_axis]
+        self.plot.set_axis_names((X_NAMES[self._view.x_axis], ""))
+        self._on_range()
 
     def _on_axis(self, values: Floats) -> Floats:
         if not self.left.logarithmic:
@@ -258,31 +257,15 @@ class ChartPlot(QWidget):
         item.set_data(curve, smoothed, self._on_axis)
         good = np.flatnonzero(np.isfinite(y))
         if good.size:
-            self._add_label(curve.style.label, color, float(curve.x[good[-1]]), float(y[good[-1]]))
+            label = pg.TextItem(curve.style.label, color=QColor(color), anchor=(0, 0.5))
+            label.setFont(text_font(8))
+            label.setZValue(10)
+            self.plot.addItem(label, ignoreBounds=True)
+            self._labels.append((label, float(curve.x[good[-1]]), float(y[good[-1]])))
 
     def _smoothed(self, curve: Curve) -> Floats:
         weight = self._view.smoothing if curve.style.role == "train" else 0.0
         return smooth(curve.mean, weight) if weight else curve.mean
-
-    def _add_label(self, text: str, color: str, x: float, y: float) -> None:
-        label = pg.TextItem(text, color=QColor(color), anchor=(0, 0.5))
-        label.setFont(text_font(8))
-        label.setZValue(10)
-        self.plot.addItem(label, ignoreBounds=True)
-        self._labels.append((label, x, y))
-
-    def _draw_changes(self) -> None:
-        self._change_lines = []
-        for x, text in self._marks:
-            line = pg.InfiniteLine(
-                x,
-                angle=90,
-                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
-                label=f"▲ {text}",
-                labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
-            )
-            self.plot.addItem(line, ignoreBounds=True)
-            self._change_lines.append(line)
 
     # Ranges -----------------------------------------------------------------------------------------------------
 
@@ -323,9 +306,9 @@ class ChartPlot(QWidget):
     # Mouse ------------------------------------------------------------------------------------------------------
 
     def _on_moved(self, place: QPointF) -> None:
-        item = self.plot.getPlotItem()
-        inside = item.vb.sceneBoundingRect().contains(place)
-        self.pointed.emit(item.vb.mapSceneToView(place).x() if inside else float("nan"))
+        box = self.plot.getViewBox()
+        inside = box.sceneBoundingRect().contains(place)
+        self.pointed.emit(box.mapSceneToView(place).x() if inside else float("nan"))
 
     def _on_clicked(self, event: Any) -> None:
         box = self.plot.getViewBox()
@@ -352,3 +335,56 @@ class ChartPlot(QWidget):
 
     def _value_text(self, curve: Curve, x: float) -> str:
         return f"{curve.style.label} {formatting.number(self._lines[curve.metric].value_at(x))}"
+
+
+class ChartDetail(QObject):
+    """Keeps charts as detailed as their visible part needs; `read` returns a metric's curve within a window of x."""
+
+    def __init__(self, read: Callable[[ChartPlot, str, Window], Curve], parent: QObject) -> None:
+        super().__init__(parent)
+        self._read = read
+        self.window: Window | None = None  # the part drawn in detail, or about to be
+        self._plots: tuple[ChartPlot, ...] = ()
+        self._fast_plots: tuple[ChartPlot, ...] = ()
+        self._pending: list[tuple[ChartPlot, str]] = []  # curves still to be read, with their charts
+        self._next_timer = timer(self, 0, self._refine, once=True)
+        self._settle_timer = timer(self, SETTLE_MS, self._on_settled, once=True)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all curves are drawn in detail."""
+        return not self._pending
+
+    def clear(self) -> None:
+        """Discard the state, as after the curves have changed."""
+        self.window, self._pending, self._plots, self._fast_plots = None, [], (), ()
+
+    def show(self, plots: Iterable[ChartPlot], visible: Window, full: Window) -> None:
+        """Read the curves of charts around the visible part of the full range, without blocking a pan."""
+        window = detail_window(*visible, *full)
+        if window == self.window:
+            return
+        self.window, self._pending, self._plots = window, [], tuple(plots)
+        if window is None:
+            for plot in self._plots:
+                plot.restore()
+        else:
+            self._pending = [(plot, metric) for plot in self._plots for metric in plot.chart.metrics]
+            self._next_timer.start()
+
+    def set_moving(self, plots: Iterable[ChartPlot]) -> None:
+        """Draw charts fast until nothing has moved for a moment."""
+        self._fast_plots = tuple(plots)
+        for plot in self._fast_plots:
+            plot.set_fast(True)
+        self._settle_timer.start()
+
+    def _on_settled(self) -> None:
+        for plot in self._fast_plots:
+            plot.set_fast(False)
+
+    def _refine(self) -> None:
+        if self._pending and self.window is not None:
+            plot, metric = self._pending.pop(0)
+            plot.show_detail(self._read(plot, metric, self.window))
+            self._next_timer.start()

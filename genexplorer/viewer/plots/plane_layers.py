@@ -22,12 +22,7 @@ _MARKER_PX = 5.5
 
 
 class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
-    """Base of all layers: paints in logical pixels, whatever part of the plane is visible.
-
-    Args:
-        z_value: Layers with a higher value are drawn above.
-        palette: The colors.
-    """
+    """Base of all layers: paints in logical pixels; layers with a higher `z_value` are drawn above."""
 
     def __init__(self, z_value: float, palette: Palette) -> None:
         super().__init__()
@@ -98,6 +93,7 @@ class ScatterLayer(PlaneLayer):
             for x, y in pixels.tolist()
             for line in (QLineF(x - half, y - half, x + half, y + half), QLineF(x - half, y + half, x + half, y - half))
         ]
+        # Crosses have a halo, so that they are visible on any heat map.
         halo = QColor(self.colors.background)
         halo.setAlpha(80)
         painter.setPen(QPen(halo, 2.6))
@@ -153,19 +149,12 @@ class LineLayer(PlaneLayer):
 
 @dataclass(frozen=True, eq=False)
 class Marker:
-    """A point with a name beside it.
+    """A point with a name beside it."""
 
-    Args:
-        position: (2,).
-        name: "A", "x̂".
-        hollow: A ring instead of a disc, its name below instead of above.
-        sigma: (2,), draws ellipses of one and two standard deviations around it.
-    """
-
-    position: Floats
-    name: str
-    hollow: bool = False
-    sigma: Floats | None = None
+    position: Floats  # (2,)
+    name: str  # "A", "x̂"
+    hollow: bool = False  # A ring instead of a disc, its name below instead of above
+    sigma: Floats | None = None  # (2,), draws ellipses of one and two standard deviations around it
 
 
 class MarkerLayer(PlaneLayer):

@@ -1,4 +1,4 @@
-"""A 2-D plane with named axes of equal scale, drawn in layers, that the mouse pans and zooms."""
+"""2-D planes with named axes of equal scale, drawn in layers, that the mouse pans and zooms."""
 
 import numpy as np
 import pyqtgraph as pg
@@ -9,9 +9,17 @@ from PyQt6.QtWidgets import QSizePolicy
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Bounds
-from genexplorer.viewer.plots.base_plot import BasePlot
-from genexplorer.viewer.plots.chart_axis import ChartAxis
-from genexplorer.viewer.plots.plane_layers import PlaneLayer
+from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
+from genexplorer.viewer.plots.plane_layers import (
+    Floats,
+    LineLayer,
+    Marker,
+    MarkerLayer,
+    PlaneLayer,
+    PriorCircles,
+    ScatterLayer,
+    covering,
+)
 
 _TICK_PX = 44  # as many ticks as fit, also on a small plane
 _SETTLE_MS = 120  # `view_settled` is emitted after the view has not changed for so long
@@ -176,3 +184,46 @@ class PlanePlot(BasePlot):
         inside = box.sceneBoundingRect().contains(scene)
         place = box.mapSceneToView(scene)
         self.pointed.emit(place.x() if inside else float("nan"), place.y() if inside else float("nan"))
+
+
+class PathPlot(PlanePlot):
+    """Data points in the background, a line, a few dots, markers above all, and with `prior` the circles of N(0, I)."""
+
+    def __init__(self, names: tuple[str, str], palette: Palette, *, prior: bool = False, picks: bool = False) -> None:
+        self.data = ScatterLayer(2, palette, "dot", 3.0, 0.5)
+        self.path = LineLayer(4, palette, 2.0, halo=5.0)
+        self.dots = ScatterLayer(5, palette, "dot", 4.4)
+        self.markers = MarkerLayer(palette)
+        self._data_bounds: Bounds = (-3.0, 3.0, -3.0, 3.0)
+        super().__init__(names, palette, picks=picks)
+        self.add(self.data, self.path, self.dots, self.markers)
+        if prior:
+            self.add(PriorCircles(palette))
+        self.set_home(self._data_bounds)
+
+    def set_data(
+        self, points: Floats | None, labels: NDArray[np.int64] | None = None, bounds: Bounds | None = None
+    ) -> None:
+        """Show data points, (N, 2), in the colors of their labels, (N,), and the part of the plane they cover."""
+        self.data.labels = labels
+        self.data.set_points(np.zeros((0, 2)) if points is None else points)
+        if bounds is not None:
+            self._data_bounds = bounds
+            self.set_home(bounds)
+
+    def show_path(
+        self, *markers: Marker, path: Floats | None = None, dots: Floats | None = None, hint: str = ""
+    ) -> None:
+        """Show markers, a line through points, (N, 2), and dots, (M, 2); or the hint why there is nothing."""
+        self.markers.set_markers(*markers)
+        self.path.set_lines(np.zeros((0, 2)) if path is None else path)
+        self.dots.set_points(np.zeros((0, 2)) if dots is None else dots[np.isfinite(dots).all(axis=1)])
+        self.set_home(covering(self._data_bounds, path, *(marker.position for marker in markers)))
+        self.set_hint(hint)
+        positions = (f"{marker.name} ({marker.position[0]:.2f}, {marker.position[1]:.2f})" for marker in markers)
+        self.setAccessibleDescription(", ".join(positions) or hint)
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        self.path.color, self.dots.color = palette.accent, palette.text

@@ -20,7 +20,7 @@ from genexplorer.viewer.tabs.tab import Tab
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
-    from genexplorer.viewer.plots.path_plot import PathPlot
+    from genexplorer.viewer.plots.plane_plot import PathPlot
     from trainers.model_card import ModelCard
 
 KeyActions = Mapping[int, Callable[[], object]]

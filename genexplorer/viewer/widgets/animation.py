@@ -14,13 +14,7 @@ _enabled = True
 
 
 class FrameAnimation(QObject):
-    """Calls `draw` with the progress, from 0 to 1, at each frame; the last one is 1.
-
-    Args:
-        draw: Draws a frame.
-        milliseconds: The duration.
-        parent: The Qt owner.
-    """
+    """Calls `draw` with the progress, from 0 to 1, at each frame; the last one is 1."""
 
     def __init__(self, draw: Callable[[float], None], milliseconds: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -54,13 +48,7 @@ class FrameAnimation(QObject):
 
 
 class PointAnimation(QObject):
-    """Calls `place` with points, (N, 2), that move from where they are to new positions.
-
-    Args:
-        place: Draws the points.
-        parent: The Qt owner.
-        milliseconds: The duration.
-    """
+    """Calls `place` with points, (N, 2), that move from where they are to new positions."""
 
     def __init__(
         self, place: Callable[[Floats], None], parent: QObject | None = None, milliseconds: int = MOVE_MS

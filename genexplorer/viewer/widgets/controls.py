@@ -1,20 +1,38 @@
-"""Buttons, sliders, timers and scroll areas with the viewer's settings."""
+"""Buttons, sliders, timers, scroll areas and the empty state, with the viewer's settings."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QIcon
-from PyQt6.QtWidgets import QDialogButtonBox, QFrame, QPushButton, QScrollArea, QSlider, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QBoxLayout,
+    QDialogButtonBox,
+    QFrame,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from genexplorer.viewer.widgets.labels import literal_tooltip
+from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.widgets.labels import literal_tooltip, text, wrapped
+
+_WIDTH = 62 * GAP  # of the empty state
+Box = TypeVar("Box", bound=QBoxLayout)
+BoxItem = QWidget | QLayout | int | None | tuple[QWidget | QLayout, int]
 
 
-def tool_button(text: str = "", tooltip: str = "", *, checkable: bool = False, name: str = "") -> QToolButton:
+def tool_button(label: str = "", tooltip: str = "", *, checkable: bool = False, name: str = "") -> QToolButton:
     """Return a button that takes the focus only by Tab, so that after a click keys still go to the window."""
     button = QToolButton()
-    button.setText(text)
+    button.setText(label)
     button.setToolTip(literal_tooltip(tooltip))
-    button.setAccessibleName(text or tooltip)
+    button.setAccessibleName(label or tooltip)
     button.setCheckable(checkable)
     button.setObjectName(name)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -39,6 +57,30 @@ def timer(parent: QObject, milliseconds: int, callback: Callable[[], object], *,
     new_timer.setSingleShot(once)
     new_timer.timeout.connect(lambda: callback())
     return new_timer
+
+
+def fill_box(box: Box, *items: BoxItem, margins: tuple[int, int, int, int] = (0, 0, 0, 0), spacing: int = GAP) -> Box:
+    """Add items to a box layout and return it.
+
+    Args:
+        box: The layout.
+        items: Widgets and layouts, with their stretch in a tuple; an int is a space in pixels, None takes the rest.
+        margins: Left, top, right, bottom.
+        spacing: Between two items; -1 for that of the desktop's style.
+    """
+    box.setContentsMargins(*margins)
+    box.setSpacing(spacing)
+    for item in items:
+        content, stretch = item if isinstance(item, tuple) else (item, 0)
+        if content is None:
+            box.addStretch(1)
+        elif isinstance(content, int):
+            box.addSpacing(content)
+        elif isinstance(content, QWidget):
+            box.addWidget(content, stretch)
+        else:
+            box.addLayout(content, stretch)
+    return box
 
 
 def discard(widget: QWidget) -> None:
@@ -66,3 +108,44 @@ def scroll_area(content: QWidget, *, sideways: bool = False) -> QScrollArea:
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
     return area
+
+
+class EmptyState(QWidget):
+    """A centered sentence, a hint below it, and optional buttons."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.reason, self.hint = text(""), wrapped("")
+        self.reason.setWordWrap(True)
+        self.reason.setFont(text_font(14))
+        for label in (self.reason, self.hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            label.setFixedWidth(_WIDTH)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(GAP)
+        layout = QVBoxLayout(self)
+        layout.addStretch(2)
+        layout.addWidget(self.reason, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addSpacing(GAP)
+        layout.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addSpacing(2 * GAP)
+        layout.addLayout(self._buttons)
+        layout.addStretch(3)
+
+    def set_text(self, reason: str, hint: str = "") -> None:
+        """Show the reason, and what to do."""
+        self.reason.setText(reason)
+        self.hint.setText(hint)
+        for label in (self.reason, self.hint):
+            label.setMinimumHeight(max(0, label.heightForWidth(_WIDTH)))
+
+    def add_button(self, label: str, callback: Callable[[], object], *, default: bool = False) -> None:
+        """Add a button."""
+        if not self._buttons.count():
+            self._buttons.addStretch(1)
+            self._buttons.addStretch(1)
+        button = QPushButton(label)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setDefault(default)
+        button.clicked.connect(lambda: callback())
+        self._buttons.insertWidget(self._buttons.count() - 1, button)

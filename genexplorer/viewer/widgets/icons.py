@@ -1,40 +1,15 @@
 """The icons of the viewer, painted in the color of text, for light and dark themes."""
 
-from collections.abc import Callable
-
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
 _SIZE = 64  # large, and scaled down by Qt, so that they are sharp on HiDPI screens
-Draw = Callable[[QPainterPath], None]
-
-
-def _play(path: QPainterPath) -> None:
-    path.addPolygon(QPolygonF([QPointF(18, 10), QPointF(18, 54), QPointF(54, 32)]))
-    path.closeSubpath()
-
-
-def _pause(path: QPainterPath) -> None:
-    path.addRect(QRectF(16, 12, 11, 40))
-    path.addRect(QRectF(37, 12, 11, 40))
-
-
-def _stop(path: QPainterPath) -> None:
-    path.addRect(QRectF(14, 14, 36, 36))
-
-
-def _plus(path: QPainterPath) -> None:
-    path.addRect(QRectF(29, 12, 6, 40))
-    path.addRect(QRectF(12, 29, 40, 6))
-    path.setFillRule(Qt.FillRule.WindingFill)
-
-
-def _menu(path: QPainterPath) -> None:
-    for top in (15, 29, 43):
-        path.addRect(QRectF(10, top, 44, 6))
-
-
-_DRAWINGS: dict[str, Draw] = {"play": _play, "pause": _pause, "stop": _stop, "plus": _plus, "menu": _menu}
+_RECTANGLES = {  # left, top, width, height
+    "pause": ((16, 12, 11, 40), (37, 12, 11, 40)),
+    "stop": ((14, 14, 36, 36),),
+    "plus": ((29, 12, 6, 40), (12, 29, 40, 6)),
+    "menu": ((10, 15, 44, 6), (10, 29, 44, 6), (10, 43, 44, 6)),
+}
 
 
 def icon(name: str, color: str, disabled: str) -> QIcon:
@@ -49,7 +24,13 @@ def _pixmap(name: str, color: str) -> QPixmap:
     pixmap = QPixmap(_SIZE, _SIZE)
     pixmap.fill(Qt.GlobalColor.transparent)
     path = QPainterPath()
-    _DRAWINGS[name](path)
+    path.setFillRule(Qt.FillRule.WindingFill)  # rectangles may overlap
+    if name == "play":
+        path.addPolygon(QPolygonF([QPointF(18, 10), QPointF(18, 54), QPointF(54, 32)]))
+        path.closeSubpath()
+    else:
+        for rectangle in _RECTANGLES[name]:
+            path.addRect(QRectF(*rectangle))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillPath(path, QColor(color))

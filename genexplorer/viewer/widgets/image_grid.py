@@ -48,6 +48,7 @@ def read_image_grid(ref: PictureRef, caption: str) -> ImageGrid:
     image = reader.read()
     if image.isNull():
         raise UserError(f"{ref.path.name} cannot be read: {reader.errorString()}", "choose another step")
+    # Cut the sheet into its images.
     pixels = to_array(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     tiles = pixels.reshape(ref.rows, height, ref.columns, width, pixels.shape[2]).swapaxes(1, 2)

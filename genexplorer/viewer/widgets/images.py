@@ -66,6 +66,7 @@ def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background
     Returns:
         (rows·(H+gap)−gap, columns·(W+gap)−gap, C).
     """
+    # Gray images on a background with a hue need three channels.
     color = QColor(background)
     background_rgb = np.array([color.red(), color.green(), color.blue()], np.uint8)
     if images.shape[3] == 1 and len(set(background_rgb.tolist())) > 1:
@@ -106,7 +107,7 @@ def png_bytes(image: QImage) -> bytes:
 
 
 def save_image(image: QImage, path: Path) -> None:
-    """Write an image in the format of the suffix, PNG without one; an existing file is repositiond atomically.
+    """Write an image in the format of the suffix, PNG without one; an existing file is replaced atomically.
 
     Raises:
         UserError: if the image is empty or the format is unknown.
@@ -226,8 +227,24 @@ class ImageView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
         if not self._image.isNull():
             painter.drawImage(rect, self._image)
-            self._paint_frame(painter, rect)
-        self._paint_text(painter, rect)
+            if self._frame_rect is not None:
+                frame, scale = self._frame_rect, rect.width() / self._image.width()
+                left, top = rect.left() + frame.left() * scale, rect.top() + frame.top() * scale
+                pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
+                pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+                painter.setPen(pen)
+                painter.drawRect(QRectF(left, top, frame.width() * scale, frame.height() * scale))
+        # The hint without an image, else the caption.
+        color: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)
+        painter.setPen(color)
+        if self._image.isNull():
+            middle = QRectF(self.rect()).adjusted(8, 8, -8, -8)
+            painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint)
+        elif self._caption:
+            line = self.fontMetrics().height()
+            below = QRectF(0, rect.bottom() + 4, self.width(), line)
+            text = self.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, text)
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
         """Show the menu with Save and Copy."""
@@ -260,33 +277,6 @@ class ImageView(QWidget):
 
     def _factor(self) -> int:
         return min(self.max_factor, integer_scale(self._image.size(), self._room(), self.devicePixelRatioF()))
-
-    def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
-        if self._frame_rect is None:
-            return
-        scale = rect.width() / self._image.width()
-        rectangle = QRectF(
-            rect.left() + self._frame_rect.left() * scale,
-            rect.top() + self._frame_rect.top() * scale,
-            self._frame_rect.width() * scale,
-            self._frame_rect.height() * scale,
-        )
-        pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        painter.setPen(pen)
-        painter.drawRect(rectangle)
-
-    def _paint_text(self, painter: QPainter, rect: QRectF) -> None:
-        color: QColor = self.palette().color(QPalette.ColorRole.PlaceholderText)
-        painter.setPen(color)
-        if self._image.isNull():
-            middle = QRectF(self.rect()).adjusted(8, 8, -8, -8)
-            painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._hint)
-        elif self._caption:
-            line = self.fontMetrics().height()
-            below = QRectF(0, rect.bottom() + 4, self.width(), line)
-            text = self.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, self.width())
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, text)
 
     def _report(self, line: str) -> None:
         if self.on_saved is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -19,7 +19,7 @@ from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_curve import CurveView
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import discard, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.controls import discard, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
 WIDTH = 34 * GAP
@@ -83,12 +83,9 @@ class MetricsPanel(QWidget):
 
     def show_view(self, view: CurveView) -> None:
         """Show the settings, without emitting signals."""
-        for widget in (self.logarithmic, self.smoothing):
-            widget.blockSignals(True)
-        self.logarithmic.setChecked(view.logarithmic)
-        self.smoothing.setValue(round(view.smoothing * 100))
-        for widget in (self.logarithmic, self.smoothing):
-            widget.blockSignals(False)
+        with QSignalBlocker(self.logarithmic), QSignalBlocker(self.smoothing):
+            self.logarithmic.setChecked(view.logarithmic)
+            self.smoothing.setValue(round(view.smoothing * 100))
         self.x_buttons[view.x_axis].setChecked(True)
         self.smoothing_label.setText(f"smoothing {view.smoothing:.2f}" if view.smoothing else "no smoothing")
 
@@ -98,70 +95,42 @@ class MetricsPanel(QWidget):
             self._charts = list(charts)
             self._list_charts()
         for quantity, box in self.boxes.items():
-            box.blockSignals(True)
-            box.setChecked(quantity in visible)
-            box.blockSignals(False)
+            with QSignalBlocker(box):
+                box.setChecked(quantity in visible)
 
     def show_step(self, step: int | None, values: Mapping[str, float]) -> None:
         """Show the values at a step."""
         self.step_label.setText("" if step is None else f"at step {step:,}")
         for chart in self._charts:
-            self._values[chart.quantity].setText(_value(chart, values))
+            value = None
+            if chart.style(chart.metrics[0]).index is None:  # else the heading of the chart has the values
+                names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
+                value = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
+            self._values[chart.quantity].setText("" if value is None else formatting.number(value))
 
     def _lay_out(self) -> None:
         self._list_host = QWidget()
         self._list = QGridLayout(self._list_host)
         self._list.setContentsMargins(0, 0, 2, 0)
         self._list.setVerticalSpacing(2)
-        scroll = scroll_area(self._list_host)
-        column = QVBoxLayout()
-        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
-        column.setSpacing(GAP)
-        column.addLayout(self._axis_row())
-        column.addWidget(self.logarithmic)
-        column.addWidget(self.smoothing_label)
-        column.addWidget(self.smoothing)
-        column.addSpacing(GAP)
-        head = QHBoxLayout()
-        head.addWidget(heading("Metrics"))
-        head.addStretch(1)
-        head.addWidget(self.step_label)
-        column.addLayout(head)
-        column.addWidget(scroll, 1)
-        column.addLayout(self._button_row())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(vertical_rule())
-        layout.addLayout(column, 1)
-
-    def _axis_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(GAP // 2)
-        row.addWidget(muted("x"))
-        row.addSpacing(GAP // 2)
+        # The x axis.
         group = QButtonGroup(self)
         for axis, label in _X_LABELS.items():
-            button = tool_button(label, f"x by {label} (X)", checkable=True)
+            self.x_buttons[axis] = button = tool_button(label, f"x by {label} (X)", checkable=True)
             button.clicked.connect(lambda _on, axis=axis: self.x_axis_chosen.emit(axis))
             group.addButton(button)
-            row.addWidget(button)
-            self.x_buttons[axis] = button
         self.x_buttons["step"].setChecked(True)
-        row.addStretch(1)
-        return row
-
-    def _button_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        for label, tooltip, signal in (
-            ("Reset view", "Show the default metrics", self.reset_requested),
-            ("Full range", "Show all steps (0)", self.full_range_requested),
-        ):
-            button = tool_button(label, tooltip)
-            button.clicked.connect(signal)
-            row.addWidget(button)
-        row.addStretch(1)
-        return row
+        axes = fill_box(QHBoxLayout(), muted("x"), GAP // 2, *self.x_buttons.values(), None, spacing=GAP // 2)
+        # The other settings, and the list of metrics.
+        reset = tool_button("Reset view", "Show the default metrics")
+        reset.clicked.connect(self.reset_requested)
+        full_range = tool_button("Full range", "Show all steps (0)")
+        full_range.clicked.connect(self.full_range_requested)
+        buttons = fill_box(QHBoxLayout(), reset, full_range, None, spacing=-1)
+        head = fill_box(QHBoxLayout(), heading("Metrics"), None, self.step_label, spacing=-1)
+        column = fill_box(QVBoxLayout(), axes, self.logarithmic, self.smoothing_label, self.smoothing, GAP, head)
+        fill_box(column, (scroll_area(self._list_host), 1), buttons, margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
+        fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def _list_charts(self) -> None:
         while (item := self._list.takeAt(0)) is not None:
@@ -175,25 +144,14 @@ class MetricsPanel(QWidget):
                 panel = chart.panel
                 self._list.addWidget(muted(panel), row, 0, 1, 2)
                 row += 1
-            self._add(chart, row)
+            box = _ElidedCheckBox(chart.title)
+            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
+            value = text("")
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.boxes[chart.quantity], self._values[chart.quantity] = box, value
+            self._list.addWidget(box, row, 0)
+            self._list.addWidget(value, row, 1)
             row += 1
         self._list.setRowStretch(row, 1)
         self._list.setColumnStretch(0, 1)
-
-    def _add(self, chart: Chart, row: int) -> None:
-        box = _ElidedCheckBox(chart.title)
-        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
-        value = text("")
-        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.boxes[chart.quantity], self._values[chart.quantity] = box, value
-        self._list.addWidget(box, row, 0)
-        self._list.addWidget(value, row, 1)
-
-
-def _value(chart: Chart, values: Mapping[str, float]) -> str:
-    if chart.style(chart.metrics[0]).index is not None:
-        return ""  # several curves: the heading of the chart has their values
-    names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
-    value = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
-    return "" if value is None else formatting.number(value)

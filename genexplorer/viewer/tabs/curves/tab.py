@@ -16,15 +16,12 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
-from genexplorer.viewer.plots.chart_curve import Curve, CurveView
-from genexplorer.viewer.plots.chart_layout import range_with_label_room
-from genexplorer.viewer.plots.chart_plot import ChartPlot
+from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_label_room
+from genexplorer.viewer.plots.chart_plot import ChartDetail, ChartPlot
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.curves.chart_detail import ChartDetail
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
-from genexplorer.viewer.widgets.controls import discard, scroll_area, timer
-from genexplorer.viewer.widgets.empty_state import EmptyState
+from genexplorer.viewer.widgets.controls import EmptyState, discard, fill_box, scroll_area, timer
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
 
@@ -63,16 +60,36 @@ class CurvesTab(Tab):
         self.metrics_panel = MetricsPanel()
         self.metrics_panel.show_view(self.view)
         self.hint = EmptyState()
-        self._lay_out()
-        self._connect()
+        self._grid_host = QWidget()
+        self._grid = QGridLayout(self._grid_host)
+        self._grid.setContentsMargins(2 * GAP, 2 * GAP, GAP, GAP)
+        self._grid.setHorizontalSpacing(3 * GAP)
+        self._grid.setVerticalSpacing(2 * GAP)
+        self._scroll = scroll_area(self._grid_host)
+        self.hint.set_text("No metrics yet.", "They are recorded from the first training step on.")
+        main = fill_box(QVBoxLayout(), (self._scroll, 1), (self.hint, 1), spacing=-1)
+        fill_box(QHBoxLayout(self), (main, 1), self.metrics_panel, spacing=0)
+        # Connect the signals.
+        self.metrics_panel.toggled.connect(self._toggle)
+        self.metrics_panel.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
+        self.metrics_panel.logarithmic_chosen.connect(lambda on: self.set_view(logarithmic=on))
+        self.metrics_panel.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
+        self.metrics_panel.reset_requested.connect(lambda: self._select([]))
+        self.metrics_panel.full_range_requested.connect(self.show_full_range)
+        self.context.palette_changed.connect(self._recolor)
 
     # The window -------------------------------------------------------------------------------------------------
 
     def set_run(self, followed: object) -> None:
-        """Show the curves of another run; the selection stays wpointed_x it has them."""
+        """Show the curves of another run; the selection stays where it has them."""
         self._zoom = None
         self._stale = True
-        self._clear_plots()
+        self.detail.clear()
+        for plot in self.plots.values():
+            self._grid.removeWidget(plot)
+            discard(plot)
+        self.plots = {}
+        self._arranged = ((), 0)
         self.refresh()
 
     def on_changes(self, what: frozenset[str]) -> None:
@@ -174,18 +191,21 @@ class CurvesTab(Tab):
         self._stale = False
         run = self.context.run
         available = charts.charts(run.specs) if run is not None else []
-        visible = self._visible_charts(available)
+        selected = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
+        visible = selected or default_charts(available)
         self.hint.setVisible(not visible)
         self._scroll.setVisible(bool(visible))
         self.metrics_panel.show_charts(available, {chart.quantity for chart in visible})
         self._arrange(visible)
-        self._fill()
+        # Draw the curves, with marks where settings were changed.
+        if run is not None:
+            marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
+            placed = [(x, text) for x, text in marks if x is not None]
+            self.detail.clear()
+            for plot in self.plots.values():
+                plot.set_curves([self._curve(plot, metric) for metric in plot.chart.metrics], self.view, placed)
         self._apply_range()
         self._show_time()
-
-    def _visible_charts(self, available: list[charts.Chart]) -> list[charts.Chart]:
-        selected = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
-        return selected or default_charts(available)
 
     def _select(self, quantities: list[str]) -> None:
         self._selected = quantities
@@ -198,50 +218,21 @@ class CurvesTab(Tab):
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
-        self._grid_host = QWidget()
-        self._grid = QGridLayout(self._grid_host)
-        self._grid.setContentsMargins(2 * GAP, 2 * GAP, GAP, GAP)
-        self._grid.setHorizontalSpacing(3 * GAP)
-        self._grid.setVerticalSpacing(2 * GAP)
-        self._scroll = scroll_area(self._grid_host)
-        main = QVBoxLayout()
-        main.addWidget(self._scroll, 1)
-        main.addWidget(self.hint, 1)
-        self.hint.set_text("No metrics yet.", "They are recorded from the first training step on.")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(main, 1)
-        layout.addWidget(self.metrics_panel)
-
-    def _connect(self) -> None:
-        self.metrics_panel.toggled.connect(self._toggle)
-        self.metrics_panel.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
-        self.metrics_panel.logarithmic_chosen.connect(lambda on: self.set_view(logarithmic=on))
-        self.metrics_panel.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
-        self.metrics_panel.reset_requested.connect(lambda: self._select([]))
-        self.metrics_panel.full_range_requested.connect(self.show_full_range)
-        self.context.palette_changed.connect(self._recolor)
-
-    def _clear_plots(self) -> None:
-        self.detail.clear()
-        for plot in self.plots.values():
-            self._grid.removeWidget(plot)
-            discard(plot)
-        self.plots = {}
-        self._arranged = ((), 0)
-
     def _arrange(self, visible: list[charts.Chart]) -> None:
+        """Keep the plots of charts that stay visible, remove the others and add new ones."""
         for quantity in set(self.plots) - {chart.quantity for chart in visible}:
             plot = self.plots.pop(quantity)
             self._grid.removeWidget(plot)
             discard(plot)
         for chart in visible:
-            if chart.quantity in self.plots and self.plots[chart.quantity].chart != chart:
+            if chart.quantity not in self.plots:
+                self.plots[chart.quantity] = plot = ChartPlot(chart, self.context.palette)
+                plot.pointed.connect(self._on_pointed)
+                plot.clicked.connect(self._on_clicked)
+                plot.zoomed.connect(self._on_zoomed)
+                plot.resized.connect(self._settle.start)
+            elif self.plots[chart.quantity].chart != chart:
                 self.plots[chart.quantity].chart = chart
-            elif chart.quantity not in self.plots:
-                self.plots[chart.quantity] = self._new_plot(chart)
         self.plots = {chart.quantity: self.plots[chart.quantity] for chart in visible}
         self._place()
 
@@ -254,24 +245,6 @@ class CurvesTab(Tab):
             self._grid.addWidget(plot, index // columns, index % columns)
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
-
-    def _new_plot(self, chart: charts.Chart) -> ChartPlot:
-        plot = ChartPlot(chart, self.context.palette)
-        plot.pointed.connect(self._on_pointed)
-        plot.clicked.connect(self._on_clicked)
-        plot.zoomed.connect(self._on_zoomed)
-        plot.resized.connect(self._settle.start)
-        return plot
-
-    def _fill(self) -> None:
-        run = self.context.run
-        if run is None:
-            return
-        marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
-        placed = [(x, text) for x, text in marks if x is not None]
-        self.detail.clear()
-        for plot in self.plots.values():
-            plot.set_curves([self._curve(plot, metric) for metric in plot.chart.metrics], self.view, placed)
 
     def _curve(self, plot: ChartPlot, metric: str, window: tuple[float, float] | None = None) -> Curve:
         run = self.context.run
@@ -355,7 +328,7 @@ class CurvesTab(Tab):
         if pointed_x is not None:
             pointed = self.step_of_x(pointed_x)
             if pointed is not None:
-                self.context.status_message.emit(f"step {pointed:,}  ·  click goes tpointed_x")
+                self.context.status_message.emit(f"step {pointed:,}  ·  click goes there")
 
     def _on_clicked(self, x: float) -> None:
         step = self.step_of_x(x)

@@ -33,21 +33,13 @@ class ColorScale:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Values over a part of the plane.
-
-    Args:
-        kind: The quantity.
-        values: (rows, columns), row 0 on top: nats, or a probability for "critic".
-        bounds: Of that part.
-        method: "exact", "importance-weighted estimate, 64 samples".
-        step: Of the snapshot.
-    """
+    """Values over a part of the plane."""
 
     kind: HeatKind
-    values: Floats
-    bounds: Bounds
-    method: str
-    step: int
+    values: Floats  # (rows, columns), row 0 on top: nats, or a probability for "critic"
+    bounds: Bounds  # of that part
+    method: str  # "exact", "importance-weighted estimate, 64 samples"
+    step: int  # of the snapshot
 
     @property
     def name(self) -> str:

@@ -13,21 +13,13 @@ HEAT_KINDS: tuple[HeatKind, ...] = ("none", "model", "truth", "difference", "cri
 
 @dataclass(frozen=True)
 class LayerKind:
-    """A layer that can be switched on and off.
+    """A layer that can be switched on and off."""
 
-    Args:
-        name: Within the tab, and in saved view states.
-        label: Of its check box.
-        key: Toggles it.
-        tooltip: What it shows.
-        is_default: Whether it is on at first.
-    """
-
-    name: str
-    label: str
-    key: str
-    tooltip: str
-    is_default: bool = True
+    name: str  # within the tab, and in saved view states
+    label: str  # of its check box
+    key: str  # toggles it
+    tooltip: str  # what it shows
+    is_default: bool = True  # whether it is on at first
 
 
 LAYERS = (
@@ -109,10 +101,6 @@ class LayersState(Observable):
     def next_heat(self) -> None:
         """Select the next heat map."""
         self.set_heat(self.heats[(self.heats.index(self.heat) + 1) % len(self.heats)])
-
-    def by_key(self, key: str) -> LayerKind | None:
-        """Return the layer of a key."""
-        return next((layer for layer in self.layers if layer.key == key), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return what is saved until the next start."""

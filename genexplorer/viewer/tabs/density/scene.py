@@ -1,6 +1,8 @@
-"""The replies that the Density tab draws: requests them for a snapshot, as far as layers show them. No Qt."""
+"""What the Density tab shows, as the model computes it: data, samples, reconstructions, heat map and flow. No Qt."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +13,6 @@ from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, bounds_from
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.tabs.density import heat_map
-from genexplorer.viewer.tabs.density.flow_animation import FlowAnimation, base_grid
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
 from trainers.model_card import ModelCard
@@ -24,29 +25,66 @@ _OFFSCREEN = 1e4  # coordinates of points that are not finite
 
 
 @dataclass(frozen=True)
-class Reconstructions:
-    """Test points with their encodings and decodings.
+class FlowAnimation:
+    """Points after every layer: stage 0 is the base, the last one the data."""
+
+    stages: Floats  # (K + 1, N, 2)
+    labels: tuple[str, ...]  # K + 1 names
+
+    def points_at(self, position: float) -> Floats:
+        """Return the points, (N, 2), at a position from 0 to 1; on the straight line between two stages."""
+        last = len(self.stages) - 1
+        stage = min(max(position, 0.0), 1.0) * last
+        low = min(int(stage), last)
+        high = min(low + 1, last)
+        points: Floats = self.stages[low] + (self.stages[high] - self.stages[low]) * (stage - low)
+        return points
+
+    def caption(self, position: float) -> str:
+        """Return what is visible at a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""
+        last = len(self.stages) - 1
+        layer = math.ceil(min(max(position, 0.0), 1.0) * last)
+        return f"layer {layer} of {last}: {self.labels[layer]}" if layer else "base: z from N(0, I)"
+
+    def letter(self, position: float) -> str:
+        """Return the name of the axes: z at the base, x at the data, v in between."""
+        return "z" if position <= 0 else "x" if position >= 1 else "v"
+
+
+@dataclass(frozen=True)
+class BaseGrid:
+    """Lines of constant z₁ and z₂, each of many points so that it can bend.
 
     Args:
-        x: (N, 2).
-        mu: Means of q(z|x), (N, d).
-        recon: Decoded from `mu`, (N, 2).
-        labels: Classes, (N,).
+        points: (M, 2), line after line.
+        connect: (M,), 1 where a point is joined to the next one.
     """
 
-    x: Floats
-    mu: Floats
-    recon: Floats
-    labels: NDArray[np.int64]
+    points: Floats
+    connect: NDArray[np.int32]
+
+
+def base_grid(reach: float = 3.0, lines: int = 13, points: int = 141) -> BaseGrid:
+    """Return the grid over [−reach, reach]²."""
+    along, across = np.linspace(-reach, reach, points), np.linspace(-reach, reach, lines)
+    upright = np.stack([np.repeat(across, points), np.tile(along, lines)], axis=1)
+    connect = np.ones(2 * lines * points, np.int32)
+    connect[points - 1 :: points] = 0
+    return BaseGrid(np.concatenate([upright, upright[:, ::-1]]), connect)
+
+
+@dataclass(frozen=True)
+class Reconstructions:
+    """Test points with their encodings and decodings."""
+
+    x: Floats  # (N, 2)
+    mu: Floats  # means of q(z|x), (N, d)
+    recon: Floats  # decoded from `mu`, (N, 2)
+    labels: NDArray[np.int64]  # classes, (N,)
 
 
 class DensityScene(Observable):
-    """What is known of data and model at a snapshot; `change` tells listeners what is new.
-
-    Args:
-        requests: To the model.
-        state: The layers that are switched on.
-    """
+    """The replies of the model at a snapshot; `change` names the newest of them for listeners."""
 
     def __init__(self, requests: RequestGroup, state: LayersState) -> None:
         super().__init__()
@@ -123,10 +161,8 @@ class DensityScene(Observable):
         params: dict[str, Any] = {"bounds": list(bounds), "rows": rows, "columns": columns}
         if kind == "critic" or self._state.shows("arrows"):
             with_samples = {**params, "count": NUM_SAMPLES, "seed": self.seed}
-            request = ModelRequest(
-                "critic", lambda reply: self._on_discriminator(bounds, reply), with_samples, step=step
-            )
-            self._requests.send("preview", "critic", request)
+            on_result = partial(self._on_discriminator, bounds)
+            self._requests.send("preview", "critic", ModelRequest("critic", on_result, with_samples, step=step))
         if kind in ("model", "difference"):
             self._request_density("model", bounds, params, step)
         if kind in ("truth", "difference"):

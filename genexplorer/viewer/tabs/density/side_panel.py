@@ -1,17 +1,20 @@
 """The column at the right of the plane: heat map, layers with swatches, position in the flow, and seed."""
 
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+import numpy as np
+from PyQt6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.density.color_bar import ColorBar
-from genexplorer.viewer.tabs.density.heat_map import HeatMap
+from genexplorer.session.plane import round_values
+from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.tabs.density.heat_map import HeatMap, colorize
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState
-from genexplorer.viewer.widgets.controls import scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.controls import fill_box, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, vertical_rule, wrapped
 
+_LINE, _BAR = 16, 12
 WIDTH = 32 * GAP
 FLOW_STEPS = 400
 _HEAT_LABELS: dict[HeatKind, str] = {
@@ -22,6 +25,64 @@ _HEAT_LABELS: dict[HeatKind, str] = {
     "critic": "discriminator",
 }
 _SWATCH = QSize(22, 14)
+
+
+class ColorBar(QWidget):
+    """The scale of the heat map."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._map: HeatMap | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(2 * _LINE + _BAR + 6)
+
+    def set_heat(self, heat: HeatMap | None) -> None:
+        """Show the scale of another heat map, or none."""
+        self._map = heat
+        self.setAccessibleDescription("" if heat is None else heat.name)
+        self.update()
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        self._palette = palette
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return the width of the panel."""
+        return QSize(24 * GAP, self.height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw name, colors and values."""
+        if self._map is None:
+            return
+        painter, scale = QPainter(self), self._map.scale
+        painter.setFont(text_font(8.5))
+        painter.setPen(QColor(self._palette.text))
+        painter.drawText(QRectF(0, 0, self.width(), _LINE), Qt.AlignmentFlag.AlignLeft, self._map.name)
+        strip = colorize(np.linspace(0, 1, 240)[None, :], scale, self._palette)
+        bar = QRectF(8, _LINE + 2, self.width() - 16, _BAR)
+        painter.drawImage(bar, to_qimage(strip))
+        painter.setPen(QPen(QColor(self._palette.faint), 1))
+        painter.drawRect(bar)
+        # Values below the bar; those at an end of the scale stand for all beyond it.
+        painter.setPen(QColor(self._palette.muted))
+        painter.setFont(text_font(8))
+        for value in round_values(scale.low, scale.high, 4):
+            x = bar.left() + float(scale.normalize(np.array(value))) * bar.width()
+            painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
+            label = f"{value:g}".replace("-", "−")
+            if self._map.kind != "critic" and value == scale.low:
+                label = f"≤ {label}"
+            elif self._map.kind == "difference" and value == scale.high:
+                label = f"≥ {label}"
+            box = QRectF(min(max(x - 24, 0), self.width() - 48), bar.bottom() + 3, 48, _LINE)
+            side = Qt.AlignmentFlag.AlignHCenter
+            if x - 24 < 0:
+                side = Qt.AlignmentFlag.AlignLeft
+            elif x + 24 > self.width():
+                side = Qt.AlignmentFlag.AlignRight
+            painter.drawText(box, side, label)
 
 
 class SidePanel(QWidget):
@@ -51,7 +112,7 @@ class SidePanel(QWidget):
         self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.bar, self.method = ColorBar(palette), wrapped("")
         self.boxes: dict[str, QCheckBox] = {}
-        self.show_flow_at = slider(0, FLOW_STEPS, FLOW_STEPS, "Position between base and data (← →)")
+        self.flow_slider = slider(0, FLOW_STEPS, FLOW_STEPS, "Position between base and data (← →)")
         self.flow_caption = muted("")
         self.play = tool_button("▶", "Play from the base to the data (Enter)", checkable=True)
         self.seed = QSpinBox()
@@ -59,26 +120,30 @@ class SidePanel(QWidget):
         self._flow_row = QWidget()
         self._seed_row = QWidget()
         self._build()
-        self._bind()
+        self.heat.activated.connect(lambda _: state.set_heat(self.heat.currentData()))
+        for name, box in self.boxes.items():
+            box.toggled.connect(lambda on, name=name: state.switch(name, on))
+        self.flow_slider.valueChanged.connect(lambda value: self.flow_moved.emit(value / FLOW_STEPS))
+        self.play.clicked.connect(self.play_requested)
+        self.seed.valueChanged.connect(self.seed_chosen)
+        self.resample.clicked.connect(self.resample_requested)
         self.recolor(palette)
 
     def show_state(self) -> None:
         """Show the layers of the model and which are on."""
         state = self._state
-        self.heat.blockSignals(True)
-        if tuple(self.heat.itemData(k) for k in range(self.heat.count())) != state.heats:
-            self.heat.clear()
-            for kind in state.heats:
-                self.heat.addItem(_HEAT_LABELS[kind], kind)
-            self._show_swatches()
-        self.heat.setCurrentIndex(self.heat.findData(state.heat))
-        self.heat.blockSignals(False)
+        with QSignalBlocker(self.heat):
+            if tuple(self.heat.itemData(k) for k in range(self.heat.count())) != state.heats:
+                self.heat.clear()
+                for kind in state.heats:
+                    self.heat.addItem(_HEAT_LABELS[kind], kind)
+                self._show_swatches()
+            self.heat.setCurrentIndex(self.heat.findData(state.heat))
         names = {layer.name for layer in state.layers}
         for name, box in self.boxes.items():
             box.setVisible(name in names)
-            box.blockSignals(True)
-            box.setChecked(state.shows(name))
-            box.blockSignals(False)
+            with QSignalBlocker(box):
+                box.setChecked(state.shows(name))
         if "classes" in names:
             self.boxes["classes"].setEnabled(state.shows("data"))
         self._seed_row.setVisible("samples" in names)
@@ -93,16 +158,14 @@ class SidePanel(QWidget):
     def show_flow(self, visible: bool, position: float, caption: str) -> None:
         """Show the position between base and data."""
         self._flow_row.setVisible(visible)
-        self.show_flow_at.blockSignals(True)
-        self.show_flow_at.setValue(round(position * FLOW_STEPS))
-        self.show_flow_at.blockSignals(False)
+        with QSignalBlocker(self.flow_slider):
+            self.flow_slider.setValue(round(position * FLOW_STEPS))
         self.flow_caption.setText(caption)
 
     def show_seed(self, seed: int) -> None:
         """Show the seed of the samples."""
-        self.seed.blockSignals(True)
-        self.seed.setValue(seed)
-        self.seed.blockSignals(False)
+        with QSignalBlocker(self.seed):
+            self.seed.setValue(seed)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -116,69 +179,29 @@ class SidePanel(QWidget):
             box.setIcon(_swatch(name, self._palette, discriminates, self.devicePixelRatioF()))
 
     def _build(self) -> None:
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(2 * GAP, 0, GAP, 0)
-        column.setSpacing(GAP // 2)
-        column.addWidget(heading("Heat map"))
-        column.addWidget(self.heat)
-        column.addWidget(self.bar)
-        column.addWidget(self.method)
-        column.addSpacing(GAP)
-        column.addWidget(heading("Layers"))
-        for layer in LAYERS:
-            box = QCheckBox(f"{layer.label}  ({layer.key})")
-            box.setIconSize(_SWATCH)
-            box.setToolTip(literal_tooltip(f"{layer.tooltip} ({layer.key})"))
-            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            self.boxes[layer.name] = box
-            column.addWidget(box)
-        column.addSpacing(GAP)
-        column.addWidget(self._flow_row)
-        column.addWidget(self._seed_row)
-        column.addStretch(1)
-        self._build_flow_row()
-        self._build_seed_row()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(vertical_rule())
-        layout.addWidget(scroll_area(inside), 1)
-
-    def _build_flow_row(self) -> None:
-        column = QVBoxLayout(self._flow_row)
-        column.setContentsMargins(0, 0, 0, GAP)
-        column.setSpacing(GAP // 2)
-        column.addWidget(heading("Flow: base → data"))
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
-        row.addWidget(self.play)
-        row.addWidget(self.show_flow_at, 1)
-        column.addLayout(row)
-        column.addWidget(self.flow_caption)
-
-    def _build_seed_row(self) -> None:
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setKeyboardTracking(False)
         self.seed.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.seed.setAccessibleName("seed of the samples")
         self.seed.setMinimumWidth(8 * GAP)
-        row = QHBoxLayout(self._seed_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        row.addWidget(muted("seed"))
-        row.addWidget(self.seed, 1)
-        row.addWidget(self.resample)
-
-    def _bind(self) -> None:
-        state = self._state
-        self.heat.activated.connect(lambda _: state.set_heat(self.heat.currentData()))
-        for name, box in self.boxes.items():
-            box.toggled.connect(lambda on, name=name: state.switch(name, on))
-        self.show_flow_at.valueChanged.connect(lambda value: self.flow_moved.emit(value / FLOW_STEPS))
-        self.play.clicked.connect(self.play_requested)
-        self.seed.valueChanged.connect(self.seed_chosen)
-        self.resample.clicked.connect(self.resample_requested)
+        # One check box per layer.
+        for layer in LAYERS:
+            self.boxes[layer.name] = box = QCheckBox(f"{layer.label}  ({layer.key})")
+            box.setIconSize(_SWATCH)
+            box.setToolTip(literal_tooltip(f"{layer.tooltip} ({layer.key})"))
+            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        # Lay out the rows, and the column in a scroll area.
+        slider_row = fill_box(QHBoxLayout(), self.play, (self.flow_slider, 1))
+        flow_items = heading("Flow: base → data"), slider_row, self.flow_caption
+        fill_box(QVBoxLayout(self._flow_row), *flow_items, margins=(0, 0, 0, GAP), spacing=GAP // 2)
+        fill_box(QHBoxLayout(self._seed_row), muted("seed"), (self.seed, 1), self.resample)
+        inside = QWidget()
+        heat = fill_box(QVBoxLayout(), heading("Heat map"), self.heat, self.bar, self.method, spacing=GAP // 2)
+        layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), spacing=GAP // 2)
+        column = fill_box(QVBoxLayout(inside), heat, GAP, layers, GAP, self._flow_row, self._seed_row, None)
+        column.setContentsMargins(2 * GAP, 0, GAP, 0)
+        column.setSpacing(GAP // 2)
+        fill_box(QHBoxLayout(self), vertical_rule(), (scroll_area(inside), 1), spacing=0)
 
 
 def sample_color(palette: Palette) -> str:
@@ -198,21 +221,15 @@ def _swatch(name: str, palette: Palette, discriminates: bool, ratio: float) -> Q
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint_swatch(painter, name, palette, data_color(palette, discriminates=discriminates))
-    painter.end()
-    return QIcon(pixmap)
-
-
-def _paint_swatch(painter: QPainter, name: str, palette: Palette, data: str) -> None:
+    # Draw a few marks in the colors and shape of the layer.
+    data, samples = data_color(palette, discriminates=discriminates), QColor(sample_color(palette))
     if name in ("data", "classes", "latent"):
         colors = {"data": [data] * 3}.get(name, list(palette.class_colors[:3]))
         painter.setPen(Qt.PenStyle.NoPen)
         for place, color in zip(((4, 9), (11, 4), (18, 9)), colors, strict=True):
             painter.setBrush(QColor(color))
             painter.drawEllipse(QPointF(*place), 2.2, 2.2)
-        return
-    samples = QColor(sample_color(palette))
-    if name == "samples":
+    elif name == "samples":
         painter.setPen(QPen(samples, 1.5))
         for x, y in ((5, 9), (16, 5)):
             painter.drawLine(QPointF(x - 3, y - 3), QPointF(x + 3, y + 3))
@@ -231,3 +248,5 @@ def _paint_swatch(painter: QPainter, name: str, palette: Palette, data: str) -> 
         painter.drawLine(QPointF(3, 11), QPointF(18, 4))
         painter.setBrush(QColor(data))
         painter.drawEllipse(QPointF(3, 11), 1.8, 1.8)
+    painter.end()
+    return QIcon(pixmap)

@@ -14,26 +14,49 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.density import metrics
-from genexplorer.viewer.tabs.density.data_plot import DataPlot
-from genexplorer.viewer.tabs.density.latent_plot import LatentPlot
 from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
-from genexplorer.viewer.tabs.density.linking import LinkedMarkers
+from genexplorer.viewer.tabs.density.plots import DataPlot, LatentPlot, LinkedMarkers
 from genexplorer.viewer.tabs.density.scene import NUM_SAMPLES, DensityScene
 from genexplorer.viewer.tabs.density.side_panel import SidePanel
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
+from trainers.events import MetricSpec
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
+_QUANTITIES = ("gap", "modes_covered", "energy_distance", "nll", "elbo")  # in the order of preference
+_MAX_METRICS = 3
 FRAME_MS, FRAMES = 40, 90  # of the animation from base to data
 _KEY_STEP = 0.025  # of the position between base and data, by an arrow key
 _ZOOM, _PAN = 1.25, 0.08
 _COMMAND_HEATS: dict[HeatKind, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
+
+
+def metrics_summary(specs: Mapping[str, MetricSpec], values: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """Return name, value with unit, and setup of up to three test metrics; both arguments are by metric."""
+    metrics = []
+    for quantity in _QUANTITIES:
+        metric = next((f"test/{quantity}_{w}" for w in ("ema", "raw") if f"test/{quantity}_{w}" in values), None)
+        if metric is None or metric not in specs:
+            continue
+        spec, value = specs[metric], values[metric]
+        name = spec.title.partition(" (")[0].removeprefix("test ")
+        number = f"{value:.0f}" if not spec.unit and float(value).is_integer() else formatting.number(value, spec.unit)
+        # "modes covered of 8" and "7" are shown as "modes covered 7 of 8".
+        first, separator, total = name.rpartition(" of ")
+        if separator and total.isdigit():
+            name, number = first, f"{number} of {total}"
+        metrics.append((name, number, ", ".join(part for part in (spec.title, spec.setup) if part)))
+    return metrics[:_MAX_METRICS]
+
+
+def summary_line(metrics: list[tuple[str, str, str]]) -> str:
+    """Return metrics in one line, with non-breaking spaces within each."""
+    return "     ".join(f"{name} {value}".replace(" ", "\u00a0") for name, value, _ in metrics)
 
 
 class DensityTab(ModelTab):
@@ -65,8 +88,26 @@ class DensityTab(ModelTab):
         self.metrics, self.readout = text(""), muted("")
         self.note = wrapped("", "warning")
         self._timer = timer(self, FRAME_MS, self._play_on)
-        self._build()
-        self._bind()
+        planes = fill_box(QHBoxLayout(), (self.plane, 5), (self.latent, 4))
+        column = fill_box(QVBoxLayout(), self.metrics, self.note, (planes, 1), self.readout, spacing=GAP // 2)
+        fill_box(QHBoxLayout(self), (column, 1), self.panel, margins=(2 * GAP, GAP, GAP, GAP))
+        self.metrics.setWordWrap(True)
+        self.readout.setMinimumWidth(1)
+        self.latent.hide()
+        self.note.hide()
+        # Connect the signals.
+        self.layers.subscribe(self._layers_changed)
+        self.scene.subscribe(self._on_scene_changed)
+        self.plane.view_settled.connect(self._view_settled)
+        self.plane.pointed.connect(self._pointed)
+        self.plane.pointed.connect(self.links.follow_data)
+        self.latent.pointed.connect(self.links.follow_latent)
+        self.panel.flow_moved.connect(self._move_flow)
+        self.panel.play_requested.connect(self.toggle_play)
+        self.panel.seed_chosen.connect(self.set_seed)
+        self.panel.resample_requested.connect(self._resample)
+        self.context.palette_changed.connect(self._recolor)
+        self._show_state()
 
     # The model and its snapshot ---------------------------------------------------------------------------------
 
@@ -180,41 +221,6 @@ class DensityTab(ModelTab):
         self.note.setText(failure)
         self.note.setVisible(bool(failure))
 
-    def _build(self) -> None:
-        planes = QHBoxLayout()
-        planes.setSpacing(GAP)
-        planes.addWidget(self.plane, 5)
-        planes.addWidget(self.latent, 4)
-        column = QVBoxLayout()
-        column.setSpacing(GAP // 2)
-        column.addWidget(self.metrics)
-        column.addWidget(self.note)
-        column.addLayout(planes, 1)
-        column.addWidget(self.readout)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GAP, GAP, GAP, GAP)
-        row.setSpacing(GAP)
-        row.addLayout(column, 1)
-        row.addWidget(self.panel)
-        self.metrics.setWordWrap(True)
-        self.readout.setMinimumWidth(1)
-        self.latent.hide()
-        self.note.hide()
-
-    def _bind(self) -> None:
-        self.layers.subscribe(self._layers_changed)
-        self.scene.subscribe(self._on_scene_changed)
-        self.plane.view_settled.connect(self._view_settled)
-        self.plane.pointed.connect(self._pointed)
-        self.plane.pointed.connect(self.links.follow_data)
-        self.latent.pointed.connect(self.links.follow_latent)
-        self.panel.flow_moved.connect(self._move_flow)
-        self.panel.play_requested.connect(self.toggle_play)
-        self.panel.seed_chosen.connect(self.set_seed)
-        self.panel.resample_requested.connect(self._resample)
-        self.context.palette_changed.connect(self._recolor)
-        self._show_state()
-
     def key_actions(self, shift: bool) -> KeyActions:
         """Layers by their letters; H heat map, R resample, arrows and Enter play the flow, + − 0 zoom."""
         key, position, plane = Qt.Key, self.plane.position, self.plane
@@ -318,8 +324,8 @@ class DensityTab(ModelTab):
     def _show_metrics(self) -> None:
         if self.run is None:
             return
-        summary = metrics.summary(self.run.specs, self.run.values_at(self.step))
-        self.metrics.setText(metrics.summary_line(summary))
+        summary = metrics_summary(self.run.specs, self.run.values_at(self.step))
+        self.metrics.setText(summary_line(summary))
         self.metrics.setToolTip(literal_tooltip("\n".join(setup for _, _, setup in summary)))
 
     def _pointed(self, x: float, y: float) -> None:

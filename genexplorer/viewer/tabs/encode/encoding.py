@@ -94,27 +94,25 @@ class EncodingLoader(Observable):
         """Use another snapshot."""
         self._step = step
 
-    def encode(self, source: ImageSource, *, spread: bool) -> None:
-        """Request the encoding of an image, and, where q(z|x) has a `spread`, samples of it."""
+    def encode(self, source: ImageSource, *, has_posterior: bool) -> None:
+        """Request the encoding of an image, and, where the encoder gives a posterior q(z|x), samples of it."""
         arrays = {} if source.custom is None or source.kind == "test" else {"images": source.custom[None]}
         topic = self._topic = object()
 
         def on_encoded(reply: Reply) -> None:
             if topic is self._topic:
-                self.current = _encoding(reply, spread)
+                self.current = _encoding(reply, has_posterior)
 
         def on_sampled(reply: Reply) -> None:
             if topic is self._topic:
                 self.samples = np.asarray(reply.arrays["images"])
                 self.sampled_z = np.asarray(reply.arrays["z"], np.float64)
 
-        lane: Lane = "drag" if source.kind == "drawn" else "preview"
+        lane: Lane = "drag" if source.kind == "drawing" else "preview"
         self._request(lane, "encode", "encode", on_encoded, arrays, {} if arrays else {"indices": [source.index]})
-        if spread:
-            test_image: dict[str, object] = {} if arrays else {"index": source.index}
-            self._request(
-                lane, "posterior", "posterior", on_sampled, arrays, {**test_image, "count": SAMPLES, "seed": 0}
-            )
+        if has_posterior:
+            params = ({} if arrays else {"index": source.index}) | {"count": SAMPLES, "seed": 0}
+            self._request(lane, "posterior", "posterior", on_sampled, arrays, params)
 
     def load_image(self, source: ImageSource) -> None:
         """Request the image alone, without its latent."""
@@ -178,31 +176,23 @@ class EncodingLoader(Observable):
         self.notify()
 
 
-def _encoding(reply: Reply, spread: bool) -> Encoding:
-    arrays = reply.arrays
-    kl_dims = arrays.get("kl_dims")
+def _encoding(reply: Reply, has_posterior: bool) -> Encoding:
+    arrays, declared = reply.arrays, reply.meta.get("metric_labels")
+    # The metrics that the model declares, in its order.
+    metrics = []
+    for key, title in declared.items() if isinstance(declared, Mapping) else ():
+        if key in arrays and isinstance(title, list | tuple) and len(title) == 2:
+            metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(arrays[key])[0])))
+    not_finite, kl_dims = reply.meta.get("not_finite"), arrays.get("kl_dims")
+    if isinstance(not_finite, float):
+        metrics.append(ImageMetric("not finite", "% of the values", 100 * not_finite))
     return Encoding(
         x=np.asarray(arrays["x"][0]),
         recon=np.asarray(arrays["recon"][0]),
         mu=np.asarray(arrays["mu"][0], np.float64).ravel(),
-        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)).ravel() if spread else None,
+        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)).ravel() if has_posterior else None,
         kl_dims=None if kl_dims is None else np.asarray(kl_dims[0], np.float64).ravel(),
-        metrics=tuple(_metrics(reply)),
+        metrics=tuple(metrics),
         label=int(arrays["labels"][0]),
         step=reply.step,
-    )
-
-
-def _metrics(reply: Reply) -> list[ImageMetric]:
-    """Return the metrics that the model declares, in its order."""
-    declared = reply.meta.get("metric_labels")
-    metrics = []
-    for key, title in declared.items() if isinstance(declared, Mapping) else ():
-        if key in reply.arrays and isinstance(title, list | tuple) and len(title) == 2:
-            metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(reply.arrays[key])[0])))
-    not_finite = reply.meta.get("not_finite")
-    return (
-        [*metrics, ImageMetric("not finite", "% of the values", 100 * float(not_finite))]
-        if isinstance(not_finite, float)
-        else metrics
     )

@@ -27,12 +27,7 @@ class SearchResult:
 
 
 class LatentSearch(Observable):
-    """A running search, or its result.
-
-    Args:
-        questions: Asks.
-        key: Of its requests; searches with different keys run side by side.
-    """
+    """A running search, or its result; searches whose requests have different keys run side by side."""
 
     def __init__(self, requests: RequestGroup, key: str = "search") -> None:
         super().__init__()
@@ -65,8 +60,8 @@ class LatentSearch(Observable):
         if index is not None:
             params["indices"] = [index]
         arrays = {} if image is None else {"images": image}
-        question = ModelRequest("invert", self._on_result, params, arrays, step, self._on_failure, self._on_progress)
-        self._requests.send("job", self._key, question)
+        request = ModelRequest("invert", self._on_result, params, arrays, step, self._on_failure, self._on_progress)
+        self._requests.send("job", self._key, request)
         self.notify()
 
     def cancel(self) -> bool:

@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, Q
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.search import MAX_RESTARTS, MAX_STEPS, LatentSearch
 from genexplorer.viewer.widgets import labels
+from genexplorer.viewer.widgets.controls import fill_box
 
 
 class SearchPanel(QWidget):
@@ -36,16 +37,10 @@ class SearchPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.status = labels.elided()
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
-        for widget in (self.search_button, self.automatic, self.near, self.steps, self.restarts):
-            row.addWidget(widget)
-        row.addWidget(self.status, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP // 2)
-        column.addLayout(row)
-        column.addWidget(self.bar)
+        # Lay out and connect the widgets.
+        settings = self.automatic, self.near, self.steps, self.restarts
+        row = fill_box(QHBoxLayout(), self.search_button, *settings, (self.status, 1))
+        fill_box(QVBoxLayout(self), row, self.bar, spacing=GAP // 2)
         self.search_button.clicked.connect(self.press)
         self.steps.valueChanged.connect(self._set)
         self.restarts.valueChanged.connect(self._set)

@@ -1,32 +1,95 @@
-"""The column at the left of the Encode tab: it selects a test image, a file, or a drawing."""
+"""The widgets that choose an image: a page of test images, a file, or the drawing canvas."""
 
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QResizeEvent
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtCore import QEvent, QPoint, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QImage, QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
-from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.canvas import SIDE_PX, SMALL_SIDE_PX, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
-from genexplorer.viewer.tabs.encode.image_file import SUFFIXES
-from genexplorer.viewer.tabs.encode.source import ImageSource
-from genexplorer.viewer.tabs.encode.thumbnails import ThumbnailGrid
+from genexplorer.viewer.tabs.encode.source import SUFFIXES, ImageSource
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import tool_button
+from genexplorer.viewer.widgets.controls import fill_box, tool_button
+from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
+COLUMNS = 8
+GAP_PX = 2  # image pixels between two thumbnails
 WIDTH = 264
 _ROOMY_PX = 520
+
+
+class ThumbnailGrid(QWidget):
+    """A page of thumbnails, the selected one framed.
+
+    Signals:
+        selected(int): The index of the test image that was clicked.
+    """
+
+    selected = pyqtSignal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._indices = np.zeros(0, np.int64)
+        self._size = (28, 28)
+        self.page = ImageView("test images")
+        self.page.max_factor = 1
+        self.page.pressed.connect(self._pressed)
+        fill_box(QVBoxLayout(self), self.page)
+        self.setFixedHeight(5 * (28 + GAP_PX) + 4)
+        self.setMinimumWidth(COLUMNS * (28 + GAP_PX))
+
+    def sizeHint(self) -> QSize:
+        """Return room for eight by five thumbnails."""
+        return QSize(COLUMNS * (28 + GAP_PX), 5 * (28 + GAP_PX))
+
+    def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None) -> None:
+        """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
+        self._indices = indices
+        if images is None or not len(images):
+            self.page.set_image(QImage(), hint="loading test images…")
+            return
+        self._size = images.shape[1], images.shape[2]
+        self.page.set_image(to_qimage(montage(images, COLUMNS, GAP_PX)))
+        matches = np.flatnonzero(indices == selected) if selected is not None else np.zeros(0, np.int64)
+        frame, (height, width) = None, self._size
+        if len(matches):
+            row, column = divmod(int(matches[0]), COLUMNS)
+            frame = QRectF(column * (width + GAP_PX), row * (height + GAP_PX), width, height)
+        self.page.set_frame(frame)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Show the index of the image under the mouse."""
+        if event is not None and event.type() == QEvent.Type.ToolTip:
+            position = event.pos()  # type: ignore[attr-defined]
+            number = self._number(self.page.pixel_at(self.page.mapFrom(self, position).toPointF()))
+            QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")  # type: ignore[attr-defined]
+            return True
+        return super().event(event)
+
+    def _pressed(self, pixel: QPoint) -> None:
+        number = self._number(pixel)
+        if number is not None:
+            self.selected.emit(int(self._indices[number]))
+
+    def _number(self, pixel: QPoint) -> int | None:
+        if pixel.x() < 0:
+            return None
+        row, column = pixel.y() // (self._size[0] + GAP_PX), pixel.x() // (self._size[1] + GAP_PX)
+        number = row * COLUMNS + column
+        return number if column < COLUMNS and number < len(self._indices) else None
 
 
 class SourcePanel(QWidget):
@@ -70,8 +133,27 @@ class SourcePanel(QWidget):
         self._title, self._own = labels.heading("Test image"), labels.heading("Your image")
         self._open = QPushButton("Open image…")
         self._clear = tool_button("Clear", "Clear the drawing")
-        self._build()
-        self._bind()
+        first = fill_box(QHBoxLayout(), (self._title, 1), (self.label, 1))
+        previous, following, random = self._buttons.values()
+        second = fill_box(QHBoxLayout(), previous, (self.index, 1), following, random)
+        third = fill_box(QHBoxLayout(), (self._own, 1), self._clear)
+        fourth = fill_box(QHBoxLayout(), self._open, self.inverted)
+        column = fill_box(QVBoxLayout(self), first, second, self.thumbnails, labels.rule(), third, fourth)
+        column.addWidget(self.file_note)
+        column.addWidget(self.canvas, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        # Connect the signals.
+        self.index.valueChanged.connect(source.choose)
+        self._buttons["previous"].clicked.connect(lambda: source.step_by(-1))
+        self._buttons["next"].clicked.connect(lambda: source.step_by(1))
+        self._buttons["random"].clicked.connect(lambda: source.choose_random())
+        self.label.opened.connect(self.labels_requested)
+        self.label.activated.connect(lambda _: source.filter(self.label.currentData()))
+        self.thumbnails.selected.connect(source.choose)
+        self._open.clicked.connect(self._choose_file)
+        self.inverted.toggled.connect(self.inverted_changed)
+        self.canvas.changed.connect(self.changed)
+        self._clear.clicked.connect(self._clear_canvas)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the canvas to the height."""
@@ -89,56 +171,22 @@ class SourcePanel(QWidget):
         """Show the selection."""
         source = self._source
         custom = f"x = {source.name}" if source.kind != "test" else "Click or drag in the plane of the data."
-        self.index.blockSignals(True)
-        self.index.setRange(0, max(0, source.num_test - 1))
-        self.index.setValue(source.index)
-        self.index.blockSignals(False)
-        self._show_labels()
+        with QSignalBlocker(self.index):
+            self.index.setRange(0, max(0, source.num_test - 1))
+            self.index.setValue(source.index)
+        # The classes to which stepping can be restricted.
+        if [self.label.itemData(number) for number in range(self.label.count())] != [None, *source.classes]:
+            self.label.clear()
+            self.label.addItem("any label", None)
+            for label in source.classes:
+                self.label.addItem(f"only {label}", label)
+        self.label.setCurrentIndex(max(0, self.label.findData(source.label)) if source.label is not None else 0)
         selected = source.index if source.kind == "test" else None
         self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)
         if self._points:
             self.file_note.setText(custom)
         else:
             self.file_note.setText(source.name if source.kind == "file" else "or drop an image file here")
-
-    def _show_labels(self) -> None:
-        source = self._source
-        classes = [None, *source.classes]
-        items = [self.label.itemData(number) for number in range(self.label.count())]
-        if items != classes:
-            self.label.clear()
-            self.label.addItem("any label", None)
-            for label in source.classes:
-                self.label.addItem(f"only {label}", label)
-        self.label.setCurrentIndex(max(0, self.label.findData(source.label)) if source.label is not None else 0)
-
-    def _build(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP)
-        column.addLayout(_row(self._title, self.label))
-        column.addLayout(_row(self._buttons["previous"], self.index, self._buttons["next"], self._buttons["random"]))
-        column.addWidget(self.thumbnails)
-        column.addWidget(labels.rule())
-        column.addLayout(_row(self._own, self._clear))
-        column.addLayout(_row(self._open, self.inverted))
-        column.addWidget(self.file_note)
-        column.addWidget(self.canvas, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(1)
-
-    def _bind(self) -> None:
-        source = self._source
-        self.index.valueChanged.connect(source.choose)
-        self._buttons["previous"].clicked.connect(lambda: source.step_by(-1))
-        self._buttons["next"].clicked.connect(lambda: source.step_by(1))
-        self._buttons["random"].clicked.connect(lambda: source.choose_random())
-        self.label.opened.connect(self.labels_requested)
-        self.label.activated.connect(lambda _: source.filter(self.label.currentData()))
-        self.thumbnails.selected.connect(source.choose)
-        self._open.clicked.connect(self._choose_file)
-        self.inverted.toggled.connect(self.inverted_changed)
-        self.canvas.changed.connect(self.changed)
-        self._clear.clicked.connect(self._clear_canvas)
 
     def _choose_file(self) -> None:
         patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
@@ -159,11 +207,3 @@ class _LabelBox(QComboBox):
     def showPopup(self) -> None:
         self.opened.emit()
         super().showPopup()
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(GAP)
-    for widget in widgets:
-        row.addWidget(widget, 1 if isinstance(widget, QSpinBox | QComboBox | QLabel) else 0)
-    return row

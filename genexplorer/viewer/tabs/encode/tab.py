@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSignalBlocker, Qt
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
@@ -18,17 +18,16 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode import image_file
 from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, encoding_of
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
-from genexplorer.viewer.tabs.encode.source import ImageSource
+from genexplorer.viewer.tabs.encode.source import SUFFIXES, ImageSource, is_light, read_image_file
 from genexplorer.viewer.tabs.encode.source_panel import SourcePanel
 from genexplorer.viewer.tabs.encode.views import EncodeViews, EncodingMethod
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.images import ImageView, save_image
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 SEARCH_AFTER_MS = 300  # after the last change of the image
 _LEGEND = "Difference: orange = missing, blue = extra."
 _DECODED: dict[EncodingMethod, str] = {
-    "spread": "decoded at z = μ",
+    "posterior": "decoded at z = μ",
     "exact": "decoded from z",
     "search": "decoded at the best z",
 }
@@ -66,8 +65,21 @@ class EncodeTab(ModelTab):
         self._file: Path | None = None
         self._searched: tuple[object, ...] = ()
         self.setAcceptDrops(True)
-        self._build()
-        self._bind()
+        row = fill_box(QHBoxLayout(self), self.source_panel, labels.vertical_rule(), (self.views, 1), spacing=2 * GAP)
+        row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+        # Connect the signals.
+        source_panel = self.source_panel
+        self.source.subscribe(self._source_changed)
+        self.loader.subscribe(self._show)
+        source_panel.file_chosen.connect(self.open_file)
+        source_panel.inverted_changed.connect(self._invert_toggled)
+        source_panel.labels_requested.connect(self.loader.load_labels)
+        source_panel.changed.connect(self._canvas_changed)
+        source_panel.cleared.connect(lambda: self.source.choose(self.source.index))
+        self.search.subscribe(self._show)
+        self.views.search.search_requested.connect(self.search_now)
+        self.views.data.pressed.connect(self._point_picked)
+        self.context.palette_changed.connect(lambda: self.views.recolor(self.context.palette))
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why nothing can be encoded."""
@@ -83,7 +95,7 @@ class EncodeTab(ModelTab):
             return None
         encode = self.card.capability("encode")
         if encode.available:
-            return "exact" if encode.how == "exact" else "spread"
+            return "exact" if encode.how == "exact" else "posterior"
         return "search" if self.card.capability("invert").available else None
 
     def clear(self) -> None:
@@ -108,7 +120,15 @@ class EncodeTab(ModelTab):
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Encode the chosen image with the snapshot."""
         self.loader.set_step(step)
-        self._arrange(card)
+        size, method = int(np.prod(card.latent_shape)), self.method
+        self.source_panel.set_points(self.is_point_data)
+        if not self.is_point_data:
+            self.source_panel.canvas.set_shape(card.image_shape)
+        else:
+            self.request_data_points(self.views.data)
+        if method is not None:
+            is_image = not self.is_point_data and size == int(np.prod(card.image_shape))
+            self.views.arrange(method, points=self.is_point_data, size=size, is_image=is_image)
         if self.source.num_test != card.data.num_test:
             index = self.source.index
             self.source.reset(card.data.num_test)
@@ -143,16 +163,15 @@ class EncodeTab(ModelTab):
         if self.card is None or self.is_point_data:
             return
         try:
-            image = image_file.read(file, self.card.image_shape)
+            image = read_image_file(file, self.card.image_shape)
         except UserError as error:
             self.views.note.setText(str(error))
             self.views.note.show()
             return
-        light = image_file.is_light(image)
+        light = is_light(image)
         self._file = file
-        self.source_panel.inverted.blockSignals(True)
-        self.source_panel.inverted.setChecked(light)
-        self.source_panel.inverted.blockSignals(False)
+        with QSignalBlocker(self.source_panel.inverted):
+            self.source_panel.inverted.setChecked(light)
         self._show_file(255 - image if light else image)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
@@ -215,39 +234,6 @@ class EncodeTab(ModelTab):
 
     # Widgets ----------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
-        row.setSpacing(2 * GAP)
-        row.addWidget(self.source_panel)
-        row.addWidget(labels.vertical_rule())
-        row.addWidget(self.views, 1)
-
-    def _bind(self) -> None:
-        source_panel = self.source_panel
-        self.source.subscribe(self._source_changed)
-        self.loader.subscribe(self._show)
-        source_panel.file_chosen.connect(self.open_file)
-        source_panel.inverted_changed.connect(self._invert_toggled)
-        source_panel.labels_requested.connect(self.loader.load_labels)
-        source_panel.changed.connect(self._canvas_changed)
-        source_panel.cleared.connect(lambda: self.source.choose(self.source.index))
-        self.search.subscribe(self._show)
-        self.views.search.search_requested.connect(self.search_now)
-        self.views.data.pressed.connect(self._point_picked)
-        self.context.palette_changed.connect(lambda: self.views.recolor(self.context.palette))
-
-    def _arrange(self, card: "ModelCard") -> None:
-        size, method = int(np.prod(card.latent_shape)), self.method
-        self.source_panel.set_points(self.is_point_data)
-        if not self.is_point_data:
-            self.source_panel.canvas.set_shape(card.image_shape)
-        else:
-            self.request_data_points(self.views.data)
-        if method is not None:
-            is_image = not self.is_point_data and size == int(np.prod(card.image_shape))
-            self.views.arrange(method, points=self.is_point_data, size=size, is_image=is_image)
-
     @property
     def current(self) -> Encoding | None:
         """The encoding that is shown; None while it is unknown."""
@@ -259,26 +245,20 @@ class EncodeTab(ModelTab):
         self.views.note.hide()
         if self.is_showing and self.source.num_test:
             if self.method == "search":
-                self._load_and_search()
+                custom = None if self.source.custom is None else self.source.custom.tobytes()
+                image = (self.source.kind, self.source.index, custom)
+                if image != self._searched:
+                    self._searched = image
+                    self.search.clear()
+                    self.loader.load_image(self.source)
+                is_known = self.search.result is not None and self.search.result.step == self.step
+                if self.views.search.automatic.isChecked() and not self.search.busy and not is_known:
+                    self._search_timer.start()
             else:
-                self.loader.encode(self.source, spread=self.method == "spread")
+                self.loader.encode(self.source, has_posterior=self.method == "posterior")
             if not self.is_point_data:
                 self.loader.load_page(self.source.page())
         self.source_panel.refresh(self.loader)
-
-    def _load_and_search(self) -> None:
-        image = (
-            self.source.kind,
-            self.source.index,
-            None if self.source.custom is None else self.source.custom.tobytes(),
-        )
-        if image != self._searched:
-            self._searched = image
-            self.search.clear()
-            self.loader.load_image(self.source)
-        is_known = self.search.result is not None and self.search.result.step == self.step
-        if self.views.search.automatic.isChecked() and not self.search.busy and not is_known:
-            self._search_timer.start()
 
     def search_now(self) -> None:
         """Search for the latent of the image, with the current snapshot."""
@@ -296,10 +276,10 @@ class EncodeTab(ModelTab):
 
     def _point_picked(self, x: float, y: float) -> None:
         name = f"({x:.2f}, {y:.2f})".replace("-", "−")
-        self.source.set_custom(np.array([x, y], np.float32), "drawn", name)
+        self.source.set_custom(np.array([x, y], np.float32), "drawing", name)
 
     def _canvas_changed(self) -> None:
-        self.source.set_custom(self.source_panel.canvas.brush.pixels(), "drawn", "drawing")
+        self.source.set_custom(self.source_panel.canvas.brush.pixels(), "drawing", "drawing")
 
     def _invert_toggled(self, _: bool) -> None:
         if self.source.kind == "file" and self.source.custom is not None:
@@ -313,7 +293,7 @@ class EncodeTab(ModelTab):
         data = event.mimeData()
         urls = data.urls() if data is not None else []
         file = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-        return file if file is not None and file.suffix.lower() in image_file.SUFFIXES else None
+        return file if file is not None and file.suffix.lower() in SUFFIXES else None
 
     def _show(self) -> None:
         loader, views = self.loader, self.views
@@ -348,7 +328,7 @@ class EncodeTab(ModelTab):
             return ""
         setup = self.card.data.setup or "no preprocessing"
         custom = "" if self.source.kind == "test" else " Shown after preprocessing."
-        latent = ", reconstructed from z = μ" if self.method == "spread" else ""
+        latent = ", reconstructed from z = μ" if self.method == "posterior" else ""
         return f"One image{latent}; {setup}.{custom} {_LEGEND}"
 
 

@@ -1,32 +1,81 @@
 """The views of an encoding: images or planes, metrics, and plots of the latent."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtCore import QSize
+from PyQt6.QtGui import QImage, QResizeEvent
+from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import typical_norm
-from genexplorer.viewer.plots.path_plot import PathPlot
 from genexplorer.viewer.plots.plane_layers import Marker
+from genexplorer.viewer.plots.plane_plot import PathPlot
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.bars import LatentBars, half_width
 from genexplorer.viewer.tabs.encode.encoding import SAMPLES, Encoding, ImageMetric, diverging_colors
-from genexplorer.viewer.tabs.encode.graphs import LatentHistogram, SearchHistory
+from genexplorer.viewer.tabs.encode.latent_plots import LatentBars, LatentHistogram, SearchHistory, half_width
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
-from genexplorer.viewer.tabs.encode.square_row import SquareRow
 from genexplorer.viewer.widgets import labels
+from genexplorer.viewer.widgets.controls import fill_box, scroll_area
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
-EncodingMethod = Literal["spread", "exact", "search"]  # a distribution q(z|x); one latent; one found by a search
-FEW = 8  # dimensions up to which all coordinates are printed
+CAPTION_PX = 24
+MAX_HEIGHT = 420
+EncodingMethod = Literal["posterior", "exact", "search"]  # a distribution q(z|x); one latent; one found by a search
+MAX_PRINTED_DIMS = 8  # dimensions up to which all coordinates are printed
 MAP_REACH = 3.0  # the values at the ends of the color scale of a latent image
 Floats = NDArray[np.float64]
+
+
+class SquareRow(QWidget):
+    """A row that is as high as its pictures, without gaps above and below.
+
+    It places them itself: Qt does not use the height for a width of a widget that has a layout.
+    """
+
+    def __init__(self, pictures: Sequence[QWidget], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pictures = list(pictures)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setMinimumSize(3 * 96, 96 + CAPTION_PX)
+        for picture in self._pictures:
+            picture.setParent(self)
+
+    def hasHeightForWidth(self) -> bool:
+        """Return that the height depends on the width."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return a square picture's height, and its caption's."""
+        return min(MAX_HEIGHT, self._cell(width) + CAPTION_PX)
+
+    def sizeHint(self) -> QSize:
+        """Return room for pictures of a common size."""
+        return QSize(480, self.heightForWidth(480))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Place the pictures side by side."""
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Place the visible pictures."""
+        cell = self._cell(self.width())
+        for number, picture in enumerate(self._visible()):
+            picture.setGeometry(number * (cell + GAP), 0, cell, self.height())
+        self.updateGeometry()
+
+    def _visible(self) -> list[QWidget]:
+        return [picture for picture in self._pictures if not picture.isHidden()]
+
+    def _cell(self, width: int) -> int:
+        count = max(1, len(self._visible()))
+        return max(1, (width - GAP * (count - 1)) // count)
 
 
 class EncodeViews(QWidget):
@@ -43,14 +92,9 @@ class EncodeViews(QWidget):
         self.samples = ImageView("posterior samples")
         self.bars = LatentBars(palette)
         self.histogram, self.history = LatentHistogram(palette), SearchHistory(palette)
-        self.metrics, self.setup, self.note = (
-            labels.wrapped("", "heading"),
-            labels.wrapped(),
-            labels.wrapped("", "warning"),
-        )
-        self.norm = labels.wrapped()
-        self._method: EncodingMethod = "spread"
-        self._points, self._size = False, 2
+        self.metrics, self.note = labels.wrapped("", "heading"), labels.wrapped("", "warning")
+        self.setup, self.norm = labels.wrapped(), labels.wrapped()
+        self._size = 2  # dimensions of the latent
         self._build()
         self.note.hide()
 
@@ -68,23 +112,23 @@ class EncodeViews(QWidget):
             size: Dimensions of its latent.
             is_image: Whether the latent has as many values as an image, so that it can be shown like one.
         """
-        self._method, self._points, self._size = method, points, size
+        self._size = size
         self.search.setVisible(method == "search")
         self.row.setVisible(not points)
         self.pictures["latent"].setVisible(not points and is_image)
         self.row.lay_out()
         self._planes.setVisible(points)
         self.plane.setVisible(points and size == 2)
-        self._sampled.setVisible(method == "spread" and not points)
-        many = size > FEW and method != "spread"
-        self.histogram.setVisible(many)
+        self._sampled.setVisible(method == "posterior" and not points)
+        has_histogram = size > MAX_PRINTED_DIMS and method != "posterior"
+        self.histogram.setVisible(has_histogram)
         self.history.setVisible(method == "search")
-        self._graphs.setVisible(many or method == "search")
-        self._side.setVisible(method == "spread" and not (points and size == 2))
-        mapped = method == "spread" and size == 2 and not points
-        self.map.setVisible(mapped)
-        self._below.setVisible(mapped)
-        self._scroll.setMaximumHeight(88 if mapped else 16_777_215)
+        self._graphs.setVisible(has_histogram or method == "search")
+        self._side.setVisible(method == "posterior" and not (points and size == 2))
+        has_map = method == "posterior" and size == 2 and not points
+        self.map.setVisible(has_map)
+        self._below.setVisible(has_map)
+        self._scroll.setMaximumHeight(88 if has_map else 16_777_215)
         self.norm.setVisible(self._side.isHidden())
         self.setup.setVisible(not points)
 
@@ -111,7 +155,10 @@ class EncodeViews(QWidget):
         self.histogram.set_latent(current.mu)
         self.norm.setText(_latent_text(current))
         if current.is_point:
-            self._show_point(current, sampled_z)
+            x, recon = current.x.astype(np.float64), current.recon.astype(np.float64)
+            self.data.show_path(Marker(recon, "x̂", hollow=True), Marker(x, "x"), path=np.stack([x, recon]))
+            if self._size == 2:
+                _show_posterior(self.plane, current, sampled_z)
             return
         self.pictures["x"].set_image(current.x, caption)
         self.pictures["reconstruction"].set_image(current.recon, decoded)
@@ -137,61 +184,26 @@ class EncodeViews(QWidget):
         row = montage(np.stack([*images, current.difference()]).astype(np.uint8), len(images) + 1, 2)
         return to_qimage(row.repeat(8, axis=0).repeat(8, axis=1))
 
-    def _show_point(self, current: Encoding, sampled_z: Floats | None) -> None:
-        x, recon = current.x.astype(np.float64), current.recon.astype(np.float64)
-        self.data.show_path(Marker(recon, "x̂", hollow=True), Marker(x, "x"), path=np.stack([x, recon]))
-        if self._size == 2:
-            _show_posterior(self.plane, current, sampled_z)
-
     def _build(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2 * GAP)
-        self._planes = _in_a_row(self.plane, self.data)
-        self._graphs = _in_a_row(self.history, self.histogram)
+        # The middle: images or planes, metrics, samples, graphs.
+        self._planes = QWidget()
+        fill_box(QHBoxLayout(self._planes), (self.plane, 1), (self.data, 1))
+        self._graphs = QWidget()
+        fill_box(QHBoxLayout(self._graphs), (self.history, 1), (self.histogram, 1))
         self._sampled = QWidget()
-        sampled = QVBoxLayout(self._sampled)
-        sampled.setContentsMargins(0, 0, 0, 0)
-        sampled.addWidget(labels.rule())
-        sampled.addWidget(labels.heading("Samples of q(z|x), decoded"))
         self.samples.setMaximumHeight(320)
-        sampled.addWidget(self.samples, 1)
-        middle = QVBoxLayout()
-        middle.setSpacing(GAP)
-        for widget in (self.note, self.search, self.row):
-            middle.addWidget(widget)
-        middle.addWidget(self._planes, 8)
-        for label in (self.metrics, self.norm, self.setup):
-            middle.addWidget(label)
-        middle.addWidget(self._sampled, 4)
-        middle.addWidget(self._graphs, 4)
-        middle.addStretch(1)
-        row.addLayout(middle, 5)
-        row.addWidget(self._side_column(), 3)
-
-    def _side_column(self) -> QWidget:
-        self._side = QWidget()
-        outer = QHBoxLayout(self._side)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2 * GAP)
-        outer.addWidget(labels.vertical_rule())
-        column = QVBoxLayout()
-        column.setSpacing(GAP)
-        column.addWidget(labels.heading("q(z|x)"))
-        scroll = QScrollArea()
-        scroll.setWidget(self.bars)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setMinimumWidth(280)
-        self._scroll = scroll
-        column.addWidget(scroll, 1)
-        column.addWidget(self.map)
+        title = labels.heading("Samples of q(z|x), decoded")
+        fill_box(QVBoxLayout(self._sampled), labels.rule(), title, (self.samples, 1), spacing=-1)
+        middle = fill_box(QVBoxLayout(), self.note, self.search, self.row, (self._planes, 8))
+        fill_box(middle, self.metrics, self.norm, self.setup, (self._sampled, 4), (self._graphs, 4), None)
+        # The right: q(z|x) by dimension.
+        self._scroll = scroll_area(self.bars)
+        self._scroll.setMinimumWidth(280)
         self._below = QWidget()  # takes the remaining height
-        column.addWidget(self._below, 1)
-        outer.addLayout(column, 1)
-        return self._side
+        column = fill_box(QVBoxLayout(), labels.heading("q(z|x)"), (self._scroll, 1), self.map, (self._below, 1))
+        self._side = QWidget()
+        fill_box(QHBoxLayout(self._side), labels.vertical_rule(), (column, 1), spacing=2 * GAP)
+        fill_box(QHBoxLayout(self), (middle, 5), (self._side, 3), spacing=2 * GAP)
 
 
 def _show_posterior(plane: PathPlot, current: Encoding, sampled_z: Floats | None) -> None:
@@ -225,7 +237,7 @@ def latent_image(current: Encoding) -> NDArray[np.uint8]:
 def _latent_text(current: Encoding) -> str:
     """Return the coordinates where they are few, else the norm."""
     z, sigma = current.mu, current.sigma
-    if z.size <= FEW:
+    if z.size <= MAX_PRINTED_DIMS:
         return f"z = {_vector(z)}" if sigma is None else f"μ = {_vector(z)}    σ = {_vector(sigma)}"
     norm, typical = np.linalg.norm(z), typical_norm(z.size)
     return f"|z| = {norm:.2f} in {z.size} dimensions (mean of N(0, I): {typical:.1f})"
@@ -233,13 +245,3 @@ def _latent_text(current: Encoding) -> str:
 
 def _vector(values: Floats) -> str:
     return f"({', '.join(f'{value:.2f}' for value in values)})".replace("-", "−")
-
-
-def _in_a_row(*widgets: QWidget) -> QWidget:
-    host = QWidget()
-    row = QHBoxLayout(host)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(GAP)
-    for widget in widgets:
-        row.addWidget(widget, 1)
-    return host

@@ -1,20 +1,107 @@
 """The column at the right of the stages: the selected one, its values, the likelihood, and the inverse."""
 
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QSignalBlocker
+from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
+from genexplorer.viewer.plots.plane_layers import Marker, MarkerLayer, ScatterLayer
+from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.point_batch import PointBatch
-from genexplorer.viewer.tabs.flow.stage_detail import StageDetail
 from genexplorer.viewer.tabs.flow.stage_strip import plain, signed
-from genexplorer.viewer.tabs.flow.trace import Trace
-from genexplorer.viewer.widgets.controls import slider
-from genexplorer.viewer.widgets.images import ImageView
+from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace
+from genexplorer.viewer.widgets.controls import fill_box, slider
+from genexplorer.viewer.widgets.images import ImageView, to_array
 from genexplorer.viewer.widgets.labels import heading, muted, rule, text, vertical_rule, wrapped
 
+FRAMES_PER_STAGE = 8  # of the animation of 2-D data
+_SIDE_PX = 420
+IMAGE_MS, POINTS_MS = 400, 60  # duration of an animation's frame
 WIDTHS = 34 * GAP, 50 * GAP  # the narrowest and the widest
 _PAIR_PX = 9 * GAP
+
+
+class StagePlot(PlanePlot):
+    """The plane at one stage, or between two; all stages have one scale."""
+
+    def __init__(self, palette: Palette) -> None:
+        self.points, self.marker = ScatterLayer(2, palette, "dot", 3.0), MarkerLayer(palette)
+        self._origin = [pg.InfiniteLine(0.0, angle=angle) for angle in (0, 90)]
+        super().__init__(("x₁", "x₂"), palette)
+        for line in self._origin:
+            self.addItem(line, ignoreBounds=True)
+        self.add(self.points, self.marker)
+
+    def show_position(self, batch: PointBatch, traced: Floats, position: float, letter: str) -> None:
+        """Show a stage, or a position between two, on the straight line from one to the other.
+
+        Args:
+            batch: The points.
+            traced: The traced point at every stage, (K + 1, 2).
+            position: From 0 to K.
+            letter: The name of the axes: "x", "v" between, "z".
+        """
+        self.points.labels = batch.groups
+        self.points.set_points(_interpolated(batch.points, position))
+        self.marker.set_markers(Marker(_interpolated(traced, position), "", hollow=True))
+        self.set_axis_names((f"{letter}₁", f"{letter}₂"))
+        self.set_home((-batch.reach, batch.reach, -batch.reach, batch.reach))
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        for line in self._origin:
+            line.setPen(pg.mkPen(palette.faint))
+
+
+class StageDetail(QStackedWidget):
+    """Shows a stage of images or of points."""
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.picture, self.plane = ImageView("stage"), StagePlot(palette)
+        self.addWidget(self.picture)
+        self.addWidget(self.plane)
+
+    def show_stage(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
+        """Show a stage, or why there is none."""
+        if trace is None:
+            self.picture.set_image(None, hint=hint)
+        elif not trace.is_points:
+            self.picture.set_image(trace.values[stage])
+        else:
+            values, letter = trace.values.astype(np.float64), trace.axis_letter(stage)
+            self.plane.show_position(batch or PointBatch.of_trace(trace), values, float(stage), letter)
+        self.setCurrentWidget(self.plane if trace is not None and trace.is_points else self.picture)
+
+    def image(self) -> QImage:
+        """Return what is shown, as large as it is shown."""
+        return self.picture.displayed_image() if self.currentWidget() is self.picture else self.plane.image()
+
+
+def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> tuple[NDArray[np.uint8], int]:
+    """Return a trace as frames, (N, H, W, C), and their duration in milliseconds."""
+    if not trace.is_points:
+        return np.asarray(trace.values, np.uint8), IMAGE_MS
+    plot, last = StagePlot(palette), len(trace.stages) - 1
+    plot.resize(_SIDE_PX, _SIDE_PX)
+    batch, values = batch or PointBatch.of_trace(trace), trace.values.astype(np.float64)
+    frames = []
+    for position in np.linspace(0, last, last * FRAMES_PER_STAGE + 1):
+        plot.show_position(batch, values, float(position), "v")
+        frames.append(to_array(plot.image()))
+    return np.stack(frames), POINTS_MS
+
+
+def _interpolated(stages: Floats, position: float) -> Floats:
+    low = min(int(position), len(stages) - 1)
+    high = min(low + 1, len(stages) - 1)
+    points: Floats = stages[low] + (stages[high] - stages[low]) * (position - low)
+    return points
 
 
 class TraceInspector(QWidget):
@@ -31,7 +118,18 @@ class TraceInspector(QWidget):
         self.inverse_title, self.inverse = heading("Inverse"), wrapped("")
         self.pair = (ImageView("x"), ImageView("reconstruction"))
         self._pair_row = QWidget()
-        self._build()
+        # Lay out the stage, its values, those of the whole trace, and the inverse.
+        for view in self.pair:
+            view.setFixedSize(14 * GAP, _PAIR_PX + 3 * GAP)
+        fill_box(QHBoxLayout(self._pair_row), *self.pair, spacing=-1)
+        of_stage = self._grid("log |det|", "cumulative", "mean", "standard deviation")
+        of_trace = self._grid("log N(z; 0, I)", "sum of log |det|", "log p(x)")
+        column = fill_box(QVBoxLayout(), (self.detail, 1), self.scrub, self.name, of_stage, rule(), of_trace, rule())
+        column.setContentsMargins(2 * GAP, 0, 0, 0)
+        column.setSpacing(GAP // 2)
+        for widget in (self.inverse_title, self._pair_row, self.inverse):
+            column.addWidget(widget)
+        fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def fit_width(self, width: int) -> None:
         """Fix the width at three tenths of the tab's, within bounds."""
@@ -40,10 +138,9 @@ class TraceInspector(QWidget):
     def show_trace(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
         """Show a stage of a trace, or why there is none."""
         self.detail.show_stage(trace, batch, stage, hint)
-        self.scrub.blockSignals(True)
-        self.scrub.setRange(0, 0 if trace is None else len(trace.stages) - 1)
-        self.scrub.setValue(stage)
-        self.scrub.blockSignals(False)
+        with QSignalBlocker(self.scrub):
+            self.scrub.setRange(0, 0 if trace is None else len(trace.stages) - 1)
+            self.scrub.setValue(stage)
         self.scrub.setEnabled(trace is not None)
         if trace is None:
             self.name.setText("")
@@ -77,32 +174,7 @@ class TraceInspector(QWidget):
             for view, image, caption in zip(self.pair, images, ("x", "f⁻¹(f(x))"), strict=True):
                 view.set_image(image, caption)  # type: ignore[arg-type]
 
-    def _build(self) -> None:
-        column = QVBoxLayout()
-        column.setContentsMargins(2 * GAP, 0, 0, 0)
-        column.setSpacing(GAP // 2)
-        column.addWidget(self.detail, 1)
-        column.addWidget(self.scrub)
-        column.addWidget(self.name)
-        column.addLayout(self._grid(("log |det|", "cumulative", "mean", "standard deviation")))
-        column.addWidget(rule())
-        column.addLayout(self._grid(("log N(z; 0, I)", "sum of log |det|", "log p(x)")))
-        column.addWidget(rule())
-        pair = QHBoxLayout(self._pair_row)
-        pair.setContentsMargins(0, 0, 0, 0)
-        for view in self.pair:
-            view.setFixedSize(14 * GAP, _PAIR_PX + 3 * GAP)
-            pair.addWidget(view)
-        column.addWidget(self.inverse_title)
-        column.addWidget(self._pair_row)
-        column.addWidget(self.inverse)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(vertical_rule())
-        layout.addLayout(column, 1)
-
-    def _grid(self, names: tuple[str, ...]) -> QGridLayout:
+    def _grid(self, *names: str) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(2 * GAP)
         grid.setVerticalSpacing(2)

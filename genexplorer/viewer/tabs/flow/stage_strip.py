@@ -1,7 +1,10 @@
-"""All stages of a trace in rows: picture, name, log-determinant as bar and number, mean and deviation."""
+"""The stages of a trace as pictures in rows, with the change of volume below each."""
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
+import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QWidget
@@ -9,15 +12,106 @@ from PyQt6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QWidget
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import text_font
-from genexplorer.viewer.tabs.flow.arrangement import GAP_X, Arrangement, arrange
-from genexplorer.viewer.tabs.flow.point_batch import PointBatch, paint_stage
-from genexplorer.viewer.tabs.flow.trace import Trace, TraceStage
+from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceStage
 from genexplorer.viewer.widgets.controls import scroll_area
 from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
+MIN_CELL = 90  # logical pixels, for the text below a stage
+GAP_X, GAP_Y = 14, 10  # between cells; the first has room for an arrow
+TEXT_PX = 62  # height of label, bar and numbers below a picture
+_SIDES = (160, 136, 112, 96, 80, 64, 56, 48)  # of a picture of points
 _LINE = 15  # height of a line of text
 _BAR = 6
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Cells in rows, all of one size."""
+
+    count: int  # of stages
+    columns: int  # in a row
+    picture: tuple[int, int]  # width and height of a picture
+    cell_width: int  # without the gap
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return -(-self.count // self.columns)
+
+    @property
+    def cell_height(self) -> int:
+        """The height of a cell without the gap."""
+        return self.picture[1] + TEXT_PX
+
+    @property
+    def height(self) -> int:
+        """The height of all rows."""
+        return self.rows * (self.cell_height + GAP_Y)
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return left and top of a cell."""
+        row, column = divmod(index, self.columns)
+        return GAP_X // 2 + column * (self.cell_width + GAP_X), row * (self.cell_height + GAP_Y)
+
+    def at(self, x: float, y: float) -> int | None:
+        """Return the cell at a pixel, or None."""
+        column = int((x - GAP_X / 2) // (self.cell_width + GAP_X))
+        row = int(y // (self.cell_height + GAP_Y))
+        index = row * self.columns + column
+        return index if 0 <= column < self.columns and 0 <= row < self.rows and index < self.count else None
+
+
+def arrange(count: int, image: tuple[int, int] | None, room: tuple[int, int]) -> Arrangement:
+    """Return the layout with the largest pictures that fit the room; the smallest, to be scrolled, if none does.
+
+    Args:
+        count: Of stages.
+        image: Height and width of an image, enlarged by whole factors; None for points, which have no pixels.
+        room: Width and height, in logical pixels.
+    """
+    if image is None:
+        sizes = [(side, side) for side in _SIDES]
+    else:
+        enlarged = [(image[1] * factor, image[0] * factor) for factor in range(max(1, 168 // max(image)), 0, -1)]
+        sizes = [size for size in enlarged if max(size) >= 40] or enlarged[:1]
+    candidates = []
+    for picture in sizes:
+        cell = max(MIN_CELL, picture[0])
+        columns = min(max(1, count), max(1, room[0] // (cell + GAP_X)))
+        candidates.append(Arrangement(max(1, count), columns, picture, cell))
+    return next((layout for layout in candidates if layout.height <= room[1] + GAP_Y), candidates[-1])
+
+
+def paint_stage(
+    painter: QPainter, box: QRectF, batch: PointBatch, stage: int, traced: Floats, palette: Palette
+) -> None:
+    """Draw one stage in a square box: the axes through the origin, the points, and a ring around `traced`, (2,)."""
+    painter.save()
+    painter.setClipRect(box)
+    painter.fillRect(box, QColor(palette.surface))
+    painter.setPen(QPen(QColor(palette.faint), 1))
+    center = box.center()
+    painter.drawLine(QPointF(box.left(), center.y()), QPointF(box.right(), center.y()))
+    painter.drawLine(QPointF(center.x(), box.top()), QPointF(center.x(), box.bottom()))
+    # The points, one color after the other.
+    scale = box.width() / 2 / batch.reach
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    points = batch.points[stage]
+    x, y = center.x() + points[:, 0] * scale, center.y() - points[:, 1] * scale
+    for group in np.unique(batch.groups):
+        pen = QPen(QColor(palette.class_color(int(group))), 1.6)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        rows = (batch.groups == group) & np.isfinite(x) & np.isfinite(y)
+        painter.drawPoints(pg.functions.arrayToQPolygonF(x[rows], y[rows]))
+    # The ring.
+    if np.isfinite(traced).all():
+        at = QPointF(center.x() + float(traced[0]) * scale, center.y() - float(traced[1]) * scale)
+        for color, width in ((palette.background, 4), (palette.text, 2)):
+            painter.setPen(QPen(QColor(color), width))
+            painter.drawEllipse(at, 5, 5)
+    painter.restore()
 
 
 class StageStrip(QWidget):
@@ -124,15 +218,29 @@ class StageStrip(QWidget):
         )
 
     def _paint(self, painter: QPainter, index: int, stage: TraceStage, trace: Trace) -> None:
-        cell, (width, height) = self.rect_of(index), self.arrangement.picture
+        colors, (width, height) = self.colors, self.arrangement.picture
+        cell = self.rect_of(index)
         box = QRectF(cell.left() + (cell.width() - width) // 2, cell.top() + 2, width, height)
-        self._paint_stage(painter, box, index, trace)
-        colors = self.colors
+        # The image, or the points.
+        if trace.is_points:
+            batch, traced = self.batch or PointBatch.of_trace(trace), trace.values[index].astype(float)
+            paint_stage(painter, box, batch, index, traced, colors)
+        else:
+            is_shrunk = box.width() < self._pictures[index].width()
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, is_shrunk)
+            painter.drawImage(box, self._pictures[index])
         if index == self.stage:
             painter.setPen(QPen(QColor(colors.accent), 2))
             painter.drawRect(box.adjusted(-2, -2, 2, 2))
+        # The arrow to the next stage in the row.
         if index + 1 < len(trace.stages) and (index + 1) % self.arrangement.columns:
-            self._paint_arrow(painter, cell, box)
+            tip = QPointF(cell.right() + GAP_X / 2 + 3, box.center().y())
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.muted))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.drawPolygon(QPolygonF([tip, tip + QPointF(-6, -4), tip + QPointF(-6, 4)]))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+        # Name, change of volume, and mean with deviation.
         line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE)
         painter.setFont(text_font(9, bold=index == self.stage))
         painter.setPen(QColor(colors.text))
@@ -140,45 +248,26 @@ class StageStrip(QWidget):
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, name)
         painter.setFont(text_font(8))
         line.translate(0, _LINE)
-        self._paint_change(painter, line, stage, trace.bar_scale)
+        if stage.ladj is not None:
+            self._paint_change(painter, line, stage.ladj, trace.bar_scale)
         painter.setPen(QColor(colors.muted))
         spread = f"{plain(stage.mean)} ± {plain(stage.std)}"
         painter.drawText(line.translated(0, _LINE + _BAR - 2), Qt.AlignmentFlag.AlignCenter, spread)
 
-    def _paint_stage(self, painter: QPainter, box: QRectF, index: int, trace: Trace) -> None:
-        if not trace.is_points:
-            smaller = box.width() < self._pictures[index].width()
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
-            painter.drawImage(box, self._pictures[index])
-            return
-        batch, traced = self.batch or PointBatch.of_trace(trace), trace.values[index].astype(float)
-        paint_stage(painter, box, batch, index, traced, self.colors)
-
-    def _paint_change(self, painter: QPainter, line: QRectF, stage: TraceStage, bar_scale: float) -> None:
+    def _paint_change(self, painter: QPainter, line: QRectF, ladj: float, bar_scale: float) -> None:
         """Draw the bar from the middle, right where volume grows, and the number with its sign below it."""
-        colors = self.colors
-        if stage.ladj is None:
-            return
-        middle, half = line.center().x(), line.width() / 2 - 6
-        share = max(-1.0, min(1.0, stage.ladj / bar_scale)) if math.isfinite(stage.ladj) else 0.0
+        colors, middle, half = self.colors, line.center().x(), line.width() / 2 - 6
+        share = max(-1.0, min(1.0, ladj / bar_scale)) if math.isfinite(ladj) else 0.0
         bar = QRectF(min(middle, middle + share * half), line.top(), max(1.0, abs(share) * half), _BAR - 1)
         painter.fillRect(bar, QColor(colors.accent if share >= 0 else colors.warning))
-        if abs(stage.ladj) > bar_scale * 1.001:  # a gap: the bar is truncated
-            at = middle + share * half * 0.75
-            painter.fillRect(QRectF(at - 2, line.top(), 4, _BAR - 1), QColor(colors.background))
+        if abs(ladj) > bar_scale * 1.001:  # a gap: the bar is truncated
+            painter.fillRect(
+                QRectF(middle + share * half * 0.75 - 2, line.top(), 4, _BAR - 1), QColor(colors.background)
+            )
         painter.setPen(QColor(colors.muted))
         painter.drawLine(QPointF(middle, line.top() - 1), QPointF(middle, line.top() + _BAR))
         painter.setPen(QColor(colors.text))
-        words = f"{signed(stage.ladj)} nats"
-        painter.drawText(line.translated(0, _BAR - 1), Qt.AlignmentFlag.AlignCenter, words)
-
-    def _paint_arrow(self, painter: QPainter, cell: QRectF, box: QRectF) -> None:
-        tip = QPointF(cell.right() + GAP_X / 2 + 3, box.center().y())
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self.colors.muted))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.drawPolygon(QPolygonF([tip, tip + QPointF(-6, -4), tip + QPointF(-6, 4)]))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawText(line.translated(0, _BAR - 1), Qt.AlignmentFlag.AlignCenter, f"{signed(ladj)} nats")
 
 
 class StageStripArea(QWidget):

@@ -1,27 +1,25 @@
-"""The Flow tab: an image, or points, after every transform, from x to z and from z to x."""
+"""The Flow tab: the data after each transform of a normalizing flow."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSignalBlocker, Qt
 from PyQt6.QtGui import QImage, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.controls_row import ControlsRow
-from genexplorer.viewer.tabs.flow.inspector import TraceInspector
-from genexplorer.viewer.tabs.flow.stage_detail import animation_frames
+from genexplorer.viewer.tabs.flow.inspector import TraceInspector, animation_frames
 from genexplorer.viewer.tabs.flow.stage_strip import StageStrip, StageStripArea
+from genexplorer.viewer.tabs.flow.trace import MAX_SEED, MAX_TEMPERATURE, TraceSelection
 from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
-from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, slider, timer, tool_button
 from genexplorer.viewer.widgets.images import save_image
-from genexplorer.viewer.widgets.labels import wrapped
+from genexplorer.viewer.widgets.labels import muted, wrapped
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -31,6 +29,69 @@ _LEGEND = (
     "Bars: log |det| of each transform, right (+): volume grows, left (−): it shrinks; bars with a gap are truncated. "
     "Below: mean ± standard deviation."
 )
+
+
+class ControlsRow(QWidget):
+    """The row above the stages: direction, input and playback."""
+
+    def __init__(self, selection: TraceSelection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._selection = selection
+        self.forward = tool_button("x → z", "From a test image to the base distribution (D)", checkable=True)
+        self.inverse = tool_button("z → x", "From a sample of the base to the data (D)", checkable=True)
+        group = QButtonGroup(self)
+        for button in (self.forward, self.inverse):
+            group.addButton(button)
+        self.index_name, self.index = muted("test image"), _spin(0, 0, "#")
+        self.seed_name, self.seed = muted("seed"), _spin(0, MAX_SEED, "")
+        self.resample = tool_button("Resample", "Choose another at random (R); ↑ ↓ step")
+        self.temperature_name = muted("temperature 1.00")
+        self.temperature_name.setMinimumWidth(self.temperature_name.sizeHint().width() + 4)
+        tip = "Temperature: standard deviation of z (− +)"
+        self.temperature = slider(0, round(MAX_TEMPERATURE * 100), 100, tip)
+        self.temperature.setMinimumWidth(10 * GAP)
+        self.temperature.setMaximumWidth(24 * GAP)
+        self.play = tool_button("▶ Play", "Play through the stages (Enter); ← → step", checkable=True)
+        # Lay out and connect the widgets.
+        pair = fill_box(QHBoxLayout(), self.forward, self.inverse, spacing=0)
+        of_input = self.index_name, self.index, self.seed_name, self.seed, self.resample, self.temperature_name
+        fill_box(QHBoxLayout(self), pair, GAP, *of_input, (self.temperature, 1), None, self.play)
+        self.forward.clicked.connect(lambda: selection.set_direction("forward"))
+        self.inverse.clicked.connect(lambda: selection.set_direction("inverse"))
+        self.index.valueChanged.connect(selection.set_index)
+        self.seed.valueChanged.connect(lambda seed: selection.set_sample(seed=seed))
+        self.resample.clicked.connect(selection.resample)
+        self.temperature.valueChanged.connect(lambda hundredths: selection.set_sample(temperature=hundredths / 100))
+
+    def set_noun(self, points: bool) -> None:
+        """Name the input: a test point or a test image."""
+        self.index_name.setText("test point" if points else "test image")
+
+    def show_selection(self) -> None:
+        """Show the selection."""
+        selection, forward = self._selection, self._selection.direction == "forward"
+        (self.forward if forward else self.inverse).setChecked(True)
+        of_data: tuple[QWidget, ...] = (self.index_name, self.index)
+        of_base: tuple[QWidget, ...] = (self.seed_name, self.seed, self.temperature_name, self.temperature)
+        for widget in (*of_data, *of_base):
+            widget.setVisible((widget in of_data) == forward)
+        for spin, value in ((self.index, selection.index), (self.seed, selection.seed)):
+            with QSignalBlocker(spin):
+                spin.setMaximum(MAX_SEED if spin is self.seed else max(0, selection.num_test - 1))
+                spin.setValue(value)
+        with QSignalBlocker(self.temperature):
+            self.temperature.setValue(round(selection.temperature * 100))
+        self.temperature_name.setText(f"temperature {selection.temperature:.2f}")
+
+
+def _spin(low: int, high: int, prefix: str) -> QSpinBox:
+    spin_box = QSpinBox()
+    spin_box.setRange(low, high)
+    spin_box.setPrefix(prefix)
+    spin_box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    spin_box.setKeyboardTracking(False)
+    spin_box.setMinimumWidth(10 * GAP)
+    return spin_box
 
 
 class FlowTab(ModelTab):
@@ -58,8 +119,17 @@ class FlowTab(ModelTab):
         self.legend = wrapped(_LEGEND)
         self._requested: dict[str, object] = {}
         self._timer = timer(self, PLAY_MS, self._play_on)
-        self._build()
-        self._bind()
+        column = fill_box(QVBoxLayout(), self.controls, (self.area, 1), self.legend)
+        margins = (2 * GAP, GAP, 2 * GAP, GAP)
+        fill_box(QHBoxLayout(self), (column, 1), self.inspector, margins=margins, spacing=2 * GAP)
+        # Connect the signals.
+        self.selection.subscribe(self._selection_changed)
+        self.loader.subscribe(self._show)
+        self.strip.stage_clicked.connect(self._select)
+        self.inspector.scrub.valueChanged.connect(self._select)
+        self.controls.play.clicked.connect(self.toggle_play)
+        self.context.palette_changed.connect(self._recolor)
+        self._selection_changed()
 
     # The model and its snapshot ---------------------------------------------------------------------------------
 
@@ -120,7 +190,7 @@ class FlowTab(ModelTab):
         return self.selection.to_json()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take it back."""
+        """Restore the settings of the trace."""
         self.selection.restore(state)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -148,27 +218,6 @@ class FlowTab(ModelTab):
     def toggle_play(self) -> None:
         """Play, or stop."""
         (self.pause if self._timer.isActive() else self.play)()
-
-    def _build(self) -> None:
-        column = QVBoxLayout()
-        column.setSpacing(GAP)
-        column.addWidget(self.controls)
-        column.addWidget(self.area, 1)
-        column.addWidget(self.legend)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
-        row.setSpacing(2 * GAP)
-        row.addLayout(column, 1)
-        row.addWidget(self.inspector)
-
-    def _bind(self) -> None:
-        self.selection.subscribe(self._selection_changed)
-        self.loader.subscribe(self._show)
-        self.strip.stage_clicked.connect(self._select)
-        self.inspector.scrub.valueChanged.connect(self._select)
-        self.controls.play.clicked.connect(self.toggle_play)
-        self.context.palette_changed.connect(self._recolor)
-        self._selection_changed()
 
     def key_actions(self, shift: bool) -> KeyActions:
         """← → layer, Home End the first and last, ↑ ↓ R other data, D direction, − + temperature, Enter plays."""
@@ -213,8 +262,10 @@ class FlowTab(ModelTab):
         self.strip.set_batch(self.loader.batch)
         self._show_stage()
         reconstruction = self.loader.reconstruction
-        there = trace is not None and trace.direction == "forward" and reconstruction is not None
-        self.inspector.show_inverse(trace, (trace.values[0], reconstruction) if there and trace is not None else None)
+        pair = None
+        if trace is not None and trace.direction == "forward" and reconstruction is not None:
+            pair = trace.values[0], reconstruction
+        self.inspector.show_inverse(trace, pair)
 
     def _show_stage(self) -> None:
         trace, stage = self.loader.trace, self.selection.stage

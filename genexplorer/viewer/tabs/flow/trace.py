@@ -1,61 +1,49 @@
-"""A trace: the values after each transform of a flow, and what each did to the volume. No Qt."""
+"""A trace through a flow: the values after each transform, and the selection of input and direction. No Qt."""
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session.observable import Observable
 
 Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
 _OUTLIER = 3.0  # times the second largest log-determinant
 _LABEL_CHARS = 24
+_MARGIN = 1.06  # around the points of a plot
+MAX_SEED = 2**31 - 1
+MAX_TEMPERATURE = 1.5
 
 
 @dataclass(frozen=True)
 class TraceStage:
-    """The input, or the output of one transform.
+    """The input, or the output of one transform."""
 
-    Args:
-        label: "x", "coupling 3", "z".
-        mean: Of the values, before they are shown as gray levels.
-        std: Of the values.
-        ladj: log |det| of the transform that led here, in nats; None for the input.
-        cumulative: The sum of the log-determinants up to here.
-    """
-
-    label: str
-    mean: float
-    std: float
-    ladj: float | None
-    cumulative: float
+    label: str  # "x", "coupling 3", "z"
+    mean: float  # of the values, before they are shown as gray levels
+    std: float  # of the values
+    ladj: float | None  # log |det| of the transform that led here, in nats; None for the input
+    cumulative: float  # the sum of the log-determinants up to here
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One image or point after every transform.
+    """One image or point after every transform."""
 
-    Args:
-        stages: K + 1 of them, in the order of the direction.
-        values: uint8 (K + 1, H, W, C), or (K + 1, 2) for a point.
-        z: The latent, (d,).
-        direction: "forward" is from x to z.
-        error: Of the round trip; None where it is not measured.
-        label: Of the test image; -1 where there is none.
-        step: Of the snapshot.
-    """
-
-    stages: tuple[TraceStage, ...]
-    values: NDArray[Any]
-    z: Floats
-    direction: Direction
-    error: float | None
-    label: int
-    step: int
+    stages: tuple[TraceStage, ...]  # K + 1 of them, in the order of the direction
+    values: NDArray[Any]  # uint8 (K + 1, H, W, C), or (K + 1, 2) for a point
+    z: Floats  # the latent, (d,)
+    direction: Direction  # "forward" is from x to z
+    error: float | None  # of the round trip; None where it is not measured
+    label: int  # of the test image; -1 where there is none
+    step: int  # of the snapshot
 
     @property
     def is_points(self) -> bool:
@@ -98,6 +86,24 @@ class Trace:
         return first if stage == 0 else last if stage == len(self.stages) - 1 else "v"
 
 
+@dataclass(frozen=True)
+class PointBatch:
+    """Points at every stage."""
+
+    points: Floats  # (K + 1, N, 2), in the order of the trace
+    groups: NDArray[np.int64]  # the color of each, (N,): classes, or sectors of the base
+
+    @staticmethod
+    def of_trace(trace: Trace) -> "PointBatch":
+        """Return a batch of the traced point alone, until that of many has come."""
+        return PointBatch(trace.values[:, None].astype(np.float64), np.zeros(1, np.int64))
+
+    @cached_property
+    def reach(self) -> float:
+        """Half of the side of all plots: one scale for all stages, so that volumes compare."""
+        return float(np.quantile(np.abs(self.points), 0.998)) * _MARGIN or 1.0
+
+
 def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -> Trace:
     """Return the trace in a reply to `trace`.
 
@@ -133,3 +139,96 @@ def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -
         label=label if isinstance(label, int) else -1,
         step=step,
     )
+
+
+class TraceSelection(Observable):
+    """A test image that is traced from x to z, or a sample of the base that is traced from z to x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.direction: Direction = "forward"
+        self.index = 0
+        self.seed = 0
+        self.temperature = 1.0
+        self.num_test = 0
+        self.count = 0  # stages of the trace that is shown
+        self._stage: int | None = None  # None: the last one
+
+    @property
+    def stage(self) -> int:
+        """The selected stage, from 0."""
+        last = max(0, self.count - 1)
+        return last if self._stage is None else min(self._stage, last)
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The parameters of a `trace` request."""
+        if self.direction == "forward":
+            return {"index": self.index}
+        return {"seed": self.seed, "temperature": self.temperature}
+
+    def set_direction(self, direction: Direction) -> None:
+        """Change the direction and select the last stage."""
+        if direction != self.direction:
+            self._update(direction)
+
+    def reverse(self) -> None:
+        """Change the direction."""
+        self.set_direction("inverse" if self.direction == "forward" else "forward")
+
+    def set_index(self, index: int) -> None:
+        """Trace a test image from x to z."""
+        index = min(max(index, 0), max(0, self.num_test - 1))
+        if (index, self.direction) != (self.index, "forward"):
+            self.index = index
+            self._update("forward")
+
+    def set_sample(self, seed: int | None = None, temperature: float | None = None) -> None:
+        """Trace a sample from z to x."""
+        self.seed = self.seed if seed is None else min(max(seed, 0), MAX_SEED)
+        self.temperature = self.temperature if temperature is None else min(max(temperature, 0.0), MAX_TEMPERATURE)
+        self._update("inverse")
+
+    def move(self, by: int) -> None:
+        """Step to another test image, or seed."""
+        if self.direction == "forward":
+            self.set_index(self.index + by)
+        else:
+            self.set_sample(seed=self.seed + by)
+
+    def resample(self) -> None:
+        """Choose a random test image or seed."""
+        if self.direction == "inverse":
+            self.set_sample(seed=random.randrange(10_000))
+        elif self.num_test > 1:
+            self.set_index((self.index + random.randrange(1, self.num_test)) % self.num_test)
+
+    def select_stage(self, stage: int) -> None:
+        """Select a stage."""
+        stage = min(max(stage, 0), max(0, self.count - 1))
+        if stage != self.stage or self._stage is None:
+            self._stage = stage
+            self.notify()
+
+    def step(self, by: int) -> None:
+        """Select a stage before or after this one."""
+        self.select_stage(self.stage + by)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is saved until the next start."""
+        return {name: getattr(self, name) for name in ("direction", "index", "seed", "temperature")}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `to_json` returned; invalid values are ignored."""
+        index, seed, temperature = state.get("index"), state.get("seed"), state.get("temperature")
+        self.direction = "inverse" if state.get("direction") == "inverse" else "forward"
+        self.index = index if type(index) is int and 0 <= index < 10_000_000 else 0
+        self.seed = seed if type(seed) is int and 0 <= seed <= MAX_SEED else 0
+        valid = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
+        self.temperature = float(temperature) if valid and temperature is not None else 1.0
+        self.notify()
+
+    def _update(self, direction: Direction) -> None:
+        if direction != self.direction:
+            self.direction, self._stage = direction, None
+        self.notify()

@@ -7,21 +7,14 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
-from genexplorer.viewer.tabs.flow.point_batch import PointBatch
-from genexplorer.viewer.tabs.flow.trace import Floats, Trace, parse_trace
-from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
+from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceSelection, parse_trace
 
 NUM_POINTS = 800  # traced beside the selected one
 _NUM_SECTORS = 8
 
 
 class TraceLoader(Observable):
-    """The newest trace of the selected input; listeners are called after each reply.
-
-    Args:
-        requests: The requests to the model.
-        selection: What to trace.
-    """
+    """The newest trace of the selected input; listeners are called after each reply."""
 
     def __init__(self, requests: RequestGroup, selection: TraceSelection) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """One endpoint: its kind, its choice and its image, with the progress of a search."""
 
 import numpy as np
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -15,11 +15,11 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.explore.protocol import Array
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.bars import dimension_name
+from genexplorer.viewer.tabs.encode.latent_plots import dimension_name
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, Endpoint, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import tool_button
+from genexplorer.viewer.widgets.controls import fill_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView
 
 WIDTH = 208
@@ -61,21 +61,43 @@ class EndpointPanel(QWidget):
         self.status = labels.wrapped()
         self.search_button = tool_button("cancel", name="small")
         self.latent = _CoordinateBoxes(name)
-        self._build()
-        self._bind()
+        first = fill_box(QHBoxLayout(), labels.heading(name), (self.kind, 1))
+        second = fill_box(QHBoxLayout(), (self.number, 1), self.resample)
+        last = fill_box(QHBoxLayout(), (self.status, 1))
+        last.addWidget(self.search_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
+        self._spacer = QWidget()  # takes the room of a picture
+        column = fill_box(QVBoxLayout(self), first, second, self.latent, (self.picture, 1), self.position)
+        fill_box(column, self.progress, last, (self._spacer, 1))
+        # Connect the signals.
+        self.kind.activated.connect(lambda _: endpoints.choose(name, self.kind.currentData()))
+        self.number.valueChanged.connect(self._number_changed)
+        self.resample.clicked.connect(lambda: endpoints.resample(name))
+        self.latent.changed.connect(lambda dimension, value: endpoints.set_coordinate(name, dimension, value))
+        self.search_button.clicked.connect(self._search_clicked)
 
     def refresh(self, points: bool) -> None:
         """Show the endpoint; `points` is whether the data are points, which have no picture."""
         endpoint, search = self._endpoints[self._name], self._endpoints.searches[self._name]
-        self._show_kinds(endpoint, points)
-        self._show_number(endpoint)
+        # The kinds of endpoints that the model has.
+        possible = list(self._endpoints.kinds())
+        text = [_KIND_LABELS[kind].replace("image", "point" if points else "image") for kind in possible]
+        if [self.kind.itemText(row) for row in range(self.kind.count())] != text:
+            self.kind.clear()
+            for kind, word in zip(possible, text, strict=True):
+                self.kind.addItem(word, kind)
+        self.kind.setCurrentIndex(possible.index(endpoint.kind) if endpoint.kind in possible else 0)
+        number, is_sample = self.number, endpoint.kind == "sample"
+        number.setVisible(endpoint.kind in ("sample", "test"))
+        number.setPrefix("seed " if is_sample else "#")
+        number.setAccessibleName(f"{'seed' if is_sample else 'test image'} of {self._name}")
+        with QSignalBlocker(number):
+            number.setRange(0, MAX_SEED if is_sample else max(0, self._endpoints.num_test - 1))
+            number.setValue(endpoint.seed if is_sample else endpoint.index)
         self.latent.setVisible(endpoint.kind == "latent")
         self.latent.show_coordinates(endpoint.coordinates)
         self.position.setVisible(points)
         self._spacer.setVisible(points)
-        self.picture.setVisible(
-            (not points and endpoint.kind != "latent") or (not points and endpoint.coordinates.size <= 4)
-        )
+        self.picture.setVisible(not points and (endpoint.kind != "latent" or endpoint.coordinates.size <= 4))
         self._show_search(endpoint, search)
 
     def show_image(self, image: Array | None, caption: str) -> None:
@@ -86,25 +108,6 @@ class EndpointPanel(QWidget):
         endpoint = self._endpoints[self._name]
         hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].busy else "…")
         self.picture.set_image(image, caption, hint)
-
-    def _show_kinds(self, endpoint: Endpoint, points: bool) -> None:
-        possible = list(self._endpoints.kinds())
-        text = [_KIND_LABELS[kind].replace("image", "point" if points else "image") for kind in possible]
-        if [self.kind.itemText(row) for row in range(self.kind.count())] != text:
-            self.kind.clear()
-            for kind, word in zip(possible, text, strict=True):
-                self.kind.addItem(word, kind)
-        self.kind.setCurrentIndex(possible.index(endpoint.kind) if endpoint.kind in possible else 0)
-
-    def _show_number(self, endpoint: Endpoint) -> None:
-        number = self.number
-        number.setVisible(endpoint.kind in ("sample", "test"))
-        number.blockSignals(True)
-        number.setRange(0, MAX_SEED if endpoint.kind == "sample" else max(0, self._endpoints.num_test - 1))
-        number.setPrefix("seed " if endpoint.kind == "sample" else "#")
-        number.setAccessibleName(f"{'seed' if endpoint.kind == 'sample' else 'test image'} of {self._name}")
-        number.setValue(endpoint.seed if endpoint.kind == "sample" else endpoint.index)
-        number.blockSignals(False)
 
     def _show_search(self, endpoint: Endpoint, search: LatentSearch) -> None:
         searched = endpoint.kind == "test" and self._endpoints.needs_search
@@ -123,39 +126,6 @@ class EndpointPanel(QWidget):
         self.search_button.setToolTip(
             "Cancel the search (Esc)" if search.busy else "Search for z again, with this snapshot"
         )
-
-    def _build(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP)
-        first, second = QHBoxLayout(), QHBoxLayout()
-        for row in (first, second):
-            row.setSpacing(GAP)
-        first.addWidget(labels.heading(self._name))
-        first.addWidget(self.kind, 1)
-        second.addWidget(self.number, 1)
-        second.addWidget(self.resample)
-        column.addLayout(first)
-        column.addLayout(second)
-        column.addWidget(self.latent)
-        column.addWidget(self.picture, 1)
-        column.addWidget(self.position)
-        column.addWidget(self.progress)
-        last = QHBoxLayout()
-        last.setSpacing(GAP)
-        last.addWidget(self.status, 1)
-        last.addWidget(self.search_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
-        column.addLayout(last)
-        self._spacer = QWidget()  # takes the room of a picture
-        column.addWidget(self._spacer, 1)
-
-    def _bind(self) -> None:
-        endpoints, name = self._endpoints, self._name
-        self.kind.activated.connect(lambda _: endpoints.choose(name, self.kind.currentData()))
-        self.number.valueChanged.connect(self._number_changed)
-        self.resample.clicked.connect(lambda: endpoints.resample(name))
-        self.latent.changed.connect(lambda dimension, value: endpoints.set_coordinate(name, dimension, value))
-        self.search_button.clicked.connect(self._search_clicked)
 
     def _number_changed(self, value: int) -> None:
         if self._endpoints[self._name].kind == "test":
@@ -202,6 +172,5 @@ class _CoordinateBoxes(QWidget):
             name.setVisible(exists)
             box.setVisible(exists)
             if exists and abs(box.value() - float(coordinates[number])) > 0.005:
-                box.blockSignals(True)
-                box.setValue(float(coordinates[number]))
-                box.blockSignals(False)
+                with QSignalBlocker(box):
+                    box.setValue(float(coordinates[number]))

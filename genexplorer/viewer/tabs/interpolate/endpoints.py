@@ -79,7 +79,10 @@ class Endpoints(Observable):
             if changed:
                 self._reset(endpoint)
             self._validate(endpoint)
-            if self._needs_request(name):
+            # A search is long, and is repeated only by hand; the encoding belongs to a snapshot.
+            search = self.searches[name]
+            is_searched = search.busy or search.cancelled or search.failure
+            if (endpoint.kind == "test" and self.encodes) or (endpoint.z is None and not is_searched):
                 self._resolve(name)
         self.notify()
 
@@ -258,7 +261,12 @@ class Endpoints(Observable):
 
         def on_result(reply: Reply) -> None:
             if (endpoint.kind, endpoint.seed, endpoint.index) == requested:
-                self._apply(endpoint, reply)
+                arrays = reply.arrays
+                latent = arrays.get("mu", arrays.get("z"))
+                if latent is not None:
+                    endpoint.z = np.asarray(latent[0], np.float64).ravel()
+                endpoint.x = np.asarray(arrays["x"][0]) if "x" in arrays else None
+                endpoint.label = int(arrays["labels"][0]) if "labels" in arrays else -1
                 self.notify()
 
         def on_failure(message: str, hint: str) -> None:
@@ -269,21 +277,6 @@ class Endpoints(Observable):
         self._requests.send(
             "preview", f"end {id(endpoint)}", ModelRequest(op, on_result, params, {}, self._step, on_failure)
         )
-
-    def _apply(self, endpoint: Endpoint, reply: Reply) -> None:
-        arrays = reply.arrays
-        latent = arrays.get("mu", arrays.get("z"))
-        if latent is not None:
-            endpoint.z = np.asarray(latent[0], np.float64).ravel()
-        endpoint.x = np.asarray(arrays["x"][0]) if "x" in arrays else None
-        endpoint.label = int(arrays["labels"][0]) if "labels" in arrays else -1
-
-    def _needs_request(self, name: str) -> bool:
-        """Whether to request the latent with a new snapshot; a search is long and is repeated only by hand."""
-        endpoint, search = self.by_name[name], self.searches[name]
-        if endpoint.kind == "test" and self.encodes:
-            return True
-        return endpoint.z is None and not (search.busy or search.cancelled or search.failure)
 
     def _on_search(self) -> None:
         for name, search in self.searches.items():

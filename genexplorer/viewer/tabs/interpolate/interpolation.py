@@ -22,25 +22,15 @@ Z = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class InterpolationFrames:
-    """N decoded points of a path.
+    """N decoded points of a path."""
 
-    Args:
-        images: (N, H, W, C) uint8, or points (N, 2).
-        z: (N, d).
-        t: (N,), from 0 to 1.
-        every: The strip has one of `every` images.
-        step: Of the snapshot.
-        mode: Of the interpolation.
-        not_finite: Share of the values that are NaN or infinite.
-    """
-
-    images: Array
-    z: Z
-    t: Z
-    every: int
-    step: int
-    mode: Mode
-    not_finite: float = 0.0
+    images: Array  # (N, H, W, C) uint8, or points (N, 2)
+    z: Z  # (N, d)
+    t: Z  # (N,), from 0 to 1
+    every: int  # the strip has one of `every` images
+    step: int  # of the snapshot
+    mode: Mode  # of the interpolation
+    not_finite: float = 0.0  # share of the values that are NaN or infinite
 
     @property
     def strip(self) -> Array:

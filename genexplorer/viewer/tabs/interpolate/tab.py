@@ -1,13 +1,13 @@
-"""The Interpolate tab: the decoded path between two latents."""
+"""The Interpolate tab: the path between two endpoints in the latent space, decoded."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
@@ -15,26 +15,108 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndpointPanel
 from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Endpoints
 from genexplorer.viewer.tabs.interpolate.interpolation import (
+    COUNT,
     MAX_COUNT,
     MIN_COUNT,
     MODES,
     SMOOTH_SPACES,
     Interpolation,
     InterpolationFrames,
+    Mode,
 )
-from genexplorer.viewer.tabs.interpolate.playback_controls import PlaybackControls
-from genexplorer.viewer.tabs.interpolate.preview import InterpolationPreview
-from genexplorer.viewer.tabs.interpolate.strip import InterpolationStrip
+from genexplorer.viewer.tabs.interpolate.views import InterpolationPreview, InterpolationStrip
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, slider, timer, tool_button
 from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
+FINE = 1000  # positions of the slider
 FRAME_MS = 50
+
+
+class PlaybackControls(QWidget):
+    """The widgets of an interpolation.
+
+    Signals:
+        play_requested, swap_requested, resample_requested: A button was pressed.
+        mode_chosen(str): "spherical" or "linear".
+        count_chosen(int): Images of the strip.
+        scrubbed(float): The t of the slider.
+        dragging(bool): A drag of the slider begins or ends.
+    """
+
+    play_requested = pyqtSignal()
+    swap_requested = pyqtSignal()
+    resample_requested = pyqtSignal()
+    mode_chosen = pyqtSignal(str)
+    count_chosen = pyqtSignal(int)
+    scrubbed = pyqtSignal(float)
+    dragging = pyqtSignal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.play = tool_button("▶", "Play back and forth (Space)")
+        self.play.setAccessibleName("play")
+        self.slider = slider(0, FINE, FINE // 2, "Position t (← →)")
+        self.position = labels.text()
+        self.position.setMinimumWidth(18 * GAP)
+        self.modes = {mode: tool_button(mode, _TIPS[mode], checkable=True) for mode in MODES}
+        self.count = QSpinBox()
+        self.count.setRange(MIN_COUNT, MAX_COUNT)
+        self.count.setValue(COUNT)
+        self.count.setSuffix(" images")
+        self.count.setKeyboardTracking(False)
+        self.count.setAccessibleName("images of the strip")
+        self.count.setToolTip("Images of the strip (+ −)")
+        self.swap = tool_button("A ⇄ B", "Swap A and B (X)")
+        self.resample = tool_button("Resample", "Choose random endpoints (R)")
+        self._group = QButtonGroup(self)
+        for mode, button in self.modes.items():
+            self._group.addButton(button)
+            button.setObjectName(mode)
+        buttons = *self.modes.values(), self.count, self.swap, self.resample
+        fill_box(QHBoxLayout(self), self.play, (self.slider, 1), self.position, *buttons)
+        # Connect the signals.
+        self.play.clicked.connect(self.play_requested)
+        self.swap.clicked.connect(self.swap_requested)
+        self.resample.clicked.connect(self.resample_requested)
+        self.count.valueChanged.connect(self.count_chosen)
+        self.slider.valueChanged.connect(lambda value: self.scrubbed.emit(value / FINE))
+        self.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
+        self.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
+        for mode, button in self.modes.items():
+            button.clicked.connect(lambda _=False, mode=mode: self.mode_chosen.emit(mode))
+
+    def refresh(self, interpolation: Interpolation, frames: InterpolationFrames | None, *, points: bool) -> None:
+        """Show mode, number of images and position."""
+        with QSignalBlocker(self.slider), QSignalBlocker(self.count):
+            self.slider.setValue(round(interpolation.t * FINE))
+            self.count.setValue(interpolation.count)
+        self.modes[interpolation.mode].setChecked(True)
+        self.count.setSuffix(" points" if points else " images")
+        is_decoded = frames is not None
+        for widget in (self.play, self.slider):
+            widget.setEnabled(is_decoded)
+        if frames is None:
+            self.position.setText("")
+        else:
+            self.position.setText(
+                f"t = {frames.t[interpolation.row]:.2f}   |z| = {frames.norms[interpolation.row]:.2f}"
+            )
+
+    def set_playing(self, playing: bool) -> None:
+        """Show whether the animation is running."""
+        self.play.setText("❚❚" if playing else "▶")
+
+
+_TIPS: dict[Mode, str] = {
+    "spherical": "Along a great circle: |z| stays between those of the endpoints (M)",
+    "linear": "Along a straight line: in many dimensions |z| gets smaller than that of any sample (M)",
+}
 
 
 class InterpolateTab(ModelTab):
@@ -63,8 +145,26 @@ class InterpolateTab(ModelTab):
         self._requested: tuple[object, ...] = ()
         self._forward = True
         self._timer = timer(self, FRAME_MS, self._tick)
-        self._build()
-        self._bind()
+        row = fill_box(QHBoxLayout(), self.panels["A"], (self.preview, 1), self.panels["B"], spacing=2 * GAP)
+        column = fill_box(QVBoxLayout(self), (row, 1), labels.rule(), self.controls, self.strip)
+        column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+        # Connect the signals.
+        controls, strip = self.controls, self.strip
+        self.endpoints.subscribe(self._endpoints_changed)
+        self.interpolation.subscribe(self._show)
+        controls.play_requested.connect(self.toggle_play)
+        controls.swap_requested.connect(self.endpoints.swap)
+        controls.resample_requested.connect(self.resample_both)
+        controls.mode_chosen.connect(self.set_mode)
+        controls.count_chosen.connect(self.set_count)
+        controls.scrubbed.connect(self.scrub)
+        strip.scrubbed.connect(self.scrub)
+        for source in (controls.dragging, strip.scrubbing):
+            source.connect(self.set_dragging)
+        for name, panel in self.panels.items():
+            panel.cancel_requested.connect(lambda name=name: self.endpoints.searches[name].cancel())
+            panel.search_requested.connect(lambda name=name: self.endpoints.search(name))
+        self.context.palette_changed.connect(self._recolor)
 
     # The model and its snapshot ---------------------------------------------------------------------------------
 
@@ -205,38 +305,6 @@ class InterpolateTab(ModelTab):
 
     # Widgets ----------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
-        column.setSpacing(GAP)
-        row = QHBoxLayout()
-        row.setSpacing(2 * GAP)
-        row.addWidget(self.panels["A"])
-        row.addWidget(self.preview, 1)
-        row.addWidget(self.panels["B"])
-        column.addLayout(row, 1)
-        column.addWidget(labels.rule())
-        column.addWidget(self.controls)
-        column.addWidget(self.strip)
-
-    def _bind(self) -> None:
-        controls, strip = self.controls, self.strip
-        self.endpoints.subscribe(self._endpoints_changed)
-        self.interpolation.subscribe(self._show)
-        controls.play_requested.connect(self.toggle_play)
-        controls.swap_requested.connect(self.endpoints.swap)
-        controls.resample_requested.connect(self.resample_both)
-        controls.mode_chosen.connect(self.set_mode)
-        controls.count_chosen.connect(self.set_count)
-        controls.scrubbed.connect(self.scrub)
-        strip.scrubbed.connect(self.scrub)
-        for source in (controls.dragging, strip.scrubbing):
-            source.connect(self.set_dragging)
-        for name, panel in self.panels.items():
-            panel.cancel_requested.connect(lambda name=name: self.endpoints.searches[name].cancel())
-            panel.search_requested.connect(lambda name=name: self.endpoints.search(name))
-        self.context.palette_changed.connect(self._recolor)
-
     def _endpoints_changed(self) -> None:
         """Request the path if it has changed."""
         latents = self.endpoints.latents
@@ -248,8 +316,8 @@ class InterpolateTab(ModelTab):
         self._show()
 
     def _show(self) -> None:
-        frames, hint = self.interpolation.frames, self._hint()
-        row = self.interpolation.row
+        frames, hint, row = self.interpolation.frames, self._hint(), self.interpolation.row
+        # The image at t, and the strip.
         caption = "" if frames is None else f"t = {frames.t[row]:.2f} at step {frames.step:,}"
         if frames is not None and frames.not_finite:
             caption += f", {frames.not_finite:.1%} of all values are not finite"
@@ -257,18 +325,14 @@ class InterpolateTab(ModelTab):
         self.strip.set_frames(frames, self.endpoints.latents, hint)
         self.strip.set_t(self.interpolation.t if frames is None else float(frames.t[row]))
         self.controls.refresh(self.interpolation, frames, points=self.is_point_data)
+        # The endpoints: test images as they are, all others decoded.
         for position, (name, panel) in enumerate(self.panels.items()):
             panel.refresh(self.is_point_data)
-            endpoint = self.endpoints[name]
-            valid = frames is not None and endpoint.z is not None
-            decoded = frames.images[-position] if frames is not None and valid else None
-            panel.show_image(endpoint.x if endpoint.x is not None else decoded, self._caption(name))
-
-    def _caption(self, name: str) -> str:
-        endpoint = self.endpoints[name]
-        if endpoint.kind == "test":
-            return f"test image, label {endpoint.label}" if endpoint.label >= 0 else "test image"
-        return "decoded"
+            endpoint, image_caption = self.endpoints[name], "decoded"
+            if endpoint.kind == "test":
+                image_caption = f"test image, label {endpoint.label}" if endpoint.label >= 0 else "test image"
+            decoded = frames.images[-position] if frames is not None and endpoint.z is not None else None
+            panel.show_image(endpoint.x if endpoint.x is not None else decoded, image_caption)
 
     def _hint(self) -> str:
         failures = [endpoint.failure for endpoint in self.endpoints.by_name.values() if endpoint.failure]

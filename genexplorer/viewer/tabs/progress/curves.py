@@ -10,8 +10,7 @@ from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
-from genexplorer.viewer.plots.chart_curve import Curve, CurveView
-from genexplorer.viewer.plots.chart_layout import range_with_label_room
+from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images

@@ -11,8 +11,8 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from genexplorer.session.charts import Chart
-from genexplorer.viewer.plots.chart_axis import ChartAxis, linear_ticks, log_ticks, time_ticks
-from genexplorer.viewer.plots.chart_layout import detail_window, range_with_label_room, spread_labels, value_at
+from genexplorer.viewer.plots.base_plot import ChartAxis, linear_ticks, log_ticks, time_ticks
+from genexplorer.viewer.plots.chart_curve import detail_window, range_with_label_room, spread_labels, value_at
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.window import MainWindow

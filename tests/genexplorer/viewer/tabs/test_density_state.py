@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from genexplorer.session.palette import DARK, LIGHT, rgb
-from genexplorer.viewer.tabs.density import heat_map, metrics
-from genexplorer.viewer.tabs.density.flow_animation import FlowAnimation, base_grid
+from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState, heat_kinds_of, layers_of
+from genexplorer.viewer.tabs.density.scene import FlowAnimation, base_grid
+from genexplorer.viewer.tabs.density.tab import metrics_summary
 from tests.fixtures.fake_families import KINDS
 from trainers.events import MetricSpec
 from trainers.model_card import ModelCard
@@ -47,8 +48,8 @@ def test_switches_are_kept_from_model_to_model() -> None:
     state.set_heat("critic")  # not of this model
     state.switch("grid", False)
     assert (len(calls), state.heat) == (before, "none")
-    layer = state.by_key("B")
-    assert layer is not None and layer.name == "grid" and state.by_key("A") is None
+    names = {layer.key: layer.name for layer in state.layers}
+    assert names["B"] == "grid" and "A" not in names
 
 
 def test_restored_switches_are_validated() -> None:
@@ -121,10 +122,10 @@ def test_preferred_metrics_come_first() -> None:
             ("test/modes_covered_raw", "modes_covered", "modes covered of 8 (raw weights)", ""),
         )
     }
-    summary = metrics.summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
+    summary = metrics_summary(specs, {"test/nll_ema": 2.0, "test/gap_ema": 0.05, "test/modes_covered_raw": 8.0})
     assert [(name, value) for name, value, _ in summary] == [
         ("KL from the true density", "0.05 nats"),
         ("modes covered", "8 of 8"),
         ("cost −log p(x)", "2.00 nats"),
     ]
-    assert metrics.summary(specs, {}) == [] and "EMA weights" in summary[0][2]
+    assert metrics_summary(specs, {}) == [] and "EMA weights" in summary[0][2]

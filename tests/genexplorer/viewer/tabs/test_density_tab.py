@@ -76,10 +76,10 @@ def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, mon
     tab.plane.animation.finish()
     data, z = tab.plane.samples.points.copy(), tab.scene.z
     assert z is not None
-    tab.panel.show_flow_at.setValue(0)
+    tab.panel.flow_slider.setValue(0)
     np.testing.assert_allclose(tab.plane.samples.points, z, atol=1e-5)
     assert tab.plane.names == ("z₁", "z₂") and "N(0, I)" in tab.panel.flow_caption.text()
-    tab.panel.show_flow_at.setValue(200)
+    tab.panel.flow_slider.setValue(200)
     np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
     assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.flow_caption.text()
     assert _key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.encode.encoding import Encoding, ImageMetric
-from genexplorer.viewer.tabs.encode.graphs import histogram, standard_normal
+from genexplorer.viewer.tabs.encode.latent_plots import histogram, standard_normal
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
 from genexplorer.viewer.tabs.encode.views import format_metric, latent_image
 from genexplorer.viewer.widgets.images import to_array

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from genexplorer.errors import DataError
-from genexplorer.viewer.tabs.encode import image_file
-from genexplorer.viewer.tabs.encode.bars import dimension_name, half_width
-from genexplorer.viewer.tabs.encode.brush import Brush
+from genexplorer.viewer.tabs.encode import source
+from genexplorer.viewer.tabs.encode.canvas import Brush
 from genexplorer.viewer.tabs.encode.encoding import Encoding
+from genexplorer.viewer.tabs.encode.latent_plots import dimension_name, half_width
 from genexplorer.viewer.tabs.encode.source import PAGE, ImageSource
 
 GRAY = (1, 28, 28)
@@ -67,8 +67,8 @@ def test_listeners_are_called_once_per_change() -> None:
     source, on_reply = _source(), list[int]()
     source.subscribe(lambda: on_reply.append(source.index))
     source.step_by(3)
-    source.set_custom(np.zeros((28, 28, 1), np.uint8), "drawn", "drawn here")
-    assert on_reply == [3, 3] and source.kind == "drawn"
+    source.set_custom(np.zeros((28, 28, 1), np.uint8), "drawing", "drawn here")
+    assert on_reply == [3, 3] and source.kind == "drawing"
 
 
 @pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
@@ -76,15 +76,15 @@ def test_listeners_are_called_once_per_change() -> None:
 def test_any_image_file_gets_the_shape_of_the_model(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
     picture = Image.new(mode, (90, 60))
     picture.save(tmp_path / "any.png")
-    image = image_file.read(tmp_path / "any.png", shape)
+    image = source.read_image_file(tmp_path / "any.png", shape)
     assert image.shape == (shape[1], shape[2], shape[0]) and image.dtype == np.uint8
 
 
 def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "digit.png")
-    np.testing.assert_array_equal(image_file.read(tmp_path / "digit.png", GRAY)[..., 0], pixels)
-    inverted = image_file.read(tmp_path / "digit.png", GRAY, inverted=True)[..., 0]
+    np.testing.assert_array_equal(source.read_image_file(tmp_path / "digit.png", GRAY)[..., 0], pixels)
+    inverted = source.read_image_file(tmp_path / "digit.png", GRAY, inverted=True)[..., 0]
     np.testing.assert_array_equal(inverted, 255 - pixels)
 
 
@@ -92,10 +92,10 @@ def test_a_wide_image_is_padded_not_distorted(tmp_path: Path) -> None:
     pixels = np.full((100, 200), 240, np.uint8)
     pixels[30:70, 80:120] = 0  # a square
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    image = image_file.read(tmp_path / "wide.png", GRAY)[..., 0]
+    image = source.read_image_file(tmp_path / "wide.png", GRAY)[..., 0]
     rows, columns = np.nonzero(image < 120)
     assert np.ptp(rows) == np.ptp(columns)
-    assert (image[:5] == 240).all() and image_file.is_light(image[..., None])
+    assert (image[:5] == 240).all() and source.is_light(image[..., None])
 
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
@@ -105,25 +105,25 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name in ("no.png", "torn.png", "empty.png", "folder.png", "missing.png"):
         with pytest.raises(DataError) as caught:
-            image_file.read(tmp_path / name, GRAY)
+            source.read_image_file(tmp_path / name, GRAY)
         assert name in caught.value.message and caught.value.hint and "\n" not in str(caught.value)
 
 
 def test_too_many_pixels_and_bytes_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "large.png").write_bytes(_png(size=(300, 200)))
-    monkeypatch.setattr(image_file, "MAX_PIXELS", 50_000)
+    monkeypatch.setattr(source, "MAX_PIXELS", 50_000)
     with pytest.raises(DataError, match="300 × 200"):
-        image_file.read(tmp_path / "large.png", GRAY)
-    monkeypatch.setattr(image_file, "MAX_BYTES", 20)
+        source.read_image_file(tmp_path / "large.png", GRAY)
+    monkeypatch.setattr(source, "MAX_BYTES", 20)
     with pytest.raises(DataError, match="too large"):
-        image_file.read(tmp_path / "large.png", GRAY)
+        source.read_image_file(tmp_path / "large.png", GRAY)
 
 
 def test_a_name_with_control_characters_is_shown_clean(tmp_path: Path) -> None:
     file = tmp_path / "a\x1b[31mb\nc.png"
     file.write_bytes(b"no")
     with pytest.raises(DataError) as caught:
-        image_file.read(file, GRAY)
+        source.read_image_file(file, GRAY)
     assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from genexplorer.viewer.tabs.flow.arrangement import arrange
-from genexplorer.viewer.tabs.flow.trace import parse_trace
+from genexplorer.viewer.tabs.flow.stage_strip import arrange
+from genexplorer.viewer.tabs.flow.trace import TraceSelection, parse_trace
 from genexplorer.viewer.tabs.flow.trace_loader import sectors
-from genexplorer.viewer.tabs.flow.trace_request import TraceSelection
 
 
 def _answer(count: int = 3) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QKeyEvent
 from pytestqt.qtbot import QtBot
 
-from genexplorer.viewer.tabs.flow import stage_detail
+from genexplorer.viewer.tabs.flow import inspector
 from genexplorer.viewer.tabs.flow.tab import FlowTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
@@ -109,7 +109,7 @@ def test_another_snapshot_traces_the_same_input(bench: PointsBench, qtbot: QtBot
 
 
 def test_stages_and_animation_are_saved(bench: PointsBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_detail, "FRAMES_PER_STAGE", 1)
+    monkeypatch.setattr(inspector, "FRAMES_PER_STAGE", 1)
     tab = _tab(bench)
     strip, stage, animation = tab.save_targets()
     for target, name in ((strip, "a.png"), (stage, "b.png"), (animation, "c.gif")):

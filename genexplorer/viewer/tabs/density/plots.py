@@ -1,15 +1,28 @@
-"""The plane of the data: draws the layers of the scene that are switched on."""
+"""The two planes of the Density tab, data and latent, and the markers that link them."""
+
+import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
 
+from genexplorer.explore.protocol import Array
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.plots.plane_layers import LineLayer, MarkerLayer, ScatterLayer, arrow_lines, pair_lines
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+from genexplorer.viewer.plots.plane_layers import (
+    LineLayer,
+    Marker,
+    MarkerLayer,
+    PriorCircles,
+    ScatterLayer,
+    arrow_lines,
+    pair_lines,
+)
 from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.tabs.density.layers import LayersState
-from genexplorer.viewer.tabs.density.scene import DensityScene
+from genexplorer.viewer.tabs.density.scene import DensityScene, finite
 from genexplorer.viewer.tabs.density.side_panel import data_color, sample_color
 from genexplorer.viewer.widgets.animation import PointAnimation
 from genexplorer.viewer.widgets.images import to_array
@@ -17,16 +30,11 @@ from genexplorer.viewer.widgets.images import to_array
 Floats = NDArray[np.float64]
 _ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
 _FRAME_PX = 480  # the longer side of an animation's frame
+_HOME = (-3.4, 3.4, -3.4, 3.4)
 
 
 class DataPlot(PlanePlot):
-    """Data, samples, grid, arrows and lines over a heat map.
-
-    Args:
-        state: The switches.
-        scene: The replies of the model.
-        palette: The colors.
-    """
+    """Data, samples, grid, arrows and lines over a heat map."""
 
     def __init__(self, state: LayersState, scene: DensityScene, palette: Palette) -> None:
         self._state, self._scene = state, scene
@@ -144,3 +152,103 @@ class DataPlot(PlanePlot):
 def axis_names(letter: str) -> tuple[str, str]:
     """Return the names of both axes of a plane: x, z, or v between the two."""
     return f"{letter}₁", f"{letter}₂"
+
+
+class LatentPlot(PlanePlot):
+    """Two latent dimensions: encodings, or the z of the samples."""
+
+    def __init__(self, scene: DensityScene, palette: Palette) -> None:
+        self._scene = scene
+        self.encodings, self.circles = ScatterLayer(3, palette, "dot", 3.6, 0.6), PriorCircles(palette)
+        self.sampled, self.grid = ScatterLayer(3, palette, "cross", 4.5), LineLayer(2, palette, 1.0, 0.6)
+        self.markers = MarkerLayer(palette)
+        super().__init__(("z₁", "z₂"), palette)
+        self.set_home(_HOME)
+        self.add(self.circles, self.grid, self.encodings, self.sampled, self.markers)
+        self.animation = PointAnimation(self.encodings.set_points, self)
+
+    def clear(self) -> None:
+        """Discard what belongs to a run."""
+        self.animation.move_to(np.zeros((0, 2)), animate=False)
+        self.sampled.set_points(np.zeros((0, 2)))
+        self.markers.set_markers()
+        self.reset_view()
+
+    def show_points(self) -> None:
+        """Draw the encodings, or, without an encoder, the z of the samples."""
+        scene = self._scene
+        reconstructions = scene.reconstructions
+        if reconstructions is not None and reconstructions.mu.shape[1] == 2:
+            self.encodings.labels = reconstructions.labels if len(np.unique(reconstructions.labels)) > 1 else None
+            self.animation.move_to(reconstructions.mu)
+            self.sampled.set_points(np.zeros((0, 2)))
+        elif scene.z is not None and scene.z.shape[1] == 2 and not scene.encodes:
+            self.sampled.set_points(scene.z)
+
+    def show_grid(self, visible: bool) -> None:
+        """Show or hide the base grid as it is before the flow."""
+        self.grid.set_lines(self._scene.grid.points, self._scene.grid.connect)
+        self.grid.setVisible(visible)
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        self.encodings.color = palette.text
+        self.sampled.color = sample_color(palette)
+        self.grid.color = palette.muted
+
+
+class LinkedMarkers:
+    """Requests the counterpart of the point under the mouse: x → q(z|x) and x̂, z → x."""
+
+    def __init__(
+        self, requests: RequestGroup, state: LayersState, scene: DensityScene, data: DataPlot, latent: LatentPlot
+    ) -> None:
+        self._requests, self._state, self._scene = requests, state, scene
+        self._data, self._latent = data, latent
+
+    def follow_data(self, x: float, y: float) -> None:
+        """Mark a point of the data plane and its encoding; NaN when the mouse has left."""
+        point = np.array([x, y])
+        if math.isnan(x) or not self._state.shows("latent") or self._scene.step is None:
+            self.clear()
+        elif self._scene.encodes:
+            images = {"images": point[None].astype(np.float32)}
+            self._request("encode", lambda reply: self._on_encoded(point, reply), images)
+        else:
+            # Without an encoder: the nearest sample and its z.
+            samples, z = self._scene.samples, self._scene.z
+            if samples is None or z is None or not len(samples) or len(samples) != len(z):
+                return
+            row = int(np.square(samples - point).sum(1).argmin())
+            self._data.markers.set_markers(Marker(samples[row], "x = G(z)"))
+            self._latent.markers.set_markers(Marker(z[row], "z"))
+
+    def follow_latent(self, x: float, y: float) -> None:
+        """Mark a latent point and its decoding; NaN when the mouse has left."""
+        point = np.array([x, y])
+        if math.isnan(x) or self._scene.step is None:
+            self.clear()
+            return
+        z = {"z": point[None].astype(np.float32)}
+        self._request("decode", lambda reply: self._on_decoded(point, reply), z)
+
+    def _request(self, op: str, on_result: OnResult, arrays: Mapping[str, Array]) -> None:
+        self._requests.send("drag", "marker", ModelRequest(op, on_result, arrays=arrays, step=self._scene.step))
+
+    def clear(self) -> None:
+        """Hide all markers."""
+        self._requests.withdraw("drag", "marker")
+        self._data.markers.set_markers()
+        self._latent.markers.set_markers()
+
+    def _on_encoded(self, point: Floats, reply: Reply) -> None:
+        mu = finite(reply.arrays["mu"])[0]
+        sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
+        recon = finite(reply.arrays["recon"])[0]
+        self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
+        self._data.markers.set_markers(Marker(point, "x"), Marker(recon, "x̂", hollow=True))
+
+    def _on_decoded(self, point: Floats, reply: Reply) -> None:
+        self._latent.markers.set_markers(Marker(point, "z"))
+        self._data.markers.set_markers(Marker(finite(reply.arrays["images"])[0], "x(z)", hollow=True))
