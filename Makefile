@@ -80,7 +80,7 @@ screenshots: setup-test
 	@$(BIN)/python -m tests.screenshots
 
 faults: setup-test
-	@$(BIN)/python -m tests.fault_injection $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
+	@$(BIN)/python -m tests.fault_injection --write $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ONLY)

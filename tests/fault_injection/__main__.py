@@ -1,8 +1,9 @@
 """Run every fault case and update the table in docs/reliability.md.
 
-    python -m tests.fault_injection [--only NAME] [--share 0.1] [--no-write]
+    python -m tests.fault_injection [--only NAME] [--share 0.1] [--write]
 
-Each row is also a short test in `make test`.
+A partial run, with --only or --share, leaves the table as it is unless --write is given. Most rows also have a short
+form in `make test`.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from tests.fault_injection.cases import CASES  # noqa: E402
 
 DOCUMENT = Path("docs/reliability.md")
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-HEAD = "| fault | promise | tries | lost | seen | how to repeat |\n| --- | --- | --- | --- | --- | --- |"
+HEAD = "| fault | guarantee | tries | lost | observed | how to repeat |\n| --- | --- | --- | --- | --- | --- |"
 
 
 def main() -> int:
@@ -38,7 +39,7 @@ def main() -> int:
             continue
         tally = run_case(case, max(1, round(case.full * arguments.share)))
         lost += len(tally.losses)
-        if not arguments.no_write:  # read again: another process may have added rows meanwhile
+        if arguments.write or not (arguments.only or arguments.share < 1):  # read again: another process may have added rows meanwhile
             write_rows({**read_rows(), case.name: row(case, tally)})
     return 1 if lost else 0
 
@@ -48,7 +49,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fault_injection", description=__doc__)
     parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--share", type=float, default=1.0, help="of the full number of tries")
-    parser.add_argument("--no-write", action="store_true", help="leave docs/reliability.md as it is")
+    parser.add_argument("--write", action="store_true", help="update docs/reliability.md after a partial run, too")
     return parser.parse_args()
 
 
@@ -68,9 +69,9 @@ def run_case(case: FaultCase, count: int) -> Tally:
 
 def row(case: FaultCase, tally: Tally) -> str:
     """Return the table row of a case."""
-    seen = "; ".join(tally.notes) or "–"
+    observed = "; ".join(tally.notes) or "–"
     repeat = f"`make faults ONLY={case.name}`"
-    return f"| {case.fault} | {case.promise} | {tally.tries:,} | {len(tally.losses)} | {seen} | {repeat} |"
+    return f"| {case.fault} | {case.guarantee} | {tally.tries:,} | {len(tally.losses)} | {observed} | {repeat} |"
 
 
 def read_rows() -> dict[str, str]:
@@ -84,7 +85,7 @@ def write_rows(rows: dict[str, str]) -> None:
     """Write the table into the document, in the order of the cases."""
     text = DOCUMENT.read_text()
     lines = [rows[case.name] for case in CASES if case.name in rows]
-    machine = f"Last tried on {platform.system()} {platform.release()}, Python {platform.python_version()}."
+    machine = f"Last run on {platform.system()} {platform.release()}, Python {platform.python_version()}."
     table = "\n".join([HEAD, *lines, "", machine])
     before, _, after = text.partition(BEGIN)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after.partition(END)[2]}")

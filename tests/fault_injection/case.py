@@ -10,7 +10,7 @@ from types import FrameType
 
 @dataclass
 class Tally:
-    """The counts of a case. A try is a loss when the promise does not hold; the first few are printed."""
+    """The counts of a case. A try is a loss when the guarantee does not hold; the first few are printed."""
 
     tries: int = 0
     losses: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class FaultCase:
 
     Args:
         fault: The injected fault: "kill at a random moment".
-        promise: What must hold nevertheless.
+        guarantee: What must hold nevertheless.
         full: Number of tries of `make faults`.
         short: Number of tries of the tests; 0 if the tests have a short form of their own.
         run: Makes that many tries in an empty folder.
@@ -41,7 +41,7 @@ class FaultCase:
 
     name: str
     fault: str
-    promise: str
+    guarantee: str
     full: int
     short: int
     run: Callable[[int, Path], Tally]

@@ -56,7 +56,7 @@ def sleepers(count: int, folder: Path) -> Tally:
                 launcher.start(run)
                 jumps.append(_slept_through(run))
                 shutil.rmtree(run)
-    tally.notes.append(f"asleep for {ASLEEP_S:.0f} s each; the longest jump of the time axis {max(jumps):.1f} s")
+    tally.notes.append(f"suspended for {ASLEEP_S:.0f} s each; the longest jump of the time axis {max(jumps):.1f} s")
     return tally
 
 
@@ -158,15 +158,15 @@ CASES = (
     FaultCase(
         name="sleep",
         fault=f"SIGSTOP of a worker for {ASLEEP_S:.0f} s, three families",
-        promise="said not to answer, never Lost, no second worker; its minutes and time axis leave the sleep out",
+        guarantee="shown as not responding, never as Lost; no second worker starts; training time and time axis exclude the sleep",
         full=3,
         short=0,
         run=sleepers,
     ),
     FaultCase(
         name="clock",
-        fault="the worker's clock, the face's, or both a day ahead or behind, from the start or in the middle",
-        promise="never Lost; commands are obeyed; ages and the time axis stay sane",
+        fault="the clock of the worker, of the front end, or both is a day ahead or behind, from the start or midway",
+        guarantee="never shown as Lost; commands are applied; ages and the time axis stay plausible",
         full=12,
         short=0,
         run=shifted_clocks,

@@ -152,7 +152,7 @@ def _fill(disk: Path) -> Path:
 
 
 def small_memories(count: int, folder: Path) -> Tally:
-    """A limit on memory that the training must hit: the cause is shown, the files are whole."""
+    """A limit on memory that the training must hit: the cause is shown, the files are intact."""
     tally, before = Tally(), resource.getrlimit(resource.RLIMIT_AS)
     with reaped(RunStore(folder / "runs")) as store:
         for number in range(count):
@@ -186,8 +186,8 @@ def _start_and_fail(run: Path) -> None:
 CASES = (
     FaultCase(
         name="save",
-        fault="SIGKILL at every write, fsync, rename, mkdir, unlink of a save",
-        promise="the old or the new checkpoint loads, never half",
+        fault="SIGKILL at each write, fsync, rename, mkdir and unlink while a checkpoint is saved",
+        guarantee="the old or the new checkpoint loads, never a mixture",
         full=1_000,
         short=0,
         run=kills_inside_a_save,
@@ -195,8 +195,8 @@ CASES = (
     ),
     FaultCase(
         name="full-disk",
-        fault=f"a disk of {DISK_MB} MB is filled at a random step",
-        promise="the run pauses and says so, goes on when there is space, and no figure is missing",
+        fault=f"a {DISK_MB} MB disk fills up at a random step",
+        guarantee="the run pauses and shows why, continues when there is space, and no metric is missing",
         full=20,
         short=0,
         run=full_disks,
@@ -204,8 +204,8 @@ CASES = (
     ),
     FaultCase(
         name="memory",
-        fault="a limit on memory that the training hits",
-        promise="the cause is shown, the files are whole",
+        fault="a memory limit that the training exceeds",
+        guarantee="the cause is shown, the files are intact",
         full=10,
         short=0,
         run=small_memories,

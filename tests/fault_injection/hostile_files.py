@@ -113,7 +113,7 @@ def pickles(count: int, folder: Path) -> Tally:
             path.write_bytes(gzip.compress(poison) if path.suffix == ".gz" else poison)
             _refused(load)
             path.write_bytes(before) if before else path.unlink()
-    tally.notes.append("the canary never sang")
+    tally.notes.append("the code never ran")
     return tally
 
 
@@ -135,7 +135,7 @@ def flipped_databases(count: int, folder: Path) -> Tally:
             assert len(store.list()) == 2
             slowest = max(slowest, time.monotonic() - began)
             assert slowest < SLOWEST_S, f"{slowest:.1f} s"
-    tally.notes += [f"slowest {slowest:.2f} s", f"{damaged} told as damaged"]
+    tally.notes += [f"slowest {slowest:.2f} s", f"{damaged} shown as damaged"]
     return tally
 
 
@@ -264,56 +264,56 @@ ONE_LINE = "one clear refusal"
 CASES = (
     FaultCase(
         name="tensors",
-        fault="every header byte and random bytes of a snapshot flipped",
-        promise="caught by its sum, and refused in one line without it",
+        fault="each header byte and random other bytes of a snapshot are changed",
+        guarantee="detected by the hash; without a hash, loaded or refused with one line",
         full=10_000,
         short=100,
         run=flipped_tensors,
     ),
     FaultCase(
         name="bombs",
-        fault="tensor headers that lie about size",
-        promise="one clear refusal, bounded time and memory",
+        fault="tensor headers that declare false sizes",
+        guarantee="refused with one line, in bounded time and memory",
         full=80,
         short=8,
         run=wrong_offsets,
     ),
     FaultCase(
         name="pickles",
-        fault="a pickle with a canary under every name that is opened",
-        promise="refused; the canary never runs",
+        fault="a pickle with code inside, under the name of each file that is opened",
+        guarantee="refused; the code never runs",
         full=70,
         short=7,
         run=pickles,
     ),
     FaultCase(
         name="databases",
-        fault="random bytes of a run's database changed",
-        promise="damaged or right; the others still show; no hang over 2 s",
+        fault="random bytes of a run's database are changed",
+        guarantee="shown as damaged, or read correctly; the other runs are still listed; no query exceeds 2 s",
         full=1_000,
         short=20,
         run=flipped_databases,
     ),
     FaultCase(
         name="schemas",
-        fault="views, triggers, endless columns in a run's database",
-        promise="refused or never used, within 2 s",
+        fault="views, triggers and endless columns in a run's database",
+        guarantee="refused or ignored, within 2 s",
         full=60,
         short=6,
         run=hostile_schemas,
     ),
     FaultCase(
         name="configs",
-        fault="configurations that ask for the impossible",
-        promise="refused before anything is allocated",
+        fault="configurations with impossible values",
+        guarantee="refused before anything is allocated",
         full=90,
         short=9,
         run=hostile_configs,
     ),
     FaultCase(
         name="idx",
-        fault="IDX files torn and mutated, packed and plain",
-        promise="the images or one clear refusal, memory bounded",
+        fault="IDX files truncated and mutated, compressed and plain",
+        guarantee="read, or refused with one line, in bounded memory",
         full=1_000,
         short=50,
         run=mutated_idx,

@@ -111,8 +111,8 @@ _FOLDER_HARMS = (_pipe, _link, _folder, _huge, _absurd_notes, _absurd_record, _a
 CASES = (
     FaultCase(
         name="folders",
-        fault="pipes, links, folders, holes of 16 GB, absurd numbers in place of a run's small files",
-        promise="told as damaged or shown without them, within 2 s; the other runs still show; no link is followed",
+        fault="pipes, links, folders, sparse files of 16 GB or absurd numbers in place of a run's small files",
+        guarantee="shown as damaged, or without their contents, within 2 s; the other runs are still listed; no link is followed",
         full=420,
         short=14,
         run=hostile_folders,

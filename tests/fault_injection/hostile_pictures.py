@@ -88,7 +88,7 @@ def bombs(count: int, folder: Path) -> Tally:
             assert float(seconds) < SLOWEST_S, f"{seconds} s"
             assert int(memory) < MOST_MEMORY_BYTES, f"{int(memory) >> 20} MB"
             assert not (folder / "bin" / "sang").exists(), _CANARY
-    tally.notes.append("no program was run for a picture")
+    tally.notes.append("no program was run")
     return tally
 
 
@@ -225,24 +225,24 @@ def _scans(count: int) -> bytes:
 CASES = (
     FaultCase(
         name="images",
-        fault="pictures of seven formats under the name .png, torn and mutated, opened by Encode",
-        promise="an image, or one clear line, within bounded time",
+        fault="images of seven formats named .png, truncated and mutated, opened in the Encode tab",
+        guarantee="opened, or refused with one line, in bounded time",
         full=1_000,
         short=70,
         run=mutated_images,
     ),
     FaultCase(
         name="recordings",
-        fault="recorded pictures of a received run torn, mutated, of other formats",
-        promise="left out by the dashboard, the viewer and the films; nothing but PNG is unpacked",
+        fault="recorded images of an imported run: truncated, mutated, of other formats",
+        guarantee="skipped by the dashboard, the viewer and animations; only PNG is decoded",
         full=1_000,
         short=0,
         run=mutated_recordings,
     ),
     FaultCase(
         name="picture-bombs",
-        fault="100,000 × 100,000 pixels, zeros that unpack to 160 MB, 20,000 scans, PostScript, pipes, named .png",
-        promise="refused in one line, or opened in bounded time and memory; no program is run",
+        fault="files named .png: 100,000 × 100,000 pixels, zeros that expand to 160 MB, 20,000 scans, PostScript, pipes",
+        guarantee="refused with one line, or opened in bounded time and memory; no program is run",
         full=36,
         short=0,
         run=bombs,

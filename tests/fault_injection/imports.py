@@ -52,7 +52,7 @@ def hostile_zips(count: int, folder: Path) -> Tally:
             taken += came_in
             assert harm is None or not came_in, "it was let in"
             _nothing_outside(folder)
-    tally.notes += [f"{taken} of the mutated were let in, all of them readable", f"slowest {slowest:.1f} s"]
+    tally.notes += [f"{taken} of the mutated were imported, all of them readable", f"slowest {slowest:.1f} s"]
     return tally
 
 
@@ -263,24 +263,24 @@ def _opened(run: Path) -> str:
 CASES = (
     FaultCase(
         name="zips",
-        fault="zips with members that lead out, lie or repeat; bytes of a whole one changed; then `runs import`",
-        promise="let in and readable, or refused in one line with nothing left behind; nothing outside changes",
+        fault="`runs import` of zip files whose members lead outside, declare false sizes or repeat, and of mutated ones",
+        guarantee="imported and readable, or refused with one line and nothing left behind; no file outside changes",
         full=340,
         short=8,
         run=hostile_zips,
     ),
     FaultCase(
         name="outsiders",
-        fault="every key and command that changes a run, on one that was not imported",
-        promise="refused in one line that says how to bring it in; not a byte of what it recorded changes",
+        fault="each key and command that changes a run, on one that was not imported",
+        guarantee="refused with the command that imports it; not a byte of the recorded data changes",
         full=72,
         short=8,
         run=steered_from_outside,
     ),
     FaultCase(
         name="old-formats",
-        fault="run folders of every earlier schema, kept as they were",
-        promise="they open, and can be imported",
+        fault="run folders of every earlier schema, stored unchanged",
+        guarantee="they open and can be imported",
         full=1,
         short=1,
         run=old_formats,

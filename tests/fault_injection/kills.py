@@ -38,7 +38,7 @@ def killed_at_random(count: int, folder: Path) -> Tally:
                 slowest = max(slowest, until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S))
                 whole += _is_intact(run, seen)
                 shutil.rmtree(run)
-    tally.notes += [f"Lost within {slowest:.1f} s", f"{whole} had a checkpoint, all whole"]
+    tally.notes += [f"Lost within {slowest:.1f} s", f"{whole} had a checkpoint, all intact"]
     return tally
 
 
@@ -116,7 +116,7 @@ CASES = (
     FaultCase(
         name="kill",
         fault="SIGKILL of the worker at a random moment, three families in turn",
-        promise="Lost within 5 s; every figure that was seen is there; the database is whole; so are all checkpoints",
+        guarantee="shown as Lost within 5 s; every metric that was displayed is still there; the database and all checkpoints are intact",
         full=300,
         short=0,
         run=killed_at_random,
@@ -124,7 +124,7 @@ CASES = (
     FaultCase(
         name="kill-after-answer",
         fault="SIGKILL of the worker the moment it acknowledged a changed setting",
-        promise="after the resume the setting is there",
+        guarantee="the resumed run has the setting",
         full=60,
         short=0,
         run=killed_after_an_answer,

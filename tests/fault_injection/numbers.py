@@ -142,7 +142,7 @@ CASES = (
     FaultCase(
         name="not-finite",
         fault="NaN or infinity in a loss or a gradient, three families",
-        promise="stopped before the weights take it; what was saved is finite; the reason is said",
+        guarantee="the run stops before the weights are updated and shows why; all saved weights are finite",
         full=60,
         short=12,
         run=not_finite,
@@ -150,7 +150,7 @@ CASES = (
     FaultCase(
         name="resume",
         fault="stopped or killed at a random step and resumed, three families",
-        promise="weights, optimizers and curves equal an unbroken run's bit for bit",
+        guarantee="weights, optimizer states and curves equal those of an uninterrupted run, bit for bit",
         full=90,
         short=0,
         run=exact_resumes,

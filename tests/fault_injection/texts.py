@@ -141,16 +141,16 @@ def links(count: int, folder: Path) -> Tally:
 CASES = (
     FaultCase(
         name="texts",
-        fault="paths, escape sequences, markup, bidi marks in names, metrics, alerts, log lines",
-        promise="refused or shown literally; no raw escape byte; no path made of it",
+        fault="paths, escape sequences, markup and bidi marks in names, metrics, alerts and log lines",
+        guarantee="refused or shown literally; no escape byte is printed; no path is built from it",
         full=200,
         short=len(HOSTILE),
         run=hostile_texts,
     ),
     FaultCase(
         name="links",
-        fault="links to elsewhere in a run folder, then delete and empty the trash",
-        promise="unlinked, never followed; nothing outside changes",
+        fault="links to other places in a run folder, which is then deleted and the trash emptied",
+        guarantee="links are removed, never followed; no file outside changes",
         full=70,
         short=7,
         run=links,

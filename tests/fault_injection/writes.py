@@ -35,7 +35,7 @@ def failing_writes(count: int, folder: Path) -> Tally:
         for position, error, persistent in cases[:: max(1, len(cases) // count)]:
             with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if persistent else ''}"):
                 told += _recorded_despite(folder / "runs", FaultPlan(position, error, persistent=persistent))
-    tally.notes.append(f"{calls} positions, 4 ways each; {told} times the run could not even begin, and said so")
+    tally.notes.append(f"{calls} positions, 4 variants each; {told} times the run could not start and reported why")
     return tally
 
 
@@ -112,7 +112,7 @@ def pruned_last(count: int, folder: Path) -> Tally:
                 run = RunStore(folder / "runs").create(config(), name="x")
                 fewest = min(fewest, _series(run, rng))
                 shutil.rmtree(run)
-    tally.notes.append(f"never fewer than {fewest} whole ones once two were saved")
+    tally.notes.append(f"never fewer than {fewest} intact ones once two were saved")
     return tally
 
 
@@ -156,16 +156,16 @@ def _is_intact(parent: Path) -> set[int]:
 CASES = (
     FaultCase(
         name="writes",
-        fault="EIO and ENOSPC at every write, fsync, rename and commit of a run in turn, once and for good",
-        promise="a visible failure, never a false 'saved'; what is there is whole",
+        fault="EIO and ENOSPC at each write, fsync, rename and commit of a run in turn, once or permanently",
+        guarantee="the failure is reported, nothing is reported as saved that is not, all files are intact",
         full=10_000,
         short=60,
         run=failing_writes,
     ),
     FaultCase(
         name="pruning",
-        fault="a dozen checkpoints in a row, calls failing at random, some damaged from outside, some pinned",
-        promise="pruning comes last: the newest two that are whole stay, and what was pinned",
+        fault="a dozen checkpoints in a row; system calls fail at random, some checkpoints are damaged or pinned",
+        guarantee="the newest two intact checkpoints and all pinned ones stay",
         full=300,
         short=6,
         run=pruned_last,

@@ -1,4 +1,4 @@
-"""The headline metric of a run: the newest value of its family's objective."""
+"""The primary metric of a run: the newest value of its family's objective, such as the ELBO."""
 
 import contextlib
 import math
