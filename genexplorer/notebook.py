@@ -45,9 +45,9 @@ def progress_text(poller: RunPoller) -> str:
     """Return one line: 'brave-fox: running  step 1,200  62%  test ELBO −148.2 nats  18.1k images/s  0:40 left'."""
     status = poller.status
     parts = [f"{status.name}: {status.state}", f"step {status.step:,}", formatting.percent(status.progress)]
-    spec = poller.specs.get(status.headline_name)
+    spec = poller.specs.get(status.primary_metric)
     if spec is not None:
-        parts.append(f"{spec.title} {formatting.number(status.headline, spec.unit)}")
+        parts.append(f"{spec.title} {formatting.number(status.primary_value, spec.unit)}")
     if status.state.live:
         parts += [formatting.speed(status), formatting.time_left(status)]
     return "  ".join(filter(None, [*parts, status.reason]))

@@ -171,7 +171,7 @@ class Set:
     """Change one setting of the running training, such as `optim.lr`; checkpoints record it."""
 
     path: str
-    value: float | int | str | bool
+    value: float | int | str | bool | None  # None: none, such as no gradient clipping
     id: str = ""
 
 

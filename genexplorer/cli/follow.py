@@ -124,10 +124,10 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
 
 def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
     """Return the latest objective of training and, for the EMA weights, of the test set."""
-    headline = specs.get(status.headline_name)
-    if headline is None:
+    primary = specs.get(status.primary_metric)
+    if primary is None:
         return []
-    candidates = [spec for spec in specs.values() if spec.quantity == headline.quantity and spec.name in latest]
+    candidates = [spec for spec in specs.values() if spec.quantity == primary.quantity and spec.name in latest]
     train = next((spec for spec in candidates if spec.name.startswith("train/")), None)
     test = next((spec for spec in candidates if spec.name.endswith("_ema")), None)
     parts = [
@@ -135,7 +135,7 @@ def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[st
         for spec in (train, test)
         if spec
     ]
-    return [*parts[:-1], f"{parts[-1]} {headline.unit}".rstrip()] if parts else []
+    return [*parts[:-1], f"{parts[-1]} {primary.unit}".rstrip()] if parts else []
 
 
 def print_still_training(folder: Path) -> None:

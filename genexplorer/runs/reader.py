@@ -26,8 +26,7 @@ from genexplorer.runs.record import (
     XAxis,
 )
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.liveness import HeartbeatMemory
-from genexplorer.runs.status.run_status import Summaries, log_tail, read_config, read_status
+from genexplorer.runs.status.run_status import HeartbeatMemory, Summaries, log_tail, read_config, read_status
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:  # pydantic is imported only for a configuration or a card

@@ -75,8 +75,8 @@ class RunStatus:
     device: str = ""
     num_alerts: int = 0
     snapshot_step: int | None = None
-    headline: float | None = None  # the latest value of the family's objective, such as the ELBO
-    headline_name: str = ""  # the metric it comes from
+    primary_value: float | None = None  # the latest value of the family's objective, such as the ELBO
+    primary_metric: str = ""  # the metric it comes from
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,14 @@ from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, slug
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.liveness import HeartbeatMemory
-from genexplorer.runs.status.run_status import Summaries, is_run_folder, read_config, read_status, stamp
+from genexplorer.runs.status.run_status import (
+    HeartbeatMemory,
+    Summaries,
+    is_run_folder,
+    read_config,
+    read_status,
+    stamp,
+)
 from trainers.storage import atomic_files
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from genexplorer.runs.artifacts.files import RunFiles
 from genexplorer.runs.commands.control import Ack
 from genexplorer.runs.commands.inbox import Inbox, PendingAcks
 from genexplorer.runs.database import sqlite, write
-from genexplorer.runs.database.committer import Committer
+from genexplorer.runs.database.committer import Committer, PrimaryMetric
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status import process_id
-from genexplorer.runs.status.headline import Headline
 from genexplorer.runs.status.heartbeat import Heartbeat
 from trainers.config import RunConfig
 from trainers.events import (
@@ -30,7 +29,7 @@ from trainers.events import (
     Started,
 )
 
-HEADLINE_LOG_S = 5.0  # of training between log lines with the headline metric
+PRIMARY_LOG_S = 5.0  # of training between log lines with the primary metric
 _STATE_OF_PHASE = {"paused": "paused", "stopping": "stopping"}
 _LOGGED_PHASES = ("compiling", "paused", "stopping")
 
@@ -71,8 +70,8 @@ class RunWriter:
         self.attempt = max(write.last_attempt(self._connection), self.heartbeat.record.attempt) + 1
         self.inbox = Inbox(folder, self.attempt)
         self._pending_acks = PendingAcks(lambda command_id, command, step: self.acknowledge(command_id, command, step))
-        self._headline = Headline(config)
-        self._last_headline_s = -HEADLINE_LOG_S
+        self._primary_metric = PrimaryMetric(config)
+        self._last_log_s = -PRIMARY_LOG_S
         self._finished: Finished | None = None
         self._closed = False
         self.committer = Committer(
@@ -80,11 +79,20 @@ class RunWriter:
             self._connection,
             self.attempt,
             self.heartbeat,
-            self._headline,
+            self._primary_metric,
             self.now,
             self._pending_acks.release_overdue,
         )
-        self._begin(token, threads)
+        previous, process = self.heartbeat.record, process_id.current()
+        self.heartbeat.begin(process, self.attempt, token=token, threads=threads, started=self.now())
+        # Complete what the worker before could not write: it was killed, or the disk was full.
+        if previous.attempt:
+            outcome = previous.state if math.isfinite(previous.ended) else "lost"
+            row = write.unended_attempt_row(previous.attempt, previous.updated, outcome, previous.reason)
+            self.committer.add_row(row)
+        self.committer.add_row(write.attempt_row(self.attempt, self.now(), process.host, process.pid, threads))
+        self._set_state("running")
+        self.flush()
         self.files = RunFiles(
             folder, config, self.committer, self.heartbeat, self._pending_acks.release, threaded=threaded
         )
@@ -121,7 +129,10 @@ class RunWriter:
             case CheckpointReady():
                 self.files.save_checkpoint(event)
             case Alert():
-                self._record_alert(event)
+                self.heartbeat.record.num_alerts += 1
+                place = (self.attempt, self.now(), event.step, event.severity)
+                self.committer.add_row(write.alert_row(*place, event.code, event.message))
+                self.committer.add_row(write.log_row(*place, event.message), soon=True)
             case CommandApplied():
                 self._record_command(event)
             case Started():
@@ -137,9 +148,9 @@ class RunWriter:
         """Buffer the metrics of one step. Called at each step: all that can wait is left to the commit."""
         self.committer.add_metrics(event)
         self.heartbeat.newest_metrics = event
-        line = self._headline.log_line(event.values)
-        if line and event.elapsed_s - self._last_headline_s >= HEADLINE_LOG_S:
-            self._last_headline_s = event.elapsed_s
+        line = self._primary_metric.log_line(event.values)
+        if line and event.elapsed_s - self._last_log_s >= PRIMARY_LOG_S:
+            self._last_log_s = event.elapsed_s
             self.log(line, step=event.step)
 
     def flush(self) -> bool:
@@ -183,6 +194,7 @@ class RunWriter:
         self.committer.add_row(write.ended_row(self.attempt, self.now(), outcome, reason))
         self.committer.add_row(write.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
+        # Then the last rows. The database leaves WAL mode so that it is one file.
         committed = self.committer.finish(deadline, lambda: not self.files.gave_up)
         if not committed:
             reason = "; ".join(filter(None, (reason, f"the last metrics are not saved: {self.problem}")))
@@ -200,18 +212,6 @@ class RunWriter:
         with sqlite.reading(self.folder):  # not the last to close, so that the write-ahead log stays
             self._connection.close()
         self.heartbeat.close()
-
-    def _begin(self, token: int, threads: int) -> None:
-        previous, process = self.heartbeat.record, process_id.current()
-        self.heartbeat.begin(process, self.attempt, token=token, threads=threads, started=self.now())
-        # Complete what the worker before could not write: it was killed, or the disk was full.
-        if previous.attempt:
-            outcome = previous.state if math.isfinite(previous.ended) else "lost"
-            row = write.unended_attempt_row(previous.attempt, previous.updated, outcome, previous.reason)
-            self.committer.add_row(row)
-        self.committer.add_row(write.attempt_row(self.attempt, self.now(), process.host, process.pid, threads))
-        self._set_state("running")
-        self.flush()
 
     def _set_state(self, state: str) -> None:
         record = self.heartbeat.record
@@ -233,7 +233,7 @@ class RunWriter:
         record.step, record.device, record.threads = event.step, one_line(event.device, 32), event.threads
         record.total_steps = event.total_steps or -1
         self.committer.declare(event.metrics)
-        self._headline.declare(event.metrics)
+        self._primary_metric.declare(event.metrics)
         row = write.started_row(
             self.attempt, event.step, event.device, event.threads, event.num_parameters, event.total_steps
         )
@@ -252,12 +252,6 @@ class RunWriter:
             self.log(f"{event.name} {event.detail}".strip(), step=event.step)
         if record.state in ("running", "paused") and event.name != "saving":  # a paused training saves on request
             self._set_state(_STATE_OF_PHASE.get(event.name, "running"))
-
-    def _record_alert(self, event: Alert) -> None:
-        self.heartbeat.record.num_alerts += 1
-        place = (self.attempt, self.now(), event.step, event.severity)
-        self.committer.add_row(write.alert_row(*place, event.code, event.message))
-        self.committer.add_row(write.log_row(*place, event.message), soon=True)
 
     def _record_command(self, event: CommandApplied) -> None:
         record = self.heartbeat.record

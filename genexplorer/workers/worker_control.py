@@ -68,7 +68,7 @@ class WorkerControl:
         self._next_poll = now + POLL_S
         if self._writer.fatal:
             raise self._writer.fatal
-        return [*self._from_users(), *self._from_disk(), *self._from_cores(now)]
+        return [*self._from_users(step), *self._from_disk(), *self._from_cores(now)]
 
     def viewers(self) -> Viewers:
         """Return whether front ends show the run."""
@@ -90,8 +90,8 @@ class WorkerControl:
                 self._adapts, self._threads = False, count
                 self._lease.pin(count)
 
-    def _from_users(self) -> list[Command]:
-        commands: list[Command] = list(self._writer.inbox.receive())
+    def _from_users(self, step: int) -> list[Command]:
+        commands: list[Command] = list(self._writer.inbox.receive(step))
         if self._terminations and not self._stop_requested:
             commands.append(Stop())
         for command in commands:

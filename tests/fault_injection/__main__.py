@@ -30,6 +30,7 @@ HEAD = "| fault | guarantee | tries | lost | observed | how to repeat |\n| --- |
 def main() -> int:
     """Run the selected cases; return 1 if any try is a loss."""
     arguments = parse_arguments()
+    is_partial = bool(arguments.only) or arguments.share != 1
     lost = 0
     for case in CASES:
         if arguments.only and case.name not in arguments.only:
@@ -39,7 +40,7 @@ def main() -> int:
             continue
         tally = run_case(case, max(1, round(case.full * arguments.share)))
         lost += len(tally.losses)
-        if arguments.write or not (arguments.only or arguments.share < 1):  # read again: another process may have added rows meanwhile
+        if arguments.write or not is_partial:  # read the rows again: another process may have added some
             write_rows({**read_rows(), case.name: row(case, tally)})
     return 1 if lost else 0
 

@@ -158,7 +158,7 @@ CASES = (
     FaultCase(
         name="sleep",
         fault=f"SIGSTOP of a worker for {ASLEEP_S:.0f} s, three families",
-        guarantee="shown as not responding, never as Lost; no second worker starts; training time and time axis exclude the sleep",
+        guarantee="shown as not responding, never as Lost; no second worker; training time and time axis skip it",
         full=3,
         short=0,
         run=sleepers,

@@ -112,7 +112,7 @@ CASES = (
     FaultCase(
         name="folders",
         fault="pipes, links, folders, sparse files of 16 GB or absurd numbers in place of a run's small files",
-        guarantee="shown as damaged, or without their contents, within 2 s; the other runs are still listed; no link is followed",
+        guarantee="shown as damaged or without them, within 2 s; the other runs are still listed; no link is followed",
         full=420,
         short=14,
         run=hostile_folders,

@@ -241,7 +241,7 @@ CASES = (
     ),
     FaultCase(
         name="picture-bombs",
-        fault="files named .png: 100,000 × 100,000 pixels, zeros that expand to 160 MB, 20,000 scans, PostScript, pipes",
+        fault="files named .png: 100,000² pixels, zeros that expand to 160 MB, 20,000 scans, PostScript, pipes",
         guarantee="refused with one line, or opened in bounded time and memory; no program is run",
         full=36,
         short=0,

@@ -263,7 +263,7 @@ def _opened(run: Path) -> str:
 CASES = (
     FaultCase(
         name="zips",
-        fault="`runs import` of zip files whose members lead outside, declare false sizes or repeat, and of mutated ones",
+        fault="`runs import` of mutated zip files, and of members that lead outside, have false sizes or repeat",
         guarantee="imported and readable, or refused with one line and nothing left behind; no file outside changes",
         full=340,
         short=8,

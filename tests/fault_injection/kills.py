@@ -116,7 +116,7 @@ CASES = (
     FaultCase(
         name="kill",
         fault="SIGKILL of the worker at a random moment, three families in turn",
-        guarantee="shown as Lost within 5 s; every metric that was displayed is still there; the database and all checkpoints are intact",
+        guarantee="shown as Lost within 5 s; every displayed metric is there; database and checkpoints are intact",
         full=300,
         short=0,
         run=killed_at_random,

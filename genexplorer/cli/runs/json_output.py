@@ -46,7 +46,9 @@ def status_json(status: RunStatus) -> dict[str, Any]:
         "ended": status.ended,
         "alerts": status.num_alerts,
         "snapshot_step": status.snapshot_step,
-        "objective": {"metric": status.headline_name, "value": status.headline} if status.headline_name else None,
+        "objective": {"metric": status.primary_metric, "value": status.primary_value}
+        if status.primary_metric
+        else None,
         "folder": str(status.folder),
     }
 

@@ -73,7 +73,7 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
     from genexplorer.session import formatting
 
     now = time.time()
-    objectives = {status.headline_name for status in runs if status.headline_name}
+    objectives = {status.primary_metric for status in runs if status.primary_metric}
     objective = objectives.pop() if len(objectives) == 1 else "objective"
     return {
         "": [formatting.state_symbol(status.state) for status in runs],
@@ -81,7 +81,7 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
         "name": [output.cut(status.name or status.id, 24) for status in runs],
         "preset": [output.cut(status.preset or status.family, 16) for status in runs],
         "done": [formatting.percent(status.progress) for status in runs],
-        objective: [formatting.number(s.headline) if s.headline is not None else "" for s in runs],
+        objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],
         "speed": [formatting.speed(status, short=True) for status in runs],
         "time": [formatting.time_left(s) if s.state.live else formatting.duration(s.elapsed_s) for s in runs],
         "started": [formatting.ago(now - status.created) if status.created else "" for status in runs],

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from genexplorer.runs import layout
@@ -21,6 +21,15 @@ WATCH_EXPIRES_S = {Viewers.ACTIVE: 5.0, Viewers.IDLE: 20.0}  # since the last to
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    """An invalid command."""
+
+    id: str
+    command: str
+    error: str
+
+
 class Inbox:
     """Commands for one attempt, in order; those for another attempt are removed unread."""
 
@@ -33,20 +42,33 @@ class Inbox:
         with contextlib.suppress(OSError):
             self._control.mkdir(exist_ok=True)
 
-    def receive(self) -> list[Command]:
-        """Return the commands that arrived since the last call, oldest first."""
+    def receive(self, step: int = 0) -> list[Command]:
+        """Return the commands that arrived since the last call, oldest first.
+
+        An invalid command that is addressed to this attempt is acknowledged with an error; other files are removed.
+
+        Args:
+            step: The current step, for these acknowledgements.
+        """
         commands = []
         for name in pending_commands(self._control):
             if name in self._received:
                 continue
-            command = self._parse(name)
-            if command is None:
+            parsed = self._parse(name)
+            if parsed is None:
                 with contextlib.suppress(OSError):
                     (self._control / name).unlink()
-            else:
+                continue
+            with self._lock:
+                self._received.add(name)
+            if not isinstance(parsed, _Refusal):
+                commands.append(parsed)
+                continue
+            try:
+                self.acknowledge(Ack(parsed.id, parsed.command, step, parsed.error, time.time()))
+            except OSError:  # a full disk: try again at the next call
                 with self._lock:
-                    self._received.add(name)
-                commands.append(command)
+                    self._received.discard(name)
         return commands
 
     def acknowledge(self, ack: Ack) -> None:
@@ -66,10 +88,16 @@ class Inbox:
                 (self._control / name).unlink()
             with self._lock:
                 self._received.discard(name)
-        self._prune_acks()
+        # Remove the oldest acknowledgements.
+        with contextlib.suppress(OSError):
+            acks = [path for path in self._control.iterdir() if _ACK_FILE.fullmatch(path.name)]
+            if len(acks) > 2 * MAX_ACKS:
+                acks.sort(key=lambda path: path.lstat().st_mtime_ns)
+                for path in acks[:-MAX_ACKS]:
+                    path.unlink()
 
-    def _parse(self, name: str) -> Command | None:
-        """Return the command in a file; None if it is not one, or addressed to another run or attempt."""
+    def _parse(self, name: str) -> "Command | _Refusal | None":
+        """Return the command in a file, or why it is invalid; None if it is not addressed to this run and attempt."""
         from pydantic import TypeAdapter, ValidationError  # workers have it loaded; front ends never get here
 
         match, values = COMMAND_FILE.fullmatch(name), read_json(self._control / name)
@@ -77,23 +105,18 @@ class Inbox:
             return None
         if (values.get("run"), values.get("attempt")) != (self._run, self._attempt):
             return None
-        kind = COMMANDS.get(str(values.get("command")))
-        if kind is None:
-            return None
-        own = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+        label = one_line(values.get("command", ""), 16)
+        command_type = COMMANDS.get(label)
+        if command_type is None:
+            return _Refusal(match[2], label, f"there is no command '{label}'")
+        own = {field.name: values[field.name] for field in fields(command_type) if field.name in values}
         try:
-            command: Command = TypeAdapter(kind).validate_json(json.dumps(own), strict=True)
-        except ValidationError:
-            return None
+            command: Command = TypeAdapter(command_type).validate_json(json.dumps(own), strict=True)
+        except ValidationError as error:
+            invalid = str(error.errors()[0]["loc"][0])
+            problem = f"{one_line(json.dumps(own[invalid]), 60)} is not valid" if invalid in own else "it is missing"
+            return _Refusal(match[2], label, f"{label}: '{invalid}': {problem}")
         return command
-
-    def _prune_acks(self) -> None:
-        with contextlib.suppress(OSError):
-            acks = [path for path in self._control.iterdir() if _ACK_FILE.fullmatch(path.name)]
-            if len(acks) > 2 * MAX_ACKS:
-                acks.sort(key=lambda path: path.lstat().st_mtime_ns)
-                for path in acks[:-MAX_ACKS]:
-                    path.unlink()
 
 
 class PendingAcks:

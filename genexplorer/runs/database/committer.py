@@ -1,24 +1,73 @@
 """The background thread that commits metrics and rows, so that the training never waits for the disk."""
 
+import contextlib
+import math
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from genexplorer.runs import layout
-from genexplorer.runs.artifacts.file_writer import FULL
 from genexplorer.runs.database import write
-from genexplorer.runs.database.sqlite import as_user_or_os_error
+from genexplorer.runs.database.sqlite import DISK_FULL, as_user_or_os_error
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.headline import Headline
-from genexplorer.runs.status.heartbeat import Heartbeat
+from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
+from trainers.config import RunConfig
+from trainers.errors import UserError
 from trainers.events import Metrics, MetricSpec
 from trainers.storage import atomic_files
+from trainers.theory import split_of
 
 COMMIT_S = 0.35  # between commits, and between heartbeats
 RETRY_S = 0.5
+
+
+class PrimaryMetric:
+    """Picks the run's primary metric, its family's objective such as the ELBO, from the reported metrics."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._specs: dict[str, MetricSpec] = {}
+        self._quantity = ""  # of a family whose package is missing: that of the first declared objective
+        with contextlib.suppress(UserError, ImportError, AttributeError):
+            self._quantity = config.theory().total
+
+    def declare(self, specs: Iterable[MetricSpec]) -> None:
+        """Add metric declarations."""
+        self._specs.update({spec.name: spec for spec in specs})
+        if not self._quantity:
+            objectives = (spec.quantity for spec in self._specs.values() if spec.panel == "objective")
+            self._quantity = next(objectives, "")
+
+    def newest(self, values: Mapping[str, float], current_name: str) -> tuple[str, float] | None:
+        """Return the primary metric's name and value in `values`, preferring test metrics of the EMA weights.
+
+        None if it has no value, or only a train value while `current_name` is a test metric.
+        """
+        pattern = split_of(self._quantity, values) if self._quantity else None
+        if pattern is None or (current_name.startswith("test/") and pattern.startswith("train/")):
+            return None
+        name = pattern.format(self._quantity)
+        return name, values[name]
+
+    def update(self, record: LiveRecord, batch: Iterable[Mapping[str, float]]) -> None:
+        """Store the newest value of a batch of steps in the record."""
+        last_of_each_kind = {tuple(values): values for values in batch}  # steps with and without an evaluation
+        for values in last_of_each_kind.values():
+            newest = self.newest(values, record.primary_metric)
+            if newest:
+                record.primary_metric, record.primary_value = newest
+
+    def log_line(self, values: Mapping[str, float]) -> str:
+        """Return a log line if the values include the primary metric on test data, else an empty string."""
+        name = f"test/{self._quantity}_ema"
+        if name not in values or not math.isfinite(values[name]):
+            return ""
+        spec = self._specs.get(name)
+        title, unit = (spec.title, spec.unit) if spec else (name, "")
+        number = f"{values[name]:,.2f}".replace("-", "−")
+        return f"{title} {number} {unit}".strip()
 
 
 class Committer:
@@ -30,8 +79,8 @@ class Committer:
         folder: The run folder.
         connection: The run's database, open for writing.
         attempt: Number of the attempt.
-        heartbeat: Written after each commit; learns the headline metric and what keeps the run from being recorded.
-        headline: Picks the headline metric.
+        heartbeat: Written after each commit; receives the primary metric and what keeps the run from being recorded.
+        primary_metric: Picks the primary metric.
         clock: Unix time.
         on_commit: Called by the thread after each commit.
     """
@@ -42,7 +91,7 @@ class Committer:
         connection: sqlite3.Connection,
         attempt: int,
         heartbeat: Heartbeat,
-        headline: Headline,
+        primary_metric: PrimaryMetric,
         clock: Callable[[], float] = time.time,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
@@ -50,7 +99,7 @@ class Committer:
         self.fatal: Exception | None = None  # why recording cannot continue; the training should end
         self._folder = folder
         self._heartbeat = heartbeat
-        self._headline = headline
+        self._primary_metric = primary_metric
         self._clock = clock
         self._on_commit = on_commit
         self._database = write.DatabaseWriter(connection, attempt)
@@ -111,6 +160,7 @@ class Committer:
     def flush(self) -> bool:
         """Commit what is buffered. False if the disk refused; it stays buffered then."""
         with self._commit_lock:
+            # Take the buffers; what the disk refuses is put back in front.
             with self._buffer_lock:
                 specs, rows = self._specs, self._rows
                 ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
@@ -118,13 +168,21 @@ class Committer:
             if not (specs or ticks or rows):
                 return True
             try:
-                self._headline.update(self._heartbeat.record, (tick.metrics.values for tick in ticks))
+                self._primary_metric.update(self._heartbeat.record, (tick.metrics.values for tick in ticks))
                 atomic_files.call("commit", lambda: self._database.write(specs, ticks, rows))
             except (OSError, sqlite3.Error) as error:
                 with self._buffer_lock:
                     self._specs, self._rows = specs + self._specs, rows + self._rows
                     self._ticks.extendleft(reversed(ticks))
-                self._report(error)
+                # Show the failure in live.bin; a damaged database is fatal.
+                cause = as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
+                if not isinstance(cause, OSError):
+                    self.fatal = cause
+                full = isinstance(cause, OSError) and cause.errno in DISK_FULL
+                problem = "disk full: cannot write metrics" if full else f"cannot write metrics: {one_line(cause, 120)}"
+                if self._problems.get("database", "") != problem:
+                    self._problems["database"] = problem  # not logged: the log is in the database
+                    self._heartbeat.beat(self.problem)
                 return False
             if ticks:
                 self._heartbeat.record.recorded_step = ticks[-1].metrics.step
@@ -178,14 +236,3 @@ class Committer:
                 self.fatal = error
             self._heartbeat.beat(self.problem)
             self._on_commit()
-
-    def _report(self, error: Exception) -> None:
-        """Show a failed commit in live.bin; a damaged database is fatal."""
-        cause = as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
-        if not isinstance(cause, OSError):
-            self.fatal = cause
-        full = isinstance(cause, OSError) and cause.errno in FULL
-        problem = "disk full: cannot write metrics" if full else f"cannot write metrics: {one_line(cause, 120)}"
-        if self._problems.get("database", "") != problem:
-            self._problems["database"] = problem  # not logged: the log is in the database
-            self._heartbeat.beat(self.problem)

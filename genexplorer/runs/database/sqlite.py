@@ -20,6 +20,7 @@ from trainers.storage import atomic_files
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
 _COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ROWS_PER_STATEMENT = (128, 16, 1)
 COPY_LIMIT_S = 60.0
 READ_LIMIT_S = 2.0  # of any query, also to a malicious database
@@ -95,7 +96,9 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power failure may lose the last seconds
         _check(connection)
-        _add_later_columns(connection)
+        for column, table in LATER_COLUMNS.items():  # older readers do not query them
+            if not has_column(connection, table, column):
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise as_user_or_os_error(error) from error
@@ -108,13 +111,6 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Return whether a table has a column; older runs lack those that were added later."""
     return any(row[1] == column for row in connection.execute(f"PRAGMA table_info({table})").fetchall())
-
-
-def _add_later_columns(connection: sqlite3.Connection) -> None:
-    """Add the later columns to an older database; older readers do not query them."""
-    for column, table in LATER_COLUMNS.items():
-        if not has_column(connection, table, column):
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
 def _create(path: Path) -> None:
@@ -183,7 +179,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     if path.is_symlink() or not path.is_file():
         raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker creates it at the start")
     with _as_damaged(folder), contextlib.closing(_open_read_only(path)) as connection:
-        connection.execute("BEGIN")  # one snapshot of the run, whatever is written meanwhile
+        connection.execute("BEGIN")  # one snapshot of the run, also while it is written
         with query(folder, connection):
             yield connection
 
@@ -229,19 +225,15 @@ def copy_tables(received: Path, folder: Path) -> None:
             source.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
             target.execute("BEGIN")
             for table in sorted(TABLES):
-                _copy_rows(source, target, table)
+                all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+                columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
+                names, places = ", ".join(columns), ", ".join("?" * len(columns))
+                rows = source.execute(f"SELECT {names} FROM {table}")
+                while batch := rows.fetchmany(10_000):
+                    target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
             target.execute("COMMIT")
     except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
         raise DamagedRunError(f"{layout.DATABASE} cannot be imported: {one_line(error, 120)}") from error
-
-
-def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
-    all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-    columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
-    names, places = ", ".join(columns), ", ".join("?" * len(columns))
-    rows = source.execute(f"SELECT {names} FROM {table}")
-    while batch := rows.fetchmany(10_000):
-        target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:

@@ -4,8 +4,8 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from genexplorer.runs.database import batches, buckets
-from genexplorer.runs.database.batches import Tick as Tick
+from genexplorer.runs.database import buckets
+from genexplorer.runs.database.buckets import Tick as Tick
 from genexplorer.runs.database.sqlite import insert_rows, split_value
 from genexplorer.runs.sanitize import one_line
 from trainers.events import CommandApplied, MetricSpec
@@ -147,16 +147,16 @@ class DatabaseWriter:
             return
         rows = [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks]
         insert_rows(self._connection, "INSERT OR REPLACE INTO ticks", rows)
-        for block in batches.blocks(ticks):
+        for block in buckets.blocks(ticks):
             self._write_block(block)
 
-    def _write_block(self, block: batches.Block) -> None:
+    def _write_block(self, block: buckets.Block) -> None:
         """Write scalars, buckets and latest values; a step that is repeated has its buckets recomputed."""
         ids = [self._metric_id(name) for name in block.names]
         last = max(map(self._last, ids), default=-1)
-        insert_rows(self._connection, "INSERT OR REPLACE INTO scalars", batches.scalar_rows(ids, block))
+        insert_rows(self._connection, "INSERT OR REPLACE INTO scalars", buckets.scalar_rows(ids, block))
         if block.ascending and block.steps[0] > last:
-            rows = batches.bucket_rows(ids, block, buckets.FACTOR, buckets.LEVELS)
+            rows = buckets.bucket_rows(ids, block)
             insert_rows(self._connection, buckets.INSERT, rows, buckets.MERGE)
         else:
             for first in sorted({step - step % buckets.FACTOR for step in block.steps.tolist()}):

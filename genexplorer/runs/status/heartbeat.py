@@ -48,20 +48,20 @@ _LAYOUT: dict[str, str] = {
     "progress": "d",
     "images_per_s": "d",
     "seconds_left": "d",
-    "headline": "d",
+    "primary_value": "d",
     "host": "64s",
     "boot_id": "40s",
     "state": "16s",
     "phase": "16s",
     "device": "32s",
-    "headline_name": "96s",
+    "primary_metric": "96s",
     "phase_detail": "200s",
     "reason": "400s",
     "problem": "240s",
 }
 _INHERITED = (
     *("heartbeat", "step", "total_steps", "images_seen", "recorded_step", "snapshot_step", "checkpoint_step"),
-    *("num_alerts", "headline", "headline_name", "elapsed_s", "progress", "created"),
+    *("num_alerts", "primary_value", "primary_metric", "elapsed_s", "progress", "created"),
 )  # by a new attempt
 _STRUCT = struct.Struct("<" + "".join(_LAYOUT.values()))
 _TEXT_BYTES = {name: int(code[:-1]) for name, code in _LAYOUT.items() if code.endswith("s")}
@@ -92,13 +92,13 @@ class LiveRecord:
     progress: float = 0.0
     images_per_s: float = float("nan")
     seconds_left: float = float("nan")
-    headline: float = float("nan")
+    primary_value: float = float("nan")
     host: str = ""
     boot_id: str = ""
     state: str = ""  # "running", "paused", "stopping", "succeeded", "stopped", "failed"
     phase: str = ""
     device: str = ""
-    headline_name: str = ""
+    primary_metric: str = ""
     phase_detail: str = ""
     reason: str = ""
     problem: str = ""  # what keeps the worker from recording: "disk full: …"

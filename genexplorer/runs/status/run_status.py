@@ -1,11 +1,20 @@
-"""The status of a run from config.json, notes.json and live.bin; listing 10,000 runs opens no database."""
+"""The status of a run from config.json, notes.json and live.bin; listing 10,000 runs opens no database.
+
+Whether a worker is alive follows from three facts: its kernel lock, its process identity and its heartbeat. On the
+machine (or, in a container, the kernel) where the worker runs, the lock decides: the kernel drops it when the process
+ends, however it ends. On another machine only the heartbeat is visible, measured by the reader's own monotonic clock,
+so that no wall clock can make a run Lost. If the heartbeat stops while the lock is held, the worker is not responding:
+suspended, or waiting for a slow disk.
+"""
 
 import json
 import math
 import os
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +24,8 @@ from genexplorer.runs import layout, notes
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
-from genexplorer.runs.status.liveness import MEMORY, HeartbeatMemory, WorkerHealth, worker_health
+from genexplorer.runs.status.heartbeat import LiveRecord
+from genexplorer.runs.status.process_id import boot_id, host_name, is_suspended
 from trainers import registry
 from trainers.errors import ConfigError
 from trainers.schema import SCHEMA_VERSION
@@ -23,11 +33,62 @@ from trainers.schema import SCHEMA_VERSION
 if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those of all that are listed
     from trainers.config import RunConfig
 
+QUIET_AFTER_S = 3.0  # without a heartbeat, which is due every 0.5 s, a worker is not responding
+LOST_AFTER_S = 4.5  # without a heartbeat, a worker on another machine is Lost
+STALE_S = 60.0  # by the wall clock, for the first read from another machine only
 MAX_CONFIG_BYTES = 1 << 20
 LOG_HEADER = "worker of attempt "  # the first line of each attempt in worker.log
 _LOG_TAIL_BYTES = 32 * 1024
 _ACTIVE = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
 _DONE = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
+
+
+class WorkerHealth(Enum):
+    """Health of a worker."""
+
+    ALIVE = "alive"
+    QUIET = "not responding"
+    DEAD = "dead"
+
+
+@dataclass
+class HeartbeatMemory:
+    """When each run's heartbeat last changed, by this process's monotonic clock."""
+
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    _last: dict[Path, tuple[tuple[int, int], float, bool]] = field(default_factory=dict)  # beat, time, has changed
+
+    def quiet_for(self, folder: Path, record: LiveRecord) -> tuple[float, bool]:
+        """Return the seconds since the heartbeat last changed, and whether it ever did."""
+        beat, now = (record.attempt, record.heartbeat), self.clock()
+        last = self._last.get(folder)
+        if last is None or last[0] != beat:
+            self._last[folder] = (beat, now, last is not None)
+            return 0.0, last is not None
+        return now - last[1], last[2]
+
+    def forget(self, folder: Path) -> None:
+        """Forget a run that has ended."""
+        self._last.pop(folder, None)
+
+
+MEMORY = HeartbeatMemory()
+
+
+def worker_health(folder: Path, record: LiveRecord, memory: HeartbeatMemory = MEMORY) -> WorkerHealth:
+    """Return the health of a worker whose record has no outcome yet."""
+    quiet_s, has_changed = memory.quiet_for(folder, record)
+    if kernel_lock.is_held(folder / layout.LOCK):
+        same_kernel = record.boot_id == boot_id()
+        is_quiet = quiet_s > QUIET_AFTER_S or (same_kernel and is_suspended(record.pid))
+        return WorkerHealth.QUIET if is_quiet else WorkerHealth.ALIVE
+    if record.boot_id == boot_id() or record.host == host_name():
+        return WorkerHealth.DEAD
+    if quiet_s > LOST_AFTER_S:
+        return WorkerHealth.DEAD
+    stale = not has_changed and memory.wall_clock() - record.updated > STALE_S
+    return WorkerHealth.QUIET if stale or quiet_s > QUIET_AFTER_S else WorkerHealth.ALIVE
 
 
 @dataclass(frozen=True)
@@ -91,7 +152,7 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
     return _with_record(status, record, memory)
 
 
-def _with_record(status: RunStatus, record: heartbeat.LiveRecord, memory: HeartbeatMemory) -> RunStatus:
+def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory) -> RunStatus:
     state, answering, record = _state_of(status.folder, record, memory)
     reason = record.problem or record.reason
     if state is State.LOST:
@@ -119,14 +180,12 @@ def _with_record(status: RunStatus, record: heartbeat.LiveRecord, memory: Heartb
         device=record.device,
         num_alerts=max(record.num_alerts, 0),
         snapshot_step=record.snapshot_step if record.snapshot_step >= 0 else None,
-        headline=record.headline if record.headline_name else None,
-        headline_name=record.headline_name,
+        primary_value=record.primary_value if record.primary_metric else None,
+        primary_metric=record.primary_metric,
     )
 
 
-def _state_of(
-    folder: Path, record: heartbeat.LiveRecord, memory: HeartbeatMemory
-) -> tuple[State, bool, heartbeat.LiveRecord]:
+def _state_of(folder: Path, record: LiveRecord, memory: HeartbeatMemory) -> tuple[State, bool, LiveRecord]:
     """Derive the state; start over if the record changed while the lock was queried."""
     for _ in range(3):
         if record.attempt <= 0:

@@ -167,7 +167,7 @@ def objective_metric(run: "RunPoller") -> str | None:
     if run.config is not None:
         with suppress(UserError):  # a family of a package that is not installed here
             total = run.config.theory().total
-    candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.headline_name)
+    candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.primary_metric)
     return next((name for name in candidates if name in run.specs), None)
 
 

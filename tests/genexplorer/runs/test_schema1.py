@@ -34,7 +34,7 @@ def test_the_list_knows_it(reader: RunReader) -> None:
         *(State.SUCCEEDED, "old-timer", ("schema-1",), "vae-2d", "idx"),
     )
     assert (run.step, run.total_steps, run.attempt, run.images_seen) == (8, 8, 2, 2048)
-    assert run.headline_name == "test/elbo_ema" and run.headline == pytest.approx(-35.3464, abs=1e-3)
+    assert run.primary_metric == "test/elbo_ema" and run.primary_value == pytest.approx(-35.3464, abs=1e-3)
     assert run.note == "A run of the first schema. It must always open."
 
 

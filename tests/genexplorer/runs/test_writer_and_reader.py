@@ -82,7 +82,7 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
     with RunReader(folder) as reader:
         status = reader.status()
         assert (status.state, status.step, status.total_steps, status.device) == (State.RUNNING, 2, 100, "cpu")
-        assert (status.headline_name, status.headline) == ("train/elbo", -190.0)
+        assert (status.primary_metric, status.primary_value) == ("train/elbo", -190.0)
         assert (status.num_alerts, status.snapshot_step, status.progress) == (1, 2, 0.02)
         assert reader.specs() == {spec.name: spec for spec in specs()}
         assert reader.latest() == {"train/elbo": Point(2, -190.0), "train/kl": Point(2, 2.0)}
@@ -201,7 +201,7 @@ def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
 def test_the_fake_run_has_all_that_front_ends_need(tmp_path: Path) -> None:
     with RunReader(write_run(tmp_path, steps=1300)) as reader:
         delta = reader.changes()
-        assert delta.status.state is State.SUCCEEDED and delta.status.headline_name == "test/elbo_ema"
+        assert delta.status.state is State.SUCCEEDED and delta.status.primary_metric == "test/elbo_ema"
         assert {picture.kind for picture in delta.pictures} == {"samples", "reconstructions", "manifold"}
         assert delta.alerts and delta.changes and delta.log and delta.snapshots[0] == 0
         assert all(picture.path.is_file() for picture in delta.pictures)

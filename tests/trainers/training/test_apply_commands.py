@@ -107,6 +107,15 @@ def test_set_takes_effect_at_its_step(folder: Path) -> None:
     assert rates == [1e-3] * 3 + [5e-4] * 3
 
 
+def test_set_none_ends_gradient_clipping(folder: Path) -> None:
+    events = run(folder, {3: [Set("optim.grad_clip", None, "x")]}, {"optim": {"grad_clip": 1e-6}}, steps=4)
+    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", "optim.grad_clip", None)]
+    assert tiny.of(events, CheckpointReady)[0].meta["changes"] == [
+        {"step": 3, "path": "optim.grad_clip", "value": None}
+    ]
+    assert events[-1] == Finished(4, "succeeded")
+
+
 def test_set_beta_changes_the_loss_and_not_the_elbo(folder: Path) -> None:
     events = run(folder, {2: [Set("model.beta", 0.0)]}, steps=4)
     for event in (event for event in tiny.of(events, Metrics) if "train/loss" in event.values):

@@ -8,7 +8,7 @@ import pytest
 from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
-from genexplorer.runs.artifacts.file_writer import FileWriter, Job
+from genexplorer.runs.artifacts.files import FileWriter, Job
 from genexplorer.runs.artifacts.retention import to_remove
 from trainers.storage import checkpoint
 

@@ -78,6 +78,38 @@ def test_invalid_command_files_are_removed(store: RunStore, content: bytes) -> N
     assert inbox.receive() == [] and not path.exists()
 
 
+@pytest.mark.parametrize("value", [[0.1, 0.2], {"lr": 0.1}])
+def test_a_setting_with_an_invalid_value_is_refused(store: RunStore, value: object) -> None:
+    with running_run(store, steps=2, pictures=False) as run:
+        sent = control.send(run.folder, Set("optim.lr", value))  # type: ignore[arg-type]
+        assert run.writer.inbox.receive(step=7) == []
+        ack = control.read_ack(run.folder, sent)
+        assert ack is not None and not ack.applied and ack.step == 7
+        with pytest.raises(RunStateError, match=r"set: 'value': .* is not valid"):
+            control.wait_for_ack(run.folder, sent)
+        assert not [path for path in (run.folder / layout.CONTROL).iterdir() if path.name[0].isdigit()]
+
+
+def test_a_setting_may_be_none(store: RunStore) -> None:
+    with running_run(store, steps=2, pictures=False) as run:
+        sent = control.send(run.folder, Set("optim.grad_clip", None))
+        assert run.writer.inbox.receive() == [Set("optim.grad_clip", None, sent)]
+
+
+def test_a_refusal_is_sent_once_the_disk_has_space(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with running_run(store, steps=2, pictures=False) as run:
+        sent = control.send(run.folder, Set("optim.lr", []))  # type: ignore[arg-type]
+        with monkeypatch.context() as full_disk:
+            full_disk.setattr("trainers.storage.atomic_files.write_json", refuse)
+            assert run.writer.inbox.receive() == []
+        assert control.read_ack(run.folder, sent) is None
+        assert run.writer.inbox.receive() == []
+        assert control.read_ack(run.folder, sent) is not None
+
+
 def test_links_pipes_and_other_names_are_never_opened(store: RunStore, tmp_path: Path) -> None:
     folder = store.create(config())
     inbox, where = Inbox(folder, 1), folder / layout.CONTROL
@@ -119,7 +151,7 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     clock = Clock()
     monkeypatch.setattr(inbox_module, "time", clock)
     watch = ViewerWatch(folder)
-    assert not watch.viewers()  # left behind by an earlier face
+    assert not watch.viewers()  # left behind by an earlier front end
     mark = folder / layout.CONTROL / layout.WATCH
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
@@ -132,7 +164,7 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     assert watch.viewers() is Viewers.IDLE
     control.touch_watch(folder)
     clock.now += 1
-    assert watch.viewers() is Viewers.ACTIVE  # one hand is enough, however many look
+    assert watch.viewers() is Viewers.ACTIVE  # one active front end is enough
 
 
 def test_an_unwritable_watch_file_is_ignored(tmp_path: Path) -> None:

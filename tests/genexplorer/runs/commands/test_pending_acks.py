@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genexplorer.runs.artifacts import file_writer
+from genexplorer.runs.artifacts import files
 from genexplorer.runs.commands import control
 from genexplorer.runs.commands.inbox import ACK_PATIENCE_S, PendingAcks
 from genexplorer.runs.reader import RunReader
@@ -46,8 +46,8 @@ def test_overdue_acks_are_released_without_a_checkpoint() -> None:
 
 def test_a_setting_is_acknowledged_with_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PendingAcks, "release_overdue", lambda self: None)
-    monkeypatch.setattr(file_writer.FileWriter, "submit", lambda self, job: waiting.append(job))
-    waiting: list[file_writer.Job] = []
+    monkeypatch.setattr(files.FileWriter, "submit", lambda self, job: waiting.append(job))
+    waiting: list[files.Job] = []
     with running_run(tmp_path, steps=3, pictures=False) as run:
         waiting.clear()
         sent = control.send(run.folder, Set("optim.lr", 0.1))

@@ -15,7 +15,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_record_survives_a_round_trip(path: Path) -> None:
     file = Heartbeat(path)
-    file.record = LiveRecord(attempt=3, pid=42, step=10**12, headline=-136.5, headline_name="test/elbo_ema", reason="π")
+    file.record = LiveRecord(
+        attempt=3, pid=42, step=10**12, primary_value=-136.5, primary_metric="test/elbo_ema", reason="π"
+    )
     file.write()
     found = heartbeat.read(path)
     assert found is not None

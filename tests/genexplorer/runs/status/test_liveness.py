@@ -8,11 +8,10 @@ from genexplorer import kernel_lock
 from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
-from genexplorer.runs.status import heartbeat, liveness, process_id
+from genexplorer.runs.status import heartbeat, process_id, run_status
 from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
-from genexplorer.runs.status.liveness import HeartbeatMemory, WorkerHealth, worker_health
 from genexplorer.runs.status.process_id import ProcessId
-from genexplorer.runs.status.run_status import read_status
+from genexplorer.runs.status.run_status import HeartbeatMemory, WorkerHealth, read_status, worker_health
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import config, running_run, write_run
 
@@ -75,7 +74,7 @@ def test_a_held_lock_without_heartbeats_means_not_responding(tmp_path: Path, clo
         assert lock.acquire()
         record = here()
         assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
-        clocks.now += liveness.QUIET_AFTER_S + 0.1
+        clocks.now += run_status.QUIET_AFTER_S + 0.1
         assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
         clocks.now += 86_400
         assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET  # never Lost while the lock is held
