@@ -65,7 +65,7 @@ class Contention:
             threads: In use now.
             now: Monotonic seconds.
         """
-        if share <= 1:  # nothing to give up, and one thread tells nothing about more
+        if share <= 1:  # nothing to give up, and nothing to learn from one thread
             self._last = None
             return share
         if self._last is None or now - self._last[0] >= WINDOW_S:
@@ -79,24 +79,19 @@ class Contention:
             return
         elapsed_s, used = now - last[0], current.since(last[1])
         if threads > 1 and used.waited > MIN_WAITED * elapsed_s and used.others > MIN_OTHERS * elapsed_s:
-            self._shrink(threads, now)
+            # Give up a thread; wait longer before the next one is added if the last was added too soon.
+            too_soon = now - self._grown_at < SOON_S
+            self._patience_s = min(2 * self._patience_s, MAX_PATIENCE_S) if too_soon else PATIENCE_S
+            self._limit, self._idle_since = threads - 1, None
         elif self._limit is not None and used.idle > MIN_IDLE * elapsed_s:
-            self._maybe_grow(share, now)
+            # Add a thread once cores have been idle for long enough.
+            if self._idle_since is None:
+                self._idle_since = now
+            if now - self._idle_since >= self._patience_s:
+                self._grown_at, self._idle_since = now, None
+                self._limit = None if self._limit + 1 >= share else self._limit + 1
         else:
             self._idle_since = None
-
-    def _shrink(self, threads: int, now: float) -> None:
-        too_soon = now - self._grown_at < SOON_S
-        self._patience_s = min(2 * self._patience_s, MAX_PATIENCE_S) if too_soon else PATIENCE_S
-        self._limit, self._idle_since = threads - 1, None
-
-    def _maybe_grow(self, share: int, now: float) -> None:
-        if self._idle_since is None:
-            self._idle_since = now
-        assert self._limit is not None
-        if now - self._idle_since >= self._patience_s:
-            self._grown_at, self._idle_since = now, None
-            self._limit = None if self._limit + 1 >= share else self._limit + 1
 
 
 def reading() -> Reading | None:

@@ -99,19 +99,16 @@ class InteractiveLease:
             self._computing, self._last_end = False, now
             if not self._lease.is_held and self._is_busy(now):
                 self._lease.acquire()
-                self._start_releaser()
+                # A thread releases it when the work is done.
+                if self._releaser is None:
+                    self._releaser = threading.Thread(target=self._release_when_idle, name="core-lease", daemon=True)
+                    self._releaser.start()
+                self._changed.notify()
 
     def _is_busy(self, now: float) -> bool:
         busy = sum(min(seconds, WINDOW_S) for _, seconds in self._work)
         quick = len(self._requests) == DRAG_REQUESTS and self._requests[0] > now - WINDOW_S
         return busy >= JOB_BUSY_S or (quick and busy >= DRAG_BUSY_S)
-
-    def _start_releaser(self) -> None:
-        """Release the lease when the work is done."""
-        if self._releaser is None:
-            self._releaser = threading.Thread(target=self._release_when_idle, name="core-lease", daemon=True)
-            self._releaser.start()
-        self._changed.notify()
 
     def _release_when_idle(self) -> None:
         while True:

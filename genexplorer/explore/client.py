@@ -230,13 +230,13 @@ class ExplorerClient:
                     self._changed.wait()
                 if self._closed:
                     return
-                request = self._first()
+                # Take the oldest request of the lane with the highest priority.
+                key = min(
+                    self._pending, key=lambda k: (LANES.index(self._pending[k].lane), self._pending[k].generation)
+                )
+                request = self._pending.pop(key)
                 child = self._child if self.alive else None  # it may have exited unnoticed
             self._deliver(child, request)
-
-    def _first(self) -> Request:
-        key = min(self._pending, key=lambda k: (LANES.index(self._pending[k].lane), self._pending[k].generation))
-        return self._pending.pop(key)
 
     def _deliver(self, child: ChildProcess | None, request: Request) -> None:
         try:

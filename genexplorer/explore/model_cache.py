@@ -85,16 +85,16 @@ class ModelCache:
         model = self._models.get(identity)
         if model is None:
             size = size_of(folder)
-            self._evict(self._max_models - 1, self._max_bytes - size)
+            # Make room: drop the models that have not been used for the longest time.
+            while self._models and (
+                len(self._models) >= self._max_models or sum(self._sizes.values()) + size > self._max_bytes
+            ):
+                oldest, _ = self._models.popitem(last=False)
+                del self._sizes[oldest]
             model = self._load(folder, _config_of(run))
             self._models[identity], self._sizes[identity] = model, size
         self._models.move_to_end(identity)
         return model
-
-    def _evict(self, count: int, total_bytes: int) -> None:
-        while self._models and (len(self._models) > count or sum(self._sizes.values()) > total_bytes):
-            oldest, _ = self._models.popitem(last=False)
-            del self._sizes[oldest]
 
 
 def _nearest(run: Path, step: int | None) -> int:

@@ -10,7 +10,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `test_images` indices -> x, labels (N,; -1 where unknown): preprocessed test images, for every model; without
               indices only the labels of the whole test set.
 `decode`      z (N, d) -> images (N, H, W, C). With draft true, for images that follow the mouse and are requested
-              again when it rests, decoding may use bfloat16; meta `draft` tells whether it did. Also for `manifold`.
+              again when it rests, decoding may use bfloat16; meta `draft` is whether it did. Also for `manifold`.
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
               the centers of the cells, row 0 on top (largest y). In coords "u" the bounds are in [0, 1] and z = Φ⁻¹(u).
 `sample`      count, seed, temperature -> images, z.
@@ -108,7 +108,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Response:
-    """A response; `snapshot_step` tells which weights it used, `seconds` the time of the work in the model process."""
+    """A response; `snapshot_step` is that of the weights used, `seconds` the time of the work in the model process."""
 
     lane: Lane
     generation: int

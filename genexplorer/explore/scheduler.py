@@ -12,7 +12,7 @@ from trainers.errors import UserError
 from trainers.inference.chunks import Chunk
 
 Work = Callable[[Request], tuple[int, Iterator[Chunk]]]
-"""Opens the snapshot that a request asks for and returns its step and the chunks of the result."""
+"""Opens the requested snapshot and returns its step and the chunks of the result."""
 
 Key = tuple[str, str]  # lane, topic
 _PROGRESS_EVERY_S = 0.05

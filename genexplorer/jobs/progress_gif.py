@@ -71,7 +71,11 @@ def export(
     refs = select_frames(refs, STRIP_FRAMES if still else MAX_FRAMES)
     used, frames = _frames(refs, scale, name, on_progress)
     on_progress(0.95, "writing")
-    content = _sheet(frames) if still else _moving(frames, file_format)
+    if still:
+        content = _sheet(frames)
+    else:
+        frame_ms = min(max(TOTAL_MS // len(frames), FRAME_MS[0]), FRAME_MS[1])
+        content = animations.encode(frames, [frame_ms] * (len(frames) - 1) + [LAST_MS], file_format)
     image_files.replace_file(out, content)
     on_progress(1.0, "done")
     return AnimationInfo(out, refs[0].kind, len(frames), used[0].step, used[-1].step, frames[0].size)
@@ -122,7 +126,8 @@ def _frames(
         on_progress(0.9 * number / len(refs), f"frame {number} of {len(refs)}")
         picture = _read(ref)
         if picture is not None:
-            read.append((ref, caption(_enlarged(picture, scale), f"step {ref.step:,}", name)))
+            enlarged = image_files.enlarge(picture, scale or max(1, -(-MIN_WIDTH_PX // picture.width)))
+            read.append((ref, caption(enlarged, f"step {ref.step:,}", name)))
     if not read:
         raise UserError(f"none of the images of run {name} can be read", "see its folder 'pictures'")
     same = [(ref, frame) for ref, frame in read if frame.size == read[-1][1].size]
@@ -134,15 +139,6 @@ def _read(ref: PictureRef) -> Image.Image | None:
         return images.read(ref.path)
     except DamagedRunError:
         return None
-
-
-def _enlarged(picture: Image.Image, scale: int) -> Image.Image:
-    return image_files.enlarge(picture, scale or max(1, -(-MIN_WIDTH_PX // picture.width)))
-
-
-def _moving(frames: Sequence[Image.Image], file_format: str) -> bytes:
-    each = min(max(TOTAL_MS // len(frames), FRAME_MS[0]), FRAME_MS[1])
-    return animations.encode(frames, [each] * (len(frames) - 1) + [LAST_MS], file_format)
 
 
 def _sheet(frames: Sequence[Image.Image]) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
 from genexplorer.errors import DamagedRunError, NoSuchRunError
 from genexplorer.runs import layout, notes
@@ -32,6 +32,7 @@ MAX_BYTES = 64 << 30  # of all files together
 MAX_FILES = 20_000
 MAX_RATIO = 1_100  # deflate expands by at most 1,032
 _RECEIVED = ".received.sqlite"
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _HINT = "ask the sender for a new copy"
 _NOT_A_ZIP = (  # what zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
@@ -106,7 +107,7 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
     if is_run_folder(source):
         entries = list(_files_below(source))
         _check_limits(entries, source)
-        yield entries, lambda entry: _open_regular(source / entry.path)
+        yield entries, lambda entry: os.fdopen(os.open(source / entry.path, _READ_FLAGS), "rb")
         return
     if not source.is_file():
         raise NoSuchRunError(f"{one_line(source, 120)} is neither a run folder nor a zip file", "pass one of them")
@@ -168,16 +169,11 @@ def _check_limits(entries: list[_Entry], source: Path) -> None:
         raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _HINT)
 
 
-def _open_regular(path: Path) -> BinaryIO:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    return os.fdopen(handle, "rb")
-
-
 def _copy(entries: list[_Entry], target: Path, read: _Read) -> None:
     """Copy files to the paths that `_RUN_FILE` allows, never more bytes than declared."""
     for entry in entries:
-        name = _RECEIVED + entry.path.removeprefix(layout.DATABASE) if _is_database(entry.path) else entry.path
-        path = target / name
+        is_database = entry.path.startswith(layout.DATABASE)
+        path = target / (_RECEIVED + entry.path.removeprefix(layout.DATABASE) if is_database else entry.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with read(entry) as stream, path.open("xb") as file:
             remaining = entry.size
@@ -188,19 +184,16 @@ def _copy(entries: list[_Entry], target: Path, read: _Read) -> None:
                 raise DamagedRunError(f"'{entry.path}' does not have its declared size", _HINT)
 
 
-def _is_database(path: str) -> bool:
-    return path.startswith(layout.DATABASE)
-
-
 def _rebuild(folder: Path) -> None:
     """Rewrite the notes, the heartbeat and the database from their validated contents."""
     config = read_config(folder)
     run_notes = notes.read(folder)
     notes.write(folder, replace(run_notes, name=run_notes.name or config.preset or config.model.name))
     (folder / layout.CONTROL).mkdir()
+    # The record loses its process, which does not exist here: it is never active.
     record = heartbeat.read(folder / layout.LIVE) or heartbeat.LiveRecord()
     (folder / layout.LIVE).unlink(missing_ok=True)
-    record = replace(record, host=process_id.host_name(), boot_id="", pid=0, start=0)  # no process here: never active
+    record = replace(record, host=process_id.host_name(), boot_id="", pid=0, start=0)
     heartbeat.create(folder / layout.LIVE, record)
     received = folder / _RECEIVED
     if received.is_file():

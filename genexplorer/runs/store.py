@@ -136,7 +136,11 @@ class RunStore:
             NoSuchRunError: if there is none, or more than one.
         """
         if os.sep in selector or selector in (".", ".."):
-            return self._by_path(selector)
+            folder = Path(selector).expanduser().resolve()
+            if not is_run_folder(folder):
+                raise NoSuchRunError(f"{one_line(selector)} is not a run folder", f"it has no {layout.CONFIG}")
+            return folder
+        # Prefer an exact id, then an exact name, then a unique prefix.
         runs = self.list()
         if selector == LATEST and runs:
             return runs[0].folder
@@ -180,14 +184,22 @@ class RunStore:
             RunStateError: if it has a worker.
             NoSuchRunError: if it is not a run of this store.
         """
-        self._require_ours(folder)
+        if folder.parent != self.runs_dir or folder.name.startswith("."):
+            raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete folders elsewhere by hand")
+        if not folder.is_symlink() and not is_run_folder(folder):
+            raise NoSuchRunError(f"{one_line(folder.name, 80)} is not a run", "it has no configuration")
         trash = self.runs_dir / f"{layout.TRASH_PREFIX}{folder.name}"
         if folder.is_symlink():
             return self._move(folder, trash)
+        # Hold the lock while the folder is moved, so that no worker starts.
         status = self.status(folder)
         busy = status.state in (State.RUNNING, State.PAUSED, State.STOPPING)
         with kernel_lock.KernelLock(folder / layout.LOCK) as lock:
-            if busy or not _claim(lock):
+            try:
+                is_free = not busy and lock.acquire(patience_s=EXIT_TIMEOUT_S)
+            except OSError:  # a read-only folder, where none can start
+                is_free = not busy
+            if not is_free:
                 raise RunStateError(
                     f"{status.name} is {status.state}: it has a worker",
                     f"stop it first: genexplorer runs stop {status.id}",
@@ -221,18 +233,6 @@ class RunStore:
                 shutil.rmtree(path)
         return len(deleted)
 
-    def _by_path(self, selector: str) -> Path:
-        folder = Path(selector).expanduser().resolve()
-        if not is_run_folder(folder):
-            raise NoSuchRunError(f"{one_line(selector)} is not a run folder", f"it has no {layout.CONFIG}")
-        return folder
-
-    def _require_ours(self, folder: Path) -> None:
-        if folder.parent != self.runs_dir or folder.name.startswith("."):
-            raise NoSuchRunError(f"{folder} is not a run of {self.runs_dir}", "delete folders elsewhere by hand")
-        if not folder.is_symlink() and not is_run_folder(folder):
-            raise NoSuchRunError(f"{one_line(folder.name, 80)} is not a run", "it has no configuration")
-
     def _move(self, source: Path, target: Path) -> Path:
         while target.exists() or target.is_symlink():
             target = target.with_name(f"{target.name}-{_random(3)}")
@@ -246,14 +246,6 @@ def _may_be_run(entry: os.DirEntry[str]) -> bool:
         return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
     except OSError:
         return False
-
-
-def _claim(lock: kernel_lock.KernelLock) -> bool:
-    """Keep workers from starting while the folder is moved; in a read-only folder none can start anyway."""
-    try:
-        return lock.acquire(patience_s=EXIT_TIMEOUT_S)
-    except OSError:
-        return True
 
 
 def _new_id(preset: str, random_name: str) -> str:

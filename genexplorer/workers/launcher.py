@@ -139,6 +139,9 @@ def _require_startable(folder: Path) -> None:
 
 
 def _launch(folder: Path, token: int, inherited: int) -> None:
+    adapts = False
+    with contextlib.suppress(UserError):  # the worker reports a config that cannot be read
+        adapts = read_config(folder).execution.adapts_threads
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "genexplorer.workers.main", str(folder.resolve())]
     log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
@@ -148,7 +151,7 @@ def _launch(folder: Path, token: int, inherited: int) -> None:
             stdout=log,
             stderr=log,
             cwd="/",
-            env=_environment(adapts=_adapts(folder)),
+            env=_environment(adapts=adapts),
             pass_fds=(inherited,),
             start_new_session=True,
         )
@@ -157,20 +160,12 @@ def _launch(folder: Path, token: int, inherited: int) -> None:
     shell.wait()
 
 
-def _adapts(folder: Path) -> bool:
-    """Return whether a run adapts its number of threads to others."""
-    with contextlib.suppress(UserError):  # the worker reports a config that cannot be read
-        return read_config(folder).execution.adapts_threads
-    return False
-
-
 def _environment(*, adapts: bool) -> dict[str, str]:
-    """Return the worker's environment."""
-    absolute = {}
+    environment = computing(os.environ, adapts=adapts)
+    environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
     with contextlib.suppress(OSError):  # without a writable home there are no leases, but the training works
-        absolute[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker's working directory is "/"
-    own = {**absolute, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
-    return {**computing(os.environ, adapts=adapts), **own}
+        environment[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker's working directory is "/"
+    return environment
 
 
 def _first_heartbeat(folder: Path, token: int, exited: int, timeout_s: float) -> RunStatus:

@@ -49,7 +49,7 @@ def mutated_images(count: int, folder: Path) -> Tally:
 
 
 def mutated_recordings(count: int, folder: Path) -> Tally:
-    """Recorded pictures of a run, torn, changed or of another format: left out by every face that shows them."""
+    """Recorded images of a run, truncated, mutated or of another format: skipped by every front end that shows them."""
     from genexplorer.viewer.widgets.image_grid import read_image_grid  # with Qt, which the other proofs go without
 
     tally, rng = Tally(), random.Random(23)

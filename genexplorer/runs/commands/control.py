@@ -14,7 +14,7 @@ from pathlib import Path
 
 from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
 from genexplorer.runs import layout
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
 from trainers.events import COMMANDS, Command
@@ -52,7 +52,11 @@ def send(folder: Path, command: Command) -> str:
         OSError: if the command cannot be written, such as on a full disk.
     """
     status = read_status(folder)
-    _require_worker(status)
+    if status.state is State.QUEUED:
+        raise RunStateError(f"{status.name} has not started", "wait for its worker's first heartbeat")
+    if status.state not in (State.RUNNING, State.PAUSED, State.STOPPING):
+        hint = f"restart it with 'genexplorer runs resume {status.id}'" if status.state.resumable else ""
+        raise RunStateError(f"{status.name} is {status.state}; it has no worker", hint)
     name = next(name for name, kind in COMMANDS.items() if isinstance(command, kind))
     command_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
     message = {**asdict(command), "run": folder.name, "attempt": status.attempt, "id": command_id, "command": name}
@@ -152,12 +156,3 @@ def read_json(path: Path) -> dict[str, object]:
     except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def _require_worker(status: RunStatus) -> None:
-    if status.state in (State.RUNNING, State.PAUSED, State.STOPPING):
-        return
-    if status.state is State.QUEUED:
-        raise RunStateError(f"{status.name} has not started", "wait for its worker's first heartbeat")
-    hint = f"restart it with 'genexplorer runs resume {status.id}'" if status.state.resumable else ""
-    raise RunStateError(f"{status.name} is {status.state}; it has no worker", hint)

@@ -118,7 +118,11 @@ class DatabaseWriter:
             self._revision += 1
             for spec in specs:
                 self._declare(spec)
-            self._write_ticks(ticks)
+            if ticks:
+                times = [(m.step, self._attempt, m.images_seen, m.elapsed_s, recorded) for m, recorded in ticks]
+                insert_rows(self._connection, "INSERT OR REPLACE INTO ticks", times)
+            for block in buckets.blocks(ticks):
+                self._write_block(block)
             for statement, values in rows:
                 self._connection.execute(statement, values)
             self._connection.execute("COMMIT")
@@ -141,14 +145,6 @@ class DatabaseWriter:
         ).fetchone()
         self._ids[spec.name] = row[0]
         return int(row[0])
-
-    def _write_ticks(self, ticks: list[Tick]) -> None:
-        if not ticks:
-            return
-        rows = [(t.metrics.step, self._attempt, t.metrics.images_seen, t.metrics.elapsed_s, t.time) for t in ticks]
-        insert_rows(self._connection, "INSERT OR REPLACE INTO ticks", rows)
-        for block in buckets.blocks(ticks):
-            self._write_block(block)
 
     def _write_block(self, block: buckets.Block) -> None:
         """Write scalars, buckets and latest values; a step that is repeated has its buckets recomputed."""
@@ -196,6 +192,7 @@ class DatabaseWriter:
             self.reload()
 
     def _supersede(self, step: int) -> int:
+        # Copy the points to the tables of superseded ones, then remove them.
         run = self._connection.execute
         affected = [row[0] for row in run("SELECT id FROM metrics WHERE last_step > ?", (step,))]
         run(
@@ -213,6 +210,7 @@ class DatabaseWriter:
         for table in ("alerts", "changes"):
             run(f"UPDATE {table} SET superseded = 1 WHERE step > ?", (step,))
         run("DELETE FROM pictures WHERE step > ?", (step,))
+        # Update the buckets and the latest values.
         buckets.cut(self._connection, affected, step)
         self._revision += 1
         for metric in affected:

@@ -11,7 +11,6 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -242,14 +241,20 @@ def read(path: Path) -> LiveRecord | None:
 
 
 def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
-    newest = max(_valid_slots(data), key=lambda slot: slot[1]["heartbeat"], default=None)
-    return None if newest is None else (newest[0], _as_record(newest[1]))
-
-
-def _valid_slots(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    for slot in (0, 1):
-        with contextlib.suppress(ValueError, struct.error):
-            yield slot, _decode(data[slot * _SLOT : (slot + 1) * _SLOT])
+    """Return the number and record of the valid slot that was written last."""
+    valid: list[tuple[int, dict[str, Any]]] = []
+    for number in (0, 1):
+        slot = data[number * _SLOT : (number + 1) * _SLOT]
+        body, checksum = slot[:-4], slot[-4:]
+        if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
+            continue
+        valid.append((number, dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))))
+    if not valid:
+        return None
+    number, values = max(valid, key=lambda slot: slot[1]["heartbeat"])
+    for name, size in _TEXT_BYTES.items():
+        values[name] = one_line(values[name].rstrip(b"\0").decode("utf-8", "ignore"), size)
+    return number, LiveRecord(**values)
 
 
 def _encode(record: LiveRecord) -> bytes:
@@ -264,19 +269,6 @@ def _packable(name: str, value: object) -> object:
     if name not in _TEXT_BYTES:
         return value
     return str(value).encode("utf-8", "replace")[: _TEXT_BYTES[name]]
-
-
-def _decode(slot: bytes) -> dict[str, Any]:
-    body, checksum = slot[:-4], slot[-4:]
-    if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
-        raise ValueError("not a valid slot")
-    return dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))
-
-
-def _as_record(values: dict[str, Any]) -> LiveRecord:
-    for name, size in _TEXT_BYTES.items():
-        values[name] = one_line(values[name].rstrip(b"\0").decode("utf-8", "ignore"), size)
-    return LiveRecord(**values)
 
 
 assert list(_LAYOUT) == [field.name for field in fields(LiveRecord)]

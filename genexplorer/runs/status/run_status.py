@@ -156,7 +156,9 @@ def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory)
     state, answering, record = _state_of(status.folder, record, memory)
     reason = record.problem or record.reason
     if state is State.LOST:
-        reason = _why_lost(status.folder)
+        last_line = log_tail(status.folder, 1)
+        killed = "the worker exited without an error message: killed, or the machine went down"
+        reason = last_line if last_line and not last_line.startswith(LOG_HEADER) else killed
     return replace(
         status,
         state=state,
@@ -242,13 +244,6 @@ def log_tail(folder: Path, lines: int = 20) -> str:
         return ""
     log = [line.rstrip() for line in plain(text).splitlines() if line.strip()]
     return "\n".join(line[:400] for line in log[-lines:])
-
-
-def _why_lost(folder: Path) -> str:
-    last_line = log_tail(folder, 1)
-    if last_line and not last_line.startswith(LOG_HEADER):
-        return last_line
-    return "the worker exited without an error message: killed, or the machine went down"
 
 
 def _summarize(folder: Path) -> _Summary:
