@@ -67,7 +67,10 @@ def make_plan(
     family = None
     if isinstance(model, nn.Module):
         family = custom.family_of(model)
-        base = {"model": {"name": family.name}, "data": _gray_levels(layer), "schedule": {"epochs": 1}}
+        base: dict[str, Any] = {"model": {"name": family.name}, "data": {"name": "mnist"}, "schedule": {"epochs": 1}}
+        name = layer.get("data", {}).get("name", "mnist")
+        if "binarization" in registry.dataset(name).options.model_fields:  # gray levels, unless it is requested
+            base["data"] = {"name": name, "binarization": "none"}
         config = parse_section(RunConfig, presets.merge(base, layer), "")
     elif isinstance(model, str | RunConfig):
         config = presets.configure(model, layer)
@@ -149,23 +152,21 @@ def load(
     if isinstance(source, SnapshotReady):
         if plan is None:
             raise ConfigError("load: a SnapshotReady event needs the plan it was trained with", "pass plan=")
-        return _from_event(source, resolve(plan) if isinstance(plan, RunConfig) else plan)
+        plan = resolve(plan) if isinstance(plan, RunConfig) else plan
+        with torch.random.fork_rng(devices=[]):  # initialization would advance the caller's random numbers
+            model: Model = registry.resolve(plan.family.build)(plan.model_options, source.card.image_shape)
+        if plan.family.name == custom.NAME:  # the build is the module that is being trained
+            model = copy.deepcopy(model)
+        load_weights(model, source.arrays)
+        return TrainedModel(model.cpu().eval().requires_grad_(False), source.card, plan.binarization)
     folder, config = _snapshot_folder(Path(source).expanduser(), step)
     loaded = load_model(folder, config)
     binarization = str(config.data.options.get("binarization", "none"))
     return TrainedModel(loaded.model, loaded.card, binarization, folder)
 
 
-def _from_event(event: SnapshotReady, plan: Plan) -> TrainedModel:
-    with torch.random.fork_rng(devices=[]):  # initialization would advance the caller's random numbers
-        model: Model = registry.resolve(plan.family.build)(plan.model_options, event.card.image_shape)
-    if plan.family.name == custom.NAME:  # the build is the module that is being trained
-        model = copy.deepcopy(model)
-    load_weights(model, event.arrays)
-    return TrainedModel(model.cpu().eval().requires_grad_(False), event.card, plan.binarization)
-
-
 def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
+    # Read the configuration; a snapshot is two folders below it.
     run = source if (source / "config.json").is_file() else source.parent.parent
     try:
         config = RunConfig.model_validate_json((run / "config.json").read_bytes())
@@ -175,6 +176,7 @@ def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
         ) from None
     if run != source:
         return source, config
+    # Choose the snapshot by its step.
     steps = {
         int(folder.name.removeprefix("step-")): folder
         for folder in (run / "snapshots").glob("step-*")
@@ -195,10 +197,3 @@ def _dataset(data: Any, labels: Any) -> DataSet | None:
             raise ConfigError("labels: only arrays passed as data take labels", "leave them out")
         return data if isinstance(data, DataSet) else None
     return from_arrays(data, labels)
-
-
-def _gray_levels(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data section for an own module: gray levels unless binarization is requested."""
-    name = layer.get("data", {}).get("name", "mnist")
-    has_binarization = "binarization" in registry.dataset(name).options.model_fields
-    return {"name": name, **({"binarization": "none"} if has_binarization else {})}

@@ -41,6 +41,26 @@ class MetricSpec:
     label: str = ""  # of its line there, short: "D"
 
 
+_WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
+
+
+def train_metric(
+    quantity: str, title: str, unit: str, better: Better, panel: str = "objective", setup: str = ""
+) -> MetricSpec:
+    """Return the declaration of `train/QUANTITY`."""
+    return MetricSpec(f"train/{quantity}", quantity, f"train {title}", unit, better, panel, setup)
+
+
+def eval_metrics(
+    quantity: str, title: str, unit: str, better: Better, panel: str = "objective", setup: str = ""
+) -> tuple[MetricSpec, ...]:
+    """Return the declarations of `test/QUANTITY_ema` and `test/QUANTITY_raw`."""
+    return tuple(
+        MetricSpec(f"test/{quantity}_{key}", quantity, f"{title} ({weights})", unit, better, panel, setup)
+        for key, weights in _WEIGHTS.items()
+    )
+
+
 @dataclass(frozen=True)
 class Started:
     """The training is set up; its first step is next."""

@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from trainers import capabilities, presets, registry
+from trainers import presets, registry
 from trainers.config import RunConfig, parse_section
 from trainers.errors import ConfigError
 from trainers.model_card import Capability
-from trainers.registry import DataSet, Family, ImageShape
+from trainers.registry import DataKind, DataSet, Family, ImageShape
 
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
+_FOR_IMAGES = Capability(available=False, reason="the data are 2-D points; see Density")
+_DENSITY_MAP = Capability(available=True, how="a map of the 2-D density")
+_FOR_POINTS = Capability(
+    available=False, reason="images have too many dimensions for a density map; train on 2-D data for one"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Plan:
 
     def capabilities(self) -> dict[str, Capability]:
         """Return what the model can do on this data."""
-        return capabilities.of(self.family, self.model_options, self.image_shape, self.dataset.kind)
+        return capabilities(self.family, self.model_options, self.image_shape, self.dataset.kind)
 
     def num_parameters(self) -> int:
         """Return the number of parameters; imports torch unless the family counts them by arithmetic.
@@ -103,6 +108,23 @@ def resolve(
         ]
         _refuse_oversized(max((a * b for a, b in pairs), default=0))
     return plan
+
+
+def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind) -> dict[str, Capability]:
+    """Return every capability of a model of a family, trained on data of that shape and kind.
+
+    The family declares `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` and `manifold`; `plane`
+    and `density` follow from the latent's size and the data's kind.
+    """
+    own = family.capabilities(options)
+    if kind == "points":
+        return {**own, "manifold": _FOR_IMAGES, "plane": _FOR_IMAGES, "density": _DENSITY_MAP}
+    (size,) = family.latent_shape(options, shape)
+    if size > 2:
+        plane = Capability(available=True, how=f"a plane through {size} dimensions")
+    else:
+        plane = Capability(available=False, reason="the latent is 2-D already")
+    return {**own, "plane": plane, "density": _FOR_POINTS}
 
 
 def _refuse_oversized(num_parameters: int) -> None:

@@ -8,7 +8,7 @@ through the entry point groups `genexplorer.families` and `genexplorer.datasets`
 import difflib
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -31,17 +31,18 @@ class Preset:
 
     Args:
         layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
+        family: Its family's name; `Family` fills it in.
         frozen: Settings that reproduce a publication and may not be changed: dotted prefixes such as "model", "optim".
         expected: "test ELBO −136.5 nats (EMA weights, dynamic binarization) after 40 epochs".
         minutes: Time on two cores of 2020s server hardware.
     """
 
     name: str
-    family: str
     summary: str
     layers: Mapping[str, Any]
     expected: str
     minutes: float
+    family: str = ""
     source: str = ""
     frozen: tuple[str, ...] = ()
     watch_for: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
@@ -51,36 +52,52 @@ class Preset:
         return any(path == prefix or path.startswith(prefix + ".") for prefix in self.frozen)
 
 
+def _sample_and_decode(options: Any) -> "dict[str, Capability]":
+    from trainers.model_card import Capability  # imports pydantic
+
+    return {
+        "sample": Capability(available=True, how="z from N(0, I), then decode"),
+        "decode": Capability(available=True, how="decoder"),
+    }
+
+
 @dataclass(frozen=True)
 class Family:
-    """A family of models, described without torch.
+    """A family of models, described without torch. The first three arguments are enough to train and sample.
 
     Args:
         name: As configurations name it: "vae".
-        title: As people read it: "variational autoencoder".
-        options: The pydantic model of its options.
+        options: The pydantic model of its options, a `trainers.config.Section`.
         build: "module:function" or a function of (options, image shape) that returns a `Model`. It must also work under
             `torch.device("meta")` unless `parameter_count` is given.
+        title: As people read it: "variational autoencoder"; the name by default.
         presets: Starting points, the usual one first.
-        theory: The objective with the default options.
-        latent_shape: Of the model with such options on images of such a shape.
-        capabilities: What a model with such options can do.
+        theory: The objective, or a function of (options, kind of data) that returns it; by default the loss alone.
+        latent_shape: Of the model with such options on images of such a shape; (options.latent_dim,) by default.
+        capabilities: What a model with such options can do; by default sample and decode, as every `Model` can.
         check: Raises ConfigError where (options, data options, image shape, kind of data) do not go together.
-        theory_for: The objective with other options, where it depends on them.
-        parameter_count: The number of parameters by arithmetic, to refuse an oversized model before torch is imported.
+        parameter_count: The number of parameters by arithmetic; by default they are counted on torch's meta device.
     """
 
     name: str
-    title: str
     options: "type[BaseModel]"
     build: str | Callable[[Any, ImageShape], Any]
-    presets: tuple[Preset, ...]
-    theory: Theory
-    latent_shape: Callable[[Any, ImageShape], tuple[int, ...]]
-    capabilities: "Callable[[Any], dict[str, Capability]]"
-    check: Callable[[Any, Any, ImageShape, DataKind], None]
-    theory_for: Callable[[Any, DataKind], Theory] | None = None
+    title: str = ""
+    presets: tuple[Preset, ...] = ()
+    theory: Theory | Callable[[Any, DataKind], Theory] = field(default_factory=Theory)
+    latent_shape: Callable[[Any, ImageShape], tuple[int, ...]] = lambda options, shape: (options.latent_dim,)
+    capabilities: "Callable[[Any], dict[str, Capability]]" = _sample_and_decode
+    check: Callable[[Any, Any, ImageShape, DataKind], None] = lambda options, data_options, shape, kind: None
     parameter_count: Callable[[Any, ImageShape], int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.name)
+        presets = tuple(replace(preset, family=self.name) for preset in self.presets)
+        object.__setattr__(self, "presets", presets)
+
+    def theory_for(self, options: Any, kind: DataKind) -> Theory:
+        """Return the objective of a model with these options on that kind of data."""
+        return self.theory if isinstance(self.theory, Theory) else self.theory(options, kind)
 
 
 @dataclass(frozen=True)
@@ -91,8 +108,8 @@ class DataSet:
         name: As configurations name it: "mnist".
         title: As people read it.
         options: The pydantic model of its options.
-        load: "module:function" or a function of the options that returns `trainers.data.images.ImageData`, or, for the
-            kind "points", `trainers.data.points.PointData`.
+        load: "module:function" or a function of the options that returns `trainers.data.dataset.ImageData`, or, for the
+            kind "points", `trainers.data.dataset.PointData`.
         peek: Likewise; returns the shape of an image, from the headers alone.
         aliases: Other names that `--data` accepts.
         kind: "images", or "points" for 2-D points.
@@ -129,7 +146,7 @@ _FAMILIES = {
 }
 _TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "eight-gaussians", "swiss-roll")
 _IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
-_POINTS = {name: f"trainers.data.toy.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
+_POINTS = {name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
 
 _registered_families: dict[str, Family] = {}  # by `register_family`, in this process
 _registered_datasets: dict[str, DataSet] = {}
@@ -241,8 +258,7 @@ def theory(model: str, options: Any, data: str) -> Theory:
     Raises:
         ConfigError: if there is no such family or data set.
     """
-    spec = family(model)
-    return spec.theory if spec.theory_for is None else spec.theory_for(options, dataset(data).kind)
+    return family(model).theory_for(options, dataset(data).kind)
 
 
 def parameter_count(spec: Family, options: Any, shape: ImageShape) -> int:

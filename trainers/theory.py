@@ -29,13 +29,13 @@ class Stage:
 class Theory:
     """The content of the Theory panels, displayed beside the latest values."""
 
-    total: str  # the quantity of the objective: "elbo"
-    total_name: str  # "ELBO"
-    unit: str
-    equation: str  # plain Unicode: "ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z))"
-    terms: tuple[Term, ...]
-    stages: tuple[Stage, ...]
-    reference: str  # "Kingma & Welling 2014, eq. 10, arXiv:1312.6114"
+    total: str = "loss"  # the quantity of the objective: "elbo"
+    total_name: str = "loss"  # "ELBO"
+    unit: str = ""
+    equation: str = ""  # plain Unicode: "ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z))"
+    terms: tuple[Term, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    reference: str = ""  # "Kingma & Welling 2014, eq. 10, arXiv:1312.6114"
     notes: tuple[str, ...] = ()
     also: tuple[Term, ...] = ()  # further metrics with explanations, such as the generator's loss of a GAN
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.conftest import TINY, Shell
-from trainers import bundled_data
+from trainers.data.catalog import bundled_folder
 
 pytestmark = pytest.mark.process
 LONG = ("--steps", "200000")
@@ -110,7 +110,7 @@ def test_a_crashed_run_shows_the_reason_and_can_be_resumed(shell: Shell) -> None
 def test_a_worker_that_cannot_train_shows_why(shell: Shell) -> None:
     folder = shell.folder / "rotten"
     folder.mkdir()
-    for source in bundled_data.folder("mnist").glob("*.gz"):
+    for source in bundled_folder("mnist").glob("*.gz"):
         data = source.read_bytes()
         rotten = data[:-8] + b"rots" + data[-4:]  # the length is right, only reading it whole shows that the sum is not
         (folder / source.name).write_bytes(rotten if "train-images" in source.name else data)

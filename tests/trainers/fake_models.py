@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers import capabilities, registry
+from trainers import plan, registry
 from trainers.config import RunConfig
 from trainers.events import MetricSpec
 from trainers.families.interface import Evaluator, Model, Objective, StepContext, TransformTrace
@@ -122,7 +122,7 @@ def explorer(model: FakeModel, config: RunConfig, kind: Any = "images") -> sessi
         images_seen=0,
         latent_shape=model.latent_shape,
         image_shape=model.image_shape,
-        capabilities={"manifold": NO, **capabilities.of(family, None, model.image_shape, kind)},
+        capabilities={"manifold": NO, **plan.capabilities(family, None, model.image_shape, kind)},
         data=data,
         num_parameters=1,
     )

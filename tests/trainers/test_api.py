@@ -19,7 +19,7 @@ from trainers import registry
 from trainers.config import Section
 from trainers.data import catalog
 from trainers.data.arrays import from_arrays
-from trainers.data.images import ImageData
+from trainers.data.dataset import ImageData
 from trainers.events import ImagesReady, Stop
 from trainers.storage import checkpoint
 

@@ -125,18 +125,15 @@ class CompilePolicy:
             self._trial_s[self.enabled].append(self.step_s)
             durations = [*self._trial_s[False], *self._trial_s[True]]
             if len(durations) >= 2 * TURN_STEPS * TRIAL_TURNS and sum(durations) >= TRIAL_S:
-                yield self._decide(step)
+                # End the trial; the faster kind of step is used from here on.
+                eager, compiled = (statistics.median(self._trial_s[kind]) for kind in (False, True))
+                self.enabled = compiled < MAX_TIME_RATIO * eager
+                self._state = "on" if self.enabled else "off"
+                ratio = eager / compiled
+                verdict = f"on ({ratio:.2f}x faster)" if self.enabled else f"off (speed-up only {ratio:.2f}x)"
+                yield CommandApplied(step, "", "compile", value=verdict)
             elif len(durations) % TURN_STEPS == 0:
                 self.enabled = not self.enabled
-
-    def _decide(self, step: int) -> CommandApplied:
-        """End the trial; the faster kind of step is used from here on."""
-        eager, compiled = (statistics.median(self._trial_s[kind]) for kind in (False, True))
-        self.enabled = compiled < MAX_TIME_RATIO * eager
-        self._state = "on" if self.enabled else "off"
-        ratio = eager / compiled
-        verdict = f"on ({ratio:.2f}x faster)" if self.enabled else f"off (speed-up only {ratio:.2f}x)"
-        return CommandApplied(step, "", "compile", value=verdict)
 
 
 def has_compiler() -> bool:

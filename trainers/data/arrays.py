@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from trainers.config import Section
 from trainers.data import idx
 from trainers.data.catalog import Binarization
-from trainers.data.images import ImageData, Images, Labels
-from trainers.data.points import PointData, Points
+from trainers.data.dataset import ImageData, Images, Labels, PointData, Points
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet

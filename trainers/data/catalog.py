@@ -1,14 +1,13 @@
-"""Specs of the built-in image data sets: the bundled MNIST and folders of IDX files. Imports no torch."""
+"""Specs of the built-in data sets: the bundled MNIST, folders of IDX files, 2-D toy data. Imports no torch."""
 
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from trainers import bundled_data
 from trainers.config import Section
 from trainers.data import idx, idx_folder
-from trainers.data.images import ImageData
+from trainers.data.dataset import ImageData
 from trainers.errors import DataError
 from trainers.registry import DataSet, ImageShape
 
@@ -40,6 +39,43 @@ class IdxFolderOptions(ImageOptions):
         if not value or "\0" in value:
             raise ValueError("choose a folder with IDX files")
         return str(Path(value).expanduser().resolve())
+
+
+class PointOptions(Section):
+    """Options of every 2-D data set."""
+
+    num_train: int = Field(100_000, ge=1, le=10_000_000)
+    num_test: int = Field(10_000, ge=1, le=1_000_000)
+
+
+class NoisyOptions(PointOptions):
+    """Options of points with Gaussian noise around a curve or a center."""
+
+    noise: float = Field(0.2, ge=0.02, le=1)  # standard deviation in each coordinate
+
+
+class CirclesOptions(NoisyOptions):
+    """Options of two concentric circles."""
+
+    noise: float = Field(0.15, ge=0.02, le=1)
+
+
+class RingsOptions(NoisyOptions):
+    """Options of four concentric circles."""
+
+    noise: float = Field(0.1, ge=0.02, le=1)
+
+
+class SpiralsOptions(NoisyOptions):
+    """Options of two spirals."""
+
+    noise: float = Field(0.1, ge=0.02, le=1)
+
+
+class PinwheelOptions(NoisyOptions):
+    """Options of five bent arms."""
+
+    noise: float = Field(0.1, ge=0.02, le=0.3)  # across an arm; wider arms would overlap themselves
 
 
 def load_mnist(options: MnistOptions) -> ImageData:
@@ -103,9 +139,22 @@ def _is_transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> boo
 
 def _bundled() -> idx_folder.IdxFiles:
     try:
-        return idx_folder.find(bundled_data.folder("mnist"))
+        return idx_folder.find(bundled_folder("mnist"))
     except DataError as error:
         raise DataError(error.message, "reinstall genexplorer") from None
+
+
+def bundled_folder(name: str) -> Path:
+    """Return a folder of bundled data, such as `mnist`: in `assets` of a checkout, in `trainers` of a wheel.
+
+    Raises:
+        DataError: if the installation lacks it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for base in (package / "_assets", package.parent / "assets"):
+        if (base / name).is_dir():
+            return base / name
+    raise DataError(f"the bundled data have no folder '{name}'", "reinstall genexplorer")
 
 
 MNIST = DataSet(
@@ -126,3 +175,20 @@ IDX_FOLDER = DataSet(
     count="trainers.data.catalog:count_idx_folder",
     aliases=("folder",),
 )
+
+
+def _point_dataset(name: str, title: str, options: type[PointOptions]) -> DataSet:
+    function = name.replace("-", "_")
+    return DataSet(
+        name, title, options, f"trainers.data.toy.samplers:{function}", lambda options: (2, 1, 1), kind="points"
+    )
+
+
+MOONS = _point_dataset("moons", "two half moons", NoisyOptions)
+CIRCLES = _point_dataset("circles", "two concentric circles", CirclesOptions)
+RINGS = _point_dataset("rings", "four concentric rings", RingsOptions)
+PINWHEEL = _point_dataset("pinwheel", "a pinwheel of five arms", PinwheelOptions)
+CHECKERBOARD = _point_dataset("checkerboard", "a checkerboard of sharp squares", PointOptions)
+SPIRALS = _point_dataset("spirals", "two spirals about one center", SpiralsOptions)
+EIGHT_GAUSSIANS = _point_dataset("eight-gaussians", "eight Gaussians on a circle", NoisyOptions)
+SWISS_ROLL = _point_dataset("swiss-roll", "a rolled-up curve", NoisyOptions)

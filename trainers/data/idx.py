@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.images import Images, Labels
+from trainers.data.dataset import Images, Labels
 from trainers.errors import DataError
 
 MAX_BYTES = 8 << 30  # per file, uncompressed
@@ -100,7 +100,11 @@ def _read(path: Path, ranks: tuple[int, ...], kind: str) -> NDArray[np.uint8]:
     with _open(path) as stream:
         header = _parse_header(stream, path, ranks, kind)
         _check_file_size(header, path)
-        data = _read_payload(stream, header, path)
+        data = _read_bytes(stream, header.num_bytes + 1, path)  # the extra byte detects a file that is too long
+    if len(data) < header.num_bytes:
+        raise DataError(f"{path}: has {len(data):,} bytes, fewer than the {header.num_bytes:,} declared", _HINT)
+    if len(data) > header.num_bytes:
+        raise DataError(f"{path}: has more bytes than the {header.num_bytes:,} declared", _HINT)
     return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(header.dims)  # writable: torch can share its memory
 
 
@@ -171,15 +175,6 @@ def _check_file_size(header: Header, path: Path) -> None:
             f"{path}: has {stored:,} bytes after the header, {comparison} than the {header.num_bytes:,} declared",
             _HINT,
         )
-
-
-def _read_payload(stream: BinaryIO, header: Header, path: Path) -> bytes:
-    data = _read_bytes(stream, header.num_bytes + 1, path)  # the extra byte detects a file that is too long
-    if len(data) < header.num_bytes:
-        raise DataError(f"{path}: has {len(data):,} bytes, fewer than the {header.num_bytes:,} declared", _HINT)
-    if len(data) > header.num_bytes:
-        raise DataError(f"{path}: has more bytes than the {header.num_bytes:,} declared", _HINT)
-    return data
 
 
 def _read_bytes(stream: BinaryIO, count: int, path: Path) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainers.data import idx
-from trainers.data.images import ImageData, Images, Labels
+from trainers.data.dataset import ImageData, Images, Labels
 from trainers.errors import DataError
 
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte
@@ -36,6 +36,7 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
     Raises:
         DataError: if the folder is missing, empty or incomplete, or has several data sets and no prefix is given.
     """
+    # Choose the data set.
     groups = _find_files(folder)
     if not groups:
         raise DataError(f"{folder}: no IDX files in this folder", f"put {_STANDARD} there")
@@ -46,6 +47,7 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
             f"{folder}: contains several data sets: {', '.join(sorted(groups))}", "set data.prefix to one of them"
         )
     prefix = prefix or next(iter(groups))
+    # Check that it is complete.
     files = groups[prefix]
     for split in ("train", "test"):
         if (split, "images") not in files:

@@ -5,10 +5,11 @@ Test images are preprocessed like training images. Random binarization of the te
 metrics of different runs comparable.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.data.images import Images
+from trainers.data.dataset import Images, Points
 
 EVALUATION_SEED = 20190101  # of test noise, sample images and static binarization: the same in every run, for any seed
 _DESCRIPTIONS = {
@@ -101,6 +102,25 @@ class TestImages:
         """Return images, (B, C, H, W), float32 in [0, 1]."""
         pixels = self._pixels[indices]
         return to_float(pixels) if self._scale else pixels.float()
+
+
+class ResidentPoints:
+    """The points of one split on a device, served in batches like `TrainImages`.
+
+    Args:
+        points: (N, 2), float32.
+        device: Device that stores them.
+    """
+
+    def __init__(self, points: Points, device: torch.device | str = "cpu") -> None:
+        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32)).view(-1, 2, 1, 1).to(device)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def take(self, indices: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
+        """Return points, (B, 2, 1, 1), float32; `generator` is ignored."""
+        return self._points[indices]
 
 
 def fixed_pixels(pixels: Tensor, binarization: str, split: str) -> Tensor:

@@ -1,14 +1,14 @@
 """Metrics for any model of 2-D data: distance of its samples from the data, and of its density from the true one."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.data.points import PointData
-from trainers.events import MetricSpec
+from trainers.data.dataset import PointData
+from trainers.events import MetricSpec, eval_metrics
 from trainers.families.interface import Evaluator, HasLogProb, Model
 from trainers.model_card import Capability
 
@@ -16,7 +16,6 @@ NUM_SAMPLES = 2500  # as in VEEGAN; compared with as many test points
 HIGH_QUALITY_STDS = 3.0
 COVERED_SHARE = 0.01  # of the samples; each of eight modes would have 0.125
 _CDIST_MODE = "donot_use_mm_for_euclid_dist"  # matrix products lose precision for nearby points
-_WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
 
 
 @dataclass(frozen=True)
@@ -57,28 +56,22 @@ class PointReference:
 
     def specs(self) -> tuple[MetricSpec, ...]:
         """Return the specs of the metrics that `PointsEvaluator` records, for EMA and raw weights."""
-        return tuple(
-            replace(spec, name=f"test/{spec.quantity}_{weights}", title=f"{spec.title} ({label})")
-            for weights, label in _WEIGHTS.items()
-            for spec in self._quantities()
-        )
-
-    def _quantities(self) -> Iterator[MetricSpec]:
-        """Yield a spec for each quantity; `specs` adds split and weights to name and title."""
+        specs: list[MetricSpec] = []
         count, test = f"{NUM_SAMPLES:,} samples", f"first {len(self.test):,} test points"
         if self.can_sample:
             title = "energy distance of samples and data"
-            yield MetricSpec("", "energy_distance", title, "", "lower", "samples", f"{count}, {test}")
+            specs += eval_metrics("energy_distance", title, "", "lower", "samples", f"{count}, {test}")
         if self.can_sample and self.modes is not None:
             near = f"within {HIGH_QUALITY_STDS:.0f} standard deviations of the nearest mode"
             covered = f"modes with {COVERED_SHARE:.0%} of {count} {near} or more"
             title = f"modes covered of {len(self.modes)}"
-            yield MetricSpec("", "modes_covered", title, "", "higher", "samples", covered)
+            specs += eval_metrics("modes_covered", title, "", "higher", "samples", covered)
             title = "share of samples of high quality"
-            yield MetricSpec("", "high_quality", title, "", "higher", "samples", f"{near}, {count}")
+            specs += eval_metrics("high_quality", title, "", "higher", "samples", f"{near}, {count}")
         if self.log_true is not None:
             setup = f"mean of log p_true − log p_model ({self.estimator}), {test}"
-            yield MetricSpec("", "gap", "KL from the true density", "nats", "lower", "density", setup)
+            specs += eval_metrics("gap", "KL from the true density", "nats", "lower", "density", setup)
+        return tuple(specs)
 
 
 class PointsEvaluator(Evaluator):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from trainers.config import Section
 from trainers.errors import ConfigError
-from trainers.events import MetricSpec
-from trainers.families.interface import PROTOCOLS, Evaluator, Model, Objective, StepContext
+from trainers.events import Better, MetricSpec, eval_metrics, train_metric
+from trainers.families.interface import PROTOCOLS, Evaluator, MeanEvaluator, Model, Objective, StepContext
 from trainers.families.nn import count
 from trainers.model_card import Capability
 from trainers.registry import Family, ImageShape
@@ -18,15 +18,6 @@ from trainers.theory import Theory
 
 NAME = "custom"
 _METHODS = ("decode", "encode", "log_prob")  # optional, of a plain module
-_THEORY = Theory(
-    total="loss",
-    total_name="loss",
-    unit="",
-    equation="minimize module.loss(batch)",
-    terms=(),
-    stages=(),
-    reference="",
-)
 
 
 class CustomOptions(Section):
@@ -76,21 +67,16 @@ class ModuleAdapter(Model):
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return a metric of the training and of the test set for each value that `loss` returns."""
-        return [
-            MetricSpec(
-                f"{split}/{name}{weights}", name, title, "", "lower" if name == "loss" else "neither", "objective"
-            )
-            for name in self._quantities
-            for split, weights, title in (
-                ("train", "", f"training {name}"),
-                ("test", "_ema", f"test {name} (EMA weights)"),
-                ("test", "_raw", f"test {name} (raw weights)"),
-            )
-        ]
+        specs: list[MetricSpec] = []
+        for name in self._quantities:
+            better: Better = "lower" if name == "loss" else "neither"
+            specs += [train_metric(name, name, "", better), *eval_metrics(name, f"test {name}", "", better)]
+        return specs
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
         """Return the mean of each value over the test set."""
-        return _LossEvaluator(self, seed)
+        generator = torch.Generator().manual_seed(seed)
+        return MeanEvaluator(lambda x: self.losses(x, generator))
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the module's images (N, C, H, W), or points (N, 2, 1, 1), for latents (N, d)."""
@@ -128,36 +114,16 @@ class ModuleAdapter(Model):
         parameter = next((p for p in self.module.parameters() if p.requires_grad), None)
         if parameter is None:
             raise ConfigError(f"{type(self.module).__name__} has no trainable parameters")
+        # Buffers are restored afterwards: a batch norm would remember the noise.
         state = {name: tensor.clone() for name, tensor in self.module.named_buffers()}
         try:
             with torch.no_grad():
                 batch = torch.rand(4, *self.image_shape, generator=torch.Generator().manual_seed(0))
                 values = self.losses(batch.to(parameter.device), torch.Generator().manual_seed(0))
-        finally:  # a batch norm would remember the noise
+        finally:
             for name, tensor in self.module.named_buffers():
                 tensor.copy_(state[name])
         return list(values)
-
-
-class _LossEvaluator(Evaluator):
-    """Averages the values of `loss` over the test set."""
-
-    def __init__(self, model: ModuleAdapter, seed: int) -> None:
-        self._model = model
-        self._generator = torch.Generator().manual_seed(seed)
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    @torch.no_grad()
-    def add(self, x: Tensor, start: int) -> None:
-        """Add test images `start` to `start + len(x)`."""
-        for name, value in self._model.losses(x, self._generator).items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value) * len(x)
-        self._count += len(x)
-
-    def result(self) -> dict[str, float]:
-        """Return the mean of each value."""
-        return {name: total / self._count for name, total in self._sums.items()}
 
 
 def family_of(module: nn.Module) -> Family:
@@ -168,8 +134,7 @@ def family_of(module: nn.Module) -> Family:
         title=type(module).__name__,
         options=CustomOptions,
         build=lambda options, shape: module if isinstance(module, Model) else ModuleAdapter(module, shape),
-        presets=(),
-        theory=_THEORY,
+        theory=Theory(equation="minimize module.loss(batch)"),
         latent_shape=lambda options, shape: latent_shape,
         capabilities=lambda options: _capabilities(module),
         check=lambda options, data_options, shape, kind: _check_shape(module, shape),
@@ -192,12 +157,8 @@ def _capabilities(module: nn.Module) -> dict[str, Capability]:
         )
         for name in (*_METHODS, "trace", "critic")
     }
-    in_memory = _missing(f"{title} was trained in memory")
+    in_memory = Capability(available=False, reason=f"{title} was trained in memory")
     return {**table, "sample": table["decode"], "invert": in_memory, "manifold": in_memory}
-
-
-def _missing(reason: str) -> Capability:
-    return Capability(available=False, reason=reason)
 
 
 def _latent_dim(module: nn.Module) -> int:

@@ -6,15 +6,18 @@ the updated discriminator, in the same loop that trains a VAE with its single ob
 """
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from trainers import registry
 from trainers.compiled.precision import AutocastContext
+from trainers.errors import ConfigError
 from trainers.events import MetricSpec, Severity
+from trainers.registry import Family, ImageShape
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Objective:
 
 
 class ModelWarning(NamedTuple):
-    """A problem that a model sees in its test metrics.
+    """A problem that is visible in test metrics.
 
     Args:
         code: Stable: "mode_collapse".
@@ -89,6 +92,30 @@ class Evaluator(Protocol):
     def result(self) -> dict[str, float]:
         """Return the metrics by quantity: {"elbo": …, "kl_dim_0": …}."""
         ...
+
+
+class MeanEvaluator:
+    """An `Evaluator` that averages values over the test set.
+
+    Args:
+        values: Returns values by quantity, (B,) or their mean, for test images (B, C, H, W).
+    """
+
+    def __init__(self, values: Callable[[Tensor], Mapping[str, Tensor]]) -> None:
+        self._values = values
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    @torch.no_grad()
+    def add(self, x: Tensor, start: int) -> None:
+        """Add test images."""
+        for name, value in self._values(x).items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value.double().mean()) * len(x)
+        self._count += len(x)
+
+    def result(self) -> dict[str, float]:
+        """Return the mean of each value."""
+        return {name: total / self._count for name, total in self._sums.items()}
 
 
 class Model(nn.Module):
@@ -257,3 +284,23 @@ PROTOCOLS: dict[str, type] = {  # what a model with a declared capability must i
     "trace": Traces,
     "critic": Discriminates,
 }
+
+
+def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
+    """Return a model with weights from torch's global generator, which the caller seeds.
+
+    Raises:
+        ConfigError: if memory does not suffice, or if the model lacks a capability that its family declares.
+    """
+    try:
+        model: Model = registry.resolve(family.build)(options, image_shape)
+    except RuntimeError as error:
+        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
+    for name, capability in family.capabilities(options).items():
+        protocol = PROTOCOLS.get(name, Model)
+        if capability.available and not isinstance(model, protocol):
+            raise ConfigError(
+                f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it",
+                f"implement the protocol {protocol.__name__} in {type(model).__name__}",
+            )
+    return model

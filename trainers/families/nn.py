@@ -181,9 +181,9 @@ def kl_per_dim(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
 
 
-def images_at_once(image_shape: ImageShape, of_mnist: int) -> int:
-    """Return a chunk size: `of_mnist` images of 28×28, fewer of larger ones, at least one."""
-    return max(1, of_mnist * 784 // max(784, prod(image_shape)))
+def chunk_size(image_shape: ImageShape, num_mnist: int) -> int:
+    """Return a chunk size: `num_mnist` images of 28×28, fewer of larger ones, at least one."""
+    return max(1, num_mnist * 784 // max(784, prod(image_shape)))
 
 
 @contextmanager

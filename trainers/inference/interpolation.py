@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainers.errors import ConfigError
-from trainers.families.interface import Traces, TransformTrace
+from trainers.families.interface import Traces
 from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Array, Query
@@ -113,16 +113,12 @@ def _trace_chunk(query: Query, start: Tensor, *, forward: bool) -> _TracedChunk:
         stages = np.stack([query.to_display(model.trace_images(stage)) for stage in trace.stages])
         values = torch.stack([stage.flatten() for stage in trace.stages]).double()
         moments = torch.stack((values.mean(1), values.square().mean(1)))
+        # The round-trip error, max |x − f⁻¹(f(x))|.
         forward_trace = trace if forward else model.trace(model.decode(z))
-        error = _round_trip_error(model, forward_trace)
+        x = model.trace_images(forward_trace.stages[0])
+        inverse = model.inverse_trace(forward_trace.stages[-1].flatten(1))
+        error = float((x - model.trace_images(inverse.stages[-1])).abs().max())
     return _TracedChunk(trace.labels, stages, z, trace.ladj, moments, error)
-
-
-def _round_trip_error(model: Traces, forward_trace: TransformTrace) -> float:
-    """Return max |x − f⁻¹(f(x))|."""
-    x = model.trace_images(forward_trace.stages[0])
-    inverse = model.inverse_trace(forward_trace.stages[-1].flatten(1))
-    return float((x - model.trace_images(inverse.stages[-1])).abs().max())
 
 
 def _concatenate(chunks: list[_TracedChunk]) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 Reference: Zhu et al. 2016, section 3.1, arXiv:1609.03552; Creswell & Bharath 2018, arXiv:1611.05644.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -31,8 +31,13 @@ def invert(query: Query) -> Iterator[Chunk]:
     take, labels = query.data()
     query.check_size(len(labels), 2 * loaded.item_bytes + 4 * loaded.latent_dim + 4 * steps)
 
+    # Decode candidates for the starting points.
     candidates = torch.randn((NUM_CANDIDATES, loaded.latent_dim), generator=query.generator("invert"))
-    candidate_images = yield from _decode_candidates(loaded, candidates)
+    parts = []
+    for part in torch.split(candidates, loaded.chunk):
+        parts.append(loaded.decode(part).flatten(1).nan_to_num())
+        yield Progress(0.0, "choosing starting points")
+    candidate_images = torch.cat(parts)
 
     # Search for a few images at once, each from the candidates whose images are nearest.
     num_images = max(1, loaded.chunk // restarts)
@@ -54,15 +59,6 @@ def invert(query: Query) -> Iterator[Chunk]:
         for name in results[0]
     }
     yield Result({**arrays, "labels": labels}, {"steps": steps, "restarts": restarts, "prior": penalty})
-
-
-def _decode_candidates(loaded: LoadedModel, candidates: Tensor) -> Generator[Progress, None, Tensor]:
-    """Yield progress; return the candidates' images, (N, values)."""
-    images = []
-    for part in torch.split(candidates, loaded.chunk):
-        images.append(loaded.decode(part).flatten(1).nan_to_num())
-        yield Progress(0.0, "choosing starting points")
-    return torch.cat(images)
 
 
 class _Search:

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers import registry
+from trainers.compiled.precision import has_bfloat16
 from trainers.config import RunConfig
 from trainers.data import preprocess
-from trainers.data.images import ImageData
-from trainers.data.points import PointData, ResidentPoints
+from trainers.data.dataset import ImageData, PointData
+from trainers.data.preprocess import ResidentPoints
 from trainers.errors import CheckpointError
-from trainers.families.build import build
-from trainers.families.interface import Encodes, Model
-from trainers.families.nn import images_at_once
-from trainers.inference.preview import Bf16Preview
+from trainers.families.interface import Encodes, Model, build
+from trainers.families.nn import chunk_size
 from trainers.model_card import ModelCard
 from trainers.storage import checkpoint
 from trainers.training import resume, rng
@@ -28,13 +27,43 @@ if TYPE_CHECKING:
     from trainers.inference.sensitivity import Sensitivity
 
 TakeBatch = Callable[[slice], Tensor]  # a part of some data, preprocessed for the model: (B, C, H, W), float32
-IMAGES_AT_ONCE = 200  # of 28×28: 400 in one chunk take a convolutional model half as long again
-POINTS_AT_ONCE = 4096
+CHUNK_IMAGES = 200  # of 28×28: 400 in one chunk take a convolutional model half as long again
+CHUNK_POINTS = 4096
 _MAX_CHUNK_WORK = 2_000_000_000  # parameters times images, roughly the multiplications of a chunk
 _MAX_IMAGE_VALUES = 1 << 24
 _EXTRA_WEIGHT_BYTES = 16 << 20  # the header of the weights, and buffers, which are not counted as parameters
+NUM_CHECKED = 32  # latents on which a preview is compared with the exact images
+MAX_MEAN_ERROR, MAX_ERROR = 0.5, 8.0  # gray levels, of 255
 _OTHER_RUN = "it belongs to another run"
 _num_parameters: dict[tuple[str, str, tuple[int, ...]], int] = {}  # by family, options and image shape
+
+
+class Bf16Preview:
+    """Decodes one model in bfloat16, after checking once that no pixel changes by more than 8 gray levels.
+
+    The first call decodes exactly and runs the check. Weights stay float32: autocast converts them on the fly, which
+    costs a few percent and keeps sums and normalizations exact.
+    """
+
+    def __init__(self) -> None:
+        fast = has_bfloat16(torch.device("cpu"))  # without hardware support, previews would be slower
+        self._accurate: bool | None = None if fast else False
+
+    def decode(self, model: Model, z: Tensor) -> tuple[Tensor, bool]:
+        """Return (images, is_preview), images (B, C, H, W) float32 in [0, 1]."""
+        if self._accurate:
+            return _decode_bf16(model, z), True
+        images = model.decode(z)
+        if self._accurate is None:
+            preview = _decode_bf16(model, z[:NUM_CHECKED])
+            error = 255 * (images[:NUM_CHECKED].nan_to_num() - preview.nan_to_num()).abs()
+            self._accurate = float(error.mean()) <= MAX_MEAN_ERROR and float(error.max()) <= MAX_ERROR
+        return images, False
+
+
+def _decode_bf16(model: Model, z: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return model.decode(z).float()
 
 
 class LoadedModel:
@@ -71,9 +100,9 @@ class LoadedModel:
     def chunk(self) -> int:
         """How many items to decode or encode at once: fewer for a large model, so that a newer query waits less."""
         if self.has_points:
-            return POINTS_AT_ONCE
+            return CHUNK_POINTS
         affordable = max(1, _MAX_CHUNK_WORK // max(1, self.card.num_parameters))
-        return min(images_at_once(self.card.image_shape, IMAGES_AT_ONCE), max(16, affordable))
+        return min(chunk_size(self.card.image_shape, CHUNK_IMAGES), max(16, affordable))
 
     @property
     def data(self) -> ImageData | PointData:
@@ -128,6 +157,7 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     Raises:
         CheckpointError: if the snapshot is damaged or of another model.
     """
+    # Compare card and configuration.
     card = checkpoint.load_card(folder)
     if card.family != config.model.name:
         raise CheckpointError(
@@ -137,6 +167,7 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     mismatch = CheckpointError(f"{folder}: its weights do not match the model of its run's config.json", _OTHER_RUN)
     if prod(card.image_shape) > _MAX_IMAGE_VALUES:
         raise mismatch
+    # Count the parameters that the configuration gives, before the weights are read.
     key = (family.name, options.model_dump_json(), card.image_shape)
     if key not in _num_parameters:
         _num_parameters[key] = registry.parameter_count(family, options, card.image_shape)
@@ -146,6 +177,7 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     arrays, saved_card = checkpoint.load_snapshot(folder, max_weights_bytes=8 * count + _EXTRA_WEIGHT_BYTES)
     if saved_card != card or count > sum(array.size for array in arrays.values()):
         raise mismatch
+    # Build the model and load its weights.
     with rng.SkipInit():  # the weights are loaded next; initialization would take half of the time
         model = build(family, options, card.image_shape)
     resume.load_weights(model, arrays)

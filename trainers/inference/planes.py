@@ -26,7 +26,10 @@ def manifold(query: Query) -> Iterator[Chunk]:
     coords = params.choice(query.params, "coords", ("u", "z") if plane is None else ("z",))
     edges = params.bounds(query.params, coords)
     z = grids.cells(rows, columns, edges, coords)
-    images = yield from query.decode(z if plane is None else _to_latents(plane, z))
+    if plane is not None:
+        origin, e1, e2 = plane
+        z = origin + z[:, :1] * e1 + z[:, 1:] * e2
+    images = yield from query.decode(z)
     shaped = images.reshape(rows, columns, *images.shape[1:])
     yield Result({"images": shaped}, {"bounds": list(edges), "coords": coords})
 
@@ -35,12 +38,14 @@ def axes(query: Query) -> Iterator[Chunk]:
     """Rank the latent axes: by their KL where the posterior has a variance, else by their effect on the output."""
     size = query.loaded.latent_dim
     count = min(size, query.integer("count", min(8, size), 1, 1 << 31))
+    # By the KL, where the posterior has one.
     scores = yield from _kl_of_axes(query)
     meta: dict[str, object] = {
         "measure": "KL",
         "unit": "nats",
         "how": f"mean over at most {NUM_CODES:,} test encodings",
     }
+    # Else by finite differences.
     if scores is None:
         result = yield from _sensitivity(query)
         points = query.loaded.has_points
@@ -54,8 +59,16 @@ def axes(query: Query) -> Iterator[Chunk]:
 def plane(query: Query) -> Iterator[Chunk]:
     """Compute a plane: along two axes, along the principal directions, or through three latents."""
     kind = params.choice(query.params, "kind", ("axes", "principal", "points"))
+    vectors: Plane
+    meta: dict[str, object]
     if kind == "axes":
-        vectors, meta = _of_axes(query)
+        size = query.loaded.latent_dim
+        indices = params.indices(query.params, query.arrays, size, "the latent axes").tolist()
+        if len(indices) != 2 or indices[0] == indices[1]:
+            raise ConfigError(f"indices: got {indices[:4]}", f"give two different axes from 0 to {size - 1:,}")
+        unit = torch.eye(size)
+        vectors = torch.zeros(size), unit[indices[0]], unit[indices[1]]
+        meta = {"title": f"{_axis_name(indices[0])} and {_axis_name(indices[1])}, all others 0"}
     elif kind == "points":
         vectors, meta = _through_points(query.latents())
     else:
@@ -82,11 +95,6 @@ def project_onto(plane: Plane, z: Tensor) -> Tensor:
     return coords.T.float()
 
 
-def _to_latents(plane: Plane, coords: Tensor) -> Tensor:
-    origin, e1, e2 = plane
-    return origin + coords[:, :1] * e1 + coords[:, 1:] * e2
-
-
 def _plane_of(query: Query) -> Plane:
     """Return the plane of the arrays `origin`, `e1` and `e2`.
 
@@ -105,16 +113,6 @@ def _are_parallel(e1: Tensor, e2: Tensor) -> bool:
     lengths = e1.double().norm() * e2.double().norm()
     cosine = torch.dot(e1.double(), e2.double()) / lengths.clamp_min(1e-30)
     return bool(lengths < 1e-12) or bool(1 - cosine.square() < 1e-6)
-
-
-def _of_axes(query: Query) -> tuple[Plane, dict[str, object]]:
-    size = query.loaded.latent_dim
-    indices = params.indices(query.params, query.arrays, size, "the latent axes").tolist()
-    if len(indices) != 2 or indices[0] == indices[1]:
-        raise ConfigError(f"indices: got {indices[:4]}", f"give two different axes from 0 to {size - 1:,}")
-    unit = torch.eye(size)
-    title = f"{_axis_name(indices[0])} and {_axis_name(indices[1])}, all others 0"
-    return (torch.zeros(size), unit[indices[0]], unit[indices[1]]), {"title": title}
 
 
 def _axis_name(axis: int) -> str:

@@ -46,8 +46,9 @@ def density(query: Query) -> Iterator[Chunk]:
             raise UserError("this model has no density", capability.reason)
         assert isinstance(model, HasLogProb)
         how, values = capability.how, (yield from _evaluate(query, cells, model.log_prob))
+    # Report the share of NaN; −∞ is a valid log-density.
     meta: dict[str, object] = {"bounds": list(edges), "of": source, "how": how}
-    if values.isnan().any():  # −∞ is a valid log-density
+    if values.isnan().any():
         meta["not_finite"] = float(values.isnan().float().mean())
     yield Result({"log_prob": values.float().view(rows, columns).numpy()}, meta)
 
@@ -64,6 +65,7 @@ def critic(query: Query) -> Iterator[Chunk]:
     count = query.integer("count", 256, 1, params.MAX_COUNT)
     rows, columns, edges = _grid(query)
     logits = yield from _evaluate(query, grids.cells(rows, columns, edges, "z"), model.discriminator_logits)
+    # Sample, and follow the gradient of the logit at each sample.
     z = torch.randn((count, query.loaded.latent_dim), generator=query.generator("sample"))
     samples = query.loaded.decode(z)
     with torch.inference_mode(False), torch.enable_grad():

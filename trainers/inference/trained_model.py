@@ -11,16 +11,15 @@ from torch import Tensor
 
 from trainers.compiled import matmul
 from trainers.data.arrays import to_numpy
-from trainers.data.points import ResidentPoints
-from trainers.data.preprocess import TestImages
+from trainers.data.preprocess import ResidentPoints, TestImages
 from trainers.errors import DataError, UserError
 from trainers.families.interface import Encodes, HasLogProb, Model
-from trainers.families.nn import images_at_once
+from trainers.families.nn import chunk_size
 from trainers.model_card import ModelCard
 from trainers.training import rng
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
-_IMAGES_PER_CHUNK, _POINTS_PER_CHUNK = 200, 4096
+_CHUNK_IMAGES, _CHUNK_POINTS = 200, 4096
 MAX_SAMPLES = 1_000_000
 
 
@@ -135,6 +134,7 @@ class TrainedModel:
             if points.ndim != 2 or points.shape[1] != 2:
                 raise DataError(f"x: shape {tuple(points.shape)}; expected points (N, 2)")
             return ResidentPoints(points.numpy()).take(slice(None))
+        # Images, uint8 or floats in [0, 1].
         array = to_numpy(x, "x")
         if array.ndim == 3 and self.image_shape[0] == 1:
             array = array[:, None]
@@ -154,9 +154,9 @@ class TrainedModel:
         return decoded.flatten(1) if self.card.data.kind == "points" else decoded
 
     def _in_chunks(self, function: Callable[[Tensor], tuple[Tensor, ...]], batch: Tensor) -> tuple[Tensor, ...]:
-        size = _POINTS_PER_CHUNK
+        size = _CHUNK_POINTS
         if self.card.data.kind == "images":
-            size = images_at_once(self.image_shape, _IMAGES_PER_CHUNK)
+            size = chunk_size(self.image_shape, _CHUNK_IMAGES)
         with torch.inference_mode(), matmul.prefer_onednn():
             results = [function(part) for part in torch.split(batch, size)]
         return tuple(torch.cat(parts).clone() for parts in zip(*results, strict=True))

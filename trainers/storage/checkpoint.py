@@ -9,7 +9,7 @@ import json
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,6 @@ from trainers.errors import CheckpointError
 from trainers.events import Arrays, ResumeState
 from trainers.model_card import ModelCard
 from trainers.storage import atomic_files
-from trainers.storage.safetensors_writer import serialize
 
 ARRAYS = "state.safetensors"
 META = "meta.json"
@@ -36,6 +35,8 @@ MAX_JSON_BYTES = 1 << 20  # card or manifest
 MAX_META_BYTES = 64 << 20
 MAX_ARRAY_BYTES = 16 << 30
 _LIMITS = {ARRAYS: MAX_ARRAY_BYTES, WEIGHTS: MAX_ARRAY_BYTES, META: MAX_META_BYTES, CARD: MAX_JSON_BYTES}
+_DTYPE_LETTERS = {"f": "F", "i": "I", "u": "U"}
+_ALIGNMENT = 8  # bytes; pads the header of safetensors so that the arrays can be memory-mapped
 _HINT = "use an older checkpoint"
 
 
@@ -154,24 +155,24 @@ def _read_folder(
     entries = manifest.get("files")
     if not isinstance(entries, dict) or any(name not in entries for name in required):
         raise CheckpointError(f"{folder / MANIFEST}: does not list {' and '.join(required) or 'files'}", _HINT)
-    return {name: _read_verified(folder, name, entry, limits) for name, entry in entries.items()}
-
-
-def _read_verified(folder: Path, name: str, entry: Any, limits: Mapping[str, int]) -> bytes:
-    if name not in limits or not isinstance(entry, dict):
-        raise CheckpointError(f"{folder / MANIFEST}: lists an unknown file '{name[:80]}'", _HINT)
-    size, digest = entry.get("bytes"), entry.get("sha256")
-    if not isinstance(size, int) or not isinstance(digest, str):
-        raise CheckpointError(f"{folder / MANIFEST}: lacks size or SHA-256 for '{name}'", _HINT)
-    data = _read_file(folder / name, size, limits[name])
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise CheckpointError(f"{folder / name}: damaged: its SHA-256 does not match the manifest", _HINT)
-    return data
+    # Read each file and compare it with its entry.
+    files: dict[str, bytes] = {}
+    for name, entry in entries.items():
+        if name not in limits or not isinstance(entry, dict):
+            raise CheckpointError(f"{folder / MANIFEST}: lists an unknown file '{name[:80]}'", _HINT)
+        size, digest = entry.get("bytes"), entry.get("sha256")
+        if not isinstance(size, int) or not isinstance(digest, str):
+            raise CheckpointError(f"{folder / MANIFEST}: lacks size or SHA-256 for '{name}'", _HINT)
+        files[name] = _read_file(folder / name, size, limits[name])
+        if hashlib.sha256(files[name]).hexdigest() != digest:
+            raise CheckpointError(f"{folder / name}: damaged: its SHA-256 does not match the manifest", _HINT)
+    return files
 
 
 def _read_file(path: Path, size: int | None, limit: int) -> bytes:
     """Read a regular file of the expected size; never reads more than one extra byte."""
     try:
+        # Compare type and size with what is expected before anything is allocated.
         info = path.lstat()
         if not stat.S_ISREG(info.st_mode):
             raise CheckpointError(f"{path}: not a regular file", _HINT)
@@ -189,6 +190,45 @@ def _read_file(path: Path, size: int | None, limit: int) -> bytes:
     if len(data) != expected:
         raise CheckpointError(f"{path}: changed while being read", "try again")
     return data
+
+
+def serialize(arrays: Arrays) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of a safetensors file, without copying the arrays, which must not change meanwhile.
+
+    The length of a JSON header in eight bytes, the header, then the arrays, little-endian and in C order.
+
+    Reference: https://huggingface.co/docs/safetensors, "Format".
+
+    Args:
+        arrays: Float, integer and boolean arrays by name.
+
+    Raises:
+        TypeError: if an array has another dtype.
+    """
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # widest first: all aligned
+    # Write the header.
+    entries: dict[str, object] = {}
+    end = 0
+    for name in order:
+        array, begin = arrays[name], end
+        end += array.nbytes
+        entries[name] = {"dtype": _dtype_name(array.dtype), "shape": list(array.shape), "data_offsets": [begin, end]}
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header = header.ljust(-(-len(header) // _ALIGNMENT) * _ALIGNMENT)
+    yield len(header).to_bytes(8, "little") + header
+    # Write the arrays; only those that are not contiguous and little-endian are copied.
+    for name in order:
+        if arrays[name].size:
+            array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
+            yield array.reshape(-1).view(np.uint8).data
+
+
+def _dtype_name(dtype: np.dtype[np.generic]) -> str:
+    if dtype.kind == "b":
+        return "BOOL"
+    if dtype.kind not in _DTYPE_LETTERS or dtype.itemsize > 8:
+        raise TypeError(f"cannot save arrays of dtype {dtype}")
+    return f"{_DTYPE_LETTERS[dtype.kind]}{8 * dtype.itemsize}"
 
 
 def parse_safetensors(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]:

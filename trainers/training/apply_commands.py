@@ -78,7 +78,15 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
             paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
         if not paused or session.is_stopping:
             break
-        yield from _wait(session)
+        # Wait, with a heartbeat now and then.
+        if not session.stopwatch.is_paused:
+            session.stopwatch.pause()
+            session.timers.heartbeat.reset()
+            yield Phase(session.step, "paused")
+        time.sleep(_POLL_S)
+        if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
+            session.timers.heartbeat.reset()
+            yield Phase(session.step, "paused")
     if session.stopwatch.is_paused:
         session.stopwatch.resume()
         yield Phase(session.step, "stopping" if session.is_stopping else "training")
@@ -93,7 +101,12 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
             case Set(path, value):
                 session.change_setting(path, value)
             case Threads(value):
-                _set_threads(session, value)
+                if session.config.execution.deterministic:
+                    hint = "start a run without --deterministic"
+                    raise ConfigError("threads: pinned by execution.deterministic", hint)
+                if not 1 <= value <= MAX_THREADS:
+                    raise ConfigError(f"threads: {value} is not between 1 and {MAX_THREADS}", "give a number of cores")
+                torch.set_num_threads(value)
             case Stop():
                 session.stop()
     except UserError as problem:
@@ -106,22 +119,3 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
     elif isinstance(command, Set) and not error:
         yield resume.checkpoint(session, "schedule")
         session.timers.checkpoint.reset()
-
-
-def _set_threads(session: TrainingSession, count: int) -> None:
-    if session.config.execution.deterministic:
-        raise ConfigError("threads: pinned by execution.deterministic", "start a run without --deterministic")
-    if not 1 <= count <= MAX_THREADS:
-        raise ConfigError(f"threads: {count} is not between 1 and {MAX_THREADS}", "give a number of cores")
-    torch.set_num_threads(count)
-
-
-def _wait(session: TrainingSession) -> Iterator[Event]:
-    if not session.stopwatch.is_paused:
-        session.stopwatch.pause()
-        session.timers.heartbeat.reset()
-        yield Phase(session.step, "paused")
-    time.sleep(_POLL_S)
-    if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
-        session.timers.heartbeat.reset()
-        yield Phase(session.step, "paused")

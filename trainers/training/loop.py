@@ -11,7 +11,7 @@ from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady
 from trainers.plan import Plan, resolve
-from trainers.training import apply_commands, declared_metrics, evaluate, setup, timing
+from trainers.training import apply_commands, evaluate, setup, timing
 from trainers.training import resume as resuming
 from trainers.training.session import TrainingSession
 from trainers.training.step import NotFiniteError
@@ -53,7 +53,7 @@ def train(
         # Load the data, build the model, and restore the checkpoint.
         session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
         alerts = resuming.restore(session, resume) if resume else []
-        yield declared_metrics.started(session)
+        yield evaluate.started(session)
         yield from alerts
         # Train.
         yield Phase(session.step, "training")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.data.points import PointData
+from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady, Phase
 from trainers.families.interface import HasLogProb, Model

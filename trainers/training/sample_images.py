@@ -7,18 +7,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.data.images import ImageData
+from trainers.data.dataset import ImageData
 from trainers.data.preprocess import EVALUATION_SEED, TestImages
 from trainers.events import ImagesReady, Phase
 from trainers.families.interface import Encodes, Model, Traces
-from trainers.families.nn import eval_mode, images_at_once
+from trainers.families.nn import chunk_size, eval_mode
 from trainers.inference.grids import MANIFOLD_SIDE, cells
 from trainers.model_card import Capability
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
 NUM_TRACED, TRACE_COLUMNS = 8, 10
-IMAGES_AT_ONCE = 500  # of 28×28, decoded in one batch
+CHUNK_IMAGES = 500  # of 28×28, decoded in one batch
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -62,7 +62,11 @@ class SampleImages:
             samples = yield from _decoded(model, self._samples, step)
             yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
         if self._originals is not None:
-            yield ImagesReady(step, "reconstructions", _reconstructed(model, self._originals), len(self._originals))
+            assert isinstance(model, Encodes)
+            with torch.inference_mode(), eval_mode(model):
+                mu, _ = model.encode(self._originals)
+                pairs = np.concatenate((to_uint8(self._originals), to_uint8(model.decode(mu))))
+            yield ImagesReady(step, "reconstructions", pairs, len(self._originals))
         if self._manifold is not None:
             manifold = yield from _decoded(model, self._manifold, step)
             yield ImagesReady(step, "manifold", manifold, MANIFOLD_SIDE)
@@ -82,18 +86,11 @@ def reconstructed_indices(data: ImageData) -> Tensor:
 
 def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArray[np.uint8]]:
     pieces = []
-    for part in torch.split(z, images_at_once(model.image_shape, IMAGES_AT_ONCE)):
+    for part in torch.split(z, chunk_size(model.image_shape, CHUNK_IMAGES)):
         with torch.inference_mode(), eval_mode(model):
             pieces.append(to_uint8(model.decode(part)))
         yield Phase(step, "evaluating", "pictures")
     return np.concatenate(pieces)
-
-
-def _reconstructed(model: Model, x: Tensor) -> NDArray[np.uint8]:
-    assert isinstance(model, Encodes)
-    with torch.inference_mode(), eval_mode(model):
-        mu, _ = model.encode(x)
-        return np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
 
 
 def _trace(model: Model, x: Tensor, step: int) -> ImagesReady:

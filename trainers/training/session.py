@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from trainers import events, model_card
+from trainers import events, model_card, registry
 from trainers.compiled.policy import CompilePolicy
 from trainers.compiled.precision import AutocastContext
 from trainers.config import RunConfig
-from trainers.data.points import ResidentPoints
-from trainers.data.preprocess import TestImages, TrainImages
+from trainers.data.preprocess import ResidentPoints, TestImages, TrainImages
+from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, StepContext
 from trainers.families.nn import count
 from trainers.plan import Plan
-from trainers.training import rng, schedule, settable, timing
+from trainers.training import rng, schedule, timing
 from trainers.training.alerts import AlertMonitor
 from trainers.training.ema import Ema
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
+
+SETTABLE = ("optim.lr", "optim.grad_clip", "execution.snapshot_every_s", "execution.watched_every_s")
 
 
 @dataclass
@@ -198,7 +200,7 @@ class TrainingSession:
         Raises:
             ConfigError: if the setting cannot change during training, or the value is not allowed.
         """
-        self._plan = settable.change(self._plan, self.model, path, value)
+        self._plan = _with_setting(self._plan, self.model, path, value)
         self.state.changes.append({"step": self._step, "path": path, "value": value})
 
     def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
@@ -221,8 +223,21 @@ class TrainingSession:
             ConfigError: if a setting that was changed cannot be.
         """
         for change in state.changes:
-            self._plan = settable.change(self._plan, self.model, change["path"], change["value"])
+            self._plan = _with_setting(self._plan, self.model, change["path"], change["value"])
         self.state = state
         self._step = step
         self.stopwatch = timing.Stopwatch(self.clock, elapsed_s)
         self.restart_eta()
+
+
+def _with_setting(plan: Plan, model: Model, path: str, value: object) -> Plan:
+    """Return a plan with one setting changed, which must be settable during training, validated as at the start."""
+    settable = (*SETTABLE, *(f"model.{name}" for name in sorted(model.settable)))
+    if path not in settable:
+        raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(settable)}")
+    preset = registry.presets().get(plan.config.preset)
+    if preset and preset.is_frozen(path):
+        raise ConfigError(
+            f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}", "start from another preset"
+        )
+    return plan.with_setting(path, value)

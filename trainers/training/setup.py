@@ -4,10 +4,10 @@ from trainers import registry
 from trainers.compiled.policy import CompilePolicy
 from trainers.compiled.precision import AutocastContext, use_bfloat16
 from trainers.data import preprocess
-from trainers.data.images import ImageData
-from trainers.data.points import PointData, ResidentPoints
+from trainers.data.dataset import ImageData, PointData
+from trainers.data.preprocess import ResidentPoints
 from trainers.evaluation.points import PointReference
-from trainers.families.build import build
+from trainers.families.interface import build
 from trainers.model_card import DataCard
 from trainers.plan import Plan
 from trainers.training import optim, rng, schedule, timing

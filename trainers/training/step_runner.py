@@ -44,7 +44,8 @@ class StepRunner:
             NotFiniteError: in place of the metrics of a step whose loss or gradient is not finite.
         """
         session, policy, key = self._session, self._policy, self._session.graph_key()
-        if policy.should_compile(key) and self._can_compile():
+        has_state = (optim.has_state(each, session.config.optim) for each in session.optimizers.values())
+        if policy.should_compile(key) and all(has_state):  # a compiled step updates the optimizers' state
             yield from policy.compile(key, self._compile, session.step)
             session.restart_eta()
         compiled = policy.compiled_step(key)
@@ -122,11 +123,6 @@ class StepRunner:
         session = self._session
         max_norm = session.config.optim.grad_clip
         return compiled.prepare(session.batch(step), session.context(step), session.lrs(lr), max_norm)
-
-    def _can_compile(self) -> bool:
-        """Return whether the optimizers have the state that a compiled step updates."""
-        session = self._session
-        return all(optim.has_state(optimizer, session.config.optim) for optimizer in session.optimizers.values())
 
     def _compile(self) -> CompiledStep:
         session = self._session

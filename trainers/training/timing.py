@@ -49,19 +49,16 @@ class ActiveClock:
         """Return the seconds, from an arbitrary start."""
         now = self._clock()
         if now - self._last >= MIN_SLEEP_S:
-            self._check_gap(now)
+            # Subtract the time since the last call if the process was asleep.
+            gap, cpu_s = now - self._last, self._cpu_time()
+            before = (self._last - self._last_cpu_reading) * self._cores  # upper bound of the CPU time before the gap
+            if cpu_s - self._last_cpu_s < before + gap / 100:
+                self._asleep_s += gap
+            self._last_cpu_reading, self._last_cpu_s = now, cpu_s
         elif now - self._last_cpu_reading >= _CPU_READING_S:  # not at each call: it costs a system call
             self._last_cpu_reading, self._last_cpu_s = now, self._cpu_time()
         self._last = now
         return now - self._asleep_s
-
-    def _check_gap(self, now: float) -> None:
-        """Subtract the time since the last call if the process was asleep."""
-        gap, cpu_s = now - self._last, self._cpu_time()
-        before = (self._last - self._last_cpu_reading) * self._cores  # upper bound of the CPU time before the gap
-        if cpu_s - self._last_cpu_s < before + gap / 100:
-            self._asleep_s += gap
-        self._last_cpu_reading, self._last_cpu_s = now, cpu_s
 
 
 class Stopwatch:

@@ -136,11 +136,11 @@ def probe_torch() -> dict[str, Any] | Finding:
 def bundled_data() -> Finding:
     """Whether the bundled MNIST is complete."""
     from genexplorer.errors import DataError
-    from trainers import bundled_data as mnist_assets
     from trainers.data import idx, idx_folder
+    from trainers.data.catalog import bundled_folder
 
     try:
-        files = idx_folder.find(mnist_assets.folder("mnist"))
+        files = idx_folder.find(bundled_folder("mnist"))
         counts = [idx.peek_images(path)[0] for path in (files.train_images, files.test_images)]
     except DataError as error:
         return Finding("data", "broken", error.message, error.hint)

@@ -26,9 +26,8 @@ from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.heartbeat import LiveRecord
 from genexplorer.runs.status.process_id import boot_id, host_name, is_suspended
-from trainers import registry
+from trainers import SCHEMA_VERSION, registry
 from trainers.errors import ConfigError
-from trainers.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those of all that are listed
     from trainers.config import RunConfig

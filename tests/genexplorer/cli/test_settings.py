@@ -150,11 +150,11 @@ def test_every_preset_is_a_valid_configuration_and_survives_toml(tmp_path: Path)
 
 
 def test_a_folder_of_idx_files_is_data(tmp_path: Path) -> None:
-    from trainers import bundled_data
+    from trainers.data.catalog import bundled_folder
 
     folder = tmp_path / "my digits"
     folder.mkdir()
-    for source in bundled_data.folder("mnist").glob("*.gz"):
+    for source in bundled_folder("mnist").glob("*.gz"):
         (folder / source.name).symlink_to(source)
     config = resolve(data=str(folder))
     assert (config.data.name, config.data_options().path) == ("idx", str(folder))

@@ -11,7 +11,8 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import eta, formatting
 from genexplorer.session.gallery import gallery, minutes, watch_for
 from genexplorer.session.new_run import NewRunForm, parse_settings
-from trainers import bundled_data, registry
+from trainers import registry
+from trainers.data.catalog import bundled_folder
 from trainers.plan import resolve
 
 
@@ -195,7 +196,7 @@ def test_every_data_set_of_the_form_is_valid(preset: str) -> None:
 def test_a_folder_of_images_gets_the_data_options_of_the_preset(tmp_path: Path) -> None:
     form = NewRunForm("gan")
     form.set("data", "idx")
-    form.set("folder", str(bundled_data.folder("mnist")))
+    form.set("folder", str(bundled_folder("mnist")))
     assert form.validate().data_options().binarization == "none"
     toy = next(preset for preset in registry.presets().values() if preset.name.endswith("-toy"))
     form.set("preset", toy.name)  # a folder of images does not stay where points are learned

@@ -70,10 +70,10 @@ def test_a_compiled_training_equals_an_eager_one(family: str, folder: Path, trac
     compiled = _events(folder, {"compile": "on"}, FAMILIES[family])
     assert traced and [event.name for event in tiny.of(compiled, Phase)].count("compiling") == 1
     assert not any(event.code == "not_compiled" for event in tiny.of(compiled, Alert))
-    expected, found = _weights(plain), _weights(compiled)
-    assert expected.keys() == found.keys()
+    expected, actual = _weights(plain), _weights(compiled)
+    assert expected.keys() == actual.keys()
     for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=2e-5, err_msg=name)  # of updates of 1e-3
+        np.testing.assert_allclose(actual[name], array, rtol=1e-5, atol=2e-5, err_msg=name)  # of updates of 1e-3
 
 
 def test_a_compiled_step_leaves_out_what_is_not_finite(folder: Path, traced: list[int]) -> None:
@@ -157,8 +157,8 @@ def test_a_training_compiled_to_cpp_equals_an_eager_one(folder: Path, monkeypatc
     unwrapped: list[bool] = []
     real = graph._unwrapped
 
-    def spy(program: graph.Graph, *others: Any) -> graph.Graph:
-        unwrapped.append((direct_graph := real(program, *others)) is not program)
+    def spy(program: graph.Graph, *args: Any) -> graph.Graph:
+        unwrapped.append((direct_graph := real(program, *args)) is not program)
         return direct_graph
 
     monkeypatch.setattr(graph, "_unwrapped", spy)
@@ -201,8 +201,8 @@ def test_a_failed_compilation_is_reported_and_training_continues(
 
     monkeypatch.setattr(graph, "compile_graph", broken)
     events = _events(folder, {"compile": "on"}, {})
-    told = [event for event in tiny.of(events, Alert) if event.code == "not_compiled"]
-    assert len(told) == 1 and told[0].message.endswith("no such")
+    alerts = [event for event in tiny.of(events, Alert) if event.code == "not_compiled"]
+    assert len(alerts) == 1 and alerts[0].message.endswith("no such")
     expected = _weights(_events(folder, {"compile": "off"}, {}))
     assert all(np.array_equal(array, expected[name]) for name, array in _weights(events).items())
 
@@ -264,8 +264,8 @@ def test_products_are_float32_accurate() -> None:
 def _first_factor(function: Callable[..., torch.Tensor], *tensors: torch.Tensor) -> tuple[int, ...]:
     """Return the shape of the first factor of a program's one product, after a look at what it computes."""
     program = make_fx(function, matmul.decompositions(), tracing_mode="fake")(*tensors)
-    found, expected = program(*tensors), function(*tensors)
-    assert found.is_contiguous() and torch.allclose(found, expected, rtol=2.0**-7, atol=1e-5)
+    actual, expected = program(*tensors), function(*tensors)
+    assert actual.is_contiguous() and torch.allclose(actual, expected, rtol=2.0**-7, atol=1e-5)
     (product,) = (node for node in program.graph.nodes if "mm" in str(node.target))
     return tuple(product.args[-2].meta["val"].shape)
 
@@ -301,8 +301,8 @@ print(before > 0, (torch.tensor(2.0**-126) / 2).item() == before)
 
 
 def test_denormals_are_flushed_in_all_threads() -> None:
-    said = subprocess.run([sys.executable, "-c", _TINY], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["0", "True", "True"]
+    output = subprocess.run([sys.executable, "-c", _TINY], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["0", "True", "True"]
 
 
 def test_a_graph_is_unwrapped_only_where_results_stay_equal() -> None:

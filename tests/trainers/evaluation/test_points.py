@@ -9,13 +9,13 @@ from torch import Tensor
 
 from tests.trainers import tiny
 from tests.trainers.fake_models import FakeModel
-from trainers.data.points import PointData
+from trainers.data.catalog import NoisyOptions
+from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.data.toy import samplers
-from trainers.data.toy.catalog import NoisyOptions
 from trainers.evaluation import points
 from trainers.evaluation.points import NUM_SAMPLES, PointReference, PointsEvaluator
-from trainers.families.vae.evaluation import importance_weighted_log_prob, sobol_normal
+from trainers.families.vae.model import importance_weighted_log_prob, sobol_normal
 from trainers.model_card import Capability
 from trainers.training import point_images
 

@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainers.config import Section
-from trainers.events import MetricSpec
-from trainers.families.interface import Evaluator, Model, Objective, StepContext
+from trainers.events import MetricSpec, eval_metrics, train_metric
+from trainers.families.interface import Evaluator, MeanEvaluator, Model, Objective, StepContext
 from trainers.model_card import Capability
 from trainers.registry import Family, ImageShape, Preset
-from trainers.theory import Stage, Term, Theory
+from trainers.theory import Theory
 
 
 class AutoencoderOptions(Section):
@@ -55,31 +55,13 @@ class Autoencoder(Model):
         yield Objective("autoencoder", error, {"error": error.detach()})
 
     def metrics(self) -> Sequence[MetricSpec]:
-        names = {"train/error": "train", "test/error_ema": "test (EMA weights)", "test/error_raw": "test (raw weights)"}
         return [
-            MetricSpec(name, "error", f"squared error, {split}", "", "lower", "objective")
-            for name, split in names.items()
+            train_metric("error", "squared error", "", "lower"),
+            *eval_metrics("error", "test squared error", "", "lower"),
         ]
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
-        return AutoencoderEvaluator(self)
-
-
-class AutoencoderEvaluator(Evaluator):
-    def __init__(self, model: Autoencoder) -> None:
-        self._model, self._errors = model, list[Tensor]()
-
-    @torch.inference_mode()
-    def add(self, x: Tensor, start: int) -> None:
-        self._errors.append(self._model.squared_error(x))
-
-    def result(self) -> dict[str, float]:
-        return {"error": float(torch.cat(self._errors).mean())}
-
-
-def capabilities(options: AutoencoderOptions) -> dict[str, Capability]:
-    yes = Capability(available=True, how="linear")
-    return dict.fromkeys(("sample", "decode", "encode"), yes)
+        return MeanEvaluator(lambda x: {"error": self.squared_error(x)})
 
 
 AUTOENCODER = Family(
@@ -90,7 +72,6 @@ AUTOENCODER = Family(
     presets=(
         Preset(
             name="autoencoder",
-            family="autoencoder",
             summary="a linear autoencoder",
             layers={"data": {"binarization": "none"}, "schedule": {"epochs": 1}},
             expected="the squared error of as many principal components",
@@ -98,15 +79,9 @@ AUTOENCODER = Family(
         ),
     ),
     theory=Theory(
-        total="error",
-        total_name="squared error",
-        unit="",
-        equation="‖x − W z − b‖²",
-        terms=(Term("‖x − x̂‖²", "error", 1, "error", "The squared error of the reconstruction."),),
-        stages=(Stage("x", "image", "An image.", "x"),),
-        reference="Baldi & Hornik 1989",
+        total="error", total_name="squared error", equation="‖x − W z − b‖²", reference="Baldi & Hornik 1989"
     ),
-    latent_shape=lambda options, shape: (options.latent_dim,),
-    capabilities=capabilities,
-    check=lambda options, data_options, shape, kind: None,
+    capabilities=lambda options: dict.fromkeys(
+        ("sample", "decode", "encode"), Capability(available=True, how="linear")
+    ),
 )

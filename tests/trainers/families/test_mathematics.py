@@ -11,9 +11,8 @@ from tests.trainers import tiny
 from trainers import plan, presets, registry
 from trainers.families.interface import StepContext
 from trainers.families.nn import eval_mode, kl_per_dim, reparameterize
-from trainers.families.vae.evaluation import ElboEvaluator
 from trainers.families.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian
-from trainers.families.vae.model import Vae, kl_weight
+from trainers.families.vae.model import ElboEvaluator, Vae, kl_weight
 from trainers.families.vae.spec import VAE
 
 SHAPES = [(1, 9, 7), (3, 8, 8), (1, 1, 5), (2, 28, 28)]
@@ -122,9 +121,9 @@ def test_every_preset_learns_and_decodes(preset: str) -> None:
         assert all(p.grad is None for p in model.parameters() if id(p) not in set(map(id, own)))
     model.recalibrate()
     with torch.inference_mode(), eval_mode(model):
-        made = model.decode(torch.randn((5, *model.latent_shape), generator=torch.Generator().manual_seed(2)))
-    assert made.shape == (5, *x.shape[1:]) and made.isfinite().all()
-    assert points or (made.min() >= 0 and made.max() <= 1)
+        decoded = model.decode(torch.randn((5, *model.latent_shape), generator=torch.Generator().manual_seed(2)))
+    assert decoded.shape == (5, *x.shape[1:]) and decoded.isfinite().all()
+    assert points or (decoded.min() >= 0 and decoded.max() <= 1)
 
 
 @pytest.mark.parametrize(("architecture", "likelihood"), CASES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainers import capabilities, config, registry
+from trainers import config, plan, registry
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.inference import session
@@ -63,7 +63,7 @@ def load(name: str, folder: Path) -> session.InferenceSession:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))
-    able = capabilities.of(family, options, shape, kind)
+    available = plan.capabilities(family, options, shape, kind)
     meta = DataCard(name="tiny", num_train=256, num_test=60, kind=kind)
     card = ModelCard(
         family=family.name,
@@ -73,7 +73,7 @@ def load(name: str, folder: Path) -> session.InferenceSession:
         data=meta,
         latent_shape=family.latent_shape(options, shape),
         image_shape=shape,
-        capabilities=able,
+        capabilities=available,
         num_parameters=registry.parameter_count(family, options, shape),
     )
     return session.InferenceSession(LoadedModel(model.eval().requires_grad_(False), card, run))
@@ -104,11 +104,11 @@ def query(op: str, explorer: session.InferenceSession) -> tuple[dict[str, Any], 
 def test_every_declared_capability_is_available(name: str, folder: Path) -> None:
     explorer = load(name, folder)
     for op, needs in NEEDS.items():
-        able = explorer.card.capability(needs).available and (
+        available = explorer.card.capability(needs).available and (
             op != "project" or explorer.card.capability("encode").available
         )
-        able = able and (op != "critic" or "points" in name)
-        if not able:
+        available = available and (op != "critic" or "points" in name)
+        if not available:
             if op != "pipeline":
                 with pytest.raises(UserError):
                     explorer.run(op, *query(op, explorer) if op != "project" else ({}, {}))

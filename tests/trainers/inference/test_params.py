@@ -51,10 +51,10 @@ def test_interpolation_includes_both_ends(generator: session.InferenceSession) -
 
 def test_spherical_interpolation_has_constant_radius_and_speed() -> None:
     start, end = torch.tensor([2.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 2.0])
-    way = interpolation.interpolate_latents(start, end, torch.linspace(0, 1, 10))
-    assert torch.allclose(way.norm(dim=1), torch.full((10,), 2.0))
-    pace = way.diff(dim=0).norm(dim=1)
-    assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (way[:, 1] == 0).all()
+    path = interpolation.interpolate_latents(start, end, torch.linspace(0, 1, 10))
+    assert torch.allclose(path.norm(dim=1), torch.full((10,), 2.0))
+    pace = path.diff(dim=0).norm(dim=1)
+    assert torch.allclose(pace, pace[:1].expand(9), atol=1e-6) and (path[:, 1] == 0).all()
 
 
 def test_lengths_are_interpolated_even_between_nearly_opposite_latents() -> None:

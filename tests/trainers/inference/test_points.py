@@ -33,8 +33,8 @@ def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> 
     assert np.allclose(own["mu"], code["mu"]) and own["labels"].tolist() == [-1, -1]
     near, _ = explorer.run("nearest", {"count": 2}, {"z": code["mu"][:1]})
     assert near["indices"][0] == 1 and np.array_equal(near["images"][0], code["x"][0])
-    way, _ = explorer.run("interpolate", {"count": 3}, {"z": code["mu"]})
-    assert np.allclose(way["images"][[0, 2]], code["x"], atol=1e-6)
+    path, _ = explorer.run("interpolate", {"count": 3}, {"z": code["mu"]})
+    assert np.allclose(path["images"][[0, 2]], code["x"], atol=1e-6)
     assert explorer.run("posterior", {"count": 3})[0]["images"].shape == (3, 2)
     assert explorer.run("encodings")[0]["mu"].shape == (200, 2)
 
@@ -51,7 +51,7 @@ def test_many_points_are_traced_like_one(explorer: session.InferenceSession, par
 
 def test_many_points_are_traced_in_chunks(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, meta = explorer.run("trace", {"seed": 1, "count": 50})
-    monkeypatch.setattr(loaded_model, "POINTS_AT_ONCE", 16)
+    monkeypatch.setattr(loaded_model, "CHUNK_POINTS", 16)
     *progress, last = explorer.answer("trace", {"seed": 1, "count": 50})
     assert isinstance(last, Result)
     parts, same = last.arrays, last.meta

@@ -14,7 +14,7 @@ from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import ImagesReady, SnapshotReady
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
-from trainers.inference import grids, loaded_model, preview, session
+from trainers.inference import grids, loaded_model, session
 from trainers.inference import params as inference_params
 from trainers.inference.chunks import Progress, Result
 from trainers.storage import checkpoint
@@ -53,8 +53,8 @@ def test_loading_a_snapshot_skips_weight_initialization(snapshot: Path, folder: 
     before = torch.get_rng_state()
     opened = session.load(snapshot, tiny.config(folder, steps=20)).loaded.model.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
-    held, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
-    assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in held.items()}
+    saved, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
+    assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in saved.items()}
     with rng.SkipInit():
         own = torch.empty(3).normal_(generator=torch.Generator().manual_seed(0))
     assert torch.equal(own, torch.empty(3).normal_(generator=torch.Generator().manual_seed(0)))
@@ -123,7 +123,7 @@ def test_encodings_of_a_split(explorer: session.InferenceSession, split: str, le
 
 
 def test_long_work_reports_progress(explorer: session.InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded_model, "IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr(loaded_model, "CHUNK_IMAGES", 16)
     monkeypatch.setattr(explorer.loaded, "test_codes", None)
     *progress, last = explorer.answer("encodings", {"split": "test"})
     fractions = [chunk.fraction for chunk in progress if isinstance(chunk, Progress)]
@@ -282,15 +282,15 @@ def test_a_model_in_channels_last_is_the_same_function(size: tuple[int, int]) ->
     loaded_model.to_channels_last(model)
     assert torch.allclose(model.decode(z), images, atol=1e-5)
     assert all(torch.allclose(now, before, atol=1e-5) for now, before in zip(model.encode(x), codes, strict=True))
-    wanted = z.clone().requires_grad_()  # as in an inversion
-    (slope,) = torch.autograd.grad(model.decode(wanted).sum(), wanted)
+    latents = z.clone().requires_grad_()  # as in an inversion
+    (slope,) = torch.autograd.grad(model.decode(latents).sum(), latents)
     assert slope.isfinite().all() and slope.any()
 
 
 def test_a_preview_is_marked_and_close_to_the_exact_images(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(loaded_model, "has_bfloat16", lambda device: True)
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
     exact, meta = fresh.run("manifold")
     assert "draft" not in meta
@@ -300,14 +300,14 @@ def test_a_preview_is_marked_and_close_to_the_exact_images(
     draft, meta = fresh.run("manifold", {"draft": True})
     assert meta["draft"] is True
     off = np.abs(draft["images"].astype(int) - exact["images"].astype(int))
-    assert 0 < off.max() <= preview.MAX_ERROR and off.mean() <= preview.MAX_MEAN_ERROR
+    assert 0 < off.max() <= loaded_model.MAX_ERROR and off.mean() <= loaded_model.MAX_MEAN_ERROR
     assert "draft" not in fresh.run("manifold")[1]
 
 
 def test_a_model_with_visible_preview_errors_has_no_previews(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(preview, "_decode_bf16", lambda model, z: model.decode(z) + 0.01)
+    monkeypatch.setattr(loaded_model, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(loaded_model, "_decode_bf16", lambda model, z: model.decode(z) + 0.01)
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
     assert all("draft" not in fresh.run("manifold", {"draft": True})[1] for _ in range(3))

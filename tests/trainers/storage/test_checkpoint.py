@@ -14,7 +14,7 @@ from safetensors.numpy import load as load_safetensors
 
 from trainers.errors import CheckpointError
 from trainers.model_card import DataCard, ModelCard
-from trainers.storage import atomic_files, checkpoint, safetensors_writer
+from trainers.storage import atomic_files, checkpoint
 
 OLD: dict[str, NDArray[Any]] = {
     "raw/w": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -208,10 +208,10 @@ def test_every_dtype_is_written_as_safetensors_reads_it() -> None:
         for shape in ((), (0, 3), (7,), (3, 5))
     }
     arrays["transposed"] = np.arange(12.0).reshape(3, 4).T
-    read = load_safetensors(b"".join(safetensors_writer.serialize(arrays)))
+    read = load_safetensors(b"".join(checkpoint.serialize(arrays)))
     assert set(read) == set(arrays)
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype.newbyteorder("=") and read[name].shape == array.shape
         np.testing.assert_array_equal(read[name], array)
     with pytest.raises(TypeError):
-        b"".join(safetensors_writer.serialize({"words": np.array(["a"])}))
+        b"".join(checkpoint.serialize({"words": np.array(["a"])}))

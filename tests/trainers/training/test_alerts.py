@@ -50,8 +50,8 @@ def test_a_dimension_that_was_never_active_is_reported_after_a_tenth() -> None:
 
 def test_a_test_metric_that_is_not_finite_is_reported_once() -> None:
     monitor = AlertMonitor()
-    told = [a.code for step in range(3) for a in evaluated(monitor, step, 0.5, {"elbo": float("-inf")})]
-    assert told == ["evaluation_not_finite"]
+    codes = [a.code for step in range(3) for a in evaluated(monitor, step, 0.5, {"elbo": float("-inf")})]
+    assert codes == ["evaluation_not_finite"]
 
 
 def test_a_few_collapsed_dimensions_of_many_are_only_information() -> None:

@@ -159,13 +159,13 @@ def test_settings_that_a_preset_fixes_cannot_be_changed(folder: Path) -> None:
 
 
 def test_threads(folder: Path) -> None:
-    seen: list[int] = []
+    thread_counts: list[int] = []
     for event in loop.train(tiny.config(folder, steps=3), control=tiny.Script({1: [Threads(2, "t")]})):
         if isinstance(event, Metrics) and "train/loss" in event.values:
-            seen.append(torch.get_num_threads())
+            thread_counts.append(torch.get_num_threads())
         if isinstance(event, CommandApplied):
             assert event == CommandApplied(1, "t", "threads", "", 2)
-    assert seen == [1, 2, 2]
+    assert thread_counts == [1, 2, 2]
 
 
 def test_threads_are_pinned_by_deterministic(folder: Path) -> None:

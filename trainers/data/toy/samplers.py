@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.points import Density, Labels, PointData
+from trainers.data.catalog import NoisyOptions, PointOptions
+from trainers.data.dataset import Density, Labels, PointData
 from trainers.data.preprocess import EVALUATION_SEED
-from trainers.data.toy import pinwheel as arms
-from trainers.data.toy.catalog import NoisyOptions, PointOptions
+from trainers.data.toy import densities
 from trainers.data.toy.densities import Checkerboard, Doubles, GaussianMixture, NoisyCircles, mix_equally, noisy_curve
 
 CIRCLES, RINGS = (1.5, 3.0), (0.8, 1.6, 2.4, 3.2)
@@ -93,11 +93,11 @@ def pinwheel(options: NoisyOptions) -> PointData:
     """Return five twisted arms; the label is the arm."""
 
     def sample(rng: np.random.Generator, count: int) -> LabeledPoints:
-        arm = rng.integers(arms.ARMS, size=count)
-        a = arms.MEAN + arms.ALONG * rng.standard_normal(count)
-        return arms.arm_points(a, options.noise * rng.standard_normal(count), arm), arm
+        arm = rng.integers(densities.ARMS, size=count)
+        a = densities.MEAN + densities.ALONG * rng.standard_normal(count)
+        return densities.arm_points(a, options.noise * rng.standard_normal(count), arm), arm
 
-    return _make_splits("pinwheel", options, sample, arms.Pinwheel(options.noise), arms.REACH)
+    return _make_splits("pinwheel", options, sample, densities.Pinwheel(options.noise), densities.PINWHEEL_REACH)
 
 
 def _noisy_circles(name: str, options: NoisyOptions, radii: tuple[float, ...]) -> PointData:

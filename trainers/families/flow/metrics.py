@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from trainers.events import Better, MetricSpec
-from trainers.families.metric_specs import eval_metrics, train_metric
+from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 
 NUM_ROUND_TRIPS = 1000  # test images per evaluation
 NUM_SAMPLES = 256  # samples per evaluation, to count those out of range

@@ -4,7 +4,6 @@ from trainers.registry import Preset
 
 UVA2019_NF = Preset(
     name="uva2019-nf",
-    family="flow",
     summary="the normalizing flow of the UvA deep learning course of 2019, as published",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -28,7 +27,6 @@ UVA2019_NF = Preset(
 
 REALNVP = Preset(
     name="realnvp",
-    family="flow",
     summary="a convolutional RealNVP with three levels, checkerboard and channel-wise masks",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -49,7 +47,6 @@ REALNVP = Preset(
 
 NSF = Preset(
     name="nsf",
-    family="flow",
     summary="a convolutional neural spline flow",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -73,7 +70,6 @@ NSF = Preset(
 
 FLOW_EXPLODE = Preset(
     name="flow-explode",
-    family="flow",
     summary="a flow that diverges, on purpose: unbounded log-scale and a growing learning rate",
     layers={
         "data": {"name": "mnist", "binarization": "none", "limit_test": 1000},
@@ -93,7 +89,6 @@ FLOW_EXPLODE = Preset(
 
 FLOW_TOY = Preset(
     name="flow-toy",
-    family="flow",
     summary="a neural spline flow on a 2-D density: every layer can be watched",
     layers={
         "data": {"name": "moons"},

@@ -8,7 +8,7 @@ from pydantic import Field
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.flow.presets import PRESETS
-from trainers.families.flow.theory import THEORY, theory_for
+from trainers.families.flow.theory import theory_for
 from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
 
@@ -84,20 +84,14 @@ def capabilities(options: FlowOptions) -> dict[str, Capability]:
     }
 
 
-def latent_shape(options: FlowOptions, shape: ImageShape) -> tuple[int, ...]:
-    """Return (D,), the number of values of an image."""
-    return (prod(shape),)
-
-
 FLOW = Family(
     name="flow",
     title="normalizing flow",
     options=FlowOptions,
     build="trainers.families.flow.model:Flow",
     presets=PRESETS,
-    theory=THEORY,
-    latent_shape=latent_shape,
+    latent_shape=lambda options, shape: (prod(shape),),
     capabilities=capabilities,
     check=check,
-    theory_for=theory_for,
+    theory=theory_for,
 )

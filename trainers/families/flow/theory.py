@@ -94,25 +94,22 @@ _MULTISCALE = (
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory of a flow with `FlowOptions` on a kind of data."""
     theory = _POINTS if kind == "points" else THEORY
+    # Variational dequantization gives a bound.
     if kind == "images" and options.dequantization == "variational":
-        theory = _variational(theory)
+        x, v, *others = theory.stages
+        v = replace(v, explanation="Learned noise fills each level's bin; the logit maps (0, 1) to ℝ.")
+        theory = replace(
+            theory,
+            equation="−log₂ p(x) / D ≤ E_q(u|x)[−log₂ p(z) − log₂ |det ∂f/∂x| + log₂ q(u|x)] / D,  z = f(x + u)",
+            terms=(*theory.terms, _NOISE),
+            stages=(x, v, *others),
+            reference=f"{theory.reference}; Ho et al. 2019, eq. 12, arXiv:1902.00275",
+            notes=("With learned noise this is an upper bound on the bits per dimension.", *theory.notes),
+        )
+    # Options add notes.
     notes = theory.notes
     if options.coupling == "spline":
         notes = (*notes, _SPLINE)
     if options.architecture == "conv":
         notes = (*notes, _MULTISCALE)
     return replace(theory, notes=notes)
-
-
-def _variational(theory: Theory) -> Theory:
-    """Return the bound of variational dequantization."""
-    x, v, *others = theory.stages
-    v = replace(v, explanation="Learned noise fills each level's bin; the logit maps (0, 1) to ℝ.")
-    return replace(
-        theory,
-        equation="−log₂ p(x) / D ≤ E_q(u|x)[−log₂ p(z) − log₂ |det ∂f/∂x| + log₂ q(u|x)] / D,  z = f(x + u)",
-        terms=(*theory.terms, _NOISE),
-        stages=(x, v, *others),
-        reference=f"{theory.reference}; Ho et al. 2019, eq. 12, arXiv:1902.00275",
-        notes=("With learned noise this is an upper bound on the bits per dimension.", *theory.notes),
-    )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainers.families.flow.masks import CouplingMask
+from trainers.families.flow.architecture import CouplingMask
 from trainers.families.flow.univariate import UnivariateTransform
 
 

@@ -1,14 +1,21 @@
 """Elementwise invertible transforms used inside coupling layers, with parameters from the conditioner network."""
 
+import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.families.flow import splines
 from trainers.families.flow.architecture import Index
 
 LogScale = Literal["tanh", "scaled-tanh", "free"]
+Knots = tuple[Tensor, Tensor, Tensor]  # x, y and slope of each knot, (B, K + 1, N)
+# Steeper or flatter splines than these bounds allow cannot be inverted in float32.
+MIN_SHARE = 0.1  # smallest bin width and height, as a share of 1/K of the domain
+MIN_SLOPE = 0.01
+_UNIT_SLOPE = math.log(math.expm1(1 - MIN_SLOPE))  # MIN_SLOPE + softplus(_UNIT_SLOPE) = 1
 
 
 class UnivariateTransform(nn.Module):
@@ -68,20 +75,107 @@ class AffineTransform(UnivariateTransform):
 
 
 class RationalQuadraticSpline(UnivariateTransform):
-    """A monotone rational-quadratic spline on [−bound, bound], the identity outside.
+    """A monotone rational-quadratic spline through K + 1 knots on [−bound, bound], the identity outside.
 
-    Reference: Durkan et al. 2019, arXiv:1906.04032.
+    Reference: Durkan et al. 2019, section 3.1 and appendix A, arXiv:1906.04032; Gregory & Delbourgo 1982.
     """
 
     def __init__(self, bins: int, bound: float) -> None:
         super().__init__()
-        self.num_parameters = splines.num_parameters(bins)
+        self.num_parameters = 3 * bins - 1  # K widths, K heights, K − 1 slopes between them
         self.bound = bound
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Return y and log |dy/dx|."""
-        return splines.forward(x, parameters, self.bound)
+        return spline(x, parameters, self.bound)
 
     def inverse(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Return x and log |dx/dy|."""
-        return splines.inverse(y, parameters, self.bound)
+        return inverse_spline(y, parameters, self.bound)
+
+
+@dataclass(frozen=True)
+class _Bin:
+    """For each value the bin that contains it: lower left corner, size, and slopes at both ends, (B, N) each."""
+
+    left: Tensor
+    bottom: Tensor
+    width: Tensor
+    height: Tensor
+    slope_left: Tensor
+    slope_right: Tensor
+
+    @property
+    def mean_slope(self) -> Tensor:
+        """s = height / width."""
+        return self.height / self.width
+
+
+def spline(x: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Return y = f(x) and log f′(x), (B, N) each.
+
+    Reference: Durkan et al. 2019, eq. 4 and 5.
+
+    Args:
+        x: (B, N).
+        parameters: (B, 3K − 1, N), unconstrained.
+        bound: The spline's domain and range are [−bound, bound].
+    """
+    inside = (x >= -bound) & (x <= bound)
+    knots = _knots(parameters, bound)
+    # Equations 4 and 5, with ξ the position within the bin.
+    at = _find_bins(x.clamp(-bound, bound), knots[0], knots)
+    xi = ((x.clamp(-bound, bound) - at.left) / at.width).clamp(0, 1)
+    product = xi * (1 - xi)
+    denominator = at.mean_slope + (at.slope_right + at.slope_left - 2 * at.mean_slope) * product
+    y = at.bottom + at.height * (at.mean_slope * xi.square() + at.slope_left * product) / denominator
+    log_slope = _log_slope(at, xi, denominator)
+    return torch.where(inside, y, x), torch.where(inside, log_slope, torch.zeros_like(log_slope))
+
+
+def inverse_spline(y: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Return x = f⁻¹(y) and log (f⁻¹)′(y), (B, N) each.
+
+    Reference: Durkan et al. 2019, eq. 6 to 8: the root of a quadratic, in the form without cancellation.
+    """
+    inside = (y >= -bound) & (y <= bound)
+    knots = _knots(parameters, bound)
+    # Solve a ξ² + b ξ + c = 0 for the position ξ within the bin.
+    at = _find_bins(y.clamp(-bound, bound), knots[1], knots)
+    rise = (y.clamp(-bound, bound) - at.bottom).clamp_min(0)
+    excess = at.slope_right + at.slope_left - 2 * at.mean_slope
+    a = at.height * (at.mean_slope - at.slope_left) + rise * excess
+    b = at.height * at.slope_left - rise * excess
+    c = -at.mean_slope * rise
+    xi = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
+    log_slope = _log_slope(at, xi, at.mean_slope + excess * xi * (1 - xi))
+    x = at.left + xi * at.width
+    return torch.where(inside, x, y), torch.where(inside, -log_slope, torch.zeros_like(log_slope))
+
+
+def _knots(parameters: Tensor, bound: float) -> Knots:
+    bins = (parameters.shape[1] + 1) // 3
+    widths, heights, slopes = torch.split(parameters, [bins, bins, bins - 1], dim=1)
+    inner = MIN_SLOPE + F.softplus(slopes + _UNIT_SLOPE)
+    return _edges(widths, bound), _edges(heights, bound), F.pad(inner, (0, 0, 1, 1), value=1.0)
+
+
+def _edges(logits: Tensor, bound: float) -> Tensor:
+    """Return the K + 1 edges of bins with sizes in the proportions of a softmax; the outermost are exactly ±bound."""
+    sizes = MIN_SHARE / logits.shape[1] + (1 - MIN_SHARE) * logits.softmax(1)
+    inner = 2 * bound * sizes.cumsum(1)[:, :-1] - bound
+    return F.pad(F.pad(inner, (0, 0, 1, 0), value=-bound), (0, 0, 0, 1), value=bound)
+
+
+def _find_bins(values: Tensor, edges: Tensor, knots: Knots) -> _Bin:
+    """Return the bin of each value among `edges`, which are the knots' x or y."""
+    index = (values[:, None] >= edges[:, 1:-1]).sum(1, keepdim=True)
+    ends = torch.cat((index, index + 1), dim=1)
+    (left, right), (bottom, top), (slope_left, slope_right) = (knot.gather(1, ends).unbind(1) for knot in knots)
+    return _Bin(left, bottom, right - left, top - bottom, slope_left, slope_right)
+
+
+def _log_slope(at: _Bin, xi: Tensor, denominator: Tensor) -> Tensor:
+    """Return log f′ at position ξ of each bin (eq. 5)."""
+    numerator = at.slope_right * xi.square() + 2 * at.mean_slope * xi * (1 - xi) + at.slope_left * (1 - xi).square()
+    return 2 * torch.log(at.mean_slope) + torch.log(numerator) - 2 * torch.log(denominator)

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from trainers.events import Better, MetricSpec
-from trainers.families.metric_specs import eval_metrics, train_metric
+from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 from trainers.registry import DataKind
 
 NUM_EVALUATED = 2000  # test images per evaluation, and as many samples
@@ -58,10 +57,14 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
     setup = f"first {NUM_EVALUATED:,} test images, as many samples of fixed latents"
     for quantity, title in _DISCRIMINATOR:
         specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", setup)
-    return tuple(_with_chart(spec, kind) for spec in specs)
-
-
-def _with_chart(spec: MetricSpec, kind: DataKind) -> MetricSpec:
-    chart, label = _CHARTS.get(spec.quantity, ("", ""))
-    title, setup = (text.replace("images", kind) for text in (spec.title, spec.setup))
-    return replace(spec, title=title, setup=setup, chart=chart, label=label)
+    # Name the kind of data, and let quantities that are compared share a chart.
+    return tuple(
+        replace(
+            spec,
+            title=spec.title.replace("images", kind),
+            setup=spec.setup.replace("images", kind),
+            chart=_CHARTS.get(spec.quantity, ("", ""))[0],
+            label=_CHARTS.get(spec.quantity, ("", ""))[1],
+        )
+        for spec in specs
+    )

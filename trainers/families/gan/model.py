@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec
 from trainers.families.gan import metrics
-from trainers.families.gan.evaluation import GanEvaluator
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
 from trainers.families.gan.networks import (
     ConvDiscriminator,
@@ -53,6 +52,7 @@ class Gan(Model):
         self.compile_speedup = 0.3 if mlp else 0.08
         self.generator: nn.Module
         self.discriminator: nn.Module
+        # Build both networks.
         d, batch_norm = options.latent_dim, options.batch_norm
         if mlp:
             self.generator = MlpGenerator(image_shape, d, options.hidden_g, batch_norm)
@@ -88,6 +88,7 @@ class Gan(Model):
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return z, the generated image, the real image and both logits, (1, 1); and the losses of this pair."""
+        # Generate an image, and compute all terms of both losses.
         z = torch.randn((1, *self.latent_shape), generator=generator)
         fake = self.generate(z)
         with torch.inference_mode(False), torch.enable_grad():  # a penalty needs gradients
@@ -95,6 +96,7 @@ class Gan(Model):
             penalty = self.penalty(self._scale(x).clone(), fake.clone(), context, every=1)
         real_logits, fake_logits = self.discriminator_logits(x), self.discriminator(fake)
         real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
+        # Name them as the theory's terms and stages do.
         values = {
             "loss_d_real": real_loss,
             "loss_d_fake": fake_loss,
@@ -194,6 +196,7 @@ class Gan(Model):
         real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
         real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
         penalty = self.penalty(real, fake, context, context.options.r1_every)
+        # Record the parts of the loss and the accuracies.
         threshold = self.loss.decision_threshold(real_logits, fake_logits)
         values = {
             "loss_d_real": real_loss,
@@ -209,3 +212,54 @@ class Gan(Model):
 
     def _scale(self, x: Tensor) -> Tensor:
         return 2 * x - 1 if self.options.output == "tanh" else x
+
+
+class GanEvaluator(Evaluator):
+    """Accumulates logits of the first test images and of as many samples of fixed latents.
+
+    Args:
+        model: With the weights to evaluate.
+        num_images: Size of the test set.
+        seed: Of the latents.
+    """
+
+    def __init__(self, model: Gan, num_images: int, seed: int) -> None:
+        self._model = model
+        generator = torch.Generator().manual_seed(seed)
+        self._latents = torch.randn((min(num_images, metrics.NUM_EVALUATED), *model.latent_shape), generator=generator)
+        self._logits: dict[str, list[Tensor]] = {"real": [], "fake": []}
+        self._images: dict[str, list[Tensor]] = {"real": [], "fake": []}
+
+    @torch.inference_mode()
+    def add(self, x: Tensor, start: int) -> None:
+        """Add test images `start` to `start + len(x)`, (B, C, H, W)."""
+        z = self._latents[start : start + len(x)].to(x.device)
+        if not len(z):
+            return
+        for source, images in (("real", x[: len(z)]), ("fake", self._model.decode(z))):
+            self._logits[source].append(self._model.discriminator_logits(images).cpu())
+            if start < metrics.NUM_DIVERSITY:
+                self._images[source].append(images[: metrics.NUM_DIVERSITY - start].cpu())
+
+    @torch.inference_mode()
+    def result(self) -> dict[str, float]:
+        """Return mean logits and accuracies on both kinds, and diversity unless all test images are equal."""
+        real, fake = torch.cat(self._logits["real"]), torch.cat(self._logits["fake"])
+        threshold = self._model.loss.decision_threshold(real, fake)
+        result = {
+            "real_logits": float(real.mean()),
+            "fake_logits": float(fake.mean()),
+            "d_accuracy_real": float((real > threshold).float().mean()),
+            "d_accuracy_fake": float((fake <= threshold).float().mean()),
+        }
+        data_distance = mean_distance(torch.cat(self._images["real"]))
+        if data_distance > 0:
+            result["diversity"] = mean_distance(torch.cat(self._images["fake"])) / data_distance
+        return result
+
+
+def mean_distance(images: Tensor) -> float:
+    """Return the mean Euclidean distance between two different images of a batch (B, …); 0 for fewer than two."""
+    if len(images) < 2:
+        return 0.0
+    return float(torch.pdist(images.flatten(1)).double().mean())

@@ -2,9 +2,16 @@
 
 from trainers.registry import Preset
 
+_TOY_MODEL = {
+    "latent_dim": 2,
+    "hidden_g": [128, 128, 128],
+    "hidden_d": [128, 128],
+    "batch_norm": False,
+    "output": "linear",
+}
+
 UVA2019_GAN = Preset(
     name="uva2019-gan",
-    family="gan",
     summary="the GAN of the UvA deep learning course of 2019, as published",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -21,7 +28,6 @@ UVA2019_GAN = Preset(
 
 GAN = Preset(
     name="gan",
-    family="gan",
     summary="a small GAN with R1 and an EMA generator",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -35,7 +41,6 @@ GAN = Preset(
 
 DCGAN = Preset(
     name="dcgan",
-    family="gan",
     summary="a small convolutional GAN, for images of any size and color",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
@@ -55,18 +60,10 @@ DCGAN = Preset(
 
 GAN_COLLAPSE = Preset(
     name="gan-collapse",
-    family="gan",
     summary="a GAN whose modes collapse, on purpose: discriminator learning rate 30× too low",
     layers={
         "data": {"name": "eight-gaussians"},
-        "model": {
-            "latent_dim": 2,
-            "hidden_g": [128, 128, 128],
-            "hidden_d": [128, 128],
-            "batch_norm": False,
-            "output": "linear",
-            "lr_d_scale": 0.03,
-        },
+        "model": {**_TOY_MODEL, "lr_d_scale": 0.03},
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0},
         "schedule": {"steps": 5000, "lr": "constant"},
         "execution": {"snapshot_every_s": 1},
@@ -80,17 +77,10 @@ GAN_COLLAPSE = Preset(
 
 GAN_TOY = Preset(
     name="gan-toy",
-    family="gan",
     summary="a GAN on eight 2-D Gaussians: samples, discriminator surface and gradients",
     layers={
         "data": {"name": "eight-gaussians"},
-        "model": {
-            "latent_dim": 2,
-            "hidden_g": [128, 128, 128],
-            "hidden_d": [128, 128],
-            "batch_norm": False,
-            "output": "linear",
-        },
+        "model": _TOY_MODEL,
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.999},
         "schedule": {"steps": 8000, "lr": "constant"},
     },

@@ -7,10 +7,9 @@ from pydantic import Field
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.gan.presets import PRESETS
-from trainers.families.gan.theory import THEORY, build_theory
+from trainers.families.gan.theory import theory_for
 from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
-from trainers.theory import Theory
 
 Loss = Literal["non-saturating", "hinge", "least-squares", "wasserstein-gp"]
 
@@ -79,25 +78,13 @@ def capabilities(options: GanOptions) -> dict[str, Capability]:
     }
 
 
-def latent_shape(options: GanOptions, shape: ImageShape) -> tuple[int, ...]:
-    """Return (latent_dim,)."""
-    return (options.latent_dim,)
-
-
-def theory_for(options: GanOptions, kind: DataKind) -> Theory:
-    """Return the theory of the loss and penalties."""
-    return build_theory(options.loss, r1=options.r1 > 0, kind=kind)
-
-
 GAN = Family(
     name="gan",
     title="generative adversarial network",
     options=GanOptions,
     build="trainers.families.gan.model:Gan",
     presets=PRESETS,
-    theory=THEORY,
-    latent_shape=latent_shape,
     capabilities=capabilities,
     check=check,
-    theory_for=theory_for,
+    theory=theory_for,
 )

@@ -1,6 +1,7 @@
 """The Theory panels of a GAN: equation, terms and pipeline."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from trainers.registry import DataKind
 from trainers.theory import Stage, Term, Theory
@@ -79,10 +80,10 @@ _LOSSES = {
 _R1 = "γ/2 E[‖∇D(x)‖²]"
 
 
-def build_theory(loss_name: str, *, r1: bool, kind: DataKind) -> Theory:
-    """Return the theory of a loss, with or without R1, on images or on 2-D points."""
-    loss, item = _LOSSES[loss_name], "image" if kind == "images" else "point"
-    penalty = " + ".join(filter(None, (loss.penalty, _R1 if r1 else "")))
+def theory_for(options: Any, kind: DataKind) -> Theory:
+    """Return the theory of a GAN with `GanOptions` on a kind of data."""
+    loss, item = _LOSSES[options.loss], "image" if kind == "images" else "point"
+    penalty = " + ".join(filter(None, (loss.penalty, _R1 if options.r1 else "")))
     parts = " + ".join(filter(None, (loss.real, loss.fake, penalty))).replace("+ −", "− ")
     return Theory(
         total="loss_d",
@@ -92,9 +93,17 @@ def build_theory(loss_name: str, *, r1: bool, kind: DataKind) -> Theory:
         terms=(
             Term(loss.real, "loss_d_real", 1, "real", loss.real_explanation.replace("image", item)),
             Term(loss.fake, "loss_d_fake", 1, "fake", loss.fake_explanation),
-            Term(penalty or "0", "loss_d_penalty", 1, "penalty", _penalty_explanation(loss.penalty, r1)),
+            Term(penalty or "0", "loss_d_penalty", 1, "penalty", _penalty_explanation(loss.penalty, options.r1 > 0)),
         ),
-        stages=_stages(item),
+        stages=(
+            Stage("z", "latent", "A sample of N(0, I).", "z"),
+            Stage("x̂ = G(z)", f"generated {item}", f"The generator's output. G is never shown a real {item}.", "fake"),
+            Stage(
+                "D(x̂)", "logit of the fake", "The discriminator's logit; above 0 is classified as real.", "fake_logits"
+            ),
+            Stage("x", f"real {item}", f"A test {item}, for comparison.", "x"),
+            Stage("D(x)", "logit of the real", f"The discriminator's logit of the real {item}.", "real_logits"),
+        ),
         reference=loss.reference,
         notes=(
             loss.note.replace("image", item),
@@ -114,16 +123,6 @@ def _penalty_explanation(gradient_penalty: str, r1: bool) -> str:
             "R1 damps oscillation; applied every k-th step, it is 0 on the others."
         )
     return "No penalty is enabled. model.r1, or the loss wasserstein-gp, would bound the gradient of D."
-
-
-def _stages(item: str) -> tuple[Stage, ...]:
-    return (
-        Stage("z", "latent", "A sample of N(0, I).", "z"),
-        Stage("x̂ = G(z)", f"generated {item}", f"The generator's output. G is never shown a real {item}.", "fake"),
-        Stage("D(x̂)", "logit of the fake", "The discriminator's logit; above 0 is classified as real.", "fake_logits"),
-        Stage("x", f"real {item}", f"A test {item}, for comparison.", "x"),
-        Stage("D(x)", "logit of the real", f"The discriminator's logit of the real {item}.", "real_logits"),
-    )
 
 
 def _also(loss: _LossTheory, item: str) -> tuple[Term, ...]:
@@ -148,6 +147,3 @@ def _also(loss: _LossTheory, item: str) -> tuple[Term, ...]:
             f"Near 0, every z gives the same {item}: the modes have collapsed.",
         ),
     )
-
-
-THEORY = build_theory("non-saturating", r1=False, kind="images")

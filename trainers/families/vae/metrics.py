@@ -1,7 +1,6 @@
 """Declarations of the metrics of a VAE."""
 
-from trainers.events import Better, MetricSpec
-from trainers.families.metric_specs import eval_metrics, train_metric
+from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 
 MAX_DIMS = 64  # latent dimensions with a KL curve of their own
 ACTIVE_VARIANCE = 0.01

@@ -3,17 +3,18 @@
 Reference: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.quasirandom import SobolEngine
 
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec, Severity
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
 from trainers.families.nn import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder, kl_per_dim, reparameterize
 from trainers.families.vae import metrics
-from trainers.families.vae.evaluation import ElboEvaluator, importance_weighted_log_prob, sobol_normal
 from trainers.families.vae.likelihoods import LIKELIHOODS
 from trainers.families.vae.spec import VaeOptions
 from trainers.registry import ImageShape
@@ -39,6 +40,7 @@ class Vae(Model):
         self.compile_speedup = 0.0 if options.architecture == "conv" else 0.35
         self.encoder: nn.Module
         self.decoder: nn.Module
+        # Build encoder, decoder and likelihood.
         d, hidden, activation = options.latent_dim, options.hidden, options.activation
         if options.architecture == "conv":
             self.encoder = ConvEncoder(image_shape, options.channels, hidden, 2 * d, activation)
@@ -170,3 +172,73 @@ def kl_weight(options: VaeOptions, step: int) -> float:
     if step >= options.kl_warmup:
         return options.beta
     return options.beta * (step + 1) / (options.kl_warmup + 1)
+
+
+class ElboEvaluator(Evaluator):
+    """Accumulates E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) with one sample of z per image.
+
+    Reference: Kingma & Welling 2014, eq. 3, arXiv:1312.6114; active units: Burda et al. 2016, section 5.2,
+    A_u = Cov_x(E_q(u|x)[u]) > 0.01, arXiv:1509.00519.
+
+    Args:
+        model: With the weights to evaluate.
+        num_images: Size of the test set; its noise is drawn at once, so that results do not depend on chunks.
+        seed: Of the noise.
+    """
+
+    def __init__(self, model: Vae, num_images: int, seed: int) -> None:
+        self._model = model
+        generator = torch.Generator().manual_seed(seed)
+        self._noise = torch.randn((num_images, *model.latent_shape), generator=generator)
+        self._recon = 0.0
+        self._mus: list[Tensor] = []
+        self._kl_dims = torch.zeros(model.latent_shape, dtype=torch.float64)
+
+    @torch.inference_mode()
+    def add(self, x: Tensor, start: int) -> None:
+        """Add test images `start` to `start + len(x)`, (B, C, H, W) in [0, 1]."""
+        mu, logvar = self._model.encode(x)
+        noise = self._noise[start : start + len(x)].to(x.device)
+        recon = self._model.recon(x, reparameterize(mu, logvar, noise))
+        self._recon += float(recon.cpu().double().sum())
+        self._kl_dims += kl_per_dim(mu, logvar).cpu().double().sum(0)
+        self._mus.append(mu.cpu())
+
+    @torch.inference_mode()
+    def result(self) -> dict[str, float]:
+        """Return elbo, recon, kl (nats per image), active_units, and kl_dim_i of the first dimensions."""
+        mus = torch.cat(self._mus)
+        count = len(mus)  # of images, not of chunks: the last chunk may be smaller
+        kl_dims = (self._kl_dims / count).tolist()
+        recon, kl = self._recon / count, sum(kl_dims)
+        active = int((mus.double().var(0, correction=0) > metrics.ACTIVE_VARIANCE).sum())
+        result = {"elbo": -recon - kl, "recon": recon, "kl": kl, "active_units": float(active)}
+        return result | {f"kl_dim_{dim}": nats for dim, nats in enumerate(kl_dims[: metrics.MAX_DIMS])}
+
+
+def sobol_normal(samples: int, dimensions: int, seed: int) -> Tensor:
+    """Return quasi-random standard normal noise, (K, d), float32, from a scrambled Sobol sequence."""
+    with torch.device("cpu"):  # also where a model is built on the meta device
+        engine = SobolEngine(dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+        uniform: Tensor = engine.draw(samples, dtype=torch.float64)
+    eps = 1e-6  # Φ⁻¹ is infinite at 0 and 1
+    normal: Tensor = torch.special.ndtri(uniform.clamp(eps, 1 - eps))
+    return normal.float()
+
+
+def importance_weighted_log_prob(model: Vae, x: Tensor, noise: Tensor) -> Tensor:
+    """Return log (1/K) Σ_k p(x|z_k) p(z_k)/q(z_k|x), (B,), in nats: in expectation a lower bound on log p(x).
+
+    Reference: Burda et al. 2016, eq. 8, arXiv:1509.00519.
+
+    Args:
+        model: With its weights.
+        x: Data, (B, C, H, W).
+        noise: ε of z = μ + σ ε, (K, d), the same for every x, so that the estimate is a smooth function of x.
+    """
+    mu, logvar = model.encode(x)
+    z = mu[:, None] + torch.exp(0.5 * logvar)[:, None] * noise  # (B, K, d)
+    repeated = x.repeat_interleave(len(noise), dim=0)
+    log_likelihood = -model.recon(repeated, z.flatten(0, 1)).view(len(x), len(noise))
+    log_ratio = 0.5 * (noise.square() - z.square()).sum(2) + 0.5 * logvar.sum(1, keepdim=True)
+    return torch.logsumexp(log_likelihood + log_ratio, dim=1) - math.log(len(noise))

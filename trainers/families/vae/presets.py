@@ -6,7 +6,6 @@ _OPTIM = {"lr": 2e-3, "batch_size": 128, "ema_decay": 0.998}
 
 VAE_2D = Preset(
     name="vae-2d",
-    family="vae",
     summary="a VAE with a 2-D latent space to explore",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
@@ -20,7 +19,6 @@ VAE_2D = Preset(
 
 VAE = Preset(
     name="vae",
-    family="vae",
     summary="a VAE with 20 latent dimensions, for sharper samples",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
@@ -34,7 +32,6 @@ VAE = Preset(
 
 VAE_CONV = Preset(
     name="vae-conv",
-    family="vae",
     summary="a small convolutional VAE",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},
@@ -55,7 +52,6 @@ VAE_CONV = Preset(
 
 UVA2019_VAE = Preset(
     name="uva2019-vae",
-    family="vae",
     summary="the VAE of the UvA deep learning course of 2019, as published",
     layers={
         "data": {"name": "mnist", "binarization": "static"},
@@ -72,7 +68,6 @@ UVA2019_VAE = Preset(
 
 VAE_TOY = Preset(
     name="vae-toy",
-    family="vae",
     summary="a VAE on a 2-D density: encoder and decoder can be watched",
     layers={
         "data": {"name": "pinwheel"},
@@ -87,7 +82,6 @@ VAE_TOY = Preset(
 
 VAE_COLLAPSE = Preset(
     name="vae-collapse",
-    family="vae",
     summary="a VAE whose posterior collapses, on purpose, with beta = 50",
     layers={
         "data": {"name": "mnist", "binarization": "dynamic"},

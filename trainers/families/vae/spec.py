@@ -9,7 +9,7 @@ from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.vae.metrics import IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
-from trainers.families.vae.theory import THEORY, theory_for
+from trainers.families.vae.theory import theory_for
 from trainers.model_card import Capability
 from trainers.registry import DataKind, Family, ImageShape
 
@@ -87,20 +87,13 @@ def capabilities(options: VaeOptions) -> dict[str, Capability]:
     }
 
 
-def latent_shape(options: VaeOptions, shape: ImageShape) -> tuple[int, ...]:
-    """Return (latent_dim,)."""
-    return (options.latent_dim,)
-
-
 VAE = Family(
     name="vae",
     title="variational autoencoder",
     options=VaeOptions,
     build="trainers.families.vae.model:Vae",
     presets=PRESETS,
-    theory=THEORY,
-    latent_shape=latent_shape,
     capabilities=capabilities,
     check=check,
-    theory_for=theory_for,
+    theory=theory_for,
 )

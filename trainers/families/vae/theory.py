@@ -60,6 +60,3 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         reference="Kingma & Welling 2014, eq. 3, arXiv:1312.6114",
         notes=(*_NOTES, *(_POINT_NOTES if points else ())),
     )
-
-
-THEORY = theory_for(None, "images")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from trainers import presets, registry
-from trainers.data.points import PointData
+from trainers.data.catalog import NoisyOptions
+from trainers.data.dataset import PointData
 from trainers.data.toy import densities, samplers
-from trainers.data.toy.catalog import NoisyOptions
 from trainers.errors import ConfigError
 
 NAMES = sorted(name for name, spec in registry.datasets().items() if spec.kind == "points")

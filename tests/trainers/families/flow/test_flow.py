@@ -14,8 +14,7 @@ from trainers import registry
 from trainers.data import preprocess
 from trainers.errors import ConfigError
 from trainers.families.flow import dequantization
-from trainers.families.flow.evaluation import FlowEvaluator
-from trainers.families.flow.model import Flow
+from trainers.families.flow.model import Flow, FlowEvaluator
 from trainers.families.flow.spec import FLOW, FlowOptions
 from trainers.families.interface import StepContext, WarningContext
 
@@ -56,8 +55,8 @@ def test_log_determinant_is_that_of_autograds_jacobian(name: str) -> None:
         jacobian = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
             to_base, levels[number].flatten()
         )
-        wanted = -0.5 * (z[number].square() + math.log(2 * math.pi)).sum() + torch.linalg.slogdet(jacobian)[1]
-        assert flow.log_prob(x)[number].item() == pytest.approx(wanted.item(), abs=1e-6)
+        expected = -0.5 * (z[number].square() + math.log(2 * math.pi)).sum() + torch.linalg.slogdet(jacobian)[1]
+        assert flow.log_prob(x)[number].item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -75,9 +74,9 @@ def test_log_determinants_of_a_trace_sum_to_that_of_the_flow_in_both_directions(
         assert len(trace.labels) == len(trace.stages) == len(trace.ladj) + 1
         assert all(stage.shape == x.shape for stage in trace.stages)
         assert all(flow.trace_images(stage).shape == x.shape for stage in trace.stages)
-    wanted = flow.preparation.bin_centers(x)
+    expected = flow.preparation.bin_centers(x)
     for stage in (there.stages[0], back.stages[-1]):
-        assert torch.allclose(flow.trace_images(stage), wanted, atol=1e-8)
+        assert torch.allclose(flow.trace_images(stage), expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -145,7 +144,6 @@ def test_what_is_recorded_is_declared(name: str) -> None:
 
 def _theory(name: str) -> Any:
     given = flows.options(name)
-    assert FLOW.theory_for is not None
     return FLOW.theory_for(given, "points" if given.dequantization == "none" else "images")
 
 

@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.families.flow import architecture, splines
+from trainers.families.flow import architecture, univariate
 from trainers.families.flow import build as flow_build
-from trainers.families.flow.architecture import PADDING, Index, checkerboard, pad, renumber, unpad
-from trainers.families.flow.masks import PixelLayout
+from trainers.families.flow.architecture import PADDING, Index, PixelLayout, checkerboard, pad, renumber, unpad
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Coupling, ElementwiseAffine, LULinear, Transform
 from trainers.families.nn import mlp
@@ -171,22 +170,22 @@ def test_a_spline_is_durkans_formula() -> None:
     """Equation 4 in the middle of the second of two bins, with numbers put in by hand."""
     widths, heights, slope = [0.0, math.log(3)], [math.log(2), 0.0], [0.7]
     parameters = torch.tensor([*widths, *heights, *slope], dtype=torch.float64).view(1, 5, 1)
-    least, share = splines.MIN_SHARE / 2, 1 - splines.MIN_SHARE
+    least, share = univariate.MIN_SHARE / 2, 1 - univariate.MIN_SHARE
     width, height = 4 * (least + share * 3 / 4), 4 * (least + share * 1 / 3)
     left, s = 2 - width, height / width
-    unit = math.log(math.expm1(1 - splines.MIN_SLOPE))
-    d0, d1, xi = splines.MIN_SLOPE + math.log1p(math.exp(0.7 + unit)), 1.0, 0.5
+    unit = math.log(math.expm1(1 - univariate.MIN_SLOPE))
+    d0, d1, xi = univariate.MIN_SLOPE + math.log1p(math.exp(0.7 + unit)), 1.0, 0.5
     below = s + (d1 + d0 - 2 * s) * xi * (1 - xi)
     y = (2 - height) + height * (s * xi**2 + d0 * xi * (1 - xi)) / below
     log_slope = math.log(s**2 * (d1 * xi**2 + 2 * s * xi * (1 - xi) + d0 * (1 - xi) ** 2) / below**2)
-    got = splines.forward(torch.tensor([[left + width / 2]], dtype=torch.float64), parameters, 2.0)
+    got = univariate.spline(torch.tensor([[left + width / 2]], dtype=torch.float64), parameters, 2.0)
     assert [value.item() for value in got] == pytest.approx([y, log_slope], abs=1e-12)
 
 
 def test_a_spline_rises_and_leaves_its_tails_alone() -> None:
     parameters = 3 * torch.randn((1, 14, 1), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     x = torch.linspace(-3, 3, 6001, dtype=torch.float64)[None]
-    y, log_slope = splines.forward(x, parameters.expand(-1, -1, 6001), 2.0)
+    y, log_slope = univariate.spline(x, parameters.expand(-1, -1, 6001), 2.0)
     outside = x.abs() > 2
     assert (y.diff() > 0).all()
     assert torch.equal(y[outside], x[outside]) and (log_slope[outside] == 0).all()
@@ -199,8 +198,8 @@ def test_a_splines_inverse_in_float32(size: int) -> None:
     generator = torch.Generator().manual_seed(size)
     parameters = 2 * torch.randn((50, 3 * size - 1, 40), generator=generator)
     x = 4 * torch.rand((50, 40), generator=generator) - 2
-    y, _ = splines.forward(x, parameters, 2.0)
-    again, _ = splines.forward(splines.inverse(y, parameters, 2.0)[0], parameters, 2.0)
+    y, _ = univariate.spline(x, parameters, 2.0)
+    again, _ = univariate.spline(univariate.inverse_spline(y, parameters, 2.0)[0], parameters, 2.0)
     assert (again - y).abs().max() < 1e-4
 
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from tests.trainers import tiny
 from trainers import registry
 from trainers.errors import ConfigError
-from trainers.families.gan.evaluation import GanEvaluator, mean_distance
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
-from trainers.families.gan.model import Gan
+from trainers.families.gan.model import Gan, GanEvaluator, mean_distance
 from trainers.families.gan.networks import MlpDiscriminator, frozen
-from trainers.families.gan.spec import GAN, GanOptions, capabilities, check, theory_for
+from trainers.families.gan.spec import GAN, GanOptions, capabilities, check
+from trainers.families.gan.theory import theory_for
 from trainers.families.interface import StepContext, WarningContext
 from trainers.families.nn import eval_mode
 
@@ -66,8 +66,13 @@ BY_HAND = {  # real part, fake part, generator's loss on FAKE, decision threshol
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_by_hand(loss: str) -> None:
-    found = LOSSES[loss]
-    values = (found.real(REAL), found.fake(FAKE), found.generator(FAKE), found.decision_threshold(REAL, FAKE))
+    loss_functions = LOSSES[loss]
+    values = (
+        loss_functions.real(REAL),
+        loss_functions.fake(FAKE),
+        loss_functions.generator(FAKE),
+        loss_functions.decision_threshold(REAL, FAKE),
+    )
     assert [value.item() for value in values] == pytest.approx(BY_HAND[loss], rel=1e-6)
 
 
@@ -81,9 +86,9 @@ def test_each_player_descends_towards_winning(loss: str) -> None:
     (LOSSES[loss].real(real) + LOSSES[loss].fake(fake)).backward()  # type: ignore[no-untyped-call]
     assert real.grad is not None and (real.grad < 0).all()  # up with the data
     assert fake.grad is not None and (fake.grad > 0).all()  # down with the samples
-    made = torch.zeros(4, requires_grad=True)
-    LOSSES[loss].generator(made).backward()  # type: ignore[no-untyped-call]
-    assert made.grad is not None and (made.grad < 0).all()
+    logits = torch.zeros(4, requires_grad=True)
+    LOSSES[loss].generator(logits).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None and (logits.grad < 0).all()
 
 
 def linear_critic(x: Tensor) -> Tensor:
@@ -122,13 +127,15 @@ def test_penalties_reach_the_weights() -> None:
 
 def test_r1_is_taken_lazily_and_is_then_as_much_heavier() -> None:
     model, real = gan(r1=2.0), images((1, 9, 7))
-    whole = squared_gradient(model.discriminator, real).item()  # γ/2 = 1
+    penalty_value = squared_gradient(model.discriminator, real).item()  # γ/2 = 1
 
     def penalty(step: int, every: int) -> float:
         return model.penalty(real, real, context(step, r1=2.0), every).item()
 
-    assert [penalty(step, 1) for step in range(2)] == pytest.approx([whole, whole], rel=1e-5)
-    assert [penalty(step, 4) for step in range(5)] == pytest.approx([4 * whole, 0, 0, 0, 4 * whole], rel=1e-5)
+    assert [penalty(step, 1) for step in range(2)] == pytest.approx([penalty_value, penalty_value], rel=1e-5)
+    assert [penalty(step, 4) for step in range(5)] == pytest.approx(
+        [4 * penalty_value, 0, 0, 0, 4 * penalty_value], rel=1e-5
+    )
 
 
 def test_the_gradient_penalty_is_weighed() -> None:
@@ -159,9 +166,9 @@ def test_spectral_norm_bounds_every_layer_and_the_slope() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_images_of_any_size_and_channels(network: str, shape: Shape) -> None:
     model = gan(shape, **NETWORKS[network])
-    made = model.decode(torch.randn(5, 3))
-    assert made.shape == (5, *shape) and made.min() >= 0 and made.max() <= 1
-    assert model.discriminator_logits(made).shape == (5,)
+    images = model.decode(torch.randn(5, 3))
+    assert images.shape == (5, *shape) and images.min() >= 0 and images.max() <= 1
+    assert model.discriminator_logits(images).shape == (5,)
     count = registry.parameter_count(GAN, options(**NETWORKS[network]), shape)
     assert count == sum(p.numel() for p in model.parameters())
 
@@ -198,29 +205,29 @@ def test_frozen_restores_requires_grad() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_discriminators_loss_is_the_sum_of_its_terms(loss: str) -> None:
     model = gan(loss=loss, r1=1.0)
-    told = theory_for(options(loss=loss, r1=1.0), "images")
+    theory = theory_for(options(loss=loss, r1=1.0), "images")
     objective, _ = model.training_step(images((1, 9, 7)), context(loss=loss, r1=1.0))
     values = {name: value.item() for name, value in objective.values.items()}
-    assert objective.loss.item() == pytest.approx(sum(t.sign * values[t.quantity] for t in told.terms), rel=1e-5)
+    assert objective.loss.item() == pytest.approx(sum(t.sign * values[t.quantity] for t in theory.terms), rel=1e-5)
     assert values["loss_d_penalty"] > 0
     recorded = {spec.quantity for spec in model.metrics()}
-    assert {told.total} | {term.quantity for term in (*told.terms, *told.also)} <= recorded
-    assert "γ/2" in told.equation and ("λ" in told.equation) == (loss == "wasserstein-gp")
+    assert {theory.total} | {term.quantity for term in (*theory.terms, *theory.also)} <= recorded
+    assert "γ/2" in theory.equation and ("λ" in theory.equation) == (loss == "wasserstein-gp")
 
 
 def test_the_discriminator_may_step_more_often_each_time_on_data_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch = gan(d_steps=3), images((1, 9, 7), count=12)
-    seen: list[Tensor] = []
+    inputs: list[Tensor] = []
     real = model.penalty
 
-    def spy(x: Tensor, *others: Any) -> Tensor:
-        seen.append(x)
-        return real(x, *others)
+    def spy(x: Tensor, *args: Any) -> Tensor:
+        inputs.append(x)
+        return real(x, *args)
 
     monkeypatch.setattr(model, "penalty", spy)
     played = [objective.optimizer for objective in model.training_step(batch, context(d_steps=3))]
     assert model.batches_per_step == 3 and played == ["d", "d", "d", "g"]
-    assert torch.equal(torch.cat(seen), 2 * batch - 1)
+    assert torch.equal(torch.cat(inputs), 2 * batch - 1)
 
 
 def test_a_batch_of_one_image_does_not_stop_batch_norms() -> None:
@@ -235,17 +242,17 @@ def test_recalibration_recomputes_batch_norm_statistics_and_restores_modes() -> 
     norm.running_mean.fill_(1000.0)
     model.eval()
     model.recalibrate()
-    settled = norm.running_mean.clone(), norm.running_var.clone()
+    statistics = norm.running_mean.clone(), norm.running_var.clone()
     assert not model.training and not norm.training and norm.momentum == 0.1
     z = torch.randn((20_000, 3), generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
         before = model.generator.layers[:3](z)  # type: ignore[index, operator]
-    assert torch.allclose(settled[0], before.mean(0), atol=4 * float(before.std()) / math.sqrt(1024))
-    assert torch.allclose(settled[1], before.var(0), rtol=0.3)
+    assert torch.allclose(statistics[0], before.mean(0), atol=4 * float(before.std()) / math.sqrt(1024))
+    assert torch.allclose(statistics[1], before.var(0), rtol=0.3)
     norm.running_mean.fill_(-1.0)
     model.train()
     model.recalibrate()
-    assert model.training and torch.equal(norm.running_mean, settled[0])  # of fixed latents
+    assert model.training and torch.equal(norm.running_mean, statistics[0])  # of fixed latents
 
 
 def test_recalibration_without_batch_norm_changes_nothing() -> None:
@@ -292,20 +299,17 @@ def test_what_does_not_fit_is_refused(given: Any, kind: Any, shape: Shape, binar
 
 def test_capabilities() -> None:
     for size in (2, 3):
-        able = capabilities(options(latent_dim=size))
-        assert able["manifold"].available == (size == 2)
-        assert all(able[name].available for name in ("sample", "decode", "invert", "critic"))
-        assert all(not able[name].available and able[name].reason for name in ("encode", "log_prob", "trace"))
+        available = capabilities(options(latent_dim=size))
+        assert available["manifold"].available == (size == 2)
+        assert all(available[name].available for name in ("sample", "decode", "invert", "critic"))
+        assert all(not available[name].available and available[name].reason for name in ("encode", "log_prob", "trace"))
 
 
-class Fixed(nn.Module):
+class Fixed(Gan):
     """A generator that draws z · spread, and a discriminator that reads the first pixel."""
 
-    latent_shape: tuple[int, ...] = (1,)
-    loss = LOSSES["non-saturating"]
-
     def __init__(self, spread: float) -> None:
-        super().__init__()
+        super().__init__(GanOptions(latent_dim=1), (1, 1, 1))
         self.spread = spread
 
     def decode(self, z: Tensor) -> Tensor:
@@ -325,11 +329,11 @@ def reconstruct_with_metrics(model: Fixed, x: Tensor, chunk: int) -> dict[str, f
 def test_diversity_is_the_ratio_of_mean_distances() -> None:
     x = torch.randn((600, 1, 1, 1), generator=torch.Generator().manual_seed(4))
     assert torch.equal(GanEvaluator(Fixed(1.0), 600, seed=4)._latents.view(-1), x.view(-1))
-    figures = reconstruct_with_metrics(Fixed(0.5), x, chunk=100)
-    assert figures["diversity"] == pytest.approx(0.5, rel=1e-6)
-    assert figures == pytest.approx(reconstruct_with_metrics(Fixed(0.5), x, chunk=600), rel=1e-6)
-    assert figures["real_logits"] == pytest.approx(float(x.mean()) - 10, rel=1e-5)
-    assert (figures["d_accuracy_real"], figures["d_accuracy_fake"]) == (0, 1)
+    metrics = reconstruct_with_metrics(Fixed(0.5), x, chunk=100)
+    assert metrics["diversity"] == pytest.approx(0.5, rel=1e-6)
+    assert metrics == pytest.approx(reconstruct_with_metrics(Fixed(0.5), x, chunk=600), rel=1e-6)
+    assert metrics["real_logits"] == pytest.approx(float(x.mean()) - 10, rel=1e-5)
+    assert (metrics["d_accuracy_real"], metrics["d_accuracy_fake"]) == (0, 1)
     assert reconstruct_with_metrics(Fixed(0.0), x, chunk=600)["diversity"] == 0
 
 
@@ -340,13 +344,13 @@ def test_mean_distance_by_hand() -> None:
 
 
 def test_only_the_first_test_images_are_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.families.gan.evaluation.NUM_EVALUATED", 5)
+    monkeypatch.setattr("trainers.families.gan.metrics.NUM_EVALUATED", 5)
     x = torch.cat((torch.arange(5.0), torch.full((7,), 99.0))).view(-1, 1, 1, 1)
     assert reconstruct_with_metrics(Fixed(1.0), x, chunk=4)["real_logits"] == pytest.approx(2 - 10)
 
 
 @pytest.mark.parametrize(
-    ("figures", "codes"),
+    ("metrics", "codes"),
     [
         ({"diversity": 0.2, "d_accuracy_real": 0.8, "d_accuracy_fake": 1.0}, ["mode_collapse"]),
         ({"diversity": 0.3, "d_accuracy_real": 0.995, "d_accuracy_fake": 1.0}, ["discriminator_wins"]),
@@ -354,8 +358,8 @@ def test_only_the_first_test_images_are_evaluated(monkeypatch: pytest.MonkeyPatc
         ({}, []),
     ],
 )
-def test_warnings(figures: dict[str, float], codes: list[str]) -> None:
-    assert [warning.code for warning in gan().warnings(figures, WarningContext())] == codes
+def test_warnings(metrics: dict[str, float], codes: list[str]) -> None:
+    assert [warning.code for warning in gan().warnings(metrics, WarningContext())] == codes
 
 
 def test_a_wasserstein_critic_may_win() -> None:
@@ -368,23 +372,23 @@ def test_metrics_name_the_kind_of_data() -> None:
     assert [spec.name for spec in points] == [spec.name for spec in gan().metrics()]
     assert "real points" in next(spec.title for spec in points if spec.name == "train/real_logits")
     assert not [spec for spec in points if "image" in spec.title + spec.setup]
-    told = theory_for(options(output="linear"), "points")
-    assert not [term for term in (*told.terms, *told.also) if "image" in term.explanation]
+    theory = theory_for(options(output="linear"), "points")
+    assert not [term for term in (*theory.terms, *theory.also) if "image" in term.explanation]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_pipeline_of_one_image(loss: str) -> None:
     model, x = gan(loss=loss, r1=2.0).eval().requires_grad_(False), images((1, 9, 7), 1)
     with torch.inference_mode():
-        stations, figures = model.pipeline(x, torch.Generator().manual_seed(2))
+        stations, metrics = model.pipeline(x, torch.Generator().manual_seed(2))
     assert torch.equal(stations["x"], x)
     assert torch.allclose(stations["fake"], model.decode(stations["z"]))
     assert stations["real_logits"].shape == stations["fake_logits"].shape == (1, 1)
-    assert float(stations["real_logits"]) == pytest.approx(figures["real_logits"])
-    parts = [figures[f"loss_d_{part}"] for part in ("real", "fake", "penalty")]
-    assert figures["loss_d"] == pytest.approx(sum(parts)) and parts[2] > 0
-    told = theory_for(options(loss=loss), "images")
-    assert {stage.shows for stage in told.stages} == stations.keys()
+    assert float(stations["real_logits"]) == pytest.approx(metrics["real_logits"])
+    parts = [metrics[f"loss_d_{part}"] for part in ("real", "fake", "penalty")]
+    assert metrics["loss_d"] == pytest.approx(sum(parts)) and parts[2] > 0
+    theory = theory_for(options(loss=loss), "images")
+    assert {stage.shows for stage in theory.stages} == stations.keys()
 
 
 def test_the_presets_count_as_published() -> None:

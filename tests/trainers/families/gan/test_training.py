@@ -60,7 +60,7 @@ def trained(given: RunConfig, lines: Mapping[int, list[Command]], resume: Resume
     return list(loop.train(given, resume=resume, control=tiny.Script(lines)))
 
 
-def figures(events: list[Any]) -> dict[tuple[int, str], float]:
+def metrics_by_step(events: list[Any]) -> dict[tuple[int, str], float]:
     return {
         (event.step, name): value
         for event in tiny.of(events, Metrics)
@@ -81,11 +81,11 @@ def test_exact_resume_of_both_players(folder: Path, tmp_path: Path, kind: str) -
     )
     second = trained(given, {}, checkpoint.load(tmp_path / "c"))
     assert tiny.of(second, Started)[0].step == 7 and second[-1] == Finished(STEPS, "succeeded")
-    wanted, got = tiny.of(whole, CheckpointReady)[-1].arrays, tiny.of(second, CheckpointReady)[-1].arrays
-    assert wanted.keys() == got.keys()
-    for name, array in wanted.items():
-        assert np.array_equal(array, got[name]), name
-    assert {**figures(first), **figures(second)} == figures(whole)
+    expected, actual = tiny.of(whole, CheckpointReady)[-1].arrays, tiny.of(second, CheckpointReady)[-1].arrays
+    assert expected.keys() == actual.keys()
+    for name, array in expected.items():
+        assert np.array_equal(array, actual[name]), name
+    assert {**metrics_by_step(first), **metrics_by_step(second)} == metrics_by_step(whole)
 
 
 @pytest.fixture(scope="module")
@@ -180,10 +180,10 @@ def test_a_loss_that_is_not_finite_stops_before_its_weights_take_it(
     monkeypatch.setattr(Poisoned, "player", player)
     monkeypatch.setattr("trainers.families.gan.model.Gan", Poisoned)
     monkeypatch.setattr(setup, "set_up", set_up)
-    told = list(loop.train(config(folder)))
-    assert isinstance(told[-1], Finished) and told[-1].outcome == "failed"
-    assert f"at step 4 the loss of {player} is nan" in told[-1].reason
-    assert "loss_not_finite" in [alert.code for alert in tiny.of(told, Alert)]
+    events = list(loop.train(config(folder)))
+    assert isinstance(events[-1], Finished) and events[-1].outcome == "failed"
+    assert f"at step 4 the loss of {player} is nan" in events[-1].reason
+    assert "loss_not_finite" in [alert.code for alert in tiny.of(events, Alert)]
     assert all(parameter.isfinite().all() for parameter in attempts[0].model.parameters())
 
 
@@ -209,12 +209,12 @@ def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
     monkeypatch.setattr(setup, "set_up", lambda *args: attempts.append(real(*args)) or attempts[-1])  # type: ignore[func-returns-value]
     list(loop.train(config(folder, {"optim": {"ema_decay": 0.9}}, steps=8)))
     (attempt,) = attempts
-    shown, raw = (dict(model.named_buffers()) for model in (attempt.ema.recalibrated(), attempt.model))
-    name = next(name for name in shown if name.endswith("running_mean"))
-    assert not torch.equal(shown[name], raw[name])
-    kept = shown[name].clone()
+    ema, raw = (dict(model.named_buffers()) for model in (attempt.ema.recalibrated(), attempt.model))
+    name = next(name for name in ema if name.endswith("running_mean"))
+    assert not torch.equal(ema[name], raw[name])
+    before = ema[name].clone()
     attempt.ema.model.recalibrate()
-    assert torch.allclose(dict(attempt.ema.model.named_buffers())[name], kept, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(dict(attempt.ema.model.named_buffers())[name], before, rtol=1e-5, atol=1e-6)
 
 
 def test_points_outside_the_range_of_tanh_are_refused_before_anything_is_built() -> None:

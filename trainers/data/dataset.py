@@ -1,15 +1,44 @@
-"""2-D data in memory: points, their true density where it is known, and batches of them."""
+"""A loaded data set: images or 2-D points, its training and test splits in memory. No torch."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+Images = NDArray[np.uint8]  # (N, H, W, C)
 Points = NDArray[np.float32]  # (N, 2)
 Labels = NDArray[np.uint8]  # (N,)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Training and test images as stored: not scaled, not binarized.
+
+    Args:
+        name: "mnist", or the name of the folder.
+        train: (N, H, W, C), uint8.
+        test: (M, H, W, C), uint8.
+        train_labels: (N,), or None without labels.
+        test_labels: (M,), or None without labels.
+    """
+
+    name: str
+    train: Images
+    test: Images
+    train_labels: Labels | None = None
+    test_labels: Labels | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The image shape as (C, H, W)."""
+        _, height, width, channels = self.train.shape
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        """The number of distinct training labels; 0 without labels."""
+        return 0 if self.train_labels is None else len(np.unique(self.train_labels))
 
 
 class Density(Protocol):
@@ -61,22 +90,3 @@ class PointData:
     def num_classes(self) -> int:
         """The number of distinct training labels; 0 without labels."""
         return 0 if self.train_labels is None else len(np.unique(self.train_labels))
-
-
-class ResidentPoints:
-    """The points of one split on a device, served in batches like `TrainImages`.
-
-    Args:
-        points: (N, 2), float32.
-        device: Device that stores them.
-    """
-
-    def __init__(self, points: Points, device: torch.device | str = "cpu") -> None:
-        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32)).view(-1, 2, 1, 1).to(device)
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def take(self, indices: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Return points, (B, 2, 1, 1), float32; `generator` is ignored."""
-        return self._points[indices]
