@@ -165,16 +165,16 @@ class _Watch:
         if mosaic is None or grid is None:
             return
         of_move = self._planes.get(id(decoder._plane), (-1, None))[0] if self.whole else self.moves
-        complete = mosaic.knows(grid)
+        complete = mosaic.is_complete(grid)
         self.painted.append((time.perf_counter(), of_move, complete))
         self.complete_pictures += complete and id(mosaic) != self._last
         self._last = id(mosaic)
 
     def at_rest(self, app: QApplication) -> str:
         """Wait until nothing is open any more and say whether every tile is exact."""
-        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.view._rest.isActive())
+        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.view._idle_timer.isActive())
         grid, mosaic = self.tab.view.visible_grid(), self.tab.view.tile_loader.mosaic
-        exact = grid is not None and mosaic is not None and mosaic.knows(grid, exactly=True)
+        exact = grid is not None and mosaic is not None and mosaic.is_complete(grid, exactly=True)
         return "exact at rest" if exact else "NOT EXACT AT REST"
 
 

@@ -28,8 +28,6 @@ VAGUE = set(
 )
 # First docstring lines are prose, where some of these words can be right.
 FORBIDDEN_IN_DOCSTRINGS = FORBIDDEN - {"chance", "lies", "stands", "standing", "asks", "tells"}
-# Folders and files whose names are still to be revised.
-EXEMPT: tuple[str, ...] = ("genexplorer/viewer/dialogs", "genexplorer/viewer/panes", "genexplorer/viewer/tabs")
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
@@ -57,16 +55,10 @@ def unclear_words(source: str) -> set[str]:
     return unclear
 
 
-def is_exempt(path: Path) -> bool:
-    """Return whether a file is still to be revised."""
-    return any(path == ROOT / prefix or (ROOT / prefix) in path.parents for prefix in EXEMPT)
-
-
 def test_names_are_words_of_the_field() -> None:
-    revised = [path for path in SOURCES if not is_exempt(path)]
-    unclear = {str(path.relative_to(ROOT)): unclear_words(path.read_text()) for path in revised}
+    unclear = {str(path.relative_to(ROOT)): unclear_words(path.read_text()) for path in SOURCES}
     assert not {path: words for path, words in unclear.items() if words}
-    assert not [path for path in revised if path.stem in FORBIDDEN | VAGUE]
+    assert not [path for path in SOURCES if path.stem in FORBIDDEN | VAGUE]
 
 
 @pytest.mark.parametrize(

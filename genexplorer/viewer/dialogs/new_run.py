@@ -33,7 +33,7 @@ class NewRunDialog(QDialog):
         self.form = form or NewRunForm()
         self.config: RunConfig | None = None
         self.editors: dict[str, QComboBox | QLineEdit] = {}
-        self._shown: tuple[FormField, ...] = ()
+        self._visible_fields: tuple[FormField, ...] = ()
         self.expectation, self.problem = wrapped(), wrapped("", "warning")
         self.problem.setMinimumHeight(2 * QFontMetrics(self.font()).lineSpacing())
         self.problem.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -78,8 +78,8 @@ class NewRunDialog(QDialog):
 
     def _refresh(self) -> None:
         fields = self.form.fields
-        if fields != self._shown:
-            self._shown = fields
+        if fields != self._visible_fields:
+            self._visible_fields = fields
             self._list_fields()
         for field in fields:
             self._show_value(field)
@@ -96,7 +96,7 @@ class NewRunDialog(QDialog):
             if widget is not None:
                 discard(widget)
         self.editors = {}
-        for row, field in enumerate(self._shown):
+        for row, field in enumerate(self._visible_fields):
             editor = self._editor(field)
             editor.setToolTip(literal_tooltip(field.help))
             editor.setAccessibleName(field.label)

@@ -42,17 +42,17 @@ def nice_steps(last: int) -> list[int]:
 
 
 class TimeTrack(QWidget):
-    """A slider over the snapshots with the objective's curve in step with it.
+    """A slider over the snapshots with the objective's curve on the same axis.
 
     Signals:
-        chosen(int): The snapshot that was clicked or dragged to.
+        step_chosen(int): The snapshot that was clicked or dragged to.
         dragging(bool): A drag begins or ends.
-        moved(int): The wheel asks for so many snapshots on.
+        move_wanted(int): The mouse wheel moves by this many snapshots.
     """
 
-    chosen = pyqtSignal(int)
+    step_chosen = pyqtSignal(int)
     dragging = pyqtSignal(bool)
-    moved = pyqtSignal(int)
+    move_wanted = pyqtSignal(int)
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,10 +63,10 @@ class TimeTrack(QWidget):
         self._name, self._unit = "", ""
         self._x: Floats = np.zeros(0)
         self._y: Floats = np.zeros(0)
-        self._drawn: tuple[tuple[int, int, int], Floats] | None = None  # the curve in pixels, by size and last step
+        self._curve_px: tuple[tuple[int, int, int], Floats] | None = None  # the curve in pixels, by size and last step
         self._marks: tuple[tuple[int, str], ...] = ()
         self._hover: float | None = None
-        self._held = False
+        self._is_pressed = False
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Time")
@@ -77,7 +77,7 @@ class TimeTrack(QWidget):
         self.update()
 
     def set_time(self, steps: tuple[int, ...], position: int | None, last: int) -> None:
-        """Show these snapshots, the one that is looked at, and the last step that has a figure."""
+        """Show these snapshots, the displayed one, and the last step that has a metric."""
         self._steps, self._position = steps, position
         self._last = max([last, *steps[-1:]])
         self.setAccessibleDescription("" if position is None else f"step {position:,}")
@@ -87,7 +87,7 @@ class TimeTrack(QWidget):
         """Show the objective over steps, and what was changed at which step."""
         good = np.isfinite(x) & np.isfinite(y)
         self._name, self._unit, self._x, self._y, self._marks = name, unit, x[good], y[good], marks
-        self._drawn = None
+        self._curve_px = None
         self.update()
 
     def shows_growth(self, last: int) -> bool:
@@ -117,30 +117,30 @@ class TimeTrack(QWidget):
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Jump to the click, and hold for a drag."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self._steps:
-            self._held = True
+            self._is_pressed = True
             self.dragging.emit(True)
             self._choose(event.position().x())
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Drag, or say what lies under the mouse."""
+        """Drag, or show the tooltip of the snapshot under the mouse."""
         if event is None:
             return
         self._hover = event.position().x()
-        if self._held:
+        if self._is_pressed:
             self._choose(self._hover)
-        self._tell(event)
+        self._show_tooltip(event)
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """End a drag."""
-        if self._held:
-            self._held = False
+        if self._is_pressed:
+            self._is_pressed = False
             self.dragging.emit(False)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Move by snapshots."""
         if event is not None and event.angleDelta().y():
-            self.moved.emit(1 if event.angleDelta().y() > 0 else -1)
+            self.move_wanted.emit(1 if event.angleDelta().y() > 0 else -1)
             event.accept()
 
     def enterEvent(self, event: QEnterEvent | None) -> None:
@@ -155,16 +155,16 @@ class TimeTrack(QWidget):
     def _choose(self, x: float) -> None:
         step = self.nearest_snapshot(x)
         if step is not None and step != self._position:
-            self.chosen.emit(step)
+            self.step_chosen.emit(step)
 
-    def _tell(self, event: QMouseEvent) -> None:
+    def _show_tooltip(self, event: QMouseEvent) -> None:
         step = self.nearest_snapshot(event.position().x())
         if step is None:
             return
         value = self.value_at(step)
-        figure = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
+        value_text = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
         near = [words for at, words in self._marks if abs(self.x_of(at) - event.position().x()) < 6]
-        QToolTip.showText(event.globalPosition().toPoint(), "\n".join([f"step {step:,}{figure}", *near]), self)
+        QToolTip.showText(event.globalPosition().toPoint(), "\n".join([f"step {step:,}{value_text}", *near]), self)
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
@@ -197,20 +197,20 @@ class TimeTrack(QWidget):
     def _paint_labels(self, painter: QPainter) -> None:
         painter.setFont(text_font(8))
         painter.setPen(self._pen(self._palette.muted))
-        taken: list[QRectF] = []
+        occupied: list[QRectF] = []
         for step in nice_steps(self._last):
             words = formatting.count(step).replace(".0", "")
             width = painter.fontMetrics().horizontalAdvance(words) + 2.0
             left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
             box = QRectF(left, _LABEL_Y, width, 14)
-            if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in taken):
-                taken.append(box)
+            if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in occupied):
+                occupied.append(box)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
     def _curve_points(self) -> Floats:
         """Return the curve in pixels, (N, 2), a point for each pixel from left to right."""
         key = (self.width(), self.height(), self._last)
-        if self._drawn is None or self._drawn[0] != key:
+        if self._curve_px is None or self._curve_px[0] != key:
             low, high = float(self._y.min()), float(self._y.max())
             room = self.height() - _CURVE_TOP - 6
             share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
@@ -219,8 +219,8 @@ class TimeTrack(QWidget):
             _, first = np.unique(np.floor(lefts), return_index=True)
             count = np.diff(np.append(first, len(lefts)))
             points = np.stack([np.add.reduceat(of, first) / count for of in (lefts, tops)], axis=1)
-            self._drawn = key, points
-        return self._drawn[1]
+            self._curve_px = key, points
+        return self._curve_px[1]
 
     def _paint_curve(self, painter: QPainter) -> None:
         if self._x.size < 2:

@@ -59,7 +59,7 @@ class TitleBar(QWidget):
         self.stop.clicked.connect(self.stop_wanted)
         self.new.clicked.connect(self.new_run_wanted)
         context.run_changed.connect(self.refresh)
-        context.changes.connect(lambda _what: self.refresh())
+        context.changes.connect(lambda _changed: self.refresh())
         self.refresh()
 
     def _lay_out(self) -> None:

@@ -92,9 +92,9 @@ class CurvesTab(Tab):
         self._arranged = ((), 0)
         self.refresh()
 
-    def on_changes(self, what: frozenset[str]) -> None:
+    def on_changes(self, changed: frozenset[str]) -> None:
         """Draw new points."""
-        if what & {"metrics", "changes"}:
+        if changed & {"metrics", "changes"}:
             self._stale = True
             self.refresh()
 

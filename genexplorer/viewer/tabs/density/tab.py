@@ -135,9 +135,9 @@ class DensityTab(ModelTab):
         self.latent.animation.finish()
         super().stop()
 
-    def on_changes(self, what: frozenset[str]) -> None:
+    def on_changes(self, changed: frozenset[str]) -> None:
         """Show new metrics."""
-        if "metrics" in what and self.is_active:
+        if "metrics" in changed and self.is_active:
             self._show_metrics()
 
     def save_targets(self) -> list[SaveTarget]:

@@ -21,13 +21,13 @@ class AxisSliders(QWidget):
     """One slider per axis; a double click sets it to 0.
 
     Signals:
-        moved(int, float): An axis should be moved this far out of the plane.
+        offset_changed(int, float): An axis is to be moved this far out of the plane.
         dragging(bool): A drag begins or ends.
         target_chosen(str): The sliders should shift "plane" or "image".
         reset_wanted: All should be set to 0.
     """
 
-    moved = pyqtSignal(int, float)
+    offset_changed = pyqtSignal(int, float)
     dragging = pyqtSignal(bool)
     target_chosen = pyqtSignal(str)
     reset_wanted = pyqtSignal()
@@ -50,7 +50,7 @@ class AxisSliders(QWidget):
         }
         self.targets["plane"].setChecked(True)
         self.reset = tool_button("Reset", "Set every slider to 0 (Backspace)", name="small")
-        self._shown: tuple[int, ...] = ()
+        self._indices: tuple[int, ...] = ()
         self._lay_out()
 
     @property
@@ -66,9 +66,9 @@ class AxisSliders(QWidget):
         self.heading.setText(f"Most influential dimensions by {axes.measure}  ·  shift")
         self.heading.setToolTip(literal_tooltip(f"{axes.measure}, {axes.unit}"))
         scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in excluded][:COUNT]
-        wanted = tuple(index for index, _ in scored)
-        if wanted != self._shown and not any(row.value() for row in self.rows.values()):
-            self._rebuild(wanted)
+        indices = tuple(index for index, _ in scored)
+        if indices != self._indices and not any(row.value() for row in self.rows.values()):
+            self._rebuild(indices)
         for index, score in scored:
             if index in self.rows:
                 self.rows[index].show_score(score, axes)
@@ -102,19 +102,19 @@ class AxisSliders(QWidget):
         self.targets[other].setChecked(True)
         self.target_chosen.emit(other)
 
-    def _rebuild(self, wanted: tuple[int, ...]) -> None:
+    def _rebuild(self, indices: tuple[int, ...]) -> None:
         for row in self.rows.values():
             self._grid.removeWidget(row)
             discard(row)
-        self._shown, self.selected = wanted, 0
-        self.rows = {index: self._row(index) for index in wanted}
+        self._indices, self.selected = indices, 0
+        self.rows = {index: self._row(index) for index in indices}
         for place, row in enumerate(self.rows.values()):
             self._grid.addWidget(row, place // _COLUMNS, place % _COLUMNS)
         self._mark()
 
     def _row(self, index: int) -> "AxisRow":
         row = AxisRow(index)
-        row.moved.connect(lambda value: self.moved.emit(index, value))
+        row.value_changed.connect(lambda value: self.offset_changed.emit(index, value))
         row.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
         row.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
         return row
@@ -165,10 +165,10 @@ class AxisRow(QWidget):
     """The name of an axis, its slider and its value.
 
     Signals:
-        moved(float): The slider was moved.
+        value_changed(float): The slider was moved.
     """
 
-    moved = pyqtSignal(float)
+    value_changed = pyqtSignal(float)
 
     def __init__(self, index: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -184,7 +184,7 @@ class AxisRow(QWidget):
         row.addWidget(self.name)
         row.addWidget(self.slider, 1)
         row.addWidget(self.value_label)
-        self.slider.valueChanged.connect(lambda _: self.moved.emit(self.value()))
+        self.slider.valueChanged.connect(lambda _: self.value_changed.emit(self.value()))
 
     def value(self) -> float:
         """Return how far the axis is moved."""

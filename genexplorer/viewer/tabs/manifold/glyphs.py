@@ -43,7 +43,7 @@ class GlyphAtlas:
         bold.setWeight(QFont.Weight.Bold)
         widest = max((QFontMetricsF(bold).horizontalAdvance(glyph(label)) for label in classes), default=8.0)
         self._cell = (np.ceil(widest) + 6.0, GLYPH_PX + 6.0)
-        self._pixmap = self._drawn(classes, palette, bold)
+        self._pixmap = self._render(classes, palette, bold)
 
     def draw(self, painter: QPainter, pixels: NDArray[np.float64], labels: NDArray[np.int64], *, dots: bool) -> None:
         """Draw a digit or a dot at each place.
@@ -69,7 +69,7 @@ class GlyphAtlas:
         fields[:, 8], fields[:, 9] = 0.0, 1.0
         painter.drawPixmapFragments(array, self._pixmap)
 
-    def _drawn(self, classes: tuple[int, ...], palette: Palette, font: QFont) -> QPixmap:
+    def _render(self, classes: tuple[int, ...], palette: Palette, font: QFont) -> QPixmap:
         width, height = self._cell
         pixmap = QPixmap(max(1, round(2 * width * self._ratio)), max(1, round(len(classes) * height * self._ratio)))
         pixmap.setDevicePixelRatio(self._ratio)

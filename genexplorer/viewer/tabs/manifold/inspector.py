@@ -1,19 +1,100 @@
-"""The column at the right of the plane: the cursor's picture, the picked test image, the pins."""
+"""The column at the right of the plane: the cursor's image, the picked test image, the pins; and the hover card."""
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QRectF, Qt, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, EncodedImage, PosteriorSamples
 from genexplorer.viewer.widgets.images import ImageView
+
+_THUMB = 56
+
+
+class HoverCard(QFrame):
+    """A card over the plane, beside the mouse; it gets no mouse events."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("hover-card")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAutoFillBackground(True)
+        self.setFrameShape(QFrame.Shape.Box)
+        self.title = QLabel()
+        self.title.setProperty("role", "heading")
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.metrics = QLabel()
+        self.metrics.setProperty("role", "caption")
+        self.original = _thumb("x")
+        self.samples = [_thumb(f"sample {number}") for number in range(SAMPLES)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP // 2)
+        column.addWidget(self.title)
+        row = QHBoxLayout()
+        row.setSpacing(GAP // 2)
+        row.addWidget(self.original)
+        arrow = QLabel("→")
+        arrow.setProperty("role", "muted")
+        row.addWidget(arrow)
+        for picture in self.samples:
+            row.addWidget(picture)
+        column.addLayout(row)
+        column.addWidget(self.metrics)
+        self.hide()
+
+    def show_point(
+        self,
+        title: str,
+        encoded_image: EncodedImage | None,
+        posterior: PosteriorSamples | None,
+        *,
+        samples_posterior: bool = True,
+    ) -> None:
+        """Show the hovered point with samples of its q(z|x), or, without sampling, its reconstruction."""
+        for picture in self.samples[1:]:
+            picture.setVisible(samples_posterior)
+        if not samples_posterior:
+            self.title.setText(title)
+            self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
+            self.samples[0].set_image(None if encoded_image is None else encoded_image.recon, hint="…")
+            self.metrics.setText("decoding…" if encoded_image is None else "x → reconstruction")
+            self.adjustSize()
+            return
+        self.title.setText(title)
+        self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
+        for number, picture in enumerate(self.samples):
+            has_sample = posterior is not None and number < len(posterior.images)
+            picture.set_image(posterior.images[number] if has_sample and posterior is not None else None, hint="…")
+        caption = "decoding…"
+        if encoded_image is not None:
+            caption = f"x → samples of q(z|x) · σ = ({encoded_image.sigma[0]:.2f}, {encoded_image.sigma[1]:.2f})"
+        self.metrics.setText(caption)
+        self.adjustSize()
+
+    def place_beside(self, at: QPoint, room: QRectF) -> None:
+        """Move to the right of a point and above it, or where there is room."""
+        size = self.sizeHint()
+        x = at.x() + 24 if at.x() + 24 + size.width() <= room.right() else at.x() - 24 - size.width()
+        y = at.y() - size.height() - 16 if at.y() - size.height() - 16 >= room.top() else at.y() + 24
+        self.move(max(int(room.left()), x), y)
+        self.show()
+        self.raise_()
+
+
+def _thumb(name: str) -> ImageView:
+    picture = ImageView(name)
+    picture.setFixedSize(_THUMB, _THUMB)
+    return picture
+
 
 WIDTH = 264
 Images = NDArray[np.uint8]
 
 
 class ManifoldInspector(QWidget):
-    """Shows what the selection is, in pictures and figures; it asks nothing itself.
+    """Shows the selection in images and metrics; it sends no requests.
 
     Signals:
         pin_wanted(str): "A", "B" or "C" should be set to the cursor.
@@ -81,7 +162,7 @@ class ManifoldInspector(QWidget):
         self.decoded.set_image(image, hint=hint)
 
     def set_pair(self, x: Images | None, recon: Images | None, title: str, metrics: str) -> None:
-        """Show the picked test image beside its reconstruction, with their figures."""
+        """Show the picked test image beside its reconstruction, with their metrics."""
         self.picked.setText(title)
         self.original.set_image(x, "x" if x is not None else "")
         self.recon.set_image(recon, "reconstruction" if recon is not None else "")

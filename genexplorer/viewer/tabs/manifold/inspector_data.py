@@ -1,6 +1,6 @@
 """Asks for what the inspector, the path strip and the hover card show. No Qt."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from genexplorer.explore.protocol import Lane
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
-from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, LatentPath
+from genexplorer.viewer.tabs.manifold.selection import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -188,14 +188,14 @@ class InspectorData(Observable):
     def _send(
         self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object
     ) -> None:
-        def told(reply: Reply) -> None:
+        def on_reply(reply: Reply) -> None:
             self.failure = ""
             on_result(reply)
             self.notify()
 
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
-        question = ModelRequest(op, told, params, arrays, self._step, self._on_failure)
-        self._requests.send(lane, key, question)
+        request = ModelRequest(op, on_reply, params, arrays, self._step, self._on_failure)
+        self._requests.send(lane, key, request)
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message
@@ -203,8 +203,13 @@ class InspectorData(Observable):
 
 
 def encoded_image(reply: Reply, index: int, row: int = 0) -> EncodedImage:
-    """Return one image of an answer to `encode`."""
-    arrays = reply.arrays
+    """Return one image of a reply to `encode`."""
+    arrays, labels = reply.arrays, reply.meta.get("metric_labels")
+    metrics = [
+        (str(label[0]), float(arrays[quantity][row]), str(label[1]))
+        for quantity, label in (labels.items() if isinstance(labels, dict) else ())
+        if quantity in arrays and isinstance(label, list) and len(label) == 2
+    ]
     return EncodedImage(
         index=index,
         label=int(arrays["labels"][row]),
@@ -212,15 +217,8 @@ def encoded_image(reply: Reply, index: int, row: int = 0) -> EncodedImage:
         recon=np.asarray(arrays["recon"][row], np.uint8),
         mu=np.asarray(arrays["mu"][row], np.float64),
         sigma=np.exp(0.5 * np.asarray(arrays["logvar"][row], np.float64)),
-        metrics=tuple(_figures(reply, row)),
+        metrics=tuple(metrics),
     )
-
-
-def _figures(reply: Reply, row: int) -> Iterator[tuple[str, float, str]]:
-    labels = reply.meta.get("metric_labels")
-    for quantity, words in labels.items() if isinstance(labels, dict) else ():
-        if quantity in reply.arrays and isinstance(words, list) and len(words) == 2:
-            yield str(words[0]), float(reply.arrays[quantity][row]), str(words[1])
 
 
 def _images(reply: Reply) -> Images:

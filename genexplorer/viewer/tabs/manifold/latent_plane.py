@@ -1,4 +1,4 @@
-"""A plane through latent space, and the way between its coordinates and z. No Qt."""
+"""A plane through latent space, with the maps between its coordinates and z. No Qt."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -21,7 +21,7 @@ class LatentPlane:
         origin: (d,).
         e1: (d,), where a grows.
         e2: (d,), where b grows; not parallel to e1.
-        names: Of the two axes.
+        names: The names of the two axes.
         title: What the plane is, in a few words.
     """
 
@@ -57,8 +57,8 @@ class LatentPlane:
     def project_direction(self, directions: ArrayLike) -> Floats:
         """Return the parts, (N, 2), of directions, (N, d), that lie in the plane."""
         across = np.stack([self.e1, self.e2])
-        given = np.asarray(directions, np.float64).reshape(-1, self.size)
-        return np.asarray(np.linalg.solve(across @ across.T, across @ given.T).T, np.float64)
+        vectors = np.asarray(directions, np.float64).reshape(-1, self.size)
+        return np.asarray(np.linalg.solve(across @ across.T, across @ vectors.T).T, np.float64)
 
     def shifted(self, offset: Floats) -> "LatentPlane":
         """Return the plane moved by (d,)."""
@@ -94,16 +94,16 @@ def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     The origin lies amid them, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
     three points lie within sight: far apart in many dimensions, they would not with a length of 1.
     """
-    project_direction, across = b - a, c - a
-    length = float(np.linalg.norm(project_direction))
+    along, across = b - a, c - a
+    length = float(np.linalg.norm(along))
     if length < 1e-9:
         return None
-    e1 = project_direction / length
+    e1 = along / length
     across = across - np.dot(across, e1) * e1
-    rest = float(np.linalg.norm(across))
-    if rest < 1e-6 * max(1.0, length):
+    height = float(np.linalg.norm(across))
+    if height < 1e-6 * max(1.0, length):
         return None
-    e2, origin = across / rest, (a + b + c) / 3
+    e2, origin = across / height, (a + b + c) / 3
     places = np.stack([[np.dot(z - origin, e1), np.dot(z - origin, e2)] for z in (a, b, c)])
     unit = max(1.0, float(np.abs(places).max()) / REACH)
     scale = "" if unit == 1 else f" (1 = {unit:.1f} in z)"
@@ -111,7 +111,7 @@ def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
 
 
 def has_planes(card: ModelCard) -> bool:
-    """Whether planes are laid through more than two latent dimensions."""
+    """Whether a plane is selected among more than two latent dimensions."""
     return latent_size(card) > 2 and card.capability("plane").available
 
 

@@ -86,13 +86,13 @@ class TileLayer(LatentLayer):
         super().__init__(0)
         self._mosaic: Mosaic | None = None
         self._image = QImage()
-        self._drawn: tuple[object, ...] = ()  # how it was drawn last
-        self._kept = QImage()  # that picture, from the second time on: beneath gliding points it stays the same
+        self._cache_key: tuple[object, ...] = ()  # rectangle, pixel ratio and veil of the last paint
+        self._cache = QImage()  # the scaled image, from the second paint on: it stays the same below moving points
         self.veil = QColor(0, 0, 0, 0)  # laid over the tiles, so that points stand out
 
     def set_mosaic(self, mosaic: Mosaic | None) -> None:
         """Take another mosaic, or the same with other tiles; its memory is drawn from, not copied."""
-        self._drawn, self._kept = (), QImage()
+        self._cache_key, self._cache = (), QImage()
         if mosaic is self._mosaic:
             return
         self._mosaic = mosaic
@@ -113,14 +113,14 @@ class TileLayer(LatentLayer):
         factor = float(self._mosaic.grid.factor)
         natural = self._image.width() * factor, self._image.height() * factor
         rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
-        posterior = (rect.getRect(), ratio, self.veil.rgba())
-        if posterior != self._drawn:
-            self._drawn, self._kept = posterior, QImage()
+        cache_key = (rect.getRect(), ratio, self.veil.rgba())
+        if cache_key != self._cache_key:
+            self._cache_key, self._cache = cache_key, QImage()
             self._draw(painter, rect, ratio)
             return
-        if self._kept.isNull():
-            self._kept = self._as_drawn(rect, ratio)
-        painter.drawImage(rect.topLeft(), self._kept)
+        if self._cache.isNull():
+            self._cache = self._render(rect, ratio)
+        painter.drawImage(rect.topLeft(), self._cache)
 
     def _draw(self, painter: QPainter, rect: QRectF, ratio: float) -> None:
         smaller = rect.width() * ratio < self._image.width()
@@ -129,15 +129,15 @@ class TileLayer(LatentLayer):
         if self.veil.alpha():
             painter.fillRect(rect, self.veil)
 
-    def _as_drawn(self, rect: QRectF, ratio: float) -> QImage:
+    def _render(self, rect: QRectF, ratio: float) -> QImage:
         size = (QSizeF(rect.size()) * ratio).toSize()
-        kept = QImage(size, QImage.Format.Format_RGB32)
-        kept.setDevicePixelRatio(ratio)
-        painter = QPainter(kept)
+        image = QImage(size, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        painter = QPainter(image)
         painter.translate(-rect.topLeft())
         self._draw(painter, rect, ratio)
         painter.end()
-        return kept
+        return image
 
 
 def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF:
@@ -172,7 +172,7 @@ class PointLayer(LatentLayer):
         self._glyphs = np.zeros(0, bool)
 
     def set_style(self, font: QFont, ratio: float) -> None:
-        """Draw the glyphs anew, as for other classes or another screen."""
+        """Draw the glyphs again, as for other classes or another screen."""
         classes = self._cloud.classes if self._cloud is not None else ()
         self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
         self.update()
@@ -189,13 +189,13 @@ class PointLayer(LatentLayer):
         self.update()
 
     def choose_glyphs(self) -> None:
-        """Decide anew which points have room for a digit, as after a zoom."""
+        """Recompute which points have room for a digit, as after a zoom."""
         if self._cloud is None or self.visible_range is None or len(self._coordinates) != len(self._cloud.labels):
             self._glyphs = np.zeros(len(self._coordinates), bool)
             return
         spacing_px = GLYPH_SPACING_PX * self._ratio
         spacing = spacing_px * self.visible_range.per_px[0], spacing_px * self.visible_range.per_px[1]
-        self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.shown, spacing)
+        self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.visible, spacing)
 
     @property
     def glyph_rows(self) -> NDArray[np.int64]:
@@ -209,10 +209,10 @@ class PointLayer(LatentLayer):
             return
         pixels = mapped(self._coordinates, to_px)
         clip = painter.clipBoundingRect() if painter.hasClipping() else None
-        shown = cloud.shown
+        visible = cloud.visible
         if clip is not None and not clip.isEmpty():
-            shown = shown & _inside(pixels, clip)
-        dots, digits = shown & ~self._glyphs, shown & self._glyphs
+            visible = visible & _inside(pixels, clip)
+        dots, digits = visible & ~self._glyphs, visible & self._glyphs
         atlas.draw(painter, pixels[dots], cloud.labels[dots], dots=True)
         atlas.draw(painter, pixels[digits], cloud.labels[digits], dots=False)
 

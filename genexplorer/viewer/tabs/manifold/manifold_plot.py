@@ -257,16 +257,16 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
             self._drag = Drag.UNDECIDED
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Go on with a drag, or look what lies under the mouse."""
+        """Continue a drag, or find the point under the mouse."""
         if event is None:
             return
         place = event.position()
         if self._drag is Drag.UNDECIDED and _distance(place, self._pressed) >= CLICK_PX:
             self._begin(Drag.PLANE)
-        moved, self._last = place - self._last, place
+        delta, self._last = place - self._last, place
         match self._drag:
             case Drag.PLANE:
-                self.pan(moved.x(), moved.y())
+                self.pan(delta.x(), delta.y())
             case Drag.CURSOR:
                 self.cursor_dragged.emit(*self.latent_at(place).tolist())
             case Drag.PATH:

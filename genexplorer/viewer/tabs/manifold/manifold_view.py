@@ -16,14 +16,13 @@ from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.hover_card import HoverCard
+from genexplorer.viewer.tabs.manifold.inspector import HoverCard
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.layers import Outline, cloud_outlines, point_outlines
 from genexplorer.viewer.tabs.manifold.manifold_plot import Drag, ManifoldPlot
-from genexplorer.viewer.tabs.manifold.path import EMPTY
 from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS, PointCloudLoader
-from genexplorer.viewer.tabs.manifold.selection import Selection
+from genexplorer.viewer.tabs.manifold.selection import EMPTY, Selection
 from genexplorer.viewer.tabs.manifold.tile_loader import TileLoader
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, TileGrid, layout
 from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar
@@ -32,7 +31,7 @@ from genexplorer.viewer.widgets.animation import PointAnimation
 from genexplorer.viewer.widgets.controls import timer
 
 PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
-REST_MS = 120  # after the last move exact pictures are wanted, even if the button is still held
+IDLE_MS = 120  # after the last move exact images are requested, even while a button is pressed
 _VEIL = 0.45  # share of black over the tiles while points are shown
 
 
@@ -85,8 +84,8 @@ class ManifoldView(QWidget):
         self.card = HoverCard(self.plot)
         self.point_animation = PointAnimation(self._place_points, self)
         self.step: int | None = None
-        self.plane: LatentPlane | None = LATENT_2D  # whose pictures are seen; None while it is not known
-        self._rest = timer(self, REST_MS, self.ask, once=True)  # runs while something moves
+        self.plane: LatentPlane | None = LATENT_2D  # the displayed plane; None while it is unknown
+        self._idle_timer = timer(self, IDLE_MS, self.ask, once=True)  # runs while something moves
         self._usual_target = TARGET
         self._waiting = ""
         self._shift = np.zeros(2)
@@ -119,18 +118,18 @@ class ManifoldView(QWidget):
         self.step, self.image_shape = step, image_shape
         self.plot.set_tiling((image_shape[1], image_shape[2]), self.target)
         self.ask()
-        self._rest.start()  # another one that follows at once is a drag through time
+        self._idle_timer.start()  # another one that follows at once is a drag through time
 
     def show_plane(self, plane: LatentPlane | None, shift: NDArray[np.float64], waiting: str = "") -> None:
         """Show another plane through latent space.
 
         Args:
-            plane: Whose pictures are seen, or None while it is not known.
-            shift: How far it was moved along itself, (2,).
-            waiting: What is said as long as it is not known.
+            plane: The displayed plane, or None while it is unknown.
+            shift: How far it was moved within itself, (2,).
+            waiting: The message while it is unknown.
         """
         if plane is not self.plane:
-            self._rest.start()
+            self._idle_timer.start()
         self.plane, self._shift, self._waiting = plane, shift, waiting
         self.plot.set_names(self.selection.plane.names)
         if plane is None:
@@ -145,10 +144,10 @@ class ManifoldView(QWidget):
         self.ask()
 
     def ask(self) -> None:
-        """Ask for what is seen and not known."""
+        """Request the visible tiles and points that are missing."""
         if self.step is None or self.plane is None or not self.isVisible():
             return
-        moving = self._rest.isActive()
+        moving = self._idle_timer.isActive()
         self.tile_loader.show(
             self.plot.visible_range, self.image_shape, self.step, self.target, self.plane, moving=moving
         )
@@ -255,8 +254,8 @@ class ManifoldView(QWidget):
         self.selection.subscribe(self._show_selection)
 
     def request_exact(self) -> None:
-        """Ask for exact pictures now: nothing moves any more."""
-        self._rest.stop()
+        """Request exact images now: nothing moves any more."""
+        self._idle_timer.stop()
         self.ask()
 
     def _dragged(self, dragging: bool) -> None:
@@ -272,7 +271,7 @@ class ManifoldView(QWidget):
         if self.encodings.cloud is not None:
             self._place_points(self.point_animation.points)
         self._show_outlines()
-        self._rest.start()
+        self._idle_timer.start()
         self.ask()
 
     def _show_tiles(self) -> None:
@@ -303,10 +302,10 @@ class ManifoldView(QWidget):
     def _show_cloud(self) -> None:
         cloud = self.encodings.cloud
         self.plot.set_cloud(cloud)
-        shown = self.shows_points and cloud is not None
-        self.plot.points.setVisible(shown)
+        visible = self.shows_points and cloud is not None
+        self.plot.points.setVisible(visible)
         if cloud is not None:
-            animate = shown and self.isVisible() and cloud.moves_from(self.encodings.former)
+            animate = visible and self.isVisible() and cloud.moves_from(self.encodings.former)
             self.point_animation.move_to(cloud.mu, animate=animate)
         self._show_veil()
         self._show_legend()
@@ -326,9 +325,9 @@ class ManifoldView(QWidget):
             return f"no points: {encodings.failure}"
         if encodings.cloud is None:
             return "encoding the test set…"
-        shown, all_points = int(encodings.cloud.shown.sum()), len(encodings.cloud.labels)
-        of = "" if shown == all_points else f" of {short_count(all_points)}"
-        return f"{shown:,}{of} test images"
+        visible, all_points = int(encodings.cloud.visible.sum()), len(encodings.cloud.labels)
+        of = "" if visible == all_points else f" of {short_count(all_points)}"
+        return f"{visible:,}{of} test images"
 
     def _show_outlines(self) -> None:
         cloud, plane = self.encodings.cloud, self.plot.visible_range.plane
@@ -355,8 +354,8 @@ class ManifoldView(QWidget):
         path, plane, selection = self.selection.path, self.plot.visible_range.plane, self.selection
         if len(path.z):
             last = selection.project(path.z[-1])[0]
-            moved = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.plot.visible_range.per_px)
-            if np.hypot(*moved) < PEN_STEP_PX * self.plot.ratio:
+            delta = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.plot.visible_range.per_px)
+            if np.hypot(*delta) < PEN_STEP_PX * self.plot.ratio:
                 return
         selection.path = path.extended(selection.plane.unproject(z)[0] + selection.offset)
         selection.notify()
@@ -368,10 +367,10 @@ class ManifoldView(QWidget):
 
     def _point_hovered(self, row: int, x: float, y: float) -> None:
         cloud = self.encodings.cloud
-        known = cloud is not None and 0 <= row < len(cloud.indices)
-        self._hovered = row if known else -1
-        self.data.hover(int(cloud.indices[row]) if cloud is not None and known else None)
-        if known:
+        is_point = cloud is not None and 0 <= row < len(cloud.indices)
+        self._hovered = row if is_point else -1
+        self.data.hover(int(cloud.indices[row]) if cloud is not None and is_point else None)
+        if is_point:
             self.card.place_beside(QPoint(int(x), int(y)), self.plot.plot_rect())
         self._show_outlines()
 

@@ -11,10 +11,15 @@ from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QTool
 
 from genexplorer.errors import UserError
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold import path as paths
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
-from genexplorer.viewer.tabs.manifold.path import DEFAULT_FRAMES, EMPTY, LatentPath
-from genexplorer.viewer.tabs.manifold.selection import Selection
+from genexplorer.viewer.tabs.manifold.selection import (
+    DEFAULT_FRAMES,
+    EMPTY,
+    LatentPath,
+    Selection,
+    read_json,
+    write_json,
+)
 from genexplorer.viewer.widgets.controls import timer
 from genexplorer.viewer.widgets.images import to_qimage
 
@@ -139,7 +144,7 @@ class PathPanel(QWidget):
         Raises:
             OSError: if it cannot be written.
         """
-        paths.write_json(self._selection.path, file, **self.origin)
+        write_json(self._selection.path, file, **self.origin)
 
     def read_json(self, file: Path) -> None:
         """Read the path of a file.
@@ -147,7 +152,7 @@ class PathPanel(QWidget):
         Raises:
             DataError: if it contains none.
         """
-        self._selection.set_path(paths.read_json(file, self._selection.plane.size))
+        self._selection.set_path(read_json(file, self._selection.plane.size))
 
     def _advance(self) -> None:
         position = self._selection.position + 1 / (DEFAULT_FRAMES - 1)

@@ -1,4 +1,4 @@
-"""Which plane is laid through more than two latent dimensions: asks for axes, planes and points. No Qt."""
+"""Selects a plane of more than two latent dimensions: requests axes, planes and points. No Qt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class AxisScores:
 
 
 class PlaneSelector(Observable):
-    """Keeps the plane that was asked for; `show` says at which snapshot.
+    """Keeps the requested plane; `show` says at which snapshot.
 
     Attributes:
         kind: Of the plane; until somebody chooses, that of the encodings, or through three samples without an encoder.
@@ -93,7 +93,7 @@ class PlaneSelector(Observable):
         """Want the plane at a snapshot; asks again for what did not come, as after all questions were dropped."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
-            self._ask_axes()
+            self._request_axes()
         if new or self._found_for != self._choice:
             self._lay()
 
@@ -117,7 +117,7 @@ class PlaneSelector(Observable):
         self._lay()
 
     def update_pins(self, pins: Mapping[str, Floats]) -> None:
-        """Take what was pinned; the plane follows where it is laid through pins."""
+        """Set the pins; a plane through pins follows."""
         if self.kind == "points" and self.source == "pins" and self._step is not None:
             self._through({name: pins[name] for name in PINS if name in pins})
 
@@ -147,7 +147,7 @@ class PlaneSelector(Observable):
 
     # Asking -----------------------------------------------------------------------------------------------------
 
-    def _ask_axes(self) -> None:
+    def _request_axes(self) -> None:
         def on_result(reply: Reply) -> None:
             indices = tuple(int(i) for i in reply.arrays["indices"])
             scores = tuple(float(score) for score in reply.arrays["scores"])
@@ -158,7 +158,7 @@ class PlaneSelector(Observable):
             else:
                 self.notify()
 
-        self._ask("axes", "axes", on_result, {"count": min(NUM_AXES, self._size)})
+        self._send("axes", "axes", on_result, {"count": min(NUM_AXES, self._size)})
 
     def _lay(self) -> None:
         self.failure = ""
@@ -169,7 +169,7 @@ class PlaneSelector(Observable):
             if pair is not None:
                 self._take(axis_plane(self._size, *pair))
         elif self.kind == "principal":
-            self._ask("plane", "plane", self._on_principal, {"kind": "principal"})
+            self._send("plane", "plane", self._on_principal, {"kind": "principal"})
         else:
             self._find_points()
         self.notify()
@@ -183,20 +183,20 @@ class PlaneSelector(Observable):
             of = "variance" if self._encodes else "effect"
             title += f":  {explained[0]:.1%} and {explained[1]:.1%} of the {of}"
         names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
-        made = LatentPlane(origin, e1, e2, names, title)
+        plane = LatentPlane(origin, e1, e2, names, title)
         former = self.plane if self.plane is not None and self.plane.names == names else None
-        turned = made.aligned_with(former)
-        self.as_answered = np.array_equal(turned.e1, e1) and np.array_equal(turned.e2, e2)
-        self._take(turned)
+        aligned = plane.aligned_with(former)
+        self.as_answered = np.array_equal(aligned.e1, e1) and np.array_equal(aligned.e2, e2)
+        self._take(aligned)
 
     def _find_points(self) -> None:
         if self.source == "pins":
             self._through(self.points)
         elif self.source == "images":
-            self._ask("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
+            self._send("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
         else:
             params = {"count": 3, "seed": self.seed, "temperature": 1.0}
-            self._ask("points", "sample", lambda r: self._on_points(r, "z"), params)
+            self._send("points", "sample", lambda r: self._on_points(r, "z"), params)
 
     def _on_points(self, reply: Reply, name: str) -> None:
         if self.kind == "points":
@@ -206,9 +206,9 @@ class PlaneSelector(Observable):
     def _through(self, points: Mapping[str, Floats]) -> None:
         self.points = dict(points)
         missing = [name for name in PINS if name not in points]
-        made = None if missing else plane_through(*(points[name] for name in PINS))
-        if made is not None:
-            self._take(made)
+        plane = None if missing else plane_through(*(points[name] for name in PINS))
+        if plane is not None:
+            self._take(plane)
             return
         self.failure = "A, B and C lie on a line: choose others."
         if missing:
@@ -220,7 +220,7 @@ class PlaneSelector(Observable):
         self._found_for = self._choice
         self.notify()
 
-    def _ask(self, key: str, op: str, on_result: Any, params: Mapping[str, object]) -> None:
+    def _send(self, key: str, op: str, on_result: Any, params: Mapping[str, object]) -> None:
         def on_progress(fraction: float, _message: str) -> None:
             if key == "plane":
                 self.progress = fraction

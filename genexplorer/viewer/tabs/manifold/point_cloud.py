@@ -43,7 +43,7 @@ class PointCloud:
         return tuple(int(label) for label in np.unique(self.labels))
 
     @property
-    def shown(self) -> NDArray[np.bool_]:
+    def visible(self) -> NDArray[np.bool_]:
         """Return which points are shown, (N,)."""
         return ~np.isin(self.labels, list(self.hidden))
 
@@ -78,7 +78,7 @@ class PointCloud:
             at: The place.
             radius_px: How far a point may be.
         """
-        distances = np.where(self.shown, np.hypot(pixels[:, 0] - at[0], pixels[:, 1] - at[1]), np.inf)
+        distances = np.where(self.visible, np.hypot(pixels[:, 0] - at[0], pixels[:, 1] - at[1]), np.inf)
         if not len(distances):
             return None
         row = int(distances.argmin())
@@ -98,7 +98,7 @@ class PointCloudLoader(Observable):
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
-        self._wanted: tuple[int, int, LatentPlane] | None = None  # step, count, plane
+        self._pending: tuple[int, int, LatentPlane] | None = None  # step, count, plane
         self._count = 0
         self._plane: LatentPlane = LATENT_2D  # of the cloud
         self.cloud: PointCloud | None = None
@@ -108,10 +108,10 @@ class PointCloudLoader(Observable):
 
     def show(self, step: int, count: int, plane: LatentPlane = LATENT_2D) -> None:
         """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
-        asked = self._wanted == (step, count, plane) and self._requests.is_pending("job", _KEY)
-        if asked or self._has(step, count, plane):
+        is_pending = self._pending == (step, count, plane) and self._requests.is_pending("job", _KEY)
+        if is_pending or self._has(step, count, plane):
             return
-        self._wanted = (step, count, plane)
+        self._pending = (step, count, plane)
         vectors = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
         question = ModelRequest(
             "encodings" if plane.is_full_space else "project",
@@ -139,11 +139,11 @@ class PointCloudLoader(Observable):
     def pause(self) -> None:
         """Ask for nothing until `show`; the points that are there stay."""
         self._requests.withdraw("job", _KEY)
-        self._wanted, self.progress = None, None
+        self._pending, self.progress = None, None
 
     def clear(self) -> None:
         """Forget the points, as when another run is opened."""
-        self.cloud = self.former = self.progress = self._wanted = None
+        self.cloud = self.former = self.progress = self._pending = None
         self.failure = ""
         self.notify()
 
@@ -179,27 +179,27 @@ class PointCloudLoader(Observable):
         self.failure = failure
         self.progress = None
         if not self._requests.is_pending("job", _KEY):
-            self._wanted = None
+            self._pending = None
         self.notify()
 
 
-def glyphs_and_dots(coordinates: Floats, shown: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:
+def glyphs_and_dots(coordinates: Floats, visible: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:
     """Return which points are drawn as glyphs, (N,), so that glyphs can be read; the others become dots.
 
     One point of each cell of a lattice that is fixed in the plane gets its glyph: panning does not change which.
 
     Args:
         coordinates: The plane's coordinates of the points, (N, 2).
-        shown: Which are drawn at all, (N,).
+        visible: Which points are drawn at all, (N,).
         spacing: Size of a lattice cell in units of the plane.
     """
-    rows = np.flatnonzero(shown)
-    chosen = np.zeros(len(shown), bool)
+    rows = np.flatnonzero(visible)
+    has_glyph = np.zeros(len(visible), bool)
     if len(rows):
         cells = np.floor(np.clip(coordinates[rows] / np.asarray(spacing), -1e9, 1e9)).astype(np.int64)
         _, first = np.unique(cells[:, 0] * (1 << 31) + cells[:, 1], return_index=True)
-        chosen[rows[first]] = True
-    return chosen
+        has_glyph[rows[first]] = True
+    return has_glyph
 
 
 def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int = 64) -> Floats:
@@ -224,7 +224,7 @@ def aggregate(cloud: PointCloud) -> tuple[Floats, Floats]:
 
     The covariance of a mixture is the covariance of the means plus the mean of the variances.
     """
-    mu, sigma = cloud.mu[cloud.shown], cloud.sigma[cloud.shown]
+    mu, sigma = cloud.mu[cloud.visible], cloud.sigma[cloud.visible]
     if len(mu) < 2:
         return np.zeros(2), np.zeros((2, 2))
     covariance = np.cov(mu.T, bias=True) + np.diag(np.mean(sigma**2, axis=0))

@@ -29,9 +29,9 @@ from genexplorer.viewer.widgets.images import save_image
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-REST_MS = 400  # the cursor rests this long before the nearest test image is looked for
-REST_IN_TIME_MS = 2_500  # and so long after the snapshot has changed: encoding the whole test set is work,
-REST_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # which a training is spared while looks bring new snapshots
+IDLE_MS = 400  # the cursor stays this long before the nearest test image is searched
+IDLE_AFTER_STEP_MS = 2_500  # after the snapshot has changed: encoding the whole test set takes time
+IDLE_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # that a training needs while new snapshots arrive
 STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
 ZOOM = 1.25
 _NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
@@ -75,9 +75,9 @@ class ManifoldTab(ModelTab):
         self.path_panel = PathPanel(self.selection, self.data)
         self.inspector = ManifoldInspector()
         self._pins: dict[str, list[float]] = {}  # as the other tabs have them
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.timeout.connect(self._at_rest)
+        self._idle_timer = QTimer(self)
+        self._idle_timer.setSingleShot(True)
+        self._idle_timer.timeout.connect(self._find_nearest)
         self._build()
         self._bind()
 
@@ -98,7 +98,7 @@ class ManifoldTab(ModelTab):
         """Stop drags, animations and requests."""
         self.view.plot.cancel_drag()
         self.view.plot.end_hover()
-        self._rest.stop()
+        self._idle_timer.stop()
         self.path_panel.pause()
         self.data.forget_requests()
         super().stop()
@@ -119,8 +119,8 @@ class ManifoldTab(ModelTab):
         self._show_plane()
         self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
-        later = REST_FOLLOWING_MS if self.context.cursor.following else REST_IN_TIME_MS
-        self._rest.start(REST_MS if self.data.nearest is None else later)
+        later = IDLE_FOLLOWING_MS if self.context.cursor.following else IDLE_AFTER_STEP_MS
+        self._idle_timer.start(IDLE_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:
         """Arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; the other keys turn switches."""
@@ -160,7 +160,7 @@ class ManifoldTab(ModelTab):
         stage, targets = self.view, []
         if not stage.plot.tiles.image().isNull():
             targets.append(SaveTarget("Manifold", (".png",), lambda path: save_image(stage.visible_tiles(), path)))
-            targets.append(SaveTarget("Plane as shown", (".png",), lambda path: save_image(self._shown(), path)))
+            targets.append(SaveTarget("Plane as shown", (".png",), lambda path: save_image(self._grab_plot(), path)))
         if self.data.decoded is not None:
             picture = self.inspector.decoded
             targets.append(
@@ -173,7 +173,7 @@ class ManifoldTab(ModelTab):
 
     def copy_image(self) -> QImage | None:
         """Return the plane as it is shown."""
-        return None if self.view.plot.tiles.image().isNull() else self._shown()
+        return None if self.view.plot.tiles.image().isNull() else self._grab_plot()
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same manifold, or None while there is none."""
@@ -292,7 +292,7 @@ class ManifoldTab(ModelTab):
     def _request_selection(self) -> None:
         """Request what the inspector shows of the selection, where it has changed."""
         if self.data.decode_cursor(self.selection.cursor):
-            self._rest.start(REST_MS)
+            self._idle_timer.start(IDLE_MS)
         self.data.pick(self.selection.picked)
         self.data.decode_pins(self.selection.pins)
         # The plane through pins and the other tabs follow the pins.
@@ -302,9 +302,9 @@ class ManifoldTab(ModelTab):
             self.context.pins = dict(self.selection.pins)
             self.plane_controls.update_pins()
 
-    def _at_rest(self) -> None:
-        can = self.card is not None and self.card.capability("encode").available
-        if can and self.is_active and self.plane_controls.has_plane and not self._is_dragging:
+    def _find_nearest(self) -> None:
+        can_encode = self.card is not None and self.card.capability("encode").available
+        if can_encode and self.is_active and self.plane_controls.has_plane and not self._is_dragging:
             self.data.find_nearest(self.selection.cursor)
 
     def _show_details(self) -> None:
@@ -324,15 +324,15 @@ class ManifoldTab(ModelTab):
 
     def _show_picked(self, picked: EncodedImage | None) -> None:
         if picked is None:
-            able = self.card is None or self.card.capability("encode").available
-            hint = "Click a point to see its image and reconstruction." if able else ""
+            can_encode = self.card is None or self.card.capability("encode").available
+            hint = "Click a point to see its image and reconstruction." if can_encode else ""
             self.inspector.set_pair(None, None, hint, "")
             return
         label = f"{picked.label}  " if picked.label >= 0 else ""
         metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
         self.inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
 
-    def _shown(self) -> QImage:
+    def _grab_plot(self) -> QImage:
         image: QImage = self.view.plot.grab().toImage()
         return image
 

@@ -14,11 +14,11 @@ from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGr
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 _KEY = "tiles"
-FRAME_S = 0.02  # what a question may take while something moves: with sending and drawing below 33 ms
-PART_S = 0.03  # and at rest: what moves again waits no longer
-_FAST_S = 0.3  # a decoder that fills the plane in this time is asked for all of it even while something moves
-_FEW = 16  # tiles that are asked for at least, and at first of a decoder whose speed is not known
-_MEASURED = 8  # an answer of fewer images says little about the decoder's speed
+FRAME_S = 0.02  # the longest request while something moves: with sending and drawing below 33 ms
+PART_S = 0.03  # and otherwise: the next move waits no longer
+_FAST_S = 0.3  # a decoder that fills the plane in this time gets all tiles at once, even while something moves
+_MIN_TILES = 16  # the least number of tiles of a request, and of the first one, when the decoder's speed is unknown
+_MEASURED = 8  # a reply of fewer images does not measure the decoder's speed
 _STRIDES = (
     (1, 1),
     (2, 1),
@@ -34,34 +34,34 @@ _STRIDES = (
 
 @dataclass(frozen=True)
 class _TileRequest:
-    """What the plane shows."""
+    """The tiles that the plane shows."""
 
     grid: TileGrid
     image_shape: tuple[int, int, int]
     step: int
     plane: LatentPlane
-    moving: bool  # while something moves: drafts will do, and of a slow decoder only some of the tiles
+    moving: bool  # while something moves: drafts, and from a slow decoder only some of the tiles
 
 
 class TileLoader(Observable):
-    """Keeps the plane filled: `show` says what is wanted, `mosaic` is the newest that can be shown.
+    """Keeps the plane filled with decoded tiles: `show` sets what the plane shows, `mosaic` is the newest result.
 
-    Only tiles that are not known at this snapshot are asked for, so that panning costs the rim alone. One question is
-    open at a time and takes about a frame: what is wanted meanwhile overtakes the rest. Where not all tiles fit into
-    one, those of each 2nd, 4th … column and row come first and stand for their neighbors, then those between them,
-    from the middle outwards. While something moves drafts will do; at rest each is replaced by the exact picture.
+    Only tiles that are missing at this snapshot are requested, so that panning costs the rim alone. One request is
+    open at a time and takes about a frame; a newer view replaces the tiles that are left. Where not all tiles fit into
+    one request, those of each 2nd, 4th … column and row come first and fill in for their neighbors, then those between
+    them, from the middle outwards. While something moves, tiles are drafts; afterwards exact images replace them.
 
     Attributes:
-        mosaic: What is drawn, or None while there is nothing yet.
-        failure: Why the newest question failed; empty if it did not.
-        seconds: Time the newest answer took in the explorer.
-        decoded: Number of tiles in the newest answer.
+        mosaic: The tiles to draw, or None while there are none.
+        failure: Why the newest request failed; empty if it did not.
+        seconds: Time that the newest reply took in the model process.
+        decoded: Number of tiles in the newest reply.
     """
 
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
-        self._wanted: _TileRequest | None = None
+        self._request: _TileRequest | None = None
         self._plane: LatentPlane | None = None  # of the mosaic
         self._costs: dict[bool, deque[float]] = {
             moving: deque(maxlen=5) for moving in (True, False)
@@ -94,126 +94,130 @@ class TileLoader(Observable):
         """
         size = image_shape[1:]
         visible = layout(view, size, target)
-        self._wanted = None
+        self._request = None
         if visible is None:
             return
-        wanted = _TileRequest(visible, image_shape, step, plane, moving)
+        request = _TileRequest(visible, image_shape, step, plane, moving)
         if (
-            self._is_of(self.mosaic, wanted)
+            self._is_of(self.mosaic, request)
             and self.mosaic is not None
-            and self.mosaic.knows(visible, exactly=not moving)
+            and self.mosaic.is_complete(visible, exactly=not moving)
         ):
             return
         # A rim is kept ready for panning; a zoom or another snapshot leaves it out, to be there sooner.
         keeps = self.mosaic is not None and self.mosaic.step == step and self.mosaic.grid.same_lattice(visible)
-        if keeps and self._plane is plane and self._is_fast(wanted):
-            wanted = replace(wanted, grid=layout(view, size, target, margin=self._rim) or visible)
-        self._wanted = wanted
-        self._ask()
+        if keeps and self._plane is plane and self._is_fast(request):
+            request = replace(request, grid=layout(view, size, target, margin=self._rim) or visible)
+        self._request = request
+        self._send()
 
     def clear(self) -> None:
-        """Forget the mosaic and what was wanted, as when another run is opened."""
-        self.mosaic, self._wanted, self._plane, self.failure = None, None, None, ""
+        """Discard the mosaic and the request, as when another run is opened."""
+        self.mosaic, self._request, self._plane, self.failure = None, None, None, ""
         for costs in self._costs.values():
             costs.clear()
         self.notify()
 
-    def _is_of(self, mosaic: Mosaic | None, wanted: _TileRequest) -> bool:
+    def _is_of(self, mosaic: Mosaic | None, request: _TileRequest) -> bool:
         return (
             mosaic is not None
-            and mosaic.step == wanted.step
-            and mosaic.image_shape == wanted.image_shape
-            and self._plane is wanted.plane
+            and mosaic.step == request.step
+            and mosaic.image_shape == request.image_shape
+            and self._plane is request.plane
         )
 
     def _cost(self, moving: bool) -> float | None:
-        """Return the time an image takes, or None while nobody knows; a draft takes no longer than an exact one."""
-        known = self._costs[moving] or self._costs[not moving]
-        return max(min(known), 1e-9) if known else None
+        """Return the seconds per image, or None while unknown; a draft takes no longer than an exact one."""
+        costs = self._costs[moving] or self._costs[not moving]
+        return max(min(costs), 1e-9) if costs else None
 
-    def _is_fast(self, wanted: _TileRequest) -> bool:
-        cost = self._cost(wanted.moving)
-        return wanted.plane.is_full_space if cost is None else cost * wanted.grid.rows * wanted.grid.columns <= _FAST_S
+    def _is_fast(self, request: _TileRequest) -> bool:
+        cost = self._cost(request.moving)
+        return (
+            request.plane.is_full_space if cost is None else cost * request.grid.rows * request.grid.columns <= _FAST_S
+        )
 
-    def _affordable(self, wanted: _TileRequest) -> int:
-        """Return how many tiles one question may be of; as long as nobody knows, all of two latent dimensions."""
-        cost = self._cost(wanted.moving)
+    def _affordable(self, request: _TileRequest) -> int:
+        """Return the largest number of tiles per request; without a measured time, all tiles of a 2-D latent space."""
+        cost = self._cost(request.moving)
         if cost is None:
-            return wanted.grid.rows * wanted.grid.columns if wanted.plane.is_full_space else _FEW
-        return max(_FEW, int((FRAME_S if wanted.moving else PART_S) / cost))
+            return request.grid.rows * request.grid.columns if request.plane.is_full_space else _MIN_TILES
+        return max(_MIN_TILES, int((FRAME_S if request.moving else PART_S) / cost))
 
-    def _ask(self) -> None:
-        wanted = self._wanted
-        if wanted is None or self._requests.is_pending("preview", _KEY):
+    def _send(self) -> None:
+        request = self._request
+        if request is None or self._requests.is_pending("preview", _KEY):
             return
-        mosaic = self._start(wanted)
+        mosaic = self._start(request)
         missing = mosaic.missing()
-        rest = missing if len(missing) or wanted.moving else mosaic.drafts()
-        if not len(rest):
-            self._take(mosaic, wanted)
-        elif len(part := self._part(wanted, rest)):
-            self._decode(wanted, mosaic, part)
+        remaining = missing if len(missing) or request.moving else mosaic.drafts()
+        if not len(remaining):
+            self._take(mosaic, request)
+        elif len(part := self._part(request, remaining)):
+            self._decode(request, mosaic, part)
 
-    def _start(self, wanted: _TileRequest) -> Mosaic:
-        """Return a mosaic with the tiles that are known already."""
+    def _start(self, request: _TileRequest) -> Mosaic:
+        """Return a mosaic with the tiles that are decoded already."""
         old = self.mosaic
-        if old is not None and self._is_of(old, wanted) and old.grid.same_lattice(wanted.grid):
-            return old.moved(wanted.grid)
-        return Mosaic(wanted.grid, wanted.image_shape, wanted.step)
+        if old is not None and self._is_of(old, request) and old.grid.same_lattice(request.grid):
+            return old.on_grid(request.grid)
+        return Mosaic(request.grid, request.image_shape, request.step)
 
-    def _part(self, wanted: _TileRequest, cells: Cells) -> Cells:
-        """Return the cells that are asked for next; none where a slow decoder waits until nothing moves any more."""
-        many = self._affordable(wanted)
-        if len(cells) <= many:
+    def _part(self, request: _TileRequest, cells: Cells) -> Cells:
+        """Return the cells to request next; none where a slow decoder waits until nothing moves."""
+        count = self._affordable(request)
+        if len(cells) <= count:
             return cells
-        whole = wanted.grid.cells()
-        widest = next((n for n, stride in enumerate(_STRIDES) if len(every(whole, stride)) <= many), len(_STRIDES) - 1)
-        finest = 0 if not wanted.moving or self._is_fast(wanted) else widest
+        all_cells = request.grid.cells()
+        widest = next(
+            (n for n, stride in enumerate(_STRIDES) if len(every(all_cells, stride)) <= count), len(_STRIDES) - 1
+        )
+        finest = 0 if not request.moving or self._is_fast(request) else widest
         for stride in reversed(_STRIDES[finest : widest + 1]):
             part = every(cells, stride)
             if len(part):
-                return wanted.grid.middle_first(part)[:many]
+                return request.grid.middle_first(part)[:count]
         return cells[:0]
 
-    def _decode(self, wanted: _TileRequest, mosaic: Mosaic, cells: Cells) -> None:
-        z = wanted.plane.unproject(Plane(wanted.grid.coords).to_z(wanted.grid.centers(cells))).astype(np.float32)
+    def _decode(self, request: _TileRequest, mosaic: Mosaic, cells: Cells) -> None:
+        z = request.plane.unproject(Plane(request.grid.coords).to_z(request.grid.centers(cells))).astype(np.float32)
         question = ModelRequest(
             "decode",
-            partial(self._on_result, wanted, mosaic, cells),
-            params={"draft": True} if wanted.moving else {},
+            partial(self._on_result, request, mosaic, cells),
+            params={"draft": True} if request.moving else {},
             arrays={"z": z},
-            step=wanted.step,
-            on_failure=partial(self._on_failure, wanted),
+            step=request.step,
+            on_failure=partial(self._on_failure, request),
         )
         self._requests.send("preview", _KEY, question)
 
-    def _on_result(self, wanted: _TileRequest, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
-        exact = not (wanted.moving and reply.meta.get("draft") is True)
+    def _on_result(self, request: _TileRequest, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
+        exact = not (request.moving and reply.meta.get("draft") is True)
         mosaic.fill(cells, np.asarray(reply.arrays["images"], np.uint8), exact=exact)
         mosaic.spread()
         self.seconds, self.decoded, self.failure = reply.seconds, len(cells), ""
         if len(cells) >= _MEASURED:
-            self._costs[wanted.moving].append(reply.seconds / len(cells))
-        self._take(mosaic, wanted)
+            self._costs[request.moving].append(reply.seconds / len(cells))
+        self._take(mosaic, request)
         self._go_on()
 
     def _go_on(self) -> None:
-        """Ask for what has come to be wanted meanwhile, or for what is still missing."""
-        wanted, mosaic = self._wanted, self.mosaic
-        if wanted is None or mosaic is None:
+        """Send the newest request, or one for the tiles that are still missing."""
+        request, mosaic = self._request, self.mosaic
+        if request is None or mosaic is None:
             return
-        if self._is_of(mosaic, wanted) and mosaic.knows(wanted.grid, exactly=not wanted.moving):
-            self._wanted = None
+        if self._is_of(mosaic, request) and mosaic.is_complete(request.grid, exactly=not request.moving):
+            self._request = None
         else:
-            self._ask()
+            self._send()
 
-    def _take(self, mosaic: Mosaic, wanted: _TileRequest) -> None:
-        self.mosaic, self._plane = mosaic, wanted.plane
+    def _take(self, mosaic: Mosaic, request: _TileRequest) -> None:
+        self.mosaic, self._plane = mosaic, request.plane
         self.notify()
 
-    def _on_failure(self, wanted: _TileRequest, message: str, hint: str) -> None:
+    def _on_failure(self, request: _TileRequest, message: str, hint: str) -> None:
         self.failure = f"{message}: {hint}" if hint else message
-        if self._wanted is wanted:
-            self._wanted = None
+        if self._request is request:
+            self._request = None
         self.notify()
-        self._ask()  # what is wanted since
+        self._send()  # the newer request

@@ -1,4 +1,4 @@
-"""The decoded tiles that fill the plane: how many, how large, where, and which are still to be asked for. No Qt."""
+"""The decoded tiles that fill the plane: their number, size and position, and which are missing. No Qt."""
 
 import math
 from dataclasses import dataclass
@@ -90,11 +90,11 @@ class TileGrid:
 
 def every(cells: Cells, stride: tuple[int, int]) -> Cells:
     """Return those cells, (N, 2), that lie in each n-th column and m-th row of the lattice, wherever it is seen."""
-    chosen: Cells = cells[(cells % stride == 0).all(axis=1)]
-    return chosen
+    multiples: Cells = cells[(cells % stride == 0).all(axis=1)]
+    return multiples
 
 
-@lru_cache(maxsize=64)  # it is asked several times at each move of the mouse, always the same
+@lru_cache(maxsize=64)  # called several times per mouse move with the same arguments
 def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
     """Return by how much images are enlarged so that about `target` lie along the panel's shorter side.
 
@@ -146,12 +146,12 @@ def _range(low: float, high: float, cell: float, margin: int, *, bounded: bool) 
 
 
 class Mosaic:
-    """Tiles of one snapshot laid out as one picture, with what is known of them.
+    """Tiles of one snapshot in one image, with which of them are decoded.
 
     Attributes:
         pixels: uint8, (rows·H, columns·W) for gray images, (rows·H, columns·W, 3) for colored ones.
-        known: bool, (rows, columns), the top row first; what is not known shows the nearest tile that is, if any is.
-        exact: bool, likewise; what is known and not exact is a draft.
+        decoded: bool, (rows, columns), the top row first; a missing tile shows the nearest decoded one.
+        exact: bool, likewise; a decoded tile that is not exact is a draft.
     """
 
     def __init__(self, grid: TileGrid, image_shape: tuple[int, int, int], step: int) -> None:
@@ -161,10 +161,10 @@ class Mosaic:
         self.image_shape = image_shape
         size = (grid.rows * height, grid.columns * width)
         self.pixels: Pixels = np.zeros(size if channels == 1 else (*size, channels), np.uint8)
-        self.known = np.zeros((grid.rows, grid.columns), bool)
+        self.decoded = np.zeros((grid.rows, grid.columns), bool)
         self.exact = np.zeros((grid.rows, grid.columns), bool)
 
-    def moved(self, grid: TileGrid) -> "Mosaic":
+    def on_grid(self, grid: TileGrid) -> "Mosaic":
         """Return the mosaic of another rectangle of the same lattice, with the tiles that both have."""
         other = Mosaic(grid, self.image_shape, self.step)
         _, height, width = self.image_shape
@@ -175,40 +175,40 @@ class Mosaic:
         (left, to_left, across), (top, to_top, down) = columns, rows
         there = slice(to_top, to_top + down), slice(to_left, to_left + across)
         here = slice(top, top + down), slice(left, left + across)
-        other.known[there], other.exact[there] = self.known[here], self.exact[here]
+        other.decoded[there], other.exact[there] = self.decoded[here], self.exact[here]
         other.pixels[to_top * height : (to_top + down) * height, to_left * width : (to_left + across) * width] = (
             self.pixels[top * height : (top + down) * height, left * width : (left + across) * width]
         )
         return other
 
     def spread(self) -> None:
-        """Let each tile that is not known show the nearest one that is: neighbors are alike."""
-        known, unknown = np.argwhere(self.known), np.argwhere(~self.known)
-        if len(known) and len(unknown):
-            distances = ((unknown[:, None] - known[None]) ** 2).sum(axis=2)
-            nearest, tiles = known[distances.argmin(axis=1)], self._tiles()
-            tiles[unknown[:, 0], :, unknown[:, 1]] = tiles[nearest[:, 0], :, nearest[:, 1]]
+        """Copy to each missing tile the nearest decoded one: neighbors are alike."""
+        present, missing = np.argwhere(self.decoded), np.argwhere(~self.decoded)
+        if len(present) and len(missing):
+            distances = ((missing[:, None] - present[None]) ** 2).sum(axis=2)
+            nearest, tiles = present[distances.argmin(axis=1)], self._tiles()
+            tiles[missing[:, 0], :, missing[:, 1]] = tiles[nearest[:, 0], :, nearest[:, 1]]
 
-    def knows(self, visible: TileGrid, *, exactly: bool = False) -> bool:
-        """Whether every cell of a rectangle of the same lattice is known, or known exactly."""
+    def is_complete(self, visible: TileGrid, *, exactly: bool = False) -> bool:
+        """Return whether every cell of a rectangle of the same lattice is decoded, or decoded exactly."""
         if not self.grid.covers(visible):
             return False
         top, left = self.grid.last_row - visible.last_row, visible.first_column - self.grid.first_column
-        known = self.exact if exactly else self.known
-        return bool(known[top : top + visible.rows, left : left + visible.columns].all())
+        cells = self.exact if exactly else self.decoded
+        return bool(cells[top : top + visible.rows, left : left + visible.columns].all())
 
     def missing(self) -> Cells:
-        """Return (column, row) of the cells that are not known, (N, 2)."""
-        return self.grid.cells()[~self.known.ravel()]
+        """Return (column, row) of the missing cells, (N, 2)."""
+        return self.grid.cells()[~self.decoded.ravel()]
 
     def drafts(self) -> Cells:
-        """Return (column, row) of the cells that are known, but not exactly, (N, 2)."""
-        return self.grid.cells()[(self.known & ~self.exact).ravel()]
+        """Return (column, row) of the cells that are drafts, (N, 2)."""
+        return self.grid.cells()[(self.decoded & ~self.exact).ravel()]
 
     def fill(self, cells: Cells, images: NDArray[np.uint8], *, exact: bool = True) -> None:
         """Put decoded images, (N, H, W, C), in their cells; those outside this rectangle are left out."""
         channels, height, width = self.image_shape
-        rows, columns = self.known.shape
+        rows, columns = self.decoded.shape
         down, across = self.grid.last_row - cells[:, 1], cells[:, 0] - self.grid.first_column
         inside = (down >= 0) & (down < rows) & (across >= 0) & (across < columns)
         tail = () if channels == 1 else (channels,)
@@ -217,7 +217,7 @@ class Mosaic:
             view[:] = images.reshape(rows, columns, height, width, *tail).swapaxes(1, 2)
         else:
             view[down[inside], :, across[inside]] = images[inside].reshape(-1, height, width, *tail)
-        self.known[down[inside], across[inside]] = True
+        self.decoded[down[inside], across[inside]] = True
         self.exact[down[inside], across[inside]] = exact
 
     def _tiles(self) -> Pixels:

@@ -30,9 +30,9 @@ class ManifoldToolbar(QWidget):
 
     Signals:
         coords_changed(str): "z" or "u".
-        target_changed(int): The wanted number of tiles along the shorter side.
+        target_changed(int): The number of tiles along the shorter side.
         points_changed, ellipses_changed, pen_changed(bool): A switch was turned.
-        count_changed(int): So many points are wanted.
+        count_changed(int): The number of points.
         home_wanted: The whole plane should be seen.
         class_toggled, class_alone(int): A class should be hidden or shown; shown alone.
     """
@@ -136,17 +136,17 @@ class ClassLegend(QWidget):
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(2)
         self.buttons: dict[int, QToolButton] = {}
-        self.said = QLabel()
-        self.said.setProperty("role", "muted")
-        self._shown: tuple[object, ...] = ()
+        self.summary = QLabel()
+        self.summary.setProperty("role", "muted")
+        self._content: tuple[object, ...] = ()
 
-    def show_classes(self, classes: tuple[int, ...], hidden: frozenset[int], palette: Palette, said: str) -> None:
-        """Show a button for each class, crossed out where hidden, and a line that says how many points there are."""
-        wanted = (classes, hidden, palette.name)
-        self.said.setText(said)
-        if wanted == self._shown:
+    def show_classes(self, classes: tuple[int, ...], hidden: frozenset[int], palette: Palette, summary: str) -> None:
+        """Show a button for each class, crossed out where hidden, and a line with the number of points."""
+        content = (classes, hidden, palette.name)
+        self.summary.setText(summary)
+        if content == self._content:
             return
-        self._shown = wanted
+        self._content = content
         self._empty()
         if len(classes) > _MAX_BUTTONS:
             self._row.addWidget(self._menu(classes, hidden))
@@ -154,12 +154,12 @@ class ClassLegend(QWidget):
             for label in classes:
                 self._row.addWidget(self._button(label, label in hidden, palette))
         self._row.addSpacing(GAP)
-        self._row.addWidget(self.said, 1)
+        self._row.addWidget(self.summary, 1)
 
     def _empty(self) -> None:
         while (item := self._row.takeAt(0)) is not None:
             widget = item.widget()
-            if widget is not None and widget is not self.said:
+            if widget is not None and widget is not self.summary:
                 widget.deleteLater()
         self.buttons.clear()
 
@@ -219,12 +219,12 @@ def _switch(text: str, tip: str, *, checkable: bool = True) -> QToolButton:
     return button
 
 
-def _choice(name: str, texts: list[str], values: tuple[int, ...], chosen: int) -> QComboBox:
+def _choice(name: str, texts: list[str], values: tuple[int, ...], selected: int) -> QComboBox:
     box = QComboBox()
     box.setAccessibleName(name)
     box.setToolTip(name)
     box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     for text, value in zip(texts, values, strict=True):
         box.addItem(text, value)
-    box.setCurrentIndex(values.index(chosen))
+    box.setCurrentIndex(values.index(selected))
     return box

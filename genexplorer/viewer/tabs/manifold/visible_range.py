@@ -42,7 +42,7 @@ class VisibleRange:
 
     @property
     def plane(self) -> Plane:
-        """Return the window as the plane that both faces share: z there and back, and the ticks."""
+        """Return the plane of these bounds, with ticks and the maps to and from z."""
         return Plane(self.coords, self.bounds)
 
     def z_to_px(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -71,7 +71,7 @@ class VisibleRange:
         return self.centered((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
 
     def centered(self, center: tuple[float, float]) -> "VisibleRange":
-        """Return the view with another middle, kept within reach of the prior."""
+        """Return the view with another middle, clipped to the range of the prior."""
         low, high = _CENTER_LIMITS[self.coords]
         return replace(self, center=(min(high, max(low, center[0])), min(high, max(low, center[1]))))
 
@@ -118,7 +118,7 @@ def is_valid_range(bounds: Bounds | None) -> bool:
 def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]:
     """Return the marks of an axis: position in the plane and the value of z there, in order.
 
-    In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones are kept.
+    In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones remain.
 
     Args:
         view: What is seen.
@@ -129,11 +129,11 @@ def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]
         return {tick.position: tick.label for tick in view.plane.ticks(axis, max(2, int(room)))}
     x0, x1, y0, y1 = view.bounds
     apart = (x1 - x0 if axis == "x" else y1 - y0) / max(room, 1.0)
-    kept: dict[float, str] = {}
+    labels: dict[float, str] = {}
     for tick in sorted(view.plane.ticks(axis, 17), key=lambda tick: _roundness(tick.label)):
-        if all(abs(tick.position - other) >= apart for other in kept):
-            kept[tick.position] = _short(tick.label)
-    return dict(sorted(kept.items()))
+        if all(abs(tick.position - other) >= apart for other in labels):
+            labels[tick.position] = _short(tick.label)
+    return dict(sorted(labels.items()))
 
 
 def _roundness(label: str) -> tuple[int, float]:

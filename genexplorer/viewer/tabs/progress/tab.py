@@ -16,10 +16,9 @@ from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
-from genexplorer.viewer.tabs.progress.controls_row import ProgressControls
+from genexplorer.viewer.tabs.progress.controls import COUNT, ProgressControls, ThumbnailStrip, thumbnail
 from genexplorer.viewer.tabs.progress.curves import WIDTH, ProgressCurves
 from genexplorer.viewer.tabs.progress.export_job import AnimationJob
-from genexplorer.viewer.tabs.progress.thumbnail_strip import COUNT, ThumbnailStrip, thumbnail
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
 from genexplorer.viewer.widgets.images import save_image
@@ -310,7 +309,7 @@ class ProgressTab(Tab):
         self.controls.released.connect(self.release)
         self.controls.animation_wanted.connect(self.save_animation)
         self.controls.command_wanted.connect(self._copy_command)
-        self.strip.chosen.connect(self.context.cursor.go)
+        self.strip.step_chosen.connect(self.context.cursor.go)
         self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
         self.job.ended.connect(self._on_job_ended)
         self.context.palette_changed.connect(self._recolor)

@@ -305,9 +305,9 @@ def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
     values = {f"train/{name}": float(v) for name, v in metrics.items() if isinstance(v, int | float)}
     if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
-    found = breakdown(theory, values)
-    if found is not None:
-        return found.one_line(full=True) + ("" if found.unit == found.name else f" {found.unit}")
+    result = breakdown(theory, values)
+    if result is not None:
+        return result.one_line(full=True) + ("" if result.unit == result.name else f" {result.unit}")
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 

@@ -58,7 +58,7 @@ def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> No
     context.open(followed)
     try:
         view, data = tab.view, tab.data
-        is_filled = lambda: (mosaic := view.tile_loader.mosaic) is not None and bool(mosaic.known.all())  # noqa: E731
+        is_filled = lambda: (mosaic := view.tile_loader.mosaic) is not None and bool(mosaic.decoded.all())  # noqa: E731
         qtbot.waitUntil(lambda: view.encodings.cloud is not None, timeout=60_000)
         tab.selection.move_to((0.5, -0.5), picked=3)
         qtbot.waitUntil(lambda: data.picked is not None and data.nearest is not None, timeout=30_000)

@@ -13,9 +13,8 @@ from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
-from genexplorer.viewer.tabs.manifold.path import LatentPath, read_json, write_json
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, ellipse, glyphs_and_dots
-from genexplorer.viewer.tabs.manifold.selection import Selection
+from genexplorer.viewer.tabs.manifold.selection import LatentPath, Selection, read_json, write_json
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
 
 MNIST = (28, 28)
@@ -116,14 +115,14 @@ def test_a_moved_mosaic_keeps_what_it_knows_and_asks_for_the_rest(channels: int)
     mosaic.fill(grid.cells(), _numbered(grid.cells(), channels))
     assert not len(mosaic.missing())
     other = TileGrid("z", (0.5, 0.5), -1, 5, -4, 3, Fraction(1))
-    moved = mosaic.moved(other)
+    moved = mosaic.on_grid(other)
     missing = moved.missing()
     assert 0 < len(missing) < other.rows * other.columns
     moved.fill(missing, _numbered(missing, channels))
     fresh = Mosaic(other, (channels, 4, 5), step=7)
     fresh.fill(other.cells(), _numbered(other.cells(), channels))
     np.testing.assert_array_equal(moved.pixels, fresh.pixels)
-    assert moved.known.all()
+    assert moved.decoded.all()
 
 
 def test_tiles_stand_where_their_latent_point_is() -> None:
@@ -136,7 +135,7 @@ def test_tiles_stand_where_their_latent_point_is() -> None:
 def test_a_late_tile_outside_the_mosaic_is_left_out() -> None:
     mosaic = Mosaic(TileGrid("z", (1.0, 1.0), 0, 1, 0, 1, Fraction(1)), (1, 4, 5), step=0)
     mosaic.fill(np.array([[9, 9]]), np.full((1, 4, 5, 1), 200, np.uint8))
-    assert not mosaic.known.any() and not mosaic.pixels.any()
+    assert not mosaic.decoded.any() and not mosaic.pixels.any()
 
 
 def test_a_path_is_walked_at_even_speed() -> None:
@@ -182,9 +181,9 @@ def test_hidden_classes_are_neither_shown_nor_hit() -> None:
     assert cloud.nearest(pixels, place, 5) == 3
     hidden = cloud.toggled(3)
     assert hidden.nearest(pixels, place, 1.5) is None
-    assert hidden.shown.sum() == 36 and hidden.toggled(3).shown.all()
+    assert hidden.visible.sum() == 36 and hidden.toggled(3).visible.all()
     alone = cloud.only(4)
-    assert alone.shown.sum() == 4 and alone.only(4).shown.all()
+    assert alone.visible.sum() == 4 and alone.only(4).visible.all()
 
 
 def test_only_points_of_the_same_images_are_animated() -> None:

@@ -110,8 +110,8 @@ def test_panning_keeps_the_plane_under_the_mouse_and_decodes_only_the_rim(bench:
     _settled(qtbot, tab)
     tiles = [q for q in bench.client.asked[decoded:] if q.topic == "manifold/tiles"]
     mosaic = tab.view.tile_loader.mosaic
-    assert mosaic is not None and tiles and mosaic.known.all()
-    assert sum(len(q.arrays["z"]) for q in tiles) < mosaic.known.size / 2
+    assert mosaic is not None and tiles and mosaic.decoded.all()
+    assert sum(len(q.arrays["z"]) for q in tiles) < mosaic.decoded.size / 2
     grid = tab.view.visible_grid()
     assert grid is not None and mosaic.grid.covers(grid)
 
@@ -130,7 +130,7 @@ def test_a_fast_drag_asks_for_the_newest_only_and_paints_it(bench: Bench, qtbot:
     qtbot.waitUntil(lambda: tab.view.tile_loader.mosaic is not old)
     _settled(qtbot, tab)
     grid, mosaic = tab.view.visible_grid(), tab.view.tile_loader.mosaic
-    assert grid is not None and mosaic is not None and mosaic.grid.covers(grid) and mosaic.known.all()
+    assert grid is not None and mosaic is not None and mosaic.grid.covers(grid) and mosaic.decoded.all()
     assert tab.view.plot.tiles._mosaic is mosaic
 
 
@@ -255,8 +255,8 @@ def test_hiding_a_class_takes_its_points_away(bench: Bench) -> None:
     tab = _tab(bench)
     tab.view.toolbar.legend.buttons[3].click()
     cloud = tab.view.encodings.cloud
-    assert cloud is not None and cloud.hidden == {3} and cloud.shown.sum() == 900
-    assert "900" in tab.view.toolbar.legend.said.text()
+    assert cloud is not None and cloud.hidden == {3} and cloud.visible.sum() == 900
+    assert "900" in tab.view.toolbar.legend.summary.text()
 
 
 def test_pins_make_a_path_that_is_walked_and_exported(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
@@ -430,4 +430,4 @@ def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone
     qtbot.waitUntil(lambda: tab.data.nearest is not None)
     assert bench.context.cursor.following
     tab.on_time(bench.context.step)
-    assert tab._rest.remainingTime() > 1000 * AWAY_POLL_S  # each look brings a snapshot, and begins the wait anew
+    assert tab._idle_timer.remainingTime() > 1000 * AWAY_POLL_S  # each poll brings a snapshot and restarts the timer

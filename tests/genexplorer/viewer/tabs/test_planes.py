@@ -175,14 +175,19 @@ def test_a_slow_decoder_draws_some_tiles_first_and_then_all_from_the_middle() ->
     assert visible is not None
     slow.answer()
     first = tile_loader.mosaic
-    assert first is not None and 0 < first.known.sum() == len(slow.asked[0][0]) <= 16 and slow.waits
-    assert np.all(np.ptp(np.argwhere(first.known), axis=0) >= np.array(first.known.shape) / 2)  # all over the plane
+    assert first is not None and 0 < first.decoded.sum() == len(slow.asked[0][0]) <= 16 and slow.waits
+    assert np.all(np.ptp(np.argwhere(first.decoded), axis=0) >= np.array(first.decoded.shape) / 2)  # all over the plane
     shares = []
     while slow.waits:
         assert slow.answer() <= 0.1 and tile_loader.mosaic is not None
-        shares.append(tile_loader.mosaic.known.mean())
+        shares.append(tile_loader.mosaic.decoded.mean())
     mosaic = tile_loader.mosaic
-    assert mosaic is not None and mosaic.knows(visible, exactly=True) and shares == sorted(shares) and len(shares) > 3
+    assert (
+        mosaic is not None
+        and mosaic.is_complete(visible, exactly=True)
+        and shares == sorted(shares)
+        and len(shares) > 3
+    )
     np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic))
     assert sum(len(z) for z, _, _ in slow.asked) == len(mosaic.grid.cells())  # nothing was decoded twice
 
@@ -192,9 +197,9 @@ def test_tiles_that_are_there_stand_for_their_neighbors() -> None:
     tile_loader.show(VIEW, SHAPE, 3, 15, PLANE)
     slow.answer()
     mosaic = tile_loader.mosaic
-    assert mosaic is not None and not mosaic.known.all()
-    known, whole = np.argwhere(mosaic.known), _whole(mosaic)
-    for row, column in np.ndindex(*mosaic.known.shape):
+    assert mosaic is not None and not mosaic.decoded.all()
+    known, whole = np.argwhere(mosaic.decoded), _whole(mosaic)
+    for row, column in np.ndindex(*mosaic.decoded.shape):
         place = mosaic.pixels[row * 28 + 20, column * 28 + 9]
         away = ((known - (row, column)) ** 2).sum(axis=1)
         assert place in {whole[r * 28 + 20, c * 28 + 9] for r, c in known[away == away.min()]}
@@ -234,7 +239,7 @@ def test_what_moves_on_overtakes_what_is_still_missing() -> None:
             assert np.allclose(slow.asked[-1][0][:, 7], push + 0.05) and slow.answer() <= FRAME_S
     moved = PLANE.shifted(np.full(8, 0.35))
     mosaic = tile_loader.mosaic
-    assert mosaic is not None and mosaic.known.all() and not mosaic.exact.any()
+    assert mosaic is not None and mosaic.decoded.all() and not mosaic.exact.any()
     np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic, moved) + 1)
 
 
@@ -244,7 +249,7 @@ def test_at_rest_drafts_give_way_to_exact_pictures() -> None:
     while slow.waits:
         slow.answer()
     drafted = len(slow.asked)
-    assert tile_loader.mosaic is not None and tile_loader.mosaic.known.all() and not tile_loader.mosaic.exact.any()
+    assert tile_loader.mosaic is not None and tile_loader.mosaic.decoded.all() and not tile_loader.mosaic.exact.any()
     tile_loader.show(VIEW, SHAPE, 3, 20, moving=True)
     assert len(slow.asked) == drafted  # known well enough as long as it moves
     tile_loader.show(VIEW, SHAPE, 3, 20)

@@ -125,8 +125,8 @@ def test_the_track_reads_its_curve_again_when_it_would_look_different(qtbot: QtB
     assert not track.shows_growth(10_100)
     assert track.shows_growth(10_500)  # four pixels of 780
     track.grab()
-    assert track._drawn is not None
-    left, top = track._drawn[1].T
+    assert track._curve_px is not None
+    left, top = track._curve_px[1].T
     assert len(left) <= 781 and (np.diff(np.floor(left)) >= 1).all()  # a point a pixel at most, however many there are
     assert left[-1] == pytest.approx(track.x_of(10_000), abs=1) and 40 < top.min() <= top.max() < 92
 
