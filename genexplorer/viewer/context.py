@@ -100,10 +100,10 @@ class ViewerContext(QObject):
         self._on_cursor(force=True)
 
     def poll(self, *, idle: bool = False) -> None:
-        """Read what is new in the run, emit the changes, and move the cursor to the newest step where it follows.
+        """Poll the run, emit the changes, and move the cursor to the newest step where it follows.
 
         Args:
-            idle: Whether the window has not been used for a while: the training then saves fewer snapshots.
+            idle: Whether the window is not in use: the training then saves fewer snapshots.
         """
         if self.run is None:
             return

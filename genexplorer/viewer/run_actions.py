@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Background(QObject):
     """Runs short blocking functions in daemon threads and delivers their results in Qt's thread."""
 
-    _done = pyqtSignal(object, object)  # a callback and what it gets
+    _done = pyqtSignal(object, object)  # a callback and its argument
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

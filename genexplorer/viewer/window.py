@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
 
     def _poll_run(self) -> None:
         mouse = QCursor.pos()
-        if mouse != self._mouse or self.isFullScreen():  # on a full screen somebody watches
+        if mouse != self._mouse or self.isFullScreen():  # a full screen counts as in use
             self._mouse = mouse
             self._idle_tracker.touch()
         self._update_polling()
@@ -353,7 +353,7 @@ class MainWindow(QMainWindow):
     # Events -----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Paint; at the first time, start what takes long."""
+        """Paint; the first time, start loading the tabs and the run."""
         super().paintEvent(event)
         if not self._painted:
             self._painted = True

@@ -19,7 +19,7 @@ VISIBLE = 2.0  # pixels
 
 
 def log_fraction(step: float, last: float) -> float:
-    """Return where a step lies on the logarithmic axis, 0 for step 0 and 1 for the last."""
+    """Return the position of a step on the logarithmic axis, 0 for step 0 and 1 for the last."""
     return float(log_fractions(np.asarray(step, np.float64), last))
 
 
@@ -84,7 +84,7 @@ class TimeTrack(QWidget):
         self.update()
 
     def set_curve(self, name: str, unit: str, x: Floats, y: Floats, marks: tuple[tuple[int, str], ...]) -> None:
-        """Show the objective over steps, and what was changed at which step."""
+        """Show the objective over steps, with a mark at each change of a setting."""
         good = np.isfinite(x) & np.isfinite(y)
         self._name, self._unit, self._x, self._y, self._marks = name, unit, x[good], y[good], marks
         self._curve_px = None

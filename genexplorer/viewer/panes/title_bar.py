@@ -160,7 +160,7 @@ class TitleBar(QWidget):
 
 
 def summary(status: RunStatus) -> str:
-    """Return the time left or taken, the step, or what went wrong."""
+    """Return the remaining or elapsed time, the step, or the reason of a failure."""
     if status.state in (State.FAILED, State.LOST, State.DAMAGED):
         return status.reason
     if status.state is State.RUNNING and status.phase not in ("", "training"):

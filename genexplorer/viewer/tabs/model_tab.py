@@ -57,14 +57,14 @@ class ModelTab(Tab):
         return None
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the state of the former run."""
 
     def stop(self) -> None:
         """Stop timers and animations, and cancel the requests."""
         self.requests.cancel_all()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
-        """Request and show what this tab shows at a snapshot; called only while the tab is active."""
+        """Request and show the content at a snapshot; called only while the tab is active."""
 
     def key_actions(self, shift: bool) -> KeyActions:
         """Return what each key does, with Shift or without any modifier; called only while there is a model."""

@@ -78,10 +78,10 @@ class Tab(QWidget):
         return None
 
     def set_run(self, run: "RunPoller | None") -> None:
-        """Show another run, or none; discard what belongs to the former one."""
+        """Show another run, or none; discard the state of the former one."""
 
     def on_changes(self, changed: frozenset[str]) -> None:
-        """Handle what a poll found: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"."""
+        """Handle the changes of a poll: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"."""
 
     def on_time(self, step: int | None) -> None:
         """Show the run at the step of a snapshot; None while there is none."""

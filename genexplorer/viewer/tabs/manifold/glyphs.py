@@ -13,12 +13,12 @@ from genexplorer.viewer.style import mix
 
 GLYPH_PX = 12.0  # height of a digit's font
 DOT_PX = 2.5  # radius
-READABLE = 5.0  # contrast to black; WCAG asks for 4.5
+READABLE = 5.0  # contrast to black; WCAG requires 4.5
 _FIELDS = 10  # of QPainter.PixmapFragment: x, y, source left, top, width, height, scale x, y, rotation, opacity
 
 
 def glyph(label: int) -> str:
-    """Return what stands for a class: its number, or a ring where it is unknown."""
+    """Return the glyph of a class: its number, or a ring where it is unknown."""
     return "○" if label < 0 else str(label)
 
 

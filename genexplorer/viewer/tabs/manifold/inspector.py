@@ -143,7 +143,7 @@ class ManifoldInspector(QWidget):
         )
 
     def allow(self, *, encoder: str = "", third_pin: bool = False) -> None:
-        """Say why there are no encodings, or show what is encoded; offer a third pin where a plane goes through it."""
+        """Show the encodings or the reason why there are none; offer a third pin where a plane goes through it."""
         for part in self._encoded_parts:
             part.setVisible(not encoder)
         self.no_encoder.setText(encoder)

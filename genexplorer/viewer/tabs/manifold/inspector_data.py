@@ -1,4 +1,4 @@
-"""Asks for what the inspector, the path strip and the hover card show. No Qt."""
+"""Requests the data of the inspector, the path strip and the hover card. No Qt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SAMPLES = 4  # pictures drawn from q(z|x) beside a hovered point
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A test image and what the model makes of it."""
+    """A test image with its encoding and reconstruction."""
 
     index: int
     label: int
@@ -26,7 +26,7 @@ class EncodedImage:
     recon: Images  # (H, W, C)
     mu: Floats  # (d,)
     sigma: Floats  # (d,)
-    metrics: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of what the model says of the image
+    metrics: tuple[tuple[str, float, str], ...] = ()  # name, value and unit of the model's metrics of the image
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class InspectorData(Observable):
         super().__init__()
         self._requests = requests
         self._step: int | None = None
-        self.size: int | None = None  # of a latent; a cursor of another size waits until its plane is laid
-        self.samples_posterior = True  # whether q(z|x) is seen in the plane, and so drawn from where a point is hovered
+        self.size: int | None = None  # size of a latent; a cursor of another size waits for its plane
+        self.samples_posterior = True  # whether the plane shows q(z|x); a hovered point then shows samples of it
         self.clear()
 
     def clear(self) -> None:
@@ -72,7 +72,7 @@ class InspectorData(Observable):
         self.failure = ""
         self._hover_index: int | None = None
         self._pick_index: int | None = None
-        self._requested: dict[str, object] = {}  # what was requested last of cursor, picked image and pins
+        self._requested: dict[str, object] = {}  # the last requests for cursor, picked image and pins
         self.notify()
 
     def at(self, step: int) -> None:
@@ -116,7 +116,7 @@ class InspectorData(Observable):
         self._send("preview", "picked", "encode", on_result, indices=[index])
 
     def find_nearest(self, z: Floats) -> None:
-        """Want the test image nearest to the cursor; the first time at a snapshot this takes a while."""
+        """Request the test image nearest to the cursor; the first time at a snapshot, all test images are encoded."""
         if not self._fits(z):
             return
 

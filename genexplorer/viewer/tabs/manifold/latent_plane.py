@@ -91,7 +91,7 @@ def axis_plane(size: int, first: int, second: int) -> LatentPlane:
 def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     """Return the plane through three latents, (d,) each; None where they lie on a line.
 
-    The origin lies amid them, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
+    The origin is their mean, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
     three points lie within sight: far apart in many dimensions, they would not with a length of 1.
     """
     along, across = b - a, c - a

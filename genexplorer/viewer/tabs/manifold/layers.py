@@ -33,12 +33,12 @@ class LatentLayer(pg.GraphicsObject):  # type: ignore[misc]
         self.visible_range: VisibleRange | None = None
 
     def set_visible_range(self, view: VisibleRange) -> None:
-        """Take the part of the plane that is seen."""
+        """Set the visible part of the plane."""
         self.prepareGeometryChange()
         self.visible_range = view
 
     def boundingRect(self) -> QRectF:
-        """Return what is seen, in the plane's coordinates."""
+        """Return the visible rectangle in the plane's coordinates."""
         if self.visible_range is None:
             return QRectF()
         x0, x1, y0, y1 = self.visible_range.bounds
@@ -88,7 +88,7 @@ class TileLayer(LatentLayer):
         self._image = QImage()
         self._cache_key: tuple[object, ...] = ()  # rectangle, pixel ratio and veil of the last paint
         self._cache = QImage()  # the scaled image, from the second paint on: it stays the same below moving points
-        self.veil = QColor(0, 0, 0, 0)  # laid over the tiles, so that points stand out
+        self.veil = QColor(0, 0, 0, 0)  # painted over the tiles for more contrast of the points
 
     def set_mosaic(self, mosaic: Mosaic | None) -> None:
         """Take another mosaic, or the same with other tiles; its memory is drawn from, not copied."""
@@ -144,7 +144,7 @@ def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF
     """Return a rectangle of whole device pixels, of the natural size if it is off by no more than two.
 
     The plot's own transform is off by so much at some sizes of the window; a row of pixels would then be left out, and
-    what is drawn to scale takes ten times as long.
+    scaled drawing takes ten times as long.
     """
     left, top = round(rect.left() * ratio), round(rect.top() * ratio)
     width, height = (
@@ -241,7 +241,7 @@ class PlaneMarks:
     cursor: Floats | None = None  # (2,)
     pins: dict[str, Floats] = field(default_factory=dict)
     path: Floats | None = None  # (N, 2)
-    path_cursor: Floats | None = None  # (2,), where on the path the walker stands
+    path_cursor: Floats | None = None  # (2,), the position on the path
     outlines: list[Outline] = field(default_factory=list)
     hovered: Floats | None = None  # (2,)
     samples: Floats | None = None  # (N, 2), drawn from the hovered point's q(z|x)
@@ -249,7 +249,7 @@ class PlaneMarks:
 
 
 class MarkLayer(LatentLayer):
-    """Cursor, pins, path and ellipses; each line with a halo, so that it can be seen on black and on white."""
+    """Cursor, pins, path and ellipses; each line with a halo, visible on black and on white."""
 
     def __init__(self, *, below_points: bool = False) -> None:
         super().__init__(5 if below_points else 20)

@@ -1,4 +1,4 @@
-"""The latent plane as a widget: axes, layers, and what the mouse does to them."""
+"""The plot of the latent plane: axes, layers and mouse handling."""
 
 from enum import Enum
 
@@ -48,7 +48,7 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
         self.setStyle(tickLength=-4, autoExpandTextSpace=False, autoReduceTextSpace=False)
 
     def set_visible_range(self, view: VisibleRange) -> None:
-        """Take the part of the plane that is seen."""
+        """Set the visible part of the plane."""
         self._view = view
         self.picture = None
         self.update()
@@ -68,8 +68,8 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
     """The plane. All of the mouse is handled here: pyqtgraph's own ways of moving plots are off.
 
     Signals:
-        view_changed: Another part is seen; `view` is set already.
-        cursor_dragged(z1, z2): The cursor was put there.
+        view_changed: The visible part changed; `view` is set already.
+        cursor_dragged(z1, z2): The cursor was moved there.
         point_clicked(row): A point of the cloud was clicked.
         point_hovered(row, x, y): The mouse is over a point, at these pixels of the widget; row -1 when it has left.
         path_drawn(z): A point, (2,), was added to the path by pen.
@@ -129,7 +129,7 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
 
     @property
     def drag(self) -> Drag:
-        """Return what is being dragged."""
+        """Return the current drag."""
         return self._drag
 
     def set_style(self, palette: Palette) -> None:
@@ -162,7 +162,7 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         self._set_view(self._home())
 
     def set_tiling(self, image_px: tuple[int, int], target: int) -> None:
-        """Take the size of the images and the wanted number of tiles; the view at home is fitted to them."""
+        """Set the image size and the number of tiles; the home view is fitted to them."""
         if (image_px, target) == (self.image_px, self.target):
             return
         self.image_px, self.target = image_px, target
@@ -214,17 +214,17 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         self.points.place(self._coordinates)
 
     def cancel_drag(self) -> None:
-        """Let go of what is dragged, as when the tab is left in the middle of it."""
+        """Cancel a drag, as when the tab is left during it."""
         former, self._drag = self._drag, Drag.NOTHING
         if former not in (Drag.NOTHING, Drag.UNDECIDED):
             self.dragging.emit(False)
 
     def end_hover(self) -> None:
-        """Hover over nothing until the mouse moves, as when what lay under it has gone."""
+        """End the hover until the mouse moves, as when the point under it is gone."""
         self._tell_hover(-1, QPointF())
 
     def plot_rect(self) -> QRectF:
-        """Return where the plane lies in the widget, in logical pixels."""
+        """Return the rectangle of the plane in the widget, in logical pixels."""
         rect: QRectF = self.viewportTransform().mapRect(self._box.sceneBoundingRect())
         return rect
 
@@ -239,7 +239,7 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         return z
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Begin to drag what lies under the mouse."""
+        """Begin a drag of the object under the mouse."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
         place = event.position()

@@ -1,4 +1,4 @@
-"""The plane with its toolbar: draws what decoder, encodings and details bring, and asks them for what is seen."""
+"""The plane with its toolbar: draws tiles, encodings and details, and requests the visible ones."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -105,7 +105,7 @@ class ManifoldView(QWidget):
         return self.plot.visible_range.coords
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
+        """Discard the state of a run."""
         self.step = None
         self.point_animation.move_to(np.zeros((0, 2)), animate=False)
         self.tile_loader.clear()
@@ -158,12 +158,12 @@ class ManifoldView(QWidget):
 
     @property
     def shows_points(self) -> bool:
-        """Whether the encodings are to be seen, and there are any."""
+        """Whether the encodings are switched on and available."""
         return self.toolbar.points.isChecked() and self.toolbar.points.isEnabled()
 
     @property
     def shows_ellipses(self) -> bool:
-        """Whether the ellipses are to be seen, and there are any."""
+        """Whether the ellipses are switched on and available."""
         return self.toolbar.ellipses.isChecked() and self.toolbar.ellipses.isEnabled()
 
     def _place_points(self, mu: NDArray[np.float64]) -> None:
@@ -171,7 +171,7 @@ class ManifoldView(QWidget):
 
     @property
     def target(self) -> int:
-        """Return the wanted number of tiles along the shorter side."""
+        """Return the number of tiles along the shorter side."""
         return int(self.toolbar.target.currentData())
 
     def prefer_target(self, target: int) -> None:
@@ -181,11 +181,11 @@ class ManifoldView(QWidget):
         self._usual_target = target
 
     def visible_grid(self) -> TileGrid | None:
-        """Return the cells that are seen, without those at the rim that are only kept ready."""
+        """Return the visible cells, without the rim that is decoded in advance."""
         return layout(self.plot.visible_range, (self.image_shape[1], self.image_shape[2]), self.target)
 
     def visible_tiles(self) -> QImage:
-        """Return the tiles that are seen as one picture, one pixel of an image as one pixel; null if there are none."""
+        """Return the visible tiles as one image at its own resolution; null if there are none."""
         grid, mosaic = self.visible_grid(), self.tile_loader.mosaic
         if grid is None or mosaic is None or not mosaic.grid.same_lattice(grid):
             return self.plot.tiles.image().copy()
@@ -401,4 +401,4 @@ class ManifoldView(QWidget):
         if had_more or marks.pins or marks.path is not None:  # else the cursor alone says whether to draw again
             self.plot.over.update()
         if self.plane is None:
-            marks.cursor = None  # it would stand on what is said instead
+            marks.cursor = None  # it would cover the message

@@ -258,7 +258,7 @@ class PlaneControls(QObject):
         return float(np.linalg.norm(self._selection.plane.e1)) if through_points else 1.0
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
+        """Discard the state of a run."""
         self.selector.clear()
         self.sliders.clear()
         self._current = self._shifted = None

@@ -34,7 +34,7 @@ class PlaneSelector(Observable):
     """Keeps the requested plane; `show` says at which snapshot.
 
     Attributes:
-        kind: Of the plane; until somebody chooses, that of the encodings, or through three samples without an encoder.
+        kind: The kind of plane; by default principal, or, without an encoder, through three samples.
         pair: The two axes of a plane of axes; None for the two that matter most.
         source: Where the three points come from.
         images: The three test images, where they come from those.
@@ -65,7 +65,7 @@ class PlaneSelector(Observable):
         return self._kind or ("principal" if self._encodes else "points")
 
     def clear(self) -> None:
-        """Forget what belongs to a run."""
+        """Discard the state of a run."""
         self.axes: AxisScores | None = None
         self.plane: LatentPlane | None = None
         self.points: dict[str, Floats] = {}
@@ -90,7 +90,7 @@ class PlaneSelector(Observable):
             self.source = "samples"
 
     def show(self, step: int) -> None:
-        """Want the plane at a snapshot; asks again for what did not come, as after all questions were dropped."""
+        """Request the plane at a snapshot; repeats what has no reply, as after all requests were canceled."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
             self._request_axes()
@@ -137,7 +137,7 @@ class PlaneSelector(Observable):
         return {"kind": self._kind, "source": self.source, "images": list(self.images), "seed": self.seed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what is sound of a choice."""
+        """Restore the valid parts of a saved selection."""
         self._kind = next((kind for kind in KINDS if kind == state.get("kind")), self._kind)
         self.source = next((source for source in SOURCES if source == state.get("source")), self.source)
         images, seed = state.get("images"), state.get("seed")

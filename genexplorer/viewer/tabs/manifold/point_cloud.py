@@ -23,7 +23,7 @@ class PointCloud:
     """Encodings of test images at one snapshot.
 
     Args:
-        mu: Means of q(z|x), (N, 2): z itself, or where it is seen in a plane through more dimensions.
+        mu: Means of q(z|x), (N, 2): z itself, or its projection to a plane of more dimensions.
         sigma: Standard deviations of q(z|x), (N, 2); 0 in a plane through more dimensions.
         labels: Classes, (N,); -1 where unknown.
         indices: Which test images they are, (N,).
@@ -107,7 +107,7 @@ class PointCloudLoader(Observable):
         self.failure = ""
 
     def show(self, step: int, count: int, plane: LatentPlane = LATENT_2D) -> None:
-        """Want the encodings of the first `count` test images at a snapshot, seen in a plane."""
+        """Request the encodings of the first `count` test images at a snapshot, projected to a plane."""
         is_pending = self._pending == (step, count, plane) and self._requests.is_pending("job", _KEY)
         if is_pending or self._has(step, count, plane):
             return

@@ -86,7 +86,7 @@ class ManifoldTab(ModelTab):
         return missing_plane_reason(card)
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the state of the former run."""
         self.plane_controls.clear()
         self.plane_controls.configure(None)
         self.view.clear()
@@ -195,7 +195,7 @@ class ManifoldTab(ModelTab):
         return {**self.view.state(), "plane": self.plane_controls.selector.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         self.view.restore(state)
         plane = state.get("plane")
         if isinstance(plane, dict):
@@ -247,7 +247,7 @@ class ManifoldTab(ModelTab):
         self.view.set_coords("z" if self.view.coords == "u" else "u")
 
     def _configure(self, card: "ModelCard") -> None:
-        """Offer what this model has."""
+        """Enable what this model supports."""
         self.plane_controls.configure(card)
         selector, off = self.plane_controls.has_planes, disabled_reasons(card)
         self.view.prefer_target(PLANE_TARGET if selector else TARGET)

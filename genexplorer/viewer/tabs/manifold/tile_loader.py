@@ -1,4 +1,4 @@
-"""Asks for the tiles that the plane lacks and puts them in their places. No Qt."""
+"""Requests the tiles that are missing in the plane and adds them to the mosaic. No Qt."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -85,11 +85,11 @@ class TileLoader(Observable):
         """Want the tiles that a view shows at a snapshot.
 
         Args:
-            view: What is seen.
+            view: The visible part of the plane.
             image_shape: (C, H, W).
             step: The snapshot.
             target: Wanted number of tiles along the panel's shorter side.
-            plane: Where in latent space the view lies.
+            plane: The plane through latent space.
             hasty: Whether something moves, so that drafts and larger gaps will do for now.
         """
         size = image_shape[1:]

@@ -89,7 +89,7 @@ class TileGrid:
 
 
 def every(cells: Cells, stride: tuple[int, int]) -> Cells:
-    """Return those cells, (N, 2), that lie in each n-th column and m-th row of the lattice, wherever it is seen."""
+    """Return the cells, (N, 2), in each n-th column and m-th row of the lattice, independent of the view."""
     multiples: Cells = cells[(cells % stride == 0).all(axis=1)]
     return multiples
 
@@ -121,9 +121,9 @@ def tile_px(factor: Fraction, image_px: tuple[int, int]) -> tuple[int, int]:
 
 
 def layout(view: VisibleRange, image_px: tuple[int, int], target: int = TARGET, margin: int = 0) -> TileGrid | None:
-    """Return the cells that cover what is seen, and `margin` cells more on each side; None where there are none.
+    """Return the cells that cover the view, and `margin` cells more on each side; None where there are none.
 
-    In "u" only cells whose middle lies in (0, 1)² are decodable.
+    In "u" only cells whose center is in (0, 1)² are decodable.
     """
     factor = choose_factor((view.width_px, view.height_px), image_px, target)
     down, across = tile_px(factor, image_px)
@@ -137,7 +137,7 @@ def layout(view: VisibleRange, image_px: tuple[int, int], target: int = TARGET, 
 
 
 def _range(low: float, high: float, cell: float, margin: int, *, bounded: bool) -> tuple[int, int] | None:
-    tiny = 1e-6  # a cell of which no more than this share would be seen is left out
+    tiny = 1e-6  # a cell with less than this visible share is left out
     first, last = math.floor(low / cell + tiny) - margin, math.ceil(high / cell - tiny) - 1 + margin
     if bounded:
         first = max(first, 0)
@@ -232,6 +232,6 @@ def _in_reading_order(down: Cells, across: Cells, columns: int) -> bool:
 
 
 def _overlap(start: int, size: int, other_start: int, other_size: int) -> tuple[int, int, int] | None:
-    """Return the offsets in both ranges and the length of what they share."""
+    """Return the offsets in both ranges and the length of their overlap."""
     low, high = max(start, other_start), min(start + size, other_start + other_size)
     return (low - start, low - other_start, high - low) if high > low else None

@@ -74,7 +74,7 @@ class ManifoldToolbar(QWidget):
         self.coords[coords].setChecked(True)
 
     def allow(self, *, coords: str = "", points: str = "", ellipses: str = "") -> None:
-        """Switch off what this model has not, each for the reason given; without one it is on."""
+        """Disable the switches that have a reason, which is shown as the tooltip; enable the others."""
         for widget, reason, tip in (
             (self.coords["u"], coords, _U_TIP),
             (self.points, points, _POINTS_TIP),

@@ -1,4 +1,4 @@
-"""Which part of the latent plane is seen, and the one transform between the plane and device pixels. No Qt."""
+"""The visible part of the latent plane, and the transform between the plane and device pixels. No Qt."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from genexplorer.session.plane import Axis, Coords, Plane
 
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 
-HOME_Z = 3.2  # at home |z| up to this is seen along the shorter side: 99.9 % of the prior
+HOME_Z = 3.2  # the home view shows |z| up to this along the shorter side: 99.9 % of the prior
 _SMALLEST_SPAN = {"z": 1e-4, "u": 1e-5}
 _LARGEST_SPAN = {"z": 40.0, "u": 1.6}
 _CENTER_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
@@ -36,7 +36,7 @@ class VisibleRange:
 
     @property
     def bounds(self) -> Bounds:
-        """Return x0, x1, y0, y1 of what is seen."""
+        """Return x0, x1, y0, y1 of the visible part."""
         half_x, half_y = self.per_px[0] * self.width_px / 2, self.per_px[1] * self.height_px / 2
         return (self.center[0] - half_x, self.center[0] + half_x, self.center[1] - half_y, self.center[1] + half_y)
 
@@ -121,7 +121,7 @@ def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]
     In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones remain.
 
     Args:
-        view: What is seen.
+        view: The visible part.
         axis: "x" or "y".
         room: How many marks there is room for.
     """

@@ -33,7 +33,7 @@ def name_of(kind: str) -> str:
 
 
 def description_of(kind: str) -> str:
-    """Return what the images of a kind have in common."""
+    """Return the description of a kind: what its images have in common."""
     return KINDS.get(kind, ("", "recorded through training"))[1]
 
 

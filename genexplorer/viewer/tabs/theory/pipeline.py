@@ -281,7 +281,7 @@ class PipelineView(QWidget):
             view.show_tensor(None, POINTS)
 
     def show_tensors(self, arrays: Mapping[str, NDArray[Any]], image_shape: tuple[int, int, int]) -> None:
-        """Show what the model computed of data of a shape (C, H, W)."""
+        """Show the model's tensors for data of a shape (C, H, W)."""
         self.note.hide()
         for view in self.stages:
             view.show_tensor(arrays.get(view.stage.shows), image_shape, "not part of this model")
