@@ -17,7 +17,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
 from trainers.events import MetricSpec
 
@@ -172,7 +172,7 @@ class Run:
         Raises:
             UserError: if no worker is active or it does not answer.
         """
-        _require(actions.pause(self.folder, self._runs_dir, wait_for_state=True))
+        _raise_if_failed(actions.pause(self.folder, self._runs_dir, wait_for_state=True))
 
     def resume(self) -> None:
         """Resume a paused run, or restart a stopped, failed or lost one from its newest checkpoint.
@@ -180,7 +180,7 @@ class Run:
         Raises:
             UserError: if it is running or complete, or the worker does not start.
         """
-        _require(actions.resume(self.folder, self._runs_dir))
+        _raise_if_failed(actions.resume(self.folder, self._runs_dir))
 
     def stop(self) -> None:
         """Stop the run and wait until it has ended; its state is saved, so that it can be resumed.
@@ -188,7 +188,7 @@ class Run:
         Raises:
             UserError: if no worker is active or it does not answer.
         """
-        _require(actions.stop(self.folder, self._runs_dir, wait_for_state=True))
+        _raise_if_failed(actions.stop(self.folder, self._runs_dir, wait_for_state=True))
 
 
 def train(
@@ -247,9 +247,9 @@ def train(
             "install it as a package with an entry point, or train here with trainers.train",
         )
     folder = paths.runs_dir(None if runs_dir is None else Path(runs_dir))
-    outcome = _require(actions.start_run(folder, config, name=name, tags=tags))
-    assert outcome.folder is not None
-    run = Run(outcome.folder, folder)
+    result = _raise_if_failed(actions.start_run(folder, config, name=name, tags=tags))
+    assert result.folder is not None
+    run = Run(result.folder, folder)
     if not detach:
         run.watch()
     return run
@@ -271,10 +271,10 @@ def list_runs(*, runs_dir: Path | str | None = None) -> list[Run]:
     return [Run(status.folder, store.runs_dir) for status in store.list()]
 
 
-def _require(outcome: Outcome) -> Outcome:
-    if not outcome.ok:
-        raise UserError(outcome.line, outcome.hint)
-    return outcome
+def _raise_if_failed(result: ActionResult) -> ActionResult:
+    if not result.ok:
+        raise UserError(result.message, result.hint)
+    return result
 
 
 def _display() -> tuple[Callable[[RunPoller], None], float]:

@@ -105,6 +105,6 @@ class _ViewerOpener:
             while not self._closed.wait(POLL_S):
                 status = reader.status()
                 if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.live:
-                    outcome = actions.open_viewer(self._folder, self._runs_dir)
-                    self.opened, self._failure = outcome.ok, "" if outcome.ok else outcome.line
+                    result = actions.open_viewer(self._folder, self._runs_dir)
+                    self.opened, self._failure = result.ok, "" if result.ok else result.message
                     return

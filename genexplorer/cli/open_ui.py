@@ -31,10 +31,10 @@ def view(
     actions.require_display(folder)
     if not detach:
         raise typer.Exit(_run_viewer(folder, paths.runs_dir(runs_dir)))
-    outcome = actions.open_viewer(folder, paths.runs_dir(runs_dir))
-    if not outcome.ok:
-        raise DisplayError(outcome.line, outcome.hint or "'genexplorer doctor' checks the display")
-    output.print_message(outcome.line)
+    result = actions.open_viewer(folder, paths.runs_dir(runs_dir))
+    if not result.ok:
+        raise DisplayError(result.message, result.hint or "'genexplorer doctor' checks the display")
+    output.print_message(result.message)
 
 
 def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:

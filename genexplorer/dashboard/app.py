@@ -8,22 +8,56 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import App
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.screen import Screen
 
 from genexplorer import paths
-from genexplorer.dashboard.command_palette import DashboardCommands
-from genexplorer.dashboard.preferences import load_dark
+from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.dashboard.tabs.latent import MakeClient
-from genexplorer.dashboard.theme import THEME_NAMES, prefers_dark, themes, variables
+from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, themes, variables
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.idle import IdleTracker
 from genexplorer.session.palette import palette
+
+_MAX_RUNS = 50
+_Command = tuple[str, str, Callable[[], object]]  # name, help, callback
+
+
+class DashboardCommands(Provider):
+    """The command palette (ctrl+p): every key's action, and every run."""
+
+    async def discover(self) -> Hits:
+        """Offer every action before anything is typed."""
+        for name, text, run in self._actions():
+            yield DiscoveryHit(Content(name), run, text=name, help=text)
+
+    async def search(self, query: str) -> Hits:
+        """Offer matching actions and runs."""
+        matcher = self.matcher(query)
+        runs = self.screen.query_one(RunList)
+        selections: list[_Command] = [
+            (f"Go to {folder.name}", "select this run", partial(runs.select, folder))
+            for folder in runs.folders[:_MAX_RUNS]
+        ]
+        for name, text, run in [*self._actions(), *selections]:
+            score = max(matcher.match(name), matcher.match(text) * 0.8)
+            if score > 0:
+                yield Hit(score, Content(name), run, text=name, help=text)
+
+    def _actions(self) -> list[_Command]:
+        return [
+            (f"{key.name.capitalize()} ({key.display})", key.help, partial(self.screen.run_action, key.action))
+            for key in MainScreen.KEYS
+            if key.action != "escape"
+        ]
 
 
 class DashboardApp(App[None]):
@@ -57,9 +91,9 @@ class DashboardApp(App[None]):
         self._main = MainScreen(runs_dir, select, make_client=make_client, clock=clock, idle=idle)
         for theme in themes():
             self.register_theme(theme)
-        if dark is None:
-            dark = load_dark()
-        self.theme = THEME_NAMES[prefers_dark() if dark is None else dark]
+        chosen = load_theme() if dark is None else None
+        dark = is_terminal_dark() if dark is None else dark
+        self.theme = chosen or (DARK_THEME if dark else LIGHT_THEME)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
@@ -85,18 +119,14 @@ def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
     Returns:
         The exit code: 0, or 1 after an internal error.
     """
-    _ensure_terminal_size()
-    app = DashboardApp(runs_dir, select)
-    app.run()
-    return app.return_code or 0
-
-
-def _ensure_terminal_size() -> None:
-    """Give a terminal of unknown size 80 × 24 cells; Textual and Rich would assume different sizes."""
+    # Give a terminal of unknown size 80 × 24 cells; Textual and Rich would assume different sizes.
     with contextlib.suppress(OSError, ValueError):
         handle = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
         if 0 in os.get_terminal_size(handle):
             fcntl.ioctl(handle, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    app = DashboardApp(runs_dir, select)
+    app.run()
+    return app.return_code or 0
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from genexplorer.dashboard.charts.chart import Cell
 
-_CLASSES = range(10)  # colors of labels, of compared runs, of latent dimensions
+_LABELS = range(10)  # class labels, compared runs, latent dimensions
 STYLES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "name": "$foreground",
@@ -26,32 +26,32 @@ STYLES: Mapping[str, Mapping[str, str]] = {
         "hint": "$muted",
         "selected": "bold on $surface",
     },
-    "tabs": {"name": "$muted", "key": "$quiet", "active": "bold $foreground on $surface", "line": "$faint"},
+    "tabs": {"name": "$muted", "key": "$subtle", "active": "bold $foreground on $surface", "line": "$faint"},
     "keys": {"key": "bold $accent", "name": "$muted"},
     "chart": {
         "title": "bold",
         "note": "$muted",
         "tick": "$muted",
         "name": "$muted",
-        "axis": "$quiet",
+        "axis": "$subtle",
         "cursor": "$accent",
         "mark": "$warning",
         "alert": "$warning",
         "train": "$foreground",
-        "train-raw": "$quiet",
+        "train-raw": "$subtle",
         "test": "$accent",
-        "test-raw": "$quiet",
+        "test-raw": "$subtle",
         "other": "$muted",
         "other-raw": "$faint",
-        **{f"run{number}": f"$class-{number}" for number in _CLASSES},
-        **{f"run{number}-raw": "$faint" for number in _CLASSES},
+        **{f"run{number}": f"$label-{number}" for number in _LABELS},
+        **{f"run{number}-raw": "$faint" for number in _LABELS},
     },
     "plane": {
-        "axis": "$quiet",
+        "axis": "$subtle",
         "name": "$muted",
         "cursor": "bold $background on $accent",
-        "unknown": "$quiet",
-        **{f"class{number}": f"$class-{number}" for number in _CLASSES},
+        "unknown": "$subtle",
+        **{f"class{number}": f"$label-{number}" for number in _LABELS},
     },
 }  # by kind of widget, then by role
 

@@ -1,40 +1,69 @@
-"""The dark and the light theme, made from the palette that dashboard and viewer share."""
+"""The dark and the light theme, from the palette that dashboard and viewer share, and the saved choice of theme."""
 
+import contextlib
+import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from textual.theme import Theme
 
-from genexplorer.session.palette import DARK, LIGHT, Palette
+from genexplorer import paths
+from genexplorer.session.palette import DARK, LIGHT, Palette, rgb
+from trainers.storage.atomic_files import write_json
 
-THEME_NAMES = {True: "genexplorer-dark", False: "genexplorer-light"}
+DARK_THEME, LIGHT_THEME = "genexplorer-dark", "genexplorer-light"
+_PREFERENCES = "dashboard.json"  # in the user's state folder
+_MAX_BYTES = 1 << 16
 
 
 def themes() -> list[Theme]:
     """Return the dark and the light theme."""
-    return [_theme(DARK, dark=True), _theme(LIGHT, dark=False)]
+    return [_theme(DARK_THEME, DARK), _theme(LIGHT_THEME, LIGHT)]
+
+
+def load_theme() -> str | None:
+    """Return the theme that was chosen last; None if nothing was saved or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        path = _preferences_path()
+        if path.stat().st_size <= _MAX_BYTES:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            look = values.get("look") if isinstance(values, dict) else None
+            return {"dark": DARK_THEME, "light": LIGHT_THEME}.get(look) if isinstance(look, str) else None
+    return None
+
+
+def save_theme(name: str) -> None:
+    """Save the choice of theme; a full or read-only disk is ignored."""
+    with contextlib.suppress(OSError):
+        write_json(_preferences_path(), {"look": "light" if name == LIGHT_THEME else "dark"})
+
+
+def _preferences_path() -> Path:
+    return paths.state_dir() / _PREFERENCES
 
 
 def variables(palette: Palette) -> dict[str, str]:
     """Return the CSS variables beyond Textual's own."""
+    between = [(a + b) // 2 for a, b in zip(rgb(palette.faint), rgb(palette.muted), strict=True)]
     return {
         "muted": palette.muted,
         "faint": palette.faint,
-        "quiet": _mix(palette.faint, palette.muted),
-        **{f"class-{index}": color for index, color in enumerate(palette.class_colors)},
+        "subtle": "#" + "".join(f"{channel:02X}" for channel in between),
+        **{f"label-{index}": color for index, color in enumerate(palette.class_colors)},
     }
 
 
-def prefers_dark(environment: Mapping[str, str] | None = None) -> bool:
+def is_terminal_dark(environment: Mapping[str, str] | None = None) -> bool:
     """Guess whether the terminal's background is dark, from COLORFGBG where a terminal sets it ("15;0")."""
     value = (os.environ if environment is None else environment).get("COLORFGBG", "")
     background = value.rpartition(";")[2]
     return background not in ("7", "15")
 
 
-def _theme(palette: Palette, *, dark: bool) -> Theme:
+def _theme(name: str, palette: Palette) -> Theme:
     return Theme(
-        name=THEME_NAMES[dark],
+        name=name,
         primary=palette.accent,
         secondary=palette.muted,
         accent=palette.accent,
@@ -45,7 +74,7 @@ def _theme(palette: Palette, *, dark: bool) -> Theme:
         background=palette.background,
         surface=palette.surface,
         panel=palette.surface,
-        dark=dark,
+        dark=palette is DARK,
         text_alpha=1.0,
         variables={
             **variables(palette),
@@ -64,9 +93,3 @@ def _theme(palette: Palette, *, dark: bool) -> Theme:
             "scrollbar-corner-color": palette.background,
         },
     )
-
-
-def _mix(first: str, second: str) -> str:
-    """Return the color halfway between two colors "#RRGGBB"."""
-    mixed = [(int(first[i : i + 2], 16) + int(second[i : i + 2], 16)) // 2 for i in (1, 3, 5)]
-    return "#" + "".join(f"{channel:02X}" for channel in mixed)

@@ -1,7 +1,7 @@
 """User actions on runs (start, pause, resume, stop, delete, open the viewer), shared by CLI, dashboard and viewer.
 
-Every function blocks: call it in a thread. Expected failures are returned as an `Outcome`, not raised. Only runs of the
-own runs folder are changed; a run folder elsewhere is read-only.
+Every function blocks: call it in a thread. Expected failures are returned as an `ActionResult`, not raised. Only runs
+of the own runs folder are changed; a run folder elsewhere is read-only.
 """
 
 import os
@@ -34,34 +34,36 @@ _ENDED = frozenset(state for state in State if not state.live)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Result of a user action; if `ok` is false, `line` says why."""
+class ActionResult:
+    """Result of a user action; if `ok` is false, `message` says why."""
 
     ok: bool
-    line: str
+    message: str
     hint: str = ""
     folder: Path | None = None  # of the new run; of the trash after `delete`, to be passed to `restore`
     exit_code: int = 0  # of a command that did this
 
     def __str__(self) -> str:
-        return f"{self.line}: {self.hint}" if self.hint else self.line
+        return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
-def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Outcome:
+def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> ActionResult:
     """Create a run folder, start its worker and wait for the first heartbeat."""
 
-    def start() -> Outcome:
+    def start() -> ActionResult:
         folder = RunStore(runs_dir).create(config, name=name, tags=tuple(tags))
         try:
             status = launcher.start(folder)
         except UserError as error:
-            return Outcome(False, error.message, error.hint, folder, error.exit_code)
-        return Outcome(True, f"{status.name} started", "", folder)
+            return ActionResult(False, error.message, error.hint, folder, error.exit_code)
+        return ActionResult(True, f"{status.name} started", "", folder)
 
     return _catch(start)
 
 
-def pause(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False) -> Outcome:
+def pause(
+    folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
+) -> ActionResult:
     """Pause a run: the worker keeps its memory and releases its cores.
 
     Args:
@@ -71,36 +73,38 @@ def pause(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wai
         wait_for_state: Wait until the run is paused too, at most as long again.
     """
 
-    def send() -> Outcome:
+    def send() -> ActionResult:
         RunStore(runs_dir).require_own(folder)
         step = control.wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
         if wait_for_state:
             status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
             if status.state is not State.PAUSED:
                 raise RunStateError(f"{status.name} {status.state} before it paused", status.reason)
-        return Outcome(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
+        return ActionResult(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
 
     return _catch(send)
 
 
-def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> Outcome:
+def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> ActionResult:
     """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint."""
 
-    def send() -> Outcome:
+    def send() -> ActionResult:
         RunStore(runs_dir).require_own(folder)
         status = launcher.resume(folder, timeout_s=timeout_s)
-        return Outcome(True, f"{status.name} resumed at step {status.step:,}", "", folder)
+        return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)
 
     return _catch(send)
 
 
-def pause_or_resume(folder: Path, runs_dir: Path) -> Outcome:
+def pause_or_resume(folder: Path, runs_dir: Path) -> ActionResult:
     """Pause a running run, resume any other: one key for both."""
     action = pause if read_status(folder).state is State.RUNNING else resume
     return action(folder, runs_dir)
 
 
-def stop(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False) -> Outcome:
+def stop(
+    folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
+) -> ActionResult:
     """Stop a run at its next step; its state is saved first, so that it can be resumed.
 
     Args:
@@ -110,44 +114,46 @@ def stop(folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait
         wait_for_state: Wait for the end of the run instead.
     """
 
-    def send() -> Outcome:
+    def send() -> ActionResult:
         RunStore(runs_dir).require_own(folder)
         command_id = launcher.stop(folder)
         if wait_for_state:
             status = launcher.wait(folder, _ENDED, timeout_s)
-            return Outcome(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
+            return ActionResult(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
         if not command_id:  # the disk is full: the process got a signal instead of a command
-            return Outcome(True, f"{read_status(folder).name} received a signal to stop", "", folder)
+            return ActionResult(True, f"{read_status(folder).name} received a signal to stop", "", folder)
         step = control.wait_for_ack(folder, command_id, timeout_s).step
-        return Outcome(True, f"{read_status(folder).name} is stopping at step {step:,} and saves its state", "", folder)
+        return ActionResult(
+            True, f"{read_status(folder).name} is stopping at step {step:,} and saves its state", "", folder
+        )
 
     return _catch(send)
 
 
-def delete(folder: Path, runs_dir: Path) -> Outcome:
-    """Move a run to the trash; pass the outcome's folder to `restore` to undo it. Active runs are refused."""
+def delete(folder: Path, runs_dir: Path) -> ActionResult:
+    """Move a run to the trash; pass the result's folder to `restore` to undo it. Active runs are refused."""
 
-    def move() -> Outcome:
+    def move() -> ActionResult:
         name = read_status(folder).name
-        return Outcome(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
+        return ActionResult(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
 
     return _catch(move)
 
 
-def restore(trash: Path) -> Outcome:
+def restore(trash: Path) -> ActionResult:
     """Move a deleted run back from the trash."""
 
-    def move() -> Outcome:
+    def move() -> ActionResult:
         folder = RunStore(trash.parent).restore(trash)
-        return Outcome(True, f"{read_status(folder).name} restored", "", folder)
+        return ActionResult(True, f"{read_status(folder).name} restored", "", folder)
 
     return _catch(move)
 
 
-def open_viewer(folder: Path | None, runs_dir: Path) -> Outcome:
+def open_viewer(folder: Path | None, runs_dir: Path) -> ActionResult:
     """Open the desktop viewer as a process of its own, which outlives this one."""
 
-    def launch() -> Outcome:
+    def launch() -> ActionResult:
         require_display(folder)
         with tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
@@ -162,14 +168,14 @@ def open_viewer(folder: Path | None, runs_dir: Path) -> Outcome:
                 code = process.wait(VIEWER_STARTUP_S)
             except subprocess.TimeoutExpired:  # it is open
                 threading.Thread(target=process.wait, name="viewer-reaper", daemon=True).start()
-                return Outcome(True, "viewer opened")
+                return ActionResult(True, "viewer opened")
             if code == 0:
-                return Outcome(True, "viewer opened and closed")
+                return ActionResult(True, "viewer opened and closed")
             # The last line of its errors names the reason.
             stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4096, 0))
             lines = [one_line(line, 200) for line in stderr.read().decode("utf-8", "replace").splitlines()]
             reason = next((line for line in reversed(lines) if line), f"exit status {code}")
-            return Outcome(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
+            return ActionResult(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
 
     return _catch(launch)
 
@@ -213,13 +219,13 @@ def viewer_environment(runs_dir: Path) -> dict[str, str]:
     return {**os.environ, paths.RUNS_VARIABLE: str(runs_dir)}
 
 
-def _catch(action: Callable[[], Outcome]) -> Outcome:
-    """Run an action; expected errors become its outcome."""
+def _catch(action: Callable[[], ActionResult]) -> ActionResult:
+    """Run an action; expected errors become its result."""
     try:
         return action()
     except UserError as error:
-        return Outcome(False, error.message, error.hint, exit_code=error.exit_code)
+        return ActionResult(False, error.message, error.hint, exit_code=error.exit_code)
     except OSError as error:
         path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
         hint = "is the disk full, or the folder read-only?"
-        return Outcome(False, f"{error.strerror or error}{path}", hint, exit_code=1)
+        return ActionResult(False, f"{error.strerror or error}{path}", hint, exit_code=1)

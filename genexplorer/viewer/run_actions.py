@@ -14,7 +14,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
 
@@ -126,11 +126,11 @@ class RunActions(QObject):
         """Drop outcomes that are still pending."""
         self._background.close()
 
-    def _do(self, status: str, action: Callable[[], Outcome], *, opens: bool = False) -> None:
+    def _do(self, status: str, action: Callable[[], ActionResult], *, opens: bool = False) -> None:
         self._context.status_message.emit(status)
         self._background.run(action, lambda outcome: self._report(outcome, opens), self._context.alert.emit)
 
-    def _report(self, outcome: Outcome, opens: bool) -> None:
+    def _report(self, outcome: ActionResult, opens: bool) -> None:
         (self._context.status_message if outcome.ok else self._context.alert).emit(str(outcome))
         if opens and outcome.folder is not None:
             self.open(outcome.folder)

@@ -176,7 +176,7 @@ def steered_from_outside(count: int, folder: Path) -> Tally:
     tally = Tally()
     home = folder / "mine"
     store = RunStore(home)
-    acts: tuple[Callable[[Path], actions.Outcome | None], ...] = (
+    acts: tuple[Callable[[Path], actions.ActionResult | None], ...] = (
         *(lambda run, act=act: act(run, home) for act in (actions.pause, actions.resume, actions.stop, actions.delete)),
         lambda run: actions.pause_or_resume(run, home),
         lambda run: store.rename(run, "other"),
@@ -211,11 +211,11 @@ def _claims_to_be_alive(run: Path) -> None:
     file.close()
 
 
-def _by_command_line(run: Path, home: Path) -> actions.Outcome:
+def _by_command_line(run: Path, home: Path) -> actions.ActionResult:
     command = [sys.executable, "-m", "genexplorer.cli", "runs", "resume", str(run), "--runs-dir", str(home)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "1000"})
     assert "Traceback" not in done.stderr, done.stderr
-    return actions.Outcome(done.returncode == 0, done.stderr.strip().replace("\n", " "))
+    return actions.ActionResult(done.returncode == 0, done.stderr.strip().replace("\n", " "))
 
 
 def _content(run: Path) -> dict[str, bytes]:

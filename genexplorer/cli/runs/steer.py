@@ -13,7 +13,7 @@ from genexplorer.errors import UserError
 
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
-    from genexplorer.session.actions import Outcome
+    from genexplorer.session.actions import ActionResult
 
 Names = Annotated[
     list[str] | None,
@@ -27,7 +27,7 @@ def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs
     """Pause runs: they keep their memory and release their cores."""
     from genexplorer.session import actions
 
-    def pause_one(folder: Path, own_dir: Path) -> "Outcome":
+    def pause_one(folder: Path, own_dir: Path) -> "ActionResult":
         return actions.pause(folder, own_dir, timeout_s=timeout, wait_for_state=True)
 
     _each(names, every, runs_dir, pause_one)
@@ -44,14 +44,14 @@ def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_
     """Stop runs; they save their state first and can be resumed."""
     from genexplorer.session import actions
 
-    def stop_one(folder: Path, own_dir: Path) -> "Outcome":
+    def stop_one(folder: Path, own_dir: Path) -> "ActionResult":
         return actions.stop(folder, own_dir, timeout_s=timeout, wait_for_state=True)
 
     _each(names, every, runs_dir, stop_one)
 
 
 def _each(
-    names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: "Callable[[Path, Path], Outcome]"
+    names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: "Callable[[Path, Path], ActionResult]"
 ) -> None:
     """Apply an action to each run; a failure does not keep the others from it, but decides the exit code."""
     from genexplorer.runs.record import State
@@ -61,15 +61,17 @@ def _each(
     store = RunStore(paths.runs_dir(runs_dir))
     folders, codes = _folders(names or (), every, store)
     for folder in folders:
-        outcome = action(folder, store.runs_dir)
-        if not outcome.ok:
-            output.print_error(UserError(outcome.line, outcome.hint))
-            codes.append(outcome.exit_code)
+        result = action(folder, store.runs_dir)
+        if not result.ok:
+            output.print_error(UserError(result.message, result.hint))
+            codes.append(result.exit_code)
             continue
         status = read_status(folder)
         resumable = status.state in (State.PAUSED, State.STOPPED)
         handle = output.handle(status.name, status.id)
-        output.print_message(outcome.line + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else ""))
+        output.print_message(
+            result.message + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else "")
+        )
     if codes:
         raise typer.Exit(codes[0])
 

@@ -29,12 +29,12 @@ def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
             output.print_error(error)
             code = code or error.exit_code
             continue
-        outcome = actions.delete(folder, store.runs_dir)
-        if outcome.ok:
-            output.print_message(f"{outcome.line}; 'genexplorer runs restore {folder.name}' restores it")
+        result = actions.delete(folder, store.runs_dir)
+        if result.ok:
+            output.print_message(f"{result.message}; 'genexplorer runs restore {folder.name}' restores it")
         else:
-            output.print_error(UserError(outcome.line, outcome.hint))
-            code = code or outcome.exit_code
+            output.print_error(UserError(result.message, result.hint))
+            code = code or result.exit_code
     raise typer.Exit(code)
 
 
@@ -51,11 +51,11 @@ def restore(
         for entry in store.trash():
             output.print_data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
         return
-    outcome = actions.restore(_find_in_trash(store, run))
-    if not outcome.ok:
-        output.print_error(UserError(outcome.line, outcome.hint))
-        raise typer.Exit(outcome.exit_code)
-    output.print_message(outcome.line)
+    result = actions.restore(_find_in_trash(store, run))
+    if not result.ok:
+        output.print_error(UserError(result.message, result.hint))
+        raise typer.Exit(result.exit_code)
+    output.print_message(result.message)
 
 
 def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:

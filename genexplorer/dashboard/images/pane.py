@@ -1,4 +1,4 @@
-"""A recorded image in half blocks with the playback controls: ◂ ▶ ▸, follow, and the kind of image."""
+"""A recorded image with its caption and the playback controls."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -69,17 +69,17 @@ def _position(run: RunView, width: int) -> Content:
         return Content("")
     steps, step = run.image_steps, run.image.ref.step
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
-    written = breakdown(run.theory, run.values) if run.theory else None
-    texts = [*(f"{position}   {line}" for line in (written.lines if written else ())), position]
+    objective = breakdown(run.theory, run.values) if run.theory else None
+    texts = [*(f"{position}   {line}" for line in (objective.lines if objective else ())), position]
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
 def _controls(cursor: SnapshotCursor) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
-        link(" ◂ ", "screen.replay(-1)", "bold"),
+        link(" ◂ ", "screen.move_snapshot(-1)", "bold"),
         link(" ❚❚ " if cursor.playing else " ▶ ", "screen.play", "bold"),
-        link(" ▸ ", "screen.replay(1)", "bold"),
+        link(" ▸ ", "screen.move_snapshot(1)", "bold"),
         " ",
         following if cursor.following else link("○ paused, L follows", "screen.follow"),
     )

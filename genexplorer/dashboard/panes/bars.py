@@ -93,7 +93,7 @@ class StatusBar(Static):
             self._log_line = Content("")
         else:
             message = clip(line.message, max(self.size.width - 10, 10))
-            self._log_line = Content.assemble((f"{formatting.clock(line.time)} ", "$quiet"), (message, "$muted"))
+            self._log_line = Content.assemble((f"{formatting.clock(line.time)} ", "$subtle"), (message, "$muted"))
         self._update()
 
     def _update(self) -> None:

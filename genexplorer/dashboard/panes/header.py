@@ -82,12 +82,12 @@ def _title(status: RunStatus, width: int) -> StyledLine:
 
 def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> StyledLine:
     """Return the objective as a sum of its terms, in the longest form that fits."""
-    written = breakdown(theory, values) if theory else None
-    if written is None:
+    objective = breakdown(theory, values) if theory else None
+    if objective is None:
         return [("No metrics yet" if not at_step else f"No metrics at step {at_step:,}", "$muted")]
-    text = _longest_that_fits(list(written.lines), width) or written.lines[-1]
+    text = _longest_that_fits(list(objective.lines), width) or objective.lines[-1]
     style = "bold" if at_step is None else "bold $accent"
-    source = _longest_that_fits([f"  {source}" for source in written.sources], width - cell_len(text))
+    source = _longest_that_fits([f"  {source}" for source in objective.sources], width - cell_len(text))
     return [(clip(text, width), style), (source, "$muted")]
 
 

@@ -17,13 +17,12 @@ from genexplorer.dashboard.charts.curves import LETTERS
 from genexplorer.dashboard.key_bindings import Key, link, run_on
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
-from genexplorer.dashboard.screens.copy_command import copy_command_screen
-from genexplorer.dashboard.screens.diagnosis import diagnosis_screen
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
+from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
 from genexplorer.dashboard.view import DashboardView, RunView
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import actions
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
 
 _NO_RUNS = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
 
@@ -73,7 +72,7 @@ class RunsPane(Vertical):
     class ActionFinished(Message):
         """An action on a run has finished."""
 
-        outcome: Outcome
+        result: ActionResult
 
     def __init__(self, runs_dir: Path, select: Path | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -223,7 +222,7 @@ class RunsPane(Vertical):
 
     def action_gallery(self) -> None:
         """Open the list of presets, then the form of the chosen one."""
-        from genexplorer.dashboard.screens.gallery import GalleryScreen
+        from genexplorer.dashboard.screens.new_run import GalleryScreen
 
         def open_form(preset: str | None) -> None:
             if preset is not None:
@@ -289,11 +288,11 @@ class RunsPane(Vertical):
             self._notify(f"{status.name} is {status.state.value}; stop it first (s).", warning=True)
             return
 
-        def delete() -> Outcome:
-            outcome = actions.delete(status.folder, self.runs_dir)
-            if outcome.ok and outcome.folder is not None:
-                self.post_message(self.RunTrashed(outcome.folder))
-            return replace(outcome, hint="u restores it") if outcome.ok else outcome
+        def delete() -> ActionResult:
+            result = actions.delete(status.folder, self.runs_dir)
+            if result.ok and result.folder is not None:
+                self.post_message(self.RunTrashed(result.folder))
+            return replace(result, hint="u restores it") if result.ok else result
 
         self._start(f"Moving {status.name} to the trash…", delete)
 
@@ -308,11 +307,11 @@ class RunsPane(Vertical):
             return
         trash = self._trash.pop()
 
-        def restore() -> Outcome:
-            outcome = actions.restore(trash)
-            if outcome.ok and outcome.folder is not None:
-                self.post_message(self.RunAdded(outcome.folder))
-            return outcome
+        def restore() -> ActionResult:
+            result = actions.restore(trash)
+            if result.ok and result.folder is not None:
+                self.post_message(self.RunAdded(result.folder))
+            return result
 
         self._start("Restoring…", restore)
 
@@ -360,22 +359,22 @@ class RunsPane(Vertical):
             self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)
         return status.state.live
 
-    def _start(self, announcement: str, action: Callable[[], Outcome]) -> None:
-        """Run an action in a thread that does not delay quitting, and report its outcome."""
+    def _start(self, announcement: str, action: Callable[[], ActionResult]) -> None:
+        """Run an action in a thread that does not delay quitting, and report its result."""
         self._notify(announcement)
 
         def work() -> None:
             try:
-                outcome = action()
+                result = action()
             except Exception as error:  # a bug must not end the dashboard
-                outcome = Outcome(False, f"{type(error).__name__}: {error}")
-            self.post_message(self.ActionFinished(outcome))
+                result = ActionResult(False, f"{type(error).__name__}: {error}")
+            self.post_message(self.ActionFinished(result))
 
         threading.Thread(target=work, name="run-action", daemon=True).start()
 
     @on(ActionFinished)
     def _action_finished(self, event: ActionFinished) -> None:
-        self._notify(str(event.outcome), warning=not event.outcome.ok)
+        self._notify(str(event.result), warning=not event.result.ok)
         self.post_message(self.ListChanged())
 
     def _notify(self, text: str, *, warning: bool = False) -> None:

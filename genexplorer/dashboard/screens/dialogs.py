@@ -1,4 +1,4 @@
-"""Dialogs of general use: a text, a confirmation, a choice from a list."""
+"""Dialogs of general use: a text, a confirmation, a choice from a list, the keys."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -11,6 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
+
+from genexplorer.dashboard.key_bindings import Key, link
+
+_KEY_WIDTH = 8
 
 
 class TextScreen(ModalScreen[Any]):
@@ -122,3 +126,28 @@ class ChoiceScreen(ListScreen):
         options = self.query_one(OptionList)
         options.highlighted = keys.index(self._current) if self._current in keys else 0
         options.focus()
+
+
+class HelpScreen(TextScreen):
+    """Returns the action of the clicked line, or None."""
+
+    def __init__(self, keys: tuple[Key, ...]) -> None:
+        super().__init__("Keys", _help_text(keys))
+        self._keys = keys
+
+    def action_key(self, index: int) -> None:
+        """Close the dialog with the action of a key."""
+        self.dismiss(self._keys[index].action)
+
+
+def _help_text(keys: tuple[Key, ...]) -> Content:
+    parts: list[Content] = []
+    for group in dict.fromkeys(key.group for key in keys):
+        parts.append(Content.assemble((group, "bold")))
+        for index, key in enumerate(keys):
+            if key.group == group:
+                name = Content.assemble((f"  {key.display:<{_KEY_WIDTH}}", "$accent"))
+                parts.append(name + link(key.help, f"screen.key({index})", "$foreground"))
+        parts.append(Content(""))
+    hint = "↑ ↓ select a run, tab moves the focus. Lines here and blue texts can be clicked."
+    return Content("\n").join([*parts, Content.assemble((hint, "$muted"))])

@@ -23,15 +23,14 @@ from genexplorer.dashboard.panes.header import RunHeader
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import Poller
-from genexplorer.dashboard.preferences import save_dark
-from genexplorer.dashboard.screens.help import HelpScreen
+from genexplorer.dashboard.screens.dialogs import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
 from genexplorer.dashboard.tabs.curves import CurvesPane
 from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient
 from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
-from genexplorer.dashboard.theme import THEME_NAMES
+from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, save_theme
 from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
 from genexplorer.session.idle import IdleTracker
 from genexplorer.session.playback import SnapshotCursor
@@ -53,8 +52,8 @@ class MainScreen(Screen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = (
         *screen_keys("RunsPane", RunsPane.KEYS),
         *screen_keys("CurvesPane", CurvesPane.KEYS),
-        Key("left_square_bracket", "replay(-1)", "back", "previous image", "Time", footer=True),
-        Key("right_square_bracket", "replay(1)", "ahead", "next image", "Time", footer=True),
+        Key("left_square_bracket", "move_snapshot(-1)", "back", "previous image", "Time", footer=True),
+        Key("right_square_bracket", "move_snapshot(1)", "ahead", "next image", "Time", footer=True),
         Key("full_stop", "play", "play", "play or pause the images over time", "Time"),
         Key("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
         Key("k", "next_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
@@ -224,8 +223,8 @@ class MainScreen(Screen[None]):
 
     # Time: the image, the metrics and the cursor on the curves move together.
 
-    def action_replay(self, by: int) -> None:
-        """Move by a number of images."""
+    def action_move_snapshot(self, by: int) -> None:
+        """Move the time cursor by a number of snapshots."""
         if not self.cursor.steps:
             self.post_message(StatusBar.Notice("No images yet."))
             return
@@ -332,9 +331,8 @@ class MainScreen(Screen[None]):
 
     def action_toggle_dark(self) -> None:
         """Switch between the light and the dark theme."""
-        dark = not self.app.current_theme.dark
-        self.app.theme = THEME_NAMES[dark]
-        save_dark(dark)
+        self.app.theme = LIGHT_THEME if self.app.current_theme.dark else DARK_THEME
+        save_theme(self.app.theme)
 
     def action_quit(self) -> None:
         """Quit the dashboard and print which trainings continue."""

@@ -1,4 +1,4 @@
-"""n: the form of a new run, filled in from a preset and validated as it is edited."""
+"""n: the form of a new run, filled in from a preset and validated as it is edited; g: the presets to choose from."""
 
 import threading
 from dataclasses import dataclass
@@ -13,12 +13,17 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, OptionList, Select, Static
+from textual.widgets.option_list import Option
 
+from genexplorer.dashboard.screens.dialogs import ListScreen
 from genexplorer.errors import UserError
 from genexplorer.session import actions
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
+from genexplorer.session.gallery import gallery, minutes
 from genexplorer.session.new_run import FormField, NewRunForm
+from trainers import registry
+from trainers.registry import Preset
 
 _DEBOUNCE_S = 0.15  # from the last edit to the validation
 
@@ -46,7 +51,7 @@ class NewRunScreen(ModalScreen[Path | None]):
     class StartFinished(Message):
         """The run was started, or could not be."""
 
-        outcome: Outcome
+        result: ActionResult
 
     def __init__(self, runs_dir: Path, preset: str = "") -> None:
         super().__init__()
@@ -165,10 +170,10 @@ class NewRunScreen(ModalScreen[Path | None]):
     @on(StartFinished)
     def _start_finished(self, event: StartFinished) -> None:
         self._starting = False
-        if event.outcome.ok:
-            self.dismiss(event.outcome.folder)
+        if event.result.ok:
+            self.dismiss(event.result.folder)
         else:
-            self._show_message(f"✗ {event.outcome}")
+            self._show_message(f"✗ {event.result}")
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -182,3 +187,48 @@ class NewRunScreen(ModalScreen[Path | None]):
     def _show_message(self, text: str) -> None:
         style = "$warning" if text.startswith("✗") else "$accent"
         self.query_one("#message", Static).update(Content.assemble((text, style)))
+
+
+class GalleryScreen(ListScreen):
+    """Returns the name of the chosen preset, or None."""
+
+    BINDINGS = [Binding("g", "cancel", "Cancel", show=False)]  # noqa: RUF012 - Textual
+
+    def compose(self) -> ComposeResult:
+        """Create the list, and below it the facts about the highlighted preset."""
+        with Vertical(classes="dialog wide", id="gallery"):
+            yield Static("Presets  enter opens the form", markup=False, classes="dialog-title")
+            yield OptionList(*_options(), compact=True, markup=False)
+            with VerticalScroll(id="facts", can_focus=False):
+                yield Static("", markup=False, id="preset-facts")
+
+    def on_mount(self) -> None:
+        """Highlight the first preset."""
+        options = self.query_one(OptionList)
+        options.focus()
+        options.action_first()
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        preset = registry.presets().get(event.option.id or "")
+        self.query_one("#preset-facts", Static).update(_facts(preset) if preset else Content(""))
+
+
+def _options() -> list[Option]:
+    groups = gallery()
+    width = max((len(preset.name) for group in groups for preset in group.presets), default=0)
+    options: list[Option] = []
+    for group in groups:
+        options.append(Option(Content.assemble((group.title, "$muted")), disabled=True))
+        for preset in group.presets:
+            name, time = f"  {preset.name:<{width}}  ", f"{minutes(preset):>10}  "
+            options.append(Option(Content.assemble((name, "bold"), (time, "$muted"), preset.summary), id=preset.name))
+    return options
+
+
+def _facts(preset: Preset) -> Content:
+    lines = [Content.assemble(("What to watch ", "$warning"), preset.watch_for)] if preset.watch_for else []
+    lines.append(Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"))
+    lines.append(Content(preset.summary))
+    lines += [Content.assemble(("From ", "$muted"), preset.source)] if preset.source else []
+    return Content("\n").join(lines)

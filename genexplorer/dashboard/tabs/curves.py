@@ -1,13 +1,15 @@
 """Tab 1: the curves of one quantity in a large chart, the other quantities in small ones, an image, and the sidebar."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.message import Message
+from textual.widgets import Static
 
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
@@ -20,17 +22,22 @@ from genexplorer.dashboard.charts.curves import (
     selected_chart,
 )
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.key_bindings import Key
+from genexplorer.dashboard.key_bindings import Key, link, run_on
 from genexplorer.dashboard.panes.bars import StatusBar
-from genexplorer.dashboard.panes.sidebar import Sidebar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
+from genexplorer.dashboard.tabs.config import config_lines
 from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
-from genexplorer.runs.record import XAxis
+from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
 from genexplorer.session.playback import SnapshotCursor
 
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
+
 _WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
 _AXES: tuple[XAxis, ...] = ("step", "time", "images")
+_SECTIONS = ("model", "data", "optim", "schedule")
+_MAX_ALERTS = 4
 
 
 class CurvesPane(Horizontal):
@@ -184,3 +191,46 @@ def step_at(curves: RunCurves, x: float) -> int:
     if curves.x == "step" or curves.steps is None or len(curves.steps) != len(xs) or not len(xs):
         return round(x)
     return round(float(np.interp(x, xs, curves.steps)))
+
+
+class Sidebar(Vertical):
+    """Alerts and configuration beside the curves, in terminals of at least 120 columns."""
+
+    _config: "RunConfig | None" = None
+    _alerts: tuple[AlertRow, ...] | None = None
+    _watch_for = ""
+
+    def compose(self) -> ComposeResult:
+        """Create the texts."""
+        watch_for = Static("", markup=False, id="side-watch-for")
+        watch_for.display = False
+        yield watch_for
+        yield Static("", markup=False, id="side-alerts")
+        with VerticalScroll(can_focus=False):
+            yield Static("", markup=False, id="side-config")
+
+    def show(self, run: RunView | None) -> None:
+        """Show a run."""
+        alerts, config = (run.alerts, run.config) if run else ((), None)
+        watch_for = run.watch_for if run else ""
+        if watch_for != self._watch_for:
+            self._watch_for = watch_for
+            text = self.query_one("#side-watch-for", Static)
+            text.update(Content.assemble(("What to watch\n", "bold $accent"), watch_for))
+            text.display = bool(watch_for)
+        if alerts != self._alerts:
+            self._alerts = alerts
+            self.query_one("#side-alerts", Static).update(alert_lines(alerts))
+        if config is not self._config:
+            self._config = config
+            lines = config_lines(config, _SECTIONS) if config else Content("")
+            self.query_one("#side-config", Static).update(lines)
+
+
+def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:
+    """Return the last alerts, newest first."""
+    if not alerts:
+        return Content.assemble(("Alerts\n", "bold"), ("none", "$muted"))
+    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{run_on('RunsPane', 'diagnose')}", "bold")
+    rows = [Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_MAX_ALERTS:])]
+    return title + Content("\n").join(rows)

@@ -1,11 +1,15 @@
-"""Tab 5: a plane of the latent space, and what the model decodes at the cursor."""
+"""Tab 5: a plane of the latent space, and what the model decodes at the cursor.
 
-from collections.abc import Callable, Mapping
+The plane is the latent space itself if that is 2-D, else a plane through its most important directions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -17,12 +21,11 @@ from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView,
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link, run_on
 from genexplorer.dashboard.panes.bars import StatusBar
-from genexplorer.dashboard.tabs import latent_planes
-from genexplorer.dashboard.tabs.latent_planes import AffinePlane
 from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
 from genexplorer.runs.record import PictureRef
+from genexplorer.session import formatting
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -32,6 +35,80 @@ _POINTS_EVERY_S = 10.0  # encoding slows the training a little, so not at every 
 _DATA_AXES = ("x₁", "x₂")
 
 MakeClient = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
+Floats = NDArray[np.float32]
+NUM_AXES = 8  # the most important latent axes, which make four planes
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True, eq=False)
+class AffinePlane:
+    """A plane of the latent space: the points origin + a e1 + b e2."""
+
+    title: str
+    axis_names: tuple[str, str]
+    origin: Floats  # (d,)
+    e1: Floats  # (d,)
+    e2: Floats  # (d,)
+
+    def latent(self, position: tuple[float, float]) -> Floats:
+        """Return the latent at a position (a, b), (1, d)."""
+        return np.asarray((self.origin + position[0] * self.e1 + position[1] * self.e2)[None], dtype=np.float32)
+
+    def arrays(self) -> dict[str, Floats]:
+        """Return the plane as arrays of a request."""
+        return {"origin": self.origin, "e1": self.e1, "e2": self.e2}
+
+
+def initial_planes(card: "ModelCard") -> list[AffinePlane]:
+    """Return the planes that are known without a request; none if better ones can be requested."""
+    if card.latent_shape == (2,):
+        return [_axis_plane(2, 0, 1, "")]
+    return [] if card.capability("plane").available else [first_axes(card.latent_shape[0])]
+
+
+def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> AffinePlane:
+    """Return the plane of a "plane" reply."""
+    origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
+    title = str(meta.get("title") or "")
+    title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
+    explained = meta.get("explained")
+    if isinstance(explained, Sequence) and len(explained) == 2 and all(isinstance(v, float) for v in explained):
+        title += f", {explained[0]:.0%} + {explained[1]:.0%}"
+    return AffinePlane(title, ("a", "b"), origin, e1, e2)
+
+
+def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
+    """Return the planes of an "axes" reply: two axes each, the most important first."""
+    indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
+    scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
+    measure, unit = str(meta.get("measure", "")), str(meta.get("unit", "")).removesuffix(" of z")
+    planes = []
+    for i in range(0, len(indices) - 1, 2):
+        numbers = ", ".join(formatting.number(score) for score in scores[i : i + 2])
+        planes.append(_axis_plane(size, indices[i], indices[i + 1], f"{measure} {numbers} {unit}".strip()))
+    return planes
+
+
+def first_axes(size: int) -> AffinePlane:
+    """Return the plane of the first two axes, for models without a better one."""
+    return _axis_plane(size, 0, 1, "the first two axes")
+
+
+def no_plane_reason(card: "ModelCard") -> str:
+    """Return why a model's latent space has no plane to explore; empty if it has."""
+    if not card.capability("decode").available:
+        return card.capability("decode").reason or "this model has no decoder"
+    if len(card.latent_shape) == 1 and card.latent_shape[0] >= 2:
+        return ""
+    shape = " × ".join(str(length) for length in card.latent_shape)
+    return f"a plane needs at least two latent dimensions; this model has {shape}"
+
+
+def _axis_plane(size: int, first: int, second: int, title: str) -> AffinePlane:
+    basis = np.zeros((2, size), np.float32)
+    basis[0, first] = basis[1, second] = 1
+    names = tuple("z" + str(axis + 1).translate(_SUBSCRIPTS) for axis in (first, second))
+    return AffinePlane(title, (names[0], names[1]), np.zeros(size, np.float32), basis[0], basis[1])
 
 
 class LatentPane(Horizontal):
@@ -139,7 +216,7 @@ class LatentPane(Horizontal):
         """Show another run."""
         self._folder, self._card, self._error = folder, card, ""
         self._first_generation, self._requested, self._points_requested = 0, (), ()
-        self._planes, self._plane_index = latent_planes.initial_planes(card), 0
+        self._planes, self._plane_index = initial_planes(card), 0
         is_2d = card.data.kind == "points"
         self._image.display, self._data_view.display = not is_2d, is_2d
         self._image.show(None, "Loading the model…\n(a few seconds)", large=True)
@@ -161,7 +238,7 @@ class LatentPane(Horizontal):
         if not self._planes and key != self._requested and not self._error:
             self._requested = key
             self._request("preview", "plane", {"kind": "principal"})
-            self._request("job", "axes", {"count": latent_planes.NUM_AXES}, topic="axes")
+            self._request("job", "axes", {"count": NUM_AXES}, topic="axes")
 
     def _request_decode(self) -> None:
         plane, position = self._plane, self._plane_view.position
@@ -238,16 +315,16 @@ class LatentPane(Horizontal):
             self._image.show(None, "", large=True)
             self._describe(message)
         elif op == "plane" and not self._planes and self._card is not None:
-            self._add_plane(latent_planes.first_axes(self._card.latent_shape[0]))
+            self._add_plane(first_axes(self._card.latent_shape[0]))
 
     def _show_result(self, answer: Response, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
         match answer.op:
             case "decode":
                 self._show_decoded(answer, arrays["images"])
             case "plane":
-                self._add_plane(latent_planes.principal_plane(arrays, meta), first=True)
+                self._add_plane(principal_plane(arrays, meta), first=True)
             case "axes" if self._card is not None:
-                for plane in latent_planes.axis_planes(self._card.latent_shape[0], arrays, meta):
+                for plane in axis_planes(self._card.latent_shape[0], arrays, meta):
                     self._add_plane(plane)
                 self._requested = ()  # decode again: the description now offers other planes
                 self._request_decode()
@@ -327,7 +404,7 @@ def unavailable_reason(run: RunView | None) -> str:
         return "Waiting for the first snapshot." if run.status.state.live else "This run has no snapshot."
     if run.card is None:
         return "Reading the model card…"
-    reason = latent_planes.no_plane_reason(run.card)
+    reason = no_plane_reason(run.card)
     return f"No latent plane: {reason}.\n2: samples · n: train a 2-D VAE" if reason else ""
 
 

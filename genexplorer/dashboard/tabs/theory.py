@@ -38,18 +38,18 @@ class TheoryPane(VerticalScroll):
         if not self.size.width:
             return  # not laid out yet
         theory = run.theory if run else None
-        written = breakdown(theory, run.values) if theory and run else None
+        objective = breakdown(theory, run.values) if theory and run else None
         at_step = run.at_step if run else None
         width = max(self.content_size.width - 1, 40)
         family = run.status.family if run else ""
-        key = (theory, written, at_step, width, family)
+        key = (theory, objective, at_step, width, family)
         if key != self._key:
             self._key = key
-            self.query_one("#theory-text", Static).update(theory_text(theory, written, at_step, width, family))
+            self.query_one("#theory-text", Static).update(theory_text(theory, objective, at_step, width, family))
 
 
 def theory_text(
-    theory: Theory | None, written: Breakdown | None, at_step: int | None, width: int, family: str
+    theory: Theory | None, objective: Breakdown | None, at_step: int | None, width: int, family: str
 ) -> Content:
     """Return the whole text, wrapped to a width with hanging indents."""
     if theory is None:
@@ -59,7 +59,7 @@ def theory_text(
         [
             Content.assemble((theory.equation, "bold")),
             Content(""),
-            *_terms(theory, written, at_step, width),
+            *_terms(theory, objective, at_step, width),
             Content(""),
             *_stages(theory, width),
             Content(""),
@@ -69,23 +69,23 @@ def theory_text(
     )
 
 
-def _terms(theory: Theory, written: Breakdown | None, at_step: int | None, width: int) -> list[Content]:
+def _terms(theory: Theory, objective: Breakdown | None, at_step: int | None, width: int) -> list[Content]:
     """Return the objective, its terms and related metrics, with their values and explanations."""
-    if written is None:
+    if objective is None:
         return [Content.assemble(("The values come with the first evaluation.", "$muted"))]
     # The objective.
     when = "now" if at_step is None else f"at step {at_step:,}"
     lines = [
         Content.assemble(
-            (f"{formatting.number(written.total):>9}", "bold $accent"),
+            (f"{formatting.number(objective.total):>9}", "bold $accent"),
             " ",
-            link(f"{written.name:<16}", f"screen.show_quantity('{theory.total}')", "bold"),
-            (f"{written.unit}, {written.source}, {when}", "$muted"),
+            link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total}')", "bold"),
+            (f"{objective.unit}, {objective.source}, {when}", "$muted"),
         )
     ]
     # Its terms, each with a bar.
-    largest = max((abs(value) for _, value in written.terms if math.isfinite(value)), default=0.0) or 1.0
-    for term, value in written.terms:
+    largest = max((abs(value) for _, value in objective.terms if math.isfinite(value)), default=0.0) or 1.0
+    for term, value in objective.terms:
         number = f"({formatting.number(value)})" if is_negative(value) else formatting.number(value)
         filled = round(abs(value) / largest * _BAR) if math.isfinite(value) else 0
         lines.append(
@@ -99,8 +99,8 @@ def _terms(theory: Theory, written: Breakdown | None, at_step: int | None, width
         )
         lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     # Metrics beside the objective.
-    lines += [Content("")] if written.also else []
-    for term, value in written.also:
+    lines += [Content("")] if objective.also else []
+    for term, value in objective.also:
         name = link(f"{term.name:<16}", f"screen.show_quantity('{term.quantity}')", "$accent")
         lines.append(Content.assemble((f"{formatting.number(value):>9}", "bold"), " ", name, f" {term.symbol}"))
         lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))

@@ -18,7 +18,7 @@ from genexplorer.explore.protocol import Response, Result
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import actions
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
 from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import write_run
 
@@ -30,18 +30,18 @@ DEADLINE_S = 20.0
 
 @dataclass
 class RecordedActions:
-    """Calls of `genexplorer.session.actions`, all of which return `outcome`."""
+    """Calls of `genexplorer.session.actions`, all of which return `result`."""
 
     calls: list[tuple[str, object]] = field(default_factory=list)
-    outcome: Outcome = field(default_factory=lambda: Outcome(True, "action done"))
+    result: ActionResult = field(default_factory=lambda: ActionResult(True, "action done"))
 
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
 
-    def record(self, name: str, argument: object) -> Outcome:
+    def record(self, name: str, argument: object) -> ActionResult:
         self.calls.append((name, argument))
-        return self.outcome
+        return self.result
 
 
 @pytest.fixture

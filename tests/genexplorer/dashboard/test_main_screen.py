@@ -11,10 +11,9 @@ from genexplorer.dashboard.panes.bars import NumberedTabs
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import Poller
-from genexplorer.dashboard.preferences import load_dark, save_dark
 from genexplorer.dashboard.screens.main import MainScreen, farewell
 from genexplorer.dashboard.tabs.curves import CurvesPane
-from genexplorer.dashboard.theme import prefers_dark
+from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, save_theme
 from genexplorer.dashboard.view import ViewRequest
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
@@ -183,27 +182,27 @@ async def test_every_key_does_something_without_an_error(make_app: MakeApp, tmp_
 
 
 async def test_theme_is_saved(make_app: MakeApp, finished: Path) -> None:
-    assert load_dark() is None
+    assert load_theme() is None
     async with make_app(finished).run_test(size=SMALL) as pilot:
         await pilot.press("D")
         await until(pilot, lambda: pilot.app.theme == "genexplorer-light")
         await shows(pilot, "train −")
-        assert load_dark() is False
+        assert load_theme() == LIGHT_THEME
     assert make_app(finished, dark=None).theme == "genexplorer-light"
-    save_dark(True)
+    save_theme(DARK_THEME)
     assert make_app(finished, dark=None).theme == "genexplorer-dark"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"look": 3}', "{", '{"look": "pink"}'])
 def test_damaged_preferences_are_ignored(tmp_path: Path, text: str) -> None:
-    save_dark(True)
+    save_theme(DARK_THEME)
     (tmp_path / "state" / "dashboard.json").write_text(text)
-    assert load_dark() is None
+    assert load_theme() is None
 
 
 def test_background_of_the_terminal() -> None:
-    assert prefers_dark({}) and prefers_dark({"COLORFGBG": "15;0"})
-    assert not prefers_dark({"COLORFGBG": "0;15"})
+    assert is_terminal_dark({}) and is_terminal_dark({"COLORFGBG": "15;0"})
+    assert not is_terminal_dark({"COLORFGBG": "0;15"})
 
 
 async def test_quitting_prints_that_trainings_continue(

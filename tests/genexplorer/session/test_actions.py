@@ -54,56 +54,56 @@ def worker(folder: Path, error: str = "") -> Iterator[list[Command]]:
     ],
 )
 def test_a_command_is_acknowledged_with_its_step(
-    tmp_path: Path, act: Callable[[Path, Path], actions.Outcome], command: str, line: str
+    tmp_path: Path, act: Callable[[Path, Path], actions.ActionResult], command: str, line: str
 ) -> None:
     with running_run(tmp_path, steps=20) as run, worker(run.folder) as received:
-        outcome = act(run.folder, tmp_path)
-    assert (outcome.ok, outcome.line) == (True, line)
+        result = act(run.folder, tmp_path)
+    assert (result.ok, result.message) == (True, line)
     assert [type(item).__name__ for item in received] == [command]
 
 
 def test_a_refused_command_gives_the_reason(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run, worker(run.folder, "it is stopping"):
-        outcome = actions.pause(run.folder, tmp_path)
-    assert (outcome.ok, str(outcome)) == (False, "calm-owl: it is stopping")
+        result = actions.pause(run.folder, tmp_path)
+    assert (result.ok, str(result)) == (False, "calm-owl: it is stopping")
 
 
 def test_a_worker_that_does_not_answer_in_time_is_reported(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=20) as run:
-        outcome = actions.pause(run.folder, tmp_path, timeout_s=0.05)
-    assert not outcome.ok
-    assert "has not replied" in outcome.line
+        result = actions.pause(run.folder, tmp_path, timeout_s=0.05)
+    assert not result.ok
+    assert "has not replied" in result.message
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.stop])
-def test_a_command_needs_an_active_run(tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]) -> None:
-    outcome = act(write_run(tmp_path, steps=20), tmp_path)
-    assert not outcome.ok
-    assert "brave-fox is succeeded" in outcome.line
+def test_a_command_needs_an_active_run(tmp_path: Path, act: Callable[[Path, Path], actions.ActionResult]) -> None:
+    result = act(write_run(tmp_path, steps=20), tmp_path)
+    assert not result.ok
+    assert "brave-fox is succeeded" in result.message
 
 
 @pytest.mark.parametrize("act", [actions.pause, actions.resume, actions.pause_or_resume, actions.stop, actions.delete])
 def test_a_run_outside_the_runs_folder_is_read_only(
-    tmp_path: Path, act: Callable[[Path, Path], actions.Outcome]
+    tmp_path: Path, act: Callable[[Path, Path], actions.ActionResult]
 ) -> None:
     other = write_run(tmp_path / "other", steps=20, state="stopped")
-    outcome = act(other, tmp_path / "runs")
-    assert not outcome.ok and str(tmp_path / "runs") in str(outcome)
+    result = act(other, tmp_path / "runs")
+    assert not result.ok and str(tmp_path / "runs") in str(result)
     assert other.is_dir() and not (other / "worker.lock").exists()
 
 
 def test_a_complete_run_cannot_be_resumed(tmp_path: Path) -> None:
-    outcome = actions.pause_or_resume(write_run(tmp_path, steps=20), tmp_path)
-    assert str(outcome) == "brave-fox has finished: start a longer run to train further"
+    result = actions.pause_or_resume(write_run(tmp_path, steps=20), tmp_path)
+    assert str(result) == "brave-fox has finished: start a longer run to train further"
 
 
 def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=20)
     deleted = actions.delete(folder, tmp_path)
-    assert (deleted.ok, deleted.line, folder.exists()) == (True, "brave-fox moved to the trash", False)
+    assert (deleted.ok, deleted.message, folder.exists()) == (True, "brave-fox moved to the trash", False)
     assert deleted.folder is not None
     restored = actions.restore(deleted.folder)
-    assert (restored.line, restored.folder) == ("brave-fox restored", folder)
+    assert (restored.message, restored.folder) == ("brave-fox restored", folder)
     assert read_status(folder).state is State.SUCCEEDED
     assert not actions.restore(deleted.folder).ok
     with running_run(tmp_path, steps=20) as run:
@@ -120,8 +120,8 @@ def test_a_new_run_starts_or_reports_its_workers_error(tmp_path: Path, monkeypat
         return RunStore(tmp_path).status(folder)
 
     monkeypatch.setattr(launcher, "start", start)
-    outcome = actions.start_run(tmp_path, NewRunForm().validate(), name="my fox")
-    assert (outcome.ok, outcome.line, outcome.folder) == (True, "my fox started", started[0])
+    result = actions.start_run(tmp_path, NewRunForm().validate(), name="my fox")
+    assert (result.ok, result.message, result.folder) == (True, "my fox started", started[0])
 
     def die(folder: Path, **_: object) -> RunStatus:
         raise WorkerError("the worker died", "no space left on device")
@@ -134,18 +134,18 @@ def test_a_new_run_starts_or_reports_its_workers_error(tmp_path: Path, monkeypat
 
 def test_a_disk_error_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
-    outcome = actions.start_run(tmp_path / "runs", NewRunForm().validate())
-    assert not outcome.ok
-    assert "\n" not in str(outcome)
+    result = actions.start_run(tmp_path / "runs", NewRunForm().validate())
+    assert not result.ok
+    assert "\n" not in str(result)
 
 
 def test_without_a_display_the_hint_is_an_image_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(variable, raising=False)
-    outcome = actions.open_viewer(write_run(tmp_path, steps=20), tmp_path)
-    assert not outcome.ok
-    assert "no display" in outcome.line
-    assert "genexplorer manifold brave-fox" in outcome.hint
+    result = actions.open_viewer(write_run(tmp_path, steps=20), tmp_path)
+    assert not result.ok
+    assert "no display" in result.message
+    assert "genexplorer manifold brave-fox" in result.hint
 
 
 class FakeViewer:
@@ -164,19 +164,19 @@ def test_a_viewer_that_crashes_at_startup_is_reported_with_its_last_line(
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":9")
     monkeypatch.setattr(subprocess, "Popen", FakeViewer)
-    outcome = actions.open_viewer(tmp_path / "fox", tmp_path)
-    assert (outcome.ok, outcome.exit_code, outcome.line) == (
+    result = actions.open_viewer(tmp_path / "fox", tmp_path)
+    assert (result.ok, result.exit_code, result.message) == (
         False,
         9,
         "the viewer did not open: Qt is missing a library",
     )
-    assert actions.open_viewer(None, tmp_path) == actions.Outcome(True, "viewer opened")
+    assert actions.open_viewer(None, tmp_path) == actions.ActionResult(True, "viewer opened")
 
 
 def test_a_suspended_worker_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_run(tmp_path, steps=5) as run:
         asleep = replace(read_status(run.folder), answering=False)
         monkeypatch.setattr(control, "read_status", lambda folder: asleep)
-        outcome = actions.pause(run.folder, tmp_path, timeout_s=1e9)  # not the time limit ends the wait
-    assert not outcome.ok
-    assert "does not respond" in outcome.line
+        result = actions.pause(run.folder, tmp_path, timeout_s=1e9)  # not the time limit ends the wait
+    assert not result.ok
+    assert "does not respond" in result.message

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import AlertRow, State
-from genexplorer.session.actions import Outcome
+from genexplorer.session.actions import ActionResult
 from genexplorer.session.idle import ACTIVE_POLL_S, AWAY_POLL_S, IDLE_POLL_S
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer.dialogs.help import HelpDialog
@@ -227,9 +227,9 @@ def test_pause_asks_the_worker_off_the_qt_thread(
 ) -> None:
     threads: list[str] = []
 
-    def pause(folder: Path, runs_dir: Path) -> Outcome:
+    def pause(folder: Path, runs_dir: Path) -> ActionResult:
         threads.append(threading.current_thread().name)
-        return Outcome(False, "calm-owl cannot: it is compiling")
+        return ActionResult(False, "calm-owl cannot: it is compiling")
 
     monkeypatch.setattr("genexplorer.session.actions.pause_or_resume", pause)
     with running_run(tmp_path / "live", steps=60) as run:

@@ -6,8 +6,8 @@ from textual.widgets import Input
 
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
-from genexplorer.dashboard.screens.copy_command import run_commands
-from genexplorer.session.actions import Outcome
+from genexplorer.dashboard.screens.run_dialogs import run_commands
+from genexplorer.session.actions import ActionResult
 from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import card, running_run, write_run
 from tests.genexplorer.dashboard.conftest import (
@@ -107,7 +107,7 @@ async def test_stop_needs_a_confirmation(make_app: MakeApp, tmp_path: Path, reco
 async def test_failed_action_shows_its_message(make_app: MakeApp, many: Path, recorded: RecordedActions) -> None:
     async with make_app(many).run_test(size=LARGE) as pilot:
         await select(pilot, "slow-yew")
-        recorded.outcome = Outcome(False, "no checkpoint [/]", "start a new run")
+        recorded.result = ActionResult(False, "no checkpoint [/]", "start a new run")
         await pilot.press("r")
         await shows(pilot, "no checkpoint [/]: start a new run")
 

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import trainers
-from genexplorer.dashboard.screens.diagnosis import ADVICE, diagnosis_screen
+from genexplorer.dashboard.screens.run_dialogs import ADVICE, diagnosis_screen
 from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow
 from tests.genexplorer.dashboard.panes.test_header import STATUS

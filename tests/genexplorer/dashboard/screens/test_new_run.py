@@ -6,9 +6,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from genexplorer.dashboard.screens.gallery import GalleryScreen
-from genexplorer.dashboard.screens.new_run import NewRunScreen
-from genexplorer.session.actions import Outcome
+from genexplorer.dashboard.screens.new_run import GalleryScreen, NewRunScreen
+from genexplorer.session.actions import ActionResult
 from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, RecordedActions, main_of, shows, text_of, until
 from trainers import registry
 
@@ -33,10 +32,10 @@ async def test_new_run(make_app: MakeApp, tmp_path: Path, recorded: RecordedActi
         screen.query_one("#field-settings", Input).value = "model.beta=4"
         screen.query_one("#field-name", Input).value = "my-fox"
         await until(pilot, lambda: not screen.errors, "a form without errors")
-        recorded.outcome = Outcome(False, "the worker exited", "its last log line")
+        recorded.result = ActionResult(False, "the worker exited", "its last log line")
         await pilot.press("ctrl+s")
         await shows(pilot, "the worker exited: its last log line")
-        recorded.outcome = Outcome(True, "started", folder=tmp_path / "x")
+        recorded.result = ActionResult(True, "started", folder=tmp_path / "x")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is main_of(pilot))
         assert recorded.calls == [("start_run", ("vae-2d", "my-fox"))] * 2

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from genexplorer.dashboard.charts.scatter import LatentPlaneView, ScatterView
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
-from genexplorer.dashboard.tabs.latent_planes import no_plane_reason
+from genexplorer.dashboard.tabs.latent import no_plane_reason
 from tests.fixtures.fake_run import card
 from tests.genexplorer.dashboard.conftest import SMALL, MakeApp, main_of, select, shows, until
 from trainers.model_card import Capability

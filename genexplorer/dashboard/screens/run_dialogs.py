@@ -1,11 +1,19 @@
-"""d: the alerts of a run, each with its meaning and a remedy, and the last lines of its log."""
+"""Dialogs about the selected run: d shows its alerts with advice, y copies command lines for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from genexplorer.dashboard.screens.dialogs import TextScreen
+from genexplorer.dashboard.screens.dialogs import ChoiceScreen, TextScreen
 from genexplorer.dashboard.view import RunView
-from genexplorer.runs.record import AlertRow
-from genexplorer.session import formatting
+from genexplorer.errors import UserError
+from genexplorer.runs.record import AlertRow, RunStatus
+from genexplorer.session import command_lines, formatting
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
+    from trainers.model_card import ModelCard
 
 ADVICE = {  # by the code of the alert
     "kl_dim_collapsed": "The decoder ignores this dimension. Lower model.beta, use KL warm-up (model.kl_warmup), or "
@@ -55,3 +63,48 @@ def _alert(alert: AlertRow) -> Content:
     head = f"{symbol} step {alert.step:,}, {formatting.clock(alert.time)}  "
     advice = ADVICE.get(alert.code, "")
     return Content.assemble((head, "$warning"), (alert.message, "bold"), f"\n{advice}" if advice else "")
+
+
+def copy_command_screen(status: RunStatus, run: RunView | None, runs_dir: Path) -> ChoiceScreen:
+    """Return a dialog that offers command lines for a run; images are of the step at the time cursor."""
+    config, step, card = (run.config, run.at_step, run.card) if run is not None else (None, None, None)
+    title = "Copy which command?" if step is None else f"Copy which command? Images are of step {step:,}."
+    choices = [(line, name, line) for name, line in run_commands(status.id, runs_dir, config, step, card)]
+    return ChoiceScreen(title, choices, wide=True)
+
+
+def run_commands(
+    run: str, runs_dir: Path, config: "RunConfig | None", step: int | None, card: "ModelCard | None"
+) -> list[tuple[str, str]]:
+    """Return the (name, command line) pairs that make sense for a run.
+
+    Args:
+        run: Its id.
+        runs_dir: The folder of runs, named in the command where it is not the default one.
+        config: None if it cannot be read.
+        step: Of images; None for the newest.
+        card: The model's capabilities; None before the first snapshot.
+    """
+    lines = [
+        ("show", command_lines.show(run)),
+        ("view", command_lines.view(run)),
+        ("animation", command_lines.progress(run)),
+    ]
+    if card is not None:
+        plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
+        by_capability = {
+            "manifold": ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)),
+            "plane": ("plane", plane),
+            "sample": ("samples", command_lines.sample(run, step=step)),
+            "encode": ("reconstructions", command_lines.reconstruct(run, step=step)),
+            "invert": ("inversions", command_lines.invert(run, step=step)),
+            "decode": ("interpolation", command_lines.interpolate(run, start="1", end="2", step=step)),
+            "trace": ("trace", command_lines.trace(run, index=0, step=step)),
+            "density": ("density", command_lines.density(run, step=step)),
+        }
+        lines += [line for capability, line in by_capability.items() if card.capability(capability).available]
+    lines = [(name, command_lines.with_runs_dir(line, runs_dir)) for name, line in lines]
+    try:
+        return [*([("train the same", command_lines.train(config))] if config is not None else []), *lines]
+    except UserError:
+        return lines  # the preset's package is not installed here
