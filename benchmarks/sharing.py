@@ -40,7 +40,7 @@ from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Response, Result
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import AWAY_AFTER_S
+from genexplorer.session.run_poller import AWAY_AFTER_S
 from genexplorer.workers import launcher
 from trainers.events import Stop
 

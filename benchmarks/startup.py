@@ -24,8 +24,7 @@ from benchmarks.frontends.terminal import Terminal
 from benchmarks.frontends.window import Window, display, hand_over
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import AWAY_AFTER_S
-from genexplorer.session.run_poller import RunPoller
+from genexplorer.session.run_poller import AWAY_AFTER_S, RunPoller
 from tests.fixtures.fake_run import FakeRun, running_run
 
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""Runs for scripts and notebooks: start one in the background, find it again, watch, steer and load it.
+"""Runs for scripts and notebooks: start one in the background, find it again, watch, control and load it.
 
 The same runs folder, workers and actions as in the command line: a run started here shows up in the dashboard and in
 the viewer, and the other way round.
@@ -61,7 +61,7 @@ class Run:
 
     Args:
         folder: The run folder.
-        runs_dir: The runs folder; a run elsewhere can be read, but not steered. None: the folder's parent.
+        runs_dir: The runs folder; a run elsewhere can be read, but not controlled. None: the folder's parent.
     """
 
     def __init__(self, folder: Path, runs_dir: Path | None = None) -> None:
@@ -214,7 +214,7 @@ def train(
         epochs: Passes over the data. Give at most one of epochs, steps and minutes; None: as in the preset.
         steps: Optimizer updates.
         minutes: Training time.
-        seed: Of all random numbers.
+        seed: Seed of all random numbers.
         settings: Any other settings by their dotted keys: {"optim.lr": 1e-3, "model.latent_dim": 8}.
         name: Name of the run; an automatic one if empty.
         tags: Labels.
@@ -278,7 +278,7 @@ def _raise_if_failed(result: ActionResult) -> ActionResult:
 
 
 def _display() -> tuple[Callable[[RunPoller], None], float]:
-    """Return what shows a poll in this environment, and how often it is to be called, in seconds."""
+    """Return the function that displays a poll (in a notebook cell, else as a line), and its interval in seconds."""
     from genexplorer import notebook
 
     handle = notebook.new_cell_display()

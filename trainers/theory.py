@@ -40,9 +40,9 @@ class Theory:
     also: tuple[Term, ...] = ()  # further metrics with explanations, such as the generator's loss of a GAN
 
 
-def split_of(quantity: str, values: Mapping[str, float]) -> str | None:
-    """Return the pattern of the best metric names that has a value: test EMA, test raw, or train; None if none has."""
-    for pattern in ("test/{}_ema", "test/{}_raw", "train/{}"):
-        if pattern.format(quantity) in values:
-            return pattern
-    return None
+METRIC_PATTERNS = ("test/{}_ema", "test/{}_raw", "train/{}")  # names of a quantity's metrics, in order of preference
+
+
+def best_pattern(quantity: str, values: Mapping[str, float]) -> str | None:
+    """Return the first of `METRIC_PATTERNS` for which a quantity has a value; None if it has none."""
+    return next((pattern for pattern in METRIC_PATTERNS if pattern.format(quantity) in values), None)

@@ -53,7 +53,7 @@ def demo(
 def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the animation of a run."""
     from genexplorer.cli.pictures import images, reconstruct
-    from genexplorer.cli.pictures.progress import progress
+    from genexplorer.cli.pictures.images import progress
     from genexplorer.cli.pictures.query import ModelQuery, new_client
 
     out_dir.mkdir(parents=True, exist_ok=True)

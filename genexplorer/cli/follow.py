@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.runs.logs import print_log_line
+from genexplorer.cli.runs.show import print_log_line
 from genexplorer.errors import UserError
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State

@@ -16,9 +16,8 @@ from genexplorer import __version__
 from genexplorer.cli import demo, open_ui, output, presets, train
 from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
-from genexplorer.cli.pictures import density, images, interpolate, progress, reconstruct, trace
-from genexplorer.cli.runs import import_run, logs, notes, show, steer, trash
-from genexplorer.cli.runs.list import list_runs
+from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
+from genexplorer.cli.runs import control, manage, show
 from genexplorer.errors import UserError
 
 INTERRUPTED = 130
@@ -96,7 +95,7 @@ def root(
 def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
     """List, control, describe, delete and import runs. Without a command it lists them."""
     if context.invoked_subcommand is None:
-        list_runs(runs_dir=runs_dir)
+        show.list_runs(runs_dir=runs_dir)
 
 
 def _assemble() -> None:
@@ -111,8 +110,8 @@ def _assemble() -> None:
             "interpolate": interpolate.interpolate,
             "invert": reconstruct.invert,
             "trace": trace.trace,
-            "density": density.density,
-            "progress": progress.progress,
+            "density": images.density,
+            "progress": images.progress,
         },
         "Manage": {"doctor": doctor.doctor},
     }
@@ -122,19 +121,19 @@ def _assemble() -> None:
             app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
     app.add_typer(runs_app, name="runs", rich_help_panel="Manage")
     run_commands: dict[str, Callable[..., None]] = {
-        "list": list_runs,
+        "list": show.list_runs,
         "show": show.show,
-        "logs": logs.logs,
-        "pause": steer.pause,
-        "resume": steer.resume,
-        "stop": steer.stop,
-        "rename": notes.rename,
-        "tag": notes.tag,
-        "note": notes.note,
-        "delete": trash.delete,
-        "restore": trash.restore,
-        "empty-trash": trash.empty_trash,
-        "import": import_run.import_,
+        "logs": show.logs,
+        "pause": control.pause,
+        "resume": control.resume,
+        "stop": control.stop,
+        "rename": manage.rename,
+        "tag": manage.tag,
+        "note": manage.note,
+        "delete": manage.delete,
+        "restore": manage.restore,
+        "empty-trash": manage.empty_trash,
+        "import": manage.import_,
     }
     for name, function in run_commands.items():
         runs_app.command(name, cls=Command)(function)

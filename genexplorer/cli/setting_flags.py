@@ -10,7 +10,7 @@ import typer
 
 from genexplorer.cli import completion
 
-LENGTH, MODEL, SETTINGS = "Length (one of)", "Model and data", "Settings"
+HELP_LENGTH, HELP_MODEL, HELP_SETTINGS = "Length (one of)", "Model and data", "Settings"  # panels of `train --help`
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class SettingFlag:
 
     Args:
         key: Dotted key of the setting.
-        kind: Type of the value.
+        value_type: Type of the value.
         help: Help text.
-        panel: Panel of `--help`.
+        help_panel: Panel of `--help`.
         metavar: Placeholder of the value in the help; the type by default.
         choices: Values offered by shell completion.
         parser: Converts the text; the type's own conversion by default.
@@ -29,9 +29,9 @@ class SettingFlag:
     """
 
     key: str
-    kind: type
+    value_type: type
     help: str
-    panel: str = SETTINGS
+    help_panel: str = HELP_SETTINGS
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     parser: Callable[[str], Any] | None = None
@@ -49,27 +49,27 @@ def parse_sizes(text: str) -> list[int]:
 _LIKELIHOODS = ("bernoulli", "gaussian", "discretized-logistic")
 _BINARIZATIONS = ("threshold", "static", "dynamic", "none")
 FLAGS = {
-    "--latent-dim": SettingFlag("model.latent_dim", int, "Size of z (VAE, GAN).", MODEL),
+    "--latent-dim": SettingFlag("model.latent_dim", int, "Size of z (VAE, GAN).", HELP_MODEL),
     "--hidden": SettingFlag(
-        "model.hidden", str, "Sizes of hidden layers (VAE, flow).", MODEL, "N,N,…", parser=parse_sizes
+        "model.hidden", str, "Sizes of hidden layers (VAE, flow).", HELP_MODEL, "N,N,…", parser=parse_sizes
     ),
-    "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", MODEL),
-    "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", MODEL),
+    "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", HELP_MODEL),
+    "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", HELP_MODEL),
     "--likelihood": SettingFlag(
         "model.likelihood",
         str,
         "bernoulli, gaussian or discretized-logistic; normal for 2-D data (VAE).",
-        MODEL,
+        HELP_MODEL,
         "KIND",
         _LIKELIHOODS,
     ),
     "--binarization": SettingFlag(
-        "data.binarization", str, "threshold, static, dynamic or none (images).", MODEL, "KIND", _BINARIZATIONS
+        "data.binarization", str, "threshold, static, dynamic or none (images).", HELP_MODEL, "KIND", _BINARIZATIONS
     ),
-    "--binarisation": SettingFlag("data.binarization", str, "Old name of --binarization.", MODEL, hidden=True),
-    "--epochs": SettingFlag("schedule.epochs", float, "Passes over the data.", LENGTH),
-    "--steps": SettingFlag("schedule.steps", int, "Optimizer updates.", LENGTH),
-    "--minutes": SettingFlag("schedule.minutes", float, "Training time without pauses.", LENGTH),
+    "--binarisation": SettingFlag("data.binarization", str, "Old name of --binarization.", HELP_MODEL, hidden=True),
+    "--epochs": SettingFlag("schedule.epochs", float, "Passes over the data.", HELP_LENGTH),
+    "--steps": SettingFlag("schedule.steps", int, "Optimizer updates.", HELP_LENGTH),
+    "--minutes": SettingFlag("schedule.minutes", float, "Training time without pauses.", HELP_LENGTH),
     "--batch-size": SettingFlag("optim.batch_size", int, "Images, or 2-D points, per step."),
     "--lr": SettingFlag("optim.lr", float, "Learning rate."),
     "--seed": SettingFlag("seed", int, "Seed of all random numbers."),
@@ -99,6 +99,7 @@ FLAGS = {
 
 def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Replace the parameter `flags` of a command by one option for each flag; it gets them as {"--beta": 4.0, …}."""
+    # The suffix keeps a flag such as --seed or --name apart from the command's own parameters.
     names = {flag: flag.strip("-").replace("-", "_") + "_flag" for flag in FLAGS}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
@@ -120,10 +121,10 @@ def _option(flag: str, name: str) -> inspect.Parameter:
         flag,
         help=spec.help,
         metavar=spec.metavar,
-        rich_help_panel=spec.panel,
+        rich_help_panel=spec.help_panel,
         autocompletion=completion.one_of(*spec.choices) if spec.choices else None,
         parser=spec.parser,
         hidden=spec.hidden,
     )
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Parameter(name, kind, default=None, annotation=Annotated[spec.kind | None, option])
+    position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(name, position, default=None, annotation=Annotated[spec.value_type | None, option])

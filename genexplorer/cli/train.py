@@ -11,7 +11,7 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir
-from genexplorer.cli.setting_flags import MODEL, SETTINGS, with_setting_flags
+from genexplorer.cli.setting_flags import HELP_MODEL, HELP_SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.plan import Plan
 
-RUN, WATCH = "Run", "Watching"
+HELP_RUN, HELP_WATCH = "Run", "Watching"
 LOADING_TIMEOUT_S = 120.0
 
 EPILOG = """\
@@ -53,7 +53,7 @@ def train(
             metavar="NAME|DIR",
             help="A data set, or a folder of IDX files.",
             autocompletion=completion.data_sets,
-            rich_help_panel=MODEL,
+            rich_help_panel=HELP_MODEL,
         ),
     ] = None,
     flags: Mapping[str, Any] | None = None,
@@ -64,26 +64,28 @@ def train(
             metavar="KEY=VALUE",
             help="Any setting, such as --set model.beta=4. Repeat for more.",
             autocompletion=completion.keys,
-            rich_help_panel=SETTINGS,
+            rich_help_panel=HELP_SETTINGS,
         ),
     ] = None,
     config_file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=SETTINGS),
+        typer.Option("--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=HELP_SETTINGS),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Automatic if not given.", show_default=False, rich_help_panel=RUN)
+        str, typer.Option("--name", help="Automatic if not given.", show_default=False, rich_help_panel=HELP_RUN)
     ] = "",
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=RUN)
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=HELP_RUN),
     ] = None,
     runs_dir: RunsDir = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=WATCH)] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=HELP_WATCH)] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Print progress lines. Ctrl+C leaves it training.", rich_help_panel=WATCH)
+        bool,
+        typer.Option("--plain", help="Print progress lines. Ctrl+C leaves it training.", rich_help_panel=HELP_WATCH),
     ] = False,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Print progress lines. Ctrl+C stops it.", rich_help_panel=WATCH)
+        bool, typer.Option("--foreground", help="Print progress lines. Ctrl+C stops it.", rich_help_panel=HELP_WATCH)
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings, parameters and expected time; do not train.")

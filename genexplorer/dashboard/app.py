@@ -24,8 +24,8 @@ from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.dashboard.tabs.latent import MakeClient
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, themes, variables
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.idle import IdleTracker
 from genexplorer.session.palette import palette
+from genexplorer.session.run_poller import IdleTracker
 
 _MAX_RUNS = 50
 _Command = tuple[str, str, Callable[[], object]]  # name, help, callback

@@ -11,7 +11,7 @@ from genexplorer.dashboard.view import ComparedRun, DashboardView, RunView, View
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import IdleTracker
+from genexplorer.session.run_poller import IdleTracker
 
 _LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
 _LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time

@@ -1,13 +1,13 @@
 """The form of a new run, built from the presets and validated without torch."""
 
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
-from genexplorer.session.assignments import parse_assignment
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
 from genexplorer.session.gallery import minutes
@@ -20,6 +20,7 @@ Kind = Literal["choice", "number", "text"]
 LENGTH_UNITS = ("epochs", "steps", "minutes")
 _MAX_TEXT = 4096
 _LAYERS = ("data", "length", "seed", "settings")  # fields that set configuration values; later ones override
+EXAMPLE = "model.beta=4"
 
 
 @dataclass(frozen=True)
@@ -280,3 +281,28 @@ _SETTINGS = FormField(
     "Other settings, separated by spaces.",
     placeholder="optim.lr=3e-4 optim.batch_size=64",
 )
+
+
+def parse_value(text: str) -> Any:
+    """Parse a value as TOML; other text is taken as a string, so that quotes can be omitted."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if list(parsed) == ["value"] else text
+
+
+def parse_assignment(text: str, source: str) -> tuple[str, Any]:
+    """Parse 'model.beta=4' as a dotted key and its value.
+
+    Args:
+        text: The assignment.
+        source: Where it was given, such as "--set", for the error message.
+    Raises:
+        ConfigError: if it is not of the form key=value.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not all(key.split(".")):
+        raise ConfigError(f"{source} {text}: not of the form key=value", f"for instance {EXAMPLE}")
+    return key, parse_value(value.strip())

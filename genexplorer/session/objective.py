@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genexplorer.session.formatting import number
-from trainers.theory import Term, Theory, split_of
-
-_PATTERNS = ("test/{}_ema", "test/{}_raw", "train/{}")  # in order of preference
+from trainers.theory import METRIC_PATTERNS, Term, Theory, best_pattern
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,13 @@ class Breakdown:
     @property
     def source(self) -> str:
         """Source of the values: 'test set, EMA weights'."""
-        return {_PATTERNS[0]: "test set, EMA weights", _PATTERNS[1]: "test set, raw weights"}.get(
-            self.pattern, "training batch"
-        )
+        sources = ("test set, EMA weights", "test set, raw weights", "training batch")
+        return sources[METRIC_PATTERNS.index(self.pattern)]
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Unit and source in several lengths, the longest first."""
-        short = "train" if self.pattern == _PATTERNS[2] else "test"
+        short = "train" if self.pattern.startswith("train/") else "test"
         return f"{self.unit}, {self.source}", f"{self.unit}, {short}", self.unit
 
     def metric(self, term: Term) -> str:
@@ -97,16 +94,15 @@ def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:
     Returns:
         None until a split has the total; the total alone until a split has all terms.
     """
-    also = tuple((term, value) for term in theory.also if (value := _best(term.quantity, values)) is not None)
+    also = tuple(
+        (term, float(values[pattern.format(term.quantity)]))
+        for term in theory.also
+        if (pattern := best_pattern(term.quantity, values))
+    )
     for terms in (theory.terms, ()):
-        for pattern in _PATTERNS:
+        for pattern in METRIC_PATTERNS:
             names = [pattern.format(quantity) for quantity in (theory.total, *(term.quantity for term in terms))]
             if all(name in values for name in names):
                 term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
                 return Breakdown(theory.total_name, theory.unit, float(values[names[0]]), term_values, pattern, also)
     return None
-
-
-def _best(quantity: str, values: Mapping[str, float]) -> float | None:
-    pattern = split_of(quantity, values)
-    return None if pattern is None else float(values[pattern.format(quantity)])

@@ -128,12 +128,12 @@ class RunActions(QObject):
 
     def _do(self, status: str, action: Callable[[], ActionResult], *, opens: bool = False) -> None:
         self._context.status_message.emit(status)
-        self._background.run(action, lambda outcome: self._report(outcome, opens), self._context.alert.emit)
+        self._background.run(action, lambda result: self._report(result, opens), self._context.alert.emit)
 
-    def _report(self, outcome: ActionResult, opens: bool) -> None:
-        (self._context.status_message if outcome.ok else self._context.alert).emit(str(outcome))
-        if opens and outcome.folder is not None:
-            self.open(outcome.folder)
+    def _report(self, result: ActionResult, opens: bool) -> None:
+        (self._context.status_message if result.ok else self._context.alert).emit(str(result))
+        if opens and result.folder is not None:
+            self.open(result.folder)
         else:
             self._context.poll()
 

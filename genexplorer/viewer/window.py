@@ -16,8 +16,8 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from genexplorer.session.idle import ACTIVE_POLL_S, IdleTracker
 from genexplorer.session.palette import Palette
+from genexplorer.session.run_poller import ACTIVE_POLL_S, IdleTracker
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog

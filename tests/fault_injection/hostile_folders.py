@@ -9,7 +9,7 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from genexplorer.cli.runs.list import list_columns
+from genexplorer.cli.runs.show import list_columns
 from genexplorer.runs import layout
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore

@@ -1,8 +1,10 @@
 """The checks of `genexplorer doctor`. Each returns a finding and, if needed, advice."""
 
+import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genexplorer import __version__, paths
-from genexplorer.cli.doctor import qt_libraries
 from genexplorer.cores import environment
 
 LOW_DISK_BYTES = 2_000_000_000
@@ -151,10 +152,11 @@ def threads() -> Finding:
     """Number of processors available to this process."""
     total = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
-    quota = _cpu_quota()
     message = f"{usable} of {total} processors"
-    if quota is not None and quota < usable:
-        message += f", limited to the time of {quota:g}"
+    with contextlib.suppress(OSError, ValueError):  # the CPU quota of a container; "max": none
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max" and int(quota) / int(period) < usable:
+            message += f", limited to the time of {int(quota) / int(period):g}"
     if omp_threads := os.environ.get("OMP_NUM_THREADS"):
         message += f", OMP_NUM_THREADS={omp_threads}"
     return Finding("threads", "ok", message)
@@ -254,17 +256,77 @@ def qt() -> Finding:
         return Finding("qt", "broken", f"{message}, without QtWidgets", "pip install --force-reinstall PyQt6")
     if not sys.platform.startswith("linux"):
         return Finding("qt", "ok", message)
-    missing = qt_libraries.missing()
+    missing = missing_qt_libraries()
     if not missing:
         return Finding("qt", "ok", f"{message}, all system libraries found")
     level: Literal["warning", "broken"] = "broken" if display().level == "ok" else "warning"
-    return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_libraries.how_to_install(missing))
+    return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))
 
 
-def _cpu_quota() -> float | None:
-    """Return the CPU quota of a container in processors; None without a limit."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
+QT_PLUGIN = "Qt6/plugins/platforms/libqxcb.so"
+QT_PARTS = (QT_PLUGIN, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
+LOAD_SCRIPT = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+
+# Debian and Ubuntu packages by library.
+QT_PACKAGES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libOpenGL.so.0": "libopengl0",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libX11.so.6": "libx11-6",
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libxcb.so.1": "libxcb1",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-glx.so.0": "libxcb-glx0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-util.so.1": "libxcb-util1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+}
+
+
+def missing_qt_libraries() -> list[str]:
+    """Return the file names of missing libraries that Qt needs on X11, without starting Qt, which would abort."""
+    spec = util.find_spec("PyQt6")
+    root = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else Path()
+    if not (root / QT_PLUGIN).exists():
+        return []
+    if not shutil.which("ldd"):
+        # Load the plugin in a child process; its error names the first missing library.
+        errors = _output_of([sys.executable, "-c", LOAD_SCRIPT, str(root / QT_PLUGIN)])
+        return sorted(set(re.findall(r"(lib\S+?\.so[.\d]*): cannot open shared object", errors)))
+    listings = [_output_of(["ldd", str(root / part)]) for part in QT_PARTS if (root / part).exists()]
+    return sorted(set(re.findall(r"^\s*(\S+) => not found", "\n".join(listings), re.MULTILINE)))
+
+
+def _output_of(command: list[str]) -> str:
+    """Return what a command writes to standard output and standard error."""
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False
+    ).stdout
+
+
+def qt_install_command(libraries: list[str]) -> str:
+    """Return the command that installs libraries on Debian and Ubuntu, and the libraries without a known package."""
+    packages = sorted({QT_PACKAGES[name] for name in libraries if name in QT_PACKAGES})
+    unknown = [name for name in libraries if name not in QT_PACKAGES]
+    parts = [f"sudo apt install {' '.join(packages)}"] if packages else []
+    if unknown:
+        parts.append(f"find the packages that contain {', '.join(unknown)}")
+    return "; ".join(parts)

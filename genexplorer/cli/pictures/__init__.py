@@ -1,1 +1,1 @@
-"""Commands that query a model and write an image or animation."""
+"""Commands that write images and animations of a model."""

@@ -1,4 +1,4 @@
-"""`genexplorer manifold | sample`: decode a latent plane, or samples of the prior, and write the images."""
+"""`genexplorer manifold | sample | density | progress`: images of a latent plane, samples, a density or a training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step
+from genexplorer.cli.options import Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
 from genexplorer.cli.pictures import latents
 from genexplorer.cli.pictures.query import ModelQuery, new_client
 from genexplorer.errors import ConfigError
@@ -17,6 +17,7 @@ MAX_COUNT = 10_000
 FEW_POINTS = 300  # fewer samples than this are drawn as larger dots
 _MARGIN = 0.25  # around the three points of a plane, as a share of its side
 FULL_PLANE = {"u": (0.0, 1.0, 0.0, 1.0), "z": (-3.0, 3.0, -3.0, 3.0)}
+MAX_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
@@ -218,3 +219,90 @@ def parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float,
     if coords is Coords.U and (min(x0, y0) < 0 or max(x1, y1) > 1):
         raise ConfigError(f"--bounds {text}: u is between 0 and 1", "use --coords z for other bounds")
     return x0, x1, y0, y1
+
+
+class Of(StrEnum):
+    """Density shown as the heat map."""
+
+    MODEL = "model"
+    TRUTH = "truth"
+    NOTHING = "nothing"
+
+
+def density(
+    run: Run,
+    out: OutFile,
+    of: Annotated[
+        Of | None,
+        typer.Option("--of", help="Density to show (the model's, if it has one).", show_default=False),
+    ] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).", show_default=False),
+    ] = None,
+    side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 512,
+    count: Annotated[
+        int, typer.Option("--count", min=0, max=MAX_SAMPLES, help="Number of samples drawn over it.")
+    ] = 1000,
+    seed: Seed = 0,
+    step: Step = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Draw the log-density of a model of 2-D data as a heat map, with samples."""
+    area = list(parse_bounds(bounds, Coords.Z)) if bounds else None
+    with new_client() as client:
+        query = ModelQuery(run, out, step, runs_dir, needs="density", client=client)
+        draw_density(query, of, area, side=side, count=count, seed=seed)
+
+
+def draw_density(
+    query: ModelQuery, of: Of | None, area: list[float] | None, *, side: int = 512, count: int = 1000, seed: int = 0
+) -> None:
+    """Write a heat map: a log-density if there is one, else the data; with samples over it."""
+    from genexplorer.jobs import point_images
+
+    data = query.send("points", {"count": 4000})
+    x0, x1, y0, y1 = area or data.meta["bounds"]
+    picture = point_images.PointImage((x0, x1, y0, y1), side)
+    of = of or (Of.MODEL if query.can("log_prob") else Of.NOTHING)
+    about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
+    if of is Of.NOTHING:
+        picture.draw_points(data.arrays["points"], point_images.DATA)
+    else:
+        aspect = (x1 - x0) / (y1 - y0)
+        cells = min(side // 2, 256)
+        rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
+        params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
+        density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
+        picture.draw_density(density_map.arrays["log_prob"])
+        output.print_message(f"log-density: {density_map.meta['how']}")
+    if count:
+        samples = query.send("sample", {"count": count, "seed": seed})
+        picture.draw_points(samples.arrays["images"], point_images.SAMPLES)
+    query.write(picture.pixels()[None], 1, 1, about)
+
+
+def progress(
+    run: Run,
+    out: OutFile,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (first available)."
+        ),
+    ] = "",
+    scale: Annotated[
+        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")
+    ] = 0,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Write the progress of a training: an animation as .gif, .webp or .mp4; a dozen steps side by side as .png."""
+    from genexplorer.jobs import progress_gif
+
+    folder = find_run(run, runs_dir)
+    with output.progress_bar("animation") as show_progress:
+        animation = progress_gif.export(folder, out, kind=kind, scale=scale, on_progress=show_progress)
+    width, height = animation.size_px
+    steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
+    size = f"{animation.frames} frames of {width}×{height} px"
+    output.print_message(f"wrote {animation.path}: {animation.kind}, {size}, {steps}")

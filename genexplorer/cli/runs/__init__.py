@@ -1,1 +1,1 @@
-"""`genexplorer runs …`: list, show, steer, describe, delete and import runs."""
+"""`genexplorer runs …`: list, show, control, describe, delete and import runs."""

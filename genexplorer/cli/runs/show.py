@@ -1,4 +1,4 @@
-"""`genexplorer runs show`: state, metrics, settings and files of one run."""
+"""`genexplorer runs list | show | logs`: every run in one line, one run in detail, its log."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -6,14 +6,89 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genexplorer import paths
-from genexplorer.cli import output
+from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, Run, RunsDir
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.record import RunStatus
+    from genexplorer.runs.record import LogLine, RunStatus, State
 
+OPTIONAL = ("speed", "preset", "started")  # columns dropped in a narrow terminal, in this order
 STATE_STYLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
+POLL_S = 0.25
+
+
+def list_runs(
+    tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="Only runs in this state, or 'active'.", autocompletion=completion.states),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many.")] = 1000,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from genexplorer.cli.runs.json_output import status_json
+    from genexplorer.runs.store import RunStore
+
+    folder = paths.runs_dir(runs_dir)
+    states = _states(state)
+    runs = [
+        status for status in RunStore(folder).list() if status.state in states and (tag is None or tag in status.tags)
+    ][:limit]
+    if as_json:
+        output.print_json([status_json(status) for status in runs])
+    elif runs:
+        _print_list(runs)
+    elif tag or state:
+        output.print_message(f"no matching runs in {folder}")
+    else:
+        output.print_message(f"no runs in {folder} yet; start one with: genexplorer train vae-2d")
+
+
+def _states(name: str | None) -> "set[State]":
+    from genexplorer.errors import ConfigError
+    from genexplorer.runs.record import State
+
+    if name is None:
+        return set(State)
+    if name in ("active", "live"):
+        return {state for state in State if state.live}
+    try:
+        return {State(name.lower())}
+    except ValueError:
+        raise ConfigError(f"--state {name}: no such state", f"choose from active, {', '.join(State)}") from None
+
+
+def _print_list(runs: "list[RunStatus]") -> None:
+    columns = list_columns(runs)
+    for name in OPTIONAL:
+        if sum(max(len(text) for text in [name, *cells]) + 2 for name, cells in columns.items()) - 2 > output.width():
+            columns.pop(name)
+    names = list(columns)
+    right = [names.index(name) for name in names if name in ("done", "speed") or "/" in name]
+    output.table(names, list(zip(*columns.values(), strict=True)), right=right)
+
+
+def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
+    """Return the cells by column; the objective's column is named after its metric if all runs share it."""
+    from genexplorer.session import formatting
+
+    now = time.time()
+    objectives = {status.primary_metric for status in runs if status.primary_metric}
+    objective = objectives.pop() if len(objectives) == 1 else "objective"
+    return {
+        "": [formatting.state_symbol(status.state) for status in runs],
+        "state": [status.state.value for status in runs],
+        "name": [output.cut(status.name or status.id, 24) for status in runs],
+        "preset": [output.cut(status.preset or status.family, 16) for status in runs],
+        "done": [formatting.percent(status.progress) for status in runs],
+        objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],
+        "speed": [formatting.speed(status, short=True) for status in runs],
+        "time": [formatting.time_left(s) if s.state.live else formatting.duration(s.elapsed_s) for s in runs],
+        "started": [formatting.ago(now - status.created) if status.created else "" for status in runs],
+    }
 
 
 def show(
@@ -114,3 +189,50 @@ def _worker(status: "RunStatus") -> str:
     if not status.answering:
         parts.append("not answering")
     return ", ".join(parts)
+
+
+def logs(
+    run: Run,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of last lines.")] = 200,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run ends.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the worker's raw output, tracebacks included.")] = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Print a run's log."""
+    from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.store import RunStore
+
+    folder = RunStore(paths.runs_dir(runs_dir)).find(run)
+    with RunReader(folder) as reader:
+        status = reader.status()
+        if raw:
+            output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")
+            return
+        entries = reader.log(limit=lines)
+        for line in entries:
+            print_log_line(line)
+        last = entries[-1].id if entries else 0
+        if follow:
+            _follow_log(reader, last)
+        elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
+            output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
+
+
+def _follow_log(reader: "RunReader", after: int) -> None:
+    while True:
+        live = reader.status().state.live
+        for line in reader.log(limit=1000, after=after):
+            print_log_line(line)
+            after = line.id
+        if not live:
+            return
+        time.sleep(POLL_S)
+
+
+def print_log_line(line: "LogLine") -> None:
+    """Print a line of a run's log: time of day, step, message."""
+    from genexplorer.session import formatting
+
+    role = {"error": "error", "warning": "warning"}.get(line.severity)
+    message = output.style(f"{line.severity}: {line.message}", role) if role else line.message
+    output.print_data(f"{formatting.clock(line.time)}  step {line.step:>7,}  {message}")

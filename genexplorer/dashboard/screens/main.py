@@ -32,8 +32,8 @@ from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, save_theme
 from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
-from genexplorer.session.idle import IdleTracker
 from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.run_poller import IdleTracker
 
 _PLAYBACK_S = 0.25  # from one image to the next
 

@@ -18,7 +18,7 @@ from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.events import Metrics, MetricSpec
 from trainers.storage import atomic_files
-from trainers.theory import split_of
+from trainers.theory import best_pattern
 
 COMMIT_S = 0.35  # between commits, and between heartbeats
 RETRY_S = 0.5
@@ -45,7 +45,7 @@ class PrimaryMetric:
 
         None if it has no value, or only a train value while `current_name` is a test metric.
         """
-        pattern = split_of(self._quantity, values) if self._quantity else None
+        pattern = best_pattern(self._quantity, values) if self._quantity else None
         if pattern is None or (current_name.startswith("test/") and pattern.startswith("train/")):
             return None
         name = pattern.format(self._quantity)

@@ -13,8 +13,8 @@ import pytest
 
 from genexplorer import paths
 from genexplorer.cli import settings
-from genexplorer.cli.doctor import checks, qt_libraries
-from genexplorer.cli.pictures import density, images, interpolate, query, reconstruct, trace
+from genexplorer.cli.doctor import checks
+from genexplorer.cli.pictures import images, interpolate, query, reconstruct, trace
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines, eta
 from tests.fixtures.fake_run import write_run
@@ -191,7 +191,7 @@ COPIED: list[tuple[str, str, dict[str, object], Any]] = [
 def test_a_copied_command_sends_the_same_request(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
 ) -> None:
-    for module in (images, interpolate, trace, reconstruct, density):
+    for module in (images, interpolate, trace, reconstruct):
         monkeypatch.setattr(module, "ModelQuery", FakeQuery)
     FakeQuery.requests.clear()
     assert cli(*shlex.split(line)[1:]).err.splitlines()[-1] == "error: enough", line
@@ -243,7 +243,7 @@ def test_the_doctor_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     assert level_and_advice(checks.display)[0] == "warning"
-    monkeypatch.setattr(qt_libraries, "missing", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
+    monkeypatch.setattr(checks, "missing_qt_libraries", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
     level, advice = level_and_advice(checks.qt)
     assert level == "warning", "no display, no window, nothing broken"
     assert "apt install libxcb-cursor0" in advice

@@ -9,7 +9,7 @@ import pytest
 from genexplorer.cli import settings
 from genexplorer.cli.settings import to_toml
 from genexplorer.errors import ConfigError
-from genexplorer.session.assignments import parse_value
+from genexplorer.session.new_run import parse_value
 from trainers.presets import assemble
 
 

@@ -18,7 +18,7 @@ from genexplorer.dashboard.view import ViewRequest
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
-from genexplorer.session.idle import IdleTracker
+from genexplorer.session.run_poller import IdleTracker
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.dashboard.conftest import (
     LARGE,

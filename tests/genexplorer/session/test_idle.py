@@ -1,7 +1,7 @@
 """How often a front end polls, by the time since the last input."""
 
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
-from genexplorer.session.idle import IdleTracker
+from genexplorer.session.run_poller import IdleTracker
 from trainers.events import Viewers
 
 

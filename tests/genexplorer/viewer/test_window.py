@@ -17,8 +17,8 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import AlertRow, State
 from genexplorer.session.actions import ActionResult
-from genexplorer.session.idle import ACTIVE_POLL_S, AWAY_POLL_S, IDLE_POLL_S
 from genexplorer.session.palette import DARK, LIGHT
+from genexplorer.session.run_poller import ACTIVE_POLL_S, AWAY_POLL_S, IDLE_POLL_S
 from genexplorer.viewer.dialogs.help import HelpDialog
 from genexplorer.viewer.main import main, report_faults
 from genexplorer.viewer.model_client import ModelRequest

@@ -10,8 +10,8 @@ from PyQt6.QtGui import QGuiApplication, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines, formatting
-from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.plane import Bounds, Coords
+from genexplorer.session.run_poller import AWAY_POLL_S
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.inspector import ManifoldInspector

@@ -12,8 +12,8 @@ from PyQt6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from genexplorer.session.idle import AWAY_POLL_S
 from genexplorer.session.palette import DARK
+from genexplorer.session.run_poller import AWAY_POLL_S
 from genexplorer.viewer.tabs.manifold.manifold_plot import Drag
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 from genexplorer.viewer.widgets.images import to_array

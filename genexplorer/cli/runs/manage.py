@@ -1,5 +1,9 @@
-"""`genexplorer runs delete | restore | empty-trash`: deleted runs can be restored until the trash is emptied."""
+"""`genexplorer runs rename | tag | note | delete | restore | empty-trash | import`.
 
+A deleted run can be restored until the trash is emptied.
+"""
+
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,12 +11,73 @@ import typer
 
 from genexplorer import paths
 from genexplorer.cli import output
-from genexplorer.cli.options import Runs, RunsDir, Yes
+from genexplorer.cli.options import Run, Runs, RunsDir, Yes
 from genexplorer.errors import NoSuchRunError, UserError
 from genexplorer.runs import layout
 
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
+
+MAX_NOTE = 20_000
+
+
+def rename(
+    run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")], runs_dir: RunsDir = None
+) -> None:
+    """Rename a run; its id stays."""
+    from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.store import RunStore
+
+    store = RunStore(paths.runs_dir(runs_dir))
+    folder = store.find(run)
+    store.rename(folder, name)
+    with RunReader(folder) as reader:
+        status = reader.status()
+    output.print_message(f"{status.id} renamed to {status.name}")
+
+
+def tag(
+    run: Run,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="TAG", help="Tag to remove. Repeat for more.")
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Add and remove tags of a run; without either, print them."""
+    from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.store import RunStore
+
+    store = RunStore(paths.runs_dir(runs_dir))
+    folder = store.find(run)
+    with RunReader(folder) as reader:
+        status = reader.status()
+        if tags or remove:
+            labels = dict.fromkeys([*status.tags, *(tags or ())])
+            store.set_tags(folder, [label for label in labels if label not in (remove or ())])
+        for label in reader.status().tags:
+            output.print_data(label)
+
+
+def note(
+    run: Run,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="The note; '-' reads standard input, '' deletes it.")
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Set a run's note; without a text, print it."""
+    from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.store import RunStore
+
+    store = RunStore(paths.runs_dir(runs_dir))
+    folder = store.find(run)
+    if text is not None:
+        store.set_note(folder, sys.stdin.read(MAX_NOTE) if text == "-" else text)
+        return
+    with RunReader(folder) as reader:
+        if current := reader.status().note:
+            output.print_data(current)
 
 
 def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
@@ -97,3 +162,19 @@ def _name_of(entry: Path) -> str:
     from genexplorer.runs import notes
 
     return notes.read(entry).name
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A run folder, or a zip file of one.")],
+    runs_dir: RunsDir = None,
+) -> None:
+    """Import a shared run: copy it into the runs folder after checking it; the source is not changed."""
+    from genexplorer.runs.import_run import import_run
+    from genexplorer.runs.status.run_status import read_status
+    from genexplorer.runs.store import RunStore
+
+    result = import_run(source.expanduser(), RunStore(paths.runs_dir(runs_dir)))
+    status = read_status(result.folder)
+    skipped = f", {result.num_skipped} unexpected files skipped" if result.num_skipped else ""
+    output.print_message(f"{status.name}: {result.num_files} files{skipped}")
+    output.print_data(str(result.folder))
