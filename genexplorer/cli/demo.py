@@ -28,7 +28,7 @@ def demo(
 
     Without a terminal it prints progress lines; without a display it writes images.
     """
-    from genexplorer.cli import settings, train
+    from genexplorer.cli import follow, settings, train
     from genexplorer.session import actions
     from trainers import registry
 
@@ -40,7 +40,10 @@ def demo(
     )
     viewer = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
-        _watch(status.folder, runs_dir)
+        if output.full_screen():
+            open_ui.open_dashboard(runs_dir, status.folder)
+        else:
+            follow.follow_detachable(status.folder)
     finally:
         failure = viewer.close() if viewer else "there is no display"
     if viewer and viewer.opened:
@@ -68,15 +71,6 @@ def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
         reconstruct.draw_reconstructions(query("reconstructions.png", "encode"), range(10), scale=2)
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
     output.print_message(f"the images are in {out_dir.resolve()}")
-
-
-def _watch(folder: Path, runs_dir: Path | None) -> None:
-    from genexplorer.cli import follow
-
-    if output.full_screen():
-        open_ui.open_dashboard(runs_dir, folder)
-    else:
-        follow.follow_detachable(folder)
 
 
 class _ViewerOpener:

@@ -158,7 +158,8 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments[:end]
     remaining = [argument for i, argument in enumerate(arguments) if argument != "--debug" or i > end]
     try:
-        return _invoke(remaining)
+        result = app(remaining, prog_name="genexplorer", standalone_mode=False)
+        return result if isinstance(result, int) else 0
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -168,11 +169,6 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     finally:
         output.flush()
-
-
-def _invoke(arguments: list[str]) -> int:
-    result = app(arguments, prog_name="genexplorer", standalone_mode=False)
-    return result if isinstance(result, int) else 0
 
 
 def _report(error: Exception) -> int:
@@ -186,7 +182,12 @@ def _report(error: Exception) -> int:
         case typer.TyperException():
             return _report_usage(error)
         case OSError():
-            output.print_error(_disk_error(error))
+            # Name the folder instead of a temporary file in it.
+            path = Path(str(error.filename)) if error.filename else None
+            if path is not None and path.name.startswith("."):
+                path = path.parent
+            place = f"{path}: " if path else ""
+            output.print_error(UserError(f"{place}{error.strerror or error}", _HINTS.get(error.errno or 0, "")))
             return 1
     output.print_error(
         UserError(f"{type(error).__name__}: {error}", "this is a bug in genexplorer; --debug shows the traceback")
@@ -199,15 +200,6 @@ _HINTS = {
     errno.EACCES: "check the permissions, or choose another place with --runs-dir or --out",
     errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",
 }
-
-
-def _disk_error(error: OSError) -> UserError:
-    """Return the error of a disk operation, naming the folder instead of a temporary file in it."""
-    path = Path(str(error.filename)) if error.filename else None
-    if path is not None and path.name.startswith("."):
-        path = path.parent
-    place = f"{path}: " if path else ""
-    return UserError(f"{place}{error.strerror or error}", _HINTS.get(error.errno or 0, ""))
 
 
 def _report_usage(error: typer.TyperException) -> int:

@@ -9,7 +9,7 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import MaybeRun, RunsDir, find_run
-from genexplorer.errors import DisplayError, UserError
+from genexplorer.errors import DisplayError, NoSuchRunError, UserError
 
 
 def dashboard(run: MaybeRun = None, runs_dir: RunsDir = None) -> None:
@@ -27,7 +27,12 @@ def view(
     """Open the desktop viewer on a run (the newest)."""
     from genexplorer.session import actions
 
-    folder = _folder_to_view(run, runs_dir)
+    try:
+        folder = find_run("latest" if run is None else run, runs_dir)
+    except NoSuchRunError:
+        if run is not None:
+            raise
+        folder = None  # the empty window explains how to start
     actions.require_display(folder)
     if not detach:
         raise typer.Exit(_run_viewer(folder, paths.runs_dir(runs_dir)))
@@ -44,17 +49,6 @@ def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
     code = run_dashboard(paths.runs_dir(runs_dir), select)
     if code:
         raise typer.Exit(code)
-
-
-def _folder_to_view(run: str | None, runs_dir: Path | None) -> Path | None:
-    from genexplorer.errors import NoSuchRunError
-
-    if run is not None:
-        return find_run(run, runs_dir)
-    try:
-        return find_run("latest", runs_dir)
-    except NoSuchRunError:
-        return None  # the empty window explains how to start
 
 
 def _run_viewer(folder: Path | None, runs_dir: Path) -> int:

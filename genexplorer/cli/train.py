@@ -107,7 +107,14 @@ def train(
         preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
     )
     if write_config is not None:
-        _write_toml(plan.config, write_config)
+        text = settings.to_toml(plan.config)
+        if str(write_config) == "-":
+            output.print_data(text.rstrip())
+        else:
+            from genexplorer.jobs.image_files import replace_file
+
+            replace_file(write_config, text.encode())
+            output.print_message(f"wrote {write_config}; train it with: genexplorer train --config {write_config}")
     if dry_run:
         _print_plan(plan, paths.runs_dir(runs_dir), as_json=as_json)
     if dry_run or write_config is not None:
@@ -151,18 +158,6 @@ def _watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -
     return Watch.LINES if plain or not output.full_screen() else Watch.DASHBOARD
 
 
-def _write_toml(config: "RunConfig", path: Path) -> None:
-    from genexplorer.cli.settings import to_toml
-    from genexplorer.jobs.image_files import replace_file
-
-    text = to_toml(config)
-    if str(path) == "-":
-        output.print_data(text.rstrip())
-        return
-    replace_file(path, text.encode())
-    output.print_message(f"wrote {path}; train it with: genexplorer train --config {path}")
-
-
 def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
     """Print a configuration, its number of parameters and the expected time."""
     from genexplorer.session import formatting
@@ -183,7 +178,13 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
             }
         )
         return
-    output.pairs([(key, _format(value)) for key, value in presets.flatten(config.model_dump(mode="json")).items()])
+    rows = []
+    for key, value in presets.flatten(config.model_dump(mode="json")).items():
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        if value is None or value == "":
+            text = output.style("(not set)", "faint")
+        rows.append((key, text.lower() if isinstance(value, bool) else text))
+    output.pairs(rows)
     output.print_data("")
     images = ("images", "×".join(map(str, shape)) + " (C×H×W)")
     duration = formatting.duration(estimate.seconds) if estimate.seconds is not None else "unknown"
@@ -195,14 +196,6 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
             ("reference result", expected),
         ]
     )
-
-
-def _format(value: object) -> str:
-    if value is None or value == "":
-        return output.style("(not set)", "faint")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _start(

@@ -56,43 +56,40 @@ class RunViewBuilder:
     def build(self, request: ViewRequest, now: float) -> RunView:
         """Return the run's view at a Unix time."""
         with self._run.batch_read():
-            return self._build(request, now)
-
-    def _build(self, request: ViewRequest, now: float) -> RunView:
-        changed = self._run.poll()
-        status = self._run.status
-        # Read what changed.
-        self._curves_stale |= "metrics" in changed
-        if self._curves_request != _curves_key(request) or (self._curves_stale and self._needs_redraw(now)):
-            self._read_curves(request)
-            self._curves_read_at, self._curves_stale = (self._last_step(), now), False
-        if "snapshots" in changed and self._card is None and self._run.snapshots:
-            with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
-                self._card = self._run.card()
-        self._read_values(request.at_step, changed="metrics" in changed)
-        image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.kind)}))
-        return RunView(
-            folder=self._folder,
-            status=status,
-            config=self._run.config,
-            theory=self._read_theory(),
-            curves=self._curves,
-            values=self._values,
-            log=tuple(self._run.log)[-_LOG_LINES:],
-            alerts=tuple(self._run.alerts),
-            changes=tuple(self._run.changes),
-            image_kinds=_ordered_kinds(self._run.pictures),
-            image_steps=image_steps or tuple(self._run.snapshots),
-            image=self._read_image(request),
-            snapshots=tuple(self._run.snapshots),
-            snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
-            at_step=request.at_step,
-            cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
-            card=self._card,
-            log_tail=self._read_log_tail(status),
-            problem=self._run.problem,
-            watch_for=watch_for(self._run.config),
-        )
+            changed = self._run.poll()
+            status = self._run.status
+            # Read what changed.
+            self._curves_stale |= "metrics" in changed
+            if self._curves_request != _curves_key(request) or (self._curves_stale and self._needs_redraw(now)):
+                self._read_curves(request)
+                self._curves_read_at, self._curves_stale = (self._last_step(), now), False
+            if "snapshots" in changed and self._card is None and self._run.snapshots:
+                with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
+                    self._card = self._run.card()
+            self._read_values(request.at_step, changed="metrics" in changed)
+            image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.kind)}))
+            return RunView(
+                folder=self._folder,
+                status=status,
+                config=self._run.config,
+                theory=self._read_theory(),
+                curves=self._curves,
+                values=self._values,
+                log=tuple(self._run.log)[-_LOG_LINES:],
+                alerts=tuple(self._run.alerts),
+                changes=tuple(self._run.changes),
+                image_kinds=_ordered_kinds(self._run.pictures),
+                image_steps=image_steps or tuple(self._run.snapshots),
+                image=self._read_image(request),
+                snapshots=tuple(self._run.snapshots),
+                snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
+                at_step=request.at_step,
+                cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
+                card=self._card,
+                log_tail=self._read_log_tail(status),
+                problem=self._run.problem,
+                watch_for=watch_for(self._run.config),
+            )
 
     def build_compared(self, request: ViewRequest) -> ComparedRun:
         """Return this run's curves of the requested quantity."""

@@ -106,17 +106,15 @@ def _chart(members: list[MetricSpec]) -> Chart:
     order = {"train": 0, "test_ema": 1, "test_raw": 2}
 
     def position(spec: MetricSpec) -> tuple[int, int, int]:
-        return order[style(spec.name).role], quantities.index(spec.quantity), _index(spec.name)
+        line = style(spec.name)
+        return order[line.role], quantities.index(spec.quantity), -1 if line.index is None else line.index
 
     names = tuple(spec.name for spec in sorted(members, key=position))
-    lines = tuple((quantity, _line_name(quantity, members)) for quantity in quantities) if len(quantities) > 1 else ()
+    # Quantities that share a chart: the label of each one's line is declared by one of its metrics.
+    labels = {spec.quantity: spec.label for spec in reversed(members) if spec.label}
+    lines = tuple((q, labels.get(q, q.replace("_", " "))) for q in quantities) if len(quantities) > 1 else ()
     title = first.chart or _shared_title(members)
     return Chart(quantities[0], title, first.unit, first.panel, names, first.better, lines)
-
-
-def _line_name(quantity: str, members: list[MetricSpec]) -> str:
-    labels = (spec.label for spec in members if spec.quantity == quantity and spec.label)
-    return next(labels, quantity.replace("_", " "))
 
 
 def _quantity_of(metric: str) -> str:
@@ -135,11 +133,6 @@ def _shared_title(members: list[MetricSpec]) -> str:
     if len(members) > 1 and style(members[0].name).index is not None:
         title = re.sub(r"\s*(of\s+)?(latent\s+)?(dimension|dim|z)?[ _]?\d+$", "", title) + " by dimension"
     return title or members[0].quantity
-
-
-def _index(name: str) -> int:
-    index = style(name).index
-    return -1 if index is None else index
 
 
 def smooth(values: ArrayLike, weight: float) -> NDArray[np.float64]:

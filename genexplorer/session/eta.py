@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from genexplorer.errors import UserError
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import State
 from genexplorer.runs.status.run_status import read_config
 from genexplorer.runs.store import RunStore
 from trainers import plan, registry
@@ -46,16 +46,10 @@ def images_to_train(training: Plan) -> float | None:
 
 
 def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
+    """Estimate from the newest ended run with the same model, data, batch size, device and threads."""
     images = images_to_train(training)
-    status = _comparable_run(training, runs_dir) if images is not None else None
-    if images is None or status is None:
+    if images is None:
         return None
-    speed = status.images_seen / status.elapsed_s
-    return Estimate(images / speed, speed, f"estimated from {status.name}")
-
-
-def _comparable_run(training: Plan, runs_dir: Path) -> RunStatus | None:
-    """Return the newest ended run whose steps cost the same: same model, data, batch size, device and threads."""
     config, execution = training.config, training.config.execution
     ended = [run for run in RunStore(runs_dir).list() if run.state in (State.SUCCEEDED, State.STOPPED)]
     for status in ended[:MAX_RUNS]:
@@ -63,14 +57,16 @@ def _comparable_run(training: Plan, runs_dir: Path) -> RunStatus | None:
             continue
         try:
             other = read_config(status.folder)
+            # Compare what is cheap first: resolving a configuration fills in its defaults, which takes longer.
             if other.model.name != config.model.name or other.optim.batch_size != config.optim.batch_size:
                 continue
-            other = plan.resolve(other, image_shape=training.image_shape).config  # fills in defaults
+            other = plan.resolve(other, image_shape=training.image_shape).config
         except UserError:
             continue
         same_device = (other.execution.device, other.execution.threads) == (execution.device, execution.threads)
         if same_device and other.model == config.model and other.data == config.data:
-            return status
+            speed = status.images_seen / status.elapsed_s
+            return Estimate(images / speed, speed, f"estimated from {status.name}")
     return None
 
 

@@ -67,7 +67,23 @@ def number(value: float | None, unit: str = "") -> str:
     """Format a value: '−148.2 nats', '1.3e−5', '∞', 'NaN'; '—' for None."""
     if value is None:
         return "—"
-    return f"{_format(float(value))} {unit}".rstrip()
+    value = float(value)
+    size = abs(value)
+    if math.isnan(value):
+        text = "NaN"
+    elif math.isinf(value):
+        text = "∞" if value > 0 else "−∞"
+    elif size == 0:
+        text = "0"
+    elif size >= 1e6 or size < 1e-3:
+        text = re.sub(r"e([+-])0+", r"e\1", f"{value:.1e}")
+    elif size >= 10_000:
+        text = f"{value:,.0f}"
+    elif size >= 0.995:
+        text = f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
+    else:
+        text = f"{value:.3g}"
+    return f"{text.replace('-', '−')} {unit}".rstrip()
 
 
 def ago(seconds: float | None) -> str:
@@ -100,22 +116,3 @@ def percent(share: float) -> str:
 def clock(t: float) -> str:
     """Format a local time of day: '14:02:11'; '--:--:--' for an invalid time."""
     return time.strftime("%H:%M:%S", time.localtime(t)) if unix_time(t) else "--:--:--"
-
-
-def _format(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    size = abs(value)
-    if size == 0:
-        text = "0"
-    elif size >= 1e6 or size < 1e-3:
-        text = re.sub(r"e([+-])0+", r"e\1", f"{value:.1e}")
-    elif size >= 10_000:
-        text = f"{value:,.0f}"
-    elif size >= 0.995:
-        text = f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
-    else:
-        text = f"{value:.3g}"
-    return text.replace("-", "−")

@@ -91,14 +91,13 @@ class NewRunForm(Observable):
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """
-        return " · ".join(part for part in (self.preset.expected, self._time()) if part)
-
-    def _time(self) -> str:
         if self["unit"] == "minutes":
-            return ""  # the length is the time
-        if self._estimate is None or self._estimate.seconds is None:
-            return f"about {minutes(self.preset)} on two cores"
-        return f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
+            time = ""  # the length is the time
+        elif self._estimate is None or self._estimate.seconds is None:
+            time = f"about {minutes(self.preset)} on two cores"
+        else:
+            time = f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
+        return " · ".join(part for part in (self.preset.expected, time) if part)
 
     def __getitem__(self, key: str) -> str:
         return self._values[key]
@@ -175,21 +174,18 @@ class NewRunForm(Observable):
     def _layer(self, key: str) -> dict[str, Any]:
         match key:
             case "data":
-                return self._data_layer()
+                layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
+                if self._reads_folder:
+                    folder = self["folder"].strip()
+                    if not folder:
+                        raise ConfigError("data.path: choose a folder with IDX files")
+                    layer["path"] = str(Path(folder).expanduser())
+                return {"data": layer}
             case "length":
                 return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
             case "seed":
                 return {"seed": _parse_int("seed", self["seed"])}
         return presets.from_dotted(parse_settings(self["settings"]))
-
-    def _data_layer(self) -> dict[str, Any]:
-        layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
-        if not self._reads_folder:
-            return {"data": layer}
-        folder = self["folder"].strip()
-        if not folder:
-            raise ConfigError("data.path: choose a folder with IDX files")
-        return {"data": {**layer, "path": str(Path(folder).expanduser())}}
 
 
 def parse_settings(text: str) -> dict[str, Any]:

@@ -93,9 +93,7 @@ def contrast(color: str, background: str) -> float:
 
 
 def _luminance(color: str) -> float:
-    red, green, blue = (_linear(channel / 255) for channel in rgb(color))
+    """Return the relative luminance of a color: its channels are linearized, then weighted."""
+    shares = [channel / 255 for channel in rgb(color)]
+    red, green, blue = (x / 12.92 if x <= 0.04045 else float(((x + 0.055) / 1.055) ** 2.4) for x in shares)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

@@ -104,7 +104,9 @@ class RunPoller:
         before = self.problem
         self.problem = ""
         if self.watching:
-            self._watch()
+            is_due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.viewer_idle != self._watched_idle
+            if is_due and self.status.state.live and is_claimed(self.folder):  # a copied run may look active
+                self.watch()
         delta = self._try(lambda: self._reader.changes(self._cursor))
         if delta is None:
             return frozenset({"status"}) if self.problem != before else frozenset()
@@ -205,11 +207,6 @@ class RunPoller:
     def close(self) -> None:
         """Close the run's files."""
         self._reader.close()
-
-    def _watch(self) -> None:
-        is_due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.viewer_idle != self._watched_idle
-        if is_due and self.status.state.live and is_claimed(self.folder):  # a copied run may look active
-            self.watch()
 
     def _apply(self, delta: Delta) -> frozenset[str]:
         changed = {

@@ -1,15 +1,10 @@
 """The command `genexplorer doctor`: print the checks with advice."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import AsJson, RunsDir
-
-if TYPE_CHECKING:
-    from genexplorer.cli.doctor.checks import Finding
 
 SYMBOLS = {"ok": ("✓", "good"), "warning": ("⚠", "warning"), "broken": ("✗", "error")}
 
@@ -29,12 +24,9 @@ def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             output.print_data(" " * 16 + "→ " + finding.advice)
     broken = [finding.name for finding in findings if finding.level == "broken"]
     if as_json:
-        output.print_json({"healthy": not broken, "checks": [_as_json(finding) for finding in findings]})
+        checks = [{"name": f.name, "level": f.level, "found": f.message, "advice": f.advice} for f in findings]
+        output.print_json({"healthy": not broken, "checks": checks})
     else:
         output.print_message(f"broken: {', '.join(broken)}" if broken else "all required components are available")
     if broken:
         raise typer.Exit(1)
-
-
-def _as_json(finding: "Finding") -> dict[str, str]:
-    return {"name": finding.name, "level": finding.level, "found": finding.message, "advice": finding.advice}

@@ -1,5 +1,6 @@
 """`genexplorer interpolate`: the images between two latents, as rows of an image or as an animation."""
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,6 +96,8 @@ def draw_paths(
     """Write the paths between pairs of latents, (rows, 2, d), as an image or an animation."""
     import numpy as np
 
+    from genexplorer.jobs import image_files
+
     animated = query.format in ("GIF", "WEBP", "MP4")
     frames = (count - 1) * ANIMATION_STEPS + 1 if animated else count
     answers = [query.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
@@ -103,17 +106,11 @@ def draw_paths(
     if query.is_points:
         _draw_point_paths(query, paths, animated=animated, scale=scale, about=about)
     elif animated:
-        query.write_animation([_tile_square(paths[:, i]) for i in range(frames)], scale, about)
+        # Each frame shows one image of each path, arranged in about a square.
+        columns = math.isqrt(len(paths) - 1) + 1
+        query.write_animation([image_files.grid(paths[:, i], columns) for i in range(frames)], scale, about)
     else:
         query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
-
-
-def _tile_square(images: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-    """Return an animation frame: one image of each row, arranged in about a square."""
-    from genexplorer.jobs import image_files
-
-    columns = next(side for side in range(1, len(images) + 1) if side * side >= len(images))
-    return image_files.grid(images, columns)
 
 
 def _draw_point_paths(

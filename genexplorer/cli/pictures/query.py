@@ -120,7 +120,10 @@ class ModelQuery:
                 on_progress=lambda progress: show_progress(progress.fraction, progress.message),
             )
         assert isinstance(answer.body, Result)
-        _warn_of_non_finite(answer.body.meta)
+        share = answer.body.meta.get("not_finite")
+        if isinstance(share, float):
+            warning = output.style("warning", "warning")
+            output.print_message(f"{warning}: {share:.0%} of the values are not finite and shown black")
         about = {"Software": "genexplorer", "run": self._folder.name, "step": str(answer.snapshot_step), "picture": op}
         about |= {key: str(value) for key, value in params.items() if key != "indices"}
         return QueryResult(answer.body.arrays, answer.body.meta, about)
@@ -145,14 +148,6 @@ class ModelQuery:
     def report(self, width: int, height: int, step: int, suffix: str = "") -> None:
         """Print what was written."""
         output.print_message(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
-
-
-def _warn_of_non_finite(meta: Mapping[str, Any]) -> None:
-    share = meta.get("not_finite")
-    if isinstance(share, float):
-        output.print_message(
-            f"{output.style('warning', 'warning')}: {share:.0%} of the values are not finite and shown black"
-        )
 
 
 def snapshot_at(reader: "RunReader", step: int | None) -> int:

@@ -10,7 +10,6 @@ from genexplorer.runs.record import RunStatus
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
-    from trainers.events import MetricSpec
 
 T = TypeVar("T")
 
@@ -59,10 +58,11 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
     What cannot be read of a damaged run is empty.
     """
     specs = if_readable(reader.specs) or {}
-    metrics = {
-        name: {"value": point.value, "step": point.step, **_description(specs.get(name))}
-        for name, point in sorted((if_readable(reader.latest) or {}).items())
-    }
+    metrics = {}
+    for name, point in sorted((if_readable(reader.latest) or {}).items()):
+        spec = specs.get(name)
+        description = {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
+        metrics[name] = {"value": point.value, "step": point.step, **description}
     kinds = Counter(picture.kind for picture in (if_readable(reader.pictures) or []))
     return {
         **status_json(status),
@@ -95,11 +95,6 @@ def if_readable(read: Callable[[], T]) -> T | None:
         return read()
     except UserError:
         return None
-
-
-def _description(spec: "MetricSpec | None") -> dict[str, str]:
-    """Return unit, title and setup of a metric."""
-    return {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
 
 
 def paths_json(status: RunStatus) -> dict[str, str]:

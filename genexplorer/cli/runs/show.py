@@ -213,20 +213,16 @@ def logs(
             print_log_line(line)
         last = entries[-1].id if entries else 0
         if follow:
-            _follow_log(reader, last)
+            live = True
+            while live:
+                live = reader.status().state.live  # before the lines: those of the end are printed, too
+                for line in reader.log(limit=1000, after=last):
+                    print_log_line(line)
+                    last = line.id
+                if live:
+                    time.sleep(POLL_S)
         elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
             output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
-
-
-def _follow_log(reader: "RunReader", after: int) -> None:
-    while True:
-        live = reader.status().state.live
-        for line in reader.log(limit=1000, after=after):
-            print_log_line(line)
-            after = line.id
-        if not live:
-            return
-        time.sleep(POLL_S)
 
 
 def print_log_line(line: "LogLine") -> None:

@@ -43,16 +43,13 @@ class HalfBlockImage(Widget):
             lines = self._text.splitlines()
             strip = Strip([Segment(clip(lines[y], width) if y < len(lines) else "", self.rich_style)])
         else:
-            rows = self._render_image(self.image)
-            strip = rows[y] if y < len(rows) else Strip([])
+            if self._strips is None or self.size != self._strips_size:
+                kind = self.image.ref.kind
+                gap = 0 if kind == "manifold" else 1
+                pixels = montage(self.image.tiles, kind, width, self.size.height, gap=gap, large=self._large)
+                self._strips, self._strips_size = half_block_strips(pixels), self.size
+            strip = self._strips[y] if y < len(self._strips) else Strip([])
         return strip.adjust_cell_length(width, self.rich_style)
-
-    def _render_image(self, image: TiledImage) -> list[Strip]:
-        if self._strips is None or self.size != self._strips_size:
-            gap = 0 if image.ref.kind == "manifold" else 1
-            pixels = montage(image.tiles, image.ref.kind, self.size.width, self.size.height, gap=gap, large=self._large)
-            self._strips, self._strips_size = half_block_strips(pixels), self.size
-        return self._strips
 
 
 def half_block_strips(image: Pixels) -> list[Strip]:

@@ -133,7 +133,8 @@ class RunsPane(Vertical):
         if self._rows_key and key[0] is self._rows_key[0] and key[1:] == self._rows_key[1:]:
             return
         self._rows_key = key
-        rows = [RunRow(status, self._letter(status.folder)) for status in self._matching()]
+        letters = dict(zip(self.compared, LETTERS, strict=False))
+        rows = [RunRow(status, letters.get(status.folder, "")) for status in self._matching()]
         if not view.loaded:
             hint = "Reading the runs…"
         elif view.problem:
@@ -151,9 +152,6 @@ class RunsPane(Vertical):
             self._title = title
             content = Content(title) + link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
             self.query_one("#runs-title", Static).update(content, layout=False)
-
-    def _letter(self, folder: Path) -> str:
-        return LETTERS[self.compared.index(folder)] if folder in self.compared else ""
 
     def _matching(self) -> tuple[RunStatus, ...]:
         query = self.query_one("#filter", Input).value

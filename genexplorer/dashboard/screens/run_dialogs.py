@@ -8,7 +8,7 @@ from textual.content import Content
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen, TextScreen
 from genexplorer.dashboard.view import RunView
 from genexplorer.errors import UserError
-from genexplorer.runs.record import AlertRow, RunStatus
+from genexplorer.runs.record import RunStatus
 from genexplorer.session import command_lines, formatting
 
 if TYPE_CHECKING:
@@ -50,19 +50,16 @@ def diagnosis_screen(run: RunView) -> TextScreen:
     if run.status.reason:
         state = formatting.state_word(run.status.state)
         parts.append(Content.assemble((f"{state}: ", "bold $warning"), run.status.reason))
-    parts += [_alert(alert) for alert in reversed(run.alerts)]
+    for alert in reversed(run.alerts):
+        symbol = {"warning": "⚠", "error": "✗"}.get(alert.severity, "·")
+        head = f"{symbol} step {alert.step:,}, {formatting.clock(alert.time)}  "
+        advice = ADVICE.get(alert.code, "")
+        parts.append(Content.assemble((head, "$warning"), (alert.message, "bold"), f"\n{advice}" if advice else ""))
     if run.log_tail:
         parts.append(Content.assemble(("Last log lines of the worker\n", "bold"), run.log_tail))
     if not parts:
         parts.append(Content.assemble(("No alerts.", "bold"), " No problem detected so far."))
     return TextScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts))
-
-
-def _alert(alert: AlertRow) -> Content:
-    symbol = {"warning": "⚠", "error": "✗"}.get(alert.severity, "·")
-    head = f"{symbol} step {alert.step:,}, {formatting.clock(alert.time)}  "
-    advice = ADVICE.get(alert.code, "")
-    return Content.assemble((head, "$warning"), (alert.message, "bold"), f"\n{advice}" if advice else "")
 
 
 def copy_command_screen(status: RunStatus, run: RunView | None, runs_dir: Path) -> ChoiceScreen:
