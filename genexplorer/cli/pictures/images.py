@@ -221,8 +221,8 @@ def parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float,
     return x0, x1, y0, y1
 
 
-class Of(StrEnum):
-    """Density shown as the heat map."""
+class DensityChoice(StrEnum):
+    """The log-density shown as a heat map: the model's, or that of the distribution the data come from."""
 
     MODEL = "model"
     TRUTH = "truth"
@@ -233,7 +233,7 @@ def density(
     run: Run,
     out: OutFile,
     of: Annotated[
-        Of | None,
+        DensityChoice | None,
         typer.Option("--of", help="Density to show (the model's, if it has one).", show_default=False),
     ] = None,
     bounds: Annotated[
@@ -256,7 +256,13 @@ def density(
 
 
 def draw_density(
-    query: ModelQuery, of: Of | None, area: list[float] | None, *, side: int = 512, count: int = 1000, seed: int = 0
+    query: ModelQuery,
+    of: DensityChoice | None,
+    area: list[float] | None,
+    *,
+    side: int = 512,
+    count: int = 1000,
+    seed: int = 0,
 ) -> None:
     """Write a heat map: a log-density if there is one, else the data; with samples over it."""
     from genexplorer.jobs import point_images
@@ -264,9 +270,9 @@ def draw_density(
     data = query.send("points", {"count": 4000})
     x0, x1, y0, y1 = area or data.meta["bounds"]
     picture = point_images.PointImage((x0, x1, y0, y1), side)
-    of = of or (Of.MODEL if query.can("log_prob") else Of.NOTHING)
+    of = of or (DensityChoice.MODEL if query.can("log_prob") else DensityChoice.NOTHING)
     about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
-    if of is Of.NOTHING:
+    if of is DensityChoice.NOTHING:
         picture.draw_points(data.arrays["points"], point_images.DATA)
     else:
         aspect = (x1 - x0) / (y1 - y0)

@@ -75,10 +75,7 @@ def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: 
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
         output.print_message(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
-    if query.is_points:
-        draw_pairs(query, x, recon, scale, encoded.about)
-    else:
-        query.write(interleave(x, recon, columns), min(columns, len(indices)), scale, encoded.about)
+    _write_pairs(query, x, recon, columns, scale, encoded.about)
 
 
 def draw_inversions(
@@ -102,14 +99,14 @@ def draw_inversions(
         f"mean squared error per {'coordinate' if query.is_points else 'pixel'}: "
         f"mean {error.mean():.4g}, largest {error.max():.4g}"
     )
-    if query.is_points:
-        draw_pairs(query, x, recon, scale, result.about)
-    else:
-        query.write(interleave(x, recon, columns), min(columns, len(indices)), scale, result.about)
+    _write_pairs(query, x, recon, columns, scale, result.about)
 
 
-def draw_pairs(query: ModelQuery, x: Any, recon: Any, scale: int, about: Mapping[str, str]) -> None:
-    """Draw points (N, 2), each joined to its reconstruction, over the data."""
+def _write_pairs(query: ModelQuery, x: Any, recon: Any, columns: int, scale: int, about: Mapping[str, str]) -> None:
+    """Write images above their reconstructions; points (N, 2) are joined to their reconstructions, over the data."""
+    if not query.is_points:
+        query.write(interleave(x, recon, columns), min(columns, len(x)), scale, about)
+        return
     import numpy as np
 
     from genexplorer.jobs import point_images

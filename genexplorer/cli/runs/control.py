@@ -1,6 +1,7 @@
 """`genexplorer runs pause | resume | stop`: send a command to workers and wait for each answer."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,35 +24,31 @@ All = Annotated[bool, typer.Option("--all", help="Every active run.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
 
 
-def pause(names: Names = None, every: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
+def pause(names: Names = None, all_active: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
     """Pause runs: they keep their memory and release their cores."""
     from genexplorer.session import actions
 
-    def pause_one(folder: Path, own_dir: Path) -> "ActionResult":
-        return actions.pause(folder, own_dir, timeout_s=timeout, wait_for_state=True)
-
-    _each(names, every, runs_dir, pause_one)
+    pause_one = partial(actions.pause, timeout_s=timeout, wait_for_state=True)
+    _apply_to_each(names, all_active, runs_dir, pause_one)
 
 
-def resume(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def resume(names: Names = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
     from genexplorer.session import actions
 
-    _each(names, every, runs_dir, lambda folder, own_dir: actions.resume(folder, own_dir, timeout_s=timeout))
+    _apply_to_each(names, all_active, runs_dir, partial(actions.resume, timeout_s=timeout))
 
 
-def stop(names: Names = None, every: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def stop(names: Names = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Stop runs; they save their state first and can be resumed."""
     from genexplorer.session import actions
 
-    def stop_one(folder: Path, own_dir: Path) -> "ActionResult":
-        return actions.stop(folder, own_dir, timeout_s=timeout, wait_for_state=True)
-
-    _each(names, every, runs_dir, stop_one)
+    stop_one = partial(actions.stop, timeout_s=timeout, wait_for_state=True)
+    _apply_to_each(names, all_active, runs_dir, stop_one)
 
 
-def _each(
-    names: Sequence[str] | None, every: bool, runs_dir: Path | None, action: "Callable[[Path, Path], ActionResult]"
+def _apply_to_each(
+    names: Sequence[str] | None, all_active: bool, runs_dir: Path | None, action: "Callable[[Path, Path], ActionResult]"
 ) -> None:
     """Apply an action to each run; a failure does not keep the others from it, but decides the exit code."""
     from genexplorer.runs.record import State
@@ -59,7 +56,7 @@ def _each(
     from genexplorer.runs.store import RunStore
 
     store = RunStore(paths.runs_dir(runs_dir))
-    folders, codes = _folders(names or (), every, store)
+    folders, codes = _find_folders(names or (), all_active, store)
     for folder in folders:
         result = action(folder, store.runs_dir)
         if not result.ok:
@@ -76,11 +73,11 @@ def _each(
         raise typer.Exit(codes[0])
 
 
-def _folders(names: Sequence[str], every: bool, store: "RunStore") -> tuple[list[Path], list[int]]:
+def _find_folders(names: Sequence[str], all_active: bool, store: "RunStore") -> tuple[list[Path], list[int]]:
     """Return the folders of the named runs, and the exit codes for the names that are not found."""
     from genexplorer.errors import ConfigError
 
-    if every:
+    if all_active:
         active = [status.folder for status in store.list() if status.state.live]
         if not active:
             output.print_message("no active runs")
