@@ -59,10 +59,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str],
 
 
 def test_a_bug_is_one_line_and_debug_shows_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(arguments: list[str]) -> int:
+    def fail(*_: object, **__: object) -> int:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(main, "_invoke", fail)
+    monkeypatch.setattr(main, "app", fail)
     result = cli("presets")
     assert result.code == 1
     assert "RuntimeError: surprise" in result.err
@@ -89,10 +89,10 @@ def test_a_runs_folder_that_is_a_file_is_wrong_usage(cli: Cli, tmp_path: Path) -
 
 
 def test_an_interrupt_exits_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(arguments: list[str]) -> int:
+    def interrupt(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main, "_invoke", interrupt)
+    monkeypatch.setattr(main, "app", interrupt)
     assert cli("presets").code == 130
 
 
