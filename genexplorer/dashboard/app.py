@@ -91,9 +91,9 @@ class DashboardApp(App[None]):
         self._main = MainScreen(runs_dir, select, make_client=make_client, clock=clock, idle=idle)
         for theme in themes():
             self.register_theme(theme)
-        chosen = load_theme() if dark is None else None
+        saved_theme = load_theme() if dark is None else None
         dark = is_terminal_dark() if dark is None else dark
-        self.theme = chosen or (DARK_THEME if dark else LIGHT_THEME)
+        self.theme = saved_theme or (DARK_THEME if dark else LIGHT_THEME)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
