@@ -47,10 +47,6 @@ class ModuleAdapter(Model):
         self.latent_shape = (_latent_dim(module),)
         self._quantities = self._check_loss()
 
-    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return one optimizer for all trainable parameters."""
-        return {"model": [parameter for parameter in self.module.parameters() if parameter.requires_grad]}
-
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the loss of a batch."""
         values = self.losses(batch, context.generator)

@@ -5,6 +5,7 @@ training step is a generator of objectives, so that a GAN can update its discrim
 the updated discriminator, in the same loop that trains a VAE with its single objective.
 """
 
+import difflib
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,12 +47,18 @@ class Objective:
     Args:
         optimizer: A key of `Model.optimizer_groups`.
         loss: A scalar with a graph.
-        values: Detached scalars to record, by quantity: {"recon": …, "kl": …}.
+        values: Detached scalars to record, by quantity: {"recon": …, "kl": …}; plain numbers are constants of a
+            compiled step.
     """
 
     optimizer: str
     loss: Tensor
-    values: Mapping[str, Tensor] = field(default_factory=dict)
+    values: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+    def tensors(self) -> list[Tensor]:
+        """Return the values as scalar tensors."""
+        loss = self.loss.detach()
+        return [value if isinstance(value, Tensor) else loss.new_full((), value) for value in self.values.values()]
 
 
 class ModelWarning(NamedTuple):
@@ -142,10 +149,6 @@ class Model(nn.Module):
             raise TypeError(f"{cls.__qualname__} must define {', '.join(missing)}: every Model has these methods")
 
     @abstractmethod
-    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return the parameters of each optimizer, by its name."""
-
-    @abstractmethod
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield the objectives of one step; weights are updated on each before the next one is computed."""
 
@@ -163,6 +166,10 @@ class Model(nn.Module):
 
         For a VAE these are the expected images under p(x|z).
         """
+
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters of each optimizer, by its name; by default one optimizer "model" for all."""
+        return {"model": [parameter for parameter in self.parameters() if parameter.requires_grad]}
 
     def lr_scale(self, optimizer: str, options: Any) -> float:
         """Return the factor on `optim.lr` for one of the optimizers, under the current options."""
@@ -284,23 +291,77 @@ PROTOCOLS: dict[str, type] = {  # what a model with a declared capability must i
     "trace": Traces,
     "critic": Discriminates,
 }
+CAPABILITIES = ("sample", "decode", "encode", "invert", "log_prob", "trace", "critic", "manifold")  # of a family
 
 
 def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
     """Return a model with weights from torch's global generator, which the caller seeds.
 
     Raises:
-        ConfigError: if memory does not suffice, or if the model lacks a capability that its family declares.
+        ConfigError: if memory does not suffice, or if the model is not what its family declares.
     """
     try:
         model: Model = registry.resolve(family.build)(options, image_shape)
     except RuntimeError as error:
         raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
+    _check_shapes(model, family, options, image_shape)
     for name, capability in family.capabilities(options).items():
+        if name not in CAPABILITIES:
+            close = difflib.get_close_matches(name, CAPABILITIES, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(CAPABILITIES)}"
+            raise ConfigError(f"model.name: family '{family.name}' declares an unknown capability '{name}'", hint)
         protocol = PROTOCOLS.get(name, Model)
         if capability.available and not isinstance(model, protocol):
             raise ConfigError(
                 f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it",
                 f"implement the protocol {protocol.__name__} in {type(model).__name__}",
             )
+    _check_optimizer_groups(model)
     return model
+
+
+def _check_shapes(model: Model, family: Family, options: Any, image_shape: ImageShape) -> None:
+    title = type(model).__name__
+    if not isinstance(model, Model):
+        raise ConfigError(f"model.name: family '{family.name}' builds a {title}", "return a subclass of Model")
+    latent_shape = family.latent_shape(options, image_shape)
+    for name, expected in (("image_shape", image_shape), ("latent_shape", latent_shape)):
+        actual = getattr(model, name, None)
+        if actual is None:
+            raise ConfigError(f"{title} does not set {name}", f"set self.{name} = {tuple(expected)} in its constructor")
+        if tuple(actual) != tuple(expected):
+            owner = "the data have" if name == "image_shape" else f"family '{family.name}' declares"
+            raise ConfigError(f"{title}.{name} is {tuple(actual)}, but {owner} {tuple(expected)}", "make them equal")
+
+
+def _check_optimizer_groups(model: Model) -> None:
+    where = f"{type(model).__name__}.optimizer_groups"
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    owners: dict[int, str] = {}
+    for group, parameters in model.optimizer_groups().items():
+        if not parameters:
+            raise ConfigError(f"{where}: group '{group}' is empty", "leave it out")
+        for parameter in parameters:
+            name = names.get(id(parameter), "a tensor that is not a parameter of the model")
+            if id(parameter) in owners:
+                raise ConfigError(f"{where}: {name} is in '{owners[id(parameter)]}' and '{group}'", "list it once")
+            owners[id(parameter)] = group
+    missing = [names[key] for key in names if key in trainable - owners.keys()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ConfigError(f"{where}: {missing[0]}{more} in no group", "add it, or call requires_grad_(False) on it")
+
+
+def decode(model: Model, z: Tensor) -> Tensor:
+    """Return `model.decode(z)`.
+
+    Raises:
+        ConfigError: if the images do not have the shape that the model declares.
+    """
+    images = model.decode(z)
+    expected = (len(z), *model.image_shape)
+    if tuple(images.shape) != expected:
+        where = f"{type(model).__name__}.decode"
+        raise ConfigError(f"{where} returned shape {tuple(images.shape)} for {len(z)} latents", f"return {expected}")
+    return images

@@ -7,6 +7,7 @@ import torch
 
 from trainers import events
 from trainers.data import preprocess
+from trainers.errors import ConfigError
 from trainers.evaluation.points import PointsEvaluator
 from trainers.events import MetricSpec, Started
 from trainers.families.interface import Model
@@ -46,6 +47,12 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     return (*own, *(spec for spec in _common_specs(session) if spec.name not in declared))
 
 
+def undeclared(model: Model, metric: str) -> ConfigError:
+    """Return the error of a metric that a model records but does not declare."""
+    title = type(model).__name__
+    return ConfigError(f"{title} records '{metric}', which it does not declare", f"add it to {title}.metrics()")
+
+
 def _common_specs(session: TrainingSession) -> list[MetricSpec]:
     """Return the metrics that every training records; a model may declare them itself, in better words."""
     specs = []
@@ -83,8 +90,11 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
             metrics |= {f"test/{quantity}_{suffix}": value for quantity, value in result.items()}
         if weights == "ema":
             yield from session.state.alerts.after_evaluation(session.step, session.progress, result, session.model)
-    # Report the metrics that were declared.
+    # Report the metrics that were declared, some of one kind of weights alone.
     declared = {spec.name for spec in metric_specs(session)}
+    for quantity in result:
+        if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
+            raise undeclared(session.model, f"test/{quantity}_ema")
     session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
     yield session.metrics(session.state.test_metrics)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady, Phase
-from trainers.families.interface import HasLogProb, Model
+from trainers.families.interface import HasLogProb, Model, decode
 from trainers.families.nn import eval_mode
 from trainers.inference.grids import cells
 from trainers.model_card import Capability
@@ -56,7 +57,7 @@ class PointImages:
     def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
         """Yield each kind of image, one of each, and heartbeats in between."""
         if self._latents is not None:
-            samples = yield from _compute(model, model.decode, self._latents, step)
+            samples = yield from _compute(model, partial(decode, model), self._latents, step)
             image = samples_over_data(samples.reshape(-1, 2), self._data, self._bounds)
             yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:

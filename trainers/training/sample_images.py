@@ -10,7 +10,7 @@ from torch import Tensor
 from trainers.data.dataset import ImageData
 from trainers.data.preprocess import EVALUATION_SEED, TestImages
 from trainers.events import ImagesReady, Phase
-from trainers.families.interface import Encodes, Model, Traces
+from trainers.families.interface import Encodes, Model, Traces, decode
 from trainers.families.nn import chunk_size, eval_mode
 from trainers.inference.grids import MANIFOLD_SIDE, cells
 from trainers.model_card import Capability
@@ -88,7 +88,7 @@ def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArr
     pieces = []
     for part in torch.split(z, chunk_size(model.image_shape, CHUNK_IMAGES)):
         with torch.inference_mode(), eval_mode(model):
-            pieces.append(to_uint8(model.decode(part)))
+            pieces.append(to_uint8(decode(model, part)))
         yield Phase(step, "evaluating", "pictures")
     return np.concatenate(pieces)
 

@@ -6,7 +6,7 @@ and the choice between the two are `StepRunner`'s.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from trainers.config import OptimConfig
-from trainers.errors import TrainingError
+from trainers.errors import ConfigError, TrainingError
 from trainers.families.interface import Model, Objective, StepContext
 from trainers.training import optim
 
@@ -26,6 +26,11 @@ class NotFiniteError(TrainingError):
 
 class Updater(Protocol):
     """How gradients are taken and weights updated."""
+
+    @property
+    def optimizers(self) -> Collection[str]:
+        """Their names."""
+        ...
 
     def backward(self, objective: Objective) -> list[Tensor]:
         """Return the gradients of a loss for its optimizer's weights."""
@@ -50,7 +55,7 @@ def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updat
     A step has one batch. Gradient accumulation would repeat the forward and backward pass below for several of them
     before the update.
     """
-    for objective in model.training_step(batch, context):  # the forward pass, up to the next loss
+    for objective in _objectives(model, batch, context, updater.optimizers):  # the forward pass, up to the next loss
         # Backward.
         gradients = updater.backward(objective)
         norm = updater.total_norm(gradients)
@@ -58,6 +63,29 @@ def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updat
         updater.record(objective, norm)
         # Clip the gradients and update the weights.
         updater.update(objective.optimizer, gradients, norm)
+
+
+def _objectives(
+    model: Model, batch: Tensor, context: StepContext, optimizers: Collection[str]
+) -> Iterator[Objective]:
+    """Yield the objectives of a step; a ConfigError tells what the model yields instead."""
+    where = f"{type(model).__name__}.training_step"
+    objectives = model.training_step(batch, context)
+    if not isinstance(objectives, Iterable) or isinstance(objectives, Tensor):
+        raise ConfigError(f"{where} returned {type(objectives).__name__}", "yield an Objective for each loss")
+    count = 0
+    for count, objective in enumerate(objectives, start=1):
+        if not isinstance(objective, Objective):
+            raise ConfigError(f"{where} yielded {type(objective).__name__}", "yield an Objective for each loss")
+        if objective.optimizer not in optimizers:
+            hint = f"optimizer_groups() has {', '.join(optimizers)}"
+            raise ConfigError(f"{where} yielded a loss for the unknown optimizer '{objective.optimizer}'", hint)
+        for name, value in (("loss", objective.loss), *objective.values.items()):
+            if isinstance(value, Tensor) and value.ndim:
+                raise ConfigError(f"{where} yielded '{name}' of shape {tuple(value.shape)}", "reduce it to a scalar")
+        yield objective
+    if not count:
+        raise ConfigError(f"{where} yielded nothing", "yield an Objective for each loss")
 
 
 @dataclass(frozen=True)
@@ -113,16 +141,17 @@ class EagerUpdater:
         max_norm: Of the gradients of one objective; None for no clipping.
 
     Attributes:
+        optimizers: As given.
         metrics: Of the step so far.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], lrs: Mapping[str, float], max_norm: float | None) -> None:
-        self._optimizers, self._lrs, self._max_norm = optimizers, lrs, max_norm
+        self.optimizers, self._lrs, self._max_norm = optimizers, lrs, max_norm
         self.metrics: dict[str, float] = {}
 
     def backward(self, objective: Objective) -> list[Tensor]:
         """Return the gradients, which are also in the weights' `grad`."""
-        optimizer = self._optimizers[objective.optimizer]
+        optimizer = self.optimizers[objective.optimizer]
         optimizer.zero_grad(set_to_none=True)
         objective.loss.backward()  # type: ignore[no-untyped-call]
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -138,17 +167,17 @@ class EagerUpdater:
         Raises:
             NotFiniteError: if the loss or the gradient is not finite.
         """
-        tensors = [objective.loss.detach(), norm, *objective.values.values()]
+        tensors = [objective.loss.detach(), norm, *objective.tensors()]
         loss, grad_norm, *values = torch.stack(tensors).tolist()  # the only wait for the device in a step
         result = UpdateResult(objective.optimizer, loss, grad_norm, dict(zip(objective.values, values, strict=True)))
-        self.metrics |= step_metrics([result], single=len(self._optimizers) == 1)
+        self.metrics |= step_metrics([result], single=len(self.optimizers) == 1)
 
     def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
         """Clip the gradients in place and step the optimizer."""
         if self._max_norm is not None:
             torch._foreach_mul_(gradients, clip_factor(norm, self._max_norm))
-        optim.set_lr(self._optimizers[optimizer], self._lrs[optimizer])
-        self._optimizers[optimizer].step()
+        optim.set_lr(self.optimizers[optimizer], self._lrs[optimizer])
+        self.optimizers[optimizer].step()
 
 
 @dataclass(frozen=True)
@@ -180,11 +209,13 @@ class TracedUpdater:
         max_norm: A scalar; infinite for no clipping.
 
     Attributes:
+        optimizers: Their names.
         metrics: Of all objectives in order: loss, gradient norm, the objective's own.
     """
 
     def __init__(self, config: OptimConfig, tensors: Mapping[str, OptimizerTensors], max_norm: Tensor) -> None:
         self._config, self._tensors, self._max_norm = config, tensors, max_norm
+        self.optimizers = tensors.keys()
         self._finite = torch.ones((), dtype=torch.bool, device=max_norm.device)
         self.metrics: list[Tensor] = []
 
@@ -201,7 +232,7 @@ class TracedUpdater:
         """Append to the metrics; from the first loss or gradient that is not finite on, updates are masked."""
         loss = objective.loss.detach()
         self._finite = self._finite & loss.isfinite() & norm.isfinite()
-        self.metrics += [loss, norm, *objective.values.values()]
+        self.metrics += [loss, norm, *objective.tensors()]
 
     @torch.no_grad()
     def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:

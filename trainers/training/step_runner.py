@@ -13,6 +13,7 @@ from torch import Tensor
 from trainers.compiled.graph import CompiledStep, num_operations
 from trainers.events import Event
 from trainers.training import optim
+from trainers.training.evaluate import metric_specs, undeclared
 from trainers.training.session import TrainingSession
 from trainers.training.step import EagerUpdater, step_metrics, train_step
 from trainers.training.timing import RateMeter
@@ -32,6 +33,7 @@ class StepRunner:
         self._session = session
         self._policy = session.compile_policy
         self._rate = RateMeter(session.clock)
+        self._is_checked = False  # whether the metrics of a step are declared
 
     def run(self, limit: int, has_commands: Callable[[int], bool]) -> Iterator[Event]:
         """Run the next step, or several compiled ones; yield the metrics of each, and news about compilation.
@@ -62,6 +64,11 @@ class StepRunner:
         lr, batch = session.lr(session.step), session.batch(session.step)
         updater = EagerUpdater(session.optimizers, session.lrs(lr), session.config.optim.grad_clip)
         train_step(session.model, batch, session.context(session.step), updater)
+        if not self._is_checked:
+            declared = {spec.name for spec in metric_specs(session)}
+            for name in updater.metrics.keys() - declared:
+                raise undeclared(session.model, name)
+            self._is_checked = True
         # Update the EMA weights.
         session.advance()
         session.ema.update(session.step)

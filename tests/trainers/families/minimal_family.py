@@ -47,12 +47,9 @@ class Autoencoder(Model):
     def metric_labels(self) -> dict[str, tuple[str, str]]:
         return {"error": ("squared error", "")}
 
-    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"autoencoder": list(self.parameters())}
-
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         error = context.compute(self.squared_error, batch).mean()
-        yield Objective("autoencoder", error, {"error": error.detach()})
+        yield Objective("model", error, {"error": error.detach()})
 
     def metrics(self) -> Sequence[MetricSpec]:
         return [

@@ -268,6 +268,9 @@ class Two(Vae):
         (second,) = super().training_step(batch, context)
         yield Objective("decoder", second.loss, {"loss_d": second.loss.detach()})
 
+    def metrics(self) -> Any:
+        return [*super().metrics(), *(train_metric(name, name, "", "lower") for name in ("loss_e", "loss_d"))]
+
 
 def test_a_step_may_have_several_objectives_with_an_optimizer_each(
     folder: Path, monkeypatch: pytest.MonkeyPatch

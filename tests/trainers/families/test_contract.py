@@ -1,0 +1,168 @@
+"""What a model of a new family may get wrong: each is refused in one line that names the class and method."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.trainers import tiny
+from tests.trainers.families.minimal_family import AUTOENCODER, Autoencoder
+from trainers import plan, presets
+from trainers.errors import ConfigError
+from trainers.events import Metrics
+from trainers.families.interface import Evaluator, MeanEvaluator, Objective, StepContext, build
+from trainers.model_card import Capability
+from trainers.registry import Family
+from trainers.training import loop
+
+SHAPE = (1, 4, 4)
+
+
+def refusal(model: type[nn.Module], **changes: Any) -> str:
+    """Build a family with that model and return the error."""
+    family = replace(AUTOENCODER, build=model, **changes)
+    with pytest.raises(ConfigError) as caught:
+        build(family, family.options(), SHAPE)
+    return str(caught.value)
+
+
+def train(folder: Path, model: type[Autoencoder]) -> list[Any]:
+    """Train a few steps and return the events."""
+    layers = {"data": {"name": "idx", "path": str(folder)}, "schedule": {"steps": 2}, "execution": {"threads": 1}}
+    family: Family = replace(AUTOENCODER, build=model)
+    config = presets.assemble("vae-2d", {**layers, "model": {}})
+    config = config.model_copy(update={"model": config.model.model_copy(update={"name": "autoencoder", "options": {}})})
+    return list(loop.train(plan.resolve(config, family=family)))
+
+
+class NoShape(Autoencoder):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        del self.image_shape
+
+
+class OtherLatent(Autoencoder):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.latent_shape = (3,)
+
+
+class Forgetful(Autoencoder):
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"model": list(self.encoder.parameters())}
+
+
+class Twice(Autoencoder):
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"model": list(self.parameters()), "decoder": list(self.decoder.parameters())}
+
+
+class Empty(Autoencoder):
+    def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"model": list(self.parameters()), "critic": []}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Identity, "family 'autoencoder' builds a Identity: return a subclass of Model"),
+        (NoShape, "NoShape does not set image_shape: set self.image_shape = (1, 4, 4) in its constructor"),
+        (OtherLatent, "OtherLatent.latent_shape is (3,), but family 'autoencoder' declares (8,)"),
+        (Forgetful, "Forgetful.optimizer_groups: decoder.weight and 1 more in no group"),
+        (Twice, "Twice.optimizer_groups: decoder.weight is in 'model' and 'decoder': list it once"),
+        (Empty, "Empty.optimizer_groups: group 'critic' is empty"),
+    ],
+)
+def test_a_model_that_contradicts_its_family_is_refused(model: type[nn.Module], message: str) -> None:
+    assert message in refusal(model)
+
+
+def test_an_unknown_capability_is_refused() -> None:
+    def declared(options: Any) -> dict[str, Capability]:
+        return {"encoder": Capability(available=True)}
+
+    message = refusal(Autoencoder, capabilities=declared)
+    assert "declares an unknown capability 'encoder': did you mean 'encode'?" in message
+
+
+def test_all_trainable_parameters_are_one_optimizer_group_by_default() -> None:
+    model = Autoencoder(AUTOENCODER.options(), SHAPE)  # type: ignore[arg-type]
+    model.decoder.requires_grad_(False)
+    groups = model.optimizer_groups()
+    assert list(groups) == ["model"] and len(groups["model"]) == 2
+
+
+class Returns(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Any:
+        return Objective("model", self.squared_error(batch).mean())
+
+
+class YieldsTensor(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Any]:
+        yield self.squared_error(batch).mean()
+
+
+class YieldsNothing(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield from ()
+
+
+class OtherOptimizer(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield Objective("autoencoder", self.squared_error(batch).mean())
+
+
+class NotReduced(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield Objective("model", self.squared_error(batch))
+
+
+class Undeclared(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield Objective("model", self.squared_error(batch).mean(), {"mse": 1.0})
+
+
+class UndeclaredTest(Autoencoder):
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        return MeanEvaluator(lambda x: {"mse": self.squared_error(x)})
+
+
+class FlatImages(Autoencoder):
+    def decode(self, z: Tensor) -> Tensor:
+        return super().decode(z).flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Returns, "Returns.training_step returned Objective: yield an Objective for each loss"),
+        (YieldsTensor, "YieldsTensor.training_step yielded Tensor: yield an Objective for each loss"),
+        (YieldsNothing, "YieldsNothing.training_step yielded nothing"),
+        (OtherOptimizer, "OtherOptimizer.training_step yielded a loss for the unknown optimizer 'autoencoder'"),
+        (NotReduced, "NotReduced.training_step yielded 'loss' of shape (128,): reduce it to a scalar"),
+        (Undeclared, "Undeclared records 'train/mse', which it does not declare: add it to Undeclared.metrics()"),
+        (UndeclaredTest, "UndeclaredTest records 'test/mse_ema', which it does not declare"),
+        (FlatImages, "FlatImages.decode returned shape (64, "),
+    ],
+)
+def test_a_wrong_step_metric_or_image_is_refused_in_training(
+    folder: Path, model: type[Autoencoder], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(folder, model)
+    assert message in str(caught.value)
+
+
+class PlainNumbers(Autoencoder):
+    def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
+        yield Objective("model", self.squared_error(batch).mean(), {"error": 2.5})
+
+
+def test_values_may_be_plain_numbers(folder: Path) -> None:
+    events = train(folder, PlainNumbers)
+    assert [event.values["train/error"] for event in tiny.of(events, Metrics) if "train/lr" in event.values] == [2.5] * 2
+    assert torch.stack(Objective("model", torch.zeros(()), {"a": 1, "b": torch.ones(())}).tensors()).sum() == 2
