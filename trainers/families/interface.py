@@ -304,7 +304,10 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
         model: Model = registry.resolve(family.build)(options, image_shape)
     except RuntimeError as error:
         raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
-    _check_shapes(model, family, options, image_shape)
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"model.name: family '{family.name}' builds a {type(model).__name__}", "return a subclass of Model"
+        )
     for name, capability in family.capabilities(options).items():
         if name not in CAPABILITIES:
             close = difflib.get_close_matches(name, CAPABILITIES, n=1)
@@ -316,14 +319,13 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
                 f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it",
                 f"implement the protocol {protocol.__name__} in {type(model).__name__}",
             )
+    _check_shapes(model, family, options, image_shape)
     _check_optimizer_groups(model)
     return model
 
 
 def _check_shapes(model: Model, family: Family, options: Any, image_shape: ImageShape) -> None:
     title = type(model).__name__
-    if not isinstance(model, Model):
-        raise ConfigError(f"model.name: family '{family.name}' builds a {title}", "return a subclass of Model")
     latent_shape = family.latent_shape(options, image_shape)
     for name, expected in (("image_shape", image_shape), ("latent_shape", latent_shape)):
         actual = getattr(model, name, None)

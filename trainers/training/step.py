@@ -65,16 +65,14 @@ def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updat
         updater.update(objective.optimizer, gradients, norm)
 
 
-def _objectives(
-    model: Model, batch: Tensor, context: StepContext, optimizers: Collection[str]
-) -> Iterator[Objective]:
+def _objectives(model: Model, batch: Tensor, context: StepContext, optimizers: Collection[str]) -> Iterator[Objective]:
     """Yield the objectives of a step; a ConfigError tells what the model yields instead."""
     where = f"{type(model).__name__}.training_step"
     objectives = model.training_step(batch, context)
     if not isinstance(objectives, Iterable) or isinstance(objectives, Tensor):
         raise ConfigError(f"{where} returned {type(objectives).__name__}", "yield an Objective for each loss")
-    count = 0
-    for count, objective in enumerate(objectives, start=1):
+    objective = None
+    for objective in objectives:
         if not isinstance(objective, Objective):
             raise ConfigError(f"{where} yielded {type(objective).__name__}", "yield an Objective for each loss")
         if objective.optimizer not in optimizers:
@@ -84,7 +82,7 @@ def _objectives(
             if isinstance(value, Tensor) and value.ndim:
                 raise ConfigError(f"{where} yielded '{name}' of shape {tuple(value.shape)}", "reduce it to a scalar")
         yield objective
-    if not count:
+    if objective is None:
         raise ConfigError(f"{where} yielded nothing", "yield an Objective for each loss")
 
 

@@ -164,5 +164,7 @@ class PlainNumbers(Autoencoder):
 
 def test_values_may_be_plain_numbers(folder: Path) -> None:
     events = train(folder, PlainNumbers)
-    assert [event.values["train/error"] for event in tiny.of(events, Metrics) if "train/lr" in event.values] == [2.5] * 2
+    assert [event.values["train/error"] for event in tiny.of(events, Metrics) if "train/lr" in event.values] == [
+        2.5
+    ] * 2
     assert torch.stack(Objective("model", torch.zeros(()), {"a": 1, "b": torch.ones(())}).tensors()).sum() == 2

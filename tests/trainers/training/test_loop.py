@@ -20,6 +20,7 @@ from trainers.events import (
     Phase,
     SnapshotReady,
     Started,
+    train_metric,
 )
 from trainers.families.interface import Objective
 from trainers.families.vae.model import Vae

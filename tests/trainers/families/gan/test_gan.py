@@ -207,7 +207,7 @@ def test_the_discriminators_loss_is_the_sum_of_its_terms(loss: str) -> None:
     model = gan(loss=loss, r1=1.0)
     theory = theory_for(options(loss=loss, r1=1.0), "images")
     objective, _ = model.training_step(images((1, 9, 7)), context(loss=loss, r1=1.0))
-    values = {name: value.item() for name, value in objective.values.items()}
+    values = {name: float(value) for name, value in objective.values.items()}
     assert objective.loss.item() == pytest.approx(sum(t.sign * values[t.quantity] for t in theory.terms), rel=1e-5)
     assert values["loss_d_penalty"] > 0
     recorded = {spec.quantity for spec in model.metrics()}
