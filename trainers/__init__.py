@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trainers.registry import register_dataset as register_dataset
     from trainers.registry import register_family as register_family
 
-SCHEMA_VERSION = 1  # of configurations as they are written; older ones are read, newer ones refused
 
 _MODULES = {
     "trainers.api": ("load", "make_plan", "train"),

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
-from trainers import SCHEMA_VERSION, registry
+from trainers import registry
 from trainers.errors import ConfigError
+from trainers.registry import SCHEMA_VERSION
 from trainers.theory import Theory
 
 # Names in configurations of earlier versions. They are read, never written.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # listing runs needs `data_kind` alone, and should not import
 
     from trainers.model_card import Capability
 
+SCHEMA_VERSION = 1  # of stored configurations; older ones are read, newer ones refused
 ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for 2-D points
 DataKind = Literal["images", "points"]
 T = TypeVar("T")

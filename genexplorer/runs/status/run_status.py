@@ -26,7 +26,7 @@ from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.heartbeat import LiveRecord
 from genexplorer.runs.status.process_id import boot_id, host_name, is_suspended
-from trainers import SCHEMA_VERSION, registry
+from trainers import registry
 from trainers.errors import ConfigError
 
 if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those of all that are listed
@@ -219,10 +219,10 @@ def read_config(folder: Path) -> "RunConfig":
     from trainers.config import RunConfig, parse_section
 
     values = _config_values(folder)
-    version = values.get("schema_version", SCHEMA_VERSION)
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    version = values.get("schema_version", registry.SCHEMA_VERSION)
+    if isinstance(version, int) and version > registry.SCHEMA_VERSION:
         raise DamagedRunError(
-            f"{layout.CONFIG} has schema {version}, newer than {SCHEMA_VERSION}", "update genexplorer"
+            f"{layout.CONFIG} has schema {version}, newer than {registry.SCHEMA_VERSION}", "update genexplorer"
         )
     try:
         config: RunConfig = parse_section(RunConfig, values, "")
@@ -249,8 +249,8 @@ def _summarize(folder: Path) -> _Summary:
     run_notes = notes.read(folder)
     try:
         values = _config_values(folder)
-        version = values.get("schema_version", SCHEMA_VERSION)
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
+        version = values.get("schema_version", registry.SCHEMA_VERSION)
+        if not isinstance(version, int) or version > registry.SCHEMA_VERSION:
             raise DamagedRunError(
                 f"{layout.CONFIG} has schema {one_line(version, 20)}, which is newer than this version"
             )
