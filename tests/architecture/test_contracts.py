@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 VIOLATIONS = {
-    "trainers imports the application": ("trainers/training/schedule.py", "import genexplorer.paths"),
-    "trainers imports a library of a front end": ("trainers/training/schedule.py", "import rich"),
+    "trainers imports the application": ("trainers/training/timing.py", "import genexplorer.paths"),
+    "trainers imports a library of a front end": ("trainers/training/timing.py", "import rich"),
     "a lower layer imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.formatting"),
     "the viewer imports the dashboard": ("genexplorer/viewer/style.py", "import genexplorer.dashboard.app"),
     "the dashboard imports Qt": ("genexplorer/dashboard/app.py", "import PyQt6"),

@@ -1,9 +1,9 @@
 """A whole training step as one compiled graph: losses, gradients, their norms and the optimizers' updates.
 
 `trainers.training.step.train_step` is traced once, with the model as it is written: the backward pass becomes
-operations like all others, and the compiler fuses what is between the matrix products. Random numbers are drawn
-beforehand, from the training's own generator and in the same order, and passed in; so are the scalars that change
-between steps.
+operations like all others, and the compiler fuses everything between the matrix products. Random numbers are generated
+beforehand, from the training's own generator and in the same order, and are inputs of the graph, as are the scalars
+that change between steps.
 """
 
 import copy
@@ -36,12 +36,12 @@ class _RandomCall(NamedTuple):
 
 
 class _StepTrace(NamedTuple):
-    """What a step consists of.
+    """The outline of a step.
 
     Args:
         objectives: Optimizer and metrics of each objective, in order.
-        random_calls: Its random numbers, in order.
-        num_operations: Of torch, in the forward pass.
+        random_calls: Calls of random functions, in order.
+        num_operations: Number of torch operations in the forward pass.
     """
 
     objectives: tuple[tuple[str, tuple[str, ...]], ...]
@@ -55,11 +55,11 @@ class CompiledStep:
     An update whose loss or gradient is not finite is left out, and so are those that follow it in the same step.
 
     Args:
-        model: To train.
-        optimizers: By the names of `Model.optimizer_groups`; each has its state (`optim.has_state`).
-        config: Of all optimizers.
-        batch: An example.
-        context: An example; its generator is not advanced.
+        model: Model to train.
+        optimizers: Optimizers by the names of `Model.optimizer_groups`, with their state (`optim.has_state`).
+        config: Configuration of all optimizers.
+        batch: Example batch.
+        context: Example context; its generator is not advanced.
 
     Raises:
         Exception: of any kind, from the compiler. Nothing was updated.
@@ -84,41 +84,41 @@ class CompiledStep:
         self._scalars = torch.zeros(len(model.scalars(context.options, context.step)) + 1 + len(optimizers))
         # Compile, and run once on copies: what fails, fails before it has changed anything.
         module = _StepModule(model, config, self._optimizers, tuple(state), context)
-        examples = [*self._state, batch, self._scalars.to(batch.device), *self._draw(context.generator)]
+        examples = [*self._state, batch, self._scalars.to(batch.device), *self._random_tensors(context.generator)]
         self._graph = compile_graph(module.on_tensors, _clones(examples))
         self._graph(*_clones(examples))
 
     def prepare(
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], max_norm: float | None
     ) -> list[Tensor]:
-        """Return the inputs of a step, its random numbers drawn; weights may change before it is launched.
+        """Return the inputs of a step, with its random numbers; weights may change before it runs.
 
         Args:
-            batch: Of the same shape as the example.
-            context: Of this step.
-            lrs: The learning rate of each optimizer.
-            max_norm: Of gradients; None for no clipping.
+            batch: Batch of the same shape as the example.
+            context: Context of this step; its generator is advanced.
+            lrs: Learning rate of each optimizer.
+            max_norm: Largest gradient norm of one objective; None for no clipping.
         """
         self._scalars.numpy()[:] = [
             *self._model.scalars(context.options, context.step).values(),
             math.inf if max_norm is None else max_norm,
             *(lrs[optimizer] for optimizer in self._optimizers),
         ]
-        return [batch, self._scalars.to(batch.device, copy=True), *self._draw(context.generator)]
+        return [batch, self._scalars.to(batch.device, copy=True), *self._random_tensors(context.generator)]
 
-    def launch(self, inputs: Sequence[Tensor]) -> Tensor:
+    def run(self, inputs: Sequence[Tensor]) -> Tensor:
         """Run a step on the inputs of `prepare`; return its metrics, on the device, without waiting for them."""
         (metrics,) = self._graph(*self._state, *inputs)
         return metrics
 
     def results(self, metrics: Sequence[float]) -> Iterator[UpdateResult]:
-        """Yield the result of each objective, from the metrics of a launch."""
+        """Yield the result of each objective, from the metrics that `run` returned."""
         values = iter(metrics)
         for optimizer, quantities in self._trace.objectives:
             loss, norm = next(values), next(values)
             yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
 
-    def _draw(self, generator: torch.Generator) -> list[Tensor]:
+    def _random_tensors(self, generator: torch.Generator) -> list[Tensor]:
         calls = self._trace.random_calls
         return [call.function(*call.arguments, **call.keywords, generator=generator) for call in calls]
 
@@ -127,11 +127,11 @@ class _StepModule(nn.Module):
     """A step as a function of all tensors that it reads.
 
     Args:
-        model: To train.
-        config: Of the optimizers.
-        optimizers: Their names.
+        model: Model to train.
+        config: Configuration of all optimizers.
+        optimizers: Names of the optimizers.
         state: Names of the tensors that are updated, as `_state_tensors` returns them.
-        context: An example.
+        context: Example context.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class _StepModule(nn.Module):
 
 
 def num_operations(model: Model, batch: Tensor, context: StepContext) -> int:
-    """Return the number of torch operations in a step's forward pass, without updating or drawing anything."""
+    """Return the number of torch operations in a step's forward pass; weights and generator stay as they are."""
     return _trace(model, batch, replace(context, generator=context.generator.clone_state())).num_operations
 
 
@@ -261,10 +261,10 @@ def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor])
     pickled graphs are not, and no compiler processes are kept.
 
     Args:
-        function: Of tensors alone; it may change them in place.
-        examples: Tensors of the shapes that it will get; not changed.
+        function: Function of tensors only; it may change them in place.
+        examples: Tensors of the shapes of its arguments; not changed.
     """
-    import torch._functorch.config as functorch  # half a second that an eager training should not wait
+    import torch._functorch.config as functorch  # lazily: half a second that an eager training does not need
     import torch._inductor.config as inductor
     from torch._inductor.compile_fx import compile_fx, compile_fx_inner
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -276,7 +276,7 @@ def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor])
     on_cpu = examples[0].device.type == "cpu"
     options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # so that other threads need no recompilation
     traced = make_fx(function, matmul.decompositions() if on_cpu else {}, tracing_mode="fake")(*examples)
-    # Compile, and keep hold of what the compiler wraps.
+    # Compile, and keep a reference to the code that the compiler wraps.
     inner: list[Any] = []
 
     def compile_inner(*arguments: Any, **keywords: Any) -> Any:
@@ -293,9 +293,9 @@ def _unwrapped(graph: Graph, direct: Callable[[list[Tensor]], Sequence[Tensor]],
     """Return a graph without the Python around it, thousands of lookups a step; with it where results differ.
 
     Args:
-        graph: As the compiler wraps it.
-        direct: The compiled code inside; it empties its list of arguments.
-        examples: Tensors of the shapes that it will get; not changed.
+        graph: Graph in the compiler's wrapper.
+        direct: Compiled code inside; it empties its list of arguments.
+        examples: Tensors of the shapes of its arguments; not changed.
     """
     wrapped_state, direct_state = _clones(examples), _clones(examples)
     actual, expected = [*direct([*direct_state]), *direct_state], [*graph(*wrapped_state), *wrapped_state]

@@ -1,9 +1,9 @@
 """Whether to compile the training step: only where that pays back its own time within the run.
 
-With `execution.compile = "auto"`, the first steps run eagerly. If the remaining time is long enough for the speed-up
-that was measured of the family, the step is compiled. Compiled and eager steps then alternate until their medians tell
-which are faster, and those are used to the end. With "on" the step is compiled as soon as the optimizers have their
-state, after the first step, and stays compiled.
+With `execution.compile = "auto"`, the first steps run eagerly. The step is then compiled if the family's measured
+speed-up would save more time than compilation costs. In a trial, compiled and eager steps alternate; the kind with the
+lower median is used to the end. With "on" the step is compiled after the first step, as soon as the optimizers have
+their state, and stays compiled.
 """
 
 import os
@@ -23,27 +23,27 @@ from trainers.families.interface import Model
 from trainers.training.timing import Clock
 
 EAGER_STEPS = 20  # at least, before anything is decided
-TURN_STEPS = 5  # of the trial, before eager and compiled steps take turns
+TURN_STEPS = 5  # of one kind in the trial, before the other kind has its turn
 TRIAL_S = 3.0  # least length of the trial
-TRIAL_TURNS = 8  # of each; likewise
+TRIAL_TURNS = 8  # least number of turns of each kind
 COMPILE_S_PER_OPERATION = 0.09  # on one core, roughly, for each operation of a step's forward pass
-MAX_GRAPHS = 4  # that are compiled; steps of other graph keys run eagerly
-MIN_PAYOFF = 2.0  # times its own cost that compilation must be expected to save
+MAX_GRAPHS = 4  # compiled at most; steps of further graph keys run eagerly
+MIN_PAYOFF = 2.0  # least ratio of the time that compilation is expected to save to its cost
 MAX_TIME_RATIO = 0.98  # of a compiled step to an eager one, for compiled steps to be used
 _COMPILERS = ("c++", "g++", "clang++")
 
 
 class CompilePolicy:
-    """Decides for one training whether its steps run compiled, and holds the compiled steps.
+    """Decides for one training whether its steps run compiled, and stores the compiled steps.
 
     Args:
-        execution: Its `compile` is "auto", "on" or "off".
-        device: Of the training.
+        execution: Execution settings; `compile` is "auto", "on" or "off".
+        device: Device of the training.
         clock: Monotonic seconds.
 
     Attributes:
         enabled: Whether compiled steps are in use right now; it alternates during the trial.
-        step_s: Seconds that the last step took, or the mean of the last launch; 0 before the first.
+        step_s: Seconds of the last step, or the mean of the last burst; 0 before the first.
 
     Raises:
         ConfigError: if compilation is "on" and this machine has no C++ compiler.
@@ -67,8 +67,8 @@ class CompilePolicy:
             self._state = "eager"
 
     @property
-    def is_final(self) -> bool:
-        """Whether compiled steps are used to the end."""
+    def uses_compiled_steps(self) -> bool:
+        """Whether it is decided that compiled steps are used to the end."""
         return self._state == "on"
 
     def should_compile(self, graph_key: Hashable) -> bool:
@@ -84,7 +84,7 @@ class CompilePolicy:
 
         Args:
             graph_key: For which `should_compile` is true.
-            make: Traces and compiles.
+            make: Traces and compiles a step.
             step: Number of steps done.
         """
         yield Phase(step, "compiling", "the training step")
@@ -97,39 +97,40 @@ class CompilePolicy:
         yield Phase(step, "training")
 
     def start_timer(self) -> None:
-        """Start to time a step, or several in one launch."""
+        """Start to time a step, or a burst."""
         self._started = self._clock()
 
     def stop_timer(self, num_steps: int = 1) -> None:
-        """Stop; so many steps were done."""
+        """Stop after a number of steps."""
         self.step_s = (self._clock() - self._started) / num_steps
 
     def after_step(
         self, model: Model, step: int, seconds_left: float | None, num_operations: Callable[[], int]
     ) -> Iterator[Event]:
-        """Decide what can be decided after a step that was timed.
+        """Advance from eager steps to the trial, and from the trial to the decision, after a step that was timed.
 
         Args:
-            model: Knows the speed-up that was measured of its family.
+            model: Model with the measured speed-up of its family.
             step: Number of steps done.
-            seconds_left: Of the training; None while unknown.
+            seconds_left: Remaining seconds of the training; None while unknown.
             num_operations: Counts the operations of a step's forward pass.
         """
+        # After some eager steps: compile if that is expected to pay back its cost.
         if self._state == "eager":
             self._num_eager += 1
             if self._num_eager >= EAGER_STEPS and seconds_left is not None:
                 cost_s = COMPILE_S_PER_OPERATION * num_operations()
                 self.enabled = seconds_left * model.compile_speedup > MIN_PAYOFF * cost_s
                 self._state = "trial" if self.enabled else "off"
+        # In the trial: take turns; at its end, use the faster kind of step from here on.
         elif self._state == "trial":
             self._trial_s[self.enabled].append(self.step_s)
             durations = [*self._trial_s[False], *self._trial_s[True]]
             if len(durations) >= 2 * TURN_STEPS * TRIAL_TURNS and sum(durations) >= TRIAL_S:
-                # End the trial; the faster kind of step is used from here on.
-                eager, compiled = (statistics.median(self._trial_s[kind]) for kind in (False, True))
-                self.enabled = compiled < MAX_TIME_RATIO * eager
+                eager_s, compiled_s = (statistics.median(self._trial_s[compiled]) for compiled in (False, True))
+                self.enabled = compiled_s < MAX_TIME_RATIO * eager_s
                 self._state = "on" if self.enabled else "off"
-                ratio = eager / compiled
+                ratio = eager_s / compiled_s
                 verdict = f"on ({ratio:.2f}x faster)" if self.enabled else f"off (speed-up only {ratio:.2f}x)"
                 yield CommandApplied(step, "", "compile", value=verdict)
             elif len(durations) % TURN_STEPS == 0:

@@ -21,7 +21,7 @@ class AutocastContext:
     """Calls functions of tensors, under autocast to bfloat16 if that is enabled.
 
     Args:
-        device: Of the tensors.
+        device: Device of the tensors.
         bfloat16: Whether matrix products and convolutions use bfloat16.
     """
 
@@ -44,8 +44,8 @@ def use_bfloat16(execution: ExecutionConfig, device: torch.device, supported: bo
     `deterministic`, so that another machine of the same kind gets the same bits.
 
     Args:
-        execution: Its `precision` is "auto", "float32" or "bfloat16".
-        device: Of the training.
+        execution: Execution settings; `precision` is "auto", "float32" or "bfloat16".
+        device: Device of the training.
         supported: `Model.supports_bf16`.
     """
     if execution.precision == "auto":

@@ -18,12 +18,12 @@ class AlertMonitor:
     """Watches the loss of each step and the metrics of each evaluation. All of it is part of a checkpoint.
 
     Args:
-        count: Losses averaged.
+        count: Number of losses in the averages.
         mean: Running mean of the loss.
         variance: Running variance of the loss.
         is_spiking: Whether the last loss was a spike.
         is_not_finite: Whether the last evaluation had metrics that are not finite.
-        warned: Warnings of the model's own at the last evaluation.
+        warned: The model's own warnings at the last evaluation.
         memory: What the model's warnings remember from one evaluation to the next: lists of numbers by name.
     """
 
@@ -36,7 +36,7 @@ class AlertMonitor:
     memory: dict[str, list[int]] = field(default_factory=dict)
 
     def after_step(self, step: int, loss: float) -> Iterator[Alert]:
-        """Yield an alert when the loss leaves its running mean by ten standard deviations, and half its size."""
+        """Yield an alert when the loss is ten standard deviations, and half the mean, away from its running mean."""
         deviation = abs(loss - self.mean)
         limit = max(_SPIKE_DEVIATIONS * math.sqrt(self.variance), 0.5 * abs(self.mean))
         spike = self.count >= _WARMUP_STEPS and deviation > limit
@@ -57,10 +57,10 @@ class AlertMonitor:
         """Yield alerts for metrics that are not finite, and for what the model warns of.
 
         Args:
-            step: Of the evaluation.
+            step: Step of the evaluation.
             progress: Fraction of the training that is done.
-            metrics: Of the EMA weights, by quantity.
-            model: That was evaluated.
+            metrics: Metrics of the EMA weights, by quantity.
+            model: The model that was evaluated.
         """
         not_finite = [name for name, value in metrics.items() if not math.isfinite(value)]
         if not_finite and not self.is_not_finite:
@@ -94,14 +94,14 @@ class AlertMonitor:
         Raises:
             KeyError, TypeError, ValueError: if it is damaged.
         """
-        others = dict(values)
+        remaining = dict(values)
         monitor = cls(
-            count=int(others.pop("count")),
-            mean=float(others.pop("mean")),
-            variance=float(others.pop("variance")),
-            is_spiking=bool(others.pop("spiking")),
-            is_not_finite=bool(others.pop("unmeasurable")),
-            warned=set(map(str, others.pop("warned"))),
+            count=int(remaining.pop("count")),
+            mean=float(remaining.pop("mean")),
+            variance=float(remaining.pop("variance")),
+            is_spiking=bool(remaining.pop("spiking")),
+            is_not_finite=bool(remaining.pop("unmeasurable")),
+            warned=set(map(str, remaining.pop("warned"))),
         )
-        monitor.memory = {name: [int(number) for number in numbers] for name, numbers in others.items()}
+        monitor.memory = {name: [int(number) for number in numbers] for name, numbers in remaining.items()}
         return monitor

@@ -27,7 +27,7 @@ from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
 
 MAX_THREADS = 1024
-_NAMES = {kind: name for name, kind in COMMANDS.items()}
+_NAMES = {command_type: name for name, command_type in COMMANDS.items()}
 _POLL_S = 0.05
 
 
@@ -44,7 +44,7 @@ class NullControl:
 
 
 class BufferedControl:
-    """Buffers commands that arrive during a multi-step launch; they are applied when it ends.
+    """Buffers commands that arrive during a burst of compiled steps; they are applied when it ends.
 
     Args:
         control: The source of commands.
@@ -54,8 +54,8 @@ class BufferedControl:
         self._control = control
         self._commands: list[Command] = []
 
-    def has_commands(self, step: int) -> bool:
-        """Poll, and return whether there are commands to apply."""
+    def poll_commands(self, step: int) -> bool:
+        """Poll and buffer; return whether there are commands to apply."""
         self._commands += self._control.poll(step)
         return bool(self._commands)
 
@@ -78,7 +78,7 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
             paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
         if not paused or session.is_stopping:
             break
-        # Wait, with a heartbeat now and then.
+        # Wait, with heartbeats.
         if not session.stopwatch.is_paused:
             session.stopwatch.pause()
             session.timers.heartbeat.reset()
@@ -87,13 +87,14 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
         if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
             session.timers.heartbeat.reset()
             yield Phase(session.step, "paused")
+    # Continue.
     if session.stopwatch.is_paused:
         session.stopwatch.resume()
         yield Phase(session.step, "stopping" if session.is_stopping else "training")
 
 
 def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
-    # Apply it. Pauses are applied by the caller, saves below.
+    # Apply the command. Pauses are applied by the caller, saves below.
     error, path = "", ""
     value: Any = None
     try:
@@ -112,7 +113,7 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
     except UserError as problem:
         error = str(problem)
     yield CommandApplied(session.step, command.id, _NAMES[type(command)], path, value, error)
-    # Save: on request, and after a change, so that it outlives a crash.
+    # Save, on request and after a change of a setting, which then outlives a crash.
     if isinstance(command, SaveNow):
         yield Phase(session.step, "saving")
         yield resume.checkpoint(session, "requested")

@@ -1,17 +1,15 @@
-"""The metrics of a training: their declaration in `Started`, and the evaluation of EMA and raw weights."""
+"""The metrics that a training declares, and their evaluation on the test set, in chunks with heartbeats."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-
-import torch
 
 from trainers import events
 from trainers.data import preprocess
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointsEvaluator
-from trainers.events import MetricSpec, Started
+from trainers.events import MetricSpec
 from trainers.families.interface import Model
-from trainers.families.nn import chunk_size, count, eval_mode
+from trainers.families.nn import chunk_size, eval_mode
 from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
 
@@ -19,63 +17,39 @@ CHUNK_IMAGES = 200  # of 28×28: as fast as more, and a chunk of a convolutional
 CHUNK_POINTS = 1000
 
 
-def started(session: TrainingSession) -> Started:
-    """Return the event that declares the metrics."""
-    return Started(
-        step=session.step,
-        metrics=metric_specs(session),
-        num_parameters=count(session.model),
-        total_steps=session.length.steps,
-        device=str(session.device),
-        threads=torch.get_num_threads(),
-        precision="bfloat16" if session.autocast.bfloat16 else "float32",
-    )
-
-
 def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
-    """Return every metric; `setup` of the model's own is completed with that of the data."""
+    """Return every metric of a training, each with the complete setup that its values depend on."""
+    # The model's own. Their setup begins with that of the data, with the binarization as it is in the metric's split.
     weights = "EMA weights" if session.ema.is_separate else "raw weights, there is no EMA"
-    own = [
-        replace(
-            spec,
-            title=spec.title.replace("EMA weights", weights),
-            setup=", ".join(filter(None, (_data_setup(spec.name, session), spec.setup))),
-        )
-        for spec in (*session.model.metrics(), *(session.reference.specs() if session.reference else ()))
+    binarization, data_setup = session.plan.binarization, session.data_card.setup
+    specs = []
+    for spec in (*session.model.metrics(), *(session.reference.specs() if session.reference else ())):
+        of_split = preprocess.describe_setup(binarization, spec.name.partition("/")[0])
+        setup = data_setup.replace(preprocess.describe_setup(binarization), of_split, 1)
+        title = spec.title.replace("EMA weights", weights)
+        specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, spec.setup)))))
+    # Those that every training records, unless the model declares them itself, in better words.
+    common = []
+    for name in session.optimizers:
+        suffix, owner = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
+        loss, norm = f"loss{suffix}", f"grad_norm{suffix}"
+        common += [
+            MetricSpec(f"train/{loss}", loss, f"training loss{owner}", "nats", "lower", "optimization"),
+            MetricSpec(f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization"),
+        ]
+    rate_unit = f"{session.data_card.kind}/s"  # points/s for 2-D data, under the same name
+    common += [
+        MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimization"),
+        MetricSpec("speed/images_per_s", "images_per_s", "training speed", rate_unit, "higher", "speed"),
     ]
-    declared = {spec.name for spec in own}
-    return (*own, *(spec for spec in _common_specs(session) if spec.name not in declared))
+    declared = {spec.name for spec in specs}
+    return (*specs, *(spec for spec in common if spec.name not in declared))
 
 
 def undeclared(model: Model, metric: str) -> ConfigError:
     """Return the error of a metric that a model records but does not declare."""
     title = type(model).__name__
     return ConfigError(f"{title} records '{metric}', which it does not declare", f"add it to {title}.metrics()")
-
-
-def _common_specs(session: TrainingSession) -> list[MetricSpec]:
-    """Return the metrics that every training records; a model may declare them itself, in better words."""
-    specs = []
-    for name in session.optimizers:
-        suffix, owner = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
-        loss, norm = f"loss{suffix}", f"grad_norm{suffix}"
-        specs += [
-            MetricSpec(f"train/{loss}", loss, f"training loss{owner}", "nats", "lower", "optimization"),
-            MetricSpec(f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization"),
-        ]
-    rate_unit = f"{session.data_card.kind}/s"
-    return [
-        *specs,
-        MetricSpec("train/lr", "lr", "learning rate", "", "neither", "optimization"),
-        MetricSpec("speed/images_per_s", "images_per_s", "training speed", rate_unit, "higher", "speed"),
-    ]
-
-
-def _data_setup(metric: str, session: TrainingSession) -> str:
-    """Return the setup of the data, with the binarization as it is in the metric's split."""
-    binarization = session.plan.binarization
-    of_split = preprocess.describe_setup(binarization, metric.partition("/")[0])
-    return session.data_card.setup.replace(preprocess.describe_setup(binarization), of_split, 1)
 
 
 def evaluate(session: TrainingSession) -> Iterator[events.Event]:
@@ -96,19 +70,19 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
         if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
             raise undeclared(session.model, f"test/{quantity}_ema")
     session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
-    yield session.metrics(session.state.test_metrics)
+    yield session.metrics_event(session.state.test_metrics)
 
 
 def _evaluate_model(session: TrainingSession, model: Model) -> Generator[events.Event, None, dict[str, float]]:
     """Yield heartbeats; return the metrics by quantity."""
-    # Evaluators of the family and, for 2-D data, of samples and density.
+    # Choose the evaluators: the family's own, and for 2-D data a comparison with the true density.
     num_images = len(session.test_data)
     evaluators = [model.evaluator(num_images, preprocess.EVALUATION_SEED)]
     chunk = chunk_size(model.image_shape, CHUNK_IMAGES)
     if session.reference is not None:
         evaluators.append(PointsEvaluator(model, session.reference, preprocess.EVALUATION_SEED))
         chunk = CHUNK_POINTS
-    # Accumulate over the test set.
+    # Go through the test set.
     for start in range(0, num_images, chunk):
         with eval_mode(model):
             images = session.test_data.take(slice(start, start + chunk))

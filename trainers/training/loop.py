@@ -1,22 +1,24 @@
 """The one loop that trains every family. It reads as a table of contents; each line's work has a file of its own.
 
-A training is a generator of events. It draws random numbers from streams of its own (`rng`), applies commands at each
+A training is a generator of events. Its random numbers come from named streams (`rng`). It applies commands at each
 step boundary (`apply_commands`), and evaluates and saves when that is due (`timing`).
 """
 
 from collections.abc import Iterator
 from typing import Literal
 
+import torch
+
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady
+from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
+from trainers.families.nn import count
 from trainers.plan import Plan, resolve
 from trainers.training import apply_commands, evaluate, setup, timing
 from trainers.training import resume as resuming
 from trainers.training.session import TrainingSession
 from trainers.training.step import NotFiniteError
 from trainers.training.step_runner import StepRunner
-from trainers.training.torch_settings import torch_settings
 
 
 def train(
@@ -26,15 +28,15 @@ def train(
     control: Control | None = None,
     clock: timing.Clock | None = None,
 ) -> Iterator[Event]:
-    """Train a model and yield what happens, at least every 0.25 s; a test is `list(train(tiny))`.
+    """Train a model; yield an event at least every 0.25 s.
 
     Closing the generator abandons the training; a `Stop` from `control` ends it with a checkpoint.
 
     Args:
-        config: What to train: a configuration, as `trainers.presets.assemble` returns it, or a plan made of it.
-        resume: The checkpoint to continue from. Under `execution.deterministic` the result is then equal, bit for bit,
+        config: Configuration, as `trainers.presets.assemble` returns it, or the plan made of it.
+        resume: Checkpoint to continue from. Under `execution.deterministic` the result is then equal, bit for bit,
             to that of an uninterrupted training.
-        control: The source of commands; None for no commands.
+        control: Source of commands; None for no commands.
         clock: Monotonic seconds; an `ActiveClock` by default.
 
     Yields:
@@ -49,11 +51,20 @@ def train(
     if isinstance(config, Plan):
         config = config.config
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
-    with torch_settings(config.execution, _num_threads(config, resume)):
+    with setup.torch_settings(config.execution, _num_threads(config, resume)):
         # Load the data, build the model, and restore the checkpoint.
         session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
         alerts = resuming.restore(session, resume) if resume else []
-        yield evaluate.started(session)
+        # Declare the metrics.
+        yield Started(
+            step=session.step,
+            metrics=evaluate.metric_specs(session),
+            num_parameters=count(session.model),
+            total_steps=session.length.steps,
+            device=str(session.device),
+            threads=torch.get_num_threads(),
+            precision="bfloat16" if session.autocast.bfloat16 else "float32",
+        )
         yield from alerts
         # Train.
         yield Phase(session.step, "training")
@@ -85,7 +96,7 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
             yield resuming.checkpoint(session, "schedule")
             session.timers.checkpoint.reset()
         # Train for a step, or several up to where one of the above is due.
-        for event in runner.run(_steps_until_due(session, eval_every), control.has_commands):
+        for event in runner.run(_steps_until_due(session, eval_every), control.poll_commands):
             if not isinstance(event, Metrics):
                 yield event
                 continue
@@ -120,34 +131,31 @@ def _is_snapshot_due(session: TrainingSession, control: Control) -> bool:
 
 
 def _are_images_due(session: TrainingSession, control: Control) -> bool:
-    """Return whether a snapshot comes with images: while it is being watched, slow ones are drawn less often."""
+    """Return whether a snapshot comes with images: those that take long are rarer in a watched run."""
     images = session.timers.images
     interval_s = timing.image_interval_s(session.config.execution.watched_every_s, images.duration_s)
     return timing.is_early_step(session.step) or not control.viewers() or images.is_due(interval_s)
 
 
 def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator[Event]:
+    """Yield the EMA weights and sample images of them, with heartbeats in between."""
     if session.state.snapshot_step != session.step:
         session.record_snapshot()
         yield SnapshotReady(session.step, resuming.model_arrays(session.ema.recalibrated()), session.card())
         session.timers.snapshot.reset()
-    if with_images and session.images_step != session.step:
-        session.record_images()
-        yield from _draw_images(session)
-
-
-def _draw_images(session: TrainingSession) -> Iterator[Event]:
-    """Yield images of the EMA weights, and heartbeats in between."""
+    if not with_images or session.images_step == session.step:
+        return
+    session.record_images()
     timers = session.timers
     timers.images.start()
     is_training = True
-    for event in session.sample_images.draw(session.ema.recalibrated(), session.step):
-        if not isinstance(event, Phase):
+    for event in session.sample_images.render(session.ema.recalibrated(), session.step):
+        if event is not None:
             yield event
         elif timers.heartbeat.is_due(timing.HEARTBEAT_S):
             timers.heartbeat.reset()
             is_training = False
-            yield event
+            yield Phase(session.step, "evaluating", "sample images")
     if not is_training:
         yield Phase(session.step, "training")
     timers.images.reset()
@@ -169,7 +177,7 @@ def _num_threads(config: RunConfig, resume: ResumeState | None) -> int:
     if config.execution.threads or resume is None or not config.execution.deterministic:
         return config.execution.threads
     machine = resume.meta.get("machine")
-    count = machine.get("threads") if isinstance(machine, dict) else None
-    if not isinstance(count, int) or not 1 <= count <= apply_commands.MAX_THREADS:
+    threads = machine.get("threads") if isinstance(machine, dict) else None
+    if not isinstance(threads, int) or not 1 <= threads <= apply_commands.MAX_THREADS:
         raise CheckpointError("the checkpoint does not record its number of threads", "start a new run")
-    return count
+    return threads

@@ -1,5 +1,10 @@
-"""Optimizers: PyTorch's from a configuration, their updates as functions, their state as arrays and back."""
+"""Optimizers, the learning rate schedule, and the exponential moving average (EMA) of the weights.
 
+An optimizer is PyTorch's, built from a configuration. Compiled steps use its update as a function of tensors, and
+checkpoints its state as arrays.
+"""
+
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainers.config import OptimConfig
+from trainers.config import OptimConfig, ScheduleConfig
 from trainers.errors import CheckpointError
+from trainers.families.interface import Model
+
+EMA_UPDATE_EVERY = 4  # steps between updates: the average moves by decay^4, for a quarter of the memory traffic
 
 _FUSED = ("cpu", "cuda")
 _EPSILON = 1e-8  # Kingma & Ba 2015, algorithm 1, arXiv:1412.6980
@@ -23,8 +31,8 @@ def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": fused}
     if config.name == "sgd":
         return torch.optim.SGD(parameters, momentum=config.beta1, **common)
-    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    return kind(parameters, betas=(config.beta1, config.beta2), eps=_EPSILON, **common)
+    optimizer_class = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    return optimizer_class(parameters, betas=(config.beta1, config.beta2), eps=_EPSILON, **common)
 
 
 def moment_names(config: OptimConfig) -> tuple[str, ...]:
@@ -61,9 +69,9 @@ def update_scalars(config: OptimConfig, lr: Tensor, update: Tensor) -> list[Tens
     """Return the scalars that `functional_update` needs: for Adam those with the bias corrections.
 
     Args:
-        config: Of the optimizer.
-        lr: The learning rate, a scalar.
-        update: The number of the update, from 1, a scalar.
+        config: Name and betas of the optimizer.
+        lr: Learning rate, a scalar.
+        update: Number of the update, from 1, a scalar.
     """
     if config.name == "sgd":
         return [lr, lr, torch.ones_like(lr)]
@@ -83,13 +91,13 @@ def functional_update(
     Reference: Kingma & Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov & Hutter 2019, algorithm 2, arXiv:1711.05101.
 
     Args:
-        config: Of the optimizer.
-        weight: Any shape.
-        gradient: The same shape, clipped.
-        moments: The same shape each, in the order of `moment_names`.
-        scalars: As `update_scalars` returns them.
+        config: Name, betas and weight decay of the optimizer.
+        weight: Tensor of any shape.
+        gradient: Clipped gradient, of the same shape.
+        moments: Tensors of the same shape, in the order of `moment_names`.
+        scalars: Result of `update_scalars`.
     """
-    lr, step_size, root = scalars
+    lr, step_size, bias_root = scalars
     # Weight decay: decoupled for AdamW, added to the gradient otherwise.
     if config.name == "adamw":
         weight = weight * (1 - lr * config.weight_decay)
@@ -102,7 +110,31 @@ def functional_update(
     # Adam and AdamW.
     first = torch.lerp(moments[0], gradient, 1 - config.beta1)
     second = config.beta2 * moments[1] + (1 - config.beta2) * gradient * gradient
-    return weight - step_size * first / (second.sqrt() / root + _EPSILON), first, second
+    return weight - step_size * first / (second.sqrt() / bias_root + _EPSILON), first, second
+
+
+def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_epoch: int) -> float:
+    """Return the factor on `optim.lr` for the update after `step` others.
+
+    Args:
+        schedule: Its `lr` is "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5, arXiv:1608.03983, without
+            restarts), "linear" to 0, or "step" (times gamma every so many steps).
+        step: Number of updates done.
+        progress: Fraction of the training that is done, by steps or by time.
+        steps_per_epoch: For "step" without `step_every`.
+    """
+    # Warm-up: grows to 1 over `warmup_steps`, or a tenth of a shorter training.
+    warmup = 1.0
+    if schedule.warmup_steps:
+        warmup = min(1.0, max((step + 1) / schedule.warmup_steps, progress / 0.1))
+    # The schedule itself.
+    if schedule.lr == "cosine":
+        return warmup * 0.5 * (1 + math.cos(math.pi * progress))
+    if schedule.lr == "linear":
+        return warmup * (1 - progress)
+    if schedule.lr == "step":
+        return float(warmup * schedule.step_gamma ** (step // (schedule.step_every or steps_per_epoch)))
+    return warmup
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
@@ -127,7 +159,8 @@ def from_arrays(optimizer: Optimizer, arrays: Mapping[str, NDArray[np.generic]])
     Raises:
         CheckpointError: if an array does not fit its parameter.
     """
-    fresh = optimizer.state_dict()
+    # Check every array before anything is loaded.
+    param_groups = optimizer.state_dict()["param_groups"]
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, array in arrays.items():
@@ -137,4 +170,50 @@ def from_arrays(optimizer: Optimizer, arrays: Mapping[str, NDArray[np.generic]])
         if array.shape not in ((), tuple(parameters[int(index)].shape)):
             raise CheckpointError(f"optimizer state '{name}' has shape {array.shape}", "resume an older checkpoint")
         state.setdefault(int(index), {})[key] = torch.from_numpy(array.copy())
-    optimizer.load_state_dict({"state": state, "param_groups": fresh["param_groups"]})
+    optimizer.load_state_dict({"state": state, "param_groups": param_groups})
+
+
+class Ema:
+    """A second model with averaged weights.
+
+    The decay grows to its value as (1 + t)/(10 + t), so that early images are not those of the initial weights. With a
+    decay of 0 there is no second model: the EMA weights are the raw weights.
+
+    Reference: Polyak & Juditsky 1992; the growing decay is TensorFlow's `ExponentialMovingAverage`.
+
+    Args:
+        model: Model whose weights are averaged.
+        decay: Decay per step, in [0, 1).
+    """
+
+    def __init__(self, model: Model, decay: float) -> None:
+        self._source = model
+        self._decay = decay
+        self.model = copy.deepcopy(model).requires_grad_(False) if decay else model
+        self._averages: list[Tensor] = list(self.model.parameters())
+        self._weights: list[Tensor] = list(model.parameters())
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
+        self._is_recalibrated = False
+
+    @property
+    def is_separate(self) -> bool:
+        """Whether the EMA weights differ from the raw weights."""
+        return self.model is not self._source
+
+    def recalibrated(self) -> Model:
+        """Return the averaged model with what averaging does not carry recomputed; see `Model.recalibrate`."""
+        if self.is_separate and not self._is_recalibrated:
+            self.model.recalibrate()
+            self._is_recalibrated = True
+        return self.model
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Average in the weights after update number `step`, from 1."""
+        if not self.is_separate or (step % EMA_UPDATE_EVERY and step > EMA_UPDATE_EVERY):
+            return
+        self._is_recalibrated = False
+        decay = min(self._decay, (1 + step) / (10 + step)) ** (EMA_UPDATE_EVERY if step > EMA_UPDATE_EVERY else 1)
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+        for average, buffer in self._buffers:
+            average.copy_(buffer)

@@ -12,33 +12,50 @@ from torch import Tensor
 
 from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
-from trainers.events import ImagesReady, Phase
+from trainers.events import ImagesReady
 from trainers.families.interface import HasLogProb, Model, decode
 from trainers.families.nn import eval_mode
 from trainers.inference.grids import cells
 from trainers.model_card import Capability
 
 Bounds = tuple[float, float, float, float]
+Floats = NDArray[np.float64]
 Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
 
 SIDE = 256  # pixels
 NUM_SAMPLES, NUM_DATA = 2000, 5000
 MAP_SIDE = 64  # cells of a density map, which is interpolated between their centers
-NATS_RANGE = 8.0  # below the peak of the data's density; anything lower is background
-_CHUNK = 1024  # points that are decoded or evaluated in one batch
+NATS_RANGE = 8.0  # below the maximum of the data's log-density; anything lower is background
+_CHUNK = 1024  # points per batch
 _DOT_STD = 1.1  # of a sample's dot, in pixels
-_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"  # dark, as in the front ends
-_BINS = 48  # of the histogram that estimates the density of the data
+# The front ends' dark palette, which trainers cannot import.
+_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"
+_BINS = 48  # per axis, of the histogram that estimates the density of the data
+# Linear sRGB to the responses of the cones, and their cube roots to Oklab.
+_RGB_TO_LMS = np.array(
+    (
+        (0.4122214708, 0.5363325363, 0.0514459929),
+        (0.2119034982, 0.6806995451, 0.1073969566),
+        (0.0883024619, 0.2817188376, 0.6299787005),
+    )
+)
+_LMS_TO_LAB = np.array(
+    (
+        (0.2104542553, 0.7936177850, -0.0040720468),
+        (1.9779984951, -2.4285922050, 0.4505937099),
+        (0.0259040371, 0.7827717662, -0.8086757660),
+    )
+)
 
 
 class PointImages:
     """The images of each snapshot: samples from fixed latents, and the density where the model has one.
 
     Args:
-        capabilities: Of the model.
-        latent_shape: Of the model.
-        data: The data set; its bounds are the edges of the images.
-        device: Of the model.
+        capabilities: What the model can do.
+        latent_shape: Shape of a latent.
+        data: Data set; its bounds are the edges of the images.
+        device: Device of the model.
     """
 
     def __init__(
@@ -50,20 +67,21 @@ class PointImages:
         self._latents = latents if "sample" in has else None
         self._bounds = data.bounds
         self._data = coverage(data.test[:NUM_DATA], data.bounds)
-        self._peak = peak(data.test, data.bounds)
+        self._max_log_density = max_log_density(data.test, data.bounds)
         grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
         self._grid = grid if "log_prob" in has else None
 
-    def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
-        """Yield each kind of image, one of each, and heartbeats in between."""
+    def render(self, model: Model, step: int) -> Iterator[ImagesReady | None]:
+        """Yield one image of each kind, and None after each chunk of work, where a heartbeat may be sent."""
         if self._latents is not None:
-            samples = yield from _compute(model, partial(decode, model), self._latents, step)
+            samples = yield from _compute(model, partial(decode, model), self._latents)
             image = samples_over_data(samples.reshape(-1, 2), self._data, self._bounds)
             yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:
             assert isinstance(model, HasLogProb)
-            logs = yield from _compute(model, model.log_prob, self._grid, step)
-            yield ImagesReady(step, "density", density_map(logs.reshape(MAP_SIDE, MAP_SIDE), self._peak)[None], 1)
+            log_density = yield from _compute(model, model.log_prob, self._grid)
+            image = density_map(log_density.reshape(MAP_SIDE, MAP_SIDE), self._max_log_density)
+            yield ImagesReady(step, "density", image[None], 1)
 
 
 def samples_over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
@@ -71,21 +89,21 @@ def samples_over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) 
 
     Args:
         points: (N, 2); those that are not finite or outside are dropped.
-        data: The coverage of each pixel by the data, from `coverage`.
+        data: Coverage of each pixel by the data, from `coverage`.
         bounds: (x0, x1, y0, y1) of the image.
     """
     background = _blend(np.broadcast_to(_rgb(_BACKGROUND), (SIDE, SIDE, 3)), _rgb(_FAINT), data)
     return _bytes(_blend(background, _rgb(_ACCENT), coverage(points, bounds)))
 
 
-def density_map(logs: NDArray[np.floating], peak: float) -> NDArray[np.uint8]:
+def density_map(log_density: NDArray[np.floating], maximum: float) -> NDArray[np.uint8]:
     """Return a log-density as a map from grays to the accent color, (SIDE, SIDE, 3).
 
     Args:
-        logs: (MAP_SIDE, MAP_SIDE), in nats; NaN is background.
-        peak: The value of the full color.
+        log_density: (MAP_SIDE, MAP_SIDE), in nats; NaN is background.
+        maximum: Log-density that has the full accent color.
     """
-    fraction = torch.from_numpy((logs.astype(np.float32) - peak) / NATS_RANGE + 1)
+    fraction = torch.from_numpy((log_density.astype(np.float32) - maximum) / NATS_RANGE + 1)
     fraction = fraction.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
     smooth = F.interpolate(fraction[None, None], size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return np.asarray(_color_scale()[smooth[0, 0].mul(255).add(0.5).to(torch.uint8).numpy()])
@@ -105,7 +123,7 @@ def coverage(points: NDArray[np.floating], bounds: Bounds) -> Grid:
     return np.asarray(1 - np.exp(-counts[reach:-reach, reach:-reach]))
 
 
-def peak(points: NDArray[np.floating], bounds: Bounds) -> float:
+def max_log_density(points: NDArray[np.floating], bounds: Bounds) -> float:
     """Return the largest log-density of points, by a histogram, in nats."""
     x0, x1, y0, y1 = bounds
     area = (x1 - x0) * (y1 - y0) / _BINS**2
@@ -120,14 +138,14 @@ def _counts(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
 
 
 def _compute(
-    model: Model, function: Callable[[Tensor], Tensor], inputs: Tensor, step: int
-) -> Generator[Phase, None, NDArray[np.float32]]:
-    pieces = []
+    model: Model, function: Callable[[Tensor], Tensor], inputs: Tensor
+) -> Generator[None, None, NDArray[np.float32]]:
+    chunks = []
     for part in torch.split(inputs, _CHUNK):
         with torch.inference_mode(), eval_mode(model):
-            pieces.append(function(part).float().cpu().numpy())
-        yield Phase(step, "evaluating", "pictures")
-    return np.concatenate(pieces)
+            chunks.append(function(part).float().cpu().numpy())
+        yield
+    return np.concatenate(chunks)
 
 
 def _color_scale() -> NDArray[np.uint8]:
@@ -135,45 +153,26 @@ def _color_scale() -> NDArray[np.uint8]:
 
     Reference: Ottosson 2020, "A perceptual color space for image processing".
     """
-    stops = np.stack([_to_oklab(_rgb(color)) for color in (_BACKGROUND, _GRAY, _ACCENT)])
+    # Convert the colors from sRGB to Oklab.
+    srgb = np.stack([_rgb(color) for color in (_BACKGROUND, _GRAY, _ACCENT)])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    stops = np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
+    # Interpolate at equal distances.
     distances = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(stops, axis=0), axis=1))))
     positions = np.linspace(0, distances[-1], 256)
-    return _bytes(_from_oklab(np.stack([np.interp(positions, distances, axis) for axis in stops.T], axis=1)))
+    lab = np.stack([np.interp(positions, distances, axis) for axis in stops.T], axis=1)
+    # Convert back to sRGB.
+    linear = np.clip((lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T, 0, 1)
+    return _bytes(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055))
 
 
-_LMS = np.array(
-    (
-        (0.4122214708, 0.5363325363, 0.0514459929),
-        (0.2119034982, 0.6806995451, 0.1073969566),
-        (0.0883024619, 0.2817188376, 0.6299787005),
-    )
-)
-_LAB = np.array(
-    (
-        (0.2104542553, 0.7936177850, -0.0040720468),
-        (1.9779984951, -2.4285922050, 0.4505937099),
-        (0.0259040371, 0.7827717662, -0.8086757660),
-    )
-)
-
-
-def _to_oklab(rgb: Grid) -> Grid:
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _LMS.T) @ _LAB.T)
-
-
-def _from_oklab(lab: Grid) -> Grid:
-    linear = np.clip((lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T, 0, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def _rgb(color: str) -> Grid:
+def _rgb(color: str) -> Floats:
     return np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
 
 
-def _blend(background: Grid, color: Grid, fraction: Grid) -> Grid:
+def _blend(background: Floats, color: Floats, fraction: Grid) -> Floats:
     return background + fraction[..., None] * (color - background)
 
 
-def _bytes(rgb: Grid) -> NDArray[np.uint8]:
+def _bytes(rgb: Floats) -> NDArray[np.uint8]:
     return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)

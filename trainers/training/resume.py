@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Arrays, CheckpointReady, ResumeState
 from trainers.families.interface import Model
-from trainers.training import optim, torch_settings
+from trainers.training import optim, setup
 from trainers.training.alerts import AlertMonitor
 from trainers.training.session import ResumableState, TrainingSession
 
@@ -21,13 +21,16 @@ _HINT = "resume an older checkpoint, or start a new run"
 
 def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested", "stop", "end"]) -> CheckpointReady:
     """Return copies of everything that an exact resume needs."""
+    # Weights, optimizers and random numbers.
     arrays = _with_prefix("raw", model_arrays(session.model))
     if session.ema.is_separate:
         arrays |= _with_prefix("ema", model_arrays(session.ema.model))
     for name, optimizer in session.optimizers.items():
         arrays |= _with_prefix(f"optim/{name}", optim.to_arrays(optimizer))
     arrays["random/training"] = session.generator.get_state().numpy().copy()
+    # The rest, as JSON, which has no NaN. Its keys never change.
     state = session.state
+    finite = {name: value for name, value in state.test_metrics.items() if math.isfinite(value)}
     meta = {
         "schema": SCHEMA,
         "step": session.step,
@@ -38,9 +41,7 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
         "watcher": state.alerts.to_json(),
         "evaluated_at": state.evaluated_step,
         "shown_at": state.snapshot_step,
-        "figures": {
-            name: value for name, value in state.test_metrics.items() if math.isfinite(value)
-        },  # JSON has no NaN
+        "figures": finite,
         "machine": _fingerprint(session),
     }
     return CheckpointReady(session.step, arrays, meta, reason)
@@ -72,11 +73,13 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
     for name, optimizer in session.optimizers.items():
         optim.from_arrays(optimizer, _without_prefix(f"optim/{name}", resume.arrays))
     _restore_generator(session.generator, resume.arrays.get("random/training"))
-    # What differs from the machine that wrote it.
-    now, then = _fingerprint(session), meta.get("machine")
-    if not session.config.execution.deterministic or not isinstance(then, dict) or now == then:
+    # Under `deterministic`, warn of what differs from the machine that wrote it.
+    machine, saved = _fingerprint(session), meta.get("machine")
+    if not session.config.execution.deterministic or not isinstance(saved, dict) or machine == saved:
         return []
-    changes = ", ".join(f"{key} {then.get(key)} → {value}" for key, value in now.items() if then.get(key) != value)
+    changes = ", ".join(
+        f"{key} {saved.get(key)} → {value}" for key, value in machine.items() if saved.get(key) != value
+    )
     message = f"the resumed training may differ in rounding from an uninterrupted one: {changes}"
     return [Alert(session.step, "warning", "resume_not_exact", message)]
 
@@ -113,7 +116,7 @@ def _restore_generator(generator: torch.Generator, state: NDArray[np.generic] | 
 
 def _fingerprint(session: TrainingSession) -> dict[str, Any]:
     compiled = session.config.execution.compile == "on"
-    return torch_settings.fingerprint(session.device, bfloat16=session.autocast.bfloat16, compiled=compiled)
+    return setup.fingerprint(session.device, bfloat16=session.autocast.bfloat16, compiled=compiled)
 
 
 def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

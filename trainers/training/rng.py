@@ -1,7 +1,7 @@
 """Named random streams of a run.
 
-Each use of random numbers has its own stream, derived from the run's seed and a name, so that adding one changes no
-other, and evaluation and images never change the training.
+Each use of random numbers has its own stream, derived from the run's seed and a name, so that adding a stream changes
+no other one, and evaluation and images never change the training.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 class SkipInit(TorchFunctionMode):
     """Skips random initialization of new layers inside the block; their weights are loaded next.
 
-    Calls with a generator of their own are made nevertheless.
+    Calls with a generator of their own are not skipped.
     """
 
     _INIT_FUNCTIONS = frozenset({
@@ -55,12 +55,12 @@ class SkipInit(TorchFunctionMode):
 class BatchSampler:
     """The order of the training images: a new permutation each epoch, which depends on seed and step alone.
 
-    The last images of an epoch that do not fill a batch are dropped; in the next permutation they are others.
+    The last images of an epoch, which do not fill a batch, are dropped; the next permutation drops different ones.
 
     Args:
         num_images: Size of the training set.
         batch_size: Images per step; at most the whole set.
-        seed: The run's.
+        seed: Seed of the run.
     """
 
     def __init__(self, num_images: int, batch_size: int, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The sample images of a training: samples, reconstructions, manifold and trace, always from the same inputs."""
+"""The sample images of a training: samples, reconstructions, manifold and trace, always of the same inputs."""
 
 from collections.abc import Generator, Iterator
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainers.data.dataset import ImageData
 from trainers.data.preprocess import EVALUATION_SEED, TestImages
-from trainers.events import ImagesReady, Phase
+from trainers.events import ImagesReady
 from trainers.families.interface import Encodes, Model, Traces, decode
 from trainers.families.nn import chunk_size, eval_mode
 from trainers.inference.grids import MANIFOLD_SIDE, cells
@@ -31,11 +31,11 @@ class SampleImages:
     """The images of each snapshot, from fixed latents and fixed test images.
 
     Args:
-        capabilities: Of the model; they determine the kinds of images.
-        latent_shape: Of the model.
-        data: The data set; one test image per class is reconstructed.
-        test: The test images, preprocessed.
-        device: Of the model.
+        capabilities: What the model can do, which determines the kinds of images.
+        latent_shape: Shape of a latent.
+        data: Data set; one test image per class is reconstructed.
+        test: Preprocessed test images.
+        device: Device of the model.
     """
 
     def __init__(
@@ -56,22 +56,34 @@ class SampleImages:
         if "trace" in available and self._originals is not None:
             self._traced = self._originals[:NUM_TRACED]
 
-    def draw(self, model: Model, step: int) -> Iterator[ImagesReady | Phase]:
-        """Yield each kind of images, and a heartbeat after each chunk."""
+    def render(self, model: Model, step: int) -> Iterator[ImagesReady | None]:
+        """Yield each kind of images, and None after each chunk of work, where a heartbeat may be sent."""
+        # Decode the fixed latents.
         if self._samples is not None:
-            samples = yield from _decoded(model, self._samples, step)
+            samples = yield from _decode(model, self._samples)
             yield ImagesReady(step, "samples", samples, SAMPLE_COLUMNS)
+        # Reconstruct test images: the originals, and below them the decoded means.
         if self._originals is not None:
             assert isinstance(model, Encodes)
+            x = self._originals
             with torch.inference_mode(), eval_mode(model):
-                mu, _ = model.encode(self._originals)
-                pairs = np.concatenate((to_uint8(self._originals), to_uint8(model.decode(mu))))
-            yield ImagesReady(step, "reconstructions", pairs, len(self._originals))
+                mu, _ = model.encode(x)
+                pairs = np.concatenate((to_uint8(x), to_uint8(model.decode(mu))))
+            yield ImagesReady(step, "reconstructions", pairs, len(x))
+        # Decode a grid over the two latent dimensions.
         if self._manifold is not None:
-            manifold = yield from _decoded(model, self._manifold, step)
+            manifold = yield from _decode(model, self._manifold)
             yield ImagesReady(step, "manifold", manifold, MANIFOLD_SIDE)
+        # Trace test images: a row for each, with stages of the chain of transforms, first and last included.
         if self._traced is not None:
-            yield _trace(model, self._traced, step)
+            assert isinstance(model, Traces)
+            with torch.inference_mode(), eval_mode(model):
+                stages = model.trace(self._traced).stages
+                count = min(len(stages), TRACE_COLUMNS)
+                indices = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
+                columns = [to_uint8(model.trace_images(stages[index])) for index in indices]
+            rows = np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
+            yield ImagesReady(step, "trace", rows, count)
 
 
 def reconstructed_indices(data: ImageData) -> Tensor:
@@ -80,25 +92,14 @@ def reconstructed_indices(data: ImageData) -> Tensor:
     if data.test_labels is None:
         return torch.arange(count)
     _, first = np.unique(data.test_labels, return_index=True)
-    others = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
-    return torch.from_numpy(np.concatenate((first, others))[:count].astype(np.int64))
+    fill = np.setdiff1d(np.arange(min(len(data.test), 2 * NUM_RECONSTRUCTIONS)), first)
+    return torch.from_numpy(np.concatenate((first, fill))[:count].astype(np.int64))
 
 
-def _decoded(model: Model, z: Tensor, step: int) -> Generator[Phase, None, NDArray[np.uint8]]:
-    pieces = []
+def _decode(model: Model, z: Tensor) -> Generator[None, None, NDArray[np.uint8]]:
+    chunks = []
     for part in torch.split(z, chunk_size(model.image_shape, CHUNK_IMAGES)):
         with torch.inference_mode(), eval_mode(model):
-            pieces.append(to_uint8(decode(model, part)))
-        yield Phase(step, "evaluating", "pictures")
-    return np.concatenate(pieces)
-
-
-def _trace(model: Model, x: Tensor, step: int) -> ImagesReady:
-    """Return a row for each image with stages of the chain of transforms, first and last included."""
-    assert isinstance(model, Traces)
-    with torch.inference_mode(), eval_mode(model):
-        stages = model.trace(x).stages
-        count = min(len(stages), TRACE_COLUMNS)
-        indices = [round(column * (len(stages) - 1) / (count - 1)) for column in range(count)]
-        columns = [to_uint8(model.trace_images(stages[index])) for index in indices]
-    return ImagesReady(step, "trace", np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:]), count)
+            chunks.append(to_uint8(decode(model, part)))
+        yield
+    return np.concatenate(chunks)

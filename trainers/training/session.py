@@ -1,4 +1,4 @@
-"""A training in memory: everything that one attempt holds, and the few ways in which it changes."""
+"""A training in memory: everything that one attempt at a run holds, and the methods that change it."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -20,9 +20,8 @@ from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, StepContext
 from trainers.families.nn import count
 from trainers.plan import Plan
-from trainers.training import rng, schedule, timing
+from trainers.training import optim, rng, timing
 from trainers.training.alerts import AlertMonitor
-from trainers.training.ema import Ema
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
 
@@ -35,10 +34,10 @@ class ResumableState:
 
     Args:
         changes: `Set` commands that were applied: `step`, `path` and `value` of each.
-        alerts: The monitor of loss and test metrics.
-        test_metrics: Of the last evaluation.
-        evaluated_step: Of the last evaluation; -1 before the first.
-        snapshot_step: Of the last snapshot; -1 before the first.
+        alerts: Monitor of loss and test metrics.
+        test_metrics: Values of the last evaluation, by name.
+        evaluated_step: Step of the last evaluation; -1 before the first.
+        snapshot_step: Step of the last snapshot; -1 before the first.
     """
 
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -52,13 +51,13 @@ class ResumableState:
 class TrainingSession:
     """One attempt at a training, made by `setup.set_up`.
 
-    Others read its fields and change it through its methods alone.
+    Other modules read its fields, and change it through its methods only.
     """
 
     _plan: Plan
     device: torch.device
     model: Model
-    ema: Ema
+    ema: optim.Ema
     optimizers: dict[str, Optimizer]  # by the names of `Model.optimizer_groups`
     autocast: AutocastContext
     compile_policy: CompilePolicy
@@ -69,7 +68,7 @@ class TrainingSession:
     sampler: rng.BatchSampler
     generator: torch.Generator
     sample_images: SampleImages | PointImages
-    length: schedule.Length
+    length: timing.Length
     clock: timing.Clock
     stopwatch: timing.Stopwatch = field(init=False)
     timers: timing.Timers = field(init=False)
@@ -130,7 +129,7 @@ class TrainingSession:
     def lr(self, step: int) -> float:
         """Return the learning rate of the update that follows `step` others."""
         progress = self.length.progress(step, self.stopwatch.elapsed_s)
-        factor = schedule.lr_factor(self.config.schedule, step, progress, self.sampler.steps_per_epoch)
+        factor = optim.lr_factor(self.config.schedule, step, progress, self.sampler.steps_per_epoch)
         return self.config.optim.lr * factor
 
     def lrs(self, lr: float) -> dict[str, float]:
@@ -139,12 +138,12 @@ class TrainingSession:
         return {name: lr * self.model.lr_scale(name, options) for name in self.optimizers}
 
     def batch(self, step: int) -> Tensor:
-        """Return the batch of a step, (B, C, H, W); dynamic binarization draws from the generator."""
+        """Return the batch of a step, (B, C, H, W); dynamic binarization advances the generator."""
         indices = self.sampler.indices(step).to(self.device, non_blocking=True)
         return self.train_data.take(indices, self.generator)
 
     def example_batch(self) -> Tensor:
-        """Return a batch to trace a step with, drawn without the training's generator."""
+        """Return a batch to trace a step with; the training's generator is not advanced."""
         generator = rng.named_generator(self.config.seed, "rehearsal", self.device)
         return self.train_data.take(self.sampler.indices(self._step).to(self.device), generator)
 
@@ -152,19 +151,19 @@ class TrainingSession:
         """Return what a step depends on besides its batch."""
         return StepContext(step, self.generator, self._plan.model_options, self.autocast)
 
-    def metrics(self, values: Mapping[str, float], elapsed_s: float | None = None) -> events.Metrics:
+    def metrics_event(self, values: Mapping[str, float], elapsed_s: float | None = None) -> events.Metrics:
         """Return an event with metrics of the present step.
 
         Args:
-            values: By name.
-            elapsed_s: When they were computed; now by default.
+            values: Values by name.
+            elapsed_s: Elapsed seconds when they were computed; now by default.
         """
         elapsed_s = self.stopwatch.elapsed_s if elapsed_s is None else elapsed_s
         progress = self.length.progress(self._step, elapsed_s)
-        left = self._eta.seconds_left(progress, elapsed_s)
+        seconds_left = self._eta.seconds_left(progress, elapsed_s)
         if self.length.seconds is not None:
-            left = max(0.0, self.length.seconds - elapsed_s)
-        return events.Metrics(self._step, self.images_seen, values, elapsed_s, progress, left)
+            seconds_left = max(0.0, self.length.seconds - elapsed_s)
+        return events.Metrics(self._step, self.images_seen, values, elapsed_s, progress, seconds_left)
 
     def card(self) -> model_card.ModelCard:
         """Return the model card of the EMA weights at this step."""
@@ -200,8 +199,18 @@ class TrainingSession:
         Raises:
             ConfigError: if the setting cannot change during training, or the value is not allowed.
         """
-        self._plan = _with_setting(self._plan, self.model, path, value)
+        self._plan = self._changed_plan(path, value)
         self.state.changes.append({"step": self._step, "path": path, "value": value})
+
+    def _changed_plan(self, path: str, value: Any) -> Plan:
+        allowed = (*SETTABLE, *(f"model.{name}" for name in sorted(self.model.settable)))
+        if path not in allowed:
+            raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(allowed)}")
+        preset = registry.presets().get(self.config.preset)
+        if preset and preset.is_frozen(path):
+            message = f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}"
+            raise ConfigError(message, "start from another preset")
+        return self._plan.with_setting(path, value)
 
     def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
         """Record the test metrics of the present step."""
@@ -223,21 +232,8 @@ class TrainingSession:
             ConfigError: if a setting that was changed cannot be.
         """
         for change in state.changes:
-            self._plan = _with_setting(self._plan, self.model, change["path"], change["value"])
+            self._plan = self._changed_plan(change["path"], change["value"])
         self.state = state
         self._step = step
         self.stopwatch = timing.Stopwatch(self.clock, elapsed_s)
         self.restart_eta()
-
-
-def _with_setting(plan: Plan, model: Model, path: str, value: object) -> Plan:
-    """Return a plan with one setting changed, which must be settable during training, validated as at the start."""
-    settable = (*SETTABLE, *(f"model.{name}" for name in sorted(model.settable)))
-    if path not in settable:
-        raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(settable)}")
-    preset = registry.presets().get(plan.config.preset)
-    if preset and preset.is_frozen(path):
-        raise ConfigError(
-            f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}", "start from another preset"
-        )
-    return plan.with_setting(path, value)

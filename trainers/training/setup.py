@@ -1,21 +1,29 @@
-"""Sets up a training: data on the device, the model with its initial weights, and everything that trains it."""
+"""Sets up a training: torch's global settings, the data, the model with its initial weights, the session."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
 
 from trainers import registry
+from trainers.compiled import matmul
 from trainers.compiled.policy import CompilePolicy
 from trainers.compiled.precision import AutocastContext, use_bfloat16
+from trainers.config import ExecutionConfig
 from trainers.data import preprocess
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.preprocess import ResidentPoints
+from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import build
 from trainers.model_card import DataCard
 from trainers.plan import Plan
-from trainers.training import optim, rng, schedule, timing
-from trainers.training.ema import Ema
+from trainers.training import optim, rng, timing
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
 from trainers.training.session import TrainingSession
-from trainers.training.torch_settings import select_device
 
 
 def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
@@ -34,7 +42,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         model = build(plan.family, plan.model_options, plan.image_shape)
     model.to(device)
     sampler = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
-    # Move the data to the device, and choose what is drawn at each snapshot.
+    # Move the data to the device, and choose the sample images of each snapshot.
     train_data: preprocess.TrainImages | ResidentPoints
     test_data: preprocess.TestImages | ResidentPoints
     sample_images: SampleImages | PointImages
@@ -51,7 +59,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         plan,
         device=device,
         model=model,
-        ema=Ema(model, config.optim.ema_decay),
+        ema=optim.Ema(model, config.optim.ema_decay),
         optimizers={name: optim.build(config.optim, group) for name, group in model.optimizer_groups().items()},
         autocast=AutocastContext(device, bfloat16=use_bfloat16(config.execution, device, model.supports_bf16)),
         compile_policy=CompilePolicy(config.execution, device),
@@ -62,7 +70,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         sampler=sampler,
         generator=rng.named_generator(config.seed, "training", device),
         sample_images=sample_images,
-        length=schedule.Length.of(config.schedule, sampler.steps_per_epoch),
+        length=timing.Length.of(config.schedule, sampler.steps_per_epoch),
         clock=clock,
     )
 
@@ -88,3 +96,70 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
         setup=", ".join(setup),
         kind="points" if is_points else "images",
     )
+
+
+def select_device(name: str) -> torch.device:
+    """Return the device of that name; "auto" is CUDA where available, else the CPU.
+
+    Raises:
+        ConfigError: if this machine or this build of torch lacks it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    missing = (name == "cuda" and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise ConfigError(f"execution.device: '{name}' is not available here", "use 'cpu' or 'auto'")
+    return torch.device(name)
+
+
+@contextmanager
+def torch_settings(execution: ExecutionConfig, threads: int) -> Iterator[None]:
+    """Set threads, determinism, denormals and the matrix library inside the block; restore them at the end.
+
+    Denormals, below 1e-38, are flushed to 0. Adam's moments of weights that rarely have a gradient, such as those of
+    pixels at the edge, decay into that range and stay there, where a processor is several times slower, some a hundred.
+
+    Args:
+        execution: Whether to use deterministic algorithms only.
+        threads: Number of threads; 0 for no change.
+    """
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), _flushes_denormals()
+    try:
+        torch.set_flush_denormal(True)  # before other threads are started: they inherit it
+        if threads:
+            torch.set_num_threads(threads)
+        if execution.deterministic:  # required by cuBLAS, which reads it at first use
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(execution.deterministic)
+        with matmul.prefer_onednn():
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        torch.set_flush_denormal(before[2])
+
+
+def _flushes_denormals() -> bool:
+    return not (torch.tensor(2.0**-126) / 2).item()
+
+
+def fingerprint(target: torch.device, *, bfloat16: bool, compiled: bool) -> dict[str, Any]:
+    """Return what must be equal for two attempts to agree bit for bit. Checkpoints hold it; its keys never change.
+
+    Args:
+        target: Device of the training.
+        bfloat16: Whether matrix products use bfloat16.
+        compiled: Whether the step is compiled.
+    """
+    return {
+        "torch": str(torch.__version__),
+        "device": str(target),
+        "threads": torch.get_num_threads(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "denormals": "flushed" if _flushes_denormals() else "kept",
+        "products": "oneDNN" if matmul.onednn_is_better() else "default",
+        "precision": "bfloat16" if bfloat16 else "float32",
+        "compiled": "products turned" if compiled and target.type == "cpu" else compiled,  # see matmul.decompositions
+    }

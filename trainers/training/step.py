@@ -1,8 +1,8 @@
 """One training step: forward, backward, the check for NaN and infinity, gradient clipping, and the optimizer update.
 
 `train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is traced
-once into a compiled graph (`TracedUpdater`), where the update is a function of tensors. Noise, batches, learning rates
-and the choice between the two are `StepRunner`'s.
+once into a compiled graph (`TracedUpdater`), where the update is a function of tensors. `StepRunner` chooses between
+them, and provides batches, noise and learning rates.
 """
 
 import math
@@ -25,11 +25,11 @@ class NotFiniteError(TrainingError):
 
 
 class Updater(Protocol):
-    """How gradients are taken and weights updated."""
+    """Computes gradients and updates weights."""
 
     @property
     def optimizers(self) -> Collection[str]:
-        """Their names."""
+        """The names of the optimizers."""
         ...
 
     def backward(self, objective: Objective) -> list[Tensor]:
@@ -52,8 +52,9 @@ class Updater(Protocol):
 def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updater) -> None:
     """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
 
-    A step has one batch. Gradient accumulation would repeat the forward and backward pass below for several of them
-    before the update.
+    A step has one batch. To accumulate gradients, draw a larger batch, as `Model.batches_per_step` does; call
+    `training_step` on each micro-batch of it; and average their gradients before `total_norm`, in both updaters:
+    `EagerUpdater.backward` clears earlier gradients, `TracedUpdater.backward` returns new ones.
     """
     for objective in _objectives(model, batch, context, updater.optimizers):  # the forward pass, up to the next loss
         # Backward.
@@ -92,8 +93,8 @@ class UpdateResult:
 
     Args:
         optimizer: A key of `Model.optimizer_groups`.
-        loss: Before the update.
-        grad_norm: Before clipping.
+        loss: Loss before the update.
+        grad_norm: Gradient norm before clipping.
         values: The objective's own metrics, by quantity.
     """
 
@@ -126,7 +127,7 @@ def step_metrics(results: Iterable[UpdateResult], *, single: bool) -> dict[str, 
 
 
 def clip_factor(norm: Tensor, max_norm: float | Tensor) -> Tensor:
-    """Return what gradients of a total norm are multiplied by, as `torch.nn.utils.clip_grad_norm_` does."""
+    """Return the factor of `torch.nn.utils.clip_grad_norm_` on gradients of a total norm."""
     return (max_norm / (norm + 1e-6)).clamp(max=1.0)
 
 
@@ -134,13 +135,13 @@ class EagerUpdater:
     """Updates weights with PyTorch's optimizers.
 
     Args:
-        optimizers: By the names of `Model.optimizer_groups`.
-        lrs: The learning rate of each.
-        max_norm: Of the gradients of one objective; None for no clipping.
+        optimizers: Optimizers by the names of `Model.optimizer_groups`.
+        lrs: Learning rate of each optimizer.
+        max_norm: Largest gradient norm of one objective; None for no clipping.
 
     Attributes:
-        optimizers: As given.
-        metrics: Of the step so far.
+        optimizers: The optimizers, by name.
+        metrics: Metrics of the step so far, by name.
     """
 
     def __init__(self, optimizers: Mapping[str, Optimizer], lrs: Mapping[str, float], max_norm: float | None) -> None:
@@ -180,13 +181,13 @@ class EagerUpdater:
 
 @dataclass(frozen=True)
 class OptimizerTensors:
-    """What an optimizer reads and updates in a traced step.
+    """The tensors that an optimizer reads and updates in a traced step.
 
     Args:
-        weights: In the order of `Model.optimizer_groups`.
-        moments: Of each weight, as `optim.moment_names` names them.
-        count: Updates so far, one for each weight; all are equal.
-        lr: A scalar.
+        weights: Weights in the order of `Model.optimizer_groups`.
+        moments: Moments of each weight, in the order of `optim.moment_names`.
+        count: Number of updates so far, once for each weight; all are equal.
+        lr: Learning rate, a scalar.
     """
 
     weights: Sequence[Tensor]
@@ -198,17 +199,17 @@ class OptimizerTensors:
 class TracedUpdater:
     """Updates weights, moments and counts in place by tensor operations alone, so that a step can be traced.
 
-    A graph cannot raise. Where a loss or gradient is not finite, this update and those after it in the same step leave
-    everything as it is; who reads the metrics raises.
+    A graph cannot raise. Where a loss or gradient is not finite, this update and those after it in the same step change
+    nothing, and `step_metrics` raises when the metrics are read.
 
     Args:
-        config: Of all optimizers.
-        tensors: Of each optimizer.
-        max_norm: A scalar; infinite for no clipping.
+        config: Configuration of all optimizers.
+        tensors: Tensors of each optimizer.
+        max_norm: Largest gradient norm of one objective, a scalar; infinite for no clipping.
 
     Attributes:
-        optimizers: Their names.
-        metrics: Of all objectives in order: loss, gradient norm, the objective's own.
+        optimizers: Names of the optimizers.
+        metrics: Loss, gradient norm and own metrics of each objective, in order.
     """
 
     def __init__(self, config: OptimConfig, tensors: Mapping[str, OptimizerTensors], max_norm: Tensor) -> None:
@@ -237,7 +238,7 @@ class TracedUpdater:
         """Clip the gradients and update in place what the optimizer updates, if all is finite."""
         tensors = self._tensors[optimizer]
         scalars = optim.update_scalars(self._config, tensors.lr, tensors.count[0] + 1)
-        # Stacked, the scalars are computed once, in memory; otherwise anew for every 16 weights.
+        # Stacked, the scalars are computed once, in memory; otherwise again for every 16 weights.
         stacked = torch.stack(
             [scalar.float() for scalar in (clip_factor(norm, self._max_norm), self._finite, *scalars)]
         )

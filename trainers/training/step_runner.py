@@ -1,9 +1,8 @@
-"""Runs training steps, eagerly or compiled, so that neither the loop nor a model needs to know which.
+"""Runs training steps, eagerly or compiled, so that neither the loop nor a model depends on the choice.
 
-Several compiled steps run back to back in one launch. The matrix products of a step evict everything else from a core's
-caches; Python that runs once a step pays for that each time, three to five times its usual cost, while the other cores
-wait. A launch prepares all inputs before and reads all results after its steps. What is learned, and from which random
-numbers, is the same as one step at a time.
+Compiled steps run in bursts of several, back to back. The matrix products of a step flush the caches of the cores, so
+that Python between two steps runs 3-5x slower; a burst pays that once, because it prepares all inputs before its steps
+and reads all results after them. Random numbers and weights are the same as one step at a time.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -18,16 +17,12 @@ from trainers.training.session import TrainingSession
 from trainers.training.step import EagerUpdater, step_metrics, train_step
 from trainers.training.timing import RateMeter
 
-MAX_LAUNCH_STEPS = 8
-MAX_LAUNCH_S = 0.05  # how long anything that is due by the clock may have to wait for a launch
+MAX_BURST_STEPS = 8
+MAX_BURST_S = 0.05  # the longest delay by a burst of anything that is due by the clock
 
 
 class StepRunner:
-    """Runs the steps of one training.
-
-    Args:
-        session: The training.
-    """
+    """Runs the steps of one training, and updates the EMA weights."""
 
     def __init__(self, session: TrainingSession) -> None:
         self._session = session
@@ -35,26 +30,29 @@ class StepRunner:
         self._rate = RateMeter(session.clock)
         self._is_checked = False  # whether the metrics of a step are declared
 
-    def run(self, limit: int, has_commands: Callable[[int], bool]) -> Iterator[Event]:
-        """Run the next step, or several compiled ones; yield the metrics of each, and news about compilation.
+    def run(self, limit: int, poll_commands: Callable[[int], bool]) -> Iterator[Event]:
+        """Run the next step, or a burst of compiled ones; yield the metrics of each, and the events of a compilation.
 
         Args:
             limit: Largest number of steps.
-            has_commands: Whether commands have arrived, given the number of steps done; ends a launch early.
+            poll_commands: Returns whether commands arrived, given the number of steps done; they end a burst early.
 
         Raises:
             NotFiniteError: in place of the metrics of a step whose loss or gradient is not finite.
         """
-        session, policy, key = self._session, self._policy, self._session.graph_key()
-        has_state = (optim.has_state(each, session.config.optim) for each in session.optimizers.values())
-        if policy.should_compile(key) and all(has_state):  # a compiled step updates the optimizers' state
-            yield from policy.compile(key, self._compile, session.step)
+        session, policy, graph_key = self._session, self._policy, self._session.graph_key()
+        # Compile, once the optimizers have the moments that a compiled step updates.
+        if policy.should_compile(graph_key) and all(
+            optim.has_state(optimizer, session.config.optim) for optimizer in session.optimizers.values()
+        ):
+            yield from policy.compile(graph_key, self._compile, session.step)
             session.restart_eta()
-        compiled = policy.compiled_step(key)
+        # Run.
+        compiled = policy.compiled_step(graph_key)
         if compiled is None:
             yield from self._run_eager()
         else:
-            yield from self._run_compiled(compiled, self._launch_size(key, limit), has_commands)
+            yield from self._run_compiled(compiled, self._burst_size(graph_key, limit), poll_commands)
 
     def _run_eager(self) -> Iterator[Event]:
         session, policy = self._session, self._policy
@@ -74,31 +72,33 @@ class StepRunner:
         session.ema.update(session.step)
         # Report.
         rate = self._rate.stop(len(batch))
-        metrics = session.metrics({**updater.metrics, "train/lr": lr, "speed/images_per_s": rate})
+        metrics = session.metrics_event({**updater.metrics, "train/lr": lr, "speed/images_per_s": rate})
         policy.stop_timer()
         yield from policy.after_step(session.model, session.step, metrics.seconds_left, self._num_operations)
         yield metrics
 
-    def _run_compiled(self, compiled: CompiledStep, count: int, has_commands: Callable[[int], bool]) -> Iterator[Event]:
+    def _run_compiled(
+        self, compiled: CompiledStep, count: int, poll_commands: Callable[[int], bool]
+    ) -> Iterator[Event]:
         session, policy, first = self._session, self._policy, self._session.step
         self._rate.start()
         policy.start_timer()
         start_s, random_state = session.stopwatch.elapsed_s, session.generator.get_state()
-        # Draw the batches and random numbers of all steps.
-        lrs = [session.lr(first + ahead) for ahead in range(count)]
-        inputs = [self._inputs(compiled, first + ahead, lr) for ahead, lr in enumerate(lrs)]
-        # Launch the steps one after another, without waiting for their results.
+        # Prepare the batches and random numbers of all steps.
+        lrs = [session.lr(first + offset) for offset in range(count)]
+        inputs = [self._inputs(compiled, first + offset, lr) for offset, lr in enumerate(lrs)]
+        # Run the steps one after another, without waiting for their results.
         outputs: list[Tensor] = []
         while len(outputs) < count:
-            outputs.append(compiled.launch(inputs[len(outputs)]))
+            outputs.append(compiled.run(inputs[len(outputs)]))
             session.ema.update(first + len(outputs))
-            if len(outputs) < count and has_commands(first + len(outputs)):
+            if len(outputs) < count and poll_commands(first + len(outputs)):
                 break
-        # If commands cut it short, take back the random numbers of the steps that were not run.
+        # After a burst that commands ended early, restore the generator to the state after the last step.
         if len(outputs) < count:
             session.generator.set_state(random_state)
-            for ahead in range(len(outputs)):
-                self._inputs(compiled, first + ahead, lrs[ahead])
+            for offset in range(len(outputs)):
+                self._inputs(compiled, first + offset, lrs[offset])
         # Read the results: the only wait for the device.
         results = [output.tolist() for output in outputs]
         took_s = session.stopwatch.elapsed_s - start_s
@@ -108,23 +108,23 @@ class StepRunner:
         for number, (result, lr) in enumerate(zip(results, lrs, strict=False), start=1):
             values = step_metrics(compiled.results(result), single=len(session.optimizers) == 1)
             session.advance()
-            metrics = session.metrics(
+            metrics = session.metrics_event(
                 {**values, "train/lr": lr, "speed/images_per_s": rate}, start_s + took_s * number / len(results)
             )
             yield from policy.after_step(session.model, session.step, metrics.seconds_left, self._num_operations)
             yield metrics
 
-    def _launch_size(self, key: Hashable, limit: int) -> int:
-        """Return how many compiled steps to run in one launch: up to `limit`, as long as the graph key stays the same.
+    def _burst_size(self, graph_key: Hashable, limit: int) -> int:
+        """Return the number of steps of a burst: up to `limit`, as long as the graph key stays the same.
 
-        A single step while compiled and eager steps are still compared.
+        It is 1 while compiled and eager steps are still being compared.
         """
         session, policy = self._session, self._policy
-        if not policy.is_final or not policy.step_s:
+        if not policy.uses_compiled_steps or not policy.step_s:
             return 1
-        size = min(limit, MAX_LAUNCH_STEPS, int(MAX_LAUNCH_S / policy.step_s))
-        same = (ahead for ahead in range(1, size) if session.graph_key(session.step + ahead) != key)
-        return max(1, next(same, size))
+        size = min(limit, MAX_BURST_STEPS, int(MAX_BURST_S / policy.step_s))
+        other_keys = (offset for offset in range(1, size) if session.graph_key(session.step + offset) != graph_key)
+        return max(1, next(other_keys, size))
 
     def _inputs(self, compiled: CompiledStep, step: int, lr: float) -> list[Tensor]:
         session = self._session

@@ -1,4 +1,4 @@
-"""Clocks, and when something is due: by steps or by seconds.
+"""Clocks, the length of a training, and when something is due: by steps or by seconds.
 
 Clocks are arguments, so that tests can set the time; that of a training is `ActiveClock`.
 """
@@ -6,10 +6,10 @@ Clocks are arguments, so that tests can set the time; that of a training is `Act
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from trainers.config import ExecutionConfig, RunConfig
+from trainers.config import ExecutionConfig, RunConfig, ScheduleConfig
 from trainers.events import Viewers
-from trainers.training.schedule import Length
 
 Clock = Callable[[], float]
 HEARTBEAT_S = 0.15  # below the promised 0.25 s, for the work between two readings of the clock
@@ -17,20 +17,20 @@ MIN_EVALUATIONS = 20
 SNAPSHOT_BYTES_PER_S = 10_000_000
 IDLE_FACTOR = 2.0  # on the seconds between snapshots while all viewers are idle
 MAX_IMAGES_SHARE = 0.015  # of the training's time that images for viewers may take
-MIN_SLEEP_S = 2.0  # between two readings of the clock, with next to no CPU time: the process was asleep
+MIN_SLEEP_S = 2.0  # between two readings of the clock with next to no CPU time: the process was suspended
 _CPU_READING_S = 0.02
 
 
 class ActiveClock:
-    """Monotonic seconds without those in which the process was asleep: stopped by a signal, or frozen with its machine.
+    """Monotonic seconds, without those in which the process was suspended by a signal or with its machine.
 
-    The process counts as asleep when nobody read the clock for two seconds, and it used less than a hundredth of a core
-    meanwhile. A training reads the clock many times a second, and computes in between. So neither a closed laptop nor a
-    SIGSTOP costs a budget of minutes, or a jump of the time axis.
+    The process counts as suspended if the clock was not read for two seconds in which it used less than a hundredth of
+    a core: a training reads the clock many times a second, and computes in between. So neither a closed laptop nor a
+    SIGSTOP uses up a time limit or makes the time axis jump.
 
     Args:
         clock: Monotonic seconds; on some systems they include those in which the machine sleeps.
-        cpu_time: Seconds that this process has computed, over all threads.
+        cpu_time: CPU seconds of this process, over all threads.
         cores: Number of threads that can run at once.
     """
 
@@ -41,7 +41,7 @@ class ActiveClock:
         cores: int = os.cpu_count() or 1,
     ) -> None:
         self._clock, self._cpu_time, self._cores = clock, cpu_time, cores
-        self._asleep_s = 0.0
+        self._suspended_s = 0.0
         self._last = self._last_cpu_reading = clock()
         self._last_cpu_s = cpu_time()
 
@@ -49,16 +49,45 @@ class ActiveClock:
         """Return the seconds, from an arbitrary start."""
         now = self._clock()
         if now - self._last >= MIN_SLEEP_S:
-            # Subtract the time since the last call if the process was asleep.
+            # Leave out the gap if the process was suspended; `before` bounds the CPU time ahead of it from above.
             gap, cpu_s = now - self._last, self._cpu_time()
-            before = (self._last - self._last_cpu_reading) * self._cores  # upper bound of the CPU time before the gap
+            before = (self._last - self._last_cpu_reading) * self._cores
             if cpu_s - self._last_cpu_s < before + gap / 100:
-                self._asleep_s += gap
+                self._suspended_s += gap
             self._last_cpu_reading, self._last_cpu_s = now, cpu_s
         elif now - self._last_cpu_reading >= _CPU_READING_S:  # not at each call: it costs a system call
             self._last_cpu_reading, self._last_cpu_s = now, self._cpu_time()
         self._last = now
-        return now - self._asleep_s
+        return now - self._suspended_s
+
+
+@dataclass(frozen=True)
+class Length:
+    """The length of a training, in steps or in seconds: exactly one of the two is set."""
+
+    steps: int | None
+    seconds: float | None
+
+    @classmethod
+    def of(cls, schedule: ScheduleConfig, steps_per_epoch: int) -> "Length":
+        """Return the length of a schedule; epochs are rounded to whole steps, at least one."""
+        if schedule.minutes is not None:
+            return cls(None, schedule.minutes * 60)
+        if schedule.steps is not None:
+            return cls(schedule.steps, None)
+        return cls(max(1, round((schedule.epochs or 0) * steps_per_epoch)), None)
+
+    def progress(self, step: int, elapsed_s: float) -> float:
+        """Return the fraction that is done, in [0, 1]."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        return min(1.0, elapsed_s / (self.seconds or 1.0))
+
+    def is_over(self, step: int, elapsed_s: float) -> bool:
+        """Return whether the last step is done. A training of any length has at least one step."""
+        if self.steps is not None:
+            return step >= self.steps
+        return step > 0 and elapsed_s >= (self.seconds or 0.0)
 
 
 class Stopwatch:
@@ -66,7 +95,7 @@ class Stopwatch:
 
     Args:
         clock: Monotonic seconds.
-        before_s: Of earlier attempts.
+        before_s: Seconds of earlier attempts.
     """
 
     def __init__(self, clock: Clock, before_s: float = 0.0) -> None:
@@ -95,10 +124,10 @@ class Stopwatch:
 
 
 class Interval:
-    """Tells when something is due again, and how long it took.
+    """When something is due again, and how long it took the last time.
 
     Attributes:
-        duration_s: From `start` to `reset`, the last time; 0 without a `start`.
+        duration_s: Seconds from `start` to `reset`, the last time; 0 without a `start`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -116,7 +145,7 @@ class Interval:
         return self._clock() - self._last >= seconds
 
     def reset(self) -> None:
-        """Record that it is done; the wait starts again."""
+        """Record that it was done just now."""
         self._last = self._clock()
         self.duration_s = 0.0 if self._start is None else self._last - self._start
 
@@ -145,7 +174,7 @@ def next_early_step(step: int) -> int:
 
 
 def last_early_snapshot(num_weights: int) -> int:
-    """Return the last early step that has a snapshot whatever the clock says; for large models a low one."""
+    """Return the last early step that has a snapshot regardless of the clock: unlimited, but 100 for large models."""
     return 10**9 if not min_snapshot_interval_s(num_weights) else 100
 
 
@@ -168,8 +197,8 @@ def image_interval_s(configured_s: float, duration_s: float) -> float:
     The weights, from which front ends compute images of their own, come as configured.
 
     Args:
-        configured_s: For a model whose images are fast.
-        duration_s: What the last ones took of the training's time.
+        configured_s: Seconds for a model whose images are fast.
+        duration_s: Seconds that the last images took.
     """
     return min(max(configured_s, duration_s / MAX_IMAGES_SHARE), 5 * configured_s)
 
@@ -189,7 +218,7 @@ def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test
 
 
 class RateMeter:
-    """Images per second, from the time of the steps alone, over roughly the last second of them."""
+    """Images (or points) per second, from the time of the steps alone, over roughly the last second of them."""
 
     def __init__(self, clock: Clock, window_s: float = 1.0) -> None:
         self._clock = clock
@@ -216,8 +245,8 @@ class EtaEstimator:
     """Estimates the remaining time from the pace of this attempt, evaluations included.
 
     Args:
-        progress: At the start.
-        elapsed_s: At the start.
+        progress: Progress at the start of the attempt.
+        elapsed_s: Elapsed seconds at the start of the attempt.
     """
 
     def __init__(self, progress: float, elapsed_s: float) -> None:
@@ -226,7 +255,7 @@ class EtaEstimator:
 
     def seconds_left(self, progress: float, elapsed_s: float) -> float | None:
         """Return the remaining seconds; None in the first second."""
-        progressed, took_s = progress - self._progress, elapsed_s - self._elapsed_s
-        if took_s < 1.0 or progressed <= 0:
+        progress_made, took_s = progress - self._progress, elapsed_s - self._elapsed_s
+        if took_s < 1.0 or progress_made <= 0:
             return None
-        return (1 - progress) * took_s / progressed
+        return (1 - progress) * took_s / progress_made

@@ -287,14 +287,14 @@ def test_products_of_gradients_are_left_alone() -> None:
 
 _TINY = """
 import torch
-from trainers.training import torch_settings
+from trainers.training import setup
 from trainers.config import ExecutionConfig
 
 def left():
     return int((torch.full((1 << 20,), 2.0**-126) / 2).count_nonzero())  # of a size that both threads work on
 
 before = (torch.tensor(2.0**-126) / 2).item()
-with torch_settings.torch_settings(ExecutionConfig(), 2):
+with setup.torch_settings(ExecutionConfig(), 2):
     print(left())
 print(before > 0, (torch.tensor(2.0**-126) / 2).item() == before)
 """

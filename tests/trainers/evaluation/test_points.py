@@ -136,12 +136,12 @@ def test_sample_images_cover_the_data() -> None:
 
 
 def test_a_density_map_is_brighter_where_density_is_higher() -> None:
-    logs = np.full((64, 64), -math.inf)
-    logs[:, 0:8], logs[:, 8:16], logs[:, 16:24], logs[:, 24:32] = 0.0, -4.0, math.nan, 5.0
-    row = point_images.density_map(logs, peak=0.0)[128].astype(int).sum(1)
+    log_density = np.full((64, 64), -math.inf)
+    log_density[:, 0:8], log_density[:, 8:16], log_density[:, 16:24], log_density[:, 24:32] = 0.0, -4.0, math.nan, 5.0
+    row = point_images.density_map(log_density, maximum=0.0)[128].astype(int).sum(1)
     assert row[16] == row[112] > row[48] > row[80] == row[200]
 
 
-def test_the_peak_of_a_uniform_square_is_its_density() -> None:
+def test_the_maximum_of_a_uniform_square_is_its_density() -> None:
     square = np.random.default_rng(EVALUATION_SEED).uniform(-1, 1, (100_000, 2))
-    assert point_images.peak(square, (-4, 4, -4, 4)) == pytest.approx(-math.log(4), abs=0.15)
+    assert point_images.max_log_density(square, (-4, 4, -4, 4)) == pytest.approx(-math.log(4), abs=0.15)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers.training.ema import UPDATE_EVERY, Ema
+from trainers.training.optim import EMA_UPDATE_EVERY, Ema
 
 
 def followed(decay: float, steps: int) -> tuple[list[float], Ema, list[float]]:
@@ -25,8 +25,8 @@ def test_it_follows_the_definition_at_its_updates() -> None:
     raw, _, averages = followed(0.9, 40)
     expected = averages[0]
     for step in range(2, 41):
-        if step <= UPDATE_EVERY or step % UPDATE_EVERY == 0:
-            decay = min(0.9, (1 + step) / (10 + step)) ** (UPDATE_EVERY if step > UPDATE_EVERY else 1)
+        if step <= EMA_UPDATE_EVERY or step % EMA_UPDATE_EVERY == 0:
+            decay = min(0.9, (1 + step) / (10 + step)) ** (EMA_UPDATE_EVERY if step > EMA_UPDATE_EVERY else 1)
             expected = decay * expected + (1 - decay) * raw[step - 1]
         assert averages[step - 1] == pytest.approx(expected, rel=1e-5)
 

@@ -164,7 +164,7 @@ def test_slow_images_come_with_heartbeats(folder: Path) -> None:
     events = list(loop.train(tiny.config(folder, steps=2), clock=lambda: float(next(now))))
     for place, event in enumerate(events):
         if isinstance(event, ImagesReady) and event.kind in ("samples", "manifold"):
-            assert events[place - 1] == Phase(event.step, "evaluating", "pictures")
+            assert events[place - 1] == Phase(event.step, "evaluating", "sample images")
             assert next(e.name for e in events[place:] if isinstance(e, Phase) and e.detail == "") != "evaluating"
 
 

@@ -42,21 +42,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def unlimited_launches(monkeypatch: pytest.MonkeyPatch, traced: list[int]) -> None:
     """Let launches have as many steps as possible, on however slow a machine."""
-    monkeypatch.setattr(step_runner, "MAX_LAUNCH_S", 1e6)
+    monkeypatch.setattr(step_runner, "MAX_BURST_S", 1e6)
 
 
 @pytest.fixture
 def launches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of all launches of more than one step."""
     sizes: list[int] = []
-    real = StepRunner._launch_size
+    real = StepRunner._burst_size
 
     def spy(runner: StepRunner, *given: Any) -> int:
         size = real(runner, *given)
         sizes.extend([size] if size > 1 else [])
         return size
 
-    monkeypatch.setattr(StepRunner, "_launch_size", spy)
+    monkeypatch.setattr(StepRunner, "_burst_size", spy)
     return sizes
 
 
@@ -71,7 +71,7 @@ def _events(config: RunConfig, resume: ResumeState | None = None, commands: Any 
 
 def _one_by_one(config: RunConfig, monkeypatch: pytest.MonkeyPatch, commands: Any = None) -> list[Event]:
     with monkeypatch.context() as patched:
-        patched.setattr(step_runner, "MAX_LAUNCH_STEPS", 1)
+        patched.setattr(step_runner, "MAX_BURST_STEPS", 1)
         return _events(config, commands=commands)
 
 
@@ -119,11 +119,11 @@ def test_a_launch_ends_where_something_is_due(folder: Path, launches: list[int])
 
 
 def test_launches_have_more_steps_where_steps_are_short(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_runner, "MAX_LAUNCH_S", 0.05)
+    monkeypatch.setattr(step_runner, "MAX_BURST_S", 0.05)
     session = tiny.session(_config(folder))
     runner = StepRunner(session)
     tiny.of(list(runner.run(100, lambda step: False)), Metrics)  # eager: the optimizer has no state yet
-    for step_s, size in ((0.0, 1), (1.0, 1), (0.02, 2), (0.001, step_runner.MAX_LAUNCH_STEPS)):
+    for step_s, size in ((0.0, 1), (1.0, 1), (0.02, 2), (0.001, step_runner.MAX_BURST_STEPS)):
         session.compile_policy.step_s = step_s
         assert len(tiny.of(list(runner.run(100, lambda step: False)), Metrics)) == size
 

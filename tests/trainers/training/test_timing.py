@@ -8,7 +8,7 @@ import pytest
 from tests.trainers import tiny
 from trainers.config import ExecutionConfig, ScheduleConfig
 from trainers.events import Viewers
-from trainers.training import schedule, timing
+from trainers.training import optim, timing
 
 
 class HandClock:
@@ -108,14 +108,14 @@ def test_the_remaining_time_follows_the_pace_of_this_attempt() -> None:
     [({"epochs": 1.5}, 12), ({"steps": 7}, 7), ({"epochs": 0.001}, 1)],
 )
 def test_lengths_in_steps(given: dict[str, float], steps: int) -> None:
-    length = schedule.Length.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
+    length = timing.Length.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
     assert length.steps == steps
     assert not length.is_over(steps - 1, 1e9) and length.is_over(steps, 0)
     assert length.progress(0, 0) == 0 and length.progress(steps, 0) == 1
 
 
 def test_lengths_in_minutes() -> None:
-    length = schedule.Length.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
+    length = timing.Length.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
     assert length.progress(10**6, 30) == 0.25
     assert not length.is_over(10**6, 119) and length.is_over(1, 120)
     assert not length.is_over(0, 120)  # at least one step
@@ -123,7 +123,7 @@ def test_lengths_in_minutes() -> None:
 
 def factors(lr: str, count: int = 5, **given: float) -> list[float]:
     config = ScheduleConfig.model_validate({"steps": count - 1, "lr": lr, **given})
-    return [schedule.lr_factor(config, step, step / (count - 1), steps_per_epoch=2) for step in range(count)]
+    return [optim.lr_factor(config, step, step / (count - 1), steps_per_epoch=2) for step in range(count)]
 
 
 def test_learning_rates() -> None:
@@ -148,7 +148,7 @@ def test_learning_rates() -> None:
 def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -> None:
     given = {"execution": {"eval_every": configured}, "optim": {"batch_size": 128}}
     config = tiny.config(folder, given, steps=steps)
-    length = schedule.Length.of(config.schedule, 468)
+    length = timing.Length.of(config.schedule, 468)
     assert timing.eval_every(config, length, 468, num_test=10_000) == expected
 
 
