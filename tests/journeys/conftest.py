@@ -16,6 +16,7 @@ import pytest
 DEADLINE_S = 60.0
 TINY = (
     *("--set", "data.limit=512", "--hidden", "32", "--batch-size", "32", "--threads", "1"),
+    *("--compile", "off"),  # a stop or pause would wait until the step is compiled
     *("--set", "execution.snapshot_every_s=1"),
 )
 
