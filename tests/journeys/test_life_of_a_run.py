@@ -74,7 +74,7 @@ def test_ctrl_c_leaves_a_plain_run_training_and_stops_a_foreground_one(shell: Sh
     plain.send_signal(signal.SIGINT)
     _, message = plain.communicate(timeout=30)
     assert plain.returncode == 130
-    assert "goes on" in message
+    assert "keeps training" in message
     assert "runs stop kept" in message
     before = shell.show("kept")
     assert before["status"] == "running"
