@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         context, title = self.context, self.title
-        self.run_actions.opening.connect(self.pages.make)
+        self.run_actions.opening.connect(self.pages.start)
         title.run_chosen.connect(self.run_actions.open)
         title.folder_wanted.connect(self.choose_folder)
         title.new_run_wanted.connect(self.run_actions.new_run)
@@ -180,8 +180,8 @@ class MainWindow(QMainWindow):
 
     def _on_first_paint(self) -> None:
         if self._first is not None and self.context.run is None and self.pages.queries_model:
-            self.context.model_client.warm()  # it imports torch while the tabs are made
-        self.pages.make()
+            self.context.model_client.warm()  # it imports torch while the first tab is made
+        self.pages.start()
         if self._first is not None and self.context.run is None and not self.open_run(self._first):
             self._show_run()
 

@@ -10,10 +10,11 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.error_handler import shielded
 from genexplorer.viewer.tabs import tab_types
 from genexplorer.viewer.tabs.tab import Tab
-from genexplorer.viewer.widgets.controls import EmptyState
+from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
 _NUMBER_KEYS = 9
+_MAKE_MS = 20  # between two tabs, so that the window paints and answers meanwhile
 
 
 class TabBar(QTabBar):
@@ -58,8 +59,8 @@ class TabBar(QTabBar):
 class TabPages(QWidget):
     """The pages of the tab bar.
 
-    A run that the selected tab cannot show opens with the first tab that can; the selection stays for other runs. The
-    tabs are made when first used, so that the window opens sooner.
+    A run that the selected tab cannot show opens with the first tab that can; the selection stays for other runs. Only
+    the tab in front is made at first, so that a run opens sooner; the others follow one by one while it is in use.
     """
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
@@ -67,18 +68,20 @@ class TabPages(QWidget):
         self._context = context
         self.bar = TabBar()
         self._specs = tab_types.TABS
-        self._tabs: list[Tab] = []
-        self._states: Mapping[str, Any] = {}  # restored once the tabs are made
-        self._hints: list[EmptyState] = []
+        self._tabs: dict[int, Tab] = {}  # those made so far, by index; a handler may add one
+        self._hints: dict[int, EmptyState] = {}
+        self._states: Mapping[str, Any] = {}  # by title; restored when a tab is made
         self._pages = QStackedWidget()
         self._selected = 0  # by the user
         self._selects_tab = False  # a run was opened; its first snapshot decides which tabs can show it
         self._is_switching = False
+        self._is_started = False
         for spec in self._specs:
             self.bar.add(spec.title)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._pages)
+            self._pages.addWidget(QStackedWidget())
+        self._remaining = iter(range(len(self._specs)))
+        self._make_timer = timer(self, _MAKE_MS, self._make_next)
+        fill_box(QVBoxLayout(self), self._pages)
         self.bar.currentChanged.connect(self._on_current)
         context.run_changed.connect(self._on_run)
         context.changes.connect(self._on_changes)
@@ -87,25 +90,44 @@ class TabPages(QWidget):
     @property
     def tabs(self) -> list[Tab]:
         """The tabs in their order, made now if need be."""
-        self.make()
-        return self._tabs
+        return [self._tab(index) for index in range(len(self._specs))]
 
-    def make(self) -> None:
-        """Make the tabs, restore their states, and activate the one in front."""
-        if self._tabs:
-            return
-        for spec in self._specs:
-            tab, hint, page = spec.load()(self._context), EmptyState(), QStackedWidget()
-            page.addWidget(tab)
-            page.addWidget(hint)
-            self._pages.addWidget(page)
-            self._tabs.append(tab)
-            self._hints.append(hint)
-        for tab in self._tabs:
-            state = self._states.get(tab.title)
-            if isinstance(state, dict):
-                shielded(partial(tab.restore, state))
-        self._on_current(self.bar.currentIndex())
+    def start(self) -> None:
+        """Make and activate the tab in front; make the others soon."""
+        if not self._is_started:
+            self._is_started = True
+            self._on_current(self.bar.currentIndex())
+            self._make_timer.start()
+
+    def _make_next(self) -> None:
+        """Make one more tab; each is tried once, or a tab that fails would fail again and again."""
+        index = next(self._remaining, None)
+        if index is None:
+            self._make_timer.stop()
+        else:
+            self._tab(index)
+
+    def _tab(self, index: int) -> Tab:
+        """Return a tab; at its first use, make it, restore its state, and show it the open run."""
+        if index in self._tabs:
+            return self._tabs[index]
+        tab, hint, page = self._specs[index].load()(self._context), EmptyState(), self._page(index)
+        page.addWidget(tab)
+        page.addWidget(hint)
+        self._tabs[index], self._hints[index] = tab, hint
+        state = self._states.get(tab.title)
+        if isinstance(state, dict):
+            shielded(partial(tab.restore, state))
+        if self._context.run is not None:
+            shielded(partial(tab.set_run, self._context.run))
+            shielded(partial(tab.on_time, self._context.step))
+        self._show_reason(index)
+        return tab
+
+    def _page(self, index: int) -> QStackedWidget:
+        page = self._pages.widget(index)
+        assert isinstance(page, QStackedWidget)
+        return page
 
     def restore(self, states: Mapping[str, Any], title: str) -> None:
         """Restore what `states` returned and the tab in front, before the tabs are made."""
@@ -114,26 +136,22 @@ class TabPages(QWidget):
 
     def states(self) -> Mapping[str, Any]:
         """Return the states that the tabs store until the next start."""
-        return {tab.title: shielded(tab.state) or {} for tab in self._tabs} if self._tabs else self._states
+        return {**self._states, **{tab.title: shielded(tab.state) or {} for tab in self._tabs.values()}}
 
     def closing(self) -> None:
         """Close the tabs."""
-        for tab in self._tabs:
+        self._make_timer.stop()
+        for tab in list(self._tabs.values()):
             shielded(tab.closing)
 
     @property
     def current(self) -> Tab:
         """The tab in front."""
-        return self.tabs[max(0, self.bar.currentIndex())]
-
-    @property
-    def selected(self) -> Tab:
-        """The tab that the user selected last; another one may be in front."""
-        return self.tabs[self._selected]
+        return self._tab(max(0, self.bar.currentIndex()))
 
     @property
     def selected_title(self) -> str:
-        """The title of the tab that the user selected last."""
+        """The title of the tab that the user selected last; another one may be in front."""
         return self._specs[self._selected].title
 
     @property
@@ -154,53 +172,51 @@ class TabPages(QWidget):
     def _on_current(self, index: int) -> None:
         if not self._is_switching:
             self._selected, self._selects_tab = index, False
-        if not self._tabs:
-            return  # `make` calls this again
-        for position, tab in enumerate(self.tabs):
-            if tab.is_active and position != index:
+        if not self._is_started:
+            return  # `start` calls this again
+        front = self._tab(index)
+        for tab in list(self._tabs.values()):
+            if tab.is_active and tab is not front:
                 tab.is_active = False
                 shielded(tab.deactivated)
         self._pages.setCurrentIndex(index)
-        tab = self.tabs[index]
-        if not tab.is_active:
-            tab.is_active = True
-            shielded(tab.activated)
+        if not front.is_active:
+            front.is_active = True
+            shielded(front.activated)
         self._show_reasons()
 
     def _on_run(self) -> None:
-        for tab in self.tabs:
+        for tab in list(self._tabs.values()):
             shielded(partial(tab.set_run, self._context.run))
         self._selects_tab = self._context.run is not None
         self._show_reasons()
 
     def _on_changes(self, changed: frozenset[str]) -> None:
-        for tab in self._tabs:
+        for tab in list(self._tabs.values()):
             shielded(partial(tab.on_changes, changed))
         self._show_reasons()
 
     def _on_time(self, step: int) -> None:
-        for tab in self._tabs:
+        for tab in list(self._tabs.values()):
             shielded(partial(tab.on_time, None if step < 0 else step))
-        self._select_tab()
+        # Once the card of a run's first snapshot is known, bring a tab to the front that can show the run.
+        if self._selects_tab and self._context.step is not None:
+            self._selects_tab, self._is_switching = False, True
+            for index in (self._selected, *range(len(self._specs))):
+                if shielded(self._tab(index).waiting_reason) is None:
+                    self.bar.setCurrentIndex(index)
+                    break
+            self._is_switching = False
         self._show_reasons()
 
-    def _select_tab(self) -> None:
-        """Bring a tab to the front that can show the run, once its first snapshot's card is known."""
-        if not self._selects_tab or self._context.step is None:
-            return
-        self._selects_tab, self._is_switching = False, True
-        available = [position for position, tab in enumerate(self.tabs) if shielded(tab.waiting_reason) is None]
-        if available:
-            self.bar.setCurrentIndex(self._selected if self._selected in available else available[0])
-        self._is_switching = False
-
     def _show_reasons(self) -> None:
-        for position, (tab, hint) in enumerate(zip(self._tabs, self._hints, strict=True)):
-            page = self._pages.widget(position)
-            assert isinstance(page, QStackedWidget)
-            reason = shielded(tab.waiting_reason)
-            page.setCurrentIndex(1 if reason else 0)
-            self.bar.dim(position, (reason or "").partition("\n")[0] if self._context.run is not None else "")
-            if reason:
-                title, _, help_text = reason.partition("\n")
-                hint.set_text(title, help_text)
+        for index in self._tabs:
+            self._show_reason(index)
+
+    def _show_reason(self, index: int) -> None:
+        reason = shielded(self._tabs[index].waiting_reason) or ""
+        title, _, help_text = reason.partition("\n")
+        self._page(index).setCurrentIndex(1 if reason else 0)
+        self.bar.dim(index, title if self._context.run is not None else "")
+        if reason:
+            self._hints[index].set_text(title, help_text)

@@ -59,8 +59,9 @@ class SaveTarget:
 class Tab(QWidget):
     """A tab. The window calls its methods in the Qt thread; it queries the model through `context.model_client`.
 
-    The window calls `set_run`, `on_changes` and `on_time` of every tab. A hidden tab should only note that it is out of
-    date, and query the model in `activated`. The inspector at the right is part of the tab's own layout.
+    The window calls `set_run`, `on_changes` and `on_time` of every tab, also of hidden ones; a tab that is made after a
+    run was opened gets them then. A hidden tab should only note that it is out of date, and query the model in
+    `activated`. The inspector at the right is part of the tab's own layout.
 
     Plots must not take the keyboard: give pyqtgraph widgets `Qt.FocusPolicy.NoFocus`, or keys never reach `on_key`.
     """

@@ -454,7 +454,7 @@ def test_a_run_that_the_chosen_tab_cannot_show_is_opened_with_the_first_that_can
     assert window.pages.current.title == "Manifold"  # the user's own choice
     assert window.open_run(points)
     tab_of(window, "Manifold")  # who wants to read why there is none may
-    assert window.pages.current.title == "Manifold" and window.pages.selected.title == "Manifold"
+    assert window.pages.current.title == "Manifold" and window.pages.selected_title == "Manifold"
 
 
 def test_the_keys_are_listed_with_those_of_the_tab_in_front(window: MainWindow) -> None:
