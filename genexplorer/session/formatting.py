@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections.abc import Iterable
 
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import unix_time
@@ -105,6 +106,11 @@ def time_left(status: RunStatus) -> str:
     if status.state is State.SUCCEEDED:
         return f"took {duration(status.elapsed_s)}"
     return str(status.state.value)
+
+
+def vector(values: Iterable[float]) -> str:
+    """Return coordinates: "(0.25, −1.30)"."""
+    return f"({', '.join(f'{value:.2f}' for value in values)})".replace("-", "−")
 
 
 def percent(share: float) -> str:

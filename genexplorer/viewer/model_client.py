@@ -222,7 +222,7 @@ class ModelClient(QObject):
         if request.on_failure is not None:
             request.on_failure(message, hint)
         else:
-            self.failed.emit(f"{message}: {hint}" if hint else message)
+            self.failed.emit(failure_text(message, hint))
 
     def _report_busy(self) -> None:
         if self._was_busy != self.is_busy:
@@ -267,6 +267,11 @@ class RequestGroup:
     def is_pending(self, lane: Lane, key: str) -> bool:
         """Whether a request waits or is in flight."""
         return self._client.is_pending(lane, f"{self._name}/{key}")
+
+
+def failure_text(message: str, hint: str) -> str:
+    """Return message and hint of a failed request in one line."""
+    return f"{message}: {hint}" if hint else message
 
 
 def _ignore(message: str, hint: str) -> None:

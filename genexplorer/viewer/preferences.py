@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from trainers.storage.atomic_files import write_json
 
 _FILE = "viewer.json"
 _MAX_BYTES = 1 << 20
+MAX_INDEX = 10**7  # of a test image in a saved state
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +53,12 @@ class Preferences:
             _log.warning("preferences not saved in %s: %s", self._path, error)
             return False
         return True
+
+
+def saved_int(state: Mapping[str, Any], key: str, low: int, high: int, default: int) -> int:
+    """Return an integer of a saved state, or the default where it is missing, of another type, or out of range."""
+    value = state.get(key)
+    return value if type(value) is int and low <= value <= high else default
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ It follows run and snapshot, gives the reason while there is nothing to show, an
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.session.plane import bounds_from
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.tab import Tab
 
 if TYPE_CHECKING:
@@ -24,22 +25,30 @@ if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
 KeyActions = Mapping[int, Callable[[], object]]
+_KEY_ALIASES: dict[int, int] = {Qt.Key.Key_Enter: Qt.Key.Key_Return, Qt.Key.Key_Equal: Qt.Key.Key_Plus}
 _DATA_POINTS = 1500  # shown behind the points of a model of 2-D data
 
 
 class ModelTab(Tab):
     """A tab that shows the model of the open run at the snapshot of the time bar.
 
-    A subclass overrides `unsupported_reason`, `clear`, `stop`, `show_snapshot`, `key_actions` and `build_command`.
+    A subclass sets `capability` and `unsupported`, or overrides `unsupported_reason`; it overrides `clear`, `stop`,
+    `show_snapshot`, `key_actions` and `build_command`.
 
     Attributes:
+        training_hint: "press N to …" while no run is open.
+        capability: The one that the model needs.
+        unsupported: The message where the model lacks it, with {title} of the model and {reason}; the second line says
+            what to do.
         run: The open run, or None.
         step: The snapshot's step; None while there is no snapshot.
         card: The model card at `step`; None while there is none, or where it cannot be read.
         requests: This tab's requests to the model, canceled when the tab is hidden or the run changes.
     """
 
-    training_hint = "train one"  # "press N to …"
+    training_hint = "train one"
+    capability = "decode"
+    unsupported = ""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -54,7 +63,8 @@ class ModelTab(Tab):
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why this model has nothing to show here, with a hint on a second line; None if it has."""
-        return None
+        needed = card.capability(self.capability)
+        return None if needed.available else self.unsupported.format(title=card.title, reason=needed.reason)
 
     def clear(self) -> None:
         """Discard the state of the former run."""
@@ -67,7 +77,10 @@ class ModelTab(Tab):
         """Request and show the content at a snapshot; called only while the tab is active."""
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Return what each key does, with Shift or without any modifier; called only while there is a model."""
+        """Return what each key does, with Shift or without any modifier; called only while there is a model.
+
+        Enter acts as Return, and = as +, which many keyboards have on the same key.
+        """
         return {}
 
     def build_command(self, run_id: str, step: int) -> str | None:
@@ -108,7 +121,10 @@ class ModelTab(Tab):
         if self._is_dragging and self.step is not None:
             self._postponed_step = step
             return
-        self.step, self.card = step, self._read_card(step)
+        self.step, self.card = step, None
+        if self.run is not None and step is not None:
+            with suppress(UserError, OSError):  # a snapshot that cannot be read has no card
+                self.card = self.run.card(step)
         self.refresh()
 
     def set_dragging(self, dragging: bool) -> None:
@@ -145,7 +161,7 @@ class ModelTab(Tab):
         shift = modifiers == Qt.KeyboardModifier.ShiftModifier
         if not (shift or modifiers == Qt.KeyboardModifier.NoModifier) or self.waiting_reason() is not None:
             return False
-        action = self.key_actions(shift).get(event.key())
+        action = self.key_actions(shift).get(_KEY_ALIASES.get(event.key(), event.key()))
         if action is None:
             return False
         action()
@@ -160,7 +176,7 @@ class ModelTab(Tab):
 
     def report_failure(self, message: str, hint: str) -> None:
         """Show in the status bar why a request failed."""
-        self.context.status_message.emit(f"{message}: {hint}" if hint else message)
+        self.context.status_message.emit(failure_text(message, hint))
 
     def request_data_points(self, plot: "PathPlot") -> None:
         """Show test points in the background of a plot."""
@@ -171,9 +187,3 @@ class ModelTab(Tab):
 
         request = ModelRequest("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
         self.requests.send("preview", "cloud", request)
-
-    def _read_card(self, step: int | None) -> "ModelCard | None":
-        try:
-            return None if self.run is None or step is None else self.run.card(step)
-        except (UserError, OSError):
-            return None

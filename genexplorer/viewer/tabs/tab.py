@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.session.palette import Palette
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
@@ -26,11 +30,31 @@ class SaveTarget:
         label: What it is: "Manifold", "Path as animation".
         suffixes: With the dot, the usual one first: (".png",).
         write: Writes the file at the path it is given; a `UserError` or `OSError` it raises is shown.
+        image: Returns the image that is written; None for other files.
     """
 
     label: str
     suffixes: tuple[str, ...]
     write: Callable[[Path], None]
+    image: Callable[[], QImage] | None = None
+
+    @staticmethod
+    def of_image(label: str, image: Callable[[], QImage]) -> "SaveTarget":
+        """Return a target that saves the image that `image` returns."""
+        return SaveTarget(label, (".png",), lambda path: save_image(image(), path), image)
+
+    @staticmethod
+    def of_animation(
+        label: str, frames: Callable[[], NDArray[np.uint8]], frame_ms: int, *, back_and_forth: bool = False
+    ) -> "SaveTarget":
+        """Return a target that saves the frames, (N, H, W, C), that `frames` returns; see `animations.write`."""
+
+        def write(path: Path) -> None:
+            from genexplorer.jobs import animations  # deferred: only saving needs Pillow
+
+            animations.write(path, frames(), frame_ms=frame_ms, back_and_forth=back_and_forth)
+
+        return SaveTarget(label, (".gif", ".webp"), write)
 
     @property
     def name_filter(self) -> str:
@@ -56,6 +80,13 @@ class SaveTarget:
         return True, f"saved {path}"
 
 
+class Recolorable(Protocol):
+    """A widget that follows the palette."""
+
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+
+
 class Tab(QWidget):
     """A tab. The window calls its methods in the Qt thread; it queries the model through `context.model_client`.
 
@@ -73,6 +104,15 @@ class Tab(QWidget):
         super().__init__(parent)
         self.context = context
         self.is_active = False  # set by the window, before `activated` and `deactivated`
+
+    def follow_palette(self, *widgets: Recolorable) -> None:
+        """Recolor widgets whenever the palette changes."""
+
+        def recolor() -> None:
+            for widget in widgets:
+                widget.recolor(self.context.palette)
+
+        self.context.palette_changed.connect(recolor)
 
     def waiting_reason(self) -> str | None:
         """Return why this tab has nothing to show, or None; shown in its place."""
@@ -100,8 +140,9 @@ class Tab(QWidget):
         return []
 
     def copy_image(self) -> QImage | None:
-        """Return the image that Ctrl+C copies, or None."""
-        return None
+        """Return the image that Ctrl+C copies, the first that can be saved, or None."""
+        images = (target.image for target in self.save_targets())
+        return next((image() for image in images if image is not None), None)
 
     def command_line(self) -> str | None:
         """Return the shell command that makes the same image, or None."""

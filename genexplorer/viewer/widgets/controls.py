@@ -1,12 +1,14 @@
-"""Buttons, sliders, timers, scroll areas and the empty state, with the viewer's settings."""
+"""Buttons, boxes, sliders, timers, scroll areas and the empty state, with the viewer's settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PyQt6.QtCore import QObject, Qt, QTimer
+from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer
 from PyQt6.QtGui import QIcon
 from PyQt6.QtWidgets import (
     QBoxLayout,
+    QCheckBox,
+    QComboBox,
     QDialogButtonBox,
     QFrame,
     QHBoxLayout,
@@ -14,6 +16,7 @@ from PyQt6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSlider,
+    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -48,6 +51,71 @@ def slider(low: int, high: int, value: int, tooltip: str = "") -> QSlider:
     widget.setAccessibleName(tooltip)
     widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return widget
+
+
+def spin_box(
+    low: int,
+    high: int,
+    name: str,
+    tooltip: str = "",
+    *,
+    prefix: str = "",
+    suffix: str = "",
+    focus: Qt.FocusPolicy = Qt.FocusPolicy.WheelFocus,
+) -> QSpinBox:
+    """Return a box for an integer, which emits a typed number once it is complete."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setAccessibleName(name)
+    box.setToolTip(literal_tooltip(tooltip))
+    box.setPrefix(prefix)
+    box.setSuffix(suffix)
+    box.setFocusPolicy(focus)
+    box.setKeyboardTracking(False)
+    return box
+
+
+def check_box(label: str, tooltip: str, *, checked: bool = False) -> QCheckBox:
+    """Return a check box that takes the focus only by Tab."""
+    box = QCheckBox(label)
+    box.setToolTip(literal_tooltip(tooltip))
+    box.setChecked(checked)
+    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return box
+
+
+def combo_box(name: str, tooltip: str = "") -> QComboBox:
+    """Return an empty combo box that takes the focus only by Tab."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(literal_tooltip(tooltip))
+    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return box
+
+
+def set_entries(box: QComboBox, entries: Sequence[tuple[str, object]], selected: object) -> bool:
+    """Show entries, pairs of a label and its data, and select one of the data, without a signal.
+
+    Returns:
+        Whether the entries differ from the former ones.
+    """
+    differ = [(box.itemText(row), box.itemData(row)) for row in range(box.count())] != list(entries)
+    with QSignalBlocker(box):
+        if differ:
+            box.clear()
+            for label, data in entries:
+                box.addItem(label, data)
+        values = [data for _, data in entries]
+        box.setCurrentIndex(values.index(selected) if selected in values else 0)
+    return differ
+
+
+def set_value(widget: QSpinBox | QSlider, value: int, maximum: int | None = None) -> None:
+    """Show a value, and a new maximum where given, without a signal."""
+    with QSignalBlocker(widget):
+        if maximum is not None:
+            widget.setMaximum(maximum)
+        widget.setValue(value)
 
 
 def timer(parent: QObject, milliseconds: int, callback: Callable[[], object], *, once: bool = False) -> QTimer:

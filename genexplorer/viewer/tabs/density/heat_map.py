@@ -17,6 +17,14 @@ _FACTOR = 3  # interpolated pixels per cell, on each side
 _OPACITY, _TWO_SIDED_OPACITY = 0.72, 0.5  # at the ends of the scale, so that points stay visible
 
 
+_NAMES: dict[HeatKind, tuple[str, str]] = {  # the quantity with its unit, and the short name of a value
+    "model": ("log p(x) of the model, nats", "log p(x)"),
+    "truth": ("log p(x) of the true density, nats", "true log p(x)"),
+    "difference": ("log p model − log p truth, nats", "difference"),
+    "critic": ("probability of being real, σ(D(x))", "σ(D(x))"),
+}
+
+
 @dataclass(frozen=True)
 class ColorScale:
     """The values at both ends of the colors; a diverging scale has a `center`, where it is colorless."""
@@ -44,18 +52,12 @@ class HeatMap:
     @property
     def name(self) -> str:
         """The quantity, with its unit."""
-        return {
-            "model": "log p(x) of the model, nats",
-            "truth": "log p(x) of the true density, nats",
-            "difference": "log p model − log p truth, nats",
-            "critic": "probability of being real, σ(D(x))",
-        }.get(self.kind, "")
+        return _NAMES[self.kind][0]
 
     @property
     def value_name(self) -> str:
         """The short name of a value."""
-        names: dict[HeatKind, str] = {"difference": "difference", "critic": "σ(D(x))", "truth": "true log p(x)"}
-        return names.get(self.kind, "log p(x)")
+        return _NAMES[self.kind][1]
 
     @property
     def unit(self) -> str:

@@ -1,14 +1,12 @@
 """The two planes of the Density tab, data and latent, and the markers that link them."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
 
-from genexplorer.explore.protocol import Array
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
 from genexplorer.viewer.plots.plane_layers import (
@@ -213,8 +211,14 @@ class LinkedMarkers:
         if math.isnan(x) or not self._state.shows("latent") or self._scene.step is None:
             self.clear()
         elif self._scene.encodes:
-            images = {"images": point[None].astype(np.float32)}
-            self._request("encode", lambda reply: self._on_encoded(point, reply), images)
+
+            def on_encoded(reply: Reply) -> None:
+                mu, recon = finite(reply.arrays["mu"])[0], finite(reply.arrays["recon"])[0]
+                sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
+                self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
+                self._data.markers.set_markers(Marker(point, "x"), Marker(recon, "x̂", hollow=True))
+
+            self._request("encode", on_encoded, "images", point)
         else:
             # Without an encoder: the nearest sample and its z.
             samples, z = self._scene.samples, self._scene.z
@@ -230,10 +234,15 @@ class LinkedMarkers:
         if math.isnan(x) or self._scene.step is None:
             self.clear()
             return
-        z = {"z": point[None].astype(np.float32)}
-        self._request("decode", lambda reply: self._on_decoded(point, reply), z)
 
-    def _request(self, op: str, on_result: OnResult, arrays: Mapping[str, Array]) -> None:
+        def on_decoded(reply: Reply) -> None:
+            self._latent.markers.set_markers(Marker(point, "z"))
+            self._data.markers.set_markers(Marker(finite(reply.arrays["images"])[0], "x(z)", hollow=True))
+
+        self._request("decode", on_decoded, "z", point)
+
+    def _request(self, op: str, on_result: OnResult, name: str, point: Floats) -> None:
+        arrays = {name: point[None].astype(np.float32)}
         self._requests.send("drag", "marker", ModelRequest(op, on_result, arrays=arrays, step=self._scene.step))
 
     def clear(self) -> None:
@@ -241,14 +250,3 @@ class LinkedMarkers:
         self._requests.withdraw("drag", "marker")
         self._data.markers.set_markers()
         self._latent.markers.set_markers()
-
-    def _on_encoded(self, point: Floats, reply: Reply) -> None:
-        mu = finite(reply.arrays["mu"])[0]
-        sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
-        recon = finite(reply.arrays["recon"])[0]
-        self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
-        self._data.markers.set_markers(Marker(point, "x"), Marker(recon, "x̂", hollow=True))
-
-    def _on_decoded(self, point: Floats, reply: Reply) -> None:
-        self._latent.markers.set_markers(Marker(point, "z"))
-        self._data.markers.set_markers(Marker(finite(reply.arrays["images"])[0], "x(z)", hollow=True))

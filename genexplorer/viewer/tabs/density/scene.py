@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, bounds_from
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
+from genexplorer.viewer.tabs.flow.trace import interpolated, stage_labels
 from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,7 @@ class FlowAnimation:
 
     def points_at(self, position: float) -> Floats:
         """Return the points, (N, 2), at a position from 0 to 1; on the straight line between two stages."""
-        last = len(self.stages) - 1
-        stage = min(max(position, 0.0), 1.0) * last
-        low = min(int(stage), last)
-        high = min(low + 1, last)
-        points: Floats = self.stages[low] + (self.stages[high] - self.stages[low]) * (stage - low)
-        return points
+        return interpolated(self.stages, min(max(position, 0.0), 1.0) * (len(self.stages) - 1))
 
     def caption(self, position: float) -> str:
         """Return what is visible at a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""
@@ -124,8 +120,15 @@ class DensityScene(Observable):
         density = card.capability("log_prob")
         self.has_exact_density = not density.available or density.how == "exact"
         if self.data is None:
+
+            def on_data(reply: Reply) -> None:
+                self.data = np.asarray(reply.arrays["points"], np.float64)
+                self.labels = np.asarray(reply.arrays["labels"], np.int64)
+                self.bounds = bounds_from(reply.meta) or self.bounds
+                self._notify("data")
+
             params = {"count": NUM_DATA, "split": "test"}
-            self._requests.send("drag", "data", ModelRequest("points", self._on_data, params, step=step))
+            self._requests.send("drag", "data", ModelRequest("points", on_data, params, step=step))
         self.request_samples()
         self.request_reconstructions()
 
@@ -183,7 +186,11 @@ class DensityScene(Observable):
                 self._model = result
             self.show_heat_map()
 
-        on_failure = self._on_truth_unknown if kind == "truth" else None
+        def on_truth_unknown(message: str, hint: str) -> None:
+            self.truth_is_known = False
+            self._notify("truth")
+
+        on_failure = on_truth_unknown if kind == "truth" else None
         request = ModelRequest("density", on_result, {**params, "of": kind}, step=step, on_failure=on_failure)
         self._requests.send("preview", kind, request)
 
@@ -205,12 +212,6 @@ class DensityScene(Observable):
             self.heat = None
         self._notify("heat map")
 
-    def _on_data(self, reply: Reply) -> None:
-        self.data = np.asarray(reply.arrays["points"], np.float64)
-        self.labels = np.asarray(reply.arrays["labels"], np.int64)
-        self.bounds = bounds_from(reply.meta) or self.bounds
-        self._notify("data")
-
     def _on_samples(self, reply: Reply) -> None:
         self.z = np.asarray(reply.arrays["z"], np.float64)
         self.samples = finite(reply.arrays["images"])
@@ -224,9 +225,7 @@ class DensityScene(Observable):
         stages = finite(reply.arrays["stages"])
         if stages.ndim != 3 or self.z is None:
             return
-        labels = reply.meta.get("labels")
-        names = labels if isinstance(labels, list) and len(labels) == len(stages) else range(len(stages))
-        self.flow = FlowAnimation(stages, tuple(one_line(str(name), 24) for name in names))
+        self.flow = FlowAnimation(stages, stage_labels(reply.meta, len(stages)))
         self.samples = stages[-1, : len(self.z)]
         self._notify("samples")
 
@@ -249,13 +248,9 @@ class DensityScene(Observable):
         )
         self._notify("reconstructions")
 
-    def _on_truth_unknown(self, message: str, hint: str) -> None:
-        self.truth_is_known = False
-        self._notify("truth")
-
     def set_failure(self, message: str, hint: str) -> None:
         """Report the failure of any other request."""
-        self.failure = f"{message}: {hint}" if hint else message
+        self.failure = failure_text(message, hint)
         self._notify("failure")
 
     def _notify(self, change: Change) -> None:

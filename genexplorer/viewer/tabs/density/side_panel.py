@@ -3,16 +3,18 @@
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import round_values
 from genexplorer.viewer.style import GAP, text_font
 from genexplorer.viewer.tabs.density.heat_map import HeatMap, colorize
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState
-from genexplorer.viewer.widgets.controls import fill_box, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets import controls
+from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.images import to_qimage
-from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, vertical_rule, wrapped
+from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
+from genexplorer.viewer.widgets.painted import PaintedWidget
 
 _LINE, _BAR = 16, 12
 WIDTH = 32 * GAP
@@ -25,27 +27,26 @@ _HEAT_LABELS: dict[HeatKind, str] = {
     "critic": "discriminator",
 }
 _SWATCH = QSize(22, 14)
+_SWATCH_LINES: dict[str, tuple[float, tuple[tuple[float, float, float, float], ...]]] = {  # width; x1, y1, x2, y2
+    "samples": (1.5, ((2, 6, 8, 12), (2, 12, 8, 6), (13, 2, 19, 8), (13, 8, 19, 2))),
+    "arrows": (1.4, ((2, 11, 18, 4), (18, 4, 12, 3), (18, 4, 14, 9))),
+    "grid": (1.2, tuple((x, 1.5, x, 12.5) for x in (3, 11, 19)) + tuple((3, y, 19, y) for y in (1.5, 7, 12.5))),
+    "lines": (1.2, ((3, 11, 18, 4),)),
+}
 
 
-class ColorBar(QWidget):
+class ColorBar(PaintedWidget):
     """The scale of the heat map."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._palette = palette
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette, "color scale")
         self._map: HeatMap | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(2 * _LINE + _BAR + 6)
 
     def set_heat(self, heat: HeatMap | None) -> None:
         """Show the scale of another heat map, or none."""
         self._map = heat
         self.setAccessibleDescription("" if heat is None else heat.name)
-        self.update()
-
-    def recolor(self, palette: Palette) -> None:
-        """Apply other colors."""
-        self._palette = palette
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -58,15 +59,15 @@ class ColorBar(QWidget):
             return
         painter, scale = QPainter(self), self._map.scale
         painter.setFont(text_font(8.5))
-        painter.setPen(QColor(self._palette.text))
+        painter.setPen(QColor(self.colors.text))
         painter.drawText(QRectF(0, 0, self.width(), _LINE), Qt.AlignmentFlag.AlignLeft, self._map.name)
-        strip = colorize(np.linspace(0, 1, 240)[None, :], scale, self._palette)
+        strip = colorize(np.linspace(0, 1, 240)[None, :], scale, self.colors)
         bar = QRectF(8, _LINE + 2, self.width() - 16, _BAR)
         painter.drawImage(bar, to_qimage(strip))
-        painter.setPen(QPen(QColor(self._palette.faint), 1))
+        painter.setPen(QPen(QColor(self.colors.faint), 1))
         painter.drawRect(bar)
         # Values below the bar; those at an end of the scale stand for all beyond it.
-        painter.setPen(QColor(self._palette.muted))
+        painter.setPen(QColor(self.colors.muted))
         painter.setFont(text_font(8))
         for value in round_values(scale.low, scale.high, 4):
             x = bar.left() + float(scale.normalize(np.array(value))) * bar.width()
@@ -90,55 +91,52 @@ class SidePanel(QWidget):
 
     Signals:
         flow_moved(float): The position of the slider, from 0, the base, to 1, the data.
-        play_requested: Play from base to data, or stop.
-        seed_chosen(int): The seed of other samples.
-        resample_requested: Choose a random seed.
     """
 
     flow_moved = pyqtSignal(float)
-    play_requested = pyqtSignal()
-    seed_chosen = pyqtSignal(int)
-    resample_requested = pyqtSignal()
 
-    def __init__(self, state: LayersState, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, state: LayersState, palette: Palette) -> None:
+        super().__init__()
         self.setFixedWidth(WIDTH)
         self._state, self._palette = state, palette
-        self.heat = QComboBox()
-        self.heat.setAccessibleName("heat map")
-        self.heat.setToolTip(literal_tooltip("Heat map (H: the next one)"))
-        self.heat.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.heat = controls.combo_box("heat map", "Heat map (H: the next one)")
         self.heat.setMinimumContentsLength(12)
         self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.bar, self.method = ColorBar(palette), wrapped("")
-        self.boxes: dict[str, QCheckBox] = {}
-        self.flow_slider = slider(0, FLOW_STEPS, FLOW_STEPS, "Position between base and data (← →)")
+        self.boxes = {
+            layer.name: controls.check_box(f"{layer.label}  ({layer.key})", f"{layer.tooltip} ({layer.key})")
+            for layer in LAYERS
+        }
+        self.flow_slider = controls.slider(0, FLOW_STEPS, FLOW_STEPS, "Position between base and data (← →)")
         self.flow_caption = muted("")
-        self.play = tool_button("▶", "Play from the base to the data (Enter)", checkable=True)
-        self.seed = QSpinBox()
-        self.resample = tool_button("Resample", "Draw other samples (R)")
-        self._flow_row = QWidget()
-        self._seed_row = QWidget()
-        self._build()
+        self.play = controls.tool_button("▶", "Play from the base to the data (Enter)", checkable=True)
+        self.seed = controls.spin_box(0, 2**31 - 1, "seed of the samples", focus=Qt.FocusPolicy.ClickFocus)
+        self.seed.setMinimumWidth(8 * GAP)
+        self.resample = controls.tool_button("Resample", "Draw other samples (R)")
+        # Lay out the rows, and the column in a scroll area.
+        self._flow_row, self._seed_row, inside = QWidget(), QWidget(), QWidget()
+        slider_row = fill_box(QHBoxLayout(), self.play, (self.flow_slider, 1))
+        flow_items = heading("Flow: base → data"), slider_row, self.flow_caption
+        fill_box(QVBoxLayout(self._flow_row), *flow_items, margins=(0, 0, 0, GAP), spacing=GAP // 2)
+        fill_box(QHBoxLayout(self._seed_row), muted("seed"), (self.seed, 1), self.resample)
+        heat = fill_box(QVBoxLayout(), heading("Heat map"), self.heat, self.bar, self.method, spacing=GAP // 2)
+        layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), spacing=GAP // 2)
+        rows = heat, GAP, layers, GAP, self._flow_row, self._seed_row, None
+        fill_box(QVBoxLayout(inside), *rows, margins=(2 * GAP, 0, GAP, 0), spacing=GAP // 2)
+        fill_box(QHBoxLayout(self), vertical_rule(), (controls.scroll_area(inside), 1), spacing=0)
+        # Connect the signals.
         self.heat.activated.connect(lambda _: state.set_heat(self.heat.currentData()))
         for name, box in self.boxes.items():
+            box.setIconSize(_SWATCH)
             box.toggled.connect(lambda on, name=name: state.switch(name, on))
         self.flow_slider.valueChanged.connect(lambda value: self.flow_moved.emit(value / FLOW_STEPS))
-        self.play.clicked.connect(self.play_requested)
-        self.seed.valueChanged.connect(self.seed_chosen)
-        self.resample.clicked.connect(self.resample_requested)
         self.recolor(palette)
 
     def show_state(self) -> None:
         """Show the layers of the model and which are on."""
         state = self._state
-        with QSignalBlocker(self.heat):
-            if tuple(self.heat.itemData(k) for k in range(self.heat.count())) != state.heats:
-                self.heat.clear()
-                for kind in state.heats:
-                    self.heat.addItem(_HEAT_LABELS[kind], kind)
-                self._show_swatches()
-            self.heat.setCurrentIndex(self.heat.findData(state.heat))
+        if controls.set_entries(self.heat, [(_HEAT_LABELS[kind], kind) for kind in state.heats], state.heat):
+            self._show_swatches()
         names = {layer.name for layer in state.layers}
         for name, box in self.boxes.items():
             box.setVisible(name in names)
@@ -158,14 +156,8 @@ class SidePanel(QWidget):
     def show_flow(self, visible: bool, position: float, caption: str) -> None:
         """Show the position between base and data."""
         self._flow_row.setVisible(visible)
-        with QSignalBlocker(self.flow_slider):
-            self.flow_slider.setValue(round(position * FLOW_STEPS))
+        controls.set_value(self.flow_slider, round(position * FLOW_STEPS))
         self.flow_caption.setText(caption)
-
-    def show_seed(self, seed: int) -> None:
-        """Show the seed of the samples."""
-        with QSignalBlocker(self.seed):
-            self.seed.setValue(seed)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -177,31 +169,6 @@ class SidePanel(QWidget):
         discriminates = "critic" in self._state.heats
         for name, box in self.boxes.items():
             box.setIcon(_swatch(name, self._palette, discriminates, self.devicePixelRatioF()))
-
-    def _build(self) -> None:
-        self.seed.setRange(0, 2**31 - 1)
-        self.seed.setKeyboardTracking(False)
-        self.seed.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.seed.setAccessibleName("seed of the samples")
-        self.seed.setMinimumWidth(8 * GAP)
-        # One check box per layer.
-        for layer in LAYERS:
-            self.boxes[layer.name] = box = QCheckBox(f"{layer.label}  ({layer.key})")
-            box.setIconSize(_SWATCH)
-            box.setToolTip(literal_tooltip(f"{layer.tooltip} ({layer.key})"))
-            box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        # Lay out the rows, and the column in a scroll area.
-        slider_row = fill_box(QHBoxLayout(), self.play, (self.flow_slider, 1))
-        flow_items = heading("Flow: base → data"), slider_row, self.flow_caption
-        fill_box(QVBoxLayout(self._flow_row), *flow_items, margins=(0, 0, 0, GAP), spacing=GAP // 2)
-        fill_box(QHBoxLayout(self._seed_row), muted("seed"), (self.seed, 1), self.resample)
-        inside = QWidget()
-        heat = fill_box(QVBoxLayout(), heading("Heat map"), self.heat, self.bar, self.method, spacing=GAP // 2)
-        layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), spacing=GAP // 2)
-        column = fill_box(QVBoxLayout(inside), heat, GAP, layers, GAP, self._flow_row, self._seed_row, None)
-        column.setContentsMargins(2 * GAP, 0, GAP, 0)
-        column.setSpacing(GAP // 2)
-        fill_box(QHBoxLayout(self), vertical_rule(), (scroll_area(inside), 1), spacing=0)
 
 
 def sample_color(palette: Palette) -> str:
@@ -222,31 +189,18 @@ def _swatch(name: str, palette: Palette, discriminates: bool, ratio: float) -> Q
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     # Draw a few marks in the colors and shape of the layer.
-    data, samples = data_color(palette, discriminates=discriminates), QColor(sample_color(palette))
-    if name in ("data", "classes", "latent"):
-        colors = {"data": [data] * 3}.get(name, list(palette.class_colors[:3]))
-        painter.setPen(Qt.PenStyle.NoPen)
-        for place, color in zip(((4, 9), (11, 4), (18, 9)), colors, strict=True):
-            painter.setBrush(QColor(color))
-            painter.drawEllipse(QPointF(*place), 2.2, 2.2)
-    elif name == "samples":
-        painter.setPen(QPen(samples, 1.5))
-        for x, y in ((5, 9), (16, 5)):
-            painter.drawLine(QPointF(x - 3, y - 3), QPointF(x + 3, y + 3))
-            painter.drawLine(QPointF(x - 3, y + 3), QPointF(x + 3, y - 3))
-    elif name == "arrows":
-        painter.setPen(QPen(samples, 1.4))
-        for line in ((2, 11, 18, 4), (18, 4, 12, 3), (18, 4, 14, 9)):
-            painter.drawLine(QPointF(*line[:2]), QPointF(*line[2:]))
-    elif name == "grid":
-        painter.setPen(QPen(QColor(palette.muted), 1.2))
-        painter.drawRect(QRectF(3, 1.5, 16, 11))
-        painter.drawLine(QPointF(11, 1.5), QPointF(11, 12.5))
-        painter.drawLine(QPointF(3, 7), QPointF(19, 7))
-    elif name == "lines":
-        painter.setPen(QPen(samples, 1.2))
-        painter.drawLine(QPointF(3, 11), QPointF(18, 4))
-        painter.setBrush(QColor(data))
-        painter.drawEllipse(QPointF(3, 11), 1.8, 1.8)
+    data, samples = data_color(palette, discriminates=discriminates), sample_color(palette)
+    if name in _SWATCH_LINES:
+        width, lines = _SWATCH_LINES[name]
+        painter.setPen(QPen(QColor(palette.muted if name == "grid" else samples), width))
+        for x1, y1, x2, y2 in lines:
+            painter.drawLine(QPointF(x1, y1), QPointF(x2, y2))
+        dots, colors = [(3, 11)] if name == "lines" else [], [data]
+    else:
+        dots, colors = [(4, 9), (11, 4), (18, 9)], [data] * 3 if name == "data" else list(palette.class_colors[:3])
+    painter.setPen(Qt.PenStyle.NoPen)
+    for (x, y), color in zip(dots, colors, strict=False):
+        painter.setBrush(QColor(color))
+        painter.drawEllipse(QPointF(x, y), 2.2, 2.2)
     painter.end()
     return QIcon(pixmap)

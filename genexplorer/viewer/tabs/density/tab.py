@@ -4,8 +4,7 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
@@ -13,6 +12,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.preferences import saved_int
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
 from genexplorer.viewer.tabs.density.plots import DataPlot, LatentPlot, LinkedMarkers
@@ -20,13 +20,10 @@ from genexplorer.viewer.tabs.density.scene import NUM_SAMPLES, DensityScene
 from genexplorer.viewer.tabs.density.side_panel import SidePanel
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import fill_box, timer
-from genexplorer.viewer.widgets.images import save_image
+from genexplorer.viewer.widgets.controls import fill_box, set_value, timer
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
 from trainers.events import MetricSpec
-
-if TYPE_CHECKING:
-    from trainers.model_card import ModelCard
+from trainers.model_card import ModelCard
 
 _QUANTITIES = ("gap", "modes_covered", "energy_distance", "nll", "elbo")  # in the order of preference
 _MAX_METRICS = 3
@@ -76,6 +73,8 @@ class DensityTab(ModelTab):
         ),
     }
     training_hint = "train a toy density"
+    capability = "density"
+    unsupported = "No density map: {reason}.\nPress N to train flow-toy, gan-toy or vae-toy; it takes about a minute."
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -103,21 +102,13 @@ class DensityTab(ModelTab):
         self.plane.pointed.connect(self.links.follow_data)
         self.latent.pointed.connect(self.links.follow_latent)
         self.panel.flow_moved.connect(self._move_flow)
-        self.panel.play_requested.connect(self.toggle_play)
-        self.panel.seed_chosen.connect(self.set_seed)
-        self.panel.resample_requested.connect(self._resample)
-        self.context.palette_changed.connect(self._recolor)
+        self.panel.play.clicked.connect(self.toggle_play)
+        self.panel.seed.valueChanged.connect(self.set_seed)
+        self.panel.resample.clicked.connect(self._resample)
+        self.follow_palette(self.plane, self.latent, self.panel)
         self._show_state()
 
     # The model and its snapshot ---------------------------------------------------------------------------------
-
-    def unsupported_reason(self, card: "ModelCard") -> str | None:
-        """Return why there is no density map."""
-        capability = card.capability("density")
-        if capability.available:
-            return None
-        hint = "Press N to train flow-toy, gan-toy or vae-toy; it takes about a minute."
-        return f"No density map: {capability.reason}.\n{hint}"
 
     def clear(self) -> None:
         """Discard what belongs to the former run."""
@@ -144,14 +135,11 @@ class DensityTab(ModelTab):
         """Return the plane, and the animation from base to data."""
         if self.scene.data is None:
             return []
-        targets = [SaveTarget("Density", (".png",), lambda path: save_image(self._image(), path))]
+        targets = [SaveTarget.of_image("Density", self._image)]
         if self.scene.flow is not None:
-            targets.append(SaveTarget("Flow as animation", (".gif", ".webp"), self._write_animation))
+            frames = partial(self.plane.animation_frames, FRAMES // 2)
+            targets.append(SaveTarget.of_animation("Flow as animation", frames, 2 * FRAME_MS))
         return targets
-
-    def copy_image(self) -> QImage | None:
-        """Return the plane as it is on the screen."""
-        return None if self.scene.data is None else self._image()
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that draws heat map and samples."""
@@ -170,14 +158,13 @@ class DensityTab(ModelTab):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the switches and the seed."""
-        seed = state.get("seed")
-        self.scene.seed = seed if type(seed) is int and 0 <= seed < 2**31 else 0
-        self.panel.show_seed(self.scene.seed)
+        self.scene.seed = saved_int(state, "seed", 0, 2**31 - 1, 0)
+        set_value(self.panel.seed, self.scene.seed)
         self.layers.restore(state)
 
     # Display ----------------------------------------------------------------------------------------------------
 
-    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+    def show_snapshot(self, card: ModelCard, step: int) -> None:
         """Request everything that is shown."""
         self.layers.set_card(card, truth=self.scene.truth_is_known)
         self.scene.set_snapshot(step, card)
@@ -189,7 +176,7 @@ class DensityTab(ModelTab):
 
     def set_seed(self, seed: int) -> None:
         """Draw other samples."""
-        self.panel.show_seed(seed)
+        set_value(self.panel.seed, seed)
         self.scene.set_seed(seed)
         if self.layers.shows("arrows"):
             self.scene.request_heat_map(self.plane.visible_bounds)
@@ -224,34 +211,27 @@ class DensityTab(ModelTab):
     def key_actions(self, shift: bool) -> KeyActions:
         """Layers by their letters; H heat map, R resample, arrows and Enter play the flow, + − 0 zoom."""
         key, position, plane = Qt.Key, self.plane.position, self.plane
-        layers = {ord(layer.key): partial(self.layers.switch, layer.name) for layer in self.layers.layers}
-        pans: dict[int, Callable[[], object]] = {
+        actions: dict[int, Callable[[], object]] = {
+            key.Key_Left: lambda: plane.pan(-_PAN, 0),
+            key.Key_Right: lambda: plane.pan(_PAN, 0),
             key.Key_Up: lambda: plane.pan(0, _PAN),
             key.Key_Down: lambda: plane.pan(0, -_PAN),
+            key.Key_H: self.layers.next_heat,
+            key.Key_R: self._resample,
+            key.Key_Return: self.toggle_play,
+            key.Key_0: plane.reset_view,
+            key.Key_Plus: lambda: plane.zoom(_ZOOM),
+            key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
         }
-        if shift or self.scene.flow is None:
-            pans |= {key.Key_Left: lambda: plane.pan(-_PAN, 0), key.Key_Right: lambda: plane.pan(_PAN, 0)}
-        else:
-            pans |= {
+        actions |= {ord(layer.key): partial(self.layers.switch, layer.name) for layer in self.layers.layers}
+        if self.scene.flow is not None and not shift:
+            actions |= {
                 key.Key_Left: lambda: self._move_flow(position - _KEY_STEP),
                 key.Key_Right: lambda: self._move_flow(position + _KEY_STEP),
                 key.Key_Home: lambda: self._move_flow(0.0),
                 key.Key_End: lambda: self._move_flow(1.0),
             }
-        return (
-            layers
-            | pans
-            | {
-                key.Key_H: self.layers.next_heat,
-                key.Key_R: self._resample,
-                key.Key_Return: self.toggle_play,
-                key.Key_Enter: self.toggle_play,
-                key.Key_0: plane.reset_view,
-                key.Key_Plus: lambda: plane.zoom(_ZOOM),
-                key.Key_Equal: lambda: plane.zoom(_ZOOM),
-                key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
-            }
-        )
+        return actions
 
     def _resample(self) -> None:
         self.set_seed(random.randrange(10_000))
@@ -333,7 +313,7 @@ class DensityTab(ModelTab):
             self.readout.setText("")
             return
         letter, heat = self.plane.names[0][0], self.scene.heat if self.plane.position >= 1 else None
-        readout = f"{letter} = ({x:.2f}, {y:.2f})".replace("-", "−")
+        readout = f"{letter} = {formatting.vector((x, y))}"
         value = None if heat is None else heat.value_at(x, y)
         if heat is not None and value is not None:
             readout += f"     {heat.value_name} = {formatting.number(value, heat.unit)}"
@@ -345,16 +325,6 @@ class DensityTab(ModelTab):
         area = host.united(self.latent.geometry()) if self.latent.isVisible() else host
         image: QImage = self.grab(area).toImage()
         return image
-
-    def _write_animation(self, path: Path) -> None:
-        from genexplorer.jobs import animations  # deferred: only saving needs Pillow
-
-        animations.write(path, self.plane.animation_frames(FRAMES // 2), frame_ms=2 * FRAME_MS)
-
-    def _recolor(self) -> None:
-        for plane in (self.plane, self.latent):
-            plane.recolor(self.context.palette)
-        self.panel.recolor(self.context.palette)
 
     def report_failure(self, message: str, hint: str) -> None:
         """Show above the plane, too, why a request failed."""

@@ -55,8 +55,8 @@ class DrawingCanvas(QWidget):
 
     changed = pyqtSignal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.brush = Brush((1, 28, 28))
         self._last: QPointF | None = None
         self._side_px = SIDE_PX

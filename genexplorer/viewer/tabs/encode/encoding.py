@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.encode.search import SearchResult
 from genexplorer.viewer.tabs.encode.source import ImageSource
 
@@ -109,10 +109,10 @@ class EncodingLoader(Observable):
                 self.sampled_z = np.asarray(reply.arrays["z"], np.float64)
 
         lane: Lane = "drag" if source.kind == "drawing" else "preview"
-        self._request(lane, "encode", "encode", on_encoded, arrays, {} if arrays else {"indices": [source.index]})
+        self._request(lane, "encode", "encode", on_encoded, {} if arrays else {"indices": [source.index]}, arrays)
         if has_posterior:
             params = ({} if arrays else {"index": source.index}) | {"count": SAMPLES, "seed": 0}
-            self._request(lane, "posterior", "posterior", on_sampled, arrays, params)
+            self._request(lane, "posterior", "posterior", on_sampled, params, arrays)
 
     def load_image(self, source: ImageSource) -> None:
         """Request the image alone, without its latent."""
@@ -126,7 +126,7 @@ class EncodingLoader(Observable):
             if topic is self._topic:
                 self.x, self.label = np.asarray(reply.arrays["x"][0]), int(reply.arrays["labels"][0])
 
-        self._request("preview", "image", "test_images", on_image, {}, {"indices": [source.index]})
+        self._request("preview", "image", "test_images", on_image, {"indices": [source.index]})
 
     def load_page(self, indices: NDArray[np.int64]) -> None:
         """Request thumbnails of test images; they do not depend on the snapshot."""
@@ -138,7 +138,7 @@ class EncodingLoader(Observable):
         def on_result(reply: Reply) -> None:
             self.thumbnails, self.thumbnail_indices = np.asarray(reply.arrays["x"], np.uint8), indices
 
-        self._request("preview", "thumbs", "test_images", on_result, {}, {"indices": list(page)})
+        self._request("preview", "thumbs", "test_images", on_result, {"indices": list(page)})
 
     def load_labels(self) -> None:
         """Request the labels of the test set, for filtering."""
@@ -148,7 +148,7 @@ class EncodingLoader(Observable):
         def on_result(reply: Reply) -> None:
             self.labels = np.asarray(reply.arrays["labels"], np.int64)
 
-        self._request("job", "labels", "test_images", on_result, {}, {})
+        self._request("job", "labels", "test_images", on_result, {})
 
     def reset_page(self) -> None:
         """Load thumbnails again, as after the requests were cancelled."""
@@ -161,19 +161,19 @@ class EncodingLoader(Observable):
         key: str,
         op: str,
         on_result: OnResult,
-        arrays: Mapping[str, Array],
         params: Mapping[str, object],
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
         def on_reply(reply: Reply) -> None:
             self.failure = ""
             on_result(reply)
             self.notify()
 
-        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays, self._step, self._on_failure))
+        def on_failure(message: str, hint: str) -> None:
+            self.failure = failure_text(message, hint)
+            self.notify()
 
-    def _on_failure(self, message: str, hint: str) -> None:
-        self.failure = f"{message}: {hint}" if hint else message
-        self.notify()
+        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays or {}, self._step, on_failure))
 
 
 def _encoding(reply: Reply, has_posterior: bool) -> Encoding:

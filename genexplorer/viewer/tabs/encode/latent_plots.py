@@ -5,11 +5,11 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
 from genexplorer.viewer.style import text_font
+from genexplorer.viewer.widgets.painted import PaintedWidget
 
 ROW_PX = 22
 _NAME_PX, _KL_PX, _TOP_PX, _BOTTOM_PX = 36, 104, 20, 22
@@ -32,29 +32,21 @@ def half_width(mu: Floats, sigma: Floats) -> float:
     return float(np.ceil(max(3.0, furthest * 1.05)))
 
 
-class LatentBars(QWidget):
+class LatentBars(PaintedWidget):
     """One row per latent dimension; as high as all rows, for a scroll area."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._palette = palette
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette, "q(z|x) by dimension")
         self._mu = self._sigma = self._kl = np.zeros(0)
-        self._kl_px = _KL_PX  # kept free at the right
+        self._kl_px = _KL_PX  # left free at the right
         self._exact = False
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(260)
-        self.setAccessibleName("q(z|x) by dimension")
         self.setToolTip("Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL")
-
-    def recolor(self, palette: Palette) -> None:
-        """Apply other colors."""
-        self._palette = palette
-        self.update()
 
     def set_posterior(self, mu: Floats, sigma: Floats | None, kl_dims: Floats | None) -> None:
         """Show a posterior, or, without `sigma`, a latent; all arrays are (d,)."""
-        self._mu, self._sigma = mu, np.zeros_like(mu) if sigma is None else sigma
-        self._mu, self._sigma = np.nan_to_num(self._mu, posinf=0.0, neginf=0.0), np.nan_to_num(self._sigma, posinf=0.0)
+        self._mu = np.nan_to_num(mu, posinf=0.0, neginf=0.0)
+        self._sigma = np.zeros_like(mu) if sigma is None else np.nan_to_num(sigma, posinf=0.0)
         self._exact = sigma is None
         self._kl, self._kl_px = (np.zeros_like(mu), 16) if kl_dims is None else (kl_dims, _KL_PX)
         self.setFixedHeight(self.sizeHint().height())
@@ -89,12 +81,12 @@ class LatentBars(QWidget):
 
     def _paint_axis(self, painter: QPainter) -> None:
         bottom = self.height() - _BOTTOM_PX
-        prior = QColor(self._palette.faint)
+        prior = QColor(self.colors.faint)
         prior.setAlphaF(0.35)
         painter.fillRect(QRectF(self._x(-1), _TOP_PX, self._x(1) - self._x(-1), bottom - _TOP_PX), prior)
-        painter.setPen(QPen(QColor(self._palette.faint), 1))
+        painter.setPen(QPen(QColor(self.colors.faint), 1))
         painter.drawLine(QPointF(self._x(0), _TOP_PX), QPointF(self._x(0), bottom))
-        painter.setPen(QColor(self._palette.muted))
+        painter.setPen(QColor(self.colors.muted))
         middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
         reach, room = int(self._reach), self.width() - self._kl_px - _NAME_PX
         step = max(1, -(-2 * reach * _TICK_PX // max(1, room)))
@@ -109,8 +101,8 @@ class LatentBars(QWidget):
     def _paint_row(self, painter: QPainter, number: int) -> None:
         top = _TOP_PX + number * ROW_PX
         mu, sigma, kl = float(self._mu[number]), float(self._sigma[number]), float(self._kl[number])
-        accent, text = QColor(self._palette.accent), QColor(self._palette.text)
-        painter.setPen(QColor(self._palette.muted))
+        accent, text = QColor(self.colors.accent), QColor(self.colors.text)
+        painter.setPen(QColor(self.colors.muted))
         painter.drawText(QRectF(0, top, _NAME_PX - 6, ROW_PX), _RIGHT, dimension_name(number))
         soft = QColor(accent)
         soft.setAlphaF(0.45)
@@ -120,7 +112,7 @@ class LatentBars(QWidget):
             return
         left, room = self.width() - _KL_PX + 8, _KL_PX - 60
         share = kl / max(float(self._kl.max()), 1e-9)
-        painter.fillRect(QRectF(left, top + 8, max(1.0, share * room), 6), QColor(self._palette.muted))
+        painter.fillRect(QRectF(left, top + 8, max(1.0, share * room), 6), QColor(self.colors.muted))
         painter.setPen(text)
         painter.drawText(QRectF(left + room, top, 48, ROW_PX), _RIGHT, f"{kl:.2f}")
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 
 STEPS, RESTARTS = 200, 8
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
@@ -103,5 +103,5 @@ class LatentSearch(Observable):
 
     def _on_failure(self, message: str, hint: str) -> None:
         self.busy = False
-        self.failure = f"{message}: {hint}" if hint else message
+        self.failure = failure_text(message, hint)
         self.notify()

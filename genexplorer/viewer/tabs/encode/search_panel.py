@@ -1,12 +1,13 @@
 """The controls of a search for z: start, cancel, steps, restarts; with its progress."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from genexplorer.viewer.preferences import saved_int
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.search import MAX_RESTARTS, MAX_STEPS, LatentSearch
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.controls import check_box, fill_box, set_value, spin_box
 
 
 class SearchPanel(QWidget):
@@ -18,22 +19,20 @@ class SearchPanel(QWidget):
 
     search_requested = pyqtSignal()
 
-    def __init__(self, search: LatentSearch, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, search: LatentSearch) -> None:
+        super().__init__()
         self._search = search
         self.search_button = QPushButton("Search for z")
         self.search_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.automatic = QCheckBox("search automatically")
-        self.automatic.setToolTip("Search as soon as an image is selected")
-        self.automatic.setChecked(True)
-        self.automatic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.near = QCheckBox("prior penalty")
-        self.near.setToolTip("Keep |z| typical of a sample, at the cost of a slightly higher error")
-        self.near.setChecked(search.near)
-        self.near.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.steps = _number(1, MAX_STEPS, search.steps, " steps", "optimizer steps")
+        self.automatic = check_box("search automatically", "Search as soon as an image is selected", checked=True)
+        tip = "Keep |z| typical of a sample, at the cost of a slightly higher error"
+        self.near = check_box("prior penalty", tip, checked=search.near)
+        self.steps = spin_box(1, MAX_STEPS, "optimizer steps", "optimizer steps", suffix=" steps")
         self.steps.setSingleStep(50)
-        self.restarts = _number(1, MAX_RESTARTS, search.restarts, " restarts", "random starting points")
+        name = "random starting points"
+        self.restarts = spin_box(1, MAX_RESTARTS, name, name, suffix=" restarts")
+        set_value(self.steps, search.steps)
+        set_value(self.restarts, search.restarts)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.status = labels.elided()
@@ -56,9 +55,8 @@ class SearchPanel(QWidget):
     def restore(self, state: object) -> None:
         """Restore the saved settings; invalid values are ignored."""
         saved = state if isinstance(state, dict) else {}
-        for box, value in ((self.steps, saved.get("steps")), (self.restarts, saved.get("restarts"))):
-            if isinstance(value, int) and not isinstance(value, bool) and box.minimum() <= value <= box.maximum():
-                box.setValue(value)
+        for box, key in ((self.steps, "steps"), (self.restarts, "restarts")):
+            box.setValue(saved_int(saved, key, box.minimum(), box.maximum(), box.value()))
         for check, value in ((self.automatic, saved.get("at_once")), (self.near, saved.get("near"))):
             if isinstance(value, bool):
                 check.setChecked(value)
@@ -76,14 +74,3 @@ class SearchPanel(QWidget):
     def _set(self) -> None:
         self._search.steps, self._search.restarts = self.steps.value(), self.restarts.value()
         self._search.near = self.near.isChecked()
-
-
-def _number(low: int, high: int, value: int, suffix: str, tooltip: str) -> QSpinBox:
-    spin_box = QSpinBox()
-    spin_box.setRange(low, high)
-    spin_box.setValue(value)
-    spin_box.setSuffix(suffix)
-    spin_box.setKeyboardTracking(False)
-    spin_box.setAccessibleName(tooltip)
-    spin_box.setToolTip(labels.literal_tooltip(tooltip))
-    return spin_box

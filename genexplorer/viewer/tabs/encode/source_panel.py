@@ -4,25 +4,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QEvent, QPoint, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QImage, QResizeEvent
-from PyQt6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QSpinBox,
-    QToolTip,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QHelpEvent, QResizeEvent
+from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
 from genexplorer.viewer.tabs.encode.canvas import SIDE_PX, SMALL_SIDE_PX, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
 from genexplorer.viewer.tabs.encode.source import SUFFIXES, ImageSource
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, tool_button
+from genexplorer.viewer.widgets.controls import check_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
 COLUMNS = 8
@@ -31,7 +21,7 @@ WIDTH = 264
 _ROOMY_PX = 520
 
 
-class ThumbnailGrid(QWidget):
+class ThumbnailGrid(ImageView):
     """A page of thumbnails, the selected one framed.
 
     Signals:
@@ -40,14 +30,12 @@ class ThumbnailGrid(QWidget):
 
     selected = pyqtSignal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__("test images")
         self._indices = np.zeros(0, np.int64)
         self._size = (28, 28)
-        self.page = ImageView("test images")
-        self.page.max_factor = 1
-        self.page.pressed.connect(self._pressed)
-        fill_box(QVBoxLayout(self), self.page)
+        self.max_factor = 1
+        self.pressed.connect(self._pressed)
         self.setFixedHeight(5 * (28 + GAP_PX) + 4)
         self.setMinimumWidth(COLUMNS * (28 + GAP_PX))
 
@@ -59,23 +47,22 @@ class ThumbnailGrid(QWidget):
         """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
         self._indices = indices
         if images is None or not len(images):
-            self.page.set_image(QImage(), hint="loading test images…")
+            self.set_image(None, hint="loading test images…")
             return
         self._size = images.shape[1], images.shape[2]
-        self.page.set_image(to_qimage(montage(images, COLUMNS, GAP_PX)))
+        self.set_image(to_qimage(montage(images, COLUMNS, GAP_PX)))
         matches = np.flatnonzero(indices == selected) if selected is not None else np.zeros(0, np.int64)
         frame, (height, width) = None, self._size
         if len(matches):
             row, column = divmod(int(matches[0]), COLUMNS)
             frame = QRectF(column * (width + GAP_PX), row * (height + GAP_PX), width, height)
-        self.page.set_frame(frame)
+        self.set_frame(frame)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the index of the image under the mouse."""
-        if event is not None and event.type() == QEvent.Type.ToolTip:
-            position = event.pos()  # type: ignore[attr-defined]
-            number = self._number(self.page.pixel_at(self.page.mapFrom(self, position).toPointF()))
-            QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")  # type: ignore[attr-defined]
+        if isinstance(event, QHelpEvent):
+            number = self._number(self.pixel_at(event.pos().toPointF()))
+            QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")
             return True
         return super().event(event)
 
@@ -97,44 +84,30 @@ class SourcePanel(QWidget):
 
     Signals:
         file_chosen(Path): A file was chosen.
-        inverted_changed(bool): Invert the image, or not.
-        labels_requested: The labels are needed for filtering.
-        changed: The drawing has changed.
         cleared: The drawing was cleared.
     """
 
     file_chosen = pyqtSignal(Path)
-    inverted_changed = pyqtSignal(bool)
-    labels_requested = pyqtSignal()
-    changed = pyqtSignal()
     cleared = pyqtSignal()
 
-    def __init__(self, source: ImageSource, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, source: ImageSource) -> None:
+        super().__init__()
         self.setFixedWidth(WIDTH)
         self._source = source
         self._points = False
-        self.index = QSpinBox()
-        self.index.setAccessibleName("index of the test image")
-        self.index.setPrefix("#")
-        self.index.setKeyboardTracking(False)
+        self.index = spin_box(0, 0, "index of the test image", prefix="#")
         self.label = _LabelBox()
         self.label.setToolTip("Step through one class only")
         self.thumbnails = ThumbnailGrid()
         self.canvas = DrawingCanvas()
         self.file_note = labels.muted()
-        self.inverted = QCheckBox("invert")
-        self.inverted.setToolTip("Invert the image, as for a drawing on paper")
-        self._buttons = {
-            "previous": tool_button("‹", "Previous (←)"),
-            "next": tool_button("›", "Next (→)"),
-            "random": tool_button("Random", "Random image (R)"),
-        }
+        self.inverted = check_box("invert", "Invert the image, as for a drawing on paper")
+        previous, following = tool_button("‹", "Previous (←)"), tool_button("›", "Next (→)")
+        random = tool_button("Random", "Random image (R)")
         self._title, self._own = labels.heading("Test image"), labels.heading("Your image")
         self._open = QPushButton("Open image…")
         self._clear = tool_button("Clear", "Clear the drawing")
         first = fill_box(QHBoxLayout(), (self._title, 1), (self.label, 1))
-        previous, following, random = self._buttons.values()
         second = fill_box(QHBoxLayout(), previous, (self.index, 1), following, random)
         third = fill_box(QHBoxLayout(), (self._own, 1), self._clear)
         fourth = fill_box(QHBoxLayout(), self._open, self.inverted)
@@ -144,16 +117,14 @@ class SourcePanel(QWidget):
         column.addStretch(1)
         # Connect the signals.
         self.index.valueChanged.connect(source.choose)
-        self._buttons["previous"].clicked.connect(lambda: source.step_by(-1))
-        self._buttons["next"].clicked.connect(lambda: source.step_by(1))
-        self._buttons["random"].clicked.connect(lambda: source.choose_random())
-        self.label.opened.connect(self.labels_requested)
+        previous.clicked.connect(lambda: source.step_by(-1))
+        following.clicked.connect(lambda: source.step_by(1))
+        random.clicked.connect(source.choose_random)
         self.label.activated.connect(lambda _: source.filter(self.label.currentData()))
         self.thumbnails.selected.connect(source.choose)
         self._open.clicked.connect(self._choose_file)
-        self.inverted.toggled.connect(self.inverted_changed)
-        self.canvas.changed.connect(self.changed)
-        self._clear.clicked.connect(self._clear_canvas)
+        self._clear.clicked.connect(self.canvas.clear)
+        self._clear.clicked.connect(self.cleared)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the canvas to the height."""
@@ -171,16 +142,10 @@ class SourcePanel(QWidget):
         """Show the selection."""
         source = self._source
         custom = f"x = {source.name}" if source.kind != "test" else "Click or drag in the plane of the data."
-        with QSignalBlocker(self.index):
-            self.index.setRange(0, max(0, source.num_test - 1))
-            self.index.setValue(source.index)
+        set_value(self.index, source.index, max(0, source.num_test - 1))
         # The classes to which stepping can be restricted.
-        if [self.label.itemData(number) for number in range(self.label.count())] != [None, *source.classes]:
-            self.label.clear()
-            self.label.addItem("any label", None)
-            for label in source.classes:
-                self.label.addItem(f"only {label}", label)
-        self.label.setCurrentIndex(max(0, self.label.findData(source.label)) if source.label is not None else 0)
+        classes = [(f"only {label}", label) for label in source.classes]
+        set_entries(self.label, [("any label", None), *classes], source.label)
         selected = source.index if source.kind == "test" else None
         self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)
         if self._points:
@@ -193,10 +158,6 @@ class SourcePanel(QWidget):
         name, _ = QFileDialog.getOpenFileName(self, "Open an image", "", f"Images ({patterns})")
         if name:
             self.file_chosen.emit(Path(name))
-
-    def _clear_canvas(self) -> None:
-        self.canvas.clear()
-        self.cleared.emit()
 
 
 class _LabelBox(QComboBox):

@@ -4,19 +4,21 @@ A VAE encodes to a distribution q(z|x), a flow to one latent; without an encoder
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PyQt6.QtCore import QSignalBlocker, Qt
-from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Array
 from genexplorer.runs.sanitize import one_line
-from genexplorer.session import command_lines
+from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, encoding_of
 from genexplorer.viewer.tabs.encode.search import LatentSearch
@@ -28,7 +30,6 @@ from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import fill_box, timer
-from genexplorer.viewer.widgets.images import ImageView, save_image
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -53,6 +54,8 @@ class EncodeTab(ModelTab):
             ("Enter  Esc", "search for z, cancel search"),
         ),
     }
+    capability = "encode"
+    unsupported = "This {title} cannot encode: {reason}.\nSamples and Interpolate show its latents."
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -61,7 +64,7 @@ class EncodeTab(ModelTab):
         self.search = LatentSearch(self.requests)
         self.source_panel = SourcePanel(self.source)
         self.views = EncodeViews(context.palette, SearchPanel(self.search))
-        self._search_timer = timer(self, SEARCH_AFTER_MS, self._search_now, once=True)
+        self._search_timer = timer(self, SEARCH_AFTER_MS, self.search_now, once=True)
         self._file: Path | None = None
         self._searched: tuple[object, ...] = ()
         self.setAcceptDrops(True)
@@ -72,21 +75,19 @@ class EncodeTab(ModelTab):
         self.source.subscribe(self._source_changed)
         self.loader.subscribe(self._show)
         source_panel.file_chosen.connect(self.open_file)
-        source_panel.inverted_changed.connect(self._invert_toggled)
-        source_panel.labels_requested.connect(self.loader.load_labels)
-        source_panel.changed.connect(self._canvas_changed)
+        source_panel.inverted.toggled.connect(self._invert_toggled)
+        source_panel.label.opened.connect(self.loader.load_labels)
+        canvas = source_panel.canvas
+        canvas.changed.connect(lambda: self.source.set_custom(canvas.brush.pixels(), "drawing", "drawing"))
         source_panel.cleared.connect(lambda: self.source.choose(self.source.index))
         self.search.subscribe(self._show)
         self.views.search.search_requested.connect(self.search_now)
         self.views.data.pressed.connect(self._point_picked)
-        self.context.palette_changed.connect(lambda: self.views.recolor(self.context.palette))
+        self.follow_palette(self.views)
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
-        """Return why nothing can be encoded."""
-        if self.method is not None:
-            return None
-        reason = card.capability("encode").reason
-        return f"This {card.title} cannot encode: {reason}.\nSamples and Interpolate show its latents."
+        """Return why nothing can be encoded; a model without an encoder may have a search for latents."""
+        return None if self.method is not None else super().unsupported_reason(card)
 
     @property
     def method(self) -> EncodingMethod | None:
@@ -153,7 +154,7 @@ class EncodeTab(ModelTab):
             Qt.Key.Key_R: self.source.choose_random,
         }
         if self.method == "search":
-            actions |= {Qt.Key.Key_Return: self.search_now, Qt.Key.Key_Enter: self.search_now}
+            actions[Qt.Key.Key_Return] = self.search_now
             if self.search.busy:
                 actions[Qt.Key.Key_Escape] = self.search.cancel
         return actions
@@ -193,21 +194,17 @@ class EncodeTab(ModelTab):
         current, views = self.current, self.views
         if current is None:
             return []
+        row = SaveTarget.of_image(
+            "Planes" if current.is_point else "All images in a row", partial(views.row_image, current)
+        )
         if current.is_point:
-            return [SaveTarget("Planes", (".png",), lambda path: save_image(views.row_image(current), path))]
-        targets = [
-            SaveTarget("All images in a row", (".png",), lambda path: save_image(views.row_image(current), path))
-        ]
+            return [row]
         names = {"reconstruction": "Reconstruction", "x": "Image", "difference": "Difference", "latent": "Latent map"}
         visible = [name for name in names if not views.pictures[name].isHidden()]
-        targets += [SaveTarget(names[name], (".png",), _writer(views.pictures[name])) for name in visible]
+        targets = [row, *(SaveTarget.of_image(names[name], views.pictures[name].displayed_image) for name in visible)]
         if self.loader.samples is not None:
-            targets.append(SaveTarget("Posterior samples", (".png",), _writer(views.samples)))
+            targets.append(SaveTarget.of_image("Posterior samples", views.samples.displayed_image))
         return targets
-
-    def copy_image(self) -> QImage | None:
-        """Return the images in a row, or, of points, the planes."""
-        return None if self.current is None else self.views.row_image(self.current)
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that reconstructs the same test image or point, or None for a file or a drawing."""
@@ -228,9 +225,7 @@ class EncodeTab(ModelTab):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore them; invalid values are ignored."""
         self.views.search.restore(state.get("search"))
-        index = state.get("index")
-        if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10_000_000:
-            self.source.index = index
+        self.source.index = saved_int(state, "index", 0, MAX_INDEX, self.source.index)
 
     # Widgets ----------------------------------------------------------------------------------------------------
 
@@ -270,16 +265,8 @@ class EncodeTab(ModelTab):
         elif self.source.custom is not None:
             self.search.start(self.step, image=self.source.custom[None])
 
-    def _search_now(self) -> None:
-        if not self.search.busy:
-            self.search_now()
-
     def _point_picked(self, x: float, y: float) -> None:
-        name = f"({x:.2f}, {y:.2f})".replace("-", "−")
-        self.source.set_custom(np.array([x, y], np.float32), "drawing", name)
-
-    def _canvas_changed(self) -> None:
-        self.source.set_custom(self.source_panel.canvas.brush.pixels(), "drawing", "drawing")
+        self.source.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
 
     def _invert_toggled(self, _: bool) -> None:
         if self.source.kind == "file" and self.source.custom is not None:
@@ -307,7 +294,14 @@ class EncodeTab(ModelTab):
             label = current.label if method != "search" else loader.label
             views.show_encoding(current, self._caption(label), loader.sampled_z, _DECODED[method])
             views.show_samples(loader.samples, loader.failure or "sampling…")
-        views.setup.setText(self._setup_text() if current is not None else "")
+        # The preprocessing, and the legend of the colors.
+        if self.card is not None and current is not None and not current.is_point:
+            setup = self.card.data.setup or "no preprocessing"
+            custom = "" if self.source.kind == "test" else " Shown after preprocessing."
+            latent = ", reconstructed from z = μ" if method == "posterior" else ""
+            views.setup.setText(f"One image{latent}; {setup}.{custom} {_LEGEND}")
+        else:
+            views.setup.setText("")
         views.history.set_history(None if self.search.result is None else self.search.result.history, self._hint())
 
     def _caption(self, label: int) -> str:
@@ -322,15 +316,3 @@ class EncodeTab(ModelTab):
         if self.search.busy:
             return "searching for z…"
         return self.search.failure or "Press Enter to search for the latent of this image."
-
-    def _setup_text(self) -> str:
-        if self.card is None or self.is_point_data:
-            return ""
-        setup = self.card.data.setup or "no preprocessing"
-        custom = "" if self.source.kind == "test" else " Shown after preprocessing."
-        latent = ", reconstructed from z = μ" if self.method == "posterior" else ""
-        return f"One image{latent}; {setup}.{custom} {_LEGEND}"
-
-
-def _writer(picture: ImageView) -> Callable[[Path], None]:
-    return lambda path: save_image(picture.displayed_image(), path)

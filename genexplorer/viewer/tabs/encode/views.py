@@ -1,12 +1,10 @@
 """The views of an encoding: images or planes, metrics, and plots of the latent."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QSize
-from PyQt6.QtGui import QImage, QResizeEvent
+from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.explore.protocol import Array
@@ -31,62 +29,29 @@ MAP_REACH = 3.0  # the values at the ends of the color scale of a latent image
 Floats = NDArray[np.float64]
 
 
-class SquareRow(QWidget):
-    """A row that is as high as its pictures, without gaps above and below.
+class SquareView(ImageView):
+    """An image in a square, with its caption below it and without gaps above and below."""
 
-    It places them itself: Qt does not use the height for a width of a widget that has a layout.
-    """
-
-    def __init__(self, pictures: Sequence[QWidget], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._pictures = list(pictures)
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.setMinimumSize(3 * 96, 96 + CAPTION_PX)
-        for picture in self._pictures:
-            picture.setParent(self)
-
-    def hasHeightForWidth(self) -> bool:
-        """Return that the height depends on the width."""
-        return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return a square picture's height, and its caption's."""
-        return min(MAX_HEIGHT, self._cell(width) + CAPTION_PX)
-
-    def sizeHint(self) -> QSize:
-        """Return room for pictures of a common size."""
-        return QSize(480, self.heightForWidth(480))
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Place the pictures side by side."""
-        self.lay_out()
-
-    def lay_out(self) -> None:
-        """Place the visible pictures."""
-        cell = self._cell(self.width())
-        for number, picture in enumerate(self._visible()):
-            picture.setGeometry(number * (cell + GAP), 0, cell, self.height())
-        self.updateGeometry()
-
-    def _visible(self) -> list[QWidget]:
-        return [picture for picture in self._pictures if not picture.isHidden()]
-
-    def _cell(self, width: int) -> int:
-        count = max(1, len(self._visible()))
-        return max(1, (width - GAP * (count - 1)) // count)
+        """Return the height of the square and its caption."""
+        return min(MAX_HEIGHT, width + CAPTION_PX)
 
 
 class EncodeViews(QWidget):
     """The middle and the right of the tab."""
 
-    def __init__(self, palette: Palette, search: SearchPanel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette, search: SearchPanel) -> None:
+        super().__init__()
         self.search = search
         names = ("x", "latent", "reconstruction", "difference")
-        self.pictures = {name: ImageView(name) for name in names}
-        self.row = SquareRow(list(self.pictures.values()))
+        self.pictures = {name: SquareView(name) for name in names}
+        self.row = QWidget()
         self.data = PathPlot(("x₁", "x₂"), palette, picks=True)
         self.plane, self.map = (PathPlot(("z₁", "z₂"), palette, prior=True) for _ in range(2))
         self.samples = ImageView("posterior samples")
@@ -116,7 +81,6 @@ class EncodeViews(QWidget):
         self.search.setVisible(method == "search")
         self.row.setVisible(not points)
         self.pictures["latent"].setVisible(not points and is_image)
-        self.row.lay_out()
         self._planes.setVisible(points)
         self.plane.setVisible(points and size == 2)
         self._sampled.setVisible(method == "posterior" and not points)
@@ -186,6 +150,8 @@ class EncodeViews(QWidget):
 
     def _build(self) -> None:
         # The middle: images or planes, metrics, samples, graphs.
+        self.row.setMinimumSize(3 * 96, 96 + CAPTION_PX)
+        fill_box(QHBoxLayout(self.row), *((picture, 1) for picture in self.pictures.values()))
         self._planes = QWidget()
         fill_box(QHBoxLayout(self._planes), (self.plane, 1), (self.data, 1))
         self._graphs = QWidget()
@@ -238,10 +204,7 @@ def _latent_text(current: Encoding) -> str:
     """Return the coordinates where they are few, else the norm."""
     z, sigma = current.mu, current.sigma
     if z.size <= MAX_PRINTED_DIMS:
-        return f"z = {_vector(z)}" if sigma is None else f"μ = {_vector(z)}    σ = {_vector(sigma)}"
+        vector = formatting.vector
+        return f"z = {vector(z)}" if sigma is None else f"μ = {vector(z)}    σ = {vector(sigma)}"
     norm, typical = np.linalg.norm(z), typical_norm(z.size)
     return f"|z| = {norm:.2f} in {z.size} dimensions (mean of N(0, I): {typical:.1f})"
-
-
-def _vector(values: Floats) -> str:
-    return f"({', '.join(f'{value:.2f}' for value in values)})".replace("-", "−")

@@ -3,7 +3,6 @@
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QSignalBlocker
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -13,8 +12,8 @@ from genexplorer.viewer.plots.plane_layers import Marker, MarkerLayer, ScatterLa
 from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.flow.stage_strip import plain, signed
-from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace
-from genexplorer.viewer.widgets.controls import fill_box, slider
+from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, interpolated
+from genexplorer.viewer.widgets.controls import fill_box, set_value, slider
 from genexplorer.viewer.widgets.images import ImageView, to_array
 from genexplorer.viewer.widgets.labels import heading, muted, rule, text, vertical_rule, wrapped
 
@@ -46,8 +45,8 @@ class StagePlot(PlanePlot):
             letter: The name of the axes: "x", "v" between, "z".
         """
         self.points.labels = batch.groups
-        self.points.set_points(_interpolated(batch.points, position))
-        self.marker.set_markers(Marker(_interpolated(traced, position), "", hollow=True))
+        self.points.set_points(interpolated(batch.points, position))
+        self.marker.set_markers(Marker(interpolated(traced, position), "", hollow=True))
         self.set_axis_names((f"{letter}₁", f"{letter}₂"))
         self.set_home((-batch.reach, batch.reach, -batch.reach, batch.reach))
 
@@ -61,8 +60,8 @@ class StagePlot(PlanePlot):
 class StageDetail(QStackedWidget):
     """Shows a stage of images or of points."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self.picture, self.plane = ImageView("stage"), StagePlot(palette)
         self.addWidget(self.picture)
         self.addWidget(self.plane)
@@ -83,10 +82,10 @@ class StageDetail(QStackedWidget):
         return self.picture.displayed_image() if self.currentWidget() is self.picture else self.plane.image()
 
 
-def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> tuple[NDArray[np.uint8], int]:
-    """Return a trace as frames, (N, H, W, C), and their duration in milliseconds."""
+def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> NDArray[np.uint8]:
+    """Return a trace as frames, (N, H, W, C)."""
     if not trace.is_points:
-        return np.asarray(trace.values, np.uint8), IMAGE_MS
+        return np.asarray(trace.values, np.uint8)
     plot, last = StagePlot(palette), len(trace.stages) - 1
     plot.resize(_SIDE_PX, _SIDE_PX)
     batch, values = batch or PointBatch.of_trace(trace), trace.values.astype(np.float64)
@@ -94,21 +93,14 @@ def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -
     for position in np.linspace(0, last, last * FRAMES_PER_STAGE + 1):
         plot.show_position(batch, values, float(position), "v")
         frames.append(to_array(plot.image()))
-    return np.stack(frames), POINTS_MS
-
-
-def _interpolated(stages: Floats, position: float) -> Floats:
-    low = min(int(position), len(stages) - 1)
-    high = min(low + 1, len(stages) - 1)
-    points: Floats = stages[low] + (stages[high] - stages[low]) * (position - low)
-    return points
+    return np.stack(frames)
 
 
 class TraceInspector(QWidget):
     """Shows the selected stage."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self.setFixedWidth(WIDTHS[0])
         self.detail = StageDetail(palette)
         self.detail.setMinimumHeight(16 * GAP)
@@ -124,11 +116,9 @@ class TraceInspector(QWidget):
         fill_box(QHBoxLayout(self._pair_row), *self.pair, spacing=-1)
         of_stage = self._grid("log |det|", "cumulative", "mean", "standard deviation")
         of_trace = self._grid("log N(z; 0, I)", "sum of log |det|", "log p(x)")
-        column = fill_box(QVBoxLayout(), (self.detail, 1), self.scrub, self.name, of_stage, rule(), of_trace, rule())
-        column.setContentsMargins(2 * GAP, 0, 0, 0)
-        column.setSpacing(GAP // 2)
-        for widget in (self.inverse_title, self._pair_row, self.inverse):
-            column.addWidget(widget)
+        stage = (self.detail, 1), self.scrub, self.name, of_stage, rule()
+        items = *stage, of_trace, rule(), self.inverse_title, self._pair_row, self.inverse
+        column = fill_box(QVBoxLayout(), *items, margins=(2 * GAP, 0, 0, 0), spacing=GAP // 2)
         fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def fit_width(self, width: int) -> None:
@@ -138,9 +128,7 @@ class TraceInspector(QWidget):
     def show_trace(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
         """Show a stage of a trace, or why there is none."""
         self.detail.show_stage(trace, batch, stage, hint)
-        with QSignalBlocker(self.scrub):
-            self.scrub.setRange(0, 0 if trace is None else len(trace.stages) - 1)
-            self.scrub.setValue(stage)
+        set_value(self.scrub, stage, 0 if trace is None else len(trace.stages) - 1)
         self.scrub.setEnabled(trace is not None)
         if trace is None:
             self.name.setText("")

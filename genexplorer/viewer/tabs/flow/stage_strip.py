@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
-from PyQt6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QWidget
+from PyQt6.QtWidgets import QScrollArea, QToolTip, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
@@ -16,6 +16,7 @@ from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceS
 from genexplorer.viewer.widgets.controls import scroll_area
 from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import literal_tooltip
+from genexplorer.viewer.widgets.painted import PaintedWidget
 
 MIN_CELL = 90  # logical pixels, for the text below a stage
 GAP_X, GAP_Y = 14, 10  # between cells; the first has room for an arrow
@@ -114,7 +115,7 @@ def paint_stage(
     painter.restore()
 
 
-class StageStrip(QWidget):
+class StageStrip(PaintedWidget):
     """Draws the stages; a click selects one.
 
     Signals:
@@ -123,9 +124,8 @@ class StageStrip(QWidget):
 
     stage_clicked = pyqtSignal(int)
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.colors = palette
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette, "stages")
         self.trace: Trace | None = None
         self.batch: PointBatch | None = None
         self.stage = 0
@@ -133,31 +133,17 @@ class StageStrip(QWidget):
         self.room = QSize(640, 400)
         self.arrangement: Arrangement = arrange(1, None, (640, 400))
         self._pictures: list[QImage] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("stages")
 
-    def set_trace(self, trace: Trace | None, hint: str = "") -> None:
-        """Show a trace, or None and why there is none."""
-        self.trace, self.hint = trace, hint
-        if trace is None:
-            self.batch = None
+    def set_trace(self, trace: Trace | None, batch: PointBatch | None, hint: str) -> None:
+        """Show a trace, with those of many points where they are known, or the hint why there is none."""
+        self.trace, self.batch, self.hint = trace, batch, hint
         self._pictures = [] if trace is None or trace.is_points else [to_qimage(stage) for stage in trace.values]
         self.fit(self.room)
-
-    def set_batch(self, batch: PointBatch | None) -> None:
-        """Show the traces of many points."""
-        self.batch = batch
-        self.update()
 
     def select(self, stage: int) -> None:
         """Frame a stage."""
         self.stage = stage
         self.setAccessibleDescription(self._description(stage))
-        self.update()
-
-    def recolor(self, palette: Palette) -> None:
-        """Apply other colors."""
-        self.colors = palette
         self.update()
 
     def fit(self, room: QSize) -> None:
@@ -184,8 +170,7 @@ class StageStrip(QWidget):
         """Draw the stages, or the hint."""
         painter = QPainter(self)
         if self.trace is None:
-            painter.setPen(QColor(self.colors.muted))
-            painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, self.hint)
+            self.paint_hint(painter, self.hint)
             return
         for index, stage in enumerate(self.trace.stages):
             self._paint(painter, index, stage, self.trace)
@@ -201,9 +186,8 @@ class StageStrip(QWidget):
         """Show the metrics of a stage as a tooltip."""
         if isinstance(event, QHelpEvent) and self.trace is not None:
             index = self.arrangement.at(event.pos().x(), event.pos().y())
-            QToolTip.showText(
-                event.globalPos(), "" if index is None else literal_tooltip(self._description(index)), self
-            )
+            content = "" if index is None else literal_tooltip(self._description(index))
+            QToolTip.showText(event.globalPos(), content, self)
             return True
         return super().event(event)
 
@@ -273,8 +257,8 @@ class StageStrip(QWidget):
 class StageStripArea(QWidget):
     """The strip in an area that scrolls where there are too many stages."""
 
-    def __init__(self, strip: StageStrip, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, strip: StageStrip) -> None:
+        super().__init__()
         self.strip = strip
         self.area: QScrollArea = scroll_area(strip)
         self.area.setParent(self)

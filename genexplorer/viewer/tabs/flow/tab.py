@@ -1,30 +1,30 @@
 """The Flow tab: the data after each transform of a normalizing flow."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PyQt6.QtCore import QSignalBlocker, Qt
-from PyQt6.QtGui import QImage, QResizeEvent
-from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.inspector import TraceInspector, animation_frames
+from genexplorer.viewer.tabs.flow.inspector import IMAGE_MS, POINTS_MS, TraceInspector, animation_frames
 from genexplorer.viewer.tabs.flow.stage_strip import StageStrip, StageStripArea
 from genexplorer.viewer.tabs.flow.trace import MAX_SEED, MAX_TEMPERATURE, TraceSelection
 from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import fill_box, slider, timer, tool_button
-from genexplorer.viewer.widgets.images import save_image
+from genexplorer.viewer.widgets.controls import fill_box, set_value, slider, spin_box, timer, tool_button
 from genexplorer.viewer.widgets.labels import muted, wrapped
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
 PLAY_MS = 450  # per stage
+_CLICK_FOCUS = Qt.FocusPolicy.ClickFocus
 _LEGEND = (
     "Bars: log |det| of each transform, right (+): volume grows, left (−): it shrinks; bars with a gap are truncated. "
     "Below: mean ± standard deviation."
@@ -34,16 +34,19 @@ _LEGEND = (
 class ControlsRow(QWidget):
     """The row above the stages: direction, input and playback."""
 
-    def __init__(self, selection: TraceSelection, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, selection: TraceSelection) -> None:
+        super().__init__()
         self._selection = selection
         self.forward = tool_button("x → z", "From a test image to the base distribution (D)", checkable=True)
         self.inverse = tool_button("z → x", "From a sample of the base to the data (D)", checkable=True)
         group = QButtonGroup(self)
         for button in (self.forward, self.inverse):
             group.addButton(button)
-        self.index_name, self.index = muted("test image"), _spin(0, 0, "#")
-        self.seed_name, self.seed = muted("seed"), _spin(0, MAX_SEED, "")
+        self.index_name, self.seed_name = muted("test image"), muted("seed")
+        self.index = spin_box(0, 0, "index in the test set", prefix="#", focus=_CLICK_FOCUS)
+        self.seed = spin_box(0, MAX_SEED, "seed of the sample", focus=_CLICK_FOCUS)
+        for box in (self.index, self.seed):
+            box.setMinimumWidth(10 * GAP)
         self.resample = tool_button("Resample", "Choose another at random (R); ↑ ↓ step")
         self.temperature_name = muted("temperature 1.00")
         self.temperature_name.setMinimumWidth(self.temperature_name.sizeHint().width() + 4)
@@ -63,10 +66,6 @@ class ControlsRow(QWidget):
         self.resample.clicked.connect(selection.resample)
         self.temperature.valueChanged.connect(lambda hundredths: selection.set_sample(temperature=hundredths / 100))
 
-    def set_noun(self, points: bool) -> None:
-        """Name the input: a test point or a test image."""
-        self.index_name.setText("test point" if points else "test image")
-
     def show_selection(self) -> None:
         """Show the selection."""
         selection, forward = self._selection, self._selection.direction == "forward"
@@ -75,23 +74,10 @@ class ControlsRow(QWidget):
         of_base: tuple[QWidget, ...] = (self.seed_name, self.seed, self.temperature_name, self.temperature)
         for widget in (*of_data, *of_base):
             widget.setVisible((widget in of_data) == forward)
-        for spin, value in ((self.index, selection.index), (self.seed, selection.seed)):
-            with QSignalBlocker(spin):
-                spin.setMaximum(MAX_SEED if spin is self.seed else max(0, selection.num_test - 1))
-                spin.setValue(value)
-        with QSignalBlocker(self.temperature):
-            self.temperature.setValue(round(selection.temperature * 100))
+        set_value(self.index, selection.index, max(0, selection.num_test - 1))
+        set_value(self.seed, selection.seed)
+        set_value(self.temperature, round(selection.temperature * 100))
         self.temperature_name.setText(f"temperature {selection.temperature:.2f}")
-
-
-def _spin(low: int, high: int, prefix: str) -> QSpinBox:
-    spin_box = QSpinBox()
-    spin_box.setRange(low, high)
-    spin_box.setPrefix(prefix)
-    spin_box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    spin_box.setKeyboardTracking(False)
-    spin_box.setMinimumWidth(10 * GAP)
-    return spin_box
 
 
 class FlowTab(ModelTab):
@@ -107,6 +93,11 @@ class FlowTab(ModelTab):
         ),
     }
     training_hint = "train a normalizing flow"
+    capability = "trace"
+    unsupported = (
+        "Nothing to trace: {reason}.\n"
+        "This tab shows the data after each transform of a normalizing flow; press N to train one."
+    )
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -128,18 +119,10 @@ class FlowTab(ModelTab):
         self.strip.stage_clicked.connect(self._select)
         self.inspector.scrub.valueChanged.connect(self._select)
         self.controls.play.clicked.connect(self.toggle_play)
-        self.context.palette_changed.connect(self._recolor)
+        self.follow_palette(self.strip, self.inspector.detail.plane)
         self._selection_changed()
 
     # The model and its snapshot ---------------------------------------------------------------------------------
-
-    def unsupported_reason(self, card: "ModelCard") -> str | None:
-        """Return why there are no layers to trace."""
-        capability = card.capability("trace")
-        if capability.available:
-            return None
-        hint = "This tab shows the data after each transform of a normalizing flow; press N to train one."
-        return f"Nothing to trace: {capability.reason}.\n{hint}"
 
     def clear(self) -> None:
         """Discard what belongs to the former run."""
@@ -165,18 +148,15 @@ class FlowTab(ModelTab):
 
     def save_targets(self) -> list[SaveTarget]:
         """Return the stages, the selected one, and the animation."""
-        if self.loader.trace is None:
+        trace, batch = self.loader.trace, self.loader.batch
+        if trace is None:
             return []
-        detail = self.inspector.detail.image()
+        frames = partial(animation_frames, trace, batch, self.context.palette)
         return [
-            SaveTarget("Stages", (".png",), lambda path: save_image(self.strip.image(), path)),
-            SaveTarget("Selected stage", (".png",), lambda path: save_image(detail, path)),
-            SaveTarget("Animation", (".gif", ".webp"), self._write_animation),
+            SaveTarget.of_image("Stages", self.strip.image),
+            SaveTarget.of_image("Selected stage", self.inspector.detail.image),
+            SaveTarget.of_animation("Animation", frames, POINTS_MS if trace.is_points else IMAGE_MS),
         ]
-
-    def copy_image(self) -> QImage | None:
-        """Return the stages."""
-        return None if self.loader.trace is None else self.strip.image()
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that draws the same trace."""
@@ -200,10 +180,10 @@ class FlowTab(ModelTab):
 
     # Playback ---------------------------------------------------------------------------------------------------
 
-    def play(self) -> None:
-        """Play from the selected stage, or from the first where it is the last."""
-        if self.loader.trace is None:
-            self.controls.play.setChecked(False)
+    def toggle_play(self) -> None:
+        """Play from the selected stage, or from the first where it is the last; while it plays, stop."""
+        if self._timer.isActive() or self.loader.trace is None:
+            self.pause()
             return
         if self.selection.stage >= self.selection.count - 1:
             self.selection.select_stage(0)
@@ -214,10 +194,6 @@ class FlowTab(ModelTab):
         """Stop playback."""
         self._timer.stop()
         self.controls.play.setChecked(False)
-
-    def toggle_play(self) -> None:
-        """Play, or stop."""
-        (self.pause if self._timer.isActive() else self.play)()
 
     def key_actions(self, shift: bool) -> KeyActions:
         """← → layer, Home End the first and last, ↑ ↓ R other data, D direction, − + temperature, Enter plays."""
@@ -233,9 +209,7 @@ class FlowTab(ModelTab):
             key.Key_D: selection.reverse,
             key.Key_Minus: lambda: selection.set_sample(temperature=selection.temperature - 0.05),
             key.Key_Plus: lambda: selection.set_sample(temperature=selection.temperature + 0.05),
-            key.Key_Equal: lambda: selection.set_sample(temperature=selection.temperature + 0.05),
             key.Key_Return: self.toggle_play,
-            key.Key_Enter: self.toggle_play,
         }
 
     def _select(self, stage: int) -> None:
@@ -246,7 +220,7 @@ class FlowTab(ModelTab):
         if self.selection.stage >= self.selection.count - 1:
             self.pause()
         else:
-            self.selection.step(1)
+            self.selection.select_stage(self.selection.stage + 1)
 
     def _selection_changed(self) -> None:
         self.controls.show_selection()
@@ -255,11 +229,10 @@ class FlowTab(ModelTab):
 
     def _show(self) -> None:
         trace = self.loader.trace
-        self.controls.set_noun(self.is_point_data)
+        self.controls.index_name.setText("test point" if self.is_point_data else "test image")
         self.selection.count = 0 if trace is None else len(trace.stages)
         hint = self.loader.failure or "computing…"
-        self.strip.set_trace(trace, f"No trace: {hint}" if self.loader.failure else hint)
-        self.strip.set_batch(self.loader.batch)
+        self.strip.set_trace(trace, self.loader.batch, f"No trace: {hint}" if self.loader.failure else hint)
         self._show_stage()
         reconstruction = self.loader.reconstruction
         pair = None
@@ -273,14 +246,3 @@ class FlowTab(ModelTab):
         self.inspector.show_trace(trace, self.loader.batch, stage, self.loader.failure or "computing…")
         if trace is not None:
             self.area.show_stage(stage)
-
-    def _write_animation(self, path: Path) -> None:
-        from genexplorer.jobs import animations  # deferred: only saving needs Pillow
-
-        if self.loader.trace is not None:
-            frames, frame_ms = animation_frames(self.loader.trace, self.loader.batch, self.context.palette)
-            animations.write(path, frames, frame_ms=frame_ms)
-
-    def _recolor(self) -> None:
-        self.strip.recolor(self.context.palette)
-        self.inspector.detail.plane.recolor(self.context.palette)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
+from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 
 Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
@@ -104,6 +105,21 @@ class PointBatch:
         return float(np.quantile(np.abs(self.points), 0.998)) * _MARGIN or 1.0
 
 
+def interpolated(stages: Floats, position: float) -> Floats:
+    """Return the points at a position from 0 to K, on the straight line between two of the K + 1 stages."""
+    low = min(int(position), len(stages) - 1)
+    high = min(low + 1, len(stages) - 1)
+    points: Floats = stages[low] + (stages[high] - stages[low]) * (position - low)
+    return points
+
+
+def stage_labels(meta: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return the names of the stages in a reply, or their numbers where it has none."""
+    labels = meta.get("labels")
+    names = labels if isinstance(labels, list) and len(labels) == count else range(count)
+    return tuple(one_line(str(name), _LABEL_CHARS) for name in names)
+
+
 def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -> Trace:
     """Return the trace in a reply to `trace`.
 
@@ -116,19 +132,9 @@ def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -
     count = len(values)
     ladj = np.asarray(arrays["ladj"], np.float64).reshape(count - 1, -1)[:, 0] if count > 1 else np.zeros(0)
     mean, std = (np.asarray(arrays[name], np.float64).reshape(count, -1)[:, 0] for name in ("mean", "std"))
-    labels = meta.get("labels")
-    names = labels if isinstance(labels, list) and len(labels) == count else [str(k) for k in range(count)]
-    sums = np.concatenate([[0.0], np.cumsum(ladj)])
-    stages = tuple(
-        TraceStage(
-            label=one_line(str(names[k]), _LABEL_CHARS),
-            mean=float(mean[k]),
-            std=float(std[k]),
-            ladj=None if k == 0 else float(ladj[k - 1]),
-            cumulative=float(sums[k]),
-        )
-        for k in range(count)
-    )
+    changes: list[float | None] = [None, *ladj.tolist()]
+    sums: list[float] = [0.0, *np.cumsum(ladj).tolist()]
+    stages = tuple(map(TraceStage, stage_labels(meta, count), mean.tolist(), std.tolist(), changes, sums))
     error, label = meta.get("error"), meta.get("label")
     return Trace(
         stages=stages,
@@ -210,20 +216,16 @@ class TraceSelection(Observable):
             self._stage = stage
             self.notify()
 
-    def step(self, by: int) -> None:
-        """Select a stage before or after this one."""
-        self.select_stage(self.stage + by)
-
     def to_json(self) -> dict[str, Any]:
         """Return what is saved until the next start."""
         return {name: getattr(self, name) for name in ("direction", "index", "seed", "temperature")}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore what `to_json` returned; invalid values are ignored."""
-        index, seed, temperature = state.get("index"), state.get("seed"), state.get("temperature")
+        temperature = state.get("temperature")
         self.direction = "inverse" if state.get("direction") == "inverse" else "forward"
-        self.index = index if type(index) is int and 0 <= index < 10_000_000 else 0
-        self.seed = seed if type(seed) is int and 0 <= seed <= MAX_SEED else 0
+        self.index = saved_int(state, "index", 0, MAX_INDEX, 0)
+        self.seed = saved_int(state, "seed", 0, MAX_SEED, 0)
         valid = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
         self.temperature = float(temperature) if valid and temperature is not None else 1.0
         self.notify()

@@ -1,12 +1,10 @@
 """Requests the selected trace, the traces of many points beside it, and the inverse. No Qt."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceSelection, parse_trace
 
 NUM_POINTS = 800  # traced beside the selected one
@@ -27,16 +25,19 @@ class TraceLoader(Observable):
         self.reconstruction: NDArray[np.uint8] | None = None  # f⁻¹(f(x)), (H, W, C)
         self.failure = ""
         self._points: Floats | None = None  # (K + 1, N, 2)
-        self._groups: NDArray[np.int64] | None = None  # (N,)
         self._labels: NDArray[np.int64] | None = None  # of the test points
 
     @property
     def batch(self) -> PointBatch | None:
         """The traces of many points, where they fit the trace; None for images."""
-        points, groups, trace = self._points, self._groups, self.trace
-        if points is None or groups is None or trace is None or len(points) != len(trace.stages):
+        points, trace = self._points, self.trace
+        if points is None or trace is None or len(points) != len(trace.stages):
             return None
-        return PointBatch(points, groups)
+        # Color points by class, or by their sector of the base.
+        forward = trace.direction == "forward"
+        labels, base = self._labels, points[-1] if forward else points[0]
+        has_labels = forward and labels is not None and len(labels) == len(base)
+        return PointBatch(points, labels if labels is not None and has_labels else sectors(base))
 
     def load(self, step: int, *, of_points: bool) -> None:
         """Request the trace at a snapshot, and, for 2-D data, those of many points."""
@@ -62,10 +63,16 @@ class TraceLoader(Observable):
         self.failure, self.reconstruction = "", None
         self._update_stats()
         if self.trace.direction == "forward" and not self.trace.is_points:
+
+            def on_inverse(inverse: Reply) -> None:
+                values = np.asarray(inverse.arrays["stages"])
+                if values.ndim == 4:
+                    self.reconstruction = values[-1]
+                    self.notify()
+
             z = {"z": self.trace.z[None].astype(np.float32)}
-            self._requests.send(
-                "preview", "inverse", ModelRequest("trace", self._on_inverse, arrays=z, step=reply.step)
-            )
+            request = ModelRequest("trace", on_inverse, arrays=z, step=reply.step)
+            self._requests.send("preview", "inverse", request)
         self.notify()
 
     def _on_batch(self, reply: Reply) -> None:
@@ -73,10 +80,6 @@ class TraceLoader(Observable):
         if points.ndim != 3:
             return
         self._points = np.nan_to_num(points, nan=0.0, posinf=1e6, neginf=-1e6)
-        forward = reply.meta.get("direction") != "inverse"
-        labels = self._labels if forward else None
-        base = self._points[-1] if forward else self._points[0]
-        self._groups = labels if labels is not None and len(labels) == len(base) else sectors(base)
         self._update_stats()
         self.notify()
 
@@ -89,18 +92,10 @@ class TraceLoader(Observable):
     def _on_labels(self, reply: Reply) -> None:
         labels = np.asarray(reply.arrays["labels"], np.int64)
         self._labels = labels if len(np.unique(labels)) > 1 else None
-        if self._labels is not None and self._points is not None and len(self._labels) == self._points.shape[1]:
-            self._groups = self._labels
-            self.notify()
-
-    def _on_inverse(self, reply: Reply) -> None:
-        values: Any = np.asarray(reply.arrays["stages"])
-        if values.ndim == 4:
-            self.reconstruction = values[-1]
-            self.notify()
+        self.notify()
 
     def _on_failure(self, message: str, hint: str) -> None:
-        self.failure = f"{message}: {hint}" if hint else message
+        self.failure = failure_text(message, hint)
         self.trace = self.reconstruction = self._points = None
         self.notify()
 

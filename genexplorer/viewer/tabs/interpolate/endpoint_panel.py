@@ -2,24 +2,15 @@
 
 import numpy as np
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
-    QProgressBar,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from PyQt6.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from genexplorer.explore.protocol import Array
+from genexplorer.session import formatting
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.latent_plots import dimension_name
-from genexplorer.viewer.tabs.encode.search import LatentSearch
-from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, Endpoint, EndpointKind, Endpoints
+from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, tool_button
+from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView
 
 WIDTH = 208
@@ -33,25 +24,14 @@ _KIND_LABELS: dict[EndpointKind, str] = {
 
 
 class EndpointPanel(QWidget):
-    """The widgets of one endpoint.
+    """The widgets of one endpoint."""
 
-    Signals:
-        cancel_requested: Cancel the search.
-        search_requested: Search again.
-    """
-
-    cancel_requested = pyqtSignal()
-    search_requested = pyqtSignal()
-
-    def __init__(self, endpoints: Endpoints, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, endpoints: Endpoints, name: str) -> None:
+        super().__init__()
         self.setFixedWidth(WIDTH)
         self._endpoints, self._name = endpoints, name
-        self.kind = QComboBox()
-        self.kind.setAccessibleName(f"kind of {name}")
-        self.kind.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.number = QSpinBox()
-        self.number.setKeyboardTracking(False)
+        self.kind = combo_box(f"kind of {name}")
+        self.number = spin_box(0, MAX_SEED, f"seed of {name}")
         self.resample = tool_button("Resample", f"Choose at random ({name})")
         self.picture = ImageView(f"endpoint {name}")
         self.picture.setMinimumHeight(64)
@@ -70,72 +50,63 @@ class EndpointPanel(QWidget):
         fill_box(column, self.progress, last, (self._spacer, 1))
         # Connect the signals.
         self.kind.activated.connect(lambda _: endpoints.choose(name, self.kind.currentData()))
-        self.number.valueChanged.connect(self._number_changed)
         self.resample.clicked.connect(lambda: endpoints.resample(name))
         self.latent.changed.connect(lambda dimension, value: endpoints.set_coordinate(name, dimension, value))
-        self.search_button.clicked.connect(self._search_clicked)
+
+        def choose_number(value: int) -> None:
+            (endpoints.set_index if endpoints[name].kind == "test" else endpoints.set_seed)(name, value)
+
+        def search_or_cancel() -> None:
+            if not endpoints.searches[name].cancel():
+                endpoints.search(name)
+
+        self.number.valueChanged.connect(choose_number)
+        self.search_button.clicked.connect(search_or_cancel)
 
     def refresh(self, points: bool) -> None:
         """Show the endpoint; `points` is whether the data are points, which have no picture."""
         endpoint, search = self._endpoints[self._name], self._endpoints.searches[self._name]
         # The kinds of endpoints that the model has.
-        possible = list(self._endpoints.kinds())
-        text = [_KIND_LABELS[kind].replace("image", "point" if points else "image") for kind in possible]
-        if [self.kind.itemText(row) for row in range(self.kind.count())] != text:
-            self.kind.clear()
-            for kind, word in zip(possible, text, strict=True):
-                self.kind.addItem(word, kind)
-        self.kind.setCurrentIndex(possible.index(endpoint.kind) if endpoint.kind in possible else 0)
+        noun = "point" if points else "image"
+        kinds = [(_KIND_LABELS[kind].replace("image", noun), kind) for kind in self._endpoints.kinds()]
+        set_entries(self.kind, kinds, endpoint.kind)
+        # The seed or index, or the coordinates, and the picture.
         number, is_sample = self.number, endpoint.kind == "sample"
         number.setVisible(endpoint.kind in ("sample", "test"))
         number.setPrefix("seed " if is_sample else "#")
         number.setAccessibleName(f"{'seed' if is_sample else 'test image'} of {self._name}")
-        with QSignalBlocker(number):
-            number.setRange(0, MAX_SEED if is_sample else max(0, self._endpoints.num_test - 1))
-            number.setValue(endpoint.seed if is_sample else endpoint.index)
+        maximum = MAX_SEED if is_sample else max(0, self._endpoints.num_test - 1)
+        set_value(number, endpoint.seed if is_sample else endpoint.index, maximum)
         self.latent.setVisible(endpoint.kind == "latent")
         self.latent.show_coordinates(endpoint.coordinates)
         self.position.setVisible(points)
         self._spacer.setVisible(points)
         self.picture.setVisible(not points and (endpoint.kind != "latent" or endpoint.coordinates.size <= 4))
-        self._show_search(endpoint, search)
-
-    def show_image(self, image: Array | None, caption: str) -> None:
-        """Show the image of the endpoint, or its position."""
-        if image is not None and image.ndim == 1:
-            self.position.setText(f"x = ({image[0]:.2f}, {image[1]:.2f})".replace("-", "−"))
-            return
-        endpoint = self._endpoints[self._name]
-        hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].busy else "…")
-        self.picture.set_image(image, caption, hint)
-
-    def _show_search(self, endpoint: Endpoint, search: LatentSearch) -> None:
+        # The search for the latent of a test image.
         searched = endpoint.kind == "test" and self._endpoints.needs_search
-        self.progress.setVisible(searched and search.busy)
-        self.progress.setValue(round(100 * search.fraction))
         text = search.status() if searched else ""
         if searched and search.busy:
             text = search.message or "searching for z"
-        if searched and search.result is not None:
+        elif searched and search.result is not None:
             text = f"mean squared error {search.result.error:.4f}"
+        tooltip = "Cancel the search (Esc)" if search.busy else "Search for z again, with this snapshot"
+        self.progress.setVisible(searched and search.busy)
+        self.progress.setValue(round(100 * search.fraction))
         self.status.setText(endpoint.failure or text)
         self.status.setToolTip(labels.literal_tooltip(search.status()))
         self.status.setVisible(bool(self.status.text()))
         self.search_button.setVisible(searched)
         self.search_button.setText("cancel" if search.busy else "again")
-        self.search_button.setToolTip(
-            "Cancel the search (Esc)" if search.busy else "Search for z again, with this snapshot"
-        )
+        self.search_button.setToolTip(tooltip)
 
-    def _number_changed(self, value: int) -> None:
-        if self._endpoints[self._name].kind == "test":
-            self._endpoints.set_index(self._name, value)
-        else:
-            self._endpoints.set_seed(self._name, value)
-
-    def _search_clicked(self) -> None:
-        busy = self._endpoints.searches[self._name].busy
-        (self.cancel_requested if busy else self.search_requested).emit()
+    def show_image(self, image: Array | None, caption: str) -> None:
+        """Show the image of the endpoint, or its position."""
+        if image is not None and image.ndim == 1:
+            self.position.setText(f"x = {formatting.vector(image)}")
+            return
+        endpoint = self._endpoints[self._name]
+        hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].busy else "…")
+        self.picture.set_image(image, caption, hint)
 
 
 class _CoordinateBoxes(QWidget):

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from trainers.model_card import ModelCard
 
@@ -26,7 +27,6 @@ Z = NDArray[np.float64]
 class Endpoint:
     """The choice of an endpoint, and its latent once the model has replied."""
 
-    name: str
     kind: EndpointKind = "sample"
     seed: int = 0
     index: int = 0
@@ -55,7 +55,7 @@ class Endpoints(Observable):
         self._card: ModelCard | None = None
         self._step: int | None = None
         self.pins: dict[str, Z] = {}
-        self.by_name = {name: Endpoint(name, seed=seed, index=index) for name, seed, index in _FIRST}
+        self.by_name = {name: Endpoint(seed=seed, index=index) for name, seed, index in _FIRST}
         self.searches = {name: LatentSearch(requests, f"search {name}") for name in NAMES}
         for search in self.searches.values():
             search.subscribe(self._on_search)
@@ -114,14 +114,15 @@ class Endpoints(Observable):
 
     def kinds(self) -> tuple[EndpointKind, ...]:
         """Return the kinds of endpoints that this model has."""
-        possible: list[EndpointKind] = ["sample"]
-        if (self.encodes or self.needs_search) and self.num_test:
-            possible.append("test")
-        if 1 <= self.size <= MAX_COORDINATES:
-            possible.append("latent")
-        pins: dict[str, EndpointKind] = {"A": "pin A", "B": "pin B"}
-        possible += [kind for pin, kind in pins.items() if pin in self.pins and self.pins[pin].size == self.size]
-        return tuple(possible)
+        sizes = {name: z.size for name, z in self.pins.items()}
+        possible = {
+            "sample": True,
+            "test": (self.encodes or self.needs_search) and self.num_test > 0,
+            "latent": 1 <= self.size <= MAX_COORDINATES,
+            "pin A": sizes.get("A") == self.size,
+            "pin B": sizes.get("B") == self.size,
+        }
+        return tuple(kind for kind in ENDPOINT_KINDS if possible[kind])
 
     def choose(self, name: str, kind: EndpointKind) -> None:
         """Choose another kind of endpoint."""
@@ -177,10 +178,7 @@ class Endpoints(Observable):
         """Swap A and B."""
         if any(search.busy for search in self.searches.values()):
             return
-        first, second = (self.by_name[name] for name in NAMES)
-        first.name, second.name = second.name, first.name
-        self.by_name = {first.name: first, second.name: second}
-        self.by_name = {name: self.by_name[name] for name in NAMES}
+        self.by_name = {"A": self.by_name["B"], "B": self.by_name["A"]}
         self.searches = {"A": self.searches["B"], "B": self.searches["A"]}
         self.notify()
 
@@ -213,9 +211,9 @@ class Endpoints(Observable):
         for name in NAMES:
             saved = state.get(name) if isinstance(state, Mapping) else None
             if isinstance(saved, Mapping):
-                endpoint, seed, index = self[name], saved.get("seed"), saved.get("index")
-                endpoint.seed = seed if type(seed) is int and 0 <= seed <= MAX_SEED else endpoint.seed
-                endpoint.index = index if type(index) is int and 0 <= index <= 10_000_000 else endpoint.index
+                endpoint = self[name]
+                endpoint.seed = saved_int(saved, "seed", 0, MAX_SEED, endpoint.seed)
+                endpoint.index = saved_int(saved, "index", 0, MAX_INDEX, endpoint.index)
                 endpoint.kind = next((kind for kind in ENDPOINT_KINDS if kind == saved.get("kind")), endpoint.kind)
 
     def _update(self, name: str) -> None:
@@ -270,13 +268,12 @@ class Endpoints(Observable):
                 self.notify()
 
         def on_failure(message: str, hint: str) -> None:
-            endpoint.failure = f"{message}: {hint}" if hint else message
+            endpoint.failure = failure_text(message, hint)
             self.notify()
 
         # Not the name: A and B may be swapped before the reply.
-        self._requests.send(
-            "preview", f"end {id(endpoint)}", ModelRequest(op, on_result, params, {}, self._step, on_failure)
-        )
+        request = ModelRequest(op, on_result, params, {}, self._step, on_failure)
+        self._requests.send("preview", f"end {id(endpoint)}", request)
 
     def _on_search(self) -> None:
         for name, search in self.searches.items():

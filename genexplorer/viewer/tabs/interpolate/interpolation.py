@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
+from genexplorer.viewer.preferences import saved_int
 
 Mode = Literal["spherical", "linear"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -115,14 +116,17 @@ class Interpolation(Observable):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore what `to_json` returned; invalid values are ignored."""
-        count = state.get("count")
         self.mode = next((mode for mode in MODES if mode == state.get("mode")), self.mode)
-        self.count = count if type(count) is int and MIN_COUNT <= count <= MAX_COUNT else self.count
+        self.count = saved_int(state, "count", MIN_COUNT, MAX_COUNT, self.count)
 
     def _send(self, key: str, endpoints: Z, step: int, mode: Mode, count: int, on_result: OnResult) -> None:
+        def on_failure(message: str, hint: str) -> None:
+            self.frames, self.failure = None, failure_text(message, hint)
+            self.notify()
+
         params = {"count": count, "mode": mode}
         arrays = {"z": endpoints.astype(np.float32)}
-        self._requests.send("preview", key, ModelRequest("interpolate", on_result, params, arrays, step, self._failed))
+        self._requests.send("preview", key, ModelRequest("interpolate", on_result, params, arrays, step, on_failure))
 
     def _apply(self, reply: Reply, mode: Mode, *, every: int) -> None:
         arrays = reply.arrays
@@ -131,11 +135,6 @@ class Interpolation(Observable):
         share = float(not_finite) if isinstance(not_finite, int | float) else 0.0
         self.frames = InterpolationFrames(np.asarray(arrays["images"]), z, t, max(1, every), reply.step, mode, share)
         self.failure = ""
-        self.notify()
-
-    def _failed(self, message: str, hint: str) -> None:
-        self.frames = None
-        self.failure = f"{message}: {hint}" if hint else message
         self.notify()
 
 

@@ -1,13 +1,14 @@
 """The Interpolate tab: the path between two endpoints in the latent space, decoded."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
-from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
+from numpy.typing import NDArray
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
@@ -15,7 +16,6 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndpointPanel
 from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Endpoints
 from genexplorer.viewer.tabs.interpolate.interpolation import (
-    COUNT,
     MAX_COUNT,
     MIN_COUNT,
     MODES,
@@ -28,11 +28,9 @@ from genexplorer.viewer.tabs.interpolate.views import InterpolationPreview, Inte
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, slider, timer, tool_button
-from genexplorer.viewer.widgets.images import enlarged, montage, save_image, to_qimage
-
-if TYPE_CHECKING:
-    from trainers.model_card import ModelCard
+from genexplorer.viewer.widgets.controls import fill_box, set_value, slider, spin_box, timer, tool_button
+from genexplorer.viewer.widgets.images import enlarged, montage, to_qimage
+from trainers.model_card import ModelCard
 
 FINE = 1000  # positions of the slider
 FRAME_MS = 50
@@ -42,36 +40,24 @@ class PlaybackControls(QWidget):
     """The widgets of an interpolation.
 
     Signals:
-        play_requested, swap_requested, resample_requested: A button was pressed.
         mode_chosen(str): "spherical" or "linear".
-        count_chosen(int): Images of the strip.
         scrubbed(float): The t of the slider.
         dragging(bool): A drag of the slider begins or ends.
     """
 
-    play_requested = pyqtSignal()
-    swap_requested = pyqtSignal()
-    resample_requested = pyqtSignal()
     mode_chosen = pyqtSignal(str)
-    count_chosen = pyqtSignal(int)
     scrubbed = pyqtSignal(float)
     dragging = pyqtSignal(bool)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.play = tool_button("▶", "Play back and forth (Space)")
         self.play.setAccessibleName("play")
         self.slider = slider(0, FINE, FINE // 2, "Position t (← →)")
         self.position = labels.text()
         self.position.setMinimumWidth(18 * GAP)
         self.modes = {mode: tool_button(mode, _TIPS[mode], checkable=True) for mode in MODES}
-        self.count = QSpinBox()
-        self.count.setRange(MIN_COUNT, MAX_COUNT)
-        self.count.setValue(COUNT)
-        self.count.setSuffix(" images")
-        self.count.setKeyboardTracking(False)
-        self.count.setAccessibleName("images of the strip")
-        self.count.setToolTip("Images of the strip (+ −)")
+        self.count = spin_box(MIN_COUNT, MAX_COUNT, "images of the strip", "Images of the strip (+ −)")
         self.swap = tool_button("A ⇄ B", "Swap A and B (X)")
         self.resample = tool_button("Resample", "Choose random endpoints (R)")
         self._group = QButtonGroup(self)
@@ -81,10 +67,6 @@ class PlaybackControls(QWidget):
         buttons = *self.modes.values(), self.count, self.swap, self.resample
         fill_box(QHBoxLayout(self), self.play, (self.slider, 1), self.position, *buttons)
         # Connect the signals.
-        self.play.clicked.connect(self.play_requested)
-        self.swap.clicked.connect(self.swap_requested)
-        self.resample.clicked.connect(self.resample_requested)
-        self.count.valueChanged.connect(self.count_chosen)
         self.slider.valueChanged.connect(lambda value: self.scrubbed.emit(value / FINE))
         self.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
         self.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
@@ -93,20 +75,14 @@ class PlaybackControls(QWidget):
 
     def refresh(self, interpolation: Interpolation, frames: InterpolationFrames | None, *, points: bool) -> None:
         """Show mode, number of images and position."""
-        with QSignalBlocker(self.slider), QSignalBlocker(self.count):
-            self.slider.setValue(round(interpolation.t * FINE))
-            self.count.setValue(interpolation.count)
+        set_value(self.slider, round(interpolation.t * FINE))
+        set_value(self.count, interpolation.count)
         self.modes[interpolation.mode].setChecked(True)
         self.count.setSuffix(" points" if points else " images")
-        is_decoded = frames is not None
         for widget in (self.play, self.slider):
-            widget.setEnabled(is_decoded)
-        if frames is None:
-            self.position.setText("")
-        else:
-            self.position.setText(
-                f"t = {frames.t[interpolation.row]:.2f}   |z| = {frames.norms[interpolation.row]:.2f}"
-            )
+            widget.setEnabled(frames is not None)
+        row = interpolation.row
+        self.position.setText("" if frames is None else f"t = {frames.t[row]:.2f}   |z| = {frames.norms[row]:.2f}")
 
     def set_playing(self, playing: bool) -> None:
         """Show whether the animation is running."""
@@ -135,6 +111,7 @@ class InterpolateTab(ModelTab):
             ("Esc", "cancel search"),
         ),
     }
+    unsupported = "This {title} cannot interpolate: {reason}.\nInterpolation decodes latents."
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -152,28 +129,18 @@ class InterpolateTab(ModelTab):
         controls, strip = self.controls, self.strip
         self.endpoints.subscribe(self._endpoints_changed)
         self.interpolation.subscribe(self._show)
-        controls.play_requested.connect(self.toggle_play)
-        controls.swap_requested.connect(self.endpoints.swap)
-        controls.resample_requested.connect(self.resample_both)
+        controls.play.clicked.connect(self.toggle_play)
+        controls.swap.clicked.connect(self.endpoints.swap)
+        controls.resample.clicked.connect(self.resample_both)
         controls.mode_chosen.connect(self.set_mode)
-        controls.count_chosen.connect(self.set_count)
+        controls.count.valueChanged.connect(self.set_count)
         controls.scrubbed.connect(self.scrub)
         strip.scrubbed.connect(self.scrub)
         for source in (controls.dragging, strip.scrubbing):
             source.connect(self.set_dragging)
-        for name, panel in self.panels.items():
-            panel.cancel_requested.connect(lambda name=name: self.endpoints.searches[name].cancel())
-            panel.search_requested.connect(lambda name=name: self.endpoints.search(name))
-        self.context.palette_changed.connect(self._recolor)
+        self.follow_palette(self.preview, strip)
 
     # The model and its snapshot ---------------------------------------------------------------------------------
-
-    def unsupported_reason(self, card: "ModelCard") -> str | None:
-        """Return why there is nothing to interpolate."""
-        capability = card.capability("decode")
-        if capability.available:
-            return None
-        return f"This {card.title} cannot interpolate: {capability.reason}.\nInterpolation decodes latents."
 
     def clear(self) -> None:
         """Discard what belongs to the former run."""
@@ -193,7 +160,7 @@ class InterpolateTab(ModelTab):
         self.endpoints.set_pins(self.context.pins)
         self.refresh()
 
-    def show_snapshot(self, card: "ModelCard", step: int) -> None:
+    def show_snapshot(self, card: ModelCard, step: int) -> None:
         """Decode the same interpolation with the snapshot."""
         self.preview.set_kind(points=self.is_point_data, size=int(np.prod(card.latent_shape)))
         if self.is_point_data:
@@ -215,7 +182,6 @@ class InterpolateTab(ModelTab):
             key.Key_A: lambda: endpoints.resample("A"),
             key.Key_B: lambda: endpoints.resample("B"),
             key.Key_Plus: lambda: self.set_count(interpolation.count + 1),
-            key.Key_Equal: lambda: self.set_count(interpolation.count + 1),
             key.Key_Minus: lambda: self.set_count(interpolation.count - 1),
         }
         if any(search.busy for search in endpoints.searches.values()):
@@ -227,18 +193,17 @@ class InterpolateTab(ModelTab):
         frames = self.interpolation.frames
         if frames is None:
             return []
-        animation = SaveTarget("Animation", (".gif", ".webp"), lambda path: self._write_animation(frames, path))
-        selected = SaveTarget("Image at t", (".png",), lambda path: save_image(self.preview.image(), path))
+
+        def animation_frames() -> NDArray[np.uint8]:
+            images = self.preview.animation_frames(frames)
+            self._show()  # the planes show the last frame
+            return images
+
+        animation = SaveTarget.of_animation("Animation", animation_frames, FRAME_MS, back_and_forth=True)
+        selected = SaveTarget.of_image("Image at t", self.preview.image)
         if self.is_point_data:
             return [selected, animation]
-        strip = SaveTarget("Strip", (".png",), lambda path: save_image(_strip_image(frames), path))
-        return [strip, animation, selected]
-
-    def copy_image(self) -> QImage | None:
-        """Return the strip, or, of points, the plane."""
-        if self.interpolation.frames is None:
-            return None
-        return self.preview.image() if self.is_point_data else _strip_image(self.interpolation.frames)
+        return [SaveTarget.of_image("Strip", partial(_strip_image, frames)), animation, selected]
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same strip."""
@@ -346,22 +311,11 @@ class InterpolateTab(ModelTab):
             return "Search cancelled. Search again, or choose a sample."
         return "decoding…"
 
-    def _write_animation(self, frames: InterpolationFrames, path: Path) -> None:
-        from genexplorer.jobs import animations  # deferred: only saving needs Pillow
-
-        images = self.preview.animation_frames(frames)
-        self._show()
-        animations.write(path, images, frame_ms=FRAME_MS, back_and_forth=True)
-
     def _tick(self) -> None:
         t = self.interpolation.t + (1 if self._forward else -1) / SMOOTH_SPACES
         if not 0.0 < t < 1.0:
             self._forward = t <= 0.0
         self.interpolation.move_to(t)
-
-    def _recolor(self) -> None:
-        self.preview.recolor(self.context.palette)
-        self.strip.recolor(self.context.palette)
 
 
 def _strip_image(frames: InterpolationFrames) -> QImage:

@@ -5,7 +5,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import typical_norm
@@ -15,6 +15,7 @@ from genexplorer.viewer.plots.plane_plot import PathPlot
 from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames, chord_norms
 from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.images import ImageView, to_array, to_qimage
+from genexplorer.viewer.widgets.painted import PaintedWidget
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
@@ -29,15 +30,15 @@ _LABEL_GAP = 0.06  # difference of both curves, as a share of the y range, from 
 class InterpolationPreview(QStackedWidget):
     """Either an image, or the plane of the data beside that of a 2-D latent."""
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
         self.picture = ImageView("interpolation")
         self.data = PathPlot(("x₁", "x₂"), palette)
         self.latent = PathPlot(("z₁", "z₂"), palette, prior=True)
-        planes = QWidget()
-        fill_box(QHBoxLayout(planes), (self.latent, 1), (self.data, 1))
+        self._planes = QWidget()
+        fill_box(QHBoxLayout(self._planes), (self.latent, 1), (self.data, 1))
         self.addWidget(self.picture)
-        self.addWidget(planes)
+        self.addWidget(self._planes)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -64,7 +65,7 @@ class InterpolationPreview(QStackedWidget):
 
     def image(self) -> QImage:
         """Return what is on the screen."""
-        return self.picture.displayed_image() if self.currentIndex() == 0 else self._grabbed()
+        return self.picture.displayed_image() if self.currentIndex() == 0 else self._planes.grab().toImage()
 
     def animation_frames(self, frames: InterpolationFrames) -> Images:
         """Return the frames of an animation, (N, H, W, C): of points, the planes with the marker at each t."""
@@ -73,7 +74,7 @@ class InterpolationPreview(QStackedWidget):
         pictures = []
         for row in range(len(frames.t)):
             self._show_planes(frames, row)
-            pictures.append(to_array(self._grabbed()))
+            pictures.append(to_array(self._planes.grab().toImage()))
         return np.stack(pictures)
 
     def _show_planes(self, frames: InterpolationFrames, row: int) -> None:
@@ -82,10 +83,6 @@ class InterpolationPreview(QStackedWidget):
         for plane, path in planes:
             markers = Marker(path[0], "A"), Marker(path[-1], "B"), Marker(path[row], "", hollow=True)
             plane.show_path(*markers, path=path, dots=path[:: frames.every])
-
-    def _grabbed(self) -> QImage:
-        widget = self.currentWidget()
-        return QImage() if widget is None else widget.grab().toImage()
 
 
 class NormPlot(BasePlot):
@@ -104,9 +101,8 @@ class NormPlot(BasePlot):
         self._typical_name, self._chord_name = pg.TextItem("typical |z|"), pg.TextItem("linear")
         self._position = pg.InfiniteLine(angle=90, movable=False)
         self._dot = pg.ScatterPlotItem(size=7, pen=None)
-        for item in (self._typical, self._chord, self._norms, self._position, self._dot):
-            self.addItem(item, ignoreBounds=True)
-        for item in (self._typical_name, self._chord_name):
+        lines = self._typical, self._chord, self._norms, self._position
+        for item in (*lines, self._dot, self._typical_name, self._chord_name):
             self.addItem(item, ignoreBounds=True)
         self.recolor(palette)
 
@@ -147,7 +143,7 @@ class NormPlot(BasePlot):
             name.setColor(palette.muted)
 
 
-class InterpolationStrip(QWidget):
+class InterpolationStrip(PaintedWidget):
     """Images and the plot of |z| over one axis of t; pressing or dragging anywhere goes to that t.
 
     Signals:
@@ -158,9 +154,8 @@ class InterpolationStrip(QWidget):
     scrubbed = pyqtSignal(float)
     scrubbing = pyqtSignal(bool)
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._palette = palette
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette, "interpolation from A to B")
         self._frames: InterpolationFrames | None = None
         self._images: list[QImage] = []
         self._t, self._hint = 0.5, ""
@@ -168,8 +163,6 @@ class InterpolationStrip(QWidget):
         self.plot = NormPlot(palette, self)
         self.plot.getViewBox().sigResized.connect(self._fit_range)
         self.plot.hide()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("interpolation from A to B")
         self.setToolTip("Drag to move along the path (← →, Shift: fine steps, Space: play)")
 
     def sizeHint(self) -> QSize:
@@ -178,9 +171,8 @@ class InterpolationStrip(QWidget):
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
-        self._palette = palette
+        super().recolor(palette)
         self.plot.recolor(palette)
-        self.update()
 
     def set_frames(self, frames: InterpolationFrames | None, endpoints: Floats | None, hint: str = "") -> None:
         """Show an interpolation and the ends (2, d) that it joins, or the hint why there is none."""
@@ -220,9 +212,7 @@ class InterpolationStrip(QWidget):
         """Draw the images, or the hint."""
         painter = QPainter(self)
         if self._frames is None:
-            painter.setPen(QColor(self._palette.muted))
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect(), flags, self._hint)
+            self.paint_hint(painter, self._hint)
         elif self._images:
             self._paint_images(painter, self._frames)
 
@@ -281,6 +271,6 @@ class InterpolationStrip(QWidget):
             box = QRectF(round(x - width / 2), round((STRIP_PX - height) / 2), width, height)
             painter.drawImage(box, self._images[row])
             if row == current:
-                painter.setPen(QPen(QColor(self._palette.accent), 2))
+                painter.setPen(QPen(QColor(self.colors.accent), 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(box.adjusted(-2, -2, 2, 2))

@@ -65,7 +65,7 @@ def test_keys_and_thumbnails_select_test_images(bench: Bench, qtbot: QtBot) -> N
     tab = _tab(bench)
     assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
     assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
-    tab.source_panel.thumbnails.page.pressed.emit(QPoint(35, 65))  # second column, third row
+    tab.source_panel.thumbnails.pressed.emit(QPoint(35, 65))  # second column, third row
     assert tab.source.index == 17
     _wait_for_replies(qtbot, tab)
     assert "#17" in tab.views.pictures["x"].accessibleDescription()
@@ -73,8 +73,8 @@ def test_keys_and_thumbnails_select_test_images(bench: Bench, qtbot: QtBot) -> N
 
 def test_a_label_filter_requests_the_labels_once(bench: Bench, qtbot: QtBot) -> None:
     tab = _tab(bench)
-    tab.source_panel.labels_requested.emit()
-    tab.source_panel.labels_requested.emit()
+    tab.source_panel.label.opened.emit()
+    tab.source_panel.label.opened.emit()
     qtbot.waitUntil(lambda: tab.source.has_labels)
     assert sum(q.op == "test_images" and not q.params for q in bench.client.asked) == 1
     box = tab.source_panel.label
