@@ -40,18 +40,25 @@ def test_paths_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_dotted_names_exist(document: Path) -> None:
-    for name in mentions(document, r"`((?:trainers|genexplorer)(?:\.\w+)+)(?:\([^`]*\))?`"):
-        if name in ("genexplorer.families", "genexplorer.datasets"):  # entry point groups
+    entry_point_groups = {"genexplorer.families", "genexplorer.datasets"}
+    names = set(mentions(document, r"`((?:trainers|genexplorer)(?:\.\w+)+)(?:\([^`]*\))?`")) - entry_point_groups
+    assert not [name for name in names if not name_exists(name)]
+
+
+def name_exists(name: str) -> bool:
+    """Return True if a dotted name is a module, or an attribute of one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            value: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
             continue
-        parts = name.split(".")
-        for length in range(len(parts), 0, -1):
-            try:
-                value: object = importlib.import_module(".".join(parts[:length]))
-            except ModuleNotFoundError:
-                continue
-            for attribute in parts[length:]:
-                value = getattr(value, attribute)
-            break
+        for attribute in parts[length:]:
+            if not hasattr(value, attribute):
+                return False
+            value = getattr(value, attribute)
+        return True
+    return False
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""A fault case: one fault injected many times, with a count of losses. Short in `make test`, full in `make faults`."""
+"""A fault case: one fault, injected many times, and the number of losses. `make test` has a short form of most."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class FaultCase:
         guarantee: What must hold nevertheless.
         full: Number of tries of `make faults`.
         short: Number of tries of the tests; 0 if the tests have a short form of their own.
-        run: Makes that many tries in an empty folder.
+        run: Makes a number of tries in an empty folder and returns their counts.
         needs: A program that must be installed, such as "strace"; empty for none.
     """
 
@@ -50,15 +50,15 @@ class FaultCase:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise if a block takes longer."""
+    """Raise `RuntimeError` inside the block if it takes longer."""
 
-    def ring(_: int, __: FrameType | None) -> None:
-        raise RuntimeError(f"it hangs for more than {seconds:g} s")  # not of the kinds that readers expect
+    def on_alarm(_: int, __: FrameType | None) -> None:
+        raise RuntimeError(f"hangs for more than {seconds:g} s")  # no type that readers catch
 
-    before = signal.signal(signal.SIGALRM, ring)
+    previous = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,4 +1,4 @@
-"""Workers that sleep, and clocks that are a day off: never a false Lost, and a time axis of training alone."""
+"""Suspended workers and wrong clocks: no run is falsely shown as Lost, and the time axis has only training time."""
 
 import json
 import os
@@ -23,55 +23,56 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import formatting
 from genexplorer.workers import launcher
 from tests.fault_injection.case import FaultCase, Tally
-from tests.fault_injection.tiny_runs import ENDED, FAMILIES, at_step, create, reaped, until
+from tests.fault_injection.tiny_runs import ENDED, FAMILIES, create, killing_workers, wait_for_step
+from tests.fixtures.waiting import repeat_for, wait_until
 from trainers.events import Pause
 
-ASLEEP_S = 60.0
-BUDGET_S = 9.0  # of training
-SLACK_S = 3.0  # a sleep shorter than two seconds is not noticed; the rest is for a busy machine
+SUSPENDED_S = 60.0
+BUDGET_S = 9.0  # training time
+SLACK_S = 3.0  # two seconds, below which a suspension is not detected, and some for a busy machine
 DAY_S = 86_400.0
-POLLED_S = 4.0  # longer than it takes to be called silent
-_FOR_MINUTES: Mapping[str, Any] = {
+POLLING_S = 4.0  # longer than the interval after which a worker counts as not responding
+_TIME_BUDGET: Mapping[str, Any] = {
     "schedule": {"steps": None, "minutes": BUDGET_S / 60},
     "execution": {"deterministic": False},
 }
-_SHIFTED = """
+_SHIFT_CLOCK = """
 import sys, time
 true, began, shift, after = time.time, time.monotonic(), float(sys.argv[1]), float(sys.argv[2])
 time.time = lambda: true() + (shift if time.monotonic() - began >= after else 0.0)
 sys.argv[1:3] = []
 """
-_WORKER = f"{_SHIFTED}\nfrom genexplorer.workers.main import main\nsys.exit(main())"
-_COMMAND_LINE = f"{_SHIFTED}\nfrom genexplorer.cli.main import main\nmain()"
+_WORKER = f"{_SHIFT_CLOCK}\nfrom genexplorer.workers.main import main\nsys.exit(main())"
+_CLI = f"{_SHIFT_CLOCK}\nfrom genexplorer.cli.main import main\nmain()"
 
 
-def sleepers(count: int, folder: Path) -> Tally:
-    """Suspend a worker with a budget of minutes for a while; it is told as silent, and the budget is left to it."""
+def suspended_workers(count: int, folder: Path) -> Tally:
+    """Suspend workers with a time budget: each is shown as not responding and keeps its remaining budget."""
     tally, jumps = Tally(), [0.0]
-    with reaped(RunStore(folder / "runs")) as store:
+    with killing_workers(RunStore(folder / "runs")) as store:
         for number in range(count):
             family = list(FAMILIES)[number % len(FAMILIES)]
             with tally.attempt(family):
-                run = create(store, family, _FOR_MINUTES)
+                run = create(store, family, _TIME_BUDGET)
                 launcher.start(run)
-                jumps.append(_slept_through(run))
+                jumps.append(_suspend_and_finish(run))
                 shutil.rmtree(run)
-    tally.notes.append(f"suspended for {ASLEEP_S:.0f} s each; the longest jump of the time axis {max(jumps):.1f} s")
+    tally.notes.append(f"suspended for {SUSPENDED_S:.0f} s each; the longest jump of the time axis {max(jumps):.1f} s")
     return tally
 
 
-def _slept_through(run: Path) -> float:
-    """Suspend a worker, look at it all the while, wake it, and let it end; return the longest jump of the time axis."""
-    at_step(run, 50)
+def _suspend_and_finish(run: Path) -> float:
+    """Suspend a worker, poll its status, continue it and wait for its end; return the longest jump of the time axis."""
+    wait_for_step(run, 50)
     with RunReader(run) as reader:
         pid = reader.status().pid
         assert pid
         os.kill(pid, signal.SIGSTOP)
         try:
-            _silent_never_lost(run, reader)
+            _check_while_suspended(run, reader)
         finally:
             os.kill(pid, signal.SIGCONT)
-        until(lambda: reader.status().answering, "it answers again", 10)
+        wait_until(lambda: reader.status().answering, "the worker responds again", 10)
         assert launcher.wait(run, ENDED, 10 * BUDGET_S).state is State.SUCCEEDED
         elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
         assert abs(float(elapsed[-1]) - BUDGET_S) < SLACK_S, f"{elapsed[-1]:.1f} s of {BUDGET_S:.0f}"
@@ -80,16 +81,18 @@ def _slept_through(run: Path) -> float:
         return jump
 
 
-def _silent_never_lost(run: Path, reader: RunReader) -> None:
-    until(lambda: not reader.status().answering, "it is told as silent", 5)
-    end = time.monotonic() + ASLEEP_S
-    while time.monotonic() < end:
-        with RunReader(run) as fresh:  # one that has never seen its heart beat
-            seen = (reader.status(), fresh.status())
-        for status in seen:
+def _check_while_suspended(run: Path, reader: RunReader) -> None:
+    """Check that the run is shown as not responding for as long as it is suspended, and that no worker can start."""
+
+    def check_status() -> None:
+        with RunReader(run) as new_reader:  # one that has never read an earlier heartbeat
+            statuses = (reader.status(), new_reader.status())
+        for status in statuses:
             assert status.state is State.RUNNING and not status.answering, status
             assert formatting.time_left(status) == "not answering"
-        time.sleep(0.1)
+
+    wait_until(lambda: not reader.status().answering, "the worker is shown as not responding", 5)
+    repeat_for(SUSPENDED_S, check_status)  # the length of the suspension is the fault
     try:
         launcher.start(run)
     except RunStateError:
@@ -98,19 +101,19 @@ def _silent_never_lost(run: Path, reader: RunReader) -> None:
 
 
 def shifted_clocks(count: int, folder: Path) -> Tally:
-    """Give the worker a clock that is a day off, or jumps by a day; look with clocks that are right, ahead, behind."""
+    """Give workers a clock that is a day off or jumps by a day; read with clocks that are right, ahead and behind."""
     tally = Tally()
     clocks = (0.0, DAY_S, -DAY_S)
     cases = [(shift, after, clock) for shift in (DAY_S, -DAY_S) for after in (0.0, 6.0) for clock in clocks]
-    with reaped(RunStore(folder / "runs")) as store:
+    with killing_workers(RunStore(folder / "runs")) as store:
         for number in range(count):
-            shift, after, front_end = cases[number % len(cases)]
-            with tally.attempt(f"{shift:+.0f} s after {after:g} s, reader {front_end:+.0f} s off"):
+            shift, after, reader_shift = cases[number % len(cases)]
+            with tally.attempt(f"{shift:+.0f} s after {after:g} s, reader {reader_shift:+.0f} s off"):
                 run = create(store, list(FAMILIES)[number % len(FAMILIES)])
                 command = [sys.executable, "-c", _WORKER, str(shift), str(after), str(run)]
                 worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
                 try:
-                    _trains_all_the_same(run, front_end)
+                    _check_run_with_wrong_clocks(run, reader_shift)
                 finally:
                     worker.kill()
                     worker.wait()
@@ -118,50 +121,53 @@ def shifted_clocks(count: int, folder: Path) -> Tally:
     return tally
 
 
-def _trains_all_the_same(run: Path, front_end: float) -> None:
-    until(lambda: RunReader(run).status().state is State.RUNNING, "a worker")
-    at_step(run, 20)
-    began, true = time.monotonic(), time.time
-    with mock.patch("time.time", lambda: true() + front_end), RunReader(run) as reader:
-        while time.monotonic() - began < POLLED_S:
+def _check_run_with_wrong_clocks(run: Path, reader_shift: float) -> None:
+    """Read a run, command it, stop and resume it while clocks are wrong."""
+    wait_until(lambda: RunReader(run).status().state is State.RUNNING, "the worker runs")
+    wait_for_step(run, 20)
+    true_time = time.time
+    with mock.patch("time.time", lambda: true_time() + reader_shift), RunReader(run) as reader:
+
+        def check_status() -> None:
             status = reader.status()
             assert status.state is State.RUNNING and status.answering, status
-            time.sleep(0.05)
-        _reports_sane_times(run, front_end)
+
+        repeat_for(POLLING_S, check_status)  # the state must last, so the duration is under test
+        _check_reported_times(run, reader_shift)
         command = control.send(run, Pause())
-        until(lambda: control.read_ack(run, command) is not None, "it obeys")
-        until(lambda: reader.status().state is State.PAUSED, "a pause")
+        wait_until(lambda: control.read_ack(run, command) is not None, "the command is acknowledged")
+        wait_until(lambda: reader.status().state is State.PAUSED, "the run is paused")
         elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
         assert np.all(np.diff(elapsed) >= 0) and elapsed[-1] < 60, f"{elapsed[-1]:.1f} s"
+        step = reader.status().step
         launcher.stop(run)
         assert launcher.wait(run, ENDED, 60).state is State.STOPPED
         assert launcher.resume(run).state is State.RUNNING
-        at_step(run, status.step + 5)
+        wait_for_step(run, step + 5)
         launcher.stop(run)
         assert launcher.wait(run, ENDED, 60).state is State.STOPPED
 
 
-def _reports_sane_times(run: Path, front_end: float) -> None:
-    """Read what the command line says of the run, with the face's clock: no age or rest is negative."""
-    shown = ""
-    for words in (["runs", "list"], ["runs", "show", run.name], ["runs", "list", "--json"]):
-        command = [sys.executable, "-c", _COMMAND_LINE, str(front_end), "0", *words, "--runs-dir", str(run.parent)]
+def _check_reported_times(run: Path, reader_shift: float) -> None:
+    """Check the output of the CLI with the reader's clock: no age and no remaining time is negative."""
+    output = ""
+    for arguments in (["runs", "list"], ["runs", "show", run.name], ["runs", "list", "--json"]):
+        command = [sys.executable, "-c", _CLI, str(reader_shift), "0", *arguments, "--runs-dir", str(run.parent)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr[-300:]
-        shown += done.stdout
-    assert not re.search(r"[-−]\d+ (s|min|h|d)\b", shown), shown
-    state = json.loads(done.stdout)
-    assert "running" in json.dumps(state)
+        output += done.stdout
+    assert not re.search(r"[-−]\d+ (s|min|h|d)\b", output), output
+    assert [listed["state"] for listed in json.loads(done.stdout)] == ["running"]
 
 
 CASES = (
     FaultCase(
         name="sleep",
-        fault=f"SIGSTOP of a worker for {ASLEEP_S:.0f} s, three families",
+        fault=f"SIGSTOP of a worker for {SUSPENDED_S:.0f} s, three families",
         guarantee="shown as not responding, never as Lost; no second worker; training time and time axis skip it",
         full=3,
         short=0,
-        run=sleepers,
+        run=suspended_workers,
     ),
     FaultCase(
         name="clock",

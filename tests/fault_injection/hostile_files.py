@@ -1,4 +1,4 @@
-"""Files from strangers: flipped, torn, lying, hiding a pickle. Each is refused in one line, or is what it says."""
+"""Untrusted files: changed bytes, false sizes, pickles. Each is refused with one line or read as what it is."""
 
 import gzip
 import json
@@ -33,35 +33,37 @@ _ARRAYS = {"weight": np.arange(64, dtype=np.float32).reshape(8, 8), "bias": np.o
 
 
 class Canary:
-    """Sings when it is unpickled."""
+    """Exits the process when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return _sing, ("a pickle was loaded",)
+        return _exit, ("a pickle was loaded",)
 
 
-def _sing(words: str) -> None:
-    raise SystemExit(words)  # no `except Exception` hides it
+def _exit(message: str) -> None:
+    raise SystemExit(message)  # not caught by `except Exception`
 
 
 def flipped_tensors(count: int, folder: Path) -> Tally:
-    """Change every header byte once, then flip random bytes: nothing is loaded that is not what was saved."""
+    """Change every header byte once, then random bytes: nothing is loaded that differs from what was saved."""
     tally, rng = Tally(), random.Random(7)
     saved = folder / "saved"
     checkpoint.save_snapshot(saved, _ARRAYS, card(1))
     path = saved / checkpoint.WEIGHTS
-    whole = path.read_bytes()
-    header = 8 + struct.unpack("<Q", whole[:8])[0]
-    places = [*range(min(header, count)), *(rng.randrange(len(whole)) for _ in range(count))]
-    for place in places:
-        with tally.attempt(f"byte {place}"):
-            path.write_bytes(whole[:place] + bytes([whole[place] ^ rng.randrange(1, 256)]) + whole[place + 1 :])
-            _refused(lambda: checkpoint.load_snapshot(saved))
-            _parsed_or_refused(path)
+    original = path.read_bytes()
+    header_size = 8 + struct.unpack("<Q", original[:8])[0]
+    offsets = [*range(min(header_size, count)), *(rng.randrange(len(original)) for _ in range(count))]
+    for offset in offsets:
+        with tally.attempt(f"byte {offset}"):
+            changed = bytearray(original)
+            changed[offset] ^= rng.randrange(1, 256)
+            path.write_bytes(changed)
+            _check_refused(lambda: checkpoint.load_snapshot(saved))
+            _parse_or_refuse(path)
     return tally
 
 
-def _parsed_or_refused(path: Path) -> None:
-    """Parse the arrays as if no sum guarded them: whatever comes, it is an answer or one clear error."""
+def _parse_or_refuse(path: Path) -> None:
+    """Parse the arrays without checking the hash: they are parsed or refused with one line."""
     try:
         checkpoint.parse_safetensors(path.read_bytes(), path)
     except CheckpointError as error:
@@ -69,7 +71,7 @@ def _parsed_or_refused(path: Path) -> None:
 
 
 def wrong_offsets(count: int, folder: Path) -> Tally:
-    """Headers that announce the impossible, with sums that agree, in bounded time and memory."""
+    """Parse headers that declare false sizes: refused in bounded time and memory."""
     tally, before = Tally(), _memory()
     headers: tuple[bytes, ...] = (
         struct.pack("<Q", 1 << 62),
@@ -85,15 +87,15 @@ def wrong_offsets(count: int, folder: Path) -> Tally:
         with tally.attempt(f"header {number % len(headers)}"):
             path, began = folder / f"{number}.safetensors", time.monotonic()
             path.write_bytes(headers[number % len(headers)] + b"\0\0\0\0")
-            _parsed_or_refused(path)
-            assert time.monotonic() - began < SLOWEST_S, "it took too long"
+            _parse_or_refuse(path)
+            assert time.monotonic() - began < SLOWEST_S, "parsing took too long"
     assert _memory() - before < MOST_MEMORY_BYTES
     return tally
 
 
 def pickles(count: int, folder: Path) -> Tally:
-    """A pickle with a canary under every name that a loader opens."""
-    tally, poison = Tally(), pickle.dumps(Canary())
+    """Put a pickle with a canary under every file name that a loader opens."""
+    tally, payload = Tally(), pickle.dumps(Canary())
     run = write_run(folder, steps=20, pictures=False)
     snapshot = folder / "snapshot"
     checkpoint.save_snapshot(snapshot, _ARRAYS, card(1))
@@ -110,28 +112,28 @@ def pickles(count: int, folder: Path) -> Tally:
         path, load = list(loaders.items())[number % len(loaders)]
         with tally.attempt(path.name):
             before = path.read_bytes() if path.is_file() else b""
-            path.write_bytes(gzip.compress(poison) if path.suffix == ".gz" else poison)
-            _refused(load)
+            path.write_bytes(gzip.compress(payload) if path.suffix == ".gz" else payload)
+            _check_refused(load)
             path.write_bytes(before) if before else path.unlink()
     tally.notes.append("the code never ran")
     return tally
 
 
 def flipped_databases(count: int, folder: Path) -> Tally:
-    """Random bytes of a run's database: the run is damaged or right, the others still show, nothing hangs."""
+    """Change random bytes of a run's database: it is damaged or read correctly, others are listed, nothing hangs."""
     tally, rng, slowest, damaged = Tally(), random.Random(11), 0.0, 0
-    victim = write_run(folder, steps=200, pictures=False)
+    run = write_run(folder, steps=200, pictures=False)
     write_run(folder, steps=20, pictures=False)
-    path = victim / layout.DATABASE
-    whole, store = path.read_bytes(), RunStore(folder)
+    path = run / layout.DATABASE
+    original, store = path.read_bytes(), RunStore(folder)
     for number in range(count):
         with tally.attempt(f"flip {number}"):
-            data = bytearray(whole)
+            data = bytearray(original)
             for _ in range(rng.choice((1, 4, 40, 400))):
                 data[rng.randrange(len(data))] = rng.randrange(256)
             path.write_bytes(bytes(data))
             began = time.monotonic()
-            damaged += _query_everything(victim)
+            damaged += _query_everything(run)
             assert len(store.list()) == 2
             slowest = max(slowest, time.monotonic() - began)
             assert slowest < SLOWEST_S, f"{slowest:.1f} s"
@@ -140,16 +142,16 @@ def flipped_databases(count: int, folder: Path) -> Tally:
 
 
 def _query_everything(run: Path) -> bool:
-    """Ask all that a face asks; return whether something was refused. Only one-line refusals pass."""
+    """Make every query of a front end; return whether one was refused. Refusals must have one line."""
     refused = False
     with RunReader(run) as reader:
-        questions: tuple[Callable[[], object], ...] = (
+        queries: tuple[Callable[[], object], ...] = (
             *(reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures),
             *(lambda: reader.latest(10), lambda: reader.series("train/elbo"), lambda: reader.series("test/elbo_ema")),
         )
-        for question in questions:
+        for query in queries:
             try:
-                question()
+                query()
             except UserError as error:
                 assert "\n" not in str(error)
                 refused = True
@@ -157,7 +159,7 @@ def _query_everything(run: Path) -> bool:
 
 
 def hostile_schemas(count: int, folder: Path) -> Tally:
-    """Views in place of tables, triggers, generated columns that never end: refused or never used, within the time."""
+    """Put views, triggers and endless generated columns into a database: refused or ignored, within the time limit."""
     scripts = (
         "ALTER TABLE scalars RENAME TO hidden; CREATE VIEW scalars AS SELECT * FROM hidden;",
         "CREATE TRIGGER t AFTER INSERT ON log BEGIN DELETE FROM ticks; END;",
@@ -183,12 +185,12 @@ def hostile_schemas(count: int, folder: Path) -> Tally:
 
 
 def hostile_configs(count: int, folder: Path) -> Tally:
-    """Configurations that ask for the impossible: refused before anything is allocated."""
+    """Open configurations with impossible values: refused before anything is allocated."""
     tally, before = Tally(), _memory()
     run = write_run(folder, steps=20, pictures=False)
     path = run / layout.CONFIG
-    whole = json.loads(path.read_text())
-    wishes: tuple[Callable[[dict[str, Any]], object], ...] = (
+    original = json.loads(path.read_text())
+    changes: tuple[Callable[[dict[str, Any]], object], ...] = (
         lambda c: c["model"].update(hidden=[1_000_000_000]),
         lambda c: c["model"].update(hidden=[65_536] * 32),
         lambda c: c["model"].update(latent_dim=-1),
@@ -200,39 +202,39 @@ def hostile_configs(count: int, folder: Path) -> Tally:
         lambda c: c.update(schedule={"epochs": "many"}),
     )
     for number in range(count):
-        with tally.attempt(f"wish {number % len(wishes)}"):
-            config = json.loads(json.dumps(whole))
-            wishes[number % len(wishes)](config)
+        with tally.attempt(f"change {number % len(changes)}"):
+            config = json.loads(json.dumps(original))
+            changes[number % len(changes)](config)
             path.write_text(json.dumps(config))
             began = time.monotonic()
-            _refused(lambda: _checked(run))
+            _check_refused(lambda: _resolve_plan(run))
             assert time.monotonic() - began < SLOWEST_S
     assert _memory() - before < MOST_MEMORY_BYTES
     return tally
 
 
-def _checked(run: Path) -> None:
+def _resolve_plan(run: Path) -> None:
     from trainers import plan
 
     plan.resolve(read_config(run))
 
 
 def mutated_idx(count: int, folder: Path) -> Tally:
-    """IDX files, packed and plain, torn and mutated: images of the announced size, or one line."""
+    """Read IDX files, compressed and plain, truncated and mutated: images of bounded size, or one line."""
     tally, rng, before = Tally(), random.Random(13), _memory()
     images = np.arange(20 * 8 * 8, dtype=np.uint8).reshape(20, 8, 8)
     plain = struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape) + images.tobytes()
     for number in range(count):
-        packed = number % 2 == 0
+        compressed = number % 2 == 0
         with tally.attempt(f"mutation {number}"):
-            data = bytearray(gzip.compress(plain) if packed else plain)
+            data = bytearray(gzip.compress(plain) if compressed else plain)
             if rng.random() < 0.3:
                 data = data[: rng.randrange(len(data))]
             for _ in range(rng.choice((0, 1, 3, 20))):
                 data[rng.randrange(len(data)) if len(data) > 1 else 0 :][:1] = b""
                 if data:
                     data[rng.randrange(len(data))] = rng.randrange(256)
-            path = folder / ("images.gz" if packed else "images")
+            path = folder / ("images.gz" if compressed else "images")
             path.write_bytes(bytes(data))
             try:
                 assert idx.read_images(path).nbytes <= 16 << 20
@@ -247,7 +249,7 @@ def _header(entries: object) -> bytes:
     return struct.pack("<Q", len(encoded)) + encoded
 
 
-def _refused(load: Callable[[], object]) -> None:
+def _check_refused(load: Callable[[], object]) -> None:
     try:
         load()
     except UserError as error:
@@ -260,7 +262,6 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-ONE_LINE = "one clear refusal"
 CASES = (
     FaultCase(
         name="tensors",

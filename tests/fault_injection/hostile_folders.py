@@ -1,4 +1,4 @@
-"""Runs opened where they lie, with pipes, links and absurd numbers in place of their small files."""
+"""Runs opened in place, with pipes, links and absurd numbers instead of their small files."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from tests.fault_injection.case import FaultCase, Tally, at_most
-from tests.fault_injection.imports import imported, read_all
+from tests.fault_injection.imports import read_all, try_import
 from tests.fixtures.fake_run import write_run
 
 SLOWEST_S = 2.0
@@ -22,38 +22,39 @@ _SMALL_FILES = (layout.CONFIG, layout.NOTES, layout.LIVE, layout.LOG, layout.DAT
 
 
 def hostile_folders(count: int, folder: Path) -> Tally:
-    """Pipes, links and absurd numbers in the small files of runs, opened where they lie, then imported."""
-    tally, rng, slowest, taken = Tally(), random.Random(31), 0.0, 0
+    """Put pipes, links and absurd numbers in place of the small files of runs, open the runs, then import them."""
+    tally, rng, slowest, num_imported = Tally(), random.Random(31), 0.0, 0
     store = RunStore(folder / "runs")
     good = write_run(store, steps=10, name="good", pictures=False)
     template = write_run(folder / "template", steps=10, pictures=False)
     (folder / "secret").write_text('{"name": "mine"}')
     for number in range(count):
-        harm, name = _FOLDER_HARMS[number % len(_FOLDER_HARMS)], _SMALL_FILES[number % len(_SMALL_FILES)]
-        with tally.attempt(f"{harm.__name__} {name}"), at_most(5 * SLOWEST_S):
+        corrupt, name = _CORRUPTIONS[number % len(_CORRUPTIONS)], _SMALL_FILES[number % len(_SMALL_FILES)]
+        with tally.attempt(f"{corrupt.__name__} {name}"), at_most(5 * SLOWEST_S):
             run = Path(shutil.copytree(template, store.runs_dir / "bad"))
             try:
-                harm(run, name, rng)
+                corrupt(run, name, rng)
                 began = time.monotonic()
-                _shown_in_a_list(store, good)
+                _check_list(store, good)
                 read_all(run)
                 slowest = max(slowest, time.monotonic() - began)
                 assert slowest < SLOWEST_S, f"{slowest:.1f} s"
-                if harm is not _huge:  # a file of 16 GB would be copied
-                    taken += imported(run, RunStore(folder / "mine"))
+                if corrupt is not _huge:  # a file of 16 GB would be copied
+                    num_imported += try_import(run, RunStore(folder / "mine"))
             finally:
                 shutil.rmtree(run)
             assert (folder / "secret").read_text() == '{"name": "mine"}'
-    tally.notes.append(f"slowest {slowest:.2f} s; {taken} could be imported, the others were refused")
+    tally.notes.append(f"slowest {slowest:.2f} s; {num_imported} could be imported, the others were refused")
     return tally
 
 
-def _shown_in_a_list(store: RunStore, good: Path) -> None:
-    found = RunStore(store.runs_dir).list()
-    assert good in [status.folder for status in found]
-    assert all(status.name != "mine" for status in found), "a link was followed"
-    texts = [text for column in list_columns(found).values() for text in column]
-    assert max(map(len, texts)) <= 40, "one run takes the room of all"
+def _check_list(store: RunStore, good: Path) -> None:
+    """Check that the intact run is listed and that no cell is too wide."""
+    listed = RunStore(store.runs_dir).list()
+    assert good in [status.folder for status in listed]
+    assert all(status.name != "mine" for status in listed), "a link was followed"
+    texts = [text for column in list_columns(listed).values() for text in column]
+    assert max(map(len, texts)) <= 40, "a cell is too wide"
 
 
 def _pipe(run: Path, name: str, _: random.Random) -> None:
@@ -73,7 +74,7 @@ def _folder(run: Path, name: str, _: random.Random) -> None:
 
 def _huge(run: Path, name: str, _: random.Random) -> None:
     with (run / name).open("r+b" if (run / name).exists() else "wb") as file:
-        file.truncate(1 << 34)  # a hole: no disk is filled
+        file.truncate(1 << 34)  # sparse: needs no space
 
 
 def _absurd_notes(run: Path, name: str, rng: random.Random) -> None:
@@ -105,7 +106,7 @@ _ABSURD: dict[type, tuple[object, ...]] = {
     float: (math.nan, math.inf, -math.inf, 1e300, -1.0, 0.0, 1e17),
     str: ("", "running", "x" * 64, "\x1b[31m", "succeeded"),
 }
-_FOLDER_HARMS = (_pipe, _link, _folder, _huge, _absurd_notes, _absurd_record, _absurd_config)
+_CORRUPTIONS = (_pipe, _link, _folder, _huge, _absurd_notes, _absurd_record, _absurd_config)
 
 
 CASES = (

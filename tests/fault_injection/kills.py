@@ -1,9 +1,8 @@
-"""Workers killed at any moment: shown as Lost, with every figure and setting that was seen, and whole checkpoints."""
+"""Workers killed at any moment: shown as Lost, with every metric and setting that was displayed, and intact files."""
 
 import random
 import shutil
 import sqlite3
-import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,8 @@ from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.workers import launcher
 from tests.fault_injection.case import FaultCase, Tally
-from tests.fault_injection.tiny_runs import FAMILIES, at_step, create, kill, reaped, until
+from tests.fault_injection.tiny_runs import FAMILIES, create, kill, killing_workers, wait_for_step
+from tests.fixtures.waiting import repeat_for, wait_until
 from trainers.events import Set
 from trainers.storage import checkpoint
 
@@ -25,34 +25,36 @@ LONGEST_S = 1.5  # of training before the kill
 
 
 def killed_at_random(count: int, folder: Path) -> Tally:
-    """Kill workers of each family in turn; look at what is left."""
-    tally, rng, slowest, whole = Tally(), random.Random(4), 0.0, 0
-    with reaped(RunStore(folder / "runs")) as store:
+    """Kill workers of each family at a random moment; check the state, the metrics and the files."""
+    tally, rng, slowest, num_with_checkpoint = Tally(), random.Random(4), 0.0, 0
+    with killing_workers(RunStore(folder / "runs")) as store:
         for number in range(count):
             family = list(FAMILIES)[number % len(FAMILIES)]
             with tally.attempt(f"{family} {number}"):
                 run = create(store, family)
                 launcher.start(run)
-                seen = _watched(run, rng.uniform(0, LONGEST_S))
+                displayed = _read_metrics_for(run, rng.uniform(0, LONGEST_S))
                 kill(run)
-                slowest = max(slowest, until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S))
-                whole += _is_intact(run, seen)
+                slowest = max(slowest, wait_until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S))
+                num_with_checkpoint += _check_files(run, displayed)
                 shutil.rmtree(run)
-    tally.notes += [f"Lost within {slowest:.1f} s", f"{whole} had a checkpoint, all intact"]
+    tally.notes += [f"Lost within {slowest:.1f} s", f"{num_with_checkpoint} had a checkpoint, all intact"]
     return tally
 
 
-def _watched(run: Path, seconds: float) -> int:
-    """Look on for a while; return the last step whose figures were seen."""
-    at_step(run, 1)
-    end, seen = time.monotonic() + seconds, 0
+def _read_metrics_for(run: Path, seconds: float) -> int:
+    """Read a curve again and again for some time; return the last step that was read."""
+    wait_for_step(run, 1)
+    displayed = 0
     with RunReader(run) as reader:
-        while True:
+
+        def read_curve() -> None:
+            nonlocal displayed
             steps = reader.series("train/lr", max_points=1_000_000).x
-            seen = max(seen, int(steps[-1]) if len(steps) else 0)
-            if time.monotonic() >= end:
-                return seen
-            time.sleep(0.02)
+            displayed = max(displayed, int(steps[-1]) if len(steps) else 0)
+
+        repeat_for(seconds, read_curve)  # the moment of the kill is random, so the duration is under test
+    return displayed
 
 
 def _is_lost(run: Path) -> bool:
@@ -60,51 +62,53 @@ def _is_lost(run: Path) -> bool:
         return reader.status().state is State.LOST
 
 
-def _is_intact(run: Path, seen: int) -> bool:
-    """Check the figures, the database and the checkpoints; return whether there is a checkpoint."""
+def _check_files(run: Path, displayed: int) -> bool:
+    """Check metrics up to the last displayed step, database and checkpoints; return whether there is a checkpoint."""
     with RunReader(run) as reader:
         steps = reader.series("train/lr", max_points=1_000_000).x
-    assert len(steps) >= seen and steps.tolist() == list(range(1, len(steps) + 1)), f"saw {seen}, has {len(steps)}"
+    assert len(steps) >= displayed and steps.tolist() == list(range(1, len(steps) + 1)), (
+        f"{displayed} were displayed, {len(steps)} are left"
+    )
     with closing(sqlite3.connect(run / layout.DATABASE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     parent = run / layout.CHECKPOINTS
-    found, damaged = retention.newest_complete(parent, checkpoint.verify)
+    newest, damaged = retention.newest_complete(parent, checkpoint.verify)
     assert not damaged, f"damaged checkpoints {damaged}"
-    if found is not None:
-        assert checkpoint.load(found).step == layout.step_of(found)
+    if newest is not None:
+        assert checkpoint.load(newest).step == layout.step_of(newest)
     for step in retention.steps(run / layout.SNAPSHOTS):
         checkpoint.load_snapshot(layout.step_folder(run / layout.SNAPSHOTS, step))
-    return found is not None
+    return newest is not None
 
 
-def killed_after_an_answer(count: int, folder: Path) -> Tally:
-    """Change a setting, kill the worker the moment it has answered, resume: the setting is there."""
+def killed_after_acknowledgement(count: int, folder: Path) -> Tally:
+    """Change a setting, kill the worker as soon as it acknowledges, resume: the run has the setting."""
     tally, rng = Tally(), random.Random(6)
-    with reaped(RunStore(folder / "runs")) as store:
+    with killing_workers(RunStore(folder / "runs")) as store:
         for number in range(count):
             family = list(FAMILIES)[number % len(FAMILIES)]
             with tally.attempt(f"{family} {number}"):
                 run = create(store, family, {"execution": {"checkpoint_every_s": 3600.0}})
                 launcher.start(run)
-                at_step(run, rng.randrange(1, 60))
+                wait_for_step(run, rng.randrange(1, 60))
                 lr = 10 ** -rng.uniform(3, 6)
                 command = control.send(run, Set("optim.lr", lr))
-                until(partial(_answered, run, command), "an answer")
+                wait_until(partial(_is_acknowledged, run, command), "the command is acknowledged")
                 kill(run)
-                until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S)
+                wait_until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S)
                 launcher.resume(run)
-                at_step(run, _last_step(run) + 3)
-                found = RunReader(run).latest()["train/lr"].value
-                assert abs(found - lr) < 1e-9, f"the learning rate is {found:g}, not {lr:g}"
+                wait_for_step(run, _last_step(run) + 3)
+                resumed_lr = RunReader(run).latest()["train/lr"].value
+                assert abs(resumed_lr - lr) < 1e-9, f"the learning rate is {resumed_lr:g}, not {lr:g}"
                 kill(run)
                 shutil.rmtree(run)
     return tally
 
 
-def _answered(run: Path, command: str) -> bool:
-    answer = control.read_ack(run, command)
-    assert answer is None or answer.applied, answer
-    return answer is not None
+def _is_acknowledged(run: Path, command: str) -> bool:
+    ack = control.read_ack(run, command)
+    assert ack is None or ack.applied, ack
+    return ack is not None
 
 
 def _last_step(run: Path) -> int:
@@ -127,6 +131,6 @@ CASES = (
         guarantee="the resumed run has the setting",
         full=60,
         short=0,
-        run=killed_after_an_answer,
+        run=killed_after_acknowledgement,
     ),
 )

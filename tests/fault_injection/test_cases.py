@@ -13,8 +13,8 @@ from tests.fault_injection.cases import CASES
 @pytest.mark.parametrize("case", [case for case in CASES if case.short], ids=lambda case: case.name)
 def test_nothing_is_lost(case: FaultCase, tmp_path: Path) -> None:
     tally = case.run(case.short, tmp_path)
-    assert tally.tries >= case.short
     assert not tally.losses
+    assert tally.tries >= case.short
 
 
 def test_a_violated_guarantee_is_counted() -> None:
@@ -36,7 +36,7 @@ def test_a_violated_guarantee_is_counted() -> None:
         ("--share 0.5 --write", True),
     ],
 )
-def test_a_partial_run_leaves_the_table_unless_told_to_write(
+def test_a_partial_run_leaves_the_table_without_the_option_write(
     options: str, is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = tmp_path / "reliability.md"

@@ -1,4 +1,4 @@
-"""A disk that refuses: what the proof of it stands on. The proof itself is in `writes`."""
+"""The premises of the fault case `writes`: many positions, and a run that is complete without faults."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ from trainers.storage import checkpoint
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
-def test_there_are_many_positions(tmp_path: Path) -> None:
+def test_recording_a_run_has_many_calls_that_can_fail(tmp_path: Path) -> None:
     assert calls_of_a_run(tmp_path) > 50
 
 
-def test_without_faults_all_is_there(tmp_path: Path) -> None:
+def test_without_faults_everything_is_saved(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).create(config(steps=LAST))
     record_a_run(folder)
     check(folder)
@@ -36,10 +36,10 @@ def test_a_torn_checkpoint_is_never_resumed_from(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).create(config(steps=LAST))
     record_a_run(folder)
     newest = layout.step_folder(folder / layout.CHECKPOINTS, LAST) / checkpoint.ARRAYS
-    whole = newest.read_bytes()
-    for length in (0, 1, 8, len(whole) // 2, len(whole) - 1):
-        newest.write_bytes(whole[:length])
+    original = newest.read_bytes()
+    for length in (0, 1, 8, len(original) // 2, len(original) - 1):
+        newest.write_bytes(original[:length])
         with pytest.raises(CheckpointError):
             checkpoint.verify(newest.parent)
-        found, damaged = retention.newest_complete(folder / layout.CHECKPOINTS, checkpoint.verify)
-        assert found is not None and layout.step_of(found) == 2 and damaged == [LAST]
+        intact, damaged = retention.newest_complete(folder / layout.CHECKPOINTS, checkpoint.verify)
+        assert intact is not None and layout.step_of(intact) == 2 and damaged == [LAST]

@@ -1,4 +1,4 @@
-"""Names, metric names, labels and log lines from strangers; links in a run folder."""
+"""Hostile names, metric names, labels and log lines; links in a run folder."""
 
 import io
 import os
@@ -41,11 +41,11 @@ HOSTILE = (
     "%s %n {0} {x!r}",
     "CON", ".", "..", "~", "-", " ", "\t",
 )  # fmt: skip
-SHOWN_BY = ("runs list", "runs show {}", "runs logs {}", "runs list --json", "runs show {} --json")
+COMMANDS = ("runs list", "runs show {}", "runs logs {}", "runs list --json", "runs show {} --json")
 
 
 def hostile_texts(count: int, folder: Path) -> Tally:
-    """Put each text wherever text comes from, and read every byte that the command line then prints."""
+    """Put each text into every text field of a run, and check every byte that the CLI then prints."""
     tally, rng = Tally(), random.Random(3)
     for number in range(count):
         text = HOSTILE[number % len(HOSTILE)]
@@ -53,82 +53,82 @@ def hostile_texts(count: int, folder: Path) -> Tally:
             text = "".join(rng.choice([text, chr(rng.randrange(1, 0x300)), "ab"]) for _ in range(4))
         with tally.attempt(repr(text[:30])):
             runs = folder / str(number)
-            run = _told(runs, text)
+            run = _record_run_with(runs, text)
             assert run.parent == runs and {path.name for path in folder.iterdir()} == {str(number)}
-            _nothing_raw(_printed(runs, run) if number % 25 == 0 else _read(run))
+            _check_no_raw_control_characters(_print_with_cli(runs, run) if number % 25 == 0 else _read_texts(run))
             shutil.rmtree(runs)
     return tally
 
 
-def _told(runs: Path, text: str) -> Path:
+def _record_run_with(runs: Path, text: str) -> Path:
     store = RunStore(runs)
     try:
         run = store.create(config(steps=2), name=text, tags=(text,))
     except (UserError, UnicodeEncodeError):
         run = store.create(config(steps=2))
-    said = text.encode("utf-8", "replace").decode()
+    encodable = text.encode("utf-8", "replace").decode()
     writer = RunWriter(run, config(steps=2), threaded=False)
-    own = MetricSpec(said, said, said, said, "lower", said, said)
-    writer.record(Started(0, (*specs(), own), 1, 2, said, 1))
-    writer.record(Metrics(1, 1, {said: 1.0, "train/elbo": -1.0}, 1.0, 0.5, None))
-    writer.record(Alert(1, "warning", said, said))
-    writer.log(said)
-    writer.record(Finished(2, "failed", said))
-    writer.close("failed", said)
-    store.set_note(run, said)
+    metric = MetricSpec(encodable, encodable, encodable, encodable, "lower", encodable, encodable)
+    writer.record(Started(0, (*specs(), metric), 1, 2, encodable, 1))
+    writer.record(Metrics(1, 1, {encodable: 1.0, "train/elbo": -1.0}, 1.0, 0.5, None))
+    writer.record(Alert(1, "warning", encodable, encodable))
+    writer.log(encodable)
+    writer.record(Finished(2, "failed", encodable))
+    writer.close("failed", encodable)
+    store.set_note(run, encodable)
     return run
 
 
-def _read(run: Path) -> str:
-    """Return all texts that a reader gives to the faces."""
+def _read_texts(run: Path) -> str:
+    """Return all texts of a run that front ends show, joined."""
     with RunReader(run) as reader:
         status = reader.status()
-        told = [status.name, status.reason, *status.tags, reader.log_tail()]
-        told += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
+        texts = [status.name, status.reason, *status.tags, reader.log_tail()]
+        texts += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
         for name, spec in reader.specs().items():
-            told += [name, spec.title, spec.unit, spec.panel, spec.setup]
-    shown = io.StringIO()
-    Console(file=shown, markup=False, width=120).print(*told)
-    return "".join(told)
+            texts += [name, spec.title, spec.unit, spec.panel, spec.setup]
+    Console(file=io.StringIO(), markup=False, width=120).print(*texts)  # rich must not raise
+    return "".join(texts)
 
 
-def _printed(runs: Path, run: Path) -> str:
+def _print_with_cli(runs: Path, run: Path) -> str:
+    """Return the output of all commands that show a run."""
     command = [sys.executable, "-m", "genexplorer.cli"]
-    shown = ""
-    for words in SHOWN_BY:
+    output = ""
+    for arguments in COMMANDS:
         done = subprocess.run(
-            [*command, *words.format(run.name).split(), "--runs-dir", str(runs)],
+            [*command, *arguments.format(run.name).split(), "--runs-dir", str(runs)],
             capture_output=True, text=True, errors="surrogateescape", timeout=60, check=False,
             env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr[-300:]
-        shown += done.stdout + done.stderr
-    return shown
+        output += done.stdout + done.stderr
+    return output
 
 
-def _nothing_raw(shown: str) -> None:
+def _check_no_raw_control_characters(output: str) -> None:
     forbidden = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202e\u2066\u2069\u200b\ufeff"} - {"\n"}
-    found = sorted(forbidden & set(shown))
-    assert not found, f"raw {found}"
+    unsafe = sorted(forbidden & set(output))
+    assert not unsafe, f"printed raw: {unsafe}"
 
 
 def links(count: int, folder: Path) -> Tally:
-    """A link to elsewhere at each place of a run folder, then delete and empty the trash: nothing outside changes."""
+    """Replace a part of a run folder by a link, delete the run, empty the trash: nothing outside changes."""
     tally = Tally()
-    places = (layout.SNAPSHOTS, layout.CHECKPOINTS, layout.PICTURES, layout.CONTROL, layout.LOG, layout.NOTES, "more")
+    parts = (layout.SNAPSHOTS, layout.CHECKPOINTS, layout.PICTURES, layout.CONTROL, layout.LOG, layout.NOTES, "more")
     for number in range(count):
-        place = places[number % len(places)]
-        with tally.attempt(place):
+        part = parts[number % len(parts)]
+        with tally.attempt(part):
             outside = folder / f"outside-{number}"
             (outside / "deep").mkdir(parents=True)
             (outside / "deep" / "precious").write_text("mine")
             store = RunStore(folder / f"runs-{number}")
             run = write_run(store, steps=10, pictures=False)
-            found = run / place
-            if found.is_dir() and not found.is_symlink():
-                shutil.rmtree(found)
-            found.unlink(missing_ok=True)
-            found.symlink_to(outside, target_is_directory=True)
+            path = run / part
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
+            path.symlink_to(outside, target_is_directory=True)
             (run / "also").symlink_to(outside / "deep" / "precious")
             store.list()
             store.delete(run)

@@ -1,10 +1,9 @@
-"""Real runs so small that a step takes a millisecond, one of each family, and what a proof does with them."""
+"""Real runs so small that a step takes a millisecond, one of each family; waiting for them, and killing them."""
 
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
+from tests.fixtures.waiting import wait_until
 from trainers import presets
 
 ENDED = {State.SUCCEEDED, State.STOPPED, State.FAILED, State.LOST}
@@ -24,7 +24,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def create(store: RunStore, family: str, *layers: Mapping[str, Any], steps: int = 1_000_000) -> Path:
-    """Make a run of a family on a few points; its checkpoints come several times a second."""
+    """Return the folder of a new run of a family on a few 2-D points, with several checkpoints per second."""
     preset, model = FAMILIES[family]
     base = {
         "schedule": {"steps": steps, "lr": "constant", "warmup_steps": 0},
@@ -36,33 +36,20 @@ def create(store: RunStore, family: str, *layers: Mapping[str, Any], steps: int 
     return store.create(presets.assemble(preset, base, *layers))
 
 
-def until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> float:
-    """Wait for a condition; return the seconds it took.
+def wait_for_step(folder: Path, step: int) -> None:
+    """Wait until a run has reached a step.
 
     Raises:
-        AssertionError: if it does not come true in time.
-    """
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < timeout_s, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
-def at_step(folder: Path, step: int) -> None:
-    """Wait until a run has done a step.
-
-    Raises:
-        AssertionError: if it ends before.
+        AssertionError: if it ends before that step.
     """
     with RunReader(folder) as reader:
-        until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
+        wait_until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
         assert reader.status().state is State.RUNNING, reader.status()
 
 
 @contextmanager
-def reaped(store: RunStore) -> Iterator[RunStore]:
-    """Kill what still runs when the block is left."""
+def killing_workers(store: RunStore) -> Iterator[RunStore]:
+    """Yield the store; on leaving the block, kill its workers that still run."""
     try:
         yield store
     finally:

@@ -1,4 +1,4 @@
-"""A disk that refuses at every position in turn: nothing is ever said to be saved that is not."""
+"""Writes that fail at every position in turn: nothing is reported as saved that is not."""
 
 import errno
 import random
@@ -27,25 +27,27 @@ FAULTS = [(error, persistent) for error in (errno.ENOSPC, errno.EIO) for persist
 
 
 def failing_writes(count: int, folder: Path) -> Tally:
-    """Record a short run again and again; each time another call fails, once or for good, full or broken."""
-    tally, told = Tally(), 0
-    with mock.patch("os.fsync"):  # the plan decides before the real call what fails, so that it need not be slow
+    """Record a short run again and again; each time another call fails, once or permanently, with ENOSPC or EIO."""
+    tally, not_started = Tally(), 0
+    with mock.patch("os.fsync"):  # faults are injected before the real call, which is slow
         calls = calls_of_a_run(folder)
-        cases = [(position, *way) for way in FAULTS for position in range(1, calls + 1)]
+        cases = [(position, *fault) for fault in FAULTS for position in range(1, calls + 1)]
         for position, error, persistent in cases[:: max(1, len(cases) // count)]:
             with tally.attempt(f"{errno.errorcode[error]} at call {position}{' and after' if persistent else ''}"):
-                told += _recorded_despite(folder / "runs", FaultPlan(position, error, persistent=persistent))
-    tally.notes.append(f"{calls} positions, 4 variants each; {told} times the run could not start and reported why")
+                not_started += _record_with_fault(folder / "runs", FaultPlan(position, error, persistent=persistent))
+    tally.notes.append(
+        f"{calls} positions, 4 variants each; {not_started} times the run could not start and reported why"
+    )
     return tally
 
 
-def _recorded_despite(runs: Path, plan: FaultPlan) -> bool:
-    """Record a run while a call fails, and check what is there; return whether it could not even begin."""
+def _record_with_fault(runs: Path, plan: FaultPlan) -> bool:
+    """Record a run while a call fails, and check the files; return whether the run could not start."""
     run = RunStore(runs).create(config(steps=LAST), name="x")
     try:
         with inject_faults(plan):
             record_a_run(run)
-    except OSError:  # which the worker says, and dies
+    except OSError:  # the worker reports it and exits
         assert RunReader(run).status().state is State.QUEUED
         return True
     else:
@@ -56,14 +58,14 @@ def _recorded_despite(runs: Path, plan: FaultPlan) -> bool:
 
 
 def calls_of_a_run(folder: Path) -> int:
-    """Return how many calls there are that can fail."""
+    """Return the number of calls that can fail while a run is recorded."""
     with inject_faults(FaultPlan(0, 0)) as plan:
         record_a_run(RunStore(folder / "count").create(config(steps=LAST)))
     return len(plan.calls)
 
 
 def record_a_run(folder: Path) -> None:
-    """Record a short run, with everything that is ever written."""
+    """Record a short run with every kind of file."""
     writer = RunWriter(folder, config(steps=LAST), threaded=False)
     writer.record(Started(0, specs(), 1, LAST, "cpu", 1))
     for step in range(1, LAST + 1):
@@ -78,10 +80,10 @@ def record_a_run(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Whatever failed: what is there is whole, and what is not there is not claimed.
+    """Check that all files of a run are intact and that nothing is reported as saved that is missing.
 
     Raises:
-        AssertionError: if something was said to be saved that is not.
+        AssertionError: if not.
     """
     with RunReader(folder) as reader:
         status, attempts = reader.status(), reader.attempts()
@@ -103,36 +105,36 @@ def check(folder: Path) -> None:
         assert all(picture.path.is_file() for picture in reader.pictures())
 
 
-def pruned_last(count: int, folder: Path) -> Tally:
-    """Save checkpoints one after the other, each with a call that fails at random: two whole ones stay throughout."""
+def pruning(count: int, folder: Path) -> Tally:
+    """Save checkpoints in a row, with calls that fail at random: two intact ones always stay."""
     tally, rng, fewest = Tally(), random.Random(17), 10**9
     with mock.patch("os.fsync"):
         for number in range(count):
             with tally.attempt(f"series {number}"):
                 run = RunStore(folder / "runs").create(config(), name="x")
-                fewest = min(fewest, _series(run, rng))
+                fewest = min(fewest, _save_a_dozen(run, rng))
                 shutil.rmtree(run)
     tally.notes.append(f"never fewer than {fewest} intact ones once two were saved")
     return tally
 
 
-def _series(run: Path, rng: random.Random) -> int:
-    """Save a dozen checkpoints, some damaged after, some pinned; return the fewest whole ones after the second."""
+def _save_a_dozen(run: Path, rng: random.Random) -> int:
+    """Save twelve checkpoints, damage some, pin some; return the fewest intact ones once there are two."""
     parent, saved, pinned, fewest = run / layout.CHECKPOINTS, set[int](), set[int](), 10**9
     for step in range(1, 13):
-        writer = RunWriter(run, config(), threaded=False)  # each by an attempt of its own, which knows nothing yet
-        before = _is_intact(parent)
+        writer = RunWriter(run, config(), threaded=False)  # a new attempt, which starts without state
+        before = _intact_steps(parent)
         with inject_faults(FaultPlan(rng.randrange(1, 40), errno.EIO, persistent=rng.random() < 0.5)):
             writer.files.save_checkpoint(CheckpointReady(step, {"w": np.full(9, step)}, {"step": step}, "schedule"))
         writer.abandon()
-        after = _is_intact(parent)
+        after = _intact_steps(parent)
         saved |= after
         assert len(after) >= min(2, len(before | after)), f"{sorted(before)} became {sorted(after)} at step {step}"
         assert max(after, default=0) >= max(before, default=0) and pinned <= after
         fewest = min(fewest, len(after)) if len(before) >= 2 else fewest
-        loose = sorted(after - pinned)
-        if loose and len(after) > 2 and rng.random() < 0.3:  # damaged from outside: it must not count as one of two
-            bad = rng.choice(loose)
+        unpinned = sorted(after - pinned)
+        if unpinned and len(after) > 2 and rng.random() < 0.3:  # a damaged one must not count as one of the two
+            bad = rng.choice(unpinned)
             path = layout.step_folder(parent, bad) / checkpoint.ARRAYS
             path.write_bytes(path.read_bytes()[:-1])
             pinned -= {bad}
@@ -142,15 +144,15 @@ def _series(run: Path, rng: random.Random) -> int:
     return fewest
 
 
-def _is_intact(parent: Path) -> set[int]:
-    found = set()
+def _intact_steps(parent: Path) -> set[int]:
+    intact = set()
     for step in retention.steps(parent):
         try:
             checkpoint.verify(layout.step_folder(parent, step))
         except CheckpointError:
             continue
-        found.add(step)
-    return found
+        intact.add(step)
+    return intact
 
 
 CASES = (
@@ -168,6 +170,6 @@ CASES = (
         guarantee="the newest two intact checkpoints and all pinned ones stay",
         full=300,
         short=6,
-        run=pruned_last,
+        run=pruning,
     ),
 )

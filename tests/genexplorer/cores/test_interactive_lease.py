@@ -1,4 +1,3 @@
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 from genexplorer.cores import interactive_lease
 from genexplorer.cores.interactive_lease import InteractiveLease
 from genexplorer.cores.leases import CoreLease
+from tests.fixtures.waiting import wait_until
 
 
 class Clock:
@@ -54,9 +54,7 @@ def test_a_drag_takes_a_core_until_it_ends(
     send_requests(cores, clock, 1, 0.033, 0.015)
     assert cores.is_held
     clock.now += 2.0
-    deadline = time.monotonic() + 20
-    while cores.is_held and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: not cores.is_held)
     assert training.share() == 2
     send_requests(cores, clock, 10, 0.033, 0.015)
     assert cores.is_held  # and once more

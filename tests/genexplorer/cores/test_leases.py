@@ -1,7 +1,6 @@
 import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from genexplorer.cores import leases
 from genexplorer.cores.leases import Claim, CoreLease, divide
 from genexplorer.workers import launcher
+from tests.fixtures.waiting import wait_until
 
 HOLDER = (
     "import sys; from pathlib import Path; from genexplorer.cores.leases import CoreLease;"
@@ -95,10 +95,7 @@ def test_a_killed_holder_is_reclaimed(tmp_path: Path, monkeypatch: pytest.Monkey
         assert lease.acquire() == 2
         holder.kill()
         holder.wait()
-    deadline = time.monotonic() + 20
-    while lease.share() != 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert lease.share() == 4
+    wait_until(lambda: lease.share() == 4)
     assert len(list(tmp_path.glob("*.lease"))) == 1
 
 

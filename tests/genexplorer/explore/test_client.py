@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from genexplorer.errors import UserError, WorkerError
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.process import environment, exit_reason
 from genexplorer.explore.protocol import Progress, ProtocolError, Response, Result
+from tests.fixtures.waiting import wait_until
 from tests.genexplorer.explore import fake_server
 
 LOADER = "tests.genexplorer.explore.fake_server:load"
@@ -78,17 +78,10 @@ def run(tmp_path: Path) -> Path:
     return fake_server.make_run(tmp_path / "run", [0, 5])
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
-
-
 @pytest.mark.process
 def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end: FrontEnd, run: Path) -> None:
     front_end.client.warm()
-    until(lambda: front_end.client.alive)
+    wait_until(lambda: front_end.client.alive)
     warmed = front_end.pid
     generation = front_end.client.ask("drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t")
     response = front_end.result_of(generation)
@@ -165,7 +158,7 @@ def test_an_exception_in_a_callback_does_not_stop_later_responses(
     monkeypatch.setattr(threading, "excepthook", hooked.append)
     monkeypatch.setattr(front_end.client, "_on_response", lambda response: 1 / 0)
     front_end.client.ask("drag", run, "print")
-    until(lambda: hooked)
+    wait_until(lambda: hooked)
     monkeypatch.undo()
     assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
 
@@ -238,7 +231,7 @@ def test_the_process_exits_with_a_killed_front_end_that_never_imported_torch(run
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     pid = int(done.stdout)
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_no_process_starts_before_the_first_request() -> None:

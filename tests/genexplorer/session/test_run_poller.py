@@ -1,8 +1,6 @@
 """RunPoller on folders written by the real writer."""
 
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
@@ -17,8 +15,7 @@ from genexplorer.runs.record import PictureRef, State
 from genexplorer.session.charts import charts
 from genexplorer.session.run_poller import EVERYTHING, RunPoller
 from tests.fixtures.fake_run import IMAGES_PER_S, FakeRun, running_run, write_run
-
-DEADLINE_S = 30.0
+from tests.fixtures.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +24,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def polled_until(followed: RunPoller, condition: Callable[[], bool]) -> frozenset[str]:
-    deadline, calls = time.monotonic() + DEADLINE_S, frozenset[str]()
-    while not condition():
-        assert time.monotonic() < deadline, followed.status
-        calls |= followed.poll()
-        threading.Event().wait(0.01)
-    return calls
+    """Poll until a condition is true; return the names of all changes."""
+    changes = frozenset[str]()
+
+    def poll() -> bool:
+        nonlocal changes
+        if condition():
+            return True
+        changes |= followed.poll()
+        return False
+
+    wait_until(poll)
+    return changes
 
 
 def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path) -> None:

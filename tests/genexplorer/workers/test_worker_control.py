@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +22,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.workers import main as worker
 from genexplorer.workers import worker_control
 from tests.fixtures.fake_run import config, specs
+from tests.fixtures.waiting import repeat_for, wait_until
 from trainers.errors import DataError
 from trainers.events import (
     CheckpointReady,
@@ -77,15 +77,15 @@ def beginning() -> Iterator[Event]:
 
 
 def commands(control: Control, wanted: type[Command]) -> list[Command]:
-    """Poll until a command of a kind comes."""
-    deadline = time.monotonic() + 20
-    found: list[Command] = []
-    while time.monotonic() < deadline:
-        found += control.poll(1)
-        if any(isinstance(command, wanted) for command in found):
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"no {wanted.__name__} came, only {found}")
+    """Poll until a command of this type arrives; return all commands."""
+    received: list[Command] = []
+
+    def poll() -> bool:
+        received.extend(control.poll(1))
+        return any(isinstance(command, wanted) for command in received)
+
+    wait_until(poll, f"a command {wanted.__name__}", 20)
+    return received
 
 
 def test_a_training_that_ends_well(play: Callable[[Script], int], folder: Path) -> None:
@@ -182,27 +182,33 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
         yield from beginning()
         stack.enter_context(atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)))
         yield CheckpointReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
-        insistent.start()
+        terminator.start()
         yield Finished(1, "succeeded")
 
-    def pin() -> None:
-        deadline = time.monotonic() + 20
-        while "disk full" not in RunReader(folder).status().reason and time.monotonic() < deadline:
-            time.sleep(0.01)
-        while RunReader(folder).status().state is not State.SUCCEEDED and time.monotonic() < deadline:
-            os.kill(os.getpid(), signal.SIGTERM)  # two that come at once count as one
-            time.sleep(0.05)
-        stack.close()  # else one that waits for ever would hang the test
+    def terminate() -> bool:
+        if RunReader(folder).status().state is State.SUCCEEDED:
+            return True
+        os.kill(os.getpid(), signal.SIGTERM)  # again and again: two that arrive at once count as one
+        return False
 
-    insistent = threading.Thread(target=pin)
+    def terminate_while_disk_is_full() -> None:
+        with stack:  # a worker that waits for the disk would hang the test
+            wait_until(lambda: "disk full" in RunReader(folder).status().reason, "the full disk is reported", 20)
+            wait_until(terminate, "the run ends", 20)
+
+    terminator = threading.Thread(target=terminate_while_disk_is_full)
     assert play(script) == 0
-    insistent.join()
+    terminator.join()
     status = RunReader(folder).status()
     assert status.state is State.SUCCEEDED and "could not be saved" in status.reason
 
 
 def test_a_pause_by_the_user_outlasts_a_full_disk(play: Callable[[Script], int], folder: Path) -> None:
     from genexplorer.runs.commands import control as sending
+
+    def poll_without_command(control: Control) -> bool:
+        assert not control.poll(1)
+        return True
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
@@ -211,12 +217,8 @@ def test_a_pause_by_the_user_outlasts_a_full_disk(play: Callable[[Script], int],
         yield CommandApplied(1, identity, "pause")
         with atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)):
             yield metrics(2)
-            deadline = time.monotonic() + 20
-            while not RunReader(folder).status().reason and time.monotonic() < deadline:
-                assert control.poll(1) in ([], ())
-        deadline = time.monotonic() + 20
-        while RunReader(folder).status().reason and time.monotonic() < deadline:
-            assert control.poll(1) in ([], ())
+            wait_until(lambda: poll_without_command(control) and RunReader(folder).status().reason)
+        wait_until(lambda: poll_without_command(control) and not RunReader(folder).status().reason)
         sending.send(folder, Resume())
         assert len(commands(control, Resume)) == 1
         yield Finished(2, "stopped")
@@ -286,10 +288,7 @@ def test_a_database_that_breaks_ends_the_run_visibly(play: Callable[[Script], in
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
         yield Metrics(2, 2**70, {"train/elbo": 0.0}, 1.0, 0.0, None)  # more than SQLite can hold
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            control.poll(2)
-            time.sleep(0.01)
+        repeat_for(20, lambda: control.poll(2))  # ends early with the error of the writer
 
     assert play(script) == 5
     status = RunReader(folder).status()

@@ -37,7 +37,7 @@ def header(status: RunStatus, width: int = 43, height: int = 6, **options: objec
 
 def test_running_run() -> None:
     text = header(STATUS, snapshot_age_s=1.0)
-    for text in (
+    for part in (
         "brave-fox",
         "● Running",
         "62%",
@@ -47,7 +47,7 @@ def test_running_run() -> None:
         "snapshot 1 s ago",
         "step 8,400",
     ):
-        assert text in text
+        assert part in text
 
 
 @pytest.mark.parametrize(
