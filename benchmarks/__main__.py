@@ -1,6 +1,6 @@
 """Run every measurement, or those that are named: `python -m benchmarks [training explorer_latency ...]`.
 
-What one prints is also kept in docs/performance.md, where that has a place for it; `training` keeps its tables itself.
+The output is also stored in docs/performance.md, if that has markers for it; `training` stores its tables itself.
 """
 
 import re
@@ -16,19 +16,19 @@ def main() -> int:
     known = programs()
     wanted = sys.argv[1:] or known
     if unknown := set(wanted) - set(known):
-        print(f"there is no measurement {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
+        print(f"unknown measurement {', '.join(sorted(unknown))}; known are {', '.join(known)}", file=sys.stderr)
         return 2
     return max(run(name) for name in wanted)
 
 
 def programs() -> list[str]:
-    """Return the names of the files here that have a main; the others are what those are made of."""
+    """Return the names of the modules of this package that have a `main`."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return [f.stem for f in files if not f.stem.startswith("_") and re.search(r"^def main\(", f.read_text(), re.M)]
 
 
 def run(name: str) -> int:
-    """Run one, show what it prints as it comes, and keep it if the measurement went well; return its exit code."""
+    """Run a measurement, print its output as it arrives, and store it on success; return the exit code."""
     print(f"\n{name}", flush=True)
     lines = []
     with subprocess.Popen([sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.PIPE, text=True) as process:

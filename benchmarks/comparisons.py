@@ -1,4 +1,4 @@
-"""Which networks are compared, and who trains each: one comparison is one group of rows of the table."""
+"""The compared networks and the contenders that train each: one comparison is one group of rows of the table."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,8 @@ class Entrant:
     Args:
         name: Name in the table.
         target: "module:function" in `benchmarks.peers`.
-        peer: Environment it needs; "" for this one.
-        options: Of the variant.
+        peer: Name of the environment that it needs; "" for this one.
+        options: Options of the variant.
     """
 
     name: str
@@ -22,18 +22,18 @@ class Entrant:
 
     @property
     def precision(self) -> str:
-        """Of the products."""
+        """Precision of its matrix products."""
         return str(self.options.get("precision", "float32"))
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What a ratio should reach.
+    """The target of a ratio.
 
     Args:
-        ours: The name of the entrant that should.
-        theirs: Names of the entrants it is held against; the fastest of them counts.
-        ratio: At least.
+        ours: Name of the entrant that should reach it.
+        theirs: Names of the entrants to compare with; the fastest of them counts.
+        ratio: Smallest ratio that reaches the target.
     """
 
     ours: str
@@ -56,7 +56,7 @@ LAYOUTS = ("careful plain loop", "the same, channels-last", "the same, compiled"
 
 
 def _ours(network: str) -> tuple[Entrant, ...]:
-    """Return the four ways in which genexplorer trains a network."""
+    """Return the four variants with which genexplorer trains a network."""
     variants = {
         PLAIN: {"compile": "off"},
         COMPILED: {"compile": "on"},

@@ -2,8 +2,8 @@
 
     python -m benchmarks.explorer_latency [--architecture mlp conv] [--encodings mlp conv flow] [--busy 2]
 
-Through the real child, by its share of the cores. Weights are random: the time does not depend on them. A draft is what
-follows the mouse, an exact picture what comes when it rests. `--busy` processes of other work keep the cores occupied.
+Requests go to a real model process, which leases its share of the cores. Weights are random: the time does not depend
+on them. A draft is requested while the mouse moves, an exact image when it rests. `--busy` starts other processes.
 """
 
 import argparse
@@ -16,16 +16,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from benchmarks.exploring import latency
 from benchmarks.exploring.untrained_run import MODELS, write_run
+from benchmarks.exploring.viewer_tab import cpu_seconds
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Failure, Progress, Response
 
-QUESTIONS = 40  # a window
+REQUESTS = 40  # per window
 WINDOWS = 5
-PROMISED = {"mlp": "16 ms median, 33 ms p99", "conv": "33 ms median"}
+TARGETS = {"mlp": "16 ms median, 33 ms p99", "conv": "33 ms median"}
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", nargs="*", choices=list(MODELS)[:2], default=list(MODELS)[:2])
     parser.add_argument("--encodings", nargs="*", choices=list(MODELS), default=list(MODELS))
-    parser.add_argument("--threads", type=int, default=0, help="of the child at most; 0: its share")
+    parser.add_argument("--threads", type=int, default=0, help="at most, of the model process; 0: its share")
     parser.add_argument("--busy", type=int, default=0)
     parser.add_argument("--nice", type=int, default=0, help="of the busy processes")
     options = parser.parse_args()
@@ -51,42 +51,40 @@ def main() -> None:
                 process.wait()
 
 
-class _Asker:
-    """Asks one question at a time and waits for the answer."""
+class _Requester:
+    """Sends one request at a time and waits for its response."""
 
     def __init__(self, run: Path, threads: int) -> None:
         self._run = run
         self._arrived = threading.Semaphore(0)
-        self._answer: Response | None = None
-        self.client = ExplorerClient(self._take, print, threads=threads)
+        self._response: Response | None = None
+        self.client = ExplorerClient(self._receive, print, threads=threads)
 
-    def _take(self, answer: Response) -> None:
-        if not isinstance(answer.body, Progress):
-            self._answer = answer
+    def _receive(self, response: Response) -> None:
+        if not isinstance(response.body, Progress):
+            self._response = response
             self._arrived.release()
 
-    def ask(self, op: str, params: dict[str, object]) -> float:
-        """Return the ms until the answer came."""
+    def send(self, op: str, params: dict[str, object]) -> float:
+        """Return the time in ms until the response arrived."""
         began = time.perf_counter()
         self.client.ask("drag", self._run, op, params=params)
         self._arrived.acquire()
-        came = time.perf_counter()
-        assert self._answer is not None
-        if isinstance(self._answer.body, Failure):
-            raise SystemExit(str(self._answer.body))
-        return 1000 * (came - began)
+        arrived = time.perf_counter()
+        assert self._response is not None
+        if isinstance(self._response.body, Failure):
+            raise SystemExit(str(self._response.body))
+        return 1000 * (arrived - began)
 
     def cpu(self) -> float:
-        """Return the CPU seconds of the child and of this process."""
-        child = self.client._child
-        times = psutil.Process(child.pid).cpu_times() if child is not None else psutil.Process().cpu_times()
-        return time.process_time() + times.user + times.system
+        """Return the CPU seconds of the model process and of this process."""
+        return cpu_seconds(self.client)
 
 
 def _manifolds(run: Path, architecture: str, threads: int) -> None:
-    asker, number = _Asker(run, threads), 0
+    requester, number = _Requester(run, threads), 0
 
-    def questions(draft: bool, count: int) -> list[float]:
+    def send_manifolds(draft: bool, count: int) -> list[float]:
         nonlocal number
         times = []
         for _ in range(count):
@@ -94,28 +92,31 @@ def _manifolds(run: Path, architecture: str, threads: int) -> None:
             shift = 0.3 * np.sin(number / 10)
             bounds = [-3 + shift, 3 + shift, -3.0, 3.0]
             size = {"rows": 20, "columns": 20, "bounds": bounds, "coords": "z"}
-            times.append(asker.ask("manifold", {**size, "draft": draft}))
+            times.append(requester.send("manifold", {**size, "draft": draft}))
         return times
 
-    with asker.client:
-        first = questions(False, 1)[0]
-        questions(True, 5)
+    with requester.client:
+        first = send_manifolds(False, 1)[0]
+        send_manifolds(True, 5)
         for draft in (True, False):
-            found = latency.windows(lambda d=draft: [questions(d, QUESTIONS)], asker.cpu, WINDOWS)  # type: ignore[misc]
+            measured = latency.windows(lambda d=draft: [send_manifolds(d, REQUESTS)], requester.cpu, WINDOWS)  # type: ignore[misc]
             name = f"manifold, {architecture}, {'draft' if draft else 'exact'}"
-            print(latency.row(name, found.values[0], PROMISED[architecture] if draft else ""), f" ({found.words()})")
+            print(
+                latency.row(name, measured.values[0], TARGETS[architecture] if draft else ""),
+                f" ({measured.describe()})",
+            )
     print(f"  {'':38} first response, torch and snapshot loaded: {first / 1000:.2f} s")
 
 
 def _encodings(run: Path, architecture: str, threads: int) -> None:
-    asker = _Asker(run, threads)
-    with asker.client:
-        asker.ask("describe", {})
-        first = asker.ask("encodings", {"split": "test", "count": 10_000})  # reads the data as well
-        ask = {"split": "train", "count": 10_000}  # those of the test set would be remembered
-        found = latency.windows(lambda: [[asker.ask("encodings", ask)]], asker.cpu, 3)
+    requester = _Requester(run, threads)
+    with requester.client:
+        requester.send("describe", {})
+        first = requester.send("encodings", {"split": "test", "count": 10_000})  # reads the data as well
+        params: dict[str, object] = {"split": "train", "count": 10_000}  # those of the test set are cached
+        measured = latency.windows(lambda: [[requester.send("encodings", params)]], requester.cpu, 3)
     target = "500 ms" if architecture != "flow" else "18 M parameters: no target"
-    print(latency.row(f"10,000 encodings, {architecture}", found.values[0], target), f" ({found.words()})")
+    print(latency.row(f"10,000 encodings, {architecture}", measured.values[0], target), f" ({measured.describe()})")
     print(f"  {'':38} first, with the data read: {first:.0f} ms")
 
 

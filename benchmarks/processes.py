@@ -15,19 +15,19 @@ from benchmarks.windows import WindowResult
 from genexplorer.cores.environment import computing
 
 ROOT = Path(__file__).resolve().parents[1]
-SET_UP_S, WINDOW_S = 900, 300  # that a contender may take before it is given up
+SET_UP_S, WINDOW_S = 900, 300  # timeouts
 
 
 class ContenderProcess:
     """A contender in a process of its own; a context that ends with it.
 
     Args:
-        name: What the table calls it.
+        name: Name in the table.
         target: "module:function" in `benchmarks.peers`.
-        peer: Environment it needs; "" for this one.
-        threads: To compute with.
+        peer: Name of the environment that it needs; "" for this one.
+        threads: Number of threads to compute with.
         device: "cpu" or "cuda".
-        options: Of the variant.
+        options: Options of the variant.
 
     Raises:
         MissingError: if it cannot be set up.
@@ -59,7 +59,7 @@ class ContenderProcess:
         self._steps = self._chunk
 
     def warm_up(self, seconds: float) -> None:
-        """Find how many steps fill a window of so many seconds; on the way caches fill and clocks rise."""
+        """Find the number of steps that fill a window of this length; this also fills caches and raises clocks."""
         while (took := self.window().wall_s) < seconds / 2:
             self._steps *= 2 if took > seconds / 8 else 4
         chunks = self._steps * seconds / took / self._chunk

@@ -21,10 +21,10 @@ class Outcome:
     """Result of a comparison.
 
     Args:
-        figures: Of each contender that ran.
-        flops: Of each contender, per image.
-        missing: Why a contender did not run.
-        products: Entrants that measure the peak of matrix products; the fastest of a precision is its peak.
+        throughputs: Throughput of each contender that ran.
+        flops: Floating-point operations of each contender per image.
+        missing: Reason by name of a contender that did not run.
+        products: Entrants that measure matrix products; the fastest of a precision is the peak of the machine.
     """
 
     throughputs: Mapping[str, Throughput]
@@ -37,7 +37,7 @@ class Outcome:
         return self.throughputs[name].rate * self.flops[name]
 
     def peak(self, precision: str) -> float:
-        """Return the most that products of a precision do."""
+        """Return the floating-point operations per second of the fastest matrix products in a precision."""
         names = [e.name for e in self.products if e.name in self.throughputs and e.precision == precision]
         return max(self.flops_a_second(name) for name in names)
 
@@ -55,8 +55,8 @@ def section(comparison: Comparison, outcome: Outcome, threads: int) -> list[str]
     return [*lines, *[f"\n{line}" for aim in comparison.aims if (line := _verdict(aim, outcome))]]
 
 
-def means_little(outcome: Outcome, threads: int) -> bool:
-    """Return whether even ratios do: on a busy machine threads that wait for each other spin, and that is CPU time."""
+def is_unreliable(outcome: Outcome, threads: int) -> bool:
+    """Return True if even ratios are unreliable: on a busy machine waiting threads spin, which counts as CPU time."""
     return threads > 1 and any(throughput.by_cpu for throughput in outcome.throughputs.values())
 
 
@@ -74,7 +74,7 @@ def _row(comparison: Comparison, entrant: Entrant, outcome: Outcome) -> str:
 
 
 def _verdict(aim: Aim, outcome: Outcome) -> str:
-    """Return whether an aim is reached; empty where a contender is missing."""
+    """Return a sentence on a target; empty if a contender is missing."""
     against = [(outcome.throughputs[name].rate, name) for name in aim.theirs if name in outcome.throughputs]
     if aim.ours not in outcome.throughputs or not against:
         return ""
@@ -89,49 +89,45 @@ def _rounded(rate: float) -> str:
     return f"{round(rate, -digits):,.0f}"
 
 
-def keep(comparison: Comparison, lines: Sequence[str], device: str, graphics: str) -> None:
-    """Put a comparison's part into the document, in order, between the markers of the device."""
-    parts = _parts(device)
-    parts[comparison.key] = "\n".join(lines).strip()
-    text = "\n\n".join([machine(graphics), *(_marked(c.key, parts[c.key]) for c in COMPARISONS if c.key in parts)])
+def store(comparison: Comparison, lines: Sequence[str], device: str, graphics: str) -> None:
+    """Write a comparison's section into the document, in order, between the markers of the device."""
+    sections = _stored_sections(device)
+    sections[comparison.key] = "\n".join(lines).strip()
+    stored = [f"<!-- of {c.key} -->\n{sections[c.key]}" for c in COMPARISONS if c.key in sections]
+    text = "\n\n".join([machine(graphics), *stored])
     put(f"training-{device}", text)
 
 
 def put(name: str, text: str) -> None:
-    """Replace the text between the markers of a name; a document without them is left as it is."""
+    """Replace the text between the markers of a name; a document without the markers stays unchanged."""
     begin, end = (f"<!-- {name}: {edge} -->" for edge in ("begin", "end"))
     document = DOCUMENT.read_text() if DOCUMENT.is_file() else ""
-    before, found, rest = document.partition(begin)
-    if found:
+    before, marker, rest = document.partition(begin)
+    if marker:
         DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 
 
 def machine(graphics: str = "") -> str:
-    """Describe the machine in a line, its graphics processor first where that is what counts."""
+    """Return one line about the machine, its graphics processor first if there is one."""
     processor = ", ".join(name for name in (graphics, _processor()) if name)
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"Machine: {processor}, {cores()} core{'s' * (cores() > 1)}, {system}, torch {metadata.version('torch')}."
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:
     reported = Path("/proc/cpuinfo")
-    names = [
-        line.partition(":")[2].strip() for line in reported.read_text().splitlines() if line.startswith("model name")
-    ]
+    lines = reported.read_text().splitlines() if reported.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown processor"
 
 
-def _parts(device: str) -> dict[str, str]:
+def _stored_sections(device: str) -> dict[str, str]:
     text = DOCUMENT.read_text() if DOCUMENT.is_file() else ""
     inside = text.partition(f"<!-- training-{device}: begin -->")[2].partition(f"<!-- training-{device}: end -->")[0]
     pieces = inside.split("<!-- of ")[1:]
     return {piece.partition(" -->")[0]: piece.partition(" -->\n")[2].strip() for piece in pieces}
-
-
-def _marked(key: str, text: str) -> str:
-    return f"<!-- of {key} -->\n{text}"

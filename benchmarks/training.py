@@ -26,7 +26,7 @@ PEAKS = (
     Entrant("products in float32 by oneDNN", "matrix:product", options={"precision": "float32", "onednn": True}),
     Entrant("products in bfloat16", "matrix:product", options={"precision": "bfloat16"}),
 )
-PATIENCE = 4  # rounds, for each window that is wanted
+ROUNDS_PER_WINDOW = 4  # at most
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ def main() -> int:
         print("\n".join(lines), flush=True)
         if not options.write:
             continue
-        if report.means_little(outcome, threads):
-            print("not kept: measure again when nothing else runs", file=sys.stderr)
+        if report.is_unreliable(outcome, threads):
+            print("not stored: measure again when nothing else runs", file=sys.stderr)
         else:
-            report.keep(comparison, lines, options.device, torch.cuda.get_device_name() if on_gpu else "")
+            report.store(comparison, lines, options.device, torch.cuda.get_device_name() if on_gpu else "")
     return 0
 
 
@@ -77,28 +77,29 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--entrants", action="append", default=[], help="those whose name contains this, and the first")
     parser.add_argument("--threads", type=int, default=0, help="of each contender; 0: one per core")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--seconds", type=float, default=0.6, help="of a window")
-    parser.add_argument("--windows", type=int, default=9, help="undisturbed ones that are wanted of each")
-    parser.add_argument("--lock", type=Path, help="a file to hold locked meanwhile; other measurements wait for it")
+    parser.add_argument("--seconds", type=float, default=0.6, help="length of a window")
+    parser.add_argument("--windows", type=int, default=9, help="undisturbed windows per contender")
+    parser.add_argument("--lock", type=Path, help="file to lock during a measurement; other measurements wait for it")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/performance.md as it is")
     return parser.parse_args()
 
 
-def _compare(comparison: Comparison, conditions: Conditions, num_windows: Sequence[str]) -> report.Outcome:
+def _compare(comparison: Comparison, conditions: Conditions, selected: Sequence[str]) -> report.Outcome:
+    """Measure the first entrant and those whose name contains one of `selected`, all if it is empty."""
     missing: dict[str, str] = {}
     first, *others = comparison.entrants
-    taking_part = [first, *(e for e in others if not num_windows or any(part in e.name for part in num_windows))]
+    entrants = [first, *(e for e in others if not selected or any(part in e.name for part in selected))]
     with contextlib.ExitStack() as stack:
         running = []
         peaks = [entrant for entrant in PEAKS if conditions.device == "cpu" or "onednn" not in entrant.options]
-        for entrant in (*peaks, *taking_part):
+        for entrant in (*peaks, *entrants):
             try:
                 running.append(stack.enter_context(_start(entrant, conditions)))
             except MissingError as problem:
                 missing[entrant.name] = str(problem)
                 print(f"missing: {entrant.name} ({problem})", file=sys.stderr, flush=True)
         with conditions.alone():
-            limit, on_cpu = PATIENCE * conditions.num_windows, conditions.device == "cpu"
+            limit, on_cpu = ROUNDS_PER_WINDOW * conditions.num_windows, conditions.device == "cpu"
             results = windows.interleave(running, conditions.num_windows, limit, watched=on_cpu)
         flops = {contender.name: contender.flops for contender in running}
     throughputs = windows.throughputs(results)

@@ -3,36 +3,28 @@
     python -m benchmarks.viewer_drag [RUN_FOLDER] [--architecture mlp conv] [--motion pan whole] [--seconds 6]
 
 A 2-D run, one that exists or one of random weights, is shown in a panel of 600 by 600 pixels. "pan" drags it by its
-background, 100 moves a second, and what comes into sight is decoded; "whole" shows another plane with each move, as
-when a slider is dragged, and all of the image is decoded again. The first picture is the first one painted that is of
-this move or a later one, be it coarse; the complete one has every tile. Without a display it draws offscreen.
+background, 100 moves per second, and newly visible tiles are decoded; "whole" shows another plane with each move, as
+when a slider is dragged, and all tiles are decoded again. The first picture is the first one painted that is of
+this move or a later one, even if coarse; the complete one has every tile. Without a display it draws offscreen.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-
-if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-from PyQt6.QtCore import QEvent, QPointF, Qt
-from PyQt6.QtGui import QMouseEvent, QPainter, QTransform
+from PyQt6.QtCore import QEvent, QPointF
+from PyQt6.QtGui import QPainter, QTransform
 from PyQt6.QtWidgets import QApplication
 
-from benchmarks.exploring import latency
+from benchmarks.exploring import latency, viewer_tab
 from benchmarks.exploring.untrained_run import write_run
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.playback import SnapshotCursor
-from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -53,8 +45,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of quiet windows of a second each")
     parser.add_argument("--threads", type=int, default=0, help="of the child at most; 0: its share")
     options = parser.parse_args()
-    app = QApplication(sys.argv[:1])
-    style.apply(app, style.palette_for("dark"))
+    app = viewer_tab.make_application()
     print(latency.HEAD)
     with tempfile.TemporaryDirectory() as folder:
         made = options.run is None
@@ -74,21 +65,26 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
         return client[0]
 
     context = ViewerContext(SnapshotCursor(), style.palette_for("dark"), ModelClient(make), run.parent)
-    tab = _open(app, context, run)
+    tab = ManifoldTab(context)
+    viewer_tab.open_run(tab, context, run, (940, 690))
+    viewer_tab.process_events(app, 60, lambda: tab.view.tile_loader.mosaic is not None)
+    tab.view.toolbar.points.setChecked(False)
+    viewer_tab.process_events(app, 1.0)
     if tab.view.tile_loader.mosaic is None:
         print(f"  {run} showed no picture in 60 s")
         return False
     watch = _Watch(tab, whole=motion == "whole")
     drag = _Drag(app, tab, watch)
-    drag.window()  # the first one wakes everything up
-    found = latency.windows(drag.window, lambda: _cpu(client[0]), max(1, round(options.seconds)))
+    drag.window()  # warm up
+    measured = latency.windows(drag.window, lambda: viewer_tab.cpu_seconds(client[0]), max(1, round(options.seconds)))
     rate = watch.complete_pictures / max(watch.seconds, 1e-9)
-    for number, what in enumerate(("the first image", "the complete image")):
+    for number, image in enumerate(("the first image", "the complete image")):
         target = TARGETS.get(name, ("", ""))[number] if motion == "whole" else ""
-        print(latency.row(f"{name}, {motion}: to {what}", found.values[number], target))
+        print(latency.row(f"{name}, {motion}: to {image}", measured.values[number], target))
     grid = tab.view.visible_grid()
     assert grid is not None
-    print(f"    {grid.columns}×{grid.rows} tiles, {rate:.0f} complete images/s, {found.words()}, {watch.at_rest(app)}")
+    tiles, windows = f"{grid.columns}×{grid.rows} tiles", measured.describe()
+    print(f"    {tiles}, {rate:.0f} complete images/s, {windows}, {watch.at_rest(app)}")
     tab.closing()
     context.close()
     tab.hide()
@@ -96,39 +92,9 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
     return True
 
 
-def _cpu(client: ExplorerClient) -> float:
-    child = client._child
-    times = psutil.Process(child.pid).cpu_times() if child is not None else psutil.Process().cpu_times()
-    return time.process_time() + times.user + times.system
-
-
-def _open(app: QApplication, context: ViewerContext, run: Path) -> ManifoldTab:
-    tab = ManifoldTab(context)
-    context.run_changed.connect(lambda: tab.set_run(context.run))
-    context.time_changed.connect(lambda step: tab.on_time(None if step < 0 else step))
-    tab.resize(940, 690)
-    tab.show()
-    tab.is_active = True
-    followed = RunPoller(run)
-    followed.poll()
-    context.open(followed)
-    tab.activated()
-    _spin(app, 60, lambda: tab.view.tile_loader.mosaic is not None)
-    tab.view.toolbar.points.setChecked(False)
-    _spin(app, 1.0)
-    return tab
-
-
-def _spin(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end and not until():
-        app.processEvents()
-        time.sleep(0.0002)
-
-
 @dataclass
 class _Watch:
-    """Sees each painted picture: when it was painted, which move it is of, whether it is complete."""
+    """Records each painted image: when it was painted, the number of its move, and True if it has every tile."""
 
     tab: ManifoldTab
     whole: bool
@@ -150,7 +116,7 @@ class _Watch:
         TileLayer.paint_px = paint  # type: ignore[method-assign]
 
     def end(self) -> None:
-        """Watch no more."""
+        """Stop recording."""
         TileLayer.paint_px = self._paint  # type: ignore[method-assign]
 
     def set_offset(self) -> None:
@@ -171,25 +137,27 @@ class _Watch:
         self._last = id(mosaic)
 
     def at_rest(self, app: QApplication) -> str:
-        """Wait until nothing is open any more and say whether every tile is exact."""
-        _spin(app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.view._idle_timer.isActive())
+        """Wait until no request is open; return a description of whether every tile is exact."""
+        viewer_tab.process_events(
+            app, 5.0, lambda: not self.tab.context.model_client.is_busy and not self.tab.view._idle_timer.isActive()
+        )
         grid, mosaic = self.tab.view.visible_grid(), self.tab.view.tile_loader.mosaic
         exact = grid is not None and mosaic is not None and mosaic.is_complete(grid, exactly=True)
         return "exact at rest" if exact else "NOT EXACT AT REST"
 
 
 class _Drag:
-    """Drags in a curve, a second at a time."""
+    """Drags along a curve, one second per window."""
 
     def __init__(self, app: QApplication, tab: ManifoldTab, watch: _Watch) -> None:
-        self._app, self._tab, self._watch = app, tab, watch
+        self._app, self._view, self._watch = app, tab.view.plot.viewport(), watch
         self._center = QPointF(tab.view.plot.plot_rect().center()) + QPointF(40, 40)
 
     def window(self) -> tuple[list[float], list[float]]:
         """Return the times, in ms, from each move to a first and to the complete image."""
         watch = self._watch
         watch.painted.clear()
-        self._mouse(QEvent.Type.MouseButtonPress, self._center)
+        viewer_tab.send_mouse(self._view, QEvent.Type.MouseButtonPress, self._center)
         moves: list[tuple[float, int]] = []
         start = due = time.perf_counter()
         while time.perf_counter() - start < 1.0:
@@ -201,33 +169,25 @@ class _Drag:
                 if watch.whole:
                     watch.set_offset()
                 else:
-                    self._mouse(QEvent.Type.MouseMove, self._center + there)
+                    viewer_tab.send_mouse(self._view, QEvent.Type.MouseMove, self._center + there)
                 due = max(due + 1 / MOVES_PER_S, moves[-1][0])
             self._app.processEvents()
             time.sleep(0.0002)
         watch.seconds += time.perf_counter() - start
-        _spin(self._app, 0.1)
+        viewer_tab.process_events(self._app, 0.1)
         first, complete = _waits(moves, watch.painted), _waits(moves, [one for one in watch.painted if one[2]])
-        self._mouse(QEvent.Type.MouseButtonRelease, self._center)
+        viewer_tab.send_mouse(self._view, QEvent.Type.MouseButtonRelease, self._center)
         return first, complete
-
-    def _mouse(self, kind: QEvent.Type, at: QPointF) -> None:
-        view = self._tab.view.plot.viewport()
-        assert view is not None
-        left = Qt.MouseButton.LeftButton
-        pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else left
-        event = QMouseEvent(kind, at, view.mapToGlobal(at), pressed, left, Qt.KeyboardModifier.NoModifier)
-        self._app.sendEvent(view, event)
 
 
 def _waits(moves: list[tuple[float, int]], painted: list[tuple[float, int, bool]]) -> list[float]:
-    """Return how long each move waited for a picture of it or of a later one, in ms."""
-    waits, place = [], 0
+    """Return the time in ms from each move to the first image of it or of a later one."""
+    waits, index = [], 0
     for began, number in moves:
-        while place < len(painted) and (painted[place][0] < began or painted[place][1] < number):
-            place += 1
-        if place < len(painted):
-            waits.append(1000 * (painted[place][0] - began))
+        while index < len(painted) and (painted[index][0] < began or painted[index][1] < number):
+            index += 1
+        if index < len(painted):
+            waits.append(1000 * (painted[index][0] - began))
     return waits
 
 

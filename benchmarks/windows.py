@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-LIMIT = 0.05  # of the machine's CPU may go elsewhere in a window
-FEWEST = 3  # undisturbed windows that a result needs
+LIMIT = 0.05  # share of the machine's CPU that other processes may use in a quiet window
+FEWEST = 3  # quiet windows that a result needs
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal; guests are within user
 STAT = Path("/proc/stat")
 
 
 @dataclass(frozen=True)
 class WindowResult:
-    """A contender's report of a window: seconds of the clock and of its own CPU (all threads), and images."""
+    """A contender's report of a window: wall seconds, CPU seconds of all its threads, and images."""
 
     wall_s: float
     cpu_s: float
@@ -28,14 +28,14 @@ class WindowResult:
 
 @dataclass(frozen=True)
 class Window:
-    """A window and the share of the machine's CPU that went elsewhere meanwhile."""
+    """A window and the share of the machine's CPU that other processes used."""
 
-    answer: WindowResult
+    result: WindowResult
     elsewhere: float
 
     @property
     def quiet(self) -> bool:
-        """Whether it counts."""
+        """True if other processes used little."""
         return self.elsewhere <= LIMIT
 
 
@@ -44,12 +44,12 @@ class Throughput:
     """Medians of a contender's windows.
 
     Args:
-        rate: Images a second; a second of its CPU where `by_cpu`.
-        low: The lower quartile.
-        high: The upper quartile.
-        kept: Windows used.
-        dropped: Windows that were disturbed.
-        by_cpu: Whether the machine was too busy for wall time.
+        rate: Images per second; per second of its CPU time if `by_cpu`.
+        low: Lower quartile.
+        high: Upper quartile.
+        kept: Number of windows used.
+        dropped: Number of disturbed windows.
+        by_cpu: True if the machine was too busy for wall time.
     """
 
     rate: float
@@ -75,26 +75,26 @@ class Contender(Protocol):
 
 @dataclass(frozen=True)
 class Ticks:
-    """CPU seconds of the whole machine since it started: what was used, and what there was."""
+    """CPU seconds of the whole machine since it started: used, and in all."""
 
     busy: float
     total: float
 
     @classmethod
     def now(cls) -> "Ticks":
-        """Read them; zero where /proc/stat is missing."""
+        """Return the present values; zero where /proc/stat is missing."""
         return cls.of(STAT.read_text()) if STAT.is_file() else cls(0.0, 0.0)
 
     @classmethod
     def of(cls, text: str) -> "Ticks":
-        """Return them from the text of /proc/stat."""
+        """Return the values in a text of /proc/stat."""
         numbers = [int(word) for word in text.splitlines()[0].split()[1:9]]
-        a_second = os.sysconf("SC_CLK_TCK")
-        return cls(sum(numbers[place] for place in _BUSY) / a_second, sum(numbers) / a_second)
+        ticks_per_s = os.sysconf("SC_CLK_TCK")
+        return cls(sum(numbers[index] for index in _BUSY) / ticks_per_s, sum(numbers) / ticks_per_s)
 
 
 def elsewhere(before: Ticks, after: Ticks, own_s: float) -> float:
-    """Return the share of the machine's CPU between two readings that neither idled nor was used by the contender."""
+    """Return the share of the machine's CPU that other processes than the contender used between two readings."""
     total = after.total - before.total
     return max(0.0, after.busy - before.busy - own_s) / total if total > 0 else 0.0
 
@@ -105,10 +105,10 @@ def interleave(
     """Give each contender a window in turn until all have `num_windows` quiet ones.
 
     Args:
-        contenders: In their order.
-        wanted: Quiet windows of each.
+        contenders: Contenders in their order.
+        num_windows: Number of quiet windows of each.
         limit: Rounds at most; if a contender has had no quiet window after `num_windows` rounds, stop.
-        watched: Whether the processor's other work matters: it does not where a graphics processor computes.
+        watched: If False, every window counts as quiet: other processes hardly disturb a graphics processor.
     """
     results: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
     for number in range(limit):
@@ -116,25 +116,25 @@ def interleave(
             break
         for contender in contenders:
             before = Ticks.now()
-            answer = contender.window()
-            share = elsewhere(before, Ticks.now(), answer.cpu_s) if watched else 0.0
-            results[contender.name].append(Window(answer, share))
+            result = contender.window()
+            share = elsewhere(before, Ticks.now(), result.cpu_s) if watched else 0.0
+            results[contender.name].append(Window(result, share))
         if all(sum(w.quiet for w in windows) >= num_windows for windows in results.values()):
             break
     return results
 
 
 def throughputs(results: Mapping[str, Sequence[Window]]) -> dict[str, Throughput]:
-    """Return each contender's throughput: of quiet windows by wall time, or, if one has too few, of all by CPU time.
+    """Return each contender's throughput: by wall time in quiet windows, or by CPU time in all if one has too few.
 
-    CPU time hardly depends on other processes, so every window counts then.
+    CPU time hardly depends on other processes, so then every window counts.
     """
     by_cpu = any(sum(w.quiet for w in windows) < FEWEST for windows in results.values())
     return {name: _throughput(windows, by_cpu) for name, windows in results.items()}
 
 
 def _throughput(windows: Sequence[Window], by_cpu: bool) -> Throughput:
-    kept = [w.answer for w in windows if by_cpu or w.quiet]
-    rates = sorted(a.images / (a.cpu_s if by_cpu else a.wall_s) for a in kept)
-    low, middle, high = statistics.quantiles(rates, n=4, method="inclusive") if len(rates) > 1 else 3 * rates
-    return Throughput(middle, low, high, len(kept), sum(not w.quiet for w in windows), by_cpu)
+    used = [w.result for w in windows if by_cpu or w.quiet]
+    rates = sorted(result.images / (result.cpu_s if by_cpu else result.wall_s) for result in used)
+    low, median, high = statistics.quantiles(rates, n=4, method="inclusive") if len(rates) > 1 else 3 * rates
+    return Throughput(median, low, high, len(used), sum(not w.quiet for w in windows), by_cpu)

@@ -1,7 +1,7 @@
 """Latencies: median, p95 and p99, from windows in which the machine was otherwise idle."""
 
+import itertools
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,41 +14,37 @@ HEAD = f"  {'':38} {'median':>9} {'p95':>9} {'p99':>9}   target"
 
 @dataclass(frozen=True)
 class Windowed:
-    """Values of a measurement, by window, and how many windows were dropped as disturbed."""
+    """Measured times, and the numbers of windows that were used and disturbed."""
 
-    values: list[list[float]]  # ms, by what is measured
-    kept: int
-    dropped: int
+    values: list[list[float]]  # ms, one list per quantity
+    num_used: int  # 0 if too few were quiet, and all count
+    num_disturbed: int
 
-    @property
-    def quiet(self) -> bool:
-        """Whether the numbers are of quiet windows."""
-        return self.dropped == 0 or self.kept > 0
-
-    def words(self) -> str:
-        """Say it."""
-        return f"{self.kept} windows, {self.dropped} disturbed" + ("" if self.kept else ": all of them counted")
+    def describe(self) -> str:
+        """Return the number of windows as text."""
+        all_counted = "" if self.num_used else ": all of them counted"
+        return f"{self.num_used} windows, {self.num_disturbed} disturbed{all_counted}"
 
 
 def windows(measure: Callable[[], Sequence[Sequence[float]]], cpu: Callable[[], float], wanted: int) -> Windowed:
-    """Measure until `wanted` windows were quiet, three times as many at most; if too few were, all count.
+    """Measure until `wanted` windows were quiet, or three times as many in all; if too few are quiet, all count.
 
     Args:
-        measure: Measures for about a second; returns times in ms, a list for each thing that is measured.
-        cpu: The CPU seconds that the processes which are measured have used.
-        wanted: Quiet windows.
+        measure: Measures for about a second; returns times in ms, one list per quantity.
+        cpu: Returns the CPU seconds of the measured processes.
+        wanted: Number of quiet windows.
     """
     quiet: list[Sequence[Sequence[float]]] = []
     every: list[Sequence[Sequence[float]]] = []
     while len(quiet) < wanted and len(every) < 3 * wanted:
         before, used = Ticks.now(), cpu()
-        found = measure()
-        every.append(found)
+        times_ms = measure()
+        every.append(times_ms)
         if elsewhere(before, Ticks.now(), cpu() - used) <= LIMIT:
-            quiet.append(found)
-    kept = quiet if len(quiet) >= min(FEWEST, wanted) else every
-    joined = [[time_ms for one in part for time_ms in one] for part in zip(*kept, strict=True)]
-    return Windowed(joined, len(kept) if kept is quiet else 0, len(every) - len(quiet))
+            quiet.append(times_ms)
+    is_quiet = len(quiet) >= min(FEWEST, wanted)
+    joined = [list(itertools.chain(*parts)) for parts in zip(*(quiet if is_quiet else every), strict=True)]
+    return Windowed(joined, len(quiet) if is_quiet else 0, len(every) - len(quiet))
 
 
 def row(name: str, times: Sequence[float], target: str = "") -> str:
@@ -57,10 +53,3 @@ def row(name: str, times: Sequence[float], target: str = "") -> str:
         return f"  {name:38} nothing was shown"
     p95, p99 = np.percentile(times, (95, 99))
     return f"  {name:38} {statistics.median(times):6.1f} ms {p95:6.1f} ms {p99:6.1f} ms   {target}".rstrip()
-
-
-def timed(does: Callable[[], object]) -> float:
-    """Return how long something takes, in ms."""
-    began = time.perf_counter()
-    does()
-    return 1000 * (time.perf_counter() - began)
