@@ -285,13 +285,16 @@ class HasPipeline(Protocol):
         ...
 
 
-PROTOCOLS: dict[str, type] = {  # what a model with a declared capability must implement
+PROTOCOLS: dict[str, type] = {  # every capability that a family can declare, and what its model must then implement
+    "sample": Model,
+    "decode": Model,
     "encode": Encodes,
+    "invert": Model,
     "log_prob": HasLogProb,
     "trace": Traces,
     "critic": Discriminates,
+    "manifold": Model,
 }
-CAPABILITIES = ("sample", "decode", "encode", "invert", "log_prob", "trace", "critic", "manifold")  # of a family
 
 
 def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
@@ -309,11 +312,11 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
             f"model.name: family '{family.name}' builds a {type(model).__name__}", "return a subclass of Model"
         )
     for name, capability in family.capabilities(options).items():
-        if name not in CAPABILITIES:
-            close = difflib.get_close_matches(name, CAPABILITIES, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(CAPABILITIES)}"
+        if name not in PROTOCOLS:
+            close = difflib.get_close_matches(name, PROTOCOLS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(PROTOCOLS)}"
             raise ConfigError(f"model.name: family '{family.name}' declares an unknown capability '{name}'", hint)
-        protocol = PROTOCOLS.get(name, Model)
+        protocol = PROTOCOLS[name]
         if capability.available and not isinstance(model, protocol):
             raise ConfigError(
                 f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it",
