@@ -38,8 +38,8 @@ class ModelTab(Tab):
     Attributes:
         training_hint: "press N to …" while no run is open.
         capability: The one that the model needs.
-        unsupported: The message where the model lacks it, with {title} of the model and {reason}; the second line says
-            what to do.
+        unsupported: The message where the model lacks it, with {title} of the model and {reason}; the remedy is on its
+            second line.
         run: The open run, or None.
         step: The snapshot's step; None while there is no snapshot.
         card: The model card at `step`; None while there is none, or where it cannot be read.
@@ -77,7 +77,7 @@ class ModelTab(Tab):
         """Request and show the content at a snapshot; called only while the tab is active."""
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Return what each key does, with Shift or without any modifier; called only while there is a model.
+        """Return the action of each key, with Shift or without any modifier; called only while there is a model.
 
         Enter acts as Return, and = as +, which many keyboards have on the same key.
         """
@@ -90,7 +90,7 @@ class ModelTab(Tab):
     # Run and snapshot -------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Return why there is nothing to show, with what to do on a second line, or None."""
+        """Return why there is nothing to show, with the remedy on a second line, or None."""
         if self.run is None:
             return f"No run is open.\nOpen one with the run menu, or press N to {self.training_hint}."
         if self.step is None:

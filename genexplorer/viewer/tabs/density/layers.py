@@ -18,7 +18,7 @@ class LayerKind:
     name: str  # within the tab, and in saved view states
     label: str  # of its check box
     key: str  # toggles it
-    tooltip: str  # what it shows
+    tooltip: str
     is_default: bool = True  # whether it is on at first
 
 
@@ -57,7 +57,7 @@ def heat_kinds_of(card: ModelCard, *, truth: bool = True) -> tuple[HeatKind, ...
 
 
 class LayersState(Observable):
-    """The switches, with listeners. A layer that a model lacks keeps its switch for the next model."""
+    """The switches, with listeners. The switch of a layer that a model lacks is unchanged for the next model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,11 +103,11 @@ class LayersState(Observable):
         self.set_heat(self.heats[(self.heats.index(self.heat) + 1) % len(self.heats)])
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is saved until the next start."""
+        """Return the values that are saved until the next start."""
         return {"on": dict(self._on), "heat": self._heat}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `to_json` returned; invalid values are ignored."""
+        """Restore the values of `to_json`; invalid ones are ignored."""
         on, heat = state.get("on"), state.get("heat")
         if isinstance(on, Mapping):
             self._on |= {name: on[name] for name in self._on if isinstance(on.get(name), bool)}

@@ -48,7 +48,7 @@ class DataPlot(PlanePlot):
         self.animation = PointAnimation(self._show_points, self)
 
     def clear(self) -> None:
-        """Discard what belongs to a run."""
+        """Discard the data of a run."""
         self.animation.move_to(np.zeros((0, 2)), animate=False)
         for layer in (self.arrows, self.reconstructions):
             layer.set_lines(np.zeros((0, 2)))
@@ -166,7 +166,7 @@ class LatentPlot(PlanePlot):
         self.animation = PointAnimation(self.encodings.set_points, self)
 
     def clear(self) -> None:
-        """Discard what belongs to a run."""
+        """Discard the data of a run."""
         self.animation.move_to(np.zeros((0, 2)), animate=False)
         self.sampled.set_points(np.zeros((0, 2)))
         self.markers.set_markers()
@@ -211,7 +211,7 @@ class LinkedMarkers:
         if math.isnan(x) or not self._state.shows("latent") or self._scene.step is None:
             self.clear()
         elif self._scene.encodes:
-
+            # With an encoder: q(z|x) and the reconstruction.
             def on_encoded(reply: Reply) -> None:
                 mu, recon = finite(reply.arrays["mu"])[0], finite(reply.arrays["recon"])[0]
                 sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))

@@ -1,4 +1,4 @@
-"""What the Density tab shows, as the model computes it: data, samples, reconstructions, heat map and flow. No Qt."""
+"""The contents of the Density tab, computed by the model: data, samples, reconstructions, heat map, flow. No Qt."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class FlowAnimation:
         return interpolated(self.stages, min(max(position, 0.0), 1.0) * (len(self.stages) - 1))
 
     def caption(self, position: float) -> str:
-        """Return what is visible at a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""
+        """Return the caption of a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""
         last = len(self.stages) - 1
         layer = math.ceil(min(max(position, 0.0), 1.0) * last)
         return f"layer {layer} of {last}: {self.labels[layer]}" if layer else "base: z from N(0, I)"
@@ -91,7 +91,7 @@ class DensityScene(Observable):
         self.clear()
 
     def clear(self) -> None:
-        """Discard what belongs to a run."""
+        """Discard the data of a run."""
         self.step: int | None = None
         self.num_test = 0
         self.has_exact_density = True

@@ -57,6 +57,7 @@ class ColorBar(PaintedWidget):
         """Draw name, colors and values."""
         if self._map is None:
             return
+        # Write the name, and paint the colors in a frame.
         painter, scale = QPainter(self), self._map.scale
         painter.setFont(text_font(8.5))
         painter.setPen(QColor(self.colors.text))
@@ -66,12 +67,13 @@ class ColorBar(PaintedWidget):
         painter.drawImage(bar, to_qimage(strip))
         painter.setPen(QPen(QColor(self.colors.faint), 1))
         painter.drawRect(bar)
-        # Values below the bar; those at an end of the scale stand for all beyond it.
+        # Write values below the bar; the color at an end of the scale also covers all values beyond it.
         painter.setPen(QColor(self.colors.muted))
         painter.setFont(text_font(8))
         for value in round_values(scale.low, scale.high, 4):
             x = bar.left() + float(scale.normalize(np.array(value))) * bar.width()
             painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
+            # Label the tick, aligned so that the number is inside the widget.
             label = f"{value:g}".replace("-", "−")
             if self._map.kind != "critic" and value == scale.low:
                 label = f"≤ {label}"
@@ -99,6 +101,7 @@ class SidePanel(QWidget):
         super().__init__()
         self.setFixedWidth(WIDTH)
         self._state, self._palette = state, palette
+        # Create the controls.
         self.heat = controls.combo_box("heat map", "Heat map (H: the next one)")
         self.heat.setMinimumContentsLength(12)
         self.heat.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -78,6 +78,7 @@ class DensityTab(ModelTab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        # Create the state, the planes and the widgets.
         self.layers = LayersState()
         self.scene = DensityScene(self.requests, self.layers)
         self.plane = DataPlot(self.layers, self.scene, context.palette)
@@ -87,6 +88,7 @@ class DensityTab(ModelTab):
         self.metrics, self.readout = text(""), muted("")
         self.note = wrapped("", "warning")
         self._timer = timer(self, FRAME_MS, self._play_on)
+        # Lay out the planes, with the metrics above and the readout below.
         planes = fill_box(QHBoxLayout(), (self.plane, 5), (self.latent, 4))
         column = fill_box(QVBoxLayout(), self.metrics, self.note, (planes, 1), self.readout, spacing=GAP // 2)
         fill_box(QHBoxLayout(self), (column, 1), self.panel, margins=(2 * GAP, GAP, GAP, GAP))
@@ -111,7 +113,7 @@ class DensityTab(ModelTab):
     # The model and its snapshot ---------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the data of the former run."""
         self.scene.clear()
         self.plane.clear()
         self.latent.clear()
@@ -211,6 +213,7 @@ class DensityTab(ModelTab):
     def key_actions(self, shift: bool) -> KeyActions:
         """Layers by their letters; H heat map, R resample, arrows and Enter play the flow, + − 0 zoom."""
         key, position, plane = Qt.Key, self.plane.position, self.plane
+        # The view, the layers and the samples.
         actions: dict[int, Callable[[], object]] = {
             key.Key_Left: lambda: plane.pan(-_PAN, 0),
             key.Key_Right: lambda: plane.pan(_PAN, 0),
@@ -224,6 +227,7 @@ class DensityTab(ModelTab):
             key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
         }
         actions |= {ord(layer.key): partial(self.layers.switch, layer.name) for layer in self.layers.layers}
+        # Without Shift, arrows move between the base and the data of a flow.
         if self.scene.flow is not None and not shift:
             actions |= {
                 key.Key_Left: lambda: self._move_flow(position - _KEY_STEP),
@@ -250,7 +254,7 @@ class DensityTab(ModelTab):
             self.scene.request_heat_map(self.plane.visible_bounds)
 
     def _layers_changed(self) -> None:
-        """Request what is missing of the layers, and draw the others."""
+        """Request the data of layers that have none yet, and draw the others."""
         if self.is_showing:
             if self.scene.samples is None or (self.layers.shows("grid") and self.scene.flow is None):
                 self.scene.request_samples()
@@ -261,6 +265,7 @@ class DensityTab(ModelTab):
         self._show_state()
 
     def _on_scene_changed(self) -> None:
+        # Draw only the newest reply.
         match self.scene.change:
             case "data":
                 self.plane.show_data()
@@ -282,6 +287,7 @@ class DensityTab(ModelTab):
                     self.layers.set_card(self.card, truth=False)
             case "failure":
                 self._report("", self.scene.failure)
+        # Any success clears the failure of an earlier request.
         if self.scene.change != "failure":
             self._report("")
 

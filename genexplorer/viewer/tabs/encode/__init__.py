@@ -1,1 +1,1 @@
-"""The Encode tab: an image, what the encoder says of it, and what the decoder makes of that."""
+"""The Encode tab: an image with its latent and its reconstruction."""

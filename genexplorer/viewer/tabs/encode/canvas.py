@@ -50,7 +50,7 @@ class DrawingCanvas(QWidget):
     """Draws with the left button, erases with the right one.
 
     Signals:
-        changed: The drawing has changed; `brush` holds it.
+        changed: The drawing has changed; see `brush`.
     """
 
     changed = pyqtSignal()

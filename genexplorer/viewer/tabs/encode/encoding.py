@@ -183,6 +183,7 @@ def _encoding(reply: Reply, has_posterior: bool) -> Encoding:
     for key, title in declared.items() if isinstance(declared, Mapping) else ():
         if key in arrays and isinstance(title, list | tuple) and len(title) == 2:
             metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(arrays[key])[0])))
+    # The share of values that are NaN or infinite, and the arrays of the one image.
     not_finite, kl_dims = reply.meta.get("not_finite"), arrays.get("kl_dims")
     if isinstance(not_finite, float):
         metrics.append(ImageMetric("not finite", "% of the values", 100 * not_finite))

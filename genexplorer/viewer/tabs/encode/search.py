@@ -27,7 +27,7 @@ class SearchResult:
 
 
 class LatentSearch(Observable):
-    """A running search, or its result; searches whose requests have different keys run side by side."""
+    """A running search, or its result; searches with different request keys run in parallel."""
 
     def __init__(self, requests: RequestGroup, key: str = "search") -> None:
         super().__init__()

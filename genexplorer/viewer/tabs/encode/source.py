@@ -45,6 +45,7 @@ def read_image_file(file: Path, image_shape: tuple[int, int, int], *, inverted: 
     content = _content(file, name)
     from PIL import Image, ImageOps  # deferred: only opening needs it
 
+    # Check the size before decoding, and reduce before converting: a small file can hold a huge image.
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
@@ -58,6 +59,7 @@ def read_image_file(file: Path, image_shape: tuple[int, int, int], *, inverted: 
         raise
     except Exception:  # decoders raise anything on malformed bytes
         raise DataError(f"{name}: not a readable image", f"use one of {', '.join(FORMATS[:3])}") from None
+    # Fit to the model's shape.
     pixels = _fitted(flat, image_shape)
     return 255 - pixels if inverted else pixels
 
@@ -129,11 +131,11 @@ class ImageSource(Observable):
 
     Attributes:
         kind: The origin of the image.
-        index: Of the test image, also while a file or drawing is shown.
+        index: Index of the test image, also while a file or drawing is shown.
         num_test: Size of the test set.
         label: The class to which stepping is restricted; None for all.
         custom: The file or drawing, (H, W, C) uint8, or a point, (2,) float32, while `kind` is not "test".
-        name: Of the custom image.
+        name: Name of the custom image.
     """
 
     def __init__(self, seed: int = 0) -> None:

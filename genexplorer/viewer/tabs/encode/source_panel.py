@@ -95,6 +95,7 @@ class SourcePanel(QWidget):
         self.setFixedWidth(WIDTH)
         self._source = source
         self._points = False
+        # Create the widgets.
         self.index = spin_box(0, 0, "index of the test image", prefix="#")
         self.label = _LabelBox()
         self.label.setToolTip("Step through one class only")
@@ -107,6 +108,7 @@ class SourcePanel(QWidget):
         self._title, self._own = labels.heading("Test image"), labels.heading("Your image")
         self._open = QPushButton("Open image…")
         self._clear = tool_button("Clear", "Clear the drawing")
+        # Lay out the rows.
         first = fill_box(QHBoxLayout(), (self._title, 1), (self.label, 1))
         second = fill_box(QHBoxLayout(), previous, (self.index, 1), following, random)
         third = fill_box(QHBoxLayout(), (self._own, 1), self._clear)

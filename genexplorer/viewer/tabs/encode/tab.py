@@ -1,6 +1,6 @@
 """The Encode tab: an image or a point, its latent and its reconstruction, with the metrics that the model declares.
 
-A VAE encodes to a distribution q(z|x), a flow to one latent; without an encoder, the latent is found by optimization.
+A VAE encodes to a distribution q(z|x), a flow to one latent; without an encoder, the latent is optimized.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,6 +59,7 @@ class EncodeTab(ModelTab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        # Create the state and the widgets.
         self.source = ImageSource()
         self.loader = EncodingLoader(self.requests)
         self.search = LatentSearch(self.requests)
@@ -82,7 +83,9 @@ class EncodeTab(ModelTab):
         source_panel.cleared.connect(lambda: self.source.choose(self.source.index))
         self.search.subscribe(self._show)
         self.views.search.search_requested.connect(self.search_now)
-        self.views.data.pressed.connect(self._point_picked)
+        self.views.data.pressed.connect(
+            lambda x, y: self.source.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
+        )
         self.follow_palette(self.views)
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
@@ -100,7 +103,7 @@ class EncodeTab(ModelTab):
         return "search" if self.card.capability("invert").available else None
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the data of the former run."""
         self.search.clear()
         self._file = None
         self.loader.clear()
@@ -265,9 +268,6 @@ class EncodeTab(ModelTab):
         elif self.source.custom is not None:
             self.search.start(self.step, image=self.source.custom[None])
 
-    def _point_picked(self, x: float, y: float) -> None:
-        self.source.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
-
     def _invert_toggled(self, _: bool) -> None:
         if self.source.kind == "file" and self.source.custom is not None:
             self._show_file(255 - self.source.custom)
@@ -287,6 +287,7 @@ class EncodeTab(ModelTab):
         if loader.labels is not None and not self.source.has_labels:
             self.source.set_labels(loader.labels)
         self.source_panel.refresh(loader)
+        # Show the encoding, or the image alone.
         current, method = self.current, self.method
         if current is None or method is None:
             views.show_waiting(loader.x if method == "search" else None, self._caption(loader.label), self._hint())

@@ -23,7 +23,7 @@ from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
 CAPTION_PX = 24
 MAX_HEIGHT = 420
-EncodingMethod = Literal["posterior", "exact", "search"]  # a distribution q(z|x); one latent; one found by a search
+EncodingMethod = Literal["posterior", "exact", "search"]  # a distribution q(z|x); one latent; an optimized latent
 MAX_PRINTED_DIMS = 8  # dimensions up to which all coordinates are printed
 MAP_REACH = 3.0  # the values at the ends of the color scale of a latent image
 Floats = NDArray[np.float64]
@@ -78,6 +78,7 @@ class EncodeViews(QWidget):
             is_image: Whether the latent has as many values as an image, so that it can be shown like one.
         """
         self._size = size
+        # The middle: images or planes, samples, graphs.
         self.search.setVisible(method == "search")
         self.row.setVisible(not points)
         self.pictures["latent"].setVisible(not points and is_image)
@@ -88,6 +89,7 @@ class EncodeViews(QWidget):
         self.histogram.setVisible(has_histogram)
         self.history.setVisible(method == "search")
         self._graphs.setVisible(has_histogram or method == "search")
+        # The right: q(z|x) by dimension, and as a map for two dimensions.
         self._side.setVisible(method == "posterior" and not (points and size == 2))
         has_map = method == "posterior" and size == 2 and not points
         self.map.setVisible(has_map)
@@ -113,11 +115,12 @@ class EncodeViews(QWidget):
         self.samples.set_image(None, hint=hint)
 
     def show_encoding(self, current: Encoding, caption: str, sampled_z: Floats | None, decoded: str) -> None:
-        """Show an encoding; `caption` names the image, `decoded` says where the reconstruction comes from."""
+        """Show an encoding; `caption` names the image, `decoded` the latent of the reconstruction."""
         self.metrics.setText("    ".join(format_metric(metric) for metric in current.metrics))
         self.bars.set_posterior(current.mu, current.sigma, current.kl_dims)
         self.histogram.set_latent(current.mu)
         self.norm.setText(_latent_text(current))
+        # The planes of a point, or the images.
         if current.is_point:
             x, recon = current.x.astype(np.float64), current.recon.astype(np.float64)
             self.data.show_path(Marker(recon, "x̂", hollow=True), Marker(x, "x"), path=np.stack([x, recon]))

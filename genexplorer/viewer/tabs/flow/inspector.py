@@ -78,7 +78,7 @@ class StageDetail(QStackedWidget):
         self.setCurrentWidget(self.plane if trace is not None and trace.is_points else self.picture)
 
     def image(self) -> QImage:
-        """Return what is shown, as large as it is shown."""
+        """Return the stage as large as on the screen."""
         return self.picture.displayed_image() if self.currentWidget() is self.picture else self.plane.image()
 
 
@@ -102,6 +102,7 @@ class TraceInspector(QWidget):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.setFixedWidth(WIDTHS[0])
+        # Create the widgets.
         self.detail = StageDetail(palette)
         self.detail.setMinimumHeight(16 * GAP)
         self.scrub = slider(0, 0, 0, "Stage (← →)")
@@ -135,6 +136,7 @@ class TraceInspector(QWidget):
             for label in self.values.values():
                 label.setText("—")
             return
+        # The values of the stage, and of the whole trace.
         selected = trace.stages[stage]
         self.name.setText(f"{selected.label}   {stage + 1} of {len(trace.stages)}")
         ladj = "start" if selected.ladj is None else f"{signed(selected.ladj)} nats"

@@ -67,7 +67,7 @@ def arrange(count: int, image: tuple[int, int] | None, room: tuple[int, int]) ->
     """Return the layout with the largest pictures that fit the room; the smallest, to be scrolled, if none does.
 
     Args:
-        count: Of stages.
+        count: Number of stages.
         image: Height and width of an image, enlarged by whole factors; None for points, which have no pixels.
         room: Width and height, in logical pixels.
     """

@@ -37,6 +37,7 @@ class ControlsRow(QWidget):
     def __init__(self, selection: TraceSelection) -> None:
         super().__init__()
         self._selection = selection
+        # Create the widgets.
         self.forward = tool_button("x → z", "From a test image to the base distribution (D)", checkable=True)
         self.inverse = tool_button("z → x", "From a sample of the base to the data (D)", checkable=True)
         group = QButtonGroup(self)
@@ -101,6 +102,7 @@ class FlowTab(ModelTab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        # Create the state and the widgets.
         self.selection = TraceSelection()
         self.loader = TraceLoader(self.requests, self.selection)
         self.controls = ControlsRow(self.selection)
@@ -125,7 +127,7 @@ class FlowTab(ModelTab):
     # The model and its snapshot ---------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the data of the former run."""
         self._requested = {}
         self.loader.clear()
         self.selection.count = 0
@@ -234,6 +236,7 @@ class FlowTab(ModelTab):
         hint = self.loader.failure or "computing…"
         self.strip.set_trace(trace, self.loader.batch, f"No trace: {hint}" if self.loader.failure else hint)
         self._show_stage()
+        # Both ends of the round trip.
         reconstruction = self.loader.reconstruction
         pair = None
         if trace is not None and trace.direction == "forward" and reconstruction is not None:

@@ -126,12 +126,14 @@ def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -
     Raises:
         ValueError: if shapes do not match.
     """
+    # Read the arrays of the one image or point.
     values = np.asarray(arrays["stages"])
     if values.ndim == 3:  # points with a batch axis of one
         values = values[:, 0]
     count = len(values)
     ladj = np.asarray(arrays["ladj"], np.float64).reshape(count - 1, -1)[:, 0] if count > 1 else np.zeros(0)
     mean, std = (np.asarray(arrays[name], np.float64).reshape(count, -1)[:, 0] for name in ("mean", "std"))
+    # The first stage has no transform before it.
     changes: list[float | None] = [None, *ladj.tolist()]
     sums: list[float] = [0.0, *np.cumsum(ladj).tolist()]
     stages = tuple(map(TraceStage, stage_labels(meta, count), mean.tolist(), std.tolist(), changes, sums))
@@ -217,11 +219,11 @@ class TraceSelection(Observable):
             self.notify()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is saved until the next start."""
+        """Return the values that are saved until the next start."""
         return {name: getattr(self, name) for name in ("direction", "index", "seed", "temperature")}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `to_json` returned; invalid values are ignored."""
+        """Restore the values of `to_json`; invalid ones are ignored."""
         temperature = state.get("temperature")
         self.direction = "inverse" if state.get("direction") == "inverse" else "forward"
         self.index = saved_int(state, "index", 0, MAX_INDEX, 0)

@@ -20,7 +20,7 @@ class TraceLoader(Observable):
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, as when another run is opened."""
+        """Discard everything, as when another run is opened."""
         self.trace: Trace | None = None
         self.reconstruction: NDArray[np.uint8] | None = None  # f⁻¹(f(x)), (H, W, C)
         self.failure = ""
@@ -63,7 +63,7 @@ class TraceLoader(Observable):
         self.failure, self.reconstruction = "", None
         self._update_stats()
         if self.trace.direction == "forward" and not self.trace.is_points:
-
+            # Request the round trip, to show it beside the image.
             def on_inverse(inverse: Reply) -> None:
                 values = np.asarray(inverse.arrays["stages"])
                 if values.ndim == 4:
@@ -84,7 +84,7 @@ class TraceLoader(Observable):
         self.notify()
 
     def _update_stats(self) -> None:
-        """Show mean and deviation of all points: those of one point's two numbers say nothing."""
+        """Set mean and deviation to those of all points: of the two numbers of one point they are meaningless."""
         batch = self.batch
         if self.trace is not None and batch is not None:
             self.trace = self.trace.with_stats(batch.points.mean(axis=(1, 2)), batch.points.std(axis=(1, 2)))

@@ -1,1 +1,1 @@
-"""The Interpolate tab: the way between two ends in the latent space, and what the decoder makes of it."""
+"""The Interpolate tab: the decoded path between two endpoints in the latent space."""

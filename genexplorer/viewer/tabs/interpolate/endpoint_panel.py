@@ -30,6 +30,7 @@ class EndpointPanel(QWidget):
         super().__init__()
         self.setFixedWidth(WIDTH)
         self._endpoints, self._name = endpoints, name
+        # Create the widgets.
         self.kind = combo_box(f"kind of {name}")
         self.number = spin_box(0, MAX_SEED, f"seed of {name}")
         self.resample = tool_button("Resample", f"Choose at random ({name})")
@@ -41,6 +42,7 @@ class EndpointPanel(QWidget):
         self.status = labels.wrapped()
         self.search_button = tool_button("cancel", name="small")
         self.latent = _CoordinateBoxes(name)
+        # Lay out the rows.
         first = fill_box(QHBoxLayout(), labels.heading(name), (self.kind, 1))
         second = fill_box(QHBoxLayout(), (self.number, 1), self.resample)
         last = fill_box(QHBoxLayout(), (self.status, 1))

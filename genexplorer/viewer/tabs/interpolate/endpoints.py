@@ -109,7 +109,7 @@ class Endpoints(Observable):
 
     @property
     def needs_search(self) -> bool:
-        """Whether the latent of a test image is found by a search."""
+        """Whether the latent of a test image requires a search."""
         return self._card is not None and not self.encodes and self._card.capability("invert").available
 
     def kinds(self) -> tuple[EndpointKind, ...]:
@@ -207,7 +207,7 @@ class Endpoints(Observable):
         return {name: {key: getattr(self[name], key) for key in ("kind", "seed", "index")} for name in NAMES}
 
     def restore(self, state: object) -> None:
-        """Restore what `to_json` returned; invalid values are ignored."""
+        """Restore the values of `to_json`; invalid ones are ignored."""
         for name in NAMES:
             saved = state.get(name) if isinstance(state, Mapping) else None
             if isinstance(saved, Mapping):
@@ -257,6 +257,7 @@ class Endpoints(Observable):
     def _request(self, endpoint: Endpoint, op: str, params: dict[str, object]) -> None:
         requested = (endpoint.kind, endpoint.seed, endpoint.index)
 
+        # A reply to an earlier choice is dropped.
         def on_result(reply: Reply) -> None:
             if (endpoint.kind, endpoint.seed, endpoint.index) == requested:
                 arrays = reply.arrays

@@ -111,11 +111,11 @@ class Interpolation(Observable):
         self.move_to(float(t[min(max(0, row + count), len(t) - 1)]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is saved until the next start."""
+        """Return the values that are saved until the next start."""
         return {"mode": self.mode, "count": self.count}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `to_json` returned; invalid values are ignored."""
+        """Restore the values of `to_json`; invalid ones are ignored."""
         self.mode = next((mode for mode in MODES if mode == state.get("mode")), self.mode)
         self.count = saved_int(state, "count", MIN_COUNT, MAX_COUNT, self.count)
 

@@ -51,6 +51,7 @@ class PlaybackControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        # Create the widgets.
         self.play = tool_button("▶", "Play back and forth (Space)")
         self.play.setAccessibleName("play")
         self.slider = slider(0, FINE, FINE // 2, "Position t (← →)")
@@ -115,6 +116,7 @@ class InterpolateTab(ModelTab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        # Create the state and the widgets.
         self.endpoints, self.interpolation = Endpoints(self.requests), Interpolation(self.requests)
         self.panels = {name: EndpointPanel(self.endpoints, name) for name in NAMES}
         self.preview = InterpolationPreview(context.palette)
@@ -143,7 +145,7 @@ class InterpolateTab(ModelTab):
     # The model and its snapshot ---------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Discard what belongs to the former run."""
+        """Discard the data of the former run."""
         self._requested = ()
         self.preview.data.set_data(None)
         self.interpolation.clear()

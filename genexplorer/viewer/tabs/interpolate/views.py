@@ -64,7 +64,7 @@ class InterpolationPreview(QStackedWidget):
             self._show_planes(frames, row)
 
     def image(self) -> QImage:
-        """Return what is on the screen."""
+        """Return the image or the planes as large as on the screen."""
         return self.picture.displayed_image() if self.currentIndex() == 0 else self._planes.grab().toImage()
 
     def animation_frames(self, frames: InterpolationFrames) -> Images:
