@@ -1,4 +1,4 @@
-"""The public API: own data, own models, loading, and errors that name the argument."""
+"""The public API: training on own data and with own models, and registering them."""
 
 import subprocess
 import sys
@@ -15,6 +15,7 @@ import trainers
 from tests.trainers import tiny
 from tests.trainers.fake_models import Level
 from tests.trainers.families.minimal_family import AUTOENCODER
+from tests.trainers.own_models import IMAGES, POINTS, TINY, Autoencoder, Mean, last_snapshot, run
 from trainers import registry
 from trainers.config import Section
 from trainers.data import catalog
@@ -22,66 +23,6 @@ from trainers.data.arrays import from_arrays
 from trainers.data.dataset import ImageData
 from trainers.events import ImagesReady, Stop
 from trainers.storage import checkpoint
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 6), dtype=np.uint8)
-POINTS = np.random.default_rng(1).normal(size=(500, 2))
-TINY = {"model.hidden": [8], "optim.batch_size": 16, "execution.threads": 1}
-
-
-class Autoencoder(nn.Module):
-    latent_dim = 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(48, 2), nn.Linear(2, 48)
-        self.norm = nn.BatchNorm1d(2)
-
-    def encode(self, x: Tensor) -> Tensor:
-        mu: Tensor = self.norm(self.down(x.flatten(1)))
-        return mu
-
-    def decode(self, z: Tensor) -> Tensor:
-        images: Tensor = self.up(z).sigmoid().view(-1, 1, 8, 6)
-        return images
-
-    def loss(self, x: Tensor) -> dict[str, Tensor]:
-        z = self.encode(x)
-        recon = (self.decode(z + 0.1 * torch.randn_like(z)) - x).square().mean()
-        return {"loss": recon, "code_norm": z.norm()}
-
-
-class Mean(nn.Module):
-    def __init__(self, *shape: int) -> None:
-        super().__init__()
-        self.mean = nn.Parameter(torch.zeros(shape))
-
-    def loss(self, x: Tensor) -> Tensor:
-        return (x - self.mean).square().mean()
-
-
-def run(*args: Any, **kwargs: Any) -> list[Any]:
-    settings = {"execution.threads": 1, **kwargs.pop("settings", {})}
-    return list(trainers.train(*args, settings=settings, **kwargs))
-
-
-def last_snapshot(events: list[Any]) -> trainers.SnapshotReady:
-    return tiny.of(events, trainers.SnapshotReady)[-1]
-
-
-@pytest.fixture(scope="module")
-def vae() -> trainers.TrainedModel:
-    plan = trainers.make_plan("vae-2d", data=IMAGES, steps=12, settings=TINY)
-    return trainers.load(last_snapshot(list(trainers.train(plan))), plan=plan)
-
-
-@pytest.fixture(scope="module")
-def flow() -> trainers.TrainedModel:
-    settings = {"model.hidden": [8], "model.couplings": 2, "optim.batch_size": 16, "execution.threads": 1}
-    plan = trainers.make_plan("flow-toy", data=torch.from_numpy(POINTS), steps=12, settings=settings)
-    return trainers.load(last_snapshot(list(trainers.train(plan))), plan=plan)
-
-
-# Training
 
 
 def test_a_preset_trains_on_own_arrays_with_labels() -> None:
@@ -236,175 +177,7 @@ def test_saved_images_are_data_for_any_process(tmp_path: Path) -> None:
         trainers.save_images(folder, POINTS)
 
 
-# Inference
-
-
-def test_arrays_in_arrays_out_and_tensors_in_tensors_out(vae: trainers.TrainedModel) -> None:
-    x: Any
-    for x in (IMAGES[:5], torch.from_numpy(IMAGES[:5])):
-        z = vae.encode(x)
-        mu, logvar = vae.posterior(x)
-        images = vae.decode(z)
-        assert {type(value) for value in (z, mu, logvar, images, vae.log_prob(x))} == {type(x)}
-        assert tuple(z.shape) == tuple(logvar.shape) == (5, 2) and tuple(images.shape) == (5, 1, 8, 6)
-        assert (mu == z).all() and tuple(vae.log_prob(x).shape) == (5,)
-        assert 0 <= images.min() <= images.max() <= 1
-
-
-def test_loading_and_sampling_leave_the_global_random_state_alone() -> None:
-    plan = trainers.make_plan("vae-2d", data=IMAGES, steps=1, settings=TINY)
-    snapshot = last_snapshot(list(trainers.train(plan)))
-    state = torch.random.get_rng_state()
-    trainers.load(snapshot, plan=plan).sample(2)
-    assert torch.equal(torch.random.get_rng_state(), state)
-
-
-def test_samples_depend_on_the_seed_alone(vae: trainers.TrainedModel) -> None:
-    assert np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=1))
-    assert not np.array_equal(vae.sample(4, seed=1), vae.sample(4, seed=2))
-
-
-def test_bytes_are_preprocessed_and_floats_used_as_they_are(vae: trainers.TrainedModel) -> None:
-    black_and_white = (IMAGES[:4] > 127) * np.uint8(255)
-    assert np.array_equal(vae.encode(black_and_white), vae.encode(black_and_white[:, None] / 255))
-
-
-def test_a_flow_inverts_and_its_density_matches_the_change_of_variables(flow: trainers.TrainedModel) -> None:
-    x = flow.sample(20)
-    z = flow.encode(x)
-    assert x.shape == (20, 2) and flow.decode(z) == pytest.approx(x, abs=1e-4)
-    assert np.isneginf(flow.posterior(x)[1]).all() and np.isfinite(flow.log_prob(x)).all()
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-
-    folder = tmp_path_factory.mktemp("runs") / "vae"
-    plan = trainers.make_plan(
-        "vae-2d", data="mnist", steps=12, settings={**TINY, "data.limit": 64, "data.limit_test": 20}
-    )
-    (folder / "snapshots").mkdir(parents=True)
-    (folder / "config.json").write_text(plan.config.model_dump_json())
-    for event in tiny.of(list(trainers.train(plan)), trainers.SnapshotReady):
-        checkpoint.save_snapshot(folder / "snapshots" / f"step-{event.step:08d}", event.arrays, event.card)
-    return folder
-
-
-def test_a_run_folder_a_step_and_a_snapshot_load(run_folder: Path) -> None:
-    newest = trainers.load(run_folder)
-    assert newest.step == 12 and trainers.load(str(run_folder), step=0).step == 0
-    assert np.array_equal(trainers.load(run_folder / "snapshots" / "step-00000012").sample(3), newest.sample(3))
-    with pytest.raises(trainers.CheckpointError, match="no snapshot at step 7"):
-        trainers.load(run_folder, step=7)
-    with pytest.raises(trainers.CheckpointError, match="neither a run folder nor a snapshot"):
-        trainers.load(run_folder.parent / "nowhere")
-
-
-# Misuse
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (np.zeros(10), r"data: shape \(10,\); expected images \(N, H, W\)"),
-        (np.zeros((10, 3)), r"data: shape \(10, 3\)"),
-        (np.zeros((10, 8, 8, 3)), r"channels come second: data\.transpose\(0, 3, 1, 2\)"),
-        (np.zeros((10, 2, 8, 8)), "use 1 or 3 channels"),
-        (np.zeros((10, 8, 8), np.int64), "data: dtype int64; expected uint8, bool or floats"),
-        (np.full((10, 8, 8), 255.0), r"data: values from 255 to 255; expected \[0, 1\]"),
-        (np.full((10, 8, 8), np.nan), r"data: values from nan to nan"),
-        (np.full((10, 2), np.inf), "data: contains NaN or infinite"),
-        (np.zeros((1, 8, 8)), "data: 1 example; at least 2"),
-        ((IMAGES, IMAGES[:, :4]), r"training shape \(8, 6, 1\), but test shape \(4, 6, 1\)"),
-        ((IMAGES, IMAGES, IMAGES), r"data: expected a pair"),
-        (np.array(["a"]), "data: expected an array of numbers"),
-        ([IMAGES, IMAGES[:5]], r"data: a list of arrays .* pass a tuple \(train, test\)"),
-    ],
-)
-def test_unfit_data_are_rejected_by_name(data: Any, message: str) -> None:
-    with pytest.raises(trainers.DataError, match=message):
-        trainers.train("vae-2d", data=data)
-
-
-@pytest.mark.parametrize("labels", [np.zeros(299, int), np.zeros(300), np.full(300, 256)])
-def test_unfit_labels_are_rejected(labels: Any) -> None:
-    with pytest.raises(trainers.DataError, match="labels: "):
-        trainers.train("vae-2d", data=IMAGES, labels=labels)
-
-
-@pytest.mark.parametrize(
-    ("model", "arguments", "message"),
-    [
-        ("vea", {}, "did you mean 'vae"),
-        (3, {}, "model: got int"),
-        ("vae-2d", {"data": "minst"}, "did you mean 'mnist'"),
-        ("vae-2d", {"epochs": 0}, r"schedule\.epochs"),
-        ("vae-2d", {"epochs": 1, "steps": 2}, "exactly one of epochs, steps, minutes"),
-        ("vae-2d", {"seed": -1}, "seed"),
-        ("vae-2d", {"settings": {"model.bteta": 4}}, "did you mean 'beta'"),
-        ("vae-2d", {"data": POINTS}, r"model\.likelihood"),
-        ("vae-2d", {"labels": [1, 2]}, "labels: only arrays"),
-        (Mean(1, 8, 6), {"data": IMAGES, "settings": {"model.beta": 1}}, r"model\.beta: unknown key"),
-    ],
-)
-def test_misuse_is_reported_before_anything_runs(model: Any, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(trainers.ConfigError, match=message):
-        trainers.train(model, **arguments)
-
-
-def with_loss(returned: Any) -> nn.Module:
-    module = Mean(1)
-    module.loss = lambda x: returned  # type: ignore[method-assign]
-    return module
-
-
-@pytest.mark.parametrize(
-    ("module", "message"),
-    [
-        (nn.Linear(2, 2), r"Linear has no method loss\(batch\)"),
-        (with_loss(torch.zeros(4)), r"returned a tensor of shape \(4,\) as 'loss'"),
-        (with_loss(1.0), "returned a float as 'loss'"),
-        (with_loss({"recon": torch.zeros(())}), "without 'loss'"),
-        (with_loss({"loss": torch.zeros(()), "a b": torch.zeros(())}), "a value named 'a b'"),
-    ],
-)
-def test_a_module_that_cannot_be_trained_is_rejected(module: nn.Module, message: str) -> None:
-    with pytest.raises(trainers.ConfigError, match=message):
-        run(module, data=IMAGES, steps=1)
-
-
-def test_a_decoder_needs_a_latent_dim() -> None:
-    module = Autoencoder()
-    module.latent_dim = "two"  # type: ignore[assignment]
-    with pytest.raises(trainers.ConfigError, match="no latent_dim"):
-        trainers.train(module, data=IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m: m.encode(IMAGES[:2, :4]), r"x: shape \(2, 1, 4, 6\); expected \(N, 1, 8, 6\)"),
-        (lambda m: m.encode(IMAGES[:2] * 1.0), r"x: values from .* expected floats in \[0, 1\] or uint8"),
-        (lambda m: m.encode(IMAGES[:2].astype(int)), "x: dtype int64; expected floats"),
-        (lambda m: m.decode(np.zeros((3, 5))), r"z: shape \(3, 5\); expected \(N, 2\)"),
-        (lambda m: m.decode(np.full((3, 2), np.nan)), "z: contains NaN"),
-        (lambda m: m.decode(torch.zeros(3, 2, dtype=torch.int32)), "z: dtype int32; expected floats"),
-        (lambda m: m.sample(0), "n: expected 1 to"),
-    ],
-)
-def test_unfit_arguments_of_a_model_are_rejected_by_name(vae: trainers.TrainedModel, call: Any, message: str) -> None:
-    with pytest.raises(trainers.DataError, match=message):
-        call(vae)
-
-
-def test_an_event_needs_its_plan(vae: trainers.TrainedModel) -> None:
-    with pytest.raises(trainers.ConfigError, match="needs the plan"):
-        trainers.load(trainers.SnapshotReady(0, {}, vae.card))
-
-
 # Import
-
-
 def test_importing_trainers_needs_no_torch() -> None:
     code = "import sys, trainers; assert 'train' in dir(trainers); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import pytest
 import torch
 
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
-from trainers.events import Command, Event, Metrics, Viewers
+from trainers.errors import ConfigError
+from trainers.events import CheckpointReady, Command, Event, Metrics, ResumeState, Viewers
 from trainers.families.interface import Model
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
-from trainers.training import setup
+from trainers.inference.session import InferenceSession
+from trainers.training import loop, setup
 from trainers.training.session import TrainingSession
 from trainers.training.step_runner import StepRunner
 from trainers.training.timing import Clock
@@ -61,6 +65,34 @@ def of(events: Sequence[Event], kind: type[T]) -> list[T]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def train(
+    config: RunConfig, commands: Mapping[int, Sequence[Command]] | None = None, resume: ResumeState | None = None
+) -> list[Any]:
+    """All events of a training; commands are received at the steps that are their keys."""
+    return list(loop.train(config, resume=resume, control=Script(commands or {})))
+
+
+def last_checkpoint(events: Sequence[Event]) -> CheckpointReady:
+    """The last checkpoint among events."""
+    return of(events, CheckpointReady)[-1]
+
+
+def metrics_by_step(events: Sequence[Event]) -> dict[tuple[int, str], float]:
+    """Every recorded value by step and name, except speeds, which differ between equal trainings."""
+    return {
+        (event.step, name): value
+        for event in of(events, Metrics)
+        for name, value in event.values.items()
+        if not name.startswith("speed/")
+    }
+
+
+def unequal(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> set[str]:
+    """Names of arrays that are not equal bit for bit, or only in one of two checkpoints."""
+    common = expected.keys() & actual.keys()
+    return (expected.keys() ^ actual.keys()) | {n for n in common if not np.array_equal(expected[n], actual[n])}
+
+
 def session(config: RunConfig, clock: Clock = lambda: 0.0) -> TrainingSession:
     """A training at step 0."""
     return setup.set_up(plan.resolve(config), clock)
@@ -89,3 +121,10 @@ class Script:
     def viewers(self) -> Viewers:
         """An active viewer, or none."""
         return Viewers.ACTIVE if self._watched else Viewers.NONE
+
+
+def assert_refused(explorer: InferenceSession, op: str, params: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Assert that a query is refused with a one-line error and a hint."""
+    with pytest.raises(ConfigError) as caught:
+        explorer.run(op, params, arrays)
+    assert caught.value.hint and "\n" not in str(caught.value)

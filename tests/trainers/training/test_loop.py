@@ -24,7 +24,7 @@ from trainers.events import (
 )
 from trainers.families.interface import Objective
 from trainers.families.vae.model import Vae
-from trainers.training import loop, setup, timing
+from trainers.training import loop, timing
 from trainers.training.session import TrainingSession
 
 KINDS: list[dict[str, Any]] = [
@@ -202,7 +202,7 @@ def test_a_length_in_minutes_is_by_training_time(folder: Path) -> None:
     assert all(e.seconds_left == pytest.approx(300 - e.elapsed_s) or e.elapsed_s > 300 for e in steps)
 
 
-class Poisoned(Vae):
+class NonFiniteVae(Vae):
     """A VAE whose loss, or whose gradient alone, is not finite from a step on."""
 
     bad_step, bad_gradient = 3, False
@@ -220,25 +220,17 @@ class Poisoned(Vae):
 
 @pytest.mark.parametrize("bad_gradient", [False, True])
 def test_a_step_that_is_not_finite_never_reaches_the_weights(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, bad_gradient: bool
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sessions: list[TrainingSession], bad_gradient: bool
 ) -> None:
-    attempts: list[TrainingSession] = []
-    real = setup.set_up
-
-    def set_up(*args: Any) -> TrainingSession:
-        attempts.append(real(*args))
-        return attempts[-1]
-
-    monkeypatch.setattr(Poisoned, "bad_gradient", bad_gradient)
-    monkeypatch.setattr("trainers.families.vae.model.Vae", Poisoned)
-    monkeypatch.setattr(setup, "set_up", set_up)
+    monkeypatch.setattr(NonFiniteVae, "bad_gradient", bad_gradient)
+    monkeypatch.setattr("trainers.families.vae.model.Vae", NonFiniteVae)
     events = list(loop.train(tiny.config(folder)))
-    what = "gradient norm" if bad_gradient else "loss"
+    quantity = "gradient norm" if bad_gradient else "loss"
     assert isinstance(events[-1], Finished) and events[-1].outcome == "failed"
-    assert f"at step 4 the {what} is nan" in events[-1].reason
+    assert f"at step 4 the {quantity} is nan" in events[-1].reason
     assert [alert.code for alert in tiny.of(events, Alert)] == ["loss_not_finite"]
     assert tiny.of(events, Metrics)[-1].step == 3
-    assert all(parameter.isfinite().all() for parameter in attempts[0].model.parameters())
+    assert all(parameter.isfinite().all() for parameter in sessions[0].model.parameters())
 
 
 def test_the_gradient_is_clipped_at_every_step(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """Exact resume: bit for bit what an uninterrupted training would have been."""
 
 import random
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, CheckpointReady, Command, Finished, Metrics, ResumeState, Set, Started, Stop
 from trainers.storage import checkpoint
-from trainers.training import loop
 
 STEPS = 24
 CHANGES: dict[int, list[Command]] = {
@@ -35,27 +33,14 @@ def deterministic(folder: Path, kind: str = "mlp") -> RunConfig:
     return tiny.config(folder, KINDS[kind], {"model": {"kl_warmup": 10}, "execution": execution}, steps=STEPS)
 
 
-def trained(config: RunConfig, lines: Mapping[int, list[Command]], resume: ResumeState | None = None) -> list[Any]:
-    return list(loop.train(config, resume=resume, control=tiny.Script(lines)))
-
-
-def step_metrics(events: list[Any]) -> dict[tuple[int, str], float]:
-    return {
-        (event.step, name): value
-        for event in tiny.of(events, Metrics)
-        for name, value in event.values.items()
-        if not name.startswith("speed/")
-    }
-
-
 def interrupted(config: RunConfig, folder: Path, stop: int) -> tuple[list[Any], list[Any]]:
-    """Train to a stop, through the disk, and on to the end."""
-    before = {step: said for step, said in CHANGES.items() if step <= stop}
-    first = trained(config, {**before, stop: [*before.get(stop, []), Stop()]})
-    *_, state = tiny.of(first, CheckpointReady)
+    """Train to a stop, save and load the checkpoint, and train to the end; return the events of both attempts."""
+    before = {step: commands for step, commands in CHANGES.items() if step <= stop}
+    first = tiny.train(config, {**before, stop: [*before.get(stop, []), Stop()]})
+    state = tiny.last_checkpoint(first)
     checkpoint.save(folder / "c", state.arrays, state.meta)
-    after = {step: said for step, said in CHANGES.items() if step > stop}
-    return first, trained(config, after, checkpoint.load(folder / "c"))
+    after = {step: commands for step, commands in CHANGES.items() if step > stop}
+    return first, tiny.train(config, after, checkpoint.load(folder / "c"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,14 +49,13 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
     folder: Path, tmp_path: Path, kind: str, seed: int
 ) -> None:
     config = deterministic(folder, kind)
-    uninterrupted = trained(config, CHANGES)
+    uninterrupted = tiny.train(config, CHANGES)
     stop = random.Random(f"{kind}{seed}").randrange(1, STEPS)
     first, second = interrupted(config, tmp_path, stop)
-    expected, actual = tiny.of(uninterrupted, CheckpointReady)[-1], tiny.of(second, CheckpointReady)[-1]
-    assert expected.arrays.keys() == actual.arrays.keys()
-    for name, array in expected.arrays.items():
-        assert np.array_equal(array, actual.arrays[name]), f"{name}, stopped at step {stop}"
-    assert {**step_metrics(first), **step_metrics(second)} == step_metrics(uninterrupted)
+    expected, actual = tiny.last_checkpoint(uninterrupted), tiny.last_checkpoint(second)
+    assert not tiny.unequal(expected.arrays, actual.arrays), f"stopped at step {stop}"
+    resumed_metrics = {**tiny.metrics_by_step(first), **tiny.metrics_by_step(second)}
+    assert resumed_metrics == tiny.metrics_by_step(uninterrupted)
     assert expected.meta["changes"] == actual.meta["changes"]
     assert actual.step == STEPS and second[-1] == Finished(STEPS, "succeeded")
 
@@ -96,9 +80,9 @@ def test_changes_are_saved_with_their_step(folder: Path, tmp_path: Path) -> None
 
 def test_batches_and_random_numbers_resume_exactly_without_deterministic(folder: Path) -> None:
     config = tiny.config(folder, steps=STEPS)
-    uninterrupted = trained(config, {})
-    state = tiny.of(trained(config, {13: [Stop()]}), CheckpointReady)[-1]
-    rest = trained(config, {}, ResumeState(state.step, state.arrays, state.meta))
+    uninterrupted = tiny.train(config)
+    state = tiny.of(tiny.train(config, {13: [Stop()]}), CheckpointReady)[-1]
+    rest = tiny.train(config, resume=ResumeState(state.step, state.arrays, state.meta))
     expected, actual = (
         tiny.of(events, CheckpointReady)[-1].arrays["random/training"] for events in (uninterrupted, rest)
     )
@@ -106,14 +90,14 @@ def test_batches_and_random_numbers_resume_exactly_without_deterministic(folder:
 
 
 def saved(folder: Path) -> ResumeState:
-    state = tiny.of(trained(deterministic(folder), {3: [Stop()]}), CheckpointReady)[-1]
+    state = tiny.of(tiny.train(deterministic(folder), {3: [Stop()]}), CheckpointReady)[-1]
     return ResumeState(state.step, dict(state.arrays), dict(state.meta))
 
 
 def test_another_machine_is_reported(folder: Path) -> None:
     state = saved(folder)
     machine = {**state.meta["machine"], "torch": "0.0"}  # type: ignore[dict-item]
-    events = trained(deterministic(folder), {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
+    events = tiny.train(deterministic(folder), {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
     (alert,) = tiny.of(events, Alert)
     assert alert.code == "resume_not_exact" and "torch 0.0 →" in alert.message
 
@@ -123,7 +107,7 @@ def test_threads_are_those_of_the_start(folder: Path) -> None:
     machine = {**state.meta["machine"], "threads": 2}  # type: ignore[dict-item]
     config = deterministic(folder)
     free = config.model_copy(update={"execution": config.execution.model_copy(update={"threads": 0})})
-    events = trained(free, {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
+    events = tiny.train(free, {}, ResumeState(3, state.arrays, {**state.meta, "machine": machine}))
     assert tiny.of(events, Started)[0].threads == 2
 
 
@@ -154,7 +138,7 @@ def test_a_state_of_another_model_is_refused(folder: Path, fault: str) -> None:
     state = saved(folder)
     change(state.arrays)
     with pytest.raises(CheckpointError, match=expected):
-        trained(deterministic(folder), {}, state)
+        tiny.train(deterministic(folder), {}, state)
 
 
 @pytest.mark.parametrize("meta", [{}, {"watcher": 3}])
@@ -162,4 +146,4 @@ def test_damaged_meta_data_is_refused(folder: Path, meta: dict[str, object]) -> 
     state = saved(folder)
     machine = state.meta["machine"]
     with pytest.raises(CheckpointError, match="meta data is damaged"):
-        trained(deterministic(folder), {}, ResumeState(3, state.arrays, {"machine": machine, **meta}))
+        tiny.train(deterministic(folder), {}, ResumeState(3, state.arrays, {"machine": machine, **meta}))

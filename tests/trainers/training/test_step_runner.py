@@ -66,22 +66,13 @@ def _config(folder: Path, *layers: Mapping[str, Any]) -> RunConfig:
 
 
 def _events(config: RunConfig, resume: ResumeState | None = None, commands: Any = None) -> list[Event]:
-    return list(loop.train(config, resume=resume, control=tiny.Script(COMMANDS if commands is None else commands)))
+    return tiny.train(config, COMMANDS if commands is None else commands, resume)
 
 
 def _one_by_one(config: RunConfig, monkeypatch: pytest.MonkeyPatch, commands: Any = None) -> list[Event]:
     with monkeypatch.context() as patched:
         patched.setattr(step_runner, "MAX_BURST_STEPS", 1)
         return _events(config, commands=commands)
-
-
-def _step_metrics(events: list[Event]) -> dict[tuple[int, str], float]:
-    return {
-        (event.step, name): value
-        for event in tiny.of(events, Metrics)
-        for name, value in event.values.items()
-        if not name.startswith("speed/")
-    }
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,12 +84,11 @@ def test_launches_equal_single_steps(
     assert not launches
     launched = _events(config)
     assert max(launches) > 2
-    assert _step_metrics(launched) == _step_metrics(single)
+    assert tiny.metrics_by_step(launched) == tiny.metrics_by_step(single)
     expected, actual = tiny.of(single, CheckpointReady), tiny.of(launched, CheckpointReady)
     assert [state.step for state in actual] == [state.step for state in expected] == [4, 9, 18, STEPS]
     for one, other in zip(expected, actual, strict=True):
-        assert one.arrays.keys() == other.arrays.keys()
-        assert [name for name in one.arrays if not np.array_equal(one.arrays[name], other.arrays[name])] == []
+        assert not tiny.unequal(one.arrays, other.arrays)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -170,7 +160,9 @@ def test_a_launch_reports_metrics_up_to_a_step_that_is_not_finite(
     assert last.reason.startswith("at step 15 the loss is nan")
     assert [event.code for event in tiny.of(events, Alert)].count("loss_not_finite") == 1
     single = _one_by_one(config, monkeypatch, {})
-    assert _step_metrics(events) == {key: value for key, value in _step_metrics(single).items() if key[0] <= 14}
+    assert tiny.metrics_by_step(events) == {
+        key: value for key, value in tiny.metrics_by_step(single).items() if key[0] <= 14
+    }
 
 
 def test_the_steps_of_a_launch_share_its_time(folder: Path, launches: list[int]) -> None:

@@ -1,11 +1,10 @@
-"""A GAN in the loop: two optimizers that take turns, exact resume, what is told and what is shown."""
+"""A GAN in the training loop: two optimizers that take turns, exact resume, metrics, images and alerts."""
 
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,13 +16,11 @@ from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import (
     Alert,
-    CheckpointReady,
     Command,
     CommandApplied,
     Finished,
     ImagesReady,
     Metrics,
-    ResumeState,
     Set,
     SnapshotReady,
     Started,
@@ -32,7 +29,7 @@ from trainers.events import (
 from trainers.families.gan.model import Gan
 from trainers.families.interface import Objective, StepContext
 from trainers.storage import checkpoint
-from trainers.training import loop, optim, setup
+from trainers.training import loop, optim
 from trainers.training.session import TrainingSession
 
 STEPS = 16
@@ -56,36 +53,20 @@ def config(folder: Path, *layers: Mapping[str, Any], steps: int = STEPS) -> RunC
     return presets.assemble("gan", base, *layers)
 
 
-def trained(given: RunConfig, lines: Mapping[int, list[Command]], resume: ResumeState | None = None) -> list[Any]:
-    return list(loop.train(given, resume=resume, control=tiny.Script(lines)))
-
-
-def metrics_by_step(events: list[Any]) -> dict[tuple[int, str], float]:
-    return {
-        (event.step, name): value
-        for event in tiny.of(events, Metrics)
-        for name, value in event.values.items()
-        if not name.startswith("speed/")
-    }
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_exact_resume_of_both_players(folder: Path, tmp_path: Path, kind: str) -> None:
     execution = {"deterministic": True, "eval_every": 5}
     given = config(folder, {"model": KINDS[kind], "execution": execution})
     change: list[Command] = [Set("optim.lr", 1e-4), Set("model.lr_d_scale", 2.0)]
-    whole = trained(given, {4: change})
-    first = trained(given, {4: change, 7: [Stop()]})
-    checkpoint.save(
-        tmp_path / "c", tiny.of(first, CheckpointReady)[-1].arrays, tiny.of(first, CheckpointReady)[-1].meta
-    )
-    second = trained(given, {}, checkpoint.load(tmp_path / "c"))
+    uninterrupted = tiny.train(given, {4: change})
+    first = tiny.train(given, {4: change, 7: [Stop()]})
+    state = tiny.last_checkpoint(first)
+    checkpoint.save(tmp_path / "c", state.arrays, state.meta)
+    second = tiny.train(given, resume=checkpoint.load(tmp_path / "c"))
     assert tiny.of(second, Started)[0].step == 7 and second[-1] == Finished(STEPS, "succeeded")
-    expected, actual = tiny.of(whole, CheckpointReady)[-1].arrays, tiny.of(second, CheckpointReady)[-1].arrays
-    assert expected.keys() == actual.keys()
-    for name, array in expected.items():
-        assert np.array_equal(array, actual[name]), name
-    assert {**metrics_by_step(first), **metrics_by_step(second)} == metrics_by_step(whole)
+    assert not tiny.unequal(tiny.last_checkpoint(uninterrupted).arrays, tiny.last_checkpoint(second).arrays)
+    resumed_metrics = {**tiny.metrics_by_step(first), **tiny.metrics_by_step(second)}
+    assert resumed_metrics == tiny.metrics_by_step(uninterrupted)
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +131,12 @@ def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators
 
     monkeypatch.setattr(optim, "set_lr", spy)
     given = config(folder, {"model": {"lr_d_scale": 3.0}}, steps=2)
-    answers = tiny.of(trained(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), CommandApplied)
+    answers = tiny.of(tiny.train(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), CommandApplied)
     assert rates == [3e-3, 1e-3, 5e-4, 1e-3]  # d, g, d, g
     assert not answers[0].error and "cannot be changed during training" in answers[1].error
 
 
-class Poisoned(Gan):
+class NonFiniteGan(Gan):
     """A GAN in which one player's loss is not finite from step 3 on."""
 
     player = "d"
@@ -168,23 +149,15 @@ class Poisoned(Gan):
 
 @pytest.mark.parametrize("player", ["d", "g"])
 def test_a_loss_that_is_not_finite_stops_before_its_weights_take_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, player: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sessions: list[TrainingSession], player: str
 ) -> None:
-    attempts: list[TrainingSession] = []
-    real = setup.set_up
-
-    def set_up(*args: Any) -> TrainingSession:
-        attempts.append(real(*args))
-        return attempts[-1]
-
-    monkeypatch.setattr(Poisoned, "player", player)
-    monkeypatch.setattr("trainers.families.gan.model.Gan", Poisoned)
-    monkeypatch.setattr(setup, "set_up", set_up)
+    monkeypatch.setattr(NonFiniteGan, "player", player)
+    monkeypatch.setattr("trainers.families.gan.model.Gan", NonFiniteGan)
     events = list(loop.train(config(folder)))
     assert isinstance(events[-1], Finished) and events[-1].outcome == "failed"
     assert f"at step 4 the loss of {player} is nan" in events[-1].reason
     assert "loss_not_finite" in [alert.code for alert in tiny.of(events, Alert)]
-    assert all(parameter.isfinite().all() for parameter in attempts[0].model.parameters())
+    assert all(parameter.isfinite().all() for parameter in sessions[0].model.parameters())
 
 
 class Collapsed(Gan):
@@ -202,19 +175,16 @@ def test_a_collapse_is_reported_once(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_average_of_weights_is_shown_with_statistics_of_its_own(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, sessions: list[TrainingSession]
 ) -> None:
-    attempts: list[TrainingSession] = []
-    real = setup.set_up
-    monkeypatch.setattr(setup, "set_up", lambda *args: attempts.append(real(*args)) or attempts[-1])  # type: ignore[func-returns-value]
     list(loop.train(config(folder, {"optim": {"ema_decay": 0.9}}, steps=8)))
-    (attempt,) = attempts
-    ema, raw = (dict(model.named_buffers()) for model in (attempt.ema.recalibrated(), attempt.model))
+    (session,) = sessions
+    ema, raw = (dict(model.named_buffers()) for model in (session.ema.recalibrated(), session.model))
     name = next(name for name in ema if name.endswith("running_mean"))
     assert not torch.equal(ema[name], raw[name])
     before = ema[name].clone()
-    attempt.ema.model.recalibrate()
-    assert torch.allclose(dict(attempt.ema.model.named_buffers())[name], before, rtol=1e-5, atol=1e-6)
+    session.ema.model.recalibrate()
+    assert torch.allclose(dict(session.ema.model.named_buffers())[name], before, rtol=1e-5, atol=1e-6)
 
 
 def test_points_outside_the_range_of_tanh_are_refused_before_anything_is_built() -> None:
