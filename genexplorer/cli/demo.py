@@ -82,7 +82,7 @@ class _ViewerOpener:
         self._failure = ""
         self.opened = False
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._wait, name="viewer-opener", daemon=True)
+        self._thread = threading.Thread(target=self._open_when_due, name="viewer-opener", daemon=True)
         self._thread.start()
 
     def close(self) -> str:
@@ -91,7 +91,7 @@ class _ViewerOpener:
         self._thread.join()
         return self._failure
 
-    def _wait(self) -> None:
+    def _open_when_due(self) -> None:
         from genexplorer.runs.reader import RunReader
         from genexplorer.session import actions
 

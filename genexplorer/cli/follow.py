@@ -15,6 +15,7 @@ from genexplorer.cli.runs.show import print_log_line
 from genexplorer.errors import UserError
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
+from genexplorer.runs.status.run_status import read_status
 from genexplorer.session import formatting
 from genexplorer.workers import launcher
 from trainers.events import MetricSpec
@@ -115,11 +116,11 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
     """
     head = [f"step {status.step:>7,}", f"{formatting.percent(status.progress):>4}"]
     objective = _objective(status, latest, specs)
-    speed = list(filter(None, [formatting.speed(status, short=True)]))
+    speed = formatting.speed(status, short=True)
     tail = [formatting.time_left(status) if status.state.live else status.state.value]
-    room = output.width() - _CLOCK
-    lines = ["  ".join(head + middle + tail) for middle in (objective + speed, objective, objective[-1:])]
-    return next((line for line in lines if len(line) <= room), lines[-1])
+    middles = ([*objective, speed] if speed else objective, objective, objective[-1:])
+    lines = ["  ".join(head + middle + tail) for middle in middles]
+    return next((line for line in lines if len(line) <= output.width() - _CLOCK), lines[-1])
 
 
 def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
@@ -128,13 +129,12 @@ def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[st
     if primary is None:
         return []
     candidates = [spec for spec in specs.values() if spec.quantity == primary.quantity and spec.name in latest]
-    train = next((spec for spec in candidates if spec.name.startswith("train/")), None)
-    test = next((spec for spec in candidates if spec.name.endswith("_ema")), None)
-    parts = [
-        f"{spec.title.replace('(EMA weights)', '(EMA)')} {formatting.number(latest[spec.name].value)}"
-        for spec in (train, test)
-        if spec
-    ]
+    train = [spec for spec in candidates if spec.name.startswith("train/")][:1]
+    test = [spec for spec in candidates if spec.name.endswith("_ema")][:1]
+    parts = []
+    for spec in train + test:
+        title = spec.title.replace("(EMA weights)", "(EMA)")
+        parts.append(f"{title} {formatting.number(latest[spec.name].value)}")
     return [*parts[:-1], f"{parts[-1]} {primary.unit}".rstrip()] if parts else []
 
 
@@ -161,12 +161,8 @@ def stop_and_wait(folder: Path, follower: RunFollower) -> None:
 
 
 def _name(folder: Path) -> str:
-    try:
-        with RunReader(folder) as reader:
-            status = reader.status()
-            return output.handle(status.name, status.id)
-    except UserError:
-        return folder.name
+    status = read_status(folder)
+    return output.handle(status.name, status.id)
 
 
 @contextmanager

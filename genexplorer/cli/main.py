@@ -99,6 +99,7 @@ def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
 
 
 def _assemble() -> None:
+    """Add the commands to the two groups, in the order of the help."""
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Train": {"train": train.train, "presets": presets.presets, "demo": demo.demo},
         "Explore": {

@@ -1,11 +1,15 @@
 """Options and arguments shared by several commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genexplorer import paths
 from genexplorer.cli import completion
+
+if TYPE_CHECKING:
+    from genexplorer.runs.store import RunStore
 
 MAX_SIDE = 100  # rows or columns of an image grid
 
@@ -29,18 +33,12 @@ RunsDir = Annotated[
         help="Runs folder (GENEXPLORER_RUNS, else ./runs).",
     ),
 ]
-Run = Annotated[
-    str,
-    typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs),
-]
-MaybeRun = Annotated[
-    str | None,
-    typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs),
-]
-Runs = Annotated[
-    list[str],
-    typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs),
-]
+_RUN = typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs)
+_RUNS = typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs)
+Run = Annotated[str, _RUN]
+MaybeRun = Annotated[str | None, _RUN]
+Runs = Annotated[list[str], _RUNS]
+MaybeRuns = Annotated[list[str] | None, _RUNS]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OutFile = Annotated[
@@ -54,6 +52,16 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random num
 Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_SIDE, help="Images from top to bottom.")]
 Columns = Annotated[int, typer.Option("--columns", min=1, max=MAX_SIDE, help="Images from left to right.")]
 Scale = Annotated[int, typer.Option("--scale", min=1, max=32, metavar="K", help="Enlarge each pixel to K × K.")]
+AutoScale = Annotated[
+    int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")
+]
+
+
+def open_store(runs_dir: Path | None) -> "RunStore":
+    """Return the store of the runs folder that --runs-dir names."""
+    from genexplorer.runs.store import RunStore
+
+    return RunStore(paths.runs_dir(runs_dir))
 
 
 def find_run(run: str, runs_dir: Path | None) -> Path:
@@ -62,7 +70,4 @@ def find_run(run: str, runs_dir: Path | None) -> Path:
     Raises:
         NoSuchRunError: if there is none, or more than one.
     """
-    from genexplorer import paths
-    from genexplorer.runs.store import RunStore
-
-    return RunStore(paths.runs_dir(runs_dir)).find(run)
+    return open_store(runs_dir).find(run)

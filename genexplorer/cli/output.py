@@ -4,12 +4,11 @@ A reader that closes its end (`| head`) ends a command quietly; texts from data 
 """
 
 import json
-import math
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -43,7 +42,8 @@ def print_data(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON. NaN and infinities, which JSON lacks, become null."""
-    print_data(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+    finite = json.loads(json.dumps(value, default=str), parse_constant=lambda name: None)
+    print_data(json.dumps(finite, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_message(text: str) -> None:
@@ -135,15 +135,13 @@ def cut(text: str, limit: int) -> str:
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     """Show a progress bar on standard error, if that is a terminal; yields `show(fraction, message)`."""
-    if not is_terminal(sys.stderr):
-        yield lambda fraction, message: None
-        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     message_column = TextColumn("{task.description}", markup=False)
     columns = (TextColumn(title, markup=False), BarColumn(20), TaskProgressColumn(), message_column)
-    with Progress(*columns, console=Console(stderr=True, force_terminal=True), transient=True) as progress:
+    console, disable = Console(stderr=True, force_terminal=True), not is_terminal(sys.stderr)
+    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda fraction, message: progress.update(task, completed=fraction, description=message)
 
@@ -161,13 +159,3 @@ def _silence_stdout() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

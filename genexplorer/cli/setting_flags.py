@@ -46,6 +46,14 @@ def parse_sizes(text: str) -> list[int]:
         raise typer.BadParameter(f"'{text}' is not a list of numbers such as 512,256") from None
 
 
+def one_of(
+    key: str, metavar: str, choices: tuple[str, ...], more_help: str, help_panel: str = HELP_SETTINGS
+) -> SettingFlag:
+    """Return a flag for a setting with a few values; its help lists them, then continues with `more_help`."""
+    text = f"{', '.join(choices[:-1])} or {choices[-1]}{more_help}"
+    return SettingFlag(key, str, text, help_panel, metavar, choices)
+
+
 _LIKELIHOODS = ("bernoulli", "gaussian", "discretized-logistic")
 _BINARIZATIONS = ("threshold", "static", "dynamic", "none")
 FLAGS = {
@@ -55,17 +63,8 @@ FLAGS = {
     ),
     "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", HELP_MODEL),
     "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", HELP_MODEL),
-    "--likelihood": SettingFlag(
-        "model.likelihood",
-        str,
-        "bernoulli, gaussian or discretized-logistic; normal for 2-D data (VAE).",
-        HELP_MODEL,
-        "KIND",
-        _LIKELIHOODS,
-    ),
-    "--binarization": SettingFlag(
-        "data.binarization", str, "threshold, static, dynamic or none (images).", HELP_MODEL, "KIND", _BINARIZATIONS
-    ),
+    "--likelihood": one_of("model.likelihood", "KIND", _LIKELIHOODS, "; normal for 2-D data (VAE).", HELP_MODEL),
+    "--binarization": one_of("data.binarization", "KIND", _BINARIZATIONS, " (images).", HELP_MODEL),
     "--binarisation": SettingFlag("data.binarization", str, "Old name of --binarization.", HELP_MODEL, hidden=True),
     "--epochs": SettingFlag("schedule.epochs", float, "Passes over the data.", HELP_LENGTH),
     "--steps": SettingFlag("schedule.steps", int, "Optimizer updates.", HELP_LENGTH),
@@ -73,26 +72,14 @@ FLAGS = {
     "--batch-size": SettingFlag("optim.batch_size", int, "Images, or 2-D points, per step."),
     "--lr": SettingFlag("optim.lr", float, "Learning rate."),
     "--seed": SettingFlag("seed", int, "Seed of all random numbers."),
-    "--device": SettingFlag(
-        "execution.device", str, "auto, cpu, cuda or mps.", metavar="NAME", choices=("auto", "cpu", "cuda", "mps")
-    ),
+    "--device": one_of("execution.device", "NAME", ("auto", "cpu", "cuda", "mps"), "."),
     "--threads": SettingFlag("execution.threads", int, "Number of threads; 0 is automatic."),
     "--deterministic": SettingFlag(
         "execution.deterministic", bool, "A resumed run equals an uninterrupted one bit for bit."
     ),
-    "--compile": SettingFlag(
-        "execution.compile",
-        str,
-        "auto, on or off: compile the training step.",
-        metavar="WHEN",
-        choices=("auto", "on", "off"),
-    ),
-    "--precision": SettingFlag(
-        "execution.precision",
-        str,
-        "auto, float32 or bfloat16: precision of matrix products in training.",
-        metavar="NAME",
-        choices=("auto", "float32", "bfloat16"),
+    "--compile": one_of("execution.compile", "WHEN", ("auto", "on", "off"), ": compile the training step."),
+    "--precision": one_of(
+        "execution.precision", "NAME", ("auto", "float32", "bfloat16"), ": precision of matrix products in training."
     ),
 }
 

@@ -71,7 +71,12 @@ def resolve(
         DataError: if the data cannot be read.
     """
     file_layer = read_file(config_file) if config_file else {}
-    name = preset or _preset_of(file_layer, config_file)
+    name = preset or file_layer.get("preset")
+    if not isinstance(name, str) or not name:
+        names = ", ".join(registry.presets())
+        if config_file is None:
+            raise ConfigError("choose a preset", f"one of {names} ('genexplorer presets' describes them)")
+        raise ConfigError(f"{config_file}: has no preset", f'add preset = "vae-2d", or give one of {names}')
     file_source = SettingsLayer(origins={key: str(config_file) for key in presets.flatten(file_layer)})
     sources = [_from_flags(flags, assignments, data), _from_environment(environment or os.environ), file_source]
     try:
@@ -128,16 +133,6 @@ def data_values(data: str) -> dict[str, Any]:
     raise ConfigError(f"--data {data}: neither a data set nor a folder", f"known: {names}; or a folder of IDX files")
 
 
-def _preset_of(layer: Mapping[str, Any], path: Path | None) -> str:
-    name = layer.get("preset")
-    if isinstance(name, str) and name:
-        return name
-    presets_list = ", ".join(registry.presets())
-    if path is None:
-        raise ConfigError("choose a preset", f"one of {presets_list} ('genexplorer presets' describes them)")
-    raise ConfigError(f"{path}: has no preset", f'add preset = "vae-2d", or give one of {presets_list}')
-
-
 def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:
     source = SettingsLayer()
     for flag, value in flags.items():
@@ -167,26 +162,15 @@ def to_toml(config: RunConfig) -> str:
     """Write a configuration as TOML for `train --config`; settings without a value are omitted: TOML has no null."""
     import tomlkit
 
+    def without_null(values: Mapping[str, Any]) -> dict[str, Any]:
+        present = {key: value for key, value in values.items() if value is not None}
+        return {key: without_null(value) if isinstance(value, Mapping) else value for key, value in present.items()}
+
     document = tomlkit.document()
     document.add(tomlkit.comment("Train with: genexplorer train --config THIS_FILE"))
-    values = config.model_dump(mode="json")
-    for key, value in values.items():
-        if not isinstance(value, Mapping) and value is not None:
-            document.add(key, tomlkit.item(value))
-    for key, value in values.items():
+    values = without_null(config.model_dump(mode="json"))
+    for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping)):  # tables come last
         if isinstance(value, Mapping):
             document.add(tomlkit.nl())
-            document.add(key, _toml_table(value))
+        document.add(key, tomlkit.item(value))
     return tomlkit.dumps(document)
-
-
-def _toml_table(values: Mapping[str, Any]) -> Any:
-    import tomlkit
-
-    table = tomlkit.table()
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            table.add(key, _toml_table(value))
-        elif value is not None:
-            table.add(key, value)
-    return table

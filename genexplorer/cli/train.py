@@ -10,7 +10,7 @@ import typer
 
 from genexplorer import paths
 from genexplorer.cli import completion, output
-from genexplorer.cli.options import AsJson, RunsDir
+from genexplorer.cli.options import AsJson, RunsDir, open_store
 from genexplorer.cli.setting_flags import HELP_MODEL, HELP_SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
 
@@ -42,9 +42,7 @@ class Watch(StrEnum):
 def train(
     preset: Annotated[
         str | None,
-        typer.Argument(
-            metavar="PRESET", help="See 'genexplorer presets'.", autocompletion=completion.presets, show_default=False
-        ),
+        typer.Argument(metavar="PRESET", help="See 'genexplorer presets'.", autocompletion=completion.presets),
     ] = None,
     data: Annotated[
         str | None,
@@ -71,9 +69,7 @@ def train(
         Path | None,
         typer.Option("--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=HELP_SETTINGS),
     ] = None,
-    name: Annotated[
-        str, typer.Option("--name", help="Automatic if not given.", show_default=False, rich_help_panel=HELP_RUN)
-    ] = "",
+    name: Annotated[str, typer.Option("--name", help="Automatic if not given.", rich_help_panel=HELP_RUN)] = "",
     tags: Annotated[
         list[str] | None,
         typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=HELP_RUN),
@@ -131,10 +127,9 @@ def launch(
         WorkerError: with the end of the worker's output, if it crashed before its first heartbeat.
     """
     from genexplorer.cli import follow
-    from genexplorer.runs.store import RunStore
     from genexplorer.workers import launcher
 
-    folder = RunStore(paths.runs_dir(runs_dir)).create(config, name=name, tags=tuple(tags))
+    folder = open_store(runs_dir).create(config, name=name, tags=tuple(tags))
     try:
         return launcher.start(folder)
     except KeyboardInterrupt:
@@ -203,10 +198,18 @@ def _start(
 ) -> None:
     """Create a run, start its worker, and watch it."""
     from genexplorer.cli import follow
+    from genexplorer.runs.status.run_status import read_status
 
     status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
     if watch is Watch.DETACHED:
-        status = _wait_until_loaded(status)
+        # Wait until the model and the data are loaded, so that errors in them are reported.
+        deadline = time.monotonic() + LOADING_TIMEOUT_S
+        while status.state.live and status.phase in ("", "loading") and time.monotonic() < deadline:
+            time.sleep(follow.POLL_S)
+            status = read_status(status.folder)
+        if not status.state.live and status.state in follow.END_CODES:
+            follow.finish(status)
+    # Report the run.
     if as_json:
         from genexplorer.cli.runs.json_output import status_json
 
@@ -225,18 +228,3 @@ def _start(
             follow.follow_detachable(status.folder)
         case Watch.FOREGROUND:
             follow.follow_in_foreground(status.folder)
-
-
-def _wait_until_loaded(status: "RunStatus") -> "RunStatus":
-    """Wait until the model and the data are loaded, so that start-up errors are reported even with --detach."""
-    from genexplorer.cli import follow
-    from genexplorer.runs.reader import RunReader
-
-    deadline = time.monotonic() + LOADING_TIMEOUT_S
-    with RunReader(status.folder) as reader:
-        while status.state.live and status.phase in ("", "loading") and time.monotonic() < deadline:
-            time.sleep(follow.POLL_S)
-            status = reader.status()
-    if not status.state.live and status.state in follow.END_CODES:
-        follow.finish(status)
-    return status

@@ -48,6 +48,11 @@ class Finding:
     advice: str = ""
 
 
+def warn_if(condition: bool, name: str, message: str, advice: str) -> Finding:
+    """Return a warning with advice if a condition holds, else that all is well."""
+    return Finding(name, "warning", message, advice) if condition else Finding(name, "ok", message)
+
+
 def all_checks(runs_dir: Path) -> Iterator[Finding]:
     """Run all checks, in the order of the report."""
     checks: tuple[Callable[[], Finding], ...] = (
@@ -75,9 +80,7 @@ def python_version() -> Finding:
     message = (
         f"genexplorer {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     )
-    if sys.platform == "win32":
-        return Finding("python", "warning", message, "Windows is untested; WSL works like Linux")
-    return Finding("python", "ok", message)
+    return warn_if(sys.platform == "win32", "python", message, "Windows is untested; WSL works like Linux")
 
 
 def packages() -> Finding:
@@ -94,7 +97,7 @@ def packages() -> Finding:
 
 
 def torch_and_device() -> Finding:
-    """Whether torch can be imported, and its devices."""
+    """Version and devices of torch; broken if it cannot be imported."""
     report = probe_torch()
     if isinstance(report, Finding):
         return report
@@ -103,24 +106,23 @@ def torch_and_device() -> Finding:
 
 
 def steps() -> Finding:
-    """What makes training steps fast: compilation, bfloat16 matrix products, the allocator."""
+    """Compilation, bfloat16 matrix products and allocator, which make training steps fast."""
     report = probe_torch()
     if isinstance(report, Finding):
         return Finding("steps", "warning", "unknown: torch is not installed")
+    preloaded = environment.computing(os.environ).get("LD_PRELOAD", "")
     parts = [
         "compiled where faster" if report["compiles"] else "not compiled: no C++ compiler",
         "bfloat16 matmul where accuracy is unaffected" if report["bfloat16"] else "float32 matmul",
-        "mimalloc allocator"
-        if "mimalloc" in environment.computing(os.environ).get("LD_PRELOAD", "")
-        else "system allocator",
+        "mimalloc allocator" if "mimalloc" in preloaded else "system allocator",
     ]
-    advice = "" if report["compiles"] else "install g++: small networks then train 1.4 to 4 times faster"
-    return Finding("steps", "ok" if report["compiles"] else "warning", ", ".join(parts), advice)
+    advice = "install g++: small networks then train 1.4 to 4 times faster"
+    return warn_if(not report["compiles"], "steps", ", ".join(parts), advice)
 
 
 @cache
 def probe_torch() -> dict[str, Any] | Finding:
-    """Import torch in a child process and return its report, or what is wrong with it."""
+    """Import torch in a child process and return its report, or why that failed."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
@@ -135,7 +137,7 @@ def probe_torch() -> dict[str, Any] | Finding:
 
 
 def bundled_data() -> Finding:
-    """Whether the bundled MNIST is complete."""
+    """Number of images of the bundled MNIST; broken if it is incomplete."""
     from genexplorer.errors import DataError
     from trainers.data import idx, idx_folder
     from trainers.data.catalog import bundled_folder
@@ -168,11 +170,8 @@ def memory() -> Finding:
 
     state = psutil.virtual_memory()
     message = f"{state.available / 1e9:.1f} of {state.total / 1e9:.1f} GB free"
-    if state.available < LOW_MEMORY_BYTES:
-        return Finding(
-            "memory", "warning", message, "a training with the viewer needs about 1.5 GB; close other programs"
-        )
-    return Finding("memory", "ok", message)
+    advice = "a training with the viewer needs about 1.5 GB; close other programs"
+    return warn_if(state.available < LOW_MEMORY_BYTES, "memory", message, advice)
 
 
 def database() -> Finding:
@@ -181,32 +180,32 @@ def database() -> Finding:
 
 
 def writable(name: str, folder: Path) -> Finding:
-    """Whether a folder can be created and written to."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    """Location of a folder; broken if it cannot be created or written to."""
+    existing = existing_part(folder)
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"genexplorer")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        advice = (
-            "choose another with --runs-dir or GENEXPLORER_RUNS" if name == "runs folder" else "check its permissions"
-        )
+        is_runs_dir = name == "runs folder"
+        advice = "choose another with --runs-dir or GENEXPLORER_RUNS" if is_runs_dir else "check its permissions"
         return Finding(name, "broken", f"{existing}: {error.strerror}", advice)
     note = "" if existing == folder else " (created when needed)"
     return Finding(name, "ok", f"{folder}{note}")
 
 
+def existing_part(folder: Path) -> Path:
+    """Return a folder, or the first of its parents that exists."""
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
+
+
 def disk(folder: Path) -> Finding:
     """Free disk space for runs."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(existing_part(folder)).free
     message = f"{free / 1e9:.1f} GB free for runs"
-    if free < LOW_DISK_BYTES:
-        return Finding(
-            "disk", "warning", message, "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
-        )
-    return Finding("disk", "ok", message)
+    advice = "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
+    return warn_if(free < LOW_DISK_BYTES, "disk", message, advice)
 
 
 def terminal() -> Finding:
@@ -215,36 +214,29 @@ def terminal() -> Finding:
         return Finding("terminal", "ok", "none; commands print plain lines")
     columns, rows = shutil.get_terminal_size()
     kind = os.environ.get("TERM", "unknown")
-    colors = (
-        "no colors (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM", "256 colors or fewer")
-    )
+    colors = os.environ.get("COLORTERM", "256 colors or fewer")
+    if os.environ.get("NO_COLOR"):
+        colors = "no colors (NO_COLOR)"
     message = f"{columns}×{rows}, {kind}, {colors}"
+    advice = "the dashboard needs 80×24 or more"
     if kind == "dumb":
-        return Finding(
-            "terminal", "warning", message, "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
-        )
-    if columns < 80 or rows < 24:
-        return Finding("terminal", "warning", message, "the dashboard needs 80×24 or more")
-    return Finding("terminal", "ok", message)
+        advice = "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
+    return warn_if(kind == "dumb" or columns < 80 or rows < 24, "terminal", message, advice)
 
 
 def display() -> Finding:
     """The display on which the viewer opens."""
     if sys.platform == "darwin":
         return Finding("display", "ok", "macOS")
-    variables = [
-        f"{name}={os.environ[name]}"
-        for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM")
-        if os.environ.get(name)
-    ]
-    if variables:
-        return Finding("display", "ok", ", ".join(variables))
+    names = [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM") if os.environ.get(name)]
+    if names:
+        return Finding("display", "ok", ", ".join(f"{name}={os.environ[name]}" for name in names))
     advice = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
     return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", advice)
 
 
 def qt() -> Finding:
-    """Whether PyQt6 and the system libraries of Qt are installed."""
+    """Versions of PyQt6 and Qt; broken if they, or system libraries of Qt, are missing."""
     try:
         versions = metadata.version("PyQt6"), metadata.version("PyQt6-Qt6")
     except metadata.PackageNotFoundError as error:
@@ -267,38 +259,19 @@ QT_PLUGIN = "Qt6/plugins/platforms/libqxcb.so"
 QT_PARTS = (QT_PLUGIN, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
 LOAD_SCRIPT = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 
-# Debian and Ubuntu packages by library.
-QT_PACKAGES = {
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
-    "libOpenGL.so.0": "libopengl0",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libfontconfig.so.1": "libfontconfig1",
-    "libfreetype.so.6": "libfreetype6",
-    "libdbus-1.so.3": "libdbus-1-3",
-    "libglib-2.0.so.0": "libglib2.0-0",
-    "libgthread-2.0.so.0": "libglib2.0-0",
-    "libX11.so.6": "libx11-6",
-    "libX11-xcb.so.1": "libx11-xcb1",
-    "libSM.so.6": "libsm6",
-    "libICE.so.6": "libice6",
-    "libxcb.so.1": "libxcb1",
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxcb-glx.so.0": "libxcb-glx0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-image.so.0": "libxcb-image0",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-randr.so.0": "libxcb-randr0",
-    "libxcb-render.so.0": "libxcb-render0",
-    "libxcb-render-util.so.0": "libxcb-render-util0",
-    "libxcb-shape.so.0": "libxcb-shape0",
-    "libxcb-shm.so.0": "libxcb-shm0",
-    "libxcb-sync.so.1": "libxcb-sync1",
-    "libxcb-util.so.1": "libxcb-util1",
-    "libxcb-xfixes.so.0": "libxcb-xfixes0",
-    "libxcb-xkb.so.1": "libxcb-xkb1",
-}
+# Libraries that Debian and Ubuntu have in a package named after the library.
+QT_LIBRARIES = (
+    *("libEGL.so.1", "libGL.so.1", "libOpenGL.so.0", "libxkbcommon.so.0", "libxkbcommon-x11.so.0", "libdbus-1.so.3"),
+    *("libfontconfig.so.1", "libfreetype.so.6", "libX11.so.6", "libX11-xcb.so.1", "libSM.so.6", "libICE.so.6"),
+    *("libxcb.so.1", "libxcb-cursor.so.0", "libxcb-glx.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0"),
+    *("libxcb-keysyms.so.1", "libxcb-randr.so.0", "libxcb-render.so.0", "libxcb-render-util.so.0"),
+    *("libxcb-shape.so.0", "libxcb-shm.so.0", "libxcb-sync.so.1", "libxcb-util.so.1", "libxcb-xfixes.so.0"),
+    "libxcb-xkb.so.1",
+)
+QT_PACKAGES = {"libglib-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0"} | {
+    library: re.sub(r"(\d)?\.so\.", lambda match: f"{match[1]}-" if match[1] else "", library).lower()
+    for library in QT_LIBRARIES
+}  # libxcb-cursor.so.0: libxcb-cursor0; after a digit with a hyphen, libdbus-1.so.3: libdbus-1-3
 
 
 def missing_qt_libraries() -> list[str]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
+from genexplorer.cli.options import AutoScale, Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.query import ModelQuery, new_client
+from genexplorer.cli.pictures.query import ModelQuery, QueryResult
 from genexplorer.errors import ConfigError
 
 MAX_COUNT = 10_000
@@ -36,33 +36,20 @@ class Coords(StrEnum):
     Z = "z"
 
 
-Bounds = Annotated[
-    str | None,
-    typer.Option(
-        "--bounds", metavar="X0,X1,Y0,Y1", help="Part of the plane (u: 0,1,0,1; z: -3,3,-3,3).", show_default=False
-    ),
-]
-
-
 def manifold(
     run: Run,
     out: OutFile,
     step: Step = None,
     coords: Annotated[
-        Coords | None,
-        typer.Option(
-            "--coords", help="Regular grid in u = Φ(z), the normal quantiles, or in z (u).", show_default=False
-        ),
+        Coords | None, typer.Option("--coords", help="Regular grid in u = Φ(z), the normal quantiles, or in z (u).")
     ] = None,
-    bounds: Bounds = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Part of the plane (u: 0,1,0,1; z: -3,3,-3,3)."),
+    ] = None,
     axes: Annotated[
         str | None,
-        typer.Option(
-            "--axes",
-            metavar="I,J",
-            help="Plane of two latent dimensions, counted from 0 (0,3: z₁ and z₄).",
-            show_default=False,
-        ),
+        typer.Option("--axes", metavar="I,J", help="Plane of two latent dimensions, counted from 0 (0,3: z₁ and z₄)."),
     ] = None,
     through: Annotated[
         str | None,
@@ -70,7 +57,6 @@ def manifold(
             "--through",
             metavar="A,B,C",
             help="Plane through three latents: seeds, test:N, or numbers; separate them with ';'.",
-            show_default=False,
         ),
     ] = None,
     principal: Annotated[bool, typer.Option("--principal", help="Plane of the two principal components.")] = False,
@@ -84,14 +70,11 @@ def manifold(
     if plane is not None and coords is Coords.U:
         raise ConfigError("--coords u: only for a 2-D latent space", "omit --coords")
     coords = coords or (Coords.U if plane is None else Coords.Z)
-    area = parse_bounds(bounds, coords) if bounds or plane is None else None
-    if plane is None:
-        query = ModelQuery(run, out, step, runs_dir, needs="manifold")
-        draw_manifold(query, area or FULL_PLANE[coords], coords, rows=rows, columns=columns, scale=scale)
-        return
-    with new_client() as client:
-        query = ModelQuery(run, out, step, runs_dir, needs="plane", client=client)
-        draw_plane(query, plane, area, rows=rows, columns=columns, scale=scale)
+    area = parse_bounds(bounds, coords)
+    with ModelQuery(run, out, step, runs_dir, needs="manifold" if plane is None else "plane") as query:
+        basis = None if plane is None else find_basis(query, plane)
+        area = area or (FULL_PLANE[coords] if basis is None else area_around(basis.meta.get("points")))
+        draw_manifold(query, area, coords, rows=rows, columns=columns, scale=scale, basis=basis)
 
 
 def sample(
@@ -108,8 +91,8 @@ def sample(
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw samples: z from the prior, decoded."""
-    query = ModelQuery(run, out, step, runs_dir, needs="sample")
-    draw_samples(query, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
+    with ModelQuery(run, out, step, runs_dir, needs="sample") as query:
+        draw_samples(query, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
 
 
 def draw_manifold(
@@ -120,12 +103,14 @@ def draw_manifold(
     rows: int = 20,
     columns: int = 20,
     scale: int = 1,
+    basis: QueryResult | None = None,
 ) -> None:
-    """Write the images decoded on a grid over part of the latent plane."""
+    """Write the images decoded on a grid over part of the latent plane, or of the plane of a basis."""
     params = {"rows": rows, "columns": columns, "bounds": list(area), "coords": coords.value}
-    result = query.send("manifold", params)
+    result = query.send("manifold", params, dict(basis.arrays) if basis else None)
     images = result.arrays["images"]
-    query.write(images.reshape(-1, *images.shape[2:]), columns, scale, result.about)
+    about = result.about | ({"plane": str(basis.meta["title"])} if basis else {})
+    query.write(images.reshape(-1, *images.shape[2:]), columns, scale, about)
 
 
 def draw_samples(
@@ -167,13 +152,10 @@ def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> Pl
     return PlaneSpec(principal=True) if principal else None
 
 
-def draw_plane(
-    query: ModelQuery, plane: PlaneSpec, area: Sequence[float] | None, *, rows: int, columns: int, scale: int
-) -> None:
-    """Write the images decoded on a grid over part of a plane in a larger latent space."""
+def find_basis(query: ModelQuery, plane: PlaneSpec) -> QueryResult:
+    """Return origin and directions of a plane in a larger latent space, and print its title."""
     import numpy as np
 
-    # Let the model compute origin and directions of the plane.
     if plane.axes is not None:
         basis = query.send("plane", {"kind": "axes", "indices": list(plane.axes)})
     elif plane.principal:
@@ -181,18 +163,11 @@ def draw_plane(
     else:
         z = np.stack([latents.find(query, latent) for latent in plane.through])
         basis = query.send("plane", {"kind": "points"}, {"z": z})
-    title = str(basis.meta["title"])
-    output.print_message(f"plane: {title}")
-
-    # Decode the grid.
-    area = area or _area(basis.meta.get("points"))
-    params = {"rows": rows, "columns": columns, "bounds": list(area), "coords": "z"}
-    result = query.send("manifold", params, dict(basis.arrays))
-    images = result.arrays["images"]
-    query.write(images.reshape(-1, *images.shape[2:]), columns, scale, result.about | {"plane": title})
+    output.print_message(f"plane: {basis.meta['title']}")
+    return basis
 
 
-def _area(points: Any) -> tuple[float, float, float, float]:
+def area_around(points: Any) -> tuple[float, float, float, float]:
     """Return a square (x0, x1, y0, y1) around the points of a plane; the default range without points."""
     if not points:
         return FULL_PLANE["z"]
@@ -202,14 +177,14 @@ def _area(points: Any) -> tuple[float, float, float, float]:
     return center[0] - half, center[0] + half, center[1] - half, center[1] + half
 
 
-def parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float, float]:
-    """Return (x0, x1, y0, y1) from a text; the default range without one.
+def parse_bounds(text: str | None, coords: Coords) -> tuple[float, float, float, float] | None:
+    """Return (x0, x1, y0, y1) from a text; None without one.
 
     Raises:
-        ConfigError: if it is malformed or empty.
+        ConfigError: if it is malformed or an empty range.
     """
     if text is None:
-        return FULL_PLANE[coords.value]
+        return None
     try:
         x0, x1, y0, y1 = (float(part) for part in text.split(","))
     except ValueError:
@@ -233,12 +208,10 @@ def density(
     run: Run,
     out: OutFile,
     of: Annotated[
-        DensityChoice | None,
-        typer.Option("--of", help="Density to show (the model's, if it has one).", show_default=False),
+        DensityChoice | None, typer.Option("--of", help="Density to show (the model's, if it has one).")
     ] = None,
     bounds: Annotated[
-        str | None,
-        typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).", show_default=False),
+        str | None, typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).")
     ] = None,
     side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 512,
     count: Annotated[
@@ -249,43 +222,30 @@ def density(
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw the log-density of a model of 2-D data as a heat map, with samples."""
-    area = list(parse_bounds(bounds, Coords.Z)) if bounds else None
-    with new_client() as client:
-        query = ModelQuery(run, out, step, runs_dir, needs="density", client=client)
-        draw_density(query, of, area, side=side, count=count, seed=seed)
-
-
-def draw_density(
-    query: ModelQuery,
-    of: DensityChoice | None,
-    area: list[float] | None,
-    *,
-    side: int = 512,
-    count: int = 1000,
-    seed: int = 0,
-) -> None:
-    """Write a heat map: a log-density if there is one, else the data; with samples over it."""
     from genexplorer.jobs import point_images
 
-    data = query.send("points", {"count": 4000})
-    x0, x1, y0, y1 = area or data.meta["bounds"]
-    picture = point_images.PointImage((x0, x1, y0, y1), side)
-    of = of or (DensityChoice.MODEL if query.can("log_prob") else DensityChoice.NOTHING)
-    about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
-    if of is DensityChoice.NOTHING:
-        picture.draw_points(data.arrays["points"], point_images.DATA)
-    else:
-        aspect = (x1 - x0) / (y1 - y0)
-        cells = min(side // 2, 256)
-        rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
-        params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
-        density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
-        picture.draw_density(density_map.arrays["log_prob"])
-        output.print_message(f"log-density: {density_map.meta['how']}")
-    if count:
-        samples = query.send("sample", {"count": count, "seed": seed})
-        picture.draw_points(samples.arrays["images"], point_images.SAMPLES)
-    query.write(picture.pixels()[None], 1, 1, about)
+    area = parse_bounds(bounds, Coords.Z)
+    with ModelQuery(run, out, step, runs_dir, needs="density") as query:
+        data = query.send("points", {"count": 4000})
+        x0, x1, y0, y1 = area or data.meta["bounds"]
+        picture = point_images.PointImage((x0, x1, y0, y1), side)
+        of = of or (DensityChoice.MODEL if query.can("log_prob") else DensityChoice.NOTHING)
+        # Draw a log-density, on a grid with the aspect ratio of the area; or the data.
+        if of is DensityChoice.NOTHING:
+            picture.draw_points(data.arrays["points"], point_images.DATA)
+        else:
+            aspect, cells = (x1 - x0) / (y1 - y0), min(side // 2, 256)
+            rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
+            params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
+            density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
+            picture.draw_density(density_map.arrays["log_prob"])
+            output.print_message(f"log-density: {density_map.meta['how']}")
+        # Draw samples over it.
+        if count:
+            samples = query.send("sample", {"count": count, "seed": seed})
+            picture.draw_points(samples.arrays["images"], point_images.SAMPLES)
+        about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
+        query.write(picture.pixels()[None], 1, 1, about)
 
 
 def progress(
@@ -297,9 +257,7 @@ def progress(
             "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (first available)."
         ),
     ] = "",
-    scale: Annotated[
-        int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")
-    ] = 0,
+    scale: AutoScale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Write the progress of a training: an animation as .gif, .webp or .mp4; a dozen steps side by side as .png."""

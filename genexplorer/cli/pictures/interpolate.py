@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genexplorer.cli.options import OutFile, Run, RunsDir, Seed, Step
+from genexplorer.cli.options import AutoScale, OutFile, Run, RunsDir, Seed, Step
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.query import ModelQuery, new_client
+from genexplorer.cli.pictures.query import ModelQuery
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,12 +31,9 @@ def interpolate(
     run: Run,
     out: OutFile,
     start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="LATENT", help=f"First latent: {latents.HELP} (random).", show_default=False),
+        str | None, typer.Option("--from", metavar="LATENT", help=f"First latent: {latents.HELP} (random).")
     ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="LATENT", help="Last latent, likewise (random).", show_default=False)
-    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="LATENT", help="Last latent, likewise (random).")] = None,
     count: Annotated[
         int, typer.Option("--count", min=2, max=MAX_COUNT, help="Number of images, both ends included.")
     ] = 9,
@@ -45,23 +42,16 @@ def interpolate(
     ] = Mode.SPHERICAL,
     rows: Annotated[
         int | None,
-        typer.Option(
-            "--rows",
-            min=1,
-            max=MAX_ROWS,
-            help="Number of paths (5; 1 if both ends are given).",
-            show_default=False,
-        ),
+        typer.Option("--rows", min=1, max=MAX_ROWS, help="Number of paths (5; 1 if both ends are given)."),
     ] = None,
     seed: Seed = 0,
     step: Step = None,
-    scale: Annotated[
-        int,
-        typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic)."),
-    ] = 0,
+    scale: AutoScale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw the images between two latents: rows in a .png; an animation in a .gif, .webp or .mp4."""
+    import numpy as np
+
     from genexplorer.jobs import animations, image_files
 
     ends = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
@@ -70,47 +60,31 @@ def interpolate(
     if fixed and rows > 1:
         raise ConfigError(f"--rows {rows}: two given ends have one path", "omit --from or --to")
     formats = {**image_files.MOVING_FORMATS, **{e: f for e, f in image_files.STILL_FORMATS.items() if e != ".webp"}}
-    with new_client() as client:
-        query = ModelQuery(run, out, step, runs_dir, needs="decode", formats=formats, client=client)
+    with ModelQuery(run, out, step, runs_dir, needs="decode", formats=formats) as query:
         animations.check(query.format)
-        draw_paths(query, _pairs(query, ends, rows, seed), count=count, mode=mode, scale=scale)
-
-
-def _pairs(query: ModelQuery, ends: list[latents.LatentRef | None], rows: int, seed: int) -> "NDArray[np.float32]":
-    """Return the two ends of each row, (rows, 2, d); ends that are not given are samples."""
-    import numpy as np
-
-    (size,) = query.card.latent_shape
-    pairs = np.empty((rows, 2, size), np.float32)
-    if None in ends:
-        pairs[:] = query.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
-    for i, latent in enumerate(ends):
-        if latent is not None:
-            pairs[:, i] = latents.find(query, latent)
-    return pairs
-
-
-def draw_paths(
-    query: ModelQuery, pairs: "NDArray[np.float32]", *, count: int = 9, mode: Mode = Mode.SPHERICAL, scale: int = 0
-) -> None:
-    """Write the paths between pairs of latents, (rows, 2, d), as an image or an animation."""
-    import numpy as np
-
-    from genexplorer.jobs import image_files
-
-    animated = query.format in ("GIF", "WEBP", "MP4")
-    frames = (count - 1) * ANIMATION_STEPS + 1 if animated else count
-    answers = [query.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
-    about = answers[0].about | {"count": str(count)}
-    paths = np.stack([answer.arrays["images"] for answer in answers])  # (rows, frames, …)
-    if query.is_points:
-        _draw_point_paths(query, paths, animated=animated, scale=scale, about=about)
-    elif animated:
-        # Each frame shows one image of each path, arranged in about a square.
-        columns = math.isqrt(len(paths) - 1) + 1
-        query.write_animation([image_files.grid(paths[:, i], columns) for i in range(frames)], scale, about)
-    else:
-        query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
+        # Find the two ends of each row, (rows, 2, d); ends that are not given are samples.
+        (size,) = query.card.latent_shape
+        pairs = np.empty((rows, 2, size), np.float32)
+        if not fixed:
+            pairs[:] = query.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
+        for i, latent in enumerate(ends):
+            if latent is not None:
+                pairs[:, i] = latents.find(query, latent)
+        # Decode the paths between them.
+        animated = query.format in ("GIF", "WEBP", "MP4")
+        frames = (count - 1) * ANIMATION_STEPS + 1 if animated else count
+        answers = [query.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
+        paths = np.stack([answer.arrays["images"] for answer in answers])  # (rows, frames, …)
+        # Write them.
+        about = answers[0].about | {"count": str(count)}
+        if query.is_points:
+            _draw_point_paths(query, paths, animated=animated, scale=scale, about=about)
+        elif animated:
+            # Each frame shows one image of each path, arranged in about a square.
+            columns = math.isqrt(rows - 1) + 1
+            query.write_animation([image_files.grid(paths[:, i], columns) for i in range(frames)], scale, about)
+        else:
+            query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
 
 
 def _draw_point_paths(

@@ -61,13 +61,14 @@ def find(query: "ModelQuery", latent: LatentRef) -> "NDArray[np.float32]":
             raise ConfigError(f"{len(latent.coordinates)} coordinates: the latent has {size}", _HINT)
         return np.array(latent.coordinates, np.float32)
     if latent.kind == "sample":
-        return np.asarray(query.send("sample", {"count": 1, "seed": latent.number}).arrays["z"][0], np.float32)
-    if latent.number >= query.num_test:
+        z = query.send("sample", {"count": 1, "seed": latent.number}).arrays["z"]
+    elif latent.number >= query.num_test:
         raise ConfigError(f"test:{latent.number}: the test set has {query.num_test:,} images", "use a smaller index")
-    if query.can("encode"):
-        return np.asarray(query.send("encode", {"indices": [latent.number]}).arrays["mu"][0], np.float32)
-    if not query.can("invert"):
-        raise UserError(
-            f"test:{latent.number}: {query.card.capability('encode').reason}", "use seeds of samples instead"
-        )
-    return np.asarray(query.send("invert", {"indices": [latent.number]}).arrays["z"][0], np.float32)
+    elif query.can("encode"):
+        z = query.send("encode", {"indices": [latent.number]}).arrays["mu"]
+    elif query.can("invert"):
+        z = query.send("invert", {"indices": [latent.number]}).arrays["z"]
+    else:
+        reason = query.card.capability("encode").reason
+        raise UserError(f"test:{latent.number}: {reason}", "use seeds of samples instead")
+    return np.asarray(z[0], np.float32)

@@ -1,10 +1,9 @@
 """Requests of a command to a run's model, checked before the model is loaded; the result is written as an image."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from genexplorer.cli import output
 from genexplorer.cli.options import find_run
@@ -38,7 +37,7 @@ def new_client() -> "ExplorerClient":
 
 
 class ModelQuery:
-    """A model and the file that its images are written to.
+    """A model and the file that its images are written to; a context manager that ends the model process.
 
     Args:
         run: Id, name or prefix of the run.
@@ -47,7 +46,7 @@ class ModelQuery:
         runs_dir: Value of --runs-dir.
         needs: Capability that the model must have; of several, at least one.
         formats: File formats by suffix; still images by default.
-        client: Reused for all requests; None starts one for each request.
+        client: Client for all requests; a new one by default.
 
     Raises:
         ConfigError: if the file cannot be written as named.
@@ -71,7 +70,7 @@ class ModelQuery:
         from genexplorer.runs.reader import RunReader
 
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
-        self._out, self._client = out, client
+        self._out, self._client = out, client or new_client()
         self._folder = find_run(run, runs_dir)
         with RunReader(self._folder) as reader:
             self._name = reader.status().name
@@ -79,18 +78,22 @@ class ModelQuery:
             self.card = reader.card(self._step)
         capabilities = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
         if not any(capability.available for capability in capabilities):
-            raise UserError(f"{self._name} cannot do this: {capabilities[0].reason}", self._alternative(needs))
+            # Suggest what this model can do instead.
+            hint = "'genexplorer sample' works for all models"
+            if needs == "manifold" and self.can("plane"):
+                hint = "choose a plane with --axes, --through or --principal"
+            elif needs in ("manifold", "plane") and self.can("density"):
+                hint = "'genexplorer density' draws 2-D data"
+            elif needs == "invert" and self.can("encode"):
+                hint = "'genexplorer reconstruct' encodes and decodes"
+            raise UserError(f"{self._name} cannot do this: {capabilities[0].reason}", hint)
         self.num_test = self.card.data.num_test
 
-    def _alternative(self, needs: str | tuple[str, ...]) -> str:
-        """Return a hint to what this model can do instead."""
-        if needs == "manifold" and self.can("plane"):
-            return "choose a plane with --axes, --through or --principal"
-        if needs in ("manifold", "plane") and self.can("density"):
-            return "'genexplorer density' draws 2-D data"
-        if needs == "invert" and self.can("encode"):
-            return "'genexplorer reconstruct' encodes and decodes"
-        return "'genexplorer sample' works for all models"
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def can(self, capability: str) -> bool:
         """Whether the model has a capability."""
@@ -105,12 +108,9 @@ class ModelQuery:
         """Send a request, show its progress and return the result."""
         from genexplorer.explore.protocol import Result
 
-        with (
-            output.progress_bar(op) as show_progress,
-            nullcontext(self._client) if self._client else new_client() as client,
-        ):
+        with output.progress_bar(op) as show_progress:
             show_progress(0.0, "loading the model")
-            answer = client.call(
+            answer = self._client.call(
                 self._folder,
                 op,
                 params=params,
@@ -134,7 +134,7 @@ class ModelQuery:
 
         picture = image_files.to_picture(image_files.grid(images, columns), scale)
         image_files.write_picture(self._out, picture, about)
-        self.report(picture.width, picture.height, int(about["step"]))
+        self._report(picture.width, picture.height, about)
 
     def write_animation(self, frames: "Sequence[NDArray[np.uint8]]", scale: int, about: Mapping[str, str]) -> None:
         """Write frames (H, W, C) as an animation that plays forth and back; scale 0 is automatic."""
@@ -143,10 +143,10 @@ class ModelQuery:
         scale = scale or max(1, -(-ANIMATION_PX // min(frames[0].shape[:2])))
         pictures = [image_files.to_picture(frame, scale) for frame in frames]
         image_files.replace_file(self._out, animations.encode(*animations.mirrored(pictures), self.format))
-        self.report(pictures[0].width, pictures[0].height, int(about["step"]), f", {len(pictures)} frames")
+        self._report(pictures[0].width, pictures[0].height, about, f", {len(pictures)} frames")
 
-    def report(self, width: int, height: int, step: int, suffix: str = "") -> None:
-        """Print what was written."""
+    def _report(self, width: int, height: int, about: Mapping[str, str], suffix: str = "") -> None:
+        step = int(about["step"])
         output.print_message(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
 
 

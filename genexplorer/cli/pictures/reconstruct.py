@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_COUNT = 10_000
 MAX_INVERSIONS = 1000
 STEPS, RESTARTS = 200, 8
+DEFAULT_SEARCH: Mapping[str, object] = {"steps": STEPS, "restarts": RESTARTS, "seed": 0}
 
 
 def reconstruct(
@@ -25,18 +26,16 @@ def reconstruct(
     step: Step = None,
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="How many test images.")] = 10,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first one in the test set.")] = 0,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Choose test images at random instead.", show_default=False)
-    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Choose test images at random instead.")] = None,
     columns: Columns = 10,
     scale: Scale = 1,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw test images above their reconstructions; a model without encoder is inverted by optimization."""
-    query = ModelQuery(run, out, step, runs_dir, needs=("encode", "invert"))
-    indices = choose_test_images(count, first, seed, query.num_test)
-    draw = draw_reconstructions if query.can("encode") else draw_inversions
-    draw(query, indices, columns=columns, scale=scale)
+    with ModelQuery(run, out, step, runs_dir, needs=("encode", "invert")) as query:
+        indices = choose_test_images(count, first, seed, query.num_test)
+        draw = draw_reconstructions if query.can("encode") else draw_inversions
+        draw(query, indices, columns=columns, scale=scale)
 
 
 def invert(
@@ -61,11 +60,12 @@ def invert(
     runs_dir: RunsDir = None,
 ) -> None:
     """Find latents of test images by gradient descent; draw each image above its reconstruction."""
-    query = ModelQuery(run, out, step, runs_dir, needs="invert")
-    indices = choose_test_images(count, first, None, query.num_test)
-    draw_inversions(
-        query, indices, steps=steps, restarts=restarts, prior=prior, seed=seed, columns=columns, scale=scale
-    )
+    params: dict[str, object] = {"steps": steps, "restarts": restarts, "seed": seed}
+    if prior is not None:
+        params["prior"] = prior
+    with ModelQuery(run, out, step, runs_dir, needs="invert") as query:
+        indices = choose_test_images(count, first, None, query.num_test)
+        draw_inversions(query, indices, columns=columns, scale=scale, params=params)
 
 
 def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
@@ -82,23 +82,15 @@ def draw_inversions(
     query: ModelQuery,
     indices: Sequence[int],
     *,
-    steps: int = STEPS,
-    restarts: int = RESTARTS,
-    prior: float | None = None,
-    seed: int = 0,
     columns: int = 10,
     scale: int = 1,
+    params: Mapping[str, object] = DEFAULT_SEARCH,
 ) -> None:
-    """Write test images above the images decoded from the latents found for them, and print the error."""
-    params: dict[str, object] = {"indices": list(indices), "steps": steps, "restarts": restarts, "seed": seed}
-    if prior is not None:
-        params["prior"] = prior
-    result = query.send("invert", params)
+    """Write test images above their reconstructions by a latent search with parameters, and print the error."""
+    result = query.send("invert", {"indices": list(indices), **params})
     x, recon, error = result.arrays["x"], result.arrays["recon"], result.arrays["error"]
-    output.print_message(
-        f"mean squared error per {'coordinate' if query.is_points else 'pixel'}: "
-        f"mean {error.mean():.4g}, largest {error.max():.4g}"
-    )
+    unit = "coordinate" if query.is_points else "pixel"
+    output.print_message(f"mean squared error per {unit}: mean {error.mean():.4g}, largest {error.max():.4g}")
     _write_pairs(query, x, recon, columns, scale, result.about)
 
 

@@ -1,18 +1,14 @@
 """`genexplorer trace`: intermediate values and log-determinants of every transform of a flow."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Step
-from genexplorer.cli.pictures.query import ModelQuery, QueryResult, new_client
+from genexplorer.cli.pictures.query import ModelQuery, QueryResult
 from genexplorer.errors import ConfigError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 MAX_COUNT = 100
 NUM_POINTS = 1500  # 2-D points traced together
@@ -29,15 +25,11 @@ class Direction(StrEnum):
 def trace(
     run: Run,
     out: OutFile,
-    index: Annotated[
-        int | None, typer.Option("--index", min=0, help="Index of a test image (0).", show_default=False)
-    ] = None,
+    index: Annotated[int | None, typer.Option("--index", min=0, help="Index of a test image (0).")] = None,
     direction: Annotated[
         Direction, typer.Option("--direction", help="forward: data to z; inverse: z to data.")
     ] = Direction.FORWARD,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="With inverse: seed of z (0).", show_default=False)
-    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="With inverse: seed of z (0).")] = None,
     temperature: Annotated[
         float,
         typer.Option(
@@ -54,8 +46,7 @@ def trace(
     """Draw the image after every transform of a flow, and print each log-determinant."""
     if seed is not None and (index is not None or direction is Direction.FORWARD):
         raise ConfigError("--seed is for a sampled z", "use it with --direction inverse and without --index")
-    with new_client() as client:
-        query = ModelQuery(run, out, step, runs_dir, needs="trace", client=client)
+    with ModelQuery(run, out, step, runs_dir, needs="trace") as query:
         if index is not None and index + count > query.num_test:
             raise ConfigError(f"the test set has {query.num_test:,} images", "lower --index or --count")
         if query.is_points and index is None and count == 1:
@@ -81,29 +72,22 @@ def _draw(query: ModelQuery, result: QueryResult, scale: int) -> None:
     """Write a row for each image with a column for each stage; 2-D points get a panel for each stage."""
     import numpy as np
 
+    from genexplorer.jobs import point_images
+
     stages: Any = result.arrays["stages"]
     if query.is_points:
-        panels = _panels(stages if stages.ndim == 3 else stages[:, None])
-        query.write(panels, min(len(panels), 6), scale, result.about)
+        batch = stages if stages.ndim == 3 else stages[:, None]  # (K + 1, N, 2)
+        bounds = point_images.bounds_of(*batch)  # all panels on one scale
+        panels = []
+        for points in batch:
+            picture = point_images.PointImage(bounds, 224)
+            picture.draw_points(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
+            panels.append(picture.pixels())
+        query.write(np.stack(panels), min(len(panels), 6), scale, result.about)
         return
     batch = stages if stages.ndim == 5 else stages[:, None]  # (K + 1, N, H, W, C)
     rows = np.swapaxes(batch, 0, 1)
     query.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.about)
-
-
-def _panels(stages: "NDArray[np.float32]") -> "NDArray[np.uint8]":
-    """Return an image of each stage of points (K + 1, N, 2), all on one scale."""
-    import numpy as np
-
-    from genexplorer.jobs import point_images
-
-    bounds = point_images.bounds_of(*stages)
-    panels = []
-    for points in stages:
-        picture = point_images.PointImage(bounds, 224)
-        picture.draw_points(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
-        panels.append(picture.pixels())
-    return np.stack(panels)
 
 
 def _print_log_dets(result: QueryResult) -> None:
@@ -111,15 +95,10 @@ def _print_log_dets(result: QueryResult) -> None:
 
     labels, ladj = result.meta["labels"], np.asarray(result.arrays["ladj"], np.float64)
     mean_ladj = ladj.reshape(len(labels) - 1, -1).mean(1)
-    cells = [
-        [
-            "".join(c for c in str(label)[:40] if c.isprintable()),
-            f"{mean_ladj[i - 1]:+.2f}" if i else "",
-            f"{result.arrays['mean'][i]:.3f}",
-            f"{result.arrays['std'][i]:.3f}",
-        ]
-        for i, label in enumerate(labels)
-    ]
+    cells = []
+    for i, (label, mean, std) in enumerate(zip(labels, result.arrays["mean"], result.arrays["std"], strict=True)):
+        printable = "".join(c for c in str(label)[:40] if c.isprintable())
+        cells.append([printable, f"{mean_ladj[i - 1]:+.2f}" if i else "", f"{mean:.3f}", f"{std:.3f}"])
     output.table(["stage", "log|det| nats", "mean", "std"], cells, right=(1, 2, 3))
     output.print_message(
         f"total log|det| {mean_ladj.sum():+.2f} nats; round-trip error: max |x − f⁻¹(f(x))| {result.meta['error']:.2g}"

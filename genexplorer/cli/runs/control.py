@@ -7,88 +7,92 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genexplorer import paths
-from genexplorer.cli import completion, output
-from genexplorer.cli.options import RunsDir
-from genexplorer.errors import UserError
+from genexplorer.cli import output
+from genexplorer.cli.options import MaybeRuns, RunsDir, open_store
+from genexplorer.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from genexplorer.runs.store import RunStore
     from genexplorer.session.actions import ActionResult
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs),
-]
 All = Annotated[bool, typer.Option("--all", help="Every active run.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
 
 
-def pause(names: Names = None, all_active: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
+def pause(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
     """Pause runs: they keep their memory and release their cores."""
     from genexplorer.session import actions
 
     pause_one = partial(actions.pause, timeout_s=timeout, wait_for_state=True)
-    _apply_to_each(names, all_active, runs_dir, pause_one)
+    apply_to_each(names, runs_dir, pause_one, resume_hint, all_active=all_active)
 
 
-def resume(names: Names = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def resume(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
     from genexplorer.session import actions
 
-    _apply_to_each(names, all_active, runs_dir, partial(actions.resume, timeout_s=timeout))
+    resume_one = partial(actions.resume, timeout_s=timeout)
+    apply_to_each(names, runs_dir, resume_one, resume_hint, all_active=all_active)
 
 
-def stop(names: Names = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def stop(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
     """Stop runs; they save their state first and can be resumed."""
     from genexplorer.session import actions
 
     stop_one = partial(actions.stop, timeout_s=timeout, wait_for_state=True)
-    _apply_to_each(names, all_active, runs_dir, stop_one)
+    apply_to_each(names, runs_dir, stop_one, resume_hint, all_active=all_active)
 
 
-def _apply_to_each(
-    names: Sequence[str] | None, all_active: bool, runs_dir: Path | None, action: "Callable[[Path, Path], ActionResult]"
+def apply_to_each(
+    names: Sequence[str] | None,
+    runs_dir: Path | None,
+    action: "Callable[[Path, Path], ActionResult]",
+    hint: Callable[[Path], str],
+    *,
+    all_active: bool = False,
 ) -> None:
-    """Apply an action to each run; a failure does not keep the others from it, but decides the exit code."""
-    from genexplorer.runs.record import State
-    from genexplorer.runs.status.run_status import read_status
-    from genexplorer.runs.store import RunStore
+    """Apply an action to each run; a failure does not keep the others from it, but decides the exit code.
 
-    store = RunStore(paths.runs_dir(runs_dir))
-    folders, codes = _find_folders(names or (), all_active, store)
+    Args:
+        names: Ids, names or prefixes of the runs.
+        runs_dir: Value of --runs-dir.
+        action: Called with the run folder and the runs folder.
+        hint: Returns the text after the message of a success, given the run folder.
+        all_active: Apply it to every active run instead.
+    """
+    store = open_store(runs_dir)
+    folders, codes = [], []
+    # Find the runs.
+    if all_active:
+        folders = [status.folder for status in store.list() if status.state.live]
+        if not folders:
+            output.print_message("no active runs")
+    elif not names:
+        raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
+    else:
+        for name in dict.fromkeys(names):
+            try:
+                folders.append(store.find(name))
+            except UserError as error:
+                output.print_error(error)
+                codes.append(error.exit_code)
+    # Act on each.
     for folder in folders:
         result = action(folder, store.runs_dir)
-        if not result.ok:
+        if result.ok:
+            output.print_message(result.message + hint(folder))
+        else:
             output.print_error(UserError(result.message, result.hint))
             codes.append(result.exit_code)
-            continue
-        status = read_status(folder)
-        resumable = status.state in (State.PAUSED, State.STOPPED)
-        handle = output.handle(status.name, status.id)
-        output.print_message(
-            result.message + (f"; 'genexplorer runs resume {handle}' continues it" if resumable else "")
-        )
     if codes:
         raise typer.Exit(codes[0])
 
 
-def _find_folders(names: Sequence[str], all_active: bool, store: "RunStore") -> tuple[list[Path], list[int]]:
-    """Return the folders of the named runs, and the exit codes for the names that are not found."""
-    from genexplorer.errors import ConfigError
+def resume_hint(folder: Path) -> str:
+    """Return how to continue a run; empty unless it is paused or stopped."""
+    from genexplorer.runs.record import State
+    from genexplorer.runs.status.run_status import read_status
 
-    if all_active:
-        active = [status.folder for status in store.list() if status.state.live]
-        if not active:
-            output.print_message("no active runs")
-        return active, []
-    if not names:
-        raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
-    folders, codes = [], []
-    for name in dict.fromkeys(names):
-        try:
-            folders.append(store.find(name))
-        except UserError as error:
-            output.print_error(error)
-            codes.append(error.exit_code)
-    return folders, codes
+    status = read_status(folder)
+    if status.state not in (State.PAUSED, State.STOPPED):
+        return ""
+    return f"; 'genexplorer runs resume {output.handle(status.name, status.id)}' continues it"

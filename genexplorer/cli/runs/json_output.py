@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genexplorer.errors import UserError
@@ -12,42 +13,26 @@ if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
 
 T = TypeVar("T")
+# Fields of `RunStatus` that are printed under their own name.
+_STATUS_FIELDS = (
+    *("reason", "phase", "preset", "family", "data", "tags", "note", "attempt", "pid", "host", "answering", "device"),
+    *("threads", "step", "total_steps", "images_seen", "progress", "images_per_s", "seconds_left", "elapsed_s"),
+    *("created", "ended"),
+)
 
 
 def status_json(status: RunStatus) -> dict[str, Any]:
     """Return the status of a run. Times are Unix times and seconds."""
+    objective = {"metric": status.primary_metric, "value": status.primary_value}
     return {
         "id": status.id,
         "name": status.name,
         "status": status.state.value,
         "live": status.state.live,
-        "reason": status.reason,
-        "phase": status.phase,
-        "preset": status.preset,
-        "family": status.family,
-        "data": status.data,
-        "tags": list(status.tags),
-        "note": status.note,
-        "attempt": status.attempt,
-        "pid": status.pid,
-        "host": status.host,
-        "answering": status.answering,
-        "device": status.device,
-        "threads": status.threads,
-        "step": status.step,
-        "total_steps": status.total_steps,
-        "images_seen": status.images_seen,
-        "progress": status.progress,
-        "images_per_s": status.images_per_s,
-        "seconds_left": status.seconds_left,
-        "elapsed_s": status.elapsed_s,
-        "created": status.created,
-        "ended": status.ended,
+        **{name: getattr(status, name) for name in _STATUS_FIELDS},
         "alerts": status.num_alerts,
         "snapshot_step": status.snapshot_step,
-        "objective": {"metric": status.primary_metric, "value": status.primary_value}
-        if status.primary_metric
-        else None,
+        "objective": objective if status.primary_metric else None,
         "folder": str(status.folder),
     }
 
@@ -69,17 +54,7 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
         "metrics": metrics,
         "snapshots": list(reader.snapshots()),
         "pictures": dict(kinds),
-        "attempts": [
-            {
-                "number": attempt.number,
-                "started": attempt.started,
-                "ended": attempt.ended,
-                "first_step": attempt.first_step,
-                "outcome": attempt.outcome,
-                "reason": attempt.reason,
-            }
-            for attempt in (if_readable(reader.attempts) or [])
-        ],
+        "attempts": [asdict(attempt) for attempt in (if_readable(reader.attempts) or [])],
         "alert_messages": [
             {"step": alert.step, "severity": alert.severity, "code": alert.code, "message": alert.message}
             for alert in (if_readable(reader.alerts) or [])

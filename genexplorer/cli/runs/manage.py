@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genexplorer import paths
 from genexplorer.cli import output
-from genexplorer.cli.options import Run, Runs, RunsDir, Yes
+from genexplorer.cli.options import Run, Runs, RunsDir, Yes, open_store
+from genexplorer.cli.runs.control import apply_to_each
 from genexplorer.errors import NoSuchRunError, UserError
 from genexplorer.runs import layout
 
@@ -25,14 +25,12 @@ def rename(
     run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")], runs_dir: RunsDir = None
 ) -> None:
     """Rename a run; its id stays."""
-    from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.store import RunStore
+    from genexplorer.runs.status.run_status import read_status
 
-    store = RunStore(paths.runs_dir(runs_dir))
+    store = open_store(runs_dir)
     folder = store.find(run)
     store.rename(folder, name)
-    with RunReader(folder) as reader:
-        status = reader.status()
+    status = read_status(folder)
     output.print_message(f"{status.id} renamed to {status.name}")
 
 
@@ -45,18 +43,15 @@ def tag(
     runs_dir: RunsDir = None,
 ) -> None:
     """Add and remove tags of a run; without either, print them."""
-    from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.store import RunStore
+    from genexplorer.runs.status.run_status import read_status
 
-    store = RunStore(paths.runs_dir(runs_dir))
+    store = open_store(runs_dir)
     folder = store.find(run)
-    with RunReader(folder) as reader:
-        status = reader.status()
-        if tags or remove:
-            labels = dict.fromkeys([*status.tags, *(tags or ())])
-            store.set_tags(folder, [label for label in labels if label not in (remove or ())])
-        for label in reader.status().tags:
-            output.print_data(label)
+    if tags or remove:
+        labels = dict.fromkeys([*read_status(folder).tags, *(tags or ())])
+        store.set_tags(folder, [label for label in labels if label not in (remove or ())])
+    for label in read_status(folder).tags:
+        output.print_data(label)
 
 
 def note(
@@ -67,40 +62,23 @@ def note(
     runs_dir: RunsDir = None,
 ) -> None:
     """Set a run's note; without a text, print it."""
-    from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.store import RunStore
+    from genexplorer.runs.status.run_status import read_status
 
-    store = RunStore(paths.runs_dir(runs_dir))
+    store = open_store(runs_dir)
     folder = store.find(run)
     if text is not None:
         store.set_note(folder, sys.stdin.read(MAX_NOTE) if text == "-" else text)
-        return
-    with RunReader(folder) as reader:
-        if current := reader.status().note:
-            output.print_data(current)
+    elif current := read_status(folder).note:
+        output.print_data(current)
 
 
 def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
     """Move runs to the trash; 'restore' brings them back. An active run must be stopped first."""
-    from genexplorer.runs.store import RunStore
     from genexplorer.session import actions
 
-    store = RunStore(paths.runs_dir(runs_dir))
-    code = 0
-    for name in dict.fromkeys(runs):
-        try:
-            folder = store.find(name)
-        except UserError as error:
-            output.print_error(error)
-            code = code or error.exit_code
-            continue
-        result = actions.delete(folder, store.runs_dir)
-        if result.ok:
-            output.print_message(f"{result.message}; 'genexplorer runs restore {folder.name}' restores it")
-        else:
-            output.print_error(UserError(result.message, result.hint))
-            code = code or result.exit_code
-    raise typer.Exit(code)
+    apply_to_each(
+        runs, runs_dir, actions.delete, lambda folder: f"; 'genexplorer runs restore {folder.name}' restores it"
+    )
 
 
 def restore(
@@ -108,10 +86,9 @@ def restore(
     runs_dir: RunsDir = None,
 ) -> None:
     """Restore a deleted run; without a RUN, list the trash."""
-    from genexplorer.runs.store import RunStore
     from genexplorer.session import actions
 
-    store = RunStore(paths.runs_dir(runs_dir))
+    store = open_store(runs_dir)
     if run is None:
         for entry in store.trash():
             output.print_data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
@@ -125,9 +102,7 @@ def restore(
 
 def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
     """Delete the runs in the trash permanently."""
-    from genexplorer.runs.store import RunStore
-
-    store = RunStore(paths.runs_dir(runs_dir))
+    store = open_store(runs_dir)
     entries = store.trash()
     if not entries:
         output.print_message("the trash is empty")
@@ -171,9 +146,8 @@ def import_(
     """Import a shared run: copy it into the runs folder after checking it; the source is not changed."""
     from genexplorer.runs.import_run import import_run
     from genexplorer.runs.status.run_status import read_status
-    from genexplorer.runs.store import RunStore
 
-    result = import_run(source.expanduser(), RunStore(paths.runs_dir(runs_dir)))
+    result = import_run(source.expanduser(), open_store(runs_dir))
     status = read_status(result.folder)
     skipped = f", {result.num_skipped} unexpected files skipped" if result.num_skipped else ""
     output.print_message(f"{status.name}: {result.num_files} files{skipped}")

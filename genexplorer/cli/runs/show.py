@@ -1,13 +1,13 @@
 """`genexplorer runs list | show | logs`: every run in one line, one run in detail, its log."""
 
+import itertools
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genexplorer import paths
 from genexplorer.cli import completion, output
-from genexplorer.cli.options import AsJson, Run, RunsDir
+from genexplorer.cli.options import AsJson, Run, RunsDir, find_run, open_store
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
@@ -30,21 +30,26 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     from genexplorer.cli.runs.json_output import status_json
-    from genexplorer.runs.store import RunStore
 
-    folder = paths.runs_dir(runs_dir)
-    states = _states(state)
-    runs = [
-        status for status in RunStore(folder).list() if status.state in states and (tag is None or tag in status.tags)
-    ][:limit]
+    states, store = _states(state), open_store(runs_dir)
+    matching = (run for run in store.list() if run.state in states and (tag is None or tag in run.tags))
+    runs = list(itertools.islice(matching, limit))
     if as_json:
         output.print_json([status_json(status) for status in runs])
     elif runs:
-        _print_list(runs)
+        # Drop columns until the rest fits the terminal.
+        columns = list_columns(runs)
+        for name in OPTIONAL:
+            widths = [max(map(len, [heading, *cells])) + 2 for heading, cells in columns.items()]
+            if sum(widths) - 2 > output.width():
+                columns.pop(name)
+        names = list(columns)
+        right = [i for i, name in enumerate(names) if name in ("done", "speed") or "/" in name]
+        output.table(names, list(zip(*columns.values(), strict=True)), right=right)
     elif tag or state:
-        output.print_message(f"no matching runs in {folder}")
+        output.print_message(f"no matching runs in {store.runs_dir}")
     else:
-        output.print_message(f"no runs in {folder} yet; start one with: genexplorer train vae-2d")
+        output.print_message(f"no runs in {store.runs_dir} yet; start one with: genexplorer train vae-2d")
 
 
 def _states(name: str | None) -> "set[State]":
@@ -59,16 +64,6 @@ def _states(name: str | None) -> "set[State]":
         return {State(name.lower())}
     except ValueError:
         raise ConfigError(f"--state {name}: no such state", f"choose from active, {', '.join(State)}") from None
-
-
-def _print_list(runs: "list[RunStatus]") -> None:
-    columns = list_columns(runs)
-    for name in OPTIONAL:
-        if sum(max(len(text) for text in [name, *cells]) + 2 for name, cells in columns.items()) - 2 > output.width():
-            columns.pop(name)
-    names = list(columns)
-    right = [names.index(name) for name in names if name in ("done", "speed") or "/" in name]
-    output.table(names, list(zip(*columns.values(), strict=True)), right=right)
 
 
 def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
@@ -104,9 +99,8 @@ def show(
     from genexplorer.errors import DamagedRunError
     from genexplorer.runs.reader import RunReader
     from genexplorer.runs.record import State
-    from genexplorer.runs.store import RunStore
 
-    with RunReader(RunStore(paths.runs_dir(runs_dir)).find(run)) as reader:
+    with RunReader(find_run(run, runs_dir)) as reader:
         status = reader.changes().status  # unlike `status()`, this opens the database
         if as_json:
             output.print_json(run_json(reader, status))
@@ -200,10 +194,8 @@ def logs(
 ) -> None:
     """Print a run's log."""
     from genexplorer.runs.reader import RunReader
-    from genexplorer.runs.store import RunStore
 
-    folder = RunStore(paths.runs_dir(runs_dir)).find(run)
-    with RunReader(folder) as reader:
+    with RunReader(find_run(run, runs_dir)) as reader:
         status = reader.status()
         if raw:
             output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
@@ -96,6 +96,12 @@ class FakeQuery:
 
     def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:
         self.requests.append((run, step, given["needs"]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def can(self, capability: str) -> bool:
         return True
