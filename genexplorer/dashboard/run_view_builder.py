@@ -58,15 +58,24 @@ class RunViewBuilder:
         with self._run.batch_read():
             changed = self._run.poll()
             status = self._run.status
-            # Read what changed.
+            # Read curves that have grown visibly or are old.
             self._curves_stale |= "metrics" in changed
-            if self._curves_request != _curves_key(request) or (self._curves_stale and self._needs_redraw(now)):
+            last_step = max((point.step for point in self._run.latest.values()), default=0)
+            step, read_at = self._curves_read_at
+            grown, old = abs(last_step - step) >= MIN_GROWTH * step, abs(now - read_at) >= MAX_AGE_S
+            due = self._curves_stale and (grown or old or not status.state.live)
+            if due or self._curves_request != _curves_key(request):
                 self._read_curves(request)
-                self._curves_read_at, self._curves_stale = (self._last_step(), now), False
+                self._curves_read_at, self._curves_stale = (last_step, now), False
+            # Read what else has changed.
             if "snapshots" in changed and self._card is None and self._run.snapshots:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
                     self._card = self._run.card()
-            self._read_values(request.at_step, changed="metrics" in changed)
+            if request.at_step is None:
+                self._values = self._run.values_at(None)
+            elif "metrics" in changed or self._values_step != request.at_step:
+                self._values = dict(self._run.values_at(request.at_step))
+            self._values_step = request.at_step
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.kind)}))
             return RunView(
                 folder=self._folder,
@@ -100,14 +109,6 @@ class RunViewBuilder:
             series = self._run.several_series(metrics, request.x, request.max_points)
         return ComparedRun(self._run.status, series)
 
-    def _needs_redraw(self, now: float) -> bool:
-        step, read_at = self._curves_read_at
-        grown, old = abs(self._last_step() - step) >= MIN_GROWTH * step, abs(now - read_at) >= MAX_AGE_S
-        return grown or old or not self._run.status.state.live
-
-    def _last_step(self) -> int:
-        return max((point.step for point in self._run.latest.values()), default=0)
-
     def _read_curves(self, request: ViewRequest) -> None:
         all_charts = tuple(charts(self._run.specs))
         large = self._large_chart(all_charts, request)
@@ -122,13 +123,6 @@ class RunViewBuilder:
     def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ViewRequest) -> Chart | None:
         theory = self._read_theory()
         return selected_chart(all_charts, request.quantity, theory.total if theory else "")
-
-    def _read_values(self, at_step: int | None, *, changed: bool) -> None:
-        if at_step is None:
-            self._values = self._run.values_at(None)
-        elif changed or self._values_step != at_step:
-            self._values = dict(self._run.values_at(at_step))
-        self._values_step = at_step
 
     def _read_theory(self) -> Theory | None:
         config = self._run.config
@@ -153,13 +147,10 @@ class RunViewBuilder:
         return self._image
 
     def _snapshot_age(self, now: float) -> float | None:
-        if not self._run.snapshots:
-            return None
-        folder = layout.step_folder(self._folder / layout.SNAPSHOTS, self._run.snapshots[-1])
-        try:
+        with suppress(OSError, IndexError):  # deleted by now, or none yet
+            folder = layout.step_folder(self._folder / layout.SNAPSHOTS, self._run.snapshots[-1])
             return max(now - folder.stat().st_mtime, 0.0)
-        except OSError:
-            return None
+        return None
 
     def _read_log_tail(self, status: RunStatus) -> str:
         if status.state not in (State.LOST, State.FAILED):

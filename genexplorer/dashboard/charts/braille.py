@@ -52,8 +52,16 @@ class BrailleCanvas:
         limit = 4.0 * self.rows * DOTS_DOWN  # clamping far values bounds the work
         dot_y = np.clip(dot_y, -limit, limit)
         dots = np.concatenate([_segments(dot_x, dot_y, dash), _isolated_points(dot_x, dot_y)])
-        if len(dots):
-            self._set_dots(dots, role, faint=faint)
+        # Set the dots inside, after erasing faint ones in their cells.
+        dot_x, dot_y = np.rint(dots).astype(np.int64).T
+        inside = (dot_x >= 0) & (dot_x < self.columns * DOTS_ACROSS) & (dot_y >= 0) & (dot_y < self.rows * DOTS_DOWN)
+        dot_x, dot_y = dot_x[inside], dot_y[inside]
+        column, row = dot_x // DOTS_ACROSS, dot_y // DOTS_DOWN
+        erased = self._faint[row, column] & (not faint)
+        self._bits[row[erased], column[erased]] = 0
+        self._faint[row, column] = faint
+        self._roles[row, column] = role
+        np.bitwise_or.at(self._bits, (row, column), _BITS[dot_y % DOTS_DOWN, dot_x % DOTS_ACROSS])
 
     def cell_of(self, x: float, y: float) -> tuple[int, int]:
         """Return the (column, row) of a point given in fractions, clamped to the grid."""
@@ -67,17 +75,6 @@ class BrailleCanvas:
             [(chr(_BRAILLE + int(bits)) if bits else " ", int(role)) for bits, role in zip(row, roles, strict=True)]
             for row, roles in zip(self._bits, self._roles, strict=True)
         ]
-
-    def _set_dots(self, dots: Floats, role: int, *, faint: bool) -> None:
-        dot_x, dot_y = np.rint(dots).astype(np.int64).T
-        inside = (dot_x >= 0) & (dot_x < self.columns * DOTS_ACROSS) & (dot_y >= 0) & (dot_y < self.rows * DOTS_DOWN)
-        dot_x, dot_y = dot_x[inside], dot_y[inside]
-        column, row = dot_x // DOTS_ACROSS, dot_y // DOTS_DOWN
-        erased = self._faint[row, column] & (not faint)
-        self._bits[row[erased], column[erased]] = 0
-        self._faint[row, column] = faint
-        self._roles[row, column] = role
-        np.bitwise_or.at(self._bits, (row, column), _BITS[dot_y % DOTS_DOWN, dot_x % DOTS_ACROSS])
 
 
 def _segments(x: Floats, y: Floats, dash: Dash) -> Floats:

@@ -21,6 +21,7 @@ Cell = tuple[str, str]  # a text and its role, such as "axis" or "train"; `cell_
 _MIN_LABELED = 24  # columns below which lines have no labels at their ends
 _MIN_ROWS, _MIN_COLUMNS = 4, 4  # of a chart and of its plot
 _EARLY = 0.06  # the first part of the x axis
+_MIN_LATE = 8  # values after it that determine a range
 _MAX_SQUEEZE = 2.5  # the early part is cropped if its values would squeeze the later ones by this factor
 
 
@@ -90,7 +91,7 @@ class RenderedChart:
 
 def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
     """Render a chart in a rectangle of cells."""
-    grid = _Grid(max(width, 1), max(height, 1))
+    grid = Grid(max(width, 1), max(height, 1))
     x_scale, y_scale, range_note = _scales(data)
     # Title and notes.
     notes = "" if data.plain else " · ".join(part for part in (range_note, data.notes) if part)
@@ -125,7 +126,7 @@ def clip(text: str, width: int) -> str:
     return set_cell_size(text, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
 
 
-class _Grid:
+class Grid:
     """A rectangle of cells to write texts on."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -172,7 +173,7 @@ class _LineLabel:
 class _Plot:
     """The area between the axes. Row 0 of the grid is the title; the last two are the x axis and its labels."""
 
-    grid: _Grid
+    grid: Grid
     data: ChartData
     x_scale: AxisScale
     y_scale: AxisScale
@@ -186,7 +187,7 @@ class _Plot:
             self.grid.write(self.plot_left - 1, row + 1, "│", "axis")
         self.grid.write(self.plot_left - 1, self.rows + 1, "└" + "─" * self.columns, "axis")
         for value, label in zip(values, labels, strict=True):
-            fraction = _fraction(self.y_scale, value)
+            fraction = float(self.y_scale.fraction(value))
             if 0 <= fraction <= 1:
                 row = min(int((1 - fraction) * self.rows), self.rows - 1) + 1
                 self.grid.write(self.plot_left - 1, row, "┤", "axis")
@@ -223,17 +224,13 @@ class _Plot:
                 if role >= 0:
                     self.grid.write(self.plot_left + column, row + 1, character, roles[role])
         for line in lines:
-            if line.points:
-                self._draw_points(line, canvas)
-
-    def _draw_points(self, line: ChartLine, canvas: BrailleCanvas) -> None:
-        x, y = self.x_scale.fraction(line.x), self.y_scale.fraction(line.y)
-        inside = np.isfinite(x) & np.isfinite(y) & (y >= 0) & (y <= 1)
-        if inside.sum() > self.columns // 3:
-            return  # dots would hide the line
-        for point in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
-            column, row = canvas.cell_of(*point)
-            self.grid.write(self.plot_left + column, row + 1, "•", line.role)
+            x, y = self.x_scale.fraction(line.x), self.y_scale.fraction(line.y)
+            inside = np.isfinite(x) & np.isfinite(y) & (y >= 0) & (y <= 1)
+            if not line.points or inside.sum() > self.columns // 3:
+                continue  # more dots would hide the line
+            for point in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
+                column, row = canvas.cell_of(*point)
+                self.grid.write(self.plot_left + column, row + 1, "•", line.role)
 
     def draw_line_labels(self, labels: list[_LineLabel]) -> None:
         """Write labels beside the ends of their lines, moved apart where they would overlap."""
@@ -274,11 +271,7 @@ class _Plot:
                 free_from = column + cell_len(text) + 1
 
     def _column(self, x: float) -> int:
-        return self.plot_left + round(_fraction(self.x_scale, x) * (self.columns - 1))
-
-
-def _fraction(scale: AxisScale, value: float) -> float:
-    return float(scale.fraction(np.array([value]))[0])
+        return self.plot_left + round(float(self.x_scale.fraction(x)) * (self.columns - 1))
 
 
 def _line_labels(data: ChartData, y_scale: AxisScale, width: int) -> list[_LineLabel]:
@@ -293,7 +286,7 @@ def _line_labels(data: ChartData, y_scale: AxisScale, width: int) -> list[_LineL
             last = float(line.y[finite[-1]])
             value = data.number(last)
             name = clip(line.label, max(max_width - cell_len(value) - 1, 4))
-            height = _fraction(y_scale, last)
+            height = float(y_scale.fraction(last))
             height = min(max(height, 0.0), 1.0) if np.isfinite(height) else 0.0
             labels.append(_LineLabel(height, f"{name} {value}", line.role))
     return labels
@@ -318,8 +311,9 @@ def _scales(data: ChartData) -> tuple[AxisScale | None, AxisScale | None, str]:
     # A linear y axis crops the early values if they would squeeze the later ones.
     note = "no log scale: values of both signs" if data.log else ""
     low, high = _range(ys)
-    late = _late_values(data, x_scale)
-    if not data.full_range and late.size:
+    later = [(line, x_scale.fraction(line.x) > _EARLY) for line in data.lines]
+    late = _finite([y[is_late] for line, is_late in later for y in (line.y, line.raw) if y is not None])
+    if not data.full_range and late.size >= _MIN_LATE:
         late_low, late_high = _range(late)
         if high - low > _MAX_SQUEEZE * max(late_high - late_low, 1e-9):
             first = next(float(y) for line in data.lines for y in line.y if np.isfinite(y))
@@ -334,16 +328,6 @@ def _finite(arrays: list[Floats]) -> Floats:
     joined = np.concatenate([np.asarray(a, dtype=np.float64) for a in arrays]) if arrays else np.zeros(0)
     finite: Floats = joined[np.isfinite(joined)]
     return finite
-
-
-def _late_values(data: ChartData, x_scale: AxisScale) -> Floats:
-    """Return the values after the early part of the x axis; none if they are too few to tell a range."""
-    late = []
-    for line in data.lines:
-        is_late = x_scale.fraction(line.x) > _EARLY
-        late += [values[is_late] for values in (line.y, line.raw) if values is not None]
-    values = _finite(late)
-    return values if values.size >= 8 else np.zeros(0)
 
 
 def _range(values: Floats) -> tuple[float, float]:

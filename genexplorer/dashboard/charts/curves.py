@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine, ChartMark
 from genexplorer.dashboard.view import ComparedRun, RunView
-from genexplorer.runs.record import Change, Series, XAxis
+from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
 
@@ -56,10 +56,13 @@ def run_chart(run: RunView, chart: Chart, options: CurveOptions, *, small: bool 
     if small:
         empty = ChartData.empty if metrics else ""  # not read yet: unknown whether there are points
         return ChartData(chart.label, lines, axis=axis, plain=True, number=formatting.number, empty=empty)
+    marks = _change_marks(run, options.x)
+    if options.x == "step":
+        marks += [ChartMark(float(step), "✗NaN", "alert") for _, series in metrics for step in series.special[:20]]
     return ChartData(
         title=chart.label,
         lines=lines,
-        marks=(*_change_marks(run, options.x), *_nan_marks(metrics, options.x)),
+        marks=tuple(marks),
         cursor=run.cursor_x,
         log=options.log,
         full_range=options.full_range,
@@ -138,22 +141,14 @@ def _change_marks(run: RunView, x: XAxis) -> list[ChartMark]:
     """Return the setting changes that took effect; their position is unknown on the axis of images."""
     if x == "images":
         return []
-    return [
-        ChartMark(float(change.step) if x == "step" else change.elapsed_s, _change_text(change))
-        for change in run.changes
-        if not change.error and change.command in ("set", "threads")
-    ]
-
-
-def _change_text(change: Change) -> str:
-    if change.command == "threads":
-        return "▲1 thread" if change.value == 1 else f"▲{change.value} threads"
-    value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
-    return f"▲{change.path.rpartition('.')[2]} {value}"
-
-
-def _nan_marks(metrics: list[tuple[str, Series]], x: XAxis) -> list[ChartMark]:
-    """Return marks at the steps where a value was not finite."""
-    if x != "step":
-        return []
-    return [ChartMark(float(step), "✗NaN", "alert") for _, series in metrics for step in series.special[:20]]
+    marks = []
+    for change in run.changes:
+        if change.error or change.command not in ("set", "threads"):
+            continue
+        if change.command == "threads":
+            text = "▲1 thread" if change.value == 1 else f"▲{change.value} threads"
+        else:
+            value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
+            text = f"▲{change.path.rpartition('.')[2]} {value}"
+        marks.append(ChartMark(float(change.step) if x == "step" else change.elapsed_s, text))
+    return marks

@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
-from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.charts.chart import Cell, Grid
+from genexplorer.dashboard.widgets import CellWidget
 from genexplorer.session.plane import HOME, Bounds, Plane
 
 _GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -29,12 +27,14 @@ class LabeledPoints:
     labels: NDArray[np.int64]  # (N,), −1 where unknown
 
 
-class ScatterView(Widget):
+class ScatterView(CellWidget):
     """Displays points in a plane, and a cursor.
 
     Args:
         rings: Draw circles at 1σ and 2σ of the prior while there are no points.
     """
+
+    kind = "plane"
 
     def __init__(self, *, rings: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -43,35 +43,22 @@ class ScatterView(Widget):
         self._plane = Plane()
         self._axis_names = ("", "")
         self._rings = rings
-        self._cells: list[list[Cell]] | None = None
-        self._cells_size = (0, 0)
 
     def show_plane(self, axis_names: tuple[str, str], bounds: Bounds = HOME["z"]) -> None:
         """Show a plane, given the names of its axes and the visible range."""
         if (axis_names, bounds) != (self._axis_names, self._plane.bounds):
-            self._axis_names, self._plane, self._cells = axis_names, Plane("z", bounds), None
-            self.refresh()
+            self._axis_names, self._plane = axis_names, Plane("z", bounds)
+            self.redraw()
 
     def show_points(self, points: LabeledPoints | None) -> None:
         """Replace the points."""
-        self._points, self._cells = points, None
-        self.refresh()
+        self._points = points
+        self.redraw()
 
     def show_cursor(self, position: tuple[float, float] | None) -> None:
         """Move the cursor, or hide it."""
         self.cursor = position
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Render a row of cells."""
-        columns, rows = self._plot_size()
-        if self._cells is None or self._cells_size != (columns, rows):
-            self._cells, self._cells_size = self._draw(columns, rows), (columns, rows)
-        row = list(self._cells[y]) if y < len(self._cells) else []
-        cell = self._plane.cell(self._plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
-        if cell is not None and cell[0] == y:
-            row[self._margin + cell[1]] = ("╋", "cursor")
-        return CellPainter(self, "plane").strip(row, self.size.width)
+        self.redraw()
 
     @property
     def _margin(self) -> int:
@@ -82,39 +69,43 @@ class ScatterView(Widget):
     def _plot_size(self) -> tuple[int, int]:
         return max(self.size.width - self._margin, 2), max(self.size.height - 1, 2)
 
-    def _draw(self, columns: int, rows: int) -> list[list[Cell]]:
-        margin = self._margin
-        cells: list[list[Cell]] = [[(" ", "")] * (columns + margin) for _ in range(rows + 1)]
-        self._draw_axes(cells, columns, rows)
-        points = self._points
-        if points is None and self._rings:
-            points = _ring_points()
-        for z, label in zip(points.positions, points.labels.tolist(), strict=True) if points is not None else ():
-            cell = self._plane.cell(self._plane.from_z(z), rows, columns)
-            if cell is not None:
-                glyph = _GLYPHS[label % len(_GLYPHS)] if label >= 0 else "·"
-                cells[cell[0]][margin + cell[1]] = (glyph, f"class{label % 10}" if label >= 0 else "unknown")
-        return cells
-
-    def _draw_axes(self, cells: list[list[Cell]], columns: int, rows: int) -> None:
-        margin, (x_name, y_name) = self._margin, self._axis_names
+    def draw(self, width: int, height: int) -> list[list[Cell]]:
+        """Return the rows of the plot, with the axes on the left and below."""
+        (columns, rows), margin, plane = self._plot_size(), self._margin, self._plane
+        x_name, y_name = self._axis_names
+        grid = Grid(columns + margin, rows + 1)
         # The y axis, with its name in the first row.
         for row in range(rows):
-            cells[row][margin - 1] = ("│", "axis")
-        for tick in self._plane.ticks("y", _MAX_TICKS):
-            cell = self._plane.cell((self._plane.bounds[0], tick.position), rows, columns)
+            grid.write(margin - 1, row, "│", "axis")
+        for tick in plane.ticks("y", _MAX_TICKS):
+            cell = plane.cell((plane.bounds[0], tick.position), rows, columns)
             if cell is not None and cell[0] > 0:
-                _write(cells[cell[0]], 0, tick.label.rjust(margin - 1), "axis")
-        _write(cells[0], 0, y_name, "name")
+                grid.write(0, cell[0], tick.label.rjust(margin - 1), "axis")
+        grid.write(0, 0, y_name, "name")
         # The x axis, with its name at the right end.
-        name_at = columns + margin - len(x_name)
-        for tick in self._plane.ticks("x", _MAX_TICKS):
-            cell = self._plane.cell((tick.position, self._plane.bounds[2]), rows, columns)
+        name_at = grid.width - len(x_name)
+        for tick in plane.ticks("x", _MAX_TICKS):
+            cell = plane.cell((tick.position, plane.bounds[2]), rows, columns)
             if cell is not None:
                 start = margin + cell[1] - len(tick.label) // 2
                 if start + len(tick.label) < name_at:
-                    _write(cells[rows], start, tick.label, "axis")
-        _write(cells[rows], name_at, x_name, "name")
+                    grid.write(start, rows, tick.label, "axis")
+        grid.write(name_at, rows, x_name, "name")
+        # The points, or in their place circles that show how likely a position is; the cursor on top.
+        points = self._points or (_ring_points() if self._rings else None)
+        if points is not None:
+            across, down = plane.to_fraction(plane.from_z(points.positions)).T
+            inside = (across >= 0) & (across <= 1) & (down >= 0) & (down <= 1)
+            x = margin + np.minimum(across[inside] * columns, columns - 1).astype(np.int64)
+            y = np.minimum(down[inside] * rows, rows - 1).astype(np.int64)
+            for column, row, label in zip(x.tolist(), y.tolist(), points.labels[inside].tolist(), strict=True):
+                known = label >= 0
+                glyph = _GLYPHS[label % len(_GLYPHS)] if known else "·"
+                grid.write(column, row, glyph, f"class{label % 10}" if known else "unknown")
+        cell = plane.cell(plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
+        if cell is not None:
+            grid.write(margin + cell[1], cell[0], "╋", "cursor")
+        return grid.cells
 
 
 class LatentPlaneView(ScatterView, can_focus=True):
@@ -165,13 +156,6 @@ class LatentPlaneView(ScatterView, can_focus=True):
             fraction = ((event.x - self._margin + 0.5) / columns, (event.y + 0.5) / rows)
             x, y = self._plane.to_z(self._plane.from_fraction(fraction))
             self.action_move_to(float(x), float(y))
-
-
-def _write(row: list[Cell], column: int, text: str, role: str) -> None:
-    """Write a text into a row, cut at its ends."""
-    for offset, character in enumerate(text):
-        if 0 <= column + offset < len(row):
-            row[column + offset] = (character, role)
 
 
 def _ring_points() -> LabeledPoints:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from genexplorer.session.plane import round_values
 
 Floats = NDArray[np.float64]
 Kind = Literal["linear", "log", "mirrored log"]
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
@@ -23,8 +24,8 @@ class AxisScale:
     high: float
     kind: Kind = "linear"
 
-    def fraction(self, values: Floats) -> Floats:
-        """Map values to the axis: 0 at `low`, 1 at `high`, NaN where the logarithm is undefined."""
+    def fraction(self, values: ArrayLike) -> Floats:
+        """Map values, of any shape, to the axis: 0 at `low`, 1 at `high`, NaN where the logarithm is undefined."""
         low, high = self._transform(np.array([self.low, self.high]))
         return np.asarray((self._transform(values) - low) / ((high - low) or 1.0))
 
@@ -36,7 +37,7 @@ class AxisScale:
             return float(10**position)
         return float(-(10**-position)) if self.kind == "mirrored log" else position
 
-    def _transform(self, values: Floats) -> Floats:
+    def _transform(self, values: ArrayLike) -> Floats:
         values = np.asarray(values, dtype=np.float64)
         if self.kind == "linear":
             return values
@@ -57,7 +58,7 @@ def log_kind(values: Floats) -> Kind | None:
 def ticks(scale: AxisScale, max_ticks: int) -> list[float]:
     """Return about `max_ticks` round values within a scale, ascending."""
     if scale.kind == "linear":
-        return _linear(scale.low, scale.high, max_ticks)
+        return round_values(scale.low, scale.high, max_ticks)
     near, far = (scale.low, scale.high) if scale.kind == "log" else (-scale.high, -scale.low)
     sign = 1 if scale.kind == "log" else -1
     return sorted(sign * value for value in _decades(near, far, max_ticks))
@@ -67,7 +68,9 @@ def time_ticks(low: float, high: float, max_ticks: int) -> list[float]:
     """Return round times in seconds: multiples of 1, 2, 5, 10, 15, 30 s, minutes or hours."""
     span = max(high - low, 1e-9)
     step = next((s for s in _TIME_STEPS if span / s <= max(max_ticks, 1)), None)
-    return _multiples(low, high, float(step)) if step else _linear(low, high, max_ticks)
+    if step is None:
+        return round_values(low, high, max_ticks)
+    return [float(step * i) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def tick_texts(values: list[float], unit: Callable[[float], str] | None = None) -> list[str]:
@@ -97,21 +100,6 @@ def _text(value: float, size: float, gap: float) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def _linear(low: float, high: float, max_ticks: int) -> list[float]:
-    span = high - low
-    if not math.isfinite(span) or span <= 0:
-        return [low] if math.isfinite(low) else []
-    rough = span / max(max_ticks, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(s * power for s in _STEPS if s * power >= rough * (1 - 1e-9))
-    return _multiples(low, high, step)
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
-
-
 def _decades(low: float, high: float, max_ticks: int) -> list[float]:
     """Return round values between two positive ones: decades, and multiples of them where there is room."""
     if not 0 < low < high < math.inf:
@@ -123,5 +111,5 @@ def _decades(low: float, high: float, max_ticks: int) -> list[float]:
         if len(values) <= max_ticks:
             break
     if len(values) < 2:
-        values = [v for v in _linear(low, high, max_ticks) if v > 0]
+        values = [value for value in round_values(low, high, max_ticks) if value > 0]
     return values[:: max(1, math.ceil(len(values) / max(max_ticks, 1)))]

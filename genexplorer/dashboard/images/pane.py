@@ -3,12 +3,13 @@
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from genexplorer.dashboard.charts.chart import clip
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.view import RunView
+from genexplorer.dashboard.widgets import Text
+from genexplorer.runs.record import PictureRef
 from genexplorer.session.objective import breakdown
 from genexplorer.session.playback import SnapshotCursor
 
@@ -18,44 +19,31 @@ _TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is
 class ImagePane(Vertical):
     """An image with its kind, its step and the playback controls."""
 
-    _texts: Content | None = None
     large = False
 
     def compose(self) -> ComposeResult:
         """Create the caption, the image and the controls."""
-        yield Static("", markup=False, classes="caption")
+        yield Text(classes="caption")
         yield HalfBlockImage(classes="image")
-        yield Static("", markup=False, classes="controls")
+        yield Text(classes="controls")
 
     def show(self, run: RunView | None, cursor: SnapshotCursor) -> None:
         """Show a run's image at the time cursor."""
-        image = run.image if run else None
-        self.query_one(HalfBlockImage).show(image, _placeholder(run), large=self.large)
+        placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
-        caption = _caption(run, width) if run else Content("")
-        controls = _controls(cursor) if image else Content("")
-        if run is not None:
-            controls = controls + _position(run, width - len(controls.plain))
-        texts = Content("\n").join([caption, controls])
-        if self._texts is None or not texts.is_same(self._texts):
-            self._texts = texts
-            self.query_one(".caption", Static).update(caption, layout=False)  # always one line
-            self.query_one(".controls", Static).update(controls, layout=False)
+        if run is not None and run.image is not None:
+            caption, controls = _caption(run, run.image.ref, width), _controls(cursor)
+            controls += _position(run, run.image.ref.step, width - len(controls.plain))
+        elif run is not None:
+            is_live = run.status.state.live
+            placeholder = "The first images come\nwith the first snapshot." if is_live else "No images\nwere recorded."
+        self.query_one(HalfBlockImage).show(run.image if run else None, placeholder, large=self.large)
+        self.query_one(".caption", Text).show_text(caption, layout=False)  # always one line
+        self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _placeholder(run: RunView | None) -> str:
-    if run is None:
-        return ""
-    if run.status.state.live:
-        return "The first images come\nwith the first snapshot."
-    return "No images\nwere recorded."
-
-
-def _caption(run: RunView, width: int) -> Content:
+def _caption(run: RunView, ref: PictureRef, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
-    if run.image is None:
-        return Content("")
-    ref = run.image.ref
     more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {ref.step:,}"
     title = clip(_TITLES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
@@ -63,11 +51,9 @@ def _caption(run: RunView, width: int) -> Content:
     return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 
 
-def _position(run: RunView, width: int) -> Content:
+def _position(run: RunView, step: int, width: int) -> Content:
     """Return the image's number among all steps, and the objective at its step if there is room."""
-    if run.image is None:
-        return Content("")
-    steps, step = run.image_steps, run.image.ref.step
+    steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
     objective = breakdown(run.theory, run.values) if run.theory else None
     texts = [*(f"{position}   {line}" for line in (objective.lines if objective else ())), position]

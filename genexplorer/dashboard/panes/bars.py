@@ -6,59 +6,66 @@ from typing import Any
 from textual import events
 from textual.content import Content
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
-from textual.widgets import Static
 
-from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import clip
+from genexplorer.dashboard.charts.chart import Cell, clip
 from genexplorer.dashboard.key_bindings import Key
 from genexplorer.dashboard.view import RunView
+from genexplorer.dashboard.widgets import CellWidget, Text
 from genexplorer.session import formatting
 
 TABS = ("curves", "samples", "config", "log", "latent", "theory")
 _NOTICE_S = 6.0
 
 
-class NumberedTabs(Widget):
+class ActionBar(CellWidget):
+    """A row of items; a click on one runs its action on the screen."""
+
+    def items(self) -> list[tuple[list[Cell], str]]:
+        """Return the cells and the action of each item."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[list[Cell]]:
+        """Return the row."""
+        return [[cell for cells, _ in self.items() for cell in cells]]
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the action of the item under the mouse."""
+        offset, end = event.get_content_offset(self), 0
+        for cells, action in self.items() if offset is not None else ():
+            end += sum(len(text) for text, _ in cells)
+            if offset is not None and offset.x < end:
+                await self.run_action(f"screen.{action}")
+                return
+
+
+class NumberedTabs(ActionBar):
     """The tabs, with their number keys."""
 
-    @dataclass
-    class TabClicked(Message):
-        """A tab was clicked."""
-
-        tab: str
-
+    kind = "tabs"
     active = TABS[0]
 
     def show(self, tab: str) -> None:
         """Mark a tab as active."""
         self.active = tab
-        self.refresh()
+        self.redraw()
 
-    def render_line(self, y: int) -> Strip:
-        """Render the row."""
-        cells: list[tuple[str, str]] = []
+    def items(self) -> list[tuple[list[Cell], str]]:
+        """Return the tabs."""
+        items = []
         for number, tab in enumerate(TABS, 1):
-            if tab == self.active:
-                cells.append((f" {number} {tab.capitalize()} ", "active"))
-            else:
-                cells += [(f" {number} ", "key"), (f"{tab.capitalize()} ", "name")]
+            inactive = [(f" {number} ", "key"), (f"{tab.capitalize()} ", "name")]
+            cells = [(f" {number} {tab.capitalize()} ", "active")] if tab == self.active else inactive
+            items.append((cells, f"show_tab('{tab}')"))
+        return items
+
+    def draw(self, width: int, height: int) -> list[list[Cell]]:
+        """Return the tabs, and a line to the right edge."""
+        (cells,) = super().draw(width, height)
         used = sum(len(text) for text, _ in cells)
-        cells.append(("─" * max(self.size.width - used, 0), "line"))
-        return CellPainter(self, "tabs").strip(cells, self.size.width)
-
-    def on_click(self, event: events.Click) -> None:
-        """Report the tab under the mouse."""
-        end = 0
-        for tab in TABS:
-            end += len(tab) + 4
-            if event.x < end:
-                self.post_message(self.TabClicked(tab))
-                return
+        return [[*cells, ("─" * max(width - used, 0), "line")]]
 
 
-class StatusBar(Static):
+class StatusBar(Text):
     """Shows a notice for a few seconds, else the newest line of the run's log."""
 
     @dataclass
@@ -68,11 +75,8 @@ class StatusBar(Static):
         text: str
         warning: bool = False
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__("", markup=False, **kwargs)
-        self._notice: Content | None = None
-        self._log_line = Content("")
-        self._text = Content("")
+    _notice: Content | None = None
+    _log_line = Content("")
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice for a few seconds."""
@@ -88,41 +92,29 @@ class StatusBar(Static):
 
     def show(self, run: RunView | None) -> None:
         """Show the newest line of a run's log, if there is no notice."""
-        line = run.log[-1] if run is not None and run.log else None
-        if line is None:
-            self._log_line = Content("")
-        else:
+        self._log_line = Content("")
+        if run is not None and run.log:
+            line = run.log[-1]
             message = clip(line.message, max(self.size.width - 10, 10))
             self._log_line = Content.assemble((f"{formatting.clock(line.time)} ", "$subtle"), (message, "$muted"))
         self._update()
 
     def _update(self) -> None:
-        text = self._notice or self._log_line
-        if not text.is_same(self._text):
-            self._text = text
-            self.update(text, layout=False)
+        self.show_text(self._notice or self._log_line, layout=False)
 
 
-class Footer(Widget):
-    """The most important keys; a click on one runs its action.
+class Footer(ActionBar):
+    """The most important keys.
 
     A single widget: Textual's footer mounts one for each key, three times while it starts.
     """
 
+    kind = "keys"
+
     def __init__(self, keys: tuple[Key, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._keys = tuple(key for key in keys if key.footer)
+        self._keys = [key for key in keys if key.footer]
 
-    def render_line(self, y: int) -> Strip:
-        """Render the row."""
-        cells = [cell for key in self._keys for cell in ((key.display, "key"), (f" {key.name} ", "name"))]
-        return CellPainter(self, "keys").strip(cells, self.size.width)
-
-    async def on_click(self, event: events.Click) -> None:
-        """Run the action of the key under the mouse."""
-        offset, end = event.get_content_offset(self), 0
-        for key in self._keys if offset is not None else ():
-            end += len(key.display) + len(key.name) + 2
-            if offset is not None and offset.x < end:
-                await self.run_action(f"screen.{key.action}")
-                return
+    def items(self) -> list[tuple[list[Cell], str]]:
+        """Return the keys."""
+        return [([(key.display, "key"), (f" {key.name} ", "name")], key.action) for key in self._keys]

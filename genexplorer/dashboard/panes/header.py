@@ -1,14 +1,13 @@
 """The selected run in five lines: state, objective, speed, problems, and what to do next."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widgets import Static
 
 from genexplorer.dashboard.charts.chart import clip
 from genexplorer.dashboard.view import RunView
+from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
 from genexplorer.session.objective import breakdown
@@ -18,22 +17,22 @@ StyledLine = list[tuple[str, str]]  # texts and their styles
 
 _STATE_STYLES = {State.RUNNING: "$accent", State.FAILED: "$warning", State.LOST: "$warning", State.DAMAGED: "$warning"}
 _MAX_BAR = 48
+_STATE_ADVICE = {
+    State.QUEUED: ("Waiting for its worker to start.", "if nothing happens: 4 log"),
+    State.PAUSED: ("Its memory is kept, its cores are free.", "p resumes · s stops"),
+    State.STOPPING: ("The state is being saved.", "r resumes it later"),
+    State.STOPPED: ("Its state is saved.", "r resumes · v viewer"),
+}
 
 
-class RunHeader(Static):
+class RunHeader(Text):
     """Summary of the selected run."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__("", markup=False, **kwargs)
-        self._lines: list[StyledLine] = []
 
     def show(self, run: RunView | None, empty: str) -> None:
         """Show a run, or a text if there is none."""
         width = max(self.content_size.width, 20)
         lines = header_lines(run, width, max(self.content_size.height, 4)) if run else [[(empty, "$muted")]]
-        if lines != self._lines:
-            self._lines = lines
-            self.update(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
+        self.show_text(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
 
 
 def header_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
@@ -60,7 +59,10 @@ def header_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
     elif remedy:
         lines.append([(clip(remedy, width), "$accent")])
     elif not problem:
-        lines.append(_progress_bar(status, width))
+        text = f" {_steps(status)}"
+        length = max(min(width - cell_len(text), _MAX_BAR), 0)
+        done = min(max(round(status.progress * length), 0), length)
+        lines.append([("━" * done, "$accent"), ("─" * (length - done), "$faint"), (clip(text, width), "$muted")])
     return lines[:height]
 
 
@@ -129,13 +131,6 @@ def _longest_that_fits(texts: list[str], width: int) -> str:
     return next((text for text in texts if cell_len(text) <= width), "")
 
 
-def _progress_bar(status: RunStatus, width: int) -> StyledLine:
-    text = f" {_steps(status)}"
-    length = max(min(width - cell_len(text), _MAX_BAR), 0)
-    done = min(max(round(status.progress * length), 0), length)
-    return [("━" * done, "$accent"), ("─" * (length - done), "$faint"), (clip(text, width), "$muted")]
-
-
 def _steps(status: RunStatus) -> str:
     return f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else "")
 
@@ -146,14 +141,6 @@ def problem_and_remedy(run: RunView) -> tuple[str, str]:
     if run.problem:
         return f"Cannot be read: {run.problem}", "Del moves it to the trash"
     match status.state:
-        case State.QUEUED:
-            return "Waiting for its worker to start.", "if nothing happens: 4 log"
-        case State.PAUSED:
-            return "Its memory is kept, its cores are free.", "p resumes · s stops"
-        case State.STOPPING:
-            return "The state is being saved.", "r resumes it later"
-        case State.STOPPED:
-            return "Its state is saved.", "r resumes · v viewer"
         case State.FAILED:
             return f"Failed: {status.reason or 'no reason was recorded'}", "r tries again · 4 log · d advice"
         case State.LOST:
@@ -167,7 +154,7 @@ def problem_and_remedy(run: RunView) -> tuple[str, str]:
             return "Compiling takes about 20 s the first time; training is faster afterwards.", ""
         case State.RUNNING if status.phase == "loading":
             return "Loading the data and building the model…", ""
-    return "", ""
+    return _STATE_ADVICE.get(status.state, ("", ""))
 
 
 def wrap(text: str, width: int, max_lines: int = 10_000) -> list[str]:

@@ -103,11 +103,6 @@ class RunList(ScrollView, can_focus=True):
         """The folders of the rows, from the top."""
         return [row.status.folder for row in self._rows]
 
-    @property
-    def num_rows(self) -> int:
-        """Number of rows."""
-        return len(self._rows)
-
     def action_move(self, by: int) -> None:
         """Select the run a number of rows further down."""
         if self._rows:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from genexplorer.dashboard.charts.curves import LETTERS
 from genexplorer.dashboard.key_bindings import Key, link, run_on
@@ -20,6 +20,7 @@ from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
 from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
 from genexplorer.dashboard.view import DashboardView, RunView
+from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
@@ -63,12 +64,6 @@ class RunsPane(Vertical):
         folder: Path
 
     @dataclass
-    class RunTrashed(Message):
-        """A run was moved to the trash."""
-
-        trash: Path
-
-    @dataclass
     class ActionFinished(Message):
         """An action on a run has finished."""
 
@@ -82,21 +77,15 @@ class RunsPane(Vertical):
         self._view = DashboardView()
         self._select = select
         self._rows_key: tuple[object, ...] = ()
-        self._title = ""
         self._trash: list[Path] = []
+        self.run_list = RunList(id="runs")
+        self._title = Text("Runs", id="runs-title")
+        self._filter = Input(placeholder="name, family, state, tag…", compact=True, id="filter")
 
     def compose(self) -> ComposeResult:
         """Create title or filter, and the list."""
-        yield Static("Runs", markup=False, id="runs-title")
-        field = Input(placeholder="name, family, state, tag…", compact=True, id="filter")
-        field.display = False
-        yield field
-        yield RunList(id="runs")
-
-    @property
-    def run_list(self) -> RunList:
-        """The list of runs."""
-        return self.query_one(RunList)
+        self._filter.display = False
+        yield from (self._title, self._filter, self.run_list)
 
     @property
     def selected(self) -> Path | None:
@@ -115,20 +104,17 @@ class RunsPane(Vertical):
             self.run_list.select(self._select)
             self._select = None
         elif self._select is None and self.selected not in self.folders:
-            self._select_neighbor()
+            # Select the run that took the place of a deleted one.
+            before, after = self.run_list.folders, [status.folder for status in self._matching()]
+            if after:
+                index = before.index(self.selected) if self.selected in before else 0
+                self.run_list.select(after[min(index, len(after) - 1)])
+            elif not self.folders and view.loaded:
+                self.run_list.select(None)
         self._show_rows()
 
-    def _select_neighbor(self) -> None:
-        """Select the run that took the place of a deleted one."""
-        before, after = self.run_list.folders, [status.folder for status in self._matching()]
-        if after:
-            index = before.index(self.selected) if self.selected in before else 0
-            self.run_list.select(after[min(index, len(after) - 1)])
-        elif not self.folders and self._view.loaded:
-            self.run_list.select(None)
-
     def _show_rows(self) -> None:
-        view, query = self._view, self.query_one("#filter", Input).value
+        view, query = self._view, self._filter.value
         key = (view.runs, query, tuple(self.compared), view.loaded, view.problem)
         if self._rows_key and key[0] is self._rows_key[0] and key[1:] == self._rows_key[1:]:
             return
@@ -148,23 +134,19 @@ class RunsPane(Vertical):
         total, active = len(view.runs), sum(status.state.live for status in view.runs)
         count = f"{len(rows)} of {total}" if query else str(total)
         title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
-        if title != self._title:
-            self._title = title
-            content = Content(title) + link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
-            self.query_one("#runs-title", Static).update(content, layout=False)
+        filter_link = link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
+        self._title.show_text(Content(title) + filter_link, layout=False)
 
     def _matching(self) -> tuple[RunStatus, ...]:
-        query = self.query_one("#filter", Input).value
-        runs = self._view.runs
+        query, runs = self._filter.value, self._view.runs
         return tuple(status for status in runs if matches(status, query)) if query else runs
 
     # Filter and comparison
 
     def action_filter(self) -> None:
         """Show the filter and focus it."""
-        field = self.query_one("#filter", Input)
-        field.display, self.query_one("#runs-title").display = True, False
-        self.screen.set_focus(field)  # at once: the next key is the first letter of the filter
+        self._filter.display, self._title.display = True, False
+        self.screen.set_focus(self._filter)  # at once: the next key is the first letter of the filter
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self) -> None:
@@ -180,21 +162,19 @@ class RunsPane(Vertical):
 
     def clear_filter(self) -> bool:
         """Clear and hide the filter; False if there was none."""
-        field = self.query_one("#filter", Input)
-        if not field.display:
+        if not self._filter.display:
             return False
-        field.value = ""
+        self._filter.value = ""
         self._hide_empty_filter()
         return True
 
     def _hide_empty_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.display, self.query_one("#runs-title").display = bool(field.value), not field.value
+        query = self._filter.value
+        self._filter.display, self._title.display = bool(query), not query
 
     def action_compare(self) -> None:
         """Add the selected run to the comparison, or remove it."""
-        status = self._require_selected()
-        if status is None:
+        if (status := self._require_selected()) is None:
             return
         if status.folder in self.compared:
             self.compared.remove(status.folder)
@@ -214,28 +194,22 @@ class RunsPane(Vertical):
 
     # New runs
 
-    def action_new_run(self) -> None:
-        """Open the form of a new run."""
-        self._open_form("")
-
-    def action_gallery(self) -> None:
-        """Open the list of presets, then the form of the chosen one."""
-        from genexplorer.dashboard.screens.new_run import GalleryScreen
-
-        def open_form(preset: str | None) -> None:
-            if preset is not None:
-                self._open_form(preset)
-
-        self.app.push_screen(GalleryScreen(), open_form)
-
-    def _open_form(self, preset: str) -> None:
+    def action_new_run(self, preset: str | None = "") -> None:
+        """Open the form of a new run, filled in from a preset; None opens nothing."""
         from genexplorer.dashboard.screens.new_run import NewRunScreen  # imported late: slow, and seldom the first act
 
         def started(folder: Path | None) -> None:
             if folder is not None:
                 self.post_message(self.RunAdded(folder))
 
-        self.app.push_screen(NewRunScreen(self.runs_dir, preset), started)
+        if preset is not None:
+            self.app.push_screen(NewRunScreen(self.runs_dir, preset), started)
+
+    def action_gallery(self) -> None:
+        """Open the list of presets, then the form of the chosen one."""
+        from genexplorer.dashboard.screens.new_run import GalleryScreen
+
+        self.app.push_screen(GalleryScreen(), self.action_new_run)
 
     @on(RunAdded)
     def _run_added(self, event: RunAdded) -> None:
@@ -246,8 +220,7 @@ class RunsPane(Vertical):
 
     def action_pause_or_resume(self) -> None:
         """Pause an active run, or resume a paused one."""
-        status = self._require_selected()
-        if status is None:
+        if (status := self._require_selected()) is None:
             return
         if status.state is State.PAUSED:
             self.action_resume()
@@ -256,8 +229,7 @@ class RunsPane(Vertical):
 
     def action_stop(self) -> None:
         """Stop an active run, after a confirmation."""
-        status = self._require_selected()
-        if status is None or not self._require_active(status):
+        if (status := self._require_selected()) is None or not self._require_active(status):
             return
 
         def stop(confirmed: bool | None) -> None:
@@ -269,8 +241,7 @@ class RunsPane(Vertical):
 
     def action_resume(self) -> None:
         """Resume a run that is paused or has ended early."""
-        status = self._require_selected()
-        if status is None:
+        if (status := self._require_selected()) is None:
             return
         if status.state is State.PAUSED or status.state.resumable:
             self._start(f"Resuming {status.name}…", lambda: actions.resume(status.folder, self.runs_dir))
@@ -279,8 +250,7 @@ class RunsPane(Vertical):
 
     def action_trash(self) -> None:
         """Move an ended run to the trash."""
-        status = self._require_selected()
-        if status is None:
+        if (status := self._require_selected()) is None:
             return
         if status.state.live:
             self._notify(f"{status.name} is {status.state.value}; stop it first (s).", warning=True)
@@ -288,15 +258,12 @@ class RunsPane(Vertical):
 
         def delete() -> ActionResult:
             result = actions.delete(status.folder, self.runs_dir)
-            if result.ok and result.folder is not None:
-                self.post_message(self.RunTrashed(result.folder))
-            return replace(result, hint="u restores it") if result.ok else result
+            if not result.ok or result.folder is None:
+                return result
+            self._trash.append(result.folder)  # thread-safe
+            return replace(result, hint="u restores it")
 
         self._start(f"Moving {status.name} to the trash…", delete)
-
-    @on(RunTrashed)
-    def _run_trashed(self, event: RunTrashed) -> None:
-        self._trash.append(event.trash)
 
     def action_undo(self) -> None:
         """Restore the run that was moved to the trash last."""
@@ -315,14 +282,12 @@ class RunsPane(Vertical):
 
     def action_viewer(self) -> None:
         """Open the desktop viewer on the run."""
-        status = self._require_selected()
-        if status is not None:
+        if (status := self._require_selected()) is not None:
             self._start("Opening the viewer…", lambda: actions.open_viewer(status.folder, self.runs_dir))
 
     def action_copy_command(self) -> None:
         """Offer command lines for the run; the chosen one is copied to the clipboard."""
-        status = self._require_selected()
-        if status is not None:
+        if (status := self._require_selected()) is not None:
             self.app.push_screen(copy_command_screen(status, self._run_view(status), self.runs_dir), self._copy)
 
     def _copy(self, line: str | None) -> None:
@@ -343,7 +308,7 @@ class RunsPane(Vertical):
         return run if run is not None and run.folder == status.folder else None
 
     def _require_selected(self) -> RunStatus | None:
-        """Return the selected run's status; without one, tell how to get one."""
+        """Return the selected run's status; without one, show how to get one."""
         selected = self.selected
         status = next((status for status in self._view.runs if status.folder == selected), None)
         if status is None:
@@ -351,7 +316,7 @@ class RunsPane(Vertical):
         return status
 
     def _require_active(self, status: RunStatus) -> bool:
-        """Return whether a run is active; if not, tell its state."""
+        """Return whether a run is active; if not, show its state."""
         if not status.state.live:
             hint = "; r resumes it" if status.state.resumable else ""
             self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)

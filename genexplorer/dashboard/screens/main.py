@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
+from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.scatter import LatentPlaneView
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.key_bindings import Key, screen_keys
@@ -25,7 +26,7 @@ from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.screens.dialogs import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
-from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
 from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient
 from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
@@ -161,9 +162,9 @@ class MainScreen(Screen[None]):
         self._poller.request(self._view_request())
         runs = self.query_one(RunsPane)
         # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
-        height = (
-            min(max(runs.run_list.num_rows + 1, 6), max(self.size.height // 4, 6)) if self.size.height >= 24 else None
-        )
+        height = None
+        if self.size.height >= 24:
+            height = min(max(len(runs.run_list.folders) + 1, 6), max(self.size.height // 4, 6))
         if height != self._top_height:
             self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()
@@ -252,10 +253,15 @@ class MainScreen(Screen[None]):
         self.cursor.follow()
         self.redraw()
 
-    @on(CurvesPane.StepClicked)
-    def _step_clicked(self, event: CurvesPane.StepClicked) -> None:
-        self.cursor.go(event.step)
-        self.redraw()
+    @on(ChartView.Clicked)
+    def _chart_clicked(self, event: ChartView.Clicked) -> None:
+        """Show the quantity of a small chart; move the time cursor to the step in a large one."""
+        run = self._selected_run()
+        if event.chart.quantity:
+            self.action_show_quantity(event.chart.quantity)
+        elif event.x is not None and run is not None:
+            self.cursor.go(step_at(run.curves, event.x))
+            self.redraw()
 
     def action_next_kind(self) -> None:
         """Show the next kind of image."""
@@ -287,10 +293,6 @@ class MainScreen(Screen[None]):
             plane.focus()
         elif self.focused is None or self.focused is plane:
             self.query_one(RunList).focus()
-
-    @on(NumberedTabs.TabClicked)
-    def _tab_clicked(self, event: NumberedTabs.TabClicked) -> None:
-        self.action_show_tab(event.tab)
 
     @on(RunsPane.ComparisonChanged)
     def _comparison_changed(self) -> None:

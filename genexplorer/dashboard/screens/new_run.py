@@ -23,7 +23,6 @@ from genexplorer.session.actions import ActionResult
 from genexplorer.session.gallery import gallery, minutes
 from genexplorer.session.new_run import FormField, NewRunForm
 from trainers import registry
-from trainers.registry import Preset
 
 _DEBOUNCE_S = 0.15  # from the last edit to the validation
 
@@ -69,9 +68,14 @@ class NewRunScreen(ModalScreen[Path | None]):
             yield Static("Train a new model", markup=False, classes="dialog-title")
             with VerticalScroll(id="fields", can_focus=False):
                 for field in self.form.all_fields:
+                    value, control_id = self.form[field.key], f"field-{field.key}"
                     with Horizontal(classes="field", id=f"row-{field.key}"):
                         yield Label(field.label, markup=False)
-                        yield self._make_control(field)
+                        if field.kind == "choice":
+                            yield Select(_choices(field), value=value, allow_blank=False, compact=True, id=control_id)
+                        else:
+                            hint = field.placeholder or field.help
+                            yield Input(value, placeholder=hint, compact=True, id=control_id)
             with VerticalScroll(id="expectation"):
                 yield Static("", markup=False, id="expect")
             yield Static("", markup=False, id="message")
@@ -86,13 +90,6 @@ class NewRunScreen(ModalScreen[Path | None]):
         if self._focus_start:
             self.query_one("#start").focus()
 
-    def _make_control(self, field: FormField) -> Select[str] | Input:
-        value = self.form[field.key]
-        if field.kind == "choice":
-            options = [(Content(choice.label), choice.value) for choice in field.choices]
-            return Select(options, value=value, allow_blank=False, compact=True, id=f"field-{field.key}")
-        return Input(value, placeholder=field.placeholder or field.help, compact=True, id=f"field-{field.key}")
-
     def _update_controls(self) -> None:
         """Show the values of the form; a preset may have changed several, or which fields apply."""
         fields = {field.key: field for field in self.form.fields}
@@ -103,28 +100,19 @@ class NewRunScreen(ModalScreen[Path | None]):
             control, value = self.query_one(f"#field-{key}"), self.form[key]
             with self.prevent(Input.Changed, Select.Changed):
                 if isinstance(control, Select) and key in ("preset", "data"):  # these depend on the family
-                    control.set_options([(Content(choice.label), choice.value) for choice in fields[key].choices])
+                    control.set_options(_choices(fields[key]))
                 if isinstance(control, Select | Input) and control.value != value:
                     control.value = value
         self._show_expectation()
 
     def _show_expectation(self) -> None:
-        watch_for, source = self.form.watch_for, self.form.preset.source
-        lines = [Content.assemble(("What to watch ", "$warning"), watch_for)] if watch_for else []
-        lines.append(Content.assemble(("Expect ", "$muted"), self.form.expectation))
-        lines += [Content(source)] if source else []
-        self.query_one("#expect", Static).update(Content("\n").join(lines))
+        form = self.form
+        self.query_one("#expect", Static).update(_facts(form.watch_for, form.expectation, form.preset.source))
 
     @on(Input.Changed)
-    def _input_changed(self, event: Input.Changed) -> None:
-        self._set_field(event.input.id, event.value)
-
     @on(Select.Changed)
-    def _select_changed(self, event: Select.Changed) -> None:
-        self._set_field(event.select.id, str(event.value))
-
-    def _set_field(self, control_id: str | None, value: str) -> None:
-        key = (control_id or "").removeprefix("field-")
+    def _field_changed(self, event: Input.Changed | Select.Changed) -> None:
+        key, value = (event.control.id or "").removeprefix("field-"), str(event.value)
         if key in self._keys and self.form[key] != value:
             self.form.set(key, value)
             self._update_controls()
@@ -211,7 +199,11 @@ class GalleryScreen(ListScreen):
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         preset = registry.presets().get(event.option.id or "")
-        self.query_one("#preset-facts", Static).update(_facts(preset) if preset else Content(""))
+        if preset is not None:
+            expectation = f"{preset.expected} · about {minutes(preset)} on two cores"
+            source = Content.assemble(("From ", "$muted"), preset.source) if preset.source else ""
+            facts = _facts(preset.watch_for, expectation, preset.summary, source)
+            self.query_one("#preset-facts", Static).update(facts)
 
 
 def _options() -> list[Option]:
@@ -226,9 +218,12 @@ def _options() -> list[Option]:
     return options
 
 
-def _facts(preset: Preset) -> Content:
-    lines = [Content.assemble(("What to watch ", "$warning"), preset.watch_for)] if preset.watch_for else []
-    lines.append(Content.assemble(("Expect ", "$muted"), f"{preset.expected} · about {minutes(preset)} on two cores"))
-    lines.append(Content(preset.summary))
-    lines += [Content.assemble(("From ", "$muted"), preset.source)] if preset.source else []
-    return Content("\n").join(lines)
+def _choices(field: FormField) -> list[tuple[Content, str]]:
+    return [(Content(choice.label), choice.value) for choice in field.choices]
+
+
+def _facts(watch_for: str, expectation: str, *more: str | Content) -> Content:
+    """Return what to watch and to expect of a preset, and further lines; empty ones are omitted."""
+    lines = [Content.assemble(("What to watch ", "$warning"), watch_for)] if watch_for else []
+    lines.append(Content.assemble(("Expect ", "$muted"), expectation))
+    return Content("\n").join([*lines, *(Content.assemble(line) for line in more if line)])

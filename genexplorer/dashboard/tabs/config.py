@@ -1,14 +1,15 @@
 """Tab 3: the configuration of a run by section; values that differ from the preset are highlighted."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from genexplorer.dashboard.view import RunView
+from genexplorer.dashboard.widgets import Text
 from genexplorer.errors import UserError
 from genexplorer.runs.sanitize import one_line
 
@@ -23,39 +24,39 @@ class ConfigPane(VerticalScroll):
     """The configuration of the selected run."""
 
     _config: "RunConfig | None" = None
-    _about: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create two texts: facts about the run, and its configuration."""
-        yield Static("", markup=False, id="about")
-        yield Static("", markup=False, id="config-text")
+        yield Text(id="about")
+        yield Text(id="config-text")
 
     def show(self, run: RunView | None) -> None:
         """Show a run's configuration."""
         config = run.config if run else None
-        about = _facts(run) if run else ()
-        if about != self._about:
-            self._about = about
-            text = Content.assemble(("run\n", "bold"), *_aligned([(key, value, False) for key, value in about]))
-            self.query_one("#about", Static).update(text)
+        if run is not None:
+            facts = _aligned([(key, value, False) for key, value in _facts(run)])
+            self.query_one("#about", Text).show_text(Content.assemble(("run\n", "bold"), *facts))
         if config is not self._config:
             self._config = config
             text = config_lines(config, SECTIONS) if config else Content("The configuration cannot be read.")
-            self.query_one("#config-text", Static).update(text)
+            self.query_one("#config-text", Text).show_text(text)
 
 
-def _facts(run: RunView) -> tuple[tuple[str, str], ...]:
+def _facts(run: RunView) -> list[tuple[str, str]]:
     status = run.status
     facts = [("name", status.name), ("id", status.id), ("folder", str(run.folder)), ("tags", ", ".join(status.tags))]
     facts += [("note", status.note), ("attempt", str(status.attempt or "")), ("device", status.device)]
     facts += [("worker", f"process {status.pid} on {status.host}" if status.pid and status.state.live else "")]
-    return tuple((key, value) for key, value in facts if value)
+    return [(key, value) for key, value in facts if value]
 
 
 def config_lines(config: "RunConfig", sections: tuple[str, ...]) -> Content:
     """Return sections of a configuration with aligned keys; a • and the accent mark differences from the preset."""
-    values = config.model_dump(mode="json")
-    base = _preset_values(config)
+    from trainers import presets
+
+    values, base = config.model_dump(mode="json"), None
+    with suppress(UserError):  # the preset is not installed here
+        base = presets.assemble(config.preset).model_dump(mode="json")
     parts: list[Any] = []
     nested = [key for key in sections if isinstance(values[key], Mapping)]
     parts += _aligned([(key, values[key], _differs(base, key, values[key])) for key in sections if key not in nested])
@@ -85,13 +86,3 @@ def _text(value: Any) -> str:
 
 def _differs(base: Mapping[str, Any] | None, key: str, value: Any) -> bool:
     return base is not None and key not in ("seed", "preset") and base.get(key) != value
-
-
-def _preset_values(config: "RunConfig") -> dict[str, Any] | None:
-    """Return the unmodified preset of a run; None if it is not installed here."""
-    try:
-        from trainers import presets
-
-        return presets.assemble(config.preset).model_dump(mode="json")
-    except UserError:
-        return None

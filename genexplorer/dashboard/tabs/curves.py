@@ -4,12 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
@@ -27,6 +25,7 @@ from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.tabs.config import config_lines
 from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
+from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
 from genexplorer.session.playback import SnapshotCursor
@@ -60,12 +59,6 @@ class CurvesPane(Horizontal):
 
     class OptionsChanged(Message):
         """`options` has changed."""
-
-    @dataclass
-    class StepClicked(Message):
-        """A step was chosen by a click on a chart."""
-
-        step: int
 
     options = CurveOptions()
     run: RunView | None = None
@@ -135,14 +128,6 @@ class CurvesPane(Horizontal):
             chart_view.quantity = chart.quantity if chart else ""
             chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), empty=""))
 
-    @on(ChartView.Clicked)
-    def _chart_clicked(self, event: ChartView.Clicked) -> None:
-        event.stop()
-        if event.chart.quantity:
-            self.post_message(self.MetricChosen(event.chart.quantity))
-        elif event.x is not None and self.run is not None:
-            self.post_message(self.StepClicked(step_at(self.run.curves, event.x)))
-
     def show_quantity(self, quantity: str) -> None:
         """Choose the quantity of the large chart; takes effect with the next view."""
         self.options = replace(self.options, quantity=quantity, log=False)
@@ -197,34 +182,25 @@ class Sidebar(Vertical):
     """Alerts and configuration beside the curves, in terminals of at least 120 columns."""
 
     _config: "RunConfig | None" = None
-    _alerts: tuple[AlertRow, ...] | None = None
-    _watch_for = ""
 
     def compose(self) -> ComposeResult:
         """Create the texts."""
-        watch_for = Static("", markup=False, id="side-watch-for")
-        watch_for.display = False
-        yield watch_for
-        yield Static("", markup=False, id="side-alerts")
+        yield Text(id="side-watch-for")
+        yield Text(id="side-alerts")
         with VerticalScroll(can_focus=False):
-            yield Static("", markup=False, id="side-config")
+            yield Text(id="side-config")
 
     def show(self, run: RunView | None) -> None:
         """Show a run."""
-        alerts, config = (run.alerts, run.config) if run else ((), None)
-        watch_for = run.watch_for if run else ""
-        if watch_for != self._watch_for:
-            self._watch_for = watch_for
-            text = self.query_one("#side-watch-for", Static)
-            text.update(Content.assemble(("What to watch\n", "bold $accent"), watch_for))
-            text.display = bool(watch_for)
-        if alerts != self._alerts:
-            self._alerts = alerts
-            self.query_one("#side-alerts", Static).update(alert_lines(alerts))
+        config, watch_for = (run.config, run.watch_for) if run else (None, "")
+        watch_for_text = self.query_one("#side-watch-for", Text)
+        watch_for_text.display = bool(watch_for)
+        watch_for_text.show_text(Content.assemble(("What to watch\n", "bold $accent"), watch_for))
+        self.query_one("#side-alerts", Text).show_text(alert_lines(run.alerts if run else ()))
         if config is not self._config:
             self._config = config
             lines = config_lines(config, _SECTIONS) if config else Content("")
-            self.query_one("#side-config", Static).update(lines)
+            self.query_one("#side-config", Text).show_text(lines)
 
 
 def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:

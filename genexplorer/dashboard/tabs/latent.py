@@ -15,17 +15,18 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link, run_on
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.view import RunView, TiledImage
+from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import formatting
+from genexplorer.session.plane import HOME, bounds_from
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -53,10 +54,6 @@ class AffinePlane:
     def latent(self, position: tuple[float, float]) -> Floats:
         """Return the latent at a position (a, b), (1, d)."""
         return np.asarray((self.origin + position[0] * self.e1 + position[1] * self.e2)[None], dtype=np.float32)
-
-    def arrays(self) -> dict[str, Floats]:
-        """Return the plane as arrays of a request."""
-        return {"origin": self.origin, "e1": self.e1, "e2": self.e2}
 
 
 def initial_planes(card: "ModelCard") -> list[AffinePlane]:
@@ -136,7 +133,9 @@ class LatentPane(Horizontal):
         self._make_client = make_client
         self._client: ExplorerClient | None = None
         self._error = ""  # of a model process that exited
-        self._text = ("", "")
+        self._plane_view = LatentPlaneView(id="plane")
+        self._image = HalfBlockImage(id="decoded")
+        self._data_view = ScatterView(id="decoded-point")
         # The run.
         self._folder: Path | None = None
         self._card: ModelCard | None = None
@@ -151,29 +150,17 @@ class LatentPane(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Create the plane, the image and the description; or a reason in their place."""
-        yield LatentPlaneView(id="plane")
+        yield self._plane_view
         with Vertical(id="latent-side"):
-            yield HalfBlockImage(id="decoded")
-            yield ScatterView(id="decoded-point")
-            yield Static("", markup=False, id="latent-text")
-        yield Static("", markup=False, id="latent-reason")
+            yield self._image
+            yield self._data_view
+            yield Text(id="latent-text")
+        yield Text(id="latent-reason")
 
     def on_unmount(self) -> None:
         """End the model process."""
         if self._client is not None:
             self._client.close()
-
-    @property
-    def _plane_view(self) -> LatentPlaneView:
-        return self.query_one(LatentPlaneView)
-
-    @property
-    def _image(self) -> HalfBlockImage:
-        return self.query_one("#decoded", HalfBlockImage)
-
-    @property
-    def _data_view(self) -> ScatterView:
-        return self.query_one("#decoded-point", ScatterView)
 
     @property
     def _plane(self) -> AffinePlane | None:
@@ -186,7 +173,7 @@ class LatentPane(Horizontal):
             self.query_one(selector).display = not reason
         self.query_one("#latent-reason").display = bool(reason)
         if reason or run is None or run.card is None:
-            self._set_text(reason, "#latent-reason")
+            self.query_one("#latent-reason", Text).show_text(Content(reason))
             return
         if run.folder != self._folder:
             self._reset(run.folder, run.card)
@@ -262,7 +249,8 @@ class LatentPane(Horizontal):
         if card.latent_shape == (2,):
             self._request("job", "encodings", {"count": _NUM_POINTS, "split": "test"})
         elif card.capability("plane").available:
-            self._request("job", "project", {"count": _NUM_POINTS}, plane.arrays())
+            basis = {"origin": plane.origin, "e1": plane.e1, "e2": plane.e2}
+            self._request("job", "project", {"count": _NUM_POINTS}, basis)
 
     def _request(
         self,
@@ -302,20 +290,15 @@ class LatentPane(Horizontal):
         if answer.generation < self._first_generation:
             return
         match answer.body:
-            case Failure(message, hint):
-                self._show_failure(answer.op, f"{message}. {hint}".strip())
+            case Failure(message, hint) if answer.op == "decode":
+                self._image.show(None, "", large=True)
+                self._describe(f"{message}. {hint}".strip())
+            case Failure() if answer.op == "plane" and not self._planes and self._card is not None:
+                self._add_plane(first_axes(self._card.latent_shape[0]))
             case Progress(fraction, _) if answer.op == "plane":
                 self._describe(f"Ranking directions… {fraction:.0%}")
             case Result(arrays, meta):
                 self._show_result(answer, arrays, meta)
-
-    def _show_failure(self, op: str, message: str) -> None:
-        """Show a failed decoding; without a better plane use the first two axes, without points none."""
-        if op == "decode":
-            self._image.show(None, "", large=True)
-            self._describe(message)
-        elif op == "plane" and not self._planes and self._card is not None:
-            self._add_plane(first_axes(self._card.latent_shape[0]))
 
     def _show_result(self, answer: Response, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
         match answer.op:
@@ -333,7 +316,7 @@ class LatentPane(Horizontal):
             case "project":
                 self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
             case "points":
-                self._data_view.show_plane(_DATA_AXES, _bounds(meta))
+                self._data_view.show_plane(_DATA_AXES, bounds_from(meta) or HOME["z"])
                 self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
 
     def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:
@@ -358,21 +341,17 @@ class LatentPane(Horizontal):
             self._data_view.show_cursor((x, y))
             lines[0] += f" → x = {_pair_text(x, y)}"
         else:
-            self._show_image(np.asarray(images, dtype=np.uint8)[:1], answer.snapshot_step)
+            image = np.asarray(images, dtype=np.uint8)[:1]  # (1, H, W, C)
+            rgb = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+            height, width = rgb.shape[1:3]
+            ref = PictureRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
+            self._image.show(TiledImage(ref, rgb[None]), "", large=True)
         # The plane, the snapshot and the keys.
         lines += [plane.title] if plane.title else []
         rings = "" if card.capability("encode").available else " · rings: 1σ, 2σ of z"
         lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
         self._describe("\n".join(lines), wrap=False)
-
-    def _show_image(self, image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", step: int) -> None:
-        """Show an image, (1, H, W, C)."""
-        if image.shape[-1] == 1:
-            image = np.repeat(image, 3, axis=-1)
-        height, width = image.shape[1:3]
-        ref = PictureRef("decoded", step, self._folder or Path(), 1, 1, (height, width))
-        self._image.show(TiledImage(ref, image[None]), "", large=True)
 
     @on(ClientExited)
     def _client_exited(self, event: ClientExited) -> None:
@@ -382,16 +361,10 @@ class LatentPane(Horizontal):
         self._describe(f"The model process exited: {self._error}")
 
     def _describe(self, text: str, *, wrap: bool = True) -> None:
-        self.query_one("#latent-text").set_class(not wrap, "-lines")
-        self._set_text(text, "#latent-text")
-
-    def _set_text(self, text: str, selector: str) -> None:
-        if (selector, text) != self._text:
-            self._text = (selector, text)
-            content = Content(text)
-            if self._error and selector == "#latent-text":
-                content = content + "\n" + link("retry", f"screen.{run_on('LatentPane', 'retry')}", "$accent")
-            self.query_one(selector, Static).update(content)
+        widget = self.query_one("#latent-text", Text)
+        widget.set_class(not wrap, "-lines")
+        retry = link("retry", f"screen.{run_on('LatentPane', 'retry')}", "$accent")
+        widget.show_text(Content(text) + "\n" + retry if self._error else Content(text))
 
 
 def unavailable_reason(run: RunView | None) -> str:
@@ -415,13 +388,3 @@ def _labeled_points(positions: Array, labels: Array) -> LabeledPoints:
 def _pair_text(x: float, y: float) -> str:
     """Format two coordinates: '(0.42, −1.10)', never −0.00."""
     return f"({round(x, 2) + 0.0:.2f}, {round(y, 2) + 0.0:.2f})".replace("-", "−")
-
-
-def _bounds(meta: Mapping[str, object]) -> tuple[float, float, float, float]:
-    """Return the range of the data from a reply; ±3 if it has none."""
-    bounds = meta.get("bounds")
-    if isinstance(bounds, list) and len(bounds) == 4 and all(isinstance(edge, int | float) for edge in bounds):
-        x0, x1, y0, y1 = (float(edge) for edge in bounds)
-        if x0 < x1 and y0 < y1:
-            return x0, x1, y0, y1
-    return -3.0, 3.0, -3.0, 3.0

@@ -1,6 +1,5 @@
 """Tab 2: the recorded image at the time cursor, as large as the terminal allows, beside the objective."""
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -8,7 +7,6 @@ from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import CurveOptions, run_chart, selected_chart
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
 from genexplorer.dashboard.view import RunView
 from genexplorer.session.playback import SnapshotCursor
 
@@ -16,7 +14,6 @@ from genexplorer.session.playback import SnapshotCursor
 class SamplesPane(Horizontal):
     """Images of the same latents, or of the same test images, throughout the training."""
 
-    _run: RunView | None = None
     _chart_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -26,7 +23,6 @@ class SamplesPane(Horizontal):
 
     def show(self, run: RunView | None, options: CurveOptions, cursor: SnapshotCursor) -> None:
         """Show a run's image and curves at the time cursor."""
-        self._run = run
         self.query_one(ImagePane).show(run, cursor)
         chart_view = self.query_one(ChartView)
         key = (run.curves if run else None, options)
@@ -36,9 +32,3 @@ class SamplesPane(Horizontal):
             chart_view.show(run_chart(run, chart, options) if run and chart else ChartData("", (), empty=""))
         elif run is not None:
             chart_view.set_cursor(run.cursor_x)
-
-    @on(ChartView.Clicked)
-    def _chart_clicked(self, event: ChartView.Clicked) -> None:
-        event.stop()
-        if event.x is not None and self._run is not None:
-            self.post_message(CurvesPane.StepClicked(step_at(self._run.curves, event.x)))
