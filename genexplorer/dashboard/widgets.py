@@ -49,7 +49,7 @@ class CellWidget(Widget):
 
 
 class Text(Static):
-    """A text that is laid out again only when it has changed."""
+    """A text that is displayed again only when it has changed."""
 
     _text = Content("")
 

@@ -99,9 +99,9 @@ class ScatterView(CellWidget):
             x = margin + np.minimum(across[inside] * columns, columns - 1).astype(np.int64)
             y = np.minimum(down[inside] * rows, rows - 1).astype(np.int64)
             for column, row, label in zip(x.tolist(), y.tolist(), points.labels[inside].tolist(), strict=True):
-                known = label >= 0
-                glyph = _GLYPHS[label % len(_GLYPHS)] if known else "·"
-                grid.write(column, row, glyph, f"class{label % 10}" if known else "unknown")
+                is_labeled = label >= 0
+                glyph = _GLYPHS[label % len(_GLYPHS)] if is_labeled else "·"
+                grid.write(column, row, glyph, f"class{label % 10}" if is_labeled else "unknown")
         cell = plane.cell(plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
         if cell is not None:
             grid.write(margin + cell[1], cell[0], "╋", "cursor")
