@@ -19,14 +19,14 @@ class StandIn(ExplorerClient):
 
     def __init__(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> None:
         self._on_answer, self._on_exit = on_answer, on_exit
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.closed = self.warmed = False
         self.silent = False
 
     def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
-        generation = len(self.asked) + 1
+        generation = len(self.requests) + 1
         request = Request(lane, generation, str(run), op=op, **options)
-        self.asked.append(request)
+        self.requests.append(request)
         body = None if self.silent else _plausible(request)
         if body is not None:
             self.answer(request, body)
@@ -53,10 +53,10 @@ class StandIn(ExplorerClient):
 
     def last(self, op: str) -> Request:
         """Return the newest question of an operation."""
-        return next(request for request in reversed(self.asked) if request.op == op)
+        return next(request for request in reversed(self.requests) if request.op == op)
 
     def count(self, op: str) -> int:
-        return sum(request.op == op for request in self.asked)
+        return sum(request.op == op for request in self.requests)
 
     def _in_thread(self, does: Callable[[], None]) -> None:
         thread = threading.Thread(target=does)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Failure, Progress, Response, Result
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.tabs.tab import Tab
 from tests.genexplorer.viewer.fake_model import FIGURES as VAE_FIGURES
-from tests.genexplorer.viewer.fake_model import Arrays, Asked, Bench, StandInClient, mu_of, picture
+from tests.genexplorer.viewer.fake_model import Arrays, Bench, ReceivedRequest, StandInClient, TabT, mu_of, picture
 
 SIZES = {"vae": 2, "gan": 100, "flow": 784, "vae-points": 2, "gan-points": 2, "flow-points": 2}
 FIGURES = {"bits_per_dim": ["cost", "bits/dim"], "round_trip_error": ["round-trip error", ""]}
@@ -34,7 +33,7 @@ class FamilyClient(StandInClient):
 
     kind = "vae"
     exploded = False  # whether latents are no finite numbers
-    searches: list[Asked]
+    searches: list[ReceivedRequest]
 
     @property
     def points(self) -> bool:
@@ -56,17 +55,17 @@ class FamilyClient(StandInClient):
         arrays = {"x": self._x(q), "z": z, "recon": recon, "error": np.array([error], np.float32), "history": history}
         self._say(q, Result({**arrays, "labels": self._labels(q)}))
 
-    def _answer(self, q: Asked) -> None:
+    def _answer(self, q: ReceivedRequest) -> None:
         if q.op == "invert" and not self.failing:
             self.searches = [*getattr(self, "searches", []), q]
             return
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), self._meta(q))
         self._say(q, body)
 
-    def _say(self, q: Asked, body: Progress | Result | Failure) -> None:
+    def _say(self, q: ReceivedRequest, body: Progress | Result | Failure) -> None:
         self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
-    def _meta(self, q: Asked) -> dict[str, object]:
+    def _meta(self, q: ReceivedRequest) -> dict[str, object]:
         if self.exploded:
             return {"metric_labels": FIGURES, "not_finite": 0.25}
         if q.op == "points":
@@ -75,7 +74,7 @@ class FamilyClient(StandInClient):
             return {"metric_labels": FIGURES}
         return {"metric_labels": VAE_FIGURES} if q.op == "encode" else {}
 
-    def _arrays(self, q: Asked) -> Arrays:
+    def _arrays(self, q: ReceivedRequest) -> Arrays:
         match q.op:
             case "sample":
                 z = sampled(q.params["seed"], self.size)
@@ -92,7 +91,7 @@ class FamilyClient(StandInClient):
                 return {"x": self._x(q), "labels": self._labels(q)}
         return super()._arrays(q)
 
-    def _encoded(self, q: Asked) -> Arrays:
+    def _encoded(self, q: ReceivedRequest) -> Arrays:
         found = super()._encoded(q)
         one = np.ones(len(found["mu"]), np.float32)
         found |= {"x": self._x(q), "recon": self.decoded(found["mu"], q.step)}
@@ -104,21 +103,21 @@ class FamilyClient(StandInClient):
             found["mu"] = np.where(np.arange(self.size) % 3, np.nan, np.inf)[None].astype(np.float32)
         return found
 
-    def _indices(self, q: Asked) -> NDArray[np.int64]:
+    def _indices(self, q: ReceivedRequest) -> NDArray[np.int64]:
         return np.array([0]) if "images" in q.arrays else np.array(q.params.get("indices", [q.params.get("index", 0)]))
 
-    def _labels(self, q: Asked) -> NDArray[np.int64]:
+    def _labels(self, q: ReceivedRequest) -> NDArray[np.int64]:
         return np.array([-1]) if "images" in q.arrays else self._indices(q) % 10
 
-    def _x(self, q: Asked) -> NDArray[Any]:
+    def _x(self, q: ReceivedRequest) -> NDArray[Any]:
         own = q.arrays.get("images")
         return self.decoded(mu_of(self._indices(q), 0), 0) if own is None else np.asarray(own)
 
 
-class FamilyBench(Bench):
-    """A tab on a made-up run of a kind."""
+class FamilyBench(Bench[TabT]):
+    """A tab on a fake run of a family."""
 
-    def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, kind: str) -> None:
+    def __init__(self, make: Callable[[ViewerContext], TabT], folder: Path, kind: str) -> None:
         self.kind = kind
         super().__init__(make, folder, size=SIZES[kind])
 

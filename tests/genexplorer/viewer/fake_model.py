@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Failure, Lane, Response, Result
@@ -46,8 +49,8 @@ def mu_of(indices: NDArray[np.int64], step: int, size: int = 2) -> NDArray[np.fl
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question that came."""
+class ReceivedRequest:
+    """A request that the client has received."""
 
     generation: int
     lane: Lane
@@ -66,15 +69,15 @@ class StandInClient(ExplorerClient):
     size: int = 2
     holding: bool = False
     failing: str = ""
-    asked: list[Asked] = field(default_factory=list)
-    held: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    held: list[ReceivedRequest] = field(default_factory=list)
     closed: bool = False
     warmed: bool = False
 
     def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
         step = options.pop("snapshot_step") or 0
-        question = Asked(len(self.asked) + 1, lane, op, step=step, **options)
-        self.asked.append(question)
+        question = ReceivedRequest(len(self.requests) + 1, lane, op, step=step, **options)
+        self.requests.append(question)
         if self.holding:
             self.held.append(question)
         else:
@@ -98,14 +101,14 @@ class StandInClient(ExplorerClient):
 
     def count(self, op: str) -> int:
         """Return how often an operation was asked for."""
-        return sum(question.op == op for question in self.asked)
+        return sum(question.op == op for question in self.requests)
 
-    def _answer(self, q: Asked) -> None:
+    def _answer(self, q: ReceivedRequest) -> None:
         meta = {"metric_labels": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
         self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
-    def _arrays(self, q: Asked) -> Arrays:
+    def _arrays(self, q: ReceivedRequest) -> Arrays:
         match q.op:
             case "decode":
                 return {"images": picture(q.arrays["z"], q.step)}
@@ -147,7 +150,7 @@ class StandInClient(ExplorerClient):
                 return {"z": drawn.astype(np.float32), "images": picture(drawn, q.step)}
         raise AssertionError(f"nobody taught the stand-in to {q.op}")
 
-    def _encoded(self, q: Asked) -> Arrays:
+    def _encoded(self, q: ReceivedRequest) -> Arrays:
         own = q.arrays.get("images")
         indices = np.array([0]) if own is not None else np.array(q.params.get("indices", [q.params.get("index", 0)]))
         mu = mu_of(indices, q.step, self.size)
@@ -166,10 +169,22 @@ class StandInClient(ExplorerClient):
         }
 
 
-class Bench:
-    """A tab in a window of its own, wired as the viewer's window wires it."""
+TabT = TypeVar("TabT", bound=Tab)
 
-    def __init__(self, make: Callable[[ViewerContext], Tab], folder: Path, *, size: int = 2, failing: str = "") -> None:
+
+class Bench(Generic[TabT]):
+    """A tab in a window of its own, connected as the viewer's window connects it.
+
+    Args:
+        make: Type of the tab.
+        folder: Folder of the run.
+        size: Number of latent dimensions on the model card.
+        failing: Error message of every response; empty for none.
+    """
+
+    def __init__(
+        self, make: Callable[[ViewerContext], TabT], folder: Path, *, size: int = 2, failing: str = ""
+    ) -> None:
         self.clients: list[StandInClient] = []
         self.context = ViewerContext(SnapshotCursor(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
@@ -197,6 +212,10 @@ class Bench:
     def client(self) -> StandInClient:
         return self.clients[-1]
 
+    def last(self, op: str, lane: Lane | None = None) -> ReceivedRequest:
+        """Return the newest request of an operation."""
+        return next(q for q in reversed(self.client.requests) if q.op == op and lane in (None, q.lane))
+
     def close(self) -> None:
         self.tab.closing()
         self.context.close()
@@ -205,3 +224,13 @@ class Bench:
     def _client(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> StandInClient:
         self.clients.append(StandInClient(on_answer))
         return self.clients[-1]
+
+
+def press_key(tab: Tab, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> bool:
+    """Press a key in a tab; return True if the tab has handled it."""
+    return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, modifiers))
+
+
+def wait_for_replies(qtbot: QtBot, tab: Tab) -> None:
+    """Wait until every request of a tab has its reply."""
+    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.explore.protocol import Failure, Lane, Response, Result
+from genexplorer.explore.protocol import Failure, Response, Result
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.tabs.tab import Tab
-from tests.genexplorer.viewer.fake_model import Arrays, Asked, Bench, StandInClient, picture
+from tests.genexplorer.viewer.fake_model import Arrays, Bench, ReceivedRequest, StandInClient, TabT, picture
 
 BOUNDS = [-4.0, 4.0, -4.0, 4.0]
 TRANSFORMS = 8
@@ -36,13 +35,13 @@ class PointsClient(StandInClient):
     images: bool = False
     knows_truth: bool = True
 
-    def _answer(self, q: Asked) -> None:
+    def _answer(self, q: ReceivedRequest) -> None:
         no_truth = q.op == "density" and q.params.get("of") == "truth" and not self.knows_truth
         words = self.failing or ("the true density is not known" if no_truth else "")
         body = Failure(words, "try another") if words else Result(self._arrays(q), self._meta(q))
         self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
 
-    def _meta(self, q: Asked) -> dict[str, Any]:
+    def _meta(self, q: ReceivedRequest) -> dict[str, Any]:
         if q.op == "trace":
             forward = "index" in q.params or "indices" in q.params
             names = [f"coupling {k + 1}" for k in range(TRANSFORMS)]
@@ -53,7 +52,7 @@ class PointsClient(StandInClient):
             return {"bounds": BOUNDS}
         return {"how": "exact"} if q.op == "density" else {}
 
-    def _arrays(self, q: Asked) -> Arrays:
+    def _arrays(self, q: ReceivedRequest) -> Arrays:
         match q.op:
             case "trace":
                 return self._traced(q)
@@ -74,7 +73,7 @@ class PointsClient(StandInClient):
                 return self._judged(q)
         return super()._arrays(q)
 
-    def _traced(self, q: Asked) -> Arrays:
+    def _traced(self, q: ReceivedRequest) -> Arrays:
         forward = "index" in q.params or "indices" in q.params
         ladj, shares = LADJ if forward else -LADJ[::-1], np.linspace(0, 1, TRANSFORMS + 1)
         figures = {"mean": shares.astype(np.float32), "std": (1 + shares).astype(np.float32)}
@@ -97,26 +96,26 @@ class PointsClient(StandInClient):
         single = len(start) == 1
         return {"stages": stages[:, 0] if single else stages, "z": z, "ladj": ladj, **figures}
 
-    def _judged(self, q: Asked) -> Arrays:
+    def _judged(self, q: ReceivedRequest) -> Arrays:
         z = np.random.default_rng(q.params["seed"]).normal(size=(q.params["count"], 2)).astype(np.float32)
         points = to_data(z, q.step)
         return {"surface": _cells(q.params)[..., 0].astype(np.float32), "points": points, "arrows": -points}
 
 
-class PointsBench(Bench):
-    """A tab on a made-up run of points, or of a flow of images.
+class PointsBench(Bench[TabT]):
+    """A tab on a fake run of 2-D points, or of a flow of images.
 
     Args:
-        make: The tab.
-        folder: Of a run of that kind.
-        images: Whether traces are of images.
-        failing: What every question is answered by.
-        before: Is told of the client before the tab asks anything.
+        make: Type of the tab.
+        folder: Folder of a run of that kind.
+        images: If True, traces are of images.
+        failing: Error message of every response; empty for none.
+        before: Called with the client before the tab sends its first request.
     """
 
     def __init__(
         self,
-        make: Callable[[ViewerContext], Tab],
+        make: Callable[[ViewerContext], TabT],
         folder: Path,
         *,
         images: bool = False,
@@ -130,10 +129,6 @@ class PointsBench(Bench):
     def model(self) -> PointsClient:
         assert isinstance(self.client, PointsClient)
         return self.client
-
-    def last(self, op: str, lane: Lane | None = None) -> Asked:
-        """Return the newest question of an operation."""
-        return next(q for q in reversed(self.model.asked) if q.op == op and lane in (None, q.lane))
 
     def _client(self, on_answer: Callable[[Response], None], on_exit: Callable[[str], None]) -> StandInClient:
         made = PointsClient(on_answer, images=self._images)

@@ -36,12 +36,12 @@ def request(value: int, replies: list[int]) -> ModelRequest:
 def answer(client: Client, number: int, body: Progress | Result | Failure | None = None) -> None:
     """Let the answer of a request arrive, counted as they were sent."""
     child = client.child
-    child.answer(child.asked[number], body or Result(), step=number)
+    child.answer(child.requests[number], body or Result(), step=number)
     QCoreApplication.processEvents()  # deliver the queued signals
 
 
 def values(client: Client) -> list[object]:
-    return [sent.params["value"] for sent in client.child.asked]
+    return [sent.params["value"] for sent in client.child.requests]
 
 
 def test_the_newest_request_is_sent_once_the_one_in_flight_is_answered(client: Client) -> None:
@@ -60,7 +60,7 @@ def test_requests_of_other_topics_are_all_answered(client: Client) -> None:
     group = RequestGroup(client, "tab")
     for value, key in enumerate("abc"):
         group.send("preview", key, request(value, replies))
-    assert len({sent.topic for sent in client.child.asked}) == 3
+    assert len({sent.topic for sent in client.child.requests}) == 3
     for number in (1, 0, 2):
         answer(client, number)
     assert replies == [1, 0, 2]
@@ -109,7 +109,7 @@ def test_another_run_gets_no_answers_of_the_former(client: Client) -> None:
     client.send("drag", "", ModelRequest("decode", replies.append))
     answer(client, 0)
     answer(client, 1)
-    assert [reply.step for reply in replies] == [1] and client.child.asked[1].run == "other"
+    assert [reply.step for reply in replies] == [1] and client.child.requests[1].run == "other"
 
 
 def test_a_failure_is_reported_and_the_next_request_is_sent(client: Client) -> None:

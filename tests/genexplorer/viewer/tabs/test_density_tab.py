@@ -6,34 +6,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import QEvent, Qt
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.density import tab as tabs
 from genexplorer.viewer.tabs.density.tab import DensityTab
-from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import write_run
-from tests.genexplorer.viewer.fake_model import Bench
+from tests.genexplorer.viewer.fake_model import press_key, wait_for_replies
 from tests.genexplorer.viewer.fake_points import BOUNDS, TRANSFORMS, PointsBench, PointsClient, to_data
 
-Make = Callable[..., PointsBench]
-KINDS: tuple[FakeKind, ...] = ("flow-points", "gan-points", "vae-points")
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    runs = tmp_path_factory.mktemp("runs")
-    return {kind: write_run(runs, steps=60, pictures=False, kind=kind, name=kind) for kind in KINDS}
+Make = Callable[..., PointsBench[DensityTab]]
 
 
 @pytest.fixture
-def make(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Make]:
-    benches: list[PointsBench] = []
+def make(qtbot: QtBot, family_folders: dict[str, Path]) -> Iterator[Make]:
+    benches: list[PointsBench[DensityTab]] = []
 
-    def one(kind: str, before: Callable[[PointsClient], None] | None = None, failing: str = "") -> PointsBench:
-        benches.append(PointsBench(DensityTab, folders[kind], before=before, failing=failing))
-        tab = _tab(benches[-1])
+    def one(
+        kind: str, before: Callable[[PointsClient], None] | None = None, failing: str = ""
+    ) -> PointsBench[DensityTab]:
+        benches.append(PointsBench(DensityTab, family_folders[kind], before=before, failing=failing))
+        tab = benches[-1].tab
         if before is None and not failing:
             qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.model_client.is_busy, timeout=5000)
         return benches[-1]
@@ -43,22 +36,9 @@ def make(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Make]:
         bench.close()
 
 
-def _tab(bench: Bench) -> DensityTab:
-    assert isinstance(bench.tab, DensityTab)
-    return bench.tab
-
-
-def _wait_for_replies(qtbot: QtBot, tab: DensityTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)
-
-
-def _key(tab: DensityTab, key: Qt.Key) -> bool:
-    return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
-
-
 def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
-    tab = _tab(bench)
+    tab = bench.tab
     heat = tab.scene.heat
     assert heat is not None and heat.kind == "model" and heat.step == bench.context.step
     assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
@@ -72,7 +52,7 @@ def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None
 
 def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tabs, "FRAMES", 8)
-    tab = _tab(make("flow-points"))
+    tab = make("flow-points").tab
     tab.plane.animation.finish()
     data, z = tab.plane.samples.points.copy(), tab.scene.z
     assert z is not None
@@ -82,66 +62,66 @@ def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, mon
     tab.panel.flow_slider.setValue(200)
     np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
     assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.flow_caption.text()
-    assert _key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")
+    assert press_key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")
     tab._timer.setInterval(1)
-    assert _key(tab, Qt.Key.Key_Return) and tab.plane.position == 0
+    assert press_key(tab, Qt.Key.Key_Return) and tab.plane.position == 0
     qtbot.waitUntil(lambda: not tab.panel.play.isChecked(), timeout=5000)
     assert tab.plane.position == 1
 
 
 def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
-    tab = _tab(bench)
+    tab = bench.tab
     assert tab.scene.z is not None
     z, count = tab.scene.z.copy(), bench.client.count("sample")
     bench.context.cursor.go(5)
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     tab.plane.animation.finish()
     np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
     assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == count
-    assert _key(tab, Qt.Key.Key_R)
-    _wait_for_replies(qtbot, tab)
+    assert press_key(tab, Qt.Key.Key_R)
+    wait_for_replies(qtbot, tab)
     assert bench.last("sample").params["seed"] == tab.scene.seed and not np.array_equal(tab.scene.z, z)
 
 
 def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
-    tab = _tab(bench)
+    tab = bench.tab
     box = tab.panel.heat
     box.setCurrentIndex(box.findData("difference"))
     box.activated.emit(box.currentIndex())
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     heat = tab.scene.heat
     assert heat is not None and heat.kind == "difference" and heat.values.min() == pytest.approx(-1.0, abs=1e-5)
     assert "nats" in tab.panel.bar.accessibleDescription()
     tab.plane.pointed.emit(0.0, 0.0)
     assert "difference = −1.00 nats" in tab.readout.text()
-    count = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked)
+    count = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.requests)
     bench.context.cursor.go(5)
-    _wait_for_replies(qtbot, tab)
-    assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.asked) == count
+    wait_for_replies(qtbot, tab)
+    assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.requests) == count
 
 
 def test_an_unknown_true_density_is_not_offered(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points", before=lambda client: setattr(client, "knows_truth", False))
-    tab = _tab(bench)
-    _wait_for_replies(qtbot, tab)
+    tab = bench.tab
+    wait_for_replies(qtbot, tab)
     tab.layers.set_heat("truth")
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     assert tab.layers.heats == ("none", "model") and tab.panel.heat.findData("truth") < 0
     assert tab.layers.heat == "model"
 
 
 def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
     bench = make("gan-points")
-    tab = _tab(bench)
+    tab = bench.tab
     heat = tab.scene.heat
     assert heat is not None and heat.kind == "critic" and 0 <= heat.values.min() < 0.5 < heat.values.max() <= 1
     assert heat.value_at(3.9, 0) == pytest.approx(1 / (1 + np.exp(-3.9)), abs=0.02)
     assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.count == 5 * 250
     params = bench.last("critic").params
     assert params["seed"] == bench.last("sample").params["seed"] and params["count"] == 600
-    assert _key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
+    assert press_key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
     assert not tab.panel._flow_row.isVisible() and tab.latent.isVisible()
     tab.plane.pointed.emit(0.0, 0.0)
     assert [marker.name for marker in tab.latent.markers.markers] == ["z"]
@@ -149,35 +129,35 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
 
 def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     bench = make("vae-points")
-    tab = _tab(bench)
+    tab = bench.tab
     assert tab.latent.isVisible() and tab.plane.reconstructions.count == 1000 and tab.plane.reconstructions.isVisible()
     tab.plane.pointed.emit(1.0, 2.0)
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])
     assert tab.latent.markers.markers[0].sigma is not None and tab.plane.markers.markers[1].name == "x̂"
     tab.latent.pointed.emit(0.5, -0.5)
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     returned = tab.plane.markers.markers[0].position
     np.testing.assert_allclose(returned, to_data(np.array([0.5, -0.5]), bench.context.step or 0), rtol=1e-5)
     tab.latent.pointed.emit(float("nan"), float("nan"))
     assert not tab.latent.markers.markers
-    assert _key(tab, Qt.Key.Key_Z) and not tab.latent.isVisible()
+    assert press_key(tab, Qt.Key.Key_Z) and not tab.latent.isVisible()
 
 
 def test_zooming_requests_the_heat_map_of_the_visible_part(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
-    tab = _tab(bench)
-    assert _key(tab, Qt.Key.Key_Plus)
+    tab = bench.tab
+    assert press_key(tab, Qt.Key.Key_Plus)
     qtbot.waitUntil(lambda: bench.last("density").params["bounds"] == list(tab.plane.visible_bounds), timeout=5000)
     assert "--bounds=" in (tab.command_line() or "")
-    assert _key(tab, Qt.Key.Key_Up) and _key(tab, Qt.Key.Key_0)
+    assert press_key(tab, Qt.Key.Key_Up) and press_key(tab, Qt.Key.Key_0)
     assert "--bounds=" not in (tab.command_line() or "") and "--of model" in (tab.command_line() or "")
     assert tab.plane.visible_bounds[2] <= BOUNDS[2]
 
 
 def test_plane_and_animation_are_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tabs, "FRAMES", 12)
-    tab = _tab(make("flow-points"))
+    tab = make("flow-points").tab
     picture, animation = tab.save_targets()
     picture.write(tmp_path / "a.png")
     animation.write(tmp_path / "b.gif")
@@ -190,7 +170,7 @@ def test_switches_are_restored_and_dark_is_applied(make: Make) -> None:
     from genexplorer.session.palette import DARK
 
     bench = make("gan-points")
-    tab = _tab(bench)
+    tab = bench.tab
     tab.restore({"on": {"arrows": False}, "heat": "none", "seed": 7})
     assert not tab.plane.arrows.isVisible() and tab.state()["seed"] == 7 and tab.scene.heat is None
     bench.context.set_palette(DARK)
@@ -198,13 +178,13 @@ def test_switches_are_restored_and_dark_is_applied(make: Make) -> None:
 
 
 def test_a_failure_is_shown_above_the_plane(make: Make, qtbot: QtBot) -> None:
-    tab = _tab(make("gan-points", failing="no weights"))
+    tab = make("gan-points", failing="no weights").tab
     qtbot.waitUntil(lambda: "no weights" in tab.note.text() and tab.note.isVisible(), timeout=5000)
     assert tab.save_targets() == []
 
 
 def test_images_have_no_map(qtbot: QtBot, tmp_path: Path) -> None:
     bench = PointsBench(DensityTab, write_run(tmp_path / "runs", steps=5, pictures=False, kind="flow"), images=True)
-    reason = _tab(bench).waiting_reason()
-    assert reason is not None and "too many dimensions" in reason and bench.client.asked == []
+    reason = bench.tab.waiting_reason()
+    assert reason is not None and "too many dimensions" in reason and bench.client.requests == []
     bench.close()

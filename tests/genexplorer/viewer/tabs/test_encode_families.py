@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import QEvent, QPoint, Qt
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.encode.encoding import Encoding, ImageMetric
@@ -15,25 +14,19 @@ from genexplorer.viewer.tabs.encode.latent_plots import histogram, standard_norm
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
 from genexplorer.viewer.tabs.encode.views import format_metric, latent_image
 from genexplorer.viewer.widgets.images import to_array
-from tests.fixtures.fake_run import write_run
-from tests.genexplorer.viewer.fake_families import SIZES, FamilyBench
+from tests.genexplorer.viewer.fake_families import FamilyBench
+from tests.genexplorer.viewer.fake_model import press_key
 from tests.genexplorer.viewer.mouse import QTest
 
-Open = Callable[[str], FamilyBench]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    runs = tmp_path_factory.mktemp("runs")
-    return {kind: write_run(runs, steps=60, pictures=False, kind=kind, name=kind) for kind in SIZES}  # type: ignore[arg-type]
+Open = Callable[[str], FamilyBench[EncodeTab]]
 
 
 @pytest.fixture
-def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
-    benches: list[FamilyBench] = []
+def opened(qtbot: QtBot, family_folders: dict[str, Path]) -> Iterator[Open]:
+    benches: list[FamilyBench[EncodeTab]] = []
 
-    def open_kind(kind: str) -> FamilyBench:
-        benches.append(FamilyBench(EncodeTab, folders[kind], kind))
+    def open_kind(kind: str) -> FamilyBench[EncodeTab]:
+        benches.append(FamilyBench(EncodeTab, family_folders[kind], kind))
         return benches[-1]
 
     yield open_kind
@@ -41,23 +34,14 @@ def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
         bench.close()
 
 
-def _tab(bench: FamilyBench) -> EncodeTab:
-    assert isinstance(bench.tab, EncodeTab)
-    return bench.tab
-
-
-def _key(bench: FamilyBench, key: Qt.Key) -> bool:
-    return bench.tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
-
-
-def _encoded(qtbot: QtBot, bench: FamilyBench) -> EncodeTab:
-    tab = _tab(bench)
+def _encoded(qtbot: QtBot, bench: FamilyBench[EncodeTab]) -> EncodeTab:
+    tab = bench.tab
     qtbot.waitUntil(lambda: tab.current is not None and not tab.context.model_client.is_busy)
     return tab
 
 
-def _searching(qtbot: QtBot, bench: FamilyBench, count: int = 1) -> EncodeTab:
-    tab = _tab(bench)
+def _searching(qtbot: QtBot, bench: FamilyBench[EncodeTab], count: int = 1) -> EncodeTab:
+    tab = bench.tab
     qtbot.waitUntil(lambda: len(bench.client.searches) == count and tab.loader.x is not None)
     return tab
 
@@ -97,7 +81,7 @@ def test_a_drawing_is_encoded_by_a_flow(opened: Open, qtbot: QtBot) -> None:
     tab = _encoded(qtbot, bench)
     QTest.mouseClick(tab.source_panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
-    last = [q for q in bench.client.asked if q.op == "encode"][-1]
+    last = [q for q in bench.client.requests if q.op == "encode"][-1]
     np.testing.assert_array_equal(last.arrays["images"][0], tab.source_panel.canvas.brush.pixels())
 
 
@@ -122,15 +106,15 @@ def test_the_latent_of_a_gan_is_searched_automatically(opened: Open, qtbot: QtBo
 def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
-    assert _key(bench, Qt.Key.Key_Escape) and not tab.search.busy
+    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.search.busy
     assert not bench.context.model_client.is_pending("job") and "cancelled" in tab.views.search.status.text()
-    assert not _key(bench, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
+    assert not press_key(bench.tab, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
     bench.client.finish_search()  # comes too late
     qtbot.wait(20)
     assert tab.current is None and tab.save_targets() == []
     tab.views.search.steps.setValue(50)
     tab.views.search.restarts.setValue(2)
-    assert _key(bench, Qt.Key.Key_Return)
+    assert press_key(bench.tab, Qt.Key.Key_Return)
     assert bench.client.searches[-1].params["steps"] == 50 and bench.client.searches[-1].params["restarts"] == 2
     assert "invert" in (tab.command_line() or "") and "--steps 50 --restarts 2" in (tab.command_line() or "")
     tab.views.search.search_button.click()
@@ -139,7 +123,7 @@ def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qt
     tab.views.search.near.setChecked(False)
     tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["prior"] == 0 and "--prior 0" in (tab.command_line() or "")
-    other = _tab(opened("gan"))
+    other = opened("gan").tab
     other.restore(tab.state())
     assert not other.search.near and not other.views.search.near.isChecked()
 
@@ -154,7 +138,7 @@ def test_a_search_is_manual_where_it_is_not_automatic(opened: Open, qtbot: QtBot
     assert len(bench.client.searches) == 1 and "Enter" in tab._hint()
     tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["indices"] == [5]
-    other = _tab(opened("gan"))
+    other = opened("gan").tab
     other.restore(tab.state())
     assert not other.views.search.automatic.isChecked() and other.source.index == 5
     other.restore({"search": {"steps": -3, "restarts": "x", "at_once": 1}})
@@ -187,11 +171,11 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     place = views.data.widget_point(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
-    points = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    points = [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"]
     assert points.shape == (1, 2) and np.abs(points[0] - [1.5, -0.5]).max() < 0.05
     assert f"x ({points[0, 0]:.2f}" in views.data.accessibleDescription()
     assert "x =" in tab.source_panel.file_note.text() and tab.command_line() is None
-    assert _key(bench, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
+    assert press_key(bench.tab, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     tab.save_targets()[0].write(tmp_path / "planes.png")
     assert Image.open(tmp_path / "planes.png").width > 300

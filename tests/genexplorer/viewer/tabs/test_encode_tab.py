@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent, QKeyEvent
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
-from tests.genexplorer.viewer.fake_model import Bench, mu_of, picture
+from tests.genexplorer.viewer.fake_model import Bench, mu_of, picture, press_key, wait_for_replies
 
 
 @pytest.fixture(scope="module")
@@ -23,31 +23,18 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[2, 20])
-def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Iterator[Bench[EncodeTab]]:
     bench = Bench(EncodeTab, run_folder, size=request.param)
-    tab = _tab(bench)
+    tab = bench.tab
     qtbot.waitUntil(lambda: tab.loader.samples is not None and tab.loader.thumbnails is not None)
     yield bench
     bench.close()
 
 
-def _tab(bench: Bench) -> EncodeTab:
-    assert isinstance(bench.tab, EncodeTab)
-    return bench.tab
-
-
-def _wait_for_replies(qtbot: QtBot, tab: EncodeTab) -> None:
-    qtbot.waitUntil(lambda: not tab.context.model_client.is_busy)
-
-
-def _key(tab: EncodeTab, key: Qt.Key) -> bool:
-    return tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
-
-
-def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> None:
-    tab = _tab(bench)
+def test_a_test_image_is_encoded_by_its_index(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab = bench.tab
     tab.source_panel.index.setValue(123)
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     current, step = tab.loader.current, bench.context.step
     assert current is not None and step is not None
     np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
@@ -61,42 +48,42 @@ def test_a_test_image_is_encoded_by_its_index(bench: Bench, qtbot: QtBot) -> Non
     assert tab.views.map.isVisible() == (bench.client.size == 2)
 
 
-def test_keys_and_thumbnails_select_test_images(bench: Bench, qtbot: QtBot) -> None:
-    tab = _tab(bench)
-    assert _key(tab, Qt.Key.Key_Right) and tab.source.index == 1
-    assert _key(tab, Qt.Key.Key_Left) and tab.source.index == 0
+def test_keys_and_thumbnails_select_test_images(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab = bench.tab
+    assert press_key(tab, Qt.Key.Key_Right) and tab.source.index == 1
+    assert press_key(tab, Qt.Key.Key_Left) and tab.source.index == 0
     tab.source_panel.thumbnails.pressed.emit(QPoint(35, 65))  # second column, third row
     assert tab.source.index == 17
-    _wait_for_replies(qtbot, tab)
+    wait_for_replies(qtbot, tab)
     assert "#17" in tab.views.pictures["x"].accessibleDescription()
 
 
-def test_a_label_filter_requests_the_labels_once(bench: Bench, qtbot: QtBot) -> None:
-    tab = _tab(bench)
+def test_a_label_filter_requests_the_labels_once(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab = bench.tab
     tab.source_panel.label.opened.emit()
     tab.source_panel.label.opened.emit()
     qtbot.waitUntil(lambda: tab.source.has_labels)
-    assert sum(q.op == "test_images" and not q.params for q in bench.client.asked) == 1
+    assert sum(q.op == "test_images" and not q.params for q in bench.client.requests) == 1
     box = tab.source_panel.label
     box.setCurrentIndex(box.findData(7))
     box.activated.emit(box.currentIndex())
-    assert tab.source.index == 7 and _key(tab, Qt.Key.Key_Right) and tab.source.index == 17
+    assert tab.source.index == 7 and press_key(tab, Qt.Key.Key_Right) and tab.source.index == 17
 
 
-def test_an_image_file_is_encoded_and_inverted_if_light(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
-    tab = _tab(bench)
+def test_an_image_file_is_encoded_and_inverted_if_light(bench: Bench[EncodeTab], qtbot: QtBot, tmp_path: Path) -> None:
+    tab = bench.tab
     paper = np.full((56, 56), 255, np.uint8)
     paper[20:36, 20:36] = 0
     Image.fromarray(paper).save(tmp_path / "scan.png")
     _drop(tab, tmp_path / "scan.png")
-    _wait_for_replies(qtbot, tab)
-    requests = [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"]
+    wait_for_replies(qtbot, tab)
+    requests = [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"]
     assert requests.shape == (1, 28, 28, 1) and requests[0, 0, 0, 0] == 0 and requests[0, 14, 14, 0] == 255
     assert tab.source_panel.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
     assert tab.command_line() is None
     tab.source_panel.inverted.setChecked(False)
-    _wait_for_replies(qtbot, tab)
-    assert [q for q in bench.client.asked if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
+    wait_for_replies(qtbot, tab)
+    assert [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
 
 
 def _drop(tab: EncodeTab, file: Path) -> None:
@@ -112,8 +99,8 @@ def _drop(tab: EncodeTab, file: Path) -> None:
     tab.dropEvent(event)
 
 
-def test_a_bad_file_is_reported_and_changes_nothing(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
-    tab = _tab(bench)
+def test_a_bad_file_is_reported_and_changes_nothing(bench: Bench[EncodeTab], qtbot: QtBot, tmp_path: Path) -> None:
+    tab = bench.tab
     (tmp_path / "bad.png").write_bytes(b"nothing")
     before = bench.client.count("encode")
     _drop(tab, tmp_path / "bad.png")
@@ -123,30 +110,30 @@ def test_a_bad_file_is_reported_and_changes_nothing(bench: Bench, qtbot: QtBot, 
     assert not tab.views.note.isVisible()
 
 
-def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench, qtbot: QtBot) -> None:
-    tab = _tab(bench)
+def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab = bench.tab
     canvas = tab.source_panel.canvas
     mouse: Any = qtbot  # pytest-qt leaves these untyped
     mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
     mouse.mouseMove(canvas, QPoint(100, 100))
     mouse.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
-    _wait_for_replies(qtbot, tab)
-    requests = [q for q in bench.client.asked if q.op == "encode" and "images" in q.arrays]
+    wait_for_replies(qtbot, tab)
+    requests = [q for q in bench.client.requests if q.op == "encode" and "images" in q.arrays]
     assert requests and requests[-1].lane == "drag" and requests[-1].arrays["images"].any()
     np.testing.assert_array_equal(requests[-1].arrays["images"][0], canvas.brush.pixels())
     tab.source_panel.cleared.emit()
     assert tab.source.kind == "test"
 
 
-def test_another_snapshot_encodes_again(bench: Bench, qtbot: QtBot) -> None:
-    tab = _tab(bench)
+def test_another_snapshot_encodes_again(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab = bench.tab
     step = bench.followed.snapshots[1]
     bench.context.cursor.go(step)
     qtbot.waitUntil(lambda: tab.loader.current is not None and tab.loader.current.step == step)
 
 
-def test_what_can_be_saved_is_saved(bench: Bench, qtbot: QtBot, tmp_path: Path) -> None:
-    tab = _tab(bench)
+def test_what_can_be_saved_is_saved(bench: Bench[EncodeTab], qtbot: QtBot, tmp_path: Path) -> None:
+    tab = bench.tab
     for number, target in enumerate(tab.save_targets()):
         target.write(tmp_path / f"{number}.png")
         with Image.open(tmp_path / f"{number}.png") as image:
@@ -173,9 +160,9 @@ def test_the_saved_test_image_is_restored(qtbot: QtBot, run_folder: Path) -> Non
     bench = Bench(EncodeTab, run_folder)
     for state in ({"index": "x"}, {"index": -4}, {"index": True}, {}):
         bench.tab.restore(state)
-    assert _tab(bench).source.index == 0
+    assert bench.tab.source.index == 0
     bench.tab.restore({"index": 42})
     bench.tab.activated()
-    _wait_for_replies(qtbot, _tab(bench))
-    assert _tab(bench).source.index == 42
+    wait_for_replies(qtbot, bench.tab)
+    assert bench.tab.source.index == 42
     bench.close()

@@ -7,49 +7,32 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
-from PyQt6.QtCore import QEvent, QPoint, Qt
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.tabs.interpolate.interpolation import MAX_BYTES, chord_norms, spaces
 from genexplorer.viewer.tabs.interpolate.tab import FRAME_MS, InterpolateTab
 from genexplorer.viewer.widgets.images import to_array
-from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_families import SIZES, FamilyBench, sampled
-from tests.genexplorer.viewer.fake_model import mu_of, picture
+from tests.genexplorer.viewer.fake_model import mu_of, picture, press_key, wait_for_replies
 from tests.genexplorer.viewer.mouse import QTest
 
-Open = Callable[[str], FamilyBench]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    runs = tmp_path_factory.mktemp("runs")
-    return {kind: write_run(runs, steps=60, pictures=False, kind=kind, name=kind) for kind in SIZES}  # type: ignore[arg-type]
+Open = Callable[[str], FamilyBench[InterpolateTab]]
 
 
 @pytest.fixture
-def opened(qtbot: QtBot, folders: dict[str, Path]) -> Iterator[Open]:
-    benches: list[FamilyBench] = []
+def opened(qtbot: QtBot, family_folders: dict[str, Path]) -> Iterator[Open]:
+    benches: list[FamilyBench[InterpolateTab]] = []
 
-    def open_kind(kind: str) -> FamilyBench:
-        benches.append(FamilyBench(InterpolateTab, folders[kind], kind))
-        _wait_for_replies(qtbot, benches[-1])
+    def open_kind(kind: str) -> FamilyBench[InterpolateTab]:
+        benches.append(FamilyBench(InterpolateTab, family_folders[kind], kind))
+        wait_for_replies(qtbot, benches[-1].tab)
         return benches[-1]
 
     yield open_kind
     for bench in benches:
         bench.close()
-
-
-def _wait_for_replies(qtbot: QtBot, bench: FamilyBench) -> None:
-    qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
-
-
-def _tab(bench: FamilyBench) -> InterpolateTab:
-    assert isinstance(bench.tab, InterpolateTab)
-    return bench.tab
 
 
 def _z(tab: InterpolateTab, name: str) -> NDArray[np.float64]:
@@ -58,15 +41,11 @@ def _z(tab: InterpolateTab, name: str) -> NDArray[np.float64]:
     return latent
 
 
-def _key(bench: FamilyBench, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> bool:
-    return bench.tab.on_key(QKeyEvent(QEvent.Type.KeyPress, key, modifier))
-
-
 @pytest.mark.parametrize("kind", ["vae", "gan", "flow"])
 def test_two_samples_are_joined_by_nine_images(opened: Open, kind: str) -> None:
     bench = opened(kind)
-    tab, size = _tab(bench), SIZES[kind]
-    requests = [q for q in bench.client.asked if q.op == "interpolate"]
+    tab, size = bench.tab, SIZES[kind]
+    requests = [q for q in bench.client.requests if q.op == "interpolate"]
     assert [q.params["count"] for q in requests] == [9, 65] and {q.params["mode"] for q in requests} == {"spherical"}
     endpoints = np.concatenate([sampled(0, size), sampled(7, size)])
     np.testing.assert_allclose(requests[0].arrays["z"], endpoints)
@@ -83,44 +62,46 @@ def test_two_samples_are_joined_by_nine_images(opened: Open, kind: str) -> None:
 
 def test_keys_move_and_choose(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
-    tab = _tab(bench)
+    tab = bench.tab
     path = tab.interpolation
-    assert _key(bench, Qt.Key.Key_Home) and path.t == 0
-    assert _key(bench, Qt.Key.Key_Right) and path.t == pytest.approx(1 / 8)
-    assert _key(bench, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier) and path.t == pytest.approx(9 / 64)
-    assert _key(bench, Qt.Key.Key_End) and path.t == 1 and _key(bench, Qt.Key.Key_Right) and path.t == 1
+    assert press_key(bench.tab, Qt.Key.Key_Home) and path.t == 0
+    assert press_key(bench.tab, Qt.Key.Key_Right) and path.t == pytest.approx(1 / 8)
+    assert press_key(bench.tab, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier) and path.t == pytest.approx(9 / 64)
+    assert (
+        press_key(bench.tab, Qt.Key.Key_End) and path.t == 1 and press_key(bench.tab, Qt.Key.Key_Right) and path.t == 1
+    )
     a, b = _z(tab, "A"), _z(tab, "B")
-    assert _key(bench, Qt.Key.Key_X) and np.array_equal(_z(tab, "A"), b) and np.array_equal(_z(tab, "B"), a)
-    assert _key(bench, Qt.Key.Key_M) and tab.interpolation.mode == "linear"
-    assert _key(bench, Qt.Key.Key_Plus) and tab.interpolation.count == 10
-    _wait_for_replies(qtbot, bench)
-    last = bench.client.asked[-1]
+    assert press_key(bench.tab, Qt.Key.Key_X) and np.array_equal(_z(tab, "A"), b) and np.array_equal(_z(tab, "B"), a)
+    assert press_key(bench.tab, Qt.Key.Key_M) and tab.interpolation.mode == "linear"
+    assert press_key(bench.tab, Qt.Key.Key_Plus) and tab.interpolation.count == 10
+    wait_for_replies(qtbot, bench.tab)
+    last = bench.client.requests[-1]
     assert last.params["mode"] == "linear" and (last.params["count"] - 1) % 9 == 0
     seeds = tab.endpoints["A"].seed, tab.endpoints["B"].seed
-    assert _key(bench, Qt.Key.Key_R) and (tab.endpoints["A"].seed, tab.endpoints["B"].seed) != seeds
-    assert not _key(bench, Qt.Key.Key_Escape)  # nothing to cancel: the window may use it
-    assert not _key(bench, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert press_key(bench.tab, Qt.Key.Key_R) and (tab.endpoints["A"].seed, tab.endpoints["B"].seed) != seeds
+    assert not press_key(bench.tab, Qt.Key.Key_Escape)  # nothing to cancel: the window may use it
+    assert not press_key(bench.tab, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
 
 
 def test_space_plays_back_and_forth(opened: Open) -> None:
     bench = opened("vae")
-    tab = _tab(bench)
+    tab = bench.tab
     tab.scrub(0.97)
-    assert _key(bench, Qt.Key.Key_Space) and tab.is_playing
+    assert press_key(bench.tab, Qt.Key.Key_Space) and tab.is_playing
     positions = []
     for _ in range(8):
         tab._tick()
         positions.append(tab.interpolation.t)
     assert max(positions) == 1.0 and positions[-1] < 1.0
-    assert _key(bench, Qt.Key.Key_Space) and not tab.is_playing
-    _key(bench, Qt.Key.Key_Space)
+    assert press_key(bench.tab, Qt.Key.Key_Space) and not tab.is_playing
+    press_key(bench.tab, Qt.Key.Key_Space)
     tab.deactivated()
     assert not tab.is_playing
 
 
 def test_the_mouse_scrubs_along_the_strip(opened: Open) -> None:
     bench = opened("gan")
-    tab = _tab(bench)
+    tab = bench.tab
     place = QPoint(round(tab.strip.x_of(0.5)), 20)
     QTest.mousePress(tab.strip, Qt.MouseButton.LeftButton, pos=place)
     assert tab.interpolation.t == pytest.approx(0.5, abs=0.01) and bench.context.dragging
@@ -131,24 +112,24 @@ def test_the_mouse_scrubs_along_the_strip(opened: Open) -> None:
 
 def test_a_snapshot_during_a_drag_waits_for_its_end(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
-    tab = _tab(bench)
+    tab = bench.tab
     before = bench.client.count("interpolate")
     tab.strip.scrubbing.emit(True)
     tab.on_time(bench.followed.snapshots[1])
     assert bench.client.count("interpolate") == before
     tab.strip.scrubbing.emit(False)
-    _wait_for_replies(qtbot, bench)
-    assert bench.client.asked[-1].step == bench.followed.snapshots[1]
+    wait_for_replies(qtbot, bench.tab)
+    assert bench.client.requests[-1].step == bench.followed.snapshots[1]
 
 
 def test_another_snapshot_decodes_the_same_path(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
-    tab = _tab(bench)
+    tab = bench.tab
     before = np.stack([_z(tab, "A"), _z(tab, "B")])
     num_samples = bench.client.count("sample")
     bench.context.cursor.go(bench.followed.snapshots[2])
-    _wait_for_replies(qtbot, bench)
-    last = bench.client.asked[-1]
+    wait_for_replies(qtbot, bench.tab)
+    last = bench.client.requests[-1]
     assert last.op == "interpolate" and last.step == bench.followed.snapshots[2]
     np.testing.assert_allclose(last.arrays["z"], before)
     assert bench.client.count("sample") == num_samples
@@ -157,46 +138,46 @@ def test_another_snapshot_decodes_the_same_path(opened: Open, qtbot: QtBot) -> N
 
 def test_a_test_image_is_encoded_and_follows_the_encoder(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
-    tab = _tab(bench)
+    tab = bench.tab
     tab.endpoints.choose("A", "test")
     tab.panels["A"].number.setValue(17)
-    _wait_for_replies(qtbot, bench)
+    wait_for_replies(qtbot, bench.tab)
     step = bench.context.step or 0
     np.testing.assert_allclose(_z(tab, "A"), mu_of(np.array([17]), step)[0], rtol=1e-6)
     assert "label 7" in tab.panels["A"].picture.accessibleDescription()
     bench.context.cursor.go(bench.followed.snapshots[1])
-    _wait_for_replies(qtbot, bench)
+    wait_for_replies(qtbot, bench.tab)
     expected = mu_of(np.array([17]), bench.followed.snapshots[1])[0]
-    np.testing.assert_allclose(bench.client.asked[-1].arrays["z"][0], expected, rtol=1e-6)
+    np.testing.assert_allclose(bench.client.requests[-1].arrays["z"][0], expected, rtol=1e-6)
 
 
 def test_a_small_latent_is_set_by_its_coordinates(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
-    tab = _tab(bench)
+    tab = bench.tab
     was = _z(tab, "B")
     tab.endpoints.choose("B", "latent")
     np.testing.assert_allclose(_z(tab, "B"), was)  # goes on from where it was
     tab.panels["B"].latent.changed.emit(1, -1.25)
-    _wait_for_replies(qtbot, bench)
-    assert bench.client.asked[-1].arrays["z"][1, 1] == pytest.approx(-1.25)
-    assert "latent" not in opened("gan").tab.endpoints.kinds()  # type: ignore[attr-defined]
+    wait_for_replies(qtbot, bench.tab)
+    assert bench.client.requests[-1].arrays["z"][1, 1] == pytest.approx(-1.25)
+    assert "latent" not in opened("gan").tab.endpoints.kinds()
 
 
 def test_the_manifolds_pins_can_be_ends(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
-    tab = _tab(bench)
+    tab = bench.tab
     assert "pin A" not in tab.endpoints.kinds()
     bench.context.pins = {"A": np.array([1.0, 2.0]), "B": np.zeros(5)}
     tab.activated()
     assert "pin A" in tab.endpoints.kinds() and "pin B" not in tab.endpoints.kinds()  # of another size
     tab.endpoints.choose("A", "pin A")
-    _wait_for_replies(qtbot, bench)
-    np.testing.assert_allclose(bench.client.asked[-1].arrays["z"][0], [1, 2])
+    wait_for_replies(qtbot, bench.tab)
+    np.testing.assert_allclose(bench.client.requests[-1].arrays["z"][0], [1, 2])
 
 
 def test_a_gans_test_image_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
-    tab, client = _tab(bench), bench.client
+    tab, client = bench.tab, bench.client
     tab.endpoints.choose("B", "test")
     qtbot.waitUntil(lambda: bool(client.searches) and tab.endpoints["B"].x is not None)
     assert tab.endpoints.latents is None and "Esc" in tab._hint()
@@ -208,16 +189,16 @@ def test_a_gans_test_image_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     client.finish_search(0.0123)
     qtbot.waitUntil(lambda: tab.endpoints.latents is not None)
     assert "0.0123" in tab.panels["B"].status.text()
-    _wait_for_replies(qtbot, bench)
-    np.testing.assert_allclose(client.asked[-1].arrays["z"][1], mu_of(np.array([1]), 0, 100)[0])
+    wait_for_replies(qtbot, bench.tab)
+    np.testing.assert_allclose(client.requests[-1].arrays["z"][1], mu_of(np.array([1]), 0, 100)[0])
 
 
 def test_a_search_is_cancelled_with_escape_and_repeated(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
-    tab, client = _tab(bench), bench.client
+    tab, client = bench.tab, bench.client
     tab.endpoints.choose("A", "test")
     qtbot.waitUntil(lambda: bool(client.searches))
-    assert _key(bench, Qt.Key.Key_Escape) and not tab.endpoints.searches["A"].busy
+    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.endpoints.searches["A"].busy
     assert not bench.context.model_client.is_pending("job") and "cancelled" in tab._hint()
     client.finish_search()  # comes too late
     qtbot.wait(20)
@@ -233,7 +214,7 @@ def test_a_search_is_cancelled_with_escape_and_repeated(opened: Open, qtbot: QtB
 @pytest.mark.parametrize("kind", ["vae-points", "gan-points", "flow-points"])
 def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Path) -> None:
     bench = opened(kind)
-    tab = _tab(bench)
+    tab = bench.tab
     assert tab.preview.currentIndex() == 1 and not tab.panels["A"].picture.isVisible()
     assert bench.client.count("points") >= 1
     before = tab.preview.data.accessibleDescription()
@@ -248,11 +229,11 @@ def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Pat
 
 def test_the_command_names_both_ends(opened: Open, qtbot: QtBot) -> None:
     bench = opened("vae")
-    tab = _tab(bench)
+    tab = bench.tab
     tab.endpoints.choose("A", "test")
     tab.endpoints.set_index("A", 12)
     tab.set_mode("linear")
-    _wait_for_replies(qtbot, bench)
+    wait_for_replies(qtbot, bench.tab)
     assert "--from=test:12 --to=7 --mode linear" in (tab.command_line() or "")
     tab.endpoints.choose("B", "latent")
     tab.endpoints.set_coordinate("B", 0, -0.5)
@@ -261,7 +242,7 @@ def test_the_command_names_both_ends(opened: Open, qtbot: QtBot) -> None:
 
 
 def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
-    tab = _tab(opened("gan"))
+    tab = opened("gan").tab
     strip, walk, first = tab.save_targets()
     strip.write(tmp_path / "strip.png")
     assert Image.open(tmp_path / "strip.png").width > 9 * 28
@@ -280,24 +261,24 @@ def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
 def test_values_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     bench.client.exploded = True
-    _tab(bench).resample_both()
-    _wait_for_replies(qtbot, bench)
-    assert "25.0%" in _tab(bench).preview.picture.accessibleDescription() and not bench.tab.grab().isNull()
+    bench.tab.resample_both()
+    wait_for_replies(qtbot, bench.tab)
+    assert "25.0%" in bench.tab.preview.picture.accessibleDescription() and not bench.tab.grab().isNull()
 
 
 def test_missing_parts_are_reported(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
-    tab = _tab(bench)
+    tab = bench.tab
     bench.client.failing = "the snapshot is gone"
     tab.endpoints.resample("A")
-    _wait_for_replies(qtbot, bench)
+    wait_for_replies(qtbot, bench.tab)
     assert "the snapshot is gone" in tab._hint() and "gone" in tab.panels["A"].status.text()
     card = bench.followed.card()
     capability = card.capability("decode").model_copy(update={"available": False, "reason": "it has no decoder"})
     blind = card.model_copy(update={"capabilities": {**card.capabilities, "decode": capability}})
     bench.followed.card = lambda step=None: blind  # type: ignore[method-assign]
     tab.on_time(bench.context.step)
-    assert "it has no decoder" in (tab.waiting_reason() or "") and not _key(bench, Qt.Key.Key_Space)
+    assert "it has no decoder" in (tab.waiting_reason() or "") and not press_key(bench.tab, Qt.Key.Key_Space)
     tab.on_time(None)
     assert "first snapshot" in (tab.waiting_reason() or "")
     tab.set_run(None)
@@ -306,7 +287,7 @@ def test_missing_parts_are_reported(opened: Open, qtbot: QtBot) -> None:
 
 
 def test_choices_are_restored(opened: Open, qtbot: QtBot) -> None:
-    first, second = _tab(opened("vae")), _tab(opened("vae"))
+    first, second = opened("vae").tab, opened("vae").tab
     first.endpoints.choose("B", "test")
     first.endpoints.set_index("B", 42)
     first.set_mode("linear")

@@ -43,8 +43,8 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
 ) -> None:
     window.context.cursor.go(500)
     QTest.keyClick(window, Qt.Key.Key_R)
-    asked = stage.client.last("sample")
-    assert asked.snapshot_step == 500 and asked.params["seed"] == samples.seed == samples.panel.seed.value()
+    request = stage.client.last("sample")
+    assert request.snapshot_step == 500 and request.params["seed"] == samples.seed == samples.panel.seed.value()
     qtbot.waitUntil(lambda: "sampled at" in samples.panel.detail.text(), timeout=5000)
     assert "z = (" in samples.panel.detail.text()
     assert "sample 8 ms" in window.status.facts.text()
@@ -55,8 +55,8 @@ def test_draw_anew_asks_the_snapshot_of_the_time(
 def test_temperature_draws_with_the_same_seed(samples: SamplesTab, stage: Stage) -> None:
     samples.draw(17)
     samples.panel.temperature.setValue(50)
-    asked = stage.client.last("sample")
-    assert (asked.params["seed"], asked.params["temperature"]) == (17, 0.5)
+    request = stage.client.last("sample")
+    assert (request.params["seed"], request.params["temperature"]) == (17, 0.5)
     assert "--temperature 0.5" in (samples.command_line() or "") and "--seed 17" in (samples.command_line() or "")
 
 
@@ -149,7 +149,7 @@ def test_samples_that_are_points_are_the_density_tab_s(stage: Stage, tmp_path: P
     assert window.open_run(write_run(tmp_path / "runs", steps=60, kind="flow-points"))
     tab = tab_of(window, "Samples")
     assert "Density" in tab.waiting_reason() and not tab.isVisible()
-    assert "samples/images" not in [request.topic for request in stage.client.asked]
+    assert "samples/images" not in [request.topic for request in stage.client.requests]
 
 
 def test_a_gan_draws_with_its_temperature(stage: Stage, tmp_path: Path) -> None:

@@ -80,10 +80,10 @@ def test_a_failure_stands_where_the_tensors_would(theory: TheoryTab, stage: Stag
 
 def test_a_hidden_tab_asks_for_nothing(window: MainWindow, stage: Stage) -> None:
     tab_of(window, "Curves")
-    before = len(stage.client.asked)
+    before = len(stage.client.requests)
     window.context.cursor.go(100)
     window.context.cursor.go(500)
-    assert stage.client.count("pipeline") == 0 and len(stage.client.asked) == before
+    assert stage.client.count("pipeline") == 0 and len(stage.client.requests) == before
 
 
 def test_before_the_first_figures_it_says_so(stage: Stage, tmp_path: Path) -> None:

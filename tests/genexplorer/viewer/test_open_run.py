@@ -1,0 +1,107 @@
+"""Opening and closing runs in the window, and what is restored at the next start."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+
+from genexplorer.session.palette import DARK
+from genexplorer.viewer.tabs.tab_types import TABS
+from genexplorer.viewer.window import MainWindow
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.viewer.conftest import Stage, tab_of
+
+
+def test_without_a_run_it_says_what_to_do(stage: Stage) -> None:
+    window = stage.window()
+    assert window.no_run.isVisible()
+    assert "No run open" in window.no_run.reason.text()
+    assert "drop" in window.no_run.hint.text() and "N to train" in window.no_run.hint.text()
+    assert not window.time.isVisible()
+
+
+def test_a_run_shows_its_name_state_and_snapshots(window: MainWindow) -> None:
+    assert "brave-fox" in window.windowTitle()
+    assert "Succeeded" in window.title.state.text()
+    assert window.time.step_label.text() == "step 1,300"
+    assert window.context.run is not None and window.context.run.watching
+
+
+def test_a_folder_that_is_no_run_is_refused_in_one_line(window: MainWindow, tmp_path: Path) -> None:
+    assert not window.open_run(tmp_path)
+    assert "not a run folder" in window.banner.lines()[0]
+    assert window.context.run is not None  # the one that was open stays
+
+
+def test_drop_opens_a_run(stage: Stage, run_folder: Path) -> None:
+    window = stage.window()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(run_folder))])
+    left, copy = Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(QPoint(9, 9), copy, mime, left, Qt.KeyboardModifier.NoModifier)
+    window.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    window.dropEvent(QDropEvent(QPointF(9, 9), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+    assert window.context.run is not None and window.context.run.folder == run_folder
+
+
+def test_the_menu_lists_runs_and_opens_one(stage: Stage, tmp_path: Path) -> None:
+    first = write_run(tmp_path / "runs", steps=60, name="one & only")
+    write_run(tmp_path / "runs", steps=60, state="failed", name="red-elm")
+    window = stage.window(first)
+    window.title.fill_menu()
+    texts = [action.text() for action in window.title.run_menu.actions()]
+    assert any("one && only" in words for words in texts)
+    red = next(action for action in window.title.run_menu.actions() if "red-elm" in action.text())
+    assert "✗" in red.text()
+    red.trigger()
+    assert window.context.run is not None and window.context.run.status.name == "red-elm"
+    assert window.time.track.isVisible()
+
+
+def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
+    first = stage.window(run_folder)
+    curves = tab_of(first, "Curves")
+    curves.set_view(x_axis="time", logarithmic=True, smoothing=0.5)
+    curves.show_only("kl")
+    first.set_theme("dark")
+    first.resize(1010, 707)
+    first.close()
+    saved = json.loads((tmp_path / "state" / "viewer.json").read_text())
+    assert saved["run"] == str(run_folder) and saved["tab"] == "Curves"
+    second = stage.window(run_folder)
+    assert second.pages.current.title == "Curves"
+    again = tab_of(second, "Curves")
+    assert (again.view.x_axis, again.view.logarithmic, again.view.smoothing) == ("time", True, 0.5)
+    assert list(again.plots) == ["kl"]
+    assert second.context.palette == DARK
+    second.set_theme("system")
+
+
+def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, run_folder: Path) -> None:
+    window = stage.window()
+    window.open_soon(run_folder)
+    assert window._opening.reason.text() == f"Opening {run_folder.name} …"
+    window.grab()  # paints
+    stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
+    assert window._middle.currentWidget() is window.pages
+    assert [tab.title for tab in window.pages.tabs] == [spec.title for spec in TABS]
+    assert stage.client.warmed
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"tabs": 3, "geometry": "?", "tab": 9, "theme": "pink"}'])
+def test_a_damaged_memory_is_as_good_as_none(stage: Stage, tmp_path: Path, damage: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "viewer.json").write_text(damage)
+    window = stage.window()
+    assert window.pages.current.title == "Manifold"
+
+
+def test_closing_lets_go_of_the_run_and_the_explorer(stage: Stage, run_folder: Path) -> None:
+    window = stage.window(run_folder)
+    before = {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
+    window.close()
+    assert window.context.run is None and stage.client.closed
+    assert before == {path: path.stat().st_mtime_ns for path in run_folder.iterdir() if path.name != "control"}
