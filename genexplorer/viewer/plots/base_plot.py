@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import pyqtgraph as pg
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QImage
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
+from genexplorer.viewer.plots.plane_layers import PlaneLayer
 from genexplorer.viewer.style import text_font
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
@@ -55,7 +56,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
 
     Args:
         orientation: "left" or "bottom".
-        tick_px: The least distance of ticks in logical pixels; None for that of a chart.
+        tick_px: The smallest distance between ticks in logical pixels; None for the default of a chart.
     """
 
     def __init__(self, orientation: str, tick_px: float | None = None) -> None:
@@ -87,8 +88,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
     def tick_text(self, value: float, spacing: float) -> str:
         """Return the label of a tick."""
         if self.logarithmic:
-            sign = "−" if self.negated else ""
-            return sign + _decimal(10.0**value, 0.0)
+            return ("−" if self.negated else "") + _decimal(10.0**value, 0.0)
         if self.kind == "time":
             return formatting.duration(value) if value >= 0 else ""
         if self.kind == "count":
@@ -126,28 +126,37 @@ def _decimal(value: float, spacing: float) -> str:
 
 
 class BasePlot(pg.PlotWidget):  # type: ignore[misc]
-    """A pyqtgraph plot in the viewer's colors and fonts; whoever shows it sets its range.
+    """A pyqtgraph plot in the viewer's colors and fonts; its owner sets the visible range.
 
     Args:
         palette: The colors.
         left: The y axis.
         bottom: The x axis.
-        names: Of the axes, x first; with their units.
+        names: Names of the axes, x first, with their units.
         interactive: Whether the mouse pans and zooms.
     """
 
+    tick_pt, label_pt = 8, 9  # font sizes
+
     def __init__(
-        self, palette: Palette, left: ChartAxis, bottom: ChartAxis, names: tuple[str, str], *, interactive: bool
+        self, palette: Palette, left: pg.AxisItem, bottom: pg.AxisItem, names: tuple[str, str], *, interactive: bool
     ) -> None:
         # Without menus a plot is created in two thirds of the time.
         box = pg.ViewBox(enableMenu=False)
         super().__init__(viewBox=box, axisItems={"left": left, "bottom": bottom}, enableMenu=False)
         self.colors, self.left, self.bottom, self.names = palette, left, bottom, names
+        self.layers: list[PlaneLayer] = []
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.getPlotItem().hideButtons()
         box.disableAutoRange()
         box.setMouseEnabled(x=interactive, y=interactive)
+
+    def add(self, *layers: PlaneLayer) -> None:
+        """Add layers."""
+        for layer in layers:
+            self.layers.append(layer)
+            self.getViewBox().addItem(layer, ignoreBounds=True)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -156,8 +165,10 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         for axis in (self.left, self.bottom):
             axis.setPen(pg.mkPen(palette.faint))
             axis.setTextPen(pg.mkPen(palette.muted))
-            axis.setTickFont(text_font(8))
+            axis.setTickFont(text_font(self.tick_pt))
         self._label_axes()
+        for layer in self.layers:
+            layer.recolor(palette)
 
     def set_axis_names(self, names: tuple[str, str]) -> None:
         """Name the axes, x first."""
@@ -165,11 +176,24 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
             self.names = names
             self._label_axes()
 
+    def view_position(self, scene: QPointF) -> tuple[float, float]:
+        """Return the plot's coordinates of a position in the scene, or NaN outside of the axes."""
+        box = self.getViewBox()
+        if not box.sceneBoundingRect().contains(scene):
+            return math.nan, math.nan
+        position = box.mapSceneToView(scene)
+        return position.x(), position.y()
+
     def image(self) -> QImage:
         """Return the plot as it is on the screen."""
         image: QImage = self.grab().toImage()
         return image
 
+    @property
+    def label_style(self) -> dict[str, str]:
+        """The style of the axes' names."""
+        return {"color": self.colors.muted, "font-size": f"{self.label_pt}pt"}
+
     def _label_axes(self) -> None:
         for axis, name in zip((self.bottom, self.left), self.names, strict=True):
-            axis.setLabel(name, **{"color": self.colors.muted, "font-size": "9pt"})
+            axis.setLabel(name, **self.label_style)

@@ -1,17 +1,18 @@
 """A chart of one quantity, with labels, the current step and a crosshair; and the detail of its visible part."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QObject, QPointF, Qt, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFontMetrics, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import formatting
-from genexplorer.session.charts import Chart, LineStyle, smooth
+from genexplorer.session.charts import Chart, smooth
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
 from genexplorer.viewer.plots.chart_curve import (
@@ -68,7 +69,7 @@ class ChartPlot(QWidget):
         self._marks: list[tuple[float, str]] = []
         self._labels_x: float | None = None
         self._change_lines: list[pg.InfiniteLine] = []
-        self._bounds = (0.0, 1.0)
+        self.data_bounds = (0.0, 1.0)  # the first and last x of any curve
         self._negated = False
         self.title, self.values = elided(chart.label, "heading"), muted("")
         self.values.setTextFormat(Qt.TextFormat.PlainText)
@@ -91,7 +92,7 @@ class ChartPlot(QWidget):
             line.setVisible(False)
             line.setZValue(5)
             item.addItem(line, ignoreBounds=True)
-        plot.scene().sigMouseMoved.connect(self._on_moved)
+        plot.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(plot.view_position(scene)[0]))
         plot.scene().sigMouseClicked.connect(self._on_clicked)
         heading = fill_box(QHBoxLayout(), self.title, (self.values, 1), spacing=2 * GAP)
         self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -133,19 +134,28 @@ class ChartPlot(QWidget):
 
     def set_time(self, x: float | None) -> None:
         """Mark the current step."""
-        self._time_line.setVisible(x is not None)
-        if x is not None:
-            self._time_line.setPos(x)
+        _move_line(self._time_line, x)
 
     def set_crosshair(self, x: float | None) -> None:
         """Show the crosshair at an x."""
-        self._crosshair.setVisible(x is not None)
-        if x is not None:
-            self._crosshair.setPos(x)
+        _move_line(self._crosshair, x)
 
     def show_values(self, x: float | None) -> None:
-        """Show the values at an x in the heading."""
-        self.values.setText("" if x is None else "   ".join(self._value_text(curve, x) for curve in self._fitting(x)))
+        """Show in the heading those values at an x for which there is room; the test set has priority."""
+        if x is None:
+            self.values.setText("")
+            return
+        curves = [c for c in self._curves if c.x.size and x >= c.x[0] - 1e-9]
+        texts = {c.metric: f"{c.style.label} {formatting.number(self._lines[c.metric].value_at(x))}" for c in curves}
+        # Leave out the values that do not fit.
+        metrics, room = self.values.fontMetrics(), self.width() - self.title.sizeHint().width() - 2 * GAP
+        fitting: set[str] = set()
+        for curve in sorted(curves, key=lambda c: -_Z_VALUES[c.style.role]):
+            room -= metrics.horizontalAdvance(f"   {texts[curve.metric]}")
+            if room < 0:
+                break
+            fitting.add(curve.metric)
+        self.values.setText("   ".join(text for metric, text in texts.items() if metric in fitting))
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -170,22 +180,16 @@ class ChartPlot(QWidget):
         widest = max((float(label.boundingRect().width()) for label, _, _ in self._labels), default=0.0)
         return min(_MAX_LABEL_PX, max(LABEL_PX, widest))
 
-    @property
-    def data_bounds(self) -> tuple[float, float]:
-        """The first and last x of any curve."""
-        return self._bounds
-
-    # Setting up -------------------------------------------------------------------------------------------------
-
     # Drawing ----------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
+        # Remove the former items, except the two lines.
         item = self.plot.getPlotItem()
         for old in [i for i in item.items if i not in (self._time_line, self._crosshair)]:
             item.removeItem(old)
         self._lines, self._labels = {}, []
         # Use a logarithmic scale where it is selected and all values have one sign.
-        values = np.concatenate([curve.mean for curve in self._curves]) if self._curves else np.zeros(0)
+        values = np.concatenate([np.zeros(0), *(curve.mean for curve in self._curves)])
         values = values[np.isfinite(values)]
         self._negated = bool(values.size) and bool((values < 0).all())
         possible = bool(values.size) and (self._negated or bool((values >= 0).all() and (values > 0).any()))
@@ -213,9 +217,9 @@ class ChartPlot(QWidget):
             )
             self.plot.addItem(line, ignoreBounds=True)
             self._change_lines.append(line)
-        finite = [curve.x[np.isfinite(curve.x)] for curve in self._curves]
-        together = np.concatenate(finite) if finite else np.zeros(0)
-        self._bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
+        # Set the range and the x axis.
+        together = np.concatenate([np.zeros(0), *(curve.x[np.isfinite(curve.x)] for curve in self._curves)])
+        self.data_bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
         self.bottom.kind = _X_KINDS[self._view.x_axis]
         self.plot.set_axis_names((X_NAMES[self._view.x_axis], ""))
         self._on_range()
@@ -228,19 +232,21 @@ class ChartPlot(QWidget):
             logarithms: Floats = np.log10(np.where(size > 0, size, np.nan))
         return logarithms
 
-    def _color(self, style: LineStyle) -> str:
-        if style.index is not None:
-            return self._palette.class_color(style.index)
-        alone = all(curve.style.role == "train" for curve in self._curves)
-        return self._palette.accent if style.role == "test_ema" or alone else self._palette.muted
-
     def _add_curve(self, curve: Curve) -> None:
-        color, smoothed = self._color(curve.style), self._smoothed(curve)
+        # Use the color of the class; without one, emphasize the main curve.
+        color = self._palette.muted
+        if curve.style.index is not None:
+            color = self._palette.class_color(curve.style.index)
+        elif curve.style.role == "test_ema" or all(each.style.role == "train" for each in self._curves):
+            color = self._palette.accent
+        # Draw the band of the values before smoothing.
+        smoothed = self._smoothed(curve)
         y = self._on_axis(smoothed)
         raw = None
         if self._view.smoothing and curve.style.role == "train":
             raw = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
             self.plot.addItem(raw)
+        # Mark the points of a curve that has few of them.
         few = np.isfinite(y).sum() <= 40
         dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": color, "symbolPen": None} if few else {}
         # The test curve is thick and solid. Qt strokes a path wider than a pixel a hundred times slower than single
@@ -255,6 +261,7 @@ class ChartPlot(QWidget):
         self.plot.addItem(line)
         self._lines[curve.metric] = item = CurveItem(curve, smoothed, line, raw)
         item.set_data(curve, smoothed, self._on_axis)
+        # Label the last point.
         good = np.flatnonzero(np.isfinite(y))
         if good.size:
             label = pg.TextItem(curve.style.label, color=QColor(color), anchor=(0, 0.5))
@@ -272,8 +279,8 @@ class ChartPlot(QWidget):
     def _on_range(self, *_ignored: object) -> None:
         low, high = self.plot.getViewBox().viewRange()[0]
         lines = self._lines.values()
-        inside = [line.y[(line.x >= low) & (line.x <= high) & np.isfinite(line.y)] for line in lines]
-        together = np.concatenate(inside) if inside else np.zeros(0)
+        inside = (line.y[(line.x >= low) & (line.x <= high) & np.isfinite(line.y)] for line in lines)
+        together = np.concatenate([np.zeros(0), *inside])
         if together.size:
             bottom, top = robust_range(together)
             self.plot.setYRange(bottom, top, padding=0.06)
@@ -305,36 +312,21 @@ class ChartPlot(QWidget):
 
     # Mouse ------------------------------------------------------------------------------------------------------
 
-    def _on_moved(self, place: QPointF) -> None:
-        box = self.plot.getViewBox()
-        inside = box.sceneBoundingRect().contains(place)
-        self.pointed.emit(box.mapSceneToView(place).x() if inside else float("nan"))
-
     def _on_clicked(self, event: Any) -> None:
-        box = self.plot.getViewBox()
-        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
-            self.clicked.emit(box.mapSceneToView(event.scenePos()).x())
+        x, _ = self.plot.view_position(event.scenePos())
+        if event.button() == Qt.MouseButton.LeftButton and not math.isnan(x):
+            self.clicked.emit(x)
 
     def leaveEvent(self, event: object) -> None:
         """Hide the crosshair."""
-        self.pointed.emit(float("nan"))
+        self.pointed.emit(math.nan)
 
-    # Values -----------------------------------------------------------------------------------------------------
 
-    def _fitting(self, x: float) -> list[Curve]:
-        """Return the curves whose values fit into the heading; the test set has priority."""
-        in_range = [curve for curve in self._curves if curve.x.size and x >= curve.x[0] - 1e-9]
-        metrics, room = self.values.fontMetrics(), self.width() - self.title.sizeHint().width() - 2 * GAP
-        fitting: list[Curve] = []
-        for curve in sorted(in_range, key=lambda c: -_Z_VALUES[c.style.role]):
-            room -= metrics.horizontalAdvance(f"   {self._value_text(curve, x)}")
-            if room < 0:
-                break
-            fitting.append(curve)
-        return [curve for curve in in_range if curve in fitting]
-
-    def _value_text(self, curve: Curve, x: float) -> str:
-        return f"{curve.style.label} {formatting.number(self._lines[curve.metric].value_at(x))}"
+def _move_line(line: pg.InfiniteLine, x: float | None) -> None:
+    """Move a vertical line to an x; None hides it."""
+    line.setVisible(x is not None)
+    if x is not None:
+        line.setPos(x)
 
 
 class ChartDetail(QObject):

@@ -1,6 +1,5 @@
 """Layers of a 2-D plane: points, lines, arrows, markers and the prior's circles, thousands of them at once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +23,8 @@ _MARKER_PX = 5.5
 class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
     """Base of all layers: paints in logical pixels; layers with a higher `z_value` are drawn above."""
 
+    antialiased = True
+
     def __init__(self, z_value: float, palette: Palette) -> None:
         super().__init__()
         self.setZValue(z_value)
@@ -43,7 +44,7 @@ class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
         to_px = painter.worldTransform()
         painter.save()
         painter.resetTransform()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, self.antialiased)
         self.paint_px(painter, to_px)
         painter.restore()
 
@@ -106,10 +107,10 @@ class LineLayer(PlaneLayer):
     """Many lines at once, drawn as one path.
 
     Args:
-        z_value: Of the layer.
+        z_value: Position in the stack of layers.
         palette: The colors.
-        width: Of the lines, in pixels.
-        alpha: Opacity.
+        width: Width of the lines, in pixels.
+        alpha: Opacity, in [0, 1].
         halo: Width of the background color around the lines, in pixels.
     """
 
@@ -171,29 +172,28 @@ class MarkerLayer(PlaneLayer):
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
         """Draw markers with a halo, so that they are visible on any background."""
-        for marker in self.markers:
-            if np.isfinite(marker.position).all():
-                self._paint_marker(painter, to_px, marker)
-
-    def _paint_marker(self, painter: QPainter, to_px: QTransform, marker: Marker) -> None:
-        x, y = to_pixels(marker.position[None], to_px)[0].tolist()
         text, background = QColor(self.colors.text), QColor(self.colors.background)
-        # The posterior: one standard deviation solid, two dashed.
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        if marker.sigma is not None and np.isfinite(marker.sigma).all():
-            rx, ry = float(marker.sigma[0]) * to_px.m11(), float(marker.sigma[1]) * abs(to_px.m22())
-            for scale, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
-                painter.setPen(QPen(QColor(self.colors.accent), 1.5, style))
-                painter.drawEllipse(QPointF(x, y), max(1.5, scale * rx), max(1.5, scale * ry))
-        # The point itself.
-        for color, width in ((background, 4.5), (text, 2.0)):
-            painter.setPen(QPen(color, width))
-            painter.setBrush(Qt.BrushStyle.NoBrush if marker.hollow else text)
-            painter.drawEllipse(QPointF(x, y), _MARKER_PX, _MARKER_PX)
-        name = QPainterPath()
-        name.addText(QPointF(x + 10, y + 16 if marker.hollow else y - 8), math_font(11), marker.name)
-        painter.strokePath(name, QPen(background, 3.5))
-        painter.fillPath(name, text)
+        for marker in self.markers:
+            if not np.isfinite(marker.position).all():
+                continue
+            x, y = to_pixels(marker.position, to_px)[0].tolist()
+            # Draw the posterior: one standard deviation solid, two dashed.
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            if marker.sigma is not None and np.isfinite(marker.sigma).all():
+                rx, ry = float(marker.sigma[0]) * to_px.m11(), float(marker.sigma[1]) * abs(to_px.m22())
+                for scale, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
+                    painter.setPen(QPen(QColor(self.colors.accent), 1.5, style))
+                    painter.drawEllipse(QPointF(x, y), max(1.5, scale * rx), max(1.5, scale * ry))
+            # Draw the point.
+            for color, width in ((background, 4.5), (text, 2.0)):
+                painter.setPen(QPen(color, width))
+                painter.setBrush(Qt.BrushStyle.NoBrush if marker.hollow else text)
+                painter.drawEllipse(QPointF(x, y), _MARKER_PX, _MARKER_PX)
+            # Draw its name.
+            name = QPainterPath()
+            name.addText(QPointF(x + 10, y + 16 if marker.hollow else y - 8), math_font(11), marker.name)
+            painter.strokePath(name, QPen(background, 3.5))
+            painter.fillPath(name, text)
 
 
 class PriorCircles(PlaneLayer):
@@ -215,7 +215,8 @@ class PriorCircles(PlaneLayer):
 
 
 def to_pixels(points: Floats, to_px: QTransform) -> Floats:
-    """Return the logical pixels, (N, 2), of points of the plane, (N, 2)."""
+    """Return the logical pixels, (N, 2), of points of the plane, (N, 2) or (2,)."""
+    points = points.reshape(-1, 2)
     return np.column_stack([points[:, 0] * to_px.m11() + to_px.dx(), points[:, 1] * to_px.m22() + to_px.dy()])
 
 
@@ -223,9 +224,9 @@ def arrow_lines(points: Floats, arrows: Floats, max_length: float) -> tuple[Floa
     """Return arrows as lines for a `LineLayer`: a shaft and two strokes of the head each.
 
     Args:
-        points: Where they start, (N, 2).
-        arrows: Their directions and strengths, (N, 2).
-        max_length: The length of the strongest tenth, which is clipped, in units of the plane.
+        points: Start points, (N, 2).
+        arrows: Directions and strengths, (N, 2).
+        max_length: Length of the strongest tenth, which is clipped, in units of the plane.
     """
     sizes = np.linalg.norm(arrows, axis=1)
     strong = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0
@@ -245,10 +246,9 @@ def pair_lines(starts: Floats, ends: Floats) -> tuple[Floats, NDArray[np.int32]]
 
 
 def covering(bounds: Bounds, *points: Floats | None) -> Bounds:
-    """Return bounds, x0, x1, y0, y1, widened so that they hold all finite points, (N, 2) each."""
+    """Return bounds, x0, x1, y0, y1, widened to contain all finite points, (N, 2) each."""
     x0, x1, y0, y1 = bounds
-    everything: Sequence[Floats] = [p.reshape(-1, 2) for p in points if p is not None]
-    together = np.concatenate(everything) if everything else np.zeros((0, 2))
+    together = np.concatenate([np.zeros((0, 2)), *(p.reshape(-1, 2) for p in points if p is not None)])
     together = together[np.isfinite(together).all(axis=1)]
     if len(together):
         (left, bottom), (right, top) = together.min(axis=0).tolist(), together.max(axis=0).tolist()

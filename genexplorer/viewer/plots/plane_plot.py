@@ -1,9 +1,11 @@
 """2-D planes with named axes of equal scale, drawn in layers, that the mouse pans and zooms."""
 
+import math
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QSizePolicy
 
@@ -15,11 +17,11 @@ from genexplorer.viewer.plots.plane_layers import (
     LineLayer,
     Marker,
     MarkerLayer,
-    PlaneLayer,
     PriorCircles,
     ScatterLayer,
     covering,
 )
+from genexplorer.viewer.widgets.controls import timer
 
 _TICK_PX = 44  # as many ticks as fit, also on a small plane
 _SETTLE_MS = 120  # `view_settled` is emitted after the view has not changed for so long
@@ -30,14 +32,14 @@ class PlanePlot(BasePlot):
     """Axes, an image below everything, and layers above it.
 
     Args:
-        names: Of the axes, x first: ("z₁", "z₂").
+        names: Names of the axes, x first: ("z₁", "z₂").
         palette: The colors.
-        picks: Whether the left button reports places instead of panning.
+        picks: Whether the left button reports positions instead of panning.
 
     Signals:
-        pointed(x, y): The mouse is there; NaN when it has left.
-        pressed(x, y): The place that was clicked or dragged over, where `picks`.
-        view_settled: The visible part has changed, and rests.
+        pointed(x, y): Position of the mouse; NaN when it has left.
+        pressed(x, y): Position that was clicked or dragged over, where `picks`.
+        view_settled: The visible part has changed and no longer moves.
     """
 
     pointed = pyqtSignal(float, float)
@@ -51,20 +53,19 @@ class PlanePlot(BasePlot):
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
         self.at_home = True
         self._picks = picks
-        self._layers: list[PlaneLayer] = []
+        # Create the image, the hint and the timer.
         self._image = pg.ImageItem(axisOrder="row-major")
         self._image.setZValue(-10)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._hint.setVisible(False)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self.view_settled)
+        self._settle = timer(self, _SETTLE_MS, self.view_settled.emit, once=True)
+        # Fix the sizes.
         self.setMinimumSize(200, 180)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(f"plane of {names[0]} and {names[1]}")
         self.left.setWidth(48)
         self.bottom.setHeight(40)
+        # Set up the visible range and the mouse.
         box = self.getViewBox()
         box.setAspectLocked(True)
         box.setLimits(minXRange=0.02, minYRange=0.02, maxXRange=_MAX_RANGE, maxYRange=_MAX_RANGE)
@@ -73,19 +74,13 @@ class PlanePlot(BasePlot):
         box.sigRangeChangedManually.connect(self._moved_by_mouse)
         box.sigRangeChanged.connect(lambda *_: self._settle.start())
         box.sigResized.connect(lambda *_: self.reset_view() if self.at_home else None)
-        self.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(*self.view_position(scene)))
         self.reset_view()
         self.recolor(palette)
 
     def sizeHint(self) -> QSize:
         """Return a square."""
         return QSize(320, 320)
-
-    def add(self, *layers: PlaneLayer) -> None:
-        """Add layers."""
-        for layer in layers:
-            self._layers.append(layer)
-            self.getViewBox().addItem(layer, ignoreBounds=True)
 
     # View -------------------------------------------------------------------------------------------------------
 
@@ -134,7 +129,7 @@ class PlanePlot(BasePlot):
             self._image.setRect(QRectF(x0, y0, x1 - x0, y1 - y0))
 
     def set_hint(self, hint: str) -> None:
-        """Show why there is nothing to see, in the middle; empty hides it."""
+        """Show in the middle why the plot is empty; an empty text hides the hint."""
         self._hint.setPlainText(hint)
         self._hint.setVisible(bool(hint))
         x0, x1, y0, y1 = self.visible_bounds
@@ -144,18 +139,16 @@ class PlanePlot(BasePlot):
         """Apply other colors."""
         super().recolor(palette)
         self._hint.setColor(palette.muted)
-        for layer in self._layers:
-            layer.recolor(palette)
 
     # Mouse ------------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Report the place, or start to pan."""
+        """Report the position, or start to pan."""
         super().mousePressEvent(event)
         self._pick(event)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Report places that are dragged over, or pan."""
+        """Report positions that are dragged over, or pan."""
         super().mouseMoveEvent(event)
         self._pick(event)
 
@@ -166,24 +159,16 @@ class PlanePlot(BasePlot):
 
     def leaveEvent(self, event: object) -> None:
         """Report that the mouse has left."""
-        self.pointed.emit(float("nan"), float("nan"))
+        self.pointed.emit(math.nan, math.nan)
 
     def _pick(self, event: QMouseEvent | None) -> None:
-        box = self.getViewBox()
         if self._picks and event is not None and event.buttons() & Qt.MouseButton.LeftButton:
-            scene = self.mapToScene(event.position().toPoint())
-            if box.sceneBoundingRect().contains(scene):
-                place = box.mapSceneToView(scene)
-                self.pressed.emit(place.x(), place.y())
+            x, y = self.view_position(self.mapToScene(event.position().toPoint()))
+            if not math.isnan(x):
+                self.pressed.emit(x, y)
 
     def _moved_by_mouse(self, *_: object) -> None:
         self.at_home = False
-
-    def _on_mouse_moved(self, scene: QPointF) -> None:
-        box = self.getViewBox()
-        inside = box.sceneBoundingRect().contains(scene)
-        place = box.mapSceneToView(scene)
-        self.pointed.emit(place.x() if inside else float("nan"), place.y() if inside else float("nan"))
 
 
 class PathPlot(PlanePlot):
@@ -214,7 +199,7 @@ class PathPlot(PlanePlot):
     def show_path(
         self, *markers: Marker, path: Floats | None = None, dots: Floats | None = None, hint: str = ""
     ) -> None:
-        """Show markers, a line through points, (N, 2), and dots, (M, 2); or the hint why there is nothing."""
+        """Show markers, a line through points, (N, 2), and dots, (M, 2); `hint` says why the plot is empty."""
         self.markers.set_markers(*markers)
         self.path.set_lines(np.zeros((0, 2)) if path is None else path)
         self.dots.set_points(np.zeros((0, 2)) if dots is None else dots[np.isfinite(dots).all(axis=1)])

@@ -2,13 +2,13 @@
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QMouseEvent
-from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
 from genexplorer.viewer.tabs.manifold.plane_selector import AxisScores
-from genexplorer.viewer.widgets.controls import discard, tool_button
+from genexplorer.viewer.widgets.controls import discard, fill_box, set_value, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, set_role, text
 
 COUNT = 6
@@ -24,38 +24,41 @@ class AxisSliders(QWidget):
         offset_changed(int, float): An axis is to be moved this far out of the plane.
         dragging(bool): A drag begins or ends.
         target_chosen(str): The sliders should shift "plane" or "image".
-        reset_wanted: All should be set to 0.
     """
 
     offset_changed = pyqtSignal(int, float)
     dragging = pyqtSignal(bool)
     target_chosen = pyqtSignal(str)
-    reset_wanted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[int, AxisRow] = {}
         self.selected = 0  # index of the slider that keys move
         self.heading = muted("")
-        self.targets = {
-            "plane": tool_button(
-                "grid", "The sliders shift the whole plane (X: grid or cursor)", checkable=True, name="small"
-            ),
-            "image": tool_button(
-                "cursor",
-                "The sliders shift only the decoded image at the right (X: grid or cursor)",
-                checkable=True,
-                name="small",
-            ),
-        }
+        self.targets: dict[str, QToolButton] = {}
+        group = QButtonGroup(self)
+        for target, label, shifted in (
+            ("plane", "grid", "the whole plane"),
+            ("image", "cursor", "only the decoded image at the right"),
+        ):
+            tooltip = f"The sliders shift {shifted} (X: grid or cursor)"
+            button = self.targets[target] = tool_button(label, tooltip, checkable=True, name="small")
+            button.clicked.connect(lambda _=False, target=target: self.target_chosen.emit(target))
+            group.addButton(button)
         self.targets["plane"].setChecked(True)
         self.reset = tool_button("Reset", "Set every slider to 0 (Backspace)", name="small")
         self._indices: tuple[int, ...] = ()
-        self._lay_out()
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(2 * GAP)
+        self._grid.setVerticalSpacing(GAP // 2)
+        for column in range(_COLUMNS):
+            self._grid.setColumnStretch(column, 1)
+        head = fill_box(QHBoxLayout(), self.heading, *self.targets.values(), None, self.reset, spacing=GAP // 2)
+        fill_box(QVBoxLayout(self), head, self._grid, spacing=2)
 
     @property
     def target(self) -> str:
-        """What the sliders shift: "plane" or, for the cursor alone, "image"."""
+        """The object that the sliders shift: "plane" or, for the cursor alone, "image"."""
         return "plane" if self.targets["plane"].isChecked() else "image"
 
     def show_axes(self, axes: AxisScores | None, excluded: tuple[int, ...]) -> None:
@@ -74,7 +77,7 @@ class AxisSliders(QWidget):
                 self.rows[index].show_score(score, axes)
 
     def show_values(self, offset: dict[int, float]) -> None:
-        """Show how far each axis has been moved."""
+        """Show the offset of each axis."""
         for index, row in self.rows.items():
             row.show_value(offset.get(index, 0.0))
         self.reset.setEnabled(any(offset.values()))
@@ -107,44 +110,17 @@ class AxisSliders(QWidget):
             self._grid.removeWidget(row)
             discard(row)
         self._indices, self.selected = indices, 0
-        self.rows = {index: self._row(index) for index in indices}
-        for place, row in enumerate(self.rows.values()):
+        self.rows = {index: AxisRow(index) for index in indices}
+        for place, (index, row) in enumerate(self.rows.items()):
+            row.value_changed.connect(lambda value, index=index: self.offset_changed.emit(index, value))
+            row.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
+            row.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
             self._grid.addWidget(row, place // _COLUMNS, place % _COLUMNS)
         self._mark()
-
-    def _row(self, index: int) -> "AxisRow":
-        row = AxisRow(index)
-        row.value_changed.connect(lambda value: self.offset_changed.emit(index, value))
-        row.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
-        row.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
-        return row
 
     def _mark(self) -> None:
         for place, row in enumerate(self.rows.values()):
             set_role(row.name, "heading" if place == self.selected else "plain")
-
-    def _lay_out(self) -> None:
-        group, head = QButtonGroup(self), QHBoxLayout()
-        head.setSpacing(GAP // 2)
-        head.addWidget(self.heading)
-        for button in self.targets.values():
-            group.addButton(button)
-            head.addWidget(button)
-        head.addStretch(1)
-        head.addWidget(self.reset)
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(2 * GAP)
-        self._grid.setVerticalSpacing(GAP // 2)
-        for column in range(_COLUMNS):
-            self._grid.setColumnStretch(column, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(head)
-        layout.addLayout(self._grid)
-        for name, button in self.targets.items():
-            button.clicked.connect(lambda _=False, name=name: self.target_chosen.emit(name))
-        self.reset.clicked.connect(lambda: self.reset_wanted.emit())
 
 
 class AxisSlider(QSlider):
@@ -173,28 +149,20 @@ class AxisRow(QWidget):
     def __init__(self, index: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._index = index
-        ends = round(REACH * STEPS)
         self.name, self.value_label = text(axis_name(index)), muted("")
-        self.slider = AxisSlider(axis_name(index), ends)
-        for label, width in ((self.name, 5 * GAP), (self.value_label, 5 * GAP)):
-            label.setFixedWidth(width)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP // 2)
-        row.addWidget(self.name)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.value_label)
+        self.slider = AxisSlider(axis_name(index), round(REACH * STEPS))
+        for label in (self.name, self.value_label):
+            label.setFixedWidth(5 * GAP)
+        fill_box(QHBoxLayout(self), self.name, (self.slider, 1), self.value_label, spacing=GAP // 2)
         self.slider.valueChanged.connect(lambda _: self.value_changed.emit(self.value()))
 
     def value(self) -> float:
-        """Return how far the axis is moved."""
+        """Return the offset of the axis."""
         return self.slider.value() / STEPS
 
     def show_value(self, value: float) -> None:
-        """Show how far the axis is moved."""
-        self.slider.blockSignals(True)
-        self.slider.setValue(round(value * STEPS))
-        self.slider.blockSignals(False)
+        """Show the offset of the axis."""
+        set_value(self.slider, round(value * STEPS))
         self.value_label.setText(f"{value:+.2f}".replace("-", "−") if value else "0")
 
     def show_score(self, score: float, axes: AxisScores) -> None:

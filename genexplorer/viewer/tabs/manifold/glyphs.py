@@ -1,11 +1,11 @@
-"""Digits and dots in the classes' colors, drawn by the thousand from one small picture."""
+"""Digits and dots in the classes' colors, drawn by the thousand from one small image."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6 import sip
-from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap
 
 from genexplorer.session.palette import Palette, contrast
@@ -23,7 +23,7 @@ def glyph(label: int) -> str:
 
 
 def class_color(label: int, palette: Palette) -> str:
-    """Return a class's color, lightened until it can be read on the pictures' black."""
+    """Return a class's color, lightened until it is readable on the images' black."""
     color = palette.class_color(label)
     for _ in range(12):
         if contrast(color, "#000000") >= READABLE:
@@ -33,7 +33,7 @@ def class_color(label: int, palette: Palette) -> str:
 
 
 class GlyphAtlas:
-    """A picture with the digit and the dot of each class, with a halo that sets them off from any ground."""
+    """An image with the digit and the dot of each class, with a halo that sets them off from any background."""
 
     def __init__(self, classes: tuple[int, ...], palette: Palette, font: QFont, ratio: float) -> None:
         self._rows = {label: row for row, label in enumerate(classes)}
@@ -46,12 +46,12 @@ class GlyphAtlas:
         self._pixmap = self._render(classes, palette, bold)
 
     def draw(self, painter: QPainter, pixels: NDArray[np.float64], labels: NDArray[np.int64], *, dots: bool) -> None:
-        """Draw a digit or a dot at each place.
+        """Draw a digit or a dot at each position.
 
         Args:
-            painter: In logical pixels.
-            pixels: (N, 2).
-            labels: (N,), each one of the atlas's classes.
+            painter: A painter in logical pixels.
+            pixels: Positions, (N, 2).
+            labels: Classes of the atlas, (N,).
             dots: Whether dots are drawn instead of digits.
         """
         if not len(pixels) or not self._rows:
@@ -59,8 +59,13 @@ class GlyphAtlas:
         lookup = np.zeros(max(self._rows) + 2, np.float64)  # -1 is the last
         for label, row in self._rows.items():
             lookup[label] = row
+        # Create a C array of fragments, and a view of its memory as numbers, (N, 10).
+        untyped: Any = sip  # the stubs of `sip.array` know one argument only
+        array = untyped.array(QPainter.PixmapFragment, len(pixels))
+        memory = untyped.voidptr(array, len(pixels) * _FIELDS * 8, True)
+        fields = np.frombuffer(memory, np.float64).reshape(-1, _FIELDS)
+        # Set the position, source rectangle, scale, rotation and opacity of each.
         width, height = self._cell[0] * self._ratio, self._cell[1] * self._ratio
-        array, fields = _fragments(len(pixels))
         fields[:, 0:2] = np.round(pixels * self._ratio) / self._ratio  # digits are sharp at whole pixels
         fields[:, 2] = width if dots else 0.0
         fields[:, 3] = lookup[labels] * height
@@ -74,13 +79,16 @@ class GlyphAtlas:
         pixmap = QPixmap(max(1, round(2 * width * self._ratio)), max(1, round(len(classes) * height * self._ratio)))
         pixmap.setDevicePixelRatio(self._ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
+        # Draw the digit of each class at the left, its dot at the right.
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         halo = QPen(QColor(palette.background), 3.0)
         halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         for row, label in enumerate(classes):
             color = QColor(class_color(label, palette))
-            digit = _centered(glyph(label), font, QRectF(0, row * height, width, height))
+            digit = QPainterPath()
+            digit.addText(QPointF(0, 0), font, glyph(label))
+            digit.translate(QPointF(0.5 * width, (row + 0.5) * height) - digit.boundingRect().center())
             dot = QPainterPath()
             dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_PX, DOT_PX)
             for shape in (digit, dot):
@@ -88,18 +96,3 @@ class GlyphAtlas:
                 painter.fillPath(shape, color)
         painter.end()
         return pixmap
-
-
-def _fragments(count: int) -> tuple[Any, NDArray[np.float64]]:
-    """Return a C array of fragments for `drawPixmapFragments`, and its memory as numbers, (count, 10)."""
-    untyped: Any = sip  # the stubs of `sip.array` know one argument only
-    array = untyped.array(QPainter.PixmapFragment, count)
-    memory: Any = untyped.voidptr(array, count * _FIELDS * 8, True)
-    return array, np.frombuffer(memory, np.float64).reshape(-1, _FIELDS)
-
-
-def _centered(text: str, font: QFont, cell: QRectF) -> QPainterPath:
-    shape = QPainterPath()
-    shape.addText(QPointF(0, 0), font, text)
-    around = shape.boundingRect()
-    return shape.translated(cell.center() - around.center())

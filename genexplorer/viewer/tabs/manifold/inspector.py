@@ -1,15 +1,22 @@
 """The column at the right of the plane: the cursor's image, the picked test image, the pins; and the hover card."""
 
+from itertools import zip_longest
+
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, QRectF, Qt, pyqtSignal
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, EncodedImage, PosteriorSamples
+from genexplorer.viewer.tabs.manifold.plane_selector import PINS
+from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.images import ImageView
+from genexplorer.viewer.widgets.labels import heading, muted, rule, wrapped
 
+WIDTH = 264
 _THUMB = 56
+Images = NDArray[np.uint8]
 
 
 class HoverCard(QFrame):
@@ -21,27 +28,12 @@ class HoverCard(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAutoFillBackground(True)
         self.setFrameShape(QFrame.Shape.Box)
-        self.title = QLabel()
-        self.title.setProperty("role", "heading")
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.metrics = QLabel()
-        self.metrics.setProperty("role", "caption")
-        self.original = _thumb("x")
-        self.samples = [_thumb(f"sample {number}") for number in range(SAMPLES)]
+        self.title, self.metrics = heading(), muted()
+        self.original = _picture("x", _THUMB)
+        self.samples = [_picture(f"sample {number}", _THUMB) for number in range(SAMPLES)]
+        row = fill_box(QHBoxLayout(), self.original, muted("→"), *self.samples, spacing=GAP // 2)
         column = QVBoxLayout(self)
-        column.setContentsMargins(GAP, GAP, GAP, GAP)
-        column.setSpacing(GAP // 2)
-        column.addWidget(self.title)
-        row = QHBoxLayout()
-        row.setSpacing(GAP // 2)
-        row.addWidget(self.original)
-        arrow = QLabel("→")
-        arrow.setProperty("role", "muted")
-        row.addWidget(arrow)
-        for picture in self.samples:
-            row.addWidget(picture)
-        column.addLayout(row)
-        column.addWidget(self.metrics)
+        fill_box(column, self.title, row, self.metrics, margins=(GAP, GAP, GAP, GAP), spacing=GAP // 2)
         self.hide()
 
     def show_point(
@@ -53,23 +45,25 @@ class HoverCard(QFrame):
         samples_posterior: bool = True,
     ) -> None:
         """Show the hovered point with samples of its q(z|x), or, without sampling, its reconstruction."""
+        # The images beside the original.
+        images: list[Images] = []
+        if samples_posterior:
+            images = [] if posterior is None else list(posterior.images)
+        elif encoded_image is not None:
+            images = [encoded_image.recon]
+        for picture, image in zip_longest(self.samples, images[:SAMPLES]):
+            picture.set_image(image, hint="…")
         for picture in self.samples[1:]:
             picture.setVisible(samples_posterior)
-        if not samples_posterior:
-            self.title.setText(title)
-            self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
-            self.samples[0].set_image(None if encoded_image is None else encoded_image.recon, hint="…")
-            self.metrics.setText("decoding…" if encoded_image is None else "x → reconstruction")
-            self.adjustSize()
-            return
+        # The original and the caption.
         self.title.setText(title)
         self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
-        for number, picture in enumerate(self.samples):
-            has_sample = posterior is not None and number < len(posterior.images)
-            picture.set_image(posterior.images[number] if has_sample and posterior is not None else None, hint="…")
-        caption = "decoding…"
-        if encoded_image is not None:
+        if encoded_image is None:
+            caption = "decoding…"
+        elif samples_posterior:
             caption = f"x → samples of q(z|x) · σ = ({encoded_image.sigma[0]:.2f}, {encoded_image.sigma[1]:.2f})"
+        else:
+            caption = "x → reconstruction"
         self.metrics.setText(caption)
         self.adjustSize()
 
@@ -83,22 +77,12 @@ class HoverCard(QFrame):
         self.raise_()
 
 
-def _thumb(name: str) -> ImageView:
-    picture = ImageView(name)
-    picture.setFixedSize(_THUMB, _THUMB)
-    return picture
-
-
-WIDTH = 264
-Images = NDArray[np.uint8]
-
-
 class ManifoldInspector(QWidget):
     """Shows the selection in images and metrics; it sends no requests.
 
     Signals:
         pin_wanted(str): "A", "B" or "C" should be set to the cursor.
-        command_wanted: The command line of this picture should be copied.
+        command_wanted: The command line of this image should be copied.
     """
 
     pin_wanted = pyqtSignal(str)
@@ -107,18 +91,51 @@ class ManifoldInspector(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedWidth(WIDTH)
-        self.where = _label("heading")
+        # The cursor.
+        self.where = wrapped("", "heading")
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.decoded = _picture("decoded", 224)
-        self.picked = _label("caption")
+        # The picked test image and the nearest one.
+        self.no_encoder, self.picked = wrapped(), wrapped()
         self.original, self.recon = _picture("x", 112), _picture("reconstruction", 112)
-        self.metrics = _label("")
-        self.nearest = _picture("nearest", 56)
-        self.nearest_text = _label("")
-        self.pins = {name: _picture(f"pin-{name}", 56) for name in ("A", "B", "C")}
-        self._encoded_parts: list[QWidget] = []
-        self.no_encoder = _label("caption")
-        self._build()
+        self.metrics, self.nearest_text = wrapped("", "plain"), wrapped("", "plain")
+        self.nearest = _picture("nearest", _THUMB)
+        divider = rule()
+        self._encoded_parts = [self.picked, divider, self.nearest, self.nearest_text]
+        # The pins, each with its button.
+        self.pins = {name: _picture(f"pin-{name}", _THUMB) for name in PINS}
+        self._pin_buttons: dict[str, QPushButton] = {}
+        self._pin_layout = QHBoxLayout()
+        for name, picture in self.pins.items():
+            button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
+            both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
+            button.setToolTip(f"Pin the cursor as {name} (key {name}); {both}")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
+            fill_box(self._pin_layout, picture, (button, 1))
+        self.command = QPushButton("Copy as command")
+        self.command.setToolTip("Copy the shell command that makes this image")
+        self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.command.clicked.connect(self.command_wanted)
+        # The layout.
+        fill_box(
+            QVBoxLayout(self),
+            self.where,
+            (self.decoded, 8),
+            rule(),
+            self.no_encoder,
+            self.picked,
+            fill_box(QHBoxLayout(), self.original, self.recon),
+            self.metrics,
+            divider,
+            fill_box(QHBoxLayout(), self.nearest, self.nearest_text),
+            rule(),
+            self._pin_layout,
+            None,
+            self.command,
+            margins=(GAP, 0, GAP, GAP),
+        )
+        self.allow()
         self.clear()
 
     def clear(self) -> None:
@@ -131,7 +148,7 @@ class ManifoldInspector(QWidget):
             self.set_pin(name, None)
 
     def set_cursor(self, z: NDArray[np.float64], place: NDArray[np.float64] | None = None) -> None:
-        """Show where the cursor is: z, (d,), and, in more than two dimensions, its coordinates in the plane, (2,)."""
+        """Show the cursor's z, (d,), and, in more than two dimensions, its coordinates in the plane, (2,)."""
         if len(z) == 2 or place is None:
             self.where.setText(f"z = ({', '.join(_number(value) for value in z[:2])})")
             return
@@ -148,17 +165,18 @@ class ManifoldInspector(QWidget):
             part.setVisible(not encoder)
         self.no_encoder.setText(encoder)
         self.no_encoder.setVisible(bool(encoder))
-        for part in self._third:
+        # Three images with their buttons fill the width, so that buttons have short names.
+        for part in (self.pins["C"], self._pin_buttons["C"]):
             part.setVisible(third_pin)
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
-            button.setMinimumWidth(20 if third_pin else 0)  # three pictures and their buttons fill the width
+            button.setMinimumWidth(20 if third_pin else 0)
             button.setMaximumWidth(20 if third_pin else WIDTH)
         self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
-        """Show the decoder's picture of the cursor, (H, W, C)."""
+        """Show the decoded image of the cursor, (H, W, C)."""
         self.decoded.set_image(image, hint=hint)
 
     def set_pair(self, x: Images | None, recon: Images | None, title: str, metrics: str) -> None:
@@ -176,48 +194,9 @@ class ManifoldInspector(QWidget):
         self.nearest_text.setText(text or "…")
 
     def set_pin(self, name: str, image: Images | None) -> None:
-        """Show a pin's picture, or how to set it."""
-        hint = name if self._pin_buttons[name].text() != name else ""  # its button says it already
+        """Show the image of a pin; without one, its name, unless that is the text of its button."""
+        hint = name if self._pin_buttons[name].text() != name else ""
         self.pins[name].set_image(image, hint=hint)
-
-    def _build(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(GAP, 0, GAP, GAP)
-        column.setSpacing(GAP)
-        column.addWidget(self.where)
-        column.addWidget(self.decoded, 8)
-        column.addWidget(_rule())
-        column.addWidget(self.no_encoder)
-        column.addWidget(self.picked)
-        column.addLayout(_row(self.original, self.recon))
-        column.addWidget(self.metrics)
-        between = _rule()
-        column.addWidget(between)
-        column.addLayout(_row(self.nearest, self.nearest_text))
-        column.addWidget(_rule())
-        self._encoded_parts = [self.picked, between, self.nearest, self.nearest_text]
-        column.addLayout(self._pin_row())
-        column.addStretch(1)
-        self.command = QPushButton("Copy as command")
-        self.command.setToolTip("Copy the shell command that makes this image")
-        self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.command.clicked.connect(self.command_wanted)
-        column.addWidget(self.command)
-        self.allow()
-
-    def _pin_row(self) -> QHBoxLayout:
-        row = self._pin_layout = QHBoxLayout()
-        self._pin_buttons: dict[str, QPushButton] = {}
-        for name, picture in self.pins.items():
-            button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
-            both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
-            button.setToolTip(f"Pin the cursor as {name} (key {name}); {both}")
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
-            row.addWidget(picture)
-            row.addWidget(button, 1)
-        self._third = [self.pins["C"], self._pin_buttons["C"]]
-        return row
 
 
 def _number(value: float) -> str:
@@ -236,27 +215,3 @@ def _picture(name: str, size: int) -> ImageView:
             picture.setMinimumHeight(84 + 24)
     picture.setAccessibleName(name)
     return picture
-
-
-def _label(role: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    if role:
-        label.setProperty("role", role)
-    return label
-
-
-def _rule() -> QFrame:
-    rule = QFrame()
-    rule.setProperty("role", "rule")
-    rule.setFixedHeight(1)
-    return rule
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(GAP)
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from genexplorer.explore.protocol import Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.selection import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-SAMPLES = 4  # pictures drawn from q(z|x) beside a hovered point
+SAMPLES = 4  # samples of q(z|x) beside a hovered point
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,31 @@ class NearestImage:
 
 @dataclass(frozen=True)
 class PosteriorSamples:
-    """Latent points drawn from q(z|x), and their pictures."""
+    """Samples of q(z|x), and their decoded images."""
 
-    index: int
     z: Floats  # (N, d)
     images: Images  # (N, H, W, C)
 
 
 class InspectorData(Observable):
-    """The newest answers about cursor, picked and hovered image, pins and path; None where there is none yet."""
+    """The newest replies for cursor, picked and hovered image, pins and path; None where there is none yet.
+
+    Attributes:
+        step: The snapshot to query.
+        size: Size of a latent; a cursor of another size waits for its plane.
+        samples_posterior: Whether a hovered point is shown with samples of its q(z|x).
+    """
 
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
-        self._step: int | None = None
-        self.size: int | None = None  # size of a latent; a cursor of another size waits for its plane
-        self.samples_posterior = True  # whether the plane shows q(z|x); a hovered point then shows samples of it
+        self.step: int | None = None
+        self.size: int | None = None
+        self.samples_posterior = True
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, as when another run is opened."""
+        """Discard all replies, as when another run is opened."""
         self.decoded: Images | None = None
         self.picked: EncodedImage | None = None
         self.nearest: NearestImage | None = None
@@ -75,21 +80,17 @@ class InspectorData(Observable):
         self._requested: dict[str, object] = {}  # the last requests for cursor, picked image and pins
         self.notify()
 
-    def at(self, step: int) -> None:
-        """Request from this snapshot from now on."""
-        self._step = step
-
     def forget_requests(self) -> None:
         """Request cursor, picked image and pins again, as after their requests were canceled."""
         self._requested.clear()
 
     def _is_new(self, name: str, value: object) -> bool:
-        """Whether a value was not yet requested from this snapshot; it is noted as requested."""
-        former, self._requested[name] = self._requested.get(name), (self._step, value)
+        """Record a value as requested; return whether it is the first time at this snapshot."""
+        former, self._requested[name] = self._requested.get(name), (self.step, value)
         return former != self._requested[name]
 
     def decode_cursor(self, z: Floats) -> bool:
-        """Request the image at the cursor; return whether it is another one."""
+        """Request the image at the cursor; return whether it was not requested before."""
         if not self._fits(z) or not self._is_new("cursor", z.tobytes()):
             return False
 
@@ -121,14 +122,8 @@ class InspectorData(Observable):
             return
 
         def on_result(reply: Reply) -> None:
-            arrays = reply.arrays
-            self.nearest = NearestImage(
-                int(arrays["indices"][0]),
-                int(arrays["labels"][0]),
-                _images(reply)[0],
-                float(arrays["distances"][0]),
-                reply.step,
-            )
+            index, label, distance = (reply.arrays[name][0] for name in ("indices", "labels", "distances"))
+            self.nearest = NearestImage(int(index), int(label), _images(reply)[0], float(distance), reply.step)
 
         self._send("job", "nearest", "nearest", on_result, z=[z], count=1)
 
@@ -151,7 +146,7 @@ class InspectorData(Observable):
         self._send("preview", "pins", "decode", on_result, z=[pins[name] for name in names])
 
     def decode_path(self, path: LatentPath, count: int = DEFAULT_FRAMES) -> None:
-        """Want the frames of a walk along the path."""
+        """Request frames at even distances along the path."""
         if path.is_empty:
             self.frames = None
             self.notify()
@@ -163,11 +158,11 @@ class InspectorData(Observable):
         self._send("preview", "path", "decode", on_result, z=path.frames(count))
 
     def hover(self, index: int | None) -> None:
-        """Want the test image under the mouse, its q(z|x) and samples from it, or none."""
+        """Request the test image under the mouse, its q(z|x) and samples of it; None shows none."""
         self._hover_index = index
         self.hovered = self.posterior = None
         if index is None:
-            for key in ("hover", "drawn"):
+            for key in ("hover", "posterior"):
                 self._requests.withdraw("drag", key)
             self.notify()
             return
@@ -176,14 +171,13 @@ class InspectorData(Observable):
             if index == self._hover_index:
                 self.hovered = encoded_image(reply, index)
 
-        def on_drawn(reply: Reply) -> None:
+        def on_samples(reply: Reply) -> None:
             if index == self._hover_index:
-                self.posterior = PosteriorSamples(index, np.asarray(reply.arrays["z"], np.float64), _images(reply))
+                self.posterior = PosteriorSamples(np.asarray(reply.arrays["z"], np.float64), _images(reply))
 
         self._send("drag", "hover", "encode", on_encoded, indices=[index])
-        if not self.samples_posterior:
-            return
-        self._send("drag", "drawn", "posterior", on_drawn, index=index, count=SAMPLES, seed=0)
+        if self.samples_posterior:
+            self._send("drag", "posterior", "posterior", on_samples, index=index, count=SAMPLES, seed=0)
 
     def _send(
         self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object
@@ -193,30 +187,29 @@ class InspectorData(Observable):
             on_result(reply)
             self.notify()
 
+        def on_failure(message: str, hint: str) -> None:
+            self.failure = failure_text(message, hint)
+            self.notify()
+
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
-        request = ModelRequest(op, on_reply, params, arrays, self._step, self._on_failure)
-        self._requests.send(lane, key, request)
-
-    def _on_failure(self, message: str, hint: str) -> None:
-        self.failure = f"{message}: {hint}" if hint else message
-        self.notify()
+        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays, self.step, on_failure))
 
 
-def encoded_image(reply: Reply, index: int, row: int = 0) -> EncodedImage:
-    """Return one image of a reply to `encode`."""
+def encoded_image(reply: Reply, index: int) -> EncodedImage:
+    """Return the image of a reply to `encode`."""
     arrays, labels = reply.arrays, reply.meta.get("metric_labels")
     metrics = [
-        (str(label[0]), float(arrays[quantity][row]), str(label[1]))
+        (str(label[0]), float(arrays[quantity][0]), str(label[1]))
         for quantity, label in (labels.items() if isinstance(labels, dict) else ())
         if quantity in arrays and isinstance(label, list) and len(label) == 2
     ]
     return EncodedImage(
         index=index,
-        label=int(arrays["labels"][row]),
-        x=np.asarray(arrays["x"][row], np.uint8),
-        recon=np.asarray(arrays["recon"][row], np.uint8),
-        mu=np.asarray(arrays["mu"][row], np.float64),
-        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][row], np.float64)),
+        label=int(arrays["labels"][0]),
+        x=np.asarray(arrays["x"][0], np.uint8),
+        recon=np.asarray(arrays["recon"][0], np.uint8),
+        mu=np.asarray(arrays["mu"][0], np.float64),
+        sigma=np.exp(0.5 * np.asarray(arrays["logvar"][0], np.float64)),
         metrics=tuple(metrics),
     )
 

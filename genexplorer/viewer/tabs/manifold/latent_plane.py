@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
-REACH = 2.4  # three points lie within so much of the middle of their plane
+REACH = 2.4  # largest coordinate of the three points of a plane
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -18,11 +18,11 @@ class LatentPlane:
     """The points origin + a·e1 + b·e2 of a latent space of d dimensions.
 
     Args:
-        origin: (d,).
-        e1: (d,), where a grows.
-        e2: (d,), where b grows; not parallel to e1.
+        origin: The point with a = b = 0, (d,).
+        e1: Direction of a, (d,).
+        e2: Direction of b, (d,), not parallel to e1.
         names: The names of the two axes.
-        title: What the plane is, in a few words.
+        title: A short description of the plane.
     """
 
     origin: Floats
@@ -33,7 +33,7 @@ class LatentPlane:
 
     @property
     def size(self) -> int:
-        """Return the number of latent dimensions."""
+        """The number of latent dimensions."""
         return len(self.origin)
 
     @property
@@ -55,7 +55,7 @@ class LatentPlane:
         return latents if self.is_full_space else self.project_direction(latents - self.origin)
 
     def project_direction(self, directions: ArrayLike) -> Floats:
-        """Return the parts, (N, 2), of directions, (N, d), that lie in the plane."""
+        """Return the components, (N, 2), of directions, (N, d), within the plane."""
         across = np.stack([self.e1, self.e2])
         vectors = np.asarray(directions, np.float64).reshape(-1, self.size)
         return np.asarray(np.linalg.solve(across @ across.T, across @ vectors.T).T, np.float64)
@@ -65,7 +65,7 @@ class LatentPlane:
         return replace(self, origin=self.origin + offset) if np.any(offset) else self
 
     def aligned_with(self, former: "LatentPlane | None") -> "LatentPlane":
-        """Return the plane with each axis turned the way that the former one had it, so that it does not flip."""
+        """Return the plane with each axis in the direction of the former one's, so that no axis flips."""
         if former is None or former.size != self.size:
             return self
         signs = [-1.0 if np.dot(new, old) < 0 else 1.0 for new, old in ((self.e1, former.e1), (self.e2, former.e2))]
@@ -91,8 +91,8 @@ def axis_plane(size: int, first: int, second: int) -> LatentPlane:
 def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
     """Return the plane through three latents, (d,) each; None where they lie on a line.
 
-    The origin is their mean, e1 points from A to B (Gram, Schmidt). Both directions have one length, by which all
-    three points lie within sight: far apart in many dimensions, they would not with a length of 1.
+    The origin is their mean, e1 points from A to B (Gram-Schmidt). Both directions have one length, with which all
+    three points are in the default view: far apart in many dimensions, they would not be with a length of 1.
     """
     along, across = b - a, c - a
     length = float(np.linalg.norm(along))

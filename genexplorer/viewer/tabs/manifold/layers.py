@@ -1,35 +1,34 @@
-"""What is drawn in the plane, one above the other: tiles, points, and the marks on them."""
+"""The layers of the latent plane: tiles, points, and the marks on them."""
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QTransform
 
 from genexplorer.session.palette import DARK
 from genexplorer.session.plane import Plane
+from genexplorer.viewer.plots.plane_layers import PlaneLayer, to_pixels
 from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, aggregate, ellipse, glyphs_and_dots
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 Floats = NDArray[np.float64]
-ON_TILES = DARK  # the pictures' ground is black in light themes too, and so are the colors on it
+ON_TILES = DARK  # images have a black background in light themes too, and the colors on them fit it
 GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
 _MAX_ELLIPSES = 400  # of points
 _CROSS_PX = 36  # logical; the side of the cursor
 
 
-class LatentLayer(pg.GraphicsObject):  # type: ignore[misc]
-    """Something that fills the plane's panel and is drawn in logical pixels."""
+class LatentLayer(PlaneLayer):
+    """A layer as large as the visible part of the plane, so that a change repaints no more than that."""
 
     def __init__(self, z_value: int) -> None:
-        super().__init__()
-        self.setZValue(z_value)
+        super().__init__(z_value, ON_TILES)
         self.visible_range: VisibleRange | None = None
 
     def set_visible_range(self, view: VisibleRange) -> None:
@@ -44,24 +43,6 @@ class LatentLayer(pg.GraphicsObject):  # type: ignore[misc]
         x0, x1, y0, y1 = self.visible_range.bounds
         return QRectF(x0, y0, x1 - x0, y1 - y0)
 
-    def paint(self, painter: QPainter, *_: Any) -> None:
-        """Draw in pixels, with the transform from the plane to them."""
-        to_px = painter.worldTransform()
-        painter.save()
-        painter.resetTransform()
-        self.paint_px(painter, to_px)
-        painter.restore()
-
-    def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
-        """Draw in logical pixels."""
-        raise NotImplementedError
-
-
-def mapped(points: Floats, to_px: QTransform) -> Floats:
-    """Return logical pixels, (N, 2), of points of the plane, (N, 2)."""
-    points = np.asarray(points, np.float64).reshape(-1, 2)
-    return np.column_stack([points[:, 0] * to_px.m11() + to_px.dx(), points[:, 1] * to_px.m22() + to_px.dy()])
-
 
 def outline_shape(outlines: list[Floats]) -> QPainterPath:
     """Return lines, each (N, 2), as one shape."""
@@ -74,13 +55,10 @@ def outline_shape(outlines: list[Floats]) -> QPainterPath:
     return shape
 
 
-def polygon(pixels: Floats) -> QPolygonF:
-    """Return points as a polygon."""
-    return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
-
-
 class TileLayer(LatentLayer):
-    """The decoded tiles, drawn as one picture whose pixels fall on the screen's."""
+    """The decoded tiles, drawn as one image whose pixels are aligned with those of the screen."""
+
+    antialiased = False
 
     def __init__(self) -> None:
         super().__init__(0)
@@ -91,35 +69,43 @@ class TileLayer(LatentLayer):
         self.veil = QColor(0, 0, 0, 0)  # painted over the tiles for more contrast of the points
 
     def set_mosaic(self, mosaic: Mosaic | None) -> None:
-        """Take another mosaic, or the same with other tiles; its memory is drawn from, not copied."""
+        """Show another mosaic, or the same with other tiles; the image shares its memory."""
         self._cache_key, self._cache = (), QImage()
         if mosaic is self._mosaic:
             return
-        self._mosaic = mosaic
-        self._image = QImage() if mosaic is None else _shared_image(mosaic)
+        self._mosaic, self._image = mosaic, QImage()
+        if mosaic is not None:
+            pixels = mosaic.pixels
+            form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+            self._image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)  # type: ignore[call-overload]
         self.update()
 
     def image(self) -> QImage:
-        """Return the tiles as one picture, not enlarged."""
+        """Return the tiles as one image, not enlarged."""
         return self._image
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
-        """Draw the picture at whole device pixels; smooth only where it is made smaller."""
+        """Draw the image at whole device pixels; smooth only where it is made smaller."""
         if self._mosaic is None or self._image.isNull():
             return
+        # Find the rectangle of the tiles.
         x0, x1, y0, y1 = self._mosaic.grid.bounds
-        device = painter.device()
-        ratio = device.devicePixelRatioF() if device is not None else 1.0
-        factor = float(self._mosaic.grid.factor)
+        ratio, factor = _pixel_ratio(painter), float(self._mosaic.grid.factor)
         natural = self._image.width() * factor, self._image.height() * factor
         rect = _snapped(to_px.mapRect(QRectF(x0, y0, x1 - x0, y1 - y0)), ratio, natural)
+        # Draw the first time directly, from the second time on from a cache.
         cache_key = (rect.getRect(), ratio, self.veil.rgba())
         if cache_key != self._cache_key:
             self._cache_key, self._cache = cache_key, QImage()
             self._draw(painter, rect, ratio)
             return
         if self._cache.isNull():
-            self._cache = self._render(rect, ratio)
+            self._cache = QImage((QSizeF(rect.size()) * ratio).toSize(), QImage.Format.Format_RGB32)
+            self._cache.setDevicePixelRatio(ratio)
+            cache_painter = QPainter(self._cache)
+            cache_painter.translate(-rect.topLeft())
+            self._draw(cache_painter, rect, ratio)
+            cache_painter.end()
         painter.drawImage(rect.topLeft(), self._cache)
 
     def _draw(self, painter: QPainter, rect: QRectF, ratio: float) -> None:
@@ -129,15 +115,10 @@ class TileLayer(LatentLayer):
         if self.veil.alpha():
             painter.fillRect(rect, self.veil)
 
-    def _render(self, rect: QRectF, ratio: float) -> QImage:
-        size = (QSizeF(rect.size()) * ratio).toSize()
-        image = QImage(size, QImage.Format.Format_RGB32)
-        image.setDevicePixelRatio(ratio)
-        painter = QPainter(image)
-        painter.translate(-rect.topLeft())
-        self._draw(painter, rect, ratio)
-        painter.end()
-        return image
+
+def _pixel_ratio(painter: QPainter) -> float:
+    device = painter.device()
+    return device.devicePixelRatioF() if device is not None else 1.0
 
 
 def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF:
@@ -154,14 +135,10 @@ def _snapped(rect: QRectF, ratio: float, natural: tuple[float, float]) -> QRectF
     return QRectF(left / ratio, top / ratio, width / ratio, height / ratio)
 
 
-def _shared_image(mosaic: Mosaic) -> QImage:
-    pixels = mosaic.pixels
-    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
-    return QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)  # type: ignore[call-overload,no-any-return]
-
-
 class PointLayer(LatentLayer):
     """The encodings: each a digit where there is room for it, else a dot in its class's color."""
+
+    antialiased = False
 
     def __init__(self) -> None:
         super().__init__(10)
@@ -172,18 +149,18 @@ class PointLayer(LatentLayer):
         self._glyphs = np.zeros(0, bool)
 
     def set_style(self, font: QFont, ratio: float) -> None:
-        """Draw the glyphs again, as for other classes or another screen."""
+        """Render the glyphs again, as for other classes or another screen."""
         classes = self._cloud.classes if self._cloud is not None else ()
         self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
         self.update()
 
     def set_cloud(self, cloud: PointCloud | None) -> None:
-        """Take other points. `set_style` is called when their classes differ."""
+        """Show other points. The caller calls `set_style` when their classes differ."""
         self._cloud = cloud
         self.update()
 
     def place(self, coordinates: Floats) -> None:
-        """Put the points, (N, 2), in the plane's coordinates, as while they glide."""
+        """Move the points to coordinates of the plane, (N, 2)."""
         self._coordinates = coordinates
         self.choose_glyphs()
         self.update()
@@ -207,20 +184,15 @@ class PointLayer(LatentLayer):
         cloud, atlas = self._cloud, self._atlas
         if cloud is None or atlas is None or len(self._coordinates) != len(cloud.labels):
             return
-        pixels = mapped(self._coordinates, to_px)
-        clip = painter.clipBoundingRect() if painter.hasClipping() else None
-        visible = cloud.visible
-        if clip is not None and not clip.isEmpty():
-            visible = visible & _inside(pixels, clip)
+        pixels, visible = to_pixels(self._coordinates, to_px), cloud.visible
+        # Leave out the points outside of the clipping rectangle and a margin for their glyphs.
+        clip = painter.clipBoundingRect() if painter.hasClipping() else QRectF()
+        if not clip.isEmpty():
+            low, high = (clip.left() - 12, clip.top() - 12), (clip.right() + 12, clip.bottom() + 12)
+            visible = visible & np.all((pixels >= low) & (pixels <= high), axis=1)
         dots, digits = visible & ~self._glyphs, visible & self._glyphs
         atlas.draw(painter, pixels[dots], cloud.labels[dots], dots=True)
         atlas.draw(painter, pixels[digits], cloud.labels[digits], dots=False)
-
-
-def _inside(pixels: Floats, rect: QRectF) -> NDArray[np.bool_]:
-    low, high = (rect.left() - 12, rect.top() - 12), (rect.right() + 12, rect.bottom() + 12)
-    inside: NDArray[np.bool_] = np.all((pixels >= low) & (pixels <= high), axis=1)
-    return inside
 
 
 @dataclass
@@ -236,7 +208,7 @@ class Outline:
 
 @dataclass
 class PlaneMarks:
-    """What is drawn above tiles and points, in the plane's coordinates."""
+    """The marks above tiles and points, in the plane's coordinates."""
 
     cursor: Floats | None = None  # (2,)
     pins: dict[str, Floats] = field(default_factory=dict)
@@ -258,27 +230,44 @@ class MarkLayer(LatentLayer):
         self._cross: QImage | None = None
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
-        """Draw every mark that is there."""
+        """Draw every mark that is set."""
         marks = self.marks
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for outline in marks.outlines:
-            self._outline(painter, outline, to_px)
+            self._paint_outline(painter, outline, to_px)
         if marks.samples is not None:
-            self._dots(painter, mapped(marks.samples, to_px), 2.0)
+            self._paint_dots(painter, to_pixels(marks.samples, to_px), 2.0)
+        # The path and the position on it.
         if marks.path is not None and len(marks.path) > 1:
-            shape = QPainterPath()
-            shape.addPolygon(polygon(mapped(marks.path, to_px)))
-            self._stroke(painter, shape, 2.0)
+            pixels = to_pixels(marks.path, to_px)
+            self._stroke(painter, pg.arrayToQPath(pixels[:, 0], pixels[:, 1]), 2.0)
         if marks.path_cursor is not None:
-            self._dots(painter, mapped(marks.path_cursor, to_px), 4.5)
+            self._paint_dots(painter, to_pixels(marks.path_cursor, to_px), 4.5)
+        # A ring around the hovered point.
         if marks.hovered is not None:
-            self._ring(painter, mapped(marks.hovered, to_px)[0], 9.0)
-        for name, place in marks.pins.items():
-            self._badge(painter, name, mapped(place, to_px)[0])
+            ring = QPainterPath()
+            ring.addEllipse(QPointF(*to_pixels(marks.hovered, to_px)[0].tolist()), 9.0, 9.0)
+            self._stroke(painter, ring, 2.0)
+        # The pins as badges.
+        for name, position in marks.pins.items():
+            x, y = to_pixels(position, to_px)[0].tolist()
+            badge = QRectF(x - 8, y - 8, 16, 16)
+            painter.setPen(_pen(self._halo, 1.5))
+            painter.setBrush(self._ink)
+            painter.drawRoundedRect(badge, 3, 3)
+            painter.setPen(self._halo)
+            painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, name)
+        # The cursor, at whole device pixels, where it is sharp.
         if marks.cursor is not None:
-            self._cursor(painter, mapped(marks.cursor, to_px)[0])
+            ratio = _pixel_ratio(painter)
+            if self._cross is None or self._cross.devicePixelRatio() != ratio:
+                self._cross = self._render_cross(ratio)
+            corner = np.round((to_pixels(marks.cursor, to_px)[0] - _CROSS_PX / 2) * ratio) / ratio
+            painter.drawImage(QPointF(*corner.tolist()), self._cross)
         if marks.message:
-            self._message(painter, to_px)
+            rect = to_px.mapRect(self.boundingRect()).adjusted(24, 24, -24, -24)
+            painter.setPen(self._muted)
+            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, marks.message)
 
     def _stroke(self, painter: QPainter, shape: QPainterPath, width: float, *, dashed: bool = False) -> None:
         halo = QColor(self._halo)
@@ -289,13 +278,14 @@ class MarkLayer(LatentLayer):
             pen.setDashPattern([4, 3])
         painter.strokePath(shape, pen)
 
-    def _outline(self, painter: QPainter, outline: Outline, to_px: QTransform) -> None:
+    def _paint_outline(self, painter: QPainter, outline: Outline, to_px: QTransform) -> None:
         shape = to_px.map(outline.shape)
         if outline.faint:
             thin = QColor(self._ink)
             thin.setAlpha(150)
             painter.strokePath(shape, _pen(thin, 1.0))
             return
+        # Draw the line, or, above the points, the name of a line that the layer below has drawn.
         if not outline.name_only:
             self._stroke(painter, shape, 1.5, dashed=outline.dashed)
         elif outline.name:
@@ -303,37 +293,20 @@ class MarkLayer(LatentLayer):
             width = painter.fontMetrics().horizontalAdvance(outline.name)
             left = QPointF(around.left() - width - 8, around.center().y() + 4)
             below = QPointF(around.center().x() - width / 2, around.bottom() + 15)
-            self._text(painter, left if outline.dashed else below, outline.name)
+            font, name = painter.font(), QPainterPath()
+            font.setWeight(QFont.Weight.DemiBold)
+            name.addText(left if outline.dashed else below, font, outline.name)
+            painter.strokePath(name, _pen(self._halo, 3.5))
+            painter.fillPath(name, self._ink)
 
-    def _text(self, painter: QPainter, at: QPointF, text: str) -> None:
-        shape = QPainterPath()
-        font = painter.font()
-        font.setWeight(QFont.Weight.DemiBold)
-        shape.addText(at, font, text)
-        painter.strokePath(shape, _pen(self._halo, 3.5))
-        painter.fillPath(shape, self._ink)
-
-    def _dots(self, painter: QPainter, pixels: Floats, radius: float) -> None:
+    def _paint_dots(self, painter: QPainter, pixels: Floats, radius: float) -> None:
         painter.setPen(_pen(self._halo, 1.5))
         painter.setBrush(self._ink)
         for x, y in pixels.tolist():
             painter.drawEllipse(QPointF(x, y), radius, radius)
 
-    def _ring(self, painter: QPainter, at: Floats, radius: float) -> None:
-        shape = QPainterPath()
-        shape.addEllipse(QPointF(at[0], at[1]), radius, radius)
-        self._stroke(painter, shape, 2.0)
-
-    def _cursor(self, painter: QPainter, at: Floats) -> None:
-        device = painter.device()
-        ratio = device.devicePixelRatioF() if device is not None else 1.0
-        if self._cross is None or self._cross.devicePixelRatio() != ratio:
-            self._cross = self._drawn_cross(ratio)
-        corner = np.round((at - _CROSS_PX / 2) * ratio) / ratio  # on whole device pixels it stays sharp
-        painter.drawImage(QPointF(*corner.tolist()), self._cross)
-
-    def _drawn_cross(self, ratio: float) -> QImage:
-        """Draw the cursor once: strokes take as long as all the tiles, and each frame of a glide has them."""
+    def _render_cross(self, ratio: float) -> QImage:
+        """Return the cursor as an image: strokes take as long as all tiles, and each frame of an animation has them."""
         side = math.ceil(_CROSS_PX * ratio)
         image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
         image.setDevicePixelRatio(ratio)
@@ -348,19 +321,6 @@ class MarkLayer(LatentLayer):
         self._stroke(painter, shape, 2.0)
         painter.end()
         return image
-
-    def _badge(self, painter: QPainter, name: str, at: Floats) -> None:
-        box = QRectF(at[0] - 8, at[1] - 8, 16, 16)
-        painter.setPen(_pen(self._halo, 1.5))
-        painter.setBrush(self._ink)
-        painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(self._halo)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
-
-    def _message(self, painter: QPainter, to_px: QTransform) -> None:
-        rect = to_px.mapRect(self.boundingRect()).adjusted(24, 24, -24, -24)
-        painter.setPen(self._muted)
-        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.marks.message)
 
 
 def _pen(color: QColor, width: float) -> QPen:

@@ -1,33 +1,34 @@
 """The plot of the latent plane: axes, layers and mouse handling."""
 
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QMouseEvent, QResizeEvent, QWheelEvent
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtGui import QMouseEvent, QWheelEvent
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Axis, Coords
+from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.style import text_font
 from genexplorer.viewer.tabs.manifold import visible_range as views
-from genexplorer.viewer.tabs.manifold.layers import LatentLayer, MarkLayer, PointLayer, TileLayer
+from genexplorer.viewer.tabs.manifold.layers import MarkLayer, PointLayer, TileLayer
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, choose_factor, tile_px
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
-GRAB_PX = 16  # logical; the cursor is taken from this near
-HIT_PX = 9
+GRAB_PX = 16  # logical; the largest distance at which a press drags the cursor
+HIT_PX = 9  # logical; the largest distance of a point under the mouse
 CLICK_PX = 4  # a press that moves less is a click
-WHEEL_FACTOR = 1.25  # a notch of the wheel
-_TICK_ROOM_PX = {"x": 64, "y": 40}  # logical; ticks stand at least so far apart
+WHEEL_FACTOR = 1.25  # zoom of one notch of the wheel
+_TICK_ROOM_PX = {"x": 64, "y": 40}  # logical; the smallest distance between ticks
 Floats = NDArray[np.float64]
 
 
 class Drag(Enum):
-    """What a press of the mouse drags."""
+    """The object that a press of the mouse drags."""
 
     NOTHING = 0
     UNDECIDED = 1  # a click, or the background as soon as it moves
@@ -37,7 +38,7 @@ class Drag(Enum):
 
 
 class LatentAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis whose ticks stand at round values of z, in both coordinates."""
+    """An axis with ticks at round values of z, in both coordinates."""
 
     def __init__(self, side: str, axis: Axis) -> None:
         super().__init__(side)
@@ -54,8 +55,8 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
         self.update()
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
-        """Return where ticks stand, one level."""
-        room = size / (_TICK_ROOM_PX[self._axis])
+        """Return the positions of the ticks, one level."""
+        room = size / _TICK_ROOM_PX[self._axis]
         self._labels = {} if self._view is None else views.tick_labels(self._view, self._axis, room)
         return [(1.0, list(self._labels))]
 
@@ -64,12 +65,12 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
         return [self._labels.get(value, "") for value in values]
 
 
-class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
-    """The plane. All of the mouse is handled here: pyqtgraph's own ways of moving plots are off.
+class ManifoldPlot(BasePlot):
+    """The latent plane. It handles the mouse itself; pyqtgraph's pan and zoom are off.
 
     Signals:
-        view_changed: The visible part changed; `view` is set already.
-        cursor_dragged(z1, z2): The cursor was moved there.
+        view_changed: The visible part changed; `visible_range` is set already.
+        cursor_dragged(z1, z2): The cursor was moved to a latent point.
         point_clicked(row): A point of the cloud was clicked.
         point_hovered(row, x, y): The mouse is over a point, at these pixels of the widget; row -1 when it has left.
         path_drawn(z): A point, (2,), was added to the path by pen.
@@ -85,79 +86,61 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
     path_drawn = pyqtSignal(object)
     dragging = pyqtSignal(bool)
 
-    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
-        self._palette = palette
-        self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
-        self._names = ("z₁", "z₂")
-        self._axes = {"bottom": LatentAxis("bottom", "x"), "left": LatentAxis("left", "y")}
-        plot = pg.PlotItem(viewBox=self._box, axisItems=self._axes, enableMenu=False)
-        super().__init__(parent, plotItem=plot, background=None)
-        plot.hideButtons()
-        self._box.disableAutoRange()
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    tick_pt, label_pt = 9, 10
+
+    def __init__(self, palette: Palette) -> None:
+        left, bottom = LatentAxis("left", "y"), LatentAxis("bottom", "x")
+        super().__init__(palette, left, bottom, ("z₁", "z₂"), interactive=False)
+        self._box = self.getViewBox()
         self.setMinimumSize(240, 200)
         self.setAccessibleName("latent plane")
+        # The view.
         self.visible_range: VisibleRange = views.home("z", 560, 560)
         self.at_home = True
         self.image_px: tuple[int, int] = (28, 28)
         self.target = TARGET
-        self.pen_mode = False
+        # The layers.
         self.tiles, self.points = TileLayer(), PointLayer()
         self.under, self.over = MarkLayer(below_points=True), MarkLayer()
-        for layer in self._layers:
-            self._box.addItem(layer, ignoreBounds=True)
+        self.latent_layers = self.tiles, self.under, self.points, self.over
+        self.add(*self.latent_layers)
+        # The points, the cursor and the mouse.
+        self.pen_mode = False
         self._cloud: PointCloud | None = None
         self._coordinates = np.zeros((0, 2))
         self._cursor_z = np.zeros(2)
-        self._drag = Drag.NOTHING
+        self.drag = Drag.NOTHING
         self._pressed = self._last = QPointF()
         self._hovered = -1
         self._box.sigResized.connect(self._resized)
-        self._axes["left"].setWidth(52)
-        self._axes["bottom"].setHeight(40)
+        left.setWidth(52)
+        bottom.setHeight(40)
         self._show_view()
-        self.set_style(palette)
-
-    @property
-    def _layers(self) -> tuple[LatentLayer, ...]:
-        return (self.tiles, self.under, self.points, self.over)
+        self.recolor(palette)
 
     @property
     def ratio(self) -> float:
-        """Return device pixels per logical pixel."""
+        """Device pixels per logical pixel."""
         return float(self.devicePixelRatioF())
 
-    @property
-    def drag(self) -> Drag:
-        """Return the current drag."""
-        return self._drag
-
-    def set_style(self, palette: Palette) -> None:
-        """Take other colors."""
-        self.setBackground(QColor(palette.background))
-        self._palette = palette
-        font = text_font(9.0)
-        for axis in self._axes.values():
-            axis.setPen(pg.mkPen(palette.faint))
-            axis.setTextPen(pg.mkPen(palette.muted))
-            axis.setStyle(tickFont=font)
-        self._name_axes()
-        self.points.set_style(font, self.ratio)
+    def recolor(self, palette: Palette) -> None:
+        """Apply other colors."""
+        super().recolor(palette)
+        self.points.set_style(text_font(self.tick_pt), self.ratio)
 
     def set_coords(self, coords: Coords) -> None:
-        """Look at the plane in other coordinates, at home."""
+        """Show the home view in other coordinates."""
         self.visible_range = views.home(coords, self.visible_range.width_px, self.visible_range.height_px)
-        self._name_axes()
+        self._label_axes()
         self.reset_view()
 
-    def set_names(self, names: tuple[str, str]) -> None:
-        """Name the axes."""
-        if names != self._names:
-            self._names = names
-            self._name_axes()
+    def set_pen_mode(self, on: bool) -> None:
+        """Draw a path with the mouse, or not."""
+        self.pen_mode = on
+        self.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def reset_view(self) -> None:
-        """Show the whole of the prior."""
+        """Show all of the prior."""
         self.at_home = True
         self._set_view(self._home())
 
@@ -169,22 +152,24 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         self._set_view(self._home() if self.at_home else self.visible_range)
 
     def show_bounds(self, bounds: views.Bounds) -> None:
-        """Show a rectangle of the plane, as one that was remembered."""
+        """Show a rectangle of the plane, such as the saved one."""
         x0, x1, y0, y1 = bounds
         per_px = (x1 - x0) / self.visible_range.width_px, (y1 - y0) / self.visible_range.height_px
         if self.visible_range.coords == "z":
             per_px = (max(per_px), max(per_px))
         self.at_home = False
-        at = VisibleRange(
-            self.visible_range.coords, (0, 0), per_px, self.visible_range.width_px, self.visible_range.height_px
-        )
-        self._set_view(at.centered(((x0 + x1) / 2, (y0 + y1) / 2)))
+        self._set_view(replace(self.visible_range, per_px=per_px).centered(((x0 + x1) / 2, (y0 + y1) / 2)))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom around a place of the widget, or around the cursor."""
-        place = self._cursor_px() if at is None else self._device_px(at)
+        """Zoom around a position of the widget, or around the cursor, or the middle if the cursor is out of sight."""
+        if at is not None:
+            pixel = self._device_px(at)
+        else:
+            pixel = self.visible_range.z_to_px(self._cursor_z)[0]
+            size = np.array([self.visible_range.width_px, self.visible_range.height_px])
+            pixel = pixel if ((pixel >= 0) & (pixel <= size)).all() else size / 2
         self.at_home = False
-        self._set_view(self.visible_range.zoomed(factor, (float(place[0]), float(place[1]))))
+        self._set_view(self.visible_range.zoomed(factor, (float(pixel[0]), float(pixel[1]))))
 
     def pan(self, dx: float, dy: float) -> None:
         """Move the plane by logical pixels."""
@@ -200,12 +185,12 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
             self.over.update()
 
     def set_cloud(self, cloud: PointCloud | None) -> None:
-        """Take other points, or none; `place_points` says where."""
+        """Show other points, or none; `place_points` sets their positions."""
         former = self._cloud
         self._cloud = cloud
         self.points.set_cloud(cloud)
         if cloud is not None and (former is None or former.classes != cloud.classes):
-            self.points.set_style(text_font(9.0), self.ratio)
+            self.points.set_style(text_font(self.tick_pt), self.ratio)
         self.points.setVisible(cloud is not None)
 
     def place_points(self, mu: Floats) -> None:
@@ -215,13 +200,13 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def cancel_drag(self) -> None:
         """Cancel a drag, as when the tab is left during it."""
-        former, self._drag = self._drag, Drag.NOTHING
+        former, self.drag = self.drag, Drag.NOTHING
         if former not in (Drag.NOTHING, Drag.UNDECIDED):
             self.dragging.emit(False)
 
     def end_hover(self) -> None:
-        """End the hover until the mouse moves, as when the point under it is gone."""
-        self._tell_hover(-1, QPointF())
+        """End the hover until the mouse moves, as when the point under it is hidden."""
+        self._set_hovered(-1, QPointF())
 
     def plot_rect(self) -> QRectF:
         """Return the rectangle of the plane in the widget, in logical pixels."""
@@ -254,17 +239,17 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         elif np.hypot(near.x(), near.y()) <= GRAB_PX:
             self._begin(Drag.CURSOR)
         else:
-            self._drag = Drag.UNDECIDED
+            self.drag = Drag.UNDECIDED
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Continue a drag, or find the point under the mouse."""
         if event is None:
             return
         place = event.position()
-        if self._drag is Drag.UNDECIDED and _distance(place, self._pressed) >= CLICK_PX:
+        if self.drag is Drag.UNDECIDED and _distance(place, self._pressed) >= CLICK_PX:
             self._begin(Drag.PLANE)
         delta, self._last = place - self._last, place
-        match self._drag:
+        match self.drag:
             case Drag.PLANE:
                 self.pan(delta.x(), delta.y())
             case Drag.CURSOR:
@@ -278,15 +263,20 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         """End a drag; a press that did not move is a click."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
-        former, self._drag = self._drag, Drag.NOTHING
+        former, self.drag = self.drag, Drag.NOTHING
+        place = event.position()
         if former is Drag.UNDECIDED:
-            self._click(event.position())
+            row = self._row_at(place)
+            if row is not None:
+                self.point_clicked.emit(row)
+            else:
+                self.cursor_dragged.emit(*self.latent_at(place).tolist())
         elif former is not Drag.NOTHING:
             self.dragging.emit(False)
-        self._hover(event.position())
+        self._hover(place)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        """Take the second press of a double click as a press."""
+        """Handle the second press of a double click as a press."""
         self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
@@ -297,36 +287,25 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
         self.zoom(WHEEL_FACTOR ** (event.angleDelta().y() / 120), event.position())
 
     def leaveEvent(self, event: object) -> None:
-        """Hover over nothing."""
+        """End the hover."""
         self.end_hover()
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Keep the plane's scale."""
-        super().resizeEvent(event)
-        if hasattr(self, "view"):  # pyqtgraph resizes while it is being built
-            self._resized()
-
     def _begin(self, drag: Drag) -> None:
-        self._drag = drag
+        self.drag = drag
         self.end_hover()
         self.dragging.emit(True)
 
-    def _click(self, place: QPointF) -> None:
-        row = self._row_at(place)
-        if row is not None:
-            self.point_clicked.emit(row)
-        else:
-            self.cursor_dragged.emit(*self.latent_at(place).tolist())
-
     def _hover(self, place: QPointF) -> None:
         row = self._row_at(place) if self.plot_rect().contains(place) and not self.pen_mode else None
-        self._tell_hover(-1 if row is None else row, place)
-        near = _distance(place, self.place_of(self._cursor_z)) <= GRAB_PX
-        shape = Qt.CursorShape.CrossCursor if self.pen_mode else Qt.CursorShape.ArrowCursor
-        shape = Qt.CursorShape.PointingHandCursor if row is not None else shape
-        self.setCursor(Qt.CursorShape.OpenHandCursor if near and not self.pen_mode else shape)
+        self._set_hovered(-1 if row is None else row, place)
+        if self.pen_mode:
+            self.setCursor(Qt.CursorShape.CrossCursor)
+        elif _distance(place, self.place_of(self._cursor_z)) <= GRAB_PX:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        else:
+            self.setCursor(Qt.CursorShape.ArrowCursor if row is None else Qt.CursorShape.PointingHandCursor)
 
-    def _tell_hover(self, row: int, place: QPointF) -> None:
+    def _set_hovered(self, row: int, place: QPointF) -> None:
         if row != self._hovered:
             self._hovered = row
             self.point_hovered.emit(row, place.x(), place.y())
@@ -342,12 +321,6 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
     def _device_px(self, place: QPointF) -> Floats:
         corner = self.plot_rect().topLeft()
         return np.array([place.x() - corner.x(), place.y() - corner.y()]) * self.ratio
-
-    def _cursor_px(self) -> Floats:
-        """Return the cursor's device pixel, or the middle where it is out of sight."""
-        pixel: Floats = self.visible_range.z_to_px(self._cursor_z)[0]
-        visible = 0 <= pixel[0] <= self.visible_range.width_px and 0 <= pixel[1] <= self.visible_range.height_px
-        return pixel if visible else np.array([self.visible_range.width_px / 2, self.visible_range.height_px / 2])
 
     def _home(self) -> VisibleRange:
         size = self.visible_range.width_px, self.visible_range.height_px
@@ -373,17 +346,15 @@ class ManifoldPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _show_view(self) -> None:
         x0, x1, y0, y1 = self.visible_range.bounds
-        for layer in self._layers:
-            layer.set_visible_range(self.visible_range)
-        for axis in self._axes.values():
-            axis.set_visible_range(self.visible_range)
+        for item in (*self.latent_layers, self.left, self.bottom):
+            item.set_visible_range(self.visible_range)
         self._box.setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0, disableAutoRange=True)
 
-    def _name_axes(self) -> None:
-        for side, name in zip(("bottom", "left"), self._names, strict=True):
-            even = "" if self.visible_range.coords == "z" else f"   (spaced by u{name[-1]} = Φ({name}))"
-            style = {"color": self._palette.muted, "font-size": "10pt"}
-            self._axes[side].setLabel(name + (even if side == "bottom" else ""), **style)
+    def _label_axes(self) -> None:
+        super()._label_axes()
+        if self.visible_range.coords == "u":
+            name = self.names[0]
+            self.bottom.setLabel(f"{name}   (spaced by u{name[-1]} = Φ({name}))", **self.label_style)
 
 
 def _distance(one: QPointF, other: QPointF) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
-from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, pyqtSignal
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
@@ -28,7 +28,7 @@ from genexplorer.viewer.tabs.manifold.tiles import TARGET, TileGrid, layout
 from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar
 from genexplorer.viewer.tabs.manifold.visible_range import Bounds, is_valid_range
 from genexplorer.viewer.widgets.animation import PointAnimation
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, timer
 
 PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
 IDLE_MS = 120  # after the last move exact images are requested, even while a button is pressed
@@ -91,17 +91,37 @@ class ManifoldView(QWidget):
         self._shift = np.zeros(2)
         self.image_shape = (1, 28, 28)
         self._hovered = -1
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP // 2)
-        column.addWidget(self.toolbar)
-        column.addWidget(self.plot, 1)
-        self._bind()
+        fill_box(QVBoxLayout(self), self.toolbar, (self.plot, 1), spacing=GAP // 2)
+        # Connect the toolbar.
+        bar, plot = self.toolbar, self.plot
+        bar.coords["z"].clicked.connect(lambda: self.set_coords("z"))
+        bar.coords["u"].clicked.connect(lambda: self.set_coords("u"))
+        bar.target.activated.connect(lambda _: self._target_changed())
+        bar.count.activated.connect(lambda _: self.ask())
+        for switch in (bar.points, bar.ellipses):
+            switch.toggled.connect(lambda _: self._points_switched())
+        bar.pen.toggled.connect(plot.set_pen_mode)
+        bar.home.clicked.connect(lambda: plot.reset_view())
+        bar.legend.toggled.connect(self.encodings.toggle)
+        bar.legend.alone.connect(self.encodings.only)
+        # Connect the plot.
+        plot.view_changed.connect(self._view_changed)
+        plot.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
+        plot.point_clicked.connect(self._point_clicked)
+        plot.point_hovered.connect(self._point_hovered)
+        plot.path_begun.connect(lambda: self.selection.set_path(EMPTY))
+        plot.path_drawn.connect(self._path_drawn)
+        plot.dragging.connect(self.set_dragging)
+        # Connect the state.
+        self.tile_loader.subscribe(self._show_tiles)
+        self.encodings.subscribe(self._show_cloud)
+        self.data.subscribe(self._show_hover)
+        self.selection.subscribe(self._show_selection)
         self.restore({})
 
     @property
     def coords(self) -> Coords:
-        """Return the plane's coordinates."""
+        """The plane's coordinates."""
         return self.plot.visible_range.coords
 
     def clear(self) -> None:
@@ -116,8 +136,7 @@ class ManifoldView(QWidget):
     def show_step(self, step: int, image_shape: tuple[int, int, int]) -> None:
         """Show another snapshot."""
         self.step, self.image_shape = step, image_shape
-        self.plot.set_tiling((image_shape[1], image_shape[2]), self.target)
-        self.ask()
+        self._target_changed()
         self._idle_timer.start()  # another one that follows at once is a drag through time
 
     def show_plane(self, plane: LatentPlane | None, shift: NDArray[np.float64], waiting: str = "") -> None:
@@ -125,13 +144,13 @@ class ManifoldView(QWidget):
 
         Args:
             plane: The displayed plane, or None while it is unknown.
-            shift: How far it was moved within itself, (2,).
-            waiting: The message while it is unknown.
+            shift: Offset of the plane within itself, (2,).
+            waiting: Message to show while the plane is unknown.
         """
         if plane is not self.plane:
             self._idle_timer.start()
         self.plane, self._shift, self._waiting = plane, shift, waiting
-        self.plot.set_names(self.selection.plane.names)
+        self.plot.set_axis_names(self.selection.plane.names)
         if plane is None:
             self.tile_loader.clear()
             self.encodings.clear()
@@ -139,8 +158,7 @@ class ManifoldView(QWidget):
             self._show_tiles()
             return
         self._show_selection()
-        if self.encodings.cloud is not None:
-            self._place_points(self.point_animation.points)
+        self._place_visible_points()
         self.ask()
 
     def ask(self) -> None:
@@ -169,19 +187,23 @@ class ManifoldView(QWidget):
     def _place_points(self, mu: NDArray[np.float64]) -> None:
         self.plot.place_points(mu - self._shift)
 
+    def _place_visible_points(self) -> None:
+        if self.encodings.cloud is not None:
+            self._place_points(self.point_animation.points)
+
     @property
     def target(self) -> int:
-        """Return the number of tiles along the shorter side."""
+        """The number of tiles along the shorter side."""
         return int(self.toolbar.target.currentData())
 
     def prefer_target(self, target: int) -> None:
-        """Take another usual number of tiles, unless the user chose one."""
+        """Set the default number of tiles, which applies unless the user has chosen another."""
         if self.target == self._usual_target != target:
             self.toolbar.target.setCurrentIndex(self.toolbar.target.findData(target))
         self._usual_target = target
 
     def visible_grid(self) -> TileGrid | None:
-        """Return the visible cells, without the rim that is decoded in advance."""
+        """Return the visible cells, without the margin that is decoded in advance."""
         return layout(self.plot.visible_range, (self.image_shape[1], self.image_shape[2]), self.target)
 
     def visible_tiles(self) -> QImage:
@@ -194,10 +216,9 @@ class ManifoldView(QWidget):
         return self.plot.tiles.image().copy(left * width, top * height, grid.columns * width, grid.rows * height)
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self.colors = palette
-        self.plot.set_style(palette)
-        self._show_veil()
+        self.plot.recolor(palette)
         self._show_legend()
 
     def state(self) -> dict[str, Any]:
@@ -225,89 +246,59 @@ class ManifoldView(QWidget):
         self._points_switched()
 
     def set_coords(self, coords: Coords) -> None:
-        """Look at the plane in other coordinates."""
-        self.toolbar.set_coords(coords)
+        """Show the plane in other coordinates."""
+        self.toolbar.coords[coords].setChecked(True)
         self.plot.set_coords(coords)
         self._show_selection()
 
-    def _bind(self) -> None:
-        bar, plot = self.toolbar, self.plot
-        bar.coords_changed.connect(lambda name: self.set_coords("u" if name == "u" else "z"))
-        bar.target_changed.connect(self._target_changed)
-        bar.points_changed.connect(lambda _: self._points_switched())
-        bar.ellipses_changed.connect(lambda _: self._points_switched())
-        bar.count_changed.connect(lambda _: self.ask())
-        bar.pen_changed.connect(self._pen_switched)
-        bar.reset_wanted.connect(plot.reset_view)
-        bar.class_toggled.connect(self.encodings.toggle)
-        bar.class_alone.connect(self.encodings.only)
-        plot.view_changed.connect(self._view_changed)
-        plot.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
-        plot.point_clicked.connect(self._point_clicked)
-        plot.point_hovered.connect(self._point_hovered)
-        plot.path_begun.connect(lambda: self.selection.set_path(EMPTY))
-        plot.path_drawn.connect(self._path_drawn)
-        plot.dragging.connect(self._dragged)
-        self.tile_loader.subscribe(self._show_tiles)
-        self.encodings.subscribe(self._show_cloud)
-        self.data.subscribe(self._show_hover)
-        self.selection.subscribe(self._show_selection)
-
-    def request_exact(self) -> None:
-        """Request exact images now: nothing moves any more."""
-        self._idle_timer.stop()
-        self.ask()
-
-    def _dragged(self, dragging: bool) -> None:
+    def set_dragging(self, dragging: bool) -> None:
+        """Report a drag of the plot or of a slider; at its end, request exact images."""
         self.dragging.emit(dragging)
         if not dragging:
-            self.request_exact()
+            self._idle_timer.stop()
+            self.ask()
 
-    def _target_changed(self, target: int) -> None:
-        self.plot.set_tiling((self.image_shape[1], self.image_shape[2]), target)
+    def _target_changed(self) -> None:
+        self.plot.set_tiling((self.image_shape[1], self.image_shape[2]), self.target)
         self.ask()
 
     def _view_changed(self) -> None:
-        if self.encodings.cloud is not None:
-            self._place_points(self.point_animation.points)
+        self._place_visible_points()
         self._show_outlines()
         self._idle_timer.start()
         self.ask()
 
     def _show_tiles(self) -> None:
-        self.plot.tiles.set_mosaic(self.tile_loader.mosaic)
-        words = self.tile_loader.failure if self.tile_loader.mosaic is None else ""
-        if self.tile_loader.failure and not words:
-            self.failed.emit(self.tile_loader.failure)
-        if self.tile_loader.mosaic is None and not words:
-            words = "decoding…" if self.plane is not None else self._waiting
-        self.plot.over.marks.message = words
+        loader, message = self.tile_loader, ""
+        self.plot.tiles.set_mosaic(loader.mosaic)
+        if loader.mosaic is None:
+            message = loader.failure or ("decoding…" if self.plane is not None else self._waiting)
+        elif loader.failure:
+            self.failed.emit(loader.failure)
+        self.plot.over.marks.message = message
         self.plot.over.update()
 
     def _points_switched(self) -> None:
         self.plot.end_hover()
-        self.plot.points.setVisible(self.shows_points and self.encodings.cloud is not None)
-        self._show_veil()
-        self._show_legend()
-        self._show_outlines()
+        self._show_point_state()
         self.ask()
-
-    def _show_veil(self) -> None:
-        veil = QColor(0, 0, 0)
-        points = self.shows_points and self.encodings.cloud is not None
-        veil.setAlphaF(_VEIL if points else 0.0)
-        self.plot.tiles.veil = veil
-        self.plot.tiles.update()
 
     def _show_cloud(self) -> None:
         cloud = self.encodings.cloud
         self.plot.set_cloud(cloud)
-        visible = self.shows_points and cloud is not None
-        self.plot.points.setVisible(visible)
         if cloud is not None:
-            animate = visible and self.isVisible() and cloud.moves_from(self.encodings.former)
+            animate = self.shows_points and self.isVisible() and cloud.moves_from(self.encodings.former)
             self.point_animation.move_to(cloud.mu, animate=animate)
-        self._show_veil()
+        self._show_point_state()
+
+    def _show_point_state(self) -> None:
+        """Show or hide the points with all that belongs to them."""
+        visible = self.shows_points and self.encodings.cloud is not None
+        self.plot.points.setVisible(visible)
+        veil = QColor(0, 0, 0)
+        veil.setAlphaF(_VEIL if visible else 0.0)
+        self.plot.tiles.veil = veil
+        self.plot.tiles.update()
         self._show_legend()
         self._show_outlines()
 
@@ -315,40 +306,30 @@ class ManifoldView(QWidget):
         encodings, legend = self.encodings, self.toolbar.legend
         legend.setVisible(self.shows_points)
         cloud = encodings.cloud
+        if encodings.failure:
+            summary = f"no points: {encodings.failure}"
+        elif cloud is None:
+            summary = "encoding the test set…"
+        else:
+            visible, total = int(cloud.visible.sum()), len(cloud.labels)
+            summary = f"{visible:,}{'' if visible == total else f' of {short_count(total)}'} test images"
         classes = () if cloud is None else cloud.classes
         hidden = frozenset[int]() if cloud is None else cloud.hidden
-        legend.show_classes(classes, hidden, self.colors, self._legend_text())
-
-    def _legend_text(self) -> str:
-        encodings = self.encodings
-        if encodings.failure:
-            return f"no points: {encodings.failure}"
-        if encodings.cloud is None:
-            return "encoding the test set…"
-        visible, all_points = int(encodings.cloud.visible.sum()), len(encodings.cloud.labels)
-        of = "" if visible == all_points else f" of {short_count(all_points)}"
-        return f"{visible:,}{of} test images"
+        legend.show_classes(classes, hidden, self.colors, summary)
 
     def _show_outlines(self) -> None:
         cloud, plane = self.encodings.cloud, self.plot.visible_range.plane
         under: list[Outline] = []
         over: list[Outline] = []
         if cloud is not None and self.shows_ellipses:
-            under = cloud_outlines(cloud, self._rows_of_ellipses(), plane)
+            rows = self.plot.points.glyph_rows
+            under = cloud_outlines(cloud, rows if self.shows_points else rows[:0], plane)
             over = [replace(outline, name_only=True) for outline in under if outline.name]
         if cloud is not None and self.data.samples_posterior and 0 <= self._hovered < len(cloud.mu):
             over += point_outlines(cloud, self._hovered, plane)
         self.plot.under.marks.outlines, self.plot.over.marks.outlines = under, over
         self.plot.under.update()
         self.plot.over.update()
-
-    def _rows_of_ellipses(self) -> NDArray[np.int64]:
-        rows = self.plot.points.glyph_rows
-        return rows if self.shows_points else rows[:0]
-
-    def _pen_switched(self, on: bool) -> None:
-        self.plot.pen_mode = on
-        self.plot.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def _path_drawn(self, z: NDArray[np.float64]) -> None:
         path, plane, selection = self.selection.path, self.plot.visible_range.plane, self.selection
@@ -380,11 +361,13 @@ class ManifoldView(QWidget):
             self.card.hide()
             marks.hovered = marks.samples = None
             return
+        # Show the card.
         label, index = int(cloud.labels[self._hovered]), int(cloud.indices[self._hovered])
         name = f"{label}   #{index}" if label >= 0 else f"#{index}"
         self.card.show_point(
             name, self.data.hovered, self.data.posterior, samples_posterior=self.data.samples_posterior
         )
+        # Mark the point and the samples of its posterior.
         plane, posterior = self.plot.visible_range.plane, self.data.posterior
         marks.hovered = plane.from_z(cloud.mu[self._hovered] - self._shift)
         marks.samples = None if posterior is None else plane.from_z(self.selection.project(posterior.z))
@@ -398,7 +381,7 @@ class ManifoldView(QWidget):
         marks.path = None if empty else plane.from_z(selection.project(selection.path.z))
         marks.path_cursor = None if empty else plane.from_z(selection.project(selection.path.at(selection.position))[0])
         self.plot.set_cursor(selection.place)
-        if had_more or marks.pins or marks.path is not None:  # else the cursor alone says whether to draw again
+        if had_more or marks.pins or marks.path is not None:  # else `set_cursor` decides whether to repaint
             self.plot.over.update()
         if self.plane is None:
             marks.cursor = None  # it would cover the message

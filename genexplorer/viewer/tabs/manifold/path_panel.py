@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
-from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.selection import (
     DEFAULT_FRAMES,
@@ -20,8 +19,9 @@ from genexplorer.viewer.tabs.manifold.selection import (
     read_json,
     write_json,
 )
-from genexplorer.viewer.widgets.controls import timer
+from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
 from genexplorer.viewer.widgets.images import to_qimage
+from genexplorer.viewer.widgets.labels import muted
 
 FRAME_MS = 50
 _HINT = "Draw in the plane, or pin A and B for a straight path."
@@ -49,25 +49,21 @@ class PathPanel(QWidget):
         self.pen_mode = False
         self.origin: dict[str, object] = {}  # run and step, for a saved path
         self.frames = FrameStrip()
-        self.play = _button("▶", "Play along the path (Enter)", self.toggle_play)
-        self.gif = _button("GIF", "Save as an animation", self._save_gif)
-        self.json = _button("JSON", "Save the path as a list of z", self._save_json)
-        open_path = _button("Open…", "Read a path from a JSON file", self._open_json)
-        close = _button("✕", "Discard the path (Escape)", self.close_path)
+        # The buttons.
+        self.play = tool_button("▶", "Play along the path (Enter)")
+        self.gif = tool_button("GIF", "Save as an animation")
+        self.json = tool_button("JSON", "Save the path as a list of z")
+        open_path = tool_button("Open…", "Read a path from a JSON file")
+        close = tool_button("✕", "Discard the path (Escape)")
         close.setAccessibleName("close path")
-        title = QLabel("path")
-        title.setProperty("role", "muted")
-        left = QVBoxLayout()
-        left.setSpacing(2)
-        left.addWidget(title)
-        left.addWidget(self.play)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        row.addLayout(left)
-        row.addWidget(self.frames, 1)
-        for button in (self.gif, self.json, open_path, close):
-            row.addWidget(button)
+        self.play.clicked.connect(lambda: self.toggle_play())
+        self.gif.clicked.connect(lambda: self._save("Save animation", "path.gif", "GIF (*.gif)", self.write_gif))
+        self.json.clicked.connect(lambda: self._save("Save path", "path.json", "JSON (*.json)", self.write_json))
+        open_path.clicked.connect(lambda: self._open())
+        close.clicked.connect(lambda: self.close_path())
+        # The layout.
+        left = fill_box(QVBoxLayout(), muted("path"), self.play, spacing=2)
+        fill_box(QHBoxLayout(self), left, (self.frames, 1), self.gif, self.json, open_path, close)
         self.frames.scrubbed.connect(self._scrub)
         self.frames.scrubbing.connect(self.dragging)
         selection.subscribe(self.refresh)
@@ -77,7 +73,7 @@ class PathPanel(QWidget):
 
     @property
     def is_playing(self) -> bool:
-        """Whether the cursor moves along the path by itself."""
+        """Whether the cursor is animated along the path."""
         return self._timer.isActive()
 
     def refresh(self) -> None:
@@ -171,28 +167,24 @@ class PathPanel(QWidget):
         for button in (self.play, self.gif):
             button.setEnabled(frames is not None and len(frames) > 1)
 
-    def _save_gif(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save animation", "path.gif", "GIF (*.gif)")
-        if name:
-            self._run(lambda: self.write_gif(Path(name)), f"saved {name}", "not saved")
+    def _save(self, title: str, suggested_name: str, name_filter: str, write: Callable[[Path], None]) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, title, suggested_name, name_filter)
+        self._run(write, name, "saved")
 
-    def _save_json(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save path", "path.json", "JSON (*.json)")
-        if name:
-            self._run(lambda: self.write_json(Path(name)), f"saved {name}", "not saved")
-
-    def _open_json(self) -> None:
+    def _open(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open path", "", "JSON (*.json)")
-        if name:
-            self._run(lambda: self.read_json(Path(name)), f"opened {name}", "not opened")
+        self._run(self.read_json, name, "opened")
 
-    def _run(self, action: Callable[[], None], success: str, failure: str) -> None:
+    def _run(self, action: Callable[[Path], None], name: str, outcome: str) -> None:
+        """Save or open a file and report the outcome; no name means that the dialog was canceled."""
+        if not name:
+            return
         try:
-            action()
+            action(Path(name))
         except (UserError, OSError) as error:
-            self.message.emit(f"{failure}: {error}")
+            self.message.emit(f"not {outcome}: {error}")
         else:
-            self.message.emit(success)
+            self.message.emit(f"{outcome} {name}")
 
 
 class FrameStrip(QWidget):
@@ -231,18 +223,19 @@ class FrameStrip(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the frames that fit, evenly spaced, and a bar below the present one."""
+        """Draw the frames that fit, evenly spaced, and a bar below the current one."""
         painter = QPainter(self)
+        # Without frames, draw the hint.
         if not self._frames:
             painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap, self._hint)
             return
-        size = self._frames[0].size()
-        factor = max(1, int((self.height() - 4) * self.devicePixelRatioF()) // max(1, size.height()))
-        width = size.width() * factor / self.devicePixelRatioF()
-        height = size.height() * factor / self.devicePixelRatioF()
-        shrink = min(1.0, (self.height() - 4) / height)
-        width, height = width * shrink, height * shrink
+        # Enlarge by a whole factor, or shrink what is still too high.
+        size, ratio, room = self._frames[0].size(), self.devicePixelRatioF(), self.height() - 4
+        factor = max(1, int(room * ratio) // max(1, size.height())) / ratio
+        factor *= min(1.0, room / (size.height() * factor))
+        width, height = size.width() * factor, size.height() * factor
+        # Draw the frames, and the bar at the current position.
         count = max(1, min(len(self._frames), int(self.width() // width)))
         for column, index in enumerate(np.linspace(0, len(self._frames) - 1, count).round().astype(int)):
             painter.drawImage(QRectF(column * width, 0, width, height), self._frames[index])
@@ -267,12 +260,3 @@ class FrameStrip(QWidget):
 
     def _scrub(self, event: QMouseEvent) -> None:
         self.scrubbed.emit(min(1.0, max(0.0, event.position().x() / self._width)))
-
-
-def _button(text: str, tip: str, action: Callable[[], object]) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    button.clicked.connect(lambda: action())
-    return button

@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
-from PyQt6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane, axis_name, has_planes, latent_size
-from genexplorer.viewer.tabs.manifold.plane_selector import KINDS, PINS, AxisScores, Kind, PlaneSelector, Source
+from genexplorer.viewer.tabs.manifold.plane_selector import KINDS, PINS, Kind, PlaneSelector, Source
 from genexplorer.viewer.tabs.manifold.selection import Selection
-from genexplorer.viewer.widgets.controls import tool_button
+from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 from trainers.model_card import ModelCard
 
@@ -44,148 +44,86 @@ class PlaneBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # The kinds of plane, and the controls of each.
         self.kinds = {kind: tool_button(*_NAMES[kind], checkable=True) for kind in KINDS}
-        self.across, self.up = _combo("axis to the right"), _combo("axis upwards")
-        self.source = _combo("source of the three points")
-        self.images = [_spin(f"test image {name}") for name in "ABC"]
+        group = QButtonGroup(self)
+        for kind, button in self.kinds.items():
+            group.addButton(button)
+            button.clicked.connect(lambda _=False, kind=kind: self.kind_chosen.emit(kind))
+        self.across, self.up = (combo_box(name, name) for name in ("axis to the right", "axis upwards"))
+        for box in (self.across, self.up):
+            box.activated.connect(lambda _: self._choose_pair())
+        self.source = combo_box("source of the three points", "source of the three points")
+        self.source.activated.connect(lambda _: self.source_chosen.emit(self.source.currentData()))
+        self.images = [_spin(f"test image {name}") for name in PINS]
+        for spin in self.images:
+            spin.valueChanged.connect(lambda _: self.images_chosen.emit(*(spin.value() for spin in self.images)))
         self.seed = _spin("seed of the three samples")
+        self.seed.valueChanged.connect(self.seed_chosen)
+        # The layout.
+        self._pages = QStackedWidget()
+        for widgets in ((), (self.across, muted("×"), self.up), (self.source, *self.images, self.seed)):
+            page = QWidget()
+            fill_box(QHBoxLayout(page), *widgets, spacing=GAP // 2)
+            self._pages.addWidget(page)
+        self._pages.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.title = muted("")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._listed: tuple[object, ...] = ()
-        self._lay_out()
-        self._connect()
+        switch = fill_box(QHBoxLayout(), *self.kinds.values(), spacing=0)
+        fill_box(QHBoxLayout(self), switch, self._pages, (self.title, 1))
 
     def show_planes(self, selector: PlaneSelector, *, encodes: bool) -> None:
         """Show the selection and its outcome."""
         self.kinds[selector.kind].setChecked(True)
-        self._list_axes(selector)
-        self._show_source(selector, encodes=encodes)
+        # The axes, best first, and those of the plane without a score.
+        pair, axes = selector.chosen_pair, selector.axes
+        scores = {} if axes is None else dict(zip(axes.indices, axes.scores, strict=True))
+        entries = [(f"{axis_name(index)}   {formatting.number(score)}", index) for index, score in scores.items()]
+        entries += [(axis_name(index), index) for index in pair or () if index not in scores]
+        for box, axis in zip((self.across, self.up), pair or (None, None), strict=True):
+            set_entries(box, entries, axis)
+            box.setEnabled(box.count() > 1)
+        # Without an encoder, test images are no source of points.
+        sources = [(label, source) for source, label in _SOURCES.items() if encodes or source != "images"]
+        set_entries(self.source, sources, selector.source)
+        self.source.setToolTip("" if encodes else "This model has no encoder: test images have no latents")
+        for spin, value in zip((*self.images, self.seed), (*selector.images, selector.seed), strict=True):
+            set_value(spin, value)
+            spin.setVisible(selector.source == ("samples" if spin is self.seed else "images"))
         self._pages.setCurrentIndex(KINDS.index(selector.kind))
         self._pages.setVisible(selector.kind != "principal")
-        words = selector.failure or _waiting(selector) or ("" if selector.plane is None else selector.plane.title)
-        if selector.kind == "axes" and selector.axes is not None and not selector.failure:
-            words = f"by {selector.axes.measure} ({selector.axes.unit}), all other axes 0"
-        self.title.setText(words)
-        self.title.setToolTip(literal_tooltip(words))
+        # The outcome.
+        if selector.failure:
+            title = selector.failure
+        elif selector.kind == "axes" and selector.axes is not None:
+            title = f"by {selector.axes.measure} ({selector.axes.unit}), all other axes 0"
+        elif selector.progress is not None:
+            title = f"finding the plane …  {selector.progress:.0%}"
+        elif selector.plane is None:
+            title = "ranking the axes …" if selector.kind == "axes" else "finding the plane …"
+        else:
+            title = selector.plane.title
+        self.title.setText(title)
+        self.title.setToolTip(literal_tooltip(title))
 
     def next_kind(self) -> None:
         """Select the next kind of plane."""
         now = next(kind for kind, button in self.kinds.items() if button.isChecked())
         self.kind_chosen.emit(KINDS[(KINDS.index(now) + 1) % len(KINDS)])
 
-    def _list_axes(self, selector: PlaneSelector) -> None:
-        pair, axes = selector.chosen_pair, selector.axes
-        listed = (pair, axes)
-        if listed == self._listed:
-            return
-        self._listed = listed
-        for box, axis in zip((self.across, self.up), pair or (None, None), strict=True):
-            box.clear()
-            for index, words in _entries(axes, pair):
-                box.addItem(words, index)
-            box.setCurrentIndex(box.findData(axis))
-            box.setEnabled(box.count() > 1)
-
-    def _show_source(self, selector: PlaneSelector, *, encodes: bool) -> None:
-        if self.source.count() != (3 if encodes else 2):
-            self.source.clear()
-            for source, words in _SOURCES.items():
-                if encodes or source != "images":
-                    self.source.addItem(words, source)
-        self.source.setCurrentIndex(self.source.findData(selector.source))
-        self.source.setToolTip("" if encodes else "This model has no encoder: test images have no latents")
-        for spin, index in zip(self.images, selector.images, strict=True):
-            _set(spin, index)
-            spin.setVisible(selector.source == "images")
-        _set(self.seed, selector.seed)
-        self.seed.setVisible(selector.source == "samples")
-
-    def _lay_out(self) -> None:
-        group, switch = QButtonGroup(self), QHBoxLayout()
-        switch.setSpacing(0)
-        for button in self.kinds.values():
-            group.addButton(button)
-            switch.addWidget(button)
-        self._pages = QStackedWidget()
-        for widgets in ((), (self.across, muted("×"), self.up), (self.source, *self.images, self.seed)):
-            self._pages.addWidget(_row(*widgets))
-        self._pages.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        row.addLayout(switch)
-        row.addWidget(self._pages)
-        row.addWidget(self.title, 1)
-
-    def _connect(self) -> None:
-        for kind, button in self.kinds.items():
-            button.clicked.connect(lambda _=False, kind=kind: self.kind_chosen.emit(kind))
-        for box in (self.across, self.up):
-            box.activated.connect(lambda _: self._choose_pair())
-        self.source.activated.connect(lambda _: self.source_chosen.emit(self.source.currentData()))
-        for spin in self.images:
-            spin.valueChanged.connect(lambda _: self.images_chosen.emit(*(spin.value() for spin in self.images)))
-        self.seed.valueChanged.connect(self.seed_chosen)
-
     def _choose_pair(self) -> None:
         first, second = self.across.currentData(), self.up.currentData()
         if first is not None and second is not None and first != second:
             self.pair_chosen.emit(first, second)
-        else:  # both the same: list the axes again
-            self._listed = ()
-
-
-def _waiting(selector: PlaneSelector) -> str:
-    if selector.progress is not None:
-        return f"finding the plane …  {selector.progress:.0%}"
-    if selector.plane is None:
-        return "ranking the axes …" if selector.kind == "axes" else "finding the plane …"
-    return ""
-
-
-def _entries(axes: AxisScores | None, pair: tuple[int, int] | None) -> list[tuple[int, str]]:
-    scores = {} if axes is None else dict(zip(axes.indices, axes.scores, strict=True))
-    unscored = [index for index in pair or () if index not in scores]
-    scored = [(index, f"{axis_name(index)}   {formatting.number(score)}") for index, score in scores.items()]
-    return scored + [(index, axis_name(index)) for index in unscored]
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    host = QWidget()
-    row = QHBoxLayout(host)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(GAP // 2)
-    for widget in widgets:
-        row.addWidget(widget)
-    return host
-
-
-def _combo(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setToolTip(name)
-    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return box
 
 
 def _spin(name: str) -> QSpinBox:
-    spin = QSpinBox()
-    spin.setRange(0, 9_999_999)
-    spin.setAccessibleName(name)
-    spin.setToolTip(name)
-    spin.setKeyboardTracking(False)
-    spin.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    spin = spin_box(0, 9_999_999, name, name, focus=Qt.FocusPolicy.ClickFocus)
     spin.setMaximumWidth(9 * GAP)
     return spin
 
 
-def _set(spin: QSpinBox, value: int) -> None:
-    spin.blockSignals(True)
-    spin.setValue(value)
-    spin.blockSignals(False)
-
-
-_MAX_NUMBERS = 128  # dimensions of latents that a command still writes out
+_MAX_NUMBERS = 128  # largest latent size that a command spells out
 Floats = NDArray[np.float64]
 
 
@@ -205,11 +143,22 @@ class PlaneControls(QObject):
         self.selector, self._selection = PlaneSelector(requests), selection
         self.bar, self.sliders = PlaneBar(), AxisSliders()
         self.has_planes = self.encodes = False
-        self.is_dragging = False
         self._current: LatentPlane | None = None
-        self._shifted: LatentPlane | None = None  # the plane as the sliders have moved it, and by how much
+        self._shifted: LatentPlane | None = None  # the plane moved by the sliders
         self._shifted_by = np.zeros(0)
-        self._connect()
+        # Connect the bar.
+        bar, selector, sliders = self.bar, self.selector, self.sliders
+        bar.kind_chosen.connect(self._choose_kind)
+        bar.pair_chosen.connect(selector.choose_pair)
+        bar.source_chosen.connect(self._choose_source)
+        bar.images_chosen.connect(lambda a, b, c: selector.choose_points("images", images=(a, b, c)))
+        bar.seed_chosen.connect(lambda seed: selector.choose_points("samples", seed=seed))
+        # Connect the sliders and the selector.
+        sliders.offset_changed.connect(self._slide)
+        sliders.dragging.connect(self.dragging)
+        sliders.target_chosen.connect(lambda _: self.changed.emit())
+        sliders.reset.clicked.connect(lambda: self.reset_offset())
+        selector.subscribe(self._show)
         self.configure(None)
 
     @property
@@ -219,7 +168,7 @@ class PlaneControls(QObject):
 
     @property
     def plane(self) -> LatentPlane:
-        """The plane that is displayed; the same object as long as it is the same plane."""
+        """The displayed plane; the same object as long as it is the same plane."""
         selection = self._selection
         if not self.has_planes or self.sliders.target == "image" or not selection.offset.any():
             return selection.plane
@@ -229,14 +178,14 @@ class PlaneControls(QObject):
 
     @property
     def shift(self) -> Floats:
-        """The part of the offset within the plane, (2,): points at a fixed z move back by it."""
+        """The offset within the plane, (2,): points at a fixed z move back by it."""
         if self.plane is self._selection.plane:
             return np.zeros(2)
         shift: Floats = self._selection.plane.project_direction(self._selection.offset)[0]
         return shift
 
     def command_args(self) -> dict[str, Any] | None:
-        """Return how the command line names the plane; {} for all of latent space, None where it cannot."""
+        """Return the plane as arguments of the command line; {} for all of latent space, None if there are none."""
         selector, plane = self.selector, self._selection.plane
         if not self.has_planes:
             return {}
@@ -245,7 +194,7 @@ class PlaneControls(QObject):
         if selector.kind == "axes":
             return {"axes": selector.chosen_pair}
         if selector.kind == "principal":
-            return {"principal": True} if selector.as_answered else None
+            return {"principal": True} if selector.is_unflipped else None
         if selector.source == "images":
             return {"through": [f"test:{index}" for index in selector.images]}
         numbers = [selector.points[name].tolist() for name in PINS]
@@ -253,7 +202,7 @@ class PlaneControls(QObject):
 
     @property
     def unit(self) -> float:
-        """Units of the command line's plane in one of this plane: points far apart are drawn closer together."""
+        """Size of this plane's unit in z: points that are far apart are drawn closer together."""
         through_points = self.has_planes and self.selector.kind == "points"
         return float(np.linalg.norm(self._selection.plane.e1)) if through_points else 1.0
 
@@ -264,7 +213,7 @@ class PlaneControls(QObject):
         self._current = self._shifted = None
 
     def configure(self, card: ModelCard | None) -> None:
-        """Take a model: planes and sliders are for those of more than two latent dimensions."""
+        """Configure for a model: planes and sliders need more than two latent dimensions."""
         self.has_planes = card is not None and has_planes(card)
         self.encodes = card is not None and card.capability("encode").available
         for widget in (self.bar, self.sliders):
@@ -286,22 +235,9 @@ class PlaneControls(QObject):
         self.changed.emit()
 
     def update_pins(self) -> None:
-        """Move the plane to the pins, where it goes through them."""
+        """Move a plane through the pins to their new positions."""
         if self.has_planes:
             self.selector.update_pins(self._selection.pins)
-
-    def _connect(self) -> None:
-        bar, selector, sliders = self.bar, self.selector, self.sliders
-        bar.kind_chosen.connect(self._choose_kind)
-        bar.pair_chosen.connect(selector.choose_pair)
-        bar.source_chosen.connect(self._choose_source)
-        bar.images_chosen.connect(lambda a, b, c: selector.choose_points("images", images=(a, b, c)))
-        bar.seed_chosen.connect(lambda seed: selector.choose_points("samples", seed=seed))
-        sliders.offset_changed.connect(self._slide)
-        sliders.dragging.connect(self._drag)
-        sliders.target_chosen.connect(lambda _: self.changed.emit())
-        sliders.reset_wanted.connect(self.reset_offset)
-        selector.subscribe(self._show)
 
     def _choose_kind(self, kind: Kind) -> None:
         if kind == "points" and self.selector.source == "pins":
@@ -313,10 +249,6 @@ class PlaneControls(QObject):
             self.selector.points = dict(self._selection.pins)
         self.selector.choose_points(source)
 
-    def _drag(self, dragging: bool) -> None:
-        self.is_dragging = dragging
-        self.dragging.emit(dragging)
-
     def _slide(self, axis: int, value: float) -> None:
         self._selection.set_offset(axis, value)
         self._show_sliders()
@@ -326,10 +258,12 @@ class PlaneControls(QObject):
     def _show(self) -> None:
         if not self.has_planes:
             return
+        # Show the selection.
         selector, selection = self.selector, self._selection
         self.bar.show_planes(selector, encodes=self.encodes)
         self.sliders.show_axes(selector.axes, selector.chosen_pair or () if selector.kind == "axes" else ())
         self._show_sliders()
+        # Apply another plane; its three points become the pins.
         if selector.plane is self._current:
             return
         self._current, self._shifted = selector.plane, None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_plane, plane_through
 
 Kind = Literal["principal", "axes", "points"]
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AxisScores:
-    """The latent axes that matter most, best first."""
+    """The most influential latent axes, best first."""
 
     indices: tuple[int, ...]
     scores: tuple[float, ...]
@@ -31,19 +31,19 @@ class AxisScores:
 
 
 class PlaneSelector(Observable):
-    """Keeps the requested plane; `show` says at which snapshot.
+    """The selected plane; `show` sets the snapshot.
 
     Attributes:
         kind: The kind of plane; by default principal, or, without an encoder, through three samples.
-        pair: The two axes of a plane of axes; None for the two that matter most.
-        source: Where the three points come from.
-        images: The three test images, where they come from those.
-        seed: Of the three samples, where they come from those.
-        axes: What matters most, or None while it is not known.
-        plane: The newest that is known, or None.
+        pair: The two axes of a plane of axes; None for the two most influential ones.
+        source: The source of the three points.
+        images: Indices of the three test images, for the source "images".
+        seed: Seed of the three samples, for the source "samples".
+        axes: The most influential axes, or None while they are unknown.
+        plane: The newest plane, or None.
         points: The three points, (d,) each, by name.
-        progress: Share of the work that is done while an answer is awaited, else None.
-        failure: Why there is no plane; empty if there is one, or one is on its way.
+        progress: Share of a pending request that is done, in [0, 1], else None.
+        failure: Why there is no plane; empty if there is one, or one is requested.
     """
 
     def __init__(self, requests: RequestGroup) -> None:
@@ -61,7 +61,7 @@ class PlaneSelector(Observable):
 
     @property
     def kind(self) -> Kind:
-        """Return the kind of plane."""
+        """The kind of plane."""
         return self._kind or ("principal" if self._encodes else "points")
 
     def clear(self) -> None:
@@ -69,18 +69,18 @@ class PlaneSelector(Observable):
         self.axes: AxisScores | None = None
         self.plane: LatentPlane | None = None
         self.points: dict[str, Floats] = {}
-        self.as_answered = True  # whether no axis of the principal plane was turned round
+        self.is_unflipped = True  # whether no axis of the principal plane was flipped
         self.progress: float | None = None
         self.failure = ""
         self._step = None
-        self._found_for: tuple[object, ...] = ()
+        self._plane_choice: tuple[object, ...] = ()  # the choice that led to `plane`
         self.notify()
 
     def begin(self, size: int, *, encodes: bool) -> None:
-        """Look at a model.
+        """Configure for a model.
 
         Args:
-            size: Its latent dimensions.
+            size: Number of latent dimensions.
             encodes: Whether it has an encoder: without one, no test image is a point of latent space.
         """
         if (size, encodes) != (self._size, self._encodes):
@@ -93,28 +93,28 @@ class PlaneSelector(Observable):
         """Request the plane at a snapshot; repeats what has no reply, as after all requests were canceled."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
-            self._request_axes()
-        if new or self._found_for != self._choice:
-            self._lay()
+            self._send("axes", "axes", self._on_axes, {"count": min(NUM_AXES, self._size)})
+        if new or self._plane_choice != self._choice:
+            self._request_plane()
 
     def choose(self, kind: Kind) -> None:
-        """Lay another kind of plane."""
+        """Select another kind of plane."""
         self._kind = kind
-        self._lay()
+        self._request_plane()
 
     def choose_pair(self, first: int, second: int) -> None:
-        """Lay the plane of two axes."""
+        """Select the plane of two axes."""
         self._kind, self.pair = "axes", (first, second)
-        self._lay()
+        self._request_plane()
 
     def choose_points(
         self, source: Source, *, images: tuple[int, int, int] | None = None, seed: int | None = None
     ) -> None:
-        """Lay the plane through three test images, samples or pins."""
+        """Select the plane through three test images, samples or pins."""
         self._kind, self.source = "points", source
         self.images = images or self.images
         self.seed = self.seed if seed is None else seed
-        self._lay()
+        self._request_plane()
 
     def update_pins(self, pins: Mapping[str, Floats]) -> None:
         """Set the pins; a plane through pins follows."""
@@ -123,7 +123,7 @@ class PlaneSelector(Observable):
 
     @property
     def chosen_pair(self) -> tuple[int, int] | None:
-        """Return the axes of a plane of axes: the chosen ones, else those that matter most."""
+        """The axes of a plane of axes: the selected ones, else the two most influential ones."""
         if self.pair is not None or self.axes is None or len(self.axes.indices) < 2:
             return self.pair
         return self.axes.indices[0], self.axes.indices[1]
@@ -145,33 +145,33 @@ class PlaneSelector(Observable):
             self.images = (images[0], images[1], images[2])
         self.seed = seed if type(seed) is int and 0 <= seed < 2**31 else self.seed
 
-    # Asking -----------------------------------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------------------------
 
-    def _request_axes(self) -> None:
-        def on_result(reply: Reply) -> None:
-            indices = tuple(int(i) for i in reply.arrays["indices"])
-            scores = tuple(float(score) for score in reply.arrays["scores"])
-            words = {key: str(reply.meta.get(key, "")) for key in ("measure", "unit")}
-            self.axes = AxisScores(indices, scores, **words)
-            if self.kind == "axes":
-                self._lay()
-            else:
-                self.notify()
+    def _on_axes(self, reply: Reply) -> None:
+        indices = tuple(int(i) for i in reply.arrays["indices"])
+        scores = tuple(float(score) for score in reply.arrays["scores"])
+        self.axes = AxisScores(indices, scores, str(reply.meta.get("measure", "")), str(reply.meta.get("unit", "")))
+        if self.kind == "axes":
+            self._request_plane()
+        else:
+            self.notify()
 
-        self._send("axes", "axes", on_result, {"count": min(NUM_AXES, self._size)})
-
-    def _lay(self) -> None:
+    def _request_plane(self) -> None:
         self.failure = ""
         if self._step is None:
             return
         if self.kind == "axes":
-            pair = self.chosen_pair
-            if pair is not None:
-                self._take(axis_plane(self._size, *pair))
+            if self.chosen_pair is not None:
+                self._set_plane(axis_plane(self._size, *self.chosen_pair))
         elif self.kind == "principal":
             self._send("plane", "plane", self._on_principal, {"kind": "principal"})
+        elif self.source == "pins":
+            self._through(self.points)
+        elif self.source == "images":
+            self._send("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
         else:
-            self._find_points()
+            params = {"count": 3, "seed": self.seed, "temperature": 1.0}
+            self._send("points", "sample", lambda r: self._on_points(r, "z"), params)
         self.notify()
 
     def _on_principal(self, reply: Reply) -> None:
@@ -183,20 +183,11 @@ class PlaneSelector(Observable):
             of = "variance" if self._encodes else "effect"
             title += f":  {explained[0]:.1%} and {explained[1]:.1%} of the {of}"
         names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
-        plane = LatentPlane(origin, e1, e2, names, title)
+        # Flip the axes to those of the former principal plane.
         former = self.plane if self.plane is not None and self.plane.names == names else None
-        aligned = plane.aligned_with(former)
-        self.as_answered = np.array_equal(aligned.e1, e1) and np.array_equal(aligned.e2, e2)
-        self._take(aligned)
-
-    def _find_points(self) -> None:
-        if self.source == "pins":
-            self._through(self.points)
-        elif self.source == "images":
-            self._send("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
-        else:
-            params = {"count": 3, "seed": self.seed, "temperature": 1.0}
-            self._send("points", "sample", lambda r: self._on_points(r, "z"), params)
+        aligned = LatentPlane(origin, e1, e2, names, title).aligned_with(former)
+        self.is_unflipped = np.array_equal(aligned.e1, e1) and np.array_equal(aligned.e2, e2)
+        self._set_plane(aligned)
 
     def _on_points(self, reply: Reply, name: str) -> None:
         if self.kind == "points":
@@ -208,19 +199,19 @@ class PlaneSelector(Observable):
         missing = [name for name in PINS if name not in points]
         plane = None if missing else plane_through(*(points[name] for name in PINS))
         if plane is not None:
-            self._take(plane)
+            self._set_plane(plane)
             return
         self.failure = "A, B and C lie on a line: choose others."
         if missing:
             self.failure = f"Pin {' and '.join(missing)} as well: put the cursor somewhere and press {missing[0]}."
         self.notify()
 
-    def _take(self, plane: LatentPlane) -> None:
+    def _set_plane(self, plane: LatentPlane) -> None:
         self.plane, self.failure, self.progress = plane, "", None
-        self._found_for = self._choice
+        self._plane_choice = self._choice
         self.notify()
 
-    def _send(self, key: str, op: str, on_result: Any, params: Mapping[str, object]) -> None:
+    def _send(self, key: str, op: str, on_result: OnResult, params: Mapping[str, object]) -> None:
         def on_progress(fraction: float, _message: str) -> None:
             if key == "plane":
                 self.progress = fraction
@@ -229,8 +220,8 @@ class PlaneSelector(Observable):
         def on_failure(message: str, hint: str) -> None:
             self.progress = None
             if key != "axes" or self.kind == "axes":
-                self.failure = f"{message}: {hint}" if hint else message
+                self.failure = failure_text(message, hint)
             self.notify()
 
-        question = ModelRequest(op, on_result, params, {}, self._step, on_failure, on_progress)
-        self._requests.send("preview" if key == "points" else "job", key, question)
+        request = ModelRequest(op, on_result, params, {}, self._step, on_failure, on_progress)
+        self._requests.send("preview" if key == "points" else "job", key, request)

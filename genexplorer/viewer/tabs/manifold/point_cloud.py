@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 
 Ints = NDArray[np.int64]
@@ -26,8 +26,9 @@ class PointCloud:
         mu: Means of q(z|x), (N, 2): z itself, or its projection to a plane of more dimensions.
         sigma: Standard deviations of q(z|x), (N, 2); 0 in a plane through more dimensions.
         labels: Classes, (N,); -1 where unknown.
-        indices: Which test images they are, (N,).
-        step: The snapshot they come from.
+        indices: Indices of the test images, (N,).
+        step: Step of the snapshot.
+        hidden: Classes that are not shown.
     """
 
     mu: Floats
@@ -35,16 +36,16 @@ class PointCloud:
     labels: Ints
     indices: Ints
     step: int
-    hidden: frozenset[int] = frozenset()  # classes that are not shown
+    hidden: frozenset[int] = frozenset()
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Return the classes that occur, -1 for points without one."""
+        """The classes that occur, -1 for points without one."""
         return tuple(int(label) for label in np.unique(self.labels))
 
     @property
     def visible(self) -> NDArray[np.bool_]:
-        """Return which points are shown, (N,)."""
+        """The mask of the shown points, (N,)."""
         return ~np.isin(self.labels, list(self.hidden))
 
     def toggled(self, label: int) -> "PointCloud":
@@ -52,14 +53,9 @@ class PointCloud:
         return replace(self, hidden=self.hidden ^ {label})
 
     def only(self, label: int) -> "PointCloud":
-        """Return the cloud with one class shown alone; with all, if it is alone already."""
+        """Return the cloud with only one class shown, or with all if only this one was shown."""
         others = frozenset(self.classes) - {label}
         return replace(self, hidden=frozenset() if self.hidden == others else others)
-
-    def place_of(self, index: int) -> int | None:
-        """Return the row of a test image, or None if it is not among the points."""
-        rows = np.flatnonzero(self.indices == index)
-        return int(rows[0]) if len(rows) else None
 
     def moves_from(self, former: "PointCloud | None") -> bool:
         """Whether the points are those of another snapshot at new positions, and few enough to be animated."""
@@ -71,12 +67,12 @@ class PointCloud:
         )
 
     def nearest(self, pixels: Floats, at: tuple[float, float], radius_px: float) -> int | None:
-        """Return the row of the shown point nearest to a place, or None if none is within the radius.
+        """Return the row of the shown point nearest to a position, or None if none is within the radius.
 
         Args:
-            pixels: Where the points are drawn, (N, 2).
-            at: The place.
-            radius_px: How far a point may be.
+            pixels: Positions of the points in device pixels, (N, 2).
+            at: The position in device pixels.
+            radius_px: The largest distance in device pixels.
         """
         distances = np.where(self.visible, np.hypot(pixels[:, 0] - at[0], pixels[:, 1] - at[1]), np.inf)
         if not len(distances):
@@ -86,13 +82,12 @@ class PointCloud:
 
 
 class PointCloudLoader(Observable):
-    """Keeps the points up to date: `show` says which, `cloud` is the newest that arrived.
+    """Keeps the points up to date: `show` requests them, `cloud` is the newest reply.
 
     Attributes:
         cloud: The points, or None while there are none.
-        former: The points before these, for gliding.
-        progress: Share of the work that is done while an answer is awaited, else None.
-        failure: Why the newest question failed; empty if it did not.
+        former: The previous points, from which these are animated.
+        failure: Why the newest request failed; empty if it did not.
     """
 
     def __init__(self, requests: RequestGroup) -> None:
@@ -103,26 +98,26 @@ class PointCloudLoader(Observable):
         self._plane: LatentPlane = LATENT_2D  # of the cloud
         self.cloud: PointCloud | None = None
         self.former: PointCloud | None = None
-        self.progress: float | None = None
         self.failure = ""
 
     def show(self, step: int, count: int, plane: LatentPlane = LATENT_2D) -> None:
         """Request the encodings of the first `count` test images at a snapshot, projected to a plane."""
+        cloud = self.cloud
         is_pending = self._pending == (step, count, plane) and self._requests.is_pending("job", _KEY)
-        if is_pending or self._has(step, count, plane):
+        is_loaded = cloud is not None and cloud.step == step and self._count == count and self._plane is plane
+        if is_pending or is_loaded:
             return
         self._pending = (step, count, plane)
         vectors = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
-        question = ModelRequest(
+        request = ModelRequest(
             "encodings" if plane.is_full_space else "project",
             lambda reply: self._on_result(reply, count, plane),
             params={"count": count, "split": "test"} if plane.is_full_space else {"count": count},
             arrays={} if plane.is_full_space else vectors,
             step=step,
-            on_failure=self._on_failure,
-            on_progress=self._on_progress,
+            on_failure=lambda message, hint: self._finish(failure_text(message, hint)),
         )
-        self._requests.send("job", _KEY, question)
+        self._requests.send("job", _KEY, request)
 
     def toggle(self, label: int) -> None:
         """Hide a class or show it again."""
@@ -137,19 +132,15 @@ class PointCloudLoader(Observable):
             self.notify()
 
     def pause(self) -> None:
-        """Ask for nothing until `show`; the points that are there stay."""
+        """Cancel the request; the loaded points stay."""
         self._requests.withdraw("job", _KEY)
-        self._pending, self.progress = None, None
+        self._pending = None
 
     def clear(self) -> None:
-        """Forget the points, as when another run is opened."""
-        self.cloud = self.former = self.progress = self._pending = None
+        """Discard the points, as when another run is opened."""
+        self.cloud = self.former = self._pending = None
         self.failure = ""
         self.notify()
-
-    def _has(self, step: int, count: int, plane: LatentPlane) -> bool:
-        cloud = self.cloud
-        return cloud is not None and cloud.step == step and self._count == count and self._plane is plane
 
     def _on_result(self, reply: Reply, count: int, plane: LatentPlane) -> None:
         arrays = reply.arrays
@@ -166,31 +157,23 @@ class PointCloudLoader(Observable):
             hidden=hidden,
         )
         self._count, self._plane = count, plane
-        self._done("")
+        self._finish("")
 
-    def _on_progress(self, fraction: float, message: str) -> None:
-        self.progress = fraction
-        self.notify()
-
-    def _on_failure(self, message: str, hint: str) -> None:
-        self._done(f"{message}: {hint}" if hint else message)
-
-    def _done(self, failure: str) -> None:
+    def _finish(self, failure: str) -> None:
         self.failure = failure
-        self.progress = None
         if not self._requests.is_pending("job", _KEY):
             self._pending = None
         self.notify()
 
 
 def glyphs_and_dots(coordinates: Floats, visible: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:
-    """Return which points are drawn as glyphs, (N,), so that glyphs can be read; the others become dots.
+    """Return the mask of the points drawn as glyphs, (N,), few enough to be readable; the others become dots.
 
-    One point of each cell of a lattice that is fixed in the plane gets its glyph: panning does not change which.
+    One point in each cell of a lattice that is fixed in the plane gets its glyph, so that panning changes none.
 
     Args:
         coordinates: The plane's coordinates of the points, (N, 2).
-        visible: Which points are drawn at all, (N,).
+        visible: Mask of the points that are drawn, (N,).
         spacing: Size of a lattice cell in units of the plane.
     """
     rows = np.flatnonzero(visible)
@@ -208,11 +191,11 @@ def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int 
     In "u" the ellipse is bent as the plane is.
 
     Args:
-        mean: (2,).
+        mean: Mean of the Gaussian, (2,).
         root: A square root of the covariance, (2, 2), or the standard deviations, (2,).
         plane: The coordinates.
         scale: Number of standard deviations.
-        points: Corners of the outline.
+        points: Number of points on the outline.
     """
     turn = np.linspace(0, 2 * np.pi, points)
     circle = np.column_stack([np.cos(turn), np.sin(turn)])

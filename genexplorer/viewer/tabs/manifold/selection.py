@@ -1,7 +1,6 @@
 """The selection in latent space: cursor, picked test image, pins, path and plane. No Qt."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ _MIN_STEP = 1e-9
 
 @dataclass(frozen=True)
 class LatentPath:
-    """Points of latent space in the order in which they are walked; always z, whatever the plane's coordinates.
+    """A path through points of latent space, in z whatever the plane's coordinates.
 
     Args:
-        z: (N, d), finite.
+        z: Finite points in order, (N, d).
     """
 
     z: Z
@@ -42,29 +41,18 @@ class LatentPath:
             z = z[np.concatenate([[True], is_distinct])]
         return LatentPath(z)
 
-    @staticmethod
-    def straight(start: ArrayLike, end: ArrayLike) -> "LatentPath":
-        """Return the straight path between two points."""
-        return LatentPath.of([np.asarray(start, float), np.asarray(end, float)])
-
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to walk: fewer than two points."""
+        """Whether there is no path: fewer than two points."""
         return len(self.z) < 2
 
-    @property
-    def length(self) -> float:
-        """Return the length in units of z."""
-        return float(_steps(self.z).sum()) if len(self.z) > 1 else 0.0
-
-    def extended(self, z: ArrayLike, min_step: float = 0.0) -> "LatentPath":
-        """Return the path with one more point, or itself where that is no further than `min_step` from the last."""
+    def extended(self, z: ArrayLike) -> "LatentPath":
+        """Return the path with one more point, or itself if that repeats the last one or the path is full."""
         point = np.asarray(z, np.float64).reshape(1, -1)
         if not len(self.z):
             return LatentPath(point)
-        if float(np.linalg.norm(point[0] - self.z[-1])) <= max(min_step, _MIN_STEP):
-            return self
-        if len(self.z) >= MAX_POINTS:
+        is_repeated = float(np.linalg.norm(point[0] - self.z[-1])) <= _MIN_STEP
+        if is_repeated or len(self.z) >= MAX_POINTS:
             return self
         return LatentPath(np.concatenate([self.z, point]))
 
@@ -72,22 +60,16 @@ class LatentPath:
         """Return `count` points at even distances along the path, (count, d), both ends included."""
         if self.is_empty:
             return np.repeat(self.z[:1], count, axis=0)
-        cumulative = self._along()
-        distances = np.linspace(0.0, cumulative[-1], count)
-        return np.column_stack([np.interp(distances, cumulative, values) for values in self.z.T])
+        return self._interpolate(np.linspace(0.0, 1.0, count))
 
     def at(self, fraction: float) -> Z:
-        """Return the point, (d,), at a share of the length."""
-        cumulative = self._along()
-        distances = min(1.0, max(0.0, fraction)) * cumulative[-1]
-        return np.array([np.interp(distances, cumulative, values) for values in self.z.T])
+        """Return the point, (d,), at a fraction of the length."""
+        point: Z = self._interpolate(np.clip([fraction], 0.0, 1.0))[0]
+        return point
 
-    def to_json(self, **origin: object) -> str:
-        """Return the path as JSON: where it comes from and the list of z."""
-        return json.dumps({**origin, "z": np.round(self.z, 6).tolist()}, indent=1)
-
-    def _along(self) -> NDArray[np.float64]:
-        return np.concatenate([[0.0], np.cumsum(_steps(self.z))])
+    def _interpolate(self, fractions: Z) -> Z:
+        cumulative = np.concatenate([[0.0], np.cumsum(_steps(self.z))])
+        return np.column_stack([np.interp(fractions * cumulative[-1], cumulative, values) for values in self.z.T])
 
 
 def _steps(z: Z) -> Z:
@@ -99,12 +81,18 @@ EMPTY = LatentPath(np.zeros((0, 2)))
 
 
 def write_json(path: LatentPath, file: Path, **origin: object) -> None:
-    """Write a path as JSON; `origin` says of which run and step.
+    """Write a path as JSON, after its run and step.
+
+    Args:
+        path: The path.
+        file: The JSON file.
+        origin: Run and step.
 
     Raises:
         OSError: if it cannot be written.
     """
-    write_bytes(file, (path.to_json(**origin) + "\n").encode())
+    content = json.dumps({**origin, "z": np.round(path.z, 6).tolist()}, indent=1)
+    write_bytes(file, (content + "\n").encode())
 
 
 def read_json(file: Path, size: int = 2) -> LatentPath:
@@ -124,41 +112,33 @@ def read_json(file: Path, size: int = 2) -> LatentPath:
         raise DataError(f"{file.name}: cannot be read", str(error.strerror or error)) from None
     if len(content) > MAX_FILE_BYTES:
         raise DataError(f"{file.name}: too large for a path", f"at most {MAX_FILE_BYTES // 1_000_000} MB")
-    return LatentPath.of(_points(content, file.name, size))
-
-
-def _points(content: bytes, name: str, size: int) -> list[list[float]]:
+    # Parse the list.
     hint = 'a path is {"z": [[z1, z2], …]} with at least two points'
     try:
         value: Any = json.loads(content)
     except (ValueError, RecursionError):
-        raise DataError(f"{name}: not JSON", hint) from None
-    listed = value.get("z") if isinstance(value, dict) else value
-    if not isinstance(listed, list) or not 2 <= len(listed) <= MAX_POINTS:
-        raise DataError(f"{name}: no list of 2 to {MAX_POINTS} points", hint)
-    for number, point in enumerate(listed):
-        if not (isinstance(point, list) and len(point) == size and all(_is_latent(value) for value in point)):
-            raise DataError(f"{name}: point {number} is not {size} numbers within ±{MAX_Z:g}", hint)
-    return listed
-
-
-def _is_latent(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) <= MAX_Z
-    )
+        raise DataError(f"{file.name}: not JSON", hint) from None
+    points = value.get("z") if isinstance(value, dict) else value
+    if not isinstance(points, list) or not 2 <= len(points) <= MAX_POINTS:
+        raise DataError(f"{file.name}: no list of 2 to {MAX_POINTS} points", hint)
+    # Check each point; a comparison with NaN is false.
+    for number, point in enumerate(points):
+        is_latent = isinstance(point, list) and len(point) == size
+        if not is_latent or not all(type(value) in (int, float) and abs(value) <= MAX_Z for value in point):
+            raise DataError(f"{file.name}: point {number} is not {size} numbers within ±{MAX_Z:g}", hint)
+    return LatentPath.of(points)
 
 
 CURSOR_LIMIT = 8.0  # of a plane's coordinates, beyond which Φ(z) is 0 or 1
 _Z_LIMIT = 1e3  # of z in more than two dimensions
-PINS = ("A", "B")
 
 
 class Selection(Observable):
-    """The state behind cursor, inspector, pins and path strip, in latent space. Each change notifies once.
+    """The state of cursor, inspector, pins and path strip, in latent space. Each change notifies once.
 
     Attributes:
         plane: The displayed plane; all of latent space where that has two dimensions.
-        offset: How far sliders have moved the cursor out of it, (d,).
+        offset: Distance from the plane to the cursor, (d,), set by the sliders.
         cursor: z of the cursor, (d,).
         picked: The index of the picked test image, or None.
         pins: z of A, B and C, where set.
@@ -177,20 +157,20 @@ class Selection(Observable):
         self.position = 0.0
 
     def move_to(self, z: ArrayLike, *, picked: int | None = None) -> None:
-        """Put the cursor somewhere; `picked` says which test image was clicked, if one was."""
+        """Move the cursor to z, (d,); `picked` is the index of the test image that was clicked, if any."""
         limit = CURSOR_LIMIT if self.plane.is_full_space else _Z_LIMIT
         self.cursor = np.clip(np.nan_to_num(np.asarray(z, np.float64).reshape(self.plane.size)), -limit, limit)
         self.picked = picked
         self.notify()
 
     def move_in_plane(self, place: ArrayLike, *, picked: int | None = None) -> None:
-        """Put the cursor at coordinates of the plane, (2,), as far out of it as the sliders say."""
+        """Move the cursor to coordinates of the plane, (2,), plus the sliders' offset."""
         within = np.clip(np.nan_to_num(np.asarray(place, np.float64).reshape(2)), -CURSOR_LIMIT, CURSOR_LIMIT)
         self.move_to(self.plane.unproject(within)[0] + self.offset, picked=picked)
 
     @property
     def place(self) -> Z:
-        """Return the plane's coordinates of the cursor, (2,)."""
+        """The plane's coordinates of the cursor, (2,)."""
         place: Z = self.project(self.cursor)[0]
         return place
 
@@ -200,7 +180,7 @@ class Selection(Observable):
         return self.plane.project(latents - self.offset)
 
     def set_plane(self, plane: LatentPlane) -> None:
-        """Take another plane; in another latent space everything else is forgotten."""
+        """Show another plane; in another latent space all else is discarded."""
         if plane.size != self.plane.size:
             self.plane, self.offset = plane, np.zeros(plane.size)
             self.clear()
@@ -216,38 +196,33 @@ class Selection(Observable):
         self.move_in_plane(place)
 
     def reset_offset(self) -> None:
-        """Put the cursor back into the plane."""
+        """Move the cursor back into the plane."""
         place, self.offset = self.place, np.zeros(self.plane.size)
         self.move_in_plane(place)
 
     def pin(self, name: str) -> None:
-        """Pin the cursor's place; with A and B, the straight path between them becomes the path."""
+        """Pin the cursor; with A and B, the straight line between them becomes the path."""
         self.pins[name] = self.cursor.copy()
-        if name in PINS and all(pin in self.pins for pin in PINS):
-            straight = LatentPath.straight(self.pins["A"], self.pins["B"])
+        if name in ("A", "B") and {"A", "B"} <= self.pins.keys():
+            straight = LatentPath.of([self.pins["A"], self.pins["B"]])
             if not straight.is_empty:
                 self.path, self.position = straight, 0.0
         self.notify()
 
-    def unpin(self, name: str) -> None:
-        """Take a pin away."""
-        if self.pins.pop(name, None) is not None:
-            self.notify()
-
     def set_path(self, path: LatentPath) -> None:
-        """Take another path; the walker goes to its start."""
+        """Set another path, at its start."""
         self.path, self.position = path, 0.0
         self.notify()
 
     def move_along_path(self, position: float) -> None:
-        """Put the walker, and the cursor with it, at a share of the path."""
+        """Move the position on the path, in [0, 1], and the cursor with it."""
         if self.path.is_empty:
             return
         self.position = min(1.0, max(0.0, position))
         self.move_to(self.path.at(self.position))
 
     def clear(self) -> None:
-        """Forget everything, as when another run is opened."""
+        """Discard everything but the plane, as when another run is opened."""
         self.offset = np.zeros(self.plane.size)
         self.cursor, self.picked, self.position = self.plane.unproject(np.zeros(2))[0], None, 0.0
         self.pins, self.path = {}, EMPTY

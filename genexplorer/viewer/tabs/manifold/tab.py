@@ -5,17 +5,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines, formatting
-from genexplorer.session.plane import Bounds, Coords
 from genexplorer.session.run_poller import AWAY_POLL_S
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.inspector import ManifoldInspector
-from genexplorer.viewer.tabs.manifold.inspector_data import EncodedImage, InspectorData
+from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.latent_plane import has_planes, latent_size
 from genexplorer.viewer.tabs.manifold.manifold_view import ManifoldView
 from genexplorer.viewer.tabs.manifold.path_panel import PathPanel
@@ -24,15 +23,15 @@ from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import TARGET
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.images import save_image
+from genexplorer.viewer.widgets.controls import fill_box, timer
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-IDLE_MS = 400  # the cursor stays this long before the nearest test image is searched
+IDLE_MS = 400  # delay of the search for the nearest test image after the cursor has moved
 IDLE_AFTER_STEP_MS = 2_500  # after the snapshot has changed: encoding the whole test set takes time
-IDLE_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # that a training needs while new snapshots arrive
-STEP_PX = 12  # logical; an arrow key moves the cursor so far, with Shift a sixth of it
+IDLE_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # time that the training needs, while new snapshots arrive
+STEP_PX = 12  # logical; distance that an arrow key moves the cursor, with Shift a sixth of it
 ZOOM = 1.25
 _NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
 _NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
@@ -74,12 +73,29 @@ class ManifoldTab(ModelTab):
         self.plane_controls = PlaneControls(self.requests, self.selection, self)
         self.path_panel = PathPanel(self.selection, self.data)
         self.inspector = ManifoldInspector()
-        self._pins: dict[str, list[float]] = {}  # as the other tabs have them
-        self._idle_timer = QTimer(self)
-        self._idle_timer.setSingleShot(True)
-        self._idle_timer.timeout.connect(self._find_nearest)
-        self._build()
-        self._bind()
+        self._pins: dict[str, list[float]] = {}  # the pins that the other tabs know
+        self._idle_timer = timer(self, IDLE_MS, self._find_nearest, once=True)
+        # The layout.
+        parts = self.plane_controls.bar, (self.view, 1), self.plane_controls.sliders, self.path_panel
+        left = fill_box(QVBoxLayout(), *parts)
+        fill_box(QHBoxLayout(self), (left, 1), self.inspector, margins=(2 * GAP, GAP, 0, GAP))
+        # Connect the state.
+        self.selection.subscribe(self._selection_changed)
+        self.data.subscribe(self._show_details)
+        self.plane_controls.changed.connect(self._show_plane)
+        self.plane_controls.selector.subscribe(self._show_plane_progress)
+        # Connect the view and the sliders.
+        self.plane_controls.dragging.connect(self.view.set_dragging)
+        self.view.dragging.connect(self.set_dragging)
+        self.view.failed.connect(context.status_message)
+        self.view.toolbar.pen.toggled.connect(self.path_panel.set_pen_mode)
+        # Connect the panels.
+        self.path_panel.dragging.connect(self.set_dragging)
+        self.path_panel.message.connect(context.status_message)
+        self.path_panel.closed.connect(lambda: self.view.toolbar.pen.setChecked(False))
+        self.inspector.pin_wanted.connect(self.selection.pin)
+        self.inspector.command_wanted.connect(self._copy_command)
+        self.follow_palette(self.view)
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why there is no latent plane."""
@@ -110,8 +126,17 @@ class ManifoldTab(ModelTab):
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Request the plane, the cursor, the pins and the path."""
-        self._configure(card)
-        self.data.at(step)
+        # Enable what this model supports.
+        self.plane_controls.configure(card)
+        has_planes, disabled = self.plane_controls.has_planes, disabled_reasons(card)
+        self.data.samples_posterior = not has_planes
+        self.data.size, self.data.step = latent_size(card), step
+        self.view.prefer_target(PLANE_TARGET if has_planes else TARGET)
+        self.view.toolbar.allow(**disabled)
+        self.inspector.allow(encoder=disabled["points"], third_pin=has_planes)
+        if has_planes and self.view.coords == "u":
+            self.view.set_coords("z")
+        # Request and show the snapshot.
         self.path_panel.origin = {"run": self.run.status.id if self.run is not None else "", "step": step}
         self.plane_controls.show_step(step)
         if self.plane_controls.has_plane:
@@ -119,120 +144,35 @@ class ManifoldTab(ModelTab):
         self._show_plane()
         self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
+        # Search for the nearest image once this costs the training nothing.
         later = IDLE_FOLLOWING_MS if self.context.cursor.following else IDLE_AFTER_STEP_MS
         self._idle_timer.start(IDLE_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:
         """Arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; the other keys turn switches."""
         key, bar, plot = Qt.Key, self.view.toolbar, self.view.plot
-        arrows: dict[int, Any] = {code: partial(self.nudge, *by, fine=shift) for code, by in _ARROWS.items()}
-        selector: dict[int, Any] = (
-            self._plane_actions() if self.plane_controls.has_planes else {key.Key_U: self._swap_coords}
-        )
-        return (
-            arrows
-            | selector
-            | {
-                key.Key_0: plot.reset_view,
-                key.Key_Plus: lambda: plot.zoom(ZOOM),
-                key.Key_Equal: lambda: plot.zoom(ZOOM),
-                key.Key_Minus: lambda: plot.zoom(1 / ZOOM),
-                key.Key_A: lambda: self.selection.pin("A"),
-                key.Key_B: lambda: self.selection.pin("B"),
-                key.Key_P: bar.pen.toggle,
-                key.Key_E: bar.ellipses.click,
-                key.Key_O: bar.points.click,
-                key.Key_Return: self.path_panel.toggle_play,
-                key.Key_Enter: self.path_panel.toggle_play,
-                key.Key_Escape: self.path_panel.close_path,
-            }
-        )
-
-    def nudge(self, right: int, up: int, *, fine: bool = False) -> None:
-        """Move the cursor by a key's step on the screen."""
-        plot = self.view.plot
-        pixel = plot.visible_range.z_to_px(self.selection.place)[0]
-        step = STEP_PX * plot.ratio / (6 if fine else 1)
-        self.selection.move_in_plane(plot.visible_range.px_to_z(pixel + np.array([right * step, -up * step]))[0])
-
-    def save_targets(self) -> list[SaveTarget]:
-        """Return the pictures that are there."""
-        stage, targets = self.view, []
-        if not stage.plot.tiles.image().isNull():
-            targets.append(SaveTarget("Manifold", (".png",), lambda path: save_image(stage.visible_tiles(), path)))
-            targets.append(SaveTarget("Plane as shown", (".png",), lambda path: save_image(self._grab_plot(), path)))
-        if self.data.decoded is not None:
-            picture = self.inspector.decoded
-            targets.append(
-                SaveTarget("Decoded image", (".png",), lambda path: save_image(picture.displayed_image(), path))
-            )
-        if not self.selection.path.is_empty:
-            targets.append(SaveTarget("Path as animation", (".gif",), self.path_panel.write_gif))
-            targets.append(SaveTarget("Path as list of z", (".json",), self.path_panel.write_json))
-        return targets
-
-    def copy_image(self) -> QImage | None:
-        """Return the plane as it is shown."""
-        return None if self.view.plot.tiles.image().isNull() else self._grab_plot()
-
-    def build_command(self, run_id: str, step: int) -> str | None:
-        """Return the command that makes the same manifold, or None while there is none."""
-        grid, command_args = self.view.visible_grid(), self.plane_controls.command_args()
-        if grid is None or command_args is None:
-            return None
-        return command_lines.manifold(
-            run_id,
-            bounds=[edge * self.plane_controls.unit for edge in _inside(grid.bounds, grid.coords)],
-            **command_args,
-            coords=grid.coords,
-            rows=grid.rows,
-            columns=grid.columns,
-            step=step,
-        )
-
-    def state(self) -> dict[str, Any]:
-        """Return the switches, the part of the plane, and which plane."""
-        return {**self.view.state(), "plane": self.plane_controls.selector.to_json()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state` returned."""
-        self.view.restore(state)
-        plane = state.get("plane")
-        if isinstance(plane, dict):
-            self.plane_controls.selector.restore(plane)
-
-    def _build(self) -> None:
-        left = QVBoxLayout()
-        left.setSpacing(GAP)
-        left.addWidget(self.plane_controls.bar)
-        left.addWidget(self.view, 1)
-        left.addWidget(self.plane_controls.sliders)
-        left.addWidget(self.path_panel)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GAP, GAP, 0, GAP)
-        row.setSpacing(GAP)
-        row.addLayout(left, 1)
-        row.addWidget(self.inspector)
-
-    def _bind(self) -> None:
-        self.selection.subscribe(self._selection_changed)
-        self.data.subscribe(self._show_details)
-        self.plane_controls.changed.connect(self._show_plane)
-        self.plane_controls.selector.subscribe(self._show_plane_progress)
-        self.plane_controls.dragging.connect(self._slide)
-        self.view.dragging.connect(self.set_dragging)
-        self.view.failed.connect(self.context.status_message)
-        self.path_panel.dragging.connect(self.set_dragging)
-        self.path_panel.message.connect(self.context.status_message)
-        self.path_panel.closed.connect(lambda: self.view.toolbar.pen.setChecked(False))
-        self.view.toolbar.pen_changed.connect(self.path_panel.set_pen_mode)
-        self.inspector.pin_wanted.connect(self.selection.pin)
-        self.inspector.command_wanted.connect(self._copy_command)
-        self.context.palette_changed.connect(lambda: self.view.recolor(self.context.palette))
-
-    def _plane_actions(self) -> dict[int, Any]:
-        key, sliders = Qt.Key, self.plane_controls.sliders
-        return {
+        actions: dict[int, Any] = {
+            key.Key_Left: partial(self.nudge, -1, 0, fine=shift),
+            key.Key_Right: partial(self.nudge, 1, 0, fine=shift),
+            key.Key_Up: partial(self.nudge, 0, 1, fine=shift),
+            key.Key_Down: partial(self.nudge, 0, -1, fine=shift),
+            key.Key_0: plot.reset_view,
+            key.Key_Plus: lambda: plot.zoom(ZOOM),
+            key.Key_Minus: lambda: plot.zoom(1 / ZOOM),
+            key.Key_A: lambda: self.selection.pin("A"),
+            key.Key_B: lambda: self.selection.pin("B"),
+            key.Key_P: bar.pen.toggle,
+            key.Key_E: bar.ellipses.click,
+            key.Key_O: bar.points.click,
+            key.Key_Return: self.path_panel.toggle_play,
+            key.Key_Escape: self.path_panel.close_path,
+        }
+        if not self.plane_controls.has_planes:
+            other = "z" if self.view.coords == "u" else "u"
+            return actions | {key.Key_U: bar.coords[other].click}
+        # Keys of the plane and its sliders.
+        sliders = self.plane_controls.sliders
+        return actions | {
             key.Key_V: self.plane_controls.bar.next_kind,
             key.Key_C: lambda: self.selection.pin("C"),
             key.Key_J: lambda: sliders.next_axis(1),
@@ -243,44 +183,73 @@ class ManifoldTab(ModelTab):
             key.Key_Backspace: self.plane_controls.reset_offset,
         }
 
-    def _swap_coords(self) -> None:
-        self.view.set_coords("z" if self.view.coords == "u" else "u")
+    def nudge(self, right: int, up: int, *, fine: bool = False) -> None:
+        """Move the cursor by a key's step on the screen."""
+        plot = self.view.plot
+        pixel = plot.visible_range.z_to_px(self.selection.place)[0]
+        step = STEP_PX * plot.ratio / (6 if fine else 1)
+        self.selection.move_in_plane(plot.visible_range.px_to_z(pixel + np.array([right * step, -up * step]))[0])
 
-    def _configure(self, card: "ModelCard") -> None:
-        """Enable what this model supports."""
-        self.plane_controls.configure(card)
-        selector, off = self.plane_controls.has_planes, disabled_reasons(card)
-        self.view.prefer_target(PLANE_TARGET if selector else TARGET)
-        self.data.samples_posterior = not selector
-        self.data.size = int(np.prod(card.latent_shape))
-        self.view.toolbar.allow(**off)
-        self.inspector.allow(encoder=off["points"], third_pin=selector)
-        if selector and self.view.coords == "u":
-            self.view.set_coords("z")
+    def save_targets(self) -> list[SaveTarget]:
+        """Return the images that can be saved now."""
+        view, targets = self.view, []
+        if not view.plot.tiles.image().isNull():
+            targets.append(SaveTarget.of_image("Manifold", view.visible_tiles))
+            targets.append(SaveTarget.of_image("Plane as shown", view.plot.image))
+        if self.data.decoded is not None:
+            targets.append(SaveTarget.of_image("Decoded image", self.inspector.decoded.displayed_image))
+        if not self.selection.path.is_empty:
+            targets.append(SaveTarget("Path as animation", (".gif",), self.path_panel.write_gif))
+            targets.append(SaveTarget("Path as list of z", (".json",), self.path_panel.write_json))
+        return targets
+
+    def copy_image(self) -> QImage | None:
+        """Return the plane as it is on the screen."""
+        return None if self.view.plot.tiles.image().isNull() else self.view.plot.image()
+
+    def build_command(self, run_id: str, step: int) -> str | None:
+        """Return the command that makes the same manifold, or None while there is none."""
+        grid, command_args = self.view.visible_grid(), self.plane_controls.command_args()
+        if grid is None or command_args is None:
+            return None
+        x0, x1, y0, y1 = grid.bounds
+        if grid.coords == "u":  # no further than the square in which Φ(z) is
+            x0, x1, y0, y1 = max(x0, 0.0), min(x1, 1.0), max(y0, 0.0), min(y1, 1.0)
+        return command_lines.manifold(
+            run_id,
+            bounds=[edge * self.plane_controls.unit for edge in (x0, x1, y0, y1)],
+            **command_args,
+            coords=grid.coords,
+            rows=grid.rows,
+            columns=grid.columns,
+            step=step,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the switches, the visible range and the selected plane."""
+        return {**self.view.state(), "plane": self.plane_controls.selector.to_json()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned."""
+        self.view.restore(state)
+        plane = state.get("plane")
+        if isinstance(plane, dict):
+            self.plane_controls.selector.restore(plane)
 
     def _show_plane(self) -> None:
         if self.step is None or not self.is_active:
             return
-        plane = self.plane_controls.plane if self.plane_controls.has_plane else None
-        if plane is None:
-            self.inspector.where.setText("")  # nowhere, as long as there is no plane to be in
-        self.view.show_plane(
-            plane, self.plane_controls.shift if plane is not None else np.zeros(2), self._plane_placeholder()
-        )
+        controls = self.plane_controls
+        if controls.has_plane:
+            self.view.show_plane(controls.plane, controls.shift)
+        else:
+            self.inspector.where.setText("")
+            self.view.show_plane(None, np.zeros(2), controls.selector.failure or "computing the plane…")
 
     def _show_plane_progress(self) -> None:
-        """While there is no plane, say why in its place."""
+        """Show why there is no plane, in its place."""
         if self.plane_controls.has_planes and not self.plane_controls.has_plane:
             self._show_plane()
-
-    def _plane_placeholder(self) -> str:
-        selector = self.plane_controls.selector
-        return selector.failure or "computing the plane…"
-
-    def _slide(self, dragging: bool) -> None:
-        self.set_dragging(dragging)
-        if not dragging:
-            self.view.request_exact()
 
     def _selection_changed(self) -> None:
         selection = self.selection
@@ -290,7 +259,7 @@ class ManifoldTab(ModelTab):
                 self._request_selection()
 
     def _request_selection(self) -> None:
-        """Request what the inspector shows of the selection, where it has changed."""
+        """Request the inspector's images of the selection, where it has changed."""
         if self.data.decode_cursor(self.selection.cursor):
             self._idle_timer.start(IDLE_MS)
         self.data.pick(self.selection.picked)
@@ -308,33 +277,27 @@ class ManifoldTab(ModelTab):
             self.data.find_nearest(self.selection.cursor)
 
     def _show_details(self) -> None:
-        data, inspector = self.data, self.inspector
+        data, inspector, nearest, picked = self.data, self.inspector, self.data.nearest, self.data.picked
         inspector.set_decoded(data.decoded, data.failure or "decoding…")
         for name in inspector.pins:
             inspector.set_pin(name, data.pins.get(name))
-        nearest = data.nearest
+        # The nearest test image, with its step where the decoded image is newer.
         if nearest is None:
             inspector.set_nearest(None, "")
         else:
             label = f", class {nearest.label}" if nearest.label >= 0 else ""
-            then = "" if nearest.step == self.step else f" at step {nearest.step:,}"  # the picture beside it is newer
-            words = f"nearest test image: #{nearest.index}{label}\ndistance {nearest.distance:.3f}{then}"
-            inspector.set_nearest(nearest.image, words)
-        self._show_picked(data.picked)
-
-    def _show_picked(self, picked: EncodedImage | None) -> None:
+            step = "" if nearest.step == self.step else f" at step {nearest.step:,}"
+            caption = f"nearest test image: #{nearest.index}{label}\ndistance {nearest.distance:.3f}{step}"
+            inspector.set_nearest(nearest.image, caption)
+        # The picked test image.
         if picked is None:
             can_encode = self.card is None or self.card.capability("encode").available
             hint = "Click a point to see its image and reconstruction." if can_encode else ""
-            self.inspector.set_pair(None, None, hint, "")
-            return
-        label = f"{picked.label}  " if picked.label >= 0 else ""
-        metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
-        self.inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
-
-    def _grab_plot(self) -> QImage:
-        image: QImage = self.view.plot.grab().toImage()
-        return image
+            inspector.set_pair(None, None, hint, "")
+        else:
+            label = f"{picked.label}  " if picked.label >= 0 else ""
+            metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
+            inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
 
     def _copy_command(self) -> None:
         command, clipboard = self.command_line(), QGuiApplication.clipboard()
@@ -367,17 +330,3 @@ def disabled_reasons(card: "ModelCard") -> dict[str, str]:
         "points": no_encoder,
         "ellipses": no_encoder or (_NO_ELLIPSE if selector else ""),
     }
-
-
-def _inside(bounds: Bounds, coords: Coords) -> Bounds:
-    """Return bounds that the command takes: in "u", the square that exists."""
-    x0, x1, y0, y1 = bounds
-    return (max(x0, 0.0), min(x1, 1.0), max(y0, 0.0), min(y1, 1.0)) if coords == "u" else bounds
-
-
-_ARROWS: dict[int, tuple[int, int]] = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, 1),
-    Qt.Key.Key_Down: (0, -1),
-}

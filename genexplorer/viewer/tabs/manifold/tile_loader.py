@@ -8,33 +8,24 @@ import numpy as np
 
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 _KEY = "tiles"
 FRAME_S = 0.02  # the longest request while something moves: with sending and drawing below 33 ms
-PART_S = 0.03  # and otherwise: the next move waits no longer
+PART_S = 0.03  # the longest request otherwise, for which the next move waits
 _FAST_S = 0.3  # a decoder that fills the plane in this time gets all tiles at once, even while something moves
 _MIN_TILES = 16  # the least number of tiles of a request, and of the first one, when the decoder's speed is unknown
 _MEASURED = 8  # a reply of fewer images does not measure the decoder's speed
-_STRIDES = (
-    (1, 1),
-    (2, 1),
-    (2, 2),
-    (4, 2),
-    (4, 4),
-    (8, 4),
-    (8, 8),
-    (16, 8),
-    (16, 16),
-)  # across, down; each in those before
+# Across and down; each stride selects some of the cells of the one before.
+_STRIDES = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8), (16, 16))
 
 
 @dataclass(frozen=True)
 class _TileRequest:
-    """The tiles that the plane shows."""
+    """The tiles of a view at a snapshot."""
 
     grid: TileGrid
     image_shape: tuple[int, int, int]
@@ -54,8 +45,6 @@ class TileLoader(Observable):
     Attributes:
         mosaic: The tiles to draw, or None while there are none.
         failure: Why the newest request failed; empty if it did not.
-        seconds: Time that the newest reply took in the model process.
-        decoded: Number of tiles in the newest reply.
     """
 
     def __init__(self, requests: RequestGroup) -> None:
@@ -63,14 +52,10 @@ class TileLoader(Observable):
         self._requests = requests
         self._request: _TileRequest | None = None
         self._plane: LatentPlane | None = None  # of the mosaic
-        self._costs: dict[bool, deque[float]] = {
-            moving: deque(maxlen=5) for moving in (True, False)
-        }  # seconds an image
-        self._rim = 1
+        # Seconds per image, while something moves and otherwise.
+        self._costs: dict[bool, deque[float]] = {moving: deque(maxlen=5) for moving in (True, False)}
         self.mosaic: Mosaic | None = None
         self.failure = ""
-        self.seconds = 0.0
-        self.decoded = 0
 
     def show(
         self,
@@ -82,15 +67,15 @@ class TileLoader(Observable):
         *,
         moving: bool = False,
     ) -> None:
-        """Want the tiles that a view shows at a snapshot.
+        """Request the missing tiles of a view at a snapshot.
 
         Args:
             view: The visible part of the plane.
-            image_shape: (C, H, W).
-            step: The snapshot.
-            target: Wanted number of tiles along the panel's shorter side.
+            image_shape: Shape of an image, (C, H, W).
+            step: Step of the snapshot.
+            target: Desired number of tiles along the panel's shorter side.
             plane: The plane through latent space.
-            hasty: Whether something moves, so that drafts and larger gaps will do for now.
+            moving: Whether something moves, so that drafts and larger gaps suffice for now.
         """
         size = image_shape[1:]
         visible = layout(view, size, target)
@@ -98,16 +83,12 @@ class TileLoader(Observable):
         if visible is None:
             return
         request = _TileRequest(visible, image_shape, step, plane, moving)
-        if (
-            self._is_of(self.mosaic, request)
-            and self.mosaic is not None
-            and self.mosaic.is_complete(visible, exactly=not moving)
-        ):
+        old = self._mosaic_for(request)
+        if old is not None and old.is_complete(visible, exactly=not moving):
             return
-        # A rim is kept ready for panning; a zoom or another snapshot leaves it out, to be there sooner.
-        keeps = self.mosaic is not None and self.mosaic.step == step and self.mosaic.grid.same_lattice(visible)
-        if keeps and self._plane is plane and self._is_fast(request):
-            request = replace(request, grid=layout(view, size, target, margin=self._rim) or visible)
+        # A margin is decoded in advance for panning; a zoom or another snapshot leaves it out, to be shown sooner.
+        if old is not None and old.grid.same_lattice(visible) and self._is_fast(request):
+            request = replace(request, grid=layout(view, size, target, margin=1) or visible)
         self._request = request
         self._send()
 
@@ -118,13 +99,12 @@ class TileLoader(Observable):
             costs.clear()
         self.notify()
 
-    def _is_of(self, mosaic: Mosaic | None, request: _TileRequest) -> bool:
-        return (
-            mosaic is not None
-            and mosaic.step == request.step
-            and mosaic.image_shape == request.image_shape
-            and self._plane is request.plane
-        )
+    def _mosaic_for(self, request: _TileRequest) -> Mosaic | None:
+        """Return the mosaic if it is one of the requested snapshot and plane."""
+        mosaic = self.mosaic
+        if mosaic is None or self._plane is not request.plane:
+            return None
+        return mosaic if (mosaic.step, mosaic.image_shape) == (request.step, request.image_shape) else None
 
     def _cost(self, moving: bool) -> float | None:
         """Return the seconds per image, or None while unknown; a draft takes no longer than an exact one."""
@@ -137,37 +117,47 @@ class TileLoader(Observable):
             request.plane.is_full_space if cost is None else cost * request.grid.rows * request.grid.columns <= _FAST_S
         )
 
-    def _affordable(self, request: _TileRequest) -> int:
-        """Return the largest number of tiles per request; without a measured time, all tiles of a 2-D latent space."""
-        cost = self._cost(request.moving)
-        if cost is None:
-            return request.grid.rows * request.grid.columns if request.plane.is_full_space else _MIN_TILES
-        return max(_MIN_TILES, int((FRAME_S if request.moving else PART_S) / cost))
-
     def _send(self) -> None:
         request = self._request
         if request is None or self._requests.is_pending("preview", _KEY):
             return
-        mosaic = self._start(request)
+        # Start with the tiles that are decoded already.
+        old = self._mosaic_for(request)
+        if old is not None and old.grid.same_lattice(request.grid):
+            mosaic = old.on_grid(request.grid)
+        else:
+            mosaic = Mosaic(request.grid, request.image_shape, request.step)
+        # Request missing tiles, then exact images instead of drafts.
         missing = mosaic.missing()
         remaining = missing if len(missing) or request.moving else mosaic.drafts()
         if not len(remaining):
-            self._take(mosaic, request)
-        elif len(part := self._part(request, remaining)):
-            self._decode(request, mosaic, part)
+            self._show_mosaic(mosaic, request)
+            return
+        cells = self._next_cells(request, remaining)
+        if not len(cells):
+            return
+        z = request.plane.unproject(Plane(request.grid.coords).to_z(request.grid.centers(cells))).astype(np.float32)
+        query = ModelRequest(
+            "decode",
+            partial(self._on_result, request, mosaic, cells),
+            params={"draft": True} if request.moving else {},
+            arrays={"z": z},
+            step=request.step,
+            on_failure=partial(self._on_failure, request),
+        )
+        self._requests.send("preview", _KEY, query)
 
-    def _start(self, request: _TileRequest) -> Mosaic:
-        """Return a mosaic with the tiles that are decoded already."""
-        old = self.mosaic
-        if old is not None and self._is_of(old, request) and old.grid.same_lattice(request.grid):
-            return old.on_grid(request.grid)
-        return Mosaic(request.grid, request.image_shape, request.step)
-
-    def _part(self, request: _TileRequest, cells: Cells) -> Cells:
+    def _next_cells(self, request: _TileRequest, cells: Cells) -> Cells:
         """Return the cells to request next; none where a slow decoder waits until nothing moves."""
-        count = self._affordable(request)
+        # Limit the time of a request; without a measured cost, decode all tiles of a 2-D latent space.
+        cost = self._cost(request.moving)
+        if cost is not None:
+            count = max(_MIN_TILES, int((FRAME_S if request.moving else PART_S) / cost))
+        else:
+            count = request.grid.rows * request.grid.columns if request.plane.is_full_space else _MIN_TILES
         if len(cells) <= count:
             return cells
+        # Select the coarsest stride with cells that are left; while something moves, no finer one than fits.
         all_cells = request.grid.cells()
         widest = next(
             (n for n, stride in enumerate(_STRIDES) if len(every(all_cells, stride)) <= count), len(_STRIDES) - 1
@@ -179,44 +169,30 @@ class TileLoader(Observable):
                 return request.grid.middle_first(part)[:count]
         return cells[:0]
 
-    def _decode(self, request: _TileRequest, mosaic: Mosaic, cells: Cells) -> None:
-        z = request.plane.unproject(Plane(request.grid.coords).to_z(request.grid.centers(cells))).astype(np.float32)
-        question = ModelRequest(
-            "decode",
-            partial(self._on_result, request, mosaic, cells),
-            params={"draft": True} if request.moving else {},
-            arrays={"z": z},
-            step=request.step,
-            on_failure=partial(self._on_failure, request),
-        )
-        self._requests.send("preview", _KEY, question)
-
     def _on_result(self, request: _TileRequest, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
         exact = not (request.moving and reply.meta.get("draft") is True)
         mosaic.fill(cells, np.asarray(reply.arrays["images"], np.uint8), exact=exact)
         mosaic.spread()
-        self.seconds, self.decoded, self.failure = reply.seconds, len(cells), ""
+        self.failure = ""
         if len(cells) >= _MEASURED:
             self._costs[request.moving].append(reply.seconds / len(cells))
-        self._take(mosaic, request)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Send the newest request, or one for the tiles that are still missing."""
-        request, mosaic = self._request, self.mosaic
-        if request is None or mosaic is None:
+        self._show_mosaic(mosaic, request)
+        # Send the newest request, or one for the tiles that are still missing.
+        newest = self._request
+        if newest is None:
             return
-        if self._is_of(mosaic, request) and mosaic.is_complete(request.grid, exactly=not request.moving):
+        current = self._mosaic_for(newest)
+        if current is not None and current.is_complete(newest.grid, exactly=not newest.moving):
             self._request = None
         else:
             self._send()
 
-    def _take(self, mosaic: Mosaic, request: _TileRequest) -> None:
+    def _show_mosaic(self, mosaic: Mosaic, request: _TileRequest) -> None:
         self.mosaic, self._plane = mosaic, request.plane
         self.notify()
 
     def _on_failure(self, request: _TileRequest, message: str, hint: str) -> None:
-        self.failure = f"{message}: {hint}" if hint else message
+        self.failure = failure_text(message, hint)
         if self._request is request:
             self._request = None
         self.notify()

@@ -36,27 +36,23 @@ class TileGrid:
 
     @property
     def columns(self) -> int:
-        """Return the number of columns."""
+        """The number of columns."""
         return self.last_column - self.first_column + 1
 
     @property
     def rows(self) -> int:
-        """Return the number of rows."""
+        """The number of rows."""
         return self.last_row - self.first_row + 1
 
     @property
     def bounds(self) -> Bounds:
-        """Return x0, x1, y0, y1 of the outer edges."""
+        """The outer edges, x0, x1, y0, y1."""
         across, up = self.cell
-        return (
-            self.first_column * across,
-            (self.last_column + 1) * across,
-            self.first_row * up,
-            (self.last_row + 1) * up,
-        )
+        x0, x1 = self.first_column * across, (self.last_column + 1) * across
+        return x0, x1, self.first_row * up, (self.last_row + 1) * up
 
     def same_lattice(self, other: "TileGrid") -> bool:
-        """Whether a cell of the one is a cell of the other."""
+        """Whether both have the same cells, up to the rectangle."""
         return self.coords == other.coords and np.allclose(self.cell, other.cell, rtol=1e-9, atol=0)
 
     def covers(self, other: "TileGrid") -> bool:
@@ -76,7 +72,7 @@ class TileGrid:
         return ordered
 
     def cells(self) -> Cells:
-        """Return (column, row) of every cell, (N, 2), the top row first, as a picture is read."""
+        """Return (column, row) of every cell, (N, 2), in reading order: the top row first."""
         columns = np.arange(self.first_column, self.last_column + 1)
         rows = np.arange(self.last_row, self.first_row - 1, -1)
         across, down = np.meshgrid(columns, rows)
@@ -96,12 +92,13 @@ def every(cells: Cells, stride: tuple[int, int]) -> Cells:
 
 @lru_cache(maxsize=64)  # called several times per mouse move with the same arguments
 def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
-    """Return by how much images are enlarged so that about `target` lie along the panel's shorter side.
+    """Return the scale of images with which about `target` fit along the panel's shorter side.
 
     Args:
         panel_px: Width and height in device pixels.
         image_px: Height and width of an image.
-        target: Wanted number of tiles.
+        target: Desired number of tiles.
+
     Returns:
         A whole factor, or one over a whole number where images are large.
     """
@@ -146,7 +143,7 @@ def _range(low: float, high: float, cell: float, margin: int, *, bounded: bool) 
 
 
 class Mosaic:
-    """Tiles of one snapshot in one image, with which of them are decoded.
+    """Tiles of one snapshot in one image, with masks of the decoded and the exact ones.
 
     Attributes:
         pixels: uint8, (rows·H, columns·W) for gray images, (rows·H, columns·W, 3) for colored ones.
@@ -206,14 +203,16 @@ class Mosaic:
         return self.grid.cells()[(self.decoded & ~self.exact).ravel()]
 
     def fill(self, cells: Cells, images: NDArray[np.uint8], *, exact: bool = True) -> None:
-        """Put decoded images, (N, H, W, C), in their cells; those outside this rectangle are left out."""
+        """Copy decoded images, (N, H, W, C), to their cells; those outside this rectangle are left out."""
         channels, height, width = self.image_shape
         rows, columns = self.decoded.shape
         down, across = self.grid.last_row - cells[:, 1], cells[:, 0] - self.grid.first_column
         inside = (down >= 0) & (down < rows) & (across >= 0) & (across < columns)
         tail = () if channels == 1 else (channels,)
         view = self._tiles()
-        if inside.all() and len(cells) == rows * columns and _in_reading_order(down, across, columns):
+        # Fill the whole image at once where all cells come in reading order.
+        in_order = np.array_equal(down * columns + across, np.arange(rows * columns))
+        if inside.all() and in_order:
             view[:] = images.reshape(rows, columns, height, width, *tail).swapaxes(1, 2)
         else:
             view[down[inside], :, across[inside]] = images[inside].reshape(-1, height, width, *tail)
@@ -225,10 +224,6 @@ class Mosaic:
         channels, height, width = self.image_shape
         tail = () if channels == 1 else (channels,)
         return self.pixels.reshape(self.grid.rows, height, self.grid.columns, width, *tail)
-
-
-def _in_reading_order(down: Cells, across: Cells, columns: int) -> bool:
-    return bool(np.array_equal(down * columns + across, np.arange(len(down))))
 
 
 def _overlap(start: int, size: int, other_start: int, other_size: int) -> tuple[int, int, int] | None:

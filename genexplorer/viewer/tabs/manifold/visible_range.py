@@ -36,13 +36,13 @@ class VisibleRange:
 
     @property
     def bounds(self) -> Bounds:
-        """Return x0, x1, y0, y1 of the visible part."""
+        """The visible part, x0, x1, y0, y1."""
         half_x, half_y = self.per_px[0] * self.width_px / 2, self.per_px[1] * self.height_px / 2
         return (self.center[0] - half_x, self.center[0] + half_x, self.center[1] - half_y, self.center[1] + half_y)
 
     @property
     def plane(self) -> Plane:
-        """Return the plane of these bounds, with ticks and the maps to and from z."""
+        """The plane of these bounds, with ticks and the maps to and from z."""
         return Plane(self.coords, self.bounds)
 
     def z_to_px(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -66,7 +66,7 @@ class VisibleRange:
         return np.column_stack([x0 + pixels[:, 0] * self.per_px[0], y1 - pixels[:, 1] * self.per_px[1]])
 
     def panned(self, dx_px: float, dy_px: float) -> "VisibleRange":
-        """Return the view after the plane was dragged by so many device pixels, to the right and down."""
+        """Return the view after the plane was dragged by device pixels, to the right and down."""
         x, y = self.center
         return self.centered((x - dx_px * self.per_px[0], y + dy_px * self.per_px[1]))
 
@@ -116,31 +116,27 @@ def is_valid_range(bounds: Bounds | None) -> bool:
 
 
 def tick_labels(view: VisibleRange, axis: Axis, room: float) -> dict[float, str]:
-    """Return the marks of an axis: position in the plane and the value of z there, in order.
+    """Return the ticks of an axis in order: position in the plane and the value of z there.
 
-    In "u" round values of z crowd at both ends; of those that would stand too near the rounder ones remain.
+    In "u" round values of z crowd at both ends; of those that are too close, the rounder ones remain.
 
     Args:
         view: The visible part.
         axis: "x" or "y".
-        room: How many marks there is room for.
+        room: Number of ticks that fit.
     """
     if view.coords == "z":
         return {tick.position: tick.label for tick in view.plane.ticks(axis, max(2, int(room)))}
     x0, x1, y0, y1 = view.bounds
     apart = (x1 - x0 if axis == "x" else y1 - y0) / max(room, 1.0)
     labels: dict[float, str] = {}
-    for tick in sorted(view.plane.ticks(axis, 17), key=lambda tick: _roundness(tick.label)):
-        if all(abs(tick.position - other) >= apart for other in labels):
-            labels[tick.position] = _short(tick.label)
+    # Without zeros at their end, labels with fewer decimals are rounder, then those of smaller values.
+    ticks = [
+        (tick.label.rstrip("0").rstrip(".") if "." in tick.label else tick.label, tick.position)
+        for tick in view.plane.ticks(axis, 17)
+    ]
+    ticks.sort(key=lambda tick: (len(tick[0].partition(".")[2]), abs(float(tick[0].replace("−", "-")))))
+    for label, position in ticks:
+        if all(abs(position - other) >= apart for other in labels):
+            labels[position] = label
     return dict(sorted(labels.items()))
-
-
-def _roundness(label: str) -> tuple[int, float]:
-    short = _short(label)
-    return len(short.partition(".")[2]), abs(float(short.replace("−", "-")))
-
-
-def _short(label: str) -> str:
-    """Return a number without zeros at its end: "−1.50" is "−1.5"."""
-    return label.rstrip("0").rstrip(".") if "." in label else label
