@@ -119,7 +119,7 @@ class Worker:
 
     def settle(self) -> None:
         """Wait until all is written."""
-        self.writer.files.wait()
+        self.writer.files.drain()
         self.writer.flush()
 
     def close(self) -> None:

@@ -5,20 +5,11 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 bad data; 4 dama
 9 no display; 130 interrupted.
 """
 
-from trainers.errors import CheckpointError, ConfigError, DataError, TrainingError, UserError
-
-__all__ = [
-    "CheckpointError",
-    "ConfigError",
-    "DamagedRunError",
-    "DataError",
-    "DisplayError",
-    "NoSuchRunError",
-    "RunStateError",
-    "TrainingError",
-    "UserError",
-    "WorkerError",
-]
+from trainers.errors import CheckpointError as CheckpointError
+from trainers.errors import ConfigError as ConfigError
+from trainers.errors import DataError as DataError
+from trainers.errors import TrainingError as TrainingError
+from trainers.errors import UserError as UserError
 
 
 class DamagedRunError(UserError):

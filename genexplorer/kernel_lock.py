@@ -62,16 +62,10 @@ class KernelLock:
 
 def is_held(path: Path) -> bool:
     """Return whether a process holds the lock, without taking it; False if the file is missing."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        return _query(handle)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    with contextlib.suppress(OSError), os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+        return _query(file.fileno())
+    return False
 
 
 def _try_lock(handle: int) -> bool:

@@ -30,21 +30,14 @@ class InteractiveLease:
         set_threads: Sets the number of threads of the library that computes.
         lease: An interactive lease; that of the machine when None.
         max_threads: 0 for the share of the lease.
-        linger_s: From the end of the work to the release.
     """
 
     def __init__(
-        self,
-        set_threads: Callable[[int], None],
-        lease: CoreLease | None = None,
-        *,
-        max_threads: int = 0,
-        linger_s: float = LINGER_S,
+        self, set_threads: Callable[[int], None], lease: CoreLease | None = None, *, max_threads: int = 0
     ) -> None:
         self._set_threads = set_threads
         self._lease = lease or CoreLease(interactive=True)
         self._max_threads = max_threads or 1024
-        self._linger_s = linger_s
         self._threads = 0
         self._requests: deque[float] = deque(maxlen=DRAG_REQUESTS)  # start times of the last ones
         self._work: deque[tuple[float, float]] = deque()  # end times and durations
@@ -97,7 +90,10 @@ class InteractiveLease:
             self._work.popleft()
         with self._changed:
             self._computing, self._last_end = False, now
-            if not self._lease.is_held and self._is_busy(now):
+            # Acquire a lease for lasting work, or for a series of quick requests.
+            busy = sum(min(seconds, WINDOW_S) for _, seconds in self._work)
+            dragged = len(self._requests) == DRAG_REQUESTS and self._requests[0] > now - WINDOW_S
+            if not self._lease.is_held and (busy >= JOB_BUSY_S or (dragged and busy >= DRAG_BUSY_S)):
                 self._lease.acquire()
                 # A thread releases it when the work is done.
                 if self._releaser is None:
@@ -105,17 +101,12 @@ class InteractiveLease:
                     self._releaser.start()
                 self._changed.notify()
 
-    def _is_busy(self, now: float) -> bool:
-        busy = sum(min(seconds, WINDOW_S) for _, seconds in self._work)
-        quick = len(self._requests) == DRAG_REQUESTS and self._requests[0] > now - WINDOW_S
-        return busy >= JOB_BUSY_S or (quick and busy >= DRAG_BUSY_S)
-
     def _release_when_idle(self) -> None:
         while True:
             with self._changed:
                 while not self._lease.is_held:
                     self._changed.wait()
-                remaining_s = self._last_end + self._linger_s - time.monotonic()
+                remaining_s = self._last_end + LINGER_S - time.monotonic()
                 if self._computing or remaining_s > 0:
                     self._changed.wait(min(max(remaining_s, 0.02), 0.25))
                 else:

@@ -84,7 +84,15 @@ class CoreLease:
         """Become a holder and return the share."""
         if self._lock is None:
             with contextlib.suppress(OSError):
-                self._acquire(self._leases.folder())
+                folder = self._leases.folder()
+                folder.mkdir(parents=True, exist_ok=True)
+                name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{self._claim.suffix}"
+                temporary = folder / f".{name}"  # locked before it is renamed to a name that counts
+                lock = KernelLock(temporary)
+                if lock.acquire():
+                    temporary.write_text(json.dumps({"pid": os.getpid()}))
+                    self._file = temporary.rename(folder / name)
+                    self._lock = lock
         return self.share()
 
     def release(self) -> None:
@@ -117,17 +125,6 @@ class CoreLease:
             return self._cores
         leased = sum(divide(self._leases.others(), self._cores).values())
         return min(max(self._cores - leased, 1), MAX_INTERACTIVE_THREADS)
-
-    def _acquire(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{self._claim.suffix}"
-        temporary = folder / f".{name}"  # locked before it is renamed to a name that counts
-        lock = KernelLock(temporary)
-        if not lock.acquire():
-            return
-        temporary.write_text(json.dumps({"pid": os.getpid()}))
-        self._file = temporary.rename(folder / name)
-        self._lock = lock
 
 
 class _Leases:

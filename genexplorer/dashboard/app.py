@@ -24,7 +24,7 @@ from genexplorer.dashboard.screens.main import MainScreen
 from genexplorer.dashboard.tabs.latent import MakeClient
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, themes, variables
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.palette import palette
+from genexplorer.session.palette import DARK
 from genexplorer.session.run_poller import IdleTracker
 
 _MAX_RUNS = 50
@@ -107,7 +107,7 @@ class DashboardApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our CSS variables for Textual's own themes."""
-        return variables(palette(dark=True))
+        return variables(DARK)
 
 
 def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:

@@ -76,9 +76,7 @@ class ExplorerClient:
         """Start the process now, so that it imports the library of the models before the first request."""
         with self._changed:
             if self._child is None and not self._pending and not self._closed:
-                self._generation += 1
-                self._pending[("preview", "")] = Request("preview", self._generation, "", None, ABANDON)
-                self._wake()
+                self._put("preview", "")
 
     def ask(
         self,
@@ -110,7 +108,11 @@ class ExplorerClient:
             ProtocolError: if an array is not numeric.
         """
         with self._changed:
-            return self._enqueue(lane, run, op, params, arrays, snapshot_step, topic)
+            if self._closed:
+                raise WorkerError("the model process is closed", "")
+            copied = {key: to_wire(array) for key, array in (arrays or {}).items()}
+            folder = str(Path(run).absolute())
+            return self._put(lane, topic, folder, snapshot_step, op, params=dict(params or {}), arrays=copied)
 
     def call(
         self,
@@ -145,12 +147,13 @@ class ExplorerClient:
         """
         call = _PendingCall(on_progress)
         with self._changed:
-            generation = self._enqueue(lane, run, op, params, arrays, snapshot_step, None)
+            topic = f"{_CALL}{self._generation + 1}"
+            generation = self.ask(lane, run, op, params=params, arrays=arrays, snapshot_step=snapshot_step, topic=topic)
             self._calls[generation] = call
         if not call.done.wait(timeout_s):
             with self._changed:
                 self._calls.pop(generation, None)
-                self._drop(lane, f"{_CALL}{generation}")
+                self.abandon(lane, topic)
             raise WorkerError(f"the model process did not respond to '{op}' within {timeout_s:.0f} s", "try again")
         if call.response is None:
             raise WorkerError(f"the model process exited: {call.failure}", "try again")
@@ -161,7 +164,9 @@ class ExplorerClient:
     def abandon(self, lane: Lane, topic: str = "") -> None:
         """Cancel the request of a lane and topic, started or not; a response may still arrive."""
         with self._changed:
-            self._drop(lane, topic)
+            self._pending.pop((lane, topic), None)
+            if self._child is not None and not self._closed:
+                self._put(lane, topic)
 
     def close(self) -> None:
         """Kill the process. May be called again, and from a callback."""
@@ -189,52 +194,33 @@ class ExplorerClient:
     ) -> None:
         self.close()
 
-    def _enqueue(
+    def _put(
         self,
         lane: Lane,
-        run: Path,
-        op: str,
-        params: Mapping[str, object] | None,
-        arrays: Mapping[str, Any] | None,
-        snapshot_step: int | None,
-        topic: str | None,
+        topic: str,
+        run: str = "",
+        snapshot_step: int | None = None,
+        op: str = ABANDON,
+        **contents: Mapping[str, Any],
     ) -> int:
-        if self._closed:
-            raise WorkerError("the model process is closed", "")
+        """Replace the pending request of a lane and topic, and wake the writing thread."""
         self._generation += 1
-        name = f"{_CALL}{self._generation}" if topic is None else topic
-        copied = {key: to_wire(array) for key, array in (arrays or {}).items()}
-        folder = str(Path(run).absolute())
-        request = Request(lane, self._generation, folder, snapshot_step, op, dict(params or {}), copied, name)
-        self._pending[(lane, name)] = request
-        self._wake()
-        return self._generation
-
-    def _drop(self, lane: Lane, topic: str) -> None:
-        self._pending.pop((lane, topic), None)
-        if self._child is not None and not self._closed:
-            self._generation += 1
-            self._pending[(lane, topic)] = Request(lane, self._generation, "", None, ABANDON, topic=topic)
-            self._wake()
-
-    def _wake(self) -> None:
+        self._pending[(lane, topic)] = Request(lane, self._generation, run, snapshot_step, op, topic=topic, **contents)
         if self._writer is None:
             self._writer = threading.Thread(target=self._write, name="model-requests", daemon=True)
             self._writer.start()
         self._changed.notify_all()
+        return self._generation
 
     def _write(self) -> None:
         while True:
             with self._changed:
-                while not (self._pending or self._closed):
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._pending or self._closed)
                 if self._closed:
                     return
                 # Take the oldest request of the lane with the highest priority.
-                key = min(
-                    self._pending, key=lambda k: (LANES.index(self._pending[k].lane), self._pending[k].generation)
-                )
-                request = self._pending.pop(key)
+                request = min(self._pending.values(), key=lambda r: (LANES.index(r.lane), r.generation))
+                del self._pending[(request.lane, request.topic)]
                 child = self._child if self.alive else None  # it may have exited unnoticed
             self._deliver(child, request)
 

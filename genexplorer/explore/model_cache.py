@@ -1,6 +1,5 @@
 """Cache of the models of the last few snapshots, by run and step."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,15 +7,14 @@ from typing import Any, Protocol
 
 from genexplorer.explore.protocol import Request
 from genexplorer.runs import layout
-from genexplorer.runs.artifacts.retention import size_of
-from trainers import config as run_config
+from genexplorer.runs.artifacts import retention
+from genexplorer.runs.status.run_status import read_config
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.inference.chunks import Chunk
 
 MAX_MODELS = 6
 MAX_BYTES = 1 << 30  # of their weights: fewer snapshots of large models, but always the requested one
-_MAX_CONFIG_BYTES = 1 << 20
 
 
 class Explorable(Protocol):
@@ -84,42 +82,23 @@ class ModelCache:
         identity = (str(run), step, info.st_ino, info.st_mtime_ns)
         model = self._models.get(identity)
         if model is None:
-            size = size_of(folder)
+            config = read_config(run)
+            config = config.with_options(config.model_options(), config.data_options())
+            size = retention.size_of(folder)
             # Make room: drop the models that have not been used for the longest time.
             while self._models and (
                 len(self._models) >= self._max_models or sum(self._sizes.values()) + size > self._max_bytes
             ):
                 oldest, _ = self._models.popitem(last=False)
                 del self._sizes[oldest]
-            model = self._load(folder, _config_of(run))
+            model = self._load(folder, config)
             self._models[identity], self._sizes[identity] = model, size
         self._models.move_to_end(identity)
         return model
 
 
 def _nearest(run: Path, step: int | None) -> int:
-    steps = _steps(run)
+    steps = retention.steps(run / layout.SNAPSHOTS)
     if not steps:
         raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first one is saved when training starts")
     return steps[-1] if step is None else min(steps, key=lambda existing: abs(existing - step))
-
-
-def _steps(run: Path) -> list[int]:
-    try:
-        folders = list((run / layout.SNAPSHOTS).iterdir())
-    except OSError:
-        return []
-    return sorted(step for step in map(layout.step_of, folders) if step is not None)
-
-
-def _config_of(run: Path) -> RunConfig:
-    try:
-        with (run / layout.CONFIG).open("rb") as file:
-            values = json.loads(file.read(_MAX_CONFIG_BYTES))
-    except (OSError, ValueError, RecursionError):
-        raise CheckpointError(
-            f"run '{run.name}' has no readable {layout.CONFIG}", "the run folder is damaged"
-        ) from None
-    if not isinstance(values, dict):
-        raise CheckpointError(f"run '{run.name}': {layout.CONFIG} is not an object", "the run folder is damaged")
-    return run_config.parse(values)

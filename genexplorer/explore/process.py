@@ -89,20 +89,18 @@ class ChildProcess:
             problem = f"it sent an invalid response ({error})"
         except (OSError, ValueError):
             problem = "its pipe broke"
-        reason = self._reap()
-        _call_safely(self._on_exit, self, f"{problem}; {reason}" if problem else reason)
-
-    def _reap(self) -> str:
-        if self._process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.5)  # its pipe closes a moment before it exits
+        # Reap the process; its pipe closes a moment before it exits.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.5)
         self.kill()
         code = self._process.wait(_REAP_S)
         self._listener.join(1.0)  # its children may hold the pipe
-        for stream in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, stream):
             with contextlib.suppress(OSError, ValueError):
-                cast("IO[bytes]", stream).close()
-        return exit_reason(list(self._stderr_lines), code)
+                cast("IO[bytes]", pipe).close()
+        # Report why it exited.
+        reason = exit_reason(list(self._stderr_lines), code)
+        _call_safely(self._on_exit, self, f"{problem}; {reason}" if problem else reason)
 
     def _listen(self) -> None:
         stream = cast("IO[bytes]", self._process.stderr)

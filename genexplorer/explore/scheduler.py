@@ -52,22 +52,18 @@ class Scheduler:
 
     def run_next(self) -> None:
         """Wait for a request, then compute one chunk of the first one."""
-        key, request = self._next()
-        if request is not None:
-            self._drop(key)
-            if request.op != ABANDON:
-                self._start(key, request)
-        else:
-            self._advance(key)
-
-    def _next(self) -> tuple[Key, Request | None]:
-        """Return the key of the first request; with the request if it has to be started."""
         with self._changed:
-            while not (self._pending or self._started):
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._pending or self._started)
             key = min(self._pending.keys() | self._started.keys(), key=self._rank)
+            # A newer request replaces one that has started, except in lane "drag".
             finishes = key in self._started and (key[0] == "drag" or key not in self._pending)
-            return key, None if finishes else self._pending.pop(key)
+            request = None if finishes else self._pending.pop(key)
+        if request is None:
+            self._advance(key)
+            return
+        self._drop(key)
+        if request.op != ABANDON:
+            self._start(key, request)
 
     def _rank(self, key: Key) -> tuple[int, int]:
         first = self._started[key].request if key in self._started else self._pending[key]

@@ -59,7 +59,10 @@ class _ResponseStream:
 
 def main() -> None:
     """Read requests on a thread, import the library of the models, and work."""
-    options = _options()
+    parser = argparse.ArgumentParser(prog="genexplorer.explore.server", description=__doc__)
+    parser.add_argument("--loader", default="trainers.inference.session:load", help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=0, help="at most; 0 for the share of the cores")
+    options = parser.parse_args()
     cores = InteractiveLease(_set_threads, max_threads=options.threads)
     responses = _ResponseStream(os.fdopen(_RESPONSES, "wb"))
     models: list[ModelCache] = []  # empty until the library is imported
@@ -82,13 +85,6 @@ def main() -> None:
     models.append(ModelCache(_load(options.loader)))
     while True:
         scheduler.run_next()
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="genexplorer.explore.server", description=__doc__)
-    parser.add_argument("--loader", default="trainers.inference.session:load", help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=0, help="at most; 0 for the share of the cores")
-    return parser.parse_args()
 
 
 def _load(target: str) -> Load:

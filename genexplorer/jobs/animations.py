@@ -19,6 +19,7 @@ FRAME_MS = 60
 END_MS = 600  # pause at either end of an animation that plays back and forth
 MIN_PX = 280  # `write` enlarges frames by the whole factor that brings the longer side nearest to this
 MAX_FRAMES = 1_000
+_QUANTIZED = [round(round(gray * (GIF_GRAYS - 1) / 255) * 255 / (GIF_GRAYS - 1)) for gray in range(256)]
 _MP4_FPS = 25
 _CRF = "18"  # of H.264: visually lossless
 
@@ -91,15 +92,11 @@ def encode(frames: Sequence[Image.Image], durations_ms: Sequence[int], file_form
         return _mp4(frames, durations_ms)
     options: dict[str, Any] = {"lossless": True} if file_format == "WEBP" else {"optimize": True}
     if file_format == "GIF":
-        frames = [frame.point(_quantize) if frame.mode == "L" else frame for frame in frames]
+        frames = [frame.point(_QUANTIZED) if frame.mode == "L" else frame for frame in frames]
     buffer = BytesIO()
     first, *others = frames
     first.save(buffer, file_format, save_all=True, append_images=others, duration=list(durations_ms), loop=0, **options)
     return buffer.getvalue()
-
-
-def _quantize(gray: int) -> int:
-    return round(round(gray * (GIF_GRAYS - 1) / 255) * 255 / (GIF_GRAYS - 1))
 
 
 def _mp4(frames: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:

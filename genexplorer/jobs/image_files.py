@@ -66,19 +66,13 @@ def write_picture(path: Path, picture: Image.Image, about: Mapping[str, str]) ->
     """
     kind = format_of(path, STILL_FORMATS)
     buffer = BytesIO()
-    options: dict[str, Any] = {"pnginfo": png_text(about)} if kind == "PNG" else {"quality": 95}
-    if kind == "WEBP":
-        options = {"lossless": True}
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {"quality": 95}
+    if kind == "PNG":
+        options = {"pnginfo": PngInfo()}
+        for key, value in about.items():
+            options["pnginfo"].add_itxt(key, value)
     picture.save(buffer, kind, **options)
     replace_file(path, buffer.getvalue())
-
-
-def png_text(about: Mapping[str, str]) -> PngInfo:
-    """Return texts for a PNG's metadata."""
-    info = PngInfo()
-    for key, value in about.items():
-        info.add_itxt(key, value)
-    return info
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -26,13 +26,13 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status import heartbeat, process_id
 from genexplorer.runs.status.run_status import is_run_folder, read_config
 from genexplorer.runs.store import RunStore
+from genexplorer.runs.untrusted_files import open_file
 from trainers.storage import atomic_files
 
 MAX_BYTES = 64 << 30  # of all files together
 MAX_FILES = 20_000
 MAX_RATIO = 1_100  # deflate expands by at most 1,032
 _RECEIVED = ".received.sqlite"
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _HINT = "ask the sender for a new copy"
 _NOT_A_ZIP = (  # what zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
@@ -107,7 +107,7 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
     if is_run_folder(source):
         entries = list(_files_below(source))
         _check_limits(entries, source)
-        yield entries, lambda entry: os.fdopen(os.open(source / entry.path, _READ_FLAGS), "rb")
+        yield entries, lambda entry: open_file(source / entry.path)
         return
     if not source.is_file():
         raise NoSuchRunError(f"{one_line(source, 120)} is neither a run folder nor a zip file", "pass one of them")
@@ -137,27 +137,25 @@ def _files_below(folder: Path) -> Iterator[_Entry]:
 def _members(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
     """Return the files of a zip file, without the top folder if there is one."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
+    # Refuse what leads outside or expands beyond its bounds.
     for info in infos:
-        _check_member(info, source)
+        parts = PurePosixPath(info.filename).parts
+        escapes = ".." in parts or info.filename.startswith("/") or "\\" in info.filename or ":" in info.filename
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        member = f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}'"
+        if escapes or is_link:
+            raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _HINT)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DamagedRunError(f"{member} uses an unsupported compression method", _HINT)
+        if info.file_size > MAX_RATIO * max(info.compress_size, 1):
+            raise DamagedRunError(f"{member} is a zip bomb", _HINT)
+    # Find the run inside.
     configs = [info.filename for info in infos if PurePosixPath(info.filename).name == layout.CONFIG]
     prefix = min(configs, key=len, default="").removesuffix(layout.CONFIG)
     if prefix.count("/") > 1:
         raise NoSuchRunError(f"{one_line(source.name, 80)} has no run at its top", "zip the run's own folder")
     inside = [info for info in infos if info.filename.startswith(prefix)]
     return [_Entry(info.filename.removeprefix(prefix), info.file_size, info) for info in inside]
-
-
-def _check_member(info: zipfile.ZipInfo, source: Path) -> None:
-    parts = PurePosixPath(info.filename).parts
-    escapes = ".." in parts or info.filename.startswith("/") or "\\" in info.filename or ":" in info.filename
-    is_link = stat.S_ISLNK(info.external_attr >> 16)
-    member = f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}'"
-    if escapes or is_link:
-        raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _HINT)
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DamagedRunError(f"{member} uses an unsupported compression method", _HINT)
-    if info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise DamagedRunError(f"{member} is a zip bomb", _HINT)
 
 
 def _check_limits(entries: list[_Entry], source: Path) -> None:

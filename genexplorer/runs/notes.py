@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import secrets
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from genexplorer.errors import ConfigError
 from genexplorer.runs import layout
 from genexplorer.runs.sanitize import one_line, plain, unix_time
+from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.storage import atomic_files
 
 MAX_BYTES = 256 * 1024
@@ -95,19 +95,14 @@ def write(folder: Path, notes: Notes) -> None:
 
 def read(folder: Path) -> Notes:
     """Return a run's notes; missing or invalid values are empty."""
-    try:
-        handle = os.open(folder / layout.NOTES, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            values = json.loads(file.read(MAX_BYTES))
-        tags = values.get("tags", ())
-        return Notes(
-            name=one_line(values.get("name", ""), 64),
-            tags=clean_tags(str(tag) for tag in tags) if isinstance(tags, list) else (),
-            note=plain(str(values.get("note", "")), 20_000),
-            created=unix_time(values.get("created", 0.0)),
-        )
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
-        return Notes()
+    values = read_json_or_empty(folder / layout.NOTES, MAX_BYTES)
+    tags = values.get("tags")
+    return Notes(
+        name=one_line(values.get("name", ""), 64),
+        tags=clean_tags(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        note=plain(str(values.get("note", "")), 20_000),
+        created=unix_time(values.get("created", 0.0)),
+    )
 
 
 def new(name: str, tags: Iterable[str], existing_names: Collection[str]) -> Notes:

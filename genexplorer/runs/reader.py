@@ -1,11 +1,11 @@
 """Reads one run in any state, active or imported, without ever blocking its writer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genexplorer.errors import CheckpointError, DamagedRunError
 from genexplorer.runs import layout
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # pydantic is imported only for a configuration or a card
     from trainers.config import RunConfig
     from trainers.model_card import ModelCard
 
+T = TypeVar("T")
 _MAX_LOG_LINES = 2_000
 
 
@@ -79,6 +80,17 @@ class RunReader:
     def _query(self) -> AbstractContextManager[Connection]:
         return sqlite.reading(self.folder) if self._connection is None else sqlite.query(self.folder, self._connection)
 
+    def _read(self, query: Callable[[Connection], T], missing: T) -> T:
+        """Return the result of a query; before there is a database, the value for a missing one."""
+        if not self._has_database():
+            return missing
+        with self._query() as connection:
+            return query(connection)
+
+    def _read_list(self, query: Callable[[Connection], Sequence[T]]) -> list[T]:
+        none: Sequence[T] = ()
+        return list(self._read(query, none))
+
     def status(self) -> RunStatus:
         """Return the status of the run; never raises for a damaged one."""
         return read_status(self.folder, self._memory, self._summaries)
@@ -94,23 +106,19 @@ class RunReader:
     def changes(self, cursor: Cursor = Cursor()) -> Delta:  # noqa: B008 - frozen
         """Return what is new since a cursor; a damaged database appears in the status, nothing is raised."""
         status = self.status()
-        snapshots = tuple(self.snapshots())
-        if not self._has_database():
-            return Delta(replace(cursor, attempt=status.attempt), status, snapshots=snapshots)
+        nothing = Delta(replace(cursor, attempt=status.attempt), status)
         try:
-            with self._query() as connection:
-                delta = self._delta(connection, cursor, status)
+            delta = self._read(lambda connection: self._delta(connection, cursor, status), nothing)
         except DamagedRunError as error:
-            damaged = replace(status, state=State.DAMAGED, reason=one_line(error.message, 400))
-            return Delta(cursor, damaged, snapshots=snapshots)
-        return replace(delta, snapshots=snapshots)
+            delta = Delta(cursor, replace(status, state=State.DAMAGED, reason=one_line(error.message, 400)))
+        return replace(delta, snapshots=tuple(self.snapshots()))
 
     def _delta(self, connection: Connection, cursor: Cursor, status: RunStatus) -> Delta:
         after = cursor.tick if cursor.tick else -1
         tick, latest = read.latest(connection, after)
         log = read.log(connection, _MAX_LOG_LINES, cursor.log)
         alerts = read.alerts(connection, cursor.alert)
-        change, changes = read.changes(connection, cursor.change)
+        changes = read.changes(connection, cursor.change)
         picture, pictures = read.pictures(connection, self.folder, None, cursor.picture)
         return Delta(
             cursor=Cursor(
@@ -118,7 +126,7 @@ class RunReader:
                 tick=tick,
                 log=log[-1].id if log else cursor.log,
                 alert=alerts[-1].id if alerts else cursor.alert,
-                change=change,
+                change=changes[-1].id if changes else cursor.change,
                 picture=picture,
             ),
             status=status,
@@ -145,10 +153,8 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return read.empty_series(metric, x)
-        with self._query() as connection:
-            return read.series(connection, metric, x, max_points, bounds)
+        empty = read.empty_series(metric, x)
+        return self._read(lambda connection: read.series(connection, metric, x, max_points, bounds), empty)
 
     def specs(self) -> dict[str, MetricSpec]:
         """Return the declared metrics in order.
@@ -156,10 +162,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return {}
-        with self._query() as connection:
-            return read.specs(connection)
+        return self._read(read.specs, {})
 
     def latest(self, at_step: int | None = None) -> dict[str, Point]:
         """Return the last point of each metric, or the last one at or before a step.
@@ -167,10 +170,9 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return {}
-        with self._query() as connection:
-            return read.latest(connection)[1] if at_step is None else read.latest_at(connection, at_step)
+        if at_step is not None:
+            return self._read(lambda connection: read.latest_at(connection, at_step), {})
+        return self._read(lambda connection: read.latest(connection)[1], {})
 
     def card(self, step: int | None = None) -> "ModelCard":
         """Return the card of a snapshot, of the newest one if no step is given.
@@ -201,10 +203,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return []
-        with self._query() as connection:
-            return list(read.pictures(connection, self.folder, kind)[1])
+        return self._read_list(lambda connection: read.pictures(connection, self.folder, kind)[1])
 
     def log(self, limit: int = 200, after: int = 0) -> list[LogLine]:
         """Return the newest lines after an id, oldest first.
@@ -212,10 +211,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return []
-        with self._query() as connection:
-            return list(read.log(connection, limit, after))
+        return self._read_list(lambda connection: read.log(connection, limit, after))
 
     def alerts(self) -> list[AlertRow]:
         """Return the alerts that have not been superseded by a later attempt.
@@ -223,10 +219,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return []
-        with self._query() as connection:
-            return list(read.alerts(connection))
+        return self._read_list(read.alerts)
 
     def attempts(self) -> list[AttemptRow]:
         """Return the attempts of this run.
@@ -234,10 +227,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return []
-        with self._query() as connection:
-            return list(read.attempts(connection))
+        return self._read_list(read.attempts)
 
     def command_history(self) -> list[Change]:
         """Return the commands that were applied or refused, oldest first.
@@ -245,10 +235,7 @@ class RunReader:
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        if not self._has_database():
-            return []
-        with self._query() as connection:
-            return list(read.changes(connection)[1])
+        return self._read_list(read.changes)
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of worker.log."""

@@ -114,6 +114,7 @@ class AlertRow:
 class Change:
     """A command that was applied or refused, marked on the curves: '▲ lr'."""
 
+    id: int
     step: int
     elapsed_s: float
     command: str

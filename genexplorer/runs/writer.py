@@ -15,19 +15,8 @@ from genexplorer.runs.database.committer import Committer, PrimaryMetric
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status import process_id
 from genexplorer.runs.status.heartbeat import Heartbeat
+from trainers import events
 from trainers.config import RunConfig
-from trainers.events import (
-    Alert,
-    CheckpointReady,
-    CommandApplied,
-    Event,
-    Finished,
-    ImagesReady,
-    Metrics,
-    Phase,
-    SnapshotReady,
-    Started,
-)
 
 PRIMARY_LOG_S = 5.0  # of training between log lines with the primary metric
 _STATE_OF_PHASE = {"paused": "paused", "stopping": "stopping"}
@@ -69,10 +58,10 @@ class RunWriter:
         self.heartbeat = Heartbeat(folder / layout.LIVE)
         self.attempt = max(write.last_attempt(self._connection), self.heartbeat.record.attempt) + 1
         self.inbox = Inbox(folder, self.attempt)
-        self._pending_acks = PendingAcks(lambda command_id, command, step: self.acknowledge(command_id, command, step))
+        self._pending_acks = PendingAcks(self.acknowledge)
         self._primary_metric = PrimaryMetric(config)
         self._last_log_s = -PRIMARY_LOG_S
-        self._finished: Finished | None = None
+        self._finished: events.Finished | None = None
         self._closed = False
         self.committer = Committer(
             folder,
@@ -88,9 +77,11 @@ class RunWriter:
         # Complete what the worker before could not write: it was killed, or the disk was full.
         if previous.attempt:
             outcome = previous.state if math.isfinite(previous.ended) else "lost"
-            row = write.unended_attempt_row(previous.attempt, previous.updated, outcome, previous.reason)
-            self.committer.add_row(row)
-        self.committer.add_row(write.attempt_row(self.attempt, self.now(), process.host, process.pid, threads))
+            values = {"ended": previous.updated, "outcome": outcome, "reason": previous.reason}
+            self.committer.add_row(write.update_attempt_row(previous.attempt, values, unless_ended=True))
+        row = {"number": self.attempt, "started": self.now(), "host": process.host, "pid": process.pid}
+        row |= {"first_step": -1, "device": "", "threads": threads, "num_parameters": 0, "outcome": "", "reason": ""}
+        self.committer.add_row(write.insert_row("attempts", row))
         self._set_state("running")
         self.flush()
         self.files = RunFiles(
@@ -99,52 +90,42 @@ class RunWriter:
         if threaded:
             self.committer.start()
 
-    @property
-    def problem(self) -> str:
-        """What keeps the run from being recorded; empty if nothing does. The training should pause meanwhile."""
-        return self.committer.problem
-
-    @property
-    def fatal(self) -> Exception | None:
-        """Why recording cannot continue; the training should end."""
-        return self.committer.fatal
-
     def now(self) -> float:
         """Return the Unix time of records."""
         return time.time() + self._clock_offset
 
-    def record(self, event: Event) -> None:
+    def record(self, event: events.Event) -> None:
         """Record one event in microseconds, as other threads do the writing; events after `Finished` are ignored."""
         if self._finished is not None:
             return
         match event:
-            case Metrics():
+            case events.Metrics():
                 self.record_metrics(event)
-            case Phase():
+            case events.Phase():
                 self._record_phase(event)
-            case ImagesReady():
+            case events.ImagesReady():
                 self.files.save_images(event)
-            case SnapshotReady():
+            case events.SnapshotReady():
                 self.files.save_snapshot(event)
-            case CheckpointReady():
+            case events.CheckpointReady():
                 self.files.save_checkpoint(event)
-            case Alert():
+            case events.Alert():
                 self.heartbeat.record.num_alerts += 1
-                place = (self.attempt, self.now(), event.step, event.severity)
-                self.committer.add_row(write.alert_row(*place, event.code, event.message))
-                self.committer.add_row(write.log_row(*place, event.message), soon=True)
-            case CommandApplied():
+                texts = {"severity": event.severity, "message": event.message}
+                self.committer.add_event("alerts", event.step, {"code": event.code, **texts})
+                self.committer.add_event("log", event.step, texts, soon=True)
+            case events.CommandApplied():
                 self._record_command(event)
-            case Started():
+            case events.Started():
                 self._record_start(event)
-            case Finished():
+            case events.Finished():
                 self._finished = event
                 self._advance(event.step)
                 self._set_state("stopping")
         if not self.committer.threaded:
             self.flush()
 
-    def record_metrics(self, event: Metrics) -> None:
+    def record_metrics(self, event: events.Metrics) -> None:
         """Buffer the metrics of one step. Called at each step: all that can wait is left to the commit."""
         self.committer.add_metrics(event)
         self.heartbeat.newest_metrics = event
@@ -156,7 +137,7 @@ class RunWriter:
     def flush(self) -> bool:
         """Commit what is buffered and write live.bin. False if the disk refused; it stays buffered then."""
         committed = self.committer.flush()
-        self.heartbeat.beat(self.problem)
+        self.heartbeat.beat(self.committer.problem)
         return committed
 
     def log(self, message: str, *, severity: str = "info", step: int | None = None) -> None:
@@ -185,19 +166,23 @@ class RunWriter:
         self._closed = True
         deadline = time.monotonic() + patience_s
         record = self.heartbeat.record
-        finished = self._finished or Finished(record.step, "failed", "the training ended without an error message")
+        finished = self._finished or events.Finished(
+            record.step, "failed", "the training ended without an error message"
+        )
         outcome, reason = outcome or finished.outcome, one_line(reason or finished.reason, 400)
         # Files first: what could not be saved is part of the reason.
-        self.files.finish(patience_s)
+        self.files.drain(patience_s)
+        self.files.close()
         self._pending_acks.release(finished.step)
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
-        self.committer.add_row(write.ended_row(self.attempt, self.now(), outcome, reason))
-        self.committer.add_row(write.transition_row(self.attempt, self.now(), finished.step, outcome, reason))
+        values = {"ended": self.now(), "outcome": outcome, "reason": reason}
+        self.committer.add_row(write.update_attempt_row(self.attempt, values))
+        self.committer.add_event("transitions", finished.step, {"state": outcome, "reason": reason})
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
         # Then the last rows. The database leaves WAL mode so that it is one file.
         committed = self.committer.finish(deadline, lambda: not self.files.gave_up)
         if not committed:
-            reason = "; ".join(filter(None, (reason, f"the last metrics are not saved: {self.problem}")))
+            reason = "; ".join(filter(None, (reason, f"the last metrics are not saved: {self.committer.problem}")))
         with contextlib.suppress(sqlite3.Error):
             sqlite.leave_wal(self._connection, patience_s=5.0 if committed else 0.0)
         with contextlib.suppress(sqlite3.Error):
@@ -217,13 +202,13 @@ class RunWriter:
         record = self.heartbeat.record
         if record.state != state:
             record.state = state
-            self.committer.add_row(write.transition_row(self.attempt, self.now(), record.step, state, ""), soon=True)
+            self.committer.add_event("transitions", record.step, {"state": state, "reason": ""}, soon=True)
 
     def _advance(self, step: int) -> None:
         record = self.heartbeat.record
         record.step = max(record.step, step)
 
-    def _record_start(self, event: Started) -> None:
+    def _record_start(self, event: events.Started) -> None:
         record = self.heartbeat.record
         # Set aside what earlier attempts recorded after the step from which this one continues.
         if self.attempt > 1:
@@ -234,16 +219,15 @@ class RunWriter:
         record.total_steps = event.total_steps or -1
         self.committer.declare(event.metrics)
         self._primary_metric.declare(event.metrics)
-        row = write.started_row(
-            self.attempt, event.step, event.device, event.threads, event.num_parameters, event.total_steps
-        )
-        self.committer.add_row(row, soon=True)
+        values = {"first_step": event.step, "device": event.device, "threads": event.threads}
+        values |= {"num_parameters": event.num_parameters, "total_steps": event.total_steps}
+        self.committer.add_row(write.update_attempt_row(self.attempt, values), soon=True)
         threads = f"{event.threads} thread{'s' if event.threads != 1 else ''}"
         start = "started" if not event.step else f"resumed from step {event.step:,}"
         size = f"{event.num_parameters:,} parameters, {event.device}, {threads}, {event.precision} matmuls"
         self.log(f"attempt {self.attempt} {start}: {size}", step=event.step)
 
-    def _record_phase(self, event: Phase) -> None:
+    def _record_phase(self, event: events.Phase) -> None:
         record = self.heartbeat.record
         changed = record.phase != event.name
         record.phase, record.phase_detail = event.name, one_line(event.detail, 100)
@@ -253,7 +237,7 @@ class RunWriter:
         if record.state in ("running", "paused") and event.name != "saving":  # a paused training saves on request
             self._set_state(_STATE_OF_PHASE.get(event.name, "running"))
 
-    def _record_command(self, event: CommandApplied) -> None:
+    def _record_command(self, event: events.CommandApplied) -> None:
         record = self.heartbeat.record
         if event.command_id:  # what the worker does by itself appears only in the log
             self.committer.add_row(write.change_row(self.attempt, record.elapsed_s, event))
@@ -267,7 +251,7 @@ class RunWriter:
             self.acknowledge(event.command_id, event.command, record.step, event.error)
 
 
-def _describe(event: CommandApplied) -> str:
+def _describe(event: events.CommandApplied) -> str:
     if event.command == "threads" and not event.error:
         return f"now using {event.value} thread{'s' if event.value != 1 else ''}"
     value = f" = {event.value}" if event.value is not None else ""

@@ -4,6 +4,7 @@ Every function blocks: call it in a thread. Expected failures are returned as an
 of the own runs folder are changed; a run folder elsewhere is read-only.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError
@@ -28,6 +29,7 @@ from trainers.events import Pause
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
+P = ParamSpec("P")
 ACK_TIMEOUT_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STARTUP_S = 1.5  # a viewer that still runs after this time has opened
 _ENDED = frozenset(state for state in State if not state.live)
@@ -47,20 +49,35 @@ class ActionResult:
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
+def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
+    """Decorate an action: the errors that it expects become its result."""
+
+    @functools.wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> ActionResult:
+        try:
+            return action(*args, **kwargs)
+        except UserError as error:
+            return ActionResult(False, error.message, error.hint, exit_code=error.exit_code)
+        except OSError as error:
+            path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
+            hint = "is the disk full, or the folder read-only?"
+            return ActionResult(False, f"{error.strerror or error}{path}", hint, exit_code=1)
+
+    return run
+
+
+@_as_result
 def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> ActionResult:
     """Create a run folder, start its worker and wait for the first heartbeat."""
-
-    def start() -> ActionResult:
-        folder = RunStore(runs_dir).create(config, name=name, tags=tuple(tags))
-        try:
-            status = launcher.start(folder)
-        except UserError as error:
-            return ActionResult(False, error.message, error.hint, folder, error.exit_code)
-        return ActionResult(True, f"{status.name} started", "", folder)
-
-    return _catch(start)
+    folder = RunStore(runs_dir).create(config, name=name, tags=tuple(tags))
+    try:
+        status = launcher.start(folder)
+    except UserError as error:
+        return ActionResult(False, error.message, error.hint, folder, error.exit_code)
+    return ActionResult(True, f"{status.name} started", "", folder)
 
 
+@_as_result
 def pause(
     folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
 ) -> ActionResult:
@@ -72,28 +89,21 @@ def pause(
         timeout_s: How long to wait for the worker's acknowledgement.
         wait_for_state: Wait until the run is paused too, at most as long again.
     """
-
-    def send() -> ActionResult:
-        RunStore(runs_dir).require_own(folder)
-        step = control.wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
-        if wait_for_state:
-            status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
-            if status.state is not State.PAUSED:
-                raise RunStateError(f"{status.name} {status.state} before it paused", status.reason)
-        return ActionResult(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
-
-    return _catch(send)
+    RunStore(runs_dir).require_own(folder)
+    step = control.wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
+    if wait_for_state:
+        status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
+        if status.state is not State.PAUSED:
+            raise RunStateError(f"{status.name} {status.state} before it paused", status.reason)
+    return ActionResult(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
 
 
+@_as_result
 def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> ActionResult:
     """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint."""
-
-    def send() -> ActionResult:
-        RunStore(runs_dir).require_own(folder)
-        status = launcher.resume(folder, timeout_s=timeout_s)
-        return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)
-
-    return _catch(send)
+    RunStore(runs_dir).require_own(folder)
+    status = launcher.resume(folder, timeout_s=timeout_s)
+    return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)
 
 
 def pause_or_resume(folder: Path, runs_dir: Path) -> ActionResult:
@@ -102,6 +112,7 @@ def pause_or_resume(folder: Path, runs_dir: Path) -> ActionResult:
     return action(folder, runs_dir)
 
 
+@_as_result
 def stop(
     folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
 ) -> ActionResult:
@@ -113,71 +124,57 @@ def stop(
         timeout_s: How long to wait for the worker's acknowledgement.
         wait_for_state: Wait for the end of the run instead.
     """
-
-    def send() -> ActionResult:
-        RunStore(runs_dir).require_own(folder)
-        command_id = launcher.stop(folder)
-        if wait_for_state:
-            status = launcher.wait(folder, _ENDED, timeout_s)
-            return ActionResult(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
-        if not command_id:  # the disk is full: the process got a signal instead of a command
-            return ActionResult(True, f"{read_status(folder).name} received a signal to stop", "", folder)
-        step = control.wait_for_ack(folder, command_id, timeout_s).step
-        return ActionResult(
-            True, f"{read_status(folder).name} is stopping at step {step:,} and saves its state", "", folder
-        )
-
-    return _catch(send)
+    RunStore(runs_dir).require_own(folder)
+    command_id = launcher.stop(folder)
+    if wait_for_state:
+        status = launcher.wait(folder, _ENDED, timeout_s)
+        return ActionResult(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
+    if not command_id:  # the disk is full: the process got a signal instead of a command
+        return ActionResult(True, f"{read_status(folder).name} received a signal to stop", "", folder)
+    step = control.wait_for_ack(folder, command_id, timeout_s).step
+    name = read_status(folder).name
+    return ActionResult(True, f"{name} is stopping at step {step:,} and saves its state", "", folder)
 
 
+@_as_result
 def delete(folder: Path, runs_dir: Path) -> ActionResult:
     """Move a run to the trash; pass the result's folder to `restore` to undo it. Active runs are refused."""
-
-    def move() -> ActionResult:
-        name = read_status(folder).name
-        return ActionResult(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
-
-    return _catch(move)
+    name = read_status(folder).name
+    return ActionResult(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
 
 
+@_as_result
 def restore(trash: Path) -> ActionResult:
     """Move a deleted run back from the trash."""
-
-    def move() -> ActionResult:
-        folder = RunStore(trash.parent).restore(trash)
-        return ActionResult(True, f"{read_status(folder).name} restored", "", folder)
-
-    return _catch(move)
+    folder = RunStore(trash.parent).restore(trash)
+    return ActionResult(True, f"{read_status(folder).name} restored", "", folder)
 
 
+@_as_result
 def open_viewer(folder: Path | None, runs_dir: Path) -> ActionResult:
     """Open the desktop viewer as a process of its own, which outlives this one."""
-
-    def launch() -> ActionResult:
-        require_display(folder)
-        with tempfile.TemporaryFile() as stderr:
-            process = subprocess.Popen(
-                viewer_command(folder),
-                env=viewer_environment(runs_dir),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(VIEWER_STARTUP_S)
-            except subprocess.TimeoutExpired:  # it is open
-                threading.Thread(target=process.wait, name="viewer-reaper", daemon=True).start()
-                return ActionResult(True, "viewer opened")
-            if code == 0:
-                return ActionResult(True, "viewer opened and closed")
-            # The last line of its errors names the reason.
-            stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4096, 0))
-            lines = [one_line(line, 200) for line in stderr.read().decode("utf-8", "replace").splitlines()]
-            reason = next((line for line in reversed(lines) if line), f"exit status {code}")
-            return ActionResult(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
-
-    return _catch(launch)
+    require_display(folder)
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            viewer_command(folder),
+            env=viewer_environment(runs_dir),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(VIEWER_STARTUP_S)
+        except subprocess.TimeoutExpired:  # it is open
+            threading.Thread(target=process.wait, name="viewer-reaper", daemon=True).start()
+            return ActionResult(True, "viewer opened")
+        if code == 0:
+            return ActionResult(True, "viewer opened and closed")
+        # The last line of its errors names the reason.
+        stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4096, 0))
+        lines = [one_line(line, 200) for line in stderr.read().decode("utf-8", "replace").splitlines()]
+        reason = next((line for line in reversed(lines) if line), f"exit status {code}")
+        return ActionResult(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
 
 
 def has_display() -> bool:
@@ -217,15 +214,3 @@ def viewer_command(folder: Path | None) -> list[str]:
 def viewer_environment(runs_dir: Path) -> dict[str, str]:
     """Return the environment of a viewer process."""
     return {**os.environ, paths.RUNS_VARIABLE: str(runs_dir)}
-
-
-def _catch(action: Callable[[], ActionResult]) -> ActionResult:
-    """Run an action; expected errors become its result."""
-    try:
-        return action()
-    except UserError as error:
-        return ActionResult(False, error.message, error.hint, exit_code=error.exit_code)
-    except OSError as error:
-        path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
-        hint = "is the disk full, or the folder read-only?"
-        return ActionResult(False, f"{error.strerror or error}{path}", hint, exit_code=1)

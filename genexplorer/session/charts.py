@@ -26,6 +26,13 @@ class LineStyle:
     index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema, or of a quantity: selects a class color
 
 
+_STYLES: dict[Role, LineStyle] = {  # in the order of the lines of a chart
+    "train": LineStyle("train", "solid", "train"),
+    "test_ema": LineStyle("test_ema", "dashed", "test"),
+    "test_raw": LineStyle("test_raw", "dotted", "test, raw"),
+}
+
+
 @dataclass(frozen=True)
 class Chart:
     """A chart: all metrics of a quantity, or of the quantities that declare the same chart."""
@@ -84,30 +91,21 @@ def style(metric: str) -> LineStyle:
     split, _, name = metric.partition("/")
     raw = name.endswith("_raw")
     role: Role = "train" if split != "test" else "test_raw" if raw else "test_ema"
-    numbered = _NUMBERED.search(name.removesuffix("_ema").removesuffix("_raw"))
-    label = {"train": "train", "test_ema": "test", "test_raw": "test, raw"}[role]
-    index = int(numbered.group(1)) if numbered else None
-    if index is not None:
-        label = f"dim {index + 1}" + (", raw" if raw else "")
-        return LineStyle(role, "dotted" if raw else "solid", label, index)
-    if split not in ("train", "test"):
-        label = name.replace("_", " ")
-    dashes: dict[Role, Literal["solid", "dashed", "dotted"]] = {
-        "train": "solid",
-        "test_ema": "dashed",
-        "test_raw": "dotted",
-    }
-    return LineStyle(role, dashes[role], label)
+    numbered = _NUMBERED.search(_quantity_of(metric))
+    if numbered:
+        index = int(numbered.group(1))
+        return LineStyle(role, "dotted" if raw else "solid", f"dim {index + 1}" + (", raw" if raw else ""), index)
+    default = _STYLES[role]
+    return default if split in ("train", "test") else replace(default, label=name.replace("_", " "))
 
 
 def _chart(members: list[MetricSpec]) -> Chart:
     first = members[0]
     quantities = list(dict.fromkeys(spec.quantity for spec in members))
-    order = {"train": 0, "test_ema": 1, "test_raw": 2}
 
     def position(spec: MetricSpec) -> tuple[int, int, int]:
         line = style(spec.name)
-        return order[line.role], quantities.index(spec.quantity), -1 if line.index is None else line.index
+        return list(_STYLES).index(line.role), quantities.index(spec.quantity), -1 if line.index is None else line.index
 
     names = tuple(spec.name for spec in sorted(members, key=position))
     # Quantities that share a chart: the label of each one's line is declared by one of its metrics.

@@ -23,7 +23,6 @@ def manifold(
     rows: int = 20,
     columns: int = 20,
     step: int | None = None,
-    out: str = "manifold.png",
 ) -> str:
     """Return the command that draws part of the latent plane, or of a plane in a larger latent space.
 
@@ -37,10 +36,7 @@ def manifold(
         rows: Images from top to bottom.
         columns: Images from left to right.
         step: Step of the snapshot; None is the newest.
-        out: The file to write.
     """
-    # "=" keeps a value that starts with a minus sign from being parsed as an option
-    window = f"--bounds={','.join(_number(edge) for edge in bounds)}"
     shape = _unless(20, "--rows", rows) + _unless(20, "--columns", columns)
     plane: list[object] = ["--coords", coords]
     if axes is not None:
@@ -49,37 +45,20 @@ def manifold(
         plane = [f"--through={';'.join(_latent(latent) for latent in through)}"]
     elif principal:
         plane = ["--principal"]
-    return _line("manifold", run, *plane, window, *shape, *_step(step), "--out", out)
+    return _image("manifold", run, *plane, _bounds(bounds), *shape, step=step)
 
 
 def sample(
-    run: str,
-    *,
-    count: int = 64,
-    seed: int = 0,
-    temperature: float = 1.0,
-    columns: int = 8,
-    step: int | None = None,
-    out: str = "samples.png",
+    run: str, *, count: int = 64, seed: int = 0, temperature: float = 1.0, columns: int = 8, step: int | None = None
 ) -> str:
     """Return the command that draws the same samples."""
-    options = [] if temperature == 1 else ["--temperature", _number(temperature)]
-    width = _unless(8, "--columns", columns)
-    return _line("sample", run, "--count", count, "--seed", seed, *options, *width, *_step(step), "--out", out)
+    options = ["--count", count, "--seed", seed, *_temperature(temperature), *_unless(8, "--columns", columns)]
+    return _image("sample", run, *options, step=step, out="samples.png")
 
 
-def reconstruct(
-    run: str,
-    *,
-    first: int = 0,
-    count: int = 10,
-    seed: int | None = None,
-    step: int | None = None,
-    out: str = "reconstructions.png",
-) -> str:
-    """Return the command that draws reconstructions of consecutive test images, or of random ones by a seed."""
-    images = ["--first", first] if seed is None else ["--seed", seed]
-    return _line("reconstruct", run, *images, "--count", count, *_step(step), "--out", out)
+def reconstruct(run: str, *, first: int = 0, count: int = 10, step: int | None = None) -> str:
+    """Return the command that draws reconstructions of consecutive test images."""
+    return _image("reconstruct", run, "--first", first, "--count", count, step=step, out="reconstructions.png")
 
 
 def interpolate(
@@ -90,7 +69,6 @@ def interpolate(
     count: int = 9,
     mode: str = "spherical",
     step: int | None = None,
-    out: str = "interpolation.png",
 ) -> str:
     """Return the command that draws the same interpolation between two latents.
 
@@ -101,40 +79,28 @@ def interpolate(
         count: Number of images, both ends included.
         mode: "spherical" or "linear".
         step: Step of the snapshot; None is the newest.
-        out: The file to write: a row of images as .png, an animation as .gif, .webp or .mp4.
     """
     ends = [f"--from={_latent(start)}", f"--to={_latent(end)}"]
-    path = [] if mode == "spherical" else ["--mode", mode]
-    return _line("interpolate", run, *ends, *_unless(9, "--count", count), *path, *_step(step), "--out", out)
+    path = _unless(9, "--count", count) + _unless("spherical", "--mode", mode)
+    return _image("interpolate", run, *ends, *path, step=step, out="interpolation.png")
 
 
 def trace(
-    run: str,
-    *,
-    index: int | None = None,
-    seed: int | None = None,
-    temperature: float = 1.0,
-    direction: str = "",
-    step: int | None = None,
-    out: str = "trace.png",
+    run: str, *, index: int | None = None, seed: int | None = None, temperature: float = 1.0, step: int | None = None
 ) -> str:
     """Return the command that draws the same trace through a flow.
 
     Args:
         run: The run's id or name.
-        index: A test image, traced from the data to z by default.
-        seed: Seed of a sample, traced from z to the data by default.
+        index: A test image, traced from the data to z.
+        seed: Seed of a sample, traced from z to the data.
         temperature: Temperature of that sample.
-        direction: "forward" or "inverse"; empty is the default.
         step: Step of the snapshot; None is the newest.
-        out: The file to write.
     """
-    start = [] if index is None else ["--index", index]
-    direction = direction or ("forward" if seed is None else "inverse")
-    options = start + _unless("forward", "--direction", direction)
-    if index is None and direction == "inverse":
-        options += ["--seed", seed or 0, *([] if temperature == 1 else ["--temperature", _number(temperature)])]
-    return _line("trace", run, *options, *_step(step), "--out", out)
+    options = _unless(None, "--index", index)
+    if seed is not None:
+        options += ["--direction", "inverse", "--seed", seed, *_temperature(temperature)]
+    return _image("trace", run, *options, step=step)
 
 
 def invert(
@@ -145,14 +111,11 @@ def invert(
     steps: int = 200,
     restarts: int = 8,
     near: bool = True,
-    seed: int = 0,
     step: int | None = None,
-    out: str = "inversions.png",
 ) -> str:
     """Return the command that inverts test images by optimization and draws their reconstructions."""
-    search = _unless(200, "--steps", steps) + _unless(8, "--restarts", restarts) + _unless(0, "--seed", seed)
-    search += [] if near else ["--prior", 0]
-    return _line("invert", run, "--first", first, "--count", count, *search, *_step(step), "--out", out)
+    search = _unless(200, "--steps", steps) + _unless(8, "--restarts", restarts) + ([] if near else ["--prior", 0])
+    return _image("invert", run, "--first", first, "--count", count, *search, step=step, out="inversions.png")
 
 
 def density(
@@ -163,7 +126,6 @@ def density(
     count: int = 1000,
     seed: int = 0,
     step: int | None = None,
-    out: str = "density.png",
 ) -> str:
     """Return the command that draws the log-density as a heat map, with samples.
 
@@ -174,22 +136,20 @@ def density(
         count: Number of samples.
         seed: Seed of the samples.
         step: Step of the snapshot; None is the newest.
-        out: The file to write.
     """
-    window = [] if bounds is None else [f"--bounds={','.join(_number(edge) for edge in bounds)}"]
-    background = ["--of", of] if of else []
+    window = [] if bounds is None else [_bounds(bounds)]
     samples = _unless(1000, "--count", count) + _unless(0, "--seed", seed)
-    return _line("density", run, *background, *window, *samples, *_step(step), "--out", out)
+    return _image("density", run, *_unless("", "--of", of), *window, *samples, step=step)
 
 
-def progress(run: str, *, kind: str = "", out: str = "progress.gif") -> str:
+def progress(run: str, *, kind: str = "") -> str:
     """Return the command that writes an animation of the training."""
-    return _line("progress", run, *(["--kind", kind] if kind else []), "--out", out)
+    return _image("progress", run, *_unless("", "--kind", kind), out="progress.gif")
 
 
 def image(command: str, run: str) -> str:
     """Return the shortest command that draws an image of a run: "manifold", "sample", "reconstruct", …"""
-    return _line(command, run, "--out", f"{command}.png")
+    return _image(command, run)
 
 
 def view(run: str) -> str:
@@ -202,7 +162,7 @@ def show(run: str) -> str:
     return _line("runs", "show", run)
 
 
-def train(config: "RunConfig", *, name: str = "") -> str:
+def train(config: "RunConfig") -> str:
     """Return the command that starts the same training: the preset and the settings that differ from it.
 
     Raises:
@@ -228,7 +188,7 @@ def train(config: "RunConfig", *, name: str = "") -> str:
             options += ["--set", f"{key}={_text(value)}"]
     if config.data.name != base.data.name and not from_folder:
         options += ["--data", config.data.name]
-    return _line("train", config.preset, *options, *(["--name", name] if name else []))
+    return _line("train", config.preset, *options)
 
 
 def _text(value: object) -> str:
@@ -241,20 +201,25 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}"
+def _bounds(bounds: Sequence[float]) -> str:
+    # "=" keeps a value that starts with a minus sign from being parsed as an option.
+    return f"--bounds={','.join(f'{edge:.6g}' for edge in bounds)}"
+
+
+def _temperature(temperature: float) -> list[object]:
+    return [] if temperature == 1 else ["--temperature", f"{temperature:.6g}"]
 
 
 def _latent(latent: str | Sequence[float]) -> str:
     return latent if isinstance(latent, str) else ",".join(f"{number:.9g}" for number in latent)
 
 
-def _step(step: int | None) -> list[object]:
-    return [] if step is None else ["--step", step]
-
-
 def _unless(default: object, flag: str, value: object) -> list[object]:
     return [] if value == default else [flag, value]
+
+
+def _image(command: str, run: str, *options: object, step: int | None = None, out: str = "") -> str:
+    return _line(command, run, *options, *_unless(None, "--step", step), "--out", out or f"{command}.png")
 
 
 def _line(*words: object) -> str:

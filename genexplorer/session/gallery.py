@@ -1,27 +1,18 @@
 """Presets by family, with their training times."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainers import registry
 from trainers.errors import ConfigError
-from trainers.registry import Preset
+from trainers.registry import Family, Preset
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 
-@dataclass(frozen=True)
-class PresetGroup:
-    """The presets of one family."""
-
-    title: str  # "normalizing flow"
-    presets: tuple[Preset, ...]
-
-
-def gallery() -> tuple[PresetGroup, ...]:
+def gallery() -> tuple[Family, ...]:
     """Return every family that has presets, in the order of the registry."""
-    return tuple(PresetGroup(family.title, family.presets) for family in registry.families().values() if family.presets)
+    return tuple(family for family in registry.families().values() if family.presets)
 
 
 def minutes(preset: Preset) -> str:

@@ -10,7 +10,7 @@ from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
-from genexplorer.session.gallery import minutes
+from genexplorer.session.gallery import gallery, minutes
 from genexplorer.session.observable import Observable
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
@@ -67,8 +67,14 @@ class NewRunForm(Observable):
     @property
     def all_fields(self) -> tuple[FormField, ...]:
         """All fields, in the same order."""
-        selects = (_family(), _preset(self["family"]), _data(_data_of(self.preset)))
-        return (*selects, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+        families = registry.families()
+        choices = tuple(Choice(family.name, family.title) for family in gallery())
+        family = FormField("family", "Family", "choice", "The kind of model.", choices)
+        presets = families[self["family"]].presets if self["family"] in families else ()
+        choices = tuple(Choice(spec.name, f"{spec.name} ({minutes(spec)}): {spec.summary}") for spec in presets)
+        preset = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
+        data = _data(_data_of(self.preset))
+        return (family, preset, data, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
     @property
     def preset(self) -> Preset:
@@ -228,17 +234,6 @@ def _field_of(message: str, default: str) -> str:
     if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
         return "length"
     return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, default)
-
-
-def _family() -> FormField:
-    choices = tuple(Choice(family.name, family.title) for family in registry.families().values() if family.presets)
-    return FormField("family", "Family", "choice", "The kind of model.", choices)
-
-
-def _preset(family: str) -> FormField:
-    presets = registry.family(family).presets if family in registry.families() else ()
-    choices = tuple(Choice(spec.name, f"{spec.name} ({minutes(spec)}): {spec.summary}") for spec in presets)
-    return FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
 
 
 def _data(default: str) -> FormField:

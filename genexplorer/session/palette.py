@@ -73,11 +73,6 @@ DARK = Palette(
 )
 
 
-def palette(*, dark: bool) -> Palette:
-    """Return the palette of a theme."""
-    return DARK if dark else LIGHT
-
-
 def rgb(color: str) -> tuple[int, int, int]:
     """Return red, green and blue, 0 to 255, of "#RRGGBB"."""
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

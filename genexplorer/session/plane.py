@@ -18,6 +18,7 @@ Axis = Literal["x", "y"]
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 Floats = NDArray[np.float64]
 
+# Bounds that show nearly all of a standard normal latent.
 HOME: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
 MAX_Z = 8.0  # Φ(8) is 1 to fifteen digits
 
@@ -47,11 +48,6 @@ class Plane:
     coords: Coords = "z"
     bounds: Bounds = HOME["z"]
 
-    @staticmethod
-    def home(coords: Coords = "z") -> "Plane":
-        """Return the plane that shows nearly all of a standard normal latent."""
-        return Plane(coords, HOME[coords])
-
     def from_z(self, z: ArrayLike) -> Floats:
         """Return the plane coordinates of latent points."""
         return phi(z) if self.coords == "u" else np.asarray(z, dtype=np.float64)
@@ -79,15 +75,6 @@ class Plane:
             return None
         return min(int(down * rows), rows - 1), min(int(across * columns), columns - 1)
 
-    def centers(self, rows: int, columns: int) -> Floats:
-        """Return the plane coordinates of the centers of all tiles, (rows, columns, 2), row 0 on top."""
-        down, across = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
-        return self.from_fraction(np.stack([across, down], axis=-1))
-
-    def grid(self, rows: int, columns: int) -> Floats:
-        """Return the latent points at the centers of all tiles, (rows, columns, 2), row 0 on top."""
-        return self.to_z(self.centers(rows, columns))
-
     def ticks(self, axis: Axis, count: int = 7) -> list[AxisTick]:
         """Return about `count` ticks at round values of z, labeled with z in both coordinates."""
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
@@ -95,7 +82,9 @@ class Plane:
         first, last = (float(value) for value in np.clip(ends, -4.0, 4.0)) if self.coords == "u" else map(float, ends)
         values = round_values(first, last, count)
         positions = self.from_z(values)
-        digits = _digits(values)
+        # As many digits as the distance between two ticks has.
+        step = values[1] - values[0] if len(values) > 1 else 0.1
+        digits = next((digits for digits in range(9) if abs(step - round(step, digits)) < step * 1e-6), 9)
         return [
             AxisTick(float(position), f"{value:.{digits}f}".replace("-", "−"))
             for position, value in zip(positions, values, strict=True)
@@ -143,10 +132,3 @@ def round_values(low: float, high: float, count: int) -> list[float]:
     step = next(factor for factor in _STEPS if factor * power >= rough * 0.999) * power
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [i * step + 0.0 for i in range(first, last + 1)]
-
-
-def _digits(values: list[float]) -> int:
-    if len(values) < 2:
-        return 1
-    step = values[1] - values[0]
-    return next((digits for digits in range(9) if abs(step - round(step, digits)) < step * 1e-6), 9)

@@ -16,6 +16,7 @@ import numpy as np
 
 from genexplorer.errors import UserError
 from genexplorer.runs.commands import control
+from genexplorer.runs.database.read import empty_series
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import (
     AlertRow,
@@ -138,8 +139,7 @@ class RunPoller:
         if series is None:
             series = self._try(lambda: self._reader.series(metric, x, max_points, bounds))
             if series is None:
-                empty = np.empty(0)
-                return Series(metric, x, empty, empty, empty, empty)
+                return empty_series(metric, x)
             self._series[key] = series
             while len(self._series) > _MAX_SERIES:
                 self._series.popitem(last=False)

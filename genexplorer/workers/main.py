@@ -11,7 +11,6 @@ import gc
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 from genexplorer.cores.leases import CoreLease
@@ -24,7 +23,7 @@ from genexplorer.runs.status.run_status import LOG_HEADER, read_config
 from genexplorer.runs.writer import RunWriter
 from genexplorer.workers.worker_control import WorkerControl
 from trainers.config import RunConfig
-from trainers.events import Event, Finished, Outcome, ResumeState
+from trainers.events import Finished, Outcome, ResumeState
 from trainers.storage import checkpoint
 
 STOP_PATIENCE_S = 10.0  # how long a stopped run waits for a full disk; one that succeeded waits until there is space
@@ -66,7 +65,14 @@ def _attempt(folder: Path, token: int) -> int:
 def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tuple[Outcome, str]:
     """Record every event and return the outcome and its reason; all errors of the training are caught here."""
     try:
-        for event in _events(writer, config, control):
+        resume = _newest_checkpoint(writer) if writer.attempt > 1 else None
+        pinned = config.execution.deterministic and resume is not None  # to the checkpoint's number of threads
+        if not config.execution.threads and not pinned:
+            execution = config.execution.model_copy(update={"threads": control.threads})
+            config = config.model_copy(update={"execution": execution})
+        from trainers.training.loop import train  # imports torch: after the first heartbeat
+
+        for event in train(config, resume=resume, control=control):
             writer.record(event)
             control.observe(event)
             if isinstance(event, Finished):
@@ -82,17 +88,6 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
         gc.collect()
         _log(reason)
         return "failed", reason
-
-
-def _events(writer: RunWriter, config: RunConfig, control: WorkerControl) -> Iterator[Event]:
-    resume = _newest_checkpoint(writer) if writer.attempt > 1 else None
-    pinned = config.execution.deterministic and resume is not None  # to the checkpoint's number of threads
-    if not config.execution.threads and not pinned:
-        execution = config.execution.model_copy(update={"threads": control.threads})
-        config = config.model_copy(update={"execution": execution})
-    from trainers.training.loop import train  # imports torch: after the first heartbeat
-
-    return train(config, resume=resume, control=control)
 
 
 def _newest_checkpoint(writer: RunWriter) -> ResumeState | None:

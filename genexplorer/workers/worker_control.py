@@ -31,24 +31,14 @@ class WorkerControl:
         self._adapts = execution.adapts_threads
         self._contention = Contention()
         self._watch = ViewerWatch(writer.folder)
-        self._threads = lease.share()
+        self.threads = lease.share()  # that the training should use now
+        self.stop_requested = False  # a command or signal ends the training early
         self._larger_since: float | None = None
         self._next_poll = 0.0
         self._terminations = 0
-        self._stop_requested = False
         self._paused_by_user = False
         self._paused_by_disk = False
         self._is_paused = False
-
-    @property
-    def threads(self) -> int:
-        """Number of threads that the training should use now."""
-        return self._threads
-
-    @property
-    def stop_requested(self) -> bool:
-        """Whether a command or signal ends the training early."""
-        return self._stop_requested
 
     def install_signals(self) -> None:
         """Make SIGTERM stop the training like the command; ignore the end of the terminal or connection."""
@@ -66,8 +56,8 @@ class WorkerControl:
         if now < self._next_poll:
             return ()
         self._next_poll = now + POLL_S
-        if self._writer.fatal:
-            raise self._writer.fatal
+        if self._writer.committer.fatal:
+            raise self._writer.committer.fatal
         return [*self._from_users(step), *self._from_disk(), *self._from_cores(now)]
 
     def viewers(self) -> Viewers:
@@ -87,23 +77,23 @@ class WorkerControl:
             case Started(threads=threads) if not self._adapts:
                 self._lease.pin(threads)
             case CommandApplied(command="threads", value=int(count), command_id=command_id, error="") if command_id:
-                self._adapts, self._threads = False, count
+                self._adapts, self.threads = False, count
                 self._lease.pin(count)
 
     def _from_users(self, step: int) -> list[Command]:
         commands: list[Command] = list(self._writer.inbox.receive(step))
-        if self._terminations and not self._stop_requested:
+        if self._terminations and not self.stop_requested:
             commands.append(Stop())
         for command in commands:
             if isinstance(command, Pause | Resume):
                 self._paused_by_user = isinstance(command, Pause)
                 self._paused_by_disk = False  # a full disk pauses it again
-            self._stop_requested = self._stop_requested or isinstance(command, Stop)
+            self.stop_requested = self.stop_requested or isinstance(command, Stop)
         return commands
 
     def _from_disk(self) -> list[Command]:
-        has_problem = bool(self._writer.problem)
-        if has_problem == self._paused_by_disk or self._stop_requested:
+        has_problem = bool(self._writer.committer.problem)
+        if has_problem == self._paused_by_disk or self.stop_requested:
             return []
         self._paused_by_disk = has_problem
         if self._paused_by_user:
@@ -113,14 +103,14 @@ class WorkerControl:
     def _from_cores(self, now: float) -> list[Command]:
         if not self._adapts or self._is_paused:
             return []
-        share = self._contention.bounded(self._lease.share(), self._threads, now)
-        if share <= self._threads:
+        share = self._contention.bounded(self._lease.share(), self.threads, now)
+        if share <= self.threads:
             self._larger_since = None
         elif self._larger_since is None:
             self._larger_since = now
-        if share == self._threads or (self._larger_since is not None and now - self._larger_since < GROW_DELAY_S):
+        if share == self.threads or (self._larger_since is not None and now - self._larger_since < GROW_DELAY_S):
             return []
-        self._threads, self._larger_since = share, None
+        self.threads, self._larger_since = share, None
         return [Threads(share)]
 
     def _on_terminate(self, _: int, __: FrameType | None) -> None:

@@ -124,36 +124,34 @@ class FileWriter:
                 self._on_problem("")
                 return
             except OSError as error:
-                full = error.errno in DISK_FULL and self._thread is not None
-                if full:
+                if error.errno in DISK_FULL and self._thread is not None:
                     self._on_problem(f"disk full: cannot write {job.name}")
-                if not full or not self._may_wait():
-                    self._on_problem("")
-                    job.on_failure(error)
-                    return
+                    # Wait a moment for space, then try again.
+                    with self._changed:
+                        remaining_s = self._give_up_at - time.monotonic()
+                        if remaining_s > 0:
+                            self._changed.wait(min(RETRY_S, remaining_s))
+                    if not self.gave_up and time.monotonic() < self._give_up_at:
+                        continue
+                self._on_problem("")
+                job.on_failure(error)
+                return
             except Exception as error:
                 job.on_failure(OSError(errno.EIO, f"{type(error).__name__}: {error}"))
                 return
-
-    def _may_wait(self) -> bool:
-        with self._changed:
-            remaining_s = self._give_up_at - time.monotonic()
-            if remaining_s > 0:
-                self._changed.wait(min(RETRY_S, remaining_s))
-            return not self.gave_up and time.monotonic() < self._give_up_at
 
     def _pending_bytes(self) -> int:
         return sum(job.size for job in self._jobs)
 
 
-class RunFiles:
+class RunFiles(FileWriter):
     """Saves what is too large for the database.
 
     Args:
         folder: The run folder.
-        config: For the disk budget of snapshots.
+        config: The run's configuration, for the disk budget of snapshots.
         committer: Receives rows, log lines and problems.
-        heartbeat: Learns the newest snapshot and checkpoint.
+        heartbeat: Its record gets the newest snapshot and checkpoint.
         on_checkpoint: Called with the step of a checkpoint that has been saved, or whose failure has been logged.
         threaded: False writes at once, in the caller's thread.
     """
@@ -183,32 +181,70 @@ class RunFiles:
         self._verified: set[int] = set()  # steps of checkpoints that are known to be complete
         self._picture_steps: dict[str, list[int]] = {}
         self.unsaved = ""  # the required checkpoint that could not be saved
-        self._writer = FileWriter(partial(committer.set_problem, "files"), threaded=threaded)
+        super().__init__(partial(committer.set_problem, "files"), threaded=threaded)
 
     def save_images(self, event: ImagesReady) -> None:
         """Write a PNG."""
+
+        def write_images() -> None:
+            kind = images.save(self._pictures, event)
+            height, width = event.images.shape[1:3]
+            columns, rows = images.grid_of(event)
+            row = {"attempt": self._committer.attempt, "kind": kind, "step": event.step}
+            row |= {"columns": columns, "rows": rows, "tile_height": height, "tile_width": width}
+            self._committer.add_row(write.insert_row("pictures", row))
+            # Thin the images of this kind.
+            steps = self._picture_steps.setdefault(kind, [])
+            steps.append(event.step)
+            for step in retention.to_remove(dict.fromkeys(steps, 0), 1, retention.MAX_PICTURES):
+                steps.remove(step)
+                self._committer.add_row(write.delete_picture_row(kind, step))
+                images.picture_path(self._pictures, kind, step).unlink(missing_ok=True)
+
         name = f"{slug(event.kind)} of step {event.step:,}"
-        self._submit(name, "pictures", partial(self._write_images, event), size=event.images.nbytes)
+        self.submit(Job(name, "pictures", write_images, self._log_failure(name), event.images.nbytes))
 
     def save_snapshot(self, event: SnapshotReady) -> None:
         """Write EMA weights for viewing."""
-        job = partial(self._write_snapshot, event)
-        size = _num_bytes(event.arrays)
-        self._submit(f"snapshot {event.step:,}", "snapshots", job, size=size, droppable=event.step > 0)
+
+        def write_snapshot() -> None:
+            folder = layout.step_folder(self._snapshots, event.step)
+            checkpoint.save_snapshot(folder, event.arrays, event.card)
+            self._sizes[event.step] = retention.size_of(folder)
+            self._heartbeat.record.snapshot_step = event.step
+            retention.thin_snapshots(self._snapshots, self._sizes, self._budget)
+
+        name, size = f"snapshot {event.step:,}", _num_bytes(event.arrays)
+        self.submit(Job(name, "snapshots", write_snapshot, self._log_failure(name), size, droppable=event.step > 0))
 
     def save_checkpoint(self, event: CheckpointReady) -> None:
         """Write the resumable state; a scheduled one that is still pending is replaced."""
         required = event.reason in _REQUIRED_REASONS
-        job = Job(
-            name=f"checkpoint {event.step:,}",
-            lane="checkpoints",
-            run=partial(self._write_checkpoint, event),
-            on_failure=partial(self._checkpoint_failed, event, required),
-            size=_num_bytes(event.arrays),
-            droppable=not required,
-            replaces=True,
-        )
-        self._writer.submit(job)
+
+        def write_checkpoint() -> None:
+            folder = layout.step_folder(self._checkpoints, event.step)
+            if not self._committer.sync():  # the metrics before it must not be lost when an attempt resumes from it
+                raise OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)
+            checkpoint.save(folder, event.arrays, event.meta)
+            self._verified.add(event.step)
+            self._heartbeat.record.checkpoint_step = event.step
+            # Report it only now that it is saved; remove old ones last.
+            size_kb = retention.size_of(folder) / 1000
+            size = f"{size_kb / 1000:,.1f} MB" if size_kb >= 1000 else f"{size_kb:,.0f} kB"
+            self._committer.log(f"checkpoint {event.step:,} saved ({size})", step=event.step)
+            self._on_checkpoint(event.step)
+            retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
+
+        def report_failure(error: OSError) -> None:
+            message = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
+            self._committer.log(message, severity="error", step=event.step)
+            self._on_checkpoint(event.step)
+            if required:
+                self.unsaved = message
+
+        name, size = f"checkpoint {event.step:,}", _num_bytes(event.arrays)
+        job = Job(name, "checkpoints", write_checkpoint, report_failure, size, droppable=not required, replaces=True)
+        self.submit(job)
 
     def remove_after(self, step: int) -> None:
         """Remove what earlier attempts wrote after a step."""
@@ -223,73 +259,10 @@ class RunFiles:
         record.snapshot_step = max(self._sizes, default=-1)
         record.checkpoint_step = max(retention.steps(self._checkpoints), default=-1)
 
-    def finish(self, patience_s: float) -> None:
-        """Write all that is pending and end the thread; wait for a full disk no longer than the patience."""
-        self._writer.drain(patience_s)
-        self.close()
-
-    def wait(self) -> None:
-        """Wait until all that is pending is written."""
-        self._writer.drain()
-
-    @property
-    def gave_up(self) -> bool:
-        """Whether a full disk is no longer waited for."""
-        return self._writer.gave_up
-
-    def give_up(self) -> None:
-        """Stop waiting for a full disk. A signal handler may call it."""
-        self._writer.give_up()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._writer.close()
-
-    def _submit(self, name: str, lane: str, work: Callable[[], None], *, size: int, droppable: bool = True) -> None:
-        def log_failure(error: OSError) -> None:
-            self._committer.log(f"{name} could not be saved: {error.strerror or error}", severity="warning")
-
-        self._writer.submit(Job(name, lane, work, log_failure, size, droppable))
-
-    def _write_images(self, event: ImagesReady) -> None:
-        kind = images.save(self._pictures, event)
-        height, width = event.images.shape[1:3]
-        row = write.picture_row(self._committer.attempt, kind, event.step, images.grid_of(event), (height, width))
-        self._committer.add_row(row)
-        # Thin the images of this kind.
-        steps = self._picture_steps.setdefault(kind, [])
-        steps.append(event.step)
-        for step in retention.to_remove(dict.fromkeys(steps, 0), 1, retention.MAX_PICTURES):
-            steps.remove(step)
-            self._committer.add_row(write.delete_picture_row(kind, step))
-            images.picture_path(self._pictures, kind, step).unlink(missing_ok=True)
-
-    def _write_snapshot(self, event: SnapshotReady) -> None:
-        folder = layout.step_folder(self._snapshots, event.step)
-        checkpoint.save_snapshot(folder, event.arrays, event.card)
-        self._sizes[event.step] = retention.size_of(folder)
-        self._heartbeat.record.snapshot_step = event.step
-        retention.thin_snapshots(self._snapshots, self._sizes, self._budget)
-
-    def _write_checkpoint(self, event: CheckpointReady) -> None:
-        folder = layout.step_folder(self._checkpoints, event.step)
-        if not self._committer.sync():  # the metrics before it must not be lost when an attempt resumes from it
-            raise OSError(28, "No space left on device", layout.DATABASE)
-        checkpoint.save(folder, event.arrays, event.meta)
-        self._verified.add(event.step)
-        self._heartbeat.record.checkpoint_step = event.step
-        size_kb = retention.size_of(folder) / 1000
-        size = f"{size_kb / 1000:,.1f} MB" if size_kb >= 1000 else f"{size_kb:,.0f} kB"
-        self._committer.log(f"checkpoint {event.step:,} saved ({size})", step=event.step)
-        self._on_checkpoint(event.step)
-        retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
-
-    def _checkpoint_failed(self, event: CheckpointReady, required: bool, error: OSError) -> None:
-        message = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
-        self._committer.log(message, severity="error", step=event.step)
-        self._on_checkpoint(event.step)
-        if required:
-            self.unsaved = message
+    def _log_failure(self, name: str) -> Callable[[OSError], None]:
+        return lambda error: self._committer.log(
+            f"{name} could not be saved: {error.strerror or error}", severity="warning"
+        )
 
 
 def _num_bytes(arrays: Mapping[str, object]) -> int:

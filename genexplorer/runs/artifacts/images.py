@@ -1,8 +1,6 @@
 """Recorded images: one PNG with a grid of tiles for each kind and step. Files of imported runs are not trusted."""
 
 import io
-import os
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from PIL import Image
 
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs.sanitize import slug
+from genexplorer.runs.untrusted_files import open_file
 from trainers.events import ImagesReady
 from trainers.storage import atomic_files
 
@@ -72,10 +71,8 @@ def content(path: Path) -> bytes:
         DamagedRunError: if it is not a regular file, too large or cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            data = file.read(MAX_BYTES + 1) if regular else b""
+        with open_file(path) as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DamagedRunError(f"{path.name} cannot be read: {error.strerror}") from None
     if not data or len(data) > MAX_BYTES:

@@ -4,7 +4,6 @@ This module is the front ends' side; `genexplorer.runs.commands.inbox` is the wo
 """
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -17,6 +16,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
+from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.events import COMMANDS, Command
 from trainers.storage import atomic_files
 
@@ -76,7 +76,7 @@ def read_ack(folder: Path, command_id: str) -> Ack | None:
     """Return the worker's reply to a command; None while there is none."""
     if not _COMMAND_ID.fullmatch(command_id):
         return None
-    values = read_json(folder / layout.CONTROL / f"ack-{command_id}.json")
+    values = read_json_or_empty(folder / layout.CONTROL / f"ack-{command_id}.json", MAX_BYTES)
     try:
         return Ack(
             command_id,
@@ -145,14 +145,3 @@ def pending_commands(control: Path) -> list[str]:
     except OSError:
         return []
     return sorted(names, key=lambda name: (int(name.partition("-")[0]), name))[:MAX_PENDING]
-
-
-def read_json(path: Path) -> dict[str, object]:
-    """Return the object in a small regular JSON file; empty if it is missing, a link or not an object."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            values = json.loads(file.read(MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}

@@ -6,12 +6,13 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from genexplorer.runs import layout
-from genexplorer.runs.commands.control import COMMAND_FILE, Ack, pending_commands, read_json
+from genexplorer.runs.commands.control import COMMAND_FILE, MAX_BYTES, Ack, pending_commands
 from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.events import COMMANDS, Command, Viewers
 from trainers.storage import atomic_files
 
@@ -19,15 +20,6 @@ MAX_ACKS = 200
 ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
 WATCH_EXPIRES_S = {Viewers.ACTIVE: 5.0, Viewers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """An invalid command."""
-
-    id: str
-    command: str
-    error: str
 
 
 class Inbox:
@@ -61,11 +53,11 @@ class Inbox:
                 continue
             with self._lock:
                 self._received.add(name)
-            if not isinstance(parsed, _Refusal):
+            if not isinstance(parsed, Ack):
                 commands.append(parsed)
                 continue
             try:
-                self.acknowledge(Ack(parsed.id, parsed.command, step, parsed.error, time.time()))
+                self.acknowledge(replace(parsed, step=step, time=time.time()))
             except OSError:  # a full disk: try again at the next call
                 with self._lock:
                     self._received.discard(name)
@@ -96,11 +88,11 @@ class Inbox:
                 for path in acks[:-MAX_ACKS]:
                     path.unlink()
 
-    def _parse(self, name: str) -> "Command | _Refusal | None":
-        """Return the command in a file, or why it is invalid; None if it is not addressed to this run and attempt."""
+    def _parse(self, name: str) -> Command | Ack | None:
+        """Return the command in a file, or its refusal; None if it is not addressed to this run and attempt."""
         from pydantic import TypeAdapter, ValidationError  # workers have it loaded; front ends never get here
 
-        match, values = COMMAND_FILE.fullmatch(name), read_json(self._control / name)
+        match, values = COMMAND_FILE.fullmatch(name), read_json_or_empty(self._control / name, MAX_BYTES)
         if not match or values.get("id") != match[2]:
             return None
         if (values.get("run"), values.get("attempt")) != (self._run, self._attempt):
@@ -108,14 +100,14 @@ class Inbox:
         label = one_line(values.get("command", ""), 16)
         command_type = COMMANDS.get(label)
         if command_type is None:
-            return _Refusal(match[2], label, f"there is no command '{label}'")
+            return Ack(match[2], label, 0, f"there is no command '{label}'")
         own = {field.name: values[field.name] for field in fields(command_type) if field.name in values}
         try:
             command: Command = TypeAdapter(command_type).validate_json(json.dumps(own), strict=True)
         except ValidationError as error:
             invalid = str(error.errors()[0]["loc"][0])
             problem = f"{one_line(json.dumps(own[invalid]), 60)} is not valid" if invalid in own else "it is missing"
-            return _Refusal(match[2], label, f"{label}: '{invalid}': {problem}")
+            return Ack(match[2], label, 0, f"{label}: '{invalid}': {problem}")
         return command
 
 

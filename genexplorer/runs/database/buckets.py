@@ -158,10 +158,8 @@ def rebuild(connection: sqlite3.Connection, metric: int, step: int) -> None:
     for level in range(1, LEVELS + 1):
         index = step // FACTOR**level
         first = index * FACTOR
-        if level == 1:
-            row = connection.execute(_FROM_SCALARS, (metric, first, first + FACTOR)).fetchone()
-        else:
-            row = connection.execute(_FROM_BUCKETS, (metric, level - 1, first, first + FACTOR)).fetchone()
+        source, finer = (_FROM_SCALARS, ()) if level == 1 else (_FROM_BUCKETS, (level - 1,))
+        row = connection.execute(source, (metric, *finer, first, first + FACTOR)).fetchone()
         connection.execute("DELETE FROM buckets WHERE metric = ? AND level = ? AND bucket = ?", (metric, level, index))
         if row[0]:
             insert_rows(connection, INSERT, [(metric, level, index, *row)], MERGE)
@@ -202,12 +200,6 @@ def fold(columns: Columns, max_points: int, level: int) -> Columns:
     group = ((columns.first - origin) // width).astype(np.int64)
     starts = np.flatnonzero(np.r_[True, np.diff(group) > 0])
     with np.errstate(invalid="ignore"):
-        return Columns(
-            first=columns.first[starts],
-            count=np.add.reduceat(columns.count, starts),
-            finite=np.add.reduceat(columns.finite, starts),
-            total=np.add.reduceat(columns.total, starts),
-            low=np.fmin.reduceat(columns.low, starts),
-            high=np.fmax.reduceat(columns.high, starts),
-            x=np.add.reduceat(columns.x, starts),
-        )
+        low, high = np.fmin.reduceat(columns.low, starts), np.fmax.reduceat(columns.high, starts)
+        sums = {name: np.add.reduceat(getattr(columns, name), starts) for name in ("count", "finite", "total", "x")}
+        return Columns(first=columns.first[starts], low=low, high=high, **sums)

@@ -142,10 +142,15 @@ class Committer:
         if soon:
             self._wake.set()
 
+    def add_event(self, table: str, step: int, values: Mapping[str, object], *, soon: bool = False) -> None:
+        """Buffer a row of a table of events, with the attempt and the time; `soon` wakes the thread."""
+        row = write.insert_row(table, {"attempt": self.attempt, "time": self._clock(), "step": step, **values})
+        self.add_row(row, soon=soon)
+
     def log(self, message: str, *, severity: str = "info", step: int | None = None) -> None:
         """Buffer a line of the run's log; its step is the current one unless given."""
         step = self._heartbeat.record.step if step is None else step
-        self.add_row(write.log_row(self.attempt, self._clock(), step, severity, message))
+        self.add_event("log", step, {"severity": severity, "message": message})
 
     def set_problem(self, source: str, problem: str) -> None:
         """Report what keeps a part of the run from being recorded; "" when it is recorded again."""

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,40 +12,38 @@ from genexplorer.runs import layout
 from genexplorer.runs.artifacts.images import picture_path
 from genexplorer.runs.database import buckets
 from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
-from genexplorer.runs.database.sqlite import has_column, join_value
+from genexplorer.runs.database.sqlite import has_column, join_value, sanitize_row
 from genexplorer.runs.record import AlertRow, AttemptRow, Change, LogLine, PictureRef, Point, Series, XAxis
 from genexplorer.runs.sanitize import one_line, slug
-from trainers.events import Better, MetricSpec
+from trainers.events import MetricSpec
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 MAX_ROWS = 20_000  # of log lines, alerts, changes or images in one result
 MAX_METRICS = 2_000
 MAX_SPECIAL = 1_000
 _AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed")}
+_NOT_SUPERSEDED = "WHERE id > ? AND superseded = 0 ORDER BY id LIMIT ?"
 _RENAMED_PANELS = {"optimisation": "optimization"}  # as declared by earlier versions
+
+
+def _select(connection: sqlite3.Connection, kind: type[T], table: str, clauses: str, *values: object) -> tuple[T, ...]:
+    """Return rows as values of a dataclass, whose fields are columns of the table; texts are sanitized."""
+    columns = [column.name for column in fields(kind)]
+    rows = connection.execute(f"SELECT {', '.join(columns)} FROM {table} {clauses}", values).fetchall()
+    return tuple(kind(*sanitize_row(columns, row)) for row in rows)
 
 
 def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
     """Return the metrics that changed after a revision, in order of declaration."""
-    shared = "chart, label" if has_column(connection, "metrics", "label") else "'', ''"
-    rows = connection.execute(
-        f"SELECT name, quantity, title, unit, better, panel, setup, {shared} FROM metrics"
-        " WHERE revision > ? ORDER BY id LIMIT ?",
-        (after, MAX_METRICS),
-    )
+    table = "metrics" if has_column(connection, "metrics", "label") else "(SELECT *, '' chart, '' label FROM metrics)"
     declared = {}
-    for name, quantity, title, unit, better, panel, setup, chart, label in rows.fetchall():
-        kind = cast(Better, better) if better in ("higher", "lower", "neither") else "neither"
-        declared[one_line(name, 100)] = MetricSpec(
-            name=one_line(name, 100),
-            quantity=one_line(quantity, 64),
-            title=one_line(title, 100),
-            unit=one_line(unit, 32),
-            better=kind,
-            panel=_RENAMED_PANELS.get(panel, one_line(panel, 32)),
-            setup=one_line(setup, 200),
-            chart=one_line(chart, 64),
-            label=one_line(label, 32),
-        )
+    for spec in _select(connection, MetricSpec, table, "WHERE revision > ? ORDER BY id LIMIT ?", after, MAX_METRICS):
+        better = spec.better if spec.better in ("higher", "lower", "neither") else "neither"
+        panel = _RENAMED_PANELS.get(spec.panel, spec.panel)
+        declared[spec.name] = replace(spec, better=better, panel=panel)
     return declared
 
 
@@ -144,15 +143,18 @@ def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[in
     while span / FACTOR**level > affordable and level < LEVELS:
         level += 1
     if level:
-        columns = _bucket_columns(connection, metric, x, steps, level)
+        axis, width = "steps" if x == "step" else _AXES[x][1], FACTOR**level
+        rows = connection.execute(
+            f"SELECT bucket, count, finite, total, low, high, {axis} FROM buckets"
+            " WHERE metric = ? AND level = ? AND bucket BETWEEN ? AND ? ORDER BY bucket",
+            (metric, level, steps[0] // width, steps[1] // width),
+        ).fetchall()
+        table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+        columns = Columns(table[:, 0] * width, *(table[:, column].copy() for column in range(1, 7)))
         if columns.count.sum() > affordable:
             return buckets.fold(columns, max(max_points, 1), level)
-    return buckets.fold(_raw_columns(connection, metric, x, steps), max(max_points, 1), 0)
-
-
-def _raw_columns(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int]) -> Columns:
-    axis = "s.step" if x == "step" else _AXES[x][0]
-    join = "" if x == "step" else "JOIN ticks t ON t.step = s.step"
+    # So few points are read one by one.
+    axis, join = ("s.step", "") if x == "step" else (_AXES[x][0], "JOIN ticks t ON t.step = s.step")
     rows = connection.execute(
         f"SELECT s.step, s.value, {axis} FROM scalars s {join} WHERE s.metric = ? AND s.step BETWEEN ? AND ?"
         " ORDER BY s.step",
@@ -160,56 +162,27 @@ def _raw_columns(connection: sqlite3.Connection, metric: int, x: XAxis, steps: t
     ).fetchall()
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)
     value, finite = table[:, 1], np.isfinite(table[:, 1]).astype(np.float64)
-    return Columns(table[:, 0], np.ones(len(table)), finite, np.nan_to_num(value), value, value.copy(), table[:, 2])
-
-
-def _bucket_columns(
-    connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], level: int
-) -> Columns:
-    axis = "steps" if x == "step" else _AXES[x][1]
-    width = FACTOR**level
-    rows = connection.execute(
-        f"SELECT bucket, count, finite, total, low, high, {axis} FROM buckets"
-        " WHERE metric = ? AND level = ? AND bucket BETWEEN ? AND ? ORDER BY bucket",
-        (metric, level, steps[0] // width, steps[1] // width),
-    ).fetchall()
-    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
-    return Columns(table[:, 0] * width, *(table[:, column].copy() for column in range(1, 7)))
+    ones, total = np.ones(len(table)), np.nan_to_num(value)
+    return buckets.fold(
+        Columns(table[:, 0], ones, finite, total, value, value.copy(), table[:, 2]), max(max_points, 1), 0
+    )
 
 
 def log(connection: sqlite3.Connection, limit: int, after: int = 0) -> tuple[LogLine, ...]:
     """Return the newest lines after an id, oldest first."""
-    rows = connection.execute(
-        "SELECT id, time, step, severity, message FROM log WHERE id > ? ORDER BY id DESC LIMIT ?",
-        (after, min(limit, MAX_ROWS)),
-    ).fetchall()
-    return tuple(LogLine(i, t, step, one_line(kind, 16), one_line(text, 400)) for i, t, step, kind, text in rows[::-1])
+    clauses = "WHERE id > ? ORDER BY id DESC LIMIT ?"
+    return _select(connection, LogLine, "log", clauses, after, min(limit, MAX_ROWS))[::-1]
 
 
 def alerts(connection: sqlite3.Connection, after: int = 0) -> tuple[AlertRow, ...]:
     """Return the alerts that have not been superseded, oldest first."""
-    rows = connection.execute(
-        "SELECT id, time, step, severity, code, message FROM alerts WHERE id > ? AND superseded = 0"
-        " ORDER BY id LIMIT ?",
-        (after, MAX_ROWS),
-    ).fetchall()
-    return tuple(
-        AlertRow(i, t, s, one_line(kind, 16), one_line(c, 64), one_line(m, 400)) for i, t, s, kind, c, m in rows
-    )
+    return _select(connection, AlertRow, "alerts", _NOT_SUPERSEDED, after, MAX_ROWS)
 
 
-def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[int, tuple[Change, ...]]:
-    """Return the newest id and the commands that were applied or refused, oldest first."""
-    rows = connection.execute(
-        "SELECT id, step, elapsed_s, command, path, value, error FROM changes WHERE id > ? AND superseded = 0"
-        " ORDER BY id LIMIT ?",
-        (after, MAX_ROWS),
-    ).fetchall()
-    commands = tuple(
-        Change(step, elapsed, one_line(command, 16), one_line(path, 100), _value(value), one_line(error, 400))
-        for _, step, elapsed, command, path, value, error in rows
-    )
-    return (rows[-1][0] if rows else after), commands
+def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[Change, ...]:
+    """Return the commands that were applied or refused, oldest first."""
+    rows = _select(connection, Change, "changes", _NOT_SUPERSEDED, after, MAX_ROWS)
+    return tuple(replace(row, value=_decode(str(row.value))) for row in rows)
 
 
 def pictures(
@@ -231,16 +204,12 @@ def pictures(
 
 def attempts(connection: sqlite3.Connection) -> tuple[AttemptRow, ...]:
     """Return the attempts, first to last."""
-    rows = connection.execute(
-        "SELECT number, started, first_step, ended, outcome, reason FROM attempts ORDER BY number LIMIT ?", (MAX_ROWS,)
-    ).fetchall()
-    return tuple(
-        AttemptRow(number, started, max(first, 0), ended, one_line(outcome, 16), one_line(reason, 400))
-        for number, started, first, ended, outcome, reason in rows
-    )
+    rows = _select(connection, AttemptRow, "attempts", "ORDER BY number LIMIT ?", MAX_ROWS)
+    return tuple(replace(row, first_step=max(row.first_step, 0)) for row in rows)
 
 
-def _value(encoded: str) -> object:
+def _decode(encoded: str) -> object:
+    """Return a value from JSON; None if it is neither a text, a number nor a boolean."""
     try:
         value = json.loads(encoded[:1000])
     except (ValueError, RecursionError):

@@ -9,7 +9,9 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from genexplorer.errors import DamagedRunError
@@ -19,11 +21,11 @@ from trainers.storage import atomic_files
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
-_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ROWS_PER_STATEMENT = (128, 16, 1)
 COPY_LIMIT_S = 60.0
 READ_LIMIT_S = 2.0  # of any query, also to a malicious database
+_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}  # by original, with its files' stamps
 
 SCHEMA = """
 CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
@@ -62,6 +64,14 @@ CREATE TABLE pictures (id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT
 """
 LATER_COLUMNS = {"chart": "metrics", "label": "metrics"}  # added to schema 1 later: text, empty by default
 TABLES = frozenset(line.split()[2] for line in SCHEMA.splitlines() if line.startswith("CREATE TABLE"))
+TEXT_LIMITS = {  # characters, by column; applied when a text is written, and when it is read
+    **dict.fromkeys(("outcome", "severity", "command"), 16),
+    **dict.fromkeys(("unit", "panel", "label", "device"), 32),
+    **dict.fromkeys(("quantity", "chart", "code"), 64),
+    **dict.fromkeys(("name", "title", "path"), 100),
+    "setup": 200,
+    **dict.fromkeys(("reason", "message", "error"), 400),
+}
 
 _NAN, _PLUS, _MINUS = 1, 2, 3
 
@@ -78,6 +88,12 @@ def join_value(value: float | None, special: int | None) -> float:
     if value is not None:
         return value
     return {_PLUS: math.inf, _MINUS: -math.inf}.get(special or _NAN, math.nan)
+
+
+def sanitize_row(columns: Iterable[str], values: Iterable[object]) -> tuple[Any, ...]:
+    """Return the values of a row with its texts sanitized and limited in length."""
+    pairs = zip(columns, values, strict=True)
+    return tuple(one_line(value, TEXT_LIMITS[name]) if name in TEXT_LIMITS else value for name, value in pairs)
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
@@ -178,7 +194,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / layout.DATABASE
     if path.is_symlink() or not path.is_file():
         raise DamagedRunError(f"{folder.name} has no {layout.DATABASE} yet", "its worker creates it at the start")
-    with _as_damaged(folder), contextlib.closing(_open_read_only(path)) as connection:
+    with _as_damaged(f"{folder.name}/{layout.DATABASE} cannot be read"), _open_read_only(path) as connection:
         connection.execute("BEGIN")  # one snapshot of the run, also while it is written
         with query(folder, connection):
             yield connection
@@ -191,18 +207,24 @@ def query(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Conn
     Raises:
         DamagedRunError: if the database is invalid.
     """
-    deadline = time.monotonic() + READ_LIMIT_S
-    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
-    with _as_damaged(folder):
+    _limit_time(connection, READ_LIMIT_S)
+    with _as_damaged(f"{folder.name}/{layout.DATABASE} cannot be read"):
         yield connection
 
 
+def _limit_time(connection: sqlite3.Connection, seconds: float) -> None:
+    """Interrupt queries that still run after a time from now."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
+
+
 @contextlib.contextmanager
-def _as_damaged(folder: Path) -> Iterator[None]:
+def _as_damaged(problem: str) -> Iterator[None]:
+    """Convert errors of SQLite, and those of values that have unexpected types."""
     try:
         yield
-    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or values of unexpected types
-        raise DamagedRunError(f"{folder.name}/{layout.DATABASE} cannot be read: {one_line(error, 120)}") from error
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
+        raise DamagedRunError(f"{problem}: {one_line(error, 120)}") from error
 
 
 def copy_tables(received: Path, folder: Path) -> None:
@@ -210,43 +232,38 @@ def copy_tables(received: Path, folder: Path) -> None:
 
     Args:
         received: The untrusted file, with its logs beside it.
-        folder: Of the run, which has no database yet.
+        folder: The run folder, which has no database yet.
 
     Raises:
         DamagedRunError: if it is invalid, or takes longer than a minute per gigabyte.
         OSError: if the disk refuses.
     """
     _create(folder / layout.DATABASE)
-    limit_s = COPY_LIMIT_S * (1 + received.stat().st_size / 1e9)
     target = sqlite3.connect(_uri(folder / layout.DATABASE, "rw"), uri=True, isolation_level=None)
-    try:
-        with contextlib.closing(target), contextlib.closing(_open_read_only(received)) as source:
-            deadline = time.monotonic() + limit_s
-            source.set_progress_handler(lambda: int(time.monotonic() > deadline), 50_000)
-            target.execute("BEGIN")
-            for table in sorted(TABLES):
-                all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-                columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
-                names, places = ", ".join(columns), ", ".join("?" * len(columns))
-                rows = source.execute(f"SELECT {names} FROM {table}")
-                while batch := rows.fetchmany(10_000):
-                    target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
-            target.execute("COMMIT")
-    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:
-        raise DamagedRunError(f"{layout.DATABASE} cannot be imported: {one_line(error, 120)}") from error
+    with (
+        _as_damaged(f"{layout.DATABASE} cannot be imported"),
+        contextlib.closing(target),
+        _open_read_only(received) as source,
+    ):
+        _limit_time(source, COPY_LIMIT_S * (1 + received.stat().st_size / 1e9))
+        target.execute("BEGIN")
+        for table in sorted(TABLES):
+            all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+            columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
+            names, places = ", ".join(columns), ", ".join("?" * len(columns))
+            rows = source.execute(f"SELECT {names} FROM {table}")
+            while batch := rows.fetchmany(10_000):
+                target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
+        target.execute("COMMIT")
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
+def _open_read_only(path: Path) -> contextlib.closing[sqlite3.Connection]:
     try:
-        return _connect(_uri(path, "ro"))
+        return contextlib.closing(_connect(_uri(path, "ro")))
     except sqlite3.OperationalError as error:
         if "unable to open" not in str(error) and "readonly" not in str(error):
             raise
-    return _connect(_uri(_copy_of(path), "rw"))
-
-
-def _copy_of(path: Path) -> Path:
-    """Return a copy of a database on read-only media with its logs, made once per process and removed at its end."""
+    # Read-only media: copy the database with its logs, once per process; the copy is removed at its end.
     files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
     files = [file for file in files if file.is_file() and not file.is_symlink()]
     stamps = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
@@ -256,17 +273,14 @@ def _copy_of(path: Path) -> Path:
         for file in files:
             shutil.copyfile(file, Path(copy[1].name) / file.name)
         _COPIES[path] = copy
-    return Path(copy[1].name) / path.name
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
+    return contextlib.closing(_connect(_uri(Path(copy[1].name) / path.name, "rw")))
 
 
 def _connect(uri: str) -> sqlite3.Connection:
+    """Open a database of which nothing is trusted, for reading."""
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
     try:
-        connection.text_factory = _decode
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):

@@ -11,12 +11,13 @@ import struct
 import threading
 import time
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.process_id import ProcessId
+from genexplorer.runs.untrusted_files import READ_FLAGS
 from trainers.events import Metrics
 
 SIZE = 4096
@@ -24,51 +25,21 @@ _SLOT = SIZE // 2
 _MAGIC = b"GXLIVE01"
 _NONE = -1  # a count that is not known
 
-# The order is the layout of schema 1: append only, and only while a slot has room.
-_LAYOUT: dict[str, str] = {
-    "heartbeat": "Q",
-    "token": "Q",
-    "attempt": "q",
-    "pid": "q",
-    "start": "q",
-    "step": "q",
-    "total_steps": "q",
-    "images_seen": "q",
-    "recorded_step": "q",
-    "snapshot_step": "q",
-    "checkpoint_step": "q",
-    "threads": "q",
-    "num_alerts": "q",
-    "created": "d",
-    "started": "d",
-    "updated": "d",
-    "ended": "d",
-    "elapsed_s": "d",
-    "progress": "d",
-    "images_per_s": "d",
-    "seconds_left": "d",
-    "primary_value": "d",
-    "host": "64s",
-    "boot_id": "40s",
-    "state": "16s",
-    "phase": "16s",
-    "device": "32s",
-    "primary_metric": "96s",
-    "phase_detail": "200s",
-    "reason": "400s",
-    "problem": "240s",
-}
 _INHERITED = (
     *("heartbeat", "step", "total_steps", "images_seen", "recorded_step", "snapshot_step", "checkpoint_step"),
     *("num_alerts", "primary_value", "primary_metric", "elapsed_s", "progress", "created"),
 )  # by a new attempt
-_STRUCT = struct.Struct("<" + "".join(_LAYOUT.values()))
-_TEXT_BYTES = {name: int(code[:-1]) for name, code in _LAYOUT.items() if code.endswith("s")}
+_TEXT_BYTES = {"host": 64, "boot_id": 40, "state": 16, "phase": 16, "device": 32, "primary_metric": 96}
+_TEXT_BYTES |= {"phase_detail": 200, "reason": 400, "problem": 240}
+_UNSIGNED = ("heartbeat", "token")
 
 
 @dataclass
 class LiveRecord:
-    """Worker status as written to live.bin. NaN and -1 stand for unknown values."""
+    """Worker status as written to live.bin. NaN and -1 stand for unknown values.
+
+    The order of the fields is the layout of schema 1: append only, and only while a slot has room.
+    """
 
     heartbeat: int = 0  # incremented by each write; readers compare it by their own clock
     token: int = 0  # identifies the launch of this worker
@@ -108,6 +79,12 @@ class LiveRecord:
         return ProcessId(self.host, self.boot_id, self.pid, self.start)
 
 
+_FIELDS = {field.name: "q" if field.type is int else "d" for field in fields(LiveRecord)}  # with their struct codes
+_FIELDS |= {name: f"{size}s" for name, size in _TEXT_BYTES.items()} | dict.fromkeys(_UNSIGNED, "Q")
+_STRUCT = struct.Struct("<" + "".join(_FIELDS.values()))
+assert len(_MAGIC) + _STRUCT.size <= _SLOT - 4
+
+
 class Heartbeat:
     """The writer's side of live.bin: any thread may change the record and write it.
 
@@ -128,12 +105,8 @@ class Heartbeat:
         """The record as the next write has it."""
         metrics, record = self.newest_metrics, self._record
         if metrics is not None:
-            record.step = max(record.step, metrics.step)
-            record.images_seen, record.elapsed_s, record.progress = (
-                metrics.images_seen,
-                metrics.elapsed_s,
-                metrics.progress,
-            )
+            record.step, record.images_seen = max(record.step, metrics.step), metrics.images_seen
+            record.elapsed_s, record.progress = metrics.elapsed_s, metrics.progress
             record.seconds_left = float("nan") if metrics.seconds_left is None else metrics.seconds_left
             record.images_per_s = metrics.values.get("speed/images_per_s", record.images_per_s)
         return record
@@ -152,18 +125,9 @@ class Heartbeat:
             threads: Threads that it starts with.
             started: Unix time.
         """
-        identity: dict[str, Any] = {"pid": process.pid, "start": process.start, "host": process.host}
-        inherited: dict[str, Any] = {name: getattr(self._record, name) for name in _INHERITED}
-        self._record = LiveRecord(
-            attempt=attempt,
-            token=token,
-            threads=threads,
-            started=started,
-            phase="loading",
-            boot_id=process.boot_id,
-            **identity,
-            **inherited,
-        )
+        inherited = {name: getattr(self._record, name) for name in _INHERITED}
+        new: dict[str, Any] = {"attempt": attempt, "token": token, "threads": threads, "started": started}
+        self._record = LiveRecord(phase="loading", **asdict(process), **new, **inherited)
 
     def beat(self, problem: str) -> None:
         """Write the record with the next heartbeat; a failing disk is ignored.
@@ -225,7 +189,7 @@ def read(path: Path) -> LiveRecord | None:
     """Return the newest whole record; None if the file is missing, or has no valid record after a few reads."""
     for attempt in range(4):
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            handle = os.open(path, READ_FLAGS)
         except OSError:
             return None
         try:
@@ -248,7 +212,7 @@ def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
         body, checksum = slot[:-4], slot[-4:]
         if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
             continue
-        valid.append((number, dict(zip(_LAYOUT, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))))
+        valid.append((number, dict(zip(_FIELDS, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))))
     if not valid:
         return None
     number, values = max(valid, key=lambda slot: slot[1]["heartbeat"])
@@ -258,18 +222,13 @@ def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
 
 
 def _encode(record: LiveRecord) -> bytes:
-    values = [_packable(name, getattr(record, name)) for name in _LAYOUT]
+    values: list[object] = []
+    for name in _FIELDS:
+        value = getattr(record, name)
+        if name in _TEXT_BYTES:
+            value = str(value).encode("utf-8", "replace")[: _TEXT_BYTES[name]]
+        elif isinstance(value, int):  # clamp: an absurd count must not stop the heartbeat
+            value = min(max(value, 0 if name in _UNSIGNED else -(2**63)), 2**63 - 1)
+        values.append(value)
     body = (_MAGIC + _STRUCT.pack(*values)).ljust(_SLOT - 4, b"\0")
     return body + struct.pack("<I", zlib.crc32(body))
-
-
-def _packable(name: str, value: object) -> object:
-    if isinstance(value, int):  # clamp: an absurd count must not stop the heartbeat
-        return min(max(value, 0 if _LAYOUT[name] == "Q" else -(2**63)), 2**63 - 1)
-    if name not in _TEXT_BYTES:
-        return value
-    return str(value).encode("utf-8", "replace")[: _TEXT_BYTES[name]]
-
-
-assert list(_LAYOUT) == [field.name for field in fields(LiveRecord)]
-assert len(_MAGIC) + _STRUCT.size <= _SLOT - 4

@@ -7,10 +7,9 @@ so that no wall clock can make a run Lost. If the heartbeat stops while the lock
 suspended, or waiting for a slow disk.
 """
 
-import json
+import contextlib
 import math
 import os
-import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.heartbeat import LiveRecord
 from genexplorer.runs.status.process_id import boot_id, host_name, is_suspended
+from genexplorer.runs.untrusted_files import open_file, read_json
 from trainers import registry
 from trainers.errors import ConfigError
 
@@ -90,26 +90,14 @@ def worker_health(folder: Path, record: LiveRecord, memory: HeartbeatMemory = ME
     return WorkerHealth.QUIET if stale or quiet_s > QUIET_AFTER_S else WorkerHealth.ALIVE
 
 
-@dataclass(frozen=True)
-class _Summary:
-    """Contents of config.json and notes.json, cached while the files stay the same."""
-
-    preset: str
-    family: str
-    data: str
-    kind: str
-    notes: notes.Notes
-    damage: str = ""
-
-
 class Summaries:
-    """A cache of the small files of many runs, keyed by their inode, size and time."""
+    """A cache of what config.json and notes.json contribute to the status of many runs."""
 
     def __init__(self) -> None:
-        self._cache: dict[Path, tuple[object, _Summary]] = {}
+        self._cache: dict[Path, tuple[object, RunStatus]] = {}
 
-    def of(self, folder: Path) -> _Summary:
-        """Return the summary of a run, read again only when a file changed."""
+    def of(self, folder: Path) -> RunStatus:
+        """Return the status of a run before its first attempt; the files are read again only when one changed."""
         stamp = (_stamp(folder / layout.CONFIG), _stamp(folder / layout.NOTES))
         cached = self._cache.get(folder)
         if cached is None or cached[0] != stamp:
@@ -128,23 +116,10 @@ def is_run_folder(folder: Path) -> bool:
 
 def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summaries = SUMMARIES) -> RunStatus:
     """Return the status of a run; damage appears in `state` and `reason`, nothing is raised."""
-    summary = summaries.of(folder)
+    status = summaries.of(folder)
     record = heartbeat.read(folder / layout.LIVE)
-    status = RunStatus(
-        id=folder.name,
-        folder=folder,
-        name=summary.notes.name or one_line(folder.name, 64),
-        state=State.QUEUED,
-        preset=summary.preset,
-        family=summary.family,
-        data=summary.data,
-        kind=summary.kind,
-        tags=summary.notes.tags,
-        note=summary.notes.note,
-        created=summary.notes.created,
-    )
-    if summary.damage:
-        return replace(status, state=State.DAMAGED, reason=summary.damage)
+    if status.state is State.DAMAGED:
+        return status
     if record is None:
         exists = (folder / layout.LIVE).exists()
         return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if exists else status
@@ -152,6 +127,7 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
 
 
 def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory) -> RunStatus:
+    """Return a status completed with the worker's record."""
     state, answering, record = _state_of(status.folder, record, memory)
     reason = record.problem or record.reason
     if state is State.LOST:
@@ -218,14 +194,8 @@ def read_config(folder: Path) -> "RunConfig":
     """
     from trainers.config import RunConfig, parse_section
 
-    values = _config_values(folder)
-    version = values.get("schema_version", registry.SCHEMA_VERSION)
-    if isinstance(version, int) and version > registry.SCHEMA_VERSION:
-        raise DamagedRunError(
-            f"{layout.CONFIG} has schema {version}, newer than {registry.SCHEMA_VERSION}", "update genexplorer"
-        )
     try:
-        config: RunConfig = parse_section(RunConfig, values, "")
+        config: RunConfig = parse_section(RunConfig, _config_values(folder), "")
     except ConfigError as error:
         raise DamagedRunError(f"{layout.CONFIG}: {one_line(error.message)}", error.hint) from None
     return config
@@ -234,8 +204,7 @@ def read_config(folder: Path) -> "RunConfig":
 def log_tail(folder: Path, lines: int = 20) -> str:
     """Return the last lines of the worker's log, sanitized; empty if there is none."""
     try:
-        handle = os.open(folder / layout.LOG, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
+        with open_file(folder / layout.LOG) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - _LOG_TAIL_BYTES, 0))
             text = file.read(_LOG_TAIL_BYTES).decode("utf-8", "replace")
@@ -245,45 +214,39 @@ def log_tail(folder: Path, lines: int = 20) -> str:
     return "\n".join(line[:400] for line in log[-lines:])
 
 
-def _summarize(folder: Path) -> _Summary:
+def _summarize(folder: Path) -> RunStatus:
+    """Return the status of a run from config.json and notes.json: queued, or damaged."""
     run_notes = notes.read(folder)
+    name = run_notes.name or one_line(folder.name, 64)
+    status = RunStatus(folder.name, folder, name, State.QUEUED, preset="", family="", data="")
+    status = replace(status, tags=run_notes.tags, note=run_notes.note, created=run_notes.created)
     try:
         values = _config_values(folder)
-        version = values.get("schema_version", registry.SCHEMA_VERSION)
-        if not isinstance(version, int) or version > registry.SCHEMA_VERSION:
-            raise DamagedRunError(
-                f"{layout.CONFIG} has schema {one_line(version, 20)}, which is newer than this version"
-            )
         family, data = _name_of(values.get("model")), _name_of(values.get("data"))
         if not family:
             raise DamagedRunError(f"{layout.CONFIG} has no model")
     except DamagedRunError as error:
-        return _Summary("", "", "", "images", run_notes, one_line(error.message))
-    return _Summary(one_line(values.get("preset", ""), 64), family, data, _kind_of(data), run_notes)
-
-
-def _kind_of(data: str) -> str:
-    """Return the kind of a data set; that of a package that is not installed is taken for images."""
-    try:
-        return registry.data_kind(data)
-    except ConfigError:
-        return "images"
+        return replace(status, state=State.DAMAGED, reason=one_line(error.message))
+    kind = "images"  # of a package that is not installed
+    with contextlib.suppress(ConfigError):
+        kind = registry.data_kind(data)
+    return replace(status, preset=one_line(values.get("preset", ""), 64), family=family, data=data, kind=kind)
 
 
 def _config_values(folder: Path) -> Mapping[str, object]:
-    path = folder / layout.CONFIG
+    """Return the contents of config.json, of a schema that this version reads."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DamagedRunError(f"{layout.CONFIG} is not a file")
-            values = json.loads(file.read(MAX_CONFIG_BYTES))
+        values = read_json(folder / layout.CONFIG, MAX_CONFIG_BYTES)
     except FileNotFoundError:
         raise DamagedRunError(f"{layout.CONFIG} is missing") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DamagedRunError(f"{layout.CONFIG} cannot be read: {one_line(error, 120)}") from None
-    if not isinstance(values, dict):
-        raise DamagedRunError(f"{layout.CONFIG} is not a configuration")
+    version = values.get("schema_version", registry.SCHEMA_VERSION)
+    if not isinstance(version, int) or version > registry.SCHEMA_VERSION:
+        raise DamagedRunError(
+            f"{layout.CONFIG} has schema {one_line(version, 20)}, newer than {registry.SCHEMA_VERSION}",
+            "update genexplorer",
+        )
     return values
 
 

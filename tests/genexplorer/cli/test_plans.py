@@ -214,9 +214,8 @@ def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> Non
     config = settings.resolve(
         "vae", flags={"--steps": 7, "--seed": 3}, assignments=["model.hidden=[5,6]", "optim.lr=0.01"]
     ).config
-    line = command_lines.train(config, name="again")
-    arguments = [word for word in shlex.split(line)[1:] if word not in ("--name", "again")]
-    plan = json.loads(cli(*arguments, "--dry-run", "--json").out)
+    line = command_lines.train(config)
+    plan = json.loads(cli(*shlex.split(line)[1:], "--dry-run", "--json").out)
     assert plan["config"] == config.model_dump(mode="json")
 
 

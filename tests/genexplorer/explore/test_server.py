@@ -73,7 +73,8 @@ def test_a_trained_model_responds_through_the_pipes(client: ExplorerClient, run:
     assert (tiles["images"].shape, tiles["images"].dtype) == ((6, 5, 28, 28, 1), np.uint8)
     from genexplorer.session.plane import Plane
 
-    z = Plane.home("u").grid(6, 5).reshape(-1, 2)
+    across, down = np.meshgrid((np.arange(5) + 0.5) / 5, (np.arange(6) + 0.5) / 6)
+    z = Plane("u").to_z(np.stack([across, 1 - down], -1)).reshape(-1, 2)
     decoded, _ = result(client.call(run, "decode", arrays={"z": z}))
     gap = np.abs(decoded["images"].reshape(tiles["images"].shape).astype(int) - tiles["images"].astype(int))
     assert gap.max() <= 1  # the tiles of the plane and the images under its cursor are the same

@@ -169,7 +169,7 @@ def test_a_reader_never_blocks_the_writer_nor_the_end(tmp_path: Path) -> None:
             run.advance(5)
             cursor = reader.changes(cursor).cursor
             reader.series("train/elbo")
-            assert run.writer.problem == ""
+            assert run.writer.committer.problem == ""
         run.end()
         assert reader.status().state is State.SUCCEEDED
     assert not list(run.folder.glob("metrics.sqlite-*"))

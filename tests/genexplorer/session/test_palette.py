@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genexplorer.session.palette import DARK, LIGHT, Palette, contrast, palette, rgb
+from genexplorer.session.palette import DARK, LIGHT, Palette, contrast, rgb
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, on linear RGB
 VISION = {
@@ -72,6 +72,5 @@ def test_contrast_follows_the_standard() -> None:
 
 
 def test_class_colors_repeat() -> None:
-    assert palette(dark=True) is DARK
     assert LIGHT.class_color(-1) == LIGHT.muted
     assert LIGHT.class_color(13) == LIGHT.class_colors[3]

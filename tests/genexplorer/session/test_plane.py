@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from genexplorer.session.plane import MAX_Z, Coords, Plane, phi, phi_inverse, round_values
+from genexplorer.session.plane import HOME, MAX_Z, Coords, Plane, phi, phi_inverse, round_values
 
 RNG = np.random.default_rng(0)
 BOTH = pytest.mark.parametrize("coords", ["z", "u"])
@@ -26,6 +26,11 @@ def test_phi_inverse_undoes_phi() -> None:
     np.testing.assert_allclose(phi(phi_inverse(u)), u, atol=1e-14)
 
 
+def test_u_is_mapped_to_z_by_the_inverse_distribution_function() -> None:
+    u = (np.arange(20) + 0.5) / 20
+    np.testing.assert_allclose(Plane("u").to_z(u), [NormalDist().inv_cdf(value) for value in u], atol=1e-12)
+
+
 def test_the_edges_of_u_are_finite() -> None:
     np.testing.assert_array_equal(phi_inverse([0.0, 1.0, -1.0, 2.0]).round(1), [-MAX_Z, 7.9, -MAX_Z, 7.9])
 
@@ -39,29 +44,21 @@ def test_conversions_of_coordinates_are_invertible(coords: Coords) -> None:
 
 
 @BOTH
-def test_tiles_points_and_cursor_agree(coords: Coords) -> None:
-    plane = Plane.home(coords)
-    grid = plane.grid(20, 20)
-    assert grid.shape == (20, 20, 2)
-    assert grid[0, 0, 1] > grid[-1, 0, 1]  # row 0 on top: the largest y
-    for row, column in [(0, 0), (0, 19), (7, 3), (19, 19)]:
-        assert plane.cell(plane.from_z(grid[row, column]), 20, 20) == (row, column)
-    assert plane.cell([plane.bounds[0] - 1, 0.5], 20, 20) is None
-    _, x1, y0, _ = plane.bounds
+def test_cells_and_points_agree(coords: Coords) -> None:
+    plane = Plane(coords, HOME[coords])
+    x0, x1, y0, y1 = plane.bounds
+    for row, column in [(0, 0), (0, 19), (7, 3), (19, 19)]:  # row 0 on top: the largest y
+        center = (x0 + (column + 0.5) / 20 * (x1 - x0), y1 - (row + 0.5) / 20 * (y1 - y0))
+        assert plane.cell(center, 20, 20) == (row, column)
+        np.testing.assert_allclose(plane.from_z(plane.to_z(center)), center, atol=1e-12)
+    assert plane.cell([x0 - 1, 0.5], 20, 20) is None
     assert plane.cell([x1, y0], 20, 20) == (19, 19)
-
-
-def test_the_manifold_is_the_inverse_distribution_function_at_the_centers() -> None:
-    grid = Plane.home("u").grid(20, 20)
-    expected = [NormalDist().inv_cdf((k + 0.5) / 20) for k in range(20)]
-    np.testing.assert_allclose(grid[0, :, 0], expected, atol=1e-12)
-    np.testing.assert_allclose(grid[::-1, 0, 1], expected, atol=1e-12)
 
 
 @BOTH
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_ticks_are_where_z_is_round(coords: Coords, axis: str) -> None:
-    plane = Plane.home(coords)
+    plane = Plane(coords, HOME[coords])
     ticks = plane.ticks("x" if axis == "x" else "y")
     assert 4 <= len(ticks) <= 10
     for tick in ticks:
