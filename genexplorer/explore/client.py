@@ -76,7 +76,7 @@ class ExplorerClient:
         """Start the process now, so that it imports the library of the models before the first request."""
         with self._changed:
             if self._child is None and not self._pending and not self._closed:
-                self._put("preview", "")
+                self._enqueue("preview", "")
 
     def ask(
         self,
@@ -112,7 +112,7 @@ class ExplorerClient:
                 raise WorkerError("the model process is closed", "")
             copied = {key: to_wire(array) for key, array in (arrays or {}).items()}
             folder = str(Path(run).absolute())
-            return self._put(lane, topic, folder, snapshot_step, op, params=dict(params or {}), arrays=copied)
+            return self._enqueue(lane, topic, folder, snapshot_step, op, params=dict(params or {}), arrays=copied)
 
     def call(
         self,
@@ -166,7 +166,7 @@ class ExplorerClient:
         with self._changed:
             self._pending.pop((lane, topic), None)
             if self._child is not None and not self._closed:
-                self._put(lane, topic)
+                self._enqueue(lane, topic)
 
     def close(self) -> None:
         """Kill the process. May be called again, and from a callback."""
@@ -194,7 +194,7 @@ class ExplorerClient:
     ) -> None:
         self.close()
 
-    def _put(
+    def _enqueue(
         self,
         lane: Lane,
         topic: str,
