@@ -20,7 +20,7 @@ class ViewerContext(QObject):
 
     Signals:
         run_changed: Another run is open, or none; `run` is set already.
-        changes(frozenset): What a poll of the run found.
+        changes(frozenset): A poll of the run found new data: "status", "metrics", "pictures", ….
         time_changed(int): The step of the displayed snapshot, -1 for none. See `step`.
         palette_changed: The colors changed between light and dark.
         status_message(str): A message for the status bar: "saved manifold.png".
@@ -71,7 +71,7 @@ class ViewerContext(QObject):
 
     @property
     def steps_are_images(self) -> bool:
-        """Whether the time bar's steps are those of recorded images instead of snapshots."""
+        """True if the time bar's steps are those of recorded images instead of snapshots."""
         return self._stops is not None
 
     def set_stops(self, stops: Callable[[], list[int]] | None) -> None:
@@ -125,6 +125,10 @@ class ViewerContext(QObject):
     def set_dragging(self, dragging: bool) -> None:
         """Note that a drag begins or ends: the snapshot does not change during it."""
         self.dragging = dragging
+
+    def report(self, succeeded: bool, line: str) -> None:
+        """Show the outcome of an action: as a message, or as an alert where it failed."""
+        (self.status_message if succeeded else self.alert).emit(line)
 
     def set_palette(self, palette: "Palette") -> None:
         """Switch to another palette."""

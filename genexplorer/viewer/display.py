@@ -25,20 +25,23 @@ def require_display(command: str) -> None:
     platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
     if sys.platform != "linux" or platform not in ("", "xcb", "wayland"):
         return  # another platform was named, such as "offscreen"
-    if platform != "xcb" and _wayland_answers():
+    wayland, folder = os.environ.get("WAYLAND_DISPLAY", ""), os.environ.get("XDG_RUNTIME_DIR", "")
+    if platform != "xcb" and wayland and _connects(socket.AF_UNIX, str(Path(folder) / wayland)):
         return
     display = os.environ.get("DISPLAY", "")
     if not display:
         raise DisplayError("no display to open a window on", command)
     if not _x_answers(display):
         raise DisplayError(f"the display {display[:40]} does not answer", command)
-    _require_plugin()
+    # Load Qt's X11 plug-in, as Qt would; a library that is missing makes Qt abort, but raises here.
+    from PyQt6.QtCore import QLibraryInfo
 
-
-def _wayland_answers() -> bool:
-    name = os.environ.get("WAYLAND_DISPLAY", "")
-    folder = os.environ.get("XDG_RUNTIME_DIR", "")
-    return bool(name) and _connects(socket.AF_UNIX, str(Path(folder) / name))
+    plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)) / "platforms" / "libqxcb.so"
+    try:
+        if plugin.exists():
+            ctypes.CDLL(str(plugin))
+    except OSError as error:
+        raise DisplayError(f"Qt cannot open windows: {error}", _LIBRARIES_HINT) from None
 
 
 def _x_answers(display: str) -> bool:
@@ -60,17 +63,3 @@ def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> b
     except (OSError, OverflowError):
         return False
     return True
-
-
-def _require_plugin() -> None:
-    """Load Qt's X11 plug-in as Qt would: its absence of a library is an abort there and a line here."""
-    from PyQt6.QtCore import QLibraryInfo
-
-    folder = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath))
-    plugin = folder / "platforms" / "libqxcb.so"
-    if not plugin.exists():
-        return
-    try:
-        ctypes.CDLL(str(plugin))
-    except OSError as error:
-        raise DisplayError(f"Qt cannot open windows: {error}", _LIBRARIES_HINT) from None

@@ -12,22 +12,20 @@ from genexplorer import paths
 from genexplorer.errors import NoSuchRunError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from PyQt6.QtWidgets import QApplication
 
-    from genexplorer.explore.client import ExplorerClient
-    from genexplorer.explore.protocol import Response
     from genexplorer.viewer.error_handler import ErrorHandler
     from genexplorer.viewer.model_client import MakeClient
-    from genexplorer.viewer.preferences import Preferences
     from genexplorer.viewer.window import MainWindow
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Show the window until it is closed; return the exit code."""
     gc.set_threshold(20_000, 20, 20)  # objects made at start stay: collecting would find no garbage
-    args = _parsed(arguments)
+    parser = argparse.ArgumentParser(prog="genexplorer view", description="Explore a run in a window.")
+    parser.add_argument("run", nargs="?", default="", help="a run's id, name, folder, or 'latest'")
+    parser.add_argument("--runs-dir", type=Path, default=None, help="the runs folder")
+    args = parser.parse_args(arguments)
     try:
         return _run(args)
     except UserError as error:
@@ -35,34 +33,28 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parsed(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="genexplorer view", description="Explore a run in a window.")
-    parser.add_argument("run", nargs="?", default="", help="a run's id, name, folder, or 'latest'")
-    parser.add_argument("--runs-dir", type=Path, default=None, help="the runs folder")
-    return parser.parse_args(arguments)
-
-
 def _run(args: argparse.Namespace) -> int:
     from genexplorer.viewer.display import require_display
 
     runs_dir = paths.runs_dir(args.runs_dir)
-    require_display(f"to write an image instead: {_picture_command(args)}")
+    # Without a display, suggest the command that writes an image.
+    command = ["genexplorer", "manifold", args.run or "RUN", "--out", "manifold.png"]
+    if args.runs_dir is not None:
+        command += ["--runs-dir", str(args.runs_dir)]
+    require_display(f"to write an image instead: {shlex.join(command)}")
     folder = _find_run(args.run, runs_dir) if args.run else None
     app = make_application()
     window = make_window(app, runs_dir)
     report_faults(window)
-    _open_first(window, folder)
+    # Open the given run, or the last one, once the window is painted.
+    last_run = window.preferences.text("run")
+    if folder is None and last_run and (Path(last_run) / "config.json").is_file():
+        folder = Path(last_run)
+    window.open_soon(folder)
     window.show()
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
     return int(app.exec())
-
-
-def _picture_command(args: argparse.Namespace) -> str:
-    words = ["genexplorer", "manifold", args.run or "RUN", "--out", "manifold.png"]
-    if args.runs_dir is not None:
-        words += ["--runs-dir", str(args.runs_dir)]
-    return shlex.join(words)
 
 
 def _find_run(selector: str, runs_dir: Path) -> Path:
@@ -101,11 +93,15 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     from genexplorer.viewer.preferences import Preferences
     from genexplorer.viewer.window import MainWindow
 
+    if make_client is None:
+        from genexplorer.explore.client import ExplorerClient
+
+        make_client = ExplorerClient
     preferences = Preferences()
-    palette = style.palette_for(_theme(preferences))
+    palette = style.palette_for(preferences.text("theme"))
     style.apply(app, palette)
-    model_client = ModelClient(make_client or _explorer_client)
-    return MainWindow(ViewerContext(SnapshotCursor(), palette, model_client, runs_dir), preferences)
+    context = ViewerContext(SnapshotCursor(), palette, ModelClient(make_client), runs_dir)
+    return MainWindow(context, preferences)
 
 
 def report_faults(window: "MainWindow") -> "ErrorHandler":
@@ -120,24 +116,6 @@ def report_faults(window: "MainWindow") -> "ErrorHandler":
     reporter.happened.connect(window.context.alert, queued)  # type: ignore[call-arg]
     reporter.install()
     return reporter
-
-
-def _explorer_client(on_answer: "Callable[[Response], None]", on_exit: "Callable[[str], None]") -> "ExplorerClient":
-    from genexplorer.explore.client import ExplorerClient
-
-    return ExplorerClient(on_answer, on_exit)
-
-
-def _open_first(window: "MainWindow", folder: Path | None) -> None:
-    """Open the given run, or the last one, once the window is painted."""
-    last_run = window.preferences.text("run")
-    if folder is None and last_run and (Path(last_run) / "config.json").is_file():
-        folder = Path(last_run)
-    window.open_soon(folder)
-
-
-def _theme(preferences: "Preferences") -> str:
-    return preferences.text("theme") or "system"
 
 
 if __name__ == "__main__":

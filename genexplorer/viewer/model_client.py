@@ -46,7 +46,7 @@ class ModelRequest:
         op: The operation; `genexplorer.explore.protocol` lists them with their parameters and arrays.
         on_result: Gets the reply.
         params: JSON values.
-        arrays: By name; floats are sent as float32, integers as int64, uint8 as it is.
+        arrays: Arrays by name; floats are sent as float32, integers as int64, uint8 as it is.
         step: The snapshot's step; None for the newest.
         on_failure: Gets message and hint; by default the tab shows them.
         on_progress: Gets a fraction and a message, between chunks of long work.
@@ -115,7 +115,7 @@ class ModelClient(QObject):
         A request that is still waiting is replaced by a newer one. Without a run nothing happens.
 
         Args:
-            lane: "drag" for what follows the mouse, "preview" for what a tab shows, "job" for long work.
+            lane: "drag" for images that follow the mouse, "preview" for the content of a tab, "job" for long work.
             topic: Requests of different topics do not replace each other.
             request: What to compute, and the callbacks. Exactly one of `on_result` and `on_failure` is called, unless
                 the request is replaced or canceled.
@@ -138,7 +138,7 @@ class ModelClient(QObject):
         self._report_busy()
 
     def is_pending(self, lane: Lane, topic: str | None = None) -> bool:
-        """Whether a request of a lane waits or is in flight, of one topic or, for None, of any."""
+        """Return True while a request of a lane waits or is in flight, of one topic or, for None, of any."""
         return any(
             slot.in_flight is not None or slot.waiting is not None
             for (other, name), slot in self._slots.items()
@@ -147,7 +147,7 @@ class ModelClient(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether any request is pending."""
+        """True while any request is pending."""
         return bool(self._slots)
 
     def close(self) -> None:
@@ -202,6 +202,7 @@ class ModelClient(QObject):
             del self._slots[key]
             self._report_busy()
             return
+        # Send it; a request that cannot be sent has failed.
         lane, topic = key
         slot.in_flight = request
         self._report_busy()
@@ -234,9 +235,9 @@ class RequestGroup:
     """The requests of one tab, with topics of their own, which are canceled together.
 
     Args:
-        client: Sends them.
-        name: Of the tab; the topics begin with it.
-        on_failure: For requests without one.
+        client: The client that sends them.
+        name: The prefix of the topics, such as the name of the tab.
+        on_failure: The callback of requests without one.
     """
 
     def __init__(self, client: ModelClient, name: str, on_failure: OnFailure | None = None) -> None:
@@ -265,7 +266,7 @@ class RequestGroup:
         self._keys.clear()
 
     def is_pending(self, lane: Lane, key: str) -> bool:
-        """Whether a request waits or is in flight."""
+        """Return True while a request waits or is in flight."""
         return self._client.is_pending(lane, f"{self._name}/{key}")
 
 

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
@@ -34,24 +34,25 @@ class Background(QObject):
 
     def run(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
         """Do the work in a thread; call `on_done` with its result or `on_failure` with one line, in Qt's thread."""
-        threading.Thread(target=self._work, args=(work, on_done, on_failure), daemon=True).start()
+
+        def in_thread() -> None:
+            try:
+                outcome, callback = work(), on_done
+            except (UserError, OSError) as error:
+                outcome, callback = str(error), on_failure
+            except Exception as error:  # the window shows it
+                _log.exception("work in the background failed")
+                outcome, callback = f"{type(error).__name__}: {error}", on_failure
+            try:
+                self._done.emit(callback, outcome)
+            except RuntimeError:  # the window is gone, and this object with it
+                _log.debug("the window is closed; the outcome is dropped")
+
+        threading.Thread(target=in_thread, daemon=True).start()
 
     def close(self) -> None:
         """Deliver no more outcomes."""
         self._closed = True
-
-    def _work(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
-        try:
-            outcome, callback = work(), on_done
-        except (UserError, OSError) as error:
-            outcome, callback = str(error), on_failure
-        except Exception as error:  # shown in the window
-            _log.exception("work in the background failed")
-            outcome, callback = f"{type(error).__name__}: {error}", on_failure
-        try:
-            self._done.emit(callback, outcome)
-        except RuntimeError:  # the window is gone, and this object with it
-            _log.debug("the window is closed; the outcome is dropped")
 
     def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
         if not self._closed:
@@ -63,11 +64,9 @@ class RunActions(QObject):
 
     Signals:
         opening: A run is about to be opened.
-        opened(Path): A run was opened.
     """
 
     opening = pyqtSignal()
-    opened = pyqtSignal(object)
 
     def __init__(self, context: ViewerContext, window: QWidget) -> None:
         super().__init__(window)
@@ -92,14 +91,15 @@ class RunActions(QObject):
         run.poll()
         self.opening.emit()
         self._context.open(run)
-        self.opened.emit(run_folder)
         return True
 
     def pause_or_resume(self) -> None:
         """Pause a running training, resume another."""
         run = self._context.run
-        if run is not None and run.status.state in (State.RUNNING, State.PAUSED, *_resumable()):
-            folder = run.folder
+        if run is None:
+            return
+        state, folder = run.status.state, run.folder
+        if state in (State.RUNNING, State.PAUSED) or state.resumable:
             self._do("sending the command…", lambda: actions.pause_or_resume(folder, self._home))
 
     def stop(self) -> None:
@@ -108,8 +108,8 @@ class RunActions(QObject):
         if run is None or run.status.state not in (State.RUNNING, State.PAUSED):
             return
         question = f"Stop the training of {run.status.name}? Its state is saved; it can be resumed later."
-        if self._confirmed("Stop", question):
-            folder = run.folder
+        yes, folder = QMessageBox.StandardButton.Yes, run.folder
+        if QMessageBox.question(self._window, "Stop", question) == yes:
             self._do("stopping…", lambda: actions.stop(folder, self._home))
 
     def new_run(self) -> None:
@@ -131,15 +131,11 @@ class RunActions(QObject):
         self._background.run(action, lambda result: self._report(result, opens), self._context.alert.emit)
 
     def _report(self, result: ActionResult, opens: bool) -> None:
-        (self._context.status_message if result.ok else self._context.alert).emit(str(result))
+        self._context.report(result.ok, str(result))
         if opens and result.folder is not None:
             self.open(result.folder)
         else:
             self._context.poll()
-
-    def _confirmed(self, title: str, question: str) -> bool:
-        yes = QMessageBox.StandardButton.Yes
-        return QMessageBox.question(self._window, title, question) == yes
 
     def _watch_state(self, *_changed: object) -> None:
         """Show an alert when the open run's training fails or is lost."""
@@ -151,17 +147,10 @@ class RunActions(QObject):
         if run.problem:
             self._context.alert.emit(f"The run cannot be read: {run.problem}")
         if before is not None and before[0] == run.folder and before[1].live and run.status.state in _FAILURES:
-            self._context.alert.emit(_failure_message(run.status))
-
-
-def _failure_message(status: RunStatus) -> str:
-    outcome = "failed" if status.state is State.FAILED else "was lost"
-    reason = status.reason or "reason unknown"
-    return f"{status.name} {outcome}: {reason}. Ctrl+P resumes from the newest checkpoint; W shows details."
-
-
-def _resumable() -> tuple[State, ...]:
-    return tuple(state for state in State if state.resumable)
+            outcome = "failed" if run.status.state is State.FAILED else "was lost"
+            reason = run.status.reason or "reason unknown"
+            hint = "Ctrl+P resumes from the newest checkpoint; W shows details."
+            self._context.alert.emit(f"{run.status.name} {outcome}: {reason}. {hint}")
 
 
 def _run_in(folder: Path) -> Path:

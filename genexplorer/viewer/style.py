@@ -48,8 +48,7 @@ def apply(app: QApplication, palette: Palette) -> None:
 
 def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
     """Return the text font, with tabular numerals, so that live values do not jump."""
-    font = QFont(_FAMILIES)
-    font.setPointSizeF(points * _FontScale.scale)
+    font = _font(_FAMILIES, points, QFont.StyleHint.AnyStyle)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return font
@@ -57,17 +56,18 @@ def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
 
 def math_font(points: float = 10.0) -> QFont:
     """Return the font of formulas; DejaVu Sans, Debian's default, cannot draw the hat of x̂."""
-    font = QFont(_MATH)
-    font.setPointSizeF(points * _FontScale.scale)
-    font.setStyleHint(QFont.StyleHint.Serif)
-    return font
+    return _font(_MATH, points, QFont.StyleHint.Serif)
 
 
 def mono_font(points: float = 10.0) -> QFont:
     """Return the font of commands."""
-    font = QFont(_MONO)
+    return _font(_MONO, points, QFont.StyleHint.Monospace)
+
+
+def _font(families: list[str], points: float, hint: QFont.StyleHint) -> QFont:
+    font = QFont(families)
     font.setPointSizeF(points * _FontScale.scale)
-    font.setStyleHint(QFont.StyleHint.Monospace)
+    font.setStyleHint(hint)
     return font
 
 
@@ -79,31 +79,20 @@ def mix(one: str, other: str, share: float) -> str:
 
 
 def _qt_palette(palette: Palette) -> QPalette:
-    roles = {
-        QPalette.ColorRole.Window: palette.background,
-        QPalette.ColorRole.Base: palette.surface,
-        QPalette.ColorRole.AlternateBase: palette.background,
-        QPalette.ColorRole.Button: palette.surface,
-        QPalette.ColorRole.WindowText: palette.text,
-        QPalette.ColorRole.Text: palette.text,
-        QPalette.ColorRole.ButtonText: palette.text,
-        QPalette.ColorRole.BrightText: palette.warning,
-        QPalette.ColorRole.ToolTipBase: palette.surface,
-        QPalette.ColorRole.ToolTipText: palette.text,
-        QPalette.ColorRole.PlaceholderText: palette.muted,
-        QPalette.ColorRole.Highlight: palette.accent,
-        QPalette.ColorRole.HighlightedText: palette.background,
-        QPalette.ColorRole.Link: palette.accent,
-        QPalette.ColorRole.Mid: palette.faint,
-        QPalette.ColorRole.Midlight: palette.faint,
-        QPalette.ColorRole.Dark: palette.faint,
-        QPalette.ColorRole.Light: palette.surface,
-        QPalette.ColorRole.Shadow: palette.faint,
-    }
-    qt_palette = QPalette()
-    for role, color in roles.items():
-        qt_palette.setColor(role, QColor(color))
-    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+    roles, qt_palette = QPalette.ColorRole, QPalette()
+    for color, colored in (
+        (palette.background, (roles.Window, roles.AlternateBase, roles.HighlightedText)),
+        (palette.surface, (roles.Base, roles.Button, roles.ToolTipBase, roles.Light)),
+        (palette.text, (roles.WindowText, roles.Text, roles.ButtonText, roles.ToolTipText)),
+        (palette.accent, (roles.Highlight, roles.Link)),
+        (palette.faint, (roles.Mid, roles.Midlight, roles.Dark, roles.Shadow)),
+        (palette.muted, (roles.PlaceholderText,)),
+        (palette.warning, (roles.BrightText,)),
+    ):
+        for role in colored:
+            qt_palette.setColor(role, QColor(color))
+    # Disabled text is dimmed.
+    for role in (roles.WindowText, roles.Text, roles.ButtonText):
         qt_palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(mix(palette.muted, palette.background, 0.4)))
     return qt_palette
 

@@ -30,7 +30,7 @@ from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
-from genexplorer.viewer.widgets.controls import EmptyState, timer
+from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
 from genexplorer.viewer.widgets.labels import rule
 
@@ -58,7 +58,15 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._fill_menu()
         self._connect()
-        self._restore()
+        # Restore what the last window stored.
+        self.resize(*_SIZE)
+        geometry = self.preferences.data("geometry")
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        if self.isFullScreen():
+            self.showNormal()
+        self.pages.restore(self.preferences.mapping("tabs"), self.preferences.text("tab"))
+        self._apply_theme()
         self._mouse, self._idle_tracker, self._is_idle = QCursor.pos(), IdleTracker(), False
         self._poll = timer(self, round(1000 * ACTIVE_POLL_S), self._poll_run)
         self._poll.start()
@@ -74,44 +82,27 @@ class MainWindow(QMainWindow):
         self.no_run.set_text("No run open.", "Choose one above, drop a run folder here, or press N to train.")
         self.no_run.add_button("New run…", self.run_actions.new_run, default=True)
         self.no_run.add_button("Open folder…", self.choose_folder)
-        self._middle = QStackedWidget()
-        self._middle.addWidget(self.pages)
-        self._middle.addWidget(self.no_run)
-        self._opening = EmptyState()
-        self._middle.addWidget(self._opening)
+        self._middle, self._opening = QStackedWidget(), EmptyState()
+        for page in (self.pages, self.no_run, self._opening):
+            self._middle.addWidget(page)
         self._below = rule()
         host = QWidget()
-        column = QVBoxLayout(host)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        bars: tuple[tuple[QWidget, int], ...] = (
-            (self.title, 0),
-            (self.banner, 0),
-            (self.pages.bar, 0),
-            (rule(), 0),
-            (self._middle, 1),
-            (self._below, 0),
-            (self.time, 0),
-            (self.status, 0),
-        )
-        for widget, stretch in bars:
-            column.addWidget(widget, stretch)
+        column = fill_box(QVBoxLayout(host), self.title, self.banner, self.pages.bar, rule(), spacing=0)
+        fill_box(column, (self._middle, 1), self._below, self.time, self.status, spacing=0)
         host.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(host)
         host.setFocus()
 
     def _fill_menu(self) -> None:
-        for words, does in (
-            ("Save…\tCtrl+S", self.save),
-            ("Copy image\tCtrl+C", self.copy_image),
-            ("Copy as command\tCtrl+Shift+C", self.copy_command),
-        ):
-            self.more.addAction(words, does)
+        self.more.addAction("Save…\tCtrl+S", self.save)
+        self.more.addAction("Copy image\tCtrl+C", self.copy_image)
+        self.more.addAction("Copy as command\tCtrl+Shift+C", self.copy_command)
         self.more.addSeparator()
+        # The submenu of themes.
         colors = QMenu("Theme", self.more)
         self._themes: dict[str, QAction] = {}
         for theme in style.THEMES:
-            action = QAction({"system": "System", "light": "Light", "dark": "Dark"}[theme], colors)
+            action = QAction(theme.capitalize(), colors)
             action.setCheckable(True)
             action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
             colors.addAction(action)
@@ -128,8 +119,9 @@ class MainWindow(QMainWindow):
         title.run_chosen.connect(self.run_actions.open)
         title.folder_wanted.connect(self.choose_folder)
         title.new_run_wanted.connect(self.run_actions.new_run)
-        title.pause_wanted.connect(self.run_actions.pause_or_resume)
-        title.stop_wanted.connect(self.run_actions.stop)
+        title.new.clicked.connect(self.run_actions.new_run)
+        title.pause.clicked.connect(self.run_actions.pause_or_resume)
+        title.stop.clicked.connect(self.run_actions.stop)
         self.status.alerts_button.clicked.connect(self.show_alerts)
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
@@ -231,7 +223,7 @@ class MainWindow(QMainWindow):
         if name:
             target = targets[filters.index(name_filter)] if name_filter in filters else targets[0]
             succeeded, line = target.save(target.with_suffix(Path(name)))
-            (self.context.status_message if succeeded else self.context.alert).emit(line)
+            self.context.report(succeeded, line)
 
     def copy_image(self) -> None:
         """Copy the current tab's image."""
@@ -245,13 +237,7 @@ class MainWindow(QMainWindow):
 
     def copy_command(self) -> None:
         """Copy the shell command that makes the same image."""
-        line = self.pages.current.command_line() if self.context.run is not None else None
-        clipboard = QGuiApplication.clipboard()
-        if not line or clipboard is None:
-            self.context.status_message.emit("no command for this view")
-            return
-        clipboard.setText(line)
-        self.context.status_message.emit(f"copied: {line}")
+        self.pages.current.copy_command()
 
     # Appearance -------------------------------------------------------------------------------------------------------
 
@@ -292,10 +278,7 @@ class MainWindow(QMainWindow):
         self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # room at the edge, where the status bar was
         style.enlarge(style.FULL_SCREEN_SCALE if full_screen else 1.0)
         self._apply_palette(self.context.palette)
-        if full_screen:
-            self.showFullScreen()
-        else:
-            self.showNormal()
+        (self.showFullScreen if full_screen else self.showNormal)()
 
     def show_keys(self) -> None:
         """Show what each key does."""
@@ -306,49 +289,45 @@ class MainWindow(QMainWindow):
     def _action_of(self, event: QKeyEvent) -> Callable[[], object] | None:
         """Return the window's action of a key; a tab's own keys come first."""
         key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        control = Qt.KeyboardModifier.ControlModifier
-        if modifiers == control:
-            return self._control_actions().get(key)
-        if modifiers == control | Qt.KeyboardModifier.ShiftModifier and key == Qt.Key.Key_C:
-            return self.copy_command
-        if modifiers not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier):
-            return None
-        if Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and self.context.run is not None:
-            return lambda: self.pages.show_tab(key - Qt.Key.Key_1)
-        return self._key_actions().get(key)
-
-    def _key_actions(self) -> dict[int, Callable[[], object]]:
-        cursor, keys = self.context.cursor, Qt.Key
-        return {
-            keys.Key_Space: self.time.toggle_play,
-            keys.Key_BracketLeft: lambda: cursor.move(-1),
-            keys.Key_BracketRight: lambda: cursor.move(1),
-            keys.Key_BraceLeft: lambda: cursor.move(-len(cursor.steps)),
-            keys.Key_BraceRight: lambda: cursor.move(len(cursor.steps)),
-            keys.Key_S: self.time.next_speed,
-            keys.Key_L: self.time.toggle_follow,
-            keys.Key_W: self.show_alerts,
-            keys.Key_T: lambda: self.pages.show_tab(self.pages.index_of("Theory")),
-            keys.Key_N: self.run_actions.new_run,
-            keys.Key_Question: self.show_keys,
-            keys.Key_F1: self.show_keys,
-            keys.Key_F10: self.title.more.showMenu,
-            keys.Key_F11: self.toggle_full_screen,
-        }
-
-    def _control_actions(self) -> dict[int, Callable[[], object]]:
-        keys = Qt.Key
-        return {
-            keys.Key_S: self.save,
-            keys.Key_C: self.copy_image,
-            keys.Key_O: self.choose_folder,
-            keys.Key_R: self.title.run_button.showMenu,
-            keys.Key_P: self.run_actions.pause_or_resume,
-            keys.Key_Period: self.run_actions.stop,
-            keys.Key_D: self.toggle_dark,
-            keys.Key_Q: self.close,
-            keys.Key_W: self.close,
-        }
+        control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+        actions: dict[int, Callable[[], object]] = {}
+        # With Ctrl.
+        if modifiers == control | shift:
+            actions = {Qt.Key.Key_C: self.copy_command}
+        elif modifiers == control:
+            actions = {
+                Qt.Key.Key_S: self.save,
+                Qt.Key.Key_C: self.copy_image,
+                Qt.Key.Key_O: self.choose_folder,
+                Qt.Key.Key_R: self.title.run_button.showMenu,
+                Qt.Key.Key_P: self.run_actions.pause_or_resume,
+                Qt.Key.Key_Period: self.run_actions.stop,
+                Qt.Key.Key_D: self.toggle_dark,
+                Qt.Key.Key_Q: self.close,
+                Qt.Key.Key_W: self.close,
+            }
+        # Without modifiers; some keyboards need Shift for the brackets.
+        elif modifiers in (Qt.KeyboardModifier.NoModifier, shift):
+            cursor, pages = self.context.cursor, self.pages
+            actions = {
+                Qt.Key.Key_Space: self.time.toggle_play,
+                Qt.Key.Key_BracketLeft: lambda: cursor.move(-1),
+                Qt.Key.Key_BracketRight: lambda: cursor.move(1),
+                Qt.Key.Key_BraceLeft: lambda: cursor.move(-len(cursor.steps)),
+                Qt.Key.Key_BraceRight: lambda: cursor.move(len(cursor.steps)),
+                Qt.Key.Key_S: self.time.next_speed,
+                Qt.Key.Key_L: self.time.toggle_follow,
+                Qt.Key.Key_W: self.show_alerts,
+                Qt.Key.Key_T: lambda: pages.show_tab(pages.index_of("Theory")),
+                Qt.Key.Key_N: self.run_actions.new_run,
+                Qt.Key.Key_Question: self.show_keys,
+                Qt.Key.Key_F1: self.show_keys,
+                Qt.Key.Key_F10: self.title.more.showMenu,
+                Qt.Key.Key_F11: self.toggle_full_screen,
+            }
+            if Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and self.context.run is not None:
+                return lambda: pages.show_tab(key - Qt.Key.Key_1)
+        return actions.get(key)
 
     # Events -----------------------------------------------------------------------------------------------------
 
@@ -363,18 +342,15 @@ class MainWindow(QMainWindow):
         """Offer a key to the tab first, then to the window."""
         if event is None:
             return
-        if event.key() == Qt.Key.Key_Escape and self.leave():
+        used = event.key() == Qt.Key.Key_Escape and self.leave()
+        used = used or (self.context.run is not None and self.pages.current.on_key(event))
+        action = None if used else self._action_of(event)
+        if action is not None:
+            action()
+        if used or action is not None:
             event.accept()
-            return
-        if self.context.run is not None and self.pages.current.on_key(event):
-            event.accept()
-            return
-        action = self._action_of(event)
-        if action is None:
+        else:
             super().keyPressEvent(event)
-            return
-        action()
-        event.accept()
 
     def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
         """Offer a key's release to the tab."""
@@ -411,28 +387,7 @@ class MainWindow(QMainWindow):
         """Store the preferences and close the run; the training continues."""
         style.enlarge(1.0)
         self._poll.stop()
-        self._save_preferences()
-        self.hide()  # the model's process may take a moment to end
-        self.pages.closing()
-        self.time.closing()
-        self.run_actions.close()
-        self.context.close()
-        if event is not None:
-            event.accept()
-
-    # Preferences -----------------------------------------------------------------------------------------------------
-
-    def _restore(self) -> None:
-        self.resize(*_SIZE)
-        geometry = self.preferences.data("geometry")
-        if geometry:
-            self.restoreGeometry(QByteArray(geometry))
-        if self.isFullScreen():
-            self.showNormal()
-        self.pages.restore(self.preferences.mapping("tabs"), self.preferences.text("tab"))
-        self._apply_theme()
-
-    def _save_preferences(self) -> None:
+        # Store the preferences.
         if not self.isFullScreen():
             self.preferences.set("geometry", self.saveGeometry().data())
         self.preferences.set("tab", self.pages.selected_title)
@@ -440,6 +395,14 @@ class MainWindow(QMainWindow):
         if self.context.run is not None:
             self.preferences.set("run", str(self.context.run.folder))
         self.preferences.save()
+        # Close the parts; the window disappears first, as the model's process may take a moment to end.
+        self.hide()
+        self.pages.closing()
+        self.time.closing()
+        self.run_actions.close()
+        self.context.close()
+        if event is not None:
+            event.accept()
 
 
 def _dropped(event: QDropEvent) -> Path | None:

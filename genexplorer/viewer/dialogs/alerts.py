@@ -1,13 +1,13 @@
 """The dialog of alerts, with the state of a run and the end of its worker's log."""
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from genexplorer.runs.record import AlertRow, State
+from genexplorer.runs.record import State
 from genexplorer.session import formatting
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.style import GAP, mono_font
-from genexplorer.viewer.widgets.controls import clear_default_button, scroll_area, tool_button
+from genexplorer.viewer.widgets.controls import close_buttons, fill_box, scroll_area, tool_button
 from genexplorer.viewer.widgets.labels import heading, muted, wrapped
 
 _MAX_ALERTS = 100
@@ -26,28 +26,11 @@ class AlertsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Alerts")
         self.resize(80 * GAP, 50 * GAP)
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setSpacing(GAP)
-        self._add_state(column, run)
-        for alert in list(reversed(run.alerts))[:_MAX_ALERTS]:
-            column.addLayout(self._row(alert))
-        if not run.alerts:
-            column.addWidget(muted("No alerts."))
-        column.addStretch(1)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        clear_default_button(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
-        layout.addWidget(scroll_area(page))
-        layout.addWidget(buttons)
-
-    def _add_state(self, column: QVBoxLayout, run: RunPoller) -> None:
-        status = run.status
-        column.addWidget(
-            heading(f"{status.name}  {formatting.state_symbol(status.state)} {formatting.state_word(status.state)}")
-        )
+        status, page = run.status, QWidget()
+        column = fill_box(QVBoxLayout(page))
+        # The state of the run, with the end of the log where the worker died.
+        state = f"{formatting.state_symbol(status.state)} {formatting.state_word(status.state)}"
+        column.addWidget(heading(f"{status.name}  {state}"))
         if status.reason:
             column.addWidget(wrapped(status.reason, "warning"))
         log_tail = run.log_tail() if status.state in (State.LOST, State.FAILED) else ""
@@ -58,13 +41,15 @@ class AlertsDialog(QDialog):
             log_view.setMinimumHeight(16 * GAP)
             column.addWidget(muted("end of the worker's log"))
             column.addWidget(log_view)
-
-    def _row(self, alert: AlertRow) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(2 * GAP)
-        row.addWidget(muted(f"{formatting.clock(alert.time)}  step {alert.step:,}"))
-        row.addWidget(wrapped(alert.message, "muted" if alert.severity == "info" else "warning"), 1)
-        go = tool_button("Go to step", "Show everything as of this step")
-        go.clicked.connect(lambda: self.step_chosen.emit(alert.step))
-        row.addWidget(go)
-        return row
+        # The alerts.
+        for alert in list(reversed(run.alerts))[:_MAX_ALERTS]:
+            when = muted(f"{formatting.clock(alert.time)}  step {alert.step:,}")
+            message = wrapped(alert.message, "muted" if alert.severity == "info" else "warning")
+            go = tool_button("Go to step", "Show everything as of this step")
+            go.clicked.connect(lambda _checked, step=alert.step: self.step_chosen.emit(step))
+            column.addLayout(fill_box(QHBoxLayout(), when, (message, 1), go, spacing=2 * GAP))
+        if not run.alerts:
+            column.addWidget(muted("No alerts."))
+        column.addStretch(1)
+        margins = (2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+        fill_box(QVBoxLayout(self), scroll_area(page), close_buttons(self), margins=margins, spacing=-1)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.tab import KeyHelp, Tab
-from genexplorer.viewer.widgets.controls import clear_default_button
+from genexplorer.viewer.widgets.controls import close_buttons, fill_box
 from genexplorer.viewer.widgets.labels import heading, muted, text
 
 _WINDOW_KEYS: KeyHelp = {
@@ -52,10 +52,7 @@ class HelpDialog(QDialog):
     def __init__(self, tabs: Sequence[Tab], current: Tab, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
-        columns = QHBoxLayout()
-        columns.setSpacing(4 * GAP)
         # Fill the columns of the tabs evenly, each tab's groups below one another.
-        columns.addLayout(_column([_WINDOW_KEYS], {}))
         tables = [tab.key_help for tab in tabs if tab.key_help]
         heights = [sum(len(rows) + 2 for rows in table.values()) for table in tables]
         filled = 0
@@ -63,17 +60,11 @@ class HelpDialog(QDialog):
         for table, height in zip(tables, heights, strict=True):
             groups[filled * _TAB_COLUMNS // sum(heights)].append(table)
             filled += height
-        for group in groups:
-            columns.addLayout(_column(group, current.key_help))
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        clear_default_button(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
-        layout.setSpacing(2 * GAP)
-        layout.addWidget(muted("Left: everywhere. Other columns: only in that tab."))
-        layout.addLayout(columns)
-        layout.addWidget(buttons)
+        columns = [_column([_WINDOW_KEYS], {}), *(_column(group, current.key_help) for group in groups)]
+        note = muted("Left: everywhere. Other columns: only in that tab.")
+        row = fill_box(QHBoxLayout(), *columns, spacing=4 * GAP)
+        margins = (3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
+        fill_box(QVBoxLayout(self), note, row, close_buttons(self), margins=margins, spacing=2 * GAP)
 
 
 def _column(tables: Sequence[KeyHelp], marked: KeyHelp) -> QVBoxLayout:

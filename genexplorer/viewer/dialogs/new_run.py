@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.errors import UserError
 from genexplorer.session.new_run import FormField, NewRunForm
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import clear_default_button, discard
+from genexplorer.viewer.widgets.controls import clear_default_button, clear_layout, fill_box
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, wrapped
 from trainers.config import RunConfig
 
@@ -41,7 +41,16 @@ class NewRunDialog(QDialog):
         self._grid.setHorizontalSpacing(2 * GAP)
         self._grid.setVerticalSpacing(GAP)
         self._grid.setColumnStretch(1, 1)
-        self._lay_out()
+        # The buttons, below form, expectation and problem.
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.start = QPushButton("Start training")
+        clear_default_button(buttons)
+        self.start.setDefault(True)
+        buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        items = (heading("Train a new run"), self._grid, self.expectation, self.problem, buttons)
+        fill_box(QVBoxLayout(self), *items, margins=(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP), spacing=2 * GAP)
         self._unsubscribe = self.form.subscribe(self._refresh)
         self._refresh()
 
@@ -59,30 +68,17 @@ class NewRunDialog(QDialog):
         self._unsubscribe()
         super().done(result)
 
-    def _lay_out(self) -> None:
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.start = QPushButton("Start training")
-        clear_default_button(buttons)
-        self.start.setDefault(True)
-        buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP)
-        layout.setSpacing(2 * GAP)
-        layout.addWidget(heading("Train a new run"))
-        layout.addLayout(self._grid)
-        layout.addWidget(self.expectation)
-        layout.addWidget(self.problem)
-        layout.addWidget(buttons)
-
     def _refresh(self) -> None:
         fields = self.form.fields
         if fields != self._visible_fields:
             self._visible_fields = fields
             self._list_fields()
         for field in fields:
-            self._show_value(field)
+            editor, value = self.editors[field.key], self.form[field.key]
+            if isinstance(editor, QComboBox):
+                editor.setCurrentIndex(max(0, editor.findData(value)))
+            elif editor.text() != value:
+                editor.setText(value)
         errors = self.form.errors()
         watch_for = f"\nWatch for: {self.form.watch_for}" if self.form.watch_for else ""
         self.expectation.setText(f"Expected: {self.form.expectation}{watch_for}")
@@ -91,10 +87,7 @@ class NewRunDialog(QDialog):
 
     def _list_fields(self) -> None:
         focused = next((key for key, editor in self.editors.items() if editor.hasFocus()), "")
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                discard(widget)
+        clear_layout(self._grid)
         self.editors = {}
         for row, field in enumerate(self._visible_fields):
             editor = self._editor(field)
@@ -112,19 +105,9 @@ class NewRunDialog(QDialog):
             box = QComboBox()
             for choice in field.choices:
                 box.addItem(choice.label, choice.value)
-            box.activated.connect(lambda _index: self._set(key, str(box.currentData())))
+            box.activated.connect(lambda _index: self.form.set(key, str(box.currentData())))
             return box
         line = QLineEdit()
         line.setPlaceholderText(field.placeholder)
-        line.textEdited.connect(lambda words: self._set(key, words))
+        line.textEdited.connect(lambda content: self.form.set(key, content))
         return line
-
-    def _set(self, key: str, value: str) -> None:
-        self.form.set(key, value)
-
-    def _show_value(self, field: FormField) -> None:
-        editor, value = self.editors[field.key], self.form[field.key]
-        if isinstance(editor, QComboBox):
-            editor.setCurrentIndex(max(0, editor.findData(value)))
-        elif editor.text() != value:
-            editor.setText(value)

@@ -10,11 +10,12 @@ from genexplorer.runs import layout
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import timer, tool_button
+from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted, set_role, wrapped
 
 _MESSAGE_MS = 6000
 _MAX_BANNER_LINES = 3
+_MARGINS = (2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
 
 
 class AlertBanner(QFrame):
@@ -29,14 +30,12 @@ class AlertBanner(QFrame):
         self.dismiss = tool_button("✕", "Dismiss (Esc)")
         self.dismiss.setProperty("flat", "true")
         self.dismiss.clicked.connect(self.clear)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
-        layout.addWidget(self.label, 1)
-        layout.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        row = fill_box(QHBoxLayout(self), (self.label, 1), self.dismiss, margins=_MARGINS, spacing=-1)
+        row.setAlignment(self.dismiss, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def show_alert(self, line: str) -> None:
-        """Add a line, unless it is shown already."""
+        """Add a line, unless it is displayed already."""
         if line in self._lines:
             return
         self._lines = [*self._lines, line][-_MAX_BANNER_LINES:]
@@ -44,7 +43,7 @@ class AlertBanner(QFrame):
         self.show()
 
     def lines(self) -> list[str]:
-        """Return the lines that are shown."""
+        """Return the displayed lines."""
         return list(self._lines)
 
     def clear(self) -> None:
@@ -54,7 +53,7 @@ class AlertBanner(QFrame):
 
 
 class ViewerStatusBar(QWidget):
-    """decode 8 ms · snapshot of step 8,400, 1 s ago" at the left; messages and alerts at the right."""
+    """Latency and snapshot ("decode 8 ms · snapshot of step 8,400") at the left, messages and alerts at the right."""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,14 +61,8 @@ class ViewerStatusBar(QWidget):
         self._latency = ""
         self.facts, self.message, self.alert = muted(""), elided(), elided()
         self.alerts_button = tool_button("Alerts", "All alerts of this run (W)", name="small")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
-        layout.addWidget(self.facts)
-        layout.addStretch(1)
-        layout.addWidget(self.message)
-        layout.addSpacing(2 * GAP)
-        layout.addWidget(self.alert)
-        layout.addWidget(self.alerts_button)
+        items = (self.facts, None, self.message, 2 * GAP, self.alert, self.alerts_button)
+        fill_box(QHBoxLayout(self), *items, margins=_MARGINS, spacing=-1)
         self._show_alert()
         self._fade = timer(self, _MESSAGE_MS, lambda: _set_text(self.message, ""), once=True)
         timer(self, 1000, self.refresh).start()

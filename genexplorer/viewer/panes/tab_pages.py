@@ -18,11 +18,11 @@ _MAKE_MS = 20  # between two tabs, so that the window paints and answers meanwhi
 
 
 class TabBar(QTabBar):
-    """A bar whose tabs can be dimmed with a reason. A dimmed tab still opens: its page says what to do."""
+    """A bar whose tabs can be dimmed with a reason. A dimmed tab still opens: its page shows the reason."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._reasons: list[str] = []
+        self._reasons: list[str | None] = []  # None while there is no tooltip yet
         self.setDrawBase(False)
         self.setExpanding(False)
         self.setUsesScrollButtons(True)
@@ -30,19 +30,20 @@ class TabBar(QTabBar):
 
     def add(self, title: str) -> None:
         """Add a tab; the number of each of the first nine is its key."""
-        self._reasons.append("")
-        self.addTab(title)
-        self.setTabToolTip(len(self._reasons) - 1, self._tooltip(len(self._reasons) - 1, ""))
+        self._reasons.append(None)
+        self.dim(self.addTab(title), "")
 
     def dim(self, index: int, reason: str) -> None:
         """Dim a tab for a reason; an empty one restores it."""
         if self._reasons[index] != reason:
             self._reasons[index] = reason
-            self.setTabToolTip(index, self._tooltip(index, reason))
+            key = f" (key {index + 1})" if index < _NUMBER_KEYS else ""
+            tooltip = f"{self.tabText(index)}{key}{': ' if reason else ''}{reason}"
+            self.setTabToolTip(index, literal_tooltip(tooltip))
             self.update()
 
     def is_dimmed(self, index: int) -> bool:
-        """Whether a tab cannot show this run."""
+        """Return True for a tab that cannot show this run."""
         return bool(self._reasons[index])
 
     def initStyleOption(self, option: QStyleOptionTab | None, tabIndex: int) -> None:
@@ -50,10 +51,6 @@ class TabBar(QTabBar):
         super().initStyleOption(option, tabIndex)
         if option is not None and 0 <= tabIndex < len(self._reasons) and self._reasons[tabIndex]:
             option.state &= ~QStyle.StateFlag.State_Enabled
-
-    def _tooltip(self, index: int, reason: str) -> str:
-        key = f" (key {index + 1})" if index < _NUMBER_KEYS else ""
-        return literal_tooltip(f"{self.tabText(index)}{key}{': ' if reason else ''}{reason}")
 
 
 class TabPages(QWidget):
@@ -156,7 +153,7 @@ class TabPages(QWidget):
 
     @property
     def queries_model(self) -> bool:
-        """Whether the selected tab queries the model at once."""
+        """True if the selected tab queries the model as soon as it is in front."""
         return self._specs[self._selected].queries_model
 
     def index_of(self, title: str) -> int:

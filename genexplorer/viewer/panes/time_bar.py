@@ -4,13 +4,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_track import TimeTrack
 from genexplorer.viewer.style import GAP, mix
-from genexplorer.viewer.widgets.controls import timer, tool_button
+from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
 from genexplorer.viewer.widgets.icons import icon
 from genexplorer.viewer.widgets.labels import heading, muted
 from trainers.errors import UserError
@@ -40,7 +40,17 @@ class TimeBar(QWidget):
         self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
         self._timer = timer(self, _TICK_MS, self._tick)
         self._lay_out()
-        self._connect()
+        # Connect the signals.
+        self.play.clicked.connect(self.toggle_play)
+        self.speed.clicked.connect(self.next_speed)
+        self.follow.clicked.connect(context.cursor.follow)
+        self.hold.clicked.connect(context.cursor.hold)
+        self.track.step_chosen.connect(context.cursor.go)
+        self.track.move_wanted.connect(context.cursor.move)
+        self.track.dragging.connect(context.set_dragging)
+        self._unsubscribe = context.cursor.subscribe(self._show_cursor)
+        context.run_changed.connect(self._show_curve)
+        context.changes.connect(self._on_changes)
         self.recolor()
 
     def toggle_follow(self) -> None:
@@ -68,43 +78,11 @@ class TimeBar(QWidget):
         group = QButtonGroup(self)
         group.addButton(self.follow)
         group.addButton(self.hold)
-        choice = QHBoxLayout()
-        choice.setSpacing(GAP // 2)
-        choice.addWidget(self.follow)
-        choice.addWidget(self.hold)
-        side = QVBoxLayout()
-        side.setSpacing(2)
-        side.addWidget(self.step_label)
-        side.addWidget(self.index_label)
-        side.addStretch(1)
-        side.addLayout(choice)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
-        grid.setHorizontalSpacing(GAP)
-        grid.setVerticalSpacing(GAP // 2)
-        playing = QVBoxLayout()
-        playing.setSpacing(GAP // 2)
-        playing.addWidget(self.play)
-        playing.addWidget(self.speed)
-        playing.addStretch(1)
-        grid.addLayout(playing, 0, 0)
-        grid.addWidget(self.track, 0, 1)
-        grid.addLayout(side, 0, 2)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(2, 17 * GAP)
-
-    def _connect(self) -> None:
-        context = self._context
-        self.play.clicked.connect(self.toggle_play)
-        self.speed.clicked.connect(self.next_speed)
-        self.follow.clicked.connect(context.cursor.follow)
-        self.hold.clicked.connect(context.cursor.hold)
-        self.track.step_chosen.connect(context.cursor.go)
-        self.track.move_wanted.connect(context.cursor.move)
-        self.track.dragging.connect(context.set_dragging)
-        self._unsubscribe = context.cursor.subscribe(self._show_cursor)
-        context.run_changed.connect(self._show_all)
-        context.changes.connect(self._on_changes)
+        self.step_label.setMinimumWidth(17 * GAP)
+        playing = fill_box(QVBoxLayout(), self.play, self.speed, None, spacing=GAP // 2)
+        choice = fill_box(QHBoxLayout(), self.follow, self.hold, spacing=GAP // 2)
+        side = fill_box(QVBoxLayout(), self.step_label, self.index_label, None, choice, spacing=2)
+        fill_box(QHBoxLayout(self), playing, (self.track, 1), side, margins=(2 * GAP, GAP, 2 * GAP, 0))
 
     def closing(self) -> None:
         """Stop the timer and unsubscribe."""
@@ -126,47 +104,46 @@ class TimeBar(QWidget):
         ):
             self._show_curve()
 
-    def _show_all(self) -> None:
-        self._show_curve()
-        self._show_cursor()
-
     def _show_cursor(self) -> None:
-        cursor, palette = self._context.cursor, self._context.palette
-        run = self._context.run
+        cursor, palette, run = self._context.cursor, self._context.palette, self._context.run
         last = run.status.step if run is not None else 0
         self.track.set_time(tuple(cursor.steps), cursor.position, last)
+        # Playback, follow or hold.
         if cursor.playing != self._timer.isActive():
             (self._timer.start if cursor.playing else self._timer.stop)()
-        self.play.setIcon(
-            icon("pause" if cursor.playing else "play", palette.text, mix(palette.muted, palette.background, 0.5))
-        )
+        dim = mix(palette.muted, palette.background, 0.5)
+        self.play.setIcon(icon("pause" if cursor.playing else "play", palette.text, dim))
         for button in (self.play, self.follow, self.hold):
             button.setEnabled(bool(cursor.steps))
         (self.follow if cursor.following else self.hold).setChecked(True)
+        # The displayed step.
         noun = "image" if self._context.steps_are_images else "snapshot"
-        place = "" if cursor.index is None else f"{noun} {cursor.index + 1} of {len(cursor.steps)}"
         self.step_label.setText("no snapshot" if cursor.position is None else f"step {cursor.position:,}")
-        self.index_label.setText(place)
+        index = "" if cursor.index is None else f"{noun} {cursor.index + 1} of {len(cursor.steps)}"
+        self.index_label.setText(index)
 
     def _show_curve(self) -> None:
         run = self._context.run
         metric = None if run is None else objective_metric(run)
         if run is None or metric is None:
             self.track.set_curve("", "", np.zeros(0), np.zeros(0), ())
-            return
-        series = run.series(metric, "step", _CURVE_POINTS)
-        spec = run.specs[metric]
-        title = charts.plain_title(spec)
-        self.track.set_curve(title, spec.unit, series.x, series.mean, change_marks(run))
+        else:
+            series, spec = run.series(metric, "step", _CURVE_POINTS), run.specs[metric]
+            self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, change_marks(run))
         self._show_cursor()
+
+
+def objective_quantity(run: "RunPoller") -> str:
+    """Return the quantity of the family's objective, such as "elbo"; empty where the family is unknown."""
+    if run.config is not None:
+        with suppress(UserError):  # a family of a package that is not installed here
+            return run.config.theory().total
+    return ""
 
 
 def objective_metric(run: "RunPoller") -> str | None:
     """Return the densest curve of the run's objective, or None while there is none."""
-    total = "elbo"
-    if run.config is not None:
-        with suppress(UserError):  # a family of a package that is not installed here
-            total = run.config.theory().total
+    total = objective_quantity(run) or "elbo"
     candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.primary_metric)
     return next((name for name in candidates if name in run.specs), None)
 

@@ -24,14 +24,9 @@ def log_fraction(step: float, last: float) -> float:
 
 
 def log_fractions(steps: Floats, last: float) -> Floats:
-    """Return the same of many steps, any shape."""
+    """Return the positions of many steps, any shape."""
     shares: Floats = np.log1p(np.maximum(steps, 0.0)) / math.log1p(last) if last > 0 else np.zeros_like(steps)
     return shares
-
-
-def step_at(fraction: float, last: float) -> float:
-    """Return the step at a place of the logarithmic axis; the inverse of `log_fraction`."""
-    return math.expm1(min(1.0, max(0.0, fraction)) * math.log1p(max(0.0, last)))
 
 
 def nice_steps(last: int) -> list[int]:
@@ -91,11 +86,11 @@ class TimeTrack(QWidget):
         self.update()
 
     def shows_growth(self, last: int) -> bool:
-        """Return whether a curve that goes on to a step would end visibly farther than the one that is shown."""
+        """Return whether a curve that goes on to a step would end visibly farther than the displayed one."""
         return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= VISIBLE
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room."""
+        """Return a wide size; the track fills the width."""
         return QSize(600, _HEIGHT)
 
     def x_of(self, step: float) -> float:
@@ -128,7 +123,13 @@ class TimeTrack(QWidget):
         self._hover = event.position().x()
         if self._is_pressed:
             self._choose(self._hover)
-        self._show_tooltip(event)
+        step = self.nearest_snapshot(self._hover)
+        if step is not None:
+            value = self.value_at(step)
+            value_text = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
+            changes = [label for at, label in self._marks if abs(self.x_of(at) - self._hover) < 6]
+            lines = [f"step {step:,}{value_text}", *changes]
+            QToolTip.showText(event.globalPosition().toPoint(), "\n".join(lines), self)
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
@@ -157,55 +158,52 @@ class TimeTrack(QWidget):
         if step is not None and step != self._position:
             self.step_chosen.emit(step)
 
-    def _show_tooltip(self, event: QMouseEvent) -> None:
-        step = self.nearest_snapshot(event.position().x())
-        if step is None:
-            return
-        value = self.value_at(step)
-        value_text = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
-        near = [words for at, words in self._marks if abs(self.x_of(at) - event.position().x()) < 6]
-        QToolTip.showText(event.globalPosition().toPoint(), "\n".join([f"step {step:,}{value_text}", *near]), self)
-
     # Drawing ----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw rail, labels, curve and mark."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_rail(painter)
-        self._paint_curve(painter)
-        self._paint_changes(painter)
-        if self._position is not None:
-            self._paint_position(painter, self.x_of(self._position))
-
-    def _width(self) -> float:
-        return max(1.0, self.width() - 2 * _MARGIN)
-
-    def _pen(self, color: str, width: float = 1.0) -> QPen:
-        return QPen(QColor(color), width)
-
-    def _paint_rail(self, painter: QPainter) -> None:
-        painter.setPen(self._pen(self._palette.faint, 2.0))
+        # The rail, with a tick at each snapshot.
+        painter.setPen(QPen(QColor(self._palette.faint), 2.0))
         painter.drawLine(QPointF(_MARGIN, _RAIL_Y), QPointF(_MARGIN + self._width(), _RAIL_Y))
-        painter.setPen(self._pen(self._palette.muted))
+        painter.setPen(QColor(self._palette.muted))
+        painter.setFont(text_font(8))
         for step in self._steps:
             x = self.x_of(step)
             painter.drawLine(QPointF(x, _RAIL_Y - 3), QPointF(x, _RAIL_Y + 3))
         if self._steps:
             self._paint_labels(painter)
+        if self._x.size > 1:
+            self._paint_curve(painter)
+        # The changes of settings.
+        painter.setPen(QColor(self._palette.warning))
+        for step, label in self._marks:
+            x = self.x_of(step)
+            painter.drawText(QRectF(x - 30, self.height() - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{label}")
+        # The displayed snapshot.
+        if self._position is not None:
+            handle = QPointF(self.x_of(self._position), _RAIL_Y)
+            painter.setPen(QColor(self._palette.text))
+            painter.drawLine(handle, QPointF(handle.x(), self.height() - 2))
+            painter.setPen(QPen(QColor(self._palette.background), 2.0))
+            painter.setBrush(QColor(self._palette.accent))
+            painter.drawEllipse(handle, _HANDLE, _HANDLE)
+
+    def _width(self) -> float:
+        return max(1.0, self.width() - 2 * _MARGIN)
 
     def _paint_labels(self, painter: QPainter) -> None:
-        painter.setFont(text_font(8))
-        painter.setPen(self._pen(self._palette.muted))
+        """Write the steps that fit beside one another, in the painter's font and color."""
         occupied: list[QRectF] = []
         for step in nice_steps(self._last):
-            words = formatting.count(step).replace(".0", "")
-            width = painter.fontMetrics().horizontalAdvance(words) + 2.0
+            label = formatting.count(step).replace(".0", "")
+            width = painter.fontMetrics().horizontalAdvance(label) + 2.0
             left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
             box = QRectF(left, _LABEL_Y, width, 14)
             if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in occupied):
                 occupied.append(box)
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, label)
 
     def _curve_points(self) -> Floats:
         """Return the curve in pixels, (N, 2), a point for each pixel from left to right."""
@@ -223,35 +221,13 @@ class TimeTrack(QWidget):
         return self._curve_px[1]
 
     def _paint_curve(self, painter: QPainter) -> None:
-        if self._x.size < 2:
-            return
-        painter.setPen(self._pen(self._palette.accent, 1.4))
-        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in self._curve_points().tolist()]))
-        painter.setFont(text_font(8))
-        painter.setPen(self._pen(self._palette.muted))
-        unit = f" ({self._unit})" if self._unit else ""
-        words = f"{self._name}{unit}"
-        box = QRectF(
-            _MARGIN, self.height() - 18, min(painter.fontMetrics().horizontalAdvance(words) + 4, self.width()), 16
-        )
-        painter.drawText(box.translated(0, _CURVE_TOP - box.top()) if self._is_low(box.right()) else box, 0, words)
-
-    def _is_low(self, right: float) -> bool:
-        """Whether the curve leaves the upper left corner free rather than the lower one."""
         points = self._curve_points()
-        heights = points[points[:, 0] <= right, 1]
-        return bool(heights.size) and float(heights.mean()) > (_CURVE_TOP + self.height()) / 2
-
-    def _paint_changes(self, painter: QPainter) -> None:
-        painter.setFont(text_font(8))
-        painter.setPen(self._pen(self._palette.warning))
-        for step, words in self._marks:
-            x = self.x_of(step)
-            painter.drawText(QRectF(x - 30, self.height() - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{words}")
-
-    def _paint_position(self, painter: QPainter, x: float) -> None:
-        painter.setPen(self._pen(self._palette.text))
-        painter.drawLine(QPointF(x, _RAIL_Y), QPointF(x, self.height() - 2))
-        painter.setPen(self._pen(self._palette.background, 2.0))
-        painter.setBrush(QColor(self._palette.accent))
-        painter.drawEllipse(QPointF(x, _RAIL_Y), _HANDLE, _HANDLE)
+        painter.setPen(QPen(QColor(self._palette.accent), 1.4))
+        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
+        # Its name, in the left corner that the curve leaves free.
+        painter.setPen(QColor(self._palette.muted))
+        name = f"{self._name} ({self._unit})" if self._unit else self._name
+        width = min(painter.fontMetrics().horizontalAdvance(name) + 4, self.width())
+        heights = points[points[:, 0] <= _MARGIN + width, 1]
+        is_low = bool(heights.size) and float(heights.mean()) > (_CURVE_TOP + self.height()) / 2
+        painter.drawText(QRectF(_MARGIN, _CURVE_TOP if is_low else self.height() - 18, width, 16), 0, name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtGui import QImage, QKeyEvent
+from PyQt6.QtGui import QGuiApplication, QImage, QKeyEvent
 from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
@@ -29,7 +29,7 @@ class SaveTarget:
     Args:
         label: What it is: "Manifold", "Path as animation".
         suffixes: With the dot, the usual one first: (".png",).
-        write: Writes the file at the path it is given; a `UserError` or `OSError` it raises is shown.
+        write: Writes the file at a path; a `UserError` or `OSError` that it raises becomes the message.
         image: Returns the image that is written; None for other files.
     """
 
@@ -148,6 +148,15 @@ class Tab(QWidget):
         """Return the shell command that makes the same image, or None."""
         return None
 
+    def copy_command(self) -> None:
+        """Copy the shell command that makes the same image."""
+        line, clipboard = self.command_line(), QGuiApplication.clipboard()
+        if not line or clipboard is None:
+            self.context.status_message.emit("no command for this view")
+            return
+        clipboard.setText(line)
+        self.context.status_message.emit(f"copied: {line}")
+
     def state(self) -> dict[str, Any]:
         """Return the state stored until the next start; JSON values only."""
         return {}
@@ -163,3 +172,32 @@ class Tab(QWidget):
 
     def closing(self) -> None:
         """Handle that the window closes: stop timers and threads."""
+
+
+class ContentTab(Tab):
+    """A tab that updates its content only while it is in front and something has changed.
+
+    A subclass overrides `update_content`, and calls `touch` after a change.
+    """
+
+    def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._is_stale = True
+
+    def update_content(self) -> None:
+        """Show everything as it is now."""
+
+    def touch(self) -> None:
+        """Mark the content as out of date; update it now if the tab is in front."""
+        self._is_stale = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Update the content if the tab is in front and the content is out of date."""
+        if self.is_active and self._is_stale:
+            self._is_stale = False
+            self.update_content()
+
+    def activated(self) -> None:
+        """Bring the tab up to date."""
+        self.refresh()

@@ -12,11 +12,11 @@ _PACKAGE = "genexplorer.viewer.tabs"
 
 @dataclass(frozen=True)
 class TabSpec:
-    """A tab by its title and the place of its class, which is imported once the tab is made.
+    """A tab by its title and the import path of its class, which is imported when the tab is made.
 
     Args:
         title: The text in the tab bar; the `title` of the class.
-        target: "module:class"; importing all of them takes as long as the rest of the window.
+        target: "module:class"; importing all classes takes as long as the rest of the window.
         queries_model: Whether the tab queries the model as soon as it is in front; others show recorded data.
     """
 

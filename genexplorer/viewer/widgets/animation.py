@@ -37,7 +37,7 @@ class FrameAnimation(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether there are frames to come."""
+        """True until the last frame."""
         return self._animation.state() == QVariantAnimation.State.Running
 
     def _on_value(self, progress: float) -> None:
@@ -60,7 +60,7 @@ class PointAnimation(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether the points are moving."""
+        """True while the points are moving."""
         return self._frames.is_running
 
     def move_to(self, points: Floats, *, animate: bool = True) -> None:

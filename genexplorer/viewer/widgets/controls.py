@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
     QComboBox,
+    QDialog,
     QDialogButtonBox,
     QFrame,
     QHBoxLayout,
@@ -157,6 +158,22 @@ def discard(widget: QWidget) -> None:
     widget.deleteLater()
 
 
+def clear_layout(layout: QLayout) -> None:
+    """Remove and discard all widgets of a layout."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            discard(widget)
+
+
+def close_buttons(dialog: QDialog) -> QDialogButtonBox:
+    """Return a row with the button that closes a dialog."""
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    clear_default_button(buttons)
+    return buttons
+
+
 def clear_default_button(buttons: QDialogButtonBox) -> None:
     """Remove icons and the default button from a dialog, so that no choice is suggested."""
     for button in buttons.buttons():
@@ -189,16 +206,13 @@ class EmptyState(QWidget):
         for label in (self.reason, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setFixedWidth(_WIDTH)
-        self._buttons = QHBoxLayout()
-        self._buttons.setSpacing(GAP)
+        self._buttons = fill_box(QHBoxLayout())
         layout = QVBoxLayout(self)
         layout.addStretch(2)
-        layout.addWidget(self.reason, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addSpacing(GAP)
-        layout.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addSpacing(2 * GAP)
-        layout.addLayout(self._buttons)
+        fill_box(layout, self.reason, GAP, self.hint, 2 * GAP, self._buttons, spacing=-1)
         layout.addStretch(3)
+        for label in (self.reason, self.hint):
+            layout.setAlignment(label, Qt.AlignmentFlag.AlignHCenter)
 
     def set_text(self, reason: str, hint: str = "") -> None:
         """Show the reason, and what to do."""

@@ -21,8 +21,6 @@ def icon(name: str, color: str, disabled: str) -> QIcon:
 
 
 def _pixmap(name: str, color: str) -> QPixmap:
-    pixmap = QPixmap(_SIZE, _SIZE)
-    pixmap.fill(Qt.GlobalColor.transparent)
     path = QPainterPath()
     path.setFillRule(Qt.FillRule.WindingFill)  # rectangles may overlap
     if name == "play":
@@ -31,8 +29,7 @@ def _pixmap(name: str, color: str) -> QPixmap:
     else:
         for rectangle in _RECTANGLES[name]:
             path.addRect(QRectF(*rectangle))
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pixmap, painter = _canvas()
     painter.fillPath(path, QColor(color))
     painter.end()
     return pixmap
@@ -40,10 +37,7 @@ def _pixmap(name: str, color: str) -> QPixmap:
 
 def application_icon(accent: str, background: str) -> QIcon:
     """Return the icon of the window: a curve with a point on it."""
-    pixmap = QPixmap(_SIZE, _SIZE)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pixmap, painter = _canvas()
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(background))
     painter.drawRoundedRect(QRectF(2, 2, 60, 60), 12, 12)
@@ -53,3 +47,12 @@ def application_icon(accent: str, background: str) -> QIcon:
     painter.drawEllipse(QPointF(34, 48), 6, 6)
     painter.end()
     return QIcon(pixmap)
+
+
+def _canvas() -> tuple[QPixmap, QPainter]:
+    """Return a transparent pixmap and its painter, which the caller ends."""
+    pixmap = QPixmap(_SIZE, _SIZE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    return pixmap, painter

@@ -1,6 +1,9 @@
 """A grid of images of equal size, recorded or decoded, with one that is selected."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,9 @@ from genexplorer.runs.record import PictureRef
 from genexplorer.viewer.widgets.images import ImageView, Pixels, montage, to_array
 
 GAP_PX = 1
+_CACHED_GRIDS = 96
 _MAX_SIDE_PX = 8192  # the largest recorded image that is read
+_log = logging.getLogger(__name__)
 Images = NDArray[np.uint8]  # (N, H, W, C)
 
 
@@ -55,6 +60,31 @@ def read_image_grid(ref: PictureRef, caption: str) -> ImageGrid:
     return ImageGrid(tiles.reshape(-1, height, width, pixels.shape[2]), ref.columns, ref.step, caption)
 
 
+class RecordedGrids:
+    """Reads recorded grids and caches them; one that cannot be read is reported and logged.
+
+    Args:
+        report: Gets the reason, one line.
+    """
+
+    def __init__(self, report: Callable[[str], object]) -> None:
+        self._report = report
+        self._cached = lru_cache(_CACHED_GRIDS)(read_image_grid)
+
+    def read(self, ref: PictureRef) -> ImageGrid | None:
+        """Return a grid with its caption, or None where it cannot be read."""
+        try:
+            return self._cached(ref, f"recorded at step {ref.step:,}")
+        except UserError as error:
+            _log.warning("%s", error)
+            self._report(str(error))
+            return None
+
+    def clear(self) -> None:
+        """Discard the cached grids, as when another run is opened."""
+        self._cached.cache_clear()
+
+
 def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> int:
     """Return the number of columns at which tiles (height, width) are largest in a room (width, height)."""
 
@@ -84,7 +114,7 @@ class ImageGridView(ImageView):
         self.columns = 1
         self.has_frame = True  # whether the image under the mouse is framed
         self.index = 0  # of the selected image
-        self._grid: ImageGrid | None = None
+        self.grid: ImageGrid | None = None  # set by `set_grid`
         self._background = "#ffffff"
         self.hovered.connect(self._on_hovered)
         self.pressed.connect(self._on_pressed)
@@ -96,7 +126,7 @@ class ImageGridView(ImageView):
 
     def set_grid(self, grid: ImageGrid | None, hint: str = "") -> None:
         """Show a grid, or None and why there is none."""
-        self._grid = grid
+        self.grid = grid
         if grid is None:
             self.set_frame(None)
             self.set_image(None, hint=hint)
@@ -105,11 +135,6 @@ class ImageGridView(ImageView):
         self.index = min(self.index, len(grid.images) - 1)
         self._lay_out_grid()
 
-    @property
-    def grid(self) -> ImageGrid | None:
-        """The grid that is shown."""
-        return self._grid
-
     def set_columns(self, columns: int) -> None:
         """Set the number of columns; 0 for automatic."""
         self.requested_columns = max(0, columns)
@@ -117,25 +142,25 @@ class ImageGridView(ImageView):
 
     def select(self, index: int) -> None:
         """Select an image."""
-        if self._grid is not None:
-            self.index = min(max(0, index), len(self._grid.images) - 1)
+        if self.grid is not None:
+            self.index = min(max(0, index), len(self.grid.images) - 1)
             self._frame(self.index)
             self.selected.emit(self.index)
 
     def tile(self, index: int) -> Pixels | None:
         """Return one image of the grid."""
-        if self._grid is None or not 0 <= index < len(self._grid.images):
+        if self.grid is None or not 0 <= index < len(self.grid.images):
             return None
-        image: Pixels = self._grid.images[index]
+        image: Pixels = self.grid.images[index]
         return image
 
     def index_at(self, pixel: QPoint) -> int:
         """Return the image at a pixel of the whole grid, or -1."""
-        if self._grid is None or pixel.x() < 0:
+        if self.grid is None or pixel.x() < 0:
             return -1
-        height, width = self._grid.images.shape[1:3]
+        height, width = self.grid.images.shape[1:3]
         index = pixel.y() // (height + GAP_PX) * self.columns + pixel.x() // (width + GAP_PX)
-        return index if index < len(self._grid.images) else -1
+        return index if index < len(self.grid.images) else -1
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Choose the columns for the new size."""
@@ -143,9 +168,9 @@ class ImageGridView(ImageView):
         self._lay_out_grid()
 
     def _lay_out_grid(self) -> None:
-        if self._grid is None:
+        if self.grid is None:
             return
-        images = self._grid.images
+        images = self.grid.images
         count, height, width = images.shape[:3]
         ratio = self.devicePixelRatioF()
         room = (int(self.width() * ratio), int((self.height() - 3 * GAP_PX) * ratio))
@@ -154,10 +179,10 @@ class ImageGridView(ImageView):
         self._frame(self.index)
 
     def _frame(self, index: int) -> None:
-        if self._grid is None or index < 0 or not self.has_frame:
+        if self.grid is None or index < 0 or not self.has_frame:
             self.set_frame(None)
             return
-        height, width = self._grid.images.shape[1:3]
+        height, width = self.grid.images.shape[1:3]
         left = index % self.columns * (width + GAP_PX)
         top = index // self.columns * (height + GAP_PX)
         self.set_frame(QRectF(left, top, width, height))

@@ -97,15 +97,6 @@ def enlarged(image: QImage, factor: int) -> QImage:
     return image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
 
 
-def png_bytes(image: QImage) -> bytes:
-    """Return an image encoded as PNG."""
-    content = QByteArray()
-    buffer = QBuffer(content)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
-    return content.data()
-
-
 def save_image(image: QImage, path: Path) -> None:
     """Write an image in the format of the suffix, PNG without one; an existing file is replaced atomically.
 
@@ -117,8 +108,13 @@ def save_image(image: QImage, path: Path) -> None:
         raise UserError("there is no image to save", "wait until it is shown")
     form = path.suffix.lstrip(".").upper() or "PNG"
     if form == "PNG":
-        write_bytes(path, png_bytes(image))
+        encoded = QByteArray()
+        buffer = QBuffer(encoded)
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        image.save(buffer, "PNG")
+        write_bytes(path, encoded.data())
         return
+    # Other formats are those of Pillow.
     from PIL import Image  # deferred: only saving needs it
 
     content = io.BytesIO()

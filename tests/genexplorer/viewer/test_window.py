@@ -100,7 +100,7 @@ def test_torch_is_never_imported(run_folder: Path, tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from genexplorer.viewer.main import make_application, make_window, _open_first\n"
+        "from genexplorer.viewer.main import make_application, make_window\n"
         "app = make_application()\n"
         "window = make_window(app, Path(sys.argv[2]))\n"
         "window.show()\n"

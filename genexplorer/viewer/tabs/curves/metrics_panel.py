@@ -19,7 +19,7 @@ from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_curve import CurveView
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import discard, fill_box, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.controls import clear_layout, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
 WIDTH = 34 * GAP
@@ -55,13 +55,11 @@ class MetricsPanel(QWidget):
     """Check boxes of the metrics, each with the value at the current step.
 
     Signals:
-        toggled(quantity, on), x_axis_chosen(axis), logarithmic_chosen(on), smoothing_chosen(weight), reset_requested,
-        full_range_requested.
+        toggled(quantity, on), x_axis_chosen(axis), smoothing_chosen(weight), reset_requested, full_range_requested.
     """
 
     toggled = pyqtSignal(str, bool)
     x_axis_chosen = pyqtSignal(str)
-    logarithmic_chosen = pyqtSignal(bool)
     smoothing_chosen = pyqtSignal(float)
     reset_requested = pyqtSignal()
     full_range_requested = pyqtSignal()
@@ -78,7 +76,6 @@ class MetricsPanel(QWidget):
         self.smoothing_label, self.step_label = muted("no smoothing"), muted("")
         self.logarithmic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._lay_out()
-        self.logarithmic.toggled.connect(self.logarithmic_chosen)
         self.smoothing.valueChanged.connect(lambda value: self.smoothing_chosen.emit(value / 100))
 
     def show_view(self, view: CurveView) -> None:
@@ -133,11 +130,9 @@ class MetricsPanel(QWidget):
         fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def _list_charts(self) -> None:
-        while (item := self._list.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                discard(widget)
+        clear_layout(self._list)
         self.boxes, self._values = {}, {}
+        # A heading for each panel, then a row for each of its charts.
         panel, row = "", 0
         for chart in self._charts:
             if chart.panel != panel:

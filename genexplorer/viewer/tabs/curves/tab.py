@@ -20,7 +20,7 @@ from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_la
 from genexplorer.viewer.plots.chart_plot import ChartDetail, ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
-from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
+from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import EmptyState, discard, fill_box, scroll_area, timer
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
@@ -32,7 +32,7 @@ _SMOOTHING = 0.8  # by default; the raw curve stays visible
 _WIDE_PX = 640  # from this width on, charts are in two columns
 
 
-class CurvesTab(Tab):
+class CurvesTab(ContentTab):
     """Charts at the left, the metrics panel at the right."""
 
     title = "Curves"
@@ -52,7 +52,6 @@ class CurvesTab(Tab):
         self.view = CurveView(smoothing=_SMOOTHING)
         self.plots: dict[str, ChartPlot] = {}
         self._selected: list[str] = []  # quantities; empty: the default ones
-        self._stale = True
         self._zoom: tuple[float, float] | None = None
         self._arranged: tuple[tuple[str, ...], int] = ((), 0)
         self.detail = ChartDetail(self._curve, self)
@@ -72,7 +71,7 @@ class CurvesTab(Tab):
         # Connect the signals.
         self.metrics_panel.toggled.connect(self._toggle)
         self.metrics_panel.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
-        self.metrics_panel.logarithmic_chosen.connect(lambda on: self.set_view(logarithmic=on))
+        self.metrics_panel.logarithmic.toggled.connect(lambda on: self.set_view(logarithmic=on))
         self.metrics_panel.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
         self.metrics_panel.reset_requested.connect(lambda: self._select([]))
         self.metrics_panel.full_range_requested.connect(self.show_full_range)
@@ -83,28 +82,22 @@ class CurvesTab(Tab):
     def set_run(self, followed: object) -> None:
         """Show the curves of another run; the selection stays where it has them."""
         self._zoom = None
-        self._stale = True
         self.detail.clear()
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
             discard(plot)
         self.plots = {}
         self._arranged = ((), 0)
-        self.refresh()
+        self.touch()
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Draw new points."""
         if changed & {"metrics", "changes"}:
-            self._stale = True
-            self.refresh()
+            self.touch()
 
     def on_time(self, step: int | None) -> None:
         """Mark the step."""
         self._show_time()
-
-    def activated(self) -> None:
-        """Bring the charts up to date."""
-        self.refresh()
 
     def on_key(self, event: QKeyEvent) -> bool:
         """Y logarithmic, X the next axis, + and − smoothing, 0 full range."""
@@ -172,8 +165,7 @@ class CurvesTab(Tab):
             0.0 if not math.isfinite(smoothed) else min(0.99, max(0.0, round(smoothed, 2))),
         )
         self.metrics_panel.show_view(self.view)
-        self._stale = True
-        self.refresh()
+        self.touch()
 
     def show_only(self, quantity: str) -> None:
         """Show one quantity alone, as after a click on a term in Theory."""
@@ -184,11 +176,8 @@ class CurvesTab(Tab):
         self._zoom = None
         self._apply_range()
 
-    def refresh(self) -> None:
-        """Bring the charts up to date, if the tab is visible and anything has changed."""
-        if not self.is_active or not self._stale:
-            return
-        self._stale = False
+    def update_content(self) -> None:
+        """Show the charts of the selected metrics, or else the default ones."""
         run = self.context.run
         available = charts.charts(run.specs) if run is not None else []
         selected = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
@@ -196,7 +185,22 @@ class CurvesTab(Tab):
         self.hint.setVisible(not visible)
         self._scroll.setVisible(bool(visible))
         self.metrics_panel.show_charts(available, {chart.quantity for chart in visible})
-        self._arrange(visible)
+        # Keep the plots of charts that stay visible, remove the others, and add new ones.
+        for quantity in set(self.plots) - {chart.quantity for chart in visible}:
+            plot = self.plots.pop(quantity)
+            self._grid.removeWidget(plot)
+            discard(plot)
+        for chart in visible:
+            if chart.quantity in self.plots:
+                self.plots[chart.quantity].chart = chart
+            else:
+                self.plots[chart.quantity] = plot = ChartPlot(chart, self.context.palette)
+                plot.pointed.connect(self._on_pointed)
+                plot.clicked.connect(self._on_clicked)
+                plot.zoomed.connect(self._on_zoomed)
+                plot.resized.connect(self._settle.start)
+        self.plots = {chart.quantity: self.plots[chart.quantity] for chart in visible}
+        self._place()
         # Draw the curves, with marks where settings were changed.
         if run is not None:
             marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
@@ -209,32 +213,13 @@ class CurvesTab(Tab):
 
     def _select(self, quantities: list[str]) -> None:
         self._selected = quantities
-        self._stale = True
-        self.refresh()
+        self.touch()
 
     def _toggle(self, quantity: str, on: bool) -> None:
-        now = list(self.plots)
-        self._select([*now, quantity] if on else [q for q in now if q != quantity])
+        others = [name for name in self.plots if name != quantity]
+        self._select([*others, quantity] if on else others)
 
     # Drawing ----------------------------------------------------------------------------------------------------
-
-    def _arrange(self, visible: list[charts.Chart]) -> None:
-        """Keep the plots of charts that stay visible, remove the others and add new ones."""
-        for quantity in set(self.plots) - {chart.quantity for chart in visible}:
-            plot = self.plots.pop(quantity)
-            self._grid.removeWidget(plot)
-            discard(plot)
-        for chart in visible:
-            if chart.quantity not in self.plots:
-                self.plots[chart.quantity] = plot = ChartPlot(chart, self.context.palette)
-                plot.pointed.connect(self._on_pointed)
-                plot.clicked.connect(self._on_clicked)
-                plot.zoomed.connect(self._on_zoomed)
-                plot.resized.connect(self._settle.start)
-            elif self.plots[chart.quantity].chart != chart:
-                self.plots[chart.quantity].chart = chart
-        self.plots = {chart.quantity: self.plots[chart.quantity] for chart in visible}
-        self._place()
 
     def _place(self) -> None:
         columns = 2 if len(self.plots) > 1 and self._scroll.width() >= _WIDE_PX else 1
@@ -362,7 +347,7 @@ class CurvesTab(Tab):
 
 
 def default_charts(available: list[charts.Chart]) -> list[charts.Chart]:
-    """Return the charts that are shown by default: three of the first panel, and the best one of the other panels."""
+    """Return the default charts: three of the first panel, and the best one of the other panels."""
     first = [chart for chart in available if chart.panel == available[0].panel][:3]
     candidates = sorted((chart for chart in available if chart not in first), key=_rank)
     return first + candidates[:1]

@@ -1,7 +1,6 @@
 """The curves beside the images: losses, or the family's objective, with a mark at the present step."""
 
 import math
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
@@ -9,14 +8,13 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.panes.time_bar import change_marks
+from genexplorer.viewer.panes.time_bar import change_marks, objective_quantity
 from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
-from genexplorer.viewer.widgets.controls import discard, timer
+from genexplorer.viewer.widgets.controls import discard, fill_box, timer
 from genexplorer.viewer.widgets.labels import muted
-from trainers.errors import UserError
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
@@ -37,49 +35,48 @@ class ProgressCurves(QWidget):
         self._step: int | None = None
         self._hint = muted("Curves appear after the first steps.")
         self._settle = timer(self, 0, self._fit, once=True)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(GAP)
-        self._column.addWidget(self._hint)
+        self._column = fill_box(QVBoxLayout(self), self._hint)
         context.palette_changed.connect(self._recolor)
 
     def refresh(self, run: "RunPoller | None") -> None:
         """Draw the run's curves."""
-        shown_charts = [] if run is None else recorded_images.charts_beside(charts.charts(run.specs), _total(run))
+        shown_charts = (
+            [] if run is None else recorded_images.charts_beside(charts.charts(run.specs), objective_quantity(run))
+        )
         if shown_charts != self._charts:
-            self._set_charts(shown_charts)
+            # Replace the plots.
+            for plot in self.plots:
+                self._column.removeWidget(plot)
+                discard(plot)
+            self._charts, self.plots = shown_charts, []
+            for chart in shown_charts:
+                plot = ChartPlot(chart, self._context.palette)
+                plot.clicked.connect(self._on_clicked)
+                plot.pointed.connect(self._on_pointed)
+                plot.resized.connect(self._settle.start)
+                plot.zoomed.connect(lambda _bounds: self._fit())
+                self._column.addWidget(plot, 1)
+                self.plots.append(plot)
         self._hint.setVisible(not self.plots)
         if run is None:
             return
-        marks = [(float(step), words) for step, words in change_marks(run)]
+        # Draw the curves; metrics of the averaged weights, which made the images, replace those of the raw weights.
+        marks = [(float(step), label) for step, label in change_marks(run)]
         for plot in self.plots:
-            plot.set_curves(
-                [_curve(run, plot.chart, metric) for metric in _without_raw(plot.chart.metrics)],
-                CurveView("step", False, _SMOOTHING),
-                marks,
-            )
+            metrics = plot.chart.metrics
+            raw = {f"{name.removesuffix('_ema')}_raw" for name in metrics if name.endswith("_ema")}
+            visible = [name for name in metrics if name not in raw]
+            curves = [_curve(run, plot.chart, metric) for metric in visible]
+            plot.set_curves(curves, CurveView("step", False, _SMOOTHING), marks)
         self._fit()
 
     def set_step(self, step: int | None) -> None:
         """Mark a step and show the values there."""
         self._step = step
+        x = None if step is None else float(step)
         for plot in self.plots:
-            plot.set_time(None if step is None else float(step))
-            plot.show_values(None if step is None else float(step))
-
-    def _set_charts(self, shown_charts: list[Chart]) -> None:
-        for plot in self.plots:
-            self._column.removeWidget(plot)
-            discard(plot)
-        self._charts, self.plots = shown_charts, []
-        for chart in shown_charts:
-            plot = ChartPlot(chart, self._context.palette)
-            plot.clicked.connect(self._on_clicked)
-            plot.pointed.connect(self._on_pointed)
-            plot.resized.connect(self._settle.start)
-            plot.zoomed.connect(lambda _bounds: self._fit())
-            self._column.addWidget(plot, 1)
-            self.plots.append(plot)
+            plot.set_time(x)
+            plot.show_values(x)
 
     def _fit(self) -> None:
         if not self.plots:
@@ -111,15 +108,3 @@ class ProgressCurves(QWidget):
 def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
     series = run.series(metric, "step", _MAX_POINTS)
     return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
-
-
-def _without_raw(metrics: tuple[str, ...]) -> list[str]:
-    """Omit metrics of the raw weights where those of the averaged weights, which made the images, exist."""
-    return [name for name in metrics if not (name.endswith("_raw") and f"{name.removesuffix('_raw')}_ema" in metrics)]
-
-
-def _total(run: "RunPoller") -> str:
-    if run.config is not None:
-        with suppress(UserError):  # a family of a package that is not installed here
-            return run.config.theory().total
-    return ""

@@ -32,7 +32,7 @@ class AnimationJob(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a file is being written."""
+        """True while a file is being written."""
         return self._process is not None
 
     def start(self, run: Path, out: Path, kind: str) -> None:
@@ -66,19 +66,14 @@ class AnimationJob(QObject):
             return
         *lines, self._unread = (self._unread + self._process.readAllStandardOutput().data()).split(b"\n")
         for line in lines:
-            self._take(line)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(record, dict):
-            return
-        self._last = record
-        fraction = record.get("fraction")
-        if isinstance(fraction, int | float):
-            self.progress.emit(float(fraction), str(record.get("message", "")))
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                self._last, fraction = record, record.get("fraction")
+                if isinstance(fraction, int | float):
+                    self.progress.emit(float(fraction), str(record.get("message", "")))
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:

@@ -1,16 +1,13 @@
 """The Progress tab: the images recorded at each step, selected by the window's time bar."""
 
-import logging
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QGuiApplication, QImage, QKeyEvent
+from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
@@ -19,18 +16,16 @@ from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.tabs.progress.controls import COUNT, ProgressControls, ThumbnailStrip, thumbnail
 from genexplorer.viewer.tabs.progress.curves import WIDTH, ProgressCurves
 from genexplorer.viewer.tabs.progress.export_job import AnimationJob
-from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
+from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
+from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.image_grid import ImageGridView, RecordedGrids
 from genexplorer.viewer.widgets.images import save_image
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
 
-_CACHED_SHEETS = 96
-_log = logging.getLogger(__name__)
 
-
-class ProgressTab(Tab):
+class ProgressTab(ContentTab):
     """The image of a step at the left, curves beside it, thumbnails below.
 
     While it is in front, the time bar stops at every recorded image instead of at the snapshots.
@@ -50,16 +45,30 @@ class ProgressTab(Tab):
         self.kind = ""
         self._preferred_kind = ""  # selected by the user; the run may not have it
         self._held_step: int | None = None  # the first or newest step, while a key or button is held
-        self._stale = True
         self._shown_path: Path | None = None
-        self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
+        self._recorded = RecordedGrids(context.status_message.emit)
         self.controls, self.view, self.strip = ProgressControls(), ImageGridView("progress"), ThumbnailStrip()
         self.view.has_frame = False
         self.view.on_saved = context.status_message.emit
         self.curves = ProgressCurves(context)
         self.job = AnimationJob(self)
-        self._lay_out()
-        self._connect()
+        self.curves.setFixedWidth(WIDTH)
+        left = fill_box(QVBoxLayout(), (self.view, 1), self.strip)
+        row = fill_box(QHBoxLayout(), (left, 1), self.curves, spacing=2 * GAP)
+        fill_box(QVBoxLayout(self), self.controls, (row, 1), margins=(2 * GAP, GAP, 2 * GAP, GAP // 2))
+        # Connect the signals.
+        self.controls.kind_chosen.connect(self.choose)
+        self.controls.first.pressed.connect(lambda: self.hold(first=True))
+        self.controls.newest.pressed.connect(lambda: self.hold(first=False))
+        self.controls.first.released.connect(self.release)
+        self.controls.newest.released.connect(self.release)
+        self.controls.animation.clicked.connect(self.save_animation)
+        self.controls.command.clicked.connect(self.copy_command)
+        self.strip.step_chosen.connect(context.cursor.go)
+        self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
+        self.job.ended.connect(self._on_job_ended)
+        context.palette_changed.connect(self._recolor)
+        self._unsubscribe = context.cursor.subscribe(self._on_cursor)
         self._recolor()
 
     # The window ---------------------------------------------------------------------------------------------------
@@ -72,8 +81,8 @@ class ProgressTab(Tab):
 
     def set_run(self, run: "RunPoller | None") -> None:
         """Show another run's images."""
-        self._cache.clear()
-        self._held_step, self._shown_path, self._stale = None, None, True
+        self._recorded.clear()
+        self._held_step, self._shown_path, self._is_stale = None, None, True
         self.strip.set_frames([])
         self.view.set_grid(None)
         if self.is_active:
@@ -82,15 +91,13 @@ class ProgressTab(Tab):
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images and points of the curves."""
         if changed & {"pictures", "metrics", "changes"}:
-            self._stale = True
-            self.refresh()
+            self.touch()
 
     def activated(self) -> None:
         """Let the time bar stop at the recorded images."""
         self._choose_kind()
         self.context.set_stops(self._steps)
-        self._stale = True
-        self.refresh()
+        self.touch()
 
     def deactivated(self) -> None:
         """Let the time bar stop at snapshots again."""
@@ -159,10 +166,7 @@ class ProgressTab(Tab):
     def choose(self, kind: str) -> None:
         """Show another kind of images."""
         self._preferred_kind = kind
-        self._choose_kind()
-        self.context.set_stops(self._steps)
-        self._stale = True
-        self.refresh()
+        self.activated()
 
     def next_kind(self) -> None:
         """Show the next kind of images."""
@@ -182,22 +186,21 @@ class ProgressTab(Tab):
         self._held_step = None
         self._show_picture()
 
-    def refresh(self) -> None:
-        """Update images, thumbnails and curves while the tab is in front."""
-        if not (self.is_active and self._stale):
-            return
-        self._stale = False
+    def update_content(self) -> None:
+        """Show images, thumbnails and curves."""
         self._choose_kind()
         self.controls.show_kinds(self._kinds(), self.kind)
         self.curves.refresh(self.context.run)
-        self._show_strip()
+        refs = recorded_images.spread_over_time(self._refs(), COUNT)
+        grids = [(ref.step, self._recorded.read(ref)) for ref in refs]
+        self.strip.set_frames([(step, thumbnail(grid, self.kind)) for step, grid in grids if grid is not None])
         self._show_picture()
 
     def _kinds(self) -> list[str]:
         return [] if self.context.run is None else recorded_images.kinds(self.context.run.pictures)
 
     def _refs(self) -> list[PictureRef]:
-        return [] if self.context.run is None else list(self.context.run.pictures.get(self.kind, ()))
+        return [] if self.context.run is None else self.context.run.pictures.get(self.kind, [])
 
     def _steps(self) -> list[int]:
         return [ref.step for ref in self._refs()]
@@ -213,7 +216,7 @@ class ProgressTab(Tab):
     def _show_picture(self) -> None:
         step = self.context.cursor.position if self._held_step is None else self._held_step
         ref = recorded_images.at(self._refs(), step)
-        sheet = None if ref is None else self._read(ref)
+        sheet = None if ref is None else self._recorded.read(ref)
         if sheet is None or ref is None:
             self._shown_path = None
             self.view.set_grid(None, "" if ref is None else "This image cannot be read.")
@@ -225,27 +228,6 @@ class ProgressTab(Tab):
         self.controls.show_step(self.kind, shown_step, self._steps(), is_held=self._held_step is not None)
         self.strip.set_step(shown_step)
         self.curves.set_step(shown_step)
-
-    def _show_strip(self) -> None:
-        refs = recorded_images.spread_over_time(self._refs(), COUNT)
-        sheets = [(ref.step, self._read(ref)) for ref in refs]
-        frames = [(step, thumbnail(sheet, self.kind)) for step, sheet in sheets if sheet is not None]
-        self.strip.set_frames(frames)
-
-    def _read(self, ref: PictureRef) -> ImageGrid | None:
-        if ref.path in self._cache:
-            self._cache.move_to_end(ref.path)
-            return self._cache[ref.path]
-        try:
-            sheet = read_image_grid(ref, f"recorded at step {ref.step:,}")
-        except UserError as error:
-            _log.warning("%s", error)
-            self.context.status_message.emit(str(error))
-            return None
-        self._cache[ref.path] = sheet
-        while len(self._cache) > _CACHED_SHEETS:
-            self._cache.popitem(last=False)
-        return sheet
 
     # Animation and command -------------------------------------------------------------------------------------------
 
@@ -273,47 +255,7 @@ class ProgressTab(Tab):
 
     def _on_job_ended(self, succeeded: bool, line: str) -> None:
         self.controls.show_job(None)
-        (self.context.status_message if succeeded else self.context.alert).emit(line)
-
-    def _copy_command(self) -> None:
-        command, clipboard = self.command_line(), QGuiApplication.clipboard()
-        if command is not None and clipboard is not None:
-            clipboard.setText(command)
-            self.context.status_message.emit(f"copied: {command}")
-
-    # Setting up -------------------------------------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        left = QVBoxLayout()
-        left.setSpacing(GAP)
-        left.addWidget(self.view, 1)
-        left.addWidget(self.strip)
-        right = QWidget()
-        right.setFixedWidth(WIDTH)
-        beside = QVBoxLayout(right)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.addWidget(self.curves)
-        row = QHBoxLayout()
-        row.setSpacing(2 * GAP)
-        row.addLayout(left, 1)
-        row.addWidget(right)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP // 2)
-        column.setSpacing(GAP)
-        column.addWidget(self.controls)
-        column.addLayout(row, 1)
-
-    def _connect(self) -> None:
-        self.controls.kind_chosen.connect(self.choose)
-        self.controls.hold_wanted.connect(lambda first: self.hold(first=first))
-        self.controls.released.connect(self.release)
-        self.controls.animation_wanted.connect(self.save_animation)
-        self.controls.command_wanted.connect(self._copy_command)
-        self.strip.step_chosen.connect(self.context.cursor.go)
-        self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
-        self.job.ended.connect(self._on_job_ended)
-        self.context.palette_changed.connect(self._recolor)
-        self._unsubscribe = self.context.cursor.subscribe(self._on_cursor)
+        self.context.report(succeeded, line)
 
     def _recolor(self) -> None:
         self.view.set_background(self.context.palette.background)

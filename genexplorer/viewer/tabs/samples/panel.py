@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import QPoint, Qt, pyqtSignal
+from PyQt6.QtCore import QPoint, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import slider, tool_button
+from genexplorer.viewer.widgets.controls import fill_box, slider, tool_button
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView
 from genexplorer.viewer.widgets.images import ImageView, Pixels
 from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
@@ -22,18 +22,14 @@ _LARGE_MIN_PX, _HISTORY_MIN_PX = 89 * GAP, 78 * GAP  # heights of the panel
 
 
 class SamplesPanel(QWidget):
-    """The inspector; its controls emit signals.
+    """The inspector; the tab connects buttons, seed and columns.
 
     Signals:
-        resample_wanted, fixed_wanted: A button was pressed.
-        seed_chosen(int), temperature_chosen(float), columns_chosen(int), step_chosen(int): A value was set.
+        temperature_chosen(float): The slider was moved.
+        step_chosen(int): An image of the history was clicked.
     """
 
-    resample_wanted = pyqtSignal()
-    fixed_wanted = pyqtSignal()
-    seed_chosen = pyqtSignal(int)
     temperature_chosen = pyqtSignal(float)
-    columns_chosen = pyqtSignal(int)
     step_chosen = pyqtSignal(int)
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
@@ -60,15 +56,17 @@ class SamplesPanel(QWidget):
         self.temperature = slider(0, 200, 100, "Temperature: scales the standard deviation of the prior")
         self.temperature_label = muted("temperature 1.00")
         self._lay_out()
-        self._connect()
+        # Connect the signals.
+        self.temperature.valueChanged.connect(self._on_temperature)
+        self.history.pressed.connect(self._on_history_pressed)
+        self.history.hovered.connect(self._on_history_hovered)
 
     def show_source(self, seed: int | None) -> None:
         """Show whether the samples are the recorded ones, or their seed."""
         self.fixed.setChecked(seed is None)
         if seed is not None:
-            self.seed.blockSignals(True)
-            self.seed.setValue(seed)
-            self.seed.blockSignals(False)
+            with QSignalBlocker(self.seed):
+                self.seed.setValue(seed)
         else:
             self.set_temperature(1.0)
 
@@ -78,16 +76,18 @@ class SamplesPanel(QWidget):
 
     def set_temperature(self, temperature: float) -> None:
         """Show a temperature without emitting a signal."""
-        self.temperature.blockSignals(True)
-        self.temperature.setValue(round(temperature * 100))
-        self.temperature.blockSignals(False)
+        with QSignalBlocker(self.temperature):
+            self.temperature.setValue(round(temperature * 100))
         self.temperature_label.setText(f"temperature {temperature:.2f}")
 
     def show_one(self, index: int, pixels: Pixels, sheet: ImageGrid) -> None:
         """Show one sample enlarged."""
         self.one.set_image(pixels)
         self.name.setText(f"sample {index + 1}")
-        self.detail.setText("\n".join(part for part in (sheet.caption, _z_text(sheet, index)) if part))
+        lines = [sheet.caption] if sheet.caption else []
+        if sheet.z is not None and sheet.z.shape[1] <= 4:
+            lines.append(f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})")
+        self.detail.setText("\n".join(lines))
 
     def show_nothing(self) -> None:
         """Show no sample."""
@@ -124,19 +124,7 @@ class SamplesPanel(QWidget):
         self.history.set_frame(None)
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout()
-        column.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
-        column.setSpacing(GAP)
-        widgets: tuple[QWidget, ...] = (self.one, self.name, self.detail, self.history_title, self.history)
-        for widget in widgets:
-            column.addWidget(widget)
-        column.addStretch(1)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(GAP)
-        buttons.addWidget(self.fixed)
-        buttons.addWidget(self.resample)
-        buttons.addStretch(1)
-        column.addLayout(buttons)
+        buttons = fill_box(QHBoxLayout(), self.fixed, self.resample, None)
         form = QGridLayout()
         form.setHorizontalSpacing(2 * GAP)
         form.addWidget(muted("seed"), 0, 0)
@@ -146,21 +134,9 @@ class SamplesPanel(QWidget):
         form.addWidget(self.temperature_label, 2, 0, 1, 2)
         form.addWidget(self.temperature, 3, 0, 1, 2)
         form.setColumnStretch(1, 1)
-        column.addLayout(form)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(vertical_rule())
-        layout.addLayout(column, 1)
-
-    def _connect(self) -> None:
-        self.fixed.clicked.connect(self.fixed_wanted)
-        self.resample.clicked.connect(self.resample_wanted)
-        self.seed.valueChanged.connect(self.seed_chosen)
-        self.columns.valueChanged.connect(self.columns_chosen)
-        self.temperature.valueChanged.connect(self._on_temperature)
-        self.history.pressed.connect(self._on_history_pressed)
-        self.history.hovered.connect(self._on_history_hovered)
+        column = fill_box(QVBoxLayout(), self.one, self.name, self.detail, self.history_title, self.history, None)
+        fill_box(column, buttons, form, margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
+        fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def _on_temperature(self, hundredths: int) -> None:
         self.temperature_label.setText(f"temperature {hundredths / 100:.2f}")
@@ -178,12 +154,6 @@ class SamplesPanel(QWidget):
         self.history_title.setText(title)
         if not is_image:
             self.history.set_frame(None)
-
-
-def _z_text(sheet: ImageGrid, index: int) -> str:
-    if sheet.z is None or sheet.z.shape[1] > 4:
-        return ""
-    return f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})"
 
 
 def _spin(low: int, high: int) -> QSpinBox:

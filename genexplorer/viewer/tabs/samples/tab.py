@@ -1,10 +1,7 @@
 """The Samples tab: samples of fixed latents recorded through training, or new ones from a snapshot."""
 
-import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,26 +9,25 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
-from genexplorer.errors import UserError
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
 from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
 from genexplorer.viewer.style import GAP
+from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
-from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
-from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, read_image_grid
+from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
+from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, RecordedGrids
 from genexplorer.viewer.widgets.images import enlarged, save_image
 
 KIND = "samples"
 COUNT = 64
-_CACHED_SHEETS = 96
 _HISTORY = 12  # images of one sample through training
-_log = logging.getLogger(__name__)
 
 
-class SamplesTab(Tab):
+class SamplesTab(ContentTab):
     """The grid of samples at the left; the sample under the mouse and the settings at the right."""
 
     title = "Samples"
@@ -48,28 +44,19 @@ class SamplesTab(Tab):
         self.seed: int | None = None  # None: the recorded samples of the run's fixed seed
         self.temperature = 1.0
         self._requests = RequestGroup(context.model_client, "samples", self._on_failure)
-        self._stale = True
-        self._cache: OrderedDict[Path, ImageGrid] = OrderedDict()
+        self._recorded = RecordedGrids(context.status_message.emit)
         self.view = ImageGridView("samples")
         self.view.on_saved = context.status_message.emit
         self.panel = SamplesPanel(context)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        sheet = QHBoxLayout()
-        sheet.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, GAP)
-        sheet.addWidget(self.view)
-        layout.addLayout(sheet, 1)
-        layout.addWidget(self.panel)
-        self._connect()
-
-    def _connect(self) -> None:
+        grid = fill_box(QHBoxLayout(), self.view, margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
+        fill_box(QHBoxLayout(self), (grid, 1), self.panel, spacing=0)
+        # Connect the signals.
         self.view.pointed.connect(self._show_one)
-        self.panel.resample_wanted.connect(self.resample)
-        self.panel.fixed_wanted.connect(self.show_fixed)
-        self.panel.seed_chosen.connect(self.draw)
+        self.panel.resample.clicked.connect(self.resample)
+        self.panel.fixed.clicked.connect(self.show_fixed)
+        self.panel.seed.valueChanged.connect(self.draw)
+        self.panel.columns.valueChanged.connect(self.view.set_columns)
         self.panel.temperature_chosen.connect(self._set_temperature)
-        self.panel.columns_chosen.connect(self.view.set_columns)
         self.panel.step_chosen.connect(self.context.cursor.go)
         self.context.palette_changed.connect(self._recolor)
         self._recolor()
@@ -89,7 +76,7 @@ class SamplesTab(Tab):
 
     def set_run(self, run: object) -> None:
         """Show another run's samples."""
-        self._cache.clear()
+        self._recorded.clear()
         self.seed = None
         self.view.set_grid(None)
         self.touch()
@@ -102,10 +89,6 @@ class SamplesTab(Tab):
     def on_time(self, step: int | None) -> None:
         """Show the samples of that step."""
         self.touch()
-
-    def activated(self) -> None:
-        """Bring the tab up to date."""
-        self.refresh()
 
     def deactivated(self) -> None:
         """Cancel requests."""
@@ -193,23 +176,17 @@ class SamplesTab(Tab):
         self._requests.cancel_all()
         self.touch()
 
-    def touch(self) -> None:
-        """Mark the tab as out of date and refresh it."""
-        self._stale = True
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Update the grid while the tab is in front."""
-        if not self.is_active or not self._stale or has_points(self.context.run):
+    def update_content(self) -> None:
+        """Show the recorded samples, or draw some."""
+        if has_points(self.context.run):
             return
-        self._stale = False
         self.panel.show_source(self.seed)
         if self.context.run is None:
             self.view.set_grid(None, "No run is open.")
         elif self.seed is None:
             self._show_recorded()
         else:
-            self._ask()
+            self._request_samples()
 
     def _set_temperature(self, temperature: float) -> None:
         self.temperature = temperature
@@ -224,41 +201,24 @@ class SamplesTab(Tab):
     # Recorded ---------------------------------------------------------------------------------------------------
 
     def _refs(self) -> list[PictureRef]:
-        run = self.context.run
-        return sorted(run.pictures.get(KIND, ()), key=lambda ref: ref.step) if run is not None else []
+        return [] if self.context.run is None else self.context.run.pictures.get(KIND, [])
 
     def _show_recorded(self) -> None:
-        refs = self._refs()
         step = self.context.step
-        at_or_before = [ref for ref in refs if step is None or ref.step <= step] or refs[:1]
-        sheet = self._read(at_or_before[-1]) if at_or_before else None
+        ref = recorded_images.at(self._refs(), step)
+        sheet = None if ref is None else self._recorded.read(ref)
         if sheet is not None:
             self.view.set_grid(sheet)
         elif step is not None:
             self.seed = 0
             self.panel.show_source(self.seed)
-            self._ask()
+            self._request_samples()
         else:
             self.view.set_grid(None)
 
-    def _read(self, ref: PictureRef) -> ImageGrid | None:
-        if ref.path in self._cache:
-            self._cache.move_to_end(ref.path)
-            return self._cache[ref.path]
-        try:
-            sheet = read_image_grid(ref, f"recorded at step {ref.step:,}")
-        except UserError as error:
-            _log.warning("%s", error)
-            self.context.status_message.emit(str(error))
-            return None
-        self._cache[ref.path] = sheet
-        while len(self._cache) > _CACHED_SHEETS:
-            self._cache.popitem(last=False)
-        return sheet
-
     # Decoded ----------------------------------------------------------------------------------------------------
 
-    def _ask(self) -> None:
+    def _request_samples(self) -> None:
         if self.view.grid is None:
             self.view.set_grid(None, "loading the model…")
         params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
@@ -285,15 +245,11 @@ class SamplesTab(Tab):
             self.panel.show_nothing()
             return
         self.panel.show_one(index, pixels, sheet)
-        self.panel.show_history(index, self._history(index) if self.seed is None else [])
-
-    def _history(self, index: int) -> list[tuple[int, Any]]:
-        """Return the same latent at steps spread over training."""
-        refs = self._refs()
+        # Of a recorded sample, the same latent at steps spread over training.
+        refs = self._refs() if self.seed is None else []
         if len(refs) > _HISTORY:
             indices = np.unique(np.linspace(0, len(refs) - 1, _HISTORY).round().astype(int))
-            refs = [refs[place] for place in indices]
-        sheets = [(ref.step, self._read(ref)) for ref in refs]
-        return [
-            (step, sheet.images[index]) for step, sheet in sheets if sheet is not None and index < len(sheet.images)
-        ]
+            refs = [refs[position] for position in indices]
+        grids = [(ref.step, self._recorded.read(ref)) for ref in refs]
+        images = [(step, grid.images[index]) for step, grid in grids if grid is not None and index < len(grid.images)]
+        self.panel.show_history(index, images)

@@ -14,7 +14,7 @@ from genexplorer.session import formatting
 from genexplorer.session.palette import Palette, rgb
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP, math_font, text_font
-from genexplorer.viewer.widgets.controls import discard
+from genexplorer.viewer.widgets.controls import clear_layout, fill_box
 from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, text, wrapped
 from trainers.theory import Stage
@@ -65,7 +65,7 @@ class TensorView(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """As large as a picture."""
+        """Return the size of a picture."""
         return QSize(SIDE_PX, SIDE_PX)
 
     def _largest(self, least: float) -> float:
@@ -81,24 +81,26 @@ class VectorView(TensorView):
         count = len(self._values)
         if not count:
             return
+        # The room of a bar, and the scale.
         painter = QPainter(self)
         painter.setFont(text_font(9))
         has_labels = count <= _MAX_LABELS
         room = self.height() / count
         largest = self._largest(3.0)
         middle, half = self.width() / 2, self.width() / 2 - 4
-        for place, value in enumerate(self._values):
+        for index, value in enumerate(self._values):
             length = (float(value) if np.isfinite(value) else 0.0) / largest * half
             thick = min(room * 0.6, 12.0)
-            top = place * room + (room * 0.62 if has_labels else (room - thick) / 2)
+            top = index * room + (room * 0.62 if has_labels else (room - thick) / 2)
             height = min(thick, room * 0.3 if has_labels else thick)
             bar = QRectF(min(middle, middle + length), top, max(1.0, abs(length)), height)
             painter.fillRect(bar, QColor(self._palette.accent))
+            # The mark at zero, and the value.
             painter.setPen(QPen(QColor(self._palette.muted)))
             painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
             if has_labels:
                 painter.setPen(QColor(self._palette.text))
-                line = QRectF(0, place * room, self.width(), room * 0.6)
+                line = QRectF(0, index * room, self.width(), room * 0.6)
                 painter.drawText(line, Qt.AlignmentFlag.AlignCenter, formatting.number(float(value)))
 
 
@@ -116,12 +118,14 @@ class PointView(TensorView):
         side = self.height() - line
         box = QRectF((self.width() - side) / 2, 0, side, side)
         reach = self._largest(_PLANE_REACH) * 1.05
+        # The axes, and the unit circle.
         painter.setPen(QPen(QColor(self._palette.faint)))
         painter.drawRect(box)
         middle, unit = box.center(), side / 2 / reach
         painter.drawLine(QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y()))
         painter.drawLine(QPointF(middle.x(), box.top()), QPointF(middle.x(), box.bottom()))
         painter.drawEllipse(middle, unit, unit)
+        # The point, and its coordinates.
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._palette.accent))
         if np.isfinite(self._values).all():
@@ -146,6 +150,7 @@ class NumberView(TensorView):
         painter.setPen(QColor(self._palette.text))
         upper = QRectF(0, 0, self.width(), self.height() * 0.7)
         painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, formatting.number(value))
+        # The position of the number on an axis around zero.
         y, middle, half = self.height() * 0.78, self.width() / 2, self.width() / 2 - GAP
         painter.setPen(QPen(QColor(self._palette.faint), 2))
         painter.drawLine(QPointF(middle - half, y), QPointF(middle + half, y))
@@ -179,22 +184,17 @@ class PipelineStageView(QWidget):
         for view in (self.picture, self.vector, self.point, self.number):
             self._tensor.addWidget(view)
         self._tensor.setFixedSize(SIDE_PX, SIDE_PX)
+        # The layout: symbol, tensor, shape, name and explanation.
         symbol = text(stage.symbol)
         symbol.setFont(math_font(16))
         self.setToolTip(literal_tooltip(stage.explanation))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(GAP // 2)
-        center = Qt.AlignmentFlag.AlignHCenter
-        layout.addWidget(symbol, 0, center)
-        layout.addWidget(self._tensor, 0, center)
-        layout.addWidget(self.shape, 0, center)
-        layout.addWidget(heading(stage.name), 0, center)
-        explanation = wrapped(stage.explanation)
+        title, explanation, center = heading(stage.name), wrapped(stage.explanation), Qt.AlignmentFlag.AlignHCenter
         explanation.setAlignment(center)
-        layout.addWidget(explanation)
-        layout.addStretch(1)
+        centered = (symbol, self._tensor, self.shape, title)
+        layout = fill_box(QVBoxLayout(self), *centered, explanation, None, spacing=GAP // 2)
+        for widget in centered:
+            layout.setAlignment(widget, center)
 
     def show_tensor(self, tensor: NDArray[Any] | None, image_shape: tuple[int, int, int], hint: str = "…") -> None:
         """Show a tensor with a first axis of 1: an image, a vector, a point, a number, or many values as a heat map.
@@ -202,24 +202,31 @@ class PipelineStageView(QWidget):
         Args:
             tensor: (1, …), or None and `hint`.
             image_shape: (C, H, W) of the data; (2, 1, 1) for 2-D points.
-            hint: Shown in its place.
+            hint: The text displayed where there is no tensor.
         """
         self._heat = None
         if tensor is None:
             self.picture.set_image(None, hint=hint)
             self._show(self.picture, "")
             return
+        # Choose the view by the size of the tensor.
         values = np.asarray(tensor)[0]
         shape = " × ".join(str(length) for length in values.shape)
         if values.ndim == 3 and image_shape != POINTS:
-            self.picture.set_image(values if values.dtype == np.uint8 else _to_gray(values))
+            if values.dtype != np.uint8:
+                values = (np.clip(np.asarray(values, np.float64), 0, 1) * 255).round().astype(np.uint8)
+            self.picture.set_image(values)
             self._show(self.picture, shape)
         elif values.size == prod(image_shape) > _MAX_VECTOR:
             self._heat = (np.asarray(values, np.float64), image_shape)
             self._draw_heat()
             self._show(self.picture, f"{values.size} values, colors from −{HEAT_REACH:g} to {HEAT_REACH:g}")
         else:
-            view = self._view_of(values.size, image_shape)
+            view: TensorView = self.vector
+            if values.size == 1 and self.stage.shows != "z":
+                view = self.number
+            elif values.size == 2 and image_shape == POINTS:
+                view = self.point
             view.set_values(values)
             self._show(view, shape)
 
@@ -229,11 +236,6 @@ class PipelineStageView(QWidget):
         for view in (self.vector, self.point, self.number):
             view.recolor(palette)
         self._draw_heat()
-
-    def _view_of(self, size: int, image_shape: tuple[int, int, int]) -> TensorView:
-        if size == 1 and self.stage.shows != "z":
-            return self.number
-        return self.point if size == 2 and image_shape == POINTS else self.vector
 
     def _draw_heat(self) -> None:
         if self._heat is not None:
@@ -252,26 +254,22 @@ class PipelineView(QWidget):
         self._context = context
         self.stages: list[PipelineStageView] = []
         self._row_host = QWidget()
-        self._row = QHBoxLayout(self._row_host)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(GAP)
+        self._row = fill_box(QHBoxLayout(self._row_host))
         self.note = wrapped("")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.note)
-        layout.addWidget(self._row_host)
+        fill_box(QVBoxLayout(self), self.note, self._row_host, spacing=-1)
         self.note.hide()
 
     def set_stages(self, stages: Sequence[Stage]) -> None:
         """Set the stages of a family."""
-        while (item := self._row.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                discard(widget)
+        clear_layout(self._row)
         self.stages = [PipelineStageView(stage, self._context.palette) for stage in stages]
-        for place, view in enumerate(self.stages):
-            if place:
-                self._row.addWidget(_arrow("→" if view.stage.shows != "x" else " "), 0, Qt.AlignmentFlag.AlignTop)
+        for index, view in enumerate(self.stages):
+            if index:
+                # The arrow between two stages, or a space where another branch begins.
+                arrow = muted("→" if view.stage.shows != "x" else " ")
+                arrow.setFont(text_font(15))
+                arrow.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
+                self._row.addWidget(arrow, 0, Qt.AlignmentFlag.AlignTop)
             self._row.addWidget(view, 1, Qt.AlignmentFlag.AlignTop)
         self.clear()
 
@@ -296,16 +294,3 @@ class PipelineView(QWidget):
         """Take the context's palette."""
         for view in self.stages:
             view.recolor(self._context.palette)
-
-
-def _arrow(label: str) -> QWidget:
-    """Return the arrow between two stages, or a space where another branch begins."""
-    arrow = muted(label)
-    arrow.setFont(text_font(15))
-    arrow.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
-    return arrow
-
-
-def _to_gray(image: NDArray[Any]) -> NDArray[np.uint8]:
-    gray: NDArray[np.uint8] = (np.clip(np.asarray(image, np.float64), 0, 1) * 255).round().astype(np.uint8)
-    return gray

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PyQt6.QtCore import Qt
@@ -17,7 +18,7 @@ from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
 from genexplorer.viewer.tabs.theory.term_card import ShareBar, TermCard
-from genexplorer.viewer.widgets.controls import discard, scroll_area, tool_button
+from genexplorer.viewer.widgets.controls import discard, fill_box, scroll_area, tool_button
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import formula, heading, muted, rule, text, wrapped
 from trainers.errors import UserError
@@ -50,6 +51,7 @@ class TheoryTab(Tab):
         self._requests = RequestGroup(
             context.model_client, "theory", lambda message, hint: self.pipeline.show_note(f"{message}. {hint}")
         )
+        # The widgets.
         self.cards: dict[str, TermCard] = {}
         self._term_cards: set[TermCard] = set()  # of the objective's terms
         self.equation, self.total, self.source = text(), text(), muted()
@@ -66,7 +68,9 @@ class TheoryTab(Tab):
         self.also_heading, self.pipeline_head, self.index_label = heading("Also tracked"), heading(""), muted("")
         self.notes, self.reference = wrapped(), wrapped()
         self._build()
-        self._connect()
+        self.index.valueChanged.connect(self._on_index)
+        self.resample.clicked.connect(self.draw_noise)
+        context.palette_changed.connect(self._recolor)
 
     # The window ---------------------------------------------------------------------------------------------------
 
@@ -76,7 +80,14 @@ class TheoryTab(Tab):
 
     def set_run(self, run: "RunPoller | None") -> None:
         """Show the theory of another run's family."""
-        self._theory, self._reason = _theory_of(run)
+        self._theory, self._reason = None, ""
+        if run is not None and run.config is None:
+            self._reason = "The run's configuration cannot be read"
+        elif run is not None and run.config is not None:
+            try:
+                self._theory = run.config.theory()
+            except UserError as error:
+                self._reason = f"This family is not installed here: {error.message}"
         self.pipeline.clear()
         self._pipeline_stale = True
         self._show_theory()
@@ -91,12 +102,12 @@ class TheoryTab(Tab):
         """Show the metrics and tensors of that step."""
         self._pipeline_stale = True
         self._show_metrics()
-        self._ask()
+        self._request_tensors()
 
     def activated(self) -> None:
         """Bring the tab up to date."""
         self._show_metrics()
-        self._ask()
+        self._request_tensors()
 
     def deactivated(self) -> None:
         """Cancel requests."""
@@ -136,58 +147,23 @@ class TheoryTab(Tab):
     # Layout ----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._page = QWidget()
-        column = QVBoxLayout(self._page)
-        column.setContentsMargins(4 * GAP, 2 * GAP, 4 * GAP, GAP)
-        column.setSpacing(GAP)
-        for widget in (self.equation, self.total, self.share, self.source):
-            column.addWidget(widget)
-        self._terms = QHBoxLayout()
-        self._terms.setSpacing(2 * GAP)
-        column.addSpacing(GAP)
-        column.addLayout(self._terms)
-        self._also = QGridLayout()
-        self._also.setSpacing(2 * GAP)
-        column.addSpacing(GAP)
-        column.addWidget(self.also_heading)
-        column.addLayout(self._also)
-        column.addSpacing(2 * GAP)
-        column.addLayout(self._pipeline_head())
-        column.addWidget(self.metrics)
-        column.addWidget(self.pipeline)
-        column.addSpacing(GAP)
-        column.addWidget(rule())
-        column.addWidget(self.notes)
-        column.addWidget(self.reference)
-        column.addStretch(1)
-        self._page.setMaximumWidth(_WIDTH)
-        host = QWidget()
-        around = QHBoxLayout(host)
-        around.setContentsMargins(0, 0, 0, 0)
-        around.addStretch(1)
-        around.addWidget(self._page, 100)
-        around.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll_area(host))
-
-    def _pipeline_head(self) -> QHBoxLayout:
         self.index.setRange(0, 9_999_999)
         self.index.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.index.setKeyboardTracking(False)
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
-        row.addWidget(self.pipeline_head)
-        row.addStretch(1)
-        row.addWidget(self.index_label)
-        row.addWidget(self.index)
-        row.addWidget(self.resample)
-        return row
-
-    def _connect(self) -> None:
-        self.index.valueChanged.connect(self._on_index)
-        self.resample.clicked.connect(self.draw_noise)
-        self.context.palette_changed.connect(self._recolor)
+        self._terms = fill_box(QHBoxLayout(), spacing=2 * GAP)
+        self._also = QGridLayout()
+        self._also.setSpacing(2 * GAP)
+        head = fill_box(QHBoxLayout(), self.pipeline_head, None, self.index_label, self.index, self.resample)
+        # The page, centered in a scroll area.
+        self._page = QWidget()
+        self._page.setMaximumWidth(_WIDTH)
+        column = fill_box(QVBoxLayout(self._page), self.equation, self.total, self.share, self.source, GAP, self._terms)
+        fill_box(column, GAP, self.also_heading, self._also, 2 * GAP, head, self.metrics, self.pipeline, GAP)
+        margins = (4 * GAP, 2 * GAP, 4 * GAP, GAP)
+        fill_box(column, rule(), self.notes, self.reference, None, margins=margins)
+        host = QWidget()
+        fill_box(QHBoxLayout(host), None, (self._page, 100), None, spacing=-1)
+        fill_box(QVBoxLayout(self), scroll_area(host))
 
     def _recolor(self) -> None:
         self.share.recolor(self.context.palette)
@@ -201,6 +177,7 @@ class TheoryTab(Tab):
         self.cards, self._term_cards = {}, set()
         if theory is None:
             return
+        # Headings, equation and notes.
         noun = self._noun
         self.pipeline_head.setText(f"One {noun} through the model")
         self.index_label.setText(f"test {noun}")
@@ -208,13 +185,14 @@ class TheoryTab(Tab):
         self.equation.setText(formula(theory.equation.replace(";  ", "\n")))
         self.notes.setText("\n".join(f"·  {note}" for note in theory.notes))
         self.reference.setText(theory.reference)
+        # A card for each term, and smaller ones for the metrics that are also tracked.
         for term in theory.terms:
             self._term_cards.add(self._card(term, theory.unit, counts=True))
             self._terms.addWidget(self.cards[term.quantity], 1)
         also = [term for term in theory.also if term.quantity not in self.cards]
-        for place, term in enumerate(also):
+        for index, term in enumerate(also):
             card = self._card(term, "", counts=False)
-            self._also.addWidget(card, place // _ALSO_COLUMNS, place % _ALSO_COLUMNS)
+            self._also.addWidget(card, index // _ALSO_COLUMNS, index % _ALSO_COLUMNS)
         for column in range(_ALSO_COLUMNS):
             self._also.setColumnStretch(column, 1)
         self.also_heading.setVisible(bool(also))
@@ -225,14 +203,9 @@ class TheoryTab(Tab):
         card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
         return card
 
-    def _unit_of(self, quantity: str) -> str:
-        run = self.context.run
-        specs = () if run is None else run.specs.values()
-        return next((spec.unit for spec in specs if spec.quantity == quantity), "")
-
     @property
     def _noun(self) -> str:
-        """What the data are: "image" or "point"."""
+        """The noun for one element of the data: "image" or "point"."""
         return "point" if has_points(self.context.run) else "image"
 
     def _show_metrics(self) -> None:
@@ -243,20 +216,18 @@ class TheoryTab(Tab):
         if values is None:
             self.total.setText(formula(f"{theory.total_name} = …"))
             self.source.setText("Values appear after the first training step.")
-        else:
-            self._show_breakdown(values)
-
-    def _show_breakdown(self, values: Breakdown) -> None:
+            return
+        self.total.setText(formula(_line_with_unit(values)))
         step = self.context.step
-        unit = "" if values.unit == values.name else f" {values.unit}"
-        self.total.setText(formula(f"{values.one_line(full=True)}{unit}"))
         when = "" if step is None else f"  ·  at or before step {step:,}"
         self.source.setText(f"{values.source}{when}")
+        # The terms, and the metrics that are also tracked, in the units of their charts.
         self.share.show_shares([(term.name, value) for term, value in values.terms])
         self.share.setVisible(len(values.terms) > 1)
+        units = {spec.quantity: spec.unit for spec in reversed(run.specs.values())}
         for term, value in values.also:
             if term.quantity in self.cards:
-                self.cards[term.quantity].show_value(value, self._unit_of(term.quantity))
+                self.cards[term.quantity].show_value(value, units.get(term.quantity, ""))
         for term, value in values.terms:
             self.cards[term.quantity].show_value(value)
 
@@ -269,9 +240,9 @@ class TheoryTab(Tab):
 
     def _on_index(self) -> None:
         self._pipeline_stale = True
-        self._ask()
+        self._request_tensors()
 
-    def _ask(self) -> None:
+    def _request_tensors(self) -> None:
         step = self.context.step
         if not (self.is_active and self._pipeline_stale and self._theory is not None):
             return
@@ -284,17 +255,14 @@ class TheoryTab(Tab):
         self._requests.send("preview", "pipeline", ModelRequest("pipeline", self._on_tensors, params, step=step))
 
     def _on_tensors(self, reply: Reply) -> None:
-        self.pipeline.show_tensors(reply.arrays, self._image_shape())
+        run, shape = self.context.run, POINTS
+        if run is not None:
+            with suppress(UserError, OSError):  # the snapshot was removed meanwhile
+                shape = run.card(self.context.step).image_shape
+        self.pipeline.show_tensors(reply.arrays, shape)
         metrics = reply.meta.get("metrics")
         if isinstance(metrics, dict) and self._theory is not None:
             self.metrics.setText(f"this {self._noun}: {_metrics_text(self._theory, metrics)}")
-
-    def _image_shape(self) -> tuple[int, int, int]:
-        run = self.context.run
-        try:
-            return POINTS if run is None else run.card(self.context.step).image_shape
-        except (UserError, OSError):
-            return POINTS
 
     def _picture(self) -> QImage:
         return self._page.grab().toImage()
@@ -307,16 +275,10 @@ def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
     result = breakdown(theory, values)
     if result is not None:
-        return result.one_line(full=True) + ("" if result.unit == result.name else f" {result.unit}")
+        return _line_with_unit(result)
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 
-def _theory_of(run: "RunPoller | None") -> tuple[Theory | None, str]:
-    if run is None:
-        return None, ""
-    if run.config is None:
-        return None, "The run's configuration cannot be read"
-    try:
-        return run.config.theory(), ""
-    except UserError as error:
-        return None, f"This family is not installed here: {error.message}"
+def _line_with_unit(values: Breakdown) -> str:
+    unit = "" if values.unit == values.name else f" {values.unit}"
+    return f"{values.one_line(full=True)}{unit}"

@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidg
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP, math_font, mix, text_font
+from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.labels import formula, heading, muted, text, wrapped
 from trainers.theory import Term
 
@@ -16,11 +17,11 @@ class TermCard(QFrame):
 
     Args:
         term: The term.
-        unit: Of its number.
+        unit: The unit of its value, by default.
         counts: Whether it is a term of the objective, with a sign, or a metric that is also tracked, on a smaller card.
 
     Signals:
-        clicked: Its curve should be shown.
+        clicked: The curve of the term is to be opened.
     """
 
     clicked = pyqtSignal()
@@ -36,24 +37,14 @@ class TermCard(QFrame):
         sign = "" if not counts else "− " if term.sign < 0 else "+ "
         self.value = text("…")
         self.value.setFont(text_font(16 if counts else 13))
-        head = QHBoxLayout()
-        title = heading(formula(f"{sign}{term.name}"))
-        title.setTextFormat(Qt.TextFormat.RichText)
-        head.addWidget(title)
-        head.addStretch(1)
-        head.addWidget(muted("curve ›"))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2 * GAP, GAP + GAP // 2, 2 * GAP, GAP + GAP // 2)
-        layout.setSpacing(GAP // 2)
-        layout.addLayout(head)
-        layout.addWidget(self.value)
-        symbol = muted(formula(term.symbol))
-        symbol.setTextFormat(Qt.TextFormat.RichText)
+        title, symbol = heading(formula(f"{sign}{term.name}")), muted(formula(term.symbol))
+        for label in (title, symbol):
+            label.setTextFormat(Qt.TextFormat.RichText)
         symbol.setFont(math_font(10))
-        layout.addWidget(symbol)
-        layout.addSpacing(GAP // 2)
-        layout.addWidget(wrapped(term.explanation, "plain"))
-        layout.addStretch(1)
+        head = fill_box(QHBoxLayout(), title, None, muted("curve ›"), spacing=-1)
+        items = (head, self.value, symbol, GAP // 2, wrapped(term.explanation, "plain"), None)
+        margins = (2 * GAP, GAP + GAP // 2, 2 * GAP, GAP + GAP // 2)
+        fill_box(QVBoxLayout(self), *items, margins=margins, spacing=GAP // 2)
 
     def show_value(self, value: float, unit: str | None = None) -> None:
         """Show the value, by default in the card's unit."""
@@ -93,7 +84,7 @@ class ShareBar(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """A thin bar and a line of text."""
+        """Return a thin bar and a line of text."""
         return QSize(400, 3 * GAP)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -101,15 +92,15 @@ class ShareBar(QWidget):
         painter = QPainter(self)
         painter.setFont(text_font(8))
         left, room = 0.0, float(self.width())
-        for place, (name, share) in enumerate(self._shares):
+        for index, (name, share) in enumerate(self._shares):
             width = share * room
-            color = mix(self._palette.accent, self._palette.background, 0.55 * place)
+            color = mix(self._palette.accent, self._palette.background, 0.55 * index)
             painter.fillRect(QRectF(left, 0, max(1.0, width - 2), GAP), QColor(color))
-            self._write(painter, f"{name} {formatting.percent(share)}", left, width)
+            # The name below its part, moved to the left where it would leave the bar.
+            label = f"{name} {formatting.percent(share)}"
+            text_width = painter.fontMetrics().horizontalAdvance(label) + 2
+            text_left = min(left, room - text_width) if width < text_width else left
+            painter.setPen(QColor(self._palette.muted))
+            box = QRectF(text_left, GAP + 2, text_width, 2 * GAP)
+            painter.drawText(box, Qt.AlignmentFlag.AlignLeft, label)
             left += width
-
-    def _write(self, painter: QPainter, words: str, left: float, width: float) -> None:
-        text_width = painter.fontMetrics().horizontalAdvance(words) + 2
-        at = min(left, self.width() - text_width) if width < text_width else left
-        painter.setPen(QColor(self._palette.muted))
-        painter.drawText(QRectF(at, GAP + 2, text_width, 2 * GAP), Qt.AlignmentFlag.AlignLeft, words)

@@ -204,7 +204,7 @@ def test_the_visible_part_of_a_zoom_is_read_in_detail(
 ) -> None:
     monkeypatch.setattr("genexplorer.viewer.tabs.curves.tab.MAX_POINTS", 100)  # as if the run were ten times as long
     curves.set_view(smoothing=0.0)
-    curves._stale = True
+    curves._is_stale = True
     curves.refresh()
     plot = curves.plots["elbo"]
     metric, items = plot._curves[0].metric, list(plot.plot.getPlotItem().items)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.errors import UserError
 from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.dialogs.new_run import NewRunDialog
-from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps, step_at
+from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps
 from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.widgets.images import (
     ImageView,
@@ -94,10 +94,10 @@ def test_an_image_larger_than_the_widget_is_shrunk_not_clipped(qtbot: QtBot) -> 
     assert view.image_rect().width() == pytest.approx(60) and view.image_rect().height() == pytest.approx(60)
 
 
-def test_the_track_is_logarithmic_and_its_inverse_is_exact() -> None:
+def test_the_track_is_logarithmic() -> None:
     assert log_fraction(0, 10_000) == 0 and log_fraction(10_000, 10_000) == 1
     for step in (0, 1, 7, 400, 9_999):
-        assert step_at(log_fraction(step, 10_000), 10_000) == pytest.approx(step)
+        assert 10_001 ** log_fraction(step, 10_000) - 1 == pytest.approx(step)
     assert log_fraction(5, 0) == 0
     assert nice_steps(30) == [0, 1, 10, 5, 2, 20]
 
