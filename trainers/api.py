@@ -35,7 +35,7 @@ def make_plan(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Validate what is to be trained. Nothing is allocated, and of data files only the headers are read.
+    """Validate a training and return its plan. Nothing is allocated, and of data files only the headers are read.
 
     Args:
         model: Name of a preset, a configuration, or your own module: a `trainers.Model`, or any `nn.Module` with a
@@ -44,12 +44,12 @@ def make_plan(
         data: Name of a data set, a folder of IDX files, a `DataSet`, or arrays or tensors: images, (N, H, W) or
             (N, C, H, W), uint8 or floats in [0, 1]; 2-D points, (N, 2); or a pair (train, test) of these. None: the
             preset's data, MNIST for your own module.
-        labels: Of arrays: integers, (N,), or a pair.
+        labels: Labels of arrays: integers, (N,), or a pair.
         epochs: Passes over the data. Give at most one of epochs, steps and minutes; None: as in the preset, else one
             epoch.
         steps: Optimizer updates.
         minutes: Training time.
-        seed: Of all random numbers.
+        seed: Seed of all random numbers.
         settings: Any other settings by their dotted keys: {"optim.lr": 1e-3, "model.latent_dim": 8}.
 
     Raises:
@@ -75,9 +75,8 @@ def make_plan(
     elif isinstance(model, str | RunConfig):
         config = presets.configure(model, layer)
     else:
-        raise ConfigError(
-            f"model: got {type(model).__name__}", "pass the name of a preset, a RunConfig or a torch.nn.Module"
-        )
+        hint = "pass the name of a preset, a RunConfig or a torch.nn.Module"
+        raise ConfigError(f"model: got {type(model).__name__}", hint)
 
     # Put the own data in place of the preset's, with its binarization.
     if dataset is not None:
@@ -104,13 +103,13 @@ def train(
     Arguments are checked at once, before the first event is requested. Your own module is trained in place.
 
     Args:
-        model: As in `make_plan`, or a plan.
-        data: As in `make_plan`, and so are labels, epochs, steps, minutes, seed and settings.
+        model: Preset, configuration or module, as in `make_plan`, or a plan.
+        data: Data set, folder or arrays, as in `make_plan`; all other arguments up to `settings` likewise.
         labels: Labels of arrays.
         epochs: Passes over the data.
         steps: Optimizer updates.
         minutes: Training time.
-        seed: Of all random numbers.
+        seed: Seed of all random numbers.
         settings: Any other settings.
         resume: A checkpoint folder, or the state read from one, to continue from.
         control: Source of commands such as `Stop`, polled between steps.
@@ -143,7 +142,7 @@ def load(
     Args:
         source: A run folder, the folder of one snapshot in it, or a `SnapshotReady` event.
         step: The snapshot of a run folder to load; None is the newest.
-        plan: What an event's training was started with; needed for an event only.
+        plan: Plan or configuration that an event's training was started with; needed for an event only.
 
     Raises:
         CheckpointError: if there is no such snapshot, or it is damaged or of another model.
@@ -171,9 +170,8 @@ def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
     try:
         config = RunConfig.model_validate_json((run / "config.json").read_bytes())
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{source}: neither a run folder nor a snapshot in one ({type(error).__name__})", "check the path"
-        ) from None
+        message = f"{source}: neither a run folder nor a snapshot in one ({type(error).__name__})"
+        raise CheckpointError(message, "check the path") from None
     if run != source:
         return source, config
     # Choose the snapshot by its step.

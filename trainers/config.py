@@ -80,7 +80,7 @@ class ScheduleConfig(Section):
 
 
 class ExecutionConfig(Section):
-    """Where and how a run computes and records. Nothing here changes what is learned, except for rounding."""
+    """Device, precision and intervals of a run. Nothing here changes the learned weights, except for rounding."""
 
     device: Device = "auto"
     threads: int = Field(0, ge=0, le=1024)  # 0: this run's share of the machine
@@ -95,14 +95,14 @@ class ExecutionConfig(Section):
 
     @property
     def adapts_threads(self) -> bool:
-        """Whether the number of threads adapts to other runs on the machine; else it is pinned."""
+        """True if the number of threads adapts to other runs on the machine; else it is pinned."""
         return not (self.deterministic or self.threads)
 
 
 class RunConfig(Section):
     """Everything that determines a run. Built by `trainers.presets.assemble`, stored as `config.json`.
 
-    `trainers.plan.resolve` validates the options once and looks up what they name; the methods here do so at each call.
+    `trainers.plan.resolve` validates the options once and looks up their names; the methods here do so at each call.
     """
 
     schema_version: int = Field(SCHEMA_VERSION, ge=1)
@@ -139,7 +139,7 @@ class RunConfig(Section):
         Raises:
             ConfigError: if the family or the data set is not installed here.
         """
-        return registry.theory(self.model.name, self.model_options(), self.data.name)
+        return registry.family(self.model.name).theory_for(self.model_options(), registry.dataset(self.data.name).kind)
 
     def data_options(self) -> Any:
         """Return the data set's options as its type, with defaults.
@@ -172,14 +172,12 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
     """Validate a nested mapping, including the options of model and data, and fill in every default.
 
     Raises:
-        ConfigError: in one line, with the dotted key and what is allowed.
+        ConfigError: in one line, with the dotted key and the allowed values.
     """
     version = values.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise ConfigError(
-            f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest that this version reads",
-            "update genexplorer",
-        )
+        message = f"schema_version {version} is newer than {SCHEMA_VERSION}, the newest that this version reads"
+        raise ConfigError(message, "update genexplorer")
     config: RunConfig = parse_section(RunConfig, values, "")
     return config.with_options(config.model_options(), config.data_options())
 
@@ -193,22 +191,20 @@ def parse_section(kind: type[Any], values: Mapping[str, Any], section: str) -> A
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(*_first_problem(error, kind, section)) from None
-
-
-def _first_problem(error: ValidationError, kind: type[BaseModel], section: str) -> tuple[str, str]:
-    problem = error.errors()[0]
+        problem = error.errors()[0]
+    # Name the key of the first problem.
     path = [str(part) for part in problem["loc"]]
     key = ".".join([section, *path] if section else path) or "config"
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _fields_at(kind, path[:-1]), n=1)
         hint = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known keys"
-        return f"{key}: unknown key", hint
+        raise ConfigError(f"{key}: unknown key", hint)
+    # Describe it in pydantic's words, with the value.
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     value = problem.get("input")
     got = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
-    return f"{key}: {message}{got}", ""
+    raise ConfigError(f"{key}: {message}{got}")
 
 
 def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ Outcome = Literal["succeeded", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """How front ends display a metric.
+    """The description of a metric by which front ends display it.
 
     Metrics with the same `quantity` share a chart: `train/elbo`, `test/elbo_ema` and `test/elbo_raw` are all `elbo`.
     Quantities of one panel that are compared, such as the two losses of a GAN, share one by declaring the same `chart`.
@@ -76,7 +76,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Phase:
-    """What the training is doing; also the heartbeat while no step completes."""
+    """The present activity of the training; also the heartbeat while no step completes."""
 
     step: int
     name: PhaseName
@@ -215,7 +215,7 @@ COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `C
 
 
 class Viewers(IntEnum):
-    """Whether a run is being watched. All but `NONE` are true."""
+    """The viewers of a run: none, idle or active ones. All but `NONE` are true."""
 
     NONE = 0
     IDLE = 1  # no key or mouse event for a while
@@ -227,11 +227,9 @@ class Control(Protocol):
 
     def poll(self, step: int) -> Sequence[Command]:
         """Return the commands that arrived since the last call, oldest first."""
-        ...
 
     def viewers(self) -> Viewers:
         """Return whether the run is being watched, so that snapshots come more often."""
-        ...
 
 
 @dataclass(frozen=True)

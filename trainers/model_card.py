@@ -1,4 +1,4 @@
-"""The model card of a snapshot: what the model can do, on which data, and its latest metrics. No torch."""
+"""The model card of a snapshot: capabilities, data and latest metrics of the model. No torch."""
 
 from math import prod
 from typing import Annotated, Literal
@@ -18,6 +18,23 @@ class Capability(BaseModel):
     reason: str = ""  # why not: "a GAN has no encoder; inversion searches for z"
 
 
+def available(how: str) -> Capability:
+    """Return a capability that a model has."""
+    return Capability(available=True, how=how)
+
+
+def unavailable(reason: str) -> Capability:
+    """Return a capability that a model lacks."""
+    return Capability(available=False, reason=reason)
+
+
+def manifold(latent_dim: int) -> Capability:
+    """Return the capability `manifold` of a model that decodes latents of that size to images."""
+    if latent_dim == 2:
+        return available("inverse normal CDF")
+    return unavailable(f"a manifold needs 2 latent dimensions, this model has {latent_dim}")
+
+
 class DataCard(BaseModel):
     """The data set a model was trained on."""
 
@@ -32,7 +49,7 @@ class DataCard(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """What front ends read instead of testing for a family.
+    """The description of a model that front ends read instead of testing for a family.
 
     Capabilities: `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` (a discriminator),
     `manifold` (a latent plane of images), `plane` (planes and axes through more than two latent dimensions), `density`
@@ -68,5 +85,5 @@ class ModelCard(BaseModel):
         size = prod(self.latent_shape)
         if name == "plane" and name not in self.capabilities and size > 2 and self.data.kind == "images":
             return self.capability("decode").model_copy(update={"how": f"a plane through {size} dimensions"})
-        missing = Capability(available=False, reason=f"the family '{self.family}' does not declare '{name}'")
+        missing = unavailable(f"the family '{self.family}' does not declare '{name}'")
         return self.capabilities.get(name, missing)

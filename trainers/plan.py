@@ -11,15 +11,13 @@ from typing import Any
 from trainers import presets, registry
 from trainers.config import RunConfig, parse_section
 from trainers.errors import ConfigError
-from trainers.model_card import Capability
+from trainers.model_card import Capability, available, unavailable
 from trainers.registry import DataKind, DataSet, Family, ImageShape
 
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
-_FOR_IMAGES = Capability(available=False, reason="the data are 2-D points; see Density")
-_DENSITY_MAP = Capability(available=True, how="a map of the 2-D density")
-_FOR_POINTS = Capability(
-    available=False, reason="images have too many dimensions for a density map; train on 2-D data for one"
-)
+_FOR_IMAGES = unavailable("the data are 2-D points; see Density")
+_DENSITY_MAP = available("a map of the 2-D density")
+_FOR_POINTS = unavailable("images have too many dimensions for a density map; train on 2-D data for one")
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Plan:
 
     @property
     def binarization(self) -> str:
-        """How the images are binarized; "none" where they are not."""
+        """The binarization of the images; "none" for gray levels and points."""
         return str(getattr(self.data_options, "binarization", "none"))
 
     def capabilities(self) -> dict[str, Capability]:
-        """Return what the model can do on this data."""
+        """Return the capabilities of the model on this data."""
         return capabilities(self.family, self.model_options, self.image_shape, self.dataset.kind)
 
     def num_parameters(self) -> int:
@@ -79,10 +77,10 @@ def resolve(
     dataset: DataSet | None = None,
     image_shape: ImageShape | None = None,
 ) -> Plan:
-    """Look up what a configuration names and check its options; of the data only the headers are read.
+    """Look up the names in a configuration and check its options; of the data only the headers are read.
 
     Args:
-        config: As `trainers.presets.assemble` returns it, or as read from a run folder.
+        config: Configuration from `trainers.presets.assemble`, or read from a run folder.
         family: Overrides the registered family of that name.
         dataset: Overrides the registered data set of that name.
         image_shape: Where it is known, as from a model card. Data files are then not read, and options are not checked
@@ -92,20 +90,20 @@ def resolve(
         ConfigError: if an option is unknown, out of range, contradicts another or the data, or the model is too large.
         DataError: if the data cannot be read.
     """
+    # Look up the names and fill in the options.
     family = family or registry.family(config.model.name)
     dataset = dataset or registry.dataset(config.data.name)
     model_options = parse_section(family.options, config.model.options, "model")
     data_options = parse_section(dataset.options, config.data.options, "data")
     config = config.with_options(model_options, data_options)
     plan = Plan(config, family, model_options, dataset, data_options, image_shape or (0, 0, 0))
+    # Check the options against the data.
     if image_shape is None:
         plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
         family.check(model_options, data_options, plan.image_shape, dataset.kind)
         # The exact count needs torch and is left to the worker. Two successive widths multiplied are a lower bound.
-        tuples = [value for _, value in model_options if isinstance(value, tuple)]
-        pairs = [
-            pair for values in tuples for pair in pairwise(values) if all(isinstance(width, int) for width in pair)
-        ]
+        widths = [value for _, value in model_options if isinstance(value, tuple)]
+        pairs = [pair for values in widths for pair in pairwise(values) if all(isinstance(w, int) for w in pair)]
         _refuse_oversized(max((a * b for a, b in pairs), default=0))
     return plan
 
@@ -120,10 +118,7 @@ def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind
     if kind == "points":
         return {**own, "manifold": _FOR_IMAGES, "plane": _FOR_IMAGES, "density": _DENSITY_MAP}
     (size,) = family.latent_shape(options, shape)
-    if size > 2:
-        plane = Capability(available=True, how=f"a plane through {size} dimensions")
-    else:
-        plane = Capability(available=False, reason="the latent is 2-D already")
+    plane = available(f"a plane through {size} dimensions") if size > 2 else unavailable("the latent is 2-D already")
     return {**own, "plane": plane, "density": _FOR_POINTS}
 
 

@@ -21,6 +21,7 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
     Raises:
         ConfigError: for an unknown preset, a setting that is wrong, or a change to one that the preset fixes.
     """
+    # Merge the layers over those of the preset.
     preset = registry.preset(preset_name)
     base = merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
     values = base
@@ -28,8 +29,13 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
         values = merge(values, with_current_names(layer))
     values["preset"] = preset_name
     config = parse(values)
+    # Refuse changes to what a preset fixes to reproduce a publication.
     if preset.frozen:
-        _refuse_changes(preset, parse({**base, "preset": preset_name}), config)
+        fixed = flatten(parse({**base, "preset": preset_name}).model_dump(mode="json"))
+        for key, value in flatten(config.model_dump(mode="json")).items():
+            if preset.is_frozen(key) and value != fixed.get(key):
+                message = f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.source}"
+                raise ConfigError(message, f"start from '{_free_preset(preset, config)}' to change it")
     return config
 
 
@@ -66,8 +72,8 @@ def changes(
         epochs: Passes over the data.
         steps: Optimizer updates.
         minutes: Training time.
-        seed: Of all random numbers.
-        settings: Others by dotted key.
+        seed: Seed of all random numbers.
+        settings: Other settings by their dotted keys.
 
     Raises:
         ConfigError: if there is no such data set or folder.
@@ -137,7 +143,7 @@ def known_keys(config: RunConfig) -> list[str]:
 
 
 def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a section without what a section merged over it replaces as a whole."""
+    """Return a section without the keys that a section merged over it replaces as a whole."""
     if not isinstance(below, Mapping):
         return {}
     if key == "schedule" and any(above.get(length) is not None for length in _LENGTHS):
@@ -145,16 +151,6 @@ def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, A
     if key in ("data", "model") and above.get("name", below.get("name")) != below.get("name"):
         return {}
     return below
-
-
-def _refuse_changes(preset: registry.Preset, base: RunConfig, config: RunConfig) -> None:
-    before, after = (flatten(each.model_dump(mode="json")) for each in (base, config))
-    for key, value in after.items():
-        if preset.is_frozen(key) and value != before.get(key):
-            raise ConfigError(
-                f"{key}: preset '{preset.name}' fixes it at {before.get(key)!r} to reproduce {preset.source}",
-                f"start from '{_free_preset(preset, config)}' to change it",
-            )
 
 
 def _free_preset(preset: registry.Preset, config: RunConfig) -> str:

@@ -32,7 +32,7 @@ class Preset:
 
     Args:
         layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
-        family: Its family's name; `Family` fills it in.
+        family: Name of the family; `Family` fills it in.
         frozen: Settings that reproduce a publication and may not be changed: dotted prefixes such as "model", "optim".
         expected: "test ELBO −136.5 nats (EMA weights, dynamic binarization) after 40 epochs".
         minutes: Time on two cores of 2020s server hardware.
@@ -54,12 +54,9 @@ class Preset:
 
 
 def _sample_and_decode(options: Any) -> "dict[str, Capability]":
-    from trainers.model_card import Capability  # imports pydantic
+    from trainers.model_card import available  # imports pydantic
 
-    return {
-        "sample": Capability(available=True, how="z from N(0, I), then decode"),
-        "decode": Capability(available=True, how="decoder"),
-    }
+    return {"sample": available("z from N(0, I), then decode"), "decode": available("decoder")}
 
 
 @dataclass(frozen=True)
@@ -67,15 +64,17 @@ class Family:
     """A family of models, described without torch. The first three arguments are enough to train and sample.
 
     Args:
-        name: As configurations name it: "vae".
+        name: Name in configurations: "vae".
         options: The pydantic model of its options, a `trainers.config.Section`.
         build: "module:function" or a function of (options, image shape) that returns a `Model`. It must also work under
             `torch.device("meta")` unless `parameter_count` is given.
-        title: As people read it: "variational autoencoder"; the name by default.
+        title: Name in front ends: "variational autoencoder"; `name` by default.
         presets: Starting points, the usual one first.
         theory: The objective, or a function of (options, kind of data) that returns it; by default the loss alone.
-        latent_shape: Of the model with such options on images of such a shape; (options.latent_dim,) by default.
-        capabilities: What a model with such options can do; by default sample and decode, as every `Model` can.
+        latent_shape: Function of (options, image shape) that returns the shape of a latent; (options.latent_dim,) by
+            default.
+        capabilities: Function of the options that returns the capabilities; by default sample and decode, which every
+            `Model` has.
         check: Raises ConfigError where (options, data options, image shape, kind of data) do not go together.
         parameter_count: The number of parameters by arithmetic; by default they are counted on torch's meta device.
     """
@@ -106,16 +105,16 @@ class DataSet:
     """A data set, described without torch.
 
     Args:
-        name: As configurations name it: "mnist".
-        title: As people read it.
+        name: Name in configurations: "mnist".
+        title: Name in front ends.
         options: The pydantic model of its options.
         load: "module:function" or a function of the options that returns `trainers.data.dataset.ImageData`, or, for the
             kind "points", `trainers.data.dataset.PointData`.
-        peek: Likewise; returns the shape of an image, from the headers alone.
+        peek: Function of the options, or its name, that returns the shape of an image, from the headers alone.
         aliases: Other names that `--data` accepts.
         kind: "images", or "points" for 2-D points.
-        count: Likewise; returns the number of training images, from the headers alone. By default it is the option
-            `num_train`, if there is one.
+        count: Function of the options, or its name, that returns the number of training images, from the headers
+            alone; by default the option `num_train`, if there is one.
     """
 
     name: str
@@ -129,7 +128,7 @@ class DataSet:
 
     @property
     def reads_folder(self) -> bool:
-        """Whether the images are in a folder that the option `path` names."""
+        """True if the images are in a folder that the option `path` names."""
         return "path" in self.options.model_fields
 
     def num_train(self, options: Any) -> int | None:
@@ -187,9 +186,8 @@ def registered_names() -> set[str]:
 
 def _check_name(kind: str, name: str, is_taken: bool, *, replace: bool) -> None:
     if is_taken and not replace:
-        raise ConfigError(
-            f"there is already a {kind} '{name}'", "choose another name, or pass replace=True for your own"
-        )
+        hint = "choose another name, or pass replace=True for your own"
+        raise ConfigError(f"there is already a {kind} '{name}'", hint)
 
 
 def resolve(target: str | Callable[..., Any]) -> Any:
@@ -251,15 +249,6 @@ def data_kind(name: str) -> DataKind:
     if name in _IMAGES:
         return "images"
     return "points" if name in _POINTS else dataset(name).kind
-
-
-def theory(model: str, options: Any, data: str) -> Theory:
-    """Return the objective of a model with its options (see `RunConfig.model_options`) on a data set.
-
-    Raises:
-        ConfigError: if there is no such family or data set.
-    """
-    return family(model).theory_for(options, dataset(data).kind)
 
 
 def parameter_count(spec: Family, options: Any, shape: ImageShape) -> int:

@@ -164,14 +164,14 @@ def test_a_training_resumes_from_a_checkpoint_folder(tmp_path: Path) -> None:
 def test_saved_images_are_data_for_any_process(tmp_path: Path) -> None:
     color = np.random.default_rng(0).integers(0, 256, (20, 3, 8, 6), dtype=np.uint8)
     folder = trainers.save_images(tmp_path / "d", color, np.arange(20))
-    loaded = catalog.load_idx_folder(catalog.IdxFolderOptions(path=str(folder)))
+    loaded = catalog.load(catalog.IdxFolderOptions(path=str(folder)))
     assert loaded.image_shape == (3, 8, 6) and len(loaded.test) == 2 and loaded.train_labels is not None
     assert all(
         np.array_equal(image, color[label].transpose(1, 2, 0))
         for image, label in zip(loaded.train, loaded.train_labels, strict=True)
     )
     trainers.save_images(folder, (IMAGES, IMAGES[:5]))  # replaces shapes and labels
-    replaced = catalog.load_idx_folder(catalog.IdxFolderOptions(path=str(folder)))
+    replaced = catalog.load(catalog.IdxFolderOptions(path=str(folder)))
     assert np.array_equal(replaced.train[..., 0], IMAGES) and replaced.train_labels is None
     with pytest.raises(trainers.DataError, match="2-D points cannot be saved"):
         trainers.save_images(folder, POINTS)

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -27,25 +28,17 @@ from trainers.training.step import OptimizerTensors, TracedUpdater, UpdateResult
 Graph = Callable[..., Sequence[Tensor]]
 
 
-class _RandomCall(NamedTuple):
-    """A call of a random function, without its generator."""
-
-    function: Callable[..., Tensor]
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-
-
 class _StepTrace(NamedTuple):
     """The outline of a step.
 
     Args:
         objectives: Optimizer and metrics of each objective, in order.
-        random_calls: Calls of random functions, in order.
+        random_calls: Calls of random functions, without their generator, in order.
         num_operations: Number of torch operations in the forward pass.
     """
 
     objectives: tuple[tuple[str, tuple[str, ...]], ...]
-    random_calls: tuple[_RandomCall, ...]
+    random_calls: tuple[partial[Tensor], ...]
     num_operations: int
 
 
@@ -82,7 +75,7 @@ class CompiledStep:
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
         self._scalars = torch.zeros(len(model.scalars(context.options, context.step)) + 1 + len(optimizers))
-        # Compile, and run once on copies: what fails, fails before it has changed anything.
+        # Compile, and run once on copies: an error comes before anything has changed.
         module = _StepModule(model, config, self._optimizers, tuple(state), context)
         examples = [*self._state, batch, self._scalars.to(batch.device), *self._random_tensors(context.generator)]
         self._graph = compile_graph(module.on_tensors, _clones(examples))
@@ -119,8 +112,7 @@ class CompiledStep:
             yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
 
     def _random_tensors(self, generator: torch.Generator) -> list[Tensor]:
-        calls = self._trace.random_calls
-        return [call.function(*call.arguments, **call.keywords, generator=generator) for call in calls]
+        return [call(generator=generator) for call in self._trace.random_calls]
 
 
 class _StepModule(nn.Module):
@@ -135,12 +127,7 @@ class _StepModule(nn.Module):
     """
 
     def __init__(
-        self,
-        model: Model,
-        config: OptimConfig,
-        optimizers: Sequence[str],
-        state: Sequence[str],
-        context: StepContext,
+        self, model: Model, config: OptimConfig, optimizers: Sequence[str], state: Sequence[str], context: StepContext
     ) -> None:
         super().__init__()
         self.model = model
@@ -162,14 +149,10 @@ class _StepModule(nn.Module):
         return [torch.stack([metric.float() for metric in metrics])]
 
     def forward(
-        self,
-        batch: Tensor,
-        context: StepContext,
-        state: Mapping[str, Tensor],
-        max_norm: Tensor,
-        lrs: Sequence[Tensor],
+        self, batch: Tensor, context: StepContext, state: Mapping[str, Tensor], max_norm: Tensor, lrs: Sequence[Tensor]
     ) -> list[Tensor]:
         """Run the step with the weights that the model has inside `functional_call`; return its metrics."""
+        # Gather the tensors of each optimizer.
         groups = _named_groups(self.model)
         tensors = {
             optimizer: OptimizerTensors(
@@ -183,6 +166,7 @@ class _StepModule(nn.Module):
             )
             for optimizer, lr in zip(self._optimizers, lrs, strict=True)
         }
+        # Run the step.
         updater = TracedUpdater(self._config, tensors, max_norm)
         train_step(self.model, batch, context, updater)
         return updater.metrics
@@ -230,7 +214,7 @@ class _RecordRandom(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[_RandomCall] = []
+        self.calls: list[partial[Tensor]] = []
         self.num_operations = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -238,7 +222,7 @@ class _RecordRandom(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.num_operations += 1
         if keywords.get("generator") is not None:
             without = {key: value for key, value in keywords.items() if key != "generator"}
-            self.calls.append(_RandomCall(func, args, without))
+            self.calls.append(partial(func, *args, **without))
         return func(*args, **keywords)
 
 
@@ -258,7 +242,7 @@ def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor])
     """Return a function of tensors as one compiled graph.
 
     On a CPU all of it is C++ (`cpp_wrapper`): no Python runs between its kernels. Compiled code is cached between runs,
-    pickled graphs are not, and no compiler processes are kept.
+    pickled graphs are not, and no compiler processes stay.
 
     Args:
         function: Function of tensors only; it may change them in place.

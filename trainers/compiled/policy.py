@@ -1,4 +1,4 @@
-"""Whether to compile the training step: only where that pays back its own time within the run.
+"""The decision to compile the training step: only where that pays back its own time within the run.
 
 With `execution.compile = "auto"`, the first steps run eagerly. The step is then compiled if the family's measured
 speed-up would save more time than compilation costs. In a trial, compiled and eager steps alternate; the kind with the
@@ -68,7 +68,7 @@ class CompilePolicy:
 
     @property
     def uses_compiled_steps(self) -> bool:
-        """Whether it is decided that compiled steps are used to the end."""
+        """True once it is decided that compiled steps are used to the end."""
         return self._state == "on"
 
     def should_compile(self, graph_key: Hashable) -> bool:
@@ -83,7 +83,7 @@ class CompilePolicy:
         """Compile the steps of a graph key; on failure, alert and go on eagerly.
 
         Args:
-            graph_key: For which `should_compile` is true.
+            graph_key: Graph key for which `should_compile` is true.
             make: Traces and compiles a step.
             step: Number of steps done.
         """

@@ -30,7 +30,7 @@ class PointArrayOptions(Section):
     """2-D points in memory have no options."""
 
 
-def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
+def from_arrays(data: Any, labels: Any = None) -> DataSet:
     """Make a data set of arrays or tensors.
 
     Args:
@@ -38,20 +38,20 @@ def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
             (train, test) gives both splits; of a single array a random tenth, the same every time, is the test split.
             Floats are stored with 256 gray levels.
         labels: Integers 0..255, (N,), or a pair, like `data`.
-        name: Name of the data set in configurations and cards.
 
     Raises:
         DataError: if a shape, dtype or value does not fit; the message names the argument.
     """
+    # Take the two splits as they are.
     if isinstance(data, tuple):
         train, test = (_values(part, f"data[{index}]") for index, part in enumerate(_pair(data, "data")))
         parts = (None, None) if labels is None else _pair(labels, "labels")
         train_labels, test_labels = _labels(parts[0], len(train)), _labels(parts[1], len(test))
+    # Or split one array at random, the same every time.
     else:
         train, train_labels = _values(data, "data"), _labels(labels, len(data))
         if len(train) < 2:
             raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
-        # Split at random, the same every time.
         order = np.random.default_rng(EVALUATION_SEED).permutation(len(train))
         test_indices, indices = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
         test_labels = None if train_labels is None else train_labels[test_indices]
@@ -59,14 +59,15 @@ def from_arrays(data: Any, labels: Any = None, *, name: str = NAME) -> DataSet:
         train, test = train[indices], train[test_indices]
     if train.shape[1:] != test.shape[1:]:
         raise DataError(f"data: training shape {train.shape[1:]}, but test shape {test.shape[1:]}", "use one shape")
+    # Describe them like a data set on disk.
     loaded: ImageData | PointData
     if train.ndim == 2:
-        loaded = PointData(name, train, test, _bounds(train), train_labels, test_labels)
+        loaded = PointData(NAME, train, test, _bounds(train), train_labels, test_labels)
     else:
-        loaded = ImageData(name, train, test, train_labels, test_labels)
+        loaded = ImageData(NAME, train, test, train_labels, test_labels)
     of_points = isinstance(loaded, PointData)
     return DataSet(
-        name=name,
+        name=NAME,
         title="arrays in memory",
         options=PointArrayOptions if of_points else ImageArrayOptions,
         load=lambda options: loaded,
@@ -81,7 +82,7 @@ def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
     Args:
         folder: Created if missing; files of these names are replaced.
         data: Images, as in `from_arrays`.
-        labels: As in `from_arrays`.
+        labels: Labels of the images, as in `from_arrays`.
 
     Returns:
         The folder.
@@ -90,20 +91,20 @@ def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
         DataError: as `from_arrays`, or if the data are 2-D points.
         OSError: if writing failed.
     """
+    # Check the arrays as for training.
     spec = from_arrays(data, labels)
     images = spec.load(None) if callable(spec.load) else None
     if not isinstance(images, ImageData):
         raise DataError("data: 2-D points cannot be saved as images", "train on them with trainers.train")
+    # Remove files of an earlier call, which would be paired with the new ones.
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    # Files of an earlier call would be paired with the new ones.
     for kind in ("images-idx3", "images-idx4", "labels-idx1"):
         for split in ("train", "t10k"):
             (folder / f"{split}-{kind}-ubyte").unlink(missing_ok=True)
-    for split, pixels, classes in (
-        ("train", images.train, images.train_labels),
-        ("t10k", images.test, images.test_labels),
-    ):
+    # Write both splits.
+    splits = ("train", images.train, images.train_labels), ("t10k", images.test, images.test_labels)
+    for split, pixels, classes in splits:
         gray = pixels[..., 0] if pixels.shape[3] == 1 else pixels
         write_bytes(folder / f"{split}-images-idx{gray.ndim}-ubyte", idx.to_bytes(gray))
         if classes is not None:
@@ -123,9 +124,8 @@ def to_numpy(value: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise DataError(
-            f"{name}: a list of arrays with different shapes", "pass a tuple (train, test) for two splits"
-        ) from None
+        hint = "pass a tuple (train, test) for two splits"
+        raise DataError(f"{name}: a list of arrays with different shapes", hint) from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array
@@ -152,12 +152,14 @@ def _values(value: Any, name: str) -> NDArray[Any]:
 
 def _images(array: NDArray[Any], name: str) -> Images:
     """Return (N, H, W, C) uint8 for images (N, C, H, W), uint8, bool or floats in [0, 1]."""
+    # Check the shape.
     if array.shape[1] not in (1, 3):
         channels_last = array.shape[3] in (1, 3)
         hint = "channels come second: data.transpose(0, 3, 1, 2)" if channels_last else "use 1 or 3 channels"
         raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}", hint)
     if max(array.shape[2:]) > idx.MAX_SIDE:
         raise DataError(f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {idx.MAX_SIDE} pixels per side")
+    # Convert to gray levels.
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         if not 0 <= low <= high <= 1:

@@ -60,14 +60,8 @@ class CirclesOptions(NoisyOptions):
     noise: float = Field(0.15, ge=0.02, le=1)
 
 
-class RingsOptions(NoisyOptions):
-    """Options of four concentric circles."""
-
-    noise: float = Field(0.1, ge=0.02, le=1)
-
-
-class SpiralsOptions(NoisyOptions):
-    """Options of two spirals."""
+class ThinOptions(NoisyOptions):
+    """Options of curves with little noise: four concentric circles, two spirals."""
 
     noise: float = Field(0.1, ge=0.02, le=1)
 
@@ -78,68 +72,40 @@ class PinwheelOptions(NoisyOptions):
     noise: float = Field(0.1, ge=0.02, le=0.3)  # across an arm; wider arms would overlap themselves
 
 
-def load_mnist(options: MnistOptions) -> ImageData:
-    """Read the bundled MNIST.
-
-    Raises:
-        DataError: if its files are missing or damaged.
-    """
-    return idx_folder.load(_bundled(), "mnist", limits=(options.limit, options.limit_test))
-
-
-def peek_mnist(options: MnistOptions) -> ImageShape:
-    """Return the image shape (C, H, W), reading only file headers.
-
-    Raises:
-        DataError: if its files are missing or damaged.
-    """
-    return idx_folder.peek(_bundled())
-
-
-def load_idx_folder(options: IdxFolderOptions) -> ImageData:
-    """Read a folder of IDX files.
+def load(options: ImageOptions) -> ImageData:
+    """Read the bundled MNIST, or a folder of IDX files.
 
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    files = idx_folder.find(Path(options.path), options.prefix)
-    name = files.prefix or Path(options.path).name or "images"
-    limits = options.limit, options.limit_test
-    return idx_folder.load(files, name, limits=limits, transpose=_is_transposed(options, files))
+    files, name, transpose = _find(options)
+    return idx_folder.load(files, name, limits=(options.limit, options.limit_test), transpose=transpose)
 
 
-def peek_idx_folder(options: IdxFolderOptions) -> ImageShape:
+def peek(options: ImageOptions) -> ImageShape:
     """Return the image shape (C, H, W), reading only file headers.
 
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    files = idx_folder.find(Path(options.path), options.prefix)
-    return idx_folder.peek(files, transpose=_is_transposed(options, files))
+    files, _, transpose = _find(options)
+    return idx_folder.peek(files, transpose=transpose)
 
 
-def count_mnist(options: MnistOptions) -> int:
+def count(options: ImageOptions) -> int:
     """Return the number of training images, reading only a file header."""
-    return _count(_bundled(), options.limit)
+    available = idx.peek_images(_find(options)[0].train_images)[0]
+    return min(available, options.limit or available)
 
 
-def count_idx_folder(options: IdxFolderOptions) -> int:
-    """Return the number of training images, reading only a file header."""
-    return _count(idx_folder.find(Path(options.path), options.prefix), options.limit)
-
-
-def _count(files: idx_folder.IdxFiles, limit: int | None) -> int:
-    count = idx.peek_images(files.train_images)[0]
-    return min(count, limit or count)
-
-
-def _is_transposed(options: IdxFolderOptions, files: idx_folder.IdxFiles) -> bool:
-    return files.prefix.startswith("emnist") if options.transpose is None else options.transpose
-
-
-def _bundled() -> idx_folder.IdxFiles:
+def _find(options: ImageOptions) -> tuple[idx_folder.IdxFiles, str, bool]:
+    """Return the files, the name of the data set, and whether rows and columns are swapped."""
+    if isinstance(options, IdxFolderOptions):
+        files = idx_folder.find(Path(options.path), options.prefix)
+        name = files.prefix or Path(options.path).name or "images"
+        return files, name, files.prefix.startswith("emnist") if options.transpose is None else options.transpose
     try:
-        return idx_folder.find(bundled_folder("mnist"))
+        return idx_folder.find(bundled_folder("mnist")), "mnist", False
     except DataError as error:
         raise DataError(error.message, "reinstall genexplorer") from None
 
@@ -161,34 +127,32 @@ MNIST = DataSet(
     name="mnist",
     title="MNIST, 60,000 + 10,000 handwritten digits of 28×28",
     options=MnistOptions,
-    load="trainers.data.catalog:load_mnist",
-    peek="trainers.data.catalog:peek_mnist",
-    count="trainers.data.catalog:count_mnist",
+    load=load,
+    peek=peek,
+    count=count,
 )
 
 IDX_FOLDER = DataSet(
     name="idx",
     title="a folder of IDX files (MNIST, Fashion-MNIST, KMNIST, EMNIST)",
     options=IdxFolderOptions,
-    load="trainers.data.catalog:load_idx_folder",
-    peek="trainers.data.catalog:peek_idx_folder",
-    count="trainers.data.catalog:count_idx_folder",
+    load=load,
+    peek=peek,
+    count=count,
     aliases=("folder",),
 )
 
 
 def _point_dataset(name: str, title: str, options: type[PointOptions]) -> DataSet:
-    function = name.replace("-", "_")
-    return DataSet(
-        name, title, options, f"trainers.data.toy.samplers:{function}", lambda options: (2, 1, 1), kind="points"
-    )
+    sampler = f"trainers.data.toy.samplers:{name.replace('-', '_')}"
+    return DataSet(name, title, options, sampler, lambda options: (2, 1, 1), kind="points")
 
 
 MOONS = _point_dataset("moons", "two half moons", NoisyOptions)
 CIRCLES = _point_dataset("circles", "two concentric circles", CirclesOptions)
-RINGS = _point_dataset("rings", "four concentric rings", RingsOptions)
+RINGS = _point_dataset("rings", "four concentric rings", ThinOptions)
 PINWHEEL = _point_dataset("pinwheel", "a pinwheel of five arms", PinwheelOptions)
 CHECKERBOARD = _point_dataset("checkerboard", "a checkerboard of sharp squares", PointOptions)
-SPIRALS = _point_dataset("spirals", "two spirals about one center", SpiralsOptions)
+SPIRALS = _point_dataset("spirals", "two spirals about one center", ThinOptions)
 EIGHT_GAUSSIANS = _point_dataset("eight-gaussians", "eight Gaussians on a circle", NoisyOptions)
 SWISS_ROLL = _point_dataset("swiss-roll", "a rolled-up curve", NoisyOptions)

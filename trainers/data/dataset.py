@@ -42,21 +42,20 @@ class ImageData:
 
 
 class Density(Protocol):
-    """A known 2-D density."""
+    """A known 2-D density; by default one without separate modes."""
 
     @property
     def modes(self) -> NDArray[np.float64] | None:
         """Centers of the modes, (K, 2); None without separate modes."""
-        ...
+        return None
 
     @property
     def mode_std(self) -> float:
         """Standard deviation of each mode; 0 without separate modes."""
-        ...
+        return 0.0
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return log p(x) in nats, (N,), for points (N, 2); −∞ where the density is 0."""
-        ...
 
 
 @dataclass(frozen=True)

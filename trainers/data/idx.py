@@ -123,12 +123,18 @@ def _is_gzip(path: Path) -> bool:
 
 
 def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], kind: str) -> Header:
+    # Read the magic number: two zeros, the type of the values, the number of dimensions.
     magic = _read_bytes(stream, 4, path)
     expected = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | rank:08x}" for rank in ranks)
     if len(magic) < 4:
         raise DataError(f"{path}: only {len(magic)} bytes; an IDX file has at least 8", _HINT)
     if magic[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or magic[3] not in ranks:
-        raise DataError(f"{path}: wrong magic 0x{magic.hex()}, expected {expected}", _magic_hint(magic, kind))
+        hint = "use the original IDX files"
+        if magic[:3] == bytes((0, 0, _UNSIGNED_BYTE)):
+            content = "contains labels" if magic[3] == 1 else f"does not contain {kind}"
+            hint = f"this file {content}; were the file names swapped?"
+        raise DataError(f"{path}: wrong magic 0x{magic.hex()}, expected {expected}", hint)
+    # Read the dimensions.
     rank = magic[3]
     raw = _read_bytes(stream, 4 * rank, path)
     if len(raw) < 4 * rank:
@@ -136,14 +142,6 @@ def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], kind: st
     header = Header(struct.unpack(f">{rank}I", raw), 4 + 4 * rank)
     _check_dims(header, path)
     return header
-
-
-def _magic_hint(magic: bytes, kind: str) -> str:
-    if magic == bytes((0, 0, _UNSIGNED_BYTE, 1)):
-        return "this file contains labels; were the file names swapped?"
-    if magic[:3] == bytes((0, 0, _UNSIGNED_BYTE)):
-        return f"this file does not contain {kind}; were the file names swapped?"
-    return "use the original IDX files"
 
 
 def _check_dims(header: Header, path: Path) -> None:
@@ -163,18 +161,14 @@ def _check_file_size(header: Header, path: Path) -> None:
     size = path.stat().st_size
     if _is_gzip(path):
         if header.num_bytes > size * _DEFLATE_RATIO:
-            raise DataError(
-                f"{path}: declares {header.num_bytes:,} bytes, impossible for {size:,} compressed bytes",
-                _HINT,
-            )
+            message = f"{path}: declares {header.num_bytes:,} bytes, impossible for {size:,} compressed bytes"
+            raise DataError(message, _HINT)
         return
     stored = size - header.num_header_bytes
     if stored != header.num_bytes:
         comparison = "fewer" if stored < header.num_bytes else "more"
-        raise DataError(
-            f"{path}: has {stored:,} bytes after the header, {comparison} than the {header.num_bytes:,} declared",
-            _HINT,
-        )
+        message = f"{path}: has {stored:,} bytes after the header, {comparison} than the {header.num_bytes:,} declared"
+        raise DataError(message, _HINT)
 
 
 def _read_bytes(stream: BinaryIO, count: int, path: Path) -> bytes:

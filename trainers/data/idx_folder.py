@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainers.data import idx
-from trainers.data.dataset import ImageData, Images, Labels
+from trainers.data.dataset import ImageData
 from trainers.errors import DataError
 
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte
@@ -43,9 +43,8 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
     if prefix and prefix not in groups:
         raise DataError(f"{folder}: no data set '{prefix}'", f"choose one of {', '.join(sorted(groups))}")
     if not prefix and len(groups) > 1:
-        raise DataError(
-            f"{folder}: contains several data sets: {', '.join(sorted(groups))}", "set data.prefix to one of them"
-        )
+        hint = "set data.prefix to one of them"
+        raise DataError(f"{folder}: contains several data sets: {', '.join(sorted(groups))}", hint)
     prefix = prefix or next(iter(groups))
     # Check that it is complete.
     files = groups[prefix]
@@ -67,20 +66,19 @@ def peek(files: IdxFiles, *, transpose: bool = False) -> tuple[int, int, int]:
     Raises:
         DataError: if training and test shapes differ, a file is truncated, or the numbers of labels and images differ.
     """
+    # Compare the shapes of both splits.
     num_train, *train = idx.peek_images(files.train_images)
     num_test, *test = idx.peek_images(files.test_images)
     if train != test:
         test_size, train_size = "×".join(map(str, test)), "×".join(map(str, train))
-        raise DataError(
-            f"{files.test_images}: {test_size} images, but the training images are {train_size}",
-            "take both splits from one data set",
-        )
-    for labels, count, images in (
-        (files.train_labels, num_train, files.train_images),
-        (files.test_labels, num_test, files.test_images),
-    ):
-        if labels is not None:
-            _check_label_count(labels, idx.peek_labels(labels), images, count)
+        hint = "take both splits from one data set"
+        raise DataError(f"{files.test_images}: {test_size} images, but the training images are {train_size}", hint)
+    # Compare the numbers of labels and images.
+    train_pair, test_pair = (files.train_labels, files.train_images), (files.test_labels, files.test_images)
+    for (labels, images), count in ((train_pair, num_train), (test_pair, num_test)):
+        if labels is not None and (num_labels := idx.peek_labels(labels)) != count:
+            hint = "use files from one source, or remove the label file"
+            raise DataError(f"{labels}: {num_labels:,} labels, but {images.name} has {count:,} images", hint)
     height, width, channels = train
     return (channels, width, height) if transpose else (channels, height, width)
 
@@ -91,7 +89,7 @@ def load(
     """Read the images and labels of a data set.
 
     Args:
-        files: From `find`.
+        files: Paths of the files, from `find`.
         name: Name of the data set.
         limits: Maximal numbers of training and test images; the first ones are used.
         transpose: Swap rows and columns, as EMNIST requires.
@@ -99,28 +97,15 @@ def load(
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    peek(files)
-    train, train_labels = _read_split(files.train_images, files.train_labels, limits[0])
-    test, test_labels = _read_split(files.test_images, files.test_labels, limits[1])
+    peek(files)  # checks that the files belong together
+    train, test = idx.read_images(files.train_images)[: limits[0]], idx.read_images(files.test_images)[: limits[1]]
+    train_labels, test_labels = (
+        None if path is None else idx.read_labels(path)[:limit]
+        for path, limit in zip((files.train_labels, files.test_labels), limits, strict=True)
+    )
     if transpose:
         train, test = train.swapaxes(1, 2).copy(), test.swapaxes(1, 2).copy()
     return ImageData(name, train, test, train_labels, test_labels)
-
-
-def _read_split(images_path: Path, labels_path: Path | None, limit: int | None) -> tuple[Images, Labels | None]:
-    images = idx.read_images(images_path)
-    labels = idx.read_labels(labels_path) if labels_path else None
-    if labels is not None and labels_path is not None:
-        _check_label_count(labels_path, len(labels), images_path, len(images))
-    return images[:limit], None if labels is None else labels[:limit]
-
-
-def _check_label_count(labels: Path, num_labels: int, images: Path, num_images: int) -> None:
-    if num_labels != num_images:
-        raise DataError(
-            f"{labels}: {num_labels:,} labels, but {images.name} has {num_images:,} images",
-            "use files from one source, or remove the label file",
-        )
 
 
 def _find_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
@@ -133,6 +118,7 @@ def _find_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
         raise DataError(f"{folder}: not a folder", "choose a folder with IDX files") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})", "check the permissions") from None
+    # Group them; the first of a kind counts, and the uncompressed one sorts first.
     groups: dict[str, dict[tuple[str, str], Path]] = {}
     for path in paths:
         match = _NAME.fullmatch(path.name)

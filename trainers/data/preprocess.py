@@ -26,10 +26,10 @@ def describe_setup(binarization: str, split: str = "train") -> str:
     return _DESCRIPTIONS[binarization] + once
 
 
-def to_tensor(images: Images, device: torch.device | str = "cpu") -> Tensor:
+def to_tensor(images: Images) -> Tensor:
     """Convert (N, H, W, C) uint8 to an (N, C, H, W) uint8 tensor; grayscale images share memory where possible."""
     owned = images if images.flags.writeable and images.flags.c_contiguous else images.copy()
-    return torch.from_numpy(owned).permute(0, 3, 1, 2).contiguous().to(device)
+    return torch.from_numpy(owned).permute(0, 3, 1, 2).contiguous()
 
 
 def to_float(pixels: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def sample_bernoulli(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         pixels: uint8.
-        generator: On the device of the pixels.
+        generator: Random number generator on the device of the pixels.
 
     Returns:
         uint8, 0 or 1, of the same shape.

@@ -1,1 +1,1 @@
-"""Metrics on held-out data that do not depend on the family."""
+"""Metrics on test data that do not depend on the family."""

@@ -56,6 +56,7 @@ class PointReference:
 
     def specs(self) -> tuple[MetricSpec, ...]:
         """Return the specs of the metrics that `PointsEvaluator` records, for EMA and raw weights."""
+        # Of samples: their distance from the data, and the modes that they cover.
         specs: list[MetricSpec] = []
         count, test = f"{NUM_SAMPLES:,} samples", f"first {len(self.test):,} test points"
         if self.can_sample:
@@ -68,6 +69,7 @@ class PointReference:
             specs += eval_metrics("modes_covered", title, "", "higher", "samples", covered)
             title = "share of samples of high quality"
             specs += eval_metrics("high_quality", title, "", "higher", "samples", f"{near}, {count}")
+        # Of the density.
         if self.log_true is not None:
             setup = f"mean of log p_true − log p_model ({self.estimator}), {test}"
             specs += eval_metrics("gap", "KL from the true density", "nats", "lower", "density", setup)
@@ -78,9 +80,9 @@ class PointsEvaluator(Evaluator):
     """Accumulates log-density differences to the true density, and compares samples with the test points.
 
     Args:
-        model: With the weights to evaluate.
-        reference: Of its data set.
-        seed: Of the latents, which are the same in every evaluation.
+        model: The model with the weights to evaluate.
+        reference: Reference of its data set.
+        seed: Seed of the latents, which are the same in every evaluation.
     """
 
     def __init__(self, model: Model, reference: PointReference, seed: int) -> None:

@@ -12,7 +12,7 @@ from trainers.errors import ConfigError
 from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 from trainers.families.interface import PROTOCOLS, Evaluator, MeanEvaluator, Model, Objective, StepContext
 from trainers.families.nn import count
-from trainers.model_card import Capability
+from trainers.model_card import Capability, available, unavailable
 from trainers.registry import Family, ImageShape
 from trainers.theory import Theory
 
@@ -103,10 +103,8 @@ class ModuleAdapter(Model):
     def _check_loss(self) -> list[str]:
         """Call `loss` once, on noise and without side effects; return the names of its values."""
         if not callable(getattr(self.module, "loss", None)):
-            raise ConfigError(
-                f"{type(self.module).__name__} has no method loss(batch)",
-                "define it: it returns a scalar to minimize",
-            )
+            hint = "define it: it returns a scalar to minimize"
+            raise ConfigError(f"{type(self.module).__name__} has no method loss(batch)", hint)
         parameter = next((p for p in self.module.parameters() if p.requires_grad), None)
         if parameter is None:
             raise ConfigError(f"{type(self.module).__name__} has no trainable parameters")
@@ -139,7 +137,7 @@ def family_of(module: nn.Module) -> Family:
 
 
 def _capabilities(module: nn.Module) -> dict[str, Capability]:
-    """Return what a `Model` implements by protocol, or a plain module by method."""
+    """Return the capabilities that a `Model` implements by protocol, or a plain module by method."""
     title = type(module).__name__
     if isinstance(module, Model):
         implemented = {"decode", *(name for name, protocol in PROTOCOLS.items() if isinstance(module, protocol))}
@@ -148,12 +146,10 @@ def _capabilities(module: nn.Module) -> dict[str, Capability]:
         if "decode" not in implemented:  # reconstructions are decoded codes
             implemented.discard("encode")
     table = {
-        name: Capability(
-            available=name in implemented, reason="" if name in implemented else f"{title} has no {name}()"
-        )
+        name: available("") if name in implemented else unavailable(f"{title} has no {name}()")
         for name in (*_METHODS, "trace", "critic")
     }
-    in_memory = Capability(available=False, reason=f"{title} was trained in memory")
+    in_memory = unavailable(f"{title} was trained in memory")
     return {**table, "sample": table["decode"], "invert": in_memory, "manifold": in_memory}
 
 
@@ -177,9 +173,8 @@ def _as_mapping(returned: Any) -> dict[str, Tensor]:
     for name, value in values.items():
         if not isinstance(value, Tensor) or prod(value.shape) != 1:
             kind = f"tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ConfigError(
-                f"loss(batch) returned a {kind} as '{name}'", "return scalar tensors, such as the mean over the batch"
-            )
+            hint = "return scalar tensors, such as the mean over the batch"
+            raise ConfigError(f"loss(batch) returned a {kind} as '{name}'", hint)
         if not str(name).isidentifier():
             raise ConfigError(f"loss(batch) returned a value named '{name}'", "name values like variables: 'recon'")
     if "loss" not in values:

@@ -67,8 +67,8 @@ class ModelWarning(NamedTuple):
     Args:
         code: Stable: "mode_collapse".
         message: One line for people.
-        severity: Of the alert.
-        subject: What it is about, where several warnings have the same code.
+        severity: Severity of the alert.
+        subject: Part of the model, such as dimensions, where several warnings have the same code.
     """
 
     code: str
@@ -79,7 +79,7 @@ class ModelWarning(NamedTuple):
 
 @dataclass(frozen=True)
 class WarningContext:
-    """What warnings may depend on besides the metrics.
+    """The inputs of warnings besides the metrics.
 
     Args:
         progress: Fraction of the training that is done.
@@ -98,7 +98,6 @@ class Evaluator(Protocol):
 
     def result(self) -> dict[str, float]:
         """Return the metrics by quantity: {"elbo": …, "kl_dim_0": …}."""
-        ...
 
 
 class MeanEvaluator:
@@ -191,7 +190,7 @@ class Model(nn.Module):
         return tuple(getattr(options, name) for name in sorted(self.settable))
 
     def recalibrate(self) -> None:
-        """Recompute what averaging weights does not average, such as BatchNorm statistics, on the EMA model."""
+        """Recompute statistics that averaging weights does not average, such as BatchNorm's, on the EMA model."""
 
     def metric_labels(self) -> dict[str, tuple[str, str]]:
         """Return name and unit of metrics of single images: {"recon_nats": ("reconstruction", "nats")}."""
@@ -211,11 +210,9 @@ class Encodes(Protocol):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z|x), (B, d) each, for data (B, C, H, W)."""
-        ...
 
     def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
         """Return `mu`, `logvar` (B, d), `recon` (B, C, H, W), and metrics of each image, (B, …)."""
-        ...
 
 
 @runtime_checkable
@@ -224,7 +221,6 @@ class HasLogProb(Protocol):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x), or the estimate that the family declares, (B,), in nats, for data (B, C, H, W)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -248,15 +244,12 @@ class Traces(Protocol):
 
     def trace(self, x: Tensor) -> TransformTrace:
         """Return every stage from data (B, C, H, W) to the base distribution."""
-        ...
 
     def inverse_trace(self, z: Tensor) -> TransformTrace:
         """Return every stage from latents (B, d) to data."""
-        ...
 
     def trace_images(self, stages: Tensor) -> Tensor:
         """Return a stage, (B, C, H, W), as displayable images in [0, 1]; points are returned unchanged."""
-        ...
 
 
 @runtime_checkable
@@ -265,7 +258,6 @@ class Discriminates(Protocol):
 
     def discriminator_logits(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits, (B,), for data (B, C, H, W)."""
-        ...
 
 
 @runtime_checkable
@@ -277,12 +269,11 @@ class HasPipeline(Protocol):
 
         Args:
             x: One image, (1, C, H, W).
-            generator: On the CPU.
+            generator: Random number generator on the CPU.
 
         Returns:
             Tensors by the `shows` of the theory's stages, each with a first axis of 1; values by quantity.
         """
-        ...
 
 
 PROTOCOLS: dict[str, type] = {  # every capability that a family can declare, and what its model must then implement
@@ -301,16 +292,17 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
     """Return a model with weights from torch's global generator, which the caller seeds.
 
     Raises:
-        ConfigError: if memory does not suffice, or if the model is not what its family declares.
+        ConfigError: if memory does not suffice, or the model differs from the declarations of its family.
     """
+    # Construct the model.
     try:
         model: Model = registry.resolve(family.build)(options, image_shape)
     except RuntimeError as error:
         raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
     if not isinstance(model, Model):
-        raise ConfigError(
-            f"model.name: family '{family.name}' builds a {type(model).__name__}", "return a subclass of Model"
-        )
+        hint = "return a subclass of Model"
+        raise ConfigError(f"model.name: family '{family.name}' builds a {type(model).__name__}", hint)
+    # Compare it with the declared capabilities.
     for name, capability in family.capabilities(options).items():
         if name not in PROTOCOLS:
             close = difflib.get_close_matches(name, PROTOCOLS, n=1)
@@ -318,10 +310,9 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
             raise ConfigError(f"model.name: family '{family.name}' declares an unknown capability '{name}'", hint)
         protocol = PROTOCOLS[name]
         if capability.available and not isinstance(model, protocol):
-            raise ConfigError(
-                f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it",
-                f"implement the protocol {protocol.__name__} in {type(model).__name__}",
-            )
+            message = f"model.name: family '{family.name}' declares the capability '{name}', but its model lacks it"
+            raise ConfigError(message, f"implement the protocol {protocol.__name__} in {type(model).__name__}")
+    # Compare its shapes and optimizer groups.
     _check_shapes(model, family, options, image_shape)
     _check_optimizer_groups(model)
     return model
@@ -343,6 +334,7 @@ def _check_optimizer_groups(model: Model) -> None:
     where = f"{type(model).__name__}.optimizer_groups"
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    # Every parameter is in one group at most.
     owners: dict[int, str] = {}
     for group, parameters in model.optimizer_groups().items():
         if not parameters:
@@ -352,6 +344,7 @@ def _check_optimizer_groups(model: Model) -> None:
             if id(parameter) in owners:
                 raise ConfigError(f"{where}: {name} is in '{owners[id(parameter)]}' and '{group}'", "list it once")
             owners[id(parameter)] = group
+    # Every trainable parameter is in one.
     missing = [names[key] for key in names if key in trainable - owners.keys()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -102,12 +102,7 @@ class ConvEncoder(nn.Module):
     """
 
     def __init__(
-        self,
-        image_shape: ImageShape,
-        channels: Sequence[int],
-        hidden: Sequence[int],
-        num_outputs: int,
-        activation: str,
+        self, image_shape: ImageShape, channels: Sequence[int], hidden: Sequence[int], num_outputs: int, activation: str
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -131,20 +126,14 @@ class ConvDecoder(nn.Module):
     """
 
     def __init__(
-        self,
-        image_shape: ImageShape,
-        channels: Sequence[int],
-        hidden: Sequence[int],
-        num_inputs: int,
-        activation: str,
+        self, image_shape: ImageShape, channels: Sequence[int], hidden: Sequence[int], num_inputs: int, activation: str
     ) -> None:
         super().__init__()
         self._sizes = downsampled_sizes(image_shape, len(channels))[::-1]
         self._channels = channels[-1]
         height, width = self._sizes[0]
         self.head = nn.Sequential(
-            mlp((num_inputs, *reversed(hidden), channels[-1] * height * width), activation),
-            ACTIVATIONS[activation](),
+            mlp((num_inputs, *reversed(hidden), channels[-1] * height * width), activation), ACTIVATIONS[activation]()
         )
         mirrored = (*reversed(channels), image_shape[0])
         self.convolutions = nn.ModuleList(upsample_conv(inputs, outputs) for inputs, outputs in pairwise(mirrored))

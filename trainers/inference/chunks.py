@@ -1,4 +1,4 @@
-"""What an operation on a model yields: progress between chunks of work, then its result. No torch."""
+"""The values that an operation on a model yields: progress between chunks of work, then its result. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -11,8 +11,6 @@ from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Array, Query, labels_at
 
-MAX_SPLIT = 1 << 31  # more than any split has
-
 
 def describe(query: Query) -> Iterator[Chunk]:
     """Return the model card."""
@@ -48,6 +46,7 @@ def encode(query: Query) -> Iterator[Chunk]:
     """Encode and reconstruct data, with metrics of each."""
     loaded, model = query.loaded, query.loaded.model
     assert isinstance(model, Encodes)
+    # Encode and decode a chunk at a time.
     take, labels = query.data()
     query.check_size(len(labels), 2 * loaded.item_bytes + 12 * loaded.latent_dim)
     pieces: list[dict[str, Array]] = []
@@ -63,16 +62,12 @@ def encode(query: Query) -> Iterator[Chunk]:
 
 def encodings(query: Query) -> Iterator[Chunk]:
     """Encode a split, or the first `count` of it."""
-    loaded, data = query.loaded, query.loaded.data
-    split = params.choice(query.params, "split", ("test", "train"))
-    labels = data.test_labels if split == "test" else data.train_labels
-    length = len(data.test) if split == "test" else len(data.train)
-    count = min(length, query.integer("count", length, 1, MAX_SPLIT))
-    query.check_size(count, 8 * loaded.latent_dim + 16, "encodings")
+    split, items, labels, count = query.split()
+    query.check_size(count, 8 * query.loaded.latent_dim + 16, "encodings")
     if split == "test":
         mu, logvar = yield from query.encode_test(count)
     else:
-        mu, logvar = yield from query.encode(loaded.preprocess(data.train[:count], "train"), count)
+        mu, logvar = yield from query.encode(query.loaded.preprocess(items[:count], split), count)
     indices = np.arange(count)
     arrays = {"mu": mu.numpy(), "logvar": logvar.numpy(), "indices": indices, "labels": labels_at(labels, indices)}
     yield Result(arrays, {"split": split})

@@ -19,12 +19,14 @@ _MIN_SINE = 1e-4  # of the angle below which two directions count as parallel or
 
 def interpolate(query: Query) -> Iterator[Chunk]:
     """Decode points between two latents, both ends included."""
+    # Read the parameters.
     ends = query.latents()
     if len(ends) != 2:
         raise ConfigError(f"z: got {len(ends)} latents", "give two, the ends of the path")
     mode = params.choice(query.params, "mode", ("spherical", "linear"))
     count = query.integer("count", 9, 2, params.MAX_COUNT)
     query.check_size(count, query.loaded.item_bytes + 4 * query.loaded.latent_dim)
+    # Interpolate and decode.
     t = torch.linspace(0, 1, count, dtype=torch.float64)
     z = interpolate_latents(ends[0], ends[1], t, mode)
     images = yield from query.decode(z)
@@ -47,11 +49,13 @@ def interpolate_latents(start: Tensor, end: Tensor, t: Tensor, mode: str = "sphe
         t: (T,).
         mode: "spherical" or "linear".
     """
+    # Interpolate linearly where there is no great circle.
     first, last, t = start.double(), end.double(), t.double()[:, None]
     lengths = first.norm() * last.norm()
     cosine = torch.dot(first, last) / lengths.clamp_min(1e-30)
     if mode == "linear" or lengths < 1e-12 or 1 - cosine.square() < _MIN_SINE**2:
         return ((1 - t) * first + t * last).float()
+    # Interpolate directions and lengths separately.
     omega = torch.acos(cosine)
     weights = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
     length = (1 - t) * first.norm() + t * last.norm()
@@ -85,7 +89,7 @@ def trace(query: Query) -> Iterator[Chunk]:
 
 @dataclass(frozen=True)
 class _TracedChunk:
-    """A part of a traced batch.
+    """The trace of a part of a batch.
 
     Args:
         labels: (K + 1,).
@@ -93,7 +97,7 @@ class _TracedChunk:
         z: (n, d).
         ladj: (K, n).
         moments: (2, K + 1): mean and mean square of the values of each stage.
-        error: Of the round trip.
+        error: Largest difference after the round trip, max |x − f⁻¹(f(x))|.
     """
 
     labels: tuple[str, ...]

@@ -24,6 +24,7 @@ _MAX_PENALTY = 100.0
 
 def invert(query: Query) -> Iterator[Chunk]:
     """Search for the latents of images from several starting points; the best result of each image counts."""
+    # Read the parameters.
     loaded = query.loaded
     steps = query.integer("steps", 200, 1, MAX_STEPS)
     restarts = query.integer("restarts", 8, 1, MAX_RESTARTS)
@@ -65,12 +66,12 @@ class _Search:
     """Adam on the latents of a few images at once.
 
     The cost of a latent is the mean squared error of its image plus `penalty` · |z|²/d. The latent of the least cost
-    so far is kept, with its error.
+    so far is stored, with its error.
 
     Args:
-        loaded: The model.
+        loaded: The model whose decoder is inverted.
         x: Images, (N, C, H, W).
-        starts: (N, restarts, d).
+        starts: Starting points, (N, restarts, d).
         penalty: Weight of the pull towards the prior's mean.
     """
 
@@ -101,7 +102,7 @@ class _Search:
             (gradient,) = torch.autograd.grad(costs.sum(), self._z)
         errors, costs = errors.detach(), costs.detach().nan_to_num(torch.inf)
 
-        # Keep the best latent of each image.
+        # Store the best latent of each image.
         cost, index = costs.min(1)
         better, row = cost < self._best_cost, torch.arange(count)
         self.best = torch.where(better[:, None], self._z.detach()[row, index], self.best)

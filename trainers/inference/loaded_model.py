@@ -38,48 +38,22 @@ _OTHER_RUN = "it belongs to another run"
 _num_parameters: dict[tuple[str, str, tuple[int, ...]], int] = {}  # by family, options and image shape
 
 
-class Bf16Preview:
-    """Decodes one model in bfloat16, after checking once that no pixel changes by more than 8 gray levels.
-
-    The first call decodes exactly and runs the check. Weights stay float32: autocast converts them on the fly, which
-    costs a few percent and keeps sums and normalizations exact.
-    """
-
-    def __init__(self) -> None:
-        fast = has_bfloat16(torch.device("cpu"))  # without hardware support, previews would be slower
-        self._accurate: bool | None = None if fast else False
-
-    def decode(self, model: Model, z: Tensor) -> tuple[Tensor, bool]:
-        """Return (images, is_preview), images (B, C, H, W) float32 in [0, 1]."""
-        if self._accurate:
-            return _decode_bf16(model, z), True
-        images = model.decode(z)
-        if self._accurate is None:
-            preview = _decode_bf16(model, z[:NUM_CHECKED])
-            error = 255 * (images[:NUM_CHECKED].nan_to_num() - preview.nan_to_num()).abs()
-            self._accurate = float(error.mean()) <= MAX_MEAN_ERROR and float(error.max()) <= MAX_ERROR
-        return images, False
-
-
-def _decode_bf16(model: Model, z: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        return model.decode(z).float()
-
-
 class LoadedModel:
-    """A model with its weights, its card, and what was computed about it so far.
+    """A model with its weights and its card, and results about it that later queries reuse.
 
     Args:
-        model: On the CPU, in evaluation mode, no parameter requires a gradient.
-        card: Of the snapshot.
-        config: Of its run; the data it names are read when they are first needed.
+        model: Model on the CPU, in evaluation mode; no parameter requires a gradient.
+        card: Model card of the snapshot.
+        config: Configuration of its run; the data that it names are read when they are first needed.
     """
 
     def __init__(self, model: Model, card: ModelCard, config: RunConfig) -> None:
         self.model, self.card, self.config = model, card, config
         self.test_codes: tuple[Tensor, Tensor] | None = None  # mu, logvar of the first test data
         self.sensitivity: Sensitivity | None = None
-        self._preview = Bf16Preview()
+        # Whether previews are accurate, None before the check; without hardware support, they would be slower.
+        fast = has_bfloat16(torch.device("cpu")) and not self.has_points
+        self._preview_is_accurate: bool | None = None if fast else False
 
     @property
     def latent_dim(self) -> int:
@@ -88,7 +62,7 @@ class LoadedModel:
 
     @property
     def has_points(self) -> bool:
-        """Whether the data are 2-D points."""
+        """True if the data are 2-D points."""
         return self.card.data.kind == "points"
 
     @property
@@ -98,7 +72,7 @@ class LoadedModel:
 
     @property
     def chunk(self) -> int:
-        """How many items to decode or encode at once: fewer for a large model, so that a newer query waits less."""
+        """Number of items to decode or encode at once: fewer for a large model, so that a newer query waits less."""
         if self.has_points:
             return CHUNK_POINTS
         affordable = max(1, _MAX_CHUNK_WORK // max(1, self.card.num_parameters))
@@ -140,9 +114,23 @@ class LoadedModel:
             return self.model.decode(z)
 
     def decode_preview(self, z: Tensor) -> tuple[Tensor, bool]:
-        """Decode in bfloat16 where that is allowed. Returns (images, is_preview)."""
-        with torch.inference_mode():
-            return (self.model.decode(z), False) if self.has_points else self._preview.decode(self.model, z)
+        """Decode in bfloat16 where no pixel changes by more than 8 gray levels. Returns (images, is_preview).
+
+        The first call decodes exactly and runs that check. Weights stay float32: autocast converts them on the fly,
+        which costs a few percent and keeps sums and normalizations exact.
+        """
+        if self._preview_is_accurate:
+            return self._decode_bf16(z), True
+        images = self.decode(z)
+        if self._preview_is_accurate is None:
+            preview = self._decode_bf16(z[:NUM_CHECKED])
+            error = 255 * (images[:NUM_CHECKED].nan_to_num() - preview.nan_to_num()).abs()
+            self._preview_is_accurate = float(error.mean()) <= MAX_MEAN_ERROR and float(error.max()) <= MAX_ERROR
+        return images, False
+
+    def _decode_bf16(self, z: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            return self.model.decode(z).float()
 
 
 def load_model(folder: Path, config: RunConfig) -> LoadedModel:
@@ -151,8 +139,8 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     The number of parameters is checked against card and configuration before anything of their size is allocated.
 
     Args:
-        folder: Of the snapshot.
-        config: Of its run.
+        folder: Folder of the snapshot.
+        config: Configuration of its run.
 
     Raises:
         CheckpointError: if the snapshot is damaged or of another model.
@@ -160,9 +148,8 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     # Compare card and configuration.
     card = checkpoint.load_card(folder)
     if card.family != config.model.name:
-        raise CheckpointError(
-            f"{folder}: family '{card.family}', but its run's config.json has '{config.model.name}'", _OTHER_RUN
-        )
+        message = f"{folder}: family '{card.family}', but its run's config.json has '{config.model.name}'"
+        raise CheckpointError(message, _OTHER_RUN)
     family, options = registry.family(config.model.name), config.model_options()
     mismatch = CheckpointError(f"{folder}: its weights do not match the model of its run's config.json", _OTHER_RUN)
     if prod(card.image_shape) > _MAX_IMAGE_VALUES:

@@ -1,6 +1,5 @@
-"""Validation of the parameters and arrays of a query: each error names the parameter and what is allowed."""
+"""Validation of the parameters and arrays of a query: each error names the parameter and the allowed values."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,12 +62,9 @@ def bounds(params: Params, coords: str) -> Bounds:
     if value is None:
         return (0.0, 1.0, 0.0, 1.0) if coords == "u" else (-3.0, 3.0, -3.0, 3.0)
     low, high = (0.0, 1.0) if coords == "u" else (-1e6, 1e6)
-    valid = (
-        isinstance(value, list | tuple)
-        and len(value) == 4
-        and all(isinstance(edge, int | float) and math.isfinite(edge) and low <= edge <= high for edge in value)
-    )
-    if not valid:
+    is_list = isinstance(value, list | tuple) and len(value) == 4
+    # Comparisons with NaN are false.
+    if not (is_list and all(isinstance(edge, int | float) and low <= edge <= high for edge in value)):
         raise ConfigError(f"bounds: got {value!r}", f"give four numbers x0, x1, y0, y1 from {low:g} to {high:g}")
     x0, x1, y0, y1 = (float(edge) for edge in value)
     return x0, x1, y0, y1
@@ -82,10 +78,8 @@ def check_size(count: int, bytes_each: int, items: str) -> None:
     """
     if count * bytes_each > MAX_RESULT_BYTES:
         size, limit = count * bytes_each / 1e6, MAX_RESULT_BYTES / 1e6
-        raise ConfigError(
-            f"{count:,} {items} are {size:,.0f} MB, more than the {limit:,.0f} MB of a result",
-            f"request at most {MAX_RESULT_BYTES // bytes_each:,}",
-        )
+        hint = f"request at most {MAX_RESULT_BYTES // bytes_each:,}"
+        raise ConfigError(f"{count:,} {items} are {size:,.0f} MB, more than the {limit:,.0f} MB of a result", hint)
 
 
 def latents(arrays: Params, size: int, name: str = "z") -> NDArray[np.float32]:
@@ -94,10 +88,7 @@ def latents(arrays: Params, size: int, name: str = "z") -> NDArray[np.float32]:
     Raises:
         ConfigError: if it is missing, has another shape, or is not finite.
     """
-    z = arrays.get(name)
-    if not isinstance(z, np.ndarray) or z.ndim != 2 or z.shape[1] != size or not 1 <= len(z) <= MAX_COUNT:
-        raise ConfigError(f"{name}: got {_describe(z)}", f"give latents of shape (N, {size}), N at most {MAX_COUNT:,}")
-    return _as_finite(z, name)
+    return _rows(arrays.get(name), name, size, "latents")
 
 
 def vector(arrays: Params, name: str, size: int) -> NDArray[np.float32]:
@@ -119,11 +110,7 @@ def points(arrays: Params) -> NDArray[np.float32] | None:
         ConfigError: if it has another shape, or is not finite.
     """
     array = arrays.get("images")
-    if array is None:
-        return None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != 2 or not 1 <= len(array) <= MAX_COUNT:
-        raise ConfigError(f"images: got {_describe(array)}", f"give points of shape (N, 2), N at most {MAX_COUNT:,}")
-    return _as_finite(array, "images")
+    return None if array is None else _rows(array, "images", 2, "points")
 
 
 def images(arrays: Params, shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
@@ -138,10 +125,8 @@ def images(arrays: Params, shape: tuple[int, int, int]) -> NDArray[np.uint8] | N
     channels, height, width = shape
     valid = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape[1:] == (height, width, channels)
     if not valid or not 1 <= len(array) <= MAX_COUNT:
-        raise ConfigError(
-            f"images: got {_describe(array)}",
-            f"give uint8 images of shape (N, {height}, {width}, {channels}), N at most {MAX_COUNT:,}",
-        )
+        hint = f"give uint8 images of shape (N, {height}, {width}, {channels}), N at most {MAX_COUNT:,}"
+        raise ConfigError(f"images: got {_describe(array)}", hint)
     return np.array(array)
 
 
@@ -154,6 +139,7 @@ def indices(params: Params, arrays: Params, length: int, items: str = "the test 
     value = arrays.get("indices", params.get("indices"))
     if value is None:
         value = [params.get("index", 0)]
+    # Convert it to an array of integers, then check their range.
     hint = f"give integers from 0 to {length - 1:,}"
     try:
         array = np.asarray(value).reshape(-1)
@@ -164,6 +150,19 @@ def indices(params: Params, arrays: Params, length: int, items: str = "the test 
     if not 1 <= len(array) <= MAX_COUNT or array.min() < 0 or array.max() >= length:
         raise ConfigError(f"indices: out of range of {items}", hint)
     return array.astype(np.int64)
+
+
+def _rows(array: Any, name: str, size: int, items: str) -> NDArray[np.float32]:
+    """Return an array of shape (N, size), finite, of at most `MAX_COUNT` rows."""
+    if (
+        not isinstance(array, np.ndarray)
+        or array.ndim != 2
+        or array.shape[1] != size
+        or not 1 <= len(array) <= MAX_COUNT
+    ):
+        hint = f"give {items} of shape (N, {size}), N at most {MAX_COUNT:,}"
+        raise ConfigError(f"{name}: got {_describe(array)}", hint)
+    return _as_finite(array, name)
 
 
 def _as_finite(array: NDArray[Any], name: str) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ Plane = tuple[Tensor, Tensor, Tensor]  # origin, e1, e2, (d,) each
 
 def manifold(query: Query) -> Iterator[Chunk]:
     """Decode the cells of the latent plane, or of a plane through more than two dimensions."""
+    # Choose the cells, in coordinates of the latent plane or of the given one.
     rows = query.integer("rows", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS)
     columns = query.integer("columns", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS // rows)
     plane = _plane_of(query) if "origin" in query.arrays else None
@@ -29,6 +30,7 @@ def manifold(query: Query) -> Iterator[Chunk]:
     if plane is not None:
         origin, e1, e2 = plane
         z = origin + z[:, :1] * e1 + z[:, 1:] * e2
+    # Decode them.
     images = yield from query.decode(z)
     shaped = images.reshape(rows, columns, *images.shape[1:])
     yield Result({"images": shaped}, {"bounds": list(edges), "coords": coords})
@@ -40,24 +42,21 @@ def axes(query: Query) -> Iterator[Chunk]:
     count = min(size, query.integer("count", min(8, size), 1, 1 << 31))
     # By the KL, where the posterior has one.
     scores = yield from _kl_of_axes(query)
-    meta: dict[str, object] = {
-        "measure": "KL",
-        "unit": "nats",
-        "how": f"mean over at most {NUM_CODES:,} test encodings",
-    }
+    how = f"mean over at most {NUM_CODES:,} test encodings"
+    meta: dict[str, object] = {"measure": "KL", "unit": "nats", "how": how}
     # Else by finite differences.
     if scores is None:
         result = yield from _sensitivity(query)
-        points = query.loaded.has_points
-        scores = result.effect * (1 if points else 255)
-        unit = "data units per unit of z" if points else "gray levels per unit of z"
-        meta = {"measure": "effect", "unit": unit, "how": result.how}
+        factor, unit = (1, "data units") if query.loaded.has_points else (255, "gray levels")
+        scores = result.effect * factor
+        meta = {"measure": "effect", "unit": f"{unit} per unit of z", "how": result.how}
     top, indices = scores.topk(count)
     yield Result({"indices": indices.numpy(), "scores": top.float().numpy()}, meta)
 
 
 def plane(query: Query) -> Iterator[Chunk]:
     """Compute a plane: along two axes, along the principal directions, or through three latents."""
+    # Compute origin and directions, by kind.
     kind = params.choice(query.params, "kind", ("axes", "principal", "points"))
     vectors: Plane
     meta: dict[str, object]
@@ -109,7 +108,7 @@ def _plane_of(query: Query) -> Plane:
 
 
 def _are_parallel(e1: Tensor, e2: Tensor) -> bool:
-    """Whether two directions span no plane: one is zero, or the sine of their angle is below a thousandth."""
+    """Return whether two directions span no plane: one is zero, or the sine of their angle is below a thousandth."""
     lengths = e1.double().norm() * e2.double().norm()
     cosine = torch.dot(e1.double(), e2.double()) / lengths.clamp_min(1e-30)
     return bool(lengths < 1e-12) or bool(1 - cosine.square() < 1e-6)
@@ -137,17 +136,15 @@ def _through_points(z: Tensor) -> tuple[Plane, dict[str, object]]:
 
 
 def _principal(query: Query) -> Generator[Progress, None, tuple[Plane, dict[str, object]]]:
+    """Yield progress; return the principal plane of the encodings; without an encoder, of the sensitivity."""
     loaded = query.loaded
     if loaded.card.capability("encode").available:
         mu, _ = yield from query.encode_test(min(NUM_CODES, len(loaded.data.test)))
         return _principal_of_codes(mu[mu.isfinite().all(1)])
     result = yield from _sensitivity(query)
     explained = [float(share) for share in result.shares[:2]]
-    meta: dict[str, object] = {
-        "title": "the two most influential directions",
-        "explained": explained,
-        "how": result.how,
-    }
+    title = "the two most influential directions"
+    meta: dict[str, object] = {"title": title, "explained": explained, "how": result.how}
     e1, e2 = (_fix_sign(direction) for direction in result.directions[:2])
     return (torch.zeros(loaded.latent_dim), e1, e2), meta
 

@@ -10,7 +10,7 @@ from trainers.errors import UserError
 from trainers.families.interface import Discriminates, HasLogProb
 from trainers.inference import grids, params
 from trainers.inference.chunks import Chunk, Progress, Result
-from trainers.inference.query import Array, Query, labels_at
+from trainers.inference.query import Query, labels_at
 
 MAX_CELLS = 1 << 18  # of a map
 DEFAULT_SIDE = 64
@@ -18,20 +18,15 @@ DEFAULT_SIDE = 64
 
 def points(query: Query) -> Iterator[Chunk]:
     """Return the first points of a split."""
-    split = params.choice(query.params, "split", ("test", "train"))
-    data = query.loaded.points
-    split_points, labels = (data.test, data.test_labels) if split == "test" else (data.train, data.train_labels)
-    count = min(len(split_points), query.integer("count", len(split_points), 1, 1 << 31))
+    split, items, labels, count = query.split()
     query.check_size(count, 16)
-    arrays: dict[str, Array] = {
-        "points": np.array(split_points[:count], np.float32),
-        "labels": labels_at(labels, np.arange(count)),
-    }
-    yield Result(arrays, {"bounds": list(data.bounds), "split": split})
+    arrays = {"points": np.array(items[:count], np.float32), "labels": labels_at(labels, np.arange(count))}
+    yield Result(arrays, {"bounds": list(query.loaded.points.bounds), "split": split})
 
 
 def density(query: Query) -> Iterator[Chunk]:
     """Compute log p of the model, or the true one where it is known, on a grid."""
+    # Compute the values at the centers of the cells.
     source = params.choice(query.params, "of", ("model", "truth"))
     rows, columns, edges = _grid(query)
     cells = grids.cells(rows, columns, edges, "z")
@@ -55,12 +50,11 @@ def density(query: Query) -> Iterator[Chunk]:
 
 def critic(query: Query) -> Iterator[Chunk]:
     """Compute the discriminator's logits on a grid, and samples with the gradients of their logits."""
+    # Compute the surface.
     model = query.loaded.model
     if not query.loaded.has_points:
-        raise UserError(
-            "the discriminator surface is only available for 2-D data",
-            "images have too many dimensions for a map; train on a 2-D toy density to see one",
-        )
+        hint = "images have too many dimensions for a map; train on a 2-D toy density to see one"
+        raise UserError("the discriminator surface is only available for 2-D data", hint)
     assert isinstance(model, Discriminates)
     count = query.integer("count", 256, 1, params.MAX_COUNT)
     rows, columns, edges = _grid(query)

@@ -15,6 +15,7 @@ from trainers.training import rng
 from trainers.training.sample_images import to_uint8
 
 Array = NDArray[Any]
+MAX_SPLIT = 1 << 31  # more than any split has
 
 
 class Query:
@@ -22,8 +23,8 @@ class Query:
 
     Args:
         loaded: The model.
-        params: JSON values.
-        arrays: By name.
+        params: JSON values by name.
+        arrays: NumPy arrays by name.
     """
 
     def __init__(self, loaded: LoadedModel, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
@@ -78,6 +79,13 @@ class Query:
         selected = torch.from_numpy(indices)
         return lambda part: loaded.test.take(selected[part]), labels_at(loaded.data.test_labels, indices)
 
+    def split(self) -> tuple[str, NDArray[Any], Array | None, int]:
+        """Return name, stored data and labels of the query's `split`, and its `count`, by default all."""
+        data = self.loaded.data
+        name = params.choice(self.params, "split", ("test", "train"))
+        items, labels = (data.test, data.test_labels) if name == "test" else (data.train, data.train_labels)
+        return name, items, labels, min(len(items), self.integer("count", len(items), 1, MAX_SPLIT))
+
     def to_display(self, tensor: Tensor) -> Array:
         """Return data in their wire format: images (N, H, W, C) uint8, points (N, 2) float32."""
         self._num_values += tensor.numel()
@@ -123,10 +131,9 @@ class Query:
         if codes is None or len(codes[0]) < count:
             start = 0 if codes is None else len(codes[0])
             more = yield from self.encode(self.loaded.test.take, count, start)
-            codes = (
-                more if codes is None else (torch.cat((codes[0], more[0])), _compact(torch.cat((codes[1], more[1]))))
-            )
-            self.loaded.test_codes = codes
+            if codes is not None:
+                more = torch.cat((codes[0], more[0])), _compact(torch.cat((codes[1], more[1])))
+            self.loaded.test_codes = codes = more
         return codes[0][:count], codes[1][:count]
 
 

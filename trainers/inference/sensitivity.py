@@ -56,6 +56,7 @@ def measure(decode: Decode, size: int, chunk: int) -> Measurement:
 
 
 def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
+    # Sum effect and JᵀJ over a few latents.
     latents = _latents(max(1, min(NUM_LATENTS, MAX_DECODINGS // size)), size)
     effect, gram = torch.zeros(size), torch.zeros(size, size)
     axes = torch.arange(size)
@@ -63,7 +64,7 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
         columns = yield from _columns(decode, z, axes, chunk, number / len(latents), 1 / len(latents))
         effect += columns.abs().mean(1) / len(latents)
         gram += columns @ columns.T / len(latents)
-    # E[JᵀJ] and its leading eigenvectors.
+    # Find the leading eigenvectors of E[JᵀJ].
     values, vectors = torch.linalg.eigh(gram.double())
     top = min(8, size)
     shares = values.flip(0)[:top] / values.sum().clamp_min(1e-30)
@@ -72,13 +73,18 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
 
 
 def _measure_likely(decode: Decode, size: int, chunk: int) -> Measurement:
-    # Estimate E[JᵀJ] from products of random vectors with J.
+    # Estimate E[JᵀJ] from products vᵀJ with new random signs v at each latent.
     products, generator = [], _generator("signs")
     for z in torch.split(_latents(NUM_PROBES, size), max(1, chunk // 8)):
-        products.append(_probe(decode, z, generator))
+        with torch.inference_mode(False), torch.enable_grad():
+            start = z.clone().requires_grad_(True)
+            values = decode(start)
+            signs = torch.randint(0, 2, values.shape, generator=generator).to(values) * 2 - 1
+            (product,) = torch.autograd.grad((values * signs).sum(), start)
+        products.append(product.nan_to_num(0.0, 0.0, 0.0))
         yield Progress(0.5 * sum(len(part) for part in products) / NUM_PROBES, "probing")
     jacobian_products = torch.cat(products)
-    _, values, vectors = torch.linalg.svd(jacobian_products, full_matrices=False)
+    _, singular, vectors = torch.linalg.svd(jacobian_products, full_matrices=False)
 
     # Measure the axes that they suggest by finite differences.
     axes = jacobian_products.square().mean(0).topk(MAX_MEASURED // 2).indices
@@ -87,7 +93,7 @@ def _measure_likely(decode: Decode, size: int, chunk: int) -> Measurement:
     for number, z in enumerate(latents):
         columns = yield from _columns(decode, z, axes, chunk, 0.5 + 0.5 * number / len(latents), 0.5 / len(latents))
         effect[axes] += columns.abs().mean(1) / len(latents)
-    shares = values.square() / values.square().sum().clamp_min(1e-30)
+    shares = singular.square() / singular.square().sum().clamp_min(1e-30)
     how = f"finite differences along the {len(axes):,} of {size:,} axes that {NUM_PROBES} random gradients suggest"
     return Sensitivity(effect, vectors[:8], shares[:8], how)
 
@@ -107,16 +113,6 @@ def _columns(
         yield Progress(done + share * sum(len(piece) for piece in pieces) / len(axes), "measuring each axis")
     with torch.inference_mode():
         return torch.cat(pieces).clone()
-
-
-def _probe(decode: Decode, z: Tensor, generator: torch.Generator) -> Tensor:
-    """Return vᵀJ, (N, d), at latents (N, d), with new random signs v at each."""
-    with torch.inference_mode(False), torch.enable_grad():
-        start = z.clone().requires_grad_(True)
-        values = decode(start)
-        signs = torch.randint(0, 2, values.shape, generator=generator).to(values) * 2 - 1
-        (product,) = torch.autograd.grad((values * signs).sum(), start)
-    return product.nan_to_num(0.0, 0.0, 0.0)
 
 
 def _latents(count: int, size: int) -> Tensor:

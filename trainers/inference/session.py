@@ -74,18 +74,24 @@ class InferenceSession:
         """
         if op not in _OPERATIONS:
             raise ConfigError(f"unknown operation '{op[:40]}'", f"choose one of {', '.join(_OPERATIONS)}")
+        # Check the capabilities.
         query = Query(self.loaded, params or {}, arrays or {})
         operation, required = _OPERATIONS[op]
         if op == "manifold" and "origin" in query.arrays:  # a plane through more than two dimensions
             required = ("plane",)
         for name in required:
             capability = self.card.capability(name)
-            reason = "" if capability.available else capability.reason
-            if capability.available and not isinstance(self.loaded.model, PROTOCOLS.get(name, Model)):
-                reason = f"its family does not implement '{name}'"
-            if reason or not capability.available:
-                raise UserError(f"'{op}' is not available for this model", reason)
-        for chunk in _with_fast_matmul(operation(query)):
+            if not capability.available:
+                raise UserError(f"'{op}' is not available for this model", capability.reason)
+            if not isinstance(self.loaded.model, PROTOCOLS.get(name, Model)):
+                raise UserError(f"'{op}' is not available for this model", f"its family does not implement '{name}'")
+        # Answer; the process-wide matmul backend is changed only while a chunk is computed, not for the consumer.
+        chunks = operation(query)
+        while True:
+            with matmul.prefer_onednn():
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
             yield replace(chunk, meta={**query.quality, **chunk.meta}) if isinstance(chunk, Result) else chunk
 
     def run(
@@ -99,13 +105,3 @@ class InferenceSession:
         *_, result = self.answer(op, params, arrays)
         assert isinstance(result, Result)
         return dict(result.arrays), dict(result.meta)
-
-
-def _with_fast_matmul(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield chunks; the process-wide matmul backend is changed only while one is computed, not for the consumer."""
-    while True:
-        with matmul.prefer_onednn():
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        yield chunk

@@ -15,25 +15,25 @@ from trainers.data.preprocess import ResidentPoints, TestImages
 from trainers.errors import DataError, UserError
 from trainers.families.interface import Encodes, HasLogProb, Model
 from trainers.families.nn import chunk_size
+from trainers.inference.loaded_model import CHUNK_IMAGES, CHUNK_POINTS
 from trainers.model_card import ModelCard
 from trainers.training import rng
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
-_CHUNK_IMAGES, _CHUNK_POINTS = 200, 4096
 MAX_SAMPLES = 1_000_000
 
 
 class TrainedModel:
     """A model with loaded weights.
 
-    Every method takes NumPy arrays or tensors and returns what it was given. Images are (N, C, H, W), or (N, H, W) for
+    Every method takes NumPy arrays or tensors and returns the same type. Images are (N, C, H, W), or (N, H, W) for
     one channel. uint8 images are preprocessed like the test set of the run (binarized, or scaled to [0, 1]); floats
     must be in [0, 1] and are used as they are. 2-D points are (N, 2). Latents are (N, latent_dim).
 
     Args:
         model: The model on the CPU, in evaluation mode.
         card: Describes the weights and the capabilities.
-        binarization: Of the images of the run: "threshold", "static", "dynamic" or "none".
+        binarization: Binarization of the run's images: "threshold", "static", "dynamic" or "none".
         folder: The snapshot it was read from, if any.
     """
 
@@ -120,7 +120,9 @@ class TrainedModel:
         """
         self._require("log_prob")
         assert isinstance(self.module, HasLogProb)
-        return _like(x, self._in_chunks(_tupled(self.module.log_prob), self._data(x))[0])
+        log_prob = self.module.log_prob
+        (log_probs,) = self._in_chunks(lambda part: (log_prob(part),), self._data(x))
+        return _like(x, log_probs)
 
     def _require(self, name: str) -> None:
         capability = self.card.capability(name)
@@ -129,6 +131,7 @@ class TrainedModel:
 
     def _data(self, x: Any) -> Tensor:
         """Return data as the model expects it, (N, C, H, W) float32."""
+        # Points, floats.
         if self.card.data.kind == "points":
             points = _as_float(x, "x")
             if points.ndim != 2 or points.shape[1] != 2:
@@ -144,26 +147,20 @@ class TrainedModel:
             return TestImages(array.transpose(0, 2, 3, 1), self._binarization).take(slice(None))
         images = _as_float(x, "x").view(array.shape)
         if len(images) and not 0 <= float(images.min()) <= float(images.max()) <= 1:
-            raise DataError(
-                f"x: values from {float(images.min()):g} to {float(images.max()):g}; expected floats in [0, 1] or uint8"
-            )
+            low, high = float(images.min()), float(images.max())
+            raise DataError(f"x: values from {low:g} to {high:g}; expected floats in [0, 1] or uint8")
         return images
 
     def _decoded(self, z: Tensor) -> Tensor:
-        (decoded,) = self._in_chunks(_tupled(self.module.decode), z)
+        (decoded,) = self._in_chunks(lambda part: (self.module.decode(part),), z)
         return decoded.flatten(1) if self.card.data.kind == "points" else decoded
 
     def _in_chunks(self, function: Callable[[Tensor], tuple[Tensor, ...]], batch: Tensor) -> tuple[Tensor, ...]:
-        size = _CHUNK_POINTS
-        if self.card.data.kind == "images":
-            size = chunk_size(self.image_shape, _CHUNK_IMAGES)
+        points = self.card.data.kind == "points"
+        size = CHUNK_POINTS if points else chunk_size(self.image_shape, CHUNK_IMAGES)
         with torch.inference_mode(), matmul.prefer_onednn():
             results = [function(part) for part in torch.split(batch, size)]
         return tuple(torch.cat(parts).clone() for parts in zip(*results, strict=True))
-
-
-def _tupled(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], tuple[Tensor]]:
-    return lambda batch: (function(batch),)
 
 
 def _as_float(value: Any, name: str) -> Tensor:

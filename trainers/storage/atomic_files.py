@@ -71,11 +71,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     try:
-        try:
+        with _closing(handle):
             _write_all(handle, data)
             call("fsync", lambda: os.fsync(handle))
-        finally:
-            os.close(handle)
         call("rename", lambda: temporary.replace(path))
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -116,33 +114,25 @@ def write_new_file(path: Path, pieces: Iterable[Bytes]) -> WrittenFile:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     handle = call("open", lambda: os.open(path, flags, 0o600))
     size, digest = 0, hashlib.sha256()
-    try:
+    with _closing(handle):
         for chunk in _chunks(pieces):
             digest.update(chunk)
             _write_all(handle, chunk)
             size += len(chunk)
         call("fsync", lambda: os.fsync(handle))
-    finally:
-        os.close(handle)
     return WrittenFile(size, digest.hexdigest())
 
 
 def sync_file(path: Path) -> None:
     """Sync a file that was written by other means."""
-    handle = call("open", lambda: os.open(path, os.O_RDONLY))
-    try:
+    with _closing(call("open", lambda: os.open(path, os.O_RDONLY))) as handle:
         call("fsync", lambda: os.fsync(handle))
-    finally:
-        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
     """Sync the entries of a folder (creations, renames)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with _closing(os.open(folder, os.O_RDONLY)) as handle:
         call("fsync folder", lambda: os.fsync(handle))
-    finally:
-        os.close(handle)
 
 
 def rename_folder(temporary: Path, final: Path) -> None:
@@ -154,6 +144,14 @@ def rename_folder(temporary: Path, final: Path) -> None:
     sync_folder(temporary)
     call("rename", lambda: temporary.rename(final))
     sync_folder(final.parent)
+
+
+@contextmanager
+def _closing(handle: int) -> Iterator[int]:
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _chunks(pieces: Iterable[Bytes]) -> Iterator[Bytes]:

@@ -45,7 +45,7 @@ def save(folder: Path, arrays: Arrays, meta: Mapping[str, object]) -> None:
 
     Args:
         folder: Destination; its parent exists.
-        arrays: By name.
+        arrays: Arrays by name.
         meta: JSON-serializable, includes `step`.
 
     Raises:
@@ -114,6 +114,7 @@ def load_card(folder: Path) -> ModelCard:
 def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
+        # Write the files, then the manifest, then rename.
         written = {name: atomic_files.write_new_file(temporary / name, pieces) for name, pieces in files.items()}
         entries = {name: {"bytes": file.size, "sha256": file.sha256} for name, file in written.items()}
         atomic_files.write_new_file(temporary / MANIFEST, (_to_json({"schema": SCHEMA, "files": entries}),))
@@ -147,6 +148,7 @@ def _read_folder(
     folder: Path, required: tuple[str, ...], limits: Mapping[str, int] = MappingProxyType(_LIMITS)
 ) -> dict[str, bytes]:
     """Return the verified content of all files in the manifest, which must list the required ones."""
+    # Read the manifest.
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder", _HINT)
     manifest = _parse_json(_read_file(folder / MANIFEST, None, MAX_JSON_BYTES), folder / MANIFEST)
@@ -172,7 +174,7 @@ def _read_folder(
 def _read_file(path: Path, size: int | None, limit: int) -> bytes:
     """Read a regular file of the expected size; never reads more than one extra byte."""
     try:
-        # Compare type and size with what is expected before anything is allocated.
+        # Compare type and size with the manifest before anything is allocated.
         info = path.lstat()
         if not stat.S_ISREG(info.st_mode):
             raise CheckpointError(f"{path}: not a regular file", _HINT)
@@ -181,6 +183,7 @@ def _read_file(path: Path, size: int | None, limit: int) -> bytes:
             raise CheckpointError(f"{path}: has {info.st_size:,} bytes, but the manifest lists {expected:,}", _HINT)
         if expected > limit:
             raise CheckpointError(f"{path}: has {expected:,} bytes, more than the {limit:,} allowed", _HINT)
+        # Read it.
         with path.open("rb") as stream:
             data = stream.read(expected + 1)
     except FileNotFoundError:

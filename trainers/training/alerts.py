@@ -9,7 +9,7 @@ from trainers.events import Alert
 from trainers.families.interface import Model, WarningContext
 
 _SPIKE_DEVIATIONS = 10.0
-_WARMUP_STEPS = 200  # in which a spike cannot be told from the initial fall of the loss
+_WARMUP_STEPS = 200  # in which a spike looks like the initial fall of the loss
 _MIN_RATE = 0.01  # of the running averages
 
 
@@ -24,7 +24,7 @@ class AlertMonitor:
         is_spiking: Whether the last loss was a spike.
         is_not_finite: Whether the last evaluation had metrics that are not finite.
         warned: The model's own warnings at the last evaluation.
-        memory: What the model's warnings remember from one evaluation to the next: lists of numbers by name.
+        memory: Lists of numbers by name, which the model's warnings store from one evaluation to the next.
     """
 
     count: int = 0
@@ -54,7 +54,7 @@ class AlertMonitor:
     def after_evaluation(
         self, step: int, progress: float, metrics: Mapping[str, float], model: Model
     ) -> Iterator[Alert]:
-        """Yield alerts for metrics that are not finite, and for what the model warns of.
+        """Yield alerts for metrics that are not finite, and the warnings of the model.
 
         Args:
             step: Step of the evaluation.
@@ -68,7 +68,7 @@ class AlertMonitor:
             message = f"test {name} is {metrics[name]}; the learning rate may be too high"
             yield Alert(step, "warning", "evaluation_not_finite", message)
         self.is_not_finite = bool(not_finite)
-        # Warn of what was not there at the last evaluation.
+        # Report the warnings that the last evaluation did not have.
         context = WarningContext(progress, self.memory)
         warnings = {f"{each.code} {each.subject}".strip(): each for each in model.warnings(metrics, context)}
         for key in sorted(warnings.keys() - self.warned):
@@ -76,7 +76,7 @@ class AlertMonitor:
         self.warned = set(warnings)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads; the memory of the model's warnings is beside the monitor's own values."""
+        """Return the JSON values that `from_json` reads, with the memory of the model's warnings beside them."""
         return {
             **{name: list(numbers) for name, numbers in self.memory.items()},
             "count": self.count,
@@ -89,7 +89,7 @@ class AlertMonitor:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "AlertMonitor":
-        """Return the monitor that a checkpoint holds.
+        """Return the monitor of a checkpoint.
 
         Raises:
             KeyError, TypeError, ValueError: if it is damaged.

@@ -6,22 +6,9 @@ from typing import Any
 
 import torch
 
+from trainers import events
 from trainers.errors import ConfigError, UserError
-from trainers.events import (
-    COMMANDS,
-    Command,
-    CommandApplied,
-    Control,
-    Event,
-    Pause,
-    Phase,
-    Resume,
-    SaveNow,
-    Set,
-    Stop,
-    Threads,
-    Viewers,
-)
+from trainers.events import COMMANDS, Command, CommandApplied, Control, Event, Phase, Viewers
 from trainers.training import resume
 from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
@@ -75,7 +62,9 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
     while True:
         for command in control.poll(session.step):
             yield from _apply(session, command)
-            paused = isinstance(command, Pause) or (paused and not isinstance(command, Resume | Stop))
+            paused = isinstance(command, events.Pause) or (
+                paused and not isinstance(command, events.Resume | events.Stop)
+            )
         if not paused or session.is_stopping:
             break
         # Wait, with heartbeats.
@@ -99,24 +88,24 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
     value: Any = None
     try:
         match command:
-            case Set(path, value):
+            case events.Set(path, value):
                 session.change_setting(path, value)
-            case Threads(value):
+            case events.Threads(value):
                 if session.config.execution.deterministic:
                     hint = "start a run without --deterministic"
                     raise ConfigError("threads: pinned by execution.deterministic", hint)
                 if not 1 <= value <= MAX_THREADS:
                     raise ConfigError(f"threads: {value} is not between 1 and {MAX_THREADS}", "give a number of cores")
                 torch.set_num_threads(value)
-            case Stop():
-                session.stop()
+            case events.Stop():
+                session.is_stopping = True
     except UserError as problem:
         error = str(problem)
     yield CommandApplied(session.step, command.id, _NAMES[type(command)], path, value, error)
     # Save, on request and after a change of a setting, which then outlives a crash.
-    if isinstance(command, SaveNow):
+    if isinstance(command, events.SaveNow):
         yield Phase(session.step, "saving")
         yield resume.checkpoint(session, "requested")
-    elif isinstance(command, Set) and not error:
+    elif isinstance(command, events.Set) and not error:
         yield resume.checkpoint(session, "schedule")
         session.timers.checkpoint.reset()

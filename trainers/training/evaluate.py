@@ -69,7 +69,8 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
     for quantity in result:
         if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
             raise undeclared(session.model, f"test/{quantity}_ema")
-    session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
+    session.state.test_metrics = {name: value for name, value in metrics.items() if name in declared}
+    session.state.evaluated_step = session.step
     yield session.metrics_event(session.state.test_metrics)
 
 

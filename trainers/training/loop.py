@@ -76,9 +76,8 @@ def train(
 
 
 def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
-    eval_every = timing.eval_every(
-        session.config, session.length, session.sampler.steps_per_epoch, len(session.test_data)
-    )
+    steps_per_epoch = session.sampler.steps_per_epoch
+    eval_every = timing.eval_every(session.config, session.length, steps_per_epoch, len(session.test_data))
     runner = StepRunner(session)
     while not session.is_over:
         # Apply commands; a pause waits here.
@@ -95,8 +94,11 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
         if session.timers.checkpoint.is_due(session.config.execution.checkpoint_every_s):
             yield resuming.checkpoint(session, "schedule")
             session.timers.checkpoint.reset()
-        # Train for a step, or several up to where one of the above is due.
-        for event in runner.run(_steps_until_due(session, eval_every), control.poll_commands):
+        # Train for a step, or several up to the next evaluation, early snapshot, or the end.
+        limit = min(eval_every - session.step % eval_every, timing.next_early_step(session.step) - session.step)
+        if session.length.steps is not None:
+            limit = min(limit, session.length.steps - session.step)
+        for event in runner.run(limit, control.poll_commands):
             if not isinstance(event, Metrics):
                 yield event
                 continue
@@ -105,13 +107,6 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
             if "train/loss" in event.values:
                 yield from session.state.alerts.after_step(session.step, event.values["train/loss"])
     yield from _finish(session)
-
-
-def _steps_until_due(session: TrainingSession, eval_every: int) -> int:
-    """Return the number of steps up to the next evaluation, early snapshot, or the end."""
-    step = session.step
-    limit = min(eval_every - step % eval_every, timing.next_early_step(step) - step)
-    return limit if session.length.steps is None else min(limit, session.length.steps - step)
 
 
 def _evaluate(session: TrainingSession) -> Iterator[Event]:
@@ -139,13 +134,15 @@ def _are_images_due(session: TrainingSession, control: Control) -> bool:
 
 def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator[Event]:
     """Yield the EMA weights and sample images of them, with heartbeats in between."""
+    # Yield the weights.
     if session.state.snapshot_step != session.step:
-        session.record_snapshot()
+        session.state.snapshot_step = session.step
         yield SnapshotReady(session.step, resuming.model_arrays(session.ema.recalibrated()), session.card())
         session.timers.snapshot.reset()
     if not with_images or session.images_step == session.step:
         return
-    session.record_images()
+    # Render the images.
+    session.images_step = session.step
     timers = session.timers
     timers.images.start()
     is_training = True

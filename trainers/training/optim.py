@@ -117,11 +117,11 @@ def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_ep
     """Return the factor on `optim.lr` for the update after `step` others.
 
     Args:
-        schedule: Its `lr` is "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5, arXiv:1608.03983, without
-            restarts), "linear" to 0, or "step" (times gamma every so many steps).
+        schedule: Learning rate schedule. `lr` is "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5,
+            arXiv:1608.03983, without restarts), "linear" to 0, or "step" (times gamma every so many steps).
         step: Number of updates done.
         progress: Fraction of the training that is done, by steps or by time.
-        steps_per_epoch: For "step" without `step_every`.
+        steps_per_epoch: Interval of "step" without `step_every`.
     """
     # Warm-up: grows to 1 over `warmup_steps`, or a tenth of a shorter training.
     warmup = 1.0
@@ -197,11 +197,11 @@ class Ema:
 
     @property
     def is_separate(self) -> bool:
-        """Whether the EMA weights differ from the raw weights."""
+        """True if the EMA weights are a copy beside the raw weights."""
         return self.model is not self._source
 
     def recalibrated(self) -> Model:
-        """Return the averaged model with what averaging does not carry recomputed; see `Model.recalibrate`."""
+        """Return the averaged model, with statistics that cannot be averaged recomputed; see `Model.recalibrate`."""
         if self.is_separate and not self._is_recalibrated:
             self.model.recalibrate()
             self._is_recalibrated = True

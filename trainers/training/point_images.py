@@ -14,9 +14,9 @@ from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady
 from trainers.families.interface import HasLogProb, Model, decode
-from trainers.families.nn import eval_mode
 from trainers.inference.grids import cells
 from trainers.model_card import Capability
+from trainers.training.sample_images import in_chunks
 
 Bounds = tuple[float, float, float, float]
 Floats = NDArray[np.float64]
@@ -140,12 +140,7 @@ def _counts(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
 def _compute(
     model: Model, function: Callable[[Tensor], Tensor], inputs: Tensor
 ) -> Generator[None, None, NDArray[np.float32]]:
-    chunks = []
-    for part in torch.split(inputs, _CHUNK):
-        with torch.inference_mode(), eval_mode(model):
-            chunks.append(function(part).float().cpu().numpy())
-        yield
-    return np.concatenate(chunks)
+    return in_chunks(model, lambda part: function(part).float().cpu().numpy(), inputs, _CHUNK)
 
 
 def _color_scale() -> NDArray[np.uint8]:

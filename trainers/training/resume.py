@@ -42,13 +42,13 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
         "evaluated_at": state.evaluated_step,
         "shown_at": state.snapshot_step,
         "figures": finite,
-        "machine": _fingerprint(session),
+        "machine": setup.fingerprint(session),
     }
     return CheckpointReady(session.step, arrays, meta, reason)
 
 
 def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
-    """Bring a new session to the state of a checkpoint; return alerts about what may differ from it.
+    """Bring a new session to the state of a checkpoint; return alerts about possible differences from it.
 
     Raises:
         CheckpointError: if the checkpoint is of another model, or damaged.
@@ -72,9 +72,12 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
         load_weights(session.ema.model, _without_prefix("ema", resume.arrays))
     for name, optimizer in session.optimizers.items():
         optim.from_arrays(optimizer, _without_prefix(f"optim/{name}", resume.arrays))
-    _restore_generator(session.generator, resume.arrays.get("random/training"))
-    # Under `deterministic`, warn of what differs from the machine that wrote it.
-    machine, saved = _fingerprint(session), meta.get("machine")
+    random_state, expected = resume.arrays.get("random/training"), session.generator.get_state()
+    if random_state is None or random_state.dtype != np.uint8 or random_state.shape != tuple(expected.shape):
+        raise CheckpointError("the state of the random number generator is missing or of another device", _HINT)
+    session.generator.set_state(torch.from_numpy(random_state.copy()))
+    # Under `deterministic`, warn of differences from the machine that wrote it.
+    machine, saved = setup.fingerprint(session), meta.get("machine")
     if not session.config.execution.deterministic or not isinstance(saved, dict) or machine == saved:
         return []
     changes = ", ".join(
@@ -105,18 +108,6 @@ def load_weights(model: Model, arrays: Arrays) -> None:
         if shape != expected_shape:
             raise CheckpointError(f"the weights '{name}' have shape {shape}, the model needs {expected_shape}", _HINT)
     model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
-
-
-def _restore_generator(generator: torch.Generator, state: NDArray[np.generic] | None) -> None:
-    expected = generator.get_state()
-    if state is None or state.dtype != np.uint8 or state.shape != tuple(expected.shape):
-        raise CheckpointError("the state of the random number generator is missing or of another device", _HINT)
-    generator.set_state(torch.from_numpy(state.copy()))
-
-
-def _fingerprint(session: TrainingSession) -> dict[str, Any]:
-    compiled = session.config.execution.compile == "on"
-    return setup.fingerprint(session.device, bfloat16=session.autocast.bfloat16, compiled=compiled)
 
 
 def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

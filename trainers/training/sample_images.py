@@ -1,6 +1,7 @@
 """The sample images of a training: samples, reconstructions, manifold and trace, always of the same inputs."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,10 +97,18 @@ def reconstructed_indices(data: ImageData) -> Tensor:
     return torch.from_numpy(np.concatenate((first, fill))[:count].astype(np.int64))
 
 
-def _decode(model: Model, z: Tensor) -> Generator[None, None, NDArray[np.uint8]]:
+def in_chunks(
+    model: Model, function: Callable[[Tensor], NDArray[Any]], inputs: Tensor, size: int
+) -> Generator[None, None, NDArray[Any]]:
+    """Yield after each chunk of `size` inputs; return the results of a function that uses the model, concatenated."""
     chunks = []
-    for part in torch.split(z, chunk_size(model.image_shape, CHUNK_IMAGES)):
+    for part in torch.split(inputs, size):
         with torch.inference_mode(), eval_mode(model):
-            chunks.append(to_uint8(decode(model, part)))
+            chunks.append(function(part))
         yield
     return np.concatenate(chunks)
+
+
+def _decode(model: Model, z: Tensor) -> Generator[None, None, NDArray[np.uint8]]:
+    size = chunk_size(model.image_shape, CHUNK_IMAGES)
+    return in_chunks(model, lambda part: to_uint8(decode(model, part)), z, size)

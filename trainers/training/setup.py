@@ -30,7 +30,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
     """Return a training at step 0.
 
     Raises:
-        ConfigError: if the machine lacks what the plan needs, or the model is too large.
+        ConfigError: if the machine lacks the device or compiler that the plan needs, or the model is too large.
         DataError: if the data cannot be read.
     """
     config = plan.config
@@ -80,11 +80,13 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
 
     Its `setup` names the preprocessing, "dynamic binarization", and the part of the data that is used.
     """
+    # Describe the preprocessing.
     options = plan.data_options
     is_points = isinstance(data, PointData)
     setup = ["points of the plane" if is_points else preprocess.describe_setup(plan.binarization)]
     if is_points and hasattr(options, "noise"):
         setup.append(f"noise {options.noise:g}")
+    # Name the part of the data.
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:
             setup.append(f"first {len(images):,} {split} images")
@@ -106,10 +108,8 @@ def select_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    missing = (name == "cuda" and not torch.cuda.is_available()) or (
-        name == "mps" and not torch.backends.mps.is_available()
-    )
-    if missing:
+    is_available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not is_available[name]:
         raise ConfigError(f"execution.device: '{name}' is not available here", "use 'cpu' or 'auto'")
     return torch.device(name)
 
@@ -145,21 +145,19 @@ def _flushes_denormals() -> bool:
     return not (torch.tensor(2.0**-126) / 2).item()
 
 
-def fingerprint(target: torch.device, *, bfloat16: bool, compiled: bool) -> dict[str, Any]:
-    """Return what must be equal for two attempts to agree bit for bit. Checkpoints hold it; its keys never change.
+def fingerprint(session: TrainingSession) -> dict[str, Any]:
+    """Return the settings that must be equal for two attempts to agree bit for bit. Checkpoints have it.
 
-    Args:
-        target: Device of the training.
-        bfloat16: Whether matrix products use bfloat16.
-        compiled: Whether the step is compiled.
+    Its keys never change.
     """
+    compiled = session.config.execution.compile == "on"
     return {
         "torch": str(torch.__version__),
-        "device": str(target),
+        "device": str(session.device),
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "denormals": "flushed" if _flushes_denormals() else "kept",
         "products": "oneDNN" if matmul.onednn_is_better() else "default",
-        "precision": "bfloat16" if bfloat16 else "float32",
-        "compiled": "products turned" if compiled and target.type == "cpu" else compiled,  # see matmul.decompositions
+        "precision": "bfloat16" if session.autocast.bfloat16 else "float32",
+        "compiled": "products turned" if compiled and session.device.type == "cpu" else compiled,  # see `matmul`
     }

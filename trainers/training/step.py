@@ -8,7 +8,6 @@ them, and provides batches, noise and learning rates.
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -24,32 +23,7 @@ class NotFiniteError(TrainingError):
     """A loss or gradient is NaN or infinite. The weights were not updated with it."""
 
 
-class Updater(Protocol):
-    """Computes gradients and updates weights."""
-
-    @property
-    def optimizers(self) -> Collection[str]:
-        """The names of the optimizers."""
-        ...
-
-    def backward(self, objective: Objective) -> list[Tensor]:
-        """Return the gradients of a loss for its optimizer's weights."""
-        ...
-
-    def total_norm(self, gradients: list[Tensor]) -> Tensor:
-        """Return the norm of all gradients together, a scalar."""
-        ...
-
-    def record(self, objective: Objective, norm: Tensor) -> None:
-        """Record loss, gradient norm and metrics, and check that the first two are finite."""
-        ...
-
-    def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
-        """Clip the gradients and update the optimizer's weights."""
-        ...
-
-
-def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updater) -> None:
+def train_step(model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | TracedUpdater") -> None:
     """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
 
     A step has one batch. To accumulate gradients, draw a larger batch, as `Model.batches_per_step` does; call
@@ -67,11 +41,12 @@ def train_step(model: Model, batch: Tensor, context: StepContext, updater: Updat
 
 
 def _objectives(model: Model, batch: Tensor, context: StepContext, optimizers: Collection[str]) -> Iterator[Objective]:
-    """Yield the objectives of a step; a ConfigError tells what the model yields instead."""
+    """Yield the objectives of a step; raise a ConfigError for anything else that the model yields."""
     where = f"{type(model).__name__}.training_step"
     objectives = model.training_step(batch, context)
     if not isinstance(objectives, Iterable) or isinstance(objectives, Tensor):
         raise ConfigError(f"{where} returned {type(objectives).__name__}", "yield an Objective for each loss")
+    # Check each objective before it is minimized.
     objective = None
     for objective in objectives:
         if not isinstance(objective, Objective):
@@ -235,7 +210,7 @@ class TracedUpdater:
 
     @torch.no_grad()
     def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
-        """Clip the gradients and update in place what the optimizer updates, if all is finite."""
+        """Clip the gradients and update weights, moments and counts in place, if all is finite."""
         tensors = self._tensors[optimizer]
         scalars = optim.update_scalars(self._config, tensors.lr, tensors.count[0] + 1)
         # Stacked, the scalars are computed once, in memory; otherwise again for every 16 weights.

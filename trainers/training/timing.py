@@ -18,6 +18,7 @@ SNAPSHOT_BYTES_PER_S = 10_000_000
 IDLE_FACTOR = 2.0  # on the seconds between snapshots while all viewers are idle
 MAX_IMAGES_SHARE = 0.015  # of the training's time that images for viewers may take
 MIN_SLEEP_S = 2.0  # between two readings of the clock with next to no CPU time: the process was suspended
+RATE_WINDOW_S = 1.0
 _CPU_READING_S = 0.02
 
 
@@ -35,10 +36,7 @@ class ActiveClock:
     """
 
     def __init__(
-        self,
-        clock: Clock = time.monotonic,
-        cpu_time: Clock = time.process_time,
-        cores: int = os.cpu_count() or 1,
+        self, clock: Clock = time.monotonic, cpu_time: Clock = time.process_time, cores: int = os.cpu_count() or 1
     ) -> None:
         self._clock, self._cpu_time, self._cores = clock, cpu_time, cores
         self._suspended_s = 0.0
@@ -110,7 +108,7 @@ class Stopwatch:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is not counting."""
+        """True while it is not counting."""
         return self._start is None
 
     def pause(self) -> None:
@@ -220,9 +218,8 @@ def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test
 class RateMeter:
     """Images (or points) per second, from the time of the steps alone, over roughly the last second of them."""
 
-    def __init__(self, clock: Clock, window_s: float = 1.0) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._window_s = window_s
         self._seconds = 0.0
         self._images = 0.0
         self._start = 0.0
@@ -236,7 +233,7 @@ class RateMeter:
         self._seconds += max(self._clock() - self._start, 1e-9)
         self._images += images
         rate = self._images / self._seconds
-        if self._seconds > self._window_s:  # halve, so that the window slides without a history
+        if self._seconds > RATE_WINDOW_S:  # halve, so that the window slides without a history
             self._seconds, self._images = self._seconds / 2, self._images / 2
         return rate
 

@@ -16,13 +16,13 @@ PIXELS = np.array([0, 1, 127, 128, 254, 255], dtype=np.uint8).reshape(1, 2, 3, 1
 
 
 def test_the_bundled_mnist_is_the_canonical_one() -> None:
-    data = catalog.load_mnist(catalog.MnistOptions())
+    data = catalog.load(catalog.MnistOptions())
     assert data.train.shape == (60_000, 28, 28, 1) and data.test.shape == (10_000, 28, 28, 1)
     assert data.num_classes == 10
     header = bytes.fromhex("00000803000027100000001c0000001c")
     digest = hashlib.md5(header + data.test.tobytes(), usedforsecurity=False).hexdigest()
     assert digest == "2646ac647ad5339dbf082846283269ea"
-    assert catalog.peek_mnist(catalog.MnistOptions()) == data.image_shape
+    assert catalog.peek(catalog.MnistOptions()) == data.image_shape
 
 
 def test_paths_become_absolute_and_a_tilde_is_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trainers.data.dataset import Density
 
 Doubles = NDArray[np.float64]
 _BLOCK_VALUES = 1 << 22  # values in one block of points × components: 32 MB
@@ -20,7 +22,7 @@ _NUM_INTERVALS, _NUM_BISECTIONS = 128, 48
 
 
 @dataclass(frozen=True)
-class GaussianMixture:
+class GaussianMixture(Density):
     """Mixture of isotropic Gaussians of one width: p(x) = Σ_k w_k N(x; c_k, σ² I).
 
     Args:
@@ -85,7 +87,7 @@ def mix_equally(parts: list[GaussianMixture]) -> GaussianMixture:
 
 
 @dataclass(frozen=True)
-class NoisyCircles:
+class NoisyCircles(Density):
     """Equally weighted concentric circles with Gaussian noise: Σ_k (1/K) exp(−(r − R_k)²/2σ²) I₀ₑ(r R_k/σ²) / 2πσ².
 
     Args:
@@ -95,8 +97,6 @@ class NoisyCircles:
 
     radii: tuple[float, ...]
     std: float
-    modes: Doubles | None = field(default=None, init=False)
-    mode_std: float = field(default=0.0, init=False)
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2)."""
@@ -121,13 +121,11 @@ def i0e(x: Doubles) -> Doubles:
 
 
 @dataclass(frozen=True)
-class Checkerboard:
+class Checkerboard(Density):
     """Uniform density on the dark squares of a board: 4 × 4 squares of side 2 on [−4, 4]²."""
 
     side: float = 2.0
     squares: int = 4
-    modes: Doubles | None = field(default=None, init=False)
-    mode_std: float = field(default=0.0, init=False)
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2); −∞ outside the dark squares."""
@@ -137,7 +135,7 @@ class Checkerboard:
 
 
 @dataclass(frozen=True)
-class Pinwheel:
+class Pinwheel(Density):
     """The pinwheel: elongated Gaussians twisted into arms, and their density by the change of variables.
 
     A point (a, b), a ~ N(1, 0.3²) along arm k and b ~ N(0, σ²) across it, is rotated by the angle of the arm plus
@@ -150,8 +148,6 @@ class Pinwheel:
     """
 
     std: float
-    modes: Doubles | None = field(default=None, init=False)
-    mode_std: float = field(default=0.0, init=False)
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2); −∞ outside the support."""

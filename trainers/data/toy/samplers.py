@@ -34,7 +34,7 @@ Sampler = Callable[[np.random.Generator, int], LabeledPoints]
 
 def moons(options: NoisyOptions) -> PointData:
     """Return two interleaved half circles; the label is the moon."""
-    return _noisy_curves("moons", options, [_upper_moon, _lower_moon], _MOON_REACH)
+    return _noisy_curves("moons", options, [_upper_moon, lambda t: -_upper_moon(t)], _MOON_REACH)
 
 
 def circles(options: NoisyOptions) -> PointData:
@@ -144,10 +144,6 @@ def _make_splits(name: str, options: PointOptions, sample: Sampler, truth: Densi
 
 def _upper_moon(t: Doubles) -> Doubles:
     return 2 * np.stack((np.cos(np.pi * t) - 0.5, np.sin(np.pi * t) - 0.25), axis=1)
-
-
-def _lower_moon(t: Doubles) -> Doubles:
-    return -_upper_moon(t)
 
 
 def _spiral(t: Doubles) -> Doubles:

@@ -1,4 +1,4 @@
-"""Which values of an image each coupling reads and transforms, as index arrays: what a mask would zero is not computed.
+"""The values of an image that each coupling reads and transforms, as index arrays: masked values are not computed.
 
 Each level works on some of the image's values, arranged as channels of a smaller image: every 2×2 block of pixels
 becomes four channels ("squeeze"), so that a checkerboard mask and a channel-wise mask are both a choice of channels.

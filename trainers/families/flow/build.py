@@ -23,6 +23,7 @@ from trainers.registry import ImageShape
 
 def transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
     """Return the transforms from the data to the base: couplings, with a linear layer around each where chosen."""
+    # Build the couplings.
     if options.architecture == "conv":
         layouts = architecture.coupling_layouts(shape, len(options.channels), options.couplings)
         couplings = [_conv_coupling(options, shape, layout, number) for number, layout in enumerate(layouts)]
@@ -30,6 +31,7 @@ def transforms(options: FlowOptions, shape: ImageShape) -> list[Transform]:
         couplings = [_mlp_coupling(options, shape, number) for number in range(options.couplings)]
     if options.mixing == "none":
         return list(couplings)
+    # Put a linear layer before each of them, and one at the end.
     layer, title = (LULinear, "LU mixing") if options.mixing == "lu" else (ElementwiseAffine, "scaling")
     chain: list[Transform] = []
     for number, coupling in enumerate(couplings, 1):
@@ -67,11 +69,13 @@ def _conv_coupling(
     options: FlowOptions, shape: ImageShape, layout: CouplingLayout, number: int, *, context: bool = False
 ) -> Coupling:
     """Return a coupling of a level's channels; with `context`, the network also reads the whole image."""
+    # Split the values of the level.
     identity, transformed = (architecture.pad(c, layout.size) for c in (layout.identity, layout.transformed))
     mask = CouplingMask(architecture.unpad(identity), architecture.unpad(transformed), prod(shape))
     # One learned scale bound per channel.
     channel_of = np.broadcast_to(np.arange(len(transformed))[:, None, None], transformed.shape)
     univariate = _univariate(options, channel_of[transformed != PADDING])
+    # The network reads the identity values, and with `context` the image.
     inputs = architecture.renumber(identity)
     if context:
         image = architecture.pad(architecture.levels(shape, 1)[0].channels, layout.size)

@@ -36,7 +36,7 @@ class DequantizedBatch:
 
 
 class Dequantization(nn.Module):
-    """Maps data to the unbounded real numbers that the transforms take, and back. The base class is the identity."""
+    """Maps data to the unbounded real numbers that the transforms take, and back; here the identity, for points."""
 
     def sample_noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor | None:
         """Return the noise for images (B, C, H, W), on the generator's device; None where none is needed."""
@@ -56,16 +56,12 @@ class Dequantization(nn.Module):
         return v.new_zeros(len(v))
 
     def bin_centers(self, x: Tensor) -> Tensor:
-        """Return data at the centers of their bins, in [0, 1] for images: what a round trip should return."""
+        """Return data at the centers of their bins, in [0, 1] for images: the result of an exact round trip."""
         return x
 
     def max_abs(self, data_max: float) -> float:
         """Return the |v| beyond which a sample is out of range, where the largest |x| is `data_max`."""
         return 2 * data_max
-
-
-class NoDequantization(Dequantization):
-    """The identity, for 2-D points: they are unbounded real numbers already."""
 
 
 class UniformDequantization(Dequantization):

@@ -18,11 +18,11 @@ class ObjectiveNames:
         prior: "prior_bits" or "prior_nats".
         ladj: "ladj_bits" or "ladj_nats".
         noise: "noise_bits", or None without learned noise.
-        unit: Of all of them.
-        title: Of the total.
-        setup: How the likelihood is computed.
-        round_trip_setup: Of the round-trip error.
-        range_setup: What counts as out of range.
+        unit: Unit of the objective and its terms.
+        title: Title of the total.
+        setup: Dequantization, or units, of the likelihood; quoted with its values.
+        round_trip_setup: Units and number of examples of the round-trip error.
+        range_setup: Definition of samples that are out of range.
     """
 
     total: str
@@ -38,6 +38,7 @@ class ObjectiveNames:
 
 def objective_names(dequantization: str) -> ObjectiveNames:
     """Return the names for a kind of dequantization; "none" is a flow on points."""
+    # Points, in nats.
     if dequantization == "none":
         return ObjectiveNames(
             total="nll",
@@ -50,6 +51,7 @@ def objective_names(dequantization: str) -> ObjectiveNames:
             round_trip_setup=f"in the units of the data, first {NUM_ROUND_TRIPS:,} test points, float32",
             range_setup=f"not finite, or twice as far out as any test point, of {NUM_SAMPLES} samples",
         )
+    # Images, in bits per dimension.
     learned = dequantization == "variational"
     return ObjectiveNames(
         total="bits_per_dim",
@@ -58,9 +60,7 @@ def objective_names(dequantization: str) -> ObjectiveNames:
         noise="noise_bits" if learned else None,
         unit="bits/dim",
         title="bits per dimension",
-        setup="variational dequantization (upper bound), 1 noise sample"
-        if learned
-        else "uniform dequantization, 1 noise sample",
+        setup=f"{'variational dequantization (upper bound)' if learned else 'uniform dequantization'}, 1 noise sample",
         round_trip_setup=f"pixels in [0, 1], first {NUM_ROUND_TRIPS:,} test images, float32",
         range_setup=f"not finite, or twice as far out as black and white, of {NUM_SAMPLES} samples",
     )
@@ -68,6 +68,7 @@ def objective_names(dequantization: str) -> ObjectiveNames:
 
 def specs(dequantization: str) -> tuple[MetricSpec, ...]:
     """Return the metrics of a flow; the loop adds the data's setup to each."""
+    # The objective and its terms, of batches and of the test set.
     names = objective_names(dequantization)
     log = "log" if names.unit == "nats" else "log₂"
     objective: list[tuple[str, str, Better]] = [
@@ -81,6 +82,7 @@ def specs(dequantization: str) -> tuple[MetricSpec, ...]:
     for quantity, title, better in objective:
         setup = f"{names.setup}, whole test set"
         result += eval_metrics(quantity, f"test {title}", names.unit, better, "objective", setup)
+    # The quality of the inverse.
     error = f"largest |x − f⁻¹(f(x))|, {names.round_trip_setup}"
     result += eval_metrics("round_trip_error", "round-trip error", "", "lower", "inverse", error)
     result += eval_metrics("samples_off_scale", "out-of-range samples", "", "lower", "inverse", names.range_setup)

@@ -14,12 +14,7 @@ from torch import Tensor, nn
 
 from trainers.events import MetricSpec
 from trainers.families.flow import build, metrics
-from trainers.families.flow.dequantization import (
-    Dequantization,
-    NoDequantization,
-    UniformDequantization,
-    VariationalDequantization,
-)
+from trainers.families.flow.dequantization import Dequantization, UniformDequantization, VariationalDequantization
 from trainers.families.flow.spec import FlowOptions
 from trainers.families.flow.transforms import Transform, compose, compose_inverse
 from trainers.families.interface import (
@@ -54,11 +49,11 @@ class Flow(Model):
         self.supports_bf16 = not points  # measured over seeds for images only, docs/performance.md
         self.compile_speedup = 0.6 if points else 0.08 if options.coupling == "affine" else 0.0
         self.names = metrics.objective_names(self.dequantization)
-        # Build the transforms and the dequantization.
+        # Build the transforms and the dequantization; 2-D points need none.
         self.transforms = nn.ModuleList(build.transforms(options, image_shape))
         self.preparation: Dequantization  # the name is part of checkpoints
         if self.dequantization == "none":
-            self.preparation = NoDequantization()
+            self.preparation = Dequantization()
         elif self.dequantization == "uniform":
             self.preparation = UniformDequantization(options.alpha)
         else:
@@ -130,30 +125,24 @@ class Flow(Model):
         """Return every stage from data to the base; for images the first is their logit."""
         batch = self.preparation(x, None)
         v = batch.v
-        labels, stages, ladjs = ["x"], [v], []
+        stages = [("x", v, batch.ladj)]
         if self.dequantization != "none":
-            labels, stages, ladjs = ["x", "logit"], [v, v], [batch.ladj]
+            stages.append(("logit", v, batch.ladj))
         for transform in self.chain:
             v, ladj = transform(v)
-            labels.append(transform.label)
-            stages.append(v)
-            ladjs.append(ladj)
-        return TransformTrace(tuple(labels), tuple(stages), torch.stack(ladjs))
+            stages.append((transform.label, v, ladj))
+        return _as_trace(stages)
 
     def inverse_trace(self, z: Tensor) -> TransformTrace:
         """Return every stage from latents to the data; for images the last is their gray levels."""
         v = z.view(-1, *self.image_shape)
-        labels, stages, ladjs = ["z"], [v], []
+        stages = [("z", v, v.new_zeros(len(v)))]
         for transform in reversed(self.chain):
             v, ladj = transform.inverse(v)
-            labels.append(transform.label)
-            stages.append(v)
-            ladjs.append(ladj)
+            stages.append((transform.label, v, ladj))
         if self.dequantization != "none":
-            labels.append("gray")
-            stages.append(v)
-            ladjs.append(self.preparation.inverse_ladj(v))
-        return TransformTrace(tuple(labels), tuple(stages), torch.stack(ladjs))
+            stages.append(("gray", v, self.preparation.inverse_ladj(v)))
+        return _as_trace(stages)
 
     def trace_images(self, stages: Tensor) -> Tensor:
         """Return a stage as gray levels in [0, 1]; points are returned unchanged."""
@@ -195,7 +184,7 @@ class Flow(Model):
         yield Objective("flow", values[self.names.total], {name: value.detach() for name, value in values.items()})
 
     def metrics(self) -> Sequence[MetricSpec]:
-        """Return the declared metrics."""
+        """Return the declarations of the objective, its terms, and the quality of the inverse."""
         return metrics.specs(self.dequantization)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
@@ -224,14 +213,20 @@ class Flow(Model):
         return 1.0 if self.names.unit == "nats" else 1 / (math.log(2) * self.latent_shape[0])
 
 
+def _as_trace(stages: Sequence[tuple[str, Tensor, Tensor]]) -> TransformTrace:
+    """Return the trace of label, values and log-determinant of each stage; that of the start is left out."""
+    labels, values, ladjs = zip(*stages, strict=True)
+    return TransformTrace(labels, values, torch.stack(ladjs[1:]))
+
+
 class FlowEvaluator(Evaluator):
     """Accumulates −log₂ p(x) / D of images, or −log p(x) of points, with one fixed noise sample per image.
 
     Reference: Theis et al. 2016, section 3.1, arXiv:1511.01844.
 
     Args:
-        model: With the weights to evaluate.
-        seed: Of the noise.
+        model: The flow with the weights to evaluate.
+        seed: Seed of the dequantization noise and the samples.
     """
 
     def __init__(self, model: Flow, seed: int) -> None:
@@ -260,14 +255,8 @@ class FlowEvaluator(Evaluator):
     def result(self) -> dict[str, float]:
         """Return the mean of the objective and its terms, round_trip_error and samples_off_scale."""
         means = {name: total / self._count for name, total in self._sums.items()}
-        return {
-            **means,
-            "round_trip_error": self._round_trip_error,
-            "samples_off_scale": self.share_out_of_range(),
-        }
-
-    def share_out_of_range(self) -> float:
-        """Return the share of samples of the model that are not finite or far outside the data's range."""
+        # Count the samples that are not finite or far outside the data's range.
         z = torch.randn((metrics.NUM_SAMPLES, *self._model.latent_shape), generator=self._generator).to(self._device)
         flags = [self._model.out_of_range(part, self._data_max) for part in torch.split(z, _SAMPLE_BATCH)]
-        return float(torch.cat(flags).float().mean())
+        share = float(torch.cat(flags).float().mean())
+        return {**means, "round_trip_error": self._round_trip_error, "samples_off_scale": share}

@@ -2,6 +2,9 @@
 
 from trainers.registry import Preset
 
+_CONV_MODEL = {"architecture": "conv", "channels": [32, 48, 48], "blocks": 1}
+_CONV_OPTIM = {"lr": 2e-3, "batch_size": 64, "grad_clip": 1.0, "ema_decay": 0.998}
+
 UVA2019_NF = Preset(
     name="uva2019-nf",
     summary="the normalizing flow of the UvA deep learning course of 2019, as published",
@@ -30,14 +33,8 @@ REALNVP = Preset(
     summary="a convolutional RealNVP with three levels, checkerboard and channel-wise masks",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
-        "model": {
-            "architecture": "conv",
-            "couplings": 6,
-            "channels": [32, 48, 48],
-            "blocks": 1,
-            "log_scale": "scaled-tanh",
-        },
-        "optim": {"lr": 2e-3, "batch_size": 64, "grad_clip": 1.0, "ema_decay": 0.998},
+        "model": {**_CONV_MODEL, "couplings": 6, "log_scale": "scaled-tanh"},
+        "optim": _CONV_OPTIM,
         "schedule": {"epochs": 8, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },
@@ -50,17 +47,8 @@ NSF = Preset(
     summary="a convolutional neural spline flow",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
-        "model": {
-            "architecture": "conv",
-            "couplings": 4,
-            "channels": [32, 48, 48],
-            "blocks": 1,
-            "coupling": "spline",
-            "bins": 8,
-            "bound": 8.0,
-            "mixing": "stretch",
-        },
-        "optim": {"lr": 2e-3, "batch_size": 64, "grad_clip": 1.0, "ema_decay": 0.998},
+        "model": {**_CONV_MODEL, "couplings": 4, "coupling": "spline", "bins": 8, "bound": 8.0, "mixing": "stretch"},
+        "optim": _CONV_OPTIM,
         "schedule": {"epochs": 6, "lr": "cosine", "warmup_steps": 100},
         "execution": {"eval_every": 938, "snapshot_every_s": 60},
     },

@@ -9,7 +9,7 @@ from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.flow.presets import PRESETS
 from trainers.families.flow.theory import theory_for
-from trainers.model_card import Capability
+from trainers.model_card import Capability, available, unavailable
 from trainers.registry import DataKind, Family, ImageShape
 
 MAX_CHANNELS = 4096  # a level with more channels is not split further
@@ -39,48 +39,41 @@ def check(options: FlowOptions, data_options: Any, shape: ImageShape, kind: Data
     """Refuse options that do not fit the data, and data without a density.
 
     Raises:
-        ConfigError: naming what to change.
+        ConfigError: naming the option and the remedy.
     """
     binarization = getattr(data_options, "binarization", "none")
+    # The kind of data decides on dequantization and architecture.
     if kind == "points" and options.dequantization != "none":
-        raise ConfigError(
-            f"model.dequantization: '{options.dequantization}' is for gray levels, the data are 2-D points",
-            "set model.dequantization=none, or start from 'flow-toy'",
-        )
+        message = f"model.dequantization: '{options.dequantization}' is for gray levels, the data are 2-D points"
+        raise ConfigError(message, "set model.dequantization=none, or start from 'flow-toy'")
     if kind == "points" and options.architecture == "conv":
-        raise ConfigError(
-            "model.architecture: 'conv' is for images, the data are 2-D points", "set model.architecture=mlp"
-        )
+        hint = "set model.architecture=mlp"
+        raise ConfigError("model.architecture: 'conv' is for images, the data are 2-D points", hint)
     if kind == "images" and options.dequantization == "none":
-        raise ConfigError(
-            "model.dequantization: 'none' is for 2-D points; the likelihood of discrete gray levels is unbounded",
-            "set model.dequantization=uniform, or start from 'realnvp'",
-        )
+        message = "model.dequantization: 'none' is for 2-D points; the likelihood of discrete gray levels is unbounded"
+        raise ConfigError(message, "set model.dequantization=uniform, or start from 'realnvp'")
+    # The data need a density and enough values.
     if kind == "images" and binarization != "none":
-        raise ConfigError(
-            f"data.binarization: '{binarization}' leaves two values per pixel; a flow needs 256 gray levels",
-            "set data.binarization=none",
-        )
+        message = f"data.binarization: '{binarization}' leaves two values per pixel; a flow needs 256 gray levels"
+        raise ConfigError(message, "set data.binarization=none")
     if prod(shape) < 2:
         raise ConfigError("model: a coupling needs images of at least two values", "choose other data")
     if options.architecture == "conv" and shape[0] > MAX_CHANNELS:
-        raise ConfigError(
-            f"model.architecture: 'conv' supports {MAX_CHANNELS:,} channels at most, images have {shape[0]:,}",
-            "set model.architecture=mlp",
-        )
+        message = f"model.architecture: 'conv' supports {MAX_CHANNELS:,} channels at most, images have {shape[0]:,}"
+        raise ConfigError(message, "set model.architecture=mlp")
 
 
 def capabilities(options: FlowOptions) -> dict[str, Capability]:
     """Return the capabilities of a flow."""
     return {
-        "sample": Capability(available=True, how="z from N(0, I), then the inverse of every transform"),
-        "decode": Capability(available=True, how="exact inverse"),
-        "encode": Capability(available=True, how="exact"),
-        "invert": Capability(available=False, reason="a flow needs no inversion: its encoder is exact"),
-        "log_prob": Capability(available=True, how="exact"),
-        "critic": Capability(available=False, reason="a flow has no discriminator; GANs do"),
-        "manifold": Capability(available=False, reason="a flow's latent space has as many dimensions as the image"),
-        "trace": Capability(available=True, how="the image and log-determinant after each transform"),
+        "sample": available("z from N(0, I), then the inverse of every transform"),
+        "decode": available("exact inverse"),
+        "encode": available("exact"),
+        "invert": unavailable("a flow needs no inversion: its encoder is exact"),
+        "log_prob": available("exact"),
+        "critic": unavailable("a flow has no discriminator; GANs do"),
+        "manifold": unavailable("a flow's latent space has as many dimensions as the image"),
+        "trace": available("the image and log-determinant after each transform"),
     }
 
 

@@ -1,85 +1,21 @@
 """The Theory panels of a flow: equation, terms and pipeline."""
 
-from dataclasses import replace
 from typing import Any
 
 from trainers.registry import DataKind
 from trainers.theory import Stage, Term, Theory
 
-THEORY = Theory(
-    total="bits_per_dim",
-    total_name="bits/dim",
-    unit="bits/dim",
-    equation="−log₂ p(x) / D = −log₂ p(z) / D − log₂ |det ∂f/∂x| / D,  z = f(x)",
-    terms=(
-        Term(
-            symbol="−log₂ p(z) / D",
-            quantity="prior_bits",
-            sign=1,
-            name="prior",
-            explanation="Bits per dimension of z = f(x) under the base, a standard normal. It falls as f maps the "
-            "images to where the normal is dense.",
-        ),
-        Term(
-            symbol="log₂ |det ∂f/∂x| / D",
-            quantity="ladj_bits",
-            sign=-1,
-            name="log-det",
-            explanation="How much f expands space around the image. Expansion is credited: without this term, f could "
-            "map every image to the mode of the normal.",
-        ),
-    ),
-    stages=(
-        Stage("x", "image", "An image of 256 gray levels.", "x"),
-        Stage("v", "dequantized, logit", "Noise fills each level's bin; the logit maps (0, 1) to ℝ.", "v"),
-        Stage("z", "after all transforms", "The latent: z = f(x).", "z"),
-        Stage("x̂", "inverse", "x̂ = f⁻¹(z). The inverse is exact; any difference is rounding.", "recon"),
-    ),
-    reference="Dinh et al. 2017, eq. 2, arXiv:1605.08803",
-    notes=(
-        "Compare bits/dim only for the same gray levels, dequantization and data.",
-        "A coupling leaves half of the values unchanged and transforms the other half with parameters computed from "
-        "the first: inverse and determinant are cheap.",
-    ),
-)
-
 _NOISE = Term(
-    symbol="log₂ q(u|x) / D",
-    quantity="noise_bits",
-    sign=1,
-    name="noise",
-    explanation="The cost of the learned noise u, which is 0 for uniform noise. Noise that concentrates where the "
-    "density is easy to learn saves more bits than it costs.",
+    "log₂ q(u|x) / D",
+    "noise_bits",
+    1,
+    "noise",
+    "The cost of the learned noise u, which is 0 for uniform noise. Noise that concentrates where the density is easy "
+    "to learn saves more bits than it costs.",
 )
-
-_POINTS = Theory(
-    total="nll",
-    total_name="−log p(x)",
-    unit="nats",
-    equation="−log p(x) = −log p(z) − log |det ∂f/∂x|,  z = f(x)",
-    terms=(
-        replace(
-            THEORY.terms[0],
-            symbol="−log p(z)",
-            quantity="prior_nats",
-            explanation="Nats of z = f(x) under the base, a standard normal. It falls as f maps the points to where "
-            "the normal is dense.",
-        ),
-        replace(
-            THEORY.terms[1],
-            symbol="log |det ∂f/∂x|",
-            quantity="ladj_nats",
-            explanation="How much f expands the plane around the point. Expansion is credited: without this term, f "
-            "could map every point to the mode of the normal.",
-        ),
-    ),
-    stages=(
-        Stage("x", "point", "A 2-D point.", "x"),
-        Stage("z", "after all transforms", "The latent: z = f(x).", "z"),
-        Stage("x̂", "inverse", "x̂ = f⁻¹(z). The inverse is exact; any difference is rounding.", "recon"),
-    ),
-    reference=THEORY.reference,
-    notes=("A density can exceed 1, so −log p(x) can be negative.", THEORY.notes[1]),
+_COUPLING = (
+    "A coupling leaves half of the values unchanged and transforms the other half with parameters computed from the "
+    "first: inverse and determinant are cheap."
 )
 _SPLINE = (
     "Each value is transformed by a monotone rational-quadratic spline whose knots the network places: it can split "
@@ -93,23 +29,60 @@ _MULTISCALE = (
 
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory of a flow with `FlowOptions` on a kind of data."""
-    theory = _POINTS if kind == "points" else THEORY
+    # Images are measured in bits per dimension, points in nats.
+    points, learned = kind == "points", kind == "images" and options.dequantization == "variational"
+    log, per_dim, unit, item = ("log", "", "nats", "point") if points else ("log₂", " / D", "bits", "image")
+    measure, space = ("Nats", "the plane") if points else ("Bits per dimension", "space")
+    equation = f"−{log} p(x){per_dim} = −{log} p(z){per_dim} − {log} |det ∂f/∂x|{per_dim},  z = f(x)"
+    terms = [
+        Term(
+            f"−{log} p(z){per_dim}",
+            f"prior_{unit}",
+            1,
+            "prior",
+            f"{measure} of z = f(x) under the base, a standard normal. It falls as f maps the {item}s to where the "
+            "normal is dense.",
+        ),
+        Term(
+            f"{log} |det ∂f/∂x|{per_dim}",
+            f"ladj_{unit}",
+            -1,
+            "log-det",
+            f"How much f expands {space} around the {item}. Expansion is credited: without this term, f could map "
+            f"every {item} to the mode of the normal.",
+        ),
+    ]
+    reference = "Dinh et al. 2017, eq. 2, arXiv:1605.08803"
     # Variational dequantization gives a bound.
-    if kind == "images" and options.dequantization == "variational":
-        x, v, *others = theory.stages
-        v = replace(v, explanation="Learned noise fills each level's bin; the logit maps (0, 1) to ℝ.")
-        theory = replace(
-            theory,
-            equation="−log₂ p(x) / D ≤ E_q(u|x)[−log₂ p(z) − log₂ |det ∂f/∂x| + log₂ q(u|x)] / D,  z = f(x + u)",
-            terms=(*theory.terms, _NOISE),
-            stages=(x, v, *others),
-            reference=f"{theory.reference}; Ho et al. 2019, eq. 12, arXiv:1902.00275",
-            notes=("With learned noise this is an upper bound on the bits per dimension.", *theory.notes),
-        )
-    # Options add notes.
-    notes = theory.notes
-    if options.coupling == "spline":
-        notes = (*notes, _SPLINE)
-    if options.architecture == "conv":
-        notes = (*notes, _MULTISCALE)
-    return replace(theory, notes=notes)
+    if learned:
+        equation = "−log₂ p(x) / D ≤ E_q(u|x)[−log₂ p(z) − log₂ |det ∂f/∂x| + log₂ q(u|x)] / D,  z = f(x + u)"
+        terms.append(_NOISE)
+        reference += "; Ho et al. 2019, eq. 12, arXiv:1902.00275"
+    # The pipeline; only images are dequantized.
+    noise = "Learned noise" if learned else "Noise"
+    dequantized = Stage("v", "dequantized, logit", f"{noise} fills each level's bin; the logit maps (0, 1) to ℝ.", "v")
+    stages = (
+        Stage("x", item, "A 2-D point." if points else "An image of 256 gray levels.", "x"),
+        *(() if points else (dequantized,)),
+        Stage("z", "after all transforms", "The latent: z = f(x).", "z"),
+        Stage("x̂", "inverse", "x̂ = f⁻¹(z). The inverse is exact; any difference is rounding.", "recon"),
+    )
+    # Notes, some of them about options.
+    notes = (
+        ("With learned noise this is an upper bound on the bits per dimension.", learned),
+        ("Compare bits/dim only for the same gray levels, dequantization and data.", not points),
+        ("A density can exceed 1, so −log p(x) can be negative.", points),
+        (_COUPLING, True),
+        (_SPLINE, options.coupling == "spline"),
+        (_MULTISCALE, options.architecture == "conv"),
+    )
+    return Theory(
+        total="nll" if points else "bits_per_dim",
+        total_name="−log p(x)" if points else "bits/dim",
+        unit="nats" if points else "bits/dim",
+        equation=equation,
+        terms=tuple(terms),
+        stages=stages,
+        reference=reference,
+        notes=tuple(note for note, applies in notes if applies),
+    )

@@ -19,7 +19,7 @@ class Transform(nn.Module):
     """An invertible map with its log-determinant.
 
     Attributes:
-        label: Its name in a trace: "coupling 3".
+        label: Name of the transform in a trace: "coupling 3".
     """
 
     label: str = "transform"
@@ -39,10 +39,10 @@ class Coupling(Transform):
     Reference: Dinh et al. 2017, eq. 4 and 5, arXiv:1605.08803.
 
     Args:
-        mask: Which values are x_a, and which x_b.
-        net: From x_a, (B, N), followed by the context where there is one, to parameters, (B, P · M) or (B, P, M).
-        univariate: g.
-        label: Its name in a trace.
+        mask: Mask that splits x into x_a and x_b.
+        net: Conditioner from x_a, (B, N), and the context where there is one, to parameters, (B, P · M) or (B, P, M).
+        univariate: Univariate transform g.
+        label: Name of the transform in a trace.
     """
 
     def __init__(self, mask: CouplingMask, net: nn.Module, univariate: UnivariateTransform, label: str) -> None:
@@ -77,7 +77,7 @@ class LULinear(Transform):
 
     Args:
         size: Number of values.
-        label: Its name in a trace.
+        label: Name of the transform in a trace.
     """
 
     def __init__(self, size: int, label: str) -> None:
@@ -118,7 +118,7 @@ class ElementwiseAffine(Transform):
 
     Args:
         size: Number of values.
-        label: Its name in a trace.
+        label: Name of the transform in a trace.
     """
 
     def __init__(self, size: int, label: str) -> None:

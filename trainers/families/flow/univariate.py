@@ -86,12 +86,32 @@ class RationalQuadraticSpline(UnivariateTransform):
         self.bound = bound
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Return y and log |dy/dx|."""
-        return spline(x, parameters, self.bound)
+        """Return y and log |dy/dx|: eq. 4 and 5, with ξ the position within the bin."""
+        inside = (x >= -self.bound) & (x <= self.bound)
+        knots = _knots(parameters, self.bound)
+        at = _find_bins(x.clamp(-self.bound, self.bound), knots[0], knots)
+        xi = ((x.clamp(-self.bound, self.bound) - at.left) / at.width).clamp(0, 1)
+        product = xi * (1 - xi)
+        denominator = at.mean_slope + (at.slope_right + at.slope_left - 2 * at.mean_slope) * product
+        y = at.bottom + at.height * (at.mean_slope * xi.square() + at.slope_left * product) / denominator
+        log_slope = _log_slope(at, xi, denominator)
+        return torch.where(inside, y, x), torch.where(inside, log_slope, torch.zeros_like(log_slope))
 
     def inverse(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Return x and log |dx/dy|."""
-        return inverse_spline(y, parameters, self.bound)
+        """Return x and log |dx/dy|: eq. 6 to 8, the root of a quadratic, in the form without cancellation."""
+        inside = (y >= -self.bound) & (y <= self.bound)
+        knots = _knots(parameters, self.bound)
+        # Solve a ξ² + b ξ + c = 0 for the position ξ within the bin.
+        at = _find_bins(y.clamp(-self.bound, self.bound), knots[1], knots)
+        rise = (y.clamp(-self.bound, self.bound) - at.bottom).clamp_min(0)
+        excess = at.slope_right + at.slope_left - 2 * at.mean_slope
+        a = at.height * (at.mean_slope - at.slope_left) + rise * excess
+        b = at.height * at.slope_left - rise * excess
+        c = -at.mean_slope * rise
+        xi = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
+        log_slope = _log_slope(at, xi, at.mean_slope + excess * xi * (1 - xi))
+        x = at.left + xi * at.width
+        return torch.where(inside, x, y), torch.where(inside, -log_slope, torch.zeros_like(log_slope))
 
 
 @dataclass(frozen=True)
@@ -109,48 +129,6 @@ class _Bin:
     def mean_slope(self) -> Tensor:
         """s = height / width."""
         return self.height / self.width
-
-
-def spline(x: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """Return y = f(x) and log f′(x), (B, N) each.
-
-    Reference: Durkan et al. 2019, eq. 4 and 5.
-
-    Args:
-        x: (B, N).
-        parameters: (B, 3K − 1, N), unconstrained.
-        bound: The spline's domain and range are [−bound, bound].
-    """
-    inside = (x >= -bound) & (x <= bound)
-    knots = _knots(parameters, bound)
-    # Equations 4 and 5, with ξ the position within the bin.
-    at = _find_bins(x.clamp(-bound, bound), knots[0], knots)
-    xi = ((x.clamp(-bound, bound) - at.left) / at.width).clamp(0, 1)
-    product = xi * (1 - xi)
-    denominator = at.mean_slope + (at.slope_right + at.slope_left - 2 * at.mean_slope) * product
-    y = at.bottom + at.height * (at.mean_slope * xi.square() + at.slope_left * product) / denominator
-    log_slope = _log_slope(at, xi, denominator)
-    return torch.where(inside, y, x), torch.where(inside, log_slope, torch.zeros_like(log_slope))
-
-
-def inverse_spline(y: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """Return x = f⁻¹(y) and log (f⁻¹)′(y), (B, N) each.
-
-    Reference: Durkan et al. 2019, eq. 6 to 8: the root of a quadratic, in the form without cancellation.
-    """
-    inside = (y >= -bound) & (y <= bound)
-    knots = _knots(parameters, bound)
-    # Solve a ξ² + b ξ + c = 0 for the position ξ within the bin.
-    at = _find_bins(y.clamp(-bound, bound), knots[1], knots)
-    rise = (y.clamp(-bound, bound) - at.bottom).clamp_min(0)
-    excess = at.slope_right + at.slope_left - 2 * at.mean_slope
-    a = at.height * (at.mean_slope - at.slope_left) + rise * excess
-    b = at.height * at.slope_left - rise * excess
-    c = -at.mean_slope * rise
-    xi = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
-    log_slope = _log_slope(at, xi, at.mean_slope + excess * xi * (1 - xi))
-    x = at.left + xi * at.width
-    return torch.where(inside, x, y), torch.where(inside, -log_slope, torch.zeros_like(log_slope))
 
 
 def _knots(parameters: Tensor, bound: float) -> Knots:

@@ -1,146 +1,84 @@
 """GAN losses and gradient penalties.
 
-Every loss is a mean over the batch. The discriminator's is the sum of a part on real images, a part on fakes, and a
-penalty; it classifies images as real whose logit exceeds `decision_threshold`.
+The discriminator's loss is the sum of a part on real images, a part on fakes, and a penalty; it classifies images as
+real whose logit exceeds `decision_threshold`.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 Critic = Callable[[Tensor], Tensor]  # images (B, C, H, W) -> logits (B,)
+LogitLoss = Callable[[Tensor], Tensor]  # logits (B,) -> their mean loss, a scalar
 
 
-class AdversarialLoss(Protocol):
-    """The losses of discriminator and generator, as functions of logits (B,)."""
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """The losses of discriminator and generator, as functions of logits, (B,).
 
-    unit: str
+    Args:
+        real: The discriminator's loss on real images.
+        fake: The discriminator's loss on fake images.
+        generator: The generator's loss, given the logits of its images.
+        unit: Unit of all three; empty for pure numbers.
+        centered: Whether the logits are symmetric about 0. A Wasserstein critic's have no absolute zero.
+    """
 
-    def real(self, logits: Tensor) -> Tensor:
-        """Return the discriminator's loss on real images."""
-        ...
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """Return the discriminator's loss on fake images."""
-        ...
-
-    def generator(self, logits: Tensor) -> Tensor:
-        """Return the generator's loss, given the logits of its images."""
-        ...
+    real: LogitLoss
+    fake: LogitLoss
+    generator: LogitLoss
+    unit: str = ""
+    centered: bool = True
 
     def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the logit above which an image is classified as real."""
-        ...
+        """Return the logit above which an image is classified as real: 0, or the midpoint of the two means."""
+        return real.new_zeros(()) if self.centered else 0.5 * (real.mean() + fake.mean())
+
+    def logit_metrics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Return the mean logits of real and fake images, and the shares that are classified correctly, scalars."""
+        threshold = self.decision_threshold(real, fake)
+        return {
+            "real_logits": real.mean(),
+            "fake_logits": fake.mean(),
+            "d_accuracy_real": (real > threshold).float().mean(),
+            "d_accuracy_fake": (fake <= threshold).float().mean(),
+        }
 
 
-class _Centered:
-    """Losses whose logits are symmetric about 0."""
-
-    def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return 0."""
-        return real.new_zeros(())
-
-
-class NonSaturating(_Centered):
-    """L_D = E[−log σ(D(x))] + E[−log(1 − σ(D(G(z))))], L_G = E[−log σ(D(G(z)))].
-
-    Reference: Goodfellow et al. 2014, eq. 1 and section 3, arXiv:1406.2661.
-    """
-
-    unit = "nats"
-
-    def real(self, logits: Tensor) -> Tensor:
-        """Return E[softplus(−D(x))]."""
-        return softplus(-logits).mean()
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """Return E[softplus(D(G(z)))]."""
-        return softplus(logits).mean()
-
-    def generator(self, logits: Tensor) -> Tensor:
-        """Return E[softplus(−D(G(z)))]."""
-        return softplus(-logits).mean()
-
-
-class Hinge(_Centered):
-    """L_D = E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], L_G = −E[D(G(z))].
-
-    Reference: Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, eq. 16 and 17, arXiv:1802.05957.
-    """
-
-    unit = ""
-
-    def real(self, logits: Tensor) -> Tensor:
-        """Return E[max(0, 1 − D(x))]."""
-        return relu(1 - logits).mean()
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """Return E[max(0, 1 + D(G(z)))]."""
-        return relu(1 + logits).mean()
-
-    def generator(self, logits: Tensor) -> Tensor:
-        """Return −E[D(G(z))]."""
-        return -logits.mean()
-
-
-class LeastSquares(_Centered):
-    """L_D = ½E[(D(x) − 1)²] + ½E[(D(G(z)) + 1)²], L_G = ½E[(D(G(z)) − 1)²].
-
-    The labels are a = −1, b = c = 1, so that the decision threshold is 0, as with the other losses.
-
-    Reference: Mao et al. 2017, eq. 2, arXiv:1611.04076.
-    """
-
-    unit = ""
-
-    def real(self, logits: Tensor) -> Tensor:
-        """Return ½E[(D(x) − 1)²]."""
-        return 0.5 * (logits - 1).square().mean()
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """Return ½E[(D(G(z)) + 1)²]."""
-        return 0.5 * (logits + 1).square().mean()
-
-    def generator(self, logits: Tensor) -> Tensor:
-        """Return ½E[(D(G(z)) − 1)²]."""
-        return 0.5 * (logits - 1).square().mean()
-
-
-class WassersteinGp:
-    """L_D = E[D(G(z))] − E[D(x)] + λ E[(‖∇D(x̃)‖ − 1)²], L_G = −E[D(G(z))].
-
-    The critic's values have no absolute zero: the decision threshold is halfway between the two means.
-
-    Reference: Arjovsky et al. 2017, arXiv:1701.07875; Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
-    """
-
-    unit = ""
-
-    def real(self, logits: Tensor) -> Tensor:
-        """Return −E[D(x)]."""
-        return -logits.mean()
-
-    def fake(self, logits: Tensor) -> Tensor:
-        """Return E[D(G(z))]."""
-        return logits.mean()
-
-    def generator(self, logits: Tensor) -> Tensor:
-        """Return −E[D(G(z))]."""
-        return -logits.mean()
-
-    def decision_threshold(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the midpoint of the two means."""
-        return 0.5 * (real.mean() + fake.mean())
-
-
-LOSSES: dict[str, AdversarialLoss] = {
-    "non-saturating": NonSaturating(),
-    "hinge": Hinge(),
-    "least-squares": LeastSquares(),
-    "wasserstein-gp": WassersteinGp(),
+LOSSES = {
+    # L_D = E[−log σ(D(x))] + E[−log(1 − σ(D(G(z))))], L_G = E[−log σ(D(G(z)))].
+    # Goodfellow et al. 2014, eq. 1 and section 3, arXiv:1406.2661.
+    "non-saturating": AdversarialLoss(
+        real=lambda logits: softplus(-logits).mean(),
+        fake=lambda logits: softplus(logits).mean(),
+        generator=lambda logits: softplus(-logits).mean(),
+        unit="nats",
+    ),
+    # L_D = E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))], L_G = −E[D(G(z))].
+    # Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, eq. 16 and 17, arXiv:1802.05957.
+    "hinge": AdversarialLoss(
+        real=lambda logits: relu(1 - logits).mean(),
+        fake=lambda logits: relu(1 + logits).mean(),
+        generator=lambda logits: -logits.mean(),
+    ),
+    # L_D = ½E[(D(x) − 1)²] + ½E[(D(G(z)) + 1)²], L_G = ½E[(D(G(z)) − 1)²].
+    # Mao et al. 2017, eq. 2, arXiv:1611.04076, with the labels a = −1, b = c = 1, so that the threshold is 0.
+    "least-squares": AdversarialLoss(
+        real=lambda logits: 0.5 * (logits - 1).square().mean(),
+        fake=lambda logits: 0.5 * (logits + 1).square().mean(),
+        generator=lambda logits: 0.5 * (logits - 1).square().mean(),
+    ),
+    # L_D = E[D(G(z))] − E[D(x)] + λ E[(‖∇D(x̃)‖ − 1)²], L_G = −E[D(G(z))].
+    # Arjovsky et al. 2017, arXiv:1701.07875; Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
+    "wasserstein-gp": AdversarialLoss(
+        real=lambda logits: -logits.mean(),
+        fake=lambda logits: logits.mean(),
+        generator=lambda logits: -logits.mean(),
+        centered=False,
+    ),
 }
 
 
@@ -150,9 +88,9 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) ->
     Reference: Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
 
     Args:
-        critic: D.
-        real: (B, C, H, W).
-        fake: (B, C, H, W), detached.
+        critic: The discriminator D.
+        real: Real images, (B, C, H, W).
+        fake: Fake images, (B, C, H, W), detached.
         mix: Uniform on [0, 1], (B, 1, 1, 1).
     """
     interpolated = torch.lerp(fake, real, mix)
@@ -166,8 +104,8 @@ def squared_gradient(critic: Critic, real: Tensor) -> Tensor:
     Reference: Mescheder et al. 2018, eq. 9, arXiv:1801.04406.
 
     Args:
-        critic: D.
-        real: (B, C, H, W).
+        critic: The discriminator D.
+        real: Real images, (B, C, H, W).
     """
     return _gradients(critic, real).square().sum(1).mean()
 

@@ -41,15 +41,17 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
     """Return the metrics of a GAN.
 
     Args:
-        unit: Of the losses.
-        kind: Of the data.
+        unit: Unit of the losses.
+        kind: Kind of the data, to be named in titles and setups.
     """
+    # Of each training step: losses, the discriminator's logits and accuracies, gradient norms.
     specs = [train_metric(*row[:2], unit, row[2], "objective", "batch mean") for row in _LOSSES]
     specs += [train_metric(*row, "", "neither", "discriminator", "batch mean") for row in _DISCRIMINATOR]
     for name, title in (("d", "discriminator"), ("g", "generator")):
         quantity = f"grad_norm_{name}"
         title = f"gradient norm of the {title}"
         specs.append(MetricSpec(f"train/{quantity}", quantity, title, "", "neither", "optimization"))
+    # Of each evaluation: diversity, and the discriminator again.
     setup = (
         f"mean distance of {NUM_DIVERSITY} samples of fixed latents over that of the first {NUM_DIVERSITY} test images"
     )
@@ -58,13 +60,9 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
     for quantity, title in _DISCRIMINATOR:
         specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", setup)
     # Name the kind of data, and let quantities that are compared share a chart.
-    return tuple(
-        replace(
-            spec,
-            title=spec.title.replace("images", kind),
-            setup=spec.setup.replace("images", kind),
-            chart=_CHARTS.get(spec.quantity, ("", ""))[0],
-            label=_CHARTS.get(spec.quantity, ("", ""))[1],
-        )
-        for spec in specs
-    )
+    result = []
+    for spec in specs:
+        chart, label = _CHARTS.get(spec.quantity, ("", ""))
+        title, setup = spec.title.replace("images", kind), spec.setup.replace("images", kind)
+        result.append(replace(spec, title=title, setup=setup, chart=chart, label=label))
+    return tuple(result)

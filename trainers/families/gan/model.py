@@ -10,17 +10,8 @@ from torch import Tensor, nn
 
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec
-from trainers.families.gan import metrics
+from trainers.families.gan import metrics, networks
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
-from trainers.families.gan.networks import (
-    ConvDiscriminator,
-    ConvGenerator,
-    MlpDiscriminator,
-    MlpGenerator,
-    add_spectral_norm,
-    frozen,
-    recompute_batch_norm_statistics,
-)
 from trainers.families.gan.spec import GanOptions
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
 from trainers.registry import ImageShape
@@ -55,13 +46,13 @@ class Gan(Model):
         # Build both networks.
         d, batch_norm = options.latent_dim, options.batch_norm
         if mlp:
-            self.generator = MlpGenerator(image_shape, d, options.hidden_g, batch_norm)
-            self.discriminator = MlpDiscriminator(image_shape, options.hidden_d)
+            self.generator = networks.MlpGenerator(image_shape, d, options.hidden_g, batch_norm)
+            self.discriminator = networks.MlpDiscriminator(image_shape, options.hidden_d)
         else:
-            self.generator = ConvGenerator(image_shape, d, options.channels, batch_norm)
-            self.discriminator = ConvDiscriminator(image_shape, options.channels)
+            self.generator = networks.ConvGenerator(image_shape, d, options.channels, batch_norm)
+            self.discriminator = networks.ConvDiscriminator(image_shape, options.channels)
         if options.spectral_norm:
-            add_spectral_norm(self.discriminator)
+            networks.add_spectral_norm(self.discriminator)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:
         """Return the factor on the learning rate of D."""
@@ -119,11 +110,12 @@ class Gan(Model):
         return {"gp_weight": options.gp_weight, "r1": options.r1}
 
     def graph_key(self, options: GanOptions, step: int) -> tuple[bool, bool, int]:
-        """Return which penalties this step computes."""
+        """Return the penalties that this step computes: the gradient penalty, R1, and the interval of R1."""
         return bool(options.gp_weight), options.r1 > 0 and step % options.r1_every == 0, options.r1_every
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
         """Yield D's loss on each of its batches, then G's loss on the last batch's samples under the updated D."""
+        # Update D on each of its batches; only the last batch's samples need a graph, for G.
         chunks = batch.chunk(self.batches_per_step)
         for number, real in enumerate(chunks, 1):
             count = max(2, len(real))  # batch norm needs at least two
@@ -131,7 +123,8 @@ class Gan(Model):
             with torch.set_grad_enabled(number == len(chunks)):
                 fake = context.compute(self.generate, z)
             yield self._discriminator_objective(self._scale(real), fake.detach(), context)
-        with frozen(self.discriminator):
+        # Update G against the updated D.
+        with networks.frozen(self.discriminator):
             loss = self.loss.generator(context.compute(self.logits_of_scaled, fake))
         yield Objective("g", loss)
 
@@ -142,24 +135,26 @@ class Gan(Model):
         4, arXiv:1912.04958).
 
         Args:
-            real: Scaled as for D, (B, C, H, W).
-            fake: Likewise.
-            context: Of the step.
+            real: Real images, scaled as for D, (B, C, H, W).
+            fake: Generated images, likewise.
+            context: Context of the step.
             every: Steps between R1 penalties.
         """
         options, total = context.options, real.new_zeros(())
         scalars = self.step_scalars(context)
+        # The gradient penalty, between real and fake images.
         if options.loss == "wasserstein-gp" and options.gp_weight:
             count = min(len(real), len(fake))
             mix = torch.rand((count, 1, 1, 1), generator=context.generator, device=real.device)
             penalty = gradient_penalty(self.discriminator, real[:count], fake[:count], mix)
             total = total + scalars["gp_weight"] * penalty
+        # R1, on real images.
         if options.r1 and context.step % every == 0:
             total = total + every * 0.5 * scalars["r1"] * squared_gradient(self.discriminator, real)
         return total
 
     def metrics(self) -> Sequence[MetricSpec]:
-        """Return the declared metrics."""
+        """Return the declarations of losses, logits, accuracies and diversity."""
         return metrics.specs(self.loss.unit, "images" if self.options.output == "tanh" else "points")
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
@@ -172,18 +167,19 @@ class Gan(Model):
         generator = torch.Generator().manual_seed(EVALUATION_SEED)
         batches, count = _RECALIBRATION
         latents = torch.randn((batches * count, *self.latent_shape), generator=generator).to(device)
-        recompute_batch_norm_statistics(self.generator, torch.split(latents, count))
+        networks.recompute_batch_norm_statistics(self.generator, torch.split(latents, count))
 
     def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield mode collapse, and a discriminator that has won."""
+        # Mode collapse: samples are much less diverse than the data.
         diversity = values.get("diversity", 1.0)
         if diversity < metrics.COLLAPSED_DIVERSITY:
             yield ModelWarning(
                 "mode_collapse",
                 f"mode collapse: samples are only {diversity:.0%} as diverse as the data, almost independent of z",
             )
+        # A discriminator that has won; a Wasserstein critic is meant to separate the two.
         accuracy = min(values.get("d_accuracy_real", 0.0), values.get("d_accuracy_fake", 0.0))
-        # A Wasserstein critic is meant to separate the two.
         if accuracy > metrics.WINNING_ACCURACY and self.options.loss != "wasserstein-gp":
             yield ModelWarning(
                 "discriminator_wins",
@@ -192,21 +188,14 @@ class Gan(Model):
             )
 
     def _discriminator_objective(self, real: Tensor, fake: Tensor, context: StepContext) -> Objective:
+        # Compute both parts of the loss in one pass of D, and the penalty.
         logits = context.compute(self.logits_of_scaled, torch.cat((real, fake)))
         real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
         real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
         penalty = self.penalty(real, fake, context, context.options.r1_every)
         # Record the parts of the loss and the accuracies.
-        threshold = self.loss.decision_threshold(real_logits, fake_logits)
-        values = {
-            "loss_d_real": real_loss,
-            "loss_d_fake": fake_loss,
-            "loss_d_penalty": penalty,
-            "real_logits": real_logits.mean(),
-            "fake_logits": fake_logits.mean(),
-            "d_accuracy_real": (real_logits > threshold).float().mean(),
-            "d_accuracy_fake": (fake_logits <= threshold).float().mean(),
-        }
+        values = {"loss_d_real": real_loss, "loss_d_fake": fake_loss, "loss_d_penalty": penalty}
+        values |= self.loss.logit_metrics(real_logits, fake_logits)
         loss = real_loss + fake_loss + penalty
         return Objective("d", loss, {name: value.detach() for name, value in values.items()})
 
@@ -218,9 +207,9 @@ class GanEvaluator(Evaluator):
     """Accumulates logits of the first test images and of as many samples of fixed latents.
 
     Args:
-        model: With the weights to evaluate.
+        model: The GAN with the weights to evaluate.
         num_images: Size of the test set.
-        seed: Of the latents.
+        seed: Seed of the latents.
     """
 
     def __init__(self, model: Gan, num_images: int, seed: int) -> None:
@@ -245,13 +234,8 @@ class GanEvaluator(Evaluator):
     def result(self) -> dict[str, float]:
         """Return mean logits and accuracies on both kinds, and diversity unless all test images are equal."""
         real, fake = torch.cat(self._logits["real"]), torch.cat(self._logits["fake"])
-        threshold = self._model.loss.decision_threshold(real, fake)
-        result = {
-            "real_logits": float(real.mean()),
-            "fake_logits": float(fake.mean()),
-            "d_accuracy_real": float((real > threshold).float().mean()),
-            "d_accuracy_fake": float((fake <= threshold).float().mean()),
-        }
+        result = {name: float(value) for name, value in self._model.loss.logit_metrics(real, fake).items()}
+        # Diversity: how far apart samples are, relative to the data.
         data_distance = mean_distance(torch.cat(self._images["real"]))
         if data_distance > 0:
             result["diversity"] = mean_distance(torch.cat(self._images["fake"])) / data_distance

@@ -77,7 +77,7 @@ class ConvGenerator(nn.Module):
     Args:
         image_shape: (C, H, W), any.
         latent_dim: d.
-        channels: As of `ConvDiscriminator`; mirrored here.
+        channels: Output channels of `ConvDiscriminator`'s convolutions; mirrored here.
         batch_norm: Whether to use batch norm after every layer but the last.
     """
 
@@ -155,14 +155,16 @@ def recompute_batch_norm_statistics(network: nn.Module, batches: Sequence[Tensor
     arXiv:1803.05407.
 
     Args:
-        network: With the averaged weights.
-        batches: Inputs, each of at least two.
+        network: Network with the averaged weights.
+        batches: Inputs, each of at least two examples.
     """
+    # Reset the statistics.
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta, training = [norm.momentum for norm in norms], network.training
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative instead of an exponential average
+    # Pass the inputs, then restore mode and momenta.
     try:
         network.train()
         for batch in batches if norms else ():

@@ -44,13 +44,7 @@ DCGAN = Preset(
     summary="a small convolutional GAN, for images of any size and color",
     layers={
         "data": {"name": "mnist", "binarization": "none"},
-        "model": {
-            "latent_dim": 64,
-            "architecture": "conv",
-            "channels": [32, 64],
-            "r1": 1.0,
-            "r1_every": 8,
-        },
+        "model": {"latent_dim": 64, "architecture": "conv", "channels": [32, 64], "r1": 1.0, "r1_every": 8},
         "optim": {"lr": 2e-3, "beta1": 0.5, "batch_size": 64, "ema_decay": 0.999},
         "schedule": {"epochs": 6, "lr": "cosine"},
     },

@@ -8,7 +8,7 @@ from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.gan.presets import PRESETS
 from trainers.families.gan.theory import theory_for
-from trainers.model_card import Capability
+from trainers.model_card import Capability, available, manifold, unavailable
 from trainers.registry import DataKind, Family, ImageShape
 
 Loss = Literal["non-saturating", "hinge", "least-squares", "wasserstein-gp"]
@@ -39,42 +39,32 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
     """Refuse an output, an architecture or a binarization that does not fit the data.
 
     Raises:
-        ConfigError: naming both and what to change.
+        ConfigError: naming both and the remedy.
     """
     output, data, preset = ("linear", "2-D points", "gan-toy") if kind == "points" else ("tanh", "images", "gan")
     if options.output != output:
-        raise ConfigError(
-            f"model.output: '{options.output}' does not cover the range of {data}",
-            f"set model.output={output}, or start from '{preset}'",
-        )
+        hint = f"set model.output={output}, or start from '{preset}'"
+        raise ConfigError(f"model.output: '{options.output}' does not cover the range of {data}", hint)
     binarization = getattr(data_options, "binarization", "none")
     if binarization != "none":
-        raise ConfigError(
-            f"data.binarization: '{binarization}' cannot be used with a GAN, whose samples have gray levels",
-            "set data.binarization=none",
-        )
+        message = f"data.binarization: '{binarization}' cannot be used with a GAN, whose samples have gray levels"
+        raise ConfigError(message, "set data.binarization=none")
     if kind == "points" and options.architecture == "conv":
-        raise ConfigError(
-            "model.architecture: 'conv' is for images, the data are 2-D points", "set model.architecture=mlp"
-        )
+        hint = "set model.architecture=mlp"
+        raise ConfigError("model.architecture: 'conv' is for images, the data are 2-D points", hint)
 
 
 def capabilities(options: GanOptions) -> dict[str, Capability]:
     """Return the capabilities of a GAN."""
-    plane = options.latent_dim == 2
     return {
-        "sample": Capability(available=True, how="z from N(0, I), then the generator"),
-        "decode": Capability(available=True, how="the generator's image"),
-        "encode": Capability(available=False, reason="a GAN has no encoder; inversion searches for z"),
-        "invert": Capability(available=True, how="gradient descent on z"),
-        "log_prob": Capability(available=False, reason="a GAN has no likelihood"),
-        "critic": Capability(available=True, how="the discriminator's logit"),
-        "manifold": Capability(
-            available=plane,
-            how="inverse normal CDF" if plane else "",
-            reason="" if plane else f"a manifold needs 2 latent dimensions, this model has {options.latent_dim}",
-        ),
-        "trace": Capability(available=False, reason="a GAN has no invertible transforms; flows do"),
+        "sample": available("z from N(0, I), then the generator"),
+        "decode": available("the generator's image"),
+        "encode": unavailable("a GAN has no encoder; inversion searches for z"),
+        "invert": available("gradient descent on z"),
+        "log_prob": unavailable("a GAN has no likelihood"),
+        "critic": available("the discriminator's logit"),
+        "manifold": manifold(options.latent_dim),
+        "trace": unavailable("a GAN has no invertible transforms; flows do"),
     }
 
 

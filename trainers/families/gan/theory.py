@@ -14,13 +14,13 @@ class _LossTheory:
     real: str
     fake: str
     generator: str
-    penalty: str
-    unit: str
     reference: str
     real_explanation: str
     fake_explanation: str
     generator_explanation: str
     note: str
+    penalty: str = ""
+    unit: str = ""
 
 
 _LOSSES = {
@@ -28,7 +28,6 @@ _LOSSES = {
         real="E[−log σ(D(x))]",
         fake="E[−log(1 − σ(D(G(z))))]",
         generator="E[−log σ(D(G(z)))]",
-        penalty="",
         unit="nats",
         reference="Goodfellow et al. 2014, eq. 1 and section 3, arXiv:1406.2661",
         real_explanation="D's loss on real images: 0 when it is certain, log 2 = 0.693 when it guesses.",
@@ -42,8 +41,6 @@ _LOSSES = {
         real="E[max(0, 1 − D(x))]",
         fake="E[max(0, 1 + D(G(z)))]",
         generator="−E[D(G(z))]",
-        penalty="",
-        unit="",
         reference="Miyato et al. 2018, eq. 16 and 17, arXiv:1802.05957",
         real_explanation="How far real images are below the margin D = 1. Those beyond it contribute no gradient.",
         fake_explanation="How far fakes are above the margin D = −1. It grows as the samples become realistic.",
@@ -54,8 +51,6 @@ _LOSSES = {
         real="½E[(D(x) − 1)²]",
         fake="½E[(D(G(z)) + 1)²]",
         generator="½E[(D(G(z)) − 1)²]",
-        penalty="",
-        unit="",
         reference="Mao et al. 2017, eq. 2 with a = −1, b = c = 1, arXiv:1611.04076",
         real_explanation="Squared distance of D(x) from 1 on real images.",
         fake_explanation="Squared distance of D from −1 on fakes. It grows as the samples become realistic.",
@@ -67,7 +62,6 @@ _LOSSES = {
         fake="E[D(G(z))]",
         generator="−E[D(G(z))]",
         penalty="λ E[(‖∇D(x̃)‖ − 1)²]",
-        unit="",
         reference="Gulrajani et al. 2017, eq. 3, arXiv:1704.00028",
         real_explanation="Minus the mean critic value of real images.",
         fake_explanation="The mean critic value of fakes. The gap between both estimates the Wasserstein distance "
@@ -78,13 +72,50 @@ _LOSSES = {
     ),
 }
 _R1 = "γ/2 E[‖∇D(x)‖²]"
+_GRADIENT_PENALTY = (
+    "Penalizes gradient norms other than 1 between data and samples, so that the loss estimates a distance."
+)
+_R1_PENALTY = (
+    "Penalizes the gradient of D at the data (Mescheder et al. 2018, eq. 9, arXiv:1801.04406). "
+    "R1 damps oscillation; applied every k-th step, it is 0 on the others."
+)
+_NO_PENALTY = "No penalty is enabled. model.r1, or the loss wasserstein-gp, would bound the gradient of D."
 
 
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory of a GAN with `GanOptions` on a kind of data."""
     loss, item = _LOSSES[options.loss], "image" if kind == "images" else "point"
+    # The discriminator's loss, with the penalties that are enabled.
     penalty = " + ".join(filter(None, (loss.penalty, _R1 if options.r1 else "")))
     parts = " + ".join(filter(None, (loss.real, loss.fake, penalty))).replace("+ −", "− ")
+    about_penalty = _NO_PENALTY
+    if loss.penalty:
+        about_penalty = _GRADIENT_PENALTY
+    elif options.r1 > 0:
+        about_penalty = _R1_PENALTY
+    # The metrics beside it.
+    fake_logit = "Mean logit on fakes. The closer to the real logit, the better G."
+    diversity = (
+        f"Mean distance between samples, relative to that between test {item}s: 1 is as diverse as the data. "
+        f"Near 0, every z gives the same {item}: the modes have collapsed."
+    )
+    also = (
+        Term(loss.generator, "loss_g", 1, "L_G", loss.generator_explanation),
+        Term("D(x)", "real_logits", 1, "real logit", f"Mean logit on real {item}s."),
+        Term("D(G(z))", "fake_logits", 1, "fake logit", fake_logit),
+        Term("P(D(x) > 0)", "d_accuracy_real", 1, "accuracy on real", f"Share of real {item}s classified as real."),
+        Term("P(D(G(z)) < 0)", "d_accuracy_fake", 1, "accuracy on fake", "Share of fakes detected; ½ is guessing."),
+        Term("E‖x̂ − x̂′‖ / E‖x − x′‖", "diversity", 1, "diversity", diversity),
+    )
+    # The pipeline.
+    fake_logits = "The discriminator's logit; above 0 is classified as real."
+    stages = (
+        Stage("z", "latent", "A sample of N(0, I).", "z"),
+        Stage("x̂ = G(z)", f"generated {item}", f"The generator's output. G is never shown a real {item}.", "fake"),
+        Stage("D(x̂)", "logit of the fake", fake_logits, "fake_logits"),
+        Stage("x", f"real {item}", f"A test {item}, for comparison.", "x"),
+        Stage("D(x)", "logit of the real", f"The discriminator's logit of the real {item}.", "real_logits"),
+    )
     return Theory(
         total="loss_d",
         total_name="L_D",
@@ -93,57 +124,14 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         terms=(
             Term(loss.real, "loss_d_real", 1, "real", loss.real_explanation.replace("image", item)),
             Term(loss.fake, "loss_d_fake", 1, "fake", loss.fake_explanation),
-            Term(penalty or "0", "loss_d_penalty", 1, "penalty", _penalty_explanation(loss.penalty, options.r1 > 0)),
+            Term(penalty or "0", "loss_d_penalty", 1, "penalty", about_penalty),
         ),
-        stages=(
-            Stage("z", "latent", "A sample of N(0, I).", "z"),
-            Stage("x̂ = G(z)", f"generated {item}", f"The generator's output. G is never shown a real {item}.", "fake"),
-            Stage(
-                "D(x̂)", "logit of the fake", "The discriminator's logit; above 0 is classified as real.", "fake_logits"
-            ),
-            Stage("x", f"real {item}", f"A test {item}, for comparison.", "x"),
-            Stage("D(x)", "logit of the real", f"The discriminator's logit of the real {item}.", "real_logits"),
-        ),
+        stages=stages,
         reference=loss.reference,
         notes=(
             loss.note.replace("image", item),
             "A step is one update of D (or several), then one of G, each with the other frozen.",
             f"A GAN has no encoder and no likelihood: inversion searches for the z of a given {item}.",
         ),
-        also=_also(loss, item),
-    )
-
-
-def _penalty_explanation(gradient_penalty: str, r1: bool) -> str:
-    if gradient_penalty:
-        return "Penalizes gradient norms other than 1 between data and samples, so that the loss estimates a distance."
-    if r1:
-        return (
-            "Penalizes the gradient of D at the data (Mescheder et al. 2018, eq. 9, arXiv:1801.04406). "
-            "R1 damps oscillation; applied every k-th step, it is 0 on the others."
-        )
-    return "No penalty is enabled. model.r1, or the loss wasserstein-gp, would bound the gradient of D."
-
-
-def _also(loss: _LossTheory, item: str) -> tuple[Term, ...]:
-    return (
-        Term(loss.generator, "loss_g", 1, "L_G", loss.generator_explanation),
-        Term("D(x)", "real_logits", 1, "real logit", f"Mean logit on real {item}s."),
-        Term(
-            "D(G(z))",
-            "fake_logits",
-            1,
-            "fake logit",
-            "Mean logit on fakes. The closer to the real logit, the better G.",
-        ),
-        Term("P(D(x) > 0)", "d_accuracy_real", 1, "accuracy on real", f"Share of real {item}s classified as real."),
-        Term("P(D(G(z)) < 0)", "d_accuracy_fake", 1, "accuracy on fake", "Share of fakes detected; ½ is guessing."),
-        Term(
-            "E‖x̂ − x̂′‖ / E‖x − x′‖",
-            "diversity",
-            1,
-            "diversity",
-            f"Mean distance between samples, relative to that between test {item}s: 1 is as diverse as the data. "
-            f"Near 0, every z gives the same {item}: the modes have collapsed.",
-        ),
+        also=also,
     )

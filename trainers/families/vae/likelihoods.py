@@ -21,7 +21,7 @@ class Likelihood(nn.Module):
         """Return log p(x|z), summed over the pixels.
 
         Args:
-            outputs: The decoder's, (B, C, H, W).
+            outputs: Outputs of the decoder, (B, C, H, W).
             x: Images, (B, C, H, W), in [0, 1].
 
         Returns:
@@ -46,43 +46,37 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(outputs)
 
 
-class Gaussian(Likelihood):
-    """Pixels in [0, 1] with one learned standard deviation; the sigmoid of the outputs is the mean.
-
-    A density on gray levels without dequantization: its nats compare only with other Gaussian models.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(-1.0))
-
-    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """Return log p(x|z), a density, (B,), in nats."""
-        log_scale = self.log_scale.clamp_min(_MIN_LOG_SCALE)
-        standard = (x - torch.sigmoid(outputs)) * torch.exp(-log_scale)
-        return (-0.5 * standard.square() - log_scale - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
-
-    def mean(self, outputs: Tensor) -> Tensor:
-        """Return the mean."""
-        return torch.sigmoid(outputs)
-
-
 class Normal(Likelihood):
     """Any real numbers with one learned standard deviation; the outputs are the mean."""
 
+    initial_log_scale = 0.0
+
     def __init__(self) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(0.0))
+        self.log_scale = nn.Parameter(torch.tensor(self.initial_log_scale))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), a density, (B,), in nats."""
         log_scale = self.log_scale.clamp_min(_MIN_LOG_SCALE)
-        standard = (x - outputs) * torch.exp(-log_scale)
+        standard = (x - self.mean(outputs)) * torch.exp(-log_scale)
         return (-0.5 * standard.square() - log_scale - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
         """Return the mean."""
         return outputs
+
+
+class Gaussian(Normal):
+    """Pixels in [0, 1] with one learned standard deviation; the sigmoid of the outputs is the mean.
+
+    A density on gray levels without dequantization: its nats compare only with other Gaussian models.
+    """
+
+    initial_log_scale = -1.0
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """Return the mean."""
+        return torch.sigmoid(outputs)
 
 
 class DiscretizedLogistic(Likelihood):

@@ -49,7 +49,8 @@ class Vae(Model):
             self.encoder = MlpEncoder(image_shape, hidden, 2 * d, activation)
             self.decoder = MlpDecoder(image_shape, hidden, d, activation)
         self.likelihood = LIKELIHOODS[options.likelihood]()
-        self._importance: Tensor | None  # noise of the importance-weighted estimate, for points
+        # Draw the noise of the importance-weighted estimate, for points.
+        self._importance: Tensor | None
         noise = sobol_normal(metrics.IMPORTANCE_SAMPLES, d, EVALUATION_SEED) if options.likelihood == "normal" else None
         self.register_buffer("_importance", noise, persistent=False)
 
@@ -135,19 +136,22 @@ class Vae(Model):
         return recon.mean(), kl_per_dim(mu, logvar).sum(1).mean()
 
     def metrics(self) -> Sequence[MetricSpec]:
-        """Return the declared metrics."""
+        """Return the declarations of the ELBO, its terms, active units and the KL of each dimension."""
         return metrics.specs(self.latent_shape[0])
 
     def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield posterior collapse: latent dimensions whose KL fell to nothing, or never rose in the first tenth."""
+        # Find the dimensions that collapsed since the last evaluation.
         prefix = "kl_dim_"
         kl = {int(name.removeprefix(prefix)): nats for name, nats in values.items() if name.startswith(prefix)}
         memory = context.memory
         low = {dim for dim, nats in kl.items() if nats < metrics.COLLAPSED_NATS}
         collapsed = low if context.progress >= _WARMUP_PROGRESS else low & set(memory.get("alive", ()))
         fresh = sorted(collapsed - set(memory.get("collapsed", ())))
+        # Remember them, and those that were ever active.
         memory["alive"] = sorted(set(memory.get("alive", ())) | (set(kl) - low))
         memory["collapsed"] = sorted(collapsed)
+        # Report them in one warning.
         if fresh:
             dims = ("dimension " if len(fresh) == 1 else "dimensions ") + ", ".join(str(dim + 1) for dim in fresh)
             verb, pronoun = ("is", "it") if len(fresh) == 1 else ("are", "them")
@@ -181,9 +185,9 @@ class ElboEvaluator(Evaluator):
     A_u = Cov_x(E_q(u|x)[u]) > 0.01, arXiv:1509.00519.
 
     Args:
-        model: With the weights to evaluate.
+        model: The VAE with the weights to evaluate.
         num_images: Size of the test set; its noise is drawn at once, so that results do not depend on chunks.
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
 
     def __init__(self, model: Vae, num_images: int, seed: int) -> None:
@@ -232,7 +236,7 @@ def importance_weighted_log_prob(model: Vae, x: Tensor, noise: Tensor) -> Tensor
     Reference: Burda et al. 2016, eq. 8, arXiv:1509.00519.
 
     Args:
-        model: With its weights.
+        model: The VAE.
         x: Data, (B, C, H, W).
         noise: ε of z = μ + σ ε, (K, d), the same for every x, so that the estimate is a smooth function of x.
     """

@@ -10,7 +10,7 @@ from trainers.errors import ConfigError
 from trainers.families.vae.metrics import IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
 from trainers.families.vae.theory import theory_for
-from trainers.model_card import Capability
+from trainers.model_card import Capability, available, manifold, unavailable
 from trainers.registry import DataKind, Family, ImageShape
 
 
@@ -33,57 +33,44 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
     """Refuse a likelihood, an architecture or a latent size that does not fit the data.
 
     Raises:
-        ConfigError: naming both and what to change.
+        ConfigError: naming both and the remedy.
     """
     likelihood, binarization = options.likelihood, getattr(data_options, "binarization", "none")
+    # The kind of data decides on likelihood and architecture.
     if kind == "points" and likelihood != "normal":
-        raise ConfigError(
-            f"model.likelihood: '{likelihood}' is for pixels, the data are 2-D points",
-            "set model.likelihood=normal, or start from 'vae-toy'",
-        )
+        hint = "set model.likelihood=normal, or start from 'vae-toy'"
+        raise ConfigError(f"model.likelihood: '{likelihood}' is for pixels, the data are 2-D points", hint)
     if kind == "points" and options.architecture == "conv":
-        raise ConfigError(
-            "model.architecture: 'conv' is for images, the data are 2-D points", "set model.architecture=mlp"
-        )
+        hint = "set model.architecture=mlp"
+        raise ConfigError("model.architecture: 'conv' is for images, the data are 2-D points", hint)
     if kind == "images" and likelihood == "normal":
-        raise ConfigError(
-            "model.likelihood: 'normal' is for 2-D points, the data are images",
-            "set model.likelihood=bernoulli, or start from 'vae-2d'",
-        )
+        hint = "set model.likelihood=bernoulli, or start from 'vae-2d'"
+        raise ConfigError("model.likelihood: 'normal' is for 2-D points, the data are images", hint)
+    # The gray levels must be those that the likelihood models.
     if likelihood == "bernoulli" and binarization == "none":
-        raise ConfigError(
-            "model.likelihood: 'bernoulli' needs binary pixels, data.binarization is 'none'",
-            "set data.binarization=dynamic, or model.likelihood=discretized-logistic",
-        )
+        hint = "set data.binarization=dynamic, or model.likelihood=discretized-logistic"
+        raise ConfigError("model.likelihood: 'bernoulli' needs binary pixels, data.binarization is 'none'", hint)
     if likelihood in ("gaussian", "discretized-logistic") and binarization != "none":
-        raise ConfigError(
-            f"model.likelihood: '{likelihood}' needs gray levels, data.binarization is '{binarization}'",
-            "set data.binarization=none, or model.likelihood=bernoulli",
-        )
+        message = f"model.likelihood: '{likelihood}' needs gray levels, data.binarization is '{binarization}'"
+        raise ConfigError(message, "set data.binarization=none, or model.likelihood=bernoulli")
     if options.latent_dim > prod(shape):
-        raise ConfigError(
-            f"model.latent_dim: {options.latent_dim} exceeds the {prod(shape)} values of an image", "lower it"
-        )
+        hint = "lower it"
+        raise ConfigError(f"model.latent_dim: {options.latent_dim} exceeds the {prod(shape)} values of an image", hint)
 
 
 def capabilities(options: VaeOptions) -> dict[str, Capability]:
     """Return the capabilities of a VAE."""
-    plane = options.latent_dim == 2
     points = options.likelihood == "normal"
     log_prob = f"importance-weighted estimate, {IMPORTANCE_SAMPLES} samples" if points else "lower bound"
     return {
-        "sample": Capability(available=True, how="z from N(0, I), then the decoder"),
-        "decode": Capability(available=True, how="expected image under p(x|z)"),
-        "encode": Capability(available=True, how="mean and variance"),
-        "log_prob": Capability(available=True, how=log_prob),
-        "manifold": Capability(
-            available=plane,
-            how="inverse normal CDF" if plane else "",
-            reason="" if plane else f"a manifold needs 2 latent dimensions, this model has {options.latent_dim}",
-        ),
-        "invert": Capability(available=False, reason="a VAE needs no inversion: it has an encoder"),
-        "critic": Capability(available=False, reason="a VAE has no discriminator; GANs do"),
-        "trace": Capability(available=False, reason="a VAE has no invertible transforms; flows do"),
+        "sample": available("z from N(0, I), then the decoder"),
+        "decode": available("expected image under p(x|z)"),
+        "encode": available("mean and variance"),
+        "log_prob": available(log_prob),
+        "manifold": manifold(options.latent_dim),
+        "invert": unavailable("a VAE needs no inversion: it has an encoder"),
+        "critic": unavailable("a VAE has no discriminator; GANs do"),
+        "trace": unavailable("a VAE has no invertible transforms; flows do"),
     }
 
 

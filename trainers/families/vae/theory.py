@@ -19,6 +19,7 @@ _POINT_NOTES = (
 
 def theory_for(options: Any, kind: DataKind) -> Theory:
     """Return the theory for images or for 2-D points."""
+    # The words that depend on the kind of data.
     points = kind == "points"
     item = "point" if points else "image"
     preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or gray levels in [0, 1]."
@@ -29,19 +30,19 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         equation="ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)",
         terms=(
             Term(
-                symbol="−E_q(z|x)[log p(x|z)]",
-                quantity="recon",
-                sign=-1,
-                name="reconstruction",
-                explanation=f"Nats to encode x given z (reconstruction error). It falls as the decoder reproduces the "
+                "−E_q(z|x)[log p(x|z)]",
+                "recon",
+                -1,
+                "reconstruction",
+                f"Nats to encode x given z (reconstruction error). It falls as the decoder reproduces the "
                 f"{item} more precisely.",
             ),
             Term(
-                symbol="KL(q(z|x) ‖ p(z))",
-                quantity="kl",
-                sign=-1,
-                name="KL",
-                explanation="Information z carries about x, in nats: the divergence of the posterior from the prior. "
+                "KL(q(z|x) ‖ p(z))",
+                "kl",
+                -1,
+                "KL",
+                "Information z carries about x, in nats: the divergence of the posterior from the prior. "
                 f"At 0, z is ignored and every reconstruction is the same average {item}.",
             ),
         ),

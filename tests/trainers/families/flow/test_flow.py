@@ -275,7 +275,7 @@ def test_samples_out_of_range_are_counted() -> None:
         z = torch.tensor([[0.0, 0.5], [0.0, -0.5], [3.0, 1e-3], [0.0, math.nan]])
         assert flow.out_of_range(z, 1.0).tolist() == [True, False, True, True]
         last.bias[1] = 3 * limit
-    assert FlowEvaluator(flow, seed=1).share_out_of_range() == 1
+    assert FlowEvaluator(flow, seed=1).result()["samples_off_scale"] == 1
 
 
 def test_points_are_out_of_range_twice_as_far_out_as_the_data() -> None:

@@ -178,14 +178,15 @@ def test_a_spline_is_durkans_formula() -> None:
     below = s + (d1 + d0 - 2 * s) * xi * (1 - xi)
     y = (2 - height) + height * (s * xi**2 + d0 * xi * (1 - xi)) / below
     log_slope = math.log(s**2 * (d1 * xi**2 + 2 * s * xi * (1 - xi) + d0 * (1 - xi) ** 2) / below**2)
-    got = univariate.spline(torch.tensor([[left + width / 2]], dtype=torch.float64), parameters, 2.0)
+    x = torch.tensor([[left + width / 2]], dtype=torch.float64)
+    got = univariate.RationalQuadraticSpline(2, 2.0)(x, parameters)
     assert [value.item() for value in got] == pytest.approx([y, log_slope], abs=1e-12)
 
 
 def test_a_spline_rises_and_leaves_its_tails_alone() -> None:
     parameters = 3 * torch.randn((1, 14, 1), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     x = torch.linspace(-3, 3, 6001, dtype=torch.float64)[None]
-    y, log_slope = univariate.spline(x, parameters.expand(-1, -1, 6001), 2.0)
+    y, log_slope = univariate.RationalQuadraticSpline(5, 2.0)(x, parameters.expand(-1, -1, 6001))
     outside = x.abs() > 2
     assert (y.diff() > 0).all()
     assert torch.equal(y[outside], x[outside]) and (log_slope[outside] == 0).all()
@@ -198,8 +199,9 @@ def test_a_splines_inverse_in_float32(size: int) -> None:
     generator = torch.Generator().manual_seed(size)
     parameters = 2 * torch.randn((50, 3 * size - 1, 40), generator=generator)
     x = 4 * torch.rand((50, 40), generator=generator) - 2
-    y, _ = univariate.spline(x, parameters, 2.0)
-    again, _ = univariate.spline(univariate.inverse_spline(y, parameters, 2.0)[0], parameters, 2.0)
+    spline = univariate.RationalQuadraticSpline(size, 2.0)
+    y, _ = spline(x, parameters)
+    again, _ = spline(spline.inverse(y, parameters)[0], parameters)
     assert (again - y).abs().max() < 1e-4
 
 
