@@ -20,8 +20,9 @@ def points(query: Query) -> Iterator[Chunk]:
     """Return the first points of a split."""
     split, items, labels, count = query.split()
     query.check_size(count, 16)
-    arrays = {"points": np.array(items[:count], np.float32), "labels": labels_at(labels, np.arange(count))}
-    yield Result(arrays, {"bounds": list(query.loaded.points.bounds), "split": split})
+    coordinates = np.array(items[:count], np.float32)
+    meta = {"bounds": list(query.loaded.points.bounds), "split": split}
+    yield Result({"points": coordinates, "labels": labels_at(labels, np.arange(count))}, meta)
 
 
 def density(query: Query) -> Iterator[Chunk]:

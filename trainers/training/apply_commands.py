@@ -98,7 +98,7 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
                     raise ConfigError(f"threads: {value} is not between 1 and {MAX_THREADS}", "give a number of cores")
                 torch.set_num_threads(value)
             case events.Stop():
-                session.is_stopping = True
+                session.stop()
     except UserError as problem:
         error = str(problem)
     yield CommandApplied(session.step, command.id, _NAMES[type(command)], path, value, error)

@@ -69,8 +69,7 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
     for quantity in result:
         if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
             raise undeclared(session.model, f"test/{quantity}_ema")
-    session.state.test_metrics = {name: value for name, value in metrics.items() if name in declared}
-    session.state.evaluated_step = session.step
+    session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
     yield session.metrics_event(session.state.test_metrics)
 
 

@@ -136,13 +136,13 @@ def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator
     """Yield the EMA weights and sample images of them, with heartbeats in between."""
     # Yield the weights.
     if session.state.snapshot_step != session.step:
-        session.state.snapshot_step = session.step
+        session.record_snapshot()
         yield SnapshotReady(session.step, resuming.model_arrays(session.ema.recalibrated()), session.card())
         session.timers.snapshot.reset()
     if not with_images or session.images_step == session.step:
         return
     # Render the images.
-    session.images_step = session.step
+    session.record_images()
     timers = session.timers
     timers.images.start()
     is_training = True

@@ -1,4 +1,4 @@
-"""A training in memory: the state of one attempt at a run, and the values that derive from it."""
+"""A training in memory: everything that one attempt at a run holds, and the methods that change it."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -49,9 +49,12 @@ class ResumableState:
 
 @dataclass(eq=False)
 class TrainingSession:
-    """One attempt at a training, made by `setup.set_up`."""
+    """One attempt at a training, made by `setup.set_up`.
 
-    plan: Plan  # as it is now, with the settings that were changed
+    Other modules read its fields, and change it through its methods only.
+    """
+
+    _plan: Plan
     device: torch.device
     model: Model
     ema: optim.Ema
@@ -71,8 +74,8 @@ class TrainingSession:
     timers: timing.Timers = field(init=False)
     state: ResumableState = field(default_factory=ResumableState, init=False)
     images_step: int = field(default=-1, init=False)  # of the last sample images; -1 before the first of this attempt
-    step: int = field(default=0, init=False)  # number of optimizer updates done
-    is_stopping: bool = field(default=False, init=False)  # on request
+    _step: int = field(default=0, init=False)
+    _is_stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.stopwatch = timing.Stopwatch(self.clock)
@@ -80,24 +83,39 @@ class TrainingSession:
         self.restart_eta()
 
     @property
+    def plan(self) -> Plan:
+        """The plan as it is now, with the settings that were changed."""
+        return self._plan
+
+    @property
     def config(self) -> RunConfig:
         """The configuration as it is now."""
-        return self.plan.config
+        return self._plan.config
+
+    @property
+    def step(self) -> int:
+        """Number of optimizer updates done."""
+        return self._step
 
     @property
     def images_seen(self) -> int:
         """Number of images that the weights were updated on."""
-        return self.step * self.sampler.batch_size
+        return self._step * self.sampler.batch_size
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a command has requested to stop."""
+        return self._is_stopping
 
     @property
     def progress(self) -> float:
         """Fraction of the training that is done."""
-        return self.length.progress(self.step, self.stopwatch.elapsed_s)
+        return self.length.progress(self._step, self.stopwatch.elapsed_s)
 
     @property
     def is_over(self) -> bool:
-        """True when the last step is done."""
-        return self.length.is_over(self.step, self.stopwatch.elapsed_s)
+        """Whether the last step is done."""
+        return self.length.is_over(self._step, self.stopwatch.elapsed_s)
 
     @cached_property
     def num_weights(self) -> int:
@@ -106,7 +124,7 @@ class TrainingSession:
 
     def graph_key(self, step: int | None = None) -> Hashable:
         """Return the cache key of a compiled step, of the next one by default."""
-        return self.model.graph_key(self.plan.model_options, self.step if step is None else step)
+        return self.model.graph_key(self._plan.model_options, self._step if step is None else step)
 
     def lr(self, step: int) -> float:
         """Return the learning rate of the update that follows `step` others."""
@@ -116,7 +134,7 @@ class TrainingSession:
 
     def lrs(self, lr: float) -> dict[str, float]:
         """Return the learning rate of each optimizer, given the common one."""
-        options = self.plan.model_options
+        options = self._plan.model_options
         return {name: lr * self.model.lr_scale(name, options) for name in self.optimizers}
 
     def batch(self, step: int) -> Tensor:
@@ -127,11 +145,11 @@ class TrainingSession:
     def example_batch(self) -> Tensor:
         """Return a batch to trace a step with; the training's generator is not advanced."""
         generator = rng.named_generator(self.config.seed, "rehearsal", self.device)
-        return self.train_data.take(self.sampler.indices(self.step).to(self.device), generator)
+        return self.train_data.take(self.sampler.indices(self._step).to(self.device), generator)
 
     def context(self, step: int) -> StepContext:
         """Return the inputs of a step besides its batch."""
-        return StepContext(step, self.generator, self.plan.model_options, self.autocast)
+        return StepContext(step, self.generator, self._plan.model_options, self.autocast)
 
     def metrics_event(self, values: Mapping[str, float], elapsed_s: float | None = None) -> events.Metrics:
         """Return an event with metrics of the present step.
@@ -141,31 +159,39 @@ class TrainingSession:
             elapsed_s: Elapsed seconds when they were computed; now by default.
         """
         elapsed_s = self.stopwatch.elapsed_s if elapsed_s is None else elapsed_s
-        progress = self.length.progress(self.step, elapsed_s)
+        progress = self.length.progress(self._step, elapsed_s)
         seconds_left = self._eta.seconds_left(progress, elapsed_s)
         if self.length.seconds is not None:
             seconds_left = max(0.0, self.length.seconds - elapsed_s)
-        return events.Metrics(self.step, self.images_seen, values, elapsed_s, progress, seconds_left)
+        return events.Metrics(self._step, self.images_seen, values, elapsed_s, progress, seconds_left)
 
     def card(self) -> model_card.ModelCard:
         """Return the model card of the EMA weights at this step."""
         return model_card.ModelCard(
-            family=self.plan.family.name,
-            title=self.plan.family.title,
-            step=self.step,
+            family=self._plan.family.name,
+            title=self._plan.family.title,
+            step=self._step,
             images_seen=self.images_seen,
             weights="ema" if self.ema.is_separate else "raw",
             latent_shape=self.model.latent_shape,
             image_shape=self.model.image_shape,
-            capabilities=self.plan.capabilities(),
+            capabilities=self._plan.capabilities(),
             data=self.data_card,
             num_parameters=count(self.model),
             metrics={name: value for name, value in self.state.test_metrics.items() if math.isfinite(value)},
         )
 
+    def advance(self) -> None:
+        """Count a step."""
+        self._step += 1
+
     def restart_eta(self) -> None:
         """Estimate the remaining time from the pace from now on."""
         self._eta = timing.EtaEstimator(self.progress, self.stopwatch.elapsed_s)
+
+    def stop(self) -> None:
+        """End the training before its next step."""
+        self._is_stopping = True
 
     def change_setting(self, path: str, value: Any) -> None:
         """Change a setting from the next step on, and record that in the resumable state.
@@ -173,8 +199,8 @@ class TrainingSession:
         Raises:
             ConfigError: if the setting cannot change during training, or the value is not allowed.
         """
-        self.plan = self._changed_plan(path, value)
-        self.state.changes.append({"step": self.step, "path": path, "value": value})
+        self._plan = self._changed_plan(path, value)
+        self.state.changes.append({"step": self._step, "path": path, "value": value})
 
     def _changed_plan(self, path: str, value: Any) -> Plan:
         allowed = (*SETTABLE, *(f"model.{name}" for name in sorted(self.model.settable)))
@@ -184,7 +210,20 @@ class TrainingSession:
         if preset and preset.is_frozen(path):
             message = f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}"
             raise ConfigError(message, "start from another preset")
-        return self.plan.with_setting(path, value)
+        return self._plan.with_setting(path, value)
+
+    def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
+        """Record the test metrics of the present step."""
+        self.state.test_metrics = dict(test_metrics)
+        self.state.evaluated_step = self._step
+
+    def record_snapshot(self) -> None:
+        """Record that the present step has a snapshot."""
+        self.state.snapshot_step = self._step
+
+    def record_images(self) -> None:
+        """Record that the present step has sample images."""
+        self.images_step = self._step
 
     def restore(self, step: int, elapsed_s: float, state: ResumableState) -> None:
         """Continue where an earlier attempt was; weights, optimizers and the generator are restored separately.
@@ -193,8 +232,8 @@ class TrainingSession:
             ConfigError: if a setting that was changed cannot be.
         """
         for change in state.changes:
-            self.plan = self._changed_plan(change["path"], change["value"])
+            self._plan = self._changed_plan(change["path"], change["value"])
         self.state = state
-        self.step = step
+        self._step = step
         self.stopwatch = timing.Stopwatch(self.clock, elapsed_s)
         self.restart_eta()

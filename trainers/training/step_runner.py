@@ -68,7 +68,7 @@ class StepRunner:
                 raise undeclared(session.model, name)
             self._is_checked = True
         # Update the EMA weights.
-        session.step += 1
+        session.advance()
         session.ema.update(session.step)
         # Report.
         rate = self._rate.stop(len(batch))
@@ -107,7 +107,7 @@ class StepRunner:
         # Report each step. They share the time evenly.
         for number, (result, lr) in enumerate(zip(results, lrs, strict=False), start=1):
             values = step_metrics(compiled.results(result), single=len(session.optimizers) == 1)
-            session.step += 1
+            session.advance()
             metrics = session.metrics_event(
                 {**values, "train/lr": lr, "speed/images_per_s": rate}, start_s + took_s * number / len(results)
             )
