@@ -305,6 +305,6 @@ def test_a_model_with_visible_preview_errors_has_no_previews(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loaded_model, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(loaded_model, "_decode_bf16", lambda model, z: model.decode(z) + 0.01)
+    monkeypatch.setattr(loaded_model.LoadedModel, "_decode_bf16", lambda self, z: self.decode(z) + 0.01)
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
     assert all("draft" not in fresh.run("manifold", {"draft": True})[1] for _ in range(3))
