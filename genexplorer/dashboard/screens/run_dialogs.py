@@ -1,4 +1,4 @@
-"""Dialogs about the selected run: d shows its alerts with advice, y copies command lines for it."""
+"""Dialogs about the selected run: d shows its alerts with hints, y copies command lines for it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,34 +10,11 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import command_lines, formatting
+from genexplorer.session.alert_hints import ALERT_HINTS
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.model_card import ModelCard
-
-ADVICE = {  # by the code of the alert
-    "kl_dim_collapsed": "The decoder ignores this dimension. Lower model.beta, use KL warm-up (model.kl_warmup), or "
-    "reduce latent_dim. In a 20-dimensional model a few unused dimensions are normal.",
-    "loss_not_finite": "A step gave NaN or infinity; the weights before it are kept. Lower optim.lr, set "
-    "optim.grad_clip (1 to 10), or use float32.",
-    "loss_spike": "One step was much worse than those before it. If the loss recovers by itself, nothing is lost. "
-    "If it recurs, lower optim.lr or set optim.grad_clip (1 to 10).",
-    "evaluation_not_finite": "The training loss is still finite, so either some test images are far from the training "
-    "data, or the weights are about to diverge. Lower optim.lr; resume from a checkpoint before this step.",
-    "mode_collapse": "Check the samples: nearly the same image for every latent. The generator has found one output "
-    "that fools the discriminator. Increase model.r1, use the loss wasserstein-gp, or slow the generator down with a "
-    "smaller optim.lr. Recovery without a change is rare.",
-    "discriminator_wins": "The generator gets no useful gradient, because the discriminator rejects all its samples. "
-    "Lower model.lr_d_scale, increase model.r1, or make the discriminator smaller.",
-    "inverse_inexact": "The round trip x → z → x is inexact: some transform scales so much that float32 loses digits. "
-    "Lower optim.lr, set optim.grad_clip (1 to 10), or use fewer couplings.",
-    "samples_off_scale": "Samples are far outside the range of the data: the inverse is unstable away from the "
-    "training data. Lower optim.lr or set optim.grad_clip (1 to 10); a lower temperature hides it.",
-    "resume_not_exact": "The training is sound, but not bit for bit what it would have been without the interruption. "
-    "If that matters (execution.deterministic), resume with the same versions and number of threads.",
-    "not_compiled": "The training is correct, but slower than it could be. Usually a C++ compiler is missing (Debian: "
-    "apt install g++); execution.compile=off skips the attempt.",
-}
 
 
 def diagnosis_screen(run: RunView) -> TextScreen:
@@ -53,8 +30,8 @@ def diagnosis_screen(run: RunView) -> TextScreen:
     for alert in reversed(run.alerts):
         symbol = {"warning": "⚠", "error": "✗"}.get(alert.severity, "·")
         head = f"{symbol} step {alert.step:,}, {formatting.clock(alert.time)}  "
-        advice = ADVICE.get(alert.code, "")
-        parts.append(Content.assemble((head, "$warning"), (alert.message, "bold"), f"\n{advice}" if advice else ""))
+        hint = ALERT_HINTS.get(alert.code, "")
+        parts.append(Content.assemble((head, "$warning"), (alert.message, "bold"), f"\n{hint}" if hint else ""))
     if run.log_tail:
         parts.append(Content.assemble(("Last log lines of the worker\n", "bold"), run.log_tail))
     if not parts:

@@ -1,10 +1,11 @@
-"""The dialog of alerts, with the state of a run and the end of its worker's log."""
+"""The dialog that explains a run's state: its alerts with hints, and the end of its worker's log."""
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import State
 from genexplorer.session import formatting
+from genexplorer.session.alert_hints import ALERT_HINTS
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.style import GAP, mono_font
 from genexplorer.viewer.widgets.controls import close_buttons, fill_box, scroll_area, tool_button
@@ -14,7 +15,7 @@ _MAX_ALERTS = 100
 
 
 class AlertsDialog(QDialog):
-    """Lists alerts, the newest first, with a button that goes to the step of each.
+    """Lists alerts, the newest first, each with a hint and a button that shows its step.
 
     Signals:
         step_chosen(int): The step of an alert.
@@ -48,6 +49,8 @@ class AlertsDialog(QDialog):
             go = tool_button("Go to step", "Show everything as of this step")
             go.clicked.connect(lambda _checked, step=alert.step: self.step_chosen.emit(step))
             column.addLayout(fill_box(QHBoxLayout(), when, (message, 1), go, spacing=2 * GAP))
+            if alert.code in ALERT_HINTS:
+                column.addWidget(wrapped(ALERT_HINTS[alert.code]))
         if not run.alerts:
             column.addWidget(muted("No alerts."))
         column.addStretch(1)

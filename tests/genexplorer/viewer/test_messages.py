@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import AlertRow
 from genexplorer.session.actions import ActionResult
+from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.main import report_faults
 from genexplorer.viewer.model_client import ModelRequest
 from genexplorer.viewer.window import MainWindow
@@ -106,3 +108,15 @@ def test_a_long_alert_is_elided_with_the_whole_text_in_the_tooltip(window: MainW
     window.context.changes.emit(frozenset({"alerts"}))
     assert "w" * 1000 in status.alert.toolTip() and "m" * 1000 in status.message.toolTip()
     assert status.minimumSizeHint().width() <= 800
+
+
+def test_the_alerts_dialog_shows_the_hint_of_an_alert(window: MainWindow) -> None:
+    run = window.context.run
+    assert run is not None
+    run.alerts = [
+        AlertRow(1, 0.0, 600, "warning", "kl_dim_collapsed", "KL of dimension 1 fell to 0.02 nats"),
+        AlertRow(2, 0.0, 700, "warning", "code_of_a_later_version", "an alert without a hint"),
+    ]
+    texts = [label.text() for label in AlertsDialog(run, window).findChildren(QLabel)]
+    assert "KL of dimension 1 fell to 0.02 nats" in texts and "an alert without a hint" in texts
+    assert sum("KL warm-up" in text for text in texts) == 1
