@@ -150,8 +150,6 @@ class Run:
                 time.sleep(_POLL_S)
         except KeyboardInterrupt:
             sys.stdout.write(f"{poller.status.name} keeps training; watch() attaches again, stop() stops it\n")
-        finally:
-            poller.close()
 
     def wait(self, timeout_s: float | None = None) -> RunStatus:
         """Wait until the run has ended, and return its status.

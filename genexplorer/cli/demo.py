@@ -95,10 +95,10 @@ class _ViewerOpener:
         from genexplorer.runs.reader import RunReader
         from genexplorer.session import actions
 
-        with RunReader(self._folder) as reader:
-            while not self._closed.wait(POLL_S):
-                status = reader.status()
-                if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.live:
-                    result = actions.open_viewer(self._folder, self._runs_dir)
-                    self.opened, self._failure = result.ok, "" if result.ok else result.message
-                    return
+        reader = RunReader(self._folder)
+        while not self._closed.wait(POLL_S):
+            status = reader.status()
+            if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.live:
+                result = actions.open_viewer(self._folder, self._runs_dir)
+                self.opened, self._failure = result.ok, "" if result.ok else result.message
+                return

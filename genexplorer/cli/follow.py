@@ -39,12 +39,6 @@ class RunFollower:
         self._next_print = 0.0
         self._printed_step = -1
 
-    def __enter__(self) -> "RunFollower":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.close()
-
     def follow(self) -> RunStatus:
         """Print until the run has ended and return its status; after an interruption it continues where it was."""
         while True:
@@ -73,8 +67,7 @@ class RunFollower:
 def follow_detachable(folder: Path) -> None:
     """Follow a run; Ctrl+C leaves it training. Exits with the run's code."""
     try:
-        with RunFollower(folder) as follower:
-            status = follower.follow()
+        status = RunFollower(folder).follow()
     except KeyboardInterrupt:
         print_still_training(folder)
         raise typer.Exit(INTERRUPTED) from None
@@ -83,7 +76,8 @@ def follow_detachable(folder: Path) -> None:
 
 def follow_in_foreground(folder: Path) -> None:
     """Follow a run; Ctrl+C, SIGTERM and a closed terminal stop it. Exits with the run's code."""
-    with _signals_interrupt(), RunFollower(folder) as follower:
+    with _signals_interrupt():
+        follower = RunFollower(folder)
         try:
             status = follower.follow()
         except KeyboardInterrupt:

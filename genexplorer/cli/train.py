@@ -134,8 +134,7 @@ def launch(
         return launcher.start(folder)
     except KeyboardInterrupt:
         if watch is Watch.FOREGROUND:
-            with follow.RunFollower(folder) as follower:
-                follow.stop_and_wait(folder, follower)
+            follow.stop_and_wait(folder, follow.RunFollower(folder))
         else:
             follow.print_still_training(folder)
         raise typer.Exit(follow.INTERRUPTED) from None

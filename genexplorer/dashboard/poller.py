@@ -77,26 +77,22 @@ class Poller:
 
     def run(self) -> None:
         """Poll until `close`."""
-        try:
-            while not self._closed.is_set():
-                view = self.poll(self._request)
-                if not self._closed.is_set():
-                    self._on_view(view)
-                self._wake.wait(self._idle.poll_s)
-                self._wake.clear()
-        finally:
-            for builder in self._builders.values():
-                builder.close()
+        while not self._closed.is_set():
+            view = self.poll(self._request)
+            if not self._closed.is_set():
+                self._on_view(view)
+            self._wake.wait(self._idle.poll_s)
+            self._wake.clear()
 
     def poll(self, request: ViewRequest) -> DashboardView:
         """Return the view of a request, of the newest run where none is selected."""
         self._read_list()
         if request.selected is None and self._runs:
             request = replace(request, selected=self._runs[0].folder)
-        # Close runs that are no longer displayed.
+        # Forget the runs that are no longer displayed.
         displayed = {request.selected, *request.compared}
-        for folder in [folder for folder in self._builders if folder not in displayed]:
-            self._builders.pop(folder).close()
+        for folder in self._builders.keys() - displayed:
+            del self._builders[folder]
         # Read the displayed ones.
         run = self._build_run(request)
         compared = [self._build_compared(folder, request) for folder in request.compared]
@@ -139,7 +135,7 @@ class Poller:
         try:
             return self._builder(status.folder, watching=True).build(request, self._clock())
         except Exception as error:  # the folder may vanish or be damaged while it is read
-            self._discard_builder(status.folder)
+            self._builders.pop(status.folder, None)
             return RunView(status.folder, status, problem=str(error) or type(error).__name__)
 
     def _build_compared(self, folder: Path, request: ViewRequest) -> ComparedRun | None:
@@ -148,7 +144,7 @@ class Poller:
         try:
             return self._builder(folder, watching=folder == request.selected).build_compared(request)
         except Exception:  # the list of runs shows what is wrong with it
-            self._discard_builder(folder)
+            self._builders.pop(folder, None)
             return None
 
     def _status_of(self, folder: Path | None) -> RunStatus | None:
@@ -159,8 +155,3 @@ class Poller:
             self._builders[folder] = RunViewBuilder(folder)
         self._builders[folder].set_viewer(watching=watching, idle=self._idle.is_idle)
         return self._builders[folder]
-
-    def _discard_builder(self, folder: Path) -> None:
-        builder = self._builders.pop(folder, None)
-        if builder is not None:
-            builder.close()

@@ -49,10 +49,6 @@ class RunViewBuilder:
         """Set what the worker is to know: whether the run is displayed, and whether the dashboard is idle."""
         self._run.watching, self._run.viewer_idle = watching, idle
 
-    def close(self) -> None:
-        """Close the run's files."""
-        self._run.close()
-
     def build(self, request: ViewRequest, now: float) -> RunView:
         """Return the run's view at a Unix time."""
         with self._run.batch_read():

@@ -64,9 +64,9 @@ def export(
     """
     file_format = image_files.format_of(out, image_files.MOVING_FORMATS)
     animations.check(file_format)
-    with RunReader(run) as reader:
-        name = reader.status().name
-        refs = _choose(reader.pictures(), kind, name)
+    reader = RunReader(run)
+    name = reader.status().name
+    refs = _choose(reader.pictures(), kind, name)
     still = file_format == "PNG"
     refs = select_frames(refs, STRIP_FRAMES if still else MAX_FRAMES)
     used, frames = _frames(refs, scale, name, on_progress)

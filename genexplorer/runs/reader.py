@@ -38,7 +38,7 @@ _MAX_LOG_LINES = 2_000
 
 
 class RunReader:
-    """Reads one run folder. Each query opens the database for a moment; nothing stays open between queries.
+    """Reads one run folder. Each query opens the database for a moment; nothing stays open, so there is no `close`.
 
     Queries in a block of `batch_read` share one connection, as opening takes as long as a query.
 
@@ -51,15 +51,6 @@ class RunReader:
         self._memory = HeartbeatMemory()
         self._summaries = Summaries()
         self._connection: Connection | None = None
-
-    def __enter__(self) -> "RunReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the reader; nothing stays open between queries."""
 
     @contextmanager
     def batch_read(self) -> Iterator[None]:

@@ -201,8 +201,8 @@ def image_command(folder: Path | None) -> str:
         return command_lines.image("manifold", "RUN")
     from genexplorer.runs.reader import RunReader  # imports NumPy, which opening a viewer does not need
 
-    with RunReader(folder) as reader:
-        plane = not reader.snapshots() or reader.card().capability("manifold").available
+    reader = RunReader(folder)
+    plane = not reader.snapshots() or reader.card().capability("manifold").available
     return command_lines.image("manifold" if plane else "sample", read_status(folder).name)
 
 

@@ -204,10 +204,6 @@ class RunPoller:
         """Return the last lines of the worker's output; empty without output."""
         return self._try(lambda: self._reader.log_tail(lines)) or ""
 
-    def close(self) -> None:
-        """Close the run's files."""
-        self._reader.close()
-
     def _apply(self, delta: Delta) -> frozenset[str]:
         changed = {
             "status": delta.status != self.status,

@@ -87,7 +87,7 @@ class ViewerContext(QObject):
 
     def open(self, run: "RunPoller | None") -> None:
         """Show a run, or none, and close the former one."""
-        former, self.run = self.run, run
+        self.run = run
         self.model_client.set_run(None if run is None else run.folder)
         self.dragging = False
         self.pins = {}
@@ -95,8 +95,6 @@ class ViewerContext(QObject):
         self._stops = None
         self.cursor.set_steps([] if run is None else list(run.snapshots))
         self.run_changed.emit()
-        if former is not None:
-            former.close()
         self._on_cursor(force=True)
 
     def poll(self, *, idle: bool = False) -> None:
@@ -138,9 +136,7 @@ class ViewerContext(QObject):
     def close(self) -> None:
         """Close the run and end the model's process."""
         self._unsubscribe()
-        if self.run is not None:
-            self.run.close()
-            self.run = None
+        self.run = None
         self.model_client.close()
 
     def _on_cursor(self, *, force: bool = False) -> None:

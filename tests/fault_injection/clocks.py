@@ -64,29 +64,29 @@ def suspended_workers(count: int, folder: Path) -> Tally:
 def _suspend_and_finish(run: Path) -> float:
     """Suspend a worker, poll its status, continue it and wait for its end; return the longest jump of the time axis."""
     wait_for_step(run, 50)
-    with RunReader(run) as reader:
-        pid = reader.status().pid
-        assert pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            _check_while_suspended(run, reader)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        wait_until(lambda: reader.status().answering, "the worker responds again", 10)
-        assert launcher.wait(run, ENDED, 10 * BUDGET_S).state is State.SUCCEEDED
-        elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
-        assert abs(float(elapsed[-1]) - BUDGET_S) < SLACK_S, f"{elapsed[-1]:.1f} s of {BUDGET_S:.0f}"
-        jump = float(np.diff(elapsed).max())
-        assert np.all(np.diff(elapsed) >= 0) and jump < SLACK_S, f"the time axis jumps by {jump:.1f} s"
-        return jump
+    reader = RunReader(run)
+    pid = reader.status().pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        _check_while_suspended(run, reader)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: reader.status().answering, "the worker responds again", 10)
+    assert launcher.wait(run, ENDED, 10 * BUDGET_S).state is State.SUCCEEDED
+    elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
+    assert abs(float(elapsed[-1]) - BUDGET_S) < SLACK_S, f"{elapsed[-1]:.1f} s of {BUDGET_S:.0f}"
+    jump = float(np.diff(elapsed).max())
+    assert np.all(np.diff(elapsed) >= 0) and jump < SLACK_S, f"the time axis jumps by {jump:.1f} s"
+    return jump
 
 
 def _check_while_suspended(run: Path, reader: RunReader) -> None:
     """Check that the run is shown as not responding for as long as it is suspended, and that no worker can start."""
 
     def check_status() -> None:
-        with RunReader(run) as new_reader:  # one that has never read an earlier heartbeat
-            statuses = (reader.status(), new_reader.status())
+        new_reader = RunReader(run)
+        statuses = (reader.status(), new_reader.status())
         for status in statuses:
             assert status.state is State.RUNNING and not status.answering, status
             assert formatting.time_left(status) == "not answering"
@@ -126,7 +126,8 @@ def _check_run_with_wrong_clocks(run: Path, reader_shift: float) -> None:
     wait_until(lambda: RunReader(run).status().state is State.RUNNING, "the worker runs")
     wait_for_step(run, 20)
     true_time = time.time
-    with mock.patch("time.time", lambda: true_time() + reader_shift), RunReader(run) as reader:
+    with mock.patch("time.time", lambda: true_time() + reader_shift):
+        reader = RunReader(run)
 
         def check_status() -> None:
             status = reader.status()

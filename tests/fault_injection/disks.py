@@ -107,12 +107,12 @@ def full_disks(count: int, folder: Path) -> Tally:
 def _check_pause_while_full(run: Path, disk: Path) -> None:
     """Fill the disk, wait until the run reports it and pauses, free the space, wait until it continues."""
     ballast = _fill(disk)
-    with RunReader(run) as reader:
-        wait_until(lambda: "disk" in _reported_problem(run), "the full disk is reported", 90)
-        wait_until(lambda: reader.status().state is State.PAUSED, "the run is paused", 90)
-        paused_at = reader.status().step
-        ballast.unlink()
-        wait_until(lambda: reader.status().step > paused_at + 5, "the run continues", 90)
+    reader = RunReader(run)
+    wait_until(lambda: "disk" in _reported_problem(run), "the full disk is reported", 90)
+    wait_until(lambda: reader.status().state is State.PAUSED, "the run is paused", 90)
+    paused_at = reader.status().step
+    ballast.unlink()
+    wait_until(lambda: reader.status().step > paused_at + 5, "the run continues", 90)
 
 
 def _reported_problem(run: Path) -> str:
@@ -121,11 +121,11 @@ def _reported_problem(run: Path) -> str:
 
 
 def _check_metrics_and_checkpoints(run: Path) -> None:
-    with RunReader(run) as reader:
-        steps = reader.series("train/lr", max_points=1_000_000).x.tolist()
-        assert steps == list(range(1, len(steps) + 1)), "a metric is missing"
-        for step in reader.checkpoints():
-            checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
+    reader = RunReader(run)
+    steps = reader.series("train/lr", max_points=1_000_000).x.tolist()
+    assert steps == list(range(1, len(steps) + 1)), "a metric is missing"
+    for step in reader.checkpoints():
+        checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
 
 
 @contextmanager
@@ -167,13 +167,13 @@ def memory_limits(count: int, folder: Path) -> Tally:
                     _run_out_of_memory(run)
                 finally:
                     resource.setrlimit(resource.RLIMIT_AS, previous)
-                with RunReader(run) as reader:
-                    status = reader.status()
-                    assert status.state in (State.FAILED, State.LOST), status.state
-                    assert "memory" in status.reason, status.reason
-                    reader.log()
-                    for step in reader.checkpoints():
-                        checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
+                reader = RunReader(run)
+                status = reader.status()
+                assert status.state in (State.FAILED, State.LOST), status.state
+                assert "memory" in status.reason, status.reason
+                reader.log()
+                for step in reader.checkpoints():
+                    checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
                 shutil.rmtree(run)
     return tally
 

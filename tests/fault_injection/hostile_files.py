@@ -144,18 +144,18 @@ def flipped_databases(count: int, folder: Path) -> Tally:
 def _query_everything(run: Path) -> bool:
     """Make every query of a front end; return whether one was refused. Refusals must have one line."""
     refused = False
-    with RunReader(run) as reader:
-        queries: tuple[Callable[[], object], ...] = (
-            *(reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures),
-            *(lambda: reader.latest(10), lambda: reader.series("train/elbo"), lambda: reader.series("test/elbo_ema")),
-        )
-        for query in queries:
-            try:
-                query()
-            except UserError as error:
-                assert "\n" not in str(error)
-                refused = True
-        return refused or reader.changes().status.state is State.DAMAGED
+    reader = RunReader(run)
+    queries: tuple[Callable[[], object], ...] = (
+        *(reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures),
+        *(lambda: reader.latest(10), lambda: reader.series("train/elbo"), lambda: reader.series("test/elbo_ema")),
+    )
+    for query in queries:
+        try:
+            query()
+        except UserError as error:
+            assert "\n" not in str(error)
+            refused = True
+    return refused or reader.changes().status.state is State.DAMAGED
 
 
 def hostile_schemas(count: int, folder: Path) -> Tally:

@@ -148,17 +148,17 @@ def _mutate(original: bytes, rng: random.Random) -> bytes:
 
 def read_all(run: Path) -> None:
     """Make every query of a front end. Refusals must have one line."""
-    with RunReader(run) as reader:
-        status = reader.status()
-        assert math.isfinite(status.created) and status.progress >= 0
-        for query in (reader.config, reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures):
-            _call_or_refuse(query)
-        for step in reader.snapshots():
-            _call_or_refuse(lambda step=step: reader.card(step))  # type: ignore[misc]
-        for step in reader.checkpoints():
-            saved = layout.step_folder(run / layout.CHECKPOINTS, step)
-            _call_or_refuse(lambda saved=saved: checkpoint.verify(saved))  # type: ignore[misc]
-        reader.log_tail()
+    reader = RunReader(run)
+    status = reader.status()
+    assert math.isfinite(status.created) and status.progress >= 0
+    for query in (reader.config, reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures):
+        _call_or_refuse(query)
+    for step in reader.snapshots():
+        _call_or_refuse(lambda step=step: reader.card(step))  # type: ignore[misc]
+    for step in reader.checkpoints():
+        saved = layout.step_folder(run / layout.CHECKPOINTS, step)
+        _call_or_refuse(lambda saved=saved: checkpoint.verify(saved))  # type: ignore[misc]
+    reader.log_tail()
     RunPoller(run, watching=True).poll()
 
 
@@ -243,21 +243,21 @@ def old_formats(count: int, folder: Path) -> Tally:
 
 def _read_everything(run: Path) -> str:
     """Read everything in a run; return the counts."""
-    with RunReader(run) as reader:
-        status, config, delta = reader.status(), reader.config(), reader.changes()
-        assert status.state not in (State.DAMAGED, State.LOST) and notes.read(run).name == status.name
-        points = sum(len(reader.series(name, max_points=100_000).x) for name in delta.specs)
-        assert points and all(name in delta.latest for name in delta.specs) and config.model_options()
-        for step in reader.snapshots():
-            reader.card(step)
-            checkpoint.load_snapshot(layout.step_folder(run / layout.SNAPSHOTS, step))
-        for step in reader.checkpoints():
-            checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
-        assert all(picture.path.is_file() for picture in delta.pictures)
-        return (
-            f"{points} points of {len(delta.specs)} metrics, {len(reader.snapshots())} snapshots,"
-            f" {len(reader.checkpoints())} checkpoints, {len(delta.pictures)} pictures, {len(delta.log)} log lines"
-        )
+    reader = RunReader(run)
+    status, config, delta = reader.status(), reader.config(), reader.changes()
+    assert status.state not in (State.DAMAGED, State.LOST) and notes.read(run).name == status.name
+    points = sum(len(reader.series(name, max_points=100_000).x) for name in delta.specs)
+    assert points and all(name in delta.latest for name in delta.specs) and config.model_options()
+    for step in reader.snapshots():
+        reader.card(step)
+        checkpoint.load_snapshot(layout.step_folder(run / layout.SNAPSHOTS, step))
+    for step in reader.checkpoints():
+        checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
+    assert all(picture.path.is_file() for picture in delta.pictures)
+    return (
+        f"{points} points of {len(delta.specs)} metrics, {len(reader.snapshots())} snapshots,"
+        f" {len(reader.checkpoints())} checkpoints, {len(delta.pictures)} pictures, {len(delta.log)} log lines"
+    )
 
 
 CASES = (

@@ -46,26 +46,25 @@ def _read_metrics_for(run: Path, seconds: float) -> int:
     """Read a curve again and again for some time; return the last step that was read."""
     wait_for_step(run, 1)
     displayed = 0
-    with RunReader(run) as reader:
+    reader = RunReader(run)
 
-        def read_curve() -> None:
-            nonlocal displayed
-            steps = reader.series("train/lr", max_points=1_000_000).x
-            displayed = max(displayed, int(steps[-1]) if len(steps) else 0)
+    def read_curve() -> None:
+        nonlocal displayed
+        steps = reader.series("train/lr", max_points=1_000_000).x
+        displayed = max(displayed, int(steps[-1]) if len(steps) else 0)
 
-        repeat_for(seconds, read_curve)  # the moment of the kill is random, so the duration is under test
+    repeat_for(seconds, read_curve)  # the moment of the kill is random, so the duration is under test
     return displayed
 
 
 def _is_lost(run: Path) -> bool:
-    with RunReader(run) as reader:
-        return reader.status().state is State.LOST
+    return RunReader(run).status().state is State.LOST
 
 
 def _check_files(run: Path, displayed: int) -> bool:
     """Check metrics up to the last displayed step, database and checkpoints; return whether there is a checkpoint."""
-    with RunReader(run) as reader:
-        steps = reader.series("train/lr", max_points=1_000_000).x
+    reader = RunReader(run)
+    steps = reader.series("train/lr", max_points=1_000_000).x
     assert len(steps) >= displayed and steps.tolist() == list(range(1, len(steps) + 1)), (
         f"{displayed} were displayed, {len(steps)} are left"
     )
@@ -112,8 +111,8 @@ def _is_acknowledged(run: Path, command: str) -> bool:
 
 
 def _last_step(run: Path) -> int:
-    with RunReader(run) as reader:
-        return max(reader.checkpoints())
+    reader = RunReader(run)
+    return max(reader.checkpoints())
 
 
 CASES = (

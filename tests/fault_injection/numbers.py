@@ -38,8 +38,7 @@ def not_finite(count: int, folder: Path) -> Tally:
         family, where, value = cases[number % len(cases)]
         with tally.attempt(f"{value} in the {where} of {family}"):
             run = create(store, family, steps=STEPS)
-            with RunReader(run) as reader:
-                config = reader.config()
+            config = RunReader(run).config()
             sessions: list[TrainingSession] = []
             with mock.patch.object(setup, "set_up", partial(_set_up_faulty, sessions, where, float(value), number)):
                 events = list(loop.train(config))
@@ -113,15 +112,15 @@ def _train_uninterrupted(store: RunStore, family: str, steps: int) -> Path:
 
 
 def _interrupt(run: Path, step: int, *, kills: bool) -> None:
-    with RunReader(run) as reader:
-        wait_until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
-        if reader.status().state in ENDED:
-            return
-        if kills:
-            kill(run)
-        else:
-            launcher.stop(run)
-        wait_until(lambda: reader.status().state in ENDED, "the run ends")
+    reader = RunReader(run)
+    wait_until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
+    if reader.status().state in ENDED:
+        return
+    if kills:
+        kill(run)
+    else:
+        launcher.stop(run)
+    wait_until(lambda: reader.status().state in ENDED, "the run ends")
 
 
 def _wait_for_success(run: Path) -> Path:
@@ -134,14 +133,13 @@ def _check_equal(run: Path, reference: Path) -> None:
     assert actual.arrays.keys() == expected.arrays.keys()
     for name, array in actual.arrays.items():
         assert np.array_equal(array, expected.arrays[name], equal_nan=array.dtype.kind == "f"), name
-    with RunReader(run) as a, RunReader(reference) as b:
-        quantity = next(name for name in a.specs() if name.startswith("train/") and name != "train/lr")
-        assert np.array_equal(a.series(quantity, max_points=10_000).mean, b.series(quantity, max_points=10_000).mean)
+    a, b = RunReader(run), RunReader(reference)
+    quantity = next(name for name in a.specs() if name.startswith("train/") and name != "train/lr")
+    assert np.array_equal(a.series(quantity, max_points=10_000).mean, b.series(quantity, max_points=10_000).mean)
 
 
 def _last_checkpoint(run: Path) -> Path:
-    with RunReader(run) as reader:
-        return layout.step_folder(run / layout.CHECKPOINTS, reader.checkpoints()[-1])
+    return layout.step_folder(run / layout.CHECKPOINTS, RunReader(run).checkpoints()[-1])
 
 
 CASES = (

@@ -128,7 +128,8 @@ def many_points(count: int, folder: Path) -> Tally:
     _fill_tables(connection)
     before = _memory()
     axes: tuple[tuple[XAxis, float], ...] = (("step", POINTS), ("images", 128.0 * POINTS), ("time", 0.01 * POINTS))
-    with closing(connection), RunReader(run) as reader:
+    with closing(connection):
+        reader = RunReader(run)
         writer = write.DatabaseWriter(connection, 1)
         for number in range(count):
             x, end = axes[number % 3]

@@ -27,9 +27,9 @@ def test_without_faults_everything_is_saved(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).create(config(steps=LAST))
     record_a_run(folder)
     check(folder)
-    with RunReader(folder) as reader:
-        assert reader.checkpoints() == [2, 4] and reader.snapshots() == [2, 4] and len(reader.pictures()) == 2
-        assert reader.status().reason == ""
+    reader = RunReader(folder)
+    assert reader.checkpoints() == [2, 4] and reader.snapshots() == [2, 4] and len(reader.pictures()) == 2
+    assert reader.status().reason == ""
 
 
 def test_a_torn_checkpoint_is_never_resumed_from(tmp_path: Path) -> None:

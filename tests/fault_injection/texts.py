@@ -81,12 +81,12 @@ def _record_run_with(runs: Path, text: str) -> Path:
 
 def _read_texts(run: Path) -> str:
     """Return all texts of a run that front ends show, joined."""
-    with RunReader(run) as reader:
-        status = reader.status()
-        texts = [status.name, status.reason, *status.tags, reader.log_tail()]
-        texts += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
-        for name, spec in reader.specs().items():
-            texts += [name, spec.title, spec.unit, spec.panel, spec.setup]
+    reader = RunReader(run)
+    status = reader.status()
+    texts = [status.name, status.reason, *status.tags, reader.log_tail()]
+    texts += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
+    for name, spec in reader.specs().items():
+        texts += [name, spec.title, spec.unit, spec.panel, spec.setup]
     Console(file=io.StringIO(), markup=False, width=120).print(*texts)  # rich must not raise
     return "".join(texts)
 

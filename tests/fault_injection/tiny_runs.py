@@ -42,9 +42,9 @@ def wait_for_step(folder: Path, step: int) -> None:
     Raises:
         AssertionError: if it ends before that step.
     """
-    with RunReader(folder) as reader:
-        wait_until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
-        assert reader.status().state is State.RUNNING, reader.status()
+    reader = RunReader(folder)
+    wait_until(lambda: reader.status().step >= step or reader.status().state in ENDED, f"step {step}")
+    assert reader.status().state is State.RUNNING, reader.status()
 
 
 @contextmanager

@@ -85,24 +85,24 @@ def check(folder: Path) -> None:
     Raises:
         AssertionError: if not.
     """
-    with RunReader(folder) as reader:
-        status, attempts = reader.status(), reader.attempts()
-        claimed = [int(step) for line in reader.log() for step in re.findall(r"checkpoint (\d+) saved", line.message)]
-        recorded = reader.series("train/elbo").x.tolist()
-        assert status.state is State.SUCCEEDED
-        assert recorded == [float(step) for step in range(1, len(recorded) + 1)]
-        if len(recorded) < LAST or not attempts or attempts[0].outcome != "succeeded":
-            assert "not saved" in status.reason
-        for step in reader.checkpoints():
-            state = checkpoint.load(layout.step_folder(folder / layout.CHECKPOINTS, step))
-            np.testing.assert_array_equal(state.arrays["w"], np.full(2, step))
-        assert set(claimed) <= set(reader.checkpoints())
-        if LAST not in reader.checkpoints():
-            assert "could not be saved" in status.reason
-        for step in reader.snapshots():
-            checkpoint.load_snapshot(layout.step_folder(folder / layout.SNAPSHOTS, step))
-        assert status.snapshot_step is None or status.snapshot_step in reader.snapshots()
-        assert all(picture.path.is_file() for picture in reader.pictures())
+    reader = RunReader(folder)
+    status, attempts = reader.status(), reader.attempts()
+    claimed = [int(step) for line in reader.log() for step in re.findall(r"checkpoint (\d+) saved", line.message)]
+    recorded = reader.series("train/elbo").x.tolist()
+    assert status.state is State.SUCCEEDED
+    assert recorded == [float(step) for step in range(1, len(recorded) + 1)]
+    if len(recorded) < LAST or not attempts or attempts[0].outcome != "succeeded":
+        assert "not saved" in status.reason
+    for step in reader.checkpoints():
+        state = checkpoint.load(layout.step_folder(folder / layout.CHECKPOINTS, step))
+        np.testing.assert_array_equal(state.arrays["w"], np.full(2, step))
+    assert set(claimed) <= set(reader.checkpoints())
+    if LAST not in reader.checkpoints():
+        assert "could not be saved" in status.reason
+    for step in reader.snapshots():
+        checkpoint.load_snapshot(layout.step_folder(folder / layout.SNAPSHOTS, step))
+    assert status.snapshot_step is None or status.snapshot_step in reader.snapshots()
+    assert all(picture.path.is_file() for picture in reader.pictures())
 
 
 def pruning(count: int, folder: Path) -> Tally:

@@ -72,10 +72,10 @@ class ModelQuery:
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
         self._out, self._client = out, client or new_client()
         self._folder = find_run(run, runs_dir)
-        with RunReader(self._folder) as reader:
-            self._name = reader.status().name
-            self._step = snapshot_at(reader, step)
-            self.card = reader.card(self._step)
+        reader = RunReader(self._folder)
+        self._name = reader.status().name
+        self._step = snapshot_at(reader, step)
+        self.card = reader.card(self._step)
         capabilities = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
         if not any(capability.available for capability in capabilities):
             # Suggest what this model can do instead.

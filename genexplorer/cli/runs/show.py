@@ -100,16 +100,16 @@ def show(
     from genexplorer.runs.reader import RunReader
     from genexplorer.runs.record import State
 
-    with RunReader(find_run(run, runs_dir)) as reader:
-        status = reader.changes().status  # unlike `status()`, this opens the database
-        if as_json:
-            output.print_json(run_json(reader, status))
-        elif toml:
-            from genexplorer.cli.settings import to_toml
+    reader = RunReader(find_run(run, runs_dir))
+    status = reader.changes().status  # unlike `status()`, this opens the database
+    if as_json:
+        output.print_json(run_json(reader, status))
+    elif toml:
+        from genexplorer.cli.settings import to_toml
 
-            output.print_data(to_toml(reader.config()).rstrip())
-        else:
-            _print_run(reader, status)
+        output.print_data(to_toml(reader.config()).rstrip())
+    else:
+        _print_run(reader, status)
     if status.state is State.DAMAGED:
         raise typer.Exit(DamagedRunError.exit_code)
 
@@ -195,26 +195,26 @@ def logs(
     """Print a run's log."""
     from genexplorer.runs.reader import RunReader
 
-    with RunReader(find_run(run, runs_dir)) as reader:
-        status = reader.status()
-        if raw:
-            output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")
-            return
-        entries = reader.log(limit=lines)
-        for line in entries:
-            print_log_line(line)
-        last = entries[-1].id if entries else 0
-        if follow:
-            live = True
-            while live:
-                live = reader.status().state.live  # before the lines: those of the end are printed, too
-                for line in reader.log(limit=1000, after=last):
-                    print_log_line(line)
-                    last = line.id
-                if live:
-                    time.sleep(POLL_S)
-        elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
-            output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
+    reader = RunReader(find_run(run, runs_dir))
+    status = reader.status()
+    if raw:
+        output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")
+        return
+    entries = reader.log(limit=lines)
+    for line in entries:
+        print_log_line(line)
+    last = entries[-1].id if entries else 0
+    if follow:
+        live = True
+        while live:
+            live = reader.status().state.live  # before the lines: those of the end are printed, too
+            for line in reader.log(limit=1000, after=last):
+                print_log_line(line)
+                last = line.id
+            if live:
+                time.sleep(POLL_S)
+    elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
+        output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
 
 
 def print_log_line(line: "LogLine") -> None:

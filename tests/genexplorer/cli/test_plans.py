@@ -59,8 +59,8 @@ def test_the_expected_time_is_measured_on_a_comparable_run(tmp_path: Path) -> No
     folder = write_run(tmp_path, steps=800, name="swift-hare", pictures=False)
     from genexplorer.runs.reader import RunReader
 
-    with RunReader(folder) as reader:
-        alike, status = reader.config(), reader.status()
+    reader = RunReader(folder)
+    alike, status = reader.config(), reader.status()
     message = eta.expected_time(resolve(alike), tmp_path)
     assert "swift-hare" in message.source
     assert message.images_per_s == pytest.approx(status.images_seen / status.elapsed_s)

@@ -66,8 +66,8 @@ class FakeClient(ExplorerClient):
         return 1
 
     def _reply(self, run: Path, op: str, arrays: dict[str, Any]) -> Result:
-        with RunReader(run) as reader:
-            card = reader.card()
+        reader = RunReader(run)
+        card = reader.card()
         labels = np.array([7], np.int64)
         match op:
             case "decode" if card.data.kind == "points":

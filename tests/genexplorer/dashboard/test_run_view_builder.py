@@ -24,4 +24,3 @@ def test_curves_are_read_again_when_longer_by_a_dot_or_old(tmp_path: Path) -> No
         run.writer.flush()
         grown = builder.build(request, now + MAX_AGE_S)
         assert max(series.x[-1] for series in grown.curves.series.values()) > 1040
-        builder.close()

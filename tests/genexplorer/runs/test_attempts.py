@@ -51,17 +51,17 @@ def attempt(folder: Path, first: int, last: int, value: float, *, outcome: str =
 def test_a_new_attempt_supersedes_the_steps_after_its_start(folder: Path) -> None:
     attempt(folder, 0, 17, -1.0)
     attempt(folder, 10, 14, -2.0, outcome="stopped")
-    with RunReader(folder) as reader:
-        series = reader.series("train/elbo")
-        assert series.x.tolist() == list(range(1, 15))
-        assert series.mean.tolist() == [-1.0] * 10 + [-2.0] * 4
-        assert reader.latest() == {"train/elbo": Point(14, -2.0)}
-        assert reader.snapshots() == [5, 10] and [p.step for p in reader.pictures()] == [5, 10]
-        assert [alert.code for alert in reader.alerts()] == ["code--2.0"]
-        assert [change.value for change in reader.command_history()] == [-2.0]
-        status = reader.status()
-        assert (status.attempt, status.num_alerts, status.state) == (2, 1, State.STOPPED)
-        attempts = reader.attempts()
+    reader = RunReader(folder)
+    series = reader.series("train/elbo")
+    assert series.x.tolist() == list(range(1, 15))
+    assert series.mean.tolist() == [-1.0] * 10 + [-2.0] * 4
+    assert reader.latest() == {"train/elbo": Point(14, -2.0)}
+    assert reader.snapshots() == [5, 10] and [p.step for p in reader.pictures()] == [5, 10]
+    assert [alert.code for alert in reader.alerts()] == ["code--2.0"]
+    assert [change.value for change in reader.command_history()] == [-2.0]
+    status = reader.status()
+    assert (status.attempt, status.num_alerts, status.state) == (2, 1, State.STOPPED)
+    attempts = reader.attempts()
     assert [(row.number, row.first_step, row.outcome) for row in attempts] == [(1, 0, "lost"), (2, 10, "stopped")]
     assert attempts[0].ended is not None
 
@@ -78,21 +78,21 @@ def test_what_was_recorded_once_is_kept_aside(folder: Path) -> None:
 
 def test_a_poller_notices_that_an_attempt_steps_back(folder: Path) -> None:
     attempt(folder, 0, 17, -1.0)
-    with RunReader(folder) as reader:
-        before = reader.changes()
-        assert before.latest["train/elbo"].step == 17
-        attempt(folder, 10, 10, -2.0)
-        after = reader.changes(before.cursor)
-        assert after.new_points and after.latest["train/elbo"] == Point(10, -1.0)
-        assert after.cursor.attempt == 2 and after.snapshots == (5, 10)
+    reader = RunReader(folder)
+    before = reader.changes()
+    assert before.latest["train/elbo"].step == 17
+    attempt(folder, 10, 10, -2.0)
+    after = reader.changes(before.cursor)
+    assert after.new_points and after.latest["train/elbo"] == Point(10, -1.0)
+    assert after.cursor.attempt == 2 and after.snapshots == (5, 10)
 
 
 def test_an_attempt_from_step_0_supersedes_everything(folder: Path) -> None:
     attempt(folder, 0, 7, -1.0)
     attempt(folder, 0, 3, -2.0, outcome="stopped")
-    with RunReader(folder) as reader:
-        assert reader.series("train/elbo").mean.tolist() == [-2.0] * 3
-        assert reader.snapshots() == []
+    reader = RunReader(folder)
+    assert reader.series("train/elbo").mean.tolist() == [-2.0] * 3
+    assert reader.snapshots() == []
 
 
 def test_an_attempt_that_dies_before_it_starts_supersedes_nothing(folder: Path) -> None:
@@ -100,6 +100,6 @@ def test_an_attempt_that_dies_before_it_starts_supersedes_nothing(folder: Path) 
     writer = RunWriter(folder, config(steps=100), threaded=False)
     writer.record(Phase(0, "loading"))
     writer.close("failed", "no data")
-    with RunReader(folder) as reader:
-        assert reader.latest() == {"train/elbo": Point(7, -1.0)} and reader.snapshots() == [5]
-        assert (reader.status().state, reader.status().reason) == (State.FAILED, "no data")
+    reader = RunReader(folder)
+    assert reader.latest() == {"train/elbo": Point(7, -1.0)} and reader.snapshots() == [5]
+    assert (reader.status().state, reader.status().reason) == (State.FAILED, "no data")

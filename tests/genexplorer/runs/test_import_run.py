@@ -43,21 +43,20 @@ def zipped(run: Path, *, inside: str = "") -> Path:
 def test_all_of_a_run_comes_in(sent: Path, store: RunStore, inside: str | None) -> None:
     taken = import_run(sent if inside is None else zipped(sent, inside=inside), store)
     assert taken.folder.parent == store.runs_dir and [run.folder for run in store.list()] == [taken.folder]
-    with RunReader(sent) as before, RunReader(taken.folder) as after:
-        assert after.status().state is before.status().state is State.SUCCEEDED
-        assert after.status().name == before.status().name
-        assert after.series("train/elbo").mean.tolist() == before.series("train/elbo").mean.tolist()
-        assert [line.message for line in after.log()] == [line.message for line in before.log()]
-        assert after.snapshots() == before.snapshots() and after.checkpoints() == before.checkpoints()
-        assert [ref.path.read_bytes() for ref in after.pictures()] == [
-            ref.path.read_bytes() for ref in before.pictures()
-        ]
+    before = RunReader(sent)
+    after = RunReader(taken.folder)
+    assert after.status().state is before.status().state is State.SUCCEEDED
+    assert after.status().name == before.status().name
+    assert after.series("train/elbo").mean.tolist() == before.series("train/elbo").mean.tolist()
+    assert [line.message for line in after.log()] == [line.message for line in before.log()]
+    assert after.snapshots() == before.snapshots() and after.checkpoints() == before.checkpoints()
+    assert [ref.path.read_bytes() for ref in after.pictures()] == [ref.path.read_bytes() for ref in before.pictures()]
 
 
 def test_a_run_that_was_training_there_is_lost_here(tmp_path: Path, store: RunStore) -> None:
     sent = write_run(tmp_path / "elsewhere", steps=60, state="running")
-    with RunReader(import_run(sent, store).folder) as reader:
-        assert reader.status().state is State.LOST
+    reader = RunReader(import_run(sent, store).folder)
+    assert reader.status().state is State.LOST
 
 
 def test_triggers_and_views_stay_behind(sent: Path, store: RunStore) -> None:
@@ -141,8 +140,8 @@ def test_a_damaged_database_is_refused(sent: Path, store: RunStore) -> None:
 
 def test_what_came_in_can_be_written_to(sent: Path, store: RunStore) -> None:
     folder = import_run(sent, store).folder
-    with RunReader(folder) as reader:
-        config, attempt = reader.config(), reader.status().attempt
+    reader = RunReader(folder)
+    config, attempt = reader.config(), reader.status().attempt
     writer = RunWriter(folder, config)
     assert writer.attempt == attempt + 1
     writer.close("stopped", "")

@@ -4,7 +4,6 @@ Its eight steps were trained on 7×7 digits in two attempts, the first of which 
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,9 @@ KEPT = Path(__file__).parents[2] / "fixtures" / "schema1_run"
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[RunReader]:
+def reader(tmp_path: Path) -> RunReader:
     shutil.copytree(KEPT, tmp_path / "run")
-    with RunReader(tmp_path / "run") as reader:
-        yield reader
+    return RunReader(tmp_path / "run")
 
 
 def test_the_list_knows_it(reader: RunReader) -> None:
@@ -87,6 +85,5 @@ def test_what_came_later_is_added_when_it_is_written_again(reader: RunReader) ->
     connection = sqlite.open_for_writing(reader.folder)
     connection.execute("UPDATE metrics SET chart = 'costs', label = 'KL' WHERE name = 'train/kl'")
     connection.close()
-    with RunReader(reader.folder) as again:
-        specs = again.specs()
+    specs = RunReader(reader.folder).specs()
     assert (specs["train/kl"].chart, specs["train/kl"].label, specs["train/elbo"].chart) == ("costs", "KL", "")

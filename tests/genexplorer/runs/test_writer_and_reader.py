@@ -50,18 +50,18 @@ def metrics(step: int, **values: float) -> Metrics:
 
 
 def test_a_queued_run_reads_as_empty(folder: Path) -> None:
-    with RunReader(folder) as reader:
-        delta = reader.changes()
-        assert delta.status.state is State.QUEUED and delta.latest == {} and delta.snapshots == ()
-        assert len(reader.series("train/elbo").x) == 0
-        assert (reader.specs(), reader.latest(), reader.log(), reader.pictures(), reader.alerts()) == (
-            {},
-            {},
-            [],
-            [],
-            [],
-        )
-        assert reader.config() == config(steps=100)
+    reader = RunReader(folder)
+    delta = reader.changes()
+    assert delta.status.state is State.QUEUED and delta.latest == {} and delta.snapshots == ()
+    assert len(reader.series("train/elbo").x) == 0
+    assert (reader.specs(), reader.latest(), reader.log(), reader.pictures(), reader.alerts()) == (
+        {},
+        {},
+        [],
+        [],
+        [],
+    )
+    assert reader.config() == config(steps=100)
 
 
 def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> None:
@@ -79,61 +79,59 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
         CommandApplied(2, "abc", "set", "optim.lr", 0.5),
     ):
         writer.record(event)
-    with RunReader(folder) as reader:
-        status = reader.status()
-        assert (status.state, status.step, status.total_steps, status.device) == (State.RUNNING, 2, 100, "cpu")
-        assert (status.primary_metric, status.primary_value) == ("train/elbo", -190.0)
-        assert (status.num_alerts, status.snapshot_step, status.progress) == (1, 2, 0.02)
-        assert reader.specs() == {spec.name: spec for spec in specs()}
-        assert reader.latest() == {"train/elbo": Point(2, -190.0), "train/kl": Point(2, 2.0)}
-        assert reader.latest(at_step=1)["train/elbo"] == Point(1, -200.0)
-        assert reader.card() == card(2) and reader.snapshots() == [2] and reader.checkpoints() == [2]
-        assert reader.alerts()[0].message == "KL of dimension 1 fell"
-        change = reader.command_history()[0]
-        assert (change.path, change.value, change.step) == ("optim.lr", 0.5, 2)
-        picture = reader.pictures("samples")[0]
-        assert (picture.columns, picture.rows, picture.tile_px) == (3, 2, (4, 5))
-        png = np.asarray(Image.open(picture.path))
-        assert np.array_equal(png[4:8, 5:10], images[4, :, :, 0])
-        assert any("checkpoint 2 saved" in line.message for line in reader.log())
-        for axis, last in (("step", 2.0), ("images", 20.0), ("time", 1.0)):
-            series = reader.series("train/elbo", axis)  # type: ignore[arg-type]
-            assert series.x[-1] == last and series.mean.tolist() == [-200.0, -190.0]
+    reader = RunReader(folder)
+    status = reader.status()
+    assert (status.state, status.step, status.total_steps, status.device) == (State.RUNNING, 2, 100, "cpu")
+    assert (status.primary_metric, status.primary_value) == ("train/elbo", -190.0)
+    assert (status.num_alerts, status.snapshot_step, status.progress) == (1, 2, 0.02)
+    assert reader.specs() == {spec.name: spec for spec in specs()}
+    assert reader.latest() == {"train/elbo": Point(2, -190.0), "train/kl": Point(2, 2.0)}
+    assert reader.latest(at_step=1)["train/elbo"] == Point(1, -200.0)
+    assert reader.card() == card(2) and reader.snapshots() == [2] and reader.checkpoints() == [2]
+    assert reader.alerts()[0].message == "KL of dimension 1 fell"
+    change = reader.command_history()[0]
+    assert (change.path, change.value, change.step) == ("optim.lr", 0.5, 2)
+    picture = reader.pictures("samples")[0]
+    assert (picture.columns, picture.rows, picture.tile_px) == (3, 2, (4, 5))
+    png = np.asarray(Image.open(picture.path))
+    assert np.array_equal(png[4:8, 5:10], images[4, :, :, 0])
+    assert any("checkpoint 2 saved" in line.message for line in reader.log())
+    for axis, last in (("step", 2.0), ("images", 20.0), ("time", 1.0)):
+        series = reader.series("train/elbo", axis)  # type: ignore[arg-type]
+        assert series.x[-1] == last and series.mean.tolist() == [-200.0, -190.0]
 
 
 def test_nan_and_infinities_are_kept_as_such(writer: RunWriter, folder: Path) -> None:
     values = [1.0, math.nan, math.inf, -math.inf, 5.0]
     for step, value in enumerate(values, start=1):
         writer.record(metrics(step, train_loss=value))
-    with RunReader(folder) as reader:
-        for step, value in enumerate(values, start=1):
-            found = reader.latest(at_step=step)["train/loss"].value
-            assert found == value or (math.isnan(found) and math.isnan(value))
-        series = reader.series("train/loss")
-        assert series.special == (2, 3, 4)
-        np.testing.assert_array_equal(series.mean, [1.0, math.nan, math.nan, math.nan, 5.0])
-        few = reader.series("train/loss", max_points=1)
-        assert (few.mean[0], few.low[0], few.high[0]) == (3.0, 1.0, 5.0)
+    reader = RunReader(folder)
+    for step, value in enumerate(values, start=1):
+        found = reader.latest(at_step=step)["train/loss"].value
+        assert found == value or (math.isnan(found) and math.isnan(value))
+    series = reader.series("train/loss")
+    assert series.special == (2, 3, 4)
+    np.testing.assert_array_equal(series.mean, [1.0, math.nan, math.nan, math.nan, 5.0])
+    few = reader.series("train/loss", max_points=1)
+    assert (few.mean[0], few.low[0], few.high[0]) == (3.0, 1.0, 5.0)
 
 
 def test_a_cursor_brings_only_what_is_new(writer: RunWriter, folder: Path) -> None:
     writer.record(Started(0, specs(), 1, 100, "cpu", 1))
     writer.record(metrics(1, train_elbo=-3.0, train_kl=1.0))
-    with RunReader(folder) as reader:
-        first = reader.changes()
-        assert set(first.latest) == {"train/elbo", "train/kl"} and len(first.specs) == len(specs())
-        nothing = reader.changes(first.cursor)
-        assert not (nothing.new_points or nothing.latest or nothing.specs or nothing.log or nothing.pictures)
-        writer.record(metrics(2, train_elbo=-2.0))
-        writer.record(Alert(2, "info", "code", "look"))
-        writer.record(metrics(3, other_new=7.0))
-        second = reader.changes(nothing.cursor)
-        assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
-        assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == [
-            "look"
-        ]
-        assert second.changes == ()
-        assert reader.changes(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
+    reader = RunReader(folder)
+    first = reader.changes()
+    assert set(first.latest) == {"train/elbo", "train/kl"} and len(first.specs) == len(specs())
+    nothing = reader.changes(first.cursor)
+    assert not (nothing.new_points or nothing.latest or nothing.specs or nothing.log or nothing.pictures)
+    writer.record(metrics(2, train_elbo=-2.0))
+    writer.record(Alert(2, "info", "code", "look"))
+    writer.record(metrics(3, other_new=7.0))
+    second = reader.changes(nothing.cursor)
+    assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
+    assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == ["look"]
+    assert second.changes == ()
+    assert reader.changes(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
 
 
 def test_states_follow_phases_and_the_end(writer: RunWriter, folder: Path) -> None:
@@ -163,7 +161,8 @@ def test_after_the_end_the_database_is_one_file(tmp_path: Path) -> None:
 
 
 def test_a_reader_never_blocks_the_writer_nor_the_end(tmp_path: Path) -> None:
-    with running_run(tmp_path, steps=50, pictures=False) as run, RunReader(run.folder) as reader:
+    with running_run(tmp_path, steps=50, pictures=False) as run:
+        reader = RunReader(run.folder)
         cursor = Cursor()
         for _ in range(20):
             run.advance(5)
@@ -179,30 +178,30 @@ def test_undeclared_and_hostile_metrics_are_shown_literally(writer: RunWriter, f
     bad = MetricSpec("x/\x1b[31mred", "[bold]", "\u202etitle", "\x07", "higher", "objective")
     writer.record(Started(0, (bad,), 1, None, "cpu\x1b[0m", 1))
     writer.record(metrics(1, plain=1.0))
-    with RunReader(folder) as reader:
-        spec = next(iter(reader.specs().values()))
-        assert (spec.name, spec.quantity, spec.title, spec.unit) == ("x/red", "[bold]", "title", "")
-        assert reader.latest() == {"plain": Point(1, 1.0)}
-        assert reader.status().device == "cpu"
+    reader = RunReader(folder)
+    spec = next(iter(reader.specs().values()))
+    assert (spec.name, spec.quantity, spec.title, spec.unit) == ("x/red", "[bold]", "title", "")
+    assert reader.latest() == {"plain": Point(1, 1.0)}
+    assert reader.status().device == "cpu"
 
 
 def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=10, pictures=False)
-    with RunReader(folder) as reader:
-        place = layout.step_folder(folder / layout.SNAPSHOTS, reader.snapshots()[-1]) / layout.CARD
-        told = json.loads(place.read_bytes())
-        told["title"] = told["data"]["name"] = "a\x1b]0;title\x07b\u202e"
-        told["abilities"]["sample"]["how"] = "two\nlines\x9b31m"
-        place.write_text(json.dumps(told))
-        card = reader.card()
+    reader = RunReader(folder)
+    place = layout.step_folder(folder / layout.SNAPSHOTS, reader.snapshots()[-1]) / layout.CARD
+    told = json.loads(place.read_bytes())
+    told["title"] = told["data"]["name"] = "a\x1b]0;title\x07b\u202e"
+    told["abilities"]["sample"]["how"] = "two\nlines\x9b31m"
+    place.write_text(json.dumps(told))
+    card = reader.card()
     assert (card.title, card.data.name, card.capability("sample").how) == ("ab", "ab", "two lines")
 
 
 def test_the_fake_run_has_all_that_front_ends_need(tmp_path: Path) -> None:
-    with RunReader(write_run(tmp_path, steps=1300)) as reader:
-        delta = reader.changes()
-        assert delta.status.state is State.SUCCEEDED and delta.status.primary_metric == "test/elbo_ema"
-        assert {picture.kind for picture in delta.pictures} == {"samples", "reconstructions", "manifold"}
-        assert delta.alerts and delta.changes and delta.log and delta.snapshots[0] == 0
-        assert all(picture.path.is_file() for picture in delta.pictures)
-        assert set(delta.latest) == {spec.name for spec in specs()}
+    reader = RunReader(write_run(tmp_path, steps=1300))
+    delta = reader.changes()
+    assert delta.status.state is State.SUCCEEDED and delta.status.primary_metric == "test/elbo_ema"
+    assert {picture.kind for picture in delta.pictures} == {"samples", "reconstructions", "manifold"}
+    assert delta.alerts and delta.changes and delta.log and delta.snapshots[0] == 0
+    assert all(picture.path.is_file() for picture in delta.pictures)
+    assert set(delta.latest) == {spec.name for spec in specs()}

@@ -147,7 +147,6 @@ def test_an_active_run_reports_changes_and_the_loss_of_its_worker(tmp_path: Path
         assert len(followed.series("train/elbo").x) > last
     calls = polled_until(followed, lambda: followed.status.state is State.LOST)
     assert "status" in calls
-    followed.close()
 
 
 def test_a_queued_run_is_empty(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def is_lost(status: RunStatus) -> bool:
 
 
 def training(folder: Path, step: int = 5) -> RunStatus:
-    with RunReader(folder) as reader:
-        wait_until(lambda: reader.status().step >= step or reader.status().state in DONE)
-        status = reader.status()
+    reader = RunReader(folder)
+    wait_until(lambda: reader.status().step >= step or reader.status().state in DONE)
+    status = reader.status()
     assert status.state is State.RUNNING, status
     return status
 
@@ -93,18 +93,18 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
     training(folder, stopped.step + 5)
     launcher.terminate(folder)
     ended = launcher.wait(folder, DONE)
-    with RunReader(folder) as reader:
-        assert ended.state is State.STOPPED and reader.checkpoints()[-1] == ended.step
-        curve = reader.series("train/elbo", max_points=1_000_000)
-        assert curve.x.tolist() == list(range(1, ended.step + 1))  # no step is missing, none is there twice
-        rates = reader.series("train/lr", max_points=1_000_000).mean
-        assert (rates[paused.step - 1], rates[-1]) == pytest.approx((0.001, 0.0005))
-        assert [change.command for change in reader.command_history() if not change.error][:3] == [
-            "pause",
-            "set",
-            "save_now",
-        ]
-        assert [attempt.outcome for attempt in reader.attempts()] == ["stopped", "stopped"]
+    reader = RunReader(folder)
+    assert ended.state is State.STOPPED and reader.checkpoints()[-1] == ended.step
+    curve = reader.series("train/elbo", max_points=1_000_000)
+    assert curve.x.tolist() == list(range(1, ended.step + 1))  # no step is missing, none is there twice
+    rates = reader.series("train/lr", max_points=1_000_000).mean
+    assert (rates[paused.step - 1], rates[-1]) == pytest.approx((0.001, 0.0005))
+    assert [change.command for change in reader.command_history() if not change.error][:3] == [
+        "pause",
+        "set",
+        "save_now",
+    ]
+    assert [attempt.outcome for attempt in reader.attempts()] == ["stopped", "stopped"]
 
 
 def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> None:
@@ -112,20 +112,20 @@ def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> Non
     launcher.start(folder)
     status = training(folder)
     assert status.pid is not None
-    with RunReader(folder) as reader:
-        os.kill(status.pid, signal.SIGSTOP)
-        wait_until(lambda: not reader.status().answering)
-        assert reader.status().state is State.RUNNING
-        os.kill(status.pid, signal.SIGCONT)
-        wait_until(lambda: reader.status().answering)
-        os.kill(status.pid, signal.SIGHUP)  # a closed terminal
-        training(folder, reader.status().step + 5)
-        wait_until(lambda: reader.latest().get("train/elbo") is not None)
-        written = reader.latest()["train/elbo"].step
-        os.kill(status.pid, signal.SIGKILL)
-        # The limit is a documented guarantee.
-        wait_until(lambda: is_lost(reader.status()), "shown as Lost with the signal", 5.0)
-        assert reader.latest()["train/elbo"].step >= written
+    reader = RunReader(folder)
+    os.kill(status.pid, signal.SIGSTOP)
+    wait_until(lambda: not reader.status().answering)
+    assert reader.status().state is State.RUNNING
+    os.kill(status.pid, signal.SIGCONT)
+    wait_until(lambda: reader.status().answering)
+    os.kill(status.pid, signal.SIGHUP)  # a closed terminal
+    training(folder, reader.status().step + 5)
+    wait_until(lambda: reader.latest().get("train/elbo") is not None)
+    written = reader.latest()["train/elbo"].step
+    os.kill(status.pid, signal.SIGKILL)
+    # The limit is a documented guarantee.
+    wait_until(lambda: is_lost(reader.status()), "shown as Lost with the signal", 5.0)
+    assert reader.latest()["train/elbo"].step >= written
     wait_until(lambda: not psutil.pid_exists(status.pid or 0))
     assert not [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
     with pytest.raises(RunStateError):

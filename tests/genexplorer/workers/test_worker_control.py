@@ -95,9 +95,9 @@ def test_a_training_that_ends_well(play: Callable[[Script], int], folder: Path) 
         yield Finished(1, "succeeded")
 
     assert play(script) == 0
-    with RunReader(folder) as reader:
-        assert reader.status().state is State.SUCCEEDED and reader.latest()["train/elbo"].step == 1
-        assert reader.checkpoints() == [1]
+    reader = RunReader(folder)
+    assert reader.status().state is State.SUCCEEDED and reader.latest()["train/elbo"].step == 1
+    assert reader.checkpoints() == [1]
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_a_failure_is_reported_in_one_line(
         raise error
 
     assert play(script) == 5
-    with RunReader(folder) as reader:
-        status = reader.status()
-        assert status.state is State.FAILED and status.reason.startswith(said)
-        assert reader.latest()["train/elbo"].step == 1 and reader.attempts()[0].reason == status.reason
+    reader = RunReader(folder)
+    status = reader.status()
+    assert status.state is State.FAILED and status.reason.startswith(said)
+    assert reader.latest()["train/elbo"].step == 1 and reader.attempts()[0].reason == status.reason
     traced = "Traceback" in capfd.readouterr().err
     assert traced is not isinstance(error, DataError)
 
@@ -171,8 +171,8 @@ def test_a_full_disk_pauses_the_run_until_there_is_space(play: Callable[[Script]
 
     assert play(script) == 0
     assert seen == ["disk full: cannot write metrics"]
-    with RunReader(folder) as reader:
-        assert reader.series("train/elbo").x.tolist() == [1, 2, 3]
+    reader = RunReader(folder)
+    assert reader.series("train/elbo").x.tolist() == [1, 2, 3]
 
 
 def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folder: Path) -> None:

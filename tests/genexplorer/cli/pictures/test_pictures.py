@@ -129,10 +129,10 @@ def test_a_run_without_images_or_snapshots_is_an_error(cli: Cli, tmp_path: Path)
 
 
 def test_the_snapshot_at_or_before_a_step(run: Path) -> None:
-    with RunReader(run) as reader:
-        assert query.snapshot_at(reader, None) == 700
-        assert query.snapshot_at(reader, 7) == 5
-        assert query.snapshot_at(reader, 10**9) == 700
+    reader = RunReader(run)
+    assert query.snapshot_at(reader, None) == 700
+    assert query.snapshot_at(reader, 7) == 5
+    assert query.snapshot_at(reader, 10**9) == 700
 
 
 def test_without_a_display_the_viewer_names_the_command_and_exits_with_9(

@@ -173,8 +173,8 @@ def test_a_run_outside_the_runs_folder_is_not_steered(cli: Cli, store: RunStore,
 
 
 def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:
-    with follow.RunFollower(store.find("brave-fox")) as follower:
-        status = follower.follow()
+    follower = follow.RunFollower(store.find("brave-fox"))
+    status = follower.follow()
     lines = capsys.readouterr().out.splitlines()
     assert status.state.value == "succeeded"
     last = lines[-1]
@@ -183,19 +183,19 @@ def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixtu
 
 
 def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RunReader(store.find("brave-fox")) as reader:
-        message = reader.status(), reader.latest(), reader.specs()
+    reader = RunReader(store.find("brave-fox"))
+    message = reader.status(), reader.latest(), reader.specs()
     monkeypatch.setattr(output, "width", lambda: 80)
     line = follow.progress_line(*message)
     assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
 
 
 def test_following_continues_after_an_interruption(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
-    with follow.RunFollower(store.find("brave-fox")) as follower:
-        follower.follow()
-        assert "step" in capsys.readouterr().out
-        follower.follow()
-        assert capsys.readouterr().out == "", "nothing is printed twice"
+    follower = follow.RunFollower(store.find("brave-fox"))
+    follower.follow()
+    assert "step" in capsys.readouterr().out
+    follower.follow()
+    assert capsys.readouterr().out == "", "nothing is printed twice"
 
 
 def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunStore) -> None:

@@ -58,5 +58,5 @@ def test_a_setting_is_acknowledged_with_its_checkpoint(tmp_path: Path, monkeypat
         waiting[-1].run()
         answer = control.read_ack(run.folder, sent)
         assert answer is not None and answer.applied and answer.step == 3
-        with RunReader(run.folder) as reader:
-            assert 3 in reader.checkpoints()
+        reader = RunReader(run.folder)
+        assert 3 in reader.checkpoints()

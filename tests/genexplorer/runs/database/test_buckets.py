@@ -97,8 +97,8 @@ def test_superseding_cuts_every_level(recording: Recording, step: int) -> None:
 def test_a_reduced_curve_keeps_extremes_mean_and_count(recording: Recording, max_points: int) -> None:
     points = random_points(1, 12_000, 200_000)
     recording.write(points)
-    with RunReader(recording.folder) as reader:
-        series = reader.series(NAME, max_points=max_points)
+    reader = RunReader(recording.folder)
+    series = reader.series(NAME, max_points=max_points)
     values = np.array([value for _, value in points])
     assert 0 < len(series.x) <= max_points
     assert np.nanmin(series.low) == np.nanmin(values) and np.nanmax(series.high) == np.nanmax(values)
@@ -127,19 +127,19 @@ def _edges(
 
 def test_bounds_narrow_the_curve_on_every_axis(recording: Recording) -> None:
     recording.write([(step, float(step)) for step in range(5_000)])
-    with RunReader(recording.folder) as reader:
-        by_step = reader.series(NAME, "step", 100, (1000, 1099))
-        assert by_step.x.tolist() == list(range(1000, 1100))
-        assert reader.series(NAME, "images", 100, (128_000, 128 * 1099)).mean.tolist() == by_step.mean.tolist()
-        assert reader.series(NAME, "time", 100, (9.999, 10.9901)).mean.tolist() == by_step.mean.tolist()
-        assert len(reader.series(NAME, "step", 100, (9_000, 9_999)).x) == 0
-        assert len(reader.series(NAME, "time", 100, (-5, -1)).x) == 0
+    reader = RunReader(recording.folder)
+    by_step = reader.series(NAME, "step", 100, (1000, 1099))
+    assert by_step.x.tolist() == list(range(1000, 1100))
+    assert reader.series(NAME, "images", 100, (128_000, 128 * 1099)).mean.tolist() == by_step.mean.tolist()
+    assert reader.series(NAME, "time", 100, (9.999, 10.9901)).mean.tolist() == by_step.mean.tolist()
+    assert len(reader.series(NAME, "step", 100, (9_000, 9_999)).x) == 0
+    assert len(reader.series(NAME, "time", 100, (-5, -1)).x) == 0
 
 
 def test_a_sparse_metric_is_never_merged_needlessly(recording: Recording) -> None:
     recording.write([(step, 1.0) for step in (0, 1, 2, 5, 10, 20, 50, 1_000_000)])
-    with RunReader(recording.folder) as reader:
-        assert reader.series(NAME, max_points=100).x.tolist() == [0, 1, 2, 5, 10, 20, 50, 1_000_000]
+    reader = RunReader(recording.folder)
+    assert reader.series(NAME, max_points=100).x.tolist() == [0, 1, 2, 5, 10, 20, 50, 1_000_000]
 
 
 def test_the_rows_that_a_curve_costs_do_not_grow_with_the_run(recording: Recording) -> None:

@@ -60,12 +60,12 @@ def bomb(folder: Path) -> None:
 @pytest.mark.parametrize("harm", [garbage, empty, view, virtual, newer, link, bomb])
 def test_a_database_that_is_not_ours_is_refused_in_one_line(folder: Path, harm: Callable[[Path], None]) -> None:
     harm(folder)
-    with RunReader(folder) as reader:
-        delta = reader.changes()
-        assert delta.status.state is State.DAMAGED and delta.status.reason and "\n" not in delta.status.reason
-        with pytest.raises(DamagedRunError):
-            reader.log()
-        assert reader.status().state is State.SUCCEEDED  # the list needs no database
+    reader = RunReader(folder)
+    delta = reader.changes()
+    assert delta.status.state is State.DAMAGED and delta.status.reason and "\n" not in delta.status.reason
+    with pytest.raises(DamagedRunError):
+        reader.log()
+    assert reader.status().state is State.SUCCEEDED  # the list needs no database
 
 
 def test_triggers_and_other_views_are_never_used(folder: Path) -> None:
@@ -75,8 +75,8 @@ def test_triggers_and_other_views_are_never_used(folder: Path) -> None:
         "CREATE VIEW aaa AS SELECT load_extension('x'); CREATE TEMP VIEW log AS SELECT 1;",
     )
     before = (folder / layout.DATABASE).read_bytes()
-    with RunReader(folder) as reader:
-        assert reader.changes().status.state is State.SUCCEEDED and reader.log()
+    reader = RunReader(folder)
+    assert reader.changes().status.state is State.SUCCEEDED and reader.log()
     assert (folder / layout.DATABASE).read_bytes() == before
 
 
@@ -87,14 +87,14 @@ def test_flipped_bytes_are_reported_or_harmless(folder: Path, seed: int) -> None
     for position in random.integers(0, len(data), 40):
         data[position] ^= int(random.integers(1, 256))
     path.write_bytes(bytes(data))
-    with RunReader(folder) as reader:
-        delta = reader.changes()
-        assert delta.status.state in (State.SUCCEEDED, State.DAMAGED)
-        for question in (lambda: reader.series("train/elbo"), reader.log, lambda: reader.latest(10), reader.attempts):
-            try:
-                question()
-            except DamagedRunError as error:
-                assert "\n" not in str(error)
+    reader = RunReader(folder)
+    delta = reader.changes()
+    assert delta.status.state in (State.SUCCEEDED, State.DAMAGED)
+    for question in (lambda: reader.series("train/elbo"), reader.log, lambda: reader.latest(10), reader.attempts):
+        try:
+            question()
+        except DamagedRunError as error:
+            assert "\n" not in str(error)
 
 
 def test_hostile_values_do_not_leave_the_folder_nor_reach_the_terminal(folder: Path) -> None:
@@ -106,11 +106,11 @@ def test_hostile_values_do_not_leave_the_folder_nor_reach_the_terminal(folder: P
         "UPDATE metrics SET title = char(8238) || 'x', better = '!';"
         "UPDATE changes SET value = '[[[[', path = char(10);",
     )
-    with RunReader(folder) as reader:
-        delta = reader.changes()
-        assert [picture.path for picture in delta.pictures] == [folder / "pictures" / "samples" / "step-00000007.png"]
-        assert {line.message for line in delta.log} == {"ab"}
-        assert {(spec.title, spec.better) for spec in delta.specs.values()} == {("x", "neither")}
+    reader = RunReader(folder)
+    delta = reader.changes()
+    assert [picture.path for picture in delta.pictures] == [folder / "pictures" / "samples" / "step-00000007.png"]
+    assert {line.message for line in delta.log} == {"ab"}
+    assert {(spec.title, spec.better) for spec in delta.specs.values()} == {("x", "neither")}
 
 
 def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +126,12 @@ def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, mon
         return checked(uri)
 
     monkeypatch.setattr(sqlite, "_connect", refused)
-    with RunReader(folder) as reader:
-        assert reader.latest()["train/elbo"].step == 300  # these rows are in the write-ahead log alone
+    reader = RunReader(folder)
+    assert reader.latest()["train/elbo"].step == 300  # these rows are in the write-ahead log alone
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_a_folder_with_a_hostile_path_opens(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "a?mode=memory#x%20 [b] 'q'")
-    with RunReader(write_run(store, steps=10, pictures=False)) as reader:
-        assert reader.latest()["train/elbo"].step == 10
+    reader = RunReader(write_run(store, steps=10, pictures=False))
+    assert reader.latest()["train/elbo"].step == 10
