@@ -68,7 +68,7 @@ class _Requester:
     def send(self, op: str, params: dict[str, object]) -> float:
         """Return the time in ms until the response arrived."""
         began = time.perf_counter()
-        self.client.ask("drag", self._run, op, params=params)
+        self.client.send("drag", self._run, op, params=params)
         self._arrived.acquire()
         arrived = time.perf_counter()
         assert self._response is not None

@@ -256,7 +256,7 @@ class _Hand:
         while not self._over:
             self._drags.wait()
             number += 1
-            request_id = self._client.ask("drag", self._run, "manifold", params=self._question(number))
+            request_id = self._client.send("drag", self._run, "manifold", params=self._question(number))
             self._sent_at[request_id] = time.perf_counter()
             due = max(due + 1 / PICTURES_PER_S, time.perf_counter() - 1 / PICTURES_PER_S)
             time.sleep(max(due - time.perf_counter(), 0))

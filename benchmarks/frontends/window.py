@@ -116,7 +116,7 @@ def _watch(window: Any) -> None:
 
     window.installEventFilter(Watch(window))
     window.context.run_changed.connect(lambda: QTimer.singleShot(0, lambda: _report("run")))
-    window.context.model_client.answered.connect(lambda op, *_: QTimer.singleShot(0, lambda: _report("model")))
+    window.context.model_client.result_received.connect(lambda op, *_: QTimer.singleShot(0, lambda: _report("model")))
 
 
 def main() -> int:

@@ -67,18 +67,18 @@ class ExplorerClient:
         self._closed = False
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the process is running."""
         child = self._child
-        return child is not None and child.alive
+        return child is not None and child.is_alive
 
-    def warm(self) -> None:
-        """Start the process now, so that it imports the library of the models before the first request."""
+    def warm_up(self) -> None:
+        """Start the process now, so that it has imported torch before the first request."""
         with self._changed:
             if self._child is None and not self._pending and not self._closed:
                 self._enqueue("preview", "")
 
-    def ask(
+    def send(
         self,
         lane: Lane,
         run: Path,
@@ -126,13 +126,13 @@ class ExplorerClient:
         timeout_s: float = 120.0,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> Response:
-        """Send a request and wait for its result. Calls replace neither each other nor requests of `ask`.
+        """Send a request and wait for its result. Calls replace neither each other nor requests of `send`.
 
         Args:
             run: The run folder.
             op: The operation.
             params: JSON values.
-            arrays: By name, as for `ask`.
+            arrays: By name, as for `send`.
             snapshot_step: Which snapshot; None is the newest.
             lane: The priority.
             timeout_s: How long to wait in all.
@@ -148,12 +148,14 @@ class ExplorerClient:
         call = _PendingCall(on_progress)
         with self._changed:
             topic = f"{_CALL}{self._generation + 1}"
-            generation = self.ask(lane, run, op, params=params, arrays=arrays, snapshot_step=snapshot_step, topic=topic)
+            generation = self.send(
+                lane, run, op, params=params, arrays=arrays, snapshot_step=snapshot_step, topic=topic
+            )
             self._calls[generation] = call
         if not call.done.wait(timeout_s):
             with self._changed:
                 self._calls.pop(generation, None)
-                self.abandon(lane, topic)
+                self.cancel(lane, topic)
             raise WorkerError(f"the model process did not respond to '{op}' within {timeout_s:.0f} s", "try again")
         if call.response is None:
             raise WorkerError(f"the model process exited: {call.failure}", "try again")
@@ -161,7 +163,7 @@ class ExplorerClient:
             raise UserError(call.response.body.message, call.response.body.hint)
         return call.response
 
-    def abandon(self, lane: Lane, topic: str = "") -> None:
+    def cancel(self, lane: Lane, topic: str = "") -> None:
         """Cancel the request of a lane and topic, started or not; a response may still arrive."""
         with self._changed:
             self._pending.pop((lane, topic), None)
@@ -221,7 +223,7 @@ class ExplorerClient:
                 # Take the oldest request of the lane with the highest priority.
                 request = min(self._pending.values(), key=lambda r: (LANES.index(r.lane), r.generation))
                 del self._pending[(request.lane, request.topic)]
-                child = self._child if self.alive else None  # it may have exited unnoticed
+                child = self._child if self.is_alive else None  # it may have exited unnoticed
             self._deliver(child, request)
 
     def _deliver(self, child: ChildProcess | None, request: Request) -> None:

@@ -56,7 +56,7 @@ class ChildProcess:
         return self._process.pid
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it has not ended."""
         return self._process.returncode is None
 

@@ -93,7 +93,7 @@ class Plane:
 
 
 def bounds_from(meta: Mapping[str, object]) -> Bounds | None:
-    """Return the bounds of the data that a reply names, or None where it names none that are usable."""
+    """Return the bounds of the data that a response names, or None where it names none that are usable."""
     edges = meta.get("bounds")
     if isinstance(edges, list | tuple) and len(edges) == 4 and all(isinstance(edge, int | float) for edge in edges):
         x0, x1, y0, y1 = (float(edge) for edge in edges)

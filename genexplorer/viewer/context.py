@@ -55,7 +55,7 @@ class ViewerContext(QObject):
         self._last_step: int | None = None
         self._stops: Callable[[], list[int]] | None = None
         self._unsubscribe = cursor.subscribe(self._on_cursor)
-        model_client.died.connect(self.alert)
+        model_client.exited.connect(self.alert)
         model_client.failed.connect(self.alert)
 
     @property

@@ -1,9 +1,9 @@
 """Requests of the viewer to the model of the open run, which another process computes.
 
-Widgets send a `ModelRequest` through the `RequestGroup` of their tab. `ModelClient` keeps, for each lane and topic, one
-request in flight and the newest one behind it: a drag produces requests faster than a model answers them, and this way
-each answer is shown and the next one is never older than necessary. Answers arrive on the client's thread and are
-delivered in Qt's.
+Widgets send a `ModelRequest` through the `RequestGroup` of their tab. For each lane and topic, `ModelClient` has at
+most one request in flight, and stores the newest one that waits for it. A drag produces requests faster than a model
+computes them: this way every response is shown, and none is older than necessary. Responses arrive on the client's
+thread and are delivered in Qt's.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """The result of a request: arrays and meta as `genexplorer.explore.protocol` describes them, and their origin."""
+class ModelResponse:
+    """A successful response: arrays and meta as `genexplorer.explore.protocol` describes them."""
 
     arrays: Mapping[str, Array]
     meta: Mapping[str, object]
-    step: int  # of the snapshot
-    seconds: float  # of computation
+    step: int  # the step of the snapshot that computed it
+    seconds: float  # the time that the model process computed
 
 
-OnResult = Callable[[Reply], None]
+OnResult = Callable[[ModelResponse], None]
 OnProgress = Callable[[float, str], None]  # fraction, message
 OnFailure = Callable[[str, str], None]  # message, hint
 MakeClient = Callable[[Callable[[Response], None], Callable[[str], None]], "ExplorerClient"]
@@ -44,12 +44,12 @@ class ModelRequest:
 
     Args:
         op: The operation; `genexplorer.explore.protocol` lists them with their parameters and arrays.
-        on_result: Gets the reply.
+        on_result: Receives the response.
         params: JSON values.
         arrays: Arrays by name; floats are sent as float32, integers as int64, uint8 as it is.
         step: The snapshot's step; None for the newest.
-        on_failure: Gets message and hint; by default the tab shows them.
-        on_progress: Gets a fraction and a message, between chunks of long work.
+        on_failure: Receives message and hint; by default the tab shows them.
+        on_progress: Receives the fraction that is done, 0 to 1, and a message, between chunks of long work.
     """
 
     op: str
@@ -66,26 +66,26 @@ class _Slot:
     """The requests of one lane and topic."""
 
     in_flight: ModelRequest | None = None
-    generation: int = 0  # of the one in flight
+    generation: int = 0  # the number that the client gave the request in flight
     waiting: ModelRequest | None = None
 
 
 class ModelClient(QObject):
-    """Sends requests to the model of the open run and delivers the answers in Qt's thread.
+    """Sends requests to the model of the open run and delivers the responses in Qt's thread.
 
     Signals:
-        answered(op, seconds, step): A result arrived.
-        busy(bool): Whether any request is pending.
-        died(str): The model's process ended, with the reason; the next request starts a new one.
+        result_received(op, seconds, step): A result arrived.
+        busy_changed(bool): Whether any request is pending.
+        exited(str): The model's process ended, with the reason; the next request starts a new one.
         failed(str): A request without `on_failure` failed.
     """
 
-    answered = pyqtSignal(str, float, int)
-    busy = pyqtSignal(bool)
-    died = pyqtSignal(str)
+    result_received = pyqtSignal(str, float, int)
+    busy_changed = pyqtSignal(bool)
+    exited = pyqtSignal(str)
     failed = pyqtSignal(str)
-    _arrived = pyqtSignal(object)
-    _exited = pyqtSignal(str)
+    _response_arrived = pyqtSignal(object)
+    _client_exited = pyqtSignal(str)
 
     def __init__(self, make_client: MakeClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -94,9 +94,9 @@ class ModelClient(QObject):
         self._was_busy = False
         self._closed = False
         # The client calls from its own thread: queued signals carry the calls over to Qt's.
-        self._arrived.connect(self.receive, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-        self._exited.connect(self._on_exit, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-        self._client = make_client(self._arrived.emit, self._exited.emit)
+        self._response_arrived.connect(self.receive, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._client_exited.connect(self._on_exit, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._client = make_client(self._response_arrived.emit, self._client_exited.emit)
 
     def set_run(self, folder: Path | None) -> None:
         """Send later requests to another run; cancel the pending ones."""
@@ -104,13 +104,13 @@ class ModelClient(QObject):
             self.cancel(lane, topic)
         self._folder = folder
 
-    def warm(self) -> None:
-        """Start the model's process now, as a request will follow soon."""
+    def warm_up(self) -> None:
+        """Start the model process now, because a request follows soon."""
         if not self._closed:
-            self._client.warm()
+            self._client.warm_up()
 
     def send(self, lane: Lane, topic: str, request: ModelRequest) -> None:
-        """Send a request, or keep it until the one in flight of its lane and topic is answered.
+        """Send a request, or store it until the one in flight of its lane and topic has its response.
 
         A request that is still waiting is replaced by a newer one. Without a run nothing happens.
 
@@ -125,16 +125,16 @@ class ModelClient(QObject):
         self._slots.setdefault((lane, topic), _Slot()).waiting = request
         self._advance((lane, topic))
 
-    def withdraw(self, lane: Lane, topic: str) -> None:
-        """Discard a request that waits; one in flight is still answered."""
+    def cancel_waiting(self, lane: Lane, topic: str) -> None:
+        """Discard a request that waits; the response to one in flight is still delivered."""
         if (lane, topic) in self._slots:
             self._slots[lane, topic].waiting = None
 
     def cancel(self, lane: Lane, topic: str) -> None:
-        """Cancel a request, waiting or in flight: its answer is not delivered."""
+        """Cancel a request, waiting or in flight: its response is not delivered."""
         slot = self._slots.pop((lane, topic), None)
         if slot is not None and slot.in_flight is not None:
-            self._client.abandon(lane, topic)
+            self._client.cancel(lane, topic)
         self._report_busy()
 
     def is_pending(self, lane: Lane, topic: str | None = None) -> bool:
@@ -156,21 +156,21 @@ class ModelClient(QObject):
         self._slots.clear()
         self._client.close()
 
-    def receive(self, answer: Response) -> None:
-        """Deliver an answer, unless its request was canceled or another one took its place. In Qt's thread."""
-        key = (answer.lane, answer.topic)
+    def receive(self, response: Response) -> None:
+        """Deliver a response, unless its request was canceled or another one took its place. In Qt's thread."""
+        key = (response.lane, response.topic)
         slot = self._slots.get(key)
-        if slot is None or slot.in_flight is None or slot.generation != answer.generation:
+        if slot is None or slot.in_flight is None or slot.generation != response.generation:
             return
         request = slot.in_flight
-        match answer.body:
+        match response.body:
             case Progress(fraction, message):
                 if request.on_progress is not None:
                     request.on_progress(fraction, message)
             case Result(arrays, meta):
-                self.answered.emit(answer.op, answer.seconds, answer.snapshot_step)
-                reply = Reply(arrays, meta, answer.snapshot_step, answer.seconds)
-                self._finish(key, partial(request.on_result, reply))
+                self.result_received.emit(response.op, response.seconds, response.snapshot_step)
+                model_response = ModelResponse(arrays, meta, response.snapshot_step, response.seconds)
+                self._finish(key, partial(request.on_result, model_response))
             case Failure(message, hint):
                 self._finish(key, partial(self._fail, request, message, hint))
 
@@ -178,10 +178,10 @@ class ModelClient(QObject):
         if self._closed:
             return
         message = f"The model's process ended: {reason or 'it gave no reason'}"
-        self.died.emit(message)
+        self.exited.emit(message)
         for key, slot in list(self._slots.items()):
             if slot.in_flight is not None and slot is self._slots.get(key):
-                on_failure = slot.in_flight.on_failure or _ignore  # `died` has reported it already
+                on_failure = slot.in_flight.on_failure or _ignore  # `exited` has reported it already
                 self._finish(key, partial(on_failure, message, "the next request starts a new one"))
 
     def _finish(self, key: _Key, deliver: Callable[[], None]) -> None:
@@ -207,7 +207,7 @@ class ModelClient(QObject):
         slot.in_flight = request
         self._report_busy()
         try:
-            slot.generation = self._client.ask(
+            slot.generation = self._client.send(
                 lane,
                 self._folder,
                 request.op,
@@ -228,7 +228,7 @@ class ModelClient(QObject):
     def _report_busy(self) -> None:
         if self._was_busy != self.is_busy:
             self._was_busy = self.is_busy
-            self.busy.emit(self._was_busy)
+            self.busy_changed.emit(self._was_busy)
 
 
 class RequestGroup:
@@ -251,12 +251,12 @@ class RequestGroup:
         self._keys.add((lane, key))
         self._client.send(lane, f"{self._name}/{key}", request)
 
-    def withdraw(self, lane: Lane, key: str) -> None:
-        """Discard a request that waits; one in flight is still answered."""
-        self._client.withdraw(lane, f"{self._name}/{key}")
+    def cancel_waiting(self, lane: Lane, key: str) -> None:
+        """Discard a request that waits; the response to one in flight is still delivered."""
+        self._client.cancel_waiting(lane, f"{self._name}/{key}")
 
     def cancel(self, lane: Lane, key: str) -> None:
-        """Cancel a request, waiting or in flight: its answer is not delivered."""
+        """Cancel a request, waiting or in flight: its response is not delivered."""
         self._client.cancel(lane, f"{self._name}/{key}")
 
     def cancel_all(self) -> None:

@@ -172,7 +172,7 @@ class MainWindow(QMainWindow):
 
     def _on_first_paint(self) -> None:
         if self._first is not None and self.context.run is None and self.pages.queries_model:
-            self.context.model_client.warm()  # it imports torch while the first tab is made
+            self.context.model_client.warm_up()  # it imports torch while the first tab is made
         self.pages.start()
         if self._first is not None and self.context.run is None and not self.open_run(self._first):
             self._show_run()

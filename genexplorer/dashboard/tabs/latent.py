@@ -64,7 +64,7 @@ def initial_planes(card: "ModelCard") -> list[AffinePlane]:
 
 
 def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> AffinePlane:
-    """Return the plane of a "plane" reply."""
+    """Return the plane of a "plane" response."""
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
     title = str(meta.get("title") or "")
     title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
@@ -75,7 +75,7 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> 
 
 
 def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
-    """Return the planes of an "axes" reply: two axes each, the most important first."""
+    """Return the planes of an "axes" response: two axes each, the most important first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
     measure, unit = str(meta.get("measure", "")), str(meta.get("unit", "")).removesuffix(" of z")
@@ -267,7 +267,7 @@ class LatentPane(Horizontal):
                 lambda answer: self._post(self.AnswerReceived(answer)),
                 lambda error: self._post(self.ClientExited(error)),
             )
-        generation = self._client.ask(
+        generation = self._client.send(
             lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step, topic=topic
         )
         self._first_generation = self._first_generation or generation

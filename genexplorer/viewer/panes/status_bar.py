@@ -67,8 +67,8 @@ class ViewerStatusBar(QWidget):
         self._fade = timer(self, _MESSAGE_MS, lambda: _set_text(self.message, ""), once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.show_message)
-        context.model_client.answered.connect(self._on_answer)
-        context.model_client.busy.connect(lambda _busy: self.refresh())
+        context.model_client.result_received.connect(self._on_result)
+        context.model_client.busy_changed.connect(lambda _busy: self.refresh())
         context.run_changed.connect(self._on_run)
         context.changes.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
         context.time_changed.connect(lambda _step: self.refresh())
@@ -89,7 +89,7 @@ class ViewerStatusBar(QWidget):
         activity = "computing…" if self._context.model_client.is_busy else ""
         self.facts.setText("  ·  ".join(fact for fact in (self._latency, snapshot, activity) if fact))
 
-    def _on_answer(self, op: str, seconds: float, _step: int) -> None:
+    def _on_result(self, op: str, seconds: float, _step: int) -> None:
         self._latency = f"{op} {seconds * 1000:.0f} ms" if seconds < 10 else f"{op} {seconds:.0f} s"
         self.refresh()
 

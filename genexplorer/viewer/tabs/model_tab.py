@@ -16,7 +16,7 @@ from genexplorer.errors import UserError
 from genexplorer.session import command_lines
 from genexplorer.session.plane import bounds_from
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.tab import Tab
 
 if TYPE_CHECKING:
@@ -181,9 +181,9 @@ class ModelTab(Tab):
     def request_data_points(self, plot: "PathPlot") -> None:
         """Show test points in the background of a plot."""
 
-        def show(reply: Reply) -> None:
-            points = np.asarray(reply.arrays["points"], np.float64)
-            plot.set_data(points, np.asarray(reply.arrays["labels"], np.int64), bounds_from(reply.meta))
+        def show(response: ModelResponse) -> None:
+            points = np.asarray(response.arrays["points"], np.float64)
+            plot.set_data(points, np.asarray(response.arrays["labels"], np.int64), bounds_from(response.meta))
 
         request = ModelRequest("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
         self.requests.send("preview", "cloud", request)

@@ -60,7 +60,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> RecordedActions:
 class FakeClient(ExplorerClient):
     """A model without a process: replies at once, decoding to an image that is as bright as the latent is large."""
 
-    def ask(self, lane: Any, run: Path, op: str, **request: Any) -> int:
+    def send(self, lane: Any, run: Path, op: str, **request: Any) -> int:
         step = request.get("snapshot_step") or 0
         self._on_response(Response(lane, 1, op, step, self._reply(run, op, request.get("arrays") or {})))
         return 1

@@ -80,16 +80,18 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.mark.process
 def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end: FrontEnd, run: Path) -> None:
-    front_end.client.warm()
-    wait_until(lambda: front_end.client.alive)
+    front_end.client.warm_up()
+    wait_until(lambda: front_end.client.is_alive)
     warmed = front_end.pid
-    generation = front_end.client.ask("drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t")
+    generation = front_end.client.send(
+        "drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t"
+    )
     response = front_end.result_of(generation)
     assert isinstance(response.body, Result)
     assert response.body.arrays["images"].shape == (4, 28, 28, 1)
     assert (response.lane, response.op, response.topic, response.snapshot_step) == ("drag", "decode", "t", 5)
     assert response.body.meta == {"a": 1}
-    assert front_end.client.alive and front_end.pid == warmed
+    assert front_end.client.is_alive and front_end.pid == warmed
     told = front_end.client.call(run, "environment").body
     assert isinstance(told, Result)
     assert told.meta == {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "torch": False}
@@ -97,24 +99,24 @@ def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end
 
 def test_output_of_libraries_does_not_corrupt_frames(front_end: FrontEnd, run: Path) -> None:
     for op in ("print", "float64", "decode"):
-        generation = front_end.client.ask("job", run, op, arrays={"z": np.zeros((1, 2))})
+        generation = front_end.client.send("job", run, op, arrays={"z": np.zeros((1, 2))})
         response = front_end.result_of(generation)
         assert isinstance(response.body, Result) == (op != "float64")
 
 
 def test_a_drag_overtakes_a_job_and_a_newer_request_cancels_it(front_end: FrontEnd, run: Path) -> None:
-    long = front_end.client.ask("job", run, "long", params={"parts": 10_000_000})
+    long = front_end.client.send("job", run, "long", params={"parts": 10_000_000})
     front_end.wait(lambda: any(a.generation == long for a in front_end.responses))
-    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
-    last = front_end.client.ask("job", run, "long", params={"parts": 2})
+    assert isinstance(front_end.result_of(front_end.client.send("drag", run, "print")).body, Result)
+    last = front_end.client.send("job", run, "long", params={"parts": 2})
     assert isinstance(front_end.result_of(last).body, Result)
     assert not any(a.generation == long and isinstance(a.body, Result) for a in front_end.responses)
 
 
 def test_an_abandoned_request_gets_no_response(front_end: FrontEnd, run: Path) -> None:
-    generation = front_end.client.ask("preview", run, "long", params={"parts": 10**9}, topic="tab")
+    generation = front_end.client.send("preview", run, "long", params={"parts": 10**9}, topic="tab")
     front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
-    front_end.client.abandon("preview", "tab")
+    front_end.client.cancel("preview", "tab")
     assert isinstance(front_end.client.call(run, "print").body, Result)  # a job, behind every preview
     assert not any(a.generation == generation and isinstance(a.body, Result) for a in front_end.responses)
 
@@ -146,8 +148,8 @@ def test_a_failed_call_raises_with_message_and_hint(front_end: FrontEnd, run: Pa
     with pytest.raises(WorkerError, match="within 0 s"):
         front_end.client.call(run, "long", params={"parts": 10_000_000}, timeout_s=0.05)
     with pytest.raises(ProtocolError):
-        front_end.client.ask("drag", run, "decode", arrays={"z": "text"})
-    generation = front_end.client.ask("drag", run, "decode", params={"path": run})
+        front_end.client.send("drag", run, "decode", arrays={"z": "text"})
+    generation = front_end.client.send("drag", run, "decode", params={"path": run})
     assert "cannot be sent" in str(front_end.result_of(generation).body)
 
 
@@ -157,10 +159,10 @@ def test_an_exception_in_a_callback_does_not_stop_later_responses(
     hooked: list[object] = []
     monkeypatch.setattr(threading, "excepthook", hooked.append)
     monkeypatch.setattr(front_end.client, "_on_response", lambda response: 1 / 0)
-    front_end.client.ask("drag", run, "print")
+    front_end.client.send("drag", run, "print")
     wait_until(lambda: hooked)
     monkeypatch.undo()
-    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
+    assert isinstance(front_end.result_of(front_end.client.send("drag", run, "print")).body, Result)
 
 
 @pytest.mark.process
@@ -169,17 +171,17 @@ def test_a_crash_is_reported_and_the_next_request_restarts_the_process(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     front_end = FrontEnd()
-    front_end.result_of(front_end.client.ask("drag", run, "print"))
+    front_end.result_of(front_end.client.send("drag", run, "print"))
     first = front_end.pid
-    front_end.client.ask("job", run, "die")
+    front_end.client.send("job", run, "die")
     front_end.wait(lambda: len(front_end.exits) == 1)
     assert front_end.exits[-1] == "the last words (exit status 3)"
-    assert not front_end.client.alive
+    assert not front_end.client.is_alive
     assert not psutil.pid_exists(first)  # reaped: no zombie keeps the number
     with pytest.raises(WorkerError, match="the last words"):
         front_end.client.call(run, "die")
     front_end.wait(lambda: len(front_end.exits) == 2)
-    assert isinstance(front_end.result_of(front_end.client.ask("drag", run, "print")).body, Result)
+    assert isinstance(front_end.result_of(front_end.client.send("drag", run, "print")).body, Result)
     assert front_end.pid != first
     psutil.Process(front_end.pid).kill()
     front_end.wait(lambda: len(front_end.exits) == 3)
@@ -189,7 +191,7 @@ def test_a_crash_is_reported_and_the_next_request_restarts_the_process(
 
 def close_in_the_middle_of_work(front_end: FrontEnd, run: Path) -> None:
     exits = len(front_end.exits)
-    generation = front_end.client.ask("job", run, "long", params={"parts": 10_000_000})
+    generation = front_end.client.send("job", run, "long", params={"parts": 10_000_000})
     front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
     pid = front_end.pid
     failed: list[WorkerError] = []
@@ -207,9 +209,9 @@ def close_in_the_middle_of_work(front_end: FrontEnd, run: Path) -> None:
     waiting.join(DEADLINE_S)
     assert len(failed) == 1
     assert not psutil.pid_exists(pid)
-    assert (len(front_end.exits), front_end.client.alive) == (exits, False)
+    assert (len(front_end.exits), front_end.client.is_alive) == (exits, False)
     with pytest.raises(WorkerError, match="closed"):
-        front_end.client.ask("drag", run, "print")
+        front_end.client.send("drag", run, "print")
     assert front_end.client._writer is not None
     assert not front_end.client._writer.is_alive()
 
@@ -223,7 +225,7 @@ def test_the_process_exits_with_a_killed_front_end_that_never_imported_torch(run
         "from genexplorer.explore.client import ExplorerClient;"
         "began = threading.Event();"
         f"client = ExplorerClient(lambda a: began.set(), print, loader={LOADER!r});"
-        f"client.ask('job', Path({str(run)!r}), 'long', params={{'parts': 10**9}});"
+        f"client.send('job', Path({str(run)!r}), 'long', params={{'parts': 10**9}});"
         "assert began.wait(50); print(client._child.pid, flush=True);"
         "assert not {'torch', 'PyQt6', 'pyqtgraph', 'textual'} & set(sys.modules); os._exit(0)"
     )

@@ -106,11 +106,11 @@ def test_an_inversion_reports_its_error_and_can_be_canceled(run: Path, tmp_path:
             answered.append(response.op)
 
     with ExplorerClient(on_answer, lambda reason: None) as client:
-        client.ask("job", forger, "invert", params={"indices": list(range(60)), "steps": 10_000}, topic="z")
+        client.send("job", forger, "invert", params={"indices": list(range(60)), "steps": 10_000}, topic="z")
         assert searching.wait(60)
         drawn, _ = result(client.call(forger, "sample", params={"count": 1}, lane="drag"))
         assert drawn["z"].shape == (1, 4), "what is urgent goes before"
-        client.abandon("job", "z")
+        client.cancel("job", "z")
         matching, _ = result(client.call(forger, "invert", params={"index": 0, "steps": 5}))
         assert matching["history"].shape == (5, 1)
     assert told[0].fraction < 1 and not answered, "what was given up is never answered"

@@ -23,7 +23,7 @@ class StandIn(ExplorerClient):
         self.closed = self.warmed = False
         self.silent = False
 
-    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
+    def send(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
         generation = len(self.requests) + 1
         request = Request(lane, generation, str(run), op=op, **options)
         self.requests.append(request)
@@ -42,10 +42,10 @@ class StandIn(ExplorerClient):
         """Let the child be gone."""
         self._in_thread(lambda: self._on_exit(last_words))
 
-    def abandon(self, lane: Lane, topic: str = "") -> None:
+    def cancel(self, lane: Lane, topic: str = "") -> None:
         """Nothing to let go of."""
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         self.warmed = True
 
     def close(self) -> None:

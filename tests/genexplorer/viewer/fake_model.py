@@ -74,7 +74,7 @@ class StandInClient(ExplorerClient):
     closed: bool = False
     warmed: bool = False
 
-    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
+    def send(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
         step = options.pop("snapshot_step") or 0
         question = ReceivedRequest(len(self.requests) + 1, lane, op, step=step, **options)
         self.requests.append(question)
@@ -84,10 +84,10 @@ class StandInClient(ExplorerClient):
             self._answer(question)
         return question.generation
 
-    def abandon(self, lane: Lane, topic: str = "") -> None:
+    def cancel(self, lane: Lane, topic: str = "") -> None:
         self.held = [question for question in self.held if (question.lane, question.topic) != (lane, topic)]
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         self.warmed = True
 
     def close(self) -> None:
@@ -232,5 +232,5 @@ def press_key(tab: Tab, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.Keyboar
 
 
 def wait_for_replies(qtbot: QtBot, tab: Tab) -> None:
-    """Wait until every request of a tab has its reply."""
+    """Wait until every request of a tab has its response."""
     qtbot.waitUntil(lambda: not tab.context.model_client.is_busy, timeout=5000)

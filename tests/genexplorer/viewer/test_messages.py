@@ -40,7 +40,7 @@ def test_a_dead_explorer_is_told_in_the_window(window: MainWindow, stage: Stage,
 
 
 def test_a_failure_that_nobody_expects_is_an_alert(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
-    window.context.model_client.send("job", "card", ModelRequest("describe", lambda reply: None))
+    window.context.model_client.send("job", "card", ModelRequest("describe", lambda response: None))
     stage.client.answer(stage.client.last("describe"), Failure("the weights are damaged", "train it again"))
     qtbot.waitUntil(lambda: bool(window.banner.lines()), timeout=5000)
     assert window.banner.lines() == ["the weights are damaged: train it again"]

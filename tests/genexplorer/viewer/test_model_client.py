@@ -7,7 +7,7 @@ from PyQt6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure, Progress, Result
-from genexplorer.viewer.model_client import ModelClient, ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelClient, ModelRequest, ModelResponse, RequestGroup
 from tests.genexplorer.viewer.fake_client import StandIn
 
 
@@ -30,7 +30,7 @@ def client(qtbot: QtBot) -> Client:
 
 def request(value: int, replies: list[int]) -> ModelRequest:
     """Return a request whose answer appends its value."""
-    return ModelRequest("decode", lambda reply: replies.append(value), {"value": value})
+    return ModelRequest("decode", lambda response: replies.append(value), {"value": value})
 
 
 def answer(client: Client, number: int, body: Progress | Result | Failure | None = None) -> None:
@@ -70,7 +70,7 @@ def test_progress_is_delivered_before_the_result(client: Client) -> None:
     received: list[object] = []
     job = ModelRequest(
         "encodings",
-        lambda reply: received.append(reply.seconds),
+        lambda response: received.append(response.seconds),
         on_progress=lambda fraction, message: received.append((fraction, message)),
     )
     client.send("job", "a", job)
@@ -97,19 +97,19 @@ def test_a_withdrawn_request_is_not_sent(client: Client) -> None:
     group = RequestGroup(client, "tab")
     group.send("drag", "a", request(0, replies))
     group.send("drag", "a", request(1, replies))
-    group.withdraw("drag", "a")
+    group.cancel_waiting("drag", "a")
     answer(client, 0)
     assert replies == [0] and values(client) == [0] and not group.is_pending("drag", "a")
 
 
 def test_another_run_gets_no_answers_of_the_former(client: Client) -> None:
-    replies: list[Reply] = []
+    replies: list[ModelResponse] = []
     client.send("drag", "", ModelRequest("decode", replies.append))
     client.set_run(Path("other"))
     client.send("drag", "", ModelRequest("decode", replies.append))
     answer(client, 0)
     answer(client, 1)
-    assert [reply.step for reply in replies] == [1] and client.child.requests[1].run == "other"
+    assert [response.step for response in replies] == [1] and client.child.requests[1].run == "other"
 
 
 def test_a_failure_is_reported_and_the_next_request_is_sent(client: Client) -> None:
@@ -126,7 +126,7 @@ def test_the_end_of_the_process_fails_every_request(client: Client, qtbot: QtBot
     failures: list[str] = []
     group = RequestGroup(client, "tab", lambda message, hint: failures.append(message))
     group.send("job", "a", request(0, []))
-    with qtbot.waitSignal(client.died, timeout=5000):
+    with qtbot.waitSignal(client.exited, timeout=5000):
         client.child.die("out of memory")
     qtbot.waitUntil(lambda: len(failures) == 1, timeout=5000)
     assert "out of memory" in failures[0] and not client.is_busy

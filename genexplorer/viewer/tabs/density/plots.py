@@ -8,7 +8,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup
 from genexplorer.viewer.plots.plane_layers import (
     LineLayer,
     Marker,
@@ -212,9 +212,9 @@ class LinkedMarkers:
             self.clear()
         elif self._scene.encodes:
             # With an encoder: q(z|x) and the reconstruction.
-            def on_encoded(reply: Reply) -> None:
-                mu, recon = finite(reply.arrays["mu"])[0], finite(reply.arrays["recon"])[0]
-                sigma = np.exp(0.5 * np.clip(np.asarray(reply.arrays["logvar"], np.float64)[0], -40.0, 10.0))
+            def on_encoded(response: ModelResponse) -> None:
+                mu, recon = finite(response.arrays["mu"])[0], finite(response.arrays["recon"])[0]
+                sigma = np.exp(0.5 * np.clip(np.asarray(response.arrays["logvar"], np.float64)[0], -40.0, 10.0))
                 self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
                 self._data.markers.set_markers(Marker(point, "x"), Marker(recon, "x̂", hollow=True))
 
@@ -235,9 +235,9 @@ class LinkedMarkers:
             self.clear()
             return
 
-        def on_decoded(reply: Reply) -> None:
+        def on_decoded(response: ModelResponse) -> None:
             self._latent.markers.set_markers(Marker(point, "z"))
-            self._data.markers.set_markers(Marker(finite(reply.arrays["images"])[0], "x(z)", hollow=True))
+            self._data.markers.set_markers(Marker(finite(response.arrays["images"])[0], "x(z)", hollow=True))
 
         self._request("decode", on_decoded, "z", point)
 
@@ -247,6 +247,6 @@ class LinkedMarkers:
 
     def clear(self) -> None:
         """Hide all markers."""
-        self._requests.withdraw("drag", "marker")
+        self._requests.cancel_waiting("drag", "marker")
         self._data.markers.set_markers()
         self._latent.markers.set_markers()

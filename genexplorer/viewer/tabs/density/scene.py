@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, bounds_from
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
@@ -121,10 +121,10 @@ class DensityScene(Observable):
         self.has_exact_density = not density.available or density.how == "exact"
         if self.data is None:
 
-            def on_data(reply: Reply) -> None:
-                self.data = np.asarray(reply.arrays["points"], np.float64)
-                self.labels = np.asarray(reply.arrays["labels"], np.int64)
-                self.bounds = bounds_from(reply.meta) or self.bounds
+            def on_data(response: ModelResponse) -> None:
+                self.data = np.asarray(response.arrays["points"], np.float64)
+                self.labels = np.asarray(response.arrays["labels"], np.int64)
+                self.bounds = bounds_from(response.meta) or self.bounds
                 self._notify("data")
 
             params = {"count": NUM_DATA, "split": "test"}
@@ -176,10 +176,10 @@ class DensityScene(Observable):
                 self.show_heat_map()
 
     def _request_density(self, kind: HeatKind, bounds: Bounds, params: dict[str, Any], step: int) -> None:
-        def on_result(reply: Reply) -> None:
-            values = np.asarray(reply.arrays["log_prob"], np.float64)
-            method = one_line(str(reply.meta.get("how", "")), 80)
-            result = HeatMap(kind, values, bounds, method, reply.step)
+        def on_result(response: ModelResponse) -> None:
+            values = np.asarray(response.arrays["log_prob"], np.float64)
+            method = one_line(str(response.meta.get("how", "")), 80)
+            result = HeatMap(kind, values, bounds, method, response.step)
             if kind == "truth":
                 self._truth = result
             else:
@@ -212,34 +212,34 @@ class DensityScene(Observable):
             self.heat = None
         self._notify("heat map")
 
-    def _on_samples(self, reply: Reply) -> None:
-        self.z = np.asarray(reply.arrays["z"], np.float64)
-        self.samples = finite(reply.arrays["images"])
+    def _on_samples(self, response: ModelResponse) -> None:
+        self.z = np.asarray(response.arrays["z"], np.float64)
+        self.samples = finite(response.arrays["images"])
         if self.traces:
             self._request_flow(self.z)
         else:
             self.flow = None
             self._notify("samples")
 
-    def _on_flow(self, reply: Reply) -> None:
-        stages = finite(reply.arrays["stages"])
+    def _on_flow(self, response: ModelResponse) -> None:
+        stages = finite(response.arrays["stages"])
         if stages.ndim != 3 or self.z is None:
             return
-        self.flow = FlowAnimation(stages, stage_labels(reply.meta, len(stages)))
+        self.flow = FlowAnimation(stages, stage_labels(response.meta, len(stages)))
         self.samples = stages[-1, : len(self.z)]
         self._notify("samples")
 
-    def _on_discriminator(self, bounds: Bounds, reply: Reply) -> None:
-        arrays = reply.arrays
+    def _on_discriminator(self, bounds: Bounds, response: ModelResponse) -> None:
+        arrays = response.arrays
         self.arrows = finite(arrays["points"])[:NUM_ARROWS], finite(arrays["arrows"], 0.0)[:NUM_ARROWS]
         self._notify("arrows")
         surface = heat_map.probability(np.asarray(arrays["surface"], np.float64))
         if self._state.heat == "critic":
-            self.heat = HeatMap("critic", surface, bounds, "", reply.step)
+            self.heat = HeatMap("critic", surface, bounds, "", response.step)
             self._notify("heat map")
 
-    def _on_reconstructions(self, reply: Reply) -> None:
-        arrays = reply.arrays
+    def _on_reconstructions(self, response: ModelResponse) -> None:
+        arrays = response.arrays
         self.reconstructions = Reconstructions(
             finite(arrays["x"]),
             finite(arrays["mu"]),

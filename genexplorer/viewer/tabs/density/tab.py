@@ -265,7 +265,7 @@ class DensityTab(ModelTab):
         self._show_state()
 
     def _on_scene_changed(self) -> None:
-        # Draw only the newest reply.
+        # Draw only the newest response.
         match self.scene.change:
             case "data":
                 self.plane.show_data()

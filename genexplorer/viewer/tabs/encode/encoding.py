@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.encode.search import SearchResult
 from genexplorer.viewer.tabs.encode.source import ImageSource
 
@@ -99,14 +99,14 @@ class EncodingLoader(Observable):
         arrays = {} if source.custom is None or source.kind == "test" else {"images": source.custom[None]}
         topic = self._topic = object()
 
-        def on_encoded(reply: Reply) -> None:
+        def on_encoded(response: ModelResponse) -> None:
             if topic is self._topic:
-                self.current = _encoding(reply, has_posterior)
+                self.current = _encoding(response, has_posterior)
 
-        def on_sampled(reply: Reply) -> None:
+        def on_sampled(response: ModelResponse) -> None:
             if topic is self._topic:
-                self.samples = np.asarray(reply.arrays["images"])
-                self.sampled_z = np.asarray(reply.arrays["z"], np.float64)
+                self.samples = np.asarray(response.arrays["images"])
+                self.sampled_z = np.asarray(response.arrays["z"], np.float64)
 
         lane: Lane = "drag" if source.kind == "drawing" else "preview"
         self._request(lane, "encode", "encode", on_encoded, {} if arrays else {"indices": [source.index]}, arrays)
@@ -122,9 +122,9 @@ class EncodingLoader(Observable):
             self.notify()
             return
 
-        def on_image(reply: Reply) -> None:
+        def on_image(response: ModelResponse) -> None:
             if topic is self._topic:
-                self.x, self.label = np.asarray(reply.arrays["x"][0]), int(reply.arrays["labels"][0])
+                self.x, self.label = np.asarray(response.arrays["x"][0]), int(response.arrays["labels"][0])
 
         self._request("preview", "image", "test_images", on_image, {"indices": [source.index]})
 
@@ -135,8 +135,8 @@ class EncodingLoader(Observable):
             return
         self._page = page
 
-        def on_result(reply: Reply) -> None:
-            self.thumbnails, self.thumbnail_indices = np.asarray(reply.arrays["x"], np.uint8), indices
+        def on_result(response: ModelResponse) -> None:
+            self.thumbnails, self.thumbnail_indices = np.asarray(response.arrays["x"], np.uint8), indices
 
         self._request("preview", "thumbs", "test_images", on_result, {"indices": list(page)})
 
@@ -145,8 +145,8 @@ class EncodingLoader(Observable):
         if self.labels is not None or self._requests.is_pending("job", "labels"):
             return
 
-        def on_result(reply: Reply) -> None:
-            self.labels = np.asarray(reply.arrays["labels"], np.int64)
+        def on_result(response: ModelResponse) -> None:
+            self.labels = np.asarray(response.arrays["labels"], np.int64)
 
         self._request("job", "labels", "test_images", on_result, {})
 
@@ -164,27 +164,27 @@ class EncodingLoader(Observable):
         params: Mapping[str, object],
         arrays: Mapping[str, Array] | None = None,
     ) -> None:
-        def on_reply(reply: Reply) -> None:
+        def on_response(response: ModelResponse) -> None:
             self.failure = ""
-            on_result(reply)
+            on_result(response)
             self.notify()
 
         def on_failure(message: str, hint: str) -> None:
             self.failure = failure_text(message, hint)
             self.notify()
 
-        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays or {}, self._step, on_failure))
+        self._requests.send(lane, key, ModelRequest(op, on_response, params, arrays or {}, self._step, on_failure))
 
 
-def _encoding(reply: Reply, has_posterior: bool) -> Encoding:
-    arrays, declared = reply.arrays, reply.meta.get("metric_labels")
+def _encoding(response: ModelResponse, has_posterior: bool) -> Encoding:
+    arrays, declared = response.arrays, response.meta.get("metric_labels")
     # The metrics that the model declares, in its order.
     metrics = []
     for key, title in declared.items() if isinstance(declared, Mapping) else ():
         if key in arrays and isinstance(title, list | tuple) and len(title) == 2:
             metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(arrays[key])[0])))
     # The share of values that are NaN or infinite, and the arrays of the one image.
-    not_finite, kl_dims = reply.meta.get("not_finite"), arrays.get("kl_dims")
+    not_finite, kl_dims = response.meta.get("not_finite"), arrays.get("kl_dims")
     if isinstance(not_finite, float):
         metrics.append(ImageMetric("not finite", "% of the values", 100 * not_finite))
     return Encoding(
@@ -195,5 +195,5 @@ def _encoding(reply: Reply, has_posterior: bool) -> Encoding:
         kl_dims=None if kl_dims is None else np.asarray(kl_dims[0], np.float64).ravel(),
         metrics=tuple(metrics),
         label=int(arrays["labels"][0]),
-        step=reply.step,
+        step=response.step,
     )

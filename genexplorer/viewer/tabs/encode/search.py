@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 
 STEPS, RESTARTS = 200, 8
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
@@ -88,8 +88,8 @@ class LatentSearch(Observable):
             self.fraction, self.message = min(1.0, max(0.0, fraction)), message
             self.notify()
 
-    def _on_result(self, reply: Reply) -> None:
-        arrays = reply.arrays
+    def _on_result(self, response: ModelResponse) -> None:
+        arrays = response.arrays
         self.busy, self.fraction = False, 1.0
         self.result = SearchResult(
             x=np.asarray(arrays["x"][0]),
@@ -97,7 +97,7 @@ class LatentSearch(Observable):
             z=np.asarray(arrays["z"][0], np.float64).ravel(),
             error=float(arrays["error"][0]),
             history=np.asarray(arrays["history"], np.float64).reshape(len(arrays["history"]), -1)[:, 0],
-            step=reply.step,
+            step=response.step,
         )
         self.notify()
 

@@ -114,14 +114,14 @@ def interpolated(stages: Floats, position: float) -> Floats:
 
 
 def stage_labels(meta: Mapping[str, Any], count: int) -> tuple[str, ...]:
-    """Return the names of the stages in a reply, or their numbers where it has none."""
+    """Return the names of the stages in a response, or their numbers where it has none."""
     labels = meta.get("labels")
     names = labels if isinstance(labels, list) and len(labels) == count else range(count)
     return tuple(one_line(str(name), _LABEL_CHARS) for name in names)
 
 
 def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -> Trace:
-    """Return the trace in a reply to `trace`.
+    """Return the trace in a response to `trace`.
 
     Raises:
         ValueError: if shapes do not match.

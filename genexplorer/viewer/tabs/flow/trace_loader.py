@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceSelection, parse_trace
 
 NUM_POINTS = 800  # traced beside the selected one
@@ -12,7 +12,7 @@ _NUM_SECTORS = 8
 
 
 class TraceLoader(Observable):
-    """The newest trace of the selected input; listeners are called after each reply."""
+    """The newest trace of the selected input; listeners are called after each response."""
 
     def __init__(self, requests: RequestGroup, selection: TraceSelection) -> None:
         super().__init__()
@@ -54,29 +54,29 @@ class TraceLoader(Observable):
         batch = {"indices": list(range(count))} if forward else {**selection.params, "count": NUM_POINTS}
         send("preview", "batch", ModelRequest("trace", self._on_batch, batch, step=step))
 
-    def _on_trace(self, reply: Reply) -> None:
+    def _on_trace(self, response: ModelResponse) -> None:
         try:
-            self.trace = parse_trace(reply.arrays, reply.meta, reply.step)
+            self.trace = parse_trace(response.arrays, response.meta, response.step)
         except (KeyError, ValueError):
-            self._on_failure("the reply is malformed", "the run was made by another version")
+            self._on_failure("the response is malformed", "the run was made by another version")
             return
         self.failure, self.reconstruction = "", None
         self._update_stats()
         if self.trace.direction == "forward" and not self.trace.is_points:
             # Request the round trip, to show it beside the image.
-            def on_inverse(inverse: Reply) -> None:
+            def on_inverse(inverse: ModelResponse) -> None:
                 values = np.asarray(inverse.arrays["stages"])
                 if values.ndim == 4:
                     self.reconstruction = values[-1]
                     self.notify()
 
             z = {"z": self.trace.z[None].astype(np.float32)}
-            request = ModelRequest("trace", on_inverse, arrays=z, step=reply.step)
+            request = ModelRequest("trace", on_inverse, arrays=z, step=response.step)
             self._requests.send("preview", "inverse", request)
         self.notify()
 
-    def _on_batch(self, reply: Reply) -> None:
-        points = np.asarray(reply.arrays["stages"], np.float64)
+    def _on_batch(self, response: ModelResponse) -> None:
+        points = np.asarray(response.arrays["stages"], np.float64)
         if points.ndim != 3:
             return
         self._points = np.nan_to_num(points, nan=0.0, posinf=1e6, neginf=-1e6)
@@ -89,8 +89,8 @@ class TraceLoader(Observable):
         if self.trace is not None and batch is not None:
             self.trace = self.trace.with_stats(batch.points.mean(axis=(1, 2)), batch.points.std(axis=(1, 2)))
 
-    def _on_labels(self, reply: Reply) -> None:
-        labels = np.asarray(reply.arrays["labels"], np.int64)
+    def _on_labels(self, response: ModelResponse) -> None:
+        labels = np.asarray(response.arrays["labels"], np.int64)
         self._labels = labels if len(np.unique(labels)) > 1 else None
         self.notify()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from trainers.model_card import ModelCard
@@ -257,10 +257,10 @@ class Endpoints(Observable):
     def _request(self, endpoint: Endpoint, op: str, params: dict[str, object]) -> None:
         requested = (endpoint.kind, endpoint.seed, endpoint.index)
 
-        # A reply to an earlier choice is dropped.
-        def on_result(reply: Reply) -> None:
+        # A response to an earlier choice is dropped.
+        def on_result(response: ModelResponse) -> None:
             if (endpoint.kind, endpoint.seed, endpoint.index) == requested:
-                arrays = reply.arrays
+                arrays = response.arrays
                 latent = arrays.get("mu", arrays.get("z"))
                 if latent is not None:
                     endpoint.z = np.asarray(latent[0], np.float64).ravel()
@@ -272,7 +272,7 @@ class Endpoints(Observable):
             endpoint.failure = failure_text(message, hint)
             self.notify()
 
-        # Not the name: A and B may be swapped before the reply.
+        # Not the name: A and B may be swapped before the response.
         request = ModelRequest(op, on_result, params, {}, self._step, on_failure)
         self._requests.send("preview", f"end {id(endpoint)}", request)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.preferences import saved_int
 
 Mode = Literal["spherical", "linear"]
@@ -75,20 +75,20 @@ class Interpolation(Observable):
     def request(self, endpoints: Z, step: int) -> None:
         """Request the path between two latents, (2, d)."""
         token = self._newest = object()
-        self._requests.withdraw("preview", "animation")  # of the previous path
+        self._requests.cancel_waiting("preview", "animation")  # of the previous path
         mode, count = self.mode, self.count
 
-        def on_strip(reply: Reply) -> None:
-            self._apply(reply, mode, every=1)
+        def on_strip(response: ModelResponse) -> None:
+            self._apply(response, mode, every=1)
             if token is not self._newest:
                 return
-            every = spaces(count, math.prod(reply.arrays["images"].shape[1:]))
+            every = spaces(count, math.prod(response.arrays["images"].shape[1:]))
             if every > 1:
                 self._send("animation", endpoints, step, mode, (count - 1) * every + 1, on_animation)
 
-        def on_animation(reply: Reply) -> None:
+        def on_animation(response: ModelResponse) -> None:
             if token is self._newest:
-                self._apply(reply, mode, every=(len(reply.arrays["images"]) - 1) // (count - 1))
+                self._apply(response, mode, every=(len(response.arrays["images"]) - 1) // (count - 1))
 
         self._send("strip", endpoints, step, mode, count, on_strip)
 
@@ -128,12 +128,12 @@ class Interpolation(Observable):
         arrays = {"z": endpoints.astype(np.float32)}
         self._requests.send("preview", key, ModelRequest("interpolate", on_result, params, arrays, step, on_failure))
 
-    def _apply(self, reply: Reply, mode: Mode, *, every: int) -> None:
-        arrays = reply.arrays
+    def _apply(self, response: ModelResponse, mode: Mode, *, every: int) -> None:
+        arrays = response.arrays
         z, t = np.asarray(arrays["z"], np.float64), np.asarray(arrays["t"], np.float64).ravel()
-        not_finite = reply.meta.get("not_finite")
+        not_finite = response.meta.get("not_finite")
         share = float(not_finite) if isinstance(not_finite, int | float) else 0.0
-        self.frames = InterpolationFrames(np.asarray(arrays["images"]), z, t, max(1, every), reply.step, mode, share)
+        self.frames = InterpolationFrames(np.asarray(arrays["images"]), z, t, max(1, every), response.step, mode, share)
         self.failure = ""
         self.notify()
 

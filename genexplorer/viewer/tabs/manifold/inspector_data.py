@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genexplorer.explore.protocol import Lane
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.selection import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
@@ -94,8 +94,8 @@ class InspectorData(Observable):
         if not self._fits(z) or not self._is_new("cursor", z.tobytes()):
             return False
 
-        def on_result(reply: Reply) -> None:
-            self.decoded = _images(reply)[0]
+        def on_result(response: ModelResponse) -> None:
+            self.decoded = _images(response)[0]
 
         self._send("drag", "cursor", "decode", on_result, z=[z])
         return True
@@ -110,9 +110,9 @@ class InspectorData(Observable):
             self.notify()
             return
 
-        def on_result(reply: Reply) -> None:
+        def on_result(response: ModelResponse) -> None:
             if index == self._pick_index:
-                self.picked = encoded_image(reply, index)
+                self.picked = encoded_image(response, index)
 
         self._send("preview", "picked", "encode", on_result, indices=[index])
 
@@ -121,9 +121,9 @@ class InspectorData(Observable):
         if not self._fits(z):
             return
 
-        def on_result(reply: Reply) -> None:
-            index, label, distance = (reply.arrays[name][0] for name in ("indices", "labels", "distances"))
-            self.nearest = NearestImage(int(index), int(label), _images(reply)[0], float(distance), reply.step)
+        def on_result(response: ModelResponse) -> None:
+            index, label, distance = (response.arrays[name][0] for name in ("indices", "labels", "distances"))
+            self.nearest = NearestImage(int(index), int(label), _images(response)[0], float(distance), response.step)
 
         self._send("job", "nearest", "nearest", on_result, z=[z], count=1)
 
@@ -140,8 +140,8 @@ class InspectorData(Observable):
             self.notify()
             return
 
-        def on_result(reply: Reply) -> None:
-            self.pins = dict(zip(names, _images(reply), strict=True))
+        def on_result(response: ModelResponse) -> None:
+            self.pins = dict(zip(names, _images(response), strict=True))
 
         self._send("preview", "pins", "decode", on_result, z=[pins[name] for name in names])
 
@@ -152,8 +152,8 @@ class InspectorData(Observable):
             self.notify()
             return
 
-        def on_result(reply: Reply) -> None:
-            self.frames = _images(reply)
+        def on_result(response: ModelResponse) -> None:
+            self.frames = _images(response)
 
         self._send("preview", "path", "decode", on_result, z=path.frames(count))
 
@@ -163,17 +163,17 @@ class InspectorData(Observable):
         self.hovered = self.posterior = None
         if index is None:
             for key in ("hover", "posterior"):
-                self._requests.withdraw("drag", key)
+                self._requests.cancel_waiting("drag", key)
             self.notify()
             return
 
-        def on_encoded(reply: Reply) -> None:
+        def on_encoded(response: ModelResponse) -> None:
             if index == self._hover_index:
-                self.hovered = encoded_image(reply, index)
+                self.hovered = encoded_image(response, index)
 
-        def on_samples(reply: Reply) -> None:
+        def on_samples(response: ModelResponse) -> None:
             if index == self._hover_index:
-                self.posterior = PosteriorSamples(np.asarray(reply.arrays["z"], np.float64), _images(reply))
+                self.posterior = PosteriorSamples(np.asarray(response.arrays["z"], np.float64), _images(response))
 
         self._send("drag", "hover", "encode", on_encoded, indices=[index])
         if self.samples_posterior:
@@ -182,9 +182,9 @@ class InspectorData(Observable):
     def _send(
         self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object
     ) -> None:
-        def on_reply(reply: Reply) -> None:
+        def on_response(response: ModelResponse) -> None:
             self.failure = ""
-            on_result(reply)
+            on_result(response)
             self.notify()
 
         def on_failure(message: str, hint: str) -> None:
@@ -192,12 +192,12 @@ class InspectorData(Observable):
             self.notify()
 
         arrays = {} if z is None else {"z": np.atleast_2d(np.asarray(z, np.float32))}
-        self._requests.send(lane, key, ModelRequest(op, on_reply, params, arrays, self.step, on_failure))
+        self._requests.send(lane, key, ModelRequest(op, on_response, params, arrays, self.step, on_failure))
 
 
-def encoded_image(reply: Reply, index: int) -> EncodedImage:
-    """Return the image of a reply to `encode`."""
-    arrays, labels = reply.arrays, reply.meta.get("metric_labels")
+def encoded_image(response: ModelResponse, index: int) -> EncodedImage:
+    """Return the image of a response to `encode`."""
+    arrays, labels = response.arrays, response.meta.get("metric_labels")
     metrics = [
         (str(label[0]), float(arrays[quantity][0]), str(label[1]))
         for quantity, label in (labels.items() if isinstance(labels, dict) else ())
@@ -214,5 +214,5 @@ def encoded_image(reply: Reply, index: int) -> EncodedImage:
     )
 
 
-def _images(reply: Reply) -> Images:
-    return np.asarray(reply.arrays["images"], np.uint8)
+def _images(response: ModelResponse) -> Images:
+    return np.asarray(response.arrays["images"], np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.model_client import ModelRequest, OnResult, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_plane, plane_through
 
 Kind = Literal["principal", "axes", "points"]
@@ -90,7 +90,7 @@ class PlaneSelector(Observable):
             self.source = "samples"
 
     def show(self, step: int) -> None:
-        """Request the plane at a snapshot; repeats what has no reply, as after all requests were canceled."""
+        """Request the plane at a snapshot; repeats what has no response, as after all requests were canceled."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
             self._send("axes", "axes", self._on_axes, {"count": min(NUM_AXES, self._size)})
@@ -147,10 +147,12 @@ class PlaneSelector(Observable):
 
     # Requests ---------------------------------------------------------------------------------------------------
 
-    def _on_axes(self, reply: Reply) -> None:
-        indices = tuple(int(i) for i in reply.arrays["indices"])
-        scores = tuple(float(score) for score in reply.arrays["scores"])
-        self.axes = AxisScores(indices, scores, str(reply.meta.get("measure", "")), str(reply.meta.get("unit", "")))
+    def _on_axes(self, response: ModelResponse) -> None:
+        indices = tuple(int(i) for i in response.arrays["indices"])
+        scores = tuple(float(score) for score in response.arrays["scores"])
+        self.axes = AxisScores(
+            indices, scores, str(response.meta.get("measure", "")), str(response.meta.get("unit", ""))
+        )
         if self.kind == "axes":
             self._request_plane()
         else:
@@ -174,11 +176,11 @@ class PlaneSelector(Observable):
             self._send("points", "sample", lambda r: self._on_points(r, "z"), params)
         self.notify()
 
-    def _on_principal(self, reply: Reply) -> None:
+    def _on_principal(self, response: ModelResponse) -> None:
         if self.kind != "principal":
             return
-        origin, e1, e2 = (np.asarray(reply.arrays[name], np.float64) for name in ("origin", "e1", "e2"))
-        title, explained = str(reply.meta.get("title", "")), reply.meta.get("explained")
+        origin, e1, e2 = (np.asarray(response.arrays[name], np.float64) for name in ("origin", "e1", "e2"))
+        title, explained = str(response.meta.get("title", "")), response.meta.get("explained")
         if isinstance(explained, list) and len(explained) == 2:
             of = "variance" if self._encodes else "effect"
             title += f":  {explained[0]:.1%} and {explained[1]:.1%} of the {of}"
@@ -189,9 +191,9 @@ class PlaneSelector(Observable):
         self.is_unflipped = np.array_equal(aligned.e1, e1) and np.array_equal(aligned.e2, e2)
         self._set_plane(aligned)
 
-    def _on_points(self, reply: Reply, name: str) -> None:
+    def _on_points(self, response: ModelResponse, name: str) -> None:
         if self.kind == "points":
-            z = np.asarray(reply.arrays[name], np.float64).reshape(-1, self._size)
+            z = np.asarray(response.arrays[name], np.float64).reshape(-1, self._size)
             self._through(dict(zip(PINS, z, strict=False)))
 
     def _through(self, points: Mapping[str, Floats]) -> None:

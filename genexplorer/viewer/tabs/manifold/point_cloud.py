@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 
 Ints = NDArray[np.int64]
@@ -82,7 +82,7 @@ class PointCloud:
 
 
 class PointCloudLoader(Observable):
-    """Keeps the points up to date: `show` requests them, `cloud` is the newest reply.
+    """Keeps the points up to date: `show` requests them, `cloud` is the newest response.
 
     Attributes:
         cloud: The points, or None while there are none.
@@ -111,7 +111,7 @@ class PointCloudLoader(Observable):
         vectors = {name: getattr(plane, name).astype(np.float32) for name in ("origin", "e1", "e2")}
         request = ModelRequest(
             "encodings" if plane.is_full_space else "project",
-            lambda reply: self._on_result(reply, count, plane),
+            lambda response: self._on_result(response, count, plane),
             params={"count": count, "split": "test"} if plane.is_full_space else {"count": count},
             arrays={} if plane.is_full_space else vectors,
             step=step,
@@ -133,7 +133,7 @@ class PointCloudLoader(Observable):
 
     def pause(self) -> None:
         """Cancel the request; the loaded points stay."""
-        self._requests.withdraw("job", _KEY)
+        self._requests.cancel_waiting("job", _KEY)
         self._pending = None
 
     def clear(self) -> None:
@@ -142,8 +142,8 @@ class PointCloudLoader(Observable):
         self.failure = ""
         self.notify()
 
-    def _on_result(self, reply: Reply, count: int, plane: LatentPlane) -> None:
-        arrays = reply.arrays
+    def _on_result(self, response: ModelResponse, count: int, plane: LatentPlane) -> None:
+        arrays = response.arrays
         hidden = self.cloud.hidden if self.cloud is not None else frozenset[int]()
         self.former = self.cloud
         mu = np.asarray(arrays["mu" if plane.is_full_space else "coords"], np.float64)
@@ -153,7 +153,7 @@ class PointCloudLoader(Observable):
             sigma=sigma,
             labels=np.asarray(arrays["labels"], np.int64),
             indices=np.asarray(arrays["indices"], np.int64),
-            step=reply.step,
+            step=response.step,
             hidden=hidden,
         )
         self._count, self._plane = count, plane

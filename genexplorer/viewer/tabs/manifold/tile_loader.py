@@ -8,7 +8,7 @@ import numpy as np
 
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup, failure_text
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
@@ -18,7 +18,7 @@ FRAME_S = 0.02  # the longest request while something moves: with sending and dr
 PART_S = 0.03  # the longest request otherwise, for which the next move waits
 _FAST_S = 0.3  # a decoder that fills the plane in this time gets all tiles at once, even while something moves
 _MIN_TILES = 16  # the least number of tiles of a request, and of the first one, when the decoder's speed is unknown
-_MEASURED = 8  # a reply of fewer images does not measure the decoder's speed
+_MEASURED = 8  # a response of fewer images does not measure the decoder's speed
 # Across and down; each stride selects some of the cells of the one before.
 _STRIDES = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8), (16, 16))
 
@@ -169,13 +169,13 @@ class TileLoader(Observable):
                 return request.grid.middle_first(part)[:count]
         return cells[:0]
 
-    def _on_result(self, request: _TileRequest, mosaic: Mosaic, cells: Cells, reply: Reply) -> None:
-        exact = not (request.moving and reply.meta.get("draft") is True)
-        mosaic.fill(cells, np.asarray(reply.arrays["images"], np.uint8), exact=exact)
+    def _on_result(self, request: _TileRequest, mosaic: Mosaic, cells: Cells, response: ModelResponse) -> None:
+        exact = not (request.moving and response.meta.get("draft") is True)
+        mosaic.fill(cells, np.asarray(response.arrays["images"], np.uint8), exact=exact)
         mosaic.spread()
         self.failure = ""
         if len(cells) >= _MEASURED:
-            self._costs[request.moving].append(reply.seconds / len(cells))
+            self._costs[request.moving].append(response.seconds / len(cells))
         self._show_mosaic(mosaic, request)
         # Send the newest request, or one for the tiles that are still missing.
         newest = self._request

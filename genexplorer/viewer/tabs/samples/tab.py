@@ -13,7 +13,7 @@ from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
 from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.tabs.samples.panel import SamplesPanel
@@ -225,12 +225,12 @@ class SamplesTab(ContentTab):
         self._requests.cancel_all()  # images of another seed or snapshot are not shown any more
         self._requests.send("preview", "images", ModelRequest("sample", self._on_drawn, params, step=self.context.step))
 
-    def _on_drawn(self, reply: Reply) -> None:
+    def _on_drawn(self, response: ModelResponse) -> None:
         if self.seed is None:
             return
-        images = np.asarray(reply.arrays["images"], np.uint8)
-        z = np.asarray(reply.arrays["z"], np.float32) if "z" in reply.arrays else None
-        self.view.set_grid(ImageGrid(images, 8, reply.step, f"sampled at step {reply.step:,}", z))
+        images = np.asarray(response.arrays["images"], np.uint8)
+        z = np.asarray(response.arrays["z"], np.float32) if "z" in response.arrays else None
+        self.view.set_grid(ImageGrid(images, 8, response.step, f"sampled at step {response.step:,}", z))
 
     def _on_failure(self, message: str, hint: str) -> None:
         if self.view.grid is None:

@@ -13,7 +13,7 @@ from genexplorer.session import formatting
 from genexplorer.session.objective import Breakdown, breakdown
 from genexplorer.session.run_poller import has_points
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.model_client import ModelRequest, Reply, RequestGroup
+from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
@@ -254,13 +254,13 @@ class TheoryTab(Tab):
         self._requests.cancel_all()  # tensors of another image or snapshot are not shown any more
         self._requests.send("preview", "pipeline", ModelRequest("pipeline", self._on_tensors, params, step=step))
 
-    def _on_tensors(self, reply: Reply) -> None:
+    def _on_tensors(self, response: ModelResponse) -> None:
         run, shape = self.context.run, POINTS
         if run is not None:
             with suppress(UserError, OSError):  # the snapshot was removed meanwhile
                 shape = run.card(self.context.step).image_shape
-        self.pipeline.show_tensors(reply.arrays, shape)
-        metrics = reply.meta.get("metrics")
+        self.pipeline.show_tensors(response.arrays, shape)
+        metrics = response.meta.get("metrics")
         if isinstance(metrics, dict) and self._theory is not None:
             self.metrics.setText(f"this {self._noun}: {_metrics_text(self._theory, metrics)}")
 

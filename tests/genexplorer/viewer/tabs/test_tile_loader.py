@@ -29,7 +29,7 @@ class _Slow(ExplorerClient):
         self.model_client = ModelClient(lambda on_answer, on_exit: self)
         self.model_client.set_run(Path("run"))
 
-    def ask(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
+    def send(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
         self.requests.append((options["arrays"]["z"], options["params"], (lane, options["topic"])))
         return len(self.requests)
 
