@@ -80,7 +80,7 @@ class Reconstructions:
 
 
 class DensityScene(Observable):
-    """The replies of the model at a snapshot; `change` names the newest of them for listeners."""
+    """The responses of the model at a snapshot; `change` names the newest of them for listeners."""
 
     def __init__(self, requests: RequestGroup, state: LayersState) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ class DensityScene(Observable):
         request = ModelRequest("trace", self._on_flow, arrays={"z": points}, step=self.step)
         self._requests.send("drag", "trace", request)
 
-    # Replies ----------------------------------------------------------------------------------------------------
+    # Responses ------------------------------------------------------------------------------------------------
 
     def show_heat_map(self) -> None:
         """Show the selected heat map if it is known."""

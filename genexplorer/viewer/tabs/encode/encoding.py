@@ -66,13 +66,13 @@ def encoding_of(result: SearchResult) -> Encoding:
 
 
 class EncodingLoader(Observable):
-    """The newest replies about the selected image; None where there is none yet."""
+    """The newest responses about the selected image; None where there is none yet."""
 
     def __init__(self, requests: RequestGroup) -> None:
         super().__init__()
         self._requests = requests
         self._step: int | None = None
-        self._topic: object = None  # of the newest request: replies to older ones are dropped
+        self._topic: object = None  # of the newest request: responses to older ones are dropped
         self._page: tuple[object, ...] = ()
         self.clear()
 

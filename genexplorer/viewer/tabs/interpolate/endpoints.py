@@ -25,7 +25,7 @@ Z = NDArray[np.float64]
 
 @dataclass
 class Endpoint:
-    """The choice of an endpoint, and its latent once the model has replied."""
+    """The choice of an endpoint, and its latent once the model has responded."""
 
     kind: EndpointKind = "sample"
     seed: int = 0

@@ -49,7 +49,7 @@ class PosteriorSamples:
 
 
 class InspectorData(Observable):
-    """The newest replies for cursor, picked and hovered image, pins and path; None where there is none yet.
+    """The newest responses for cursor, picked and hovered image, pins and path; None where there is none yet.
 
     Attributes:
         step: The snapshot to query.
@@ -66,7 +66,7 @@ class InspectorData(Observable):
         self.clear()
 
     def clear(self) -> None:
-        """Discard all replies, as when another run is opened."""
+        """Discard all responses, as when another run is opened."""
         self.decoded: Images | None = None
         self.picked: EncodedImage | None = None
         self.nearest: NearestImage | None = None

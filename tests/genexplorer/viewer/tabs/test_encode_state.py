@@ -64,11 +64,11 @@ def test_an_empty_test_set_is_allowed() -> None:
 
 
 def test_listeners_are_called_once_per_change() -> None:
-    source, on_reply = _source(), list[int]()
-    source.subscribe(lambda: on_reply.append(source.index))
+    source, on_response = _source(), list[int]()
+    source.subscribe(lambda: on_response.append(source.index))
     source.step_by(3)
     source.set_custom(np.zeros((28, 28, 1), np.uint8), "drawing", "drawn here")
-    assert on_reply == [3, 3] and source.kind == "drawing"
+    assert on_response == [3, 3] and source.kind == "drawing"
 
 
 @pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
