@@ -12,10 +12,10 @@ from genexplorer.session import formatting
 from genexplorer.session.charts import Chart, charts
 from genexplorer.session.run_poller import RunPoller
 
-_WIDTH_PX, _HEIGHT_PX, _LEFT_PX, _BOTTOM_PX = 300, 150, 58, 18
+_WIDTH_PX, _HEIGHT_PX, _LEFT_MARGIN_PX, _BOTTOM_MARGIN_PX = 300, 150, 58, 18  # of a chart
 _COLORS = ("#3b82c4", "#d9822b", "#4a9e5c", "#a05ab4")
-_DASHES = {"solid": "", "dashed": "6 3", "dotted": "2 3"}
-_MAX_CHARTS, _MAX_POINTS, _MAX_IMAGE_BYTES = 3, 300, 2 << 20
+_STROKE_DASHARRAYS = {"solid": "", "dashed": "6 3", "dotted": "2 3"}
+_MAX_CHARTS, _MAX_CURVE_VALUES, _MAX_IMAGE_BYTES = 3, 300, 2 << 20
 
 
 class Html:
@@ -29,7 +29,7 @@ class Html:
 
 
 def new_cell_display() -> Any:
-    """Return a display handle of the running notebook cell, None outside of a notebook."""
+    """Return IPython's display handle of a new output in the running notebook cell; None outside of a notebook."""
     try:
         from IPython import get_ipython
         from IPython.display import display
@@ -61,27 +61,28 @@ def run_html(poller: RunPoller) -> str:
         f'<div style="background:{_COLORS[0]};height:6px;border-radius:3px;width:{percent:.1f}%"></div></div>'
     )
     plots = [_chart_svg(chart, poller) for chart in charts(poller.specs)[:_MAX_CHARTS]]
-    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px;margin-top:8px">{"".join(plots)}{_image(poller)}</div>'
+    content = "".join([*plots, _latest_samples_html(poller)])
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px;margin-top:8px">{content}</div>'
     return f'<div style="font-family:sans-serif;font-size:13px">{escape(progress_text(poller))}{bar}{row}</div>'
 
 
-def _image(poller: RunPoller) -> str:
-    """Return the latest samples; empty without any."""
-    picture = poller.picture("samples")
+def _latest_samples_html(poller: RunPoller) -> str:
+    """Return the newest recorded samples as a figure; an empty text without any."""
+    recorded = poller.image_at("samples")
     try:
-        data = picture.path.read_bytes() if picture is not None else b""
-    except OSError:  # thinned out meanwhile
+        data = recorded.path.read_bytes() if recorded is not None else b""
+    except OSError:  # the training has removed it meanwhile
         data = b""
-    if picture is None or not 0 < len(data) <= _MAX_IMAGE_BYTES:
+    if recorded is None or not 0 < len(data) <= _MAX_IMAGE_BYTES:
         return ""
     encoded = base64.b64encode(data).decode()
     image = f'<img style="height:{_HEIGHT_PX + 20}px;image-rendering:pixelated" src="data:image/png;base64,{encoded}"/>'
-    return f'<figure style="margin:0">{image}<figcaption>samples at step {picture.step:,}</figcaption></figure>'
+    return f'<figure style="margin:0">{image}<figcaption>samples at step {recorded.step:,}</figcaption></figure>'
 
 
 def _chart_svg(chart: Chart, poller: RunPoller) -> str:
-    """Return a chart with one line per metric, axes labeled at their ends."""
-    curves = {name: poller.series(name, "step", _MAX_POINTS) for name in chart.metrics}
+    """Return a chart as SVG, with one line per metric and the ends of both axes labeled."""
+    curves = {name: poller.series(name, "step", _MAX_CURVE_VALUES) for name in chart.metrics}
     values = np.concatenate([curve.mean for curve in curves.values()] or [np.empty(0)])
     values = values[np.isfinite(values)]
     steps = np.concatenate([curve.x for curve in curves.values()] or [np.empty(0)])
@@ -95,35 +96,37 @@ def _chart_svg(chart: Chart, poller: RunPoller) -> str:
     lines, labels = [], []
     for index, (name, curve) in enumerate(curves.items()):
         style, color = chart.style(name), _COLORS[index % len(_COLORS)]
-        path = _path(curve, (first, last), (low, high))
-        lines.append(f'<path d="{path}" fill="none" stroke="{color}" stroke-dasharray="{_DASHES[style.dash]}"/>')
+        path = _svg_path(curve, (first, last), (low, high))
+        lines.append(
+            f'<path d="{path}" fill="none" stroke="{color}" stroke-dasharray="{_STROKE_DASHARRAYS[style.dash]}"/>'
+        )
         labels.append(f'<tspan dx="6" fill="{color}">{escape(style.label)}</tspan>')
     # The text is placed around the plot area, whose origin is 18 px below the top.
-    bottom, end = _HEIGHT_PX - _BOTTOM_PX, 'text-anchor="end"'
+    bottom, end = _HEIGHT_PX - _BOTTOM_MARGIN_PX, 'text-anchor="end"'
     texts = [
-        f'<text x="{_LEFT_PX - 4}" y="9" {end}>{formatting.number(high)}</text>',
-        f'<text x="{_LEFT_PX - 4}" y="{bottom}" {end}>{formatting.number(low)}</text>',
-        f'<text x="{_LEFT_PX}" y="{_HEIGHT_PX - 4}">step {formatting.count(first)}</text>',
+        f'<text x="{_LEFT_MARGIN_PX - 4}" y="9" {end}>{formatting.number(high)}</text>',
+        f'<text x="{_LEFT_MARGIN_PX - 4}" y="{bottom}" {end}>{formatting.number(low)}</text>',
+        f'<text x="{_LEFT_MARGIN_PX}" y="{_HEIGHT_PX - 4}">step {formatting.count(first)}</text>',
         f'<text x="{_WIDTH_PX}" y="{_HEIGHT_PX - 4}" {end}>{formatting.count(last)}</text>',
     ]
     return (
         f'<svg width="{_WIDTH_PX}" height="{_HEIGHT_PX + 20}" style="font-family:sans-serif">'
-        f'<text x="{_LEFT_PX}" y="11" font-size="11"><tspan fill="currentColor">{escape(chart.label)}</tspan>'
+        f'<text x="{_LEFT_MARGIN_PX}" y="11" font-size="11"><tspan fill="currentColor">{escape(chart.label)}</tspan>'
         f'{"".join(labels)}</text><g transform="translate(0 18)">'
         f'<g font-size="10" fill="currentColor">{"".join(texts)}</g>'
-        f'<path d="M{_LEFT_PX} 0V{bottom}H{_WIDTH_PX}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
+        f'<path d="M{_LEFT_MARGIN_PX} 0V{bottom}H{_WIDTH_PX}" fill="none" stroke="#8886"/>{"".join(lines)}</g></svg>'
     )
 
 
-def _path(curve: Series, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
+def _svg_path(curve: Series, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
     """Return an SVG path; NaN and infinite values leave gaps, values out of range run along the edge."""
-    commands, pen = [], "M"
+    commands, command = [], "M"
     for step, value in zip(curve.x.tolist(), curve.mean.tolist(), strict=True):
         if not math.isfinite(value):
-            pen = "M"
+            command = "M"
             continue
-        x = _LEFT_PX + (step - x_range[0]) / (x_range[1] - x_range[0]) * (_WIDTH_PX - _LEFT_PX)
-        share = min(max((value - y_range[0]) / (y_range[1] - y_range[0]), 0.0), 1.0)
-        commands.append(f"{pen}{x:.1f} {(1 - share) * (_HEIGHT_PX - _BOTTOM_PX):.1f}")
-        pen = "L"
+        x = _LEFT_MARGIN_PX + (step - x_range[0]) / (x_range[1] - x_range[0]) * (_WIDTH_PX - _LEFT_MARGIN_PX)
+        height_fraction = min(max((value - y_range[0]) / (y_range[1] - y_range[0]), 0.0), 1.0)
+        commands.append(f"{command}{x:.1f} {(1 - height_fraction) * (_HEIGHT_PX - _BOTTOM_MARGIN_PX):.1f}")
+        command = "L"
     return "".join(commands)

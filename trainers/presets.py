@@ -159,7 +159,7 @@ def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
     names = [
         other.name
         for other in registry.presets().values()
-        if other.family == preset.family and not other.frozen and not other.watch_for
+        if other.family == preset.family and not other.frozen and not other.expected_failure
         if registry.dataset(assemble(other.name).data.name).kind == kind
     ]
     return preset.family if preset.family in names else next(iter(names), "another preset")

@@ -46,7 +46,7 @@ class Preset:
     family: str = ""
     source: str = ""
     frozen: tuple[str, ...] = ()
-    watch_for: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
+    expected_failure: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
 
     def is_frozen(self, path: str) -> bool:
         """Return whether a setting, by its dotted key, may not be changed."""

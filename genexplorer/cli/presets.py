@@ -37,15 +37,15 @@ def presets(
 
 
 def _print_preset(preset: "Preset", *, alone: bool) -> None:
-    from genexplorer.session.gallery import minutes
+    from genexplorer.session.preset_info import training_time_text
     from trainers import registry
 
     output.print_data(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
     output.pairs(
         [
             ("result", preset.expected),
-            ("time", f"about {minutes(preset)} on two cores"),
-            ("watch", preset.watch_for),
+            ("time", f"about {training_time_text(preset)} on two cores"),
+            ("watch", preset.expected_failure),
             ("family", registry.family(preset.family).title if alone else ""),
             ("source", preset.source),
             ("fixed", ", ".join(preset.frozen)),
@@ -63,7 +63,7 @@ def _as_json(preset: "Preset") -> dict[str, object]:
         "summary": preset.summary,
         "expected": preset.expected,
         "minutes": preset.minutes,
-        "look_at": preset.watch_for,
+        "look_at": preset.expected_failure,
         "source": preset.source,
         "fixed": list(preset.frozen),
         "config": assemble(preset.name).model_dump(mode="json"),

@@ -55,20 +55,20 @@ class Poller:
         """Set what to show from now on; a changed request is answered at once."""
         if request != self._request:
             self._request = request
-            self._idle.touch()
+            self._idle.record_input()
             self._wake.set()
 
     def refresh_list(self) -> None:
         """Read the folder of runs again now: a run was started, deleted or restored."""
         self._list_due = 0.0
-        self._idle.touch()
+        self._idle.record_input()
         self._wake.set()
 
     def touch(self) -> None:
         """Record that the dashboard is in use; wakes an idle poller at once."""
         if self._idle.is_idle:
             self._wake.set()
-        self._idle.touch()
+        self._idle.record_input()
 
     def close(self) -> None:
         """End `run` soon."""

@@ -11,7 +11,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import PictureRef, RunStatus, State
 from genexplorer.session.charts import Chart, charts, selected_chart
-from genexplorer.session.gallery import watch_for
+from genexplorer.session.preset_info import expected_failure
 from genexplorer.session.run_poller import RunPoller
 from trainers.theory import Theory
 
@@ -47,7 +47,7 @@ class RunViewBuilder:
 
     def set_viewer(self, *, watching: bool, idle: bool) -> None:
         """Set what the worker is to know: whether the run is displayed, and whether the dashboard is idle."""
-        self._run.watching, self._run.viewer_idle = watching, idle
+        self._run.watching, self._run.watcher_idle = watching, idle
 
     def build(self, request: ViewRequest, now: float) -> RunView:
         """Return the run's view at a Unix time."""
@@ -83,7 +83,7 @@ class RunViewBuilder:
                 log=tuple(self._run.log)[-_LOG_LINES:],
                 alerts=tuple(self._run.alerts),
                 changes=tuple(self._run.changes),
-                image_kinds=_ordered_kinds(self._run.pictures),
+                image_kinds=_ordered_kinds(self._run.images),
                 image_steps=image_steps or tuple(self._run.snapshots),
                 image=self._read_image(request),
                 snapshots=tuple(self._run.snapshots),
@@ -92,8 +92,8 @@ class RunViewBuilder:
                 cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
                 card=self._card,
                 log_tail=self._read_log_tail(status),
-                problem=self._run.problem,
-                watch_for=watch_for(self._run.config),
+                problem=self._run.error,
+                expected_failure=expected_failure(self._run.config),
             )
 
     def build_compared(self, request: ViewRequest) -> ComparedRun:
@@ -102,7 +102,7 @@ class RunViewBuilder:
             self._run.poll()
             chart = self._large_chart(charts(self._run.specs), request)
             metrics = chart.metrics if chart is not None else ()
-            series = self._run.several_series(metrics, request.x, request.max_points)
+            series = self._run.series_of(metrics, request.x, request.max_points)
         return ComparedRun(self._run.status, series)
 
     def _read_curves(self, request: ViewRequest) -> None:
@@ -110,8 +110,8 @@ class RunViewBuilder:
         large = self._large_chart(all_charts, request)
         small = [chart for chart in all_charts if chart is not large][:NUM_SMALL] if request.small_charts else []
         metrics = [name for chart in small for name in chart.metrics]
-        series = self._run.several_series(metrics, request.x, min(_SMALL_POINTS, request.max_points))
-        series |= self._run.several_series(large.metrics if large is not None else (), request.x, request.max_points)
+        series = self._run.series_of(metrics, request.x, min(_SMALL_POINTS, request.max_points))
+        series |= self._run.series_of(large.metrics if large is not None else (), request.x, request.max_points)
         steps = self._run.series(large.metrics[0], "step", request.max_points).x if large is not None else None
         self._curves = RunCurves(all_charts, series, request.x, steps)
         self._curves_request = _curves_key(request)
@@ -129,7 +129,7 @@ class RunViewBuilder:
 
     def _image_refs(self, kind: str) -> list[PictureRef]:
         """Return the images of a kind, or of the first kind available."""
-        pictures = self._run.pictures
+        pictures = self._run.images
         return pictures.get(kind if kind in pictures else next(iter(_ordered_kinds(pictures)), ""), [])
 
     def _read_image(self, request: ViewRequest) -> TiledImage | None:

@@ -85,7 +85,7 @@ class RunView:
     card: "ModelCard | None" = None  # of a snapshot; None before the first
     log_tail: str = ""  # the last lines of worker.log, of a lost or failed run
     problem: str = ""  # why the folder cannot be read
-    watch_for: str = ""  # of a preset that fails on purpose: what to watch
+    expected_failure: str = ""  # of a preset that fails on purpose: what to watch
 
 
 @dataclass(frozen=True, eq=False)

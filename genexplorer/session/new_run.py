@@ -10,8 +10,8 @@ from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
-from genexplorer.session.gallery import gallery, minutes
 from genexplorer.session.observable import Observable
+from genexplorer.session.preset_info import families_with_presets, training_time_text
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.registry import Preset
@@ -68,10 +68,12 @@ class NewRunForm(Observable):
     def all_fields(self) -> tuple[FormField, ...]:
         """All fields, in the same order."""
         families = registry.families()
-        choices = tuple(Choice(family.name, family.title) for family in gallery())
+        choices = tuple(Choice(family.name, family.title) for family in families_with_presets())
         family = FormField("family", "Family", "choice", "The kind of model.", choices)
         presets = families[self["family"]].presets if self["family"] in families else ()
-        choices = tuple(Choice(spec.name, f"{spec.name} ({minutes(spec)}): {spec.summary}") for spec in presets)
+        choices = tuple(
+            Choice(spec.name, f"{spec.name} ({training_time_text(spec)}): {spec.summary}") for spec in presets
+        )
         preset = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
         data = _data(_data_of(self.preset))
         return (family, preset, data, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
@@ -87,9 +89,9 @@ class NewRunForm(Observable):
         return self["name"].strip()
 
     @property
-    def watch_for(self) -> str:
+    def expected_failure(self) -> str:
         """What to watch if the preset fails on purpose; empty for all others."""
-        return self.preset.watch_for
+        return self.preset.expected_failure
 
     @property
     def expectation(self) -> str:
@@ -100,7 +102,7 @@ class NewRunForm(Observable):
         if self["unit"] == "minutes":
             time = ""  # the length is the time
         elif self._estimate is None or self._estimate.seconds is None:
-            time = f"about {minutes(self.preset)} on two cores"
+            time = f"about {training_time_text(self.preset)} on two cores"
         else:
             time = f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
         return " · ".join(part for part in (self.preset.expected, time) if part)

@@ -1,4 +1,4 @@
-"""One run as the dashboard and the viewer follow it, each poll reading only what is new; and how often to poll.
+"""The state of one run for dashboard and viewer, where each poll reads only what is new; and how often to poll.
 
 Polling and painting take time from a training on the same machine: the longer a front end gets no input, the less
 often it polls. Any input restores live updates at once.
@@ -40,26 +40,26 @@ if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
 T = TypeVar("T")
-LOG_LINES = 2000
-WATCH_EVERY_S = 1.0
-_MAX_SERIES = 128
-_MAX_CARDS = 64
-EVERYTHING = frozenset({"status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"})
+MAX_LOG_LINES = 2000  # older lines are dropped; the log file has them
+WATCH_REPORT_INTERVAL_S = 1.0  # once a second, as `control.touch_watch` expects
+_MAX_CACHED_SERIES = 128
+_MAX_CACHED_STEPS = 64  # cards and metric values are cached for this many steps each
+ALL_CHANGES = frozenset({"status", "metrics", "log", "alerts", "changes", "images", "snapshots"})
 _READ_ERRORS = (UserError, OSError, sqlite3.Error)
 _SeriesKey = tuple[str, XAxis, int, tuple[float, float] | None]
 ACTIVE_POLL_S = 0.25
-IDLE_AFTER_S, IDLE_POLL_S = 10.0, 2.0
-AWAY_AFTER_S, AWAY_POLL_S = 60.0, 8.0
+IDLE_AFTER_S, IDLE_POLL_S = 10.0, 2.0  # without input for so long, poll this often
+AWAY_AFTER_S, AWAY_POLL_S = 60.0, 8.0  # likewise; animations stop as well
 
 
 class RunPoller:
     """State of a run as of the last `poll`, whether it is queued, active, ended, lost or read-only.
 
-    Not thread-safe. Read errors are not raised: `poll` keeps the last state and sets `problem`.
+    Not thread-safe. Read errors are not raised: `poll` keeps the last state and sets `error`.
 
     Args:
         folder: The run folder.
-        watching: Whether each poll tells the worker that it has a viewer, so that it writes snapshots more often.
+        watching: Whether polls report to the worker that the run is watched, so that it writes snapshots more often.
     Raises:
         UserError: if the folder is not a run.
     """
@@ -67,27 +67,27 @@ class RunPoller:
     def __init__(self, folder: Path, *, watching: bool = False) -> None:
         self.folder = folder
         self.watching = watching
-        self.viewer_idle = False  # no input for a while: snapshots may then be written less often
-        self.problem = ""  # error of the last poll, in one line
+        self.watcher_idle = False  # no input for a while: snapshots may then be written less often
+        self.error = ""  # error of the last poll, in one line
         self._reader = RunReader(folder)
         self.status: RunStatus = self._reader.status()
         self._config: RunConfig | None = None
-        self._watched_at, self._watched_idle = -WATCH_EVERY_S, False
+        self._reported_at, self._reported_idle = -WATCH_REPORT_INTERVAL_S, False
         self._reset()
 
     def _reset(self) -> None:
-        """Forget everything but the status: before the first poll, and when a new attempt rewrites the history."""
+        """Discard everything but the status: before the first poll, and when a new attempt rewrites the history."""
         self._cursor = Cursor()
         self.specs: dict[str, MetricSpec] = {}
         self.latest: dict[str, Point] = {}
-        self.log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self.log: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
         self.alerts: list[AlertRow] = []
         self.changes: list[Change] = []
-        self.pictures: dict[str, list[PictureRef]] = {}  # by kind, ascending in step
+        self.images: dict[str, list[PictureRef]] = {}  # recorded images by image kind, ascending in step
         self.snapshots: list[int] = []  # steps, ascending
-        self._series: OrderedDict[_SeriesKey, Series] = OrderedDict()
-        self._values: dict[int, dict[str, float]] = {}
-        self._cards: OrderedDict[int, ModelCard] = OrderedDict()
+        self._cached_series: OrderedDict[_SeriesKey, Series] = OrderedDict()
+        self._cached_values: dict[int, dict[str, float]] = {}
+        self._cached_cards: OrderedDict[int, ModelCard] = OrderedDict()
 
     @property
     def config(self) -> "RunConfig | None":
@@ -100,23 +100,26 @@ class RunPoller:
         """Read what is new.
 
         Returns:
-            The names of what changed: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots".
+            The names of what changed: "status", "metrics", "log", "alerts", "changes", "images", "snapshots".
         """
-        before = self.problem
-        self.problem = ""
+        before = self.error
+        self.error = ""
         if self.watching:
-            is_due = time.monotonic() - self._watched_at >= WATCH_EVERY_S or self.viewer_idle != self._watched_idle
+            is_due = (
+                time.monotonic() - self._reported_at >= WATCH_REPORT_INTERVAL_S
+                or self.watcher_idle != self._reported_idle
+            )
             if is_due and self.status.state.live and is_claimed(self.folder):  # a copied run may look active
-                self.watch()
+                self.report_watcher()
         delta = self._try(lambda: self._reader.changes(self._cursor))
         if delta is None:
-            return frozenset({"status"}) if self.problem != before else frozenset()
+            return frozenset({"status"}) if self.error != before else frozenset()
         new_attempt = delta.status.attempt > self.status.attempt > 0
         if new_attempt:
             self._reset()
             delta = self._try(lambda: self._reader.changes(self._cursor)) or delta
         changed = self._apply(delta)
-        return EVERYTHING if new_attempt else changed | ({"status"} if before else frozenset())
+        return ALL_CHANGES if new_attempt else changed | ({"status"} if before else frozenset())
 
     @contextmanager
     def batch_read(self) -> Iterator[None]:
@@ -125,28 +128,28 @@ class RunPoller:
             self._try(lambda: opened.enter_context(self._reader.batch_read()))
             yield
 
-    def watch(self) -> None:
-        """Tell the worker that the run has a viewer."""
-        self._watched_at, self._watched_idle = time.monotonic(), self.viewer_idle
-        control.touch_watch(self.folder, idle=self.viewer_idle)
+    def report_watcher(self) -> None:
+        """Report to the worker that somebody watches the run."""
+        self._reported_at, self._reported_idle = time.monotonic(), self.watcher_idle
+        control.touch_watch(self.folder, idle=self.watcher_idle)
 
     def series(
         self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
     ) -> Series:
-        """Return a curve, cached until a poll finds new points; an empty one if it cannot be read."""
+        """Return the curve of a metric, cached until a poll finds new values; an empty one if it cannot be read."""
         key = (metric, x, max_points, bounds)
-        series = self._series.get(key)
+        series = self._cached_series.get(key)
         if series is None:
             series = self._try(lambda: self._reader.series(metric, x, max_points, bounds))
             if series is None:
                 return empty_series(metric, x)
-            self._series[key] = series
-            while len(self._series) > _MAX_SERIES:
-                self._series.popitem(last=False)
+            self._cached_series[key] = series
+            while len(self._cached_series) > _MAX_CACHED_SERIES:
+                self._cached_series.popitem(last=False)
         return series
 
-    def several_series(self, metrics: Iterable[str], x: XAxis = "step", max_points: int = 1000) -> dict[str, Series]:
-        """Return several curves, as `series` does, opening the database once."""
+    def series_of(self, metrics: Iterable[str], x: XAxis = "step", max_points: int = 1000) -> dict[str, Series]:
+        """Return the curves of several metrics by name, as `series` does, opening the database once."""
         names = list(metrics)
         if not names:
             return {}
@@ -157,17 +160,17 @@ class RunPoller:
         """Return each metric's value at or before a step; its latest value for None."""
         if step is None:
             return {name: point.value for name, point in self.latest.items()}
-        if step not in self._values:
+        if step not in self._cached_values:
             points = self._try(lambda: self._reader.latest(step))
             if points is None:
                 return {}
-            if len(self._values) >= _MAX_CARDS:
-                self._values.clear()
-            self._values[step] = {name: point.value for name, point in points.items()}
-        return dict(self._values[step])
+            if len(self._cached_values) >= _MAX_CACHED_STEPS:
+                self._cached_values.clear()
+            self._cached_values[step] = {name: point.value for name, point in points.items()}
+        return dict(self._cached_values[step])
 
     def card(self, step: int | None = None) -> "ModelCard":
-        """Return the model card of a snapshot; of the newest for None.
+        """Return the model card of the snapshot at a step; None selects the newest snapshot.
 
         Raises:
             UserError: if there is no such snapshot, or none yet.
@@ -176,15 +179,15 @@ class RunPoller:
             step = self.snapshots[-1]
         if step is None:
             return self._reader.card(None)
-        if step not in self._cards:
-            self._cards[step] = self._reader.card(step)
-            while len(self._cards) > _MAX_CARDS:
-                self._cards.popitem(last=False)
-        return self._cards[step]
+        if step not in self._cached_cards:
+            self._cached_cards[step] = self._reader.card(step)
+            while len(self._cached_cards) > _MAX_CACHED_STEPS:
+                self._cached_cards.popitem(last=False)
+        return self._cached_cards[step]
 
-    def picture(self, kind: str, step: int | None = None) -> PictureRef | None:
-        """Return the newest image of a kind at or before a step; the first one if all are later."""
-        refs = self.pictures.get(kind, [])
+    def image_at(self, image_kind: str, step: int | None = None) -> PictureRef | None:
+        """Return the newest recorded image of a kind at or before a step; the first one if all are later."""
+        refs = self.images.get(image_kind, [])
         earlier = [ref for ref in refs if step is None or ref.step <= step]
         return earlier[-1] if earlier else refs[0] if refs else None
 
@@ -211,7 +214,7 @@ class RunPoller:
             "log": bool(delta.log),
             "alerts": bool(delta.alerts),
             "changes": bool(delta.changes),
-            "pictures": bool(delta.pictures),
+            "images": bool(delta.pictures),
             "snapshots": list(delta.snapshots) != self.snapshots,
         }
         self._cursor, self.status = delta.cursor, delta.status
@@ -221,24 +224,24 @@ class RunPoller:
         self.alerts.extend(delta.alerts)
         self.changes.extend(delta.changes)
         self.snapshots = list(delta.snapshots)
-        for kind in {ref.kind for ref in delta.pictures}:
-            refs = (*self.pictures.get(kind, []), *(ref for ref in delta.pictures if ref.kind == kind))
+        for image_kind in {ref.kind for ref in delta.pictures}:
+            refs = (*self.images.get(image_kind, []), *(ref for ref in delta.pictures if ref.kind == image_kind))
             by_step = {ref.step: ref for ref in refs}
-            self.pictures[kind] = [by_step[step] for step in sorted(by_step)]
+            self.images[image_kind] = [by_step[step] for step in sorted(by_step)]
         if changed["metrics"]:
-            self._series.clear()
-            self._values.clear()
+            self._cached_series.clear()
+            self._cached_values.clear()
         return frozenset(name for name, new in changed.items() if new)
 
     def _try(self, read: Callable[[], T]) -> T | None:
         try:
             return read()
         except _READ_ERRORS as error:
-            self.problem = one_line(str(error) or type(error).__name__, 300)
+            self.error = one_line(str(error) or type(error).__name__, 300)
             return None
 
 
-def has_points(run: RunPoller | None) -> bool:
+def has_2d_data(run: RunPoller | None) -> bool:
     """Return whether a run's data are 2-D points; known before its first snapshot."""
     if run is None or run.config is None:
         return False
@@ -249,31 +252,31 @@ def has_points(run: RunPoller | None) -> bool:
 
 
 class IdleTracker:
-    """Time since the last input, and what follows from it. Thread-safe.
+    """The time since the last input, and how often to poll after it. Thread-safe.
 
     Args:
-        clock: Monotonic seconds.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last_input = clock()
 
-    def touch(self) -> None:
+    def record_input(self) -> None:
         """Record an input."""
         self._last_input = self._clock()
 
     @property
     def is_idle(self) -> bool:
-        """Whether there was no input for a while: a training then writes snapshots less often."""
+        """Whether there was no input for `IDLE_AFTER_S`: a training then writes snapshots less often."""
         return self._clock() - self._last_input >= IDLE_AFTER_S
 
     @property
     def is_away(self) -> bool:
-        """Whether there was no input for so long that animations are not watched."""
+        """Whether there was no input for `AWAY_AFTER_S`: nobody watches animations."""
         return self._clock() - self._last_input >= AWAY_AFTER_S
 
     @property
     def poll_s(self) -> float:
-        """Seconds between two polls."""
+        """The time between two polls, in seconds."""
         return AWAY_POLL_S if self.is_away else IDLE_POLL_S if self.is_idle else ACTIVE_POLL_S

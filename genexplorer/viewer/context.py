@@ -20,7 +20,7 @@ class ViewerContext(QObject):
 
     Signals:
         run_changed: Another run is open, or none; `run` is set already.
-        changes(frozenset): A poll of the run found new data: "status", "metrics", "pictures", ….
+        changes(frozenset): A poll of the run found new data: "status", "metrics", "images", ….
         time_changed(int): The step of the displayed snapshot, -1 for none. See `step`.
         palette_changed: The colors changed between light and dark.
         status_message(str): A message for the status bar: "saved manifold.png".
@@ -105,7 +105,7 @@ class ViewerContext(QObject):
         """
         if self.run is None:
             return
-        self.run.viewer_idle = idle
+        self.run.watcher_idle = idle
         with self.run.batch_read():  # listeners read from the same open files
             changed = self.run.poll()
             if changed:

@@ -144,8 +144,8 @@ class RunActions(QObject):
             self._last = None
             return
         before, self._last = self._last, (run.folder, run.status.state)
-        if run.problem:
-            self._context.alert.emit(f"The run cannot be read: {run.problem}")
+        if run.error:
+            self._context.alert.emit(f"The run cannot be read: {run.error}")
         if before is not None and before[0] == run.folder and before[1].live and run.status.state in _FAILURES:
             outcome = "failed" if run.status.state is State.FAILED else "was lost"
             reason = run.status.reason or "reason unknown"

@@ -135,7 +135,7 @@ class MainWindow(QMainWindow):
         mouse = QCursor.pos()
         if mouse != self._mouse or self.isFullScreen():  # a full screen counts as in use
             self._mouse = mouse
-            self._idle_tracker.touch()
+            self._idle_tracker.record_input()
         self._update_polling()
         self.context.poll(idle=self._is_idle)
 
@@ -153,7 +153,7 @@ class MainWindow(QMainWindow):
         """Poll often again at the first input; the event itself is not consumed."""
         kind = None if event is None else event.type()
         if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._mouse):
-            self._idle_tracker.touch()
+            self._idle_tracker.record_input()
             self._update_polling()
         return False
 
@@ -271,7 +271,7 @@ class MainWindow(QMainWindow):
     def toggle_full_screen(self) -> None:
         """Show tab and time bar alone on the full screen, or the whole window again."""
         full_screen = not self.isFullScreen()
-        self._idle_tracker.touch()
+        self._idle_tracker.record_input()
         self._update_polling()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not full_screen)

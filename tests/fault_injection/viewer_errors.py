@@ -136,7 +136,7 @@ def _use_window(app: QApplication, window: MainWindow, run: Path) -> None:
         lambda: window.open_run(run),
         lambda: window.pages.show_tab((_TAB_TYPES.index(owner) + 1) % len(_TAB_TYPES)),
         lambda: window.pages.show_tab(_TAB_TYPES.index(owner)),
-        lambda: window.context.changes.emit(frozenset({"status", "metrics", "pictures", "snapshots", "log"})),
+        lambda: window.context.changes.emit(frozenset({"status", "metrics", "images", "snapshots", "log"})),
         lambda: window.context.cursor.go(100),
         lambda: window.context.cursor.go(600),
         *(lambda key=key: _press(window, key) for key in _KEYS),

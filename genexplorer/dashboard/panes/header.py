@@ -51,10 +51,10 @@ def header_lines(run: RunView, width: int, height: int) -> list[StyledLine]:
         problem, style = f"⚠ {count}, press d: {alerts[-1].message}", "$warning"
     # The problem gets the lines that the remedy leaves, or one above what to watch.
     room = height - len(lines) - bool(remedy)
-    room = min(room, 1) if run.watch_for and not remedy else room
+    room = min(room, 1) if run.expected_failure and not remedy else room
     lines += [[(line, style)] for line in wrap(problem, width, room)]
-    if run.watch_for and not remedy:
-        text = f"What to watch: {run.watch_for}"
+    if run.expected_failure and not remedy:
+        text = f"What to watch: {run.expected_failure}"
         lines += [[(line, "$accent")] for line in wrap(text, width, height - len(lines))]
     elif remedy:
         lines.append([(clip(remedy, width), "$accent")])

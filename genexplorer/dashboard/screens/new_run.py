@@ -20,8 +20,8 @@ from genexplorer.dashboard.screens.dialogs import ListScreen
 from genexplorer.errors import UserError
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
-from genexplorer.session.gallery import gallery, minutes
 from genexplorer.session.new_run import FormField, NewRunForm
+from genexplorer.session.preset_info import families_with_presets, training_time_text
 from trainers import registry
 
 _DEBOUNCE_S = 0.15  # from the last edit to the validation
@@ -107,7 +107,7 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     def _show_expectation(self) -> None:
         form = self.form
-        self.query_one("#expect", Static).update(_facts(form.watch_for, form.expectation, form.preset.source))
+        self.query_one("#expect", Static).update(_facts(form.expected_failure, form.expectation, form.preset.source))
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -200,20 +200,20 @@ class GalleryScreen(ListScreen):
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         preset = registry.presets().get(event.option.id or "")
         if preset is not None:
-            expectation = f"{preset.expected} · about {minutes(preset)} on two cores"
+            expectation = f"{preset.expected} · about {training_time_text(preset)} on two cores"
             source = Content.assemble(("From ", "$muted"), preset.source) if preset.source else ""
-            facts = _facts(preset.watch_for, expectation, preset.summary, source)
+            facts = _facts(preset.expected_failure, expectation, preset.summary, source)
             self.query_one("#preset-facts", Static).update(facts)
 
 
 def _options() -> list[Option]:
-    groups = gallery()
+    groups = families_with_presets()
     width = max((len(preset.name) for group in groups for preset in group.presets), default=0)
     options: list[Option] = []
     for group in groups:
         options.append(Option(Content.assemble((group.title, "$muted")), disabled=True))
         for preset in group.presets:
-            name, time = f"  {preset.name:<{width}}  ", f"{minutes(preset):>10}  "
+            name, time = f"  {preset.name:<{width}}  ", f"{training_time_text(preset):>10}  "
             options.append(Option(Content.assemble((name, "bold"), (time, "$muted"), preset.summary), id=preset.name))
     return options
 
@@ -222,8 +222,8 @@ def _choices(field: FormField) -> list[tuple[Content, str]]:
     return [(Content(choice.label), choice.value) for choice in field.choices]
 
 
-def _facts(watch_for: str, expectation: str, *more: str | Content) -> Content:
+def _facts(expected_failure: str, expectation: str, *more: str | Content) -> Content:
     """Return what to watch and to expect of a preset, and further lines; empty ones are omitted."""
-    lines = [Content.assemble(("What to watch ", "$warning"), watch_for)] if watch_for else []
+    lines = [Content.assemble(("What to watch ", "$warning"), expected_failure)] if expected_failure else []
     lines.append(Content.assemble(("Expect ", "$muted"), expectation))
     return Content("\n").join([*lines, *(Content.assemble(line) for line in more if line)])

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def diagnosis_screen(run: RunView) -> TextScreen:
     """Return a dialog with all that is known about a run's problems."""
     parts: list[Content] = []
-    if run.watch_for:
-        parts.append(Content.assemble(("What to watch: ", "bold $accent"), run.watch_for))
+    if run.expected_failure:
+        parts.append(Content.assemble(("What to watch: ", "bold $accent"), run.expected_failure))
     if run.problem:
         parts.append(Content.assemble(("✗ ", "$warning"), run.problem))
     if run.status.reason:

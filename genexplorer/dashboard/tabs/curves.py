@@ -192,10 +192,10 @@ class Sidebar(Vertical):
 
     def show(self, run: RunView | None) -> None:
         """Show a run."""
-        config, watch_for = (run.config, run.watch_for) if run else (None, "")
-        watch_for_text = self.query_one("#side-watch-for", Text)
-        watch_for_text.display = bool(watch_for)
-        watch_for_text.show_text(Content.assemble(("What to watch\n", "bold $accent"), watch_for))
+        config, expected_failure = (run.config, run.expected_failure) if run else (None, "")
+        expected_failure_text = self.query_one("#side-watch-for", Text)
+        expected_failure_text.display = bool(expected_failure)
+        expected_failure_text.show_text(Content.assemble(("What to watch\n", "bold $accent"), expected_failure))
         self.query_one("#side-alerts", Text).show_text(alert_lines(run.alerts if run else ()))
         if config is not self._config:
             self._config = config

@@ -80,8 +80,8 @@ class NewRunDialog(QDialog):
             elif editor.text() != value:
                 editor.setText(value)
         errors = self.form.errors()
-        watch_for = f"\nWatch for: {self.form.watch_for}" if self.form.watch_for else ""
-        self.expectation.setText(f"Expected: {self.form.expectation}{watch_for}")
+        expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
+        self.expectation.setText(f"Expected: {self.form.expectation}{expected_failure}")
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 

@@ -122,7 +122,7 @@ class Tab(QWidget):
         """Show another run, or none; discard the state of the former one."""
 
     def on_changes(self, changed: frozenset[str]) -> None:
-        """Handle the changes of a poll: "status", "metrics", "log", "alerts", "changes", "pictures", "snapshots"."""
+        """Handle the changes of a poll: "status", "metrics", "log", "alerts", "changes", "images", "snapshots"."""
 
     def on_time(self, step: int | None) -> None:
         """Show the run at the step of a snapshot; None while there is none."""

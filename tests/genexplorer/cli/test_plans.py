@@ -83,8 +83,8 @@ def test_presets_have_results_and_warnings(cli: Cli) -> None:
     result = cli("presets").out
     for family in registry.families().values():
         assert family.title[:1].upper() + family.title[1:] in result.splitlines()
-    failing = [preset for preset in registry.presets().values() if preset.watch_for]
-    assert failing and all(preset.watch_for in result for preset in failing)
+    failing = [preset for preset in registry.presets().values() if preset.expected_failure]
+    assert failing and all(preset.expected_failure in result for preset in failing)
 
 
 class FakeQuery:

@@ -13,7 +13,7 @@ def test_polling_slows_down_until_the_next_input() -> None:
         states.append((tracker.poll_s, tracker.is_idle, tracker.is_away))
     active, idle, away = (0.25, False, False), (2.0, True, False), (8.0, True, True)
     assert states == [active, active, idle, idle, away, away]
-    tracker.touch()
+    tracker.record_input()
     assert (tracker.poll_s, tracker.is_idle, tracker.is_away) == active
 
 

@@ -9,8 +9,8 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import eta, formatting
-from genexplorer.session.gallery import gallery, minutes, watch_for
 from genexplorer.session.new_run import NewRunForm, parse_settings
+from genexplorer.session.preset_info import expected_failure, families_with_presets, training_time_text
 from trainers import registry
 from trainers.data.catalog import bundled_folder
 from trainers.plan import resolve
@@ -204,18 +204,18 @@ def test_a_folder_of_images_gets_the_data_options_of_the_preset(tmp_path: Path) 
 
 
 def test_a_preset_that_fails_on_purpose_says_what_to_watch() -> None:
-    failing = [preset.name for preset in registry.presets().values() if preset.watch_for]
+    failing = [preset.name for preset in registry.presets().values() if preset.expected_failure]
     assert failing
     for name in failing:
         form = NewRunForm(name)
-        assert form.watch_for and watch_for(form.validate()) == form.watch_for
-    assert NewRunForm("vae-2d").watch_for == watch_for(None) == ""
+        assert form.expected_failure and expected_failure(form.validate()) == form.expected_failure
+    assert NewRunForm("vae-2d").expected_failure == expected_failure(None) == ""
 
 
 def test_the_gallery_has_every_preset_once() -> None:
-    listed = [preset.name for group in gallery() for preset in group.presets]
+    listed = [preset.name for group in families_with_presets() for preset in group.presets]
     assert sorted(listed) == sorted(registry.presets())
     vae = registry.preset("vae-2d")
-    assert [minutes(replace(vae, minutes=value)) for value in (0.5, 2.5, 60, 80)] == [
+    assert [training_time_text(replace(vae, minutes=value)) for value in (0.5, 2.5, 60, 80)] == [
         "30 s", "2.5 min", "1 h", "1 h 20 min",
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.database import sqlite
 from genexplorer.runs.record import PictureRef, State
 from genexplorer.session.charts import charts
-from genexplorer.session.run_poller import EVERYTHING, RunPoller
+from genexplorer.session.run_poller import ALL_CHANGES, RunPoller
 from tests.fixtures.fake_run import IMAGES_PER_S, FakeRun, running_run, write_run
 from tests.fixtures.waiting import wait_until
 
@@ -41,7 +41,7 @@ def polled_until(followed: RunPoller, condition: Callable[[], bool]) -> frozense
 def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path) -> None:
     followed = RunPoller(finished)
     assert followed.status.name == "brave-fox"
-    assert followed.poll() >= EVERYTHING - {"status"}
+    assert followed.poll() >= ALL_CHANGES - {"status"}
     assert followed.poll() == frozenset()
     assert followed.status.state is State.SUCCEEDED
     assert followed.config is not None
@@ -53,7 +53,7 @@ def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path)
     assert [alert.code for alert in followed.alerts] == ["kl_dim_collapsed"]
     assert [(change.step, change.path) for change in followed.changes] == [(1200, "optim.lr")]
     assert len(followed.log) > 0
-    assert followed.problem == ""
+    assert followed.error == ""
 
 
 def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,20 +77,20 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 def test_several_curves_open_the_database_once(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = RunPoller(finished)
-    several = run.several_series(["train/elbo", "train/kl", "nothing"], max_points=50)
+    several = run.series_of(["train/elbo", "train/kl", "nothing"], max_points=50)
     assert opened.call_count == 1 and len(several["nothing"].x) == 0
     assert several["train/kl"] is run.series("train/kl", max_points=50) and len(several["train/elbo"].x) > 10
     broken = shutil.copytree(finished, tmp_path / "broken")
     (broken / layout.DATABASE).write_bytes(b"no database")
     run = RunPoller(broken)
-    assert len(run.several_series(["train/elbo"])["train/elbo"].x) == 0 and run.problem
+    assert len(run.series_of(["train/elbo"])["train/elbo"].x) == 0 and run.error
 
 
 def test_a_batch_read_opens_the_database_once_and_reports_damage(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = RunPoller(finished)
     with run.batch_read():
-        assert run.poll() >= EVERYTHING - {"status"}
-        assert len(run.series("train/elbo").x) and run.values_at(10) and run.several_series(["train/kl"])
+        assert run.poll() >= ALL_CHANGES - {"status"}
+        assert len(run.series("train/elbo").x) and run.values_at(10) and run.series_of(["train/kl"])
     assert opened.call_count == 1
     rotten = shutil.copytree(finished, tmp_path / "rotten")
     content = bytearray((rotten / layout.DATABASE).read_bytes())
@@ -112,9 +112,9 @@ def test_values_at_an_earlier_step(finished: Path) -> None:
     assert followed.card().step == followed.snapshots[-1]
     with pytest.raises(UserError):
         followed.card(11)
-    values = [followed.picture("manifold", step) for step in (None, 60, 0)]
+    values = [followed.image_at("manifold", step) for step in (None, 60, 0)]
     assert [ref.step for ref in values if isinstance(ref, PictureRef)] == [1500, 50, 0]
-    assert followed.picture("portrait") is None
+    assert followed.image_at("portrait") is None
 
 
 def test_a_step_is_converted_to_other_axes(finished: Path) -> None:
@@ -140,10 +140,10 @@ def test_an_active_run_reports_changes_and_the_loss_of_its_worker(tmp_path: Path
             followed,
             lambda: (
                 followed.latest["train/elbo"].step == followed.status.step == 400
-                and followed.pictures["samples"][-1].step == followed.snapshots[-1] == 400
+                and followed.images["samples"][-1].step == followed.snapshots[-1] == 400
             ),
         )
-        assert {"metrics", "snapshots", "pictures", "status"} <= calls
+        assert {"metrics", "snapshots", "images", "status"} <= calls
         assert len(followed.series("train/elbo").x) > last
     calls = polled_until(followed, lambda: followed.status.state is State.LOST)
     assert "status" in calls
@@ -170,11 +170,11 @@ def test_watching_touches_the_run_only_while_it_is_active(tmp_path: Path) -> Non
         watch.unlink()
         followed.poll()
         assert not watch.exists()  # about once a second, not at every poll
-        followed.viewer_idle = True
+        followed.watcher_idle = True
         followed.poll()
         assert watch.with_name(layout.WATCH_IDLE).exists() and not watch.exists()
     polled_until(followed, lambda: followed.status.state is State.LOST)
-    followed._watched_at = -1e9
+    followed._reported_at = -1e9
     followed.poll()
     assert not watch.exists()
 
@@ -185,7 +185,7 @@ def test_a_damaged_folder_is_a_problem_and_keeps_the_last_state(tmp_path: Path) 
     followed.poll()
     shutil.rmtree(folder)
     assert "status" in followed.poll()
-    assert followed.status.state is State.DAMAGED or followed.problem
+    assert followed.status.state is State.DAMAGED or followed.error
     assert followed.latest["train/elbo"].step == 60
     assert len(followed.series("train/recon").x) == 0
 
@@ -199,12 +199,12 @@ def test_a_read_error_is_a_problem_until_the_next_success(finished: Path, monkey
 
     monkeypatch.setattr(followed._reader, "changes", fail)
     assert followed.poll() == {"status"}
-    assert "Input/output error" in followed.problem
-    assert "\x1b" not in followed.problem
+    assert "Input/output error" in followed.error
+    assert "\x1b" not in followed.error
     assert followed.poll() == frozenset()
     monkeypatch.undo()
     assert followed.poll() == {"status"}
-    assert followed.problem == ""
+    assert followed.error == ""
 
 
 def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
     again = FakeRun(folder, 1300)  # from step 0: what came after is superseded
     again.advance(20)
     again.end("stopped")
-    assert followed.poll() == EVERYTHING
+    assert followed.poll() == ALL_CHANGES
     assert followed.status.attempt == 2
     assert followed.changes == []
     assert followed.latest["train/elbo"].step == 20

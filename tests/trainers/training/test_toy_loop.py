@@ -106,4 +106,4 @@ def test_the_theory_of_a_vae_fits_its_data() -> None:
 
 def test_presets_that_fail_on_purpose_explain_why() -> None:
     collapse = registry.preset("vae-collapse")
-    assert "model.beta" in collapse.watch_for and presets.assemble("vae-collapse").model_options().beta > 1
+    assert "model.beta" in collapse.expected_failure and presets.assemble("vae-collapse").model_options().beta > 1

@@ -69,9 +69,9 @@ FLOW_EXPLODE = Preset(
     expected="reaches about 2.3 test bits/dim (raw weights, uniform dequantization, 256 levels, first 1,000 test "
     "images), then diverges: stopped with a non-finite loss after 250 to 310 steps (3 seeds)",
     minutes=0.3,
-    watch_for="out-of-range samples come first: more and more samples are white noise, black or white while bits/dim "
-    "still falls. Then the round-trip error leaves 0: float32 can no longer invert the flow. Then the loss spikes, "
-    "becomes non-finite, and training stops. A bounded log-scale (model.log_scale=tanh) or a lower optim.lr "
+    expected_failure="out-of-range samples come first: more and more samples are white noise, black or white while "
+    "bits/dim still falls. Then the round-trip error leaves 0: float32 can no longer invert the flow. Then the loss "
+    "spikes, becomes non-finite, and training stops. A bounded log-scale (model.log_scale=tanh) or a lower optim.lr "
     "prevents it",
 )
 

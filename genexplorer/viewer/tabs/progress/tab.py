@@ -90,7 +90,7 @@ class ProgressTab(ContentTab):
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images and points of the curves."""
-        if changed & {"pictures", "metrics", "changes"}:
+        if changed & {"images", "metrics", "changes"}:
             self.touch()
 
     def activated(self) -> None:
@@ -197,10 +197,10 @@ class ProgressTab(ContentTab):
         self._show_picture()
 
     def _kinds(self) -> list[str]:
-        return [] if self.context.run is None else recorded_images.kinds(self.context.run.pictures)
+        return [] if self.context.run is None else recorded_images.kinds(self.context.run.images)
 
     def _refs(self) -> list[PictureRef]:
-        return [] if self.context.run is None else self.context.run.pictures.get(self.kind, [])
+        return [] if self.context.run is None else self.context.run.images.get(self.kind, [])
 
     def _steps(self) -> list[int]:
         return [ref.step for ref in self._refs()]

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from genexplorer.runs.record import PictureRef
 from genexplorer.session import command_lines
-from genexplorer.session.run_poller import has_points
+from genexplorer.session.run_poller import has_2d_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP
@@ -65,7 +65,7 @@ class SamplesTab(ContentTab):
 
     def waiting_reason(self) -> str | None:
         """Return that there is no snapshot yet, or that samples are points, or None."""
-        if has_points(self.context.run):
+        if has_2d_data(self.context.run):
             return (
                 "The samples of this run are 2-D points, not images.\n"
                 "Density shows them over the data; Progress shows them through training."
@@ -83,7 +83,7 @@ class SamplesTab(ContentTab):
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images."""
-        if "pictures" in changed and self.seed is None:
+        if "images" in changed and self.seed is None:
             self.touch()
 
     def on_time(self, step: int | None) -> None:
@@ -178,7 +178,7 @@ class SamplesTab(ContentTab):
 
     def update_content(self) -> None:
         """Show the recorded samples, or draw some."""
-        if has_points(self.context.run):
+        if has_2d_data(self.context.run):
             return
         self.panel.show_source(self.seed)
         if self.context.run is None:
@@ -201,7 +201,7 @@ class SamplesTab(ContentTab):
     # Recorded ---------------------------------------------------------------------------------------------------
 
     def _refs(self) -> list[PictureRef]:
-        return [] if self.context.run is None else self.context.run.pictures.get(KIND, [])
+        return [] if self.context.run is None else self.context.run.images.get(KIND, [])
 
     def _show_recorded(self) -> None:
         step = self.context.step

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWi
 
 from genexplorer.session import formatting
 from genexplorer.session.objective import Breakdown, breakdown
-from genexplorer.session.run_poller import has_points
+from genexplorer.session.run_poller import has_2d_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
@@ -206,7 +206,7 @@ class TheoryTab(Tab):
     @property
     def _noun(self) -> str:
         """The noun for one element of the data: "image" or "point"."""
-        return "point" if has_points(self.context.run) else "image"
+        return "point" if has_2d_data(self.context.run) else "image"
 
     def _show_metrics(self) -> None:
         run, theory = self.context.run, self._theory

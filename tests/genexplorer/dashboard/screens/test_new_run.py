@@ -70,7 +70,7 @@ async def test_gallery_opens_the_form(make_app: MakeApp, tmp_path: Path, size: t
         assert screen.form["preset"] == last
         await until(pilot, lambda: screen.focused is not None and screen.focused.id == "start", "the focus")
         # A preset that fails on purpose has the longest description; everything is still visible.
-        failing = next(preset.name for preset in registry.presets().values() if preset.watch_for)
+        failing = next(preset.name for preset in registry.presets().values() if preset.expected_failure)
         screen.query_one("#field-family", Select).value = registry.preset(failing).family
         await until(pilot, lambda: screen.form["family"] == registry.preset(failing).family)
         screen.query_one("#field-preset", Select).value = failing

@@ -110,7 +110,7 @@ def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan
     window._poll.stop()
     run.snapshots = [0, 100, 700]  # thinned; the pictures are all there
     window.context._update_steps()
-    assert len(cursor.steps) == len(run.pictures["samples"]) > 3
+    assert len(cursor.steps) == len(run.images["samples"]) > 3
     cursor.go(500)
     assert tab.view.grid.step == 500 and window.context.step == 100
     tab_of(window, "Curves")

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 
-def gallery() -> tuple[Family, ...]:
+def families_with_presets() -> tuple[Family, ...]:
     """Return every family that has presets, in the order of the registry."""
     return tuple(family for family in registry.families().values() if family.presets)
 
 
-def minutes(preset: Preset) -> str:
+def training_time_text(preset: Preset) -> str:
     """Return the training time of a preset: '30 s', '4 min', '1 h 20 min'."""
     if preset.minutes < 1:
         return f"{preset.minutes * 60:.0f} s"
@@ -25,7 +25,7 @@ def minutes(preset: Preset) -> str:
     return f"{hours} h {minute} min" if minute else f"{hours} h"
 
 
-def watch_for(config: "RunConfig | None") -> str:
+def expected_failure(config: "RunConfig | None") -> str:
     """Return what to watch in a run of a preset that fails on purpose; empty for all others."""
     if config is None:
         return ""
@@ -33,4 +33,4 @@ def watch_for(config: "RunConfig | None") -> str:
         presets = registry.family(config.model.name).presets
     except ConfigError:  # of a package that is not installed
         return ""
-    return next((preset.watch_for for preset in presets if preset.name == config.preset), "")
+    return next((preset.expected_failure for preset in presets if preset.name == config.preset), "")
