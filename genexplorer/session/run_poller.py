@@ -129,7 +129,7 @@ class RunPoller:
             yield
 
     def report_watcher(self) -> None:
-        """Report to the worker that somebody watches the run."""
+        """Report to the worker that the run is watched."""
         self._reported_at, self._reported_idle = time.monotonic(), self.watcher_idle
         control.touch_watch(self.folder, idle=self.watcher_idle)
 
@@ -273,7 +273,7 @@ class IdleTracker:
 
     @property
     def is_away(self) -> bool:
-        """Whether there was no input for `AWAY_AFTER_S`: nobody watches animations."""
+        """Whether there was no input for `AWAY_AFTER_S`, so that animations may stop."""
         return self._clock() - self._last_input >= AWAY_AFTER_S
 
     @property
