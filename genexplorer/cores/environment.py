@@ -7,6 +7,7 @@ from importlib import metadata
 from genexplorer import paths
 
 _PASSIVE_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}  # KMP: LLVM and Intel
+_FULL_TEAMS = {"OMP_DYNAMIC": "FALSE", "OMP_MAX_ACTIVE_LEVELS": "1"}  # see `trainers.openmp`
 _SPINS, _SPINS_ADAPTING = 1_000, 10_000  # of libgomp; 100 take about a microsecond
 _PREFERRED = {
     "MIMALLOC_PURGE_DELAY": "60000",  # ms
@@ -35,7 +36,7 @@ def computing(base: Mapping[str, str], *, adapts: bool = False) -> dict[str, str
     """
     spins = {"GOMP_SPINCOUNT": str(_SPINS_ADAPTING if adapts else _SPINS)}
     compiled = {"TORCHINDUCTOR_CACHE_DIR": str(paths.cache_dir() / "compiled")}  # not in /tmp, where others write
-    return {**spins, **_PREFERRED, **_allocator(), **compiled, **base, **_PASSIVE_WAIT}
+    return {**spins, **_PREFERRED, **_allocator(), **compiled, **base, **_PASSIVE_WAIT, **_FULL_TEAMS}
 
 
 def _allocator() -> dict[str, str]:

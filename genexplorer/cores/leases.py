@@ -34,6 +34,7 @@ from pathlib import Path
 
 from genexplorer import kernel_lock, paths
 from genexplorer.kernel_lock import KernelLock
+from trainers import openmp
 
 MAX_INTERACTIVE_THREADS = 4  # threads of a model process: its requests are too small for more
 RESCAN_S = 0.4  # between scans for crashed holders, and where modification times are too coarse
@@ -71,6 +72,8 @@ class CoreLease:
     ) -> None:
         self._claim = Claim(threads, interactive)
         self._cores = cores or num_cores()
+        # The variables limit a training; a model process gets its limit from its front end.
+        self._max_share = None if cores or interactive else openmp.default_threads()
         self._leases = _Leases(folder)
         self._lock: KernelLock | None = None
         self._file = Path()  # while it is held
@@ -114,17 +117,21 @@ class CoreLease:
     def share(self) -> int:
         """Return how many cores the holder should use now.
 
-        Without a lease: the pinned number, or all cores; for a model process, what the leases of others leave.
+        At most what the user's OpenMP variables allow, unless pinned. Without a lease: the pinned number, or all cores;
+        for a model process, what the leases of others leave.
         """
         if self._lock is not None:
             claims = {**self._leases.others(self._file.name), self._file.name: self._claim}
-            return divide(claims, self._cores)[self._file.name]
+            return self._limited(divide(claims, self._cores)[self._file.name])
         if self._claim.threads:
             return self._claim.threads
         if not self._claim.interactive:
-            return self._cores
+            return self._limited(self._cores)
         leased = sum(divide(self._leases.others(), self._cores).values())
         return min(max(self._cores - leased, 1), MAX_INTERACTIVE_THREADS)
+
+    def _limited(self, share: int) -> int:
+        return share if self._max_share is None or self._claim.threads else min(share, self._max_share)
 
 
 class _Leases:

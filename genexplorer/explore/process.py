@@ -13,6 +13,7 @@ from typing import IO, cast
 from genexplorer.cores.environment import computing
 from genexplorer.explore.protocol import ProtocolError, Request, Response, read_response, write_request
 from genexplorer.runs.sanitize import one_line
+from trainers import openmp
 
 OnResponse = Callable[[Response], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -37,8 +38,11 @@ class ChildProcess:
         self._on_response = on_response
         self._on_exit = on_exit
         self._stderr_lines: deque[str] = deque(maxlen=40)
+        # The child's own variables are set to one thread below: pass it the user's limit.
+        max_threads = min(filter(None, (threads, openmp.default_threads())), default=0)
+        command = [sys.executable, "-P", "-m", "genexplorer.explore.server"]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "genexplorer.explore.server", "--loader", loader, "--threads", str(threads)],
+            [*command, "--loader", loader, "--threads", str(max_threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

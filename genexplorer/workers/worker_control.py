@@ -12,6 +12,10 @@ from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
 from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Viewers
 
+# Batch systems announce the end of a job's time by SIGUSR1 or SIGUSR2 (Slurm, SGE) or SIGXCPU, all deadly by default.
+_STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)
+)
 POLL_S = 0.1  # between reads of the control folder and of the leases
 GROW_DELAY_S = 0.4  # a larger share must last so long before it is used; a smaller one is used at once
 
@@ -41,8 +45,9 @@ class WorkerControl:
         self._is_paused = False
 
     def install_signals(self) -> None:
-        """Make SIGTERM stop the training like the command; ignore the end of the terminal or connection."""
-        signal.signal(signal.SIGTERM, self._on_terminate)
+        """Make termination signals stop the training like the command; ignore the end of the terminal or connection."""
+        for number in _STOP_SIGNALS:
+            signal.signal(number, self._on_terminate)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

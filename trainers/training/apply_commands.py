@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainers import events
+from trainers import events, openmp
 from trainers.errors import ConfigError, UserError
 from trainers.events import COMMANDS, Command, CommandApplied, Control, Event, Phase, Viewers
 from trainers.training import resume
@@ -96,6 +96,9 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
                     raise ConfigError("threads: pinned by execution.deterministic", hint)
                 if not 1 <= value <= MAX_THREADS:
                     raise ConfigError(f"threads: {value} is not between 1 and {MAX_THREADS}", "give a number of cores")
+                if value > openmp.bounded(value):
+                    hint = f"use {openmp.bounded(value)}, or start the run without that limit"
+                    raise ConfigError(f"threads: {value} exceeds {openmp.thread_limit()[1]}", hint)
                 torch.set_num_threads(value)
             case events.Stop():
                 session.stop()

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from trainers import openmp
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
@@ -66,6 +67,7 @@ def train(
             precision="bfloat16" if session.autocast.bfloat16 else "float32",
         )
         yield from alerts
+        yield from _thread_alert(config.execution.threads, session.step)
         # Train.
         yield Phase(session.step, "training")
         try:
@@ -167,6 +169,13 @@ def _finish(session: TrainingSession) -> Iterator[Event]:
     yield Phase(session.step, "stopping" if session.is_stopping else "saving")
     yield resuming.checkpoint(session, reason)
     yield Finished(session.step, "stopped" if session.is_stopping else "succeeded")
+
+
+def _thread_alert(configured: int, step: int) -> Iterator[Event]:
+    limit, setting = openmp.thread_limit()
+    if limit is not None and configured > limit:
+        message = f"execution.threads: {configured} exceeds {setting}; the training uses {limit}"
+        yield Alert(step, "warning", "threads_limited", message)
 
 
 def _num_threads(config: RunConfig, resume: ResumeState | None) -> int:

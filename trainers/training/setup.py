@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from trainers import registry
+from trainers import openmp, registry
 from trainers.compiled import matmul
 from trainers.compiled.policy import CompilePolicy
 from trainers.compiled.precision import AutocastContext, use_bfloat16
@@ -123,13 +123,12 @@ def torch_settings(execution: ExecutionConfig, threads: int) -> Iterator[None]:
 
     Args:
         execution: Whether to use deterministic algorithms only.
-        threads: Number of threads; 0 for no change.
+        threads: Number of threads, bounded by the user's OpenMP limits; 0 for no change.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), _flushes_denormals()
     try:
         torch.set_flush_denormal(True)  # before other threads are started: they inherit it
-        if threads:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(openmp.bounded(threads or before[0]))
         if execution.deterministic:  # required by cuBLAS, which reads it at first use
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(execution.deterministic)

@@ -9,8 +9,14 @@ import pytest
 
 from genexplorer.cores import environment
 from genexplorer.cores.environment import computing
+from trainers import openmp
 
 MAPPED = "print(any('mimalloc' in line for line in open('/proc/self/maps')))"
+
+
+def test_openmp_always_starts_as_many_threads_as_it_is_asked_for() -> None:
+    made = computing({"OMP_DYNAMIC": "true", "OMP_MAX_ACTIVE_LEVELS": "0", "OMP_THREAD_LIMIT": "3"})
+    assert openmp.thread_limit(made) == (3, "OMP_THREAD_LIMIT=3")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the library is for Linux")

@@ -64,6 +64,17 @@ def test_shares_follow_who_comes_and_goes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_variables_of_openmp_limit_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "num_cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    limited = CoreLease(folder=tmp_path)
+    assert limited.share() == limited.acquire() == 3
+    limited.release()
+    assert CoreLease(5, tmp_path).share() == 5  # a configured number replaces the default
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "2")
+    assert CoreLease(folder=tmp_path).share() == 2
+
+
 def test_others_adapt_to_a_pinned_number_of_threads(tmp_path: Path) -> None:
     first, second = CoreLease(0, tmp_path, 4), CoreLease(0, tmp_path, 4)
     first.acquire()

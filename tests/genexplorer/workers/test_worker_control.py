@@ -53,7 +53,10 @@ def folder(tmp_path: Path) -> Path:
 def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Script], int]]:
     """Run the worker with a script in place of the training, on a machine where nothing else runs."""
     monkeypatch.setattr("genexplorer.cores.contention.reading", lambda: None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    before = {
+        number: signal.getsignal(number) for number in (*worker_control._STOP_SIGNALS, signal.SIGHUP, signal.SIGINT)
+    }
 
     def run(script: Script) -> int:
         fake_loop: Any = ModuleType("trainers.training.loop")
@@ -140,13 +143,16 @@ def test_a_second_worker_is_turned_away(play: Callable[[Script], int], folder: P
     assert RunReader(folder).status().state is State.QUEUED
 
 
-def test_sigterm_stops_and_the_end_of_a_terminal_does_nothing(play: Callable[[Script], int], folder: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+def test_a_signal_stops_and_the_end_of_a_terminal_does_nothing(
+    play: Callable[[Script], int], folder: Path, name: str
+) -> None:
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGINT)
         assert control.poll(1) == []
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.Signals[name])
         assert Stop() in commands(control, Stop)
         yield Finished(1, "stopped")
 

@@ -8,6 +8,7 @@ import torch
 
 from tests.trainers import tiny
 from trainers.events import (
+    Alert,
     CheckpointReady,
     Command,
     CommandApplied,
@@ -18,6 +19,7 @@ from trainers.events import (
     Resume,
     SaveNow,
     Set,
+    Started,
     Stop,
     Threads,
 )
@@ -166,6 +168,17 @@ def test_threads(folder: Path) -> None:
         if isinstance(event, CommandApplied):
             assert event == CommandApplied(1, "t", "threads", "", 2)
     assert thread_counts == [1, 2, 2]
+
+
+def test_threads_above_a_limit_of_openmp_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "2")
+    events = run(folder, {1: [Threads(3)]}, {"execution": {"threads": 5}}, steps=2)
+    (started,) = tiny.of(events, Started)
+    assert started.threads == 2
+    assert [alert.message for alert in tiny.of(events, Alert) if alert.code == "threads_limited"] == [
+        "execution.threads: 5 exceeds OMP_THREAD_LIMIT=2; the training uses 2"
+    ]
+    assert tiny.of(events, CommandApplied)[0].error.startswith("threads: 3 exceeds OMP_THREAD_LIMIT=2")
 
 
 def test_threads_are_pinned_by_deterministic(folder: Path) -> None:
