@@ -30,7 +30,7 @@ def make_application() -> QApplication:
 def open_run(tab: Tab, context: ViewerContext, run: Path, size: tuple[int, int]) -> None:
     """Show a tab in a size and open a run in it."""
     context.run_changed.connect(lambda: tab.set_run(context.run))
-    context.time_changed.connect(lambda step: tab.on_time(None if step < 0 else step))
+    context.step_changed.connect(lambda step: tab.on_time(None if step < 0 else step))
     tab.resize(*size)
     tab.show()
     tab.is_active = True

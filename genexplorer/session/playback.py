@@ -6,33 +6,33 @@ from collections.abc import Sequence
 from genexplorer.session.observable import Observable
 
 
-class SnapshotCursor(Observable):
-    """A position among the steps with a snapshot; while following, it stays at the newest.
+class SnapshotPlayback(Observable):
+    """The selected step among those with a snapshot; while following, it is the newest one.
 
-    Every change of `steps`, `position`, `following` or `playing` notifies the listeners once.
+    Every change of `steps`, `selected_step`, `following` or `playing` notifies the listeners once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: tuple[int, ...] = ()  # with a snapshot, ascending
-        self.position: int | None = None  # the displayed step; None without snapshots
-        self.following = True  # the position moves to new snapshots
-        self.playing = False  # `tick` advances the position
+        self.steps: tuple[int, ...] = ()  # the steps that have a snapshot, ascending
+        self.selected_step: int | None = None  # the step whose snapshot is displayed; None without snapshots
+        self.following = True  # every new snapshot is selected
+        self.playing = False  # `tick` selects the next snapshot
 
     @property
     def index(self) -> int | None:
-        """Index of the position in `steps`."""
-        return None if self.position is None else self.steps.index(self.position)
+        """Index of the selected step in `steps`; None without snapshots."""
+        return None if self.selected_step is None else self.steps.index(self.selected_step)
 
     def set_steps(self, steps: Sequence[int]) -> None:
         """Set the steps with a snapshot; if the displayed one was deleted, the nearest replaces it."""
         ordered = tuple(sorted(set(steps)))
-        position = ordered[-1] if ordered else None
-        if ordered and not self.following and self.position is not None:
-            position = _nearest(ordered, self.position)
-        self._update(position, following=self.following, playing=self.playing, steps=ordered)
+        selected_step = ordered[-1] if ordered else None
+        if ordered and not self.following and self.selected_step is not None:
+            selected_step = _nearest(ordered, self.selected_step)
+        self._update(selected_step, following=self.following, playing=self.playing, steps=ordered)
 
-    def go(self, step: int) -> None:
+    def select(self, step: int) -> None:
         """Display the snapshot nearest to a step and stop following."""
         if self.steps:
             self._update(_nearest(self.steps, step))
@@ -48,17 +48,17 @@ class SnapshotCursor(Observable):
 
     def hold(self) -> None:
         """Stop following."""
-        self._update(self.position)
+        self._update(self.selected_step)
 
     def play(self) -> None:
         """Advance one snapshot per `tick` to the newest; start over if the newest is displayed."""
         if self.steps:
-            start = self.steps[0] if self.position in (None, self.steps[-1]) else self.position
+            start = self.steps[0] if self.selected_step in (None, self.steps[-1]) else self.selected_step
             self._update(start, playing=True)
 
     def pause(self) -> None:
         """Stop playing."""
-        self._update(self.position, following=self.following)
+        self._update(self.selected_step, following=self.following)
 
     def tick(self) -> None:
         """Advance one snapshot while playing; playing ends at the newest."""
@@ -71,17 +71,17 @@ class SnapshotCursor(Observable):
 
     def _update(
         self,
-        position: int | None,
+        selected_step: int | None,
         *,
         following: bool = False,
         playing: bool = False,
         steps: tuple[int, ...] | None = None,
     ) -> None:
-        before = (self.steps, self.position, self.following, self.playing)
+        before = (self.steps, self.selected_step, self.following, self.playing)
         self.steps = self.steps if steps is None else steps
-        self.position, self.following = position, following
+        self.selected_step, self.following = selected_step, following
         self.playing = playing and bool(self.steps)
-        if before != (self.steps, self.position, self.following, self.playing):
+        if before != (self.steps, self.selected_step, self.following, self.playing):
             self.notify()
 
 

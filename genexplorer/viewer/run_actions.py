@@ -75,7 +75,7 @@ class RunActions(QObject):
         self._home = context.runs_dir  # whose runs may be changed; a run opened from elsewhere is only read
         self._background = Background(self)
         self._last: tuple[Path, State] | None = None
-        context.changes.connect(self._watch_state)
+        context.data_changed.connect(self._watch_state)
         context.run_changed.connect(self._watch_state)
 
     def open(self, folder: Path) -> bool:

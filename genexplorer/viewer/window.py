@@ -117,16 +117,16 @@ class MainWindow(QMainWindow):
         context, title = self.context, self.title
         self.run_actions.opening.connect(self.pages.start)
         title.run_chosen.connect(self.run_actions.open)
-        title.folder_wanted.connect(self.choose_folder)
-        title.new_run_wanted.connect(self.run_actions.new_run)
+        title.folder_requested.connect(self.choose_folder)
+        title.new_run_requested.connect(self.run_actions.new_run)
         title.new.clicked.connect(self.run_actions.new_run)
         title.pause.clicked.connect(self.run_actions.pause_or_resume)
         title.stop.clicked.connect(self.run_actions.stop)
         self.status.alerts_button.clicked.connect(self.show_alerts)
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
-        context.curve_wanted.connect(self._show_curve)
-        context.changes.connect(lambda changed: self._show_title() if "status" in changed else None)
+        context.curve_requested.connect(self._show_curve)
+        context.data_changed.connect(lambda changed: self._show_title() if "status" in changed else None)
         hints = QGuiApplication.styleHints()
         if hints is not None:
             hints.colorSchemeChanged.connect(self._apply_theme)  # a bound method: Qt disconnects it with the window
@@ -199,7 +199,7 @@ class MainWindow(QMainWindow):
         """Show the run's alerts."""
         if self.context.run is not None:
             dialog = AlertsDialog(self.context.run, self)
-            dialog.step_chosen.connect(self.context.cursor.go)
+            dialog.step_chosen.connect(self.context.playback.select)
             dialog.exec()
 
     def _show_curve(self, quantity: str) -> None:
@@ -308,13 +308,13 @@ class MainWindow(QMainWindow):
             }
         # Without modifiers; some keyboards need Shift for the brackets.
         elif modifiers in (Qt.KeyboardModifier.NoModifier, shift):
-            cursor, pages = self.context.cursor, self.pages
+            playback, pages = self.context.playback, self.pages
             actions = {
                 Qt.Key.Key_Space: self.time.toggle_play,
-                Qt.Key.Key_BracketLeft: lambda: cursor.move(-1),
-                Qt.Key.Key_BracketRight: lambda: cursor.move(1),
-                Qt.Key.Key_BraceLeft: lambda: cursor.move(-len(cursor.steps)),
-                Qt.Key.Key_BraceRight: lambda: cursor.move(len(cursor.steps)),
+                Qt.Key.Key_BracketLeft: lambda: playback.move(-1),
+                Qt.Key.Key_BracketRight: lambda: playback.move(1),
+                Qt.Key.Key_BraceLeft: lambda: playback.move(-len(playback.steps)),
+                Qt.Key.Key_BraceRight: lambda: playback.move(len(playback.steps)),
                 Qt.Key.Key_S: self.time.next_speed,
                 Qt.Key.Key_L: self.time.toggle_follow,
                 Qt.Key.Key_W: self.show_alerts,

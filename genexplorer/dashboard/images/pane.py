@@ -11,7 +11,7 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import PictureRef
 from genexplorer.session.objective import breakdown
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 
 _TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is too short
 
@@ -27,12 +27,12 @@ class ImagePane(Vertical):
         yield HalfBlockImage(classes="image")
         yield Text(classes="controls")
 
-    def show(self, run: RunView | None, cursor: SnapshotCursor) -> None:
-        """Show a run's image at the time cursor."""
+    def show(self, run: RunView | None, playback: SnapshotPlayback) -> None:
+        """Show a run's image at the selected step."""
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
         if run is not None and run.image is not None:
-            caption, controls = _caption(run, run.image.ref, width), _controls(cursor)
+            caption, controls = _caption(run, run.image.ref, width), _controls(playback)
             controls += _position(run, run.image.ref.step, width - len(controls.plain))
         elif run is not None:
             is_live = run.status.state.live
@@ -60,12 +60,12 @@ def _position(run: RunView, step: int, width: int) -> Content:
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls(cursor: SnapshotCursor) -> Content:
+def _controls(playback: SnapshotPlayback) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
         link(" ◂ ", "screen.move_snapshot(-1)", "bold"),
-        link(" ❚❚ " if cursor.playing else " ▶ ", "screen.play", "bold"),
+        link(" ❚❚ " if playback.playing else " ▶ ", "screen.play", "bold"),
         link(" ▸ ", "screen.move_snapshot(1)", "bold"),
         " ",
-        following if cursor.following else link("○ paused, L follows", "screen.follow"),
+        following if playback.following else link("○ paused, L follows", "screen.follow"),
     )

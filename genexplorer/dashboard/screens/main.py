@@ -33,7 +33,7 @@ from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, save_theme
 from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 from genexplorer.session.run_poller import IdleTracker
 
 _PLAYBACK_S = 0.25  # from one image to the next
@@ -90,7 +90,7 @@ class MainScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.view = DashboardView()
-        self.cursor = SnapshotCursor()
+        self.playback = SnapshotPlayback()
         self._runs_dir = runs_dir
         self._select = select
         self._make_client = make_client
@@ -153,7 +153,7 @@ class MainScreen(Screen[None]):
         self.query_one(RunsPane).show(self.view)
         run = self._selected_run()
         if run is not None:
-            self.cursor.set_steps(run.image_steps)
+            self.playback.set_steps(run.image_steps)
         self.redraw()
 
     @on(CurvesPane.OptionsChanged)
@@ -178,9 +178,9 @@ class MainScreen(Screen[None]):
         curves.run = run  # its keys work in every tab
         match self._active_tab:
             case "curves":
-                curves.show(view, self.cursor)
+                curves.show(view, self.playback)
             case "samples":
-                self.query_one(SamplesPane).show(run, curves.options, self.cursor)
+                self.query_one(SamplesPane).show(run, curves.options, self.playback)
             case "config":
                 self.query_one(ConfigPane).show(run)
             case "log":
@@ -205,7 +205,7 @@ class MainScreen(Screen[None]):
             x=curves.options.x,
             max_points=max(2 * curves.large.size.width, 80),
             kind=self._image_kind,
-            at_step=None if self.cursor.following else self.cursor.position,
+            at_step=None if self.playback.following else self.playback.selected_step,
         )
 
     def touch(self) -> None:
@@ -225,42 +225,42 @@ class MainScreen(Screen[None]):
     # Time: the image, the metrics and the cursor on the curves move together.
 
     def action_move_snapshot(self, by: int) -> None:
-        """Move the time cursor by a number of snapshots."""
-        if not self.cursor.steps:
+        """Move the selected step by a number of snapshots."""
+        if not self.playback.steps:
             self.post_message(StatusBar.Notice("No images yet."))
             return
-        self.cursor.move(by)
+        self.playback.move(by)
         self.redraw()
 
     def action_play(self) -> None:
         """Play or pause."""
-        if self.cursor.playing:
-            self.cursor.pause()
+        if self.playback.playing:
+            self.playback.pause()
         else:
-            self.cursor.play()
+            self.playback.play()
         if self._player is None:
             self._player = self.set_interval(_PLAYBACK_S, self._advance)
         self.redraw()
 
     def _advance(self) -> None:
-        if self.cursor.playing:
-            self.cursor.tick()
+        if self.playback.playing:
+            self.playback.tick()
             self.redraw()
 
     @on(RunList.Selected)
     def action_follow(self) -> None:
         """Follow the newest step."""
-        self.cursor.follow()
+        self.playback.follow()
         self.redraw()
 
     @on(ChartView.Clicked)
     def _chart_clicked(self, event: ChartView.Clicked) -> None:
-        """Show the quantity of a small chart; move the time cursor to the step in a large one."""
+        """Show the quantity of a small chart; select the step in a large one."""
         run = self._selected_run()
         if event.chart.quantity:
             self.action_show_quantity(event.chart.quantity)
         elif event.x is not None and run is not None:
-            self.cursor.go(step_at(run.curves, event.x))
+            self.playback.select(step_at(run.curves, event.x))
             self.redraw()
 
     def action_next_kind(self) -> None:

@@ -28,7 +28,7 @@ from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunV
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -80,11 +80,11 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, view: DashboardView, cursor: SnapshotCursor) -> None:
+    def show(self, view: DashboardView, playback: SnapshotPlayback) -> None:
         """Show a view; only what has changed is drawn again."""
         self._show_large(view)
         self._show_small(view.run)
-        self.query_one(ImagePane).show(view.run, cursor)
+        self.query_one(ImagePane).show(view.run, playback)
         self.query_one(Sidebar).show(view.run)
 
     def _show_large(self, view: DashboardView) -> None:

@@ -1,4 +1,4 @@
-"""Tab 2: the recorded image at the time cursor, as large as the terminal allows, beside the objective."""
+"""Tab 2: the recorded image at the selected step, as large as the terminal allows, beside the objective."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -8,7 +8,7 @@ from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import CurveOptions, run_chart, selected_chart
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.view import RunView
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 
 
 class SamplesPane(Horizontal):
@@ -21,9 +21,9 @@ class SamplesPane(Horizontal):
         yield ImagePane()
         yield ChartView(id="beside-samples")
 
-    def show(self, run: RunView | None, options: CurveOptions, cursor: SnapshotCursor) -> None:
-        """Show a run's image and curves at the time cursor."""
-        self.query_one(ImagePane).show(run, cursor)
+    def show(self, run: RunView | None, options: CurveOptions, playback: SnapshotPlayback) -> None:
+        """Show a run's image and curves at the selected step."""
+        self.query_one(ImagePane).show(run, playback)
         chart_view = self.query_one(ChartView)
         key = (run.curves if run else None, options)
         if key != self._chart_key:

@@ -70,8 +70,8 @@ class ViewerStatusBar(QWidget):
         context.model_client.result_received.connect(self._on_result)
         context.model_client.busy_changed.connect(lambda _busy: self.refresh())
         context.run_changed.connect(self._on_run)
-        context.changes.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
-        context.time_changed.connect(lambda _step: self.refresh())
+        context.data_changed.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
+        context.step_changed.connect(lambda _step: self.refresh())
 
     def show_message(self, line: str) -> None:
         """Show a message for a few seconds."""

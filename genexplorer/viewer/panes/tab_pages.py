@@ -81,8 +81,8 @@ class TabPages(QWidget):
         fill_box(QVBoxLayout(self), self._pages)
         self.bar.currentChanged.connect(self._on_current)
         context.run_changed.connect(self._on_run)
-        context.changes.connect(self._on_changes)
-        context.time_changed.connect(self._on_time)
+        context.data_changed.connect(self._on_changes)
+        context.step_changed.connect(self._on_time)
 
     @property
     def tabs(self) -> list[Tab]:

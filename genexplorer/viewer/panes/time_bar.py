@@ -25,7 +25,7 @@ _CURVE_POINTS = 600
 
 
 class TimeBar(QWidget):
-    """Moves the context's time cursor and shows it."""
+    """Selects the step that the window shows: by playback, by dragging, or by following the newest."""
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,25 +43,25 @@ class TimeBar(QWidget):
         # Connect the signals.
         self.play.clicked.connect(self.toggle_play)
         self.speed.clicked.connect(self.next_speed)
-        self.follow.clicked.connect(context.cursor.follow)
-        self.hold.clicked.connect(context.cursor.hold)
-        self.track.step_chosen.connect(context.cursor.go)
-        self.track.move_wanted.connect(context.cursor.move)
+        self.follow.clicked.connect(context.playback.follow)
+        self.hold.clicked.connect(context.playback.hold)
+        self.track.step_chosen.connect(context.playback.select)
+        self.track.move_requested.connect(context.playback.move)
         self.track.dragging.connect(context.set_dragging)
-        self._unsubscribe = context.cursor.subscribe(self._show_cursor)
+        self._unsubscribe = context.playback.subscribe(self._show_playback)
         context.run_changed.connect(self._show_curve)
-        context.changes.connect(self._on_changes)
+        context.data_changed.connect(self._on_changes)
         self.recolor()
 
     def toggle_follow(self) -> None:
         """Switch between follow and hold."""
-        cursor = self._context.cursor
-        (cursor.hold if cursor.following else cursor.follow)()
+        playback = self._context.playback
+        (playback.hold if playback.following else playback.follow)()
 
     def toggle_play(self) -> None:
         """Start or pause playback."""
-        cursor = self._context.cursor
-        (cursor.pause if cursor.playing else cursor.play)()
+        playback = self._context.playback
+        (playback.pause if playback.playing else playback.play)()
 
     def next_speed(self) -> None:
         """Switch to the next playback speed."""
@@ -72,7 +72,7 @@ class TimeBar(QWidget):
     def recolor(self) -> None:
         """Take the context's palette."""
         self.track.set_palette(self._context.palette)
-        self._show_cursor()
+        self._show_playback()
 
     def _lay_out(self) -> None:
         group = QButtonGroup(self)
@@ -95,7 +95,7 @@ class TimeBar(QWidget):
         self._waited = self._waited + 1 if busy else 0
         if self._waited < 1 or self._waited > _MAX_WAIT:
             self._waited = 0
-            self._context.cursor.tick()
+            self._context.playback.tick()
 
     def _on_changes(self, changed: frozenset[str]) -> None:
         run = self._context.run
@@ -104,22 +104,22 @@ class TimeBar(QWidget):
         ):
             self._show_curve()
 
-    def _show_cursor(self) -> None:
-        cursor, palette, run = self._context.cursor, self._context.palette, self._context.run
+    def _show_playback(self) -> None:
+        playback, palette, run = self._context.playback, self._context.palette, self._context.run
         last = run.status.step if run is not None else 0
-        self.track.set_time(tuple(cursor.steps), cursor.position, last)
+        self.track.set_time(tuple(playback.steps), playback.selected_step, last)
         # Playback, follow or hold.
-        if cursor.playing != self._timer.isActive():
-            (self._timer.start if cursor.playing else self._timer.stop)()
+        if playback.playing != self._timer.isActive():
+            (self._timer.start if playback.playing else self._timer.stop)()
         dim = mix(palette.muted, palette.background, 0.5)
-        self.play.setIcon(icon("pause" if cursor.playing else "play", palette.text, dim))
+        self.play.setIcon(icon("pause" if playback.playing else "play", palette.text, dim))
         for button in (self.play, self.follow, self.hold):
-            button.setEnabled(bool(cursor.steps))
-        (self.follow if cursor.following else self.hold).setChecked(True)
+            button.setEnabled(bool(playback.steps))
+        (self.follow if playback.following else self.hold).setChecked(True)
         # The displayed step.
         noun = "image" if self._context.steps_are_images else "snapshot"
-        self.step_label.setText("no snapshot" if cursor.position is None else f"step {cursor.position:,}")
-        index = "" if cursor.index is None else f"{noun} {cursor.index + 1} of {len(cursor.steps)}"
+        self.step_label.setText("no snapshot" if playback.selected_step is None else f"step {playback.selected_step:,}")
+        index = "" if playback.index is None else f"{noun} {playback.index + 1} of {len(playback.steps)}"
         self.index_label.setText(index)
 
     def _show_curve(self) -> None:
@@ -130,7 +130,7 @@ class TimeBar(QWidget):
         else:
             series, spec = run.series(metric, "step", _CURVE_POINTS), run.specs[metric]
             self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, change_marks(run))
-        self._show_cursor()
+        self._show_playback()
 
 
 def objective_quantity(run: "RunPoller") -> str:

@@ -42,12 +42,12 @@ class TimeTrack(QWidget):
     Signals:
         step_chosen(int): The snapshot that was clicked or dragged to.
         dragging(bool): A drag begins or ends.
-        move_wanted(int): The mouse wheel moves by this many snapshots.
+        move_requested(int): The mouse wheel moves by this many snapshots.
     """
 
     step_chosen = pyqtSignal(int)
     dragging = pyqtSignal(bool)
-    move_wanted = pyqtSignal(int)
+    move_requested = pyqtSignal(int)
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -141,7 +141,7 @@ class TimeTrack(QWidget):
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Move by snapshots."""
         if event is not None and event.angleDelta().y():
-            self.move_wanted.emit(1 if event.angleDelta().y() > 0 else -1)
+            self.move_requested.emit(1 if event.angleDelta().y() > 0 else -1)
             event.accept()
 
     def enterEvent(self, event: QEnterEvent | None) -> None:

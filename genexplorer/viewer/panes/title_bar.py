@@ -22,13 +22,13 @@ class TitleBar(QWidget):
 
     Signals:
         run_chosen(Path): Another run of the menu.
-        folder_wanted: Open a folder by dialog.
-        new_run_wanted: The form of a new run, from the menu.
+        folder_requested: Open a folder by dialog.
+        new_run_requested: The form of a new run, from the menu.
     """
 
     run_chosen = pyqtSignal(object)
-    folder_wanted = pyqtSignal()
-    new_run_wanted = pyqtSignal()
+    folder_requested = pyqtSignal()
+    new_run_requested = pyqtSignal()
 
     def __init__(self, context: ViewerContext, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +55,7 @@ class TitleBar(QWidget):
         widgets = (self.speed, self.pause, self.stop, self.new, self.more)
         fill_box(row, *widgets, margins=(2 * GAP, GAP, 2 * GAP, GAP // 2))
         context.run_changed.connect(self.refresh)
-        context.changes.connect(lambda _changed: self.refresh())
+        context.data_changed.connect(lambda _changed: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:
@@ -115,8 +115,8 @@ class TitleBar(QWidget):
         elif len(runs) > _MENU_LENGTH:
             _add_note(menu, f"{len(runs) - _MENU_LENGTH} older runs: use Open folder")
         menu.addSeparator()
-        menu.addAction("Open folder…\tCtrl+O", self.folder_wanted.emit)
-        menu.addAction("New run…\tN", self.new_run_wanted.emit)
+        menu.addAction("Open folder…\tCtrl+O", self.folder_requested.emit)
+        menu.addAction("New run…\tN", self.new_run_requested.emit)
 
     def _draw_icons(self, resumes: bool) -> None:
         palette = self._context.palette

@@ -1,11 +1,11 @@
-"""Observable, SnapshotCursor, smoothing."""
+"""Observable, SnapshotPlayback, smoothing."""
 
 import numpy as np
 import pytest
 
 from genexplorer.session.charts import smooth
 from genexplorer.session.observable import Observable, Unsubscribe
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 
 
 def test_listeners_are_called_until_they_unsubscribe() -> None:
@@ -30,90 +30,90 @@ def test_a_listener_can_unsubscribe_another_during_notification() -> None:
     assert result == []
 
 
-def counted(cursor: SnapshotCursor) -> list[int | None]:
+def counted(playback: SnapshotPlayback) -> list[int | None]:
     calls: list[int | None] = []
-    cursor.subscribe(lambda: calls.append(cursor.position))
+    playback.subscribe(lambda: calls.append(playback.selected_step))
     return calls
 
 
 def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
-    cursor = SnapshotCursor()
-    calls = counted(cursor)
-    cursor.set_steps([0, 1, 2])
-    cursor.set_steps([0, 1, 2, 5])
+    playback = SnapshotPlayback()
+    calls = counted(playback)
+    playback.set_steps([0, 1, 2])
+    playback.set_steps([0, 1, 2, 5])
     assert calls == [2, 5]
-    assert cursor.following
-    cursor.hold()
-    cursor.set_steps([0, 1, 2, 5, 10])
-    assert cursor.position == 5
-    cursor.follow()
-    assert (cursor.position, cursor.following) == (10, True)
+    assert playback.following
+    playback.hold()
+    playback.set_steps([0, 1, 2, 5, 10])
+    assert playback.selected_step == 5
+    playback.follow()
+    assert (playback.selected_step, playback.following) == (10, True)
 
 
 def test_no_change_no_notification() -> None:
-    cursor = SnapshotCursor()
-    cursor.set_steps([0, 5])
-    calls = counted(cursor)
-    cursor.set_steps([5, 0, 5])
-    cursor.follow()
-    cursor.pause()
-    cursor.tick()
+    playback = SnapshotPlayback()
+    playback.set_steps([0, 5])
+    calls = counted(playback)
+    playback.set_steps([5, 0, 5])
+    playback.follow()
+    playback.pause()
+    playback.tick()
     assert calls == []
 
 
 @pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])
 def test_go_holds_the_nearest_snapshot(asked: int, got: int) -> None:
-    cursor = SnapshotCursor()
-    cursor.set_steps([0, 1, 2, 5, 10])
-    cursor.go(asked)
-    assert (cursor.position, cursor.following) == (got, False)
+    playback = SnapshotPlayback()
+    playback.set_steps([0, 1, 2, 5, 10])
+    playback.select(asked)
+    assert (playback.selected_step, playback.following) == (got, False)
 
 
 def test_move_stops_at_both_ends() -> None:
-    cursor = SnapshotCursor()
-    cursor.set_steps([0, 5, 9])
-    cursor.move(-1)
-    assert cursor.position == 5
-    cursor.move(-10)
-    assert cursor.position == 0
-    cursor.move(10)
-    assert (cursor.position, cursor.following) == (9, False)
+    playback = SnapshotPlayback()
+    playback.set_steps([0, 5, 9])
+    playback.move(-1)
+    assert playback.selected_step == 5
+    playback.move(-10)
+    assert playback.selected_step == 0
+    playback.move(10)
+    assert (playback.selected_step, playback.following) == (9, False)
 
 
 def test_play_runs_from_the_first_snapshot_to_the_newest() -> None:
-    cursor = SnapshotCursor()
-    cursor.set_steps([0, 5, 9])
-    cursor.play()
-    walked = [cursor.position]
-    while cursor.playing:
-        cursor.tick()
-        walked.append(cursor.position)
+    playback = SnapshotPlayback()
+    playback.set_steps([0, 5, 9])
+    playback.play()
+    walked = [playback.selected_step]
+    while playback.playing:
+        playback.tick()
+        walked.append(playback.selected_step)
     assert walked == [0, 5, 9, 9]
-    cursor.go(5)
-    cursor.play()
-    assert cursor.position == 5
-    cursor.pause()
-    assert not cursor.playing
+    playback.select(5)
+    playback.play()
+    assert playback.selected_step == 5
+    playback.pause()
+    assert not playback.playing
 
 
 def test_a_deleted_snapshot_is_replaced_by_the_nearest() -> None:
-    cursor = SnapshotCursor()
-    cursor.set_steps([0, 4, 9, 20])
-    cursor.go(9)
-    cursor.set_steps([0, 8, 20])
-    assert (cursor.position, cursor.following) == (8, False)
+    playback = SnapshotPlayback()
+    playback.set_steps([0, 4, 9, 20])
+    playback.select(9)
+    playback.set_steps([0, 8, 20])
+    assert (playback.selected_step, playback.following) == (8, False)
 
 
 def test_without_snapshots_nothing_moves() -> None:
-    cursor = SnapshotCursor()
-    cursor.go(3)
-    cursor.move(1)
-    cursor.play()
-    cursor.tick()
-    assert (cursor.position, cursor.playing, cursor.index) == (None, False, None)
-    cursor.set_steps([1, 2])
-    cursor.set_steps([])
-    assert cursor.position is None
+    playback = SnapshotPlayback()
+    playback.select(3)
+    playback.move(1)
+    playback.play()
+    playback.tick()
+    assert (playback.selected_step, playback.playing, playback.index) == (None, False, None)
+    playback.set_steps([1, 2])
+    playback.set_steps([])
+    assert playback.selected_step is None
 
 
 def test_smoothing_of_a_constant_is_the_constant_from_the_first_value_on() -> None:

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Failure, Lane, Response, Result
 from genexplorer.session.palette import LIGHT
-from genexplorer.session.playback import SnapshotCursor
+from genexplorer.session.playback import SnapshotPlayback
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -186,13 +186,13 @@ class Bench(Generic[TabT]):
         self, make: Callable[[ViewerContext], TabT], folder: Path, *, size: int = 2, failing: str = ""
     ) -> None:
         self.clients: list[StandInClient] = []
-        self.context = ViewerContext(SnapshotCursor(), LIGHT, ModelClient(self._client), folder.parent)
+        self.context = ViewerContext(SnapshotPlayback(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
         self.client.size, self.client.failing = size, failing
         self.tab = make(self.context)
         self.context.run_changed.connect(lambda: self.tab.set_run(self.context.run))
-        self.context.time_changed.connect(lambda step: self.tab.on_time(None if step < 0 else step))
+        self.context.step_changed.connect(lambda step: self.tab.on_time(None if step < 0 else step))
         self.window = QWidget()
         QVBoxLayout(self.window).addWidget(self.tab)
         self.window.resize(1000, 700)

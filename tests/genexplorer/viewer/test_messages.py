@@ -105,7 +105,7 @@ def test_a_long_alert_is_elided_with_the_whole_text_in_the_tooltip(window: MainW
     status.show_message("m" * 1000)
     assert window.context.run is not None
     window.context.run.alerts = [AlertRow(1, 1.0, 10, "warning", "loss", "w" * 1000)]
-    window.context.changes.emit(frozenset({"alerts"}))
+    window.context.data_changed.emit(frozenset({"alerts"}))
     assert "w" * 1000 in status.alert.toolTip() and "m" * 1000 in status.message.toolTip()
     assert status.minimumSizeHint().width() <= 800
 

@@ -159,7 +159,7 @@ class InterpolateTab(ModelTab):
     def activated(self) -> None:
         """Bring the tab up to date."""
         self._requested = ()
-        self.endpoints.set_pins(self.context.pins)
+        self.endpoints.set_pins(self.context.pinned_latents)
         self.refresh()
 
     def show_snapshot(self, card: ModelCard, step: int) -> None:

@@ -145,7 +145,7 @@ class ManifoldTab(ModelTab):
         self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
         # Search for the nearest image once this costs the training nothing.
-        later = IDLE_FOLLOWING_MS if self.context.cursor.following else IDLE_AFTER_STEP_MS
+        later = IDLE_FOLLOWING_MS if self.context.playback.following else IDLE_AFTER_STEP_MS
         self._idle_timer.start(IDLE_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:
@@ -268,7 +268,7 @@ class ManifoldTab(ModelTab):
         pins = {name: z.tolist() for name, z in self.selection.pins.items()}
         if pins != self._pins:
             self._pins = pins
-            self.context.pins = dict(self.selection.pins)
+            self.context.pinned_latents = dict(self.selection.pins)
             self.plane_controls.update_pins()
 
     def _find_nearest(self) -> None:

@@ -90,7 +90,7 @@ class ProgressCurves(QWidget):
         self.set_step(self._step)
 
     def _on_clicked(self, x: float) -> None:
-        self._context.cursor.go(max(0, round(x)))
+        self._context.playback.select(max(0, round(x)))
 
     def _on_pointed(self, x: float) -> None:
         here = None if math.isnan(x) else x

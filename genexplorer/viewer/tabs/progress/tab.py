@@ -64,11 +64,11 @@ class ProgressTab(ContentTab):
         self.controls.newest.released.connect(self.release)
         self.controls.animation.clicked.connect(self.save_animation)
         self.controls.command.clicked.connect(self.copy_command)
-        self.strip.step_chosen.connect(context.cursor.go)
+        self.strip.step_chosen.connect(context.playback.select)
         self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
         self.job.ended.connect(self._on_job_ended)
         context.palette_changed.connect(self._recolor)
-        self._unsubscribe = context.cursor.subscribe(self._on_cursor)
+        self._unsubscribe = context.playback.subscribe(self._on_playback)
         self._recolor()
 
     # The window ---------------------------------------------------------------------------------------------------
@@ -96,13 +96,13 @@ class ProgressTab(ContentTab):
     def activated(self) -> None:
         """Let the time bar stop at the recorded images."""
         self._choose_kind()
-        self.context.set_stops(self._steps)
+        self.context.set_step_list(self._steps)
         self.touch()
 
     def deactivated(self) -> None:
         """Let the time bar stop at snapshots again."""
         self._held_step = None
-        self.context.set_stops(None)
+        self.context.set_step_list(None)
 
     def on_key(self, event: QKeyEvent) -> bool:
         """F and G show the first and the newest while held, K the next kind, M saves an animation."""
@@ -209,12 +209,12 @@ class ProgressTab(ContentTab):
         kinds = self._kinds()
         self.kind = self._preferred_kind if self._preferred_kind in kinds else (kinds[0] if kinds else "")
 
-    def _on_cursor(self) -> None:
+    def _on_playback(self) -> None:
         if self.is_active:
             self._show_picture()
 
     def _show_picture(self) -> None:
-        step = self.context.cursor.position if self._held_step is None else self._held_step
+        step = self.context.playback.selected_step if self._held_step is None else self._held_step
         ref = recorded_images.at(self._refs(), step)
         sheet = None if ref is None else self._recorded.read(ref)
         if sheet is None or ref is None:

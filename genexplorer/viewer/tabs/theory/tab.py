@@ -200,7 +200,7 @@ class TheoryTab(Tab):
 
     def _card(self, term: Term, unit: str, *, counts: bool) -> TermCard:
         card = self.cards[term.quantity] = TermCard(term, unit, counts=counts)
-        card.clicked.connect(lambda quantity=term.quantity: self.context.curve_wanted.emit(quantity))
+        card.clicked.connect(lambda quantity=term.quantity: self.context.curve_requested.emit(quantity))
         return card
 
     @property

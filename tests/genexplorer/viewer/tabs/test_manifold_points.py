@@ -37,7 +37,7 @@ def test_points_end_where_the_new_snapshot_has_them(bench: Bench[ManifoldTab], q
     tab = bench.tab
     wait_until_settled(qtbot, tab)
     step = bench.followed.snapshots[3]
-    bench.context.cursor.go(step)
+    bench.context.playback.select(step)
     cloud_is_there = lambda: tab.view.encodings.cloud is not None and tab.view.encodings.cloud.step == step  # noqa: E731
     qtbot.waitUntil(cloud_is_there)
     wait_until_settled(qtbot, tab)
@@ -93,7 +93,7 @@ def test_pins_make_a_path_that_is_walked_and_exported(bench: Bench[ManifoldTab],
     for _ in range(9):
         press_key(tab, Qt.Key.Key_Right)
     press_key(tab, Qt.Key.Key_B)
-    assert tab.path_panel.isVisible() and list(bench.context.pins) == ["A", "B"]  # other tabs may use them
+    assert tab.path_panel.isVisible() and list(bench.context.pinned_latents) == ["A", "B"]  # other tabs may use them
     qtbot.waitUntil(lambda: tab.data.frames is not None and len(tab.data.pins) == 2)
     assert tab.data.frames is not None and len(tab.data.frames) == 60
     targets = {target.label: target for target in tab.save_targets()}
@@ -156,8 +156,8 @@ def test_ten_thousand_points_are_drawn_and_can_be_picked(bench: Bench[ManifoldTa
 def test_a_nearest_image_of_another_snapshot_says_so(bench: Bench[ManifoldTab], qtbot: QtBot) -> None:
     tab = bench.tab
     qtbot.waitUntil(lambda: tab.inspector.nearest_text.text() == "nearest test image: #4312, class 7\ndistance 0.250")
-    newest = bench.context.cursor.position
-    bench.context.cursor.move(-1)
+    newest = bench.context.playback.selected_step
+    bench.context.playback.move(-1)
     qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"0.250 at step {newest:,}"))
 
 
@@ -166,6 +166,6 @@ def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone
 ) -> None:
     tab = bench.tab
     qtbot.waitUntil(lambda: tab.data.nearest is not None)
-    assert bench.context.cursor.following
+    assert bench.context.playback.following
     tab.on_time(bench.context.step)
     assert tab._idle_timer.remainingTime() > 1000 * AWAY_POLL_S  # each poll brings a snapshot and restarts the timer

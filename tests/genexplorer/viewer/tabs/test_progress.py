@@ -72,7 +72,7 @@ def test_the_curves_beside_are_the_losses_or_the_objective(
 def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> None:
     late = progress.view.grid
     assert late is not None and late.step == 700 and "step 700" in progress.controls.step.text()
-    progress.context.cursor.go(20)
+    progress.context.playback.select(20)
     early = progress.view.grid
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
     assert all(plot._time_line.value() == 20 for plot in progress.curves.plots)
@@ -82,15 +82,17 @@ def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> Non
 
 def test_a_click_on_a_curve_or_the_strip_jumps(progress: ProgressTab) -> None:
     progress.curves.plots[0].clicked.emit(96.0)
-    assert progress.context.cursor.position == 100
+    assert progress.context.playback.selected_step == 100
     box = progress.strip.box_of(0)
     QTest.mousePress(progress.strip, Qt.MouseButton.LeftButton, pos=QPoint(int(box.center().x()), 20))
-    assert progress.context.cursor.position == 0 and progress.view.grid is not None and progress.view.grid.step == 0
+    assert (
+        progress.context.playback.selected_step == 0 and progress.view.grid is not None and progress.view.grid.step == 0
+    )
 
 
 def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: ProgressTab) -> None:
     window = progress.window()
-    progress.context.cursor.go(200)
+    progress.context.playback.select(200)
     for key, step in ((Qt.Key.Key_F, 0), (Qt.Key.Key_G, 700)):
         QTest.keyPress(window, key)
         assert progress.view.grid is not None and progress.view.grid.step == step
@@ -105,17 +107,17 @@ def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: Progres
 def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan_folder: Path) -> None:
     window = stage.window(gan_folder)
     tab = tab_of(window, "Progress")
-    run, cursor = window.context.run, window.context.cursor
+    run, playback = window.context.run, window.context.playback
     assert run is not None and "image" in window.time.index_label.text()
     window._poll.stop()
     run.snapshots = [0, 100, 700]  # thinned; the pictures are all there
     window.context._update_steps()
-    assert len(cursor.steps) == len(run.images["samples"]) > 3
-    cursor.go(500)
+    assert len(playback.steps) == len(run.images["samples"]) > 3
+    playback.select(500)
     assert tab.view.grid.step == 500 and window.context.step == 100
     tab_of(window, "Curves")
-    assert cursor.steps == (0, 100, 700) and "snapshot" in window.time.index_label.text()
-    assert cursor.position == window.context.step == 700  # the nearest one
+    assert playback.steps == (0, 100, 700) and "snapshot" in window.time.index_label.text()
+    assert playback.selected_step == window.context.step == 700  # the nearest one
 
 
 def test_kinds_are_switched_and_remembered(stage: Stage, run_folder: Path) -> None:
@@ -140,7 +142,7 @@ def test_new_pictures_are_followed_while_it_trains(stage: Stage, tmp_path: Path,
         run.writer.flush()
         qtbot.waitUntil(lambda: tab.view.grid is not None and tab.view.grid.step == 210, timeout=5000)
         assert tab.strip.steps[-1] == 210
-        tab.context.cursor.go(50)
+        tab.context.playback.select(50)
         run.advance(60)
         run.writer.flush()
         qtbot.waitUntil(lambda: tab.strip.steps[-1] == 270, timeout=5000)
