@@ -15,13 +15,13 @@ from trainers.errors import CheckpointError, ConfigError
 from trainers.events import Control, Event, ResumeState, SnapshotReady
 from trainers.families import custom
 from trainers.families.interface import Model
+from trainers.families.weights import load_weights
 from trainers.inference.loaded_model import load_model
 from trainers.inference.trained_model import TrainedModel
 from trainers.plan import Plan, resolve
 from trainers.registry import DataSet
 from trainers.storage import checkpoint
 from trainers.training import loop
-from trainers.training.resume import load_weights
 
 
 def make_plan(

@@ -13,6 +13,8 @@ VIOLATIONS = {
     "trainers imports the application": ("trainers/training/timing.py", "import genexplorer.paths"),
     "trainers imports a library of a front end": ("trainers/training/timing.py", "import rich"),
     "a lower layer imports a higher one": ("genexplorer/runs/layout.py", "import genexplorer.session.formatting"),
+    "inference imports the training": ("trainers/inference/query.py", "import trainers.training.timing"),
+    "a compiled step imports the loop": ("trainers/compiled/graph.py", "import trainers.training.loop"),
     "the viewer imports the dashboard": ("genexplorer/viewer/style.py", "import genexplorer.dashboard.app"),
     "the dashboard imports Qt": ("genexplorer/dashboard/app.py", "import PyQt6"),
     "the session imports Textual": ("genexplorer/session/formatting.py", "import textual"),

@@ -1,1 +1,1 @@
-"""Compiled training steps: tracing, compilation policy, precision and matrix products."""
+"""Compiled training steps: the recorded graph, and the policy of when to compile."""

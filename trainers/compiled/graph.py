@@ -1,6 +1,6 @@
 """A whole training step as one compiled graph: losses, gradients, their norms and the optimizers' updates.
 
-`trainers.training.step.train_step` is traced once, with the model as it is written: the backward pass becomes
+`trainers.step.train_step.train_step` is traced once, with the model as it is written: the backward pass becomes
 operations like all others, and the compiler fuses everything between the matrix products. Random numbers are generated
 beforehand, from the training's own generator and in the same order, and are inputs of the graph, as are the scalars
 that change between steps.
@@ -19,11 +19,11 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trainers.compiled import matmul
 from trainers.config import OptimConfig
 from trainers.families.interface import Model, StepContext
-from trainers.training import optim
-from trainers.training.step import OptimizerTensors, TracedUpdater, UpdateResult, train_step
+from trainers.numerics import matmul
+from trainers.step import optim
+from trainers.step.train_step import OptimizerTensors, TracedUpdater, UpdateResult, train_step
 
 Graph = Callable[..., Sequence[Tensor]]
 

@@ -20,7 +20,6 @@ from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, CommandApplied, Event, Phase
 from trainers.families.interface import Model
-from trainers.training.timing import Clock
 
 EAGER_STEPS = 20  # at least, before anything is decided
 TURN_STEPS = 5  # of one kind in the trial, before the other kind has its turn
@@ -49,7 +48,9 @@ class CompilePolicy:
         ConfigError: if compilation is "on" and this machine has no C++ compiler.
     """
 
-    def __init__(self, execution: ExecutionConfig, device: torch.device, clock: Clock = perf_counter) -> None:
+    def __init__(
+        self, execution: ExecutionConfig, device: torch.device, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self._state: Literal["off", "eager", "trial", "on"] = "off"
         self._clock = clock
         self._compiled_steps: dict[Hashable, CompiledStep] = {}

@@ -7,6 +7,7 @@ metrics of different runs comparable.
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.dataset import Images, Points
@@ -35,6 +36,12 @@ def to_tensor(images: Images) -> Tensor:
 def to_float(pixels: Tensor) -> Tensor:
     """Scale pixels from 0..255 to float32 in [0, 1]."""
     return pixels.float().mul_(1 / 255)
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; NaN is black."""
+    scaled = images.nan_to_num(0.0).clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def sample_bernoulli(pixels: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from trainers import registry
-from trainers.compiled.precision import AutocastContext
 from trainers.errors import ConfigError
 from trainers.events import MetricSpec, Severity
+from trainers.numerics.precision import AutocastContext
 from trainers.registry import Family, ImageShape
 
 

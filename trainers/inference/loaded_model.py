@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers import registry
-from trainers.compiled.precision import has_bfloat16
 from trainers.config import RunConfig
 from trainers.data import preprocess
 from trainers.data.dataset import ImageData, PointData
@@ -19,9 +18,11 @@ from trainers.data.preprocess import ResidentPoints
 from trainers.errors import CheckpointError
 from trainers.families.interface import Encodes, Model, build
 from trainers.families.nn import chunk_size
+from trainers.families.weights import load_weights
 from trainers.model_card import ModelCard
+from trainers.numerics import rng
+from trainers.numerics.precision import has_bfloat16
 from trainers.storage import checkpoint
-from trainers.training import resume, rng
 
 if TYPE_CHECKING:
     from trainers.inference.sensitivity import Sensitivity
@@ -167,7 +168,7 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     # Build the model and load its weights.
     with rng.SkipInit():  # the weights are loaded next; initialization would take half of the time
         model = build(family, options, card.image_shape)
-    resume.load_weights(model, arrays)
+    load_weights(model, arrays)
     return LoadedModel(to_channels_last(model.eval().requires_grad_(False)), card, config)
 
 

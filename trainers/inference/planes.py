@@ -7,10 +7,11 @@ from torch import Tensor
 
 from trainers.errors import ConfigError, UserError
 from trainers.families.nn import kl_per_dim
-from trainers.inference import grids, params, sensitivity
+from trainers.inference import params, sensitivity
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Query, labels_at
 from trainers.inference.sensitivity import Sensitivity
+from trainers.numerics import grids
 
 NUM_CODES = 2000  # encodings from which a plane is computed, and that are projected onto it
 _MAX_COVARIANCE = 1024  # dimensions; with more, a randomized SVD replaces the covariance matrix

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from trainers.errors import UserError
 from trainers.families.interface import Discriminates, HasLogProb
-from trainers.inference import grids, params
+from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Query, labels_at
+from trainers.numerics import grids
 
 MAX_CELLS = 1 << 18  # of a map
 DEFAULT_SIDE = 64

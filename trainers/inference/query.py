@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainers.data.preprocess import to_uint8
 from trainers.inference import params
 from trainers.inference.chunks import Progress
 from trainers.inference.loaded_model import LoadedModel, TakeBatch
-from trainers.training import rng
-from trainers.training.sample_images import to_uint8
+from trainers.numerics import rng
 
 Array = NDArray[Any]
 MAX_SPLIT = 1 << 31  # more than any split has

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.inference.chunks import Progress
-from trainers.training import rng
+from trainers.numerics import rng
 
 STEP = 0.1  # of the finite differences: small against the prior's spread of 1, large against rounding
 MAX_MEASURED = 1024  # axes

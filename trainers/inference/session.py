@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainers.compiled import matmul
 from trainers.config import RunConfig
 from trainers.errors import ConfigError, UserError
 from trainers.families.interface import PROTOCOLS, Model
@@ -17,6 +16,7 @@ from trainers.inference import images, interpolation, inversion, planes, points
 from trainers.inference.chunks import Chunk, Result
 from trainers.inference.loaded_model import LoadedModel, load_model
 from trainers.inference.query import Query
+from trainers.numerics import matmul
 
 Operation = Callable[[Query], Iterator[Chunk]]
 _OPERATIONS: dict[str, tuple[Operation, tuple[str, ...]]] = {  # with the capabilities that each requires

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.compiled import matmul
 from trainers.data.arrays import to_numpy
 from trainers.data.preprocess import ResidentPoints, TestImages
 from trainers.errors import DataError, UserError
@@ -17,7 +16,7 @@ from trainers.families.interface import Encodes, HasLogProb, Model
 from trainers.families.nn import chunk_size
 from trainers.inference.loaded_model import CHUNK_IMAGES, CHUNK_POINTS
 from trainers.model_card import ModelCard
-from trainers.training import rng
+from trainers.numerics import matmul, rng
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
 MAX_SAMPLES = 1_000_000

@@ -14,11 +14,12 @@ from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
 from trainers.families.nn import count
+from trainers.families.weights import model_arrays
 from trainers.plan import Plan, resolve
+from trainers.step.train_step import NotFiniteError
 from trainers.training import apply_commands, evaluate, setup, timing
 from trainers.training import resume as resuming
 from trainers.training.session import TrainingSession
-from trainers.training.step import NotFiniteError
 from trainers.training.step_runner import StepRunner
 
 
@@ -139,7 +140,7 @@ def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator
     # Yield the weights.
     if session.state.snapshot_step != session.step:
         session.record_snapshot()
-        yield SnapshotReady(session.step, resuming.model_arrays(session.ema.recalibrated()), session.card())
+        yield SnapshotReady(session.step, model_arrays(session.ema.recalibrated()), session.card())
         session.timers.snapshot.reset()
     if not with_images or session.images_step == session.step:
         return

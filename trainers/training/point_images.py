@@ -14,8 +14,8 @@ from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady
 from trainers.families.interface import HasLogProb, Model, decode
-from trainers.inference.grids import cells
 from trainers.model_card import Capability
+from trainers.numerics.grids import cells
 from trainers.training.sample_images import in_chunks
 
 Bounds = tuple[float, float, float, float]

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Arrays, CheckpointReady, ResumeState
-from trainers.families.interface import Model
-from trainers.training import optim, setup
+from trainers.families.weights import load_weights, model_arrays
+from trainers.step import optim
+from trainers.training import setup
 from trainers.training.alerts import AlertMonitor
 from trainers.training.session import ResumableState, TrainingSession
 
 SCHEMA = 1
-_HINT = "resume an older checkpoint, or start a new run"
+_RESUME_OLDER = "resume an older checkpoint, or start a new run"
 
 
 def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested", "stop", "end"]) -> CheckpointReady:
@@ -65,7 +66,7 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
         )
         session.restore(resume.step, float(meta["elapsed_s"]), state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"the checkpoint's meta data is damaged ({error!r})", _HINT) from None
+        raise CheckpointError(f"the checkpoint's meta data is damaged ({error!r})", _RESUME_OLDER) from None
     # Weights, optimizers and random numbers.
     load_weights(session.model, _without_prefix("raw", resume.arrays))
     if session.ema.is_separate:
@@ -74,7 +75,7 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
         optim.from_arrays(optimizer, _without_prefix(f"optim/{name}", resume.arrays))
     random_state, expected = resume.arrays.get("random/training"), session.generator.get_state()
     if random_state is None or random_state.dtype != np.uint8 or random_state.shape != tuple(expected.shape):
-        raise CheckpointError("the state of the random number generator is missing or of another device", _HINT)
+        raise CheckpointError("the state of the random number generator is missing or of another device", _RESUME_OLDER)
     session.generator.set_state(torch.from_numpy(random_state.copy()))
     # Under `deterministic`, warn of differences from the machine that wrote it.
     machine, saved = setup.fingerprint(session), meta.get("machine")
@@ -85,29 +86,6 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
     )
     message = f"the resumed training may differ in rounding from an uninterrupted one: {changes}"
     return [Alert(session.step, "warning", "resume_not_exact", message)]
-
-
-def model_arrays(model: Model) -> dict[str, NDArray[np.generic]]:
-    """Return copies of a model's weights and buffers."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
-
-
-def load_weights(model: Model, arrays: Arrays) -> None:
-    """Load a model's weights and buffers.
-
-    Raises:
-        CheckpointError: naming the first array that is missing, unexpected or of another shape.
-    """
-    expected = model.state_dict()
-    for name in (*expected, *arrays):
-        if name not in arrays:
-            raise CheckpointError(f"the weights lack '{name}'", _HINT)
-        if name not in expected:
-            raise CheckpointError(f"unexpected parameter '{name}' in the weights", _HINT)
-        shape, expected_shape = tuple(arrays[name].shape), tuple(expected[name].shape)
-        if shape != expected_shape:
-            raise CheckpointError(f"the weights '{name}' have shape {shape}, the model needs {expected_shape}", _HINT)
-    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
 
 
 def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

@@ -9,23 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.dataset import ImageData
-from trainers.data.preprocess import EVALUATION_SEED, TestImages
+from trainers.data.preprocess import EVALUATION_SEED, TestImages, to_uint8
 from trainers.events import ImagesReady
 from trainers.families.interface import Encodes, Model, Traces, decode
 from trainers.families.nn import chunk_size, eval_mode
-from trainers.inference.grids import MANIFOLD_SIDE, cells
 from trainers.model_card import Capability
+from trainers.numerics.grids import MANIFOLD_SIDE, cells
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
 NUM_RECONSTRUCTIONS = 10
 NUM_TRACED, TRACE_COLUMNS = 8, 10
 CHUNK_IMAGES = 500  # of 28×28, decoded in one batch
-
-
-def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Return (N, H, W, C) uint8 from (N, C, H, W) in [0, 1]; NaN is black."""
-    scaled = images.nan_to_num(0.0).clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
 class SampleImages:

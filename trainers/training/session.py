@@ -12,15 +12,18 @@ from torch.optim import Optimizer
 
 from trainers import events, model_card, registry
 from trainers.compiled.policy import CompilePolicy
-from trainers.compiled.precision import AutocastContext
 from trainers.config import RunConfig
 from trainers.data.preprocess import ResidentPoints, TestImages, TrainImages
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, StepContext
 from trainers.families.nn import count
+from trainers.numerics import rng
+from trainers.numerics.precision import AutocastContext
 from trainers.plan import Plan
-from trainers.training import optim, rng, timing
+from trainers.step import optim
+from trainers.step.ema import Ema
+from trainers.training import timing
 from trainers.training.alerts import AlertMonitor
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
@@ -57,7 +60,7 @@ class TrainingSession:
     _plan: Plan
     device: torch.device
     model: Model
-    ema: optim.Ema
+    ema: Ema
     optimizers: dict[str, Optimizer]  # by the names of `Model.optimizer_groups`
     autocast: AutocastContext
     compile_policy: CompilePolicy

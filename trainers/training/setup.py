@@ -8,9 +8,7 @@ from typing import Any
 import torch
 
 from trainers import openmp, registry
-from trainers.compiled import matmul
 from trainers.compiled.policy import CompilePolicy
-from trainers.compiled.precision import AutocastContext, use_bfloat16
 from trainers.config import ExecutionConfig
 from trainers.data import preprocess
 from trainers.data.dataset import ImageData, PointData
@@ -19,8 +17,12 @@ from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import build
 from trainers.model_card import DataCard
+from trainers.numerics import matmul, rng
+from trainers.numerics.precision import AutocastContext, use_bfloat16
 from trainers.plan import Plan
-from trainers.training import optim, rng, timing
+from trainers.step import optim
+from trainers.step.ema import Ema
+from trainers.training import timing
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
 from trainers.training.session import TrainingSession
@@ -59,7 +61,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         plan,
         device=device,
         model=model,
-        ema=optim.Ema(model, config.optim.ema_decay),
+        ema=Ema(model, config.optim.ema_decay),
         optimizers={name: optim.build(config.optim, group) for name, group in model.optimizer_groups().items()},
         autocast=AutocastContext(device, bfloat16=use_bfloat16(config.execution, device, model.supports_bf16)),
         compile_policy=CompilePolicy(config.execution, device),

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from trainers.compiled.graph import CompiledStep, num_operations
 from trainers.events import Event
-from trainers.training import optim
+from trainers.step import optim
+from trainers.step.train_step import EagerUpdater, step_metrics, train_step
 from trainers.training.evaluate import metric_specs, undeclared
 from trainers.training.session import TrainingSession
-from trainers.training.step import EagerUpdater, step_metrics, train_step
 from trainers.training.timing import RateMeter
 
 MAX_BURST_STEPS = 8

@@ -25,7 +25,8 @@ LOW_MEMORY_BYTES = 1_500_000_000
 PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
 TORCH_SCRIPT = """
 import json, torch
-from trainers.compiled import policy, precision
+from trainers.compiled import policy
+from trainers.numerics import precision
 mps = getattr(torch.backends, "mps", None)
 cuda = torch.cuda.is_available()
 print(json.dumps({

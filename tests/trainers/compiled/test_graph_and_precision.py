@@ -13,13 +13,15 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.trainers import tiny
-from trainers.compiled import graph, matmul, policy
-from trainers.compiled.precision import use_bfloat16
+from trainers.compiled import graph, policy
 from trainers.config import ExecutionConfig, OptimConfig
 from trainers.errors import ConfigError
 from trainers.events import Alert, CheckpointReady, CommandApplied, Event, Metrics, Phase, ResumeState
-from trainers.training import loop, optim
-from trainers.training.step import NotFiniteError
+from trainers.numerics import matmul
+from trainers.numerics.precision import use_bfloat16
+from trainers.step import optim
+from trainers.step.train_step import NotFiniteError
+from trainers.training import loop
 from trainers.training.step_runner import StepRunner
 
 CPU = torch.device("cpu")
@@ -186,7 +188,7 @@ def test_bfloat16_products_change_rounding_alone(family: str, folder: Path) -> N
 
 
 def test_auto_uses_bfloat16_only_where_supported_and_not_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.compiled.precision.has_bfloat16", lambda _: True)
+    monkeypatch.setattr("trainers.numerics.precision.has_bfloat16", lambda _: True)
     assert use_bfloat16(ExecutionConfig(), CPU, supported=True)
     assert not use_bfloat16(ExecutionConfig(), CPU, supported=False)
     assert not use_bfloat16(ExecutionConfig(deterministic=True), CPU, supported=True)

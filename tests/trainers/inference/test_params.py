@@ -9,13 +9,13 @@ import torch
 
 from tests.trainers import fake_models, tiny
 from trainers.config import RunConfig
+from trainers.data import preprocess
 from trainers.errors import ConfigError, UserError
 from trainers.inference import interpolation, planes, sensitivity, session
 from trainers.inference import params as inference_params
 from trainers.inference.chunks import Progress
 from trainers.inference.inversion import PRIOR_PENALTY
 from trainers.inference.loaded_model import LoadedModel
-from trainers.training import sample_images
 
 SHAPE = (1, 9, 7)
 
@@ -276,4 +276,4 @@ def test_values_that_are_not_finite_are_black_and_reported(config: RunConfig, va
 
 def test_nan_pixels_are_black() -> None:
     images = torch.tensor([float("nan"), float("-inf"), float("inf"), 0.5]).view(1, 1, 2, 2)
-    assert sample_images.to_uint8(images).flatten().tolist() == [0, 0, 255, 128]
+    assert preprocess.to_uint8(images).flatten().tolist() == [0, 0, 255, 128]

@@ -14,11 +14,12 @@ from trainers.errors import CheckpointError, ConfigError, UserError
 from trainers.events import ImagesReady, SnapshotReady
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
-from trainers.inference import grids, loaded_model, session
+from trainers.inference import loaded_model, session
 from trainers.inference import params as inference_params
 from trainers.inference.chunks import Progress, Result
+from trainers.numerics import grids, rng
 from trainers.storage import checkpoint
-from trainers.training import loop, rng
+from trainers.training import loop
 
 Z = np.array([[0.0, 0.0], [1.0, -1.0]], dtype=np.float32)
 

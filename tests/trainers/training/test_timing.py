@@ -8,7 +8,8 @@ import pytest
 from tests.trainers import tiny
 from trainers.config import ExecutionConfig, ScheduleConfig
 from trainers.events import Viewers
-from trainers.training import optim, timing
+from trainers.step import optim
+from trainers.training import timing
 
 
 class HandClock:

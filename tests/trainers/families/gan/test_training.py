@@ -28,8 +28,9 @@ from trainers.events import (
 )
 from trainers.families.gan.model import Gan
 from trainers.families.interface import Objective, StepContext
+from trainers.step import optim
 from trainers.storage import checkpoint
-from trainers.training import loop, optim
+from trainers.training import loop
 from trainers.training.session import TrainingSession
 
 STEPS = 16

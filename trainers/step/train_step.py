@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from trainers.config import OptimConfig
 from trainers.errors import ConfigError, TrainingError
 from trainers.families.interface import Model, Objective, StepContext
-from trainers.training import optim
+from trainers.step import optim
 
 
 class NotFiniteError(TrainingError):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.trainers import tiny
-from trainers.training.optim import EMA_UPDATE_EVERY, Ema
+from trainers.step.ema import EMA_UPDATE_EVERY, Ema
 
 
 def followed(decay: float, steps: int) -> tuple[list[float], Ema, list[float]]:

@@ -1,10 +1,9 @@
-"""Optimizers, the learning rate schedule, and the exponential moving average (EMA) of the weights.
+"""Optimizers and the learning rate schedule.
 
 An optimizer is PyTorch's, built from a configuration. Compiled steps use its update as a function of tensors, and
 checkpoints its state as arrays.
 """
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +16,6 @@ from torch.optim import Optimizer
 
 from trainers.config import OptimConfig, ScheduleConfig
 from trainers.errors import CheckpointError
-from trainers.families.interface import Model
-
-EMA_UPDATE_EVERY = 4  # steps between updates: the average moves by decay^4, for a quarter of the memory traffic
 
 _FUSED = ("cpu", "cuda")
 _EPSILON = 1e-8  # Kingma & Ba 2015, algorithm 1, arXiv:1412.6980
@@ -171,49 +167,3 @@ def from_arrays(optimizer: Optimizer, arrays: Mapping[str, NDArray[np.generic]])
             raise CheckpointError(f"optimizer state '{name}' has shape {array.shape}", "resume an older checkpoint")
         state.setdefault(int(index), {})[key] = torch.from_numpy(array.copy())
     optimizer.load_state_dict({"state": state, "param_groups": param_groups})
-
-
-class Ema:
-    """A second model with averaged weights.
-
-    The decay grows to its value as (1 + t)/(10 + t), so that early images are not those of the initial weights. With a
-    decay of 0 there is no second model: the EMA weights are the raw weights.
-
-    Reference: Polyak & Juditsky 1992; the growing decay is TensorFlow's `ExponentialMovingAverage`.
-
-    Args:
-        model: Model whose weights are averaged.
-        decay: Decay per step, in [0, 1).
-    """
-
-    def __init__(self, model: Model, decay: float) -> None:
-        self._source = model
-        self._decay = decay
-        self.model = copy.deepcopy(model).requires_grad_(False) if decay else model
-        self._averages: list[Tensor] = list(self.model.parameters())
-        self._weights: list[Tensor] = list(model.parameters())
-        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
-        self._is_recalibrated = False
-
-    @property
-    def is_separate(self) -> bool:
-        """True if the EMA weights are a copy beside the raw weights."""
-        return self.model is not self._source
-
-    def recalibrated(self) -> Model:
-        """Return the averaged model, with statistics that cannot be averaged recomputed; see `Model.recalibrate`."""
-        if self.is_separate and not self._is_recalibrated:
-            self.model.recalibrate()
-            self._is_recalibrated = True
-        return self.model
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Average in the weights after update number `step`, from 1."""
-        if not self.is_separate or (step % EMA_UPDATE_EVERY and step > EMA_UPDATE_EVERY):
-            return
-        self._is_recalibrated = False
-        decay = min(self._decay, (1 + step) / (10 + step)) ** (EMA_UPDATE_EVERY if step > EMA_UPDATE_EVERY else 1)
-        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
-        for average, buffer in self._buffers:
-            average.copy_(buffer)
