@@ -2,7 +2,7 @@
 #
 #   make demo         train a 2-D VAE on the bundled MNIST, open the dashboard and the viewer
 #   make test         format, lint, types, import contracts, all tests
-#   make screenshots  images of dashboard and viewer from real runs, for the README (needs tmux and Xvfb)
+#   make screenshots  screenshots of dashboard and viewer from real runs, into build/, and the README's (needs tmux, Xvfb)
 #   make faults       fault injection, hours (ONLY=name for one row, SHARE=0.1 for a tenth); see docs/reliability.md
 #   make bench        benchmarks, never part of the tests (ONLY=training for one); see docs/performance.md
 #   make clean        remove the environment and caches

@@ -1,12 +1,14 @@
-"""Photograph every tab of both faces for every family, from real runs; and with them take the README's pictures.
+"""Take screenshots of dashboard and viewer from real runs of every family, and update the README's images from them.
 
-    python -m tests.screenshots [--runs-dir DIR] [--only gan] [--album build/look] [--out assets/pictures]
+    python -m tests.screenshots [--runs-dir DIR] [--only gan] [--readme] [--folder DIR] [--out assets/pictures]
 
-Everything is real: the command line, the worker, tmux inside xterm, the window; keys are pressed as a person would. A
-run that the folder has already is photographed as it is, others are trained first.
+The command line, the workers, the terminal and the window are real, and keys are pressed by xdotool. Presets without a
+run in the runs folder are trained first. With --readme, only the sizes that the README shows are taken.
 """
 
 import argparse
+import itertools
+import json
 import shutil
 import subprocess
 import sys
@@ -19,144 +21,166 @@ from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
 from tests.screenshots.screen import Screen, missing_packages, virtual_screen
 
-VIEWER_PX = (1400, 900)
-LIVE_AT = 0.4  # of the training: when the dashboard is photographed
-DASHBOARD_TABS = ("curves", "samples", "config", "log", "walk", "theory")
-VIEWER_TABS = (
-    *("manifold", "density", "samples", "encode", "interpolate", "flow", "progress", "curves", "theory"),
-)  # by their keys, from 1
+README_VIEWER_PX = (1400, 900)
+VIEWER_PX = ((1600, 1000), (1280, 720))
+THEMES = ("light", "dark")
+README_CELLS = (140, 40)
+TERMINAL_CELLS = ((80, 24), (120, 36), (200, 50))
+DASHBOARD_PROGRESS = 0.4  # fraction of the training after which the dashboard is taken, while the run is active
+DASHBOARD_TABS = ("curves", "samples", "config", "log", "latent", "theory")  # by their keys, from 1
+VIEWER_TABS = ("manifold", "density", "samples", "encode", "interpolate", "flow", "progress", "curves", "theory")
+LOAD_S = 6.0  # the first tab waits for the model to load
+TAB_S = 2.0
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A run to photograph."""
+    """A run to take screenshots of.
+
+    Args:
+        preset: The preset to train.
+        readme: The screenshots that the README and docs show, such as "viewer-manifold".
+    """
 
     preset: str
-    minutes: float
-    readme: tuple[str, ...]  # of its pictures, those that the README shows
+    readme: tuple[str, ...]
 
 
 SUBJECTS = (
     Subject(
         "vae-2d",
-        4.0,
         (
             *("dashboard-curves", "dashboard-samples", "dashboard-theory"),
             *("viewer-manifold", "viewer-samples", "viewer-encode", "viewer-curves", "viewer-theory"),
         ),
     ),
-    Subject("vae", 1.5, ("viewer-manifold",)),
-    Subject("gan", 4.0, ("viewer-progress", "viewer-interpolate", "dashboard-curves")),
-    Subject("realnvp", 6.0, ("viewer-flow",)),
-    Subject("vae-toy", 1.0, ("viewer-density",)),
-    Subject("gan-toy", 1.0, ("viewer-density",)),
-    Subject("flow-toy", 1.0, ("viewer-density",)),
+    Subject("vae", ("viewer-manifold",)),
+    Subject("gan", ("viewer-progress", "viewer-interpolate", "dashboard-curves")),
+    Subject("realnvp", ("viewer-flow",)),
+    Subject("vae-toy", ("viewer-density",)),
+    Subject("gan-toy", ("viewer-density",)),
+    Subject("flow-toy", ("viewer-density",)),
 )
 
 
 def main() -> int:
-    """Take every picture; return the exit code."""
-    arguments = parsed()
+    """Take every screenshot; return the exit code."""
+    arguments = parse_arguments()
     if packages := missing_packages():
         print(f"make screenshots needs: sudo apt-get install {' '.join(packages)}", file=sys.stderr)  # noqa: T201
         return 1
-    chosen = [subject for subject in SUBJECTS if not arguments.only or subject.preset in arguments.only]
-    with tempfile.TemporaryDirectory() as folder, virtual_screen() as screen:
-        runs = arguments.runs_dir or Path(folder) / "runs"
-        for subject in chosen:
-            photograph(screen, subject, run_of(runs, subject), arguments.album, Path(folder))
-            publish(subject, arguments.album, arguments.out)
+    with tempfile.TemporaryDirectory() as folder:
+        runs_dir = arguments.runs_dir or Path(folder) / "runs"
+        for subject in SUBJECTS:
+            if arguments.only and subject.preset not in arguments.only:
+                continue
+            run, images = find_or_train(runs_dir, subject), arguments.folder / subject.preset
+            # The dashboard while the run trains, if it still does.
+            wait_for_progress(run, DASHBOARD_PROGRESS)
+            with virtual_screen() as screen:
+                for cells in (README_CELLS, *(() if arguments.readme else TERMINAL_CELLS)):
+                    take_dashboard(screen, run, images, cells)
+            # The viewer when it has ended.
+            wait_for_progress(run, 1.0)
+            take_viewer(run, images, README_VIEWER_PX, "light", Path(folder), modes=("normal",))
+            if not arguments.readme:
+                for size_px, theme in itertools.product(VIEWER_PX, THEMES):
+                    take_viewer(run, images, size_px, theme, Path(folder), modes=("normal", "presentation"))
+            publish(subject, images, arguments.out)
     return 0
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__)
-    parser.add_argument("--runs-dir", type=Path, help="where runs are looked for, and trained if they are not there")
+    parser.add_argument("--runs-dir", type=Path, help="folder of runs; presets without a run there are trained")
     parser.add_argument("--only", action="append", help="a preset; repeat for more")
-    parser.add_argument("--album", type=Path, default=Path("build/look"), help="where every picture goes")
-    parser.add_argument("--out", type=Path, default=Path("assets/pictures"), help="where the README's go")
+    parser.add_argument("--readme", action="store_true", help="only the sizes that the README shows")
+    parser.add_argument("--folder", type=Path, default=Path("build/screenshots"), help="folder for all screenshots")
+    parser.add_argument("--out", type=Path, default=Path("assets/pictures"), help="folder for those of the README")
     return parser.parse_args()
 
 
 def genexplorer(*arguments: str) -> list[str]:
-    """Return the command line of our own installation."""
+    """Return the command line of this installation."""
     return [str(Path(sys.executable).with_name("genexplorer")), *arguments]
 
 
-def run_of(runs: Path, subject: Subject) -> Path:
-    """Return the folder's newest run of a preset, or start one."""
-    store = RunStore(runs)
-    there = [status.folder for status in store.list() if status.preset == subject.preset] if runs.is_dir() else []
-    if there:
-        return there[0]
-    name = f"look-{subject.preset}"
-    asked = ("--minutes", f"{subject.minutes}", "--name", name, "--detach", "--runs-dir", str(runs))
-    subprocess.run(genexplorer("train", subject.preset, *asked), check=True)
+def find_or_train(runs_dir: Path, subject: Subject) -> Path:
+    """Return the newest run of a preset, or start one."""
+    store = RunStore(runs_dir)
+    if runs_dir.is_dir():
+        for status in store.list():
+            if status.preset == subject.preset:
+                return status.folder
+    name = f"screenshots-{subject.preset}"
+    options = ("--name", name, "--detach", "--runs-dir", str(runs_dir))
+    subprocess.run(genexplorer("train", subject.preset, *options), check=True)
     return store.find(name)
 
 
-def photograph(screen: Screen, subject: Subject, run: Path, album: Path, state: Path) -> None:
-    """Take every picture of a run: the dashboard while it trains, the viewer when it is done."""
-    wait_until(run, LIVE_AT)
-    photograph_dashboard(screen, run, album / subject.preset)
-    wait_until(run, 1.0)
-    photograph_viewer(screen, run, album / subject.preset, state)
-
-
-def publish(subject: Subject, album: Path, out: Path) -> None:
-    """Copy those of its pictures that the README shows."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in subject.readme:
-        shutil.copyfile(album / subject.preset / f"{name}.png", out / f"{subject.preset}-{name}.png")
-
-
-def wait_until(run: Path, progress: float) -> None:
-    """Wait until a run has done this share, or is over."""
+def wait_for_progress(run: Path, progress: float) -> None:
+    """Wait until a fraction of the training is done, or the run has ended."""
     while (status := read_status(run)).state.live and status.progress < progress:
         time.sleep(0.5)
 
 
-def photograph_dashboard(screen: Screen, run: Path, out: Path) -> None:
-    """Photograph the dashboard's tabs in a real terminal of 140 by 40 cells."""
+def publish(subject: Subject, images: Path, out: Path) -> None:
+    """Copy the screenshots that the README shows."""
+    out.mkdir(parents=True, exist_ok=True)
+    sizes = {"dashboard": README_CELLS, "viewer": README_VIEWER_PX}
+    for name in subject.readme:
+        front_end, tab = name.split("-", 1)
+        width, height = sizes[front_end]
+        theme = "" if front_end == "dashboard" else "-light-normal"
+        source = images / f"{front_end}-{width}x{height}{theme}" / f"{tab}.png"
+        shutil.copyfile(source, out / f"{subject.preset}-{name}.png")
+
+
+def take_dashboard(screen: Screen, run: Path, images: Path, cells: tuple[int, int]) -> None:
+    """Take the dashboard's tabs in a terminal of the given columns and rows."""
+    columns, rows = cells
     dashboard = subprocess.list2cmdline(genexplorer("dashboard", run.name, "--runs-dir", str(run.parent)))
-    terminal = screen.start(
-        *("xterm", "-T", "look", "-geometry", "140x40+0+0", "-fa", "DejaVu Sans Mono", "-fs", "10", "-bg", "#101418"),
-        *(
-            "-fg",
-            "#d8dee4",
-            "-xrm",
-            "xterm*termName: xterm-256color",
-            "-xrm",
-            "xterm*allowTitleOps: false",
-            "-b",
-            "0",
-            "-e",
-            dashboard,
-        ),
-        COLORTERM="truecolor",
-    )
+    options = ("-fa", "DejaVu Sans Mono", "-fs", "10", "-bg", "#101418", "-fg", "#d8dee4", "-b", "0")
+    resources = ("-xrm", "xterm*termName: xterm-256color", "-xrm", "xterm*allowTitleOps: false")
+    command = ("xterm", "-T", "dashboard", "-geometry", f"{columns}x{rows}+0+0", *options, *resources, "-e", dashboard)
+    terminal = screen.start(*command, COLORTERM="truecolor")
     try:
-        for key, name in enumerate(DASHBOARD_TABS, start=1):
-            screen.type_keys("look", str(key))
-            screen.photograph(out / f"dashboard-{name}.png", "look")
+        for key, tab in enumerate(DASHBOARD_TABS, start=1):
+            screen.type_keys("dashboard", str(key))
+            path = images / f"dashboard-{columns}x{rows}" / f"{tab}.png"
+            screen.take(path, "dashboard", first_s=4.0 if key == 1 else 0.7)
     finally:
         terminal.terminate()
         terminal.wait(10)
 
 
-def photograph_viewer(screen: Screen, run: Path, out: Path, state: Path) -> None:
-    """Photograph the viewer's tabs."""
-    command = (sys.executable, "-P", "-m", "genexplorer.viewer.main", str(run))  # `view` would let go of it
-    viewer = screen.start(*command, GENEXPLORER_STATE=str(state / "state"))
-    try:
-        screen.resize("genexplorer", *VIEWER_PX)
-        for key, name in enumerate(VIEWER_TABS, start=1):
-            screen.type_keys("genexplorer", str(key))
-            screen.photograph(out / f"viewer-{name}.png", "genexplorer", first_s=6.0 if key == 1 else 2.5)
-    finally:
-        viewer.terminate()
-        viewer.wait(10)
+def take_viewer(
+    run: Path, images: Path, size_px: tuple[int, int], theme: str, state: Path, *, modes: tuple[str, ...]
+) -> None:
+    """Take the viewer's tabs on a screen of one size: "normal" in a window, "presentation" in full-screen mode."""
+    width, height = size_px
+    settings = state / f"viewer-{width}-{theme}"
+    settings.mkdir(exist_ok=True)
+    (settings / "viewer.json").write_text(json.dumps({"theme": theme}))
+    with virtual_screen(width, height) as screen:
+        # `genexplorer view` would return and leave the window to another process.
+        command = (sys.executable, "-P", "-m", "genexplorer.viewer.main", str(run))
+        viewer = screen.start(*command, GENEXPLORER_STATE=str(settings))
+        try:
+            screen.resize("genexplorer", width, height)
+            first_s = LOAD_S
+            for mode in modes:
+                if mode == "presentation":
+                    screen.type_keys("genexplorer", "F11")
+                for key, tab in enumerate(VIEWER_TABS, start=1):
+                    screen.type_keys("genexplorer", str(key))
+                    path = images / f"viewer-{width}x{height}-{theme}-{mode}" / f"{tab}.png"
+                    screen.take(path, "genexplorer", first_s=first_s)
+                    first_s = TAB_S
+        finally:
+            viewer.terminate()
+            viewer.wait(10)
 
 
 if __name__ == "__main__":
