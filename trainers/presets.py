@@ -23,7 +23,7 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
     """
     # Merge the layers over those of the preset.
     preset = registry.preset(preset_name)
-    base = merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
+    base = _base(preset)
     values = base
     for layer in layers:
         values = merge(values, with_current_names(layer))
@@ -37,6 +37,17 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
                 message = f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.source}"
                 raise ConfigError(message, f"start from '{_free_preset(preset, config)}' to change it")
     return config
+
+
+def parse_preset(preset: registry.Preset) -> RunConfig:
+    """Return the configuration of a preset, which need not be registered.
+
+    Raises:
+        ConfigError: for a setting that is wrong, or a time that is not a number.
+    """
+    if not isinstance(preset.minutes, int | float):
+        raise ConfigError(f"minutes: {preset.minutes!r} is not a number", "give the training time in minutes")
+    return parse({**_base(preset), "preset": preset.name})
 
 
 def configure(model: str | RunConfig, layer: Layer) -> RunConfig:
@@ -140,6 +151,10 @@ def flatten(tree: Layer, prefix: str = "") -> dict[str, Any]:
 def known_keys(config: RunConfig) -> list[str]:
     """Return every dotted key of a configuration, for help and completion."""
     return list(flatten(config.model_dump(mode="json")))
+
+
+def _base(preset: registry.Preset) -> dict[str, Any]:
+    return merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
 
 
 def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 
 `register_family` and `register_dataset` add to them in one process. An installed package adds its own for every process
 through the entry point groups `genexplorer.families` and `genexplorer.datasets`; each entry names a `Family` or
-`DataSet` object in a module that does not import torch.
+`DataSet` object in a module that does not import torch. A plug-in that cannot be loaded, or whose names are taken, is
+left out and listed by `plugin_failures`; everything else works.
 """
 
 import difflib
@@ -57,6 +58,24 @@ def _sample_and_decode(options: Any) -> "dict[str, Capability]":
     from trainers.model_card import available  # imports pydantic
 
     return {"sample": available("z from N(0, I), then decode"), "decode": available("decoder")}
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """An installed plug-in that is left out in whole or in part, and why.
+
+    Args:
+        plugin: "plug-in 'my-model' of my-package".
+        reason: One line.
+        names: Names by which somebody may request what is left out.
+    """
+
+    plugin: str
+    reason: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.plugin} is left out: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -148,8 +167,11 @@ _TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "ei
 _IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
 _POINTS = {name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
 
+PLUGIN_GROUPS = "genexplorer.families", "genexplorer.datasets"  # of entry points
+
 _registered_families: dict[str, Family] = {}  # by `register_family`, in this process
 _registered_datasets: dict[str, DataSet] = {}
+_failures: dict[str, tuple[PluginFailure, ...]] = {"families": (), "datasets": (), "presets": ()}
 
 
 def register_family(spec: Family, *, replace: bool = False) -> None:
@@ -164,8 +186,7 @@ def register_family(spec: Family, *, replace: bool = False) -> None:
         if other is not None and other.family != spec.name:
             raise ConfigError(f"preset '{preset.name}' is already one of the family '{other.family}'", "rename it")
     _registered_families[spec.name] = spec
-    families.cache_clear()
-    presets.cache_clear()
+    clear_caches()
 
 
 def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
@@ -176,7 +197,7 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
     """
     _check_name("data set", spec.name, spec.name in datasets(), replace=replace and spec.name in _registered_datasets)
     _registered_datasets[spec.name] = spec
-    datasets.cache_clear()
+    clear_caches()
 
 
 def registered_names() -> set[str]:
@@ -201,19 +222,47 @@ def resolve(target: str | Callable[..., Any]) -> Any:
 @cache
 def families() -> dict[str, Family]:
     """Return every family by name: built-in ones, registered ones, then those of installed packages."""
-    return _collect(_FAMILIES.values(), _registered_families, "genexplorer.families", Family)
+    specs, _failures["families"] = _collect(_FAMILIES.values(), _registered_families, PLUGIN_GROUPS[0], Family)
+    return specs
 
 
 @cache
 def datasets() -> dict[str, DataSet]:
     """Return every data set by name: built-in ones, registered ones, then those of installed packages."""
-    return _collect((*_IMAGES.values(), *_POINTS.values()), _registered_datasets, "genexplorer.datasets", DataSet)
+    targets = (*_IMAGES.values(), *_POINTS.values())
+    specs, _failures["datasets"] = _collect(targets, _registered_datasets, PLUGIN_GROUPS[1], DataSet)
+    return specs
 
 
 @cache
 def presets() -> dict[str, Preset]:
-    """Return every preset of every family by name."""
-    return {preset.name: preset for family in families().values() for preset in family.presets}
+    """Return every preset of every family by name; those of plug-ins only if they are valid."""
+    specs: dict[str, Preset] = {}
+    failures = []
+    for each in families().values():
+        is_plugin = each.name not in _FAMILIES and each.name not in _registered_families
+        for candidate in each.presets:
+            reason = _preset_problem(candidate, specs) if is_plugin else ""
+            if reason:
+                plugin = f"preset '{candidate.name}' of the plug-in family '{each.name}'"
+                failures.append(PluginFailure(plugin, reason, (candidate.name,)))
+            else:
+                specs[candidate.name] = candidate
+    _failures["presets"] = tuple(failures)
+    return specs
+
+
+def plugin_failures() -> tuple[PluginFailure, ...]:
+    """Return the installed plug-ins that are left out, in whole or in part."""
+    datasets()
+    presets()
+    return tuple(failure for failures in _failures.values() for failure in failures)
+
+
+def clear_caches() -> None:
+    """Search again, after a change of what is registered or installed."""
+    for cached in (families, datasets, presets):
+        cached.cache_clear()
 
 
 def family(name: str) -> Family:
@@ -275,25 +324,71 @@ def preset(name: str) -> Preset:
     return _find(presets(), name, "preset", "preset")
 
 
-def _collect(builtin: Iterable[str], registered: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
+def _preset_problem(preset: Preset, specs: Mapping[str, Preset]) -> str:
+    """Return why a plug-in's preset cannot be offered; empty if it can."""
+    if preset.name in specs:
+        return f"the family '{specs[preset.name].family}' has a preset of that name; rename it"
+    try:
+        resolve("trainers.presets:parse_preset")(preset)
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:
+        return _one_line(error)
+    return ""
+
+
+def _collect(
+    builtin: Iterable[str], registered: Mapping[str, T], group: str, kind: type[T]
+) -> tuple[dict[str, T], tuple[PluginFailure, ...]]:
+    """Return the objects by name, and the plug-ins of an entry point group that are left out."""
     specs: dict[str, T] = {}
+    origins: dict[str, str] = {}  # by name: whose it is
+    noun = "family" if kind is Family else "data set"
     for target in builtin:
         spec = resolve(target)
-        specs[spec.name] = spec
+        specs[spec.name], origins[spec.name] = spec, f"a built-in {noun}"
     specs |= registered
+    origins |= dict.fromkeys(registered, f"a {noun} that this program registered")
     from importlib.metadata import entry_points  # itself slow to import, and seldom needed
 
+    failures = []
     for entry in entry_points(group=group):
-        spec = entry.load()
-        if not isinstance(spec, kind):
-            raise ConfigError(f"entry point '{entry.name}' of {group} is not a {kind.__name__}", f"see {entry.value}")
-        specs.setdefault(spec.name, spec)  # type: ignore[attr-defined]
-    return specs
+        plugin = f"plug-in '{entry.name}' of {entry.dist.name if entry.dist is not None else entry.module}"
+        # Load it. Its module is foreign code, which may fail in any way.
+        try:
+            spec = entry.load()
+        except (Exception, SystemExit) as error:
+            reason = f"{entry.value} cannot be loaded ({_one_line(error)})"
+            failures.append(PluginFailure(plugin, reason, (entry.name,)))
+            continue
+        name = getattr(spec, "name", None)
+        if not isinstance(spec, kind) or not isinstance(name, str) or not name:
+            reason = f"{entry.value} is not a {kind.__name__} with a name, but of type {type(spec).__name__}"
+            failures.append(PluginFailure(plugin, reason, (entry.name,)))
+        elif name not in specs:
+            specs[name], origins[name] = spec, f"that of {plugin}"
+        elif specs[name] is not spec:
+            failures.append(
+                PluginFailure(plugin, f"'{name}' is already {origins[name]}; rename it", (entry.name, name))
+            )
+    return specs, tuple(failures)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _find(specs: Mapping[str, T], name: str, where: str, kind: str) -> T:
     if name in specs:
         return specs[name]
+    # A plug-in that is left out may be the reason; one of another name only where no name is close.
+    failures = plugin_failures()
     close = difflib.get_close_matches(name, specs, n=1)
+    matching = [failure for failure in failures if name in failure.names]
     hint = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(specs)}"
+    if matching:
+        hint = str(matching[0])
+    elif failures and not close:
+        hint += f"; {failures[0]}"
     raise ConfigError(f"{where}: there is no {kind} '{name}'", hint)

@@ -56,6 +56,14 @@ def print_error(error: UserError) -> None:
     print_message(f"{style('error', 'error', sys.stderr)}: {error}")
 
 
+def print_plugin_failures() -> None:
+    """Print each plug-in that is left out, and why, on standard error."""
+    from trainers import registry
+
+    for failure in registry.plugin_failures():
+        print_message(f"{style('warning', 'warning', sys.stderr)}: {failure}")
+
+
 def style(text: str, role: str, stream: TextIO | None = None) -> str:
     """Color a text by its role, if the stream shows colors."""
     return typer.style(text, fg=STYLES[role]) if colored(stream or sys.stdout) else text

@@ -23,6 +23,7 @@ def presets(
     selected = [registry.preset(preset)] if preset else list(registry.presets().values())
     if as_json:
         output.print_json([_as_json(spec) for spec in selected])
+        output.print_plugin_failures()
         return
     family = ""
     for number, spec in enumerate(selected):
@@ -34,6 +35,7 @@ def presets(
             output.print_data(title[:1].upper() + title[1:])
         _print_preset(spec, alone=preset is not None)
     output.print_message("\ntrain one with: genexplorer train " + selected[0].name)
+    output.print_plugin_failures()
 
 
 def _print_preset(preset: "Preset", *, alone: bool) -> None:

@@ -102,6 +102,7 @@ def train(
     plan = settings.resolve(
         preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
     )
+    output.print_plugin_failures()
     if write_config is not None:
         text = settings.to_toml(plan.config)
         if str(write_config) == "-":

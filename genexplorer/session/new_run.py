@@ -67,8 +67,8 @@ class NewRunForm(Observable):
     @property
     def all_fields(self) -> tuple[FormField, ...]:
         """All fields, in the same order."""
-        families = registry.families()
-        choices = tuple(Choice(family.name, family.title) for family in families_with_presets())
+        families = {family.name: family for family in families_with_presets()}
+        choices = tuple(Choice(family.name, family.title) for family in families.values())
         family = FormField("family", "Family", "choice", "The kind of model.", choices)
         presets = families[self["family"]].presets if self["family"] in families else ()
         choices = tuple(
@@ -92,6 +92,11 @@ class NewRunForm(Observable):
     def expected_failure(self) -> str:
         """What to watch if the preset fails on purpose; empty for all others."""
         return self.preset.expected_failure
+
+    @property
+    def plugin_failures(self) -> tuple[str, ...]:
+        """Why installed plug-ins are not among the choices, a line for each."""
+        return tuple(map(str, registry.plugin_failures()))
 
     @property
     def expectation(self) -> str:
@@ -122,8 +127,9 @@ class NewRunForm(Observable):
         if value == self._values[key]:
             return
         self._values[key] = value
-        if key == "family" and value in registry.families():
-            self._select(registry.family(value).presets[0])
+        families = {family.name: family for family in families_with_presets()}
+        if key == "family" and value in families:
+            self._select(families[value].presets[0])
         elif key == "preset" and value in registry.presets():
             self._select(registry.preset(value))
         self.notify()

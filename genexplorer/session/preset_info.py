@@ -1,5 +1,6 @@
 """Presets by family, with their training times."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainers import registry
@@ -11,8 +12,13 @@ if TYPE_CHECKING:
 
 
 def families_with_presets() -> tuple[Family, ...]:
-    """Return every family that has presets, in the order of the registry."""
-    return tuple(family for family in registry.families().values() if family.presets)
+    """Return every family that has presets, in the order of the registry, with those that can be trained."""
+    valid = registry.presets()
+    families = (
+        replace(family, presets=tuple(preset for preset in family.presets if valid.get(preset.name) == preset))
+        for family in registry.families().values()
+    )
+    return tuple(family for family in families if family.presets)
 
 
 def training_time_text(preset: Preset) -> str:

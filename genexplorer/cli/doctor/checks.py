@@ -62,6 +62,7 @@ def all_checks(runs_dir: Path) -> Iterator[Finding]:
         torch_and_device,
         steps,
         bundled_data,
+        plugins,
         threads,
         memory,
         database,
@@ -149,6 +150,18 @@ def bundled_data() -> Finding:
     except DataError as error:
         return Finding("data", "broken", error.message, error.hint)
     return Finding("data", "ok", f"bundled MNIST, {counts[0]:,} + {counts[1]:,} images")
+
+
+def plugins() -> Finding:
+    """Installed families and data sets of other packages; a warning for each that is left out."""
+    from importlib.metadata import entry_points
+
+    from trainers import registry
+
+    names = [entry.name for group in registry.PLUGIN_GROUPS for entry in entry_points(group=group)]
+    failures = "; ".join(map(str, registry.plugin_failures()))
+    advice = "mend or uninstall it; everything else works without it"
+    return warn_if(bool(failures), "plug-ins", failures or ", ".join(names) or "none installed", advice)
 
 
 def threads() -> Finding:

@@ -107,7 +107,9 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     def _show_expectation(self) -> None:
         form = self.form
-        self.query_one("#expect", Static).update(_facts(form.expected_failure, form.expectation, form.preset.source))
+        failures = Content("\n".join(form.plugin_failures)).stylize("$warning")
+        facts = _facts(form.expected_failure, form.expectation, form.preset.source, failures)
+        self.query_one("#expect", Static).update(facts)
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -215,6 +217,9 @@ def _options() -> list[Option]:
         for preset in group.presets:
             name, time = f"  {preset.name:<{width}}  ", f"{training_time_text(preset):>10}  "
             options.append(Option(Content.assemble((name, "bold"), (time, "$muted"), preset.summary), id=preset.name))
+    # Plug-ins that are left out, and why.
+    for failure in registry.plugin_failures():
+        options.append(Option(Content(str(failure)).stylize("$warning"), disabled=True))
     return options
 
 

@@ -81,7 +81,8 @@ class NewRunDialog(QDialog):
                 editor.setText(value)
         errors = self.form.errors()
         expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
-        self.expectation.setText(f"Expected: {self.form.expectation}{expected_failure}")
+        failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
+        self.expectation.setText(f"Expected: {self.form.expectation}{expected_failure}{failures}")
         self.problem.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 
