@@ -12,7 +12,7 @@ from typing import Any, cast
 from benchmarks.peers import environments
 from benchmarks.peers.environments import MissingError
 from benchmarks.windows import WindowResult
-from genexplorer.cores.environment import computing
+from genexplorer.cores.environment import compute_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 SET_UP_S, WINDOW_S = 900, 300  # timeouts
@@ -44,7 +44,10 @@ class ContenderProcess:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**(computing(os.environ, adapts=True) if target.startswith("ours:") else os.environ), **threads_alone},
+            env={
+                **(compute_environment(os.environ, adapts=True) if target.startswith("ours:") else os.environ),
+                **threads_alone,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -141,7 +141,7 @@ class Run:
         try:
             while True:
                 poller.poll()
-                ended = not poller.status.state.live or time.monotonic() >= deadline
+                ended = not poller.status.state.active or time.monotonic() >= deadline
                 if ended or time.monotonic() >= next_update:
                     update(poller)
                     next_update = time.monotonic() + every_s
@@ -158,7 +158,7 @@ class Run:
             WorkerError: if it has not ended after `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
-        while (status := self.status).state.live:
+        while (status := self.status).state.active:
             if time.monotonic() >= deadline:
                 raise WorkerError(f"{status.name} is {status.state} after {timeout_s:g} s", "wait longer, or stop() it")
             time.sleep(_POLL_S)

@@ -48,7 +48,7 @@ def progress_text(poller: RunPoller) -> str:
     spec = poller.specs.get(status.primary_metric)
     if spec is not None:
         parts.append(f"{spec.title} {formatting.number(status.primary_value, spec.unit)}")
-    if status.state.live:
+    if status.state.active:
         parts += [formatting.speed(status), formatting.time_left(status)]
     return "  ".join(filter(None, [*parts, status.reason]))
 

@@ -98,7 +98,7 @@ class _ViewerOpener:
         reader = RunReader(self._folder)
         while not self._closed.wait(POLL_S):
             status = reader.status()
-            if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.live:
+            if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.active:
                 result = actions.open_viewer(self._folder, self._runs_dir)
                 self.opened, self._failure = result.ok, "" if result.ok else result.message
                 return

@@ -42,10 +42,10 @@ class RunFollower:
     def follow(self) -> RunStatus:
         """Print until the run has ended and return its status; after an interruption it continues where it was."""
         while True:
-            delta = self._reader.changes(self._cursor)
+            delta = self._reader.read_new(self._cursor)
             self._cursor = delta.cursor
             self._print(delta)
-            if not delta.status.state.live:
+            if not delta.status.state.active:
                 return delta.status
             time.sleep(POLL_S)
 
@@ -55,7 +55,7 @@ class RunFollower:
         for line in delta.log:
             print_log_line(line)
         now = time.monotonic()
-        is_due = now >= self._next_print or not delta.status.state.live
+        is_due = now >= self._next_print or not delta.status.state.active
         if self._latest and delta.status.step != self._printed_step and is_due:
             output.print_data(
                 f"{formatting.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}"
@@ -111,7 +111,7 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
     head = [f"step {status.step:>7,}", f"{formatting.percent(status.progress):>4}"]
     objective = _objective(status, latest, specs)
     speed = formatting.speed(status, short=True)
-    tail = [formatting.time_left(status) if status.state.live else status.state.value]
+    tail = [formatting.time_left(status) if status.state.active else status.state.value]
     middles = ([*objective, speed] if speed else objective, objective, objective[-1:])
     lines = ["  ".join(head + middle + tail) for middle in middles]
     return next((line for line in lines if len(line) <= output.width() - _CLOCK), lines[-1])

@@ -204,10 +204,10 @@ def _start(
     if watch is Watch.DETACHED:
         # Wait until the model and the data are loaded, so that errors in them are reported.
         deadline = time.monotonic() + LOADING_TIMEOUT_S
-        while status.state.live and status.phase in ("", "loading") and time.monotonic() < deadline:
+        while status.state.active and status.phase in ("", "loading") and time.monotonic() < deadline:
             time.sleep(follow.POLL_S)
             status = read_status(status.folder)
-        if not status.state.live and status.state in follow.END_CODES:
+        if not status.state.active and status.state in follow.END_CODES:
             follow.finish(status)
     # Report the run.
     if as_json:

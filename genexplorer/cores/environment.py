@@ -17,7 +17,7 @@ _PREFERRED = {
 _MIMALLOC = ("cmeel-mimalloc", "libmimalloc.so")  # distribution and its library
 
 
-def computing(base: Mapping[str, str], *, adapts: bool = False) -> dict[str, str]:
+def compute_environment(base: Mapping[str, str], *, adapts: bool = False) -> dict[str, str]:
     """Return an environment for computing; variables that the user has set stay.
 
     Waiting threads spin for some microseconds and then sleep: another run may start at any time, and threads that

@@ -116,7 +116,7 @@ class Poller:
 
     def _with_damage(self, status: RunStatus) -> RunStatus:
         reason = self._damage.get(status.folder)
-        return status if reason is None or status.state.live else replace(status, state=State.DAMAGED, reason=reason)
+        return status if reason is None or status.state.active else replace(status, state=State.DAMAGED, reason=reason)
 
     def _update_status(self, status: RunStatus) -> None:
         """Put the selected run's fresher status into the list, which stays the same object if nothing changed."""

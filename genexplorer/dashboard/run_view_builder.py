@@ -9,7 +9,7 @@ from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.dashboard.view import NUM_SMALL, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
-from genexplorer.runs.record import PictureRef, RunStatus, State
+from genexplorer.runs.record import ImageRef, RunStatus, State
 from genexplorer.session.charts import Chart, charts, selected_chart
 from genexplorer.session.preset_info import expected_failure
 from genexplorer.session.run_poller import RunPoller
@@ -59,7 +59,7 @@ class RunViewBuilder:
             last_step = max((point.step for point in self._run.latest.values()), default=0)
             step, read_at = self._curves_read_at
             grown, old = abs(last_step - step) >= MIN_GROWTH * step, abs(now - read_at) >= MAX_AGE_S
-            due = self._curves_stale and (grown or old or not status.state.live)
+            due = self._curves_stale and (grown or old or not status.state.active)
             if due or self._curves_request != _curves_key(request):
                 self._read_curves(request)
                 self._curves_read_at, self._curves_stale = (last_step, now), False
@@ -87,7 +87,7 @@ class RunViewBuilder:
                 image_steps=image_steps or tuple(self._run.snapshots),
                 image=self._read_image(request),
                 snapshots=tuple(self._run.snapshots),
-                snapshot_age_s=self._snapshot_age(now) if status.state.live else None,
+                snapshot_age_s=self._snapshot_age(now) if status.state.active else None,
                 at_step=request.at_step,
                 cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
                 card=self._card,
@@ -127,7 +127,7 @@ class RunViewBuilder:
                 self._theory = config.theory()
         return self._theory
 
-    def _image_refs(self, kind: str) -> list[PictureRef]:
+    def _image_refs(self, kind: str) -> list[ImageRef]:
         """Return the images of a kind, or of the first kind available."""
         pictures = self._run.images
         return pictures.get(kind if kind in pictures else next(iter(_ordered_kinds(pictures)), ""), [])
@@ -163,7 +163,7 @@ def _curves_key(request: ViewRequest) -> ViewRequest:
     return replace(request, selected=None, compared=(), kind="", at_step=None)
 
 
-def _ordered_kinds(pictures: dict[str, list[PictureRef]]) -> tuple[str, ...]:
+def _ordered_kinds(pictures: dict[str, list[ImageRef]]) -> tuple[str, ...]:
     """Return the kinds of images, known ones in a fixed order."""
     first = [kind for kind in _KINDS if kind in pictures]
     return (*first, *sorted(set(pictures) - set(first)))

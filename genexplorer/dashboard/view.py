@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.runs.record import AlertRow, Change, LogLine, PictureRef, RunStatus, Series, XAxis
+from genexplorer.runs.record import AlertRow, Change, ImageRef, LogLine, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
 from trainers.theory import Theory
 
@@ -40,7 +40,7 @@ class ViewRequest:
 class TiledImage:
     """A recorded image, split into its tiles."""
 
-    ref: PictureRef
+    ref: ImageRef
     tiles: NDArray[np.uint8]  # (rows, columns, H, W, 3)
 
 

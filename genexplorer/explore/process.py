@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import IO, cast
 
-from genexplorer.cores.environment import computing
+from genexplorer.cores.environment import compute_environment
 from genexplorer.explore.protocol import ProtocolError, Request, Response, read_response, write_request
 from genexplorer.runs.sanitize import one_line
 from trainers import openmp
@@ -121,7 +121,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     Small memory pages: huge ones, which make training faster, delay the first response by 0.2 s.
     """
     limits = dict.fromkeys(_THREAD_VARIABLES, "1")
-    return {"MIMALLOC_ALLOW_THP": "0", **computing(base), **limits, "PYTHONUNBUFFERED": "1"}
+    return {"MIMALLOC_ALLOW_THP": "0", **compute_environment(base), **limits, "PYTHONUNBUFFERED": "1"}
 
 
 def exit_reason(lines: list[str], code: int) -> str:

@@ -1,4 +1,4 @@
-"""Image files: grids, enlargement by whole factors, atomic writes."""
+"""Image files: format by suffix, enlargement by whole factors, atomic writes."""
 
 import os
 from collections.abc import Mapping
@@ -12,12 +12,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from genexplorer.errors import ConfigError, UserError
-from genexplorer.runs.artifacts.images import tile
 
 STILL_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".mp4": "MP4", ".png": "PNG"}
 MAX_PIXELS = 200_000_000
-grid = tile  # (N, H, W, C) images as one image
 
 
 def format_of(path: Path, formats: Mapping[str, str]) -> str:
@@ -35,43 +33,43 @@ def format_of(path: Path, formats: Mapping[str, str]) -> str:
     return formats[path.suffix.lower()]
 
 
-def to_picture(pixels: NDArray[np.uint8], scale: int = 1) -> Image.Image:
-    """Return an image of (H, W, C) pixels, each enlarged to a square of `scale` without smoothing.
+def to_image(values: NDArray[np.uint8], scale: int = 1) -> Image.Image:
+    """Return an array (H, W, C) as an image whose pixels are enlarged to squares of side `scale`, without smoothing.
 
     Raises:
         ConfigError: if it has more than 200 million pixels.
     """
-    height, width, channels = pixels.shape
+    height, width, channels = values.shape
     if height * width * scale**2 > MAX_PIXELS:
         raise ConfigError(
             f"{width * scale}×{height * scale} pixels are too many", "use a smaller --scale or fewer images"
         )
-    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-    return enlarge(picture, scale)
+    image = Image.fromarray(values[:, :, 0] if channels == 1 else values)
+    return enlarge(image, scale)
 
 
-def enlarge(picture: Image.Image, scale: int) -> Image.Image:
-    """Enlarge by a whole factor without smoothing."""
+def enlarge(image: Image.Image, scale: int) -> Image.Image:
+    """Return an image enlarged by a whole factor, without smoothing."""
     if scale == 1:
-        return picture
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+        return image
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
-def write_picture(path: Path, picture: Image.Image, about: Mapping[str, str]) -> None:
-    """Write one image; a PNG also gets metadata that describe it.
+def write_image(path: Path, image: Image.Image, metadata: Mapping[str, str]) -> None:
+    """Write one image; a PNG also gets the metadata as text chunks.
 
     Raises:
         ConfigError: if the suffix is unknown.
         UserError: if it cannot be written.
     """
-    kind = format_of(path, STILL_FORMATS)
+    file_format = format_of(path, STILL_FORMATS)
     buffer = BytesIO()
-    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {"quality": 95}
-    if kind == "PNG":
+    options: dict[str, Any] = {"lossless": True} if file_format == "WEBP" else {"quality": 95}
+    if file_format == "PNG":
         options = {"pnginfo": PngInfo()}
-        for key, value in about.items():
+        for key, value in metadata.items():
             options["pnginfo"].add_itxt(key, value)
-    picture.save(buffer, kind, **options)
+    image.save(buffer, file_format, **options)
     replace_file(path, buffer.getvalue())
 
 

@@ -14,13 +14,13 @@ Bounds = tuple[float, float, float, float]
 Floats = NDArray[np.floating]
 Color = tuple[int, int, int]
 
-BACKGROUND: Color = (22, 24, 28)
-DATA: Color = (106, 114, 126)
-SAMPLES: Color = (111, 177, 240)
-PATH: Color = (251, 148, 46)
-_PEAK: Color = (236, 238, 240)
-NATS_SHOWN = 8.0  # below the peak; lower values are background
-_OVERSAMPLE = 2  # drawn larger and reduced, for smooth edges
+BACKGROUND_COLOR: Color = (22, 24, 28)
+DATA_COLOR: Color = (106, 114, 126)
+SAMPLES_COLOR: Color = (111, 177, 240)
+PATH_COLOR: Color = (251, 148, 46)
+_PEAK_COLOR: Color = (236, 238, 240)
+DENSITY_RANGE_NATS = 8.0  # log-densities this far below the peak, and lower ones, have the color of the background
+_SUPERSAMPLING = 2  # drawn at twice the size and reduced at the end, for smooth edges
 
 
 @dataclass
@@ -28,48 +28,57 @@ class PointImage:
     """An image of a part of the plane, drawn layer by layer.
 
     Args:
-        bounds: (x0, x1, y0, y1) of the edges.
-        side: Pixels of the longer side.
+        bounds: The edges x0, x1, y0, y1 of the part, in units of the data.
+        longer_side_px: Length of the longer side.
     """
 
     bounds: Bounds
-    side: int = 512
+    longer_side_px: int = 512
     _layers: Image.Image = field(init=False)
 
     def __post_init__(self) -> None:
         x0, x1, y0, y1 = self.bounds
-        wide = (x1 - x0) / max(y1 - y0, 1e-12)
-        size = (self.side, self.side / wide) if wide >= 1 else (self.side * wide, self.side)
-        width, height = (max(2, round(length)) * _OVERSAMPLE for length in size)
-        self._layers = Image.new("RGB", (width, height), BACKGROUND)
+        aspect_ratio = (x1 - x0) / max(y1 - y0, 1e-12)
+        size = (
+            (self.longer_side_px, self.longer_side_px / aspect_ratio)
+            if aspect_ratio >= 1
+            else (self.longer_side_px * aspect_ratio, self.longer_side_px)
+        )
+        width, height = (max(2, round(length)) * _SUPERSAMPLING for length in size)
+        self._layers = Image.new("RGB", (width, height), BACKGROUND_COLOR)
 
     def draw_density(self, log_prob: Floats) -> None:
-        """Draw a log-density, (rows, columns) with row 0 on top, in nats, from its peak down."""
+        """Draw a log-density in nats, an array (rows, columns) with row 0 on top, from its peak down."""
         finite = log_prob[np.isfinite(log_prob)]
         peak = float(np.quantile(finite, 0.999)) if finite.size else 0.0
-        share = np.nan_to_num((log_prob - peak) / NATS_SHOWN + 1, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
-        low, high = np.array(BACKGROUND), np.array(_PEAK)
-        colors = (low + share[..., None] ** 1.5 * (high - low)).astype(np.uint8)
+        brightness = np.nan_to_num((log_prob - peak) / DENSITY_RANGE_NATS + 1, nan=0.0, posinf=1.0, neginf=0.0).clip(
+            0, 1
+        )
+        low, high = np.array(BACKGROUND_COLOR), np.array(_PEAK_COLOR)
+        # The exponent darkens low densities, so that the modes stand out.
+        colors = (low + brightness[..., None] ** 1.5 * (high - low)).astype(np.uint8)
         self._layers = Image.fromarray(colors).resize(self._layers.size, Image.Resampling.BICUBIC)
 
     def draw_points(self, points: Floats, color: Color, radius_px: float = 1.2) -> None:
-        """Draw points (N, 2); those that are not finite, or far outside, are skipped."""
-        draw, radius = ImageDraw.Draw(self._layers), radius_px * _OVERSAMPLE
+        """Draw points, an array (N, 2); those that are not finite, or far outside, are skipped."""
+        draw, radius = ImageDraw.Draw(self._layers), radius_px * _SUPERSAMPLING
         for x, y in self._to_pixels(points):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
-    def draw_path(self, points: Floats, color: Color = PATH) -> None:
-        """Draw a path through points (N, 2), with a dot at each."""
+    def draw_path(self, points: Floats, color: Color = PATH_COLOR) -> None:
+        """Draw a path through points, an array (N, 2), with a dot at each."""
         draw = ImageDraw.Draw(self._layers)
         pixels = self._to_pixels(points)
         if len(pixels) > 1:
-            draw.line(pixels, fill=color, width=_OVERSAMPLE)
+            draw.line(pixels, fill=color, width=_SUPERSAMPLING)
         self.draw_points(points, color, 3)
 
-    def pixels(self) -> NDArray[np.uint8]:
-        """Return the image, (H, W, 3)."""
+    def to_array(self) -> NDArray[np.uint8]:
+        """Return the image as an array (H, W, 3) of uint8."""
         width, height = self._layers.size
-        return np.asarray(self._layers.resize((width // _OVERSAMPLE, height // _OVERSAMPLE), Image.Resampling.BOX))
+        return np.asarray(
+            self._layers.resize((width // _SUPERSAMPLING, height // _SUPERSAMPLING), Image.Resampling.BOX)
+        )
 
     def _to_pixels(self, points: Floats) -> list[tuple[float, float]]:
         x0, x1, y0, y1 = self.bounds
@@ -82,7 +91,7 @@ class PointImage:
 
 
 def bounds_of(*points: Floats, margin: float = 0.1) -> Bounds:
-    """Return a square that contains nearly all points, with a margin."""
+    """Return the bounds of a square that contains nearly all points, with a margin."""
     together = np.concatenate(points)
     together = together[np.isfinite(together).all(1)]
     if not len(together):

@@ -17,8 +17,8 @@ from genexplorer.runs.record import (
     Change,
     Cursor,
     Delta,
+    ImageRef,
     LogLine,
-    PictureRef,
     Point,
     RunStatus,
     Series,
@@ -94,7 +94,7 @@ class RunReader:
         """
         return read_config(self.folder)
 
-    def changes(self, cursor: Cursor = Cursor()) -> Delta:  # noqa: B008 - frozen
+    def read_new(self, cursor: Cursor = Cursor()) -> Delta:  # noqa: B008 - frozen
         """Return what is new since a cursor; a damaged database appears in the status, nothing is raised."""
         status = self.status()
         nothing = Delta(replace(cursor, attempt=status.attempt), status)
@@ -110,7 +110,7 @@ class RunReader:
         log = read.log(connection, _MAX_LOG_LINES, cursor.log)
         alerts = read.alerts(connection, cursor.alert)
         changes = read.changes(connection, cursor.change)
-        picture, pictures = read.pictures(connection, self.folder, None, cursor.picture)
+        image, images = read.images(connection, self.folder, None, cursor.image)
         return Delta(
             cursor=Cursor(
                 attempt=status.attempt,
@@ -118,7 +118,7 @@ class RunReader:
                 log=log[-1].id if log else cursor.log,
                 alert=alerts[-1].id if alerts else cursor.alert,
                 change=changes[-1].id if changes else cursor.change,
-                picture=picture,
+                image=image,
             ),
             status=status,
             new_points=tick > cursor.tick,
@@ -127,7 +127,7 @@ class RunReader:
             log=log,
             alerts=alerts,
             changes=changes,
-            pictures=pictures,
+            images=images,
         )
 
     def series(
@@ -188,13 +188,13 @@ class RunReader:
         """Return the steps that have a checkpoint now, ascending; loading verifies them."""
         return retention.steps(self.folder / layout.CHECKPOINTS)
 
-    def pictures(self, kind: str | None = None) -> list[PictureRef]:
+    def images(self, image_kind: str | None = None) -> list[ImageRef]:
         """Return the recorded PNGs, ascending in step.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        return self._read_list(lambda connection: read.pictures(connection, self.folder, kind)[1])
+        return self._read_list(lambda connection: read.images(connection, self.folder, image_kind)[1])
 
     def log(self, limit: int = 200, after: int = 0) -> list[LogLine]:
         """Return the newest lines after an id, oldest first.

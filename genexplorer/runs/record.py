@@ -28,7 +28,7 @@ class State(StrEnum):
     DAMAGED = "damaged"
 
     @property
-    def live(self) -> bool:
+    def active(self) -> bool:
         """Whether it has, or should have, a worker."""
         return self in (State.QUEUED, State.RUNNING, State.PAUSED, State.STOPPING)
 
@@ -52,7 +52,7 @@ class RunStatus:
     preset: str
     family: str
     data: str
-    kind: str = "images"  # of its data: "images" or "points" (2-D)
+    data_kind: str = "images"  # "images" or "points", which are 2-D
     tags: tuple[str, ...] = ()
     note: str = ""
     reason: str = ""  # why it is Lost, Failed or Damaged, one line
@@ -61,7 +61,7 @@ class RunStatus:
     attempt: int = 0
     pid: int | None = None
     host: str = ""
-    answering: bool = True  # False: the worker is alive but its heartbeat has stopped (suspended, or a slow disk)
+    is_responding: bool = True  # False while the worker is alive without a heartbeat: suspended, or on a slow disk
     step: int = 0
     total_steps: int | None = None
     images_seen: int = 0
@@ -124,7 +124,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class PictureRef:
+class ImageRef:
     """One recorded PNG."""
 
     kind: str
@@ -156,7 +156,7 @@ class Cursor:
     log: int = 0
     alert: int = 0
     change: int = 0
-    picture: int = 0
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Delta:
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     changes: tuple[Change, ...] = ()
-    pictures: tuple[PictureRef, ...] = ()
+    images: tuple[ImageRef, ...] = ()
     snapshots: tuple[int, ...] = ()  # all steps with a snapshot now, ascending (thinning removes some)
 
 

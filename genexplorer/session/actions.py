@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 ACK_TIMEOUT_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STARTUP_S = 1.5  # a viewer that still runs after this time has opened
-_ENDED = frozenset(state for state in State if not state.live)
+_ENDED = frozenset(state for state in State if not state.active)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def speed(status: RunStatus, *, short: bool = False) -> str:
     """Format the speed of a run: '18.1k images/s', for 2-D data '18.1k points/s'; empty if unknown."""
     if not status.images_per_s:
         return ""
-    return f"{count(status.images_per_s)} {'img' if short and status.kind == 'images' else status.kind}/s"
+    return f"{count(status.images_per_s)} {'img' if short and status.data_kind == 'images' else status.data_kind}/s"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -100,7 +100,7 @@ def ago(seconds: float | None) -> str:
 def time_left(status: RunStatus) -> str:
     """Format the remaining time, or the state: '1:10 left', 'paused', 'took 2:03', 'lost'."""
     if status.state is State.RUNNING:
-        if not status.answering:
+        if not status.is_responding:
             return "not answering"
         return f"{duration(status.seconds_left)} left" if status.seconds_left is not None else status.phase or "running"
     if status.state is State.SUCCEEDED:

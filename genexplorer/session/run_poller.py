@@ -23,15 +23,15 @@ from genexplorer.runs.record import (
     Change,
     Cursor,
     Delta,
+    ImageRef,
     LogLine,
-    PictureRef,
     Point,
     RunStatus,
     Series,
     XAxis,
 )
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.run_status import is_claimed
+from genexplorer.runs.status.run_status import is_locked
 from trainers import registry
 from trainers.events import MetricSpec
 
@@ -83,7 +83,7 @@ class RunPoller:
         self.log: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
         self.alerts: list[AlertRow] = []
         self.changes: list[Change] = []
-        self.images: dict[str, list[PictureRef]] = {}  # recorded images by image kind, ascending in step
+        self.images: dict[str, list[ImageRef]] = {}  # recorded images by image kind, ascending in step
         self.snapshots: list[int] = []  # steps, ascending
         self._cached_series: OrderedDict[_SeriesKey, Series] = OrderedDict()
         self._cached_values: dict[int, dict[str, float]] = {}
@@ -109,15 +109,15 @@ class RunPoller:
                 time.monotonic() - self._reported_at >= WATCH_REPORT_INTERVAL_S
                 or self.watcher_idle != self._reported_idle
             )
-            if is_due and self.status.state.live and is_claimed(self.folder):  # a copied run may look active
+            if is_due and self.status.state.active and is_locked(self.folder):  # a copied run may look active
                 self.report_watcher()
-        delta = self._try(lambda: self._reader.changes(self._cursor))
+        delta = self._try(lambda: self._reader.read_new(self._cursor))
         if delta is None:
             return frozenset({"status"}) if self.error != before else frozenset()
         new_attempt = delta.status.attempt > self.status.attempt > 0
         if new_attempt:
             self._reset()
-            delta = self._try(lambda: self._reader.changes(self._cursor)) or delta
+            delta = self._try(lambda: self._reader.read_new(self._cursor)) or delta
         changed = self._apply(delta)
         return ALL_CHANGES if new_attempt else changed | ({"status"} if before else frozenset())
 
@@ -185,7 +185,7 @@ class RunPoller:
                 self._cached_cards.popitem(last=False)
         return self._cached_cards[step]
 
-    def image_at(self, image_kind: str, step: int | None = None) -> PictureRef | None:
+    def image_at(self, image_kind: str, step: int | None = None) -> ImageRef | None:
         """Return the newest recorded image of a kind at or before a step; the first one if all are later."""
         refs = self.images.get(image_kind, [])
         earlier = [ref for ref in refs if step is None or ref.step <= step]
@@ -214,7 +214,7 @@ class RunPoller:
             "log": bool(delta.log),
             "alerts": bool(delta.alerts),
             "changes": bool(delta.changes),
-            "images": bool(delta.pictures),
+            "images": bool(delta.images),
             "snapshots": list(delta.snapshots) != self.snapshots,
         }
         self._cursor, self.status = delta.cursor, delta.status
@@ -224,8 +224,8 @@ class RunPoller:
         self.alerts.extend(delta.alerts)
         self.changes.extend(delta.changes)
         self.snapshots = list(delta.snapshots)
-        for image_kind in {ref.kind for ref in delta.pictures}:
-            refs = (*self.images.get(image_kind, []), *(ref for ref in delta.pictures if ref.kind == image_kind))
+        for image_kind in {ref.kind for ref in delta.images}:
+            refs = (*self.images.get(image_kind, []), *(ref for ref in delta.images if ref.kind == image_kind))
             by_step = {ref.step: ref for ref in refs}
             self.images[image_kind] = [by_step[step] for step in sorted(by_step)]
         if changed["metrics"]:

@@ -146,7 +146,7 @@ class RunActions(QObject):
         before, self._last = self._last, (run.folder, run.status.state)
         if run.error:
             self._context.alert.emit(f"The run cannot be read: {run.error}")
-        if before is not None and before[0] == run.folder and before[1].live and run.status.state in _FAILURES:
+        if before is not None and before[0] == run.folder and before[1].active and run.status.state in _FAILURES:
             outcome = "failed" if run.status.state is State.FAILED else "was lost"
             reason = run.status.reason or "reason unknown"
             hint = "Ctrl+P resumes from the newest checkpoint; W shows details."

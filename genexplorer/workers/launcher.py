@@ -17,13 +17,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from genexplorer import paths
-from genexplorer.cores.environment import computing
+from genexplorer.cores.environment import compute_environment
 from genexplorer.errors import DamagedRunError, RunStateError, UserError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import heartbeat, process_id
-from genexplorer.runs.status.run_status import is_claimed, log_tail, read_config, read_status
+from genexplorer.runs.status.run_status import is_locked, log_tail, read_config, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
@@ -102,7 +102,7 @@ def terminate(folder: Path) -> None:
         RunStateError: if it has no live worker on this machine.
     """
     record = heartbeat.read(folder / layout.LIVE)
-    if record is None or not is_claimed(folder) or not process_id.is_alive(record.identity):
+    if record is None or not is_locked(folder) or not process_id.is_alive(record.identity):
         raise RunStateError(f"{folder.name} has no worker on this machine", "see 'genexplorer runs show'")
     os.kill(record.pid, signal.SIGTERM)
 
@@ -127,14 +127,14 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
 def _require_startable(folder: Path) -> None:
     status = read_status(folder)
     deadline = time.monotonic() + EXIT_TIMEOUT_S
-    while status.state in _ENDED and is_claimed(folder) and time.monotonic() < deadline:
+    while status.state in _ENDED and is_locked(folder) and time.monotonic() < deadline:
         time.sleep(POLL_S)  # its last worker has recorded the outcome and is exiting
         status = read_status(folder)
     if status.state is State.DAMAGED:
         raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
     if status.state is State.SUCCEEDED:
         raise RunStateError(f"{status.name} has finished", "start a longer run to train further")
-    if is_claimed(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED):
+    if is_locked(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED):
         raise RunStateError(f"{status.name} is {status.state}: it already has a worker")
 
 
@@ -161,7 +161,7 @@ def _launch(folder: Path, token: int, inherited: int) -> None:
 
 
 def _environment(*, adapts: bool) -> dict[str, str]:
-    environment = computing(os.environ, adapts=adapts)
+    environment = compute_environment(os.environ, adapts=adapts)
     environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:replace"}
     with contextlib.suppress(OSError):  # without a writable home there are no leases, but the training works
         environment[paths.STATE_VARIABLE] = str(paths.state_dir().resolve())  # the worker's working directory is "/"
@@ -175,7 +175,7 @@ def _first_heartbeat(folder: Path, token: int, exited: int, timeout_s: float) ->
         if record is not None and record.token == token:
             return read_status(folder)
         if select.select([exited], [], [], POLL_S)[0]:
-            if is_claimed(folder):
+            if is_locked(folder):
                 raise RunStateError(f"{folder.name} has just been started by another process")
             raise WorkerError(
                 f"the worker of {folder.name} crashed", log_tail(folder, 5) or "it exited without an error message"

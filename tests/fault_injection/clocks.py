@@ -72,7 +72,7 @@ def _suspend_and_finish(run: Path) -> float:
         _check_while_suspended(run, reader)
     finally:
         os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: reader.status().answering, "the worker responds again", 10)
+    wait_until(lambda: reader.status().is_responding, "the worker responds again", 10)
     assert launcher.wait(run, ENDED, 10 * BUDGET_S).state is State.SUCCEEDED
     elapsed = reader.series("train/lr", "time", max_points=1_000_000).x
     assert abs(float(elapsed[-1]) - BUDGET_S) < SLACK_S, f"{elapsed[-1]:.1f} s of {BUDGET_S:.0f}"
@@ -88,10 +88,10 @@ def _check_while_suspended(run: Path, reader: RunReader) -> None:
         new_reader = RunReader(run)
         statuses = (reader.status(), new_reader.status())
         for status in statuses:
-            assert status.state is State.RUNNING and not status.answering, status
+            assert status.state is State.RUNNING and not status.is_responding, status
             assert formatting.time_left(status) == "not answering"
 
-    wait_until(lambda: not reader.status().answering, "the worker is shown as not responding", 5)
+    wait_until(lambda: not reader.status().is_responding, "the worker is shown as not responding", 5)
     repeat_for(SUSPENDED_S, check_status)  # the length of the suspension is the fault
     try:
         launcher.start(run)
@@ -131,7 +131,7 @@ def _check_run_with_wrong_clocks(run: Path, reader_shift: float) -> None:
 
         def check_status() -> None:
             status = reader.status()
-            assert status.state is State.RUNNING and status.answering, status
+            assert status.state is State.RUNNING and status.is_responding, status
 
         repeat_for(POLLING_S, check_status)  # the state must last, so the duration is under test
         _check_reported_times(run, reader_shift)

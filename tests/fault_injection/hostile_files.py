@@ -146,7 +146,7 @@ def _query_everything(run: Path) -> bool:
     refused = False
     reader = RunReader(run)
     queries: tuple[Callable[[], object], ...] = (
-        *(reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures),
+        *(reader.read_new, reader.log, reader.alerts, reader.attempts, reader.images),
         *(lambda: reader.latest(10), lambda: reader.series("train/elbo"), lambda: reader.series("test/elbo_ema")),
     )
     for query in queries:
@@ -155,7 +155,7 @@ def _query_everything(run: Path) -> bool:
         except UserError as error:
             assert "\n" not in str(error)
             refused = True
-    return refused or reader.changes().status.state is State.DAMAGED
+    return refused or reader.read_new().status.state is State.DAMAGED
 
 
 def hostile_schemas(count: int, folder: Path) -> Tally:

@@ -19,7 +19,7 @@ from PIL import Image
 from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.viewer.tabs.encode import source
 from tests.fault_injection.case import FaultCase, Tally
 
@@ -54,12 +54,12 @@ def mutated_recordings(count: int, folder: Path) -> Tally:
     tally, rng = Tally(), random.Random(23)
     originals = [_encode(image_format) for image_format in FORMATS]
     path = folder / "step-00000001.png"
-    ref = PictureRef("samples", 1, path, 4, 4, (10, 10))
+    ref = ImageRef("samples", 1, path, 4, 4, (10, 10))
     for number in range(count):
         index = number % len(FORMATS) if number % 3 == 0 else 0
         with tally.attempt(f"{FORMATS[index]} {number}"):
             path.write_bytes(_mutate(originals[index], rng))
-            picture, frame = load_tiles(ref), progress_gif._read(ref)
+            picture, frame = load_tiles(ref), progress_gif._read_image(ref)
             assert picture is None or picture.tiles.shape == (4, 4, 10, 10, 3)
             assert frame is None or frame.size[0] * frame.size[1] <= 16_000_000
             assert index == 0 or (picture is None and frame is None), "another format was decoded"
@@ -97,12 +97,12 @@ from pathlib import Path
 from PIL import Image
 from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.viewer.tabs.encode import source
 def peak():
     return 1024 * int(next(l for l in open("/proc/self/status") if "VmHWM" in l).split()[1])
 path, before, began = Path(sys.argv[1]), peak(), time.monotonic()
-load_tiles(PictureRef("samples", 1, path, 1, 1, (28, 28)))
+load_tiles(ImageRef("samples", 1, path, 1, 1, (28, 28)))
 try:
     source.read_image_file(path, (1, 28, 28))
     print("opened")

@@ -151,7 +151,7 @@ def read_all(run: Path) -> None:
     reader = RunReader(run)
     status = reader.status()
     assert math.isfinite(status.created) and status.progress >= 0
-    for query in (reader.config, reader.changes, reader.log, reader.alerts, reader.attempts, reader.pictures):
+    for query in (reader.config, reader.read_new, reader.log, reader.alerts, reader.attempts, reader.images):
         _call_or_refuse(query)
     for step in reader.snapshots():
         _call_or_refuse(lambda step=step: reader.card(step))  # type: ignore[misc]
@@ -244,7 +244,7 @@ def old_formats(count: int, folder: Path) -> Tally:
 def _read_everything(run: Path) -> str:
     """Read everything in a run; return the counts."""
     reader = RunReader(run)
-    status, config, delta = reader.status(), reader.config(), reader.changes()
+    status, config, delta = reader.status(), reader.config(), reader.read_new()
     assert status.state not in (State.DAMAGED, State.LOST) and notes.read(run).name == status.name
     points = sum(len(reader.series(name, max_points=100_000).x) for name in delta.specs)
     assert points and all(name in delta.latest for name in delta.specs) and config.model_options()
@@ -253,10 +253,10 @@ def _read_everything(run: Path) -> str:
         checkpoint.load_snapshot(layout.step_folder(run / layout.SNAPSHOTS, step))
     for step in reader.checkpoints():
         checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
-    assert all(picture.path.is_file() for picture in delta.pictures)
+    assert all(picture.path.is_file() for picture in delta.images)
     return (
         f"{points} points of {len(delta.specs)} metrics, {len(reader.snapshots())} snapshots,"
-        f" {len(reader.checkpoints())} checkpoints, {len(delta.pictures)} pictures, {len(delta.log)} log lines"
+        f" {len(reader.checkpoints())} checkpoints, {len(delta.images)} pictures, {len(delta.log)} log lines"
     )
 
 

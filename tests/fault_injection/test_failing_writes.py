@@ -28,7 +28,7 @@ def test_without_faults_everything_is_saved(tmp_path: Path) -> None:
     record_a_run(folder)
     check(folder)
     reader = RunReader(folder)
-    assert reader.checkpoints() == [2, 4] and reader.snapshots() == [2, 4] and len(reader.pictures()) == 2
+    assert reader.checkpoints() == [2, 4] and reader.snapshots() == [2, 4] and len(reader.images()) == 2
     assert reader.status().reason == ""
 
 

@@ -54,7 +54,7 @@ def killing_workers(store: RunStore) -> Iterator[RunStore]:
         yield store
     finally:
         for run in store.list():
-            if run.state.live and run.pid:
+            if run.state.active and run.pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(run.pid, signal.SIGKILL)
 

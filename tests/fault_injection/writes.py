@@ -102,7 +102,7 @@ def check(folder: Path) -> None:
     for step in reader.snapshots():
         checkpoint.load_snapshot(layout.step_folder(folder / layout.SNAPSHOTS, step))
     assert status.snapshot_step is None or status.snapshot_step in reader.snapshots()
-    assert all(picture.path.is_file() for picture in reader.pictures())
+    assert all(picture.path.is_file() for picture in reader.images())
 
 
 def pruning(count: int, folder: Path) -> Tally:

@@ -41,7 +41,7 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "runs"
     yield folder
     for status in RunStore(folder).list():
-        if status.pid and status.state.live:
+        if status.pid and status.state.active:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(status.pid, signal.SIGKILL)
 

@@ -121,7 +121,7 @@ def find_or_train(runs_dir: Path, subject: Subject) -> Path:
 
 def wait_for_progress(run: Path, progress: float) -> None:
     """Wait until a fraction of the training is done, or the run has ended."""
-    while (status := read_status(run)).state.live and status.progress < progress:
+    while (status := read_status(run)).state.active and status.progress < progress:
         time.sleep(0.5)
 
 

@@ -112,7 +112,7 @@ def steps() -> Finding:
     report = probe_torch()
     if isinstance(report, Finding):
         return Finding("steps", "warning", "unknown: torch is not installed")
-    preloaded = environment.computing(os.environ).get("LD_PRELOAD", "")
+    preloaded = environment.compute_environment(os.environ).get("LD_PRELOAD", "")
     parts = [
         "compiled where faster" if report["compiles"] else "not compiled: no C++ compiler",
         "bfloat16 matmul where accuracy is unaffected" if report["bfloat16"] else "float32 matmul",

@@ -126,9 +126,9 @@ def draw_samples(
 
     data = query.send("points", {"count": 4000})
     picture = point_images.PointImage(tuple(data.meta["bounds"]))
-    picture.draw_points(data.arrays["points"], point_images.DATA)
-    picture.draw_points(samples, point_images.SAMPLES, 3.0 if len(samples) < FEW_POINTS else 1.6)
-    query.write(picture.pixels()[None], 1, scale, result.about)
+    picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
+    picture.draw_points(samples, point_images.SAMPLES_COLOR, 3.0 if len(samples) < FEW_POINTS else 1.6)
+    query.write(picture.to_array()[None], 1, scale, result.about)
 
 
 def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> PlaneSpec | None:
@@ -232,7 +232,7 @@ def density(
         of = of or (DensityChoice.MODEL if query.can("log_prob") else DensityChoice.NOTHING)
         # Draw a log-density, on a grid with the aspect ratio of the area; or the data.
         if of is DensityChoice.NOTHING:
-            picture.draw_points(data.arrays["points"], point_images.DATA)
+            picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
         else:
             aspect, cells = (x1 - x0) / (y1 - y0), min(side // 2, 256)
             rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
@@ -243,9 +243,9 @@ def density(
         # Draw samples over it.
         if count:
             samples = query.send("sample", {"count": count, "seed": seed})
-            picture.draw_points(samples.arrays["images"], point_images.SAMPLES)
+            picture.draw_points(samples.arrays["images"], point_images.SAMPLES_COLOR)
         about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
-        query.write(picture.pixels()[None], 1, 1, about)
+        query.write(picture.to_array()[None], 1, 1, about)
 
 
 def progress(
@@ -265,8 +265,8 @@ def progress(
 
     folder = find_run(run, runs_dir)
     with output.progress_bar("animation") as show_progress:
-        animation = progress_gif.export(folder, out, kind=kind, scale=scale, on_progress=show_progress)
+        animation = progress_gif.export(folder, out, image_kind=kind, scale=scale, on_progress=show_progress)
     width, height = animation.size_px
     steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
-    size = f"{animation.frames} frames of {width}×{height} px"
-    output.print_message(f"wrote {animation.path}: {animation.kind}, {size}, {steps}")
+    size = f"{animation.num_frames} frames of {width}×{height} px"
+    output.print_message(f"wrote {animation.path}: {animation.image_kind}, {size}, {steps}")

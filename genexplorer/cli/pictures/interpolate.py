@@ -53,6 +53,7 @@ def interpolate(
     import numpy as np
 
     from genexplorer.jobs import animations, image_files
+    from genexplorer.runs.artifacts.images import make_grid
 
     ends = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
     fixed = None not in ends
@@ -61,7 +62,7 @@ def interpolate(
         raise ConfigError(f"--rows {rows}: two given ends have one path", "omit --from or --to")
     formats = {**image_files.MOVING_FORMATS, **{e: f for e, f in image_files.STILL_FORMATS.items() if e != ".webp"}}
     with ModelQuery(run, out, step, runs_dir, needs="decode", formats=formats) as query:
-        animations.check(query.format)
+        animations.require_encoder(query.format)
         # Find the two ends of each row, (rows, 2, d); ends that are not given are samples.
         (size,) = query.card.latent_shape
         pairs = np.empty((rows, 2, size), np.float32)
@@ -82,7 +83,7 @@ def interpolate(
         elif animated:
             # Each frame shows one image of each path, arranged in about a square.
             columns = math.isqrt(rows - 1) + 1
-            query.write_animation([image_files.grid(paths[:, i], columns) for i in range(frames)], scale, about)
+            query.write_animation([make_grid(paths[:, i], columns) for i in range(frames)], scale, about)
         else:
             query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
 
@@ -97,10 +98,10 @@ def _draw_point_paths(
 
     def draw(count: int) -> Any:
         picture = point_images.PointImage(tuple(data.meta["bounds"]))
-        picture.draw_points(data.arrays["points"], point_images.DATA)
+        picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
         for path in paths:
             picture.draw_path(path[:count])
-        return picture.pixels()
+        return picture.to_array()
 
     if animated:
         query.write_animation([draw(count) for count in range(1, paths.shape[1] + 1)], scale, about)

@@ -131,9 +131,10 @@ class ModelQuery:
     def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, about: Mapping[str, str]) -> None:
         """Write images (N, H, W, C) in rows of `columns`."""
         from genexplorer.jobs import image_files
+        from genexplorer.runs.artifacts.images import make_grid
 
-        picture = image_files.to_picture(image_files.grid(images, columns), scale)
-        image_files.write_picture(self._out, picture, about)
+        picture = image_files.to_image(make_grid(images, columns), scale)
+        image_files.write_image(self._out, picture, about)
         self._report(picture.width, picture.height, about)
 
     def write_animation(self, frames: "Sequence[NDArray[np.uint8]]", scale: int, about: Mapping[str, str]) -> None:
@@ -141,8 +142,8 @@ class ModelQuery:
         from genexplorer.jobs import animations, image_files
 
         scale = scale or max(1, -(-ANIMATION_PX // min(frames[0].shape[:2])))
-        pictures = [image_files.to_picture(frame, scale) for frame in frames]
-        image_files.replace_file(self._out, animations.encode(*animations.mirrored(pictures), self.format))
+        pictures = [image_files.to_image(frame, scale) for frame in frames]
+        image_files.replace_file(self._out, animations.encode(*animations.append_reversed(pictures), self.format))
         self._report(pictures[0].width, pictures[0].height, about, f", {len(pictures)} frames")
 
     def _report(self, width: int, height: int, about: Mapping[str, str], suffix: str = "") -> None:

@@ -105,12 +105,12 @@ def _write_pairs(query: ModelQuery, x: Any, recon: Any, columns: int, scale: int
 
     data: Any = query.send("points", {"count": 4000}).arrays["points"]
     picture = point_images.PointImage(point_images.bounds_of(x, recon, data))
-    picture.draw_points(data, point_images.DATA)
+    picture.draw_points(data, point_images.DATA_COLOR)
     for pair in np.stack((x, recon), axis=1):
-        picture.draw_path(pair, point_images.PATH)
-    picture.draw_points(x, point_images.SAMPLES, 4.0)
-    picture.draw_points(recon, point_images.PATH, 2.0)
-    query.write(picture.pixels()[None], 1, scale, about)
+        picture.draw_path(pair, point_images.PATH_COLOR)
+    picture.draw_points(x, point_images.SAMPLES_COLOR, 4.0)
+    picture.draw_points(recon, point_images.PATH_COLOR, 2.0)
+    query.write(picture.to_array()[None], 1, scale, about)
 
 
 def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":

@@ -81,8 +81,8 @@ def _draw(query: ModelQuery, result: QueryResult, scale: int) -> None:
         panels = []
         for points in batch:
             picture = point_images.PointImage(bounds, 224)
-            picture.draw_points(points, point_images.SAMPLES, 1.0 if len(points) > FEW_POINTS else 3.0)
-            panels.append(picture.pixels())
+            picture.draw_points(points, point_images.SAMPLES_COLOR, 1.0 if len(points) > FEW_POINTS else 3.0)
+            panels.append(picture.to_array())
         query.write(np.stack(panels), min(len(panels), 6), scale, result.about)
         return
     batch = stages if stages.ndim == 5 else stages[:, None]  # (K + 1, N, H, W, C)

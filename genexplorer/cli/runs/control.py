@@ -63,7 +63,7 @@ def apply_to_each(
     folders, codes = [], []
     # Find the runs.
     if all_active:
-        folders = [status.folder for status in store.list() if status.state.live]
+        folders = [status.folder for status in store.list() if status.state.active]
         if not folders:
             output.print_message("no active runs")
     elif not names:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Fields of `RunStatus` that are printed under their own name.
 _STATUS_FIELDS = (
-    *("reason", "phase", "preset", "family", "data", "tags", "note", "attempt", "pid", "host", "answering", "device"),
+    *("reason", "phase", "preset", "family", "data", "tags", "note", "attempt", "pid", "host", "device"),
     *("threads", "step", "total_steps", "images_seen", "progress", "images_per_s", "seconds_left", "elapsed_s"),
     *("created", "ended"),
 )
@@ -28,8 +28,9 @@ def status_json(status: RunStatus) -> dict[str, Any]:
         "id": status.id,
         "name": status.name,
         "status": status.state.value,
-        "live": status.state.live,
+        "live": status.state.active,
         **{name: getattr(status, name) for name in _STATUS_FIELDS},
+        "answering": status.is_responding,
         "alerts": status.num_alerts,
         "snapshot_step": status.snapshot_step,
         "objective": objective if status.primary_metric else None,
@@ -48,7 +49,7 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
         spec = specs.get(name)
         description = {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
         metrics[name] = {"value": point.value, "step": point.step, **description}
-    kinds = Counter(picture.kind for picture in (if_readable(reader.pictures) or []))
+    kinds = Counter(picture.kind for picture in (if_readable(reader.images) or []))
     return {
         **status_json(status),
         "metrics": metrics,

@@ -59,7 +59,7 @@ def _states(name: str | None) -> "set[State]":
     if name is None:
         return set(State)
     if name in ("active", "live"):
-        return {state for state in State if state.live}
+        return {state for state in State if state.active}
     try:
         return {State(name.lower())}
     except ValueError:
@@ -81,7 +81,7 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
         "done": [formatting.percent(status.progress) for status in runs],
         objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],
         "speed": [formatting.speed(status, short=True) for status in runs],
-        "time": [formatting.time_left(s) if s.state.live else formatting.duration(s.elapsed_s) for s in runs],
+        "time": [formatting.time_left(s) if s.state.active else formatting.duration(s.elapsed_s) for s in runs],
         "started": [formatting.ago(now - status.created) if status.created else "" for status in runs],
     }
 
@@ -101,7 +101,7 @@ def show(
     from genexplorer.runs.record import State
 
     reader = RunReader(find_run(run, runs_dir))
-    status = reader.changes().status  # unlike `status()`, this opens the database
+    status = reader.read_new().status  # unlike `status()`, this opens the database
     if as_json:
         output.print_json(run_json(reader, status))
     elif toml:
@@ -119,7 +119,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     from genexplorer.session import formatting
 
     symbol = output.style(formatting.state_symbol(status.state), STATE_STYLES.get(status.state.value, "faint"))
-    is_shown = status.state.live and status.phase not in ("", "training", status.state.value)
+    is_shown = status.state.active and status.phase not in ("", "training", status.state.value)
     phase = f", {status.phase}" if is_shown else ""
     output.print_data(f"{symbol} {status.name}  {status.state.value}{phase}")
     output.pairs(
@@ -169,18 +169,20 @@ def _progress(status: "RunStatus") -> str:
     from genexplorer.session import formatting
 
     of = f" of {status.total_steps:,}" if status.total_steps else ""
-    text = f"{formatting.percent(status.progress)}, step {status.step:,}{of}, {status.images_seen:,} {status.kind}, "
+    text = (
+        f"{formatting.percent(status.progress)}, step {status.step:,}{of}, {status.images_seen:,} {status.data_kind}, "
+    )
     text += formatting.duration(status.elapsed_s)
     return text + (f", {formatting.time_left(status)}" if status.state.value == "running" else "")
 
 
 def _worker(status: "RunStatus") -> str:
     parts = [f"attempt {status.attempt}"] if status.attempt else []
-    if status.state.live and status.pid:
+    if status.state.active and status.pid:
         parts.append(f"process {status.pid}" + (f" on {status.host}" if status.host else ""))
     if status.device:
         parts.append(f"{status.device}, {status.threads} thread{'' if status.threads == 1 else 's'}")
-    if not status.answering:
+    if not status.is_responding:
         parts.append("not answering")
     return ", ".join(parts)
 
@@ -207,13 +209,13 @@ def logs(
     if follow:
         live = True
         while live:
-            live = reader.status().state.live  # before the lines: those of the end are printed, too
+            live = reader.status().state.active  # before the lines: those of the end are printed, too
             for line in reader.log(limit=1000, after=last):
                 print_log_line(line)
                 last = line.id
             if live:
                 time.sleep(POLL_S)
-    elif not status.state.live and (tail := reader.log_tail(12).strip()) and status.state.resumable:
+    elif not status.state.active and (tail := reader.log_tail(12).strip()) and status.state.resumable:
         output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
 
 

@@ -108,7 +108,7 @@ def no_points_text(run: RunView) -> str:
     """Return the text in the place of a chart without points."""
     if run.problem:
         return "This run cannot be read."
-    if run.status.state.live:
+    if run.status.state.active:
         phase = run.status.phase or run.status.state.value
         return f"{phase.capitalize()} {run.status.phase_detail}…\nThe first points come within seconds of training."
     return "No points were recorded.\n4: log"

@@ -9,7 +9,7 @@ from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session.objective import breakdown
 from genexplorer.session.playback import SnapshotPlayback
 
@@ -35,14 +35,14 @@ class ImagePane(Vertical):
             caption, controls = _caption(run, run.image.ref, width), _controls(playback)
             controls += _position(run, run.image.ref.step, width - len(controls.plain))
         elif run is not None:
-            is_live = run.status.state.live
+            is_live = run.status.state.active
             placeholder = "The first images come\nwith the first snapshot." if is_live else "No images\nwere recorded."
         self.query_one(HalfBlockImage).show(run.image if run else None, placeholder, large=self.large)
         self.query_one(".caption", Text).show_text(caption, layout=False)  # always one line
         self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _caption(run: RunView, ref: PictureRef, width: int) -> Content:
+def _caption(run: RunView, ref: ImageRef, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
     more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {ref.step:,}"

@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from genexplorer.dashboard.view import TiledImage
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs.artifacts import images
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 
 Pixels = NDArray[np.uint8]
 _MIN_TILE_PX = 12  # a digit is illegible below this
 _ENOUGH = 12  # tiles that are worth a pane
 
 
-def load_tiles(ref: PictureRef) -> TiledImage | None:
+def load_tiles(ref: ImageRef) -> TiledImage | None:
     """Read a recorded image; None if it cannot be read or is smaller than one of its tiles."""
     try:
         image = images.read(ref.path)

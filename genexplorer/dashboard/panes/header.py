@@ -102,7 +102,7 @@ def _speed(run: RunView, width: int, *, with_steps: bool) -> StyledLine:
         texts += [f"at {position} · L follows", f"at step {run.at_step:,} · L follows"]
         return [(_longest_that_fits(texts, width) or clip(f"step {run.at_step:,}", width), "$accent")]
     parts = []
-    if status.state.live:
+    if status.state.active:
         if status.phase not in ("", "training", "paused"):
             parts.append(f"{status.phase} {status.phase_detail}".strip())
         if status.state is not State.PAUSED:
@@ -114,7 +114,7 @@ def _speed(run: RunView, width: int, *, with_steps: bool) -> StyledLine:
     else:
         parts.append(status.data)
         if status.images_seen:
-            parts.append(f"{formatting.count(status.images_seen)} {status.kind} seen")
+            parts.append(f"{formatting.count(status.images_seen)} {status.data_kind} seen")
     parts = [part for part in parts if part]
     if with_steps or not parts:
         parts.append(_steps(status))
@@ -148,7 +148,7 @@ def problem_and_remedy(run: RunView) -> tuple[str, str]:
             return f"Lost: {status.reason or last_line}", "r resumes from the last checkpoint · 4 log"
         case State.DAMAGED:
             return f"Damaged: {status.reason}", "Del moves it to the trash"
-        case State.RUNNING if not status.answering:
+        case State.RUNNING if not status.is_responding:
             return "The worker does not respond: suspended, or a slow disk.", "wait, or s stops it"
         case State.RUNNING if status.phase == "compiling":
             return "Compiling takes about 20 s the first time; training is faster afterwards.", ""

@@ -157,7 +157,7 @@ class RunList(ScrollView, can_focus=True):
 def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[Cell]:
     """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is room, the speed."""
     status = row.status
-    speed = formatting.speed(status, short=True) if status.state.live else ""
+    speed = formatting.speed(status, short=True) if status.state.active else ""
     progress = formatting.percent(status.progress)
     middle = f" {clip(status.family, widths.family):<{widths.family}} {progress:>{widths.progress}}"
     end = _end_text(status)
@@ -165,7 +165,7 @@ def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) 
     if width < _NARROW:
         middle = last = ""
     name_width = max(width - 4 - widths.letter - cell_len(middle) - cell_len(last), 6)
-    has_problem = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.answering
+    has_problem = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.is_responding
     role = "problem" if has_problem else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
     return [
         ("▸" if selected else " ", "name"),
@@ -179,10 +179,10 @@ def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) 
 
 def _end_text(status: RunStatus) -> str:
     """Return the time left or taken, or the state, in at most eleven cells."""
-    if status.state is State.RUNNING and status.answering and status.seconds_left is not None:
+    if status.state is State.RUNNING and status.is_responding and status.seconds_left is not None:
         return formatting.duration(status.seconds_left)
     if status.state is State.RUNNING:
-        return (status.phase or "running") if status.answering else "silent"
+        return (status.phase or "running") if status.is_responding else "silent"
     if status.state is State.SUCCEEDED:
         return formatting.duration(status.elapsed_s)
     return {State.STOPPING: "stopping", State.DAMAGED: "damaged"}.get(status.state, str(status.state.value))

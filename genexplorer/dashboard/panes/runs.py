@@ -131,7 +131,7 @@ class RunsPane(Vertical):
             hint = _NO_RUNS
         self.run_list.show(rows, hint)
         # Title: "Runs (3 of 5) · 1 active   / filter"
-        total, active = len(view.runs), sum(status.state.live for status in view.runs)
+        total, active = len(view.runs), sum(status.state.active for status in view.runs)
         count = f"{len(rows)} of {total}" if query else str(total)
         title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
         filter_link = link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
@@ -252,7 +252,7 @@ class RunsPane(Vertical):
         """Move an ended run to the trash."""
         if (status := self._require_selected()) is None:
             return
-        if status.state.live:
+        if status.state.active:
             self._notify(f"{status.name} is {status.state.value}; stop it first (s).", warning=True)
             return
 
@@ -317,10 +317,10 @@ class RunsPane(Vertical):
 
     def _require_active(self, status: RunStatus) -> bool:
         """Return whether a run is active; if not, show its state."""
-        if not status.state.live:
+        if not status.state.active:
             hint = "; r resumes it" if status.state.resumable else ""
             self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)
-        return status.state.live
+        return status.state.active
 
     def _start(self, announcement: str, action: Callable[[], ActionResult]) -> None:
         """Run an action in a thread that does not delay quitting, and report its result."""

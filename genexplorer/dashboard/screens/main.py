@@ -338,7 +338,7 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Quit the dashboard and print which trainings continue."""
-        self.app.exit(message=farewell([status.name for status in self.view.runs if status.state.live]))
+        self.app.exit(message=farewell([status.name for status in self.view.runs if status.state.active]))
 
 
 def farewell(names: list[str]) -> str | None:

@@ -46,7 +46,7 @@ def _facts(run: RunView) -> list[tuple[str, str]]:
     status = run.status
     facts = [("name", status.name), ("id", status.id), ("folder", str(run.folder)), ("tags", ", ".join(status.tags))]
     facts += [("note", status.note), ("attempt", str(status.attempt or "")), ("device", status.device)]
-    facts += [("worker", f"process {status.pid} on {status.host}" if status.pid and status.state.live else "")]
+    facts += [("worker", f"process {status.pid} on {status.host}" if status.pid and status.state.active else "")]
     return [(key, value) for key, value in facts if value]
 
 

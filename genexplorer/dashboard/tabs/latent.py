@@ -24,7 +24,7 @@ from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session import formatting
 from genexplorer.session.plane import HOME, bounds_from
 
@@ -344,7 +344,7 @@ class LatentPane(Horizontal):
             image = np.asarray(images, dtype=np.uint8)[:1]  # (1, H, W, C)
             rgb = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
             height, width = rgb.shape[1:3]
-            ref = PictureRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
+            ref = ImageRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
             self._image.show(TiledImage(ref, rgb[None]), "", large=True)
         # The plane, the snapshot and the keys.
         lines += [plane.title] if plane.title else []
@@ -374,7 +374,7 @@ def unavailable_reason(run: RunView | None) -> str:
     if run.problem:
         return f"This run cannot be read: {run.problem}"
     if not run.snapshots:
-        return "Waiting for the first snapshot." if run.status.state.live else "This run has no snapshot."
+        return "Waiting for the first snapshot." if run.status.state.active else "This run has no snapshot."
     if run.card is None:
         return "Reading the model card…"
     reason = no_plane_reason(run.card)

@@ -189,7 +189,7 @@ class RunFiles(FileWriter):
         def write_images() -> None:
             kind = images.save(self._pictures, event)
             height, width = event.images.shape[1:3]
-            columns, rows = images.grid_of(event)
+            columns, rows = images.grid_shape(event)
             row = {"attempt": self._committer.attempt, "kind": kind, "step": event.step}
             row |= {"columns": columns, "rows": rows, "tile_height": height, "tile_width": width}
             self._committer.add_row(write.insert_row("pictures", row))
@@ -199,7 +199,7 @@ class RunFiles(FileWriter):
             for step in retention.to_remove(dict.fromkeys(steps, 0), 1, retention.MAX_PICTURES):
                 steps.remove(step)
                 self._committer.add_row(write.delete_picture_row(kind, step))
-                images.picture_path(self._pictures, kind, step).unlink(missing_ok=True)
+                images.image_path(self._pictures, kind, step).unlink(missing_ok=True)
 
         name = f"{slug(event.kind)} of step {event.step:,}"
         self.submit(Job(name, "pictures", write_images, self._log_failure(name), event.images.nbytes))

@@ -13,58 +13,58 @@ from genexplorer.runs.untrusted_files import open_file
 from trainers.events import ImagesReady
 from trainers.storage import atomic_files
 
-MAX_BYTES = 64 << 20  # of a file
-MAX_PIXELS = 16_000_000  # after decompression
+MAX_FILE_BYTES = 64 << 20
+MAX_PIXELS = 16_000_000  # of a decompressed image, which can be a thousand times larger than its file
 
 
-def picture_path(parent: Path, kind: str, step: int) -> Path:
+def image_path(parent: Path, image_kind: str, step: int) -> Path:
     """Return the path of a PNG: `samples/step-00000500.png`."""
-    return parent / kind / f"step-{step:08d}.png"
+    return parent / image_kind / f"step-{step:08d}.png"
 
 
-def grid_of(pictures: ImagesReady) -> tuple[int, int]:
-    """Return columns and rows of the grid."""
-    count = max(len(pictures.images), 1)
-    columns = min(max(pictures.columns, 1), count)
+def grid_shape(event: ImagesReady) -> tuple[int, int]:
+    """Return the number of columns and of rows of the grid in which images are stored."""
+    count = max(len(event.images), 1)
+    columns = min(max(event.columns, 1), count)
     return columns, -(-count // columns)
 
 
-def tile(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+def make_grid(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Arrange images in a grid, row by row.
 
     Args:
-        images: (N, H, W, C), uint8; C is 1 or 3.
-        columns: Images in a row; the last row is filled up with black.
+        images: Array (N, H, W, C) of uint8; C is 1 or 3.
+        columns: Number of images in a row; the last row is filled up with black.
     Returns:
-        (rows · H, columns · W, C), uint8.
+        Array (rows · H, columns · W, C) of uint8.
     """
     count, height, width, channels = images.shape
     rows = -(-count // columns)
-    full = np.zeros((rows * columns, height, width, channels), np.uint8)
-    full[:count] = images
-    by_row = full.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    filled = np.zeros((rows * columns, height, width, channels), np.uint8)
+    filled[:count] = images
+    by_row = filled.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
     return by_row.reshape(rows * height, columns * width, channels)
 
 
-def save(parent: Path, pictures: ImagesReady) -> str:
-    """Write the PNG durably and return its kind as a file name.
+def save(parent: Path, event: ImagesReady) -> str:
+    """Write a grid of recorded images as a PNG, durably, and return the name of the folder of its kind.
 
     Raises:
         OSError: if it cannot be written; no partial file is left.
     """
-    kind = slug(pictures.kind) or "pictures"
-    columns, _ = grid_of(pictures)
-    picture = tile(pictures.images, columns)
-    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    image_kind = slug(event.kind) or "pictures"
+    columns, _ = grid_shape(event)
+    grid = make_grid(event.images, columns)
+    image = Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid)
     encoded = io.BytesIO()
     image.save(encoded, "PNG", compress_level=4)
-    path = picture_path(parent, kind, pictures.step)
+    path = image_path(parent, image_kind, event.step)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.write_bytes(path, encoded.getvalue())
-    return kind
+    return image_kind
 
 
-def content(path: Path) -> bytes:
+def read_file_bytes(path: Path) -> bytes:
     """Return the bytes of a recorded image, from a regular file only: never from a link, pipe or device.
 
     Raises:
@@ -72,10 +72,10 @@ def content(path: Path) -> bytes:
     """
     try:
         with open_file(path) as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise DamagedRunError(f"{path.name} cannot be read: {error.strerror}") from None
-    if not data or len(data) > MAX_BYTES:
+    if not data or len(data) > MAX_FILE_BYTES:
         raise DamagedRunError(f"{path.name} is not an image")
     return data
 
@@ -86,12 +86,12 @@ def read(path: Path) -> Image.Image:
     Raises:
         DamagedRunError: if it cannot be read or is too large.
     """
-    data = content(path)
+    data = read_file_bytes(path)
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise DamagedRunError(f"{path.name} has {picture.width} × {picture.height} pixels")
-            return picture.convert("L" if picture.mode in ("1", "L", "I", "I;16") else "RGB")
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DamagedRunError(f"{path.name} has {image.width} × {image.height} pixels")
+            return image.convert("L" if image.mode in ("1", "L", "I", "I;16") else "RGB")
     except DamagedRunError:
         raise
     except Exception:  # decoders raise arbitrary exceptions for invalid bytes

@@ -104,10 +104,10 @@ def wait_for_ack(folder: Path, command_id: str, timeout_s: float = 30.0) -> Ack:
             raise RunStateError(f"{status.name}: {ack.error}")
         if ack is not None:
             return ack
-        if not status.state.live:
+        if not status.state.active:
             failure = WorkerError if status.state is State.LOST else RunStateError
             raise failure(f"{status.name} is {status.state}", status.reason)
-        if not status.answering:
+        if not status.is_responding:
             raise WorkerError(
                 f"the worker of {status.name} does not respond", "it applies the command once it is no longer suspended"
             )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from genexplorer.runs import layout
-from genexplorer.runs.artifacts.images import picture_path
+from genexplorer.runs.artifacts.images import image_path
 from genexplorer.runs.database import buckets
 from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
 from genexplorer.runs.database.sqlite import has_column, join_value, sanitize_row
-from genexplorer.runs.record import AlertRow, AttemptRow, Change, LogLine, PictureRef, Point, Series, XAxis
+from genexplorer.runs.record import AlertRow, AttemptRow, Change, ImageRef, LogLine, Point, Series, XAxis
 from genexplorer.runs.sanitize import one_line, slug
 from trainers.events import MetricSpec
 
@@ -185,17 +185,17 @@ def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[Change, ...
     return tuple(replace(row, value=_decode(str(row.value))) for row in rows)
 
 
-def pictures(
-    connection: sqlite3.Connection, folder: Path, kind: str | None = None, after: int = 0
-) -> tuple[int, tuple[PictureRef, ...]]:
+def images(
+    connection: sqlite3.Connection, folder: Path, image_kind: str | None = None, after: int = 0
+) -> tuple[int, tuple[ImageRef, ...]]:
     """Return the newest id and the recorded PNGs, ascending in step. Their paths never leave the run folder."""
     rows = connection.execute(
         "SELECT id, kind, step, columns, rows, tile_height, tile_width FROM pictures"
         " WHERE id > ? AND (?2 IS NULL OR kind = ?2) ORDER BY step, kind LIMIT ?",
-        (after, kind, MAX_ROWS),
+        (after, image_kind, MAX_ROWS),
     ).fetchall()
     refs = tuple(
-        PictureRef(name, step, picture_path(folder / layout.PICTURES, name, step), columns, count, (height, width))
+        ImageRef(name, step, image_path(folder / layout.PICTURES, name, step), columns, count, (height, width))
         for _, name, step, columns, count, height, width in rows
         if name and name == slug(name) and step >= 0
     )

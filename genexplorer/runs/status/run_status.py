@@ -128,7 +128,7 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
 
 def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory) -> RunStatus:
     """Return a status completed with the worker's record."""
-    state, answering, record = _state_of(status.folder, record, memory)
+    state, is_responding, record = _state_of(status.folder, record, memory)
     reason = record.problem or record.reason
     if state is State.LOST:
         last_line = log_tail(status.folder, 1)
@@ -137,10 +137,10 @@ def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory)
     return replace(
         status,
         state=state,
-        answering=answering,
+        is_responding=is_responding,
         reason=one_line(reason, 400),
-        phase=record.phase if state.live else "",
-        phase_detail=record.phase_detail if state.live else "",
+        phase=record.phase if state.active else "",
+        phase_detail=record.phase_detail if state.active else "",
         attempt=max(record.attempt, 0),
         pid=record.pid or None,
         host=record.host,
@@ -149,10 +149,10 @@ def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory)
         images_seen=max(record.images_seen, 0),
         progress=min(max(_finite(record.progress) or 0.0, 0.0), 1.0),
         images_per_s=_finite(record.images_per_s),
-        seconds_left=_finite(record.seconds_left) if state.live else None,
+        seconds_left=_finite(record.seconds_left) if state.active else None,
         elapsed_s=_finite(record.elapsed_s) or 0.0,
         created=status.created or unix_time(record.created),
-        ended=unix_time(record.ended) or None if not state.live else None,
+        ended=unix_time(record.ended) or None if not state.active else None,
         threads=max(record.threads, 0),
         device=record.device,
         num_alerts=max(record.num_alerts, 0),
@@ -181,7 +181,7 @@ def _state_of(folder: Path, record: LiveRecord, memory: HeartbeatMemory) -> tupl
     return State.LOST, True, record
 
 
-def is_claimed(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Return whether a process of this machine holds the run's lock."""
     return kernel_lock.is_held(folder / layout.LOCK)
 
@@ -227,10 +227,10 @@ def _summarize(folder: Path) -> RunStatus:
             raise DamagedRunError(f"{layout.CONFIG} has no model")
     except DamagedRunError as error:
         return replace(status, state=State.DAMAGED, reason=one_line(error.message))
-    kind = "images"  # of a package that is not installed
+    data_kind = "images"  # also for a data set whose package is not installed
     with contextlib.suppress(ConfigError):
-        kind = registry.data_kind(data)
-    return replace(status, preset=one_line(values.get("preset", ""), 64), family=family, data=data, kind=kind)
+        data_kind = registry.data_kind(data)
+    return replace(status, preset=one_line(values.get("preset", ""), 64), family=family, data=data, data_kind=data_kind)
 
 
 def _config_values(folder: Path) -> Mapping[str, object]:

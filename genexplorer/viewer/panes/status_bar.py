@@ -83,7 +83,7 @@ class ViewerStatusBar(QWidget):
         run, step = self._context.run, self._context.step
         snapshot = ""
         if run is not None and step is not None:
-            write_time = _write_time(run.folder, step) if run.status.state.live else None
+            write_time = _write_time(run.folder, step) if run.status.state.active else None
             age = f", {formatting.ago(max(0.0, time.time() - write_time))}" if write_time else ""
             snapshot = f"snapshot of step {step:,}{age}"
         activity = "computing…" if self._context.model_client.is_busy else ""

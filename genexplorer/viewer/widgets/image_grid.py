@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.runs.artifacts import images as recorded
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.viewer.widgets.images import ImageView, Pixels, montage, to_array
 
 GAP_PX = 1
@@ -34,13 +34,13 @@ class ImageGrid:
     z: NDArray[np.float32] | None = None  # (N, d), the latents they were decoded from
 
 
-def read_image_grid(ref: PictureRef, caption: str) -> ImageGrid:
+def read_image_grid(ref: ImageRef, caption: str) -> ImageGrid:
     """Read a recorded grid of images.
 
     Raises:
         UserError: if the file is not as the database of the run describes it.
     """
-    data = QByteArray(recorded.content(ref.path))
+    data = QByteArray(recorded.read_file_bytes(ref.path))
     buffer = QBuffer(data)
     buffer.open(QBuffer.OpenModeFlag.ReadOnly)
     reader = QImageReader(buffer, QByteArray(b"png"))
@@ -71,7 +71,7 @@ class RecordedGrids:
         self._report = report
         self._cached = lru_cache(_CACHED_GRIDS)(read_image_grid)
 
-    def read(self, ref: PictureRef) -> ImageGrid | None:
+    def read(self, ref: ImageRef) -> ImageGrid | None:
         """Return a grid with its caption, or None where it cannot be read."""
         try:
             return self._cached(ref, f"recorded at step {ref.step:,}")

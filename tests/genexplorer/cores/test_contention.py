@@ -7,7 +7,7 @@ import pytest
 
 from genexplorer.cores import contention
 from genexplorer.cores.contention import Contention, Reading
-from genexplorer.cores.environment import computing
+from genexplorer.cores.environment import compute_environment
 
 STAT = """cpu  100 0 50 900 10 0 0 0 0 0
 cpu0 10 0 5 400 0 0 0 0 0 0
@@ -102,6 +102,6 @@ def test_the_counters_of_this_kernel_are_monotonic() -> None:
 
 
 def test_only_those_that_adapt_spin_for_long_and_a_persons_word_goes_first() -> None:
-    spins = [int(computing({}, adapts=adapts)["GOMP_SPINCOUNT"]) for adapts in (False, True)]
+    spins = [int(compute_environment({}, adapts=adapts)["GOMP_SPINCOUNT"]) for adapts in (False, True)]
     assert spins[0] < spins[1]
-    assert computing({"GOMP_SPINCOUNT": "7"}, adapts=True)["GOMP_SPINCOUNT"] == "7"
+    assert compute_environment({"GOMP_SPINCOUNT": "7"}, adapts=True)["GOMP_SPINCOUNT"] == "7"

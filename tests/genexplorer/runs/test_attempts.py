@@ -56,7 +56,7 @@ def test_a_new_attempt_supersedes_the_steps_after_its_start(folder: Path) -> Non
     assert series.x.tolist() == list(range(1, 15))
     assert series.mean.tolist() == [-1.0] * 10 + [-2.0] * 4
     assert reader.latest() == {"train/elbo": Point(14, -2.0)}
-    assert reader.snapshots() == [5, 10] and [p.step for p in reader.pictures()] == [5, 10]
+    assert reader.snapshots() == [5, 10] and [p.step for p in reader.images()] == [5, 10]
     assert [alert.code for alert in reader.alerts()] == ["code--2.0"]
     assert [change.value for change in reader.command_history()] == [-2.0]
     status = reader.status()
@@ -79,10 +79,10 @@ def test_what_was_recorded_once_is_kept_aside(folder: Path) -> None:
 def test_a_poller_notices_that_an_attempt_steps_back(folder: Path) -> None:
     attempt(folder, 0, 17, -1.0)
     reader = RunReader(folder)
-    before = reader.changes()
+    before = reader.read_new()
     assert before.latest["train/elbo"].step == 17
     attempt(folder, 10, 10, -2.0)
-    after = reader.changes(before.cursor)
+    after = reader.read_new(before.cursor)
     assert after.new_points and after.latest["train/elbo"] == Point(10, -1.0)
     assert after.cursor.attempt == 2 and after.snapshots == (5, 10)
 

@@ -50,7 +50,7 @@ def test_all_of_a_run_comes_in(sent: Path, store: RunStore, inside: str | None) 
     assert after.series("train/elbo").mean.tolist() == before.series("train/elbo").mean.tolist()
     assert [line.message for line in after.log()] == [line.message for line in before.log()]
     assert after.snapshots() == before.snapshots() and after.checkpoints() == before.checkpoints()
-    assert [ref.path.read_bytes() for ref in after.pictures()] == [ref.path.read_bytes() for ref in before.pictures()]
+    assert [ref.path.read_bytes() for ref in after.images()] == [ref.path.read_bytes() for ref in before.images()]
 
 
 def test_a_run_that_was_training_there_is_lost_here(tmp_path: Path, store: RunStore) -> None:

@@ -37,7 +37,7 @@ def test_the_list_knows_it(reader: RunReader) -> None:
 
 
 def test_curves_log_changes_and_attempts(reader: RunReader) -> None:
-    delta = reader.changes()
+    delta = reader.read_new()
     assert delta.status.state is State.SUCCEEDED
     assert delta.latest["test/elbo_ema"].step == 8 and delta.specs["test/elbo_ema"].unit == "nats"
     series = reader.series("train/elbo")
@@ -49,8 +49,8 @@ def test_curves_log_changes_and_attempts(reader: RunReader) -> None:
 
 def test_pictures_snapshots_and_checkpoints(reader: RunReader) -> None:
     assert reader.snapshots() == [0, 1, 2, 5, 8] and reader.checkpoints() == [0, 8]
-    assert {picture.kind for picture in reader.pictures()} == {"samples", "reconstructions", "manifold"}
-    manifold = reader.pictures("manifold")[-1]
+    assert {picture.kind for picture in reader.images()} == {"samples", "reconstructions", "manifold"}
+    manifold = reader.images("manifold")[-1]
     assert Image.open(manifold.path).size == (20 * 7, 20 * 7) and manifold.tile_px == (7, 7)
     card = reader.card(5)
     assert (card.step, card.latent_shape, card.image_shape) == (5, (2,), (1, 7, 7)) and card.capability(
@@ -74,7 +74,7 @@ def test_reading_changes_nothing(reader: RunReader) -> None:
         return {str(path.relative_to(reader.folder)): path.read_bytes() for path in files}
 
     before = content()
-    reader.changes()
+    reader.read_new()
     reader.series("train/elbo", "time", 3)
     reader.latest(4)
     assert content() == before

@@ -51,10 +51,10 @@ def metrics(step: int, **values: float) -> Metrics:
 
 def test_a_queued_run_reads_as_empty(folder: Path) -> None:
     reader = RunReader(folder)
-    delta = reader.changes()
+    delta = reader.read_new()
     assert delta.status.state is State.QUEUED and delta.latest == {} and delta.snapshots == ()
     assert len(reader.series("train/elbo").x) == 0
-    assert (reader.specs(), reader.latest(), reader.log(), reader.pictures(), reader.alerts()) == (
+    assert (reader.specs(), reader.latest(), reader.log(), reader.images(), reader.alerts()) == (
         {},
         {},
         [],
@@ -91,7 +91,7 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
     assert reader.alerts()[0].message == "KL of dimension 1 fell"
     change = reader.command_history()[0]
     assert (change.path, change.value, change.step) == ("optim.lr", 0.5, 2)
-    picture = reader.pictures("samples")[0]
+    picture = reader.images("samples")[0]
     assert (picture.columns, picture.rows, picture.tile_px) == (3, 2, (4, 5))
     png = np.asarray(Image.open(picture.path))
     assert np.array_equal(png[4:8, 5:10], images[4, :, :, 0])
@@ -120,18 +120,18 @@ def test_a_cursor_brings_only_what_is_new(writer: RunWriter, folder: Path) -> No
     writer.record(Started(0, specs(), 1, 100, "cpu", 1))
     writer.record(metrics(1, train_elbo=-3.0, train_kl=1.0))
     reader = RunReader(folder)
-    first = reader.changes()
+    first = reader.read_new()
     assert set(first.latest) == {"train/elbo", "train/kl"} and len(first.specs) == len(specs())
-    nothing = reader.changes(first.cursor)
-    assert not (nothing.new_points or nothing.latest or nothing.specs or nothing.log or nothing.pictures)
+    nothing = reader.read_new(first.cursor)
+    assert not (nothing.new_points or nothing.latest or nothing.specs or nothing.log or nothing.images)
     writer.record(metrics(2, train_elbo=-2.0))
     writer.record(Alert(2, "info", "code", "look"))
     writer.record(metrics(3, other_new=7.0))
-    second = reader.changes(nothing.cursor)
+    second = reader.read_new(nothing.cursor)
     assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
     assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == ["look"]
     assert second.changes == ()
-    assert reader.changes(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
+    assert reader.read_new(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
 
 
 def test_states_follow_phases_and_the_end(writer: RunWriter, folder: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_reader_never_blocks_the_writer_nor_the_end(tmp_path: Path) -> None:
         cursor = Cursor()
         for _ in range(20):
             run.advance(5)
-            cursor = reader.changes(cursor).cursor
+            cursor = reader.read_new(cursor).cursor
             reader.series("train/elbo")
             assert run.writer.committer.problem == ""
         run.end()
@@ -199,9 +199,9 @@ def test_no_text_of_a_card_reaches_a_terminal_unchecked(tmp_path: Path) -> None:
 
 def test_the_fake_run_has_all_that_front_ends_need(tmp_path: Path) -> None:
     reader = RunReader(write_run(tmp_path, steps=1300))
-    delta = reader.changes()
+    delta = reader.read_new()
     assert delta.status.state is State.SUCCEEDED and delta.status.primary_metric == "test/elbo_ema"
-    assert {picture.kind for picture in delta.pictures} == {"samples", "reconstructions", "manifold"}
+    assert {picture.kind for picture in delta.images} == {"samples", "reconstructions", "manifold"}
     assert delta.alerts and delta.changes and delta.log and delta.snapshots[0] == 0
-    assert all(picture.path.is_file() for picture in delta.pictures)
+    assert all(picture.path.is_file() for picture in delta.images)
     assert set(delta.latest) == {spec.name for spec in specs()}

@@ -175,7 +175,7 @@ def test_a_viewer_that_crashes_at_startup_is_reported_with_its_last_line(
 
 def test_a_suspended_worker_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_run(tmp_path, steps=5) as run:
-        asleep = replace(read_status(run.folder), answering=False)
+        asleep = replace(read_status(run.folder), is_responding=False)
         monkeypatch.setattr(control, "read_status", lambda folder: asleep)
         result = actions.pause(run.folder, tmp_path, timeout_s=1e9)  # not the time limit ends the wait
     assert not result.ok

@@ -86,7 +86,7 @@ def test_speed_has_the_unit_of_the_data() -> None:
     run = replace(STATUS, images_per_s=18_100.0)
     assert formatting.speed(run) == "18.1k images/s"
     assert formatting.speed(run, short=True) == "18.1k img/s"
-    assert formatting.speed(replace(run, kind="points"), short=True) == "18.1k points/s"
+    assert formatting.speed(replace(run, data_kind="points"), short=True) == "18.1k points/s"
     assert formatting.speed(replace(run, images_per_s=None)) == ""
 
 
@@ -101,7 +101,7 @@ def test_ago(age: float | None, shown: str) -> None:
 def test_time_left() -> None:
     assert formatting.time_left(replace(STATUS, seconds_left=70.2)) == "1:10 left"
     assert formatting.time_left(replace(STATUS, phase="compiling")) == "compiling"
-    assert formatting.time_left(replace(STATUS, answering=False, seconds_left=3)) == "not answering"
+    assert formatting.time_left(replace(STATUS, is_responding=False, seconds_left=3)) == "not answering"
     assert formatting.time_left(replace(STATUS, state=State.PAUSED, seconds_left=3)) == "paused"
     assert formatting.time_left(replace(STATUS, state=State.SUCCEEDED, elapsed_s=123)) == "took 2:03"
 

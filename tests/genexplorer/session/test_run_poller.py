@@ -11,7 +11,7 @@ import pytest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.database import sqlite
-from genexplorer.runs.record import PictureRef, State
+from genexplorer.runs.record import ImageRef, State
 from genexplorer.session.charts import charts
 from genexplorer.session.run_poller import ALL_CHANGES, RunPoller
 from tests.fixtures.fake_run import IMAGES_PER_S, FakeRun, running_run, write_run
@@ -113,7 +113,7 @@ def test_values_at_an_earlier_step(finished: Path) -> None:
     with pytest.raises(UserError):
         followed.card(11)
     values = [followed.image_at("manifold", step) for step in (None, 60, 0)]
-    assert [ref.step for ref in values if isinstance(ref, PictureRef)] == [1500, 50, 0]
+    assert [ref.step for ref in values if isinstance(ref, ImageRef)] == [1500, 50, 0]
     assert followed.image_at("portrait") is None
 
 
@@ -197,7 +197,7 @@ def test_a_read_error_is_a_problem_until_the_next_success(finished: Path, monkey
     def fail(cursor: object) -> None:
         raise OSError(5, "Input/output error\x1b[31m")
 
-    monkeypatch.setattr(followed._reader, "changes", fail)
+    monkeypatch.setattr(followed._reader, "read_new", fail)
     assert followed.poll() == {"status"}
     assert "Input/output error" in followed.error
     assert "\x1b" not in followed.error

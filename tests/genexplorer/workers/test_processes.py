@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
     store = RunStore(tmp_path / "runs with 'spaces' & $(hostile) names")
     yield store
     for run in store.list():
-        if run.pid and run.state.live and process_id.start_of(run.pid) is not None:
+        if run.pid and run.state.active and process_id.start_of(run.pid) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(run.pid, signal.SIGKILL)
 
@@ -114,10 +114,10 @@ def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> Non
     assert status.pid is not None
     reader = RunReader(folder)
     os.kill(status.pid, signal.SIGSTOP)
-    wait_until(lambda: not reader.status().answering)
+    wait_until(lambda: not reader.status().is_responding)
     assert reader.status().state is State.RUNNING
     os.kill(status.pid, signal.SIGCONT)
-    wait_until(lambda: reader.status().answering)
+    wait_until(lambda: reader.status().is_responding)
     os.kill(status.pid, signal.SIGHUP)  # a closed terminal
     training(folder, reader.status().step + 5)
     wait_until(lambda: reader.latest().get("train/elbo") is not None)

@@ -48,7 +48,7 @@ def test_its_configuration_is_read_and_written_with_the_present_names(family: st
 def test_readers_open_it(family: str, tmp_path: Path) -> None:
     shutil.copytree(RUNS / family, tmp_path / "run")
     reader = RunReader(tmp_path / "run")
-    assert reader.changes().status.state is State.STOPPED
+    assert reader.read_new().status.state is State.STOPPED
     card = reader.card(3)
     assert card.family == family and card.capability("sample").available
     assert any(name.startswith("test/") for name in card.metrics) or not card.metrics

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from genexplorer.runs.artifacts.retention import to_remove
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 
@@ -21,7 +21,7 @@ _ORIGIN = 50  # of the logarithmic axis: little changes before this step
 _CRITIC_QUANTITY = "real_logits"
 
 
-def kinds(pictures: Mapping[str, Sequence[PictureRef]]) -> list[str]:
+def kinds(pictures: Mapping[str, Sequence[ImageRef]]) -> list[str]:
     """Return the kinds with images, the known kinds first."""
     recorded = [kind for kind, refs in pictures.items() if refs]
     return [kind for kind in KINDS if kind in recorded] + sorted(kind for kind in recorded if kind not in KINDS)
@@ -37,7 +37,7 @@ def description_of(kind: str) -> str:
     return KINDS.get(kind, ("", "recorded through training"))[1]
 
 
-def at(refs: Sequence[PictureRef], step: int | None) -> PictureRef | None:
+def at(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:
     """Return the newest image at or before a step, or the first if all are later; None without images."""
     if not refs:
         return None
@@ -46,7 +46,7 @@ def at(refs: Sequence[PictureRef], step: int | None) -> PictureRef | None:
     return refs[max(0, bisect_right([ref.step for ref in refs], step) - 1)]
 
 
-def spread_over_time(refs: Sequence[PictureRef], count: int) -> list[PictureRef]:
+def spread_over_time(refs: Sequence[ImageRef], count: int) -> list[ImageRef]:
     """Return at most `count` images, evenly spaced on a logarithmic step axis, including the first and the last."""
     dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_ORIGIN))
     return [ref for ref in refs if ref.step not in dropped]

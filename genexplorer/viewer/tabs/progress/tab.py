@@ -8,7 +8,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
@@ -199,7 +199,7 @@ class ProgressTab(ContentTab):
     def _kinds(self) -> list[str]:
         return [] if self.context.run is None else recorded_images.kinds(self.context.run.images)
 
-    def _refs(self) -> list[PictureRef]:
+    def _refs(self) -> list[ImageRef]:
         return [] if self.context.run is None else self.context.run.images.get(self.kind, [])
 
     def _steps(self) -> list[int]:

@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session import command_lines
 from genexplorer.session.run_poller import has_2d_data
 from genexplorer.viewer.context import ViewerContext
@@ -200,7 +200,7 @@ class SamplesTab(ContentTab):
 
     # Recorded ---------------------------------------------------------------------------------------------------
 
-    def _refs(self) -> list[PictureRef]:
+    def _refs(self) -> list[ImageRef]:
         return [] if self.context.run is None else self.context.run.images.get(KIND, [])
 
     def _show_recorded(self) -> None:

@@ -42,7 +42,7 @@ def test_an_mp4_plays_in_browsers(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
 def test_an_animation_plays_forth_and_back_and_pauses_at_both_ends(tmp_path: Path, file_format: str) -> None:
     path = tmp_path / f"f.{file_format.lower()}"
-    path.write_bytes(animations.encode(*animations.mirrored(frames(4)), file_format))
+    path.write_bytes(animations.encode(*animations.append_reversed(frames(4)), file_format))
     with Image.open(path) as film:
         each = [
             (int(np.asarray(frame.convert("L"))[0, 0]), frame.info["duration"])
@@ -55,7 +55,7 @@ def test_an_animation_plays_forth_and_back_and_pauses_at_both_ends(tmp_path: Pat
 
 def test_a_training_becomes_an_mp4(tmp_path: Path) -> None:
     run = write_run(tmp_path / "runs", steps=20)
-    film = progress_gif.export(run, tmp_path / "f.mp4", kind="samples")
+    film = progress_gif.export(run, tmp_path / "f.mp4", image_kind="samples")
     assert "h264" in told_of(film.path.read_bytes(), tmp_path)
 
 
@@ -94,10 +94,10 @@ def test_an_encoder_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_points_are_drawn_at_their_coordinates() -> None:
     picture = point_images.PointImage((-1, 1, -1, 1), 101)
     picture.draw_points(np.array([[0.5, 0.5], [np.nan, 0], [50, 0]]), (255, 0, 0), 3)
-    red = picture.pixels()[..., 0] > 200
+    red = picture.to_array()[..., 0] > 200
     y, x = np.argwhere(red).mean(0)
     assert (x, y) == pytest.approx((75, 25), abs=1) and red.sum() < 60
-    assert point_images.PointImage((0, 4, 0, 1), 200).pixels().shape == (50, 200, 3)
+    assert point_images.PointImage((0, 4, 0, 1), 200).to_array().shape == (50, 200, 3)
 
 
 def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
@@ -105,7 +105,7 @@ def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
     log_prob[0, 4], log_prob[1, 1] = 2.0, np.nan
     picture = point_images.PointImage((0, 1, 0, 1), 90)
     picture.draw_density(log_prob)
-    assert picture.pixels()[4, 44].min() > 150 and picture.pixels()[80, 80].max() < 40
+    assert picture.to_array()[4, 44].min() > 150 and picture.to_array()[80, 80].max() < 40
     picture.draw_density(np.full((2, 2), np.nan))
     assert point_images.bounds_of(np.full((3, 2), np.nan)) == (-1, 1, -1, 1)
 

@@ -12,6 +12,7 @@ from genexplorer import paths
 from genexplorer.cli.pictures import query, reconstruct
 from genexplorer.errors import ConfigError, RunStateError, UserError
 from genexplorer.jobs import image_files, progress_gif
+from genexplorer.runs.artifacts.images import make_grid
 from genexplorer.runs.reader import RunReader
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
@@ -31,7 +32,7 @@ def images(
 
 def test_a_grid_lays_images_out_row_by_row() -> None:
     tiles = images(5)
-    laid = image_files.grid(tiles, 3)
+    laid = make_grid(tiles, 3)
     assert laid.shape == (4, 9, 1)
     assert np.array_equal(laid[:2, 3:6], tiles[1])
     assert np.array_equal(laid[2:, :3], tiles[3])
@@ -40,11 +41,11 @@ def test_a_grid_lays_images_out_row_by_row() -> None:
 
 def test_enlarging_makes_squares_and_no_new_colors() -> None:
     pixels = images(1, 4, 5, 3)[0]
-    large = np.asarray(image_files.to_picture(pixels, 3))
+    large = np.asarray(image_files.to_image(pixels, 3))
     assert large.shape == (12, 15, 3)
     assert np.array_equal(large[1::3, 1::3], pixels)
     with pytest.raises(ConfigError, match="too many"):
-        image_files.to_picture(np.zeros((5000, 5000, 1), np.uint8), 32)
+        image_files.to_image(np.zeros((5000, 5000, 1), np.uint8), 32)
 
 
 def test_reconstructions_are_below_their_images() -> None:
@@ -74,9 +75,9 @@ def test_an_animation_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Pa
     film = progress_gif.export(
         run, tmp_path / f"film{suffix}", on_progress=lambda fraction, message: fractions.append(fraction)
     )
-    recorded = RunReader(run).pictures("manifold")
-    assert (film.kind, film.first_step, film.last_step) == ("manifold", 0, 700)
-    assert film.frames == len(recorded)
+    recorded = RunReader(run).images("manifold")
+    assert (film.image_kind, film.first_step, film.last_step) == ("manifold", 0, 700)
+    assert film.num_frames == len(recorded)
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     with Image.open(film.path) as picture:
@@ -84,8 +85,8 @@ def test_an_animation_has_a_frame_for_each_recorded_step(run: Path, tmp_path: Pa
 
 
 def test_a_frame_shows_the_recorded_image_and_its_step(run: Path, tmp_path: Path) -> None:
-    film = progress_gif.export(run, tmp_path / "film.webp", kind="samples", scale=1)
-    ref = RunReader(run).pictures("samples")[0]
+    film = progress_gif.export(run, tmp_path / "film.webp", image_kind="samples", scale=1)
+    ref = RunReader(run).images("samples")[0]
     with Image.open(film.path) as moving, Image.open(ref.path) as recorded:
         frame, original = np.asarray(moving.convert("L")), np.asarray(recorded.convert("L"))
     assert np.array_equal(frame[: original.shape[0]], original)
@@ -94,7 +95,7 @@ def test_a_frame_shows_the_recorded_image_and_its_step(run: Path, tmp_path: Path
 
 
 def test_many_images_are_thinned_evenly_with_both_ends(run: Path) -> None:
-    refs = RunReader(run).pictures("manifold")
+    refs = RunReader(run).images("manifold")
     chosen = progress_gif.select_frames(refs, 4)
     assert len(chosen) == 4
     assert (chosen[0], chosen[-1]) == (refs[0], refs[-1])
@@ -102,9 +103,9 @@ def test_many_images_are_thinned_evenly_with_both_ends(run: Path) -> None:
 
 def test_a_damaged_image_is_skipped(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", steps=100)
-    refs = RunReader(folder).pictures("samples")
+    refs = RunReader(folder).images("samples")
     refs[1].path.write_bytes(b"not a picture")
-    assert progress_gif.export(folder, tmp_path / "f.gif", kind="samples").frames == len(refs) - 1
+    assert progress_gif.export(folder, tmp_path / "f.gif", image_kind="samples").num_frames == len(refs) - 1
 
 
 def test_the_job_prints_json_lines(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from genexplorer.dashboard.images.half_blocks import half_block_strips
 from genexplorer.dashboard.images.tiles import load_tiles, montage, resize
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 
 
 def tiles(down: int, across: int, size: int = 28) -> np.ndarray:
@@ -77,11 +77,11 @@ def test_half_blocks_have_two_colors_per_cell() -> None:
 def test_images_that_differ_from_their_record_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.fromarray(np.zeros((56, 84), np.uint8)).save(path)
-    good = PictureRef("samples", 5, path, 3, 2, (28, 28))
+    good = ImageRef("samples", 5, path, 3, 2, (28, 28))
     loaded = load_tiles(good)
     assert loaded is not None and loaded.tiles.shape == (2, 3, 28, 28, 3)
-    assert load_tiles(PictureRef("samples", 5, path, 1, 1, (100, 100))) is None
-    assert load_tiles(PictureRef("samples", 5, path, 1, 1, (0, 0))) is None
+    assert load_tiles(ImageRef("samples", 5, path, 1, 1, (100, 100))) is None
+    assert load_tiles(ImageRef("samples", 5, path, 1, 1, (0, 0))) is None
     path.write_bytes(b"not a png")
     assert load_tiles(good) is None
-    assert load_tiles(PictureRef("samples", 5, tmp_path / "gone.png", 1, 1, (28, 28))) is None
+    assert load_tiles(ImageRef("samples", 5, tmp_path / "gone.png", 1, 1, (28, 28))) is None

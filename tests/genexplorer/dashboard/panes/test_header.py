@@ -70,7 +70,7 @@ def test_every_state_has_a_remedy(state: State, expected: str, height: int) -> N
 
 
 def test_worker_that_does_not_respond() -> None:
-    assert "does not respond" in header(replace(STATUS, answering=False))
+    assert "does not respond" in header(replace(STATUS, is_responding=False))
 
 
 def test_unreadable_folder() -> None:

@@ -61,7 +61,7 @@ def bomb(folder: Path) -> None:
 def test_a_database_that_is_not_ours_is_refused_in_one_line(folder: Path, harm: Callable[[Path], None]) -> None:
     harm(folder)
     reader = RunReader(folder)
-    delta = reader.changes()
+    delta = reader.read_new()
     assert delta.status.state is State.DAMAGED and delta.status.reason and "\n" not in delta.status.reason
     with pytest.raises(DamagedRunError):
         reader.log()
@@ -76,7 +76,7 @@ def test_triggers_and_other_views_are_never_used(folder: Path) -> None:
     )
     before = (folder / layout.DATABASE).read_bytes()
     reader = RunReader(folder)
-    assert reader.changes().status.state is State.SUCCEEDED and reader.log()
+    assert reader.read_new().status.state is State.SUCCEEDED and reader.log()
     assert (folder / layout.DATABASE).read_bytes() == before
 
 
@@ -88,7 +88,7 @@ def test_flipped_bytes_are_reported_or_harmless(folder: Path, seed: int) -> None
         data[position] ^= int(random.integers(1, 256))
     path.write_bytes(bytes(data))
     reader = RunReader(folder)
-    delta = reader.changes()
+    delta = reader.read_new()
     assert delta.status.state in (State.SUCCEEDED, State.DAMAGED)
     for question in (lambda: reader.series("train/elbo"), reader.log, lambda: reader.latest(10), reader.attempts):
         try:
@@ -107,8 +107,8 @@ def test_hostile_values_do_not_leave_the_folder_nor_reach_the_terminal(folder: P
         "UPDATE changes SET value = '[[[[', path = char(10);",
     )
     reader = RunReader(folder)
-    delta = reader.changes()
-    assert [picture.path for picture in delta.pictures] == [folder / "pictures" / "samples" / "step-00000007.png"]
+    delta = reader.read_new()
+    assert [picture.path for picture in delta.images] == [folder / "pictures" / "samples" / "step-00000007.png"]
     assert {line.message for line in delta.log} == {"ab"}
     assert {(spec.title, spec.better) for spec in delta.specs.values()} == {("x", "neither")}
 

@@ -122,7 +122,7 @@ def test_a_strangers_pid_is_not_the_worker(tmp_path: Path) -> None:
 def test_a_killed_run_is_lost_with_its_last_log_line(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=5) as run:
         status = read_status(run.folder)
-        assert (status.state, status.answering) == (State.RUNNING, True)
+        assert (status.state, status.is_responding) == (State.RUNNING, True)
         (run.folder / layout.LOG).write_text("all is well\n\x1b[31mout of memory\x1b[0m\n\n")
     status = read_status(run.folder)
     assert (status.state, status.reason) == (State.LOST, "out of memory")

@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.session import charts
 from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.tabs.progress.tab import ProgressTab
@@ -30,8 +30,8 @@ def progress(stage: Stage, gan_folder: Path) -> ProgressTab:
     return tab
 
 
-def _ref(step: int, kind: str = "samples") -> PictureRef:
-    return PictureRef(kind, step, Path(f"{kind}-{step}.png"), 8, 8, (28, 28))
+def _ref(step: int, kind: str = "samples") -> ImageRef:
+    return ImageRef(kind, step, Path(f"{kind}-{step}.png"), 8, 8, (28, 28))
 
 
 def test_the_picture_of_a_time_is_the_newest_at_or_before_it() -> None:

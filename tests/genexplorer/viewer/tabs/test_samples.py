@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Failure, Result
-from genexplorer.runs.record import PictureRef
+from genexplorer.runs.record import ImageRef
 from genexplorer.viewer.tabs.samples.tab import SamplesTab
 from genexplorer.viewer.widgets.image_grid import best_columns, read_image_grid
 from genexplorer.viewer.window import MainWindow
@@ -127,14 +127,14 @@ def test_a_sheet_that_is_not_as_announced_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "x.png"
     save_image(to_qimage(montage(digits(4), 2)), path)
-    assert read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images.shape == (4, 28, 28, 1)
-    np.testing.assert_array_equal(read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "").images, digits(4))
-    for wrong in (PictureRef("samples", 1, path, 3, 2, (28, 28)), PictureRef("samples", 1, path, 2, 2, (9999, 28))):
+    assert read_image_grid(ImageRef("samples", 1, path, 2, 2, (28, 28)), "").images.shape == (4, 28, 28, 1)
+    np.testing.assert_array_equal(read_image_grid(ImageRef("samples", 1, path, 2, 2, (28, 28)), "").images, digits(4))
+    for wrong in (ImageRef("samples", 1, path, 3, 2, (28, 28)), ImageRef("samples", 1, path, 2, 2, (9999, 28))):
         with pytest.raises(UserError):
             read_image_grid(wrong, "")
     path.write_bytes(b"not a picture")
     with pytest.raises(UserError):
-        read_image_grid(PictureRef("samples", 1, path, 2, 2, (28, 28)), "")
+        read_image_grid(ImageRef("samples", 1, path, 2, 2, (28, 28)), "")
 
 
 def test_columns_suit_the_room() -> None:
