@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.inference.trained_model import TrainedModel
 
-_POLL_S = 0.1
-_REFRESH_S = 1.0  # of a notebook cell
-_LINE_EVERY_S = 5.0
+_POLL_INTERVAL_S = 0.1
+_CELL_INTERVAL_S = 1.0  # between two updates of a notebook cell
+_LINE_INTERVAL_S = 5.0  # between two lines in a terminal
 
 
 class MetricRow(NamedTuple):
@@ -135,7 +135,7 @@ class Run:
             timeout_s: Return after this time; None waits for the end.
         """
         poller = RunPoller(self.folder, watching=True)
-        update, every_s = _display()
+        update, interval_s = _display_function()
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
         next_update = 0.0
         try:
@@ -144,10 +144,10 @@ class Run:
                 ended = not poller.status.state.active or time.monotonic() >= deadline
                 if ended or time.monotonic() >= next_update:
                     update(poller)
-                    next_update = time.monotonic() + every_s
+                    next_update = time.monotonic() + interval_s
                 if ended:
                     return
-                time.sleep(_POLL_S)
+                time.sleep(_POLL_INTERVAL_S)
         except KeyboardInterrupt:
             sys.stdout.write(f"{poller.status.name} keeps training; watch() attaches again, stop() stops it\n")
 
@@ -161,14 +161,14 @@ class Run:
         while (status := self.status).state.active:
             if time.monotonic() >= deadline:
                 raise WorkerError(f"{status.name} is {status.state} after {timeout_s:g} s", "wait longer, or stop() it")
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_INTERVAL_S)
         return status
 
     def pause(self) -> None:
         """Pause the run; the worker keeps its memory and releases its cores.
 
         Raises:
-            UserError: if no worker is active or it does not answer.
+            UserError: if no worker is active or it does not respond.
         """
         _raise_if_failed(actions.pause(self.folder, self._runs_dir, wait_for_state=True))
 
@@ -184,7 +184,7 @@ class Run:
         """Stop the run and wait until it has ended; its state is saved, so that it can be resumed.
 
         Raises:
-            UserError: if no worker is active or it does not answer.
+            UserError: if no worker is active or it does not respond.
         """
         _raise_if_failed(actions.stop(self.folder, self._runs_dir, wait_for_state=True))
 
@@ -275,16 +275,16 @@ def _raise_if_failed(result: ActionResult) -> ActionResult:
     return result
 
 
-def _display() -> tuple[Callable[[RunPoller], None], float]:
+def _display_function() -> tuple[Callable[[RunPoller], None], float]:
     """Return the function that displays a poll (in a notebook cell, else as a line), and its interval in seconds."""
     from genexplorer import notebook
 
     handle = notebook.new_cell_display()
     if handle is not None:
-        return lambda poller: handle.update(notebook.Html(notebook.run_html(poller))), _REFRESH_S
+        return lambda poller: handle.update(notebook.Html(notebook.run_html(poller))), _CELL_INTERVAL_S
 
     def print_line(poller: RunPoller) -> None:
         sys.stdout.write(notebook.progress_text(poller) + "\n")
         sys.stdout.flush()
 
-    return print_line, _LINE_EVERY_S
+    return print_line, _LINE_INTERVAL_S

@@ -11,8 +11,8 @@ import struct
 import time
 from pathlib import Path
 
-_FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, length, pid
-_OFD = hasattr(fcntl, "F_OFD_SETLK") and struct.calcsize("P") == 8
+_FLOCK_FORMAT = "hhqqi4x"  # struct flock on 64-bit Linux: type, whence, start, length, pid
+_HAS_OFD_LOCKS = hasattr(fcntl, "F_OFD_SETLK") and struct.calcsize("P") == 8
 
 
 class KernelLock:
@@ -24,34 +24,34 @@ class KernelLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle: int | None = None
+        self._descriptor: int | None = None
 
     @property
     def is_held(self) -> bool:
         """Whether this object holds the lock."""
-        return self._handle is not None
+        return self._descriptor is not None
 
     def acquire(self, *, patience_s: float = 0.3) -> bool:
-        """Take the lock; False if another process holds it for longer than the patience.
+        """Take the lock; False if another process holds it for longer than `patience_s`.
 
         Raises:
             OSError: if the file cannot be opened or the file system has no locks.
         """
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + patience_s
-        while not _try_lock(handle):
+        while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
-                os.close(handle)
+                os.close(descriptor)
                 return False
             time.sleep(0.02)  # a reader without OFD locks holds a shared lock for microseconds
-        self._handle = handle
+        self._descriptor = descriptor
         return True
 
     def release(self) -> None:
         """Release the lock."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def __enter__(self) -> "KernelLock":
         return self
@@ -64,28 +64,28 @@ def is_held(path: Path) -> bool:
     """Return whether a process holds the lock, without taking it; False if the file is missing."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     with contextlib.suppress(OSError), os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-        return _query(file.fileno())
+        return _is_locked(file.fileno())
     return False
 
 
-def _try_lock(handle: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     with contextlib.suppress(BlockingIOError, PermissionError):
-        if _OFD:
-            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        if _HAS_OFD_LOCKS:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack(_FLOCK_FORMAT, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
         else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
 
-def _query(handle: int) -> bool:
-    if _OFD:
-        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        reply = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, request)
-        return bool(struct.unpack(_FLOCK, reply)[0] != fcntl.F_UNLCK)
+def _is_locked(descriptor: int) -> bool:
+    if _HAS_OFD_LOCKS:
+        request = struct.pack(_FLOCK_FORMAT, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request)
+        return bool(struct.unpack(_FLOCK_FORMAT, answer)[0] != fcntl.F_UNLCK)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    fcntl.flock(handle, fcntl.LOCK_UN)
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
     return False

@@ -7,7 +7,7 @@ import platformdirs
 
 RUNS_VARIABLE = "GENEXPLORER_RUNS"
 STATE_VARIABLE = "GENEXPLORER_STATE"
-_APP = "genexplorer"
+_APP_NAME = "genexplorer"
 
 
 def runs_dir(option: Path | None = None) -> Path:
@@ -20,11 +20,11 @@ def runs_dir(option: Path | None = None) -> Path:
 
 def state_dir() -> Path:
     """Return the user's state folder (core leases, preferences); it is created if missing."""
-    folder = Path(os.environ.get(STATE_VARIABLE, "") or platformdirs.user_state_dir(_APP)).expanduser()
+    folder = Path(os.environ.get(STATE_VARIABLE, "") or platformdirs.user_state_dir(_APP_NAME)).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def cache_dir() -> Path:
     """Return the user's cache folder, such as for compiled code. It may not exist."""
-    return Path(platformdirs.user_cache_dir(_APP))
+    return Path(platformdirs.user_cache_dir(_APP_NAME))

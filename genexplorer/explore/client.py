@@ -1,4 +1,4 @@
-"""The client of the model process: requests are sent without waiting, responses arrive on a thread."""
+"""The client of the model process, which sends requests without waiting and receives responses on a thread."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ from genexplorer.explore.protocol import (
     to_wire,
 )
 
-LOADER = "trainers.inference.session:load"
-Key = tuple[str, str]  # lane, topic
-_CALL = "call "  # prefix of the topics of calls: each has its own, so that none replaces another
+DEFAULT_LOADER = "trainers.inference.session:load"
+RequestKey = tuple[str, str]  # lane and topic
+_CALL_TOPIC_PREFIX = "call "  # each call has a topic of its own with this prefix, so that none replaces another
 
 
 @dataclass
@@ -44,26 +44,26 @@ class ExplorerClient:
     belong to an older generation than the newest request.
 
     Args:
-        on_response: Takes every response except those of `call`.
-        on_exit: Takes the reason, in one line, when the process exited; its pending requests get no response. Not
+        on_response: Receives every response except those of `call`.
+        on_exit: Receives the reason, in one line, when the process exited; its pending requests get no response. Not
             called after `close`.
-        threads: The maximum number of threads of the process; 0 for its share of the machine's cores.
+        threads: The maximum number of threads of the process; 0 lets it take its share of the machine's cores.
         loader: The function that loads a snapshot there, "module:function".
     """
 
     def __init__(
-        self, on_response: OnResponse, on_exit: Callable[[str], None], *, threads: int = 0, loader: str = LOADER
+        self, on_response: OnResponse, on_exit: Callable[[str], None], *, threads: int = 0, loader: str = DEFAULT_LOADER
     ) -> None:
         self._on_response = on_response
         self._on_exit = on_exit
         self._threads = threads
         self._loader = loader
-        self._changed = threading.Condition()
-        self._pending: dict[Key, Request] = {}
+        self._condition = threading.Condition()
+        self._pending: dict[RequestKey, Request] = {}
         self._calls: dict[int, _PendingCall] = {}
         self._generation = 0
         self._child: ChildProcess | None = None
-        self._writer: threading.Thread | None = None
+        self._writer_thread: threading.Thread | None = None
         self._closed = False
 
     @property
@@ -74,7 +74,7 @@ class ExplorerClient:
 
     def warm_up(self) -> None:
         """Start the process now, so that it has imported torch before the first request."""
-        with self._changed:
+        with self._condition:
             if self._child is None and not self._pending and not self._closed:
                 self._enqueue("preview", "")
 
@@ -96,8 +96,8 @@ class ExplorerClient:
             run: The run folder.
             op: The operation; `genexplorer.explore.protocol` lists them with their parameters.
             params: JSON values.
-            arrays: By name; floats are sent as float32, integers as int64, uint8 as it is. They are copied.
-            snapshot_step: Which snapshot; None is the newest.
+            arrays: Arrays by name; floats are sent as float32, integers as int64, uint8 as it is. They are copied.
+            snapshot_step: The step of the snapshot; None selects the newest.
             topic: Requests of one lane with different topics do not replace each other.
 
         Returns:
@@ -107,7 +107,7 @@ class ExplorerClient:
             WorkerError: if the client is closed.
             ProtocolError: if an array is not numeric.
         """
-        with self._changed:
+        with self._condition:
             if self._closed:
                 raise WorkerError("the model process is closed", "")
             copied = {key: to_wire(array) for key, array in (arrays or {}).items()}
@@ -132,11 +132,11 @@ class ExplorerClient:
             run: The run folder.
             op: The operation.
             params: JSON values.
-            arrays: By name, as for `send`.
-            snapshot_step: Which snapshot; None is the newest.
-            lane: The priority.
-            timeout_s: How long to wait in all.
-            on_progress: Takes progress, on the process's reading thread.
+            arrays: Arrays by name, as for `send`.
+            snapshot_step: The step of the snapshot; None selects the newest.
+            lane: The priority: "drag", "preview" or "job".
+            timeout_s: How long to wait for the result, in seconds.
+            on_progress: Receives progress, on the process's reading thread.
 
         Returns:
             A response whose body is a `Result`.
@@ -146,14 +146,14 @@ class ExplorerClient:
             WorkerError: if the process crashed, did not respond in time, or the client is closed.
         """
         call = _PendingCall(on_progress)
-        with self._changed:
-            topic = f"{_CALL}{self._generation + 1}"
+        with self._condition:
+            topic = f"{_CALL_TOPIC_PREFIX}{self._generation + 1}"
             generation = self.send(
                 lane, run, op, params=params, arrays=arrays, snapshot_step=snapshot_step, topic=topic
             )
             self._calls[generation] = call
         if not call.done.wait(timeout_s):
-            with self._changed:
+            with self._condition:
                 self._calls.pop(generation, None)
                 self.cancel(lane, topic)
             raise WorkerError(f"the model process did not respond to '{op}' within {timeout_s:.0f} s", "try again")
@@ -165,19 +165,19 @@ class ExplorerClient:
 
     def cancel(self, lane: Lane, topic: str = "") -> None:
         """Cancel the request of a lane and topic, started or not; a response may still arrive."""
-        with self._changed:
+        with self._condition:
             self._pending.pop((lane, topic), None)
             if self._child is not None and not self._closed:
                 self._enqueue(lane, topic)
 
     def close(self) -> None:
         """Kill the process. May be called again, and from a callback."""
-        with self._changed:
+        with self._condition:
             self._closed = True
             self._pending.clear()
-            child, writer = self._child, self._writer
+            child, writer = self._child, self._writer_thread
             self._fail_calls("the client was closed")
-            self._changed.notify_all()
+            self._condition.notify_all()
         if child is not None:
             child.kill()
             child.join(2.0)
@@ -208,16 +208,16 @@ class ExplorerClient:
         """Replace the pending request of a lane and topic, and wake the writing thread."""
         self._generation += 1
         self._pending[(lane, topic)] = Request(lane, self._generation, run, snapshot_step, op, topic=topic, **contents)
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._write, name="model-requests", daemon=True)
-            self._writer.start()
-        self._changed.notify_all()
+        if self._writer_thread is None:
+            self._writer_thread = threading.Thread(target=self._write, name="model-requests", daemon=True)
+            self._writer_thread.start()
+        self._condition.notify_all()
         return self._generation
 
     def _write(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closed)
+            with self._condition:
+                self._condition.wait_for(lambda: self._pending or self._closed)
                 if self._closed:
                     return
                 # Take the oldest request of the lane with the highest priority.
@@ -228,7 +228,7 @@ class ExplorerClient:
 
     def _deliver(self, child: ChildProcess | None, request: Request) -> None:
         try:
-            child = child or self._started()
+            child = child or self._start_child()
             if child is not None:
                 child.write(request)
         except ProtocolError as error:
@@ -238,9 +238,9 @@ class ExplorerClient:
             if child is None:  # it could not be started; an exit is reported by its reading thread
                 self._exited(None, f"it cannot be started: {error}")
 
-    def _started(self) -> ChildProcess | None:
+    def _start_child(self) -> ChildProcess | None:
         child = ChildProcess(self._receive, self._exited, threads=self._threads, loader=self._loader)
-        with self._changed:
+        with self._condition:
             self._child = child
             if not self._closed:
                 return child
@@ -248,7 +248,7 @@ class ExplorerClient:
         return None
 
     def _receive(self, response: Response) -> None:
-        with self._changed:
+        with self._condition:
             call = self._calls.get(response.generation)
             if call is not None and not isinstance(response.body, Progress):
                 del self._calls[response.generation]
@@ -256,13 +256,13 @@ class ExplorerClient:
                 call.done.set()
             closed = self._closed
         if call is None:
-            if not closed and not response.topic.startswith(_CALL):
+            if not closed and not response.topic.startswith(_CALL_TOPIC_PREFIX):
                 self._on_response(response)
         elif isinstance(response.body, Progress) and call.on_progress is not None:
             call.on_progress(response.body)
 
     def _exited(self, child: ChildProcess | None, reason: str) -> None:
-        with self._changed:
+        with self._condition:
             if child is self._child:
                 self._child = None
             self._fail_calls(reason)

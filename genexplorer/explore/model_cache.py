@@ -14,7 +14,9 @@ from trainers.errors import CheckpointError
 from trainers.inference.chunks import Chunk
 
 MAX_MODELS = 6
-MAX_BYTES = 1 << 30  # of their weights: fewer snapshots of large models, but always the requested one
+MAX_WEIGHTS_BYTES = (
+    1 << 30
+)  # of all loaded models together, so that fewer large ones are cached; the requested one always is
 
 
 class Explorable(Protocol):
@@ -26,30 +28,31 @@ class Explorable(Protocol):
 
 
 Load = Callable[[Path, RunConfig], Explorable]
-_Identity = tuple[str, int, int, int]  # run, step, inode and mtime, which change when a resumed run rewrites the step
+# Run, step, inode and mtime; the latter two change when a resumed run rewrites the snapshot of a step.
+_SnapshotKey = tuple[str, int, int, int]
 
 
 class ModelCache:
-    """Loads models and keeps the last few.
+    """Loads models, and caches those that were used last.
 
     Args:
         load: `trainers.inference.session.load`, or a fake.
-        max_models: How many stay loaded.
-        max_bytes: The maximum size of their files together.
+        max_models: The maximum number of cached models.
+        max_bytes: The maximum size of the files of all cached models together.
     """
 
-    def __init__(self, load: Load, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, load: Load, max_models: int = MAX_MODELS, max_bytes: int = MAX_WEIGHTS_BYTES) -> None:
         self._load = load
         self._max_models = max_models
         self._max_bytes = max_bytes
-        self._models: OrderedDict[_Identity, Explorable] = OrderedDict()
-        self._sizes: dict[_Identity, int] = {}
+        self._models: OrderedDict[_SnapshotKey, Explorable] = OrderedDict()
+        self._sizes: dict[_SnapshotKey, int] = {}
 
-    def work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
+    def start_operation(self, request: Request) -> tuple[int, Iterator[Chunk]]:
         """Load the requested snapshot and start the operation.
 
         Returns:
-            Its step, and the chunks of the result.
+            The snapshot's step, and the chunks of the result.
         Raises:
             UserError: if there is no such snapshot or it cannot be read.
         """
@@ -57,30 +60,30 @@ class ModelCache:
         return step, model.answer(request.op, request.params, request.arrays)
 
     def open(self, run: Path, step: int | None) -> tuple[int, Explorable]:
-        """Return a snapshot's step and model.
+        """Return the step and the model of a snapshot.
 
-        None is the newest. A step that does not exist (training removes snapshots) is replaced by the nearest one.
+        None selects the newest one. If a step has none (training removes snapshots), the nearest one is loaded.
 
         Raises:
             UserError: if there is no snapshot or it cannot be read.
         """
-        nearest = _nearest(run, step)
+        nearest = _nearest_step(run, step)
         try:
-            return nearest, self._at(run, nearest)
+            return nearest, self._load_step(run, nearest)
         except CheckpointError:
-            remaining = _nearest(run, step)  # removed meanwhile
+            remaining = _nearest_step(run, step)  # removed meanwhile
             if remaining == nearest:
                 raise
-            return remaining, self._at(run, remaining)
+            return remaining, self._load_step(run, remaining)
 
-    def _at(self, run: Path, step: int) -> Explorable:
+    def _load_step(self, run: Path, step: int) -> Explorable:
         folder = layout.step_folder(run / layout.SNAPSHOTS, step)
         try:
             info = folder.stat()
         except OSError:
             raise CheckpointError(f"run '{run.name}' has no snapshot of step {step} any more", "try again") from None
-        identity = (str(run), step, info.st_ino, info.st_mtime_ns)
-        model = self._models.get(identity)
+        key = (str(run), step, info.st_ino, info.st_mtime_ns)
+        model = self._models.get(key)
         if model is None:
             config = read_config(run)
             config = config.with_options(config.model_options(), config.data_options())
@@ -92,12 +95,12 @@ class ModelCache:
                 oldest, _ = self._models.popitem(last=False)
                 del self._sizes[oldest]
             model = self._load(folder, config)
-            self._models[identity], self._sizes[identity] = model, size
-        self._models.move_to_end(identity)
+            self._models[key], self._sizes[key] = model, size
+        self._models.move_to_end(key)
         return model
 
 
-def _nearest(run: Path, step: int | None) -> int:
+def _nearest_step(run: Path, step: int | None) -> int:
     steps = retention.steps(run / layout.SNAPSHOTS)
     if not steps:
         raise CheckpointError(f"run '{run.name}' has no snapshot yet", "the first one is saved when training starts")

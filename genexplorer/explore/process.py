@@ -17,16 +17,16 @@ from trainers import openmp
 
 OnResponse = Callable[[Response], None]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_REAP_S = 5.0
+_REAP_TIMEOUT_S = 5.0
 
 
 class ChildProcess:
     """A running model process. The callbacks are called on its reading thread.
 
     Args:
-        on_response: Takes each response.
-        on_exit: Takes the reason, once, after the process has been reaped.
-        threads: The maximum number of threads; 0 for its share of the machine's cores.
+        on_response: Receives each response.
+        on_exit: Receives the process and the reason, once, after the process has been reaped.
+        threads: The maximum number of threads; 0 lets it take its share of the machine's cores.
         loader: The function that loads a snapshot, "module:function".
     Raises:
         OSError: if it cannot be started.
@@ -49,10 +49,10 @@ class ChildProcess:
             env=environment(os.environ),
             start_new_session=True,  # Ctrl+C in the terminal is for the front end
         )
-        self._listener = threading.Thread(target=self._listen, name="model-stderr", daemon=True)
-        self._reader = threading.Thread(target=self._read, name="model-responses", daemon=True)
-        self._listener.start()
-        self._reader.start()
+        self._stderr_thread = threading.Thread(target=self._read_stderr, name="model-stderr", daemon=True)
+        self._response_thread = threading.Thread(target=self._read_responses, name="model-responses", daemon=True)
+        self._stderr_thread.start()
+        self._response_thread.start()
 
     @property
     def pid(self) -> int:
@@ -74,39 +74,39 @@ class ChildProcess:
         write_request(cast("IO[bytes]", self._process.stdin), request)  # type: ignore[arg-type]
 
     def kill(self) -> None:
-        """Kill it: it has nothing to lose. Its reading thread reaps it."""
+        """Kill the process, which has no state to save. Its reading thread reaps it."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     def join(self, timeout_s: float) -> None:
         """Wait until it is reaped and reported, unless called from its reading thread."""
-        if threading.current_thread() is not self._reader:
-            self._reader.join(timeout_s)
+        if threading.current_thread() is not self._response_thread:
+            self._response_thread.join(timeout_s)
 
-    def _read(self) -> None:
-        problem = ""
+    def _read_responses(self) -> None:
+        error_text = ""
         stream = cast("IO[bytes]", self._process.stdout)
         try:
             while (response := read_response(stream)) is not None:  # type: ignore[arg-type]
                 _call_safely(self._on_response, response)
         except ProtocolError as error:
-            problem = f"it sent an invalid response ({error})"
+            error_text = f"it sent an invalid response ({error})"
         except (OSError, ValueError):
-            problem = "its pipe broke"
+            error_text = "its pipe broke"
         # Reap the process; its pipe closes a moment before it exits.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(0.5)
         self.kill()
-        code = self._process.wait(_REAP_S)
-        self._listener.join(1.0)  # its children may hold the pipe
+        code = self._process.wait(_REAP_TIMEOUT_S)
+        self._stderr_thread.join(1.0)  # its children may hold the pipe
         for pipe in (self._process.stdin, stream):
             with contextlib.suppress(OSError, ValueError):
                 cast("IO[bytes]", pipe).close()
         # Report why it exited.
         reason = exit_reason(list(self._stderr_lines), code)
-        _call_safely(self._on_exit, self, f"{problem}; {reason}" if problem else reason)
+        _call_safely(self._on_exit, self, f"{error_text}; {reason}" if error_text else reason)
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         stream = cast("IO[bytes]", self._process.stderr)
         with contextlib.suppress(OSError, ValueError), stream:
             while line := stream.readline(4096):
@@ -116,7 +116,7 @@ class ChildProcess:
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment: one thread until it knows its share; waiting threads soon sleep.
+    """Return the environment of the process: it starts with one thread, and idle threads of OpenMP sleep soon.
 
     Small memory pages: huge ones, which make training faster, delay the first response by 0.2 s.
     """

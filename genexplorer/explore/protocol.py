@@ -34,7 +34,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
 `axes`        count -> indices (k,), scores (k,): the most important latent axes, best first; meta how, measure and
               unit: "KL", "nats" or "effect", "gray levels per unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
-              and, for the principal one, explained (two shares of the variance), for points, `points` (three [a, b]).
+              and, for the principal one, explained (fractions of the variance), for points, `points` (three [a, b]).
               A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
 `project`     origin, e1, e2 (d,), count -> coords (N, 2), labels, indices (N,): encodings of test images projected onto
               a plane. `manifold` takes origin, e1, e2 as well, for coords "z": its bounds are then a and b.
@@ -77,7 +77,7 @@ LANES: tuple[Lane, ...] = ("drag", "preview", "job")  # by priority
 Array = NDArray[np.generic]
 
 MAX_HEADER_BYTES = 1 << 20
-MAX_FRAME_BYTES = 1 << 28  # of all arrays together
+MAX_FRAME_BYTES = 1 << 28  # the maximum size of all arrays of a frame together
 MAX_ARRAYS = 64
 _MAX_DIMENSIONS = 8
 _CHUNK_BYTES = 1 << 24  # read at once: memory grows with what arrives, not with what the header declares
@@ -100,7 +100,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """The work cannot be done: one line, and the remedy."""
+    """The request failed: the reason in one line, and a hint what to do."""
 
     message: str
     hint: str = ""
@@ -108,7 +108,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Response:
-    """A response; `snapshot_step` is that of the weights used, `seconds` the time of the work in the model process."""
+    """A response; `snapshot_step` is the step of the weights used, `seconds` how long the model process computed."""
 
     lane: Lane
     generation: int
@@ -119,7 +119,7 @@ class Response:
     topic: str = ""
 
 
-_BODIES: dict[str, type[Progress | Result | Failure]] = {"progress": Progress, "result": Result, "failure": Failure}
+_BODY_TYPES: dict[str, type[Progress | Result | Failure]] = {"progress": Progress, "result": Result, "failure": Failure}
 _NOT_IN_HEADER = ("arrays", "body")
 _FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(("lane", "run", "op", "topic", "message", "hint"), str),
@@ -262,23 +262,23 @@ def read_response(stream: BinaryIO) -> Response | None:
         return None
     header, arrays = frame
     name = header.get("body")
-    kind = _BODIES.get(name) if isinstance(name, str) else None
-    if kind is None:
+    body_type = _BODY_TYPES.get(name) if isinstance(name, str) else None
+    if body_type is None:
         raise ProtocolError(f"unknown body {str(name)[:40]!r}")
-    values = _fields(kind, header) | ({"arrays": arrays} if kind is Result else {})
-    return Response(**_fields(Response, header), body=kind(**values))
+    values = _fields(body_type, header) | ({"arrays": arrays} if body_type is Result else {})
+    return Response(**_fields(Response, header), body=body_type(**values))
 
 
 def _header(message: Request | Response | Progress | Result | Failure) -> dict[str, object]:
     return {f.name: getattr(message, f.name) for f in fields(message) if f.name not in _NOT_IN_HEADER}
 
 
-def _fields(kind: type[Any], header: Mapping[str, object]) -> dict[str, Any]:
+def _fields(message_type: type[Any], header: Mapping[str, object]) -> dict[str, Any]:
     """Return the fields of a message from a header; all must be present and of the right type."""
     values: dict[str, Any] = {}
-    for name in (f.name for f in fields(kind) if f.name not in _NOT_IN_HEADER):
+    for name in (f.name for f in fields(message_type) if f.name not in _NOT_IN_HEADER):
         value = header.get(name)
-        if name == "snapshot_step" and kind is Request and value is None:
+        if name == "snapshot_step" and message_type is Request and value is None:
             values[name] = value
             continue
         if _FIELD_TYPES[name] is float and type(value) is int and abs(value) < 1 << 53:

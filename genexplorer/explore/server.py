@@ -36,7 +36,7 @@ from genexplorer.explore.protocol import (  # noqa: E402
 from genexplorer.explore.scheduler import Scheduler  # noqa: E402
 from trainers.inference.chunks import Chunk  # noqa: E402
 
-WARMING_UP = "warming up"
+WARM_UP_MESSAGE = "warming up"
 
 
 class _ResponseStream:
@@ -58,26 +58,28 @@ class _ResponseStream:
 
 
 def main() -> None:
-    """Read requests on a thread, import the library of the models, and work."""
+    """Read requests on a thread, import torch and the models, and respond."""
     parser = argparse.ArgumentParser(prog="genexplorer.explore.server", description=__doc__)
     parser.add_argument("--loader", default="trainers.inference.session:load", help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=0, help="at most; 0 for the share of the cores")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="the maximum number of threads; 0 for the share of the cores"
+    )
     options = parser.parse_args()
     cores = InteractiveLease(_set_threads, max_threads=options.threads)
     responses = _ResponseStream(os.fdopen(_RESPONSES, "wb"))
-    models: list[ModelCache] = []  # empty until the library is imported
+    models: list[ModelCache] = []  # empty until torch is imported
 
-    def work(request: Request) -> tuple[int, Iterator[Chunk]]:
+    def start_operation(request: Request) -> tuple[int, Iterator[Chunk]]:
         cores.record_request()
         with cores.compute():
-            step, chunks = models[0].work(request)
+            step, chunks = models[0].start_operation(request)
         return step, cores.compute_each(chunks)
 
-    scheduler = Scheduler(work, responses.send)
+    scheduler = Scheduler(start_operation, responses.send)
 
     def receive(request: Request) -> None:
         if not models:
-            warming = Progress(0.0, WARMING_UP)
+            warming = Progress(0.0, WARM_UP_MESSAGE)
             responses.send(Response(request.lane, request.generation, request.op, -1, warming, 0.0, request.topic))
         scheduler.submit(request)
 

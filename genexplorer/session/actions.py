@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 ACK_TIMEOUT_S = 30.0  # a step boundary comes within a second, a compilation may take longer
 VIEWER_STARTUP_S = 1.5  # a viewer that still runs after this time has opened
-_ENDED = frozenset(state for state in State if not state.active)
+_ENDED_STATES = frozenset(state for state in State if not state.active)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class ActionResult:
     ok: bool
     message: str
     hint: str = ""
-    folder: Path | None = None  # of the new run; of the trash after `delete`, to be passed to `restore`
-    exit_code: int = 0  # of a command that did this
+    folder: Path | None = None  # the run's folder; after `delete` the one in the trash, which `restore` takes
+    exit_code: int = 0  # the exit code of a CLI command with this result
 
     def __str__(self) -> str:
         return f"{self.message}: {self.hint}" if self.hint else self.message
@@ -92,7 +92,7 @@ def pause(
     RunStore(runs_dir).require_own(folder)
     step = control.wait_for_ack(folder, control.send(folder, Pause()), timeout_s).step
     if wait_for_state:
-        status = launcher.wait(folder, {State.PAUSED, *_ENDED}, timeout_s)
+        status = launcher.wait(folder, {State.PAUSED, *_ENDED_STATES}, timeout_s)
         if status.state is not State.PAUSED:
             raise RunStateError(f"{status.name} {status.state} before it paused", status.reason)
     return ActionResult(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
@@ -127,7 +127,7 @@ def stop(
     RunStore(runs_dir).require_own(folder)
     command_id = launcher.stop(folder)
     if wait_for_state:
-        status = launcher.wait(folder, _ENDED, timeout_s)
+        status = launcher.wait(folder, _ENDED_STATES, timeout_s)
         return ActionResult(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
     if not command_id:  # the disk is full: the process got a signal instead of a command
         return ActionResult(True, f"{read_status(folder).name} received a signal to stop", "", folder)

@@ -22,4 +22,6 @@ ALERT_HINTS = {  # hints by the code of their alert
     "If that matters (execution.deterministic), resume with the same versions and number of threads.",
     "not_compiled": "The training is correct, but slower than it could be. Usually a C++ compiler is missing (Debian: "
     "apt install g++); execution.compile=off skips the attempt.",
+    "threads_limited": "The environment limits OpenMP's threads, as batch systems do for the cores they assign. The "
+    "results are the same, the training is slower. Request more cores, raise the limit, or lower execution.threads.",
 }

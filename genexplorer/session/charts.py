@@ -10,23 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from trainers.events import Better, MetricSpec
 
-Role = Literal["train", "test_ema", "test_raw"]
-# Panels of every training; those of a family come between, in the order of their declaration.
+LineRole = Literal["train", "test_ema", "test_raw"]
+# These panels come first and last in every training; those of a family come between, as they are declared.
 FIRST_PANEL, LAST_PANELS = "objective", ("optimization", "speed")
-_NUMBERED = re.compile(r"_(\d+)$")
+_NUMBER_SUFFIX = re.compile(r"_(\d+)$")
 
 
 @dataclass(frozen=True)
 class LineStyle:
     """Line style of a curve; curves differ in more than color."""
 
-    role: Role
+    role: LineRole
     dash: Literal["solid", "dashed", "dotted"]
     label: str  # short enough for the end of the line: "train", "test", "test, raw", "dim 2", "D"
-    index: int | None = None  # of a numbered metric such as test/kl_dim_2_ema, or of a quantity: selects a class color
+    index: int | None = (
+        None  # of the class color: the number in test/kl_dim_2_ema, or that of the quantity in the chart
+    )
 
 
-_STYLES: dict[Role, LineStyle] = {  # in the order of the lines of a chart
+_LINE_STYLES: dict[LineRole, LineStyle] = {  # in the order of the lines of a chart
     "train": LineStyle("train", "solid", "train"),
     "test_ema": LineStyle("test_ema", "dashed", "test"),
     "test_raw": LineStyle("test_raw", "dotted", "test, raw"),
@@ -43,7 +45,7 @@ class Chart:
     panel: str
     metrics: tuple[str, ...]  # train first, then test
     better: Better
-    lines: tuple[tuple[str, str], ...] = ()  # of several quantities: (quantity, label of its line)
+    lines: tuple[tuple[str, str], ...] = ()  # (quantity, label of its line), if the chart shows several quantities
 
     @property
     def label(self) -> str:
@@ -90,12 +92,12 @@ def style(metric: str) -> LineStyle:
     """Return the line style of a metric: train solid, test (EMA) dashed, test (raw) dotted."""
     split, _, name = metric.partition("/")
     raw = name.endswith("_raw")
-    role: Role = "train" if split != "test" else "test_raw" if raw else "test_ema"
-    numbered = _NUMBERED.search(_quantity_of(metric))
+    role: LineRole = "train" if split != "test" else "test_raw" if raw else "test_ema"
+    numbered = _NUMBER_SUFFIX.search(_quantity_of(metric))
     if numbered:
         index = int(numbered.group(1))
         return LineStyle(role, "dotted" if raw else "solid", f"dim {index + 1}" + (", raw" if raw else ""), index)
-    default = _STYLES[role]
+    default = _LINE_STYLES[role]
     return default if split in ("train", "test") else replace(default, label=name.replace("_", " "))
 
 
@@ -105,7 +107,11 @@ def _chart(members: list[MetricSpec]) -> Chart:
 
     def position(spec: MetricSpec) -> tuple[int, int, int]:
         line = style(spec.name)
-        return list(_STYLES).index(line.role), quantities.index(spec.quantity), -1 if line.index is None else line.index
+        return (
+            list(_LINE_STYLES).index(line.role),
+            quantities.index(spec.quantity),
+            -1 if line.index is None else line.index,
+        )
 
     names = tuple(spec.name for spec in sorted(members, key=position))
     # Quantities that share a chart: the label of each one's line is declared by one of its metrics.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 
-_LENGTHS = ("epochs", "steps", "minutes")
+_LENGTH_FLAGS = ("epochs", "steps", "minutes")
 
 
 def manifold(
@@ -37,28 +37,35 @@ def manifold(
         columns: Images from left to right.
         step: Step of the snapshot; None is the newest.
     """
-    shape = _unless(20, "--rows", rows) + _unless(20, "--columns", columns)
+    grid = _flag_unless_default(20, "--rows", rows) + _flag_unless_default(20, "--columns", columns)
     plane: list[object] = ["--coords", coords]
     if axes is not None:
         plane = ["--axes", ",".join(str(axis) for axis in axes)]
     elif through:
-        plane = [f"--through={';'.join(_latent(latent) for latent in through)}"]
+        plane = [f"--through={';'.join(_latent_text(latent) for latent in through)}"]
     elif principal:
         plane = ["--principal"]
-    return _image("manifold", run, *plane, _bounds(bounds), *shape, step=step)
+    return _image_command("manifold", run, *plane, _bounds_flag(bounds), *grid, step=step)
 
 
 def sample(
     run: str, *, count: int = 64, seed: int = 0, temperature: float = 1.0, columns: int = 8, step: int | None = None
 ) -> str:
     """Return the command that draws the same samples."""
-    options = ["--count", count, "--seed", seed, *_temperature(temperature), *_unless(8, "--columns", columns)]
-    return _image("sample", run, *options, step=step, out="samples.png")
+    options = [
+        "--count",
+        count,
+        "--seed",
+        seed,
+        *_temperature_flag(temperature),
+        *_flag_unless_default(8, "--columns", columns),
+    ]
+    return _image_command("sample", run, *options, step=step, out="samples.png")
 
 
 def reconstruct(run: str, *, first: int = 0, count: int = 10, step: int | None = None) -> str:
     """Return the command that draws reconstructions of consecutive test images."""
-    return _image("reconstruct", run, "--first", first, "--count", count, step=step, out="reconstructions.png")
+    return _image_command("reconstruct", run, "--first", first, "--count", count, step=step, out="reconstructions.png")
 
 
 def interpolate(
@@ -75,14 +82,14 @@ def interpolate(
     Args:
         run: The run's id or name.
         start: A seed, "7", a test image, "test:12", or coordinates.
-        end: Likewise.
+        end: The latent at the other end, given in the same form.
         count: Number of images, both ends included.
         mode: "spherical" or "linear".
         step: Step of the snapshot; None is the newest.
     """
-    ends = [f"--from={_latent(start)}", f"--to={_latent(end)}"]
-    path = _unless(9, "--count", count) + _unless("spherical", "--mode", mode)
-    return _image("interpolate", run, *ends, *path, step=step, out="interpolation.png")
+    ends = [f"--from={_latent_text(start)}", f"--to={_latent_text(end)}"]
+    path = _flag_unless_default(9, "--count", count) + _flag_unless_default("spherical", "--mode", mode)
+    return _image_command("interpolate", run, *ends, *path, step=step, out="interpolation.png")
 
 
 def trace(
@@ -97,10 +104,10 @@ def trace(
         temperature: Temperature of that sample.
         step: Step of the snapshot; None is the newest.
     """
-    options = _unless(None, "--index", index)
+    options = _flag_unless_default(None, "--index", index)
     if seed is not None:
-        options += ["--direction", "inverse", "--seed", seed, *_temperature(temperature)]
-    return _image("trace", run, *options, step=step)
+        options += ["--direction", "inverse", "--seed", seed, *_temperature_flag(temperature)]
+    return _image_command("trace", run, *options, step=step)
 
 
 def invert(
@@ -114,8 +121,12 @@ def invert(
     step: int | None = None,
 ) -> str:
     """Return the command that inverts test images by optimization and draws their reconstructions."""
-    search = _unless(200, "--steps", steps) + _unless(8, "--restarts", restarts) + ([] if near else ["--prior", 0])
-    return _image("invert", run, "--first", first, "--count", count, *search, step=step, out="inversions.png")
+    search = (
+        _flag_unless_default(200, "--steps", steps)
+        + _flag_unless_default(8, "--restarts", restarts)
+        + ([] if near else ["--prior", 0])
+    )
+    return _image_command("invert", run, "--first", first, "--count", count, *search, step=step, out="inversions.png")
 
 
 def density(
@@ -137,29 +148,29 @@ def density(
         seed: Seed of the samples.
         step: Step of the snapshot; None is the newest.
     """
-    window = [] if bounds is None else [_bounds(bounds)]
-    samples = _unless(1000, "--count", count) + _unless(0, "--seed", seed)
-    return _image("density", run, *_unless("", "--of", of), *window, *samples, step=step)
+    window = [] if bounds is None else [_bounds_flag(bounds)]
+    samples = _flag_unless_default(1000, "--count", count) + _flag_unless_default(0, "--seed", seed)
+    return _image_command("density", run, *_flag_unless_default("", "--of", of), *window, *samples, step=step)
 
 
 def progress(run: str, *, kind: str = "") -> str:
     """Return the command that writes an animation of the training."""
-    return _image("progress", run, *_unless("", "--kind", kind), out="progress.gif")
+    return _image_command("progress", run, *_flag_unless_default("", "--kind", kind), out="progress.gif")
 
 
 def image(command: str, run: str) -> str:
     """Return the shortest command that draws an image of a run: "manifold", "sample", "reconstruct", …"""
-    return _image(command, run)
+    return _image_command(command, run)
 
 
 def view(run: str) -> str:
     """Return the command that opens the viewer on a run."""
-    return _line("view", run)
+    return _command_line("view", run)
 
 
 def show(run: str) -> str:
     """Return the command that prints a run's state."""
-    return _line("runs", "show", run)
+    return _command_line("runs", "show", run)
 
 
 def train(config: "RunConfig") -> str:
@@ -180,49 +191,51 @@ def train(config: "RunConfig") -> str:
         if is_default or value is None or key in ("preset", "schema_version", "data.name"):
             continue
         flag = key.removeprefix("schedule.")
-        if flag in _LENGTHS or key == "seed":
-            options += [f"--{flag}", _text(value)]
+        if flag in _LENGTH_FLAGS or key == "seed":
+            options += [f"--{flag}", _value_text(value)]
         elif key == "data.path" and from_folder:
-            options += ["--data", _text(value)]
+            options += ["--data", _value_text(value)]
         else:
-            options += ["--set", f"{key}={_text(value)}"]
+            options += ["--set", f"{key}={_value_text(value)}"]
     if config.data.name != base.data.name and not from_folder:
         options += ["--data", config.data.name]
-    return _line("train", config.preset, *options)
+    return _command_line("train", config.preset, *options)
 
 
-def _text(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(_text(item) for item in value) + "]"
+        return "[" + ",".join(_value_text(item) for item in value) + "]"
     return str(value)
 
 
-def _bounds(bounds: Sequence[float]) -> str:
+def _bounds_flag(bounds: Sequence[float]) -> str:
     # "=" keeps a value that starts with a minus sign from being parsed as an option.
     return f"--bounds={','.join(f'{edge:.6g}' for edge in bounds)}"
 
 
-def _temperature(temperature: float) -> list[object]:
+def _temperature_flag(temperature: float) -> list[object]:
     return [] if temperature == 1 else ["--temperature", f"{temperature:.6g}"]
 
 
-def _latent(latent: str | Sequence[float]) -> str:
+def _latent_text(latent: str | Sequence[float]) -> str:
     return latent if isinstance(latent, str) else ",".join(f"{number:.9g}" for number in latent)
 
 
-def _unless(default: object, flag: str, value: object) -> list[object]:
+def _flag_unless_default(default: object, flag: str, value: object) -> list[object]:
     return [] if value == default else [flag, value]
 
 
-def _image(command: str, run: str, *options: object, step: int | None = None, out: str = "") -> str:
-    return _line(command, run, *options, *_unless(None, "--step", step), "--out", out or f"{command}.png")
+def _image_command(command: str, run: str, *options: object, step: int | None = None, out: str = "") -> str:
+    return _command_line(
+        command, run, *options, *_flag_unless_default(None, "--step", step), "--out", out or f"{command}.png"
+    )
 
 
-def _line(*words: object) -> str:
+def _command_line(*words: object) -> str:
     return shlex.join(["genexplorer", *(str(word) for word in words)])
 
 

@@ -11,16 +11,16 @@ from trainers import plan, registry
 from trainers.plan import Plan
 from trainers.presets import assemble
 
-MIN_SECONDS = 2.0  # of training; the speed of a shorter run is unreliable
-MAX_RUNS = 200  # newest runs considered; forms estimate at every change
+MIN_TRAINING_S = 2.0  # the speed of a run that trained for less is unreliable
+MAX_COMPARED_RUNS = 200  # only so many of the newest runs are read: a form estimates at every change
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An expected time and its source."""
+    """An expected training time; `source` says what it is estimated from."""
 
-    seconds: float | None
-    images_per_s: float | None
+    seconds: float | None  # None if there is nothing to estimate from
+    images_per_s: float | None  # the speed of the comparable run; None without one
     source: str  # "estimated from brave-fox", "estimate of preset 'vae-2d' for two cores", "the given length"
 
     def as_json(self) -> dict[str, object]:
@@ -52,8 +52,8 @@ def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
         return None
     config, execution = training.config, training.config.execution
     ended = [run for run in RunStore(runs_dir).list() if run.state in (State.SUCCEEDED, State.STOPPED)]
-    for status in ended[:MAX_RUNS]:
-        if status.elapsed_s < MIN_SECONDS or not status.images_seen:
+    for status in ended[:MAX_COMPARED_RUNS]:
+        if status.elapsed_s < MIN_TRAINING_S or not status.images_seen:
             continue
         try:
             other = read_config(status.folder)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import unix_time
 
-_SYMBOLS = {
+_STATE_SYMBOLS = {
     State.QUEUED: "○",
     State.RUNNING: "●",
     State.PAUSED: "❚❚",
@@ -19,13 +19,13 @@ _SYMBOLS = {
     State.LOST: "?",
     State.DAMAGED: "!",
 }
-_MAX_S = 1e11  # 3000 years; a longer time in a file is wrong
-_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_MAX_DURATION_S = 1e11  # 3000 years; a longer time in a file is an error
+_COUNT_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def state_symbol(state: State) -> str:
     """Return the symbol of a state; symbols differ in shape, not only in color."""
-    return _SYMBOLS[state]
+    return _STATE_SYMBOLS[state]
 
 
 def state_word(state: State) -> str:
@@ -35,7 +35,7 @@ def state_word(state: State) -> str:
 
 def duration(seconds: float | None) -> str:
     """Format a duration: '0:07', '1:10', '2:03:04', '3 d 4 h'; '—' if unknown."""
-    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_S:
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_DURATION_S:
         return "—"
     minutes, second = divmod(max(round(seconds), 0), 60)
     hours, minute = divmod(minutes, 60)
@@ -50,10 +50,10 @@ def count(n: float) -> str:
         return number(n)
     sign = "−" if n < 0 else ""
     size = abs(n)
-    for scale, suffix in _SUFFIXES:
-        if size >= scale * 0.99995:
-            share = size / scale
-            return f"{sign}{share:.1f}{suffix}" if share < 99.95 else f"{sign}{share:.0f}{suffix}"
+    for scale, suffix in _COUNT_SUFFIXES:
+        if size >= scale * 0.99995:  # 999,950 is "1.0M", since "1000.0k" has seven characters
+            scaled = size / scale
+            return f"{sign}{scaled:.1f}{suffix}" if scaled < 99.95 else f"{sign}{scaled:.0f}{suffix}"
     return f"{sign}{size:.0f}"
 
 
@@ -89,7 +89,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 def ago(seconds: float | None) -> str:
     """Format an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
-    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_S:
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_DURATION_S:
         return "—"
     for scale, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= scale:
@@ -109,14 +109,14 @@ def time_left(status: RunStatus) -> str:
 
 
 def vector(values: Iterable[float]) -> str:
-    """Return coordinates: "(0.25, −1.30)"."""
+    """Format coordinates: '(0.25, −1.30)'."""
     return f"({', '.join(f'{value:.2f}' for value in values)})".replace("-", "−")
 
 
-def percent(share: float) -> str:
+def percent(fraction: float) -> str:
     """Format a fraction: '62%'; only a fraction of 1 is 100%."""
-    share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
-    return f"{100 if share >= 1 else min(round(share * 100), 99)}%"
+    fraction = min(max(fraction, 0.0), 1.0) if math.isfinite(fraction) else 0.0
+    return f"{100 if fraction >= 1 else min(round(fraction * 100), 99)}%"
 
 
 def clock(t: float) -> str:

@@ -16,11 +16,16 @@ from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.registry import Preset
 
-Kind = Literal["choice", "number", "text"]
+InputType = Literal["choice", "number", "text"]
 LENGTH_UNITS = ("epochs", "steps", "minutes")
-_MAX_TEXT = 4096
-_LAYERS = ("data", "length", "seed", "settings")  # fields that set configuration values; later ones override
-EXAMPLE = "model.beta=4"
+_MAX_VALUE_LENGTH = 4096
+_CONFIG_FIELDS = (
+    "data",
+    "length",
+    "seed",
+    "settings",
+)  # the fields that set configuration values; later ones override earlier ones
+EXAMPLE_SETTING = "model.beta=4"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class FormField:
 
     key: str
     label: str
-    kind: Kind
+    input_type: InputType
     help: str
     choices: tuple[Choice, ...] = ()
     placeholder: str = ""
@@ -57,7 +62,7 @@ class NewRunForm(Observable):
         self._estimate: Estimate | None = None
         presets = registry.presets()
         self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
-        self._select(presets.get(preset) or next(iter(presets.values())))
+        self._apply_preset(presets.get(preset) or next(iter(presets.values())))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
@@ -75,7 +80,7 @@ class NewRunForm(Observable):
             Choice(spec.name, f"{spec.name} ({training_time_text(spec)}): {spec.summary}") for spec in presets
         )
         preset = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
-        data = _data(_data_of(self.preset))
+        data = _data_field(_dataset_name(self.preset))
         return (family, preset, data, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
     @property
@@ -90,7 +95,7 @@ class NewRunForm(Observable):
 
     @property
     def expected_failure(self) -> str:
-        """What to watch if the preset fails on purpose; empty for all others."""
+        """What to watch in a run of a preset that fails on purpose; empty for all others."""
         return self.preset.expected_failure
 
     @property
@@ -123,15 +128,15 @@ class NewRunForm(Observable):
         """
         if key not in self._values:
             raise KeyError(key)
-        value = value[:_MAX_TEXT]
+        value = value[:_MAX_VALUE_LENGTH]
         if value == self._values[key]:
             return
         self._values[key] = value
         families = {family.name: family for family in families_with_presets()}
         if key == "family" and value in families:
-            self._select(families[value].presets[0])
+            self._apply_preset(families[value].presets[0])
         elif key == "preset" and value in registry.presets():
-            self._select(registry.preset(value))
+            self._apply_preset(registry.preset(value))
         self.notify()
 
     def errors(self) -> dict[str, str]:
@@ -142,18 +147,18 @@ class NewRunForm(Observable):
         errors: dict[str, str] = {}
         layers = []
         self._estimate = None
-        for key in _LAYERS:
+        for key in _CONFIG_FIELDS:
             try:
-                layers.append(self._layer(key))
+                layers.append(self._config_layer(key))
             except ConfigError as error:
-                errors[_field_of(error.message, key)] = str(error)
+                errors[_field_key(error.message, key)] = str(error)
         if not errors:
             try:
                 resolved = plan.resolve(presets.assemble(self["preset"], *layers))
                 self._estimate = expected_time(resolved, self._runs_dir)
             except UserError as error:
                 default = "folder" if self._reads_folder else "settings"
-                errors[_field_of(error.message, default)] = str(error)
+                errors[_field_key(error.message, default)] = str(error)
         return errors
 
     def validate(self) -> RunConfig:
@@ -163,7 +168,7 @@ class NewRunForm(Observable):
             ConfigError: for the first invalid field.
             DataError: if the data cannot be read.
         """
-        config = presets.assemble(self["preset"], *(self._layer(key) for key in _LAYERS))
+        config = presets.assemble(self["preset"], *(self._config_layer(key) for key in _CONFIG_FIELDS))
         return plan.resolve(config).config
 
     @property
@@ -171,10 +176,10 @@ class NewRunForm(Observable):
         dataset = registry.datasets().get(self["data"])
         return dataset is not None and dataset.reads_folder
 
-    def _select(self, preset: Preset) -> None:
+    def _apply_preset(self, preset: Preset) -> None:
         schedule = preset.layers.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
-        data = _data_of(preset)
+        data = _dataset_name(preset)
         keeps_folder = self._reads_folder and registry.data_kind(data) == "images"
         if not keeps_folder:
             self._values["data"] = data
@@ -185,7 +190,7 @@ class NewRunForm(Observable):
             "unit": unit,
         }
 
-    def _layer(self, key: str) -> dict[str, Any]:
+    def _config_layer(self, key: str) -> dict[str, Any]:
         match key:
             case "data":
                 layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
@@ -237,24 +242,24 @@ def _parse_int(key: str, text: str) -> int:
         raise ConfigError(f"{key}: '{text}' is not an integer", "for instance 0") from None
 
 
-def _field_of(message: str, default: str) -> str:
+def _field_key(message: str, default: str) -> str:
     key = message.partition(":")[0]
     if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
         return "length"
     return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, default)
 
 
-def _data(default: str) -> FormField:
-    """Return the data sets of the same kind as a preset's own: another kind needs other options."""
-    kind = registry.data_kind(default)
-    datasets = [data for data in registry.datasets().values() if data.kind == kind]
+def _data_field(default: str) -> FormField:
+    """Return the field of data sets, which have the same kind as the preset's own: another kind needs other options."""
+    data_kind = registry.data_kind(default)
+    datasets = [data for data in registry.datasets().values() if data.kind == data_kind]
     choices = tuple(
-        Choice(data.name, data.title if kind == "images" else f"{data.name}: {data.title}") for data in datasets
+        Choice(data.name, data.title if data_kind == "images" else f"{data.name}: {data.title}") for data in datasets
     )
     return FormField("data", "Data", "choice", "The data set.", choices)
 
 
-def _data_of(preset: Preset) -> str:
+def _dataset_name(preset: Preset) -> str:
     data = preset.layers.get("data", {"name": "mnist"})
     return data if isinstance(data, str) else str(data.get("name", "mnist"))
 
@@ -291,17 +296,17 @@ def parse_value(text: str) -> Any:
     return parsed["value"] if list(parsed) == ["value"] else text
 
 
-def parse_assignment(text: str, source: str) -> tuple[str, Any]:
+def parse_assignment(text: str, given_in: str) -> tuple[str, Any]:
     """Parse 'model.beta=4' as a dotted key and its value.
 
     Args:
         text: The assignment.
-        source: Where it was given, such as "--set", for the error message.
+        given_in: Where it was given, such as "--set", for the error message.
     Raises:
         ConfigError: if it is not of the form key=value.
     """
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not all(key.split(".")):
-        raise ConfigError(f"{source} {text}: not of the form key=value", f"for instance {EXAMPLE}")
+        raise ConfigError(f"{given_in} {text}: not of the form key=value", f"for instance {EXAMPLE_SETTING}")
     return key, parse_value(value.strip())

@@ -9,27 +9,27 @@ from trainers.theory import METRIC_PATTERNS, Term, Theory, best_pattern
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class ObjectiveValues:
     """An objective and its terms. Values are those of the metrics; a term counts with its `sign`."""
 
     name: str  # "ELBO"
     unit: str
     total: float
-    terms: tuple[tuple[Term, float], ...]  # empty until all are known
-    pattern: str  # "test/{}_ema": source of the values
-    also: tuple[tuple[Term, float], ...] = ()  # further values, each from the best split that has it
+    terms: tuple[tuple[Term, float], ...]  # each term with its value; empty until all are known
+    pattern: str  # the names of the metrics that the values are from: "test/{}_ema"
+    further_values: tuple[tuple[Term, float], ...] = ()  # quantities beside the terms, each from the best split
 
     @property
-    def source(self) -> str:
-        """Source of the values: 'test set, EMA weights'."""
-        sources = ("test set, EMA weights", "test set, raw weights", "training batch")
-        return sources[METRIC_PATTERNS.index(self.pattern)]
+    def origin(self) -> str:
+        """The split and weights that the values are from: 'test set, EMA weights'."""
+        origins = ("test set, EMA weights", "test set, raw weights", "training batch")
+        return origins[METRIC_PATTERNS.index(self.pattern)]
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Unit and source in several lengths, the longest first."""
+    def origin_texts(self) -> tuple[str, ...]:
+        """Unit and origin of the values in several lengths, the longest first."""
         short = "train" if self.pattern.startswith("train/") else "test"
-        return f"{self.unit}, {self.source}", f"{self.unit}, {short}", self.unit
+        return f"{self.unit}, {self.origin}", f"{self.unit}, {short}", self.unit
 
     def metric(self, term: Term) -> str:
         """Return the name of a term's metric."""
@@ -38,36 +38,36 @@ class Breakdown:
     @property
     def lines(self) -> tuple[str, ...]:
         """The objective in several lengths, the longest first, with the first further value."""
-        wide = (self.one_line(full=True, brief=brief, also=also) for also in (1, 0) for brief in (False, True))
-        return *wide, self.one_line(), self.one_line(brief=True), f"{self.name} {self._format(self.total, True)}"
+        wide = (self.one_line(full=True, brief=brief, further=count) for count in (1, 0) for brief in (False, True))
+        return *wide, self.one_line(), self.one_line(brief=True), f"{self.name} {self._value_text(self.total, True)}"
 
-    def one_line(self, *, full: bool = False, brief: bool = False, also: int = 0) -> str:
+    def one_line(self, *, full: bool = False, brief: bool = False, further: int = 0) -> str:
         """Return 'ELBO −148.2 = −142.0 − 6.2 KL'.
 
         Args:
             full: Name the first term as well.
             brief: Write small values with two decimals, not three.
-            also: Number of further values to add; in brief, terms near zero are then omitted.
+            further: Number of further values to add; in brief, terms near zero are then omitted.
         """
-        head = f"{self.name} {self._format(self.total, brief)}"
-        beside = [f" · {term.name} {self._format(value, brief)}" for term, value in self.also[:also]]
+        head = f"{self.name} {self._value_text(self.total, brief)}"
+        beside = [f" · {term.name} {self._value_text(value, brief)}" for term, value in self.further_values[:further]]
         parts = [
-            self._part(i, full, brief)
+            self._term_text(i, full, brief)
             for i, (term, value) in enumerate(self.terms)
             if term.symbol != "0" and not (brief and beside and i and abs(value) < 0.005)
         ]
         return " ".join([head, *(["=", *parts] if parts else [])]) + "".join(beside)
 
-    def _part(self, index: int, full: bool, brief: bool) -> str:
-        """Write a term with its sign; a negative value after a sign is put in parentheses."""
+    def _term_text(self, index: int, full: bool, brief: bool) -> str:
+        """Return a term with its sign; a negative value after a sign is put in parentheses."""
         term, value = self.terms[index]
         if not index:
-            text = self._format(term.sign * value, brief)
+            text = self._value_text(term.sign * value, brief)
             return f"{text} {term.name}" if full else text
-        text = self._format(value, brief)
+        text = self._value_text(value, brief)
         return f"{sign_of(term)} {f'({text})' if is_negative(value) else text} {term.name}"
 
-    def _format(self, value: float, brief: bool) -> str:
+    def _value_text(self, value: float, brief: bool) -> str:
         """Format a value; all values of a line have the same decimals, so that they add up."""
         if not math.isfinite(value) or abs(value) >= 1e6:
             return number(value)
@@ -85,7 +85,7 @@ def is_negative(value: float) -> bool:
     return math.copysign(1.0, value) < 0 and not math.isnan(value)
 
 
-def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:
+def objective_values(theory: Theory, values: Mapping[str, float]) -> ObjectiveValues | None:
     """Return the objective with the best values available: test EMA, else test raw, else train.
 
     Args:
@@ -94,7 +94,7 @@ def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:
     Returns:
         None until a split has the total; the total alone until a split has all terms.
     """
-    also = tuple(
+    further_values = tuple(
         (term, float(values[pattern.format(term.quantity)]))
         for term in theory.also
         if (pattern := best_pattern(term.quantity, values))
@@ -104,5 +104,7 @@ def breakdown(theory: Theory, values: Mapping[str, float]) -> Breakdown | None:
             names = [pattern.format(quantity) for quantity in (theory.total, *(term.quantity for term in terms))]
             if all(name in values for name in names):
                 term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
-                return Breakdown(theory.total_name, theory.unit, float(values[names[0]]), term_values, pattern, also)
+                return ObjectiveValues(
+                    theory.total_name, theory.unit, float(values[names[0]]), term_values, pattern, further_values
+                )
     return None

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors as "#RRGGBB". Text in `text`, `muted`, `accent` and `warning` is readable on both grounds (WCAG AA)."""
+    """Colors as "#RRGGBB".
+
+    Text in `text`, `muted`, `accent` and `warning` is readable on `background` and `surface` (WCAG AA).
+    """
 
     name: str
-    background: str  # of the window and of plots
-    surface: str  # of fields and of what is selected
+    background: str  # behind the window's content and plots
+    surface: str  # behind fields and selected rows
     text: str
     muted: str  # secondary text: labels, units, hints
     faint: str  # lines, grids, raw curves; never text
@@ -74,7 +77,7 @@ DARK = Palette(
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """Return red, green and blue, 0 to 255, of "#RRGGBB"."""
+    """Return the red, green and blue of a color "#RRGGBB", each 0 to 255."""
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
@@ -89,6 +92,6 @@ def contrast(color: str, background: str) -> float:
 
 def _luminance(color: str) -> float:
     """Return the relative luminance of a color: its channels are linearized, then weighted."""
-    shares = [channel / 255 for channel in rgb(color)]
-    red, green, blue = (x / 12.92 if x <= 0.04045 else float(((x + 0.055) / 1.055) ** 2.4) for x in shares)
+    fractions = [channel / 255 for channel in rgb(color)]
+    red, green, blue = (x / 12.92 if x <= 0.04045 else float(((x + 0.055) / 1.055) ** 2.4) for x in fractions)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

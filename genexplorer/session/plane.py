@@ -1,4 +1,4 @@
-"""Coordinates of the 2-D latent plane, shared by tiles, points, cursor and ticks.
+"""The visible part of a 2-D latent plane: conversion between latents, plane coordinates and screen fractions.
 
 A plane is shown in coordinates "z" (linear) or "u" = Φ(z), in which a standard normal latent is uniform on [0, 1]².
 On a screen x grows to the right and y upwards; rows and fractions count from the top.
@@ -19,15 +19,15 @@ Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 Floats = NDArray[np.float64]
 
 # Bounds that show nearly all of a standard normal latent.
-HOME: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
+DEFAULT_BOUNDS: dict[Coords, Bounds] = {"z": (-3.0, 3.0, -3.0, 3.0), "u": (0.0, 1.0, 0.0, 1.0)}
 MAX_Z = 8.0  # Φ(8) is 1 to fifteen digits
 
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of round values, times a power of ten
-_normal = NormalDist()
+_ROUND_FACTORS = (1.0, 2.0, 2.5, 5.0, 10.0)  # a round value is a multiple of one of these times a power of ten
+_standard_normal = NormalDist()
 _erf = np.frompyfunc(math.erf, 1, 1)
-_inverse = np.frompyfunc(_normal.inv_cdf, 1, 1)
-_SMALLEST = _normal.cdf(-MAX_Z)
-_LARGEST = 1 - 1e-15
+_inverse_normal_cdf = np.frompyfunc(_standard_normal.inv_cdf, 1, 1)
+_MIN_U = _standard_normal.cdf(-MAX_Z)
+_MAX_U = 1 - 1e-15
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class AxisTick:
 
 @dataclass(frozen=True)
 class Plane:
-    """Visible part of two latent dimensions.
+    """The visible part of a plane with two latent dimensions.
 
-    Points, "plane coordinates" and z are arrays (…, 2), x first.
+    Points in plane coordinates and latents z are arrays (…, 2), x first.
     """
 
     coords: Coords = "z"
-    bounds: Bounds = HOME["z"]
+    bounds: Bounds = DEFAULT_BOUNDS["z"]
 
     def from_z(self, z: ArrayLike) -> Floats:
         """Return the plane coordinates of latent points."""
@@ -92,8 +92,8 @@ class Plane:
         ]
 
 
-def bounds_from(meta: Mapping[str, object]) -> Bounds | None:
-    """Return the bounds of the data that a response names, or None where it names none that are usable."""
+def data_bounds(meta: Mapping[str, object]) -> Bounds | None:
+    """Return the bounds of the data in the meta of a response; None if they are missing or invalid."""
     edges = meta.get("bounds")
     if isinstance(edges, list | tuple) and len(edges) == 4 and all(isinstance(edge, int | float) for edge in edges):
         x0, x1, y0, y1 = (float(edge) for edge in edges)
@@ -113,8 +113,8 @@ def phi_inverse(u: ArrayLike) -> Floats:
 
     Reference: Wichura 1988, algorithm AS 241 (as Python's `statistics` has it).
     """
-    inside = np.clip(np.asarray(u, dtype=np.float64), _SMALLEST, _LARGEST)
-    return np.clip(np.asarray(_inverse(inside), dtype=np.float64), -MAX_Z, MAX_Z)
+    inside = np.clip(np.asarray(u, dtype=np.float64), _MIN_U, _MAX_U)
+    return np.clip(np.asarray(_inverse_normal_cdf(inside), dtype=np.float64), -MAX_Z, MAX_Z)
 
 
 def typical_norm(size: int) -> float:
@@ -127,8 +127,8 @@ def round_values(low: float, high: float, count: int) -> list[float]:
     span = high - low
     if not (math.isfinite(span) and span > 0) or count < 1:
         return []
-    rough = span / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor for factor in _STEPS if factor * power >= rough * 0.999) * power
+    min_step = span / count
+    power = 10.0 ** math.floor(math.log10(min_step))
+    step = next(factor for factor in _ROUND_FACTORS if factor * power >= min_step * 0.999) * power
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [i * step + 0.0 for i in range(first, last + 1)]

@@ -1,4 +1,4 @@
-"""Presets by family, with their training times."""
+"""Presets for people: by family, with training time, and with the failure that some show on purpose."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

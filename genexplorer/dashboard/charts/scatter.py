@@ -11,7 +11,7 @@ from textual.message import Message
 
 from genexplorer.dashboard.charts.chart import Cell, Grid
 from genexplorer.dashboard.widgets import CellWidget
-from genexplorer.session.plane import HOME, Bounds, Plane
+from genexplorer.session.plane import DEFAULT_BOUNDS, Bounds, Plane
 
 _GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
 STEP, FINE_STEP = 0.1, 0.02  # of the cursor
@@ -44,7 +44,7 @@ class ScatterView(CellWidget):
         self._axis_names = ("", "")
         self._rings = rings
 
-    def show_plane(self, axis_names: tuple[str, str], bounds: Bounds = HOME["z"]) -> None:
+    def show_plane(self, axis_names: tuple[str, str], bounds: Bounds = DEFAULT_BOUNDS["z"]) -> None:
         """Show a plane, given the names of its axes and the visible range."""
         if (axis_names, bounds) != (self._axis_names, self._plane.bounds):
             self._axis_names, self._plane = axis_names, Plane("z", bounds)

@@ -10,7 +10,7 @@ from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import ImageRef
-from genexplorer.session.objective import breakdown
+from genexplorer.session.objective import objective_values
 from genexplorer.session.playback import SnapshotPlayback
 
 _TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is too short
@@ -55,7 +55,7 @@ def _position(run: RunView, step: int, width: int) -> Content:
     """Return the image's number among all steps, and the objective at its step if there is room."""
     steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
-    objective = breakdown(run.theory, run.values) if run.theory else None
+    objective = objective_values(run.theory, run.values) if run.theory else None
     texts = [*(f"{position}   {line}" for line in (objective.lines if objective else ())), position]
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 

@@ -10,7 +10,7 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
-from genexplorer.session.objective import breakdown
+from genexplorer.session.objective import objective_values
 from trainers.theory import Theory
 
 StyledLine = list[tuple[str, str]]  # texts and their styles
@@ -84,12 +84,12 @@ def _title(status: RunStatus, width: int) -> StyledLine:
 
 def _objective(theory: Theory | None, values: Mapping[str, float], at_step: int | None, width: int) -> StyledLine:
     """Return the objective as a sum of its terms, in the longest form that fits."""
-    objective = breakdown(theory, values) if theory else None
+    objective = objective_values(theory, values) if theory else None
     if objective is None:
         return [("No metrics yet" if not at_step else f"No metrics at step {at_step:,}", "$muted")]
     text = _longest_that_fits(list(objective.lines), width) or objective.lines[-1]
     style = "bold" if at_step is None else "bold $accent"
-    source = _longest_that_fits([f"  {source}" for source in objective.sources], width - cell_len(text))
+    source = _longest_that_fits([f"  {source}" for source in objective.origin_texts], width - cell_len(text))
     return [(clip(text, width), style), (source, "$muted")]
 
 

@@ -71,7 +71,7 @@ class NewRunScreen(ModalScreen[Path | None]):
                     value, control_id = self.form[field.key], f"field-{field.key}"
                     with Horizontal(classes="field", id=f"row-{field.key}"):
                         yield Label(field.label, markup=False)
-                        if field.kind == "choice":
+                        if field.input_type == "choice":
                             yield Select(_choices(field), value=value, allow_blank=False, compact=True, id=control_id)
                         else:
                             hint = field.placeholder or field.help

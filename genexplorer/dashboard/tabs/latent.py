@@ -26,7 +26,7 @@ from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
 from genexplorer.runs.record import ImageRef
 from genexplorer.session import formatting
-from genexplorer.session.plane import HOME, bounds_from
+from genexplorer.session.plane import DEFAULT_BOUNDS, data_bounds
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -316,7 +316,7 @@ class LatentPane(Horizontal):
             case "project":
                 self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
             case "points":
-                self._data_view.show_plane(_DATA_AXES, bounds_from(meta) or HOME["z"])
+                self._data_view.show_plane(_DATA_AXES, data_bounds(meta) or DEFAULT_BOUNDS["z"])
                 self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
 
     def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:

@@ -12,7 +12,7 @@ from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.panes.header import wrap
 from genexplorer.dashboard.view import RunView
 from genexplorer.session import formatting
-from genexplorer.session.objective import Breakdown, breakdown, is_negative, sign_of
+from genexplorer.session.objective import ObjectiveValues, is_negative, objective_values, sign_of
 from trainers.theory import Theory
 
 _BAR = 24  # columns of the largest term
@@ -38,7 +38,7 @@ class TheoryPane(VerticalScroll):
         if not self.size.width:
             return  # not laid out yet
         theory = run.theory if run else None
-        objective = breakdown(theory, run.values) if theory and run else None
+        objective = objective_values(theory, run.values) if theory and run else None
         at_step = run.at_step if run else None
         width = max(self.content_size.width - 1, 40)
         family = run.status.family if run else ""
@@ -49,7 +49,7 @@ class TheoryPane(VerticalScroll):
 
 
 def theory_text(
-    theory: Theory | None, objective: Breakdown | None, at_step: int | None, width: int, family: str
+    theory: Theory | None, objective: ObjectiveValues | None, at_step: int | None, width: int, family: str
 ) -> Content:
     """Return the whole text, wrapped to a width with hanging indents."""
     if theory is None:
@@ -69,7 +69,7 @@ def theory_text(
     )
 
 
-def _terms(theory: Theory, objective: Breakdown | None, at_step: int | None, width: int) -> list[Content]:
+def _terms(theory: Theory, objective: ObjectiveValues | None, at_step: int | None, width: int) -> list[Content]:
     """Return the objective, its terms and related metrics, with their values and explanations."""
     if objective is None:
         return [Content.assemble(("The values come with the first evaluation.", "$muted"))]
@@ -80,7 +80,7 @@ def _terms(theory: Theory, objective: Breakdown | None, at_step: int | None, wid
             (f"{formatting.number(objective.total):>9}", "bold $accent"),
             " ",
             link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total}')", "bold"),
-            (f"{objective.unit}, {objective.source}, {when}", "$muted"),
+            (f"{objective.unit}, {objective.origin}, {when}", "$muted"),
         )
     ]
     # Its terms, each with a bar.
@@ -99,8 +99,8 @@ def _terms(theory: Theory, objective: Breakdown | None, at_step: int | None, wid
         )
         lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     # Metrics beside the objective.
-    lines += [Content("")] if objective.also else []
-    for term, value in objective.also:
+    lines += [Content("")] if objective.further_values else []
+    for term, value in objective.further_values:
         name = link(f"{term.name:<16}", f"screen.show_quantity('{term.quantity}')", "$accent")
         lines.append(Content.assemble((f"{formatting.number(value):>9}", "bold"), " ", name, f" {term.symbol}"))
         lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))

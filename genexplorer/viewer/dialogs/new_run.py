@@ -102,7 +102,7 @@ class NewRunDialog(QDialog):
 
     def _editor(self, field: FormField) -> QComboBox | QLineEdit:
         key = field.key
-        if field.kind == "choice":
+        if field.input_type == "choice":
             box = QComboBox()
             for choice in field.choices:
                 box.addItem(choice.label, choice.value)

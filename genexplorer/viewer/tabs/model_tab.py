@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.session import command_lines
-from genexplorer.session.plane import bounds_from
+from genexplorer.session.plane import data_bounds
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.tab import Tab
@@ -183,7 +183,7 @@ class ModelTab(Tab):
 
         def show(response: ModelResponse) -> None:
             points = np.asarray(response.arrays["points"], np.float64)
-            plot.set_data(points, np.asarray(response.arrays["labels"], np.int64), bounds_from(response.meta))
+            plot.set_data(points, np.asarray(response.arrays["labels"], np.int64), data_bounds(response.meta))
 
         request = ModelRequest("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
         self.requests.send("preview", "cloud", request)

@@ -212,8 +212,8 @@ def close_in_the_middle_of_work(front_end: FrontEnd, run: Path) -> None:
     assert (len(front_end.exits), front_end.client.is_alive) == (exits, False)
     with pytest.raises(WorkerError, match="closed"):
         front_end.client.send("drag", run, "print")
-    assert front_end.client._writer is not None
-    assert not front_end.client._writer.is_alive()
+    assert front_end.client._writer_thread is not None
+    assert not front_end.client._writer_thread.is_alive()
 
 
 @pytest.mark.process
@@ -238,7 +238,7 @@ def test_the_process_exits_with_a_killed_front_end_that_never_imported_torch(run
 
 def test_no_process_starts_before_the_first_request() -> None:
     front_end = FrontEnd()
-    assert (front_end.client._child, front_end.client._writer) == (None, None)
+    assert (front_end.client._child, front_end.client._writer_thread) == (None, None)
     with front_end.client:
         pass
 

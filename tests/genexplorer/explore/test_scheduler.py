@@ -103,7 +103,7 @@ class Real:
         self.responses: list[Response] = []
         self.loaded: list[str] = []
         self.models = ModelCache(self._load, max_models, max_bytes)
-        self.scheduler = Scheduler(self.models.work, self.responses.append)
+        self.scheduler = Scheduler(self.models.start_operation, self.responses.append)
 
     def _load(self, folder: Path, config: Any) -> fake_server.FakeModel:
         self.loaded.append(folder.name)
@@ -163,7 +163,7 @@ def test_a_rewritten_snapshot_is_reloaded(real: Real) -> None:
     [
         ("refused", "this model cannot do that", "ask something else"),
         ("broken", "the model process failed: ZeroDivisionError: a bug in two lines", ""),
-        ("unfinished", "the model process failed: RuntimeError: the model's answer ended without a result", ""),
+        ("unfinished", "the model process failed: RuntimeError: the operation ended without a result", ""),
     ],
 )
 def test_errors_become_one_line(

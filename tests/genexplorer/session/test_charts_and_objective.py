@@ -3,7 +3,7 @@
 import math
 
 from genexplorer.session.charts import chart_of, charts, style
-from genexplorer.session.objective import breakdown
+from genexplorer.session.objective import objective_values
 from trainers.events import Better, MetricSpec
 from trainers.theory import Term, Theory
 
@@ -55,34 +55,34 @@ def test_lines_differ_without_color() -> None:
 
 def test_the_objective_in_one_line() -> None:
     values = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
-    result = breakdown(THEORY, values)
+    result = objective_values(THEORY, values)
     assert result is not None
     assert result.one_line() == "ELBO −148.2 = −142.0 − 6.2 KL"
     assert result.one_line(full=True) == "ELBO −148.2 = −142.0 reconstruction − 6.2 KL"
-    assert result.source == "training batch"
+    assert result.origin == "training batch"
     assert result.metric(result.terms[1][0]) == "train/kl"
 
 
 def test_the_best_complete_split_is_used() -> None:
     train = {"train/elbo": -148.2, "train/recon": 142.0, "train/kl": 6.2}
     half = {"test/elbo_ema": -150.0, "test/recon_ema": 141.0}
-    result = breakdown(THEORY, train | half)
+    result = objective_values(THEORY, train | half)
     assert result is not None
     assert result.pattern == "train/{}"
-    result = breakdown(THEORY, train | half | {"test/kl_ema": 9.0})
+    result = objective_values(THEORY, train | half | {"test/kl_ema": 9.0})
     assert result is not None
-    assert (result.pattern, result.total, result.source) == ("test/{}_ema", -150.0, "test set, EMA weights")
-    assert breakdown(THEORY, {}) is None
+    assert (result.pattern, result.total, result.origin) == ("test/{}_ema", -150.0, "test set, EMA weights")
+    assert objective_values(THEORY, {}) is None
 
 
 def test_small_totals_keep_their_digits() -> None:
-    result = breakdown(THEORY, {"train/elbo": -1.0784, "train/recon": 1.0301, "train/kl": 0.0483})
+    result = objective_values(THEORY, {"train/elbo": -1.0784, "train/recon": 1.0301, "train/kl": 0.0483})
     assert result is not None
     assert result.one_line() == "ELBO −1.078 = −1.030 − 0.048 KL"
 
 
 def test_values_that_are_not_finite_are_shown_as_such() -> None:
-    result = breakdown(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
+    result = objective_values(THEORY, {"train/elbo": math.nan, "train/recon": math.inf, "train/kl": -0.5})
     assert result is not None
     assert result.one_line() == "ELBO NaN = −∞ − (−0.500) KL"
 
@@ -126,10 +126,10 @@ BITS = Theory(
 
 
 def test_negative_terms_are_in_parentheses() -> None:
-    result = breakdown(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
+    result = objective_values(BITS, {"train/bits_per_dim": 1.92, "train/prior_bits": 2.45, "train/ladj_bits": 0.53})
     assert result is not None
     assert result.one_line(full=True, brief=True) == "bits/dim 1.92 = 2.45 prior − 0.53 log-det"
-    result = breakdown(BITS, {"train/bits_per_dim": 2.98, "train/prior_bits": 2.45, "train/ladj_bits": -0.53})
+    result = objective_values(BITS, {"train/bits_per_dim": 2.98, "train/prior_bits": 2.45, "train/ladj_bits": -0.53})
     assert result is not None
     assert result.one_line(full=True, brief=True) == "bits/dim 2.98 = 2.45 prior − (−0.53) log-det"
 
@@ -140,18 +140,18 @@ def test_another_loss_is_shown_and_a_missing_term_omitted() -> None:
     also = (Term("g", "loss_g", 1, "L_G", ""), Term("d", "diversity", 1, "diversity", ""))
     theory = Theory("loss_d", "L_D", "nats", "", terms, (), "", also=also)
     values = {"train/loss_d": 1.21, "train/loss_d_real": 0.6, "train/loss_d_fake": 0.61, "train/loss_d_penalty": 0.0}
-    result = breakdown(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
+    result = objective_values(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
     assert result is not None
-    assert [value for _, value in result.also] == [0.93, 0.8]
+    assert [value for _, value in result.further_values] == [0.93, 0.8]
     assert result.lines[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
     assert result.lines[-2:] == ("L_D 1.21 = 0.60 + 0.61 fake", "L_D 1.21")
     assert [len(line) for line in result.lines] == sorted((len(line) for line in result.lines), reverse=True)
-    alone = breakdown(theory, {"train/loss_d": 1.21})
+    alone = objective_values(theory, {"train/loss_d": 1.21})
     assert alone is not None
     assert alone.one_line() == "L_D 1.210"
 
 
 def test_a_term_near_zero_is_omitted_only_in_favor_of_another_value() -> None:
-    result = breakdown(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
+    result = objective_values(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
     assert result is not None
     assert all("− 0.0 KL" in line for line in result.lines[:-1])

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from genexplorer.session.plane import HOME, MAX_Z, Coords, Plane, phi, phi_inverse, round_values
+from genexplorer.session.plane import DEFAULT_BOUNDS, MAX_Z, Coords, Plane, phi, phi_inverse, round_values
 
 RNG = np.random.default_rng(0)
 BOTH = pytest.mark.parametrize("coords", ["z", "u"])
@@ -45,7 +45,7 @@ def test_conversions_of_coordinates_are_invertible(coords: Coords) -> None:
 
 @BOTH
 def test_cells_and_points_agree(coords: Coords) -> None:
-    plane = Plane(coords, HOME[coords])
+    plane = Plane(coords, DEFAULT_BOUNDS[coords])
     x0, x1, y0, y1 = plane.bounds
     for row, column in [(0, 0), (0, 19), (7, 3), (19, 19)]:  # row 0 on top: the largest y
         center = (x0 + (column + 0.5) / 20 * (x1 - x0), y1 - (row + 0.5) / 20 * (y1 - y0))
@@ -58,7 +58,7 @@ def test_cells_and_points_agree(coords: Coords) -> None:
 @BOTH
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_ticks_are_where_z_is_round(coords: Coords, axis: str) -> None:
-    plane = Plane(coords, HOME[coords])
+    plane = Plane(coords, DEFAULT_BOUNDS[coords])
     ticks = plane.ticks("x" if axis == "x" else "y")
     assert 4 <= len(ticks) <= 10
     for tick in ticks:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
-from genexplorer.session.plane import Bounds, bounds_from
+from genexplorer.session.plane import Bounds, data_bounds
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
@@ -124,7 +124,7 @@ class DensityScene(Observable):
             def on_data(response: ModelResponse) -> None:
                 self.data = np.asarray(response.arrays["points"], np.float64)
                 self.labels = np.asarray(response.arrays["labels"], np.int64)
-                self.bounds = bounds_from(response.meta) or self.bounds
+                self.bounds = data_bounds(response.meta) or self.bounds
                 self._notify("data")
 
             params = {"count": NUM_DATA, "split": "test"}

@@ -10,7 +10,7 @@ from PyQt6.QtGui import QImage, QKeyEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
-from genexplorer.session.objective import Breakdown, breakdown
+from genexplorer.session.objective import ObjectiveValues, objective_values
 from genexplorer.session.run_poller import has_2d_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
@@ -212,7 +212,7 @@ class TheoryTab(Tab):
         run, theory = self.context.run, self._theory
         if run is None or theory is None or not self.is_active:
             return
-        values = breakdown(theory, run.values_at(self.context.step))
+        values = objective_values(theory, run.values_at(self.context.step))
         if values is None:
             self.total.setText(formula(f"{theory.total_name} = …"))
             self.source.setText("Values appear after the first training step.")
@@ -220,12 +220,12 @@ class TheoryTab(Tab):
         self.total.setText(formula(_line_with_unit(values)))
         step = self.context.step
         when = "" if step is None else f"  ·  at or before step {step:,}"
-        self.source.setText(f"{values.source}{when}")
+        self.source.setText(f"{values.origin}{when}")
         # The terms, and the metrics that are also tracked, in the units of their charts.
         self.share.show_shares([(term.name, value) for term, value in values.terms])
         self.share.setVisible(len(values.terms) > 1)
         units = {spec.quantity: spec.unit for spec in reversed(run.specs.values())}
-        for term, value in values.also:
+        for term, value in values.further_values:
             if term.quantity in self.cards:
                 self.cards[term.quantity].show_value(value, units.get(term.quantity, ""))
         for term, value in values.terms:
@@ -273,12 +273,12 @@ def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
     values = {f"train/{name}": float(v) for name, v in metrics.items() if isinstance(v, int | float)}
     if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
-    result = breakdown(theory, values)
+    result = objective_values(theory, values)
     if result is not None:
         return _line_with_unit(result)
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 
-def _line_with_unit(values: Breakdown) -> str:
+def _line_with_unit(values: ObjectiveValues) -> str:
     unit = "" if values.unit == values.name else f" {values.unit}"
     return f"{values.one_line(full=True)}{unit}"
